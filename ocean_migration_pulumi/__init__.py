@@ -1,0 +1,1 @@
+"""Migrate Kubernetes workloads into Spot Ocean as code."""

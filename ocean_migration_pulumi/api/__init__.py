@@ -1,0 +1,1 @@
+"""Spot's REST API; knows nothing of Pulumi."""

@@ -1,0 +1,189 @@
+"""Every exception of this package; ``str()`` of each is one line that says what, which id, and what to do next.
+
+::
+
+    OceanMigrationError
+    ├── InputError                      an input is not what it may be; nothing was started
+    ├── SettingsError                   base URL, token, account or poll interval
+    │   ├── MissingTokenError
+    │   └── MissingAccountError
+    ├── ApiError                        the service answered, and the answer is no
+    │   ├── AuthenticationError         401: the token is refused
+    │   ├── PermissionDeniedError       403, or 400 with an empty code
+    │   ├── NotFoundError
+    │   │   ├── ClusterNotFoundError
+    │   │   └── MigrationNotFoundError
+    │   ├── RateLimitError              429, or a closed rate-limit window that outlives the deadline
+    │   ├── RequestRejectedError        400: the request itself is refused
+    │   └── ServiceError                5xx
+    ├── NoAnswerError                   no usable answer arrived
+    │   ├── AnswerLostError             of a write that may have had its effect
+    │   └── ResponseError               not JSON, of another shape, or too large
+    ├── WaitEndedError                  a wait ended before its target
+    │   ├── InterruptedWaitError        Ctrl-C
+    │   ├── EngineGoneError             the Pulumi engine that asked is no longer there
+    │   ├── DeadlineError
+    │   └── StalledError
+    └── MigrationError                  the migration, or what it needs
+        ├── MigrationFailedError
+        ├── MigrationStoppedError       stopped by someone else
+        ├── PrerequisiteError
+        ├── PlanError                   not the approved plan, or a plan that cannot be made
+        ├── ClusterBusyError            a foreign migration runs
+        └── DuplicateMigrationError     another migration holds one of our nodes
+"""
+
+from __future__ import annotations
+
+
+class OceanMigrationError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class InputError(OceanMigrationError):
+    """An input that is not what it may be: names the property, the value and what is allowed."""
+
+    def __init__(self, property_name: str, message: str) -> None:
+        super().__init__(f"{property_name}: {message}")
+        self.property_name = property_name
+        self.message = message
+
+
+class SettingsError(OceanMigrationError):
+    """A setting that cannot be used: base URL, token, account, poll interval or credentials file."""
+
+
+class MissingTokenError(SettingsError):
+    """No source names a token."""
+
+
+class MissingAccountError(SettingsError):
+    """No source names an account, and a write was asked for."""
+
+
+class ApiError(OceanMigrationError):
+    """The service answered with an error.
+
+    ``status`` is the HTTP status, ``code`` the service's own error code (None where the answer has none),
+    ``request_id`` the id that Spot's support asks for (None where the answer has none).
+    """
+
+    def __init__(self, message: str, *, status: int, code: str | None = None, request_id: str | None = None) -> None:
+        marks = ", ".join(
+            part for part in (f"HTTP {status}", code, f"request {request_id}" if request_id else None) if part
+        )
+        super().__init__(f"{message} ({marks})")
+        self.message = message
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class AuthenticationError(ApiError):
+    """The token is refused."""
+
+
+class PermissionDeniedError(ApiError):
+    """The token may not do this."""
+
+
+class NotFoundError(ApiError):
+    """The thing asked for does not exist."""
+
+
+class ClusterNotFoundError(NotFoundError):
+    """The Ocean cluster does not exist (in this account)."""
+
+
+class MigrationNotFoundError(NotFoundError):
+    """The cluster has no such migration."""
+
+
+class RateLimitError(ApiError):
+    """The rate-limit window is closed; ``reset`` is the number of seconds until it opens (None: not told)."""
+
+    def __init__(
+        self, message: str, *, status: int = 429, reset: float | None = None, request_id: str | None = None
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id)
+        self.reset = reset
+
+
+class RequestRejectedError(ApiError):
+    """The service refuses the request; ``field`` is the part of the body that it names (None: none)."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        request_id: str | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, code=code, request_id=request_id)
+        self.field = field
+
+
+class ServiceError(ApiError):
+    """The service itself fails (5xx)."""
+
+
+class NoAnswerError(OceanMigrationError):
+    """No usable answer arrived: the network, a proxy, or the service is down."""
+
+
+class AnswerLostError(NoAnswerError):
+    """The answer to a write was lost: it may have had its effect, so it must not be repeated blindly."""
+
+
+class ResponseError(NoAnswerError):
+    """The answer is not what the service's API reference promises."""
+
+
+class WaitEndedError(OceanMigrationError):
+    """A wait ended before its target was reached; what was waited for goes on."""
+
+
+class InterruptedWaitError(WaitEndedError):
+    """Somebody pressed Ctrl-C."""
+
+
+class EngineGoneError(WaitEndedError):
+    """The Pulumi engine that asked for this is gone: nothing may be written any more."""
+
+
+class DeadlineError(WaitEndedError):
+    """The deadline passed."""
+
+
+class StalledError(WaitEndedError):
+    """No progress at all for the whole ``stall_timeout``."""
+
+
+class MigrationError(OceanMigrationError):
+    """A migration cannot start, or did not end well."""
+
+
+class MigrationFailedError(MigrationError):
+    """The migration ended in FINISHED_ERROR."""
+
+
+class MigrationStoppedError(MigrationError):
+    """Someone else stopped the migration."""
+
+
+class PrerequisiteError(MigrationError):
+    """A prerequisite is not met."""
+
+
+class PlanError(MigrationError):
+    """The plan cannot be made, or is not the approved one."""
+
+
+class ClusterBusyError(MigrationError):
+    """Another migration runs on the cluster and ``when_busy`` is ``"fail"``."""
+
+
+class DuplicateMigrationError(MigrationError):
+    """Another migration holds one of the nodes; ours, the younger one, was stopped."""

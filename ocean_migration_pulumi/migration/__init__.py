@@ -1,0 +1,1 @@
+"""Deciding and driving migrations; knows neither HTTP nor Pulumi."""

@@ -1,0 +1,117 @@
+"""Why a migration failed, and what to do about it.
+
+The status has no reason: the service writes one of seven sentences into the cluster's log. They are recognised by key
+words, because their wording varies ("has stopped", "has failed").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ..api.models import LogEntry
+from ..api.times import parse_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A reason as users read it: what happened (``message``), the reason's short name, and the remedy.
+
+    ``evidence`` is the line of the log that told it; empty when none did.
+    """
+
+    reason: str
+    message: str
+    remedy: str
+    evidence: str = ""
+
+    def to_output(self) -> dict[str, str]:
+        """Return the failure as the resource's output."""
+        return {"message": self.message, "reason": self.reason, "remedy": self.remedy}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    words: tuple[str, ...]
+    reason: str
+    message: str
+    remedy: str
+
+
+# The order matters: the two sentences about stopping contain the words of the plain ones.
+_KNOWN: Final = (
+    _Known(
+        ("terminate old instances", "stop process"),
+        "stop-termination",
+        "Ocean could not terminate the drained nodes while it stopped the migration",
+        "Give Spot's role in the AWS account the right to terminate instances, then terminate the drained nodes",
+    ),
+    _Known(
+        ("reschedule old instances",),
+        "stop-reschedule",
+        "Ocean could not make the old nodes schedulable again while it stopped the migration",
+        "Check that the Ocean Controller is connected and may uncordon nodes, then uncordon the old nodes",
+    ),
+    _Known(
+        ("connectivity issues",),
+        "connectivity",
+        "Ocean lost the connection to the cluster",
+        "Make sure that the Ocean Controller runs and reports (its pods, its token, its way out of the network)",
+    ),
+    _Known(
+        ("spin up enough new instances",),
+        "instances",
+        "Ocean could not start enough new instances",
+        "Make sure that a Virtual Node Group fits the remaining nodes (instance types, subnets, limits, capacity)",
+    ),
+    _Known(
+        ("technical timeout",),
+        "timeout",
+        "the migration took longer than Ocean allows",
+        "Migrate fewer nodes at once, grouped by labels or by similar requirements",
+    ),
+    _Known(
+        ("schedule pods on new nodes",),
+        "schedule",
+        "pods could not be scheduled on the new nodes",
+        "Look for unscheduled or unready pods, and create no new workloads by hand during a migration",
+    ),
+    _Known(
+        ("terminate old instances",),
+        "termination",
+        "Ocean could not terminate the old nodes",
+        "Give Spot's role in the AWS account the right to terminate instances",
+    ),
+)
+
+REASONS: Final = tuple(known.reason for known in _KNOWN)
+"""The short names of the seven reasons that the service documents."""
+
+
+def explain(log: Sequence[LogEntry]) -> Failure:
+    """Find the newest line of the log that tells a known reason; without one, show the last errors.
+
+    ``log`` must hold nothing but the migration's own time, or the reason of another one is taken.
+    """
+    newest_first = sorted(enumerate(log), key=lambda item: (_stamp(item[1]), item[0]), reverse=True)
+    for _, line in newest_first:
+        lowered = line.message.lower()
+        for known in _KNOWN:
+            if all(word in lowered for word in known.words):
+                return Failure(
+                    reason=known.reason, message=known.message, remedy=known.remedy, evidence=line.message
+                )
+    errors = [line.message for _, line in newest_first if line.severity.upper() == "ERROR"][:3]
+    seen = "; ".join(f'"{message}"' for message in reversed(errors)) or "it holds no error of that time"
+    return Failure(
+        reason="unknown",
+        message=f"Ocean's log names no known reason ({seen})",
+        remedy="Read the cluster's log in the Spot console, and ask Spot's support with the id of the migration",
+        evidence=errors[0] if errors else "",
+    )
+
+
+def _stamp(line: LogEntry) -> float:
+    moment = parse_time(line.created_at)
+    return moment.timestamp() if moment else 0.0

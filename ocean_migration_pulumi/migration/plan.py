@@ -1,0 +1,159 @@
+"""What would happen: the nodes, their Virtual Node Groups, the batches, the digest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from ..api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
+
+_NONE: Final = "none"
+_ENTRY: Final = re.compile(
+    r"(?P<node>\S+) (?P<asg>.+?) -> (?P<name>.+) \((?P<group>[^()\s]+)\)(?: in (?P<migration>\S+))?"
+)
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def clean(text: str) -> str:
+    """Return a name of someone else's choosing as one printable line that cannot be read as part of an entry."""
+    return _UNPRINTABLE.sub(" ", text).replace("->", "→").strip() or "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedNode:
+    """A node of the plan, as the one line that the pull request shows.
+
+    ``asg_name`` is None outside of any Auto Scaling Group. ``virtual_node_group_id`` is an id, ``"Default"`` (any Virtual
+    Node Group takes it), or None when none matches. ``migration_id`` is set when an earlier migration of ours already
+    took the node away: such a node is recorded, and is not part of the digest.
+    """
+
+    instance_id: str
+    node_name: str = ""
+    asg_name: str | None = None
+    virtual_node_group_id: str | None = None
+    virtual_node_group_name: str = ""
+    migration_id: str | None = None
+
+    @property
+    def entry(self) -> str:
+        """The line: node name, Auto Scaling Group, and the Virtual Node Group that it moves to."""
+        node = clean(self.node_name).replace(" ", "_")
+        asg = clean(self.asg_name) if self.asg_name else "-"
+        if self.virtual_node_group_id is None:
+            target = f"no Virtual Node Group ({_NONE})"
+        elif self.virtual_node_group_id == DEFAULT_VIRTUAL_NODE_GROUP:
+            target = f"any Virtual Node Group ({DEFAULT_VIRTUAL_NODE_GROUP})"
+        else:
+            target = f"{clean(self.virtual_node_group_name)} ({self.virtual_node_group_id})"
+        return f"{node} {asg} -> {target}" + (f" in {self.migration_id}" if self.migration_id else "")
+
+    @classmethod
+    def parse(cls, instance_id: str, entry: str) -> PlannedNode:
+        """Read a line back; a line of unknown form still stands for its instance."""
+        match = _ENTRY.fullmatch(entry)
+        if match is None:
+            return cls(instance_id=instance_id)
+        return cls(
+            instance_id=instance_id,
+            node_name="" if match["node"] == "-" else match["node"],
+            asg_name=None if match["asg"] == "-" else match["asg"],
+            virtual_node_group_id=None if match["group"] == _NONE else match["group"],
+            virtual_node_group_name=match["name"],
+            migration_id=match["migration"],
+        )
+
+    @classmethod
+    def of(cls, candidate: Candidate, names: Mapping[str, str], *, migration_id: str | None = None) -> PlannedNode:
+        """Plan a candidate; ``names`` are those of the Virtual Node Groups by id."""
+        group = candidate.virtual_node_group_id
+        return cls(
+            instance_id=candidate.instance_id,
+            node_name=candidate.node_name,
+            asg_name=candidate.asg_name,
+            virtual_node_group_id=group,
+            virtual_node_group_name=names.get(group or "", "") or (group or ""),
+            migration_id=migration_id,
+        )
+
+
+def parse_planned(planned: Mapping[str, str]) -> dict[str, PlannedNode]:
+    """Read the recorded plan."""
+    return {instance_id: PlannedNode.parse(instance_id, entry) for instance_id, entry in planned.items()}
+
+
+def plan_digest(planned: Mapping[str, str]) -> str:
+    """Return the digest of a plan: of its sorted instance and Virtual Node Group ids, and of nothing else.
+
+    Nodes that an earlier migration took away are recorded in the plan but do not count: nobody has to approve them.
+    """
+    lines = sorted(
+        f"{node.instance_id} {node.virtual_node_group_id or _NONE}"
+        for node in parse_planned(planned).values()
+        if node.migration_id is None
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def short(digest: str) -> str:
+    """Return the digest as messages show it."""
+    return digest[:8]
+
+
+def batch_size(nodes: int, percentage: int) -> int:
+    """Return how many nodes a batch holds: the percentage of all nodes, rounded up, at least one.
+
+    The service does not document its rounding; this is what its console shows.
+    """
+    return max(1, ceil(nodes * percentage / 100))
+
+
+def batch_count(nodes: int, percentage: int) -> int:
+    """Return how many batches so many nodes make."""
+    return ceil(nodes / batch_size(nodes, percentage)) if nodes else 0
+
+
+def counted(amount: int, noun: str) -> str:
+    """Return ``1 node`` or ``2 nodes``."""
+    plural = noun if amount == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}{'es' if noun.endswith('h') else 's'}"
+    return f"{amount} {plural}"
+
+
+def summary(planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], percentage: int) -> str:
+    """Return the plan in one line; ``active`` instances are being migrated right now."""
+    head = f"plan {short(plan_digest(planned))}: {counted(len(planned), 'node')}"
+    waiting = [offered[instance_id] for instance_id in planned if instance_id in offered]
+    moving = len(frozenset(active) & planned.keys())
+    parts = []
+    if waiting:
+        size = batch_size(len(waiting), percentage)
+        known = [node.running_pods for node in waiting if node.running_pods is not None]
+        if len(waiting) != len(planned):
+            parts.append(f"{len(waiting)} still to migrate")
+        if known:
+            parts.append(counted(sum(known), "pod"))
+        parts.append(f"{counted(batch_count(len(waiting), percentage), 'batch')} of {counted(size, 'node')}")
+    if moving:
+        parts.append(f"{moving} being migrated now")
+    if planned and not waiting and not moving:
+        parts.append("Ocean offers none of them any more")
+    return ", ".join([head, *parts])
+
+
+def difference(planned: Mapping[str, str], approved: str) -> str:
+    """Tell a plan from the approved digest: both digests, and the nodes of today's plan."""
+    nodes = sorted(node.instance_id for node in parse_planned(planned).values() if node.migration_id is None)
+    return (
+        f"plan {plan_digest(planned)} ({counted(len(nodes), 'node')}: {some(nodes)}) is not the approved plan {approved}"
+    )
+
+
+def some(names: Sequence[str] | Iterable[str], most: int = 5) -> str:
+    """Return the first few names, and how many more there are."""
+    listed = list(names)
+    shown = ", ".join(listed[:most])
+    return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"

@@ -1,0 +1,214 @@
+"""Which nodes a wish means: the selector, and what it says of a node of which not everything is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
+from math import ceil
+from typing import Any, Final, Protocol
+
+from ..errors import InputError
+from . import values
+
+_EKS_ASG: Final = re.compile(r"eks-(?P<group>.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PERCENT: Final = re.compile(r"\d+%")
+_COUNT: Final = re.compile(r"\d+")
+
+
+class Node(Protocol):
+    """What the selector looks at."""
+
+    @property
+    def instance_id(self) -> str:
+        """The EC2 instance id."""
+
+    @property
+    def node_name(self) -> str:
+        """The Kubernetes node name; empty when unknown."""
+
+    @property
+    def asg_name(self) -> str | None:
+        """The Auto Scaling Group; None outside of any."""
+
+
+def eks_node_group(asg_name: str | None) -> str | None:
+    """Return the EKS managed node group behind an Auto Scaling Group, from the name that EKS gives it; else None."""
+    match = _EKS_ASG.fullmatch(asg_name or "")
+    return match["group"] if match else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSelector:
+    """Which candidates: values of one field are alternatives, different fields must all hold.
+
+    ``asg_names`` are globs. ``label_selector`` is kubectl's syntax and cannot be judged without Kubernetes.
+    ``limit`` is a number of nodes or a percentage of the matching ones (rounded up); None means all.
+    """
+
+    instance_ids: tuple[str, ...] = ()
+    node_names: tuple[str, ...] = ()
+    asg_names: tuple[str, ...] = ()
+    eks_node_groups: tuple[str, ...] = ()
+    virtual_node_groups: tuple[str, ...] = ()
+    label_selector: str | None = None
+    exclude: NodeSelector | None = None
+    all_nodes: bool = False
+    limit: str | None = None
+
+    @classmethod
+    def parse(cls, value: Any, name: str = "nodes") -> NodeSelector:
+        """Read a selector; raises InputError that names the part that is not allowed."""
+        if not isinstance(value, Mapping):
+            raise values.refuse(name, value, "a selector (NodeSelectorArgs)")
+        known = {part.name for part in fields(cls)}
+        read: dict[str, Any] = {}
+        for key, item in value.items():
+            part = f"{name}.{key}"
+            if key not in known:
+                raise InputError(part, f"is not a field of the selector; it has {', '.join(sorted(known))}")
+            if item is None:
+                continue
+            if key == "all_nodes":
+                read[key] = values.flag(part, item)
+            elif key == "limit":
+                read[key] = _limit(part, item)
+            elif key == "label_selector":
+                read[key] = values.text(part, item)
+            elif key == "exclude":
+                read[key] = cls.parse(item, part) if item else None
+            else:
+                read[key] = values.texts(part, item)
+        selector = cls(**read)
+        if not selector.selects:
+            allowed = "instance_ids, node_names, asg_names, eks_node_groups, virtual_node_groups, label_selector or all_nodes"
+            raise InputError(name, f"selects nothing; give {allowed} (migrating every node must be said: all_nodes)")
+        return selector
+
+    @property
+    def selects(self) -> bool:
+        """Whether any field narrows or ``all_nodes`` is said."""
+        return self.all_nodes or any(
+            (self.instance_ids, self.node_names, self.asg_names, self.eks_node_groups, self.virtual_node_groups)
+        ) or self.label_selector is not None
+
+    @property
+    def needs_kubernetes(self) -> bool:
+        """Whether labels are asked for, which only Kubernetes knows."""
+        return self.label_selector is not None or (self.exclude is not None and self.exclude.needs_kubernetes)
+
+    def to_inputs(self) -> dict[str, Any]:
+        """Return the selector as inputs, absent fields left out."""
+        inputs: dict[str, Any] = {}
+        for part in fields(self):
+            value = getattr(self, part.name)
+            if isinstance(value, NodeSelector):
+                inputs[part.name] = value.to_inputs()
+            elif value:
+                inputs[part.name] = list(value) if isinstance(value, tuple) else value
+        return inputs
+
+    def matches(self, node: Node, virtual_node_group_id: str | None = None, *, certain_group: bool = True) -> bool | None:
+        """Tell whether the selector takes a node: None when what is known of the node does not decide it.
+
+        ``virtual_node_group_id`` is the match that discovery reports, unknown when not ``certain_group``.
+        """
+        return self._included(node, virtual_node_group_id, certain_group) if self.exclude is None else _both(
+            self._included(node, virtual_node_group_id, certain_group),
+            _not(self.exclude.matches(node, virtual_node_group_id, certain_group=certain_group)),
+        )
+
+    def contradicts(self, node: Node) -> bool:
+        """Tell whether id, name or ASG of a node rule it out, whatever else may be true of it."""
+        return self.matches(node, certain_group=False) is False
+
+    def _included(self, node: Node, group: str | None, certain_group: bool) -> bool | None:
+        verdict: bool | None = True
+        if self.instance_ids:
+            verdict = _both(verdict, node.instance_id in self.instance_ids)
+        if self.node_names:
+            verdict = _both(verdict, node.node_name in self.node_names if node.node_name else None)
+        if self.asg_names:
+            name = node.asg_name
+            verdict = _both(verdict, name is not None and any(fnmatchcase(name, glob) for glob in self.asg_names))
+        if self.eks_node_groups:
+            verdict = _both(verdict, eks_node_group(node.asg_name) in self.eks_node_groups)
+        if self.virtual_node_groups:
+            verdict = _both(verdict, group in self.virtual_node_groups if certain_group else None)
+        if self.label_selector is not None:
+            verdict = _both(verdict, None)
+        return verdict
+
+    def limit_of(self, matching: int) -> int:
+        """Return how many of so many matching nodes may be taken; a percentage is rounded up."""
+        if self.limit is None:
+            return matching
+        if self.limit.endswith("%"):
+            return ceil(matching * int(self.limit[:-1]) / 100)
+        return int(self.limit)
+
+    def same_wish(self, other: NodeSelector) -> bool:
+        """Tell whether this selector asks for the same as an older one.
+
+        An ``exclude`` that only gained ids asks for nothing new: the planned nodes of an earlier wave come into it.
+        """
+        if self == other:
+            return True
+        if self.exclude is None or replace(self, exclude=None) != replace(other, exclude=None):
+            return False
+        before = other.exclude or NodeSelector()
+        gained = set(self.exclude.instance_ids) >= set(before.instance_ids)
+        return gained and replace(self.exclude, instance_ids=()) == replace(before, instance_ids=())
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a selector takes: ``undecided`` nodes could not be judged and are not taken."""
+
+    taken: tuple[Any, ...] = ()
+    undecided: tuple[Any, ...] = field(default=())
+
+
+def choose(
+    selector: NodeSelector, candidates: Iterable[Any], *, kept: Iterable[str] = (), preferred: Iterable[str] = ()
+) -> Choice:
+    """Choose among candidates, independent of their order.
+
+    The limit takes ``kept`` instance ids first (they count, but are not returned), then ``preferred`` ones (those that
+    are being migrated), then by instance id; so unrelated nodes that join do not move it.
+    """
+    kept_ids, preferred_ids = frozenset(kept), frozenset(preferred)
+    taken, undecided = [], []
+    for node in candidates:
+        if node.instance_id in kept_ids:
+            continue
+        verdict = selector.matches(node, node.virtual_node_group_id)
+        if verdict is None:
+            undecided.append(node)
+        elif verdict:
+            taken.append(node)
+    taken.sort(key=lambda node: (node.instance_id not in preferred_ids, node.instance_id))
+    room = selector.limit_of(len(kept_ids) + len(taken)) - len(kept_ids)
+    return Choice(tuple(taken[: max(0, room)]), tuple(sorted(undecided, key=lambda node: str(node.instance_id))))
+
+
+def _limit(name: str, value: Any) -> str:
+    allowed = '"5" (at least 1 node) or "50%" (1% to 100% of the matching nodes)'
+    if not isinstance(value, str):
+        raise values.refuse(name, value, allowed)
+    if _PERCENT.fullmatch(value) and 1 <= int(value[:-1]) <= 100:
+        return f"{int(value[:-1])}%"
+    if _COUNT.fullmatch(value) and int(value) >= 1:
+        return str(int(value))
+    raise values.refuse(name, value, allowed)
+
+
+def _both(one: bool | None, other: bool | None) -> bool | None:
+    if one is False or other is False:
+        return False
+    return None if one is None or other is None else True
+
+
+def _not(verdict: bool | None) -> bool | None:
+    return None if verdict is None else not verdict

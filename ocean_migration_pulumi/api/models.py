@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ocean_migration_pulumi.api import wire
+
 
 class MigrationState(StrEnum):
     """The 13 states of a migration, as Spot's OpenAPI source lists them."""
@@ -36,6 +38,8 @@ DEFAULT_VIRTUAL_NODE_GROUP = "Default"
 REQUIRES_MANUAL_MIGRATION = "REQUIRES_MANUAL_MIGRATION"
 """The state of an old instance whose remaining pods somebody has to move."""
 
+_DEFAULT_FOLDED = DEFAULT_VIRTUAL_NODE_GROUP.casefold()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -53,7 +57,22 @@ class Candidate:
 
     @classmethod
     def from_api(cls, data: Any) -> Candidate:
-        raise NotImplementedError
+        """Read a node of discovery; raise ResponseError when it is no object or has no instance id."""
+        if not isinstance(data, dict):
+            raise wire.wrong("a discovered node is not an object")
+        get = data.get
+        match = get("launchSpecId")
+        if not isinstance(match, str) or not match:
+            match = None
+        elif match.casefold() == _DEFAULT_FOLDED:
+            match = DEFAULT_VIRTUAL_NODE_GROUP
+        return cls(
+            instance_id=wire.required(get("instanceId"), "instanceId of a discovered node"),
+            node_name=wire.text(get("k8sNodeName")),
+            asg_name=wire.text(get("asgName")) or None,
+            virtual_node_group_id=match,
+            running_pods=wire.count(get("runningPods")),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +83,17 @@ class MigrationSummary:
     state: str
     created_at: str | None = None
     completed_at: str | None = None
+
+    @classmethod
+    def from_api(cls, data: Any) -> MigrationSummary:
+        """Read a line of the list or the answer to a stop; raise ResponseError without an id or a state."""
+        data = wire.mapping(data, "a migration")
+        return cls(
+            id=wire.required(wire.identity(data), "the id of a migration"),
+            state=wire.required(data.get("state") or data.get("status"), "the state of a migration"),
+            created_at=wire.text(data.get("createdAt")) or None,
+            completed_at=wire.text(data.get("completedAt")) or None,
+        )
 
     @property
     def is_terminal(self) -> bool:
@@ -79,6 +109,16 @@ class PodDetail:
     name: str = ""
     kind: str = "UNKNOWN"
 
+    @classmethod
+    def from_api(cls, data: Any) -> PodDetail:
+        """Read a pod; raise ResponseError when it is no object."""
+        data = wire.mapping(data, "a pod")
+        return cls(
+            id=wire.text(wire.identity(data)),
+            name=wire.text(data.get("name")),
+            kind=wire.text(data.get("kind")) or "UNKNOWN",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationInstance:
@@ -90,6 +130,19 @@ class MigrationInstance:
     state: str = ""
     running_pods: int | None = None
     pods: tuple[PodDetail, ...] = ()
+
+    @classmethod
+    def from_api(cls, data: Any) -> MigrationInstance:
+        """Read an instance of a status; raise ResponseError when it is no object or has no instance id."""
+        data = wire.mapping(data, "an instance of a migration")
+        return cls(
+            instance_id=wire.required(data.get("instanceId"), "instanceId of a migration's instance"),
+            node_name=wire.text(data.get("k8sNodeName")),
+            asg_name=wire.text(data.get("asgName")) or None,
+            state=wire.text(data.get("state")),
+            running_pods=wire.count(data.get("runningPods")),
+            pods=tuple(map(PodDetail.from_api, wire.items(data, "podDetails"))),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +163,27 @@ class MigrationStatus:
     stopped_at: str | None = None
     completed_at: str | None = None
 
+    @classmethod
+    def from_api(cls, data: Any) -> MigrationStatus:
+        """Read a status; raise ResponseError without an id or a state, or with an instance that has no id."""
+        data = wire.mapping(data, "a migration")
+        flags = wire.part(data, "migrationConfig")
+        return cls(
+            id=wire.required(wire.identity(data), "the id of a migration"),
+            ocean_id=wire.text(data.get("oceanId")),
+            state=wire.required(data.get("status") or data.get("state"), "the state of a migration"),
+            old_instances=tuple(map(MigrationInstance.from_api, wire.items(data, "oldInstances"))),
+            new_instances=tuple(map(MigrationInstance.from_api, wire.items(data, "newInstances"))),
+            unscheduled_pods=wire.ids(data.get("unscheduledPodIds")),
+            new_unscheduled_pods=wire.ids(data.get("newUnscheduledPodIds")),
+            should_terminate_drained_nodes=wire.flag(flags.get("shouldTerminateDrainedNodes")),
+            should_evict_stand_alone_pods=wire.flag(flags.get("shouldEvictStandAlonePods")),
+            created_at=wire.text(data.get("createdAt")) or None,
+            errored_at=wire.text(data.get("erroredAt")) or None,
+            stopped_at=wire.text(data.get("stoppedAt")) or None,
+            completed_at=wire.text(data.get("completedAt")) or None,
+        )
+
     @property
     def is_terminal(self) -> bool:
         """Whether the migration has ended."""
@@ -129,6 +203,16 @@ class LogEntry:
     severity: str = ""
     created_at: str | None = None
 
+    @classmethod
+    def from_api(cls, data: Any) -> LogEntry:
+        """Read a line of the log; raise ResponseError when it is no object."""
+        data = wire.mapping(data, "a log entry")
+        return cls(
+            message=wire.text(data.get("message")),
+            severity=wire.text(data.get("severity")),
+            created_at=wire.text(data.get("createdAt")) or None,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
@@ -136,6 +220,15 @@ class Heartbeat:
 
     status: str | None = None
     last_heartbeat: str | None = None
+
+    @classmethod
+    def from_api(cls, data: Any) -> Heartbeat:
+        """Read a heartbeat; raise ResponseError when it is no object."""
+        data = wire.mapping(data, "a heartbeat")
+        return cls(
+            status=wire.text(data.get("status")) or None,
+            last_heartbeat=wire.text(data.get("lastHeartbeat")) or None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,12 +245,30 @@ class ClusterNode:
     registration_status: str = ""
     created_at: str | None = None
 
+    @classmethod
+    def from_api(cls, data: Any) -> ClusterNode:
+        """Read a node; raise ResponseError when it is no object or has no instance id."""
+        data = wire.mapping(data, "a node")
+        return cls(
+            instance_id=wire.required(data.get("instanceId"), "instanceId of a node"),
+            node_name=wire.text(data.get("nodeName")),
+            instance_type=wire.text(data.get("instanceType")),
+            availability_zone=wire.text(data.get("availabilityZone")),
+            virtual_node_group_id=wire.text(data.get("launchSpecId")) or None,
+            virtual_node_group_name=wire.text(data.get("launchSpecName")) or None,
+            life_cycle=wire.text(data.get("lifeCycle")),
+            registration_status=wire.text(data.get("registrationStatus")),
+            created_at=wire.text(data.get("createdAt")) or None,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """An Ocean cluster, as far as a migration needs it; ``raw`` is the whole answer.
 
-    ``autoscaler_enabled`` and ``capacity_maximum`` are None when the service does not tell.
+    ``autoscaler_enabled``, ``capacity_maximum`` (instances) and the autoscaler's limits ``maximum_vcpu`` (virtual
+    CPUs) and ``maximum_memory_gib`` (GiB) are None when the service does not tell. ``shutdown_hours`` are windows such
+    as ``Fri:15:30-Sat:13:30`` and mean something only while ``shutdown_enabled``.
     """
 
     id: str
@@ -166,16 +277,46 @@ class Cluster:
     region: str = ""
     autoscaler_enabled: bool | None = None
     capacity_maximum: int | None = None
+    maximum_vcpu: float | None = None
+    maximum_memory_gib: float | None = None
     spot_percentage: float | None = None
     fallback_to_od: bool | None = None
     shutdown_hours: tuple[str, ...] = ()
     shutdown_enabled: bool = False
-    raw: dict[str, Any] = field(default_factory=dict, repr=False)
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_api(cls, data: Any) -> Cluster:
+        """Read a cluster; raise ResponseError when it is no object or has no id."""
+        data = wire.mapping(data, "a cluster")
+        autoscaler = wire.part(data, "autoScaler")
+        limits = wire.part(autoscaler, "resourceLimits")
+        strategy = wire.part(data, "strategy")
+        shutdown = wire.part(wire.part(data, "scheduling"), "shutdownHours")
+        return cls(
+            id=wire.required(wire.identity(data), "the id of a cluster"),
+            name=wire.text(data.get("name")),
+            controller_cluster_id=wire.text(data.get("controllerClusterId")),
+            region=wire.text(data.get("region")),
+            autoscaler_enabled=wire.flag(autoscaler.get("isEnabled")),
+            capacity_maximum=wire.count(wire.part(data, "capacity").get("maximum")),
+            maximum_vcpu=wire.number(limits.get("maxVCpu")),
+            maximum_memory_gib=wire.number(limits.get("maxMemoryGib")),
+            spot_percentage=wire.number(strategy.get("spotPercentage")),
+            fallback_to_od=wire.flag(strategy.get("fallbackToOd")),
+            shutdown_hours=tuple(window for window in map(wire.text, wire.items(shutdown, "timeWindows")) if window),
+            shutdown_enabled=wire.flag(shutdown.get("isEnabled")) is True,
+            raw=data,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualNodeGroup:
-    """A Virtual Node Group (`launchSpec` on the wire); ``spot_percentage`` is None when it is the cluster's."""
+    """A Virtual Node Group (`launchSpec` on the wire).
+
+    ``labels`` are (key, value), ``taints`` (key, value, effect). ``spot_percentage`` is None when it is the cluster's,
+    ``maximum_instance_count`` when there is no limit.
+    """
 
     id: str
     name: str = ""
@@ -184,3 +325,22 @@ class VirtualNodeGroup:
     taints: tuple[tuple[str, str, str], ...] = ()
     spot_percentage: float | None = None
     maximum_instance_count: int | None = None
+
+    @classmethod
+    def from_api(cls, data: Any) -> VirtualNodeGroup:
+        """Read a Virtual Node Group; raise ResponseError when it is no object or has no id."""
+        data = wire.mapping(data, "a Virtual Node Group")
+        labels = [wire.mapping(label, "a label") for label in wire.items(data, "labels")]
+        taints = [wire.mapping(taint, "a taint") for taint in wire.items(data, "taints")]
+        return cls(
+            id=wire.required(wire.identity(data), "the id of a Virtual Node Group"),
+            name=wire.text(data.get("name")),
+            ocean_id=wire.text(data.get("oceanId")),
+            labels=tuple((wire.text(label.get("key")), wire.text(label.get("value"))) for label in labels),
+            taints=tuple(
+                (wire.text(taint.get("key")), wire.text(taint.get("value")), wire.text(taint.get("effect")))
+                for taint in taints
+            ),
+            spot_percentage=wire.number(wire.part(data, "strategy").get("spotPercentage")),
+            maximum_instance_count=wire.count(wire.part(data, "resourceLimits").get("maxInstanceCount")),
+        )

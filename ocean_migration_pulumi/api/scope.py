@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ..errors import DeadlineError, EngineGoneError, InterruptedWaitError
+from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError
 
 
 def _always() -> bool:

@@ -1,42 +1,47 @@
-"""The times of the service, in the forms that its API reference shows."""
+"""The service's times, which its own examples write in several ways."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 
-_TIME = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?\s*(Z|[+-]\d{2}:?\d{2})?",
-    re.IGNORECASE | re.ASCII,
+_STAMP: Final = re.compile(
+    r"(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?\s*(Z|[+-]\d{2}:?\d{2})?", re.IGNORECASE
 )
-_EPOCH_MILLISECONDS = re.compile(r"\d{12,14}", re.ASCII)
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """Return a time of the service in UTC; None when there is none or it cannot be read.
-
-    The API reference shows unpadded days (``2021-10-1T05:51:06.000Z``) and offsets with and without a colon; a time
-    without an offset is UTC, and a plain number is milliseconds since 1970.
-    """
-    text = (text or "").strip()
-    try:
-        if _EPOCH_MILLISECONDS.fullmatch(text):
-            return datetime.fromtimestamp(int(text) / 1000, UTC)
-        match = _TIME.fullmatch(text)
-        if match is None:
+    """Read a time as the service writes it: unpadded days, ``Z``, ``+0000`` or no zone (UTC); None when it is none."""
+    match = _STAMP.fullmatch((text or "").strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = (int(match[group]) for group in range(1, 7))
+    zone = match[8] or "Z"
+    offset = UTC
+    if zone.upper() != "Z":
+        minutes = int(zone[1:3]) * 60 + int(zone[-2:])
+        if minutes >= 24 * 60:
             return None
-        *parts, fraction, offset = match.groups(default="")
-        year, month, day, hour, minute, second = (int(part or 0) for part in parts)
-        time = datetime(
-            year, month, day, hour, minute, second, int((fraction + "000000")[:6]), tzinfo=_time_zone(offset)
-        )
-        return time.astimezone(UTC)
+        offset = timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes))
+    try:
+        return datetime(
+            year, month, day, hour, minute, second, int((match[7] or "0")[:6].ljust(6, "0")), offset
+        ).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _time_zone(offset: str) -> timezone:
-    if offset in {"", "Z", "z"}:
-        return UTC
-    minutes = int(offset[1:3]) * 60 + int(offset[-2:])
-    return timezone(timedelta(minutes=-minutes if offset[0] == "-" else minutes))
+def format_time(moment: datetime) -> str:
+    """Write a time as the service does: UTC, milliseconds, ``Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def elapsed(seconds: float) -> str:
+    """Write a span as messages show it: ``45s``, ``6m10s``, ``1h05m``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

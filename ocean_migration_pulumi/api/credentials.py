@@ -1,0 +1,91 @@
+"""The credentials file that Spot's SDKs share."""
+
+from __future__ import annotations
+
+import configparser
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ocean_migration_pulumi.errors import SettingsError
+
+FILE_VARIABLES = ("SPOTINST_SHARED_CREDENTIALS_FILE", "SPOTINST_CREDENTIALS_FILE")
+"""Variables that name the file: spotinst-sdk2's first, then spotinst-sdk-go's."""
+
+PROFILE_VARIABLES = ("SPOTINST_PROFILE", "SPOTINST_CREDENTIALS_PROFILE")
+"""Variables that name the profile, in the same order."""
+
+_NO_SECTION = "\0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What one profile of the file says; None where it says nothing."""
+
+    source: str
+    token: str | None = field(default=None, repr=False)
+    account_id: str | None = None
+
+
+def read_credentials(environ: Mapping[str, str], home: Path | None) -> Credentials | None:
+    """Return the chosen profile; None when no file was named and the default one has nothing to say.
+
+    The file is INI (the form that Spot documents) or flat JSON. The default is ``.spotinst/credentials`` below
+    ``home``, profile ``default``; a profile is not completed from another one, so that a token never meets the account
+    of somebody else. Raises SettingsError, naming the setting and never a line of the file, when a file or a profile
+    that was named is not there or the file cannot be read.
+    """
+    file_variable = next((name for name in FILE_VARIABLES if environ.get(name)), None)
+    profile_variable = next((name for name in PROFILE_VARIABLES if environ.get(name)), None)
+    profile = environ[profile_variable] if profile_variable else "default"
+    if file_variable:
+        path = Path(environ[file_variable])
+    elif home:
+        path = home / ".spotinst" / "credentials"
+    else:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        if not file_variable and not profile_variable:
+            return None
+        msg = f"{file_variable or profile_variable}: there is no credentials file {path}"
+        raise SettingsError(msg) from None
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        msg = f"{file_variable or 'credentials file'}: {path} cannot be read: {reason}"
+        raise SettingsError(msg) from None
+    found = _profile(text, profile, path)
+    if found is None:
+        if profile_variable:
+            msg = f"{profile_variable}: {path} has no profile {profile!r}"
+            raise SettingsError(msg)
+        return None
+    return Credentials(source=f"{path} [{profile}]", token=_value(found, "token"), account_id=_value(found, "account"))
+
+
+def _profile(text: str, profile: str, path: Path) -> Mapping[str, object] | None:
+    if text.lstrip().startswith("{"):
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            # A parser's message quotes what it could not read, which may be the token.
+            msg = f"credentials file: {path} is not valid JSON"
+            raise SettingsError(msg) from None
+        nested = data.get(profile)
+        if isinstance(nested, dict):
+            return nested
+        return data if profile == "default" else None
+    parser = configparser.ConfigParser(default_section=_NO_SECTION, interpolation=None, strict=False)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        msg = f"credentials file: {path} is not valid INI"
+        raise SettingsError(msg) from None
+    return parser[profile] if parser.has_section(profile) else None
+
+
+def _value(profile: Mapping[str, object], key: str) -> str | None:
+    value = profile.get(key)
+    return value.strip().strip("\"'") or None if isinstance(value, str) else None

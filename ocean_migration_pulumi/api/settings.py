@@ -1,0 +1,224 @@
+"""Where base URL, token, account and poll interval come from."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from ocean_migration_pulumi.api.credentials import Credentials, read_credentials
+from ocean_migration_pulumi.errors import SettingsError
+
+DEFAULT_BASE_URL = "https://api.spotinst.io"
+DEFAULT_POLL_INTERVAL = 15.0
+MINIMUM_POLL_INTERVAL = 0.05
+
+NOT_SET = "not set"
+"""What ``Settings.sources`` says of a setting that no source names."""
+
+_CONFIG = "stack config "
+_TOKEN_NAMES = (_CONFIG + "ocean-migration:token", _CONFIG + "spotinst:token", "SPOTINST_TOKEN")
+_ACCOUNT_NAMES = (_CONFIG + "ocean-migration:account", _CONFIG + "spotinst:account", "SPOTINST_ACCOUNT")
+_BASE_URL_NAMES = (_CONFIG + "ocean-migration:baseUrl", "SPOTINST_BASE_URL")
+_POLL_INTERVAL_NAMES = (_CONFIG + "ocean-migration:pollInterval", "OCEAN_MIGRATION_POLL_INTERVAL")
+
+_VISIBLE = re.compile(r"[!-~]+")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSource:
+    """A token and where it was found."""
+
+    name: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to reach the service.
+
+    ``token`` and ``account_id`` are None when no source names one: calls, or writes, then fail. ``poll_interval`` is in
+    seconds. ``sources`` tells where each of ``base_url``, ``token``, ``account`` and ``poll_interval`` came from.
+    ``alternatives`` are the tokens of the other sources, which are tried in their order when ``token`` is refused.
+
+    Raises SettingsError when a value cannot be used; the message has neither a token nor a password.
+    """
+
+    base_url: str = DEFAULT_BASE_URL
+    token: str | None = field(default=None, repr=False)
+    account_id: str | None = None
+    poll_interval: float = DEFAULT_POLL_INTERVAL
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    alternatives: tuple[TokenSource, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", _base_url(self.base_url, "base_url"))
+        if self.token is not None:
+            _token(self.token, "token")
+        if self.account_id is not None:
+            _account(self.account_id, "account_id")
+        _poll_interval(self.poll_interval, "poll_interval")
+        for alternative in self.alternatives:
+            _token(alternative.token, alternative.name)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the service is on this machine, as a simulator is."""
+        return _is_loopback(urlsplit(self.base_url).hostname or "")
+
+    @classmethod
+    def load(
+        cls,
+        config: Mapping[str, str] | None,
+        environ: Mapping[str, str],
+        *,
+        account_id: str | None = None,
+        home: Path | None = None,
+    ) -> Settings:
+        """Find each setting in the first source that names it; an empty value names nothing.
+
+        ========  ==================================================================================================
+        token     stack config ``ocean-migration:token``, ``spotinst:token``; ``SPOTINST_TOKEN``; credentials file
+        account   ``account_id``; stack config ``ocean-migration:account``, ``spotinst:account``;
+                  ``SPOTINST_ACCOUNT``; credentials file
+        base URL  stack config ``ocean-migration:baseUrl``; ``SPOTINST_BASE_URL``; ``https://api.spotinst.io``
+        poll      stack config ``ocean-migration:pollInterval``; ``OCEAN_MIGRATION_POLL_INTERVAL``; 15 seconds
+        ========  ==================================================================================================
+
+        Token and account are found independently of each other. The credentials file is the one that
+        ``SPOTINST_SHARED_CREDENTIALS_FILE`` or ``SPOTINST_CREDENTIALS_FILE`` names, else ``~/.spotinst/credentials``;
+        the profile is ``SPOTINST_PROFILE``, ``SPOTINST_CREDENTIALS_PROFILE`` or ``default``. A file that cannot be read
+        matters only while token or account is not named elsewhere.
+
+        ``config`` has full keys such as ``ocean-migration:token``; ``home`` is the home directory (None: that of
+        ``environ``). Raises SettingsError, naming the setting, when a value or the credentials file cannot be used.
+        """
+        named = {_CONFIG + key: value for key, value in (config or {}).items()} | dict(environ)
+        tokens = list(_found(named, _TOKEN_NAMES))
+        accounts = [("account_id", account_id)] if account_id else []
+        accounts += _found(named, _ACCOUNT_NAMES)
+        file = _credentials(environ, home or _home(environ), needed=not tokens or not accounts)
+        if file and file.token:
+            tokens.append((file.source, file.token))
+        if file and file.account_id:
+            accounts.append((file.source, file.account_id))
+
+        sources = dict.fromkeys(("base_url", "token", "account", "poll_interval"), "default")
+        base_url, poll_interval = DEFAULT_BASE_URL, DEFAULT_POLL_INTERVAL
+        for name, value in list(_found(named, _BASE_URL_NAMES))[:1]:
+            base_url, sources["base_url"] = _base_url(value, name), name
+        for name, value in list(_found(named, _POLL_INTERVAL_NAMES))[:1]:
+            poll_interval, sources["poll_interval"] = _poll_interval(value, name), name
+        token = account = None
+        sources["token"] = sources["account"] = NOT_SET
+        for name, value in tokens[:1]:
+            token, sources["token"] = _token(value, name), name
+        for name, value in accounts[:1]:
+            account, sources["account"] = _account(value, name), name
+        return cls(
+            base_url=base_url,
+            token=token,
+            account_id=account,
+            poll_interval=poll_interval,
+            sources=sources,
+            alternatives=tuple(_alternatives(tokens)),
+        )
+
+
+def _found(named: Mapping[str, str], names: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for name in names:
+        value = named.get(name, "").strip()
+        if value:
+            yield name, value
+
+
+def _alternatives(tokens: Iterable[tuple[str, str]]) -> Iterable[TokenSource]:
+    """Return the usable tokens after the first, each once: a bad one that may never be needed is no reason to fail."""
+    seen: set[str] = set()
+    for position, (name, token) in enumerate(tokens):
+        if position and token not in seen and _VISIBLE.fullmatch(token):
+            yield TokenSource(name=name, token=token)
+        seen.add(token)
+
+
+def _home(environ: Mapping[str, str]) -> Path | None:
+    directory = environ.get("HOME") or environ.get("USERPROFILE")
+    return Path(directory) if directory else None
+
+
+def _credentials(environ: Mapping[str, str], home: Path | None, *, needed: bool) -> Credentials | None:
+    try:
+        return read_credentials(environ, home)
+    except SettingsError:
+        if needed:
+            raise
+        return None
+
+
+def _base_url(value: str, name: str) -> str:
+    """Return the URL without a slash at its end; the value is never shown, as it may hold a password."""
+    problem = None
+    try:
+        url = urlsplit(value)
+        problem = _url_problem(value, url)
+    except ValueError:
+        problem = "is not a URL"
+    if problem:
+        msg = f"{name}: the base URL {problem}"
+        raise SettingsError(msg)
+    return value.rstrip("/")
+
+
+def _url_problem(value: str, url: SplitResult) -> str | None:
+    _ = url.port  # raises ValueError when it is not a port
+    if not _VISIBLE.fullmatch(value) or "\\" in value:
+        return "holds characters that a URL may not hold"
+    if "@" in url.netloc:
+        return "must not hold credentials"
+    if url.query or url.fragment or value[-1] in "?#":
+        return "must hold neither a query nor a fragment"
+    if url.scheme not in {"https", "http"}:
+        return "must begin with https://"
+    host = url.netloc.rpartition(":")[0] if url.port is not None else url.netloc.rstrip(":")
+    if not _HOST.fullmatch(host):
+        return "names no host"
+    if url.scheme == "http" and not _is_loopback(url.hostname or ""):
+        return "must begin with https:// (plain http is for this machine only)"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
+
+
+def _token(value: str, name: str) -> str:
+    if not _VISIBLE.fullmatch(value):
+        msg = f"{name}: the token is empty or holds spaces or characters other than printable ASCII"
+        raise SettingsError(msg)
+    return value
+
+
+def _account(value: str, name: str) -> str:
+    if not _VISIBLE.fullmatch(value):
+        msg = f"{name}: {value!r} is not an account id such as act-123abcd"
+        raise SettingsError(msg)
+    return value
+
+
+def _poll_interval(value: str | float, name: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not MINIMUM_POLL_INTERVAL <= seconds < math.inf:
+        msg = f"{name}: {value!r} is not a number of seconds of at least {MINIMUM_POLL_INTERVAL}"
+        raise SettingsError(msg)
+    return seconds

@@ -1,0 +1,16 @@
+"""What Pulumi's dynamic provider host withholds from a provider, and the way back to it.
+
+The host (``python -m pulumi.dynamic``) passes a provider nothing but properties. What the engine sent beside them still
+exists on the stack of the worker thread that runs the RPC, and this package fetches it from there: by the types of the
+values, not by the names of functions or variables. Whatever is not where it is expected is done without: the provider
+still does the right thing, only less nicely.
+"""
+
+from __future__ import annotations
+
+from .call import Call, current_call
+from .failure import Failure, fail
+from .setup import prepare
+from .values import contains_unknown, is_unknown, unknown
+
+__all__ = ["Call", "Failure", "contains_unknown", "current_call", "fail", "is_unknown", "prepare", "unknown"]

@@ -1,0 +1,181 @@
+"""The service's envelope: what was asked for, or the error of this package that says why not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
+    InputError,
+    MigrationNotFoundError,
+    NotFoundError,
+    OceanMigrationError,
+    PermissionDeniedError,
+    RequestRejectedError,
+    ResponseError,
+    ServiceError,
+)
+
+CLUSTER = "/ocean/aws/k8s/cluster/{ocean_id}"
+MIGRATION = CLUSTER + "/migration/{migration_id}"
+
+_LONGEST_TEXT = 500
+_MIGRATION_NOT_FOUND = re.compile(r"migration.*(not[ _]?found|(doesnt|doesn't|does[ _]not)[ _]?exist)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request: its route with the ids that fill it, its query and its JSON body (None: none)."""
+
+    method: str
+    route: str
+    ids: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+
+    @property
+    def path(self) -> str:
+        """The path with its ids; raises InputError for an id that would lead to another route."""
+        for name, value in self.ids.items():
+            if value in {"", ".", ".."}:
+                raise InputError(name, f"{value!r} is not an id")
+        return self.route.format(**{name: quote(value, safe="") for name, value in self.ids.items()})
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer as it came; the names of ``headers`` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Undecodable:
+    """What a body that is not JSON is read as."""
+
+
+UNDECODABLE = Undecodable()
+
+
+def decode(answer: Answer) -> Any:
+    """Return the JSON of a body, UNDECODABLE when it is none."""
+    try:
+        data = json.loads(answer.body)
+        if b"\\ud" in answer.body or b"\\uD" in answer.body:
+            # Half of a surrogate pair is valid JSON, but nothing can write it out again.
+            data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return UNDECODABLE
+    return data
+
+
+def items(call: Call, data: Any) -> list[Any]:
+    """Return the items of a successful answer.
+
+    Raises ResponseError without a list of items: reading that as "none" could start a migration twice.
+    """
+    found = _response(data).get("items")
+    if not isinstance(found, list):
+        raise unusable(call, "no list of items", data)
+    return found
+
+
+def unusable(call: Call, reason: str, data: Any = UNDECODABLE) -> ResponseError:
+    """Return the error for an answer that nothing can be made of."""
+    return ResponseError(f"{call}: unusable answer: {reason}{_mark(data)}")
+
+
+def request_id(data: Any) -> str | None:
+    """Return the id that Spot's support asks for; None when the answer has none."""
+    request = data.get("request") if isinstance(data, dict) else None
+    return (_line(request.get("id")) or None) if isinstance(request, dict) else None
+
+
+def has_envelope(data: Any) -> bool:
+    """Tell whether the service itself answered, and not a proxy or another server."""
+    return bool(_response(data))
+
+
+def failure(call: Call, answer: Answer, data: Any) -> OceanMigrationError:
+    """Return the error that an answer with another status than 200, 401 and 429 stands for."""
+    status, request = answer.status, request_id(data)
+    errors = [error for error in _errors(data) if isinstance(error, dict)]
+    code = (_line(errors[0].get("code")) or None) if errors else None
+    said = "; ".join(filter(None, (_line(error.get("message")) for error in errors)))
+    because = f": {said}" if said else ""
+    if status >= 500:
+        return ServiceError(f"{call}: the service fails{because}", status=status, code=code, request_id=request)
+    if status == 403:
+        message = f"{call}: the token may not do this{because}; grant its user the permission"
+        return PermissionDeniedError(message, status=status, code=code, request_id=request)
+    if not has_envelope(data) or status < 400:
+        return unusable(call, f"HTTP {status}{_STATUS_HINTS.get(status // 100, '')}", data)
+    missing = _not_found(call, status, errors)
+    if missing:
+        kind, what = missing
+        return kind(f"{what}{because}", status=status, code=code, request_id=request)
+    if status == 400 and errors and errors[0].get("code") == "":
+        message = (
+            f"{call}: {said or 'no reason given'}; Spot answers so, too, when the token may not do this: check the "
+            "permissions of its user, and the account"
+        )
+        return PermissionDeniedError(message, status=status, request_id=request)
+    part = next(filter(None, (_line(error.get("field")) for error in errors)), None)
+    message = f"{call}: refused: {said or 'no reason given'}{f' (field: {part})' if part else ''}"
+    return RequestRejectedError(message, status=status, code=code, request_id=request, field=part)
+
+
+_STATUS_HINTS = {
+    3: ", a redirect: not followed, as the token must not go elsewhere; check the base URL",
+    4: " without the service's envelope: a proxy, or a wrong base URL",
+}
+
+
+def _not_found(call: Call, status: int, errors: list[dict[str, Any]]) -> tuple[type[NotFoundError], str] | None:
+    """Return what does not exist: the service says so by a code, with HTTP 400 as well as with 404."""
+    codes = {error.get("code") for error in errors if isinstance(error.get("code"), str)}
+    ocean_id = call.ids.get("ocean_id") or call.query.get("oceanId", "")
+    account = call.query.get("accountId", "the token's default account")
+    if "CLUSTER_DOESNT_EXIST" in codes or (status == 404 and call.route == CLUSTER):
+        return ClusterNotFoundError, f"Ocean cluster {ocean_id} does not exist in {account}; check id and account"
+    if "CANT_GET_OCEAN_LAUNCH_SPEC" in codes:
+        return NotFoundError, f"{call}: a Virtual Node Group does not exist"
+    texts = (f"{_line(error.get('code'))} {_line(error.get('message'))}" for error in errors)
+    if call.route == MIGRATION and (status == 404 or any(map(_MIGRATION_NOT_FOUND.search, texts))):
+        return MigrationNotFoundError, f"cluster {ocean_id} has no migration {call.ids['migration_id']}"
+    if status == 404:
+        return NotFoundError, f"{call}: not found"
+    return None
+
+
+def _response(data: Any) -> dict[str, Any]:
+    response = data.get("response") if isinstance(data, dict) else None
+    return response if isinstance(response, dict) else {}
+
+
+def _errors(data: Any) -> list[Any]:
+    errors = _response(data).get("errors")
+    return errors if isinstance(errors, list) else []
+
+
+def _mark(data: Any) -> str:
+    identity = request_id(data)
+    return f" (request {identity})" if identity else ""
+
+
+def _line(value: Any) -> str:
+    """Return text of somebody else as one short line that a terminal can show."""
+    if not isinstance(value, str):
+        return ""
+    shown = "".join(character if character.isprintable() else " " for character in value[: 4 * _LONGEST_TEXT])
+    line = " ".join(shown.split())
+    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"

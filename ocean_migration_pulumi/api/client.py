@@ -1,0 +1,243 @@
+"""OceanClient: one method for each endpoint."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ocean_migration_pulumi.api import answers, wire
+from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION, Call
+from ocean_migration_pulumi.api.models import (
+    Candidate,
+    Cluster,
+    ClusterNode,
+    Heartbeat,
+    LogEntry,
+    MigrationStatus,
+    MigrationSummary,
+    VirtualNodeGroup,
+)
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.sender import Sender, lost
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.errors import InputError, MissingAccountError, ResponseError
+
+MIGRATIONS = CLUSTER + "/migration"
+DISCOVERY = CLUSTER + "/migration/discovery"
+NODES = CLUSTER + "/nodes"
+LOG = CLUSTER + "/log"
+CLUSTERS = "/ocean/aws/k8s/cluster"
+VIRTUAL_NODE_GROUPS = "/ocean/aws/k8s/launchSpec"
+HEARTBEAT = "/ocean/k8s/cluster/{ocean_id}/controllerHeartbeat"
+
+_Model = TypeVar("_Model")
+
+
+class OceanClient:
+    """Spot's Ocean API for Kubernetes on AWS; thread-safe.
+
+    Every call is bounded by the client's scope, sends the account when it is known, and raises OceanMigrationError:
+    MissingTokenError without a token, AuthenticationError, PermissionDeniedError, ClusterNotFoundError,
+    MigrationNotFoundError, RateLimitError, RequestRejectedError and ServiceError for what the service refuses,
+    NoAnswerError without an answer, ResponseError for one that is not as Spot's API reference has it, and
+    WaitEndedError when the scope ends. GETs and the stop are retried, a create only while it provably had no effect.
+    """
+
+    def __init__(self, settings: Settings, *, base_scope: Scope | None = None) -> None:
+        self.settings = settings
+        self.account_id = settings.account_id
+        self._scope = base_scope or Scope()
+        self._sender = Sender(settings)
+
+    def within(self, scope: Scope) -> OceanClient:
+        """Return a view of this client with other bounds; connections, token and rate limits are shared."""
+        view = copy.copy(self)
+        view._scope = scope
+        return view
+
+    def close(self) -> None:
+        """Close the connections, those of all views included."""
+        self._sender.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"OceanClient(base_url={self.settings.base_url!r}, account_id={self.account_id!r})"
+
+    def server_now(self) -> datetime:
+        """Return the local time corrected by the ``Date`` of the service's last answer, in UTC."""
+        return self._sender.server_now()
+
+    def list_migrations(self, ocean_id: str) -> tuple[MigrationSummary, ...]:
+        """Return the cluster's migrations, running and ended."""
+        return self._get_all(MIGRATIONS, MigrationSummary.from_api, ocean_id=ocean_id)
+
+    def get_migration(self, ocean_id: str, migration_id: str) -> MigrationStatus:
+        """Return the status of one migration."""
+        return self._get(MIGRATION, MigrationStatus.from_api, ocean_id=ocean_id, migration_id=migration_id)
+
+    def create_migration(
+        self,
+        ocean_id: str,
+        instance_ids: Sequence[str],
+        *,
+        batch_size_percentage: int,
+        should_terminate_drained_nodes: bool,
+        should_evict_stand_alone_pods: bool,
+        force_pod_eviction_on_pdb_failure: bool,
+    ) -> str:
+        """Start a migration and return its id.
+
+        Raises AnswerLostError when the migration may have started although no id arrived: look in the list before
+        starting another one. Any other error means that none was started.
+        """
+        if not instance_ids:
+            raise InputError("instance_ids", "names no instance")
+        migration = {
+            "instanceIds": list(instance_ids),
+            "shouldTerminateDrainedNodes": should_terminate_drained_nodes,
+            "shouldEvictStandAlonePods": should_evict_stand_alone_pods,
+            "forcePodEvictionOnPdbFailure": force_pod_eviction_on_pdb_failure,
+            "batchSizePercentage": batch_size_percentage,
+        }
+        call = self._write("POST", MIGRATIONS, {"migration": migration}, ocean_id=ocean_id)
+        try:
+            return self._one(call, _created_id)
+        except ResponseError as exc:
+            raise lost(exc) from exc
+
+    def stop_migration(
+        self, ocean_id: str, migration_id: str, *, should_terminate_drained_nodes: bool = False
+    ) -> MigrationSummary:
+        """Ask a migration to stop; it does so after the current batch, so that its status has to be polled.
+
+        Safe to repeat. ``should_terminate_drained_nodes`` also terminates the nodes that are drained by then.
+        """
+        migration = {"state": "STOPPED", "shouldTerminateDrainedNodes": should_terminate_drained_nodes}
+        call = self._write("PUT", MIGRATION, {"migration": migration}, ocean_id=ocean_id, migration_id=migration_id)
+        return self._one(call, MigrationSummary.from_api)
+
+    def discover(self, ocean_id: str, *, fetch_pods: bool = True) -> tuple[Candidate, ...]:
+        """Return the nodes that can be migrated; ``fetch_pods`` asks for their number of pods, too."""
+        call = self._call(DISCOVERY, {"shouldFetchPods": "true" if fetch_pods else "false"}, ocean_id=ocean_id)
+        data = self._sender.send(call, self._scope)
+        found: list[Any] = []
+        for item in answers.items(call, data):
+            nested = item.get("instances", item) if isinstance(item, dict) else item
+            # The API reference nests the nodes of AWS and lists those of AKS flat.
+            if isinstance(nested, list):
+                found += nested
+            elif nested is not None:
+                found.append(nested)
+        return _read_all(call, data, found, Candidate.from_api)
+
+    def list_nodes(
+        self, ocean_id: str, *, instance_id: str | None = None, virtual_node_group_id: str | None = None
+    ) -> tuple[ClusterNode, ...]:
+        """Return the nodes that Ocean runs, all of them or those of one instance or Virtual Node Group."""
+        query = {"instanceId": instance_id, "launchSpecId": virtual_node_group_id}
+        return self._get_all(NODES, ClusterNode.from_api, query, ocean_id=ocean_id)
+
+    def get_log(
+        self,
+        ocean_id: str,
+        *,
+        since: datetime,
+        until: datetime,
+        severity: str = "ALL",
+        limit: int = 1000,
+        resource_id: str | None = None,
+    ) -> tuple[LogEntry, ...]:
+        """Return the cluster's log between two times, which need a time zone.
+
+        ``severity`` is ALL, INFO, DEBUG, ERROR or WARN; ``limit`` is at most 1000 lines; ``resource_id`` (None: any)
+        is an instance id, for example.
+        """
+        query = {
+            "fromDate": _milliseconds("since", since),
+            "toDate": _milliseconds("until", until),
+            "severity": severity,
+            "limit": str(limit),
+            "resourceId": resource_id,
+        }
+        return self._get_all(LOG, LogEntry.from_api, query, ocean_id=ocean_id)
+
+    def get_heartbeat(self, ocean_id: str) -> Heartbeat:
+        """Return the controller's sign of life, an empty one when the service knows none."""
+        found = self._get_all(HEARTBEAT, Heartbeat.from_api, ocean_id=ocean_id)
+        return found[0] if found else Heartbeat()
+
+    def get_cluster(self, ocean_id: str) -> Cluster:
+        """Return one cluster."""
+        return self._get(CLUSTER, Cluster.from_api, ocean_id=ocean_id)
+
+    def list_clusters(self) -> tuple[Cluster, ...]:
+        """Return the clusters of the account."""
+        return self._get_all(CLUSTERS, Cluster.from_api)
+
+    def list_virtual_node_groups(self, ocean_id: str) -> tuple[VirtualNodeGroup, ...]:
+        """Return the cluster's Virtual Node Groups."""
+        if not ocean_id:
+            raise InputError("ocean_id", f"{ocean_id!r} is not an id")
+        return self._get_all(VIRTUAL_NODE_GROUPS, VirtualNodeGroup.from_api, {"oceanId": ocean_id})
+
+    def _call(self, route: str, query: Mapping[str, str | None], **ids: str) -> Call:
+        known = {"accountId": self.account_id} | dict(query)
+        return Call(method="GET", route=route, ids=ids, query={key: value for key, value in known.items() if value})
+
+    def _write(self, method: str, route: str, body: Mapping[str, Any], **ids: str) -> Call:
+        """Return a write; without an account the service would pick the organization's oldest one."""
+        if not self.account_id:
+            msg = (
+                "no account: set account_id, SPOTINST_ACCOUNT or `pulumi config set ocean-migration:account`; without "
+                "one the service would silently write to the organization's oldest account"
+            )
+            raise MissingAccountError(msg)
+        return Call(method=method, route=route, ids=ids, query={"accountId": self.account_id}, body=body)
+
+    def _get(self, route: str, read: Callable[[Any], _Model], **ids: str) -> _Model:
+        return self._one(self._call(route, {}, **ids), read)
+
+    def _one(self, call: Call, read: Callable[[Any], _Model]) -> _Model:
+        data = self._sender.send(call, self._scope)
+        found = answers.items(call, data)
+        if not found:
+            raise answers.unusable(call, "no item", data)
+        return _read_all(call, data, found[:1], read)[0]
+
+    def _get_all(
+        self,
+        route: str,
+        read: Callable[[Any], _Model],
+        query: Mapping[str, str | None] | None = None,
+        **ids: str,
+    ) -> tuple[_Model, ...]:
+        call = self._call(route, query or {}, **ids)
+        data = self._sender.send(call, self._scope)
+        return _read_all(call, data, answers.items(call, data), read)
+
+
+def _read_all(call: Call, data: Any, found: list[Any], read: Callable[[Any], _Model]) -> tuple[_Model, ...]:
+    try:
+        return tuple(map(read, found))
+    except ResponseError as exc:
+        raise answers.unusable(call, str(exc), data) from exc
+
+
+def _created_id(item: Any) -> str:
+    return wire.required(wire.identity(wire.mapping(item, "a migration")), "the id of a migration")
+
+
+def _milliseconds(name: str, moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise InputError(name, f"{moment} has no time zone")
+    return str(round(moment.timestamp() * 1000))

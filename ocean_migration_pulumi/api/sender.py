@@ -1,0 +1,202 @@
+"""When to send a call, with which token, and when again: retries, rate limits and the server's clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from ocean_migration_pulumi.api import answers
+from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call
+from ocean_migration_pulumi.api.limits import RateLimits, retry_after, seconds_until_reset
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.settings import Settings, TokenSource
+from ocean_migration_pulumi.api.transport import Transport, UnansweredError
+from ocean_migration_pulumi.errors import (
+    AnswerLostError,
+    AuthenticationError,
+    MissingTokenError,
+    OceanMigrationError,
+    RateLimitError,
+)
+
+ATTEMPTS = 5
+"""How often a request is sent whose answer is missing, undecodable or 5xx."""
+REFUSALS = 10
+"""How often a request is sent that is refused with 429."""
+
+_RETRIED_STATUSES = frozenset({500, 502, 503, 504})
+_LONGEST_RETRY_AFTER = 60.0
+_BACKOFF = wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
+
+_RATE_LIMITS = RateLimits()
+
+
+class _AgainError(Exception):
+    """An attempt that may be repeated, after at least ``pause`` seconds; ``error`` is what to raise when it is not."""
+
+    def __init__(self, error: OceanMigrationError, *, pause: float = 0.0) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.pause = pause
+
+    @property
+    def is_refusal(self) -> bool:
+        return isinstance(self.error, RateLimitError)
+
+
+class Sender:
+    """Sends calls and returns the JSON of their answers; thread-safe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._base_url = settings.base_url
+        self._transport = Transport(settings.base_url, is_loopback=settings.is_loopback)
+        self._tokens = settings.alternatives
+        if settings.token:
+            name = settings.sources.get("token", "settings")
+            self._tokens = (TokenSource(name=name, token=settings.token), *settings.alternatives)
+        self._preferred = 0
+        self._ahead = timedelta()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def server_now(self) -> datetime:
+        """Return the time by the service's clock, as far as its last answer told."""
+        return datetime.now(UTC) + self._ahead
+
+    def send(self, call: Call, scope: Scope) -> Any:
+        """Send a call, again where that is safe, and return the JSON of its answer.
+
+        A GET or PUT is repeated after a missing, undecodable or 5xx answer; a POST only when it provably had no effect,
+        as its body did not go out or it was refused with 429 or 401. Nothing is repeated for which no time is left.
+        Raises OceanMigrationError.
+        """
+        if not self._tokens:
+            msg = (
+                "no token: set SPOTINST_TOKEN, run `pulumi config set --secret ocean-migration:token`, or write the "
+                "credentials file ~/.spotinst/credentials"
+            )
+            raise MissingTokenError(msg)
+        retrying = Retrying(
+            retry=retry_if_exception_type(_AgainError),
+            wait=_pause,
+            stop=_Patience(scope),
+            sleep=scope.sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, call, scope)
+        except _AgainError as again:
+            raise again.error from again.__cause__
+
+    def _attempt(self, call: Call, scope: Scope) -> Any:
+        answer = self._authenticated(call, scope)
+        data = answers.decode(answer)
+        if answer.status == 200 and data is not UNDECODABLE:
+            return data
+        if answer.status == 429:
+            msg = f"{call}: too many requests; wait, or let fewer programs poll this organization"
+            reset = seconds_until_reset(answer.headers)
+            raise _AgainError(RateLimitError(msg, reset=reset, request_id=answers.request_id(data)))
+        error = answers.unusable(call, "not JSON") if answer.status == 200 else answers.failure(call, answer, data)
+        if call.method == "POST" and not _is_refusal(answer.status):
+            raise lost(error) from error
+        if answer.status == 200 or answer.status in _RETRIED_STATUSES:
+            raise _AgainError(error, pause=min(retry_after(answer.headers) or 0.0, _LONGEST_RETRY_AFTER))
+        raise error
+
+    def _authenticated(self, call: Call, scope: Scope) -> Answer:
+        """Send with the token that worked last and, while one is refused, with each of the others."""
+        first = self._preferred
+        for step in range(len(self._tokens)):
+            chosen = (first + step) % len(self._tokens)
+            token = self._tokens[chosen].token
+            answer = self._admitted(call, scope, token)
+            if answer.status == 401:
+                continue
+            self._preferred = chosen
+            if answer.status == 200:
+                return answer
+            # Of an error the message is shown, and nobody knows what a proxy writes into it.
+            body = answer.body.replace(token.encode(), b"[token]")
+            return Answer(status=answer.status, headers=answer.headers, body=body)
+        names = " and ".join(source.name for source in self._tokens)
+        msg = (
+            f"the token is refused (from {names}): create another one in Spot's console; `pulumi refresh` and `pulumi "
+            "destroy` use the stack config of the last `up` unless they run with `--run-program`"
+        )
+        raise AuthenticationError(msg, status=401, request_id=answers.request_id(answers.decode(answer)))
+
+    def _admitted(self, call: Call, scope: Scope, token: str) -> Answer:
+        window = _RATE_LIMITS.window(self._base_url, call.query.get("accountId"), call.method, call.route)
+        window.admit(scope, str(call))
+        answer = None
+        try:
+            if call.body is not None:
+                scope.before_write()
+            answer = self._transport.exchange(call, token, scope)
+        except UnansweredError as missing:
+            if call.method == "POST" and missing.sent:
+                raise lost(missing.error) from missing.error
+            if missing.transient:
+                raise _AgainError(missing.error) from missing.__cause__
+            raise missing.error from missing.__cause__
+        finally:
+            if answer is None:
+                window.release()
+            else:
+                window.settle(answer.headers, scope.clock(), refused=answer.status == 429)
+        self._learn_time(answer)
+        return answer
+
+    def _learn_time(self, answer: Answer) -> None:
+        try:
+            served = parsedate_to_datetime(answer.headers.get("date", ""))
+        except ValueError:
+            return
+        if served.tzinfo is not None:
+            self._ahead = served - datetime.now(UTC)
+
+
+def lost(error: OceanMigrationError) -> AnswerLostError:
+    """Return the error for a write that may have had its effect."""
+    return AnswerLostError(f"the answer to a write was lost, it may have had its effect: {error}")
+
+
+def _is_refusal(status: int) -> bool:
+    """Tell whether a status says that nothing was done; after 408 a proxy may have passed the request on."""
+    return 400 <= status < 500 and status != 408
+
+
+class _Patience:
+    """Stop after enough attempts, or when the next one would come too late; count refusals by themselves."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._refusals = 0
+
+    def __call__(self, state: RetryCallState) -> bool:
+        again = _outcome(state)
+        self._refusals += again.is_refusal
+        if self._refusals >= REFUSALS or state.attempt_number - self._refusals >= ATTEMPTS:
+            return True
+        left = self._scope.remaining()
+        return left is not None and state.upcoming_sleep >= left
+
+
+def _pause(state: RetryCallState) -> float:
+    again = _outcome(state)
+    # After a refusal the rate-limit window knows how long to wait, for everybody.
+    return 0.0 if again.is_refusal else max(again.pause, _BACKOFF(state))
+
+
+def _outcome(state: RetryCallState) -> _AgainError:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, _AgainError):
+        msg = f"only {_AgainError.__name__} is retried"
+        raise TypeError(msg)
+    return error

@@ -1,0 +1,228 @@
+"""One HTTP exchange, bounded and interruptible; the only importer of httpx."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx
+
+from ocean_migration_pulumi.api import answers
+from ocean_migration_pulumi.api.answers import Answer, Call
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    NoAnswerError,
+    OceanMigrationError,
+    SettingsError,
+    WaitEndedError,
+)
+
+TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}
+"""Seconds for each step of an exchange."""
+LONGEST_EXCHANGE = 60.0
+"""Seconds for a request and its whole answer: the timeout of a read alone never ends an answer that trickles."""
+LARGEST_BODY = 64 * 1024 * 1024
+"""Bytes of an answer, decompressed."""
+
+# Shorter than the time after which servers close idle connections (5 s and more): a POST that meets a connection just
+# closed could not be told from one whose answer was lost.
+_KEEP_ALIVE = 3.0
+_LOOK_AROUND = 0.05
+_GRACE = 0.5
+
+_HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+_TRANSIENT_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.ProxyError, httpx.RemoteProtocolError, OSError)
+
+
+class UnansweredError(Exception):
+    """An exchange without an answer.
+
+    ``error`` is what to raise for it, ``sent`` tells whether the body of the request went out (so that the service may
+    have acted on it), and ``transient`` whether to try again can help.
+    """
+
+    def __init__(self, error: OceanMigrationError, *, sent: bool, transient: bool = False) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.sent = sent
+        self.transient = transient
+
+
+class Transport:
+    """The connections to one base URL; thread-safe.
+
+    Certificates are always verified and redirects never followed. Proxies and certificate files come from the
+    environment, but nothing on this machine is reached through a proxy.
+    """
+
+    def __init__(self, base_url: str, *, is_loopback: bool) -> None:
+        self._base_url = base_url
+        self._trust_env = not is_loopback
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def exchange(self, call: Call, token: str, scope: Scope) -> Answer:
+        """Send a call once and return the answer, whatever its status.
+
+        ``scope.before_write()`` is asked again right before the body of a request goes out. Raises UnansweredError, and
+        SettingsError when the environment's proxies or certificates cannot be used.
+        """
+        client = self._open()
+        exchange = _Exchange(call, scope)
+        try:
+            return exchange.run(client, self._base_url + call.path, token)
+        except DeadlineError as exc:
+            raise UnansweredError(DeadlineError(f"{call}: no answer before the deadline"), sent=exchange.sent) from exc
+        except WaitEndedError as exc:
+            raise UnansweredError(exc, sent=exchange.sent) from exc.__cause__
+        except _TooLargeError as exc:
+            unusable = answers.unusable(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
+            raise UnansweredError(unusable, sent=exchange.sent) from exc
+        except httpx.DecodingError as exc:
+            raise UnansweredError(answers.unusable(call, _reason(exc)), sent=exchange.sent) from exc
+        except (*_HTTPX_ERRORS, OSError) as exc:
+            error = NoAnswerError(f"{call}: no answer from {self._base_url}: {_reason(exc)}")
+            raise UnansweredError(error, sent=exchange.sent, transient=isinstance(exc, _TRANSIENT_ERRORS)) from exc
+
+    def _open(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                try:
+                    self._client = httpx.Client(
+                        headers={"User-Agent": f"ocean-migration/{_version()}", "Accept": "application/json"},
+                        follow_redirects=False,
+                        trust_env=self._trust_env,
+                        limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE),
+                    )
+                except (*_HTTPX_ERRORS, ImportError, OSError, ValueError) as exc:
+                    # What exactly is wrong may quote the password of a proxy.
+                    msg = (
+                        "the proxy or certificate variables of the environment cannot be used "
+                        f"(HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR): {type(exc).__name__}"
+                    )
+                    raise SettingsError(msg) from None
+            return self._client
+
+
+class _TooLargeError(Exception):
+    """The body of an answer is longer than any answer of the service."""
+
+
+class _Exchange:
+    """A request in a thread of its own, so that whoever asked can leave it behind at once."""
+
+    def __init__(self, call: Call, scope: Scope) -> None:
+        self.sent = False
+        self._call = call
+        self._scope = scope
+        self._lock = threading.Lock()
+        self._left_behind = False
+        self._done = threading.Event()
+        self._outcome: Answer | Exception = RuntimeError("the exchange ended without an outcome")
+
+    def run(self, client: httpx.Client, url: str, token: str) -> Answer:
+        """Return the answer; raise what ended the exchange, or the wait for it."""
+        self._scope.check()
+        request = self._build(client, url, token)
+        ends = time.monotonic() + LONGEST_EXCHANGE
+        threading.Thread(target=self._work, args=(client, request), name="ocean-migration-call", daemon=True).start()
+        try:
+            while not self._done.wait(_LOOK_AROUND):
+                self._scope.check()
+                if time.monotonic() >= ends:
+                    msg = f"the exchange took longer than {LONGEST_EXCHANGE:g} s"
+                    raise httpx.ReadTimeout(msg)
+        finally:
+            with self._lock:
+                self._left_behind = True
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
+        left = self._scope.remaining()
+        # A little longer than the deadline: that it has passed is for the one to say who waits.
+        most = LONGEST_EXCHANGE if left is None else left + _GRACE
+        headers = {"Authorization": f"Bearer {token}"}
+        content = None
+        if self._call.body is not None:
+            body = json.dumps(self._call.body).encode()
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+            content = _GuardedBody(body, self._before_body)
+        return client.build_request(
+            self._call.method,
+            url,
+            params=dict(self._call.query),
+            headers=headers,
+            content=content,
+            timeout=httpx.Timeout(**{step: min(seconds, most) for step, seconds in TIMEOUTS.items()}),
+        )
+
+    def _before_body(self) -> None:
+        """Let the body of a write go out, unless nobody waits for it any more; without its body it has no effect."""
+        with self._lock:
+            if self._left_behind:
+                raise httpx.WriteTimeout("left behind")
+            self._scope.before_write()
+            self.sent = True
+
+    def _work(self, client: httpx.Client, request: httpx.Request) -> None:
+        try:
+            # An explicit auth that does nothing: neither a URL nor a netrc file may replace the header.
+            response = client.send(request, stream=True, auth=httpx.Auth())
+            try:
+                self._outcome = Answer(
+                    status=response.status_code, headers=dict(response.headers), body=self._read(response)
+                )
+            finally:
+                response.close()
+        except Exception as exc:  # noqa: BLE001  # raised again in the thread of whoever asked
+            self._outcome = exc
+        finally:
+            # Exceptions keep the request; none of them may keep the token.
+            request.headers.pop("Authorization", None)
+            self._done.set()
+
+    def _read(self, response: httpx.Response) -> bytes:
+        chunks, size = [], 0
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            if size > LARGEST_BODY or self._left_behind:
+                raise _TooLargeError
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+class _GuardedBody:
+    """The body of a request that asks before it goes out."""
+
+    def __init__(self, content: bytes, before: Callable[[], None]) -> None:
+        self._content = content
+        self._before = before
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._before()
+        yield self._content
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _version() -> str:
+    try:
+        return version("ocean-migration")
+    except PackageNotFoundError:
+        return "0"

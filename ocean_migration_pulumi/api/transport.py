@@ -25,6 +25,8 @@ TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}
 """Seconds for each step of an exchange."""
 LONGEST_EXCHANGE = 60.0
 """Seconds for a request and its whole answer: the timeout of a read alone never ends an answer that trickles."""
+WRITE_GRACE = 0.75
+"""Seconds that the answer to a write under way may still take once its scope has ended: its effect is worth knowing."""
 LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of an answer, decompressed."""
 
@@ -101,6 +103,7 @@ class Transport:
                 try:
                     self._client = httpx.Client(
                         headers={"User-Agent": f"ocean-migration/{_version()}", "Accept": "application/json"},
+                        verify=httpx.create_ssl_context(),
                         follow_redirects=False,
                         trust_env=self._trust_env,
                         limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE),
@@ -139,7 +142,12 @@ class _Exchange:
         threading.Thread(target=self._work, args=(client, request), name="ocean-migration-call", daemon=True).start()
         try:
             while not self._done.wait(_LOOK_AROUND):
-                self._scope.check()
+                try:
+                    self._scope.check()
+                except WaitEndedError:
+                    if self.sent and self._done.wait(WRITE_GRACE):
+                        break
+                    raise
                 if time.monotonic() >= ends:
                     msg = f"the exchange took longer than {LONGEST_EXCHANGE:g} s"
                     raise httpx.ReadTimeout(msg)

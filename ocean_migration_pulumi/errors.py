@@ -23,7 +23,8 @@
     │   ├── InterruptedWaitError        Ctrl-C
     │   ├── EngineGoneError             the Pulumi engine that asked is no longer there
     │   ├── DeadlineError
-    │   └── StalledError
+    │   ├── StalledError
+    │   └── UnheardError                the service could no longer be asked
     └── MigrationError                  the migration, or what it needs
         ├── MigrationFailedError
         ├── MigrationStoppedError       stopped by someone else
@@ -159,6 +160,10 @@ class DeadlineError(WaitEndedError):
 
 class StalledError(WaitEndedError):
     """No progress at all for the whole ``stall_timeout``."""
+
+
+class UnheardError(WaitEndedError):
+    """The service could no longer be asked about what was waited for: an outage, or a right that was taken away."""
 
 
 class MigrationError(OceanMigrationError):

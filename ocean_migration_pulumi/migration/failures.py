@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..api.models import LogEntry
-from ..api.times import parse_time
+from ocean_migration_pulumi.api.models import LogEntry
+from ocean_migration_pulumi.api.times import parse_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +99,7 @@ def explain(log: Sequence[LogEntry]) -> Failure:
         lowered = line.message.lower()
         for known in _KNOWN:
             if all(word in lowered for word in known.words):
-                return Failure(
-                    reason=known.reason, message=known.message, remedy=known.remedy, evidence=line.message
-                )
+                return Failure(reason=known.reason, message=known.message, remedy=known.remedy, evidence=line.message)
     errors = [line.message for _, line in newest_first if line.severity.upper() == "ERROR"][:3]
     seen = "; ".join(f'"{message}"' for message in reversed(errors)) or "it holds no error of that time"
     return Failure(

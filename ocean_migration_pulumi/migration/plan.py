@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from ..api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
+from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
+
+UNKNOWN_GROUP: Final = "unknown"
+"""In the place of the Virtual Node Group of a node that is being migrated: discovery tells it no more."""
 
 _NONE: Final = "none"
 _ENTRY: Final = re.compile(
@@ -27,9 +30,9 @@ def clean(text: str) -> str:
 class PlannedNode:
     """A node of the plan, as the one line that the pull request shows.
 
-    ``asg_name`` is None outside of any Auto Scaling Group. ``virtual_node_group_id`` is an id, ``"Default"`` (any Virtual
-    Node Group takes it), or None when none matches. ``migration_id`` is set when an earlier migration of ours already
-    took the node away: such a node is recorded, and is not part of the digest.
+    ``asg_name`` is None outside of any Auto Scaling Group. ``virtual_node_group_id`` is an id, ``"Default"`` (any
+    Virtual Node Group takes it), or None when none matches. ``migration_id`` is set when an earlier migration of ours
+    already took the node away: such a node is recorded, and is not part of the digest.
     """
 
     instance_id: str
@@ -48,6 +51,8 @@ class PlannedNode:
             target = f"no Virtual Node Group ({_NONE})"
         elif self.virtual_node_group_id == DEFAULT_VIRTUAL_NODE_GROUP:
             target = f"any Virtual Node Group ({DEFAULT_VIRTUAL_NODE_GROUP})"
+        elif self.virtual_node_group_id == UNKNOWN_GROUP:
+            target = f"the Virtual Node Group of its migration ({UNKNOWN_GROUP})"
         else:
             target = f"{clean(self.virtual_node_group_name)} ({self.virtual_node_group_id})"
         return f"{node} {asg} -> {target}" + (f" in {self.migration_id}" if self.migration_id else "")
@@ -119,11 +124,19 @@ def batch_count(nodes: int, percentage: int) -> int:
 
 def counted(amount: int, noun: str) -> str:
     """Return ``1 node`` or ``2 nodes``."""
-    plural = noun if amount == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}{'es' if noun.endswith('h') else 's'}"
+    plural = (
+        noun
+        if amount == 1
+        else f"{noun[:-1]}ies"
+        if noun.endswith("y")
+        else f"{noun}{'es' if noun.endswith('h') else 's'}"
+    )
     return f"{amount} {plural}"
 
 
-def summary(planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], percentage: int) -> str:
+def summary(
+    planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], percentage: int
+) -> str:
     """Return the plan in one line; ``active`` instances are being migrated right now."""
     head = f"plan {short(plan_digest(planned))}: {counted(len(planned), 'node')}"
     waiting = [offered[instance_id] for instance_id in planned if instance_id in offered]
@@ -147,9 +160,8 @@ def summary(planned: Mapping[str, str], offered: Mapping[str, Candidate], active
 def difference(planned: Mapping[str, str], approved: str) -> str:
     """Tell a plan from the approved digest: both digests, and the nodes of today's plan."""
     nodes = sorted(node.instance_id for node in parse_planned(planned).values() if node.migration_id is None)
-    return (
-        f"plan {plan_digest(planned)} ({counted(len(nodes), 'node')}: {some(nodes)}) is not the approved plan {approved}"
-    )
+    listed = f"{counted(len(nodes), 'node')}: {some(nodes)}"
+    return f"plan {plan_digest(planned)} ({listed}) is not the approved plan {approved}"
 
 
 def some(names: Sequence[str] | Iterable[str], most: int = 5) -> str:

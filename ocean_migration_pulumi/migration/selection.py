@@ -9,8 +9,10 @@ from fnmatch import fnmatchcase
 from math import ceil
 from typing import Any, Final, Protocol
 
-from ..errors import InputError
+from ocean_migration_pulumi.errors import InputError
+
 from . import values
+from .plan import UNKNOWN_GROUP
 
 _EKS_ASG: Final = re.compile(r"eks-(?P<group>.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PERCENT: Final = re.compile(r"\d+%")
@@ -82,16 +84,20 @@ class NodeSelector:
                 read[key] = values.texts(part, item)
         selector = cls(**read)
         if not selector.selects:
-            allowed = "instance_ids, node_names, asg_names, eks_node_groups, virtual_node_groups, label_selector or all_nodes"
+            allowed = (
+                "instance_ids, node_names, asg_names, eks_node_groups, virtual_node_groups, label_selector or all_nodes"
+            )
             raise InputError(name, f"selects nothing; give {allowed} (migrating every node must be said: all_nodes)")
         return selector
 
     @property
     def selects(self) -> bool:
         """Whether any field narrows or ``all_nodes`` is said."""
-        return self.all_nodes or any(
-            (self.instance_ids, self.node_names, self.asg_names, self.eks_node_groups, self.virtual_node_groups)
-        ) or self.label_selector is not None
+        return (
+            self.all_nodes
+            or any((self.instance_ids, self.node_names, self.asg_names, self.eks_node_groups, self.virtual_node_groups))
+            or self.label_selector is not None
+        )
 
     @property
     def needs_kubernetes(self) -> bool:
@@ -109,14 +115,20 @@ class NodeSelector:
                 inputs[part.name] = list(value) if isinstance(value, tuple) else value
         return inputs
 
-    def matches(self, node: Node, virtual_node_group_id: str | None = None, *, certain_group: bool = True) -> bool | None:
+    def matches(
+        self, node: Node, virtual_node_group_id: str | None = None, *, certain_group: bool = True
+    ) -> bool | None:
         """Tell whether the selector takes a node: None when what is known of the node does not decide it.
 
         ``virtual_node_group_id`` is the match that discovery reports, unknown when not ``certain_group``.
         """
-        return self._included(node, virtual_node_group_id, certain_group) if self.exclude is None else _both(
-            self._included(node, virtual_node_group_id, certain_group),
-            _not(self.exclude.matches(node, virtual_node_group_id, certain_group=certain_group)),
+        return (
+            self._included(node, virtual_node_group_id, certain_group)
+            if self.exclude is None
+            else _both(
+                self._included(node, virtual_node_group_id, certain_group),
+                _not(self.exclude.matches(node, virtual_node_group_id, certain_group=certain_group)),
+            )
         )
 
     def contradicts(self, node: Node) -> bool:
@@ -183,7 +195,8 @@ def choose(
     for node in candidates:
         if node.instance_id in kept_ids:
             continue
-        verdict = selector.matches(node, node.virtual_node_group_id)
+        group = node.virtual_node_group_id
+        verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP)
         if verdict is None:
             undecided.append(node)
         elif verdict:

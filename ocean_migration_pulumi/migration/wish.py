@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..errors import InputError
+from ocean_migration_pulumi.errors import InputError
+
 from . import values
 from .selection import NodeSelector
 

@@ -1,0 +1,267 @@
+"""Wait for a migration that is ours, stop it, and say how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from ocean_migration_pulumi.api.models import MigrationState, MigrationStatus
+from ocean_migration_pulumi.api.times import elapsed, parse_time
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    DuplicateMigrationError,
+    EngineGoneError,
+    InterruptedWaitError,
+    MigrationError,
+    MigrationFailedError,
+    MigrationNotFoundError,
+    MigrationStoppedError,
+    OceanMigrationError,
+    RequestRejectedError,
+    StalledError,
+    UnheardError,
+)
+
+from .failures import Failure, explain
+from .job import Job
+from .plan import counted, some
+from .record import ADOPTED_PART, Run
+from .waiter import NEW, Progress, Waiter, outlasted
+
+STOP_DEADLINE: Final = 300.0
+"""Seconds that a migration which is stopped because its time was up may take to stop."""
+
+_LOG_SLACK: Final = timedelta(minutes=10)
+_STOPPING: Final = frozenset({MigrationState.STOPPING, MigrationState.RESCHEDULE_NODES})
+
+
+def target(job: Job) -> Callable[[MigrationStatus], bool]:
+    """Return what tells that the wait may end before the migration does."""
+    wish = job.wish
+    if wish.wait_for == "started":
+        return lambda status: True
+    if wish.wait_for == "progress":
+        return lambda status: job.record.progress >= (wish.wait_for_percentage or 100)
+    return lambda status: False
+
+
+def follow(job: Job, run: Run, *, listed_before: frozenset[str] | None = None) -> MigrationStatus | None:
+    """Wait for a run to end well, or to reach the target; return its last status.
+
+    ``listed_before`` are the migrations that were there before this run started one: any other that appears within a
+    minute and holds one of our nodes is a collision (None: nothing was started). Returns None when the service no
+    longer lists the migration. Raises a WaitEndedError, a MigrationError, or an error of the API.
+    """
+    born = job.scope.clock()
+
+    def look_for_collision() -> None:
+        if listed_before is not None and job.scope.clock() - born <= NEW:
+            _yield_to_older(job, run, listed_before)
+
+    waiter = Waiter(
+        lambda: job.status(run.id),
+        scope=job.scope,
+        tell=job.tell,
+        patience=job.patience,
+        on_status=lambda status: job.take(run, status),
+        on_poll=look_for_collision,
+    )
+    try:
+        if listed_before is not None:
+            look_for_collision()
+        status = waiter.until(target(job))
+    except MigrationNotFoundError:
+        job.tell.warning(f"migration {run.id} is no longer listed; its nodes are judged by discovery")
+        job.settle(run, None)
+        return None
+    except (InterruptedWaitError, DeadlineError, StalledError) as error:
+        raise _ended_early(job, run, waiter, error) from None
+    except (EngineGoneError, MigrationError):
+        raise
+    except OceanMigrationError as error:
+        raise _unheard(job, run, waiter, error) from error
+    if not status.is_terminal:
+        job.record.target_reached = True
+        job.reckon()
+        job.tell.info(f"migration {run.id} goes on in Ocean: {Progress.of(status).line(waiter.elapsed)}")
+        return status
+    _ended(job, run, status, waiter.elapsed)
+    return status
+
+
+def stop(job: Job, run: Run, *, terminate_drained_nodes: bool, why: str) -> None:
+    """Stop a run and wait for STOPPED; a migration that ends otherwise meanwhile has ended, too."""
+    try:
+        status = job.status(run.id)
+    except MigrationNotFoundError:
+        job.settle(run, None)
+        return
+    if not status.is_terminal and status.state not in _STOPPING:
+        job.tell.info(f"stopping migration {run.id}: {why}")
+        try:
+            job.api.within(job.scope).stop_migration(
+                job.ocean_id, run.id, should_terminate_drained_nodes=terminate_drained_nodes
+            )
+        except RequestRejectedError:
+            # It may have ended, or begun to stop, since its status was read; anything else is a refusal.
+            status = job.status(run.id)
+            if not status.is_terminal and status.state not in _STOPPING:
+                raise
+        else:
+            run.stopped_by = "us"
+            run.terminated_on_stop = terminate_drained_nodes
+        job.desk.view.changed()
+    waiter = Waiter(
+        lambda: job.status(run.id),
+        scope=job.scope,
+        tell=job.tell,
+        patience=job.patience,
+        on_status=lambda status: job.take(run, status),
+    )
+    try:
+        status = waiter.until(lambda status: False)
+    except MigrationNotFoundError:
+        job.settle(run, None)
+        return
+    except (InterruptedWaitError, DeadlineError, StalledError) as error:
+        msg = f"{error} while migration {run.id} was stopping ({_share(waiter.last)}); run it again to wait for the end"
+        raise type(error)(msg) from None
+    job.settle(run, status)
+    job.tell.info(f"migration {run.id} is {status.state} after {elapsed(waiter.elapsed)}: {_share(status)}")
+
+
+def why_failed(job: Job, run: Run, status: MigrationStatus) -> Failure:
+    """Read the reason of a failure from the cluster's log, between creation and failure in the service's time."""
+    since = parse_time(status.created_at) or parse_time(run.created_at) or job.now() - timedelta(hours=24)
+    until = (parse_time(status.errored_at) or job.now()) + _LOG_SLACK
+    try:
+        log = job.api.within(job.scope).get_log(job.ocean_id, since=since, until=until)
+    except (InterruptedWaitError, EngineGoneError):
+        raise
+    except OceanMigrationError as error:
+        return Failure(
+            reason="unknown",
+            message=f"the reason stands in Ocean's log, which could not be read ({error})",
+            remedy="Read the cluster's log in the Spot console",
+        )
+    return explain(log)
+
+
+def _ended(job: Job, run: Run, status: MigrationStatus, waited: float) -> None:
+    job.settle(run, status)
+    took = _took(status, waited)
+    share = _share(status)
+    if status.state == MigrationState.FINISHED:
+        job.tell.info(f"migration {run.id} finished after {took}: {share}")
+        if job.record.manual:
+            pods = [f"{pod['pod']} on {pod['node']}" for pod in job.record.manual_pods]
+            job.tell.warning(
+                f"{counted(len(job.record.manual), 'node')} still hold{'s' if len(job.record.manual) == 1 else ''} pods "
+                f"that Ocean does not move: {some(pods) or some(sorted(job.record.manual))}; move them by hand, or set "
+                "should_evict_stand_alone_pods"
+            )
+        return
+    if status.state == MigrationState.STOPPED:
+        if run.stopped_by == "us":
+            return
+        run.stopped_by = "others"
+        at = f" at {status.stopped_at}" if status.stopped_at else ""
+        msg = (
+            f"migration {run.id} was stopped by someone else{at}, {share}; nothing is started again until triggers or "
+            "nodes change"
+        )
+        raise MigrationStoppedError(msg)
+    failure = why_failed(job, run, status)
+    job.record.failure = failure.to_output()
+    unmatched = [
+        name
+        for name in sorted(job.record.remaining)
+        if name in job.offered and job.offered[name].virtual_node_group_id is None
+    ]
+    hint = (
+        f" ({counted(len(unmatched), 'remaining node')} match no Virtual Node Group: {some(unmatched)})"
+        if unmatched
+        else ""
+    )
+    msg = (
+        f"migration {run.id} failed after {took}, {share}: {failure.message}. {failure.remedy}{hint}, then run "
+        "`pulumi up` again."
+    )
+    raise MigrationFailedError(msg)
+
+
+def _ended_early(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError) -> OceanMigrationError:
+    share = _share(waiter.last)
+    what = {
+        InterruptedWaitError: f"interrupted after {elapsed(waiter.elapsed)}",
+        DeadlineError: f"the deadline passed after {elapsed(waiter.elapsed)}",
+        StalledError: str(error),
+    }.get(type(error), str(error))
+    if outlasted(error) and job.wish.on_timeout == "stop" and run.origin != ADOPTED_PART:
+        try:
+            stop(
+                job.bounded(STOP_DEADLINE),
+                run,
+                terminate_drained_nodes=job.wish.terminate_drained_nodes_on_stop,
+                why=what,
+            )
+        except OceanMigrationError as trouble:
+            return type(error)(f"{what}; stopping migration {run.id} did not succeed: {trouble}")
+        return type(error)(
+            f'{what}; migration {run.id} was stopped (on_timeout="stop"), {share}; `pulumi up` goes on with the rest.'
+        )
+    job.reckon()
+    return type(error)(f"{what}; migration {run.id} goes on in Ocean ({share}). `pulumi up` waits for it again.")
+
+
+def _unheard(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError) -> OceanMigrationError:
+    job.reckon()
+    return UnheardError(
+        f"after {elapsed(waiter.elapsed)} the service could not be asked about migration {run.id} any more: {error}; it "
+        f"goes on in Ocean ({_share(waiter.last)}). `pulumi up` waits for it again."
+    )
+
+
+def _yield_to_older(job: Job, run: Run, listed_before: frozenset[str]) -> None:
+    """Stop our own migration when an older one, that was not there before, holds one of its nodes."""
+    try:
+        listed = job.desk.view.migrations(job.api, job.scope, fresh=True)
+        others = [
+            job.status(summary.id)
+            for summary in listed
+            if summary.id != run.id and summary.id not in listed_before and not summary.is_terminal
+        ]
+    except (InterruptedWaitError, EngineGoneError, DeadlineError):
+        raise
+    except OceanMigrationError:
+        return  # the next poll looks again
+    held = frozenset(run.instance_ids)
+    for other in others:
+        shared = sorted(held & other.instance_ids)
+        if not shared or other.is_terminal or _age(run.created_at, run.id) < _age(other.created_at, other.id):
+            continue
+        stop(job, run, terminate_drained_nodes=False, why=f"{other.id} holds {some(shared)} and is older")
+        msg = (
+            f"migration {other.id} of someone else already moves {some(shared)}; ours, {run.id}, was stopped. Wait for its "
+            "end, or stop it, then run `pulumi up` again."
+        )
+        raise DuplicateMigrationError(msg)
+
+
+def _age(created_at: str | None, migration_id: str) -> tuple[float, str]:
+    moment = parse_time(created_at)
+    return (moment.timestamp() if moment else float("inf"), migration_id)
+
+
+def _share(status: MigrationStatus | None) -> str:
+    if status is None:
+        return "no status was read yet"
+    progress = Progress.of(status)
+    return f"{progress.done} of {counted(progress.total, 'node')} done"
+
+
+def _took(status: MigrationStatus, waited: float) -> str:
+    begun = parse_time(status.created_at)
+    ended = parse_time(status.completed_at or status.errored_at or status.stopped_at)
+    return elapsed((ended - begun).total_seconds() if begun and ended else waited)

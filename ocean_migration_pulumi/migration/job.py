@@ -1,0 +1,229 @@
+"""One run of one resource: what it works with, and what it reads and judges on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from ocean_migration_pulumi.api.models import Candidate, MigrationStatus
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.times import format_time, parse_time
+from ocean_migration_pulumi.errors import MigrationNotFoundError, OceanMigrationError
+
+from .plan import PlannedNode, parse_planned
+from .planning import same_flags
+from .record import ADOPTED, ADOPTED_PART, Record, Run
+from .registry import ClusterDesk
+from .selection import NodeSelector, choose
+from .service import OceanApi, Teller
+from .waiter import Patience, Progress
+from .wish import Wish
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """Everything that a run of a resource shares between its steps.
+
+    ``owner`` is the resource's URN. ``creating`` marks the first run, which knows no record of its own.
+    """
+
+    api: OceanApi
+    desk: ClusterDesk
+    scope: Scope
+    tell: Teller
+    owner: str
+    wish: Wish
+    record: Record
+    patience: Patience = field(default_factory=Patience)
+    creating: bool = False
+    offered: dict[str, Candidate] = field(default_factory=dict)
+    discovered: bool = False
+
+    @property
+    def ocean_id(self) -> str:
+        """The cluster."""
+        return self.wish.ocean_id
+
+    def bounded(self, seconds: float) -> Job:
+        """Return this job with so many seconds from now, whatever its own deadline was."""
+        return replace(self, scope=replace(self.scope, deadline=self.scope.clock() + seconds))
+
+    def now(self) -> datetime:
+        """Return the service's time."""
+        return self.api.server_now()
+
+    def status(self, migration_id: str) -> MigrationStatus:
+        """Read a migration's status afresh."""
+        return self.desk.view.status(self.api, self.scope, migration_id, fresh=True)
+
+    def discover(self) -> dict[str, Candidate]:
+        """Read afresh which nodes the service offers."""
+        found = self.desk.view.candidates(self.api, self.scope, fresh=True)
+        self.offered = {candidate.instance_id: candidate for candidate in found}
+        self.discovered = True
+        return self.offered
+
+    def is_ours(self, status: MigrationStatus) -> bool:
+        """Tell whether a migration that is not recorded is one that this resource must have started.
+
+        At least one of its nodes is planned, every other one is too (or, in the first run, is no longer offered and
+        nothing known of it contradicts the selector), its flags are ours as far as the service echoes them, and no
+        other resource of this process claims it.
+        """
+        ids = status.instance_ids
+        if not ids & self.record.planned.keys() or not same_flags(status, self.wish):
+            return False
+        if self.desk.someone_else_claims(self.owner, status.id, ids):
+            return False
+        rest = [node for node in status.old_instances if node.instance_id not in self.record.planned]
+        if not rest:
+            return True
+        return self.creating and not any(
+            node.instance_id in self.offered or self.wish.nodes.contradicts(node) for node in rest
+        )
+
+    def adopt(self, status: MigrationStatus) -> Run:
+        """Record a migration that is ours and was not recorded; batch size and force are not known of it."""
+        run = Run(
+            id=status.id,
+            origin=ADOPTED if status.instance_ids <= self.record.planned.keys() else ADOPTED_PART,
+            instance_ids=sorted(status.instance_ids),
+            should_terminate_drained_nodes=status.should_terminate_drained_nodes,
+            should_evict_stand_alone_pods=status.should_evict_stand_alone_pods,
+            triggers_digest=self.wish.triggers_digest,
+        )
+        run.follow(status)
+        self.recorded(run)
+        self.desk.take_over(self.owner, run.id)
+        self.record.follow(status)
+        return run
+
+    def recorded(self, run: Run) -> None:
+        """Record a run, and that the present selector and triggers have been acted upon."""
+        self.record.add(run)
+        self.acted()
+        self.desk.hold(self.owner, [run.id])
+
+    def acted(self) -> None:
+        """Note that the present selector and triggers have been acted upon."""
+        self.record.nodes = self.wish.nodes.to_inputs()
+        self.record.triggers = list(self.wish.triggers)
+
+    def take(self, run: Run, status: MigrationStatus) -> None:
+        """Take over a status: into the run, the outputs, and the timeline when the state changed."""
+        changed = run.status != status.state or not self.record.timeline
+        run.follow(status)
+        self.record.follow(status)
+        progress = Progress.of(status)
+        done = {node.instance_id for node in status.old_instances if node.running_pods == 0}
+        planned = self.record.planned.keys()
+        reached = len((self.record.migrated | done) & planned)
+        self.record.progress = 100.0 * reached / len(planned) if planned else 100.0
+        if changed:
+            self.record.note(
+                format_time(self.now()),
+                status.state,
+                progress.done,
+                progress.total,
+                progress.pods,
+                progress.unscheduled,
+            )
+
+    def settle(self, run: Run, status: MigrationStatus | None) -> None:
+        """Judge the nodes of a run that has ended; None when the service no longer knows it."""
+        offered = self.discover()
+        if status is None:
+            run.lost = True
+            self.record.settle_unseen(run, offered)
+        else:
+            self.take(run, status)
+            self.record.settle(run, status, offered)
+        self.reckon()
+
+    def reckon(self) -> None:
+        """Bring what remains, what joined and the progress up to what is known."""
+        record = self.record
+        open_nodes = record.planned.keys() - record.migrated - record.manual
+        held = {name for run in record.runs if not run.ended for name in run.instance_ids}
+        if self.discovered:
+            open_nodes = {name for name in open_nodes if name in self.offered or name in held}
+            record.joined = [
+                node.instance_id for node in choose(self.wish.nodes, self.offered.values(), kept=record.planned).taken
+            ]
+        record.remaining = set(open_nodes)
+        if record.planned:
+            finished = len((record.migrated | record.manual) & record.planned.keys())
+            if not held:
+                record.progress = 100.0 * finished / len(record.planned)
+        elif not record.runs:
+            record.progress = 100.0
+
+    def newer_than_record(self, listed: Iterable[tuple[str, str | None]]) -> set[str]:
+        """Return the ids that are not recorded and were created after the newest one that is."""
+        known = {run.id for run in self.record.runs}
+        newest = max((made for run in self.record.runs if (made := parse_time(run.created_at))), default=None)
+        return {
+            migration_id
+            for migration_id, created_at in listed
+            if migration_id not in known
+            and (newest is None or (made := parse_time(created_at)) is None or made > newest)
+        }
+
+    def unrecorded(self) -> list[MigrationStatus]:
+        """Return the migrations of ours that are not recorded, oldest first: those of a run that was killed."""
+        listed = self.desk.view.migrations(self.api, self.scope, fresh=True)
+        newer = self.newer_than_record((summary.id, summary.created_at) for summary in listed)
+        if not newer:
+            return []
+        recent = self.desk.view.recent(self.api, self.scope)
+        found = [status for status in recent if status.id in newer and self.is_ours(status)]
+        return sorted(found, key=lambda status: (status.created_at or "", status.id))
+
+    def catch_up_recorded(self) -> None:
+        """Bring the recorded runs up to date; nothing else is looked for."""
+        self.discover()
+        for run in self.record.runs:
+            if run.ended:
+                continue
+            try:
+                status = self.status(run.id)
+            except MigrationNotFoundError:
+                self.tell.warning(f"migration {run.id} is no longer listed; its nodes are judged by discovery")
+                self.settle(run, None)
+                continue
+            self.take(run, status)
+            if status.is_terminal:
+                if status.state == "STOPPED" and run.stopped_by is None:
+                    run.stopped_by = "others"
+                self.settle(run, status)
+        self.reckon()
+
+    def catch_up(self) -> None:
+        """Bring the recorded runs up to date, and record those that a killed run had started."""
+        self.catch_up_recorded()
+        for status in self.unrecorded():
+            run = self.adopt(status)
+            self.tell.info(
+                f"adopted migration {status.id}: {Progress.of(status).done}/{len(status.old_instances)} nodes"
+            )
+            if run.origin == ADOPTED_PART:
+                self.tell.warning(f"migration {run.id} also holds nodes that are not planned")
+            if not status.is_terminal:
+                self.tell.warning(f"whether {run.id} forces evictions against PodDisruptionBudgets is not known")
+            if status.is_terminal:
+                if status.state == "STOPPED" and not self.creating:
+                    run.stopped_by = "others"
+                self.settle(run, status)
+        self.reckon()
+
+    def nodes(self) -> dict[str, PlannedNode]:
+        """Return the planned nodes."""
+        return parse_planned(self.record.planned)
+
+    def recorded_selector(self) -> NodeSelector | None:
+        """Return the selector that was last acted upon; None when the record holds none that can be read."""
+        try:
+            return NodeSelector.parse(self.record.nodes) if self.record.nodes else None
+        except OceanMigrationError:
+            return None

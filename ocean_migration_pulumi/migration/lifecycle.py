@@ -1,0 +1,342 @@
+"""Adopt or start, converge, stop: what create, update, read and delete of the resource come down to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from ocean_migration_pulumi.api.models import MigrationState
+from ocean_migration_pulumi.api.times import elapsed, format_time
+from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
+    DeadlineError,
+    MigrationError,
+    MigrationNotFoundError,
+    OceanMigrationError,
+    PlanError,
+)
+
+from . import planning, prerequisites
+from .following import follow, stop, why_failed
+from .job import Job
+from .plan import counted, some, summary
+from .record import ADOPTED_PART, Record, Run
+from .starting import find_unanswered, may_start, start
+from .waiter import Progress
+from .wish import Wish
+
+NEW_CLUSTER: Final = 900.0
+"""Seconds that a new cluster's controller may take to report."""
+
+DEADLINE: Final = 3000.0
+"""Seconds for create and update without custom timeouts: below a CI job's hour, for a wait resumes."""
+
+DELETE_DEADLINE: Final = 900.0
+"""Seconds for delete without custom timeouts."""
+
+
+def converge(job: Job) -> None:
+    """Bring about what the wish asks for: wait for what runs, follow up what remains, start at most one migration.
+
+    The record is true at every moment, so whoever catches the error saves it. Raises an OceanMigrationError.
+    """
+    record, wish = job.record, job.wish
+    record.failure = None
+    asks_again = _asks_again(job)
+    turned_on = _evict_turned_on(record, wish)
+    if wish.planned_nodes is not None:
+        record.planned = dict(wish.planned_nodes)
+    elif job.creating:
+        _plan_now(job)
+    job.desk.plan(job.owner, record.planned)
+    job.desk.hold(job.owner, [run.id for run in record.runs])
+    find_unanswered(job)
+    job.catch_up()
+    _resume(job)
+    latest = record.latest
+    if latest is not None and not latest.ended:
+        _finish(job)
+        return
+    work = _work(job, again=asks_again, manual=turned_on)
+    if work and latest is not None and latest.stopped_by == "others" and not asks_again:
+        job.tell.warning(
+            f"migration {latest.id} was stopped by someone else{f' at {latest.stopped_at}' if latest.stopped_at else ''}; "
+            f"{counted(len(work), 'node')} remain until triggers or nodes change"
+        )
+        _finish(job)
+        return
+    if work:
+        may_start(job, work)
+        started = start(job, work)
+        if started is not None:
+            run, before = started
+            status = follow(job, run, listed_before=before)
+            if status is not None and status.is_terminal and before is None:
+                _follow_up(job)
+    _soak(job)
+    _finish(job)
+
+
+def refresh(job: Job) -> bool:
+    """Bring the record up to what the service says; return False when the cluster is gone."""
+    try:
+        job.desk.view.cluster(job.api, job.scope, fresh=True)
+        job.catch_up_recorded()
+    except ClusterNotFoundError:
+        return False
+    latest = job.record.latest
+    if latest is not None and latest.status == MigrationState.FINISHED_ERROR and job.record.remaining:
+        if job.record.failure is None:
+            job.record.failure = why_failed(job, latest, job.status(latest.id)).to_output()
+    return True
+
+
+def destroy(job: Job) -> None:
+    """Stop what runs and is ours, and wait for its end; a cluster that is gone is success."""
+    job.desk.plan(job.owner, ())
+    try:
+        find_unanswered(job)
+        job.catch_up()
+    except ClusterNotFoundError:
+        job.tell.info(f"cluster {job.ocean_id} is gone; nothing runs there any more")
+        return
+    for run in job.record.runs:
+        if run.ended:
+            continue
+        if job.desk.holder(run.id) not in {None, job.owner}:
+            job.tell.info(f"migration {run.id} is left to the resource that has adopted it")
+            continue
+        if run.origin == ADOPTED_PART:
+            job.tell.warning(f"migration {run.id} also holds nodes that were not planned; it is left alone and goes on")
+            continue
+        stop(
+            job,
+            run,
+            terminate_drained_nodes=job.wish.terminate_drained_nodes_on_stop,
+            why="the resource is destroyed",
+        )
+    if job.record.migrated:
+        job.tell.info(f"the workloads of {counted(len(job.record.migrated), 'node')} stay on Ocean's nodes")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Why there is something to do although no input changed."""
+
+    why: str
+
+
+def unfinished(record: Record, wish: Wish) -> Unfinished | None:
+    """Tell from the outputs alone whether work is left; None when there is none."""
+    latest = record.latest
+    if record.unanswered is not None:
+        return Unfinished("a migration may have started whose id is not known yet")
+    if latest is not None and not latest.ended:
+        return None if record.target_reached else Unfinished(f"migration {latest.id} was still running")
+    if record.remaining and (latest is None or latest.stopped_by != "others"):
+        ended = f" after {latest.id} ({latest.status})" if latest else ""
+        return Unfinished(f"{counted(len(record.remaining), 'node')} remain{ended}")
+    if wish.soak_time and latest is not None and latest.status == MigrationState.FINISHED and not record.soaked_until:
+        return Unfinished("the soak has not passed")
+    return None
+
+
+def _plan_now(job: Job) -> None:
+    """Plan in the run itself, because the preview could not."""
+    if job.wish.nodes.needs_kubernetes:
+        msg = "nodes.label_selector needs access to Kubernetes, and there is none"
+        raise PlanError(msg)
+    _await_controller(job)
+    preview = planning.Preview()
+    sight = planning.look(job.api, job.desk, job.scope)
+    planned = planning.plan_nodes(
+        preview, job.api, job.desk, job.scope, owner=job.owner, sight=sight, wish=job.wish, old=None
+    )
+    if preview.problems:
+        raise PlanError("; ".join(str(problem) for problem in preview.problems))
+    for line in preview.warnings:
+        job.tell.warning(line)
+    job.record.planned = planned
+    job.tell.info(summary(planned, sight.offered, sight.active, job.wish.batch_size_percentage))
+
+
+def _await_controller(job: Job) -> None:
+    """Wait until a new cluster's controller reports and discovery has come to rest."""
+    view, interval = job.desk.view, job.patience.poll_interval
+    if not prerequisites.never_reported(view.heartbeat(job.api, job.scope, fresh=True)):
+        return
+    bounded = job.scope.at_most(NEW_CLUSTER)
+    begun = bounded.clock()
+    seen: frozenset[tuple[str, str | None]] | None = None
+    try:
+        while True:
+            heartbeat = view.heartbeat(job.api, bounded, fresh=True)
+            if heartbeat.status == "ACTIVE" and not prerequisites.never_reported(heartbeat):
+                found = view.candidates(job.api, bounded, fresh=True)
+                now_seen = frozenset((node.instance_id, node.virtual_node_group_id) for node in found)
+                if now_seen == seen:
+                    return
+                seen = now_seen
+                job.tell.status(f"new cluster {job.ocean_id}: {counted(len(found), 'node')} seen, waiting for all")
+                bounded.sleep(2 * interval)
+            else:
+                waited = elapsed(bounded.clock() - begun)
+                job.tell.status(f"waiting for the Ocean Controller of {job.ocean_id} to report, {waited}")
+                bounded.sleep(interval)
+    except DeadlineError:
+        msg = (
+            f"the Ocean Controller of {job.ocean_id} has not reported for {elapsed(bounded.clock() - begun)}; make sure "
+            "that it runs in the cluster, then run `pulumi up` again"
+        )
+        raise PlanError(msg) from None
+
+
+def _asks_again(job: Job) -> bool:
+    """Tell whether selector or triggers differ from those that were last acted upon."""
+    if job.creating:
+        return False
+    before = job.recorded_selector()
+    nodes_changed = before is not None and not job.wish.nodes.same_wish(before)
+    return nodes_changed or job.wish.triggers_digest != Wish(triggers=tuple(job.record.triggers)).triggers_digest
+
+
+def _triggered(job: Job) -> bool:
+    recorded = Wish(triggers=tuple(job.record.triggers)).triggers_digest
+    return not job.creating and job.wish.triggers_digest != recorded
+
+
+def _evict_turned_on(record: Record, wish: Wish) -> bool:
+    latest = record.latest
+    return wish.should_evict_stand_alone_pods and latest is not None and latest.should_evict_stand_alone_pods is False
+
+
+def _resume(job: Job) -> None:
+    """Wait for the run that still goes on, or stop it when it does what is no longer wanted."""
+    run = next((run for run in job.record.runs if not run.ended), None)
+    if run is None:
+        return
+    reason = _unwanted(job, run)
+    if reason and run.origin != ADOPTED_PART:
+        stop(job, run, terminate_drained_nodes=job.wish.terminate_drained_nodes_on_stop, why=reason)
+        return
+    if reason:
+        job.tell.warning(f"migration {run.id} also holds nodes that are not planned, so it goes on: {reason}")
+    elif _options_differ(run, job.wish):
+        job.tell.warning(f"migration {run.id} goes on with the options it was started with")
+    follow(job, run)
+
+
+def _unwanted(job: Job, run: Run) -> str | None:
+    """Return why a running migration may not go on; None when it may."""
+    wish = job.wish
+    for name in (
+        "should_terminate_drained_nodes",
+        "should_evict_stand_alone_pods",
+        "force_pod_eviction_on_pdb_failure",
+    ):
+        if getattr(run, name) is True and not getattr(wish, name):
+            return f"{name} is now false"
+    try:
+        status = job.status(run.id)
+    except MigrationNotFoundError:
+        return None
+    excluded = sorted(
+        node.instance_id
+        for node in status.old_instances
+        if node.instance_id not in job.record.planned and wish.nodes.contradicts(node)
+    )
+    return f"{some(excluded)} is no longer selected" if excluded else None
+
+
+def _options_differ(run: Run, wish: Wish) -> bool:
+    pairs = (
+        (run.batch_size_percentage, wish.batch_size_percentage),
+        (run.should_terminate_drained_nodes, wish.should_terminate_drained_nodes),
+        (run.should_evict_stand_alone_pods, wish.should_evict_stand_alone_pods),
+        (run.force_pod_eviction_on_pdb_failure, wish.force_pod_eviction_on_pdb_failure),
+    )
+    return any(before is not None and before != now for before, now in pairs)
+
+
+def _work(job: Job, *, again: bool, manual: bool) -> list[str]:
+    """Return the nodes to migrate now, and warn of those that are gone."""
+    record = job.record
+    offered = job.discover()
+    job.reckon()
+    work = set(record.remaining)
+    gone = record.planned.keys() - record.migrated - record.manual - offered.keys()
+    if gone:
+        job.tell.warning(f"{counted(len(gone), 'planned node')} gone, nothing to migrate there: {some(sorted(gone))}")
+    if again and _triggered(job):
+        taken_again = {name for name in record.planned if name in offered and offered[name].running_pods != 0}
+        record.migrated -= taken_again
+        record.manual -= taken_again
+        work |= taken_again
+    if manual:
+        retried = {name for name in record.manual if name in offered}
+        record.manual -= retried
+        work |= retried
+    if job.wish.unmatched_nodes == "skip":
+        unmatched = {name for name in work if name in offered and offered[name].virtual_node_group_id is None}
+        if unmatched:
+            job.tell.warning(f"skipped, no Virtual Node Group matches: {some(sorted(unmatched))}")
+            work -= unmatched
+    record.remaining = set(work)
+    return sorted(work)
+
+
+def _follow_up(job: Job) -> None:
+    """Migrate what an adopted migration left: still the only migration that this run starts."""
+    work = _work(job, again=False, manual=False)
+    if not work:
+        return
+    may_start(job, work)
+    started = start(job, work)
+    if started is not None:
+        run, before = started
+        follow(job, run, listed_before=before)
+
+
+def _soak(job: Job) -> None:
+    """After the end, keep watching: no unscheduled pod, the controller alive."""
+    record, wish = job.record, job.wish
+    latest = record.latest
+    if not wish.soak_time or latest is None or latest.status != MigrationState.FINISHED or record.soaked_until:
+        return
+    begun = job.scope.clock()
+    while True:
+        left = wish.soak_time - (job.scope.clock() - begun)
+        status = job.api.within(job.scope).get_migration(job.ocean_id, latest.id)
+        heartbeat = job.desk.view.heartbeat(job.api, job.scope, fresh=True)
+        progress = Progress.of(status)
+        if progress.unscheduled:
+            msg = f"the soak of {latest.id} failed: {counted(progress.unscheduled, 'pod')} unscheduled"
+            raise MigrationError(msg)
+        if not prerequisites.is_alive(heartbeat, job.now()):
+            msg = f"the soak of {latest.id} failed: {prerequisites.check_connection(heartbeat, job.now()).line}"
+            raise MigrationError(msg)
+        if left <= 0:
+            break
+        job.tell.status(f"soaking, {elapsed(left)} left")
+        job.scope.sleep(min(left, job.patience.poll_interval))
+    record.soaked_until = format_time(job.now() + timedelta(0))
+
+
+def _finish(job: Job) -> None:
+    """Say where things stand, and note that the present wish has been acted upon."""
+    record = job.record
+    job.acted()
+    if not record.planned:
+        job.tell.warning("no node matched; nothing was migrated")
+        return
+    drained = sorted(record.drained & record.planned.keys())
+    parts = [f"{len(record.migrated & record.planned.keys())} of {counted(len(record.planned), 'node')} migrated"]
+    if drained:
+        parts.append(f"{counted(len(drained), 'drained node')} stay, cordoned and billed")
+    job.tell.info(", ".join(parts))
+
+
+def describe(error: OceanMigrationError) -> str:
+    """Return an error as the one line that the resource's row shows."""
+    return " ".join(str(error).split())

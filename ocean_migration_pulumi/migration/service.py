@@ -1,0 +1,98 @@
+"""What deciding and driving need of the service: the protocol that the API client fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ocean_migration_pulumi.api.models import (
+    Candidate,
+    Cluster,
+    ClusterNode,
+    Heartbeat,
+    LogEntry,
+    MigrationStatus,
+    MigrationSummary,
+    VirtualNodeGroup,
+)
+from ocean_migration_pulumi.api.scope import Scope
+
+
+class OceanApi(Protocol):
+    """The calls; each raises an error of ``errors.py`` and keeps within the scope it was made for."""
+
+    @property
+    def account_id(self) -> str | None:
+        """The account that is asked; None when nothing names one."""
+
+    def within(self, scope: Scope) -> OceanApi:
+        """Return the same service under other bounds."""
+
+    def server_now(self) -> datetime:
+        """Return the service's time."""
+
+    def list_migrations(self, ocean_id: str) -> tuple[MigrationSummary, ...]:
+        """List all migrations of a cluster."""
+
+    def get_migration(self, ocean_id: str, migration_id: str) -> MigrationStatus:
+        """Return the status of one migration."""
+
+    def create_migration(
+        self,
+        ocean_id: str,
+        instance_ids: Sequence[str],
+        *,
+        batch_size_percentage: int,
+        should_terminate_drained_nodes: bool,
+        should_evict_stand_alone_pods: bool,
+        force_pod_eviction_on_pdb_failure: bool,
+    ) -> str:
+        """Start a migration and return its id; raises AnswerLostError when it may have started."""
+
+    def stop_migration(
+        self, ocean_id: str, migration_id: str, *, should_terminate_drained_nodes: bool = False
+    ) -> MigrationSummary:
+        """Ask a migration to stop."""
+
+    def discover(self, ocean_id: str, *, fetch_pods: bool = True) -> tuple[Candidate, ...]:
+        """Return the nodes that can be migrated."""
+
+    def list_nodes(
+        self, ocean_id: str, *, instance_id: str | None = None, virtual_node_group_id: str | None = None
+    ) -> tuple[ClusterNode, ...]:
+        """Return Ocean's own nodes."""
+
+    def get_log(
+        self,
+        ocean_id: str,
+        *,
+        since: datetime,
+        until: datetime,
+        severity: str = "ALL",
+        limit: int = 1000,
+        resource_id: str | None = None,
+    ) -> tuple[LogEntry, ...]:
+        """Return the cluster's log of a span of the service's time."""
+
+    def get_heartbeat(self, ocean_id: str) -> Heartbeat:
+        """Return the controller's sign of life."""
+
+    def get_cluster(self, ocean_id: str) -> Cluster:
+        """Return the cluster; raises ClusterNotFoundError when it is gone."""
+
+    def list_virtual_node_groups(self, ocean_id: str) -> tuple[VirtualNodeGroup, ...]:
+        """Return the cluster's Virtual Node Groups."""
+
+
+class Teller(Protocol):
+    """Where a run says what it does."""
+
+    def status(self, message: str) -> None:
+        """Show a live line that the next one replaces."""
+
+    def info(self, message: str) -> None:
+        """Say something that stays."""
+
+    def warning(self, message: str) -> None:
+        """Say something that stays and that somebody should look at."""

@@ -1,0 +1,243 @@
+"""Start a migration: at most one of the same nodes, however often, and from however many places, it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ocean_migration_pulumi.api.models import MigrationStatus
+from ocean_migration_pulumi.errors import (
+    AnswerLostError,
+    ClusterBusyError,
+    InterruptedWaitError,
+    MigrationError,
+    MissingAccountError,
+    NoAnswerError,
+    OceanMigrationError,
+    PlanError,
+    PrerequisiteError,
+    RateLimitError,
+    RequestRejectedError,
+    ServiceError,
+)
+
+from . import prerequisites
+from .job import Job
+from .plan import counted, difference, plan_digest, some
+from .prerequisites import Verdict
+from .record import Run, UnansweredStart
+from .waiter import Progress, Waiter
+
+LOST_SEARCH: Final = 60.0
+"""Seconds for which a start whose answer was lost is looked for in the list."""
+
+_LOOK: Final = 2.0
+
+
+def may_start(job: Job, work: list[str]) -> None:
+    """Check all that only a run can refuse, before anything is written.
+
+    Raises MissingAccountError, PlanError or PrerequisiteError.
+    """
+    if job.api.account_id is None:
+        msg = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
+        raise MissingAccountError(msg)
+    wish, planned = job.wish, job.record.planned
+    if wish.approved_plan is not None and wish.approved_plan not in {plan_digest(planned), plan_digest(planned)[:8]}:
+        msg = f"{difference(planned, wish.approved_plan)}; have the plan of today's preview approved"
+        raise PlanError(msg)
+    nodes = [node for name, node in job.nodes().items() if name in work]
+    view = job.desk.view
+    groups = view.groups(job.api, job.scope, fresh=True)
+    matched = prerequisites.check_groups(nodes, groups, wish.unmatched_nodes)
+    if matched.verdict is Verdict.FAIL:
+        msg = f"nothing was started: {matched.line}"
+        raise PrerequisiteError(msg)
+    if wish.prerequisites == "off":
+        return
+    findings = prerequisites.check_all(
+        wish,
+        nodes,
+        heartbeat=view.heartbeat(job.api, job.scope, fresh=True),
+        cluster=view.cluster(job.api, job.scope, fresh=True),
+        groups=groups,
+        now=job.now(),
+    )
+    failed = [finding.line for finding in findings if finding.verdict is Verdict.FAIL]
+    if failed and wish.prerequisites == "enforce":
+        msg = f'nothing was started: {"; ".join(failed)} (prerequisites="warn" starts all the same)'
+        raise PrerequisiteError(msg)
+    for line in failed:
+        job.tell.warning(line)
+
+
+def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None:
+    """Start a migration of ``work``, or adopt the one that is ours; wait for a foreign one first.
+
+    Returns the run, and the ids that were listed before it was started (None when it was adopted), or None when
+    nothing was left to migrate after a foreign migration. Raises what ``may_start`` raises, ClusterBusyError,
+    MigrationError, a WaitEndedError, or an error of the API.
+    """
+    while True:
+        with _alone(job):
+            job.scope.check()
+            listed = job.desk.view.migrations(job.api, job.scope, fresh=True)
+            foreign = None
+            for status in job.desk.view.running(job.api, job.scope, fresh=True):
+                if status.is_terminal:
+                    continue
+                if job.is_ours(status):
+                    return job.adopt(status), None
+                foreign = status
+            if foreign is None:
+                before = frozenset(summary.id for summary in listed)
+                run = _post(job, work, before)
+                if run is not None:
+                    return run, before
+        if foreign is not None:
+            wait_for_foreign(job, foreign)
+            still_offered = job.discover()
+            work = [name for name in work if name in still_offered]
+            if not work:
+                return None
+
+
+def find_unanswered(job: Job) -> Run | None:
+    """Look for a start whose answer was lost in an earlier run; it is settled either way."""
+    lost = job.record.unanswered
+    if lost is None:
+        return None
+    found = _match(job, lost)
+    job.record.unanswered = None
+    if found is None:
+        job.tell.info("the start whose answer was lost had no effect")
+        return None
+    return _started(job, found.id, lost.instance_ids, found)
+
+
+def wait_for_foreign(job: Job, foreign: MigrationStatus) -> None:
+    """Wait for a migration that is not ours.
+
+    Raises ClusterBusyError when ``when_busy`` is ``"fail"``, or a WaitEndedError.
+    """
+    progress = Progress.of(foreign)
+    named = f"migration {foreign.id} ({progress.done} of {counted(progress.total, 'node')} done)"
+    if job.wish.when_busy == "fail":
+        msg = f'{named} runs on {job.ocean_id} and is not ours; wait for its end, or set when_busy="wait"'
+        raise ClusterBusyError(msg)
+    job.tell.info(f"waiting for {named}, which is not ours")
+    waiter = Waiter(lambda: job.status(foreign.id), scope=job.scope, tell=job.tell, patience=job.patience)
+    try:
+        waiter.until(lambda status: False)
+    except InterruptedWaitError:
+        msg = f"interrupted while waiting for migration {foreign.id}, which is not ours; nothing was started"
+        raise InterruptedWaitError(msg) from None
+    except OceanMigrationError as error:
+        msg = f"waiting for migration {foreign.id}, which is not ours, ended: {error}; nothing was started"
+        raise ClusterBusyError(msg) from error
+    job.desk.view.changed()
+
+
+@contextmanager
+def _alone(job: Job) -> Iterator[None]:
+    """Hold the cluster's lock of this process; waiting for it can be interrupted."""
+    while not job.desk.starting.acquire(timeout=0.1):
+        job.scope.check()
+    try:
+        yield
+    finally:
+        job.desk.starting.release()
+
+
+def _post(job: Job, work: list[str], before: frozenset[str]) -> Run | None:
+    """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
+    wish = job.wish
+    lost = job.record.unanswered = UnansweredStart(listed=sorted(before), instance_ids=sorted(work))
+    job.tell.info(f"starting a migration of {counted(len(work), 'node')}")
+    try:
+        migration_id = job.api.within(job.scope).create_migration(
+            job.ocean_id,
+            sorted(work),
+            batch_size_percentage=wish.batch_size_percentage,
+            should_terminate_drained_nodes=wish.should_terminate_drained_nodes,
+            should_evict_stand_alone_pods=wish.should_evict_stand_alone_pods,
+            force_pod_eviction_on_pdb_failure=wish.force_pod_eviction_on_pdb_failure,
+        )
+    except AnswerLostError as error:
+        job.desk.view.changed()
+        return _search(job, lost, error)
+    except InterruptedWaitError:
+        msg = (
+            f"interrupted while the start of a migration of {counted(len(work), 'node')} was unanswered: one may have "
+            "started. `pulumi up` looks for it before it starts any other."
+        )
+        raise InterruptedWaitError(msg) from None
+    except RequestRejectedError as error:
+        job.record.unanswered = None
+        job.desk.view.changed()
+        if any(not status.is_terminal for status in job.desk.view.running(job.api, job.scope, fresh=True)):
+            return None
+        msg = f"Ocean refuses to start a migration of {some(sorted(work))} on {job.ocean_id}: {error}"
+        raise MigrationError(msg) from error
+    except OceanMigrationError:
+        job.record.unanswered = None
+        raise
+    finally:
+        job.desk.view.changed()
+    return _started(job, migration_id, lost.instance_ids)
+
+
+def _started(job: Job, migration_id: str, instance_ids: list[str], status: MigrationStatus | None = None) -> Run:
+    wish = job.wish
+    run = Run(
+        id=migration_id,
+        instance_ids=instance_ids,
+        batch_size_percentage=wish.batch_size_percentage,
+        should_terminate_drained_nodes=wish.should_terminate_drained_nodes,
+        should_evict_stand_alone_pods=wish.should_evict_stand_alone_pods,
+        force_pod_eviction_on_pdb_failure=wish.force_pod_eviction_on_pdb_failure,
+        triggers_digest=wish.triggers_digest,
+    )
+    job.record.unanswered = None
+    if status is not None:
+        run.follow(status)
+    job.recorded(run)
+    job.tell.info(f"migration {migration_id} of {counted(len(instance_ids), 'node')} has started")
+    return run
+
+
+def _search(job: Job, lost: UnansweredStart, error: AnswerLostError) -> Run:
+    """Look for the migration of a lost answer for a minute; there is no second POST."""
+    job.tell.warning(f"the answer to the start was lost ({error}); looking for the migration in the list")
+    until = job.scope.clock() + LOST_SEARCH
+    while job.scope.clock() < until:
+        try:
+            found = _match(job, lost)
+        except (NoAnswerError, ServiceError, RateLimitError):
+            found = None
+        except InterruptedWaitError:
+            break
+        if found is not None:
+            return _started(job, found.id, lost.instance_ids, found)
+        try:
+            job.scope.sleep(min(_LOOK, job.patience.poll_interval))
+        except InterruptedWaitError:
+            break
+    msg = (
+        f"the answer to the start of a migration of {counted(len(lost.instance_ids), 'node')} was lost ({error}), and "
+        "none has appeared yet: one may have started. `pulumi up` looks for it before it starts any other."
+    )
+    raise MigrationError(msg) from error
+
+
+def _match(job: Job, lost: UnansweredStart) -> MigrationStatus | None:
+    """Find the migration that was not listed before and holds exactly the nodes that were asked for."""
+    asked = frozenset(lost.instance_ids)
+    for summary in job.desk.view.migrations(job.api, job.scope, fresh=True):
+        if summary.id in lost.listed or job.desk.holder(summary.id) not in {None, job.owner}:
+            continue
+        status = job.status(summary.id)
+        if status.instance_ids == asked:
+            return status
+    return None

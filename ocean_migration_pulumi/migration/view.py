@@ -1,0 +1,193 @@
+"""What this process knows of one cluster: each thing is asked once, however many resources share the cluster."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, Final, Generic, TypeVar
+
+from ocean_migration_pulumi.api.models import (
+    Candidate,
+    Cluster,
+    ClusterNode,
+    Heartbeat,
+    MigrationStatus,
+    MigrationSummary,
+    VirtualNodeGroup,
+)
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    NoAnswerError,
+    OceanMigrationError,
+    RateLimitError,
+    ServiceError,
+)
+
+T = TypeVar("T")
+
+MAXIMUM_AGE: Final = 30.0
+"""Seconds for which an answer is good enough to plan with; a run reads afresh before it writes."""
+
+RECENT: Final = timedelta(hours=24)
+"""How long an ended migration is still looked at, so that a killed run finds what it had started."""
+
+_MOST_STATUSES: Final = 20
+_OUTAGES: Final = (NoAnswerError, ServiceError, DeadlineError, RateLimitError)
+
+
+class _Slot(Generic[T]):
+    """One answer: asked by one thread at a time, shared by all."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._at = float("-inf")
+        self._value: T | None = None
+        self._outage: OceanMigrationError | None = None
+
+    def get(self, scope: Scope, ask: Callable[[], T], *, fresh: bool) -> T:
+        asked_at = self._clock()
+        remaining = scope.remaining()
+        if not self._lock.acquire(timeout=-1 if remaining is None else remaining):
+            msg = "the service did not answer in time"
+            raise DeadlineError(msg)
+        try:
+            # Whoever waited for another thread's call takes its answer: that one was asked later than this need arose.
+            oldest = asked_at if fresh else self._clock() - MAXIMUM_AGE
+            if self._at >= oldest:
+                if self._outage is not None:
+                    raise self._outage
+                return self._value  # type: ignore[return-value]  # set whenever _at is
+            try:
+                self._value, self._outage = ask(), None
+            except _OUTAGES as outage:
+                if scope.short:
+                    # A service that is down costs a preview its few seconds once, not once for each resource.
+                    self._value, self._outage, self._at = None, outage, self._clock()
+                raise
+            self._at = self._clock()
+            return self._value
+        finally:
+            self._lock.release()
+
+    def drop(self) -> None:
+        self._at = float("-inf")
+
+
+class ClusterView:
+    """The shared answers about one cluster of one account."""
+
+    def __init__(self, ocean_id: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.ocean_id = ocean_id
+        self._clock = clock
+        self._slots: dict[str, _Slot[Any]] = {}
+        self._ended: dict[str, MigrationStatus] = {}
+        self._lock = threading.Lock()
+
+    def candidates(self, api: Any, scope: Scope, *, fresh: bool = False) -> tuple[Candidate, ...]:
+        """Return the nodes that discovery offers, with their pods."""
+        found: tuple[Candidate, ...] = self._ask(
+            "discovery", scope, lambda: api.within(scope).discover(self.ocean_id, fetch_pods=True), fresh
+        )
+        return found
+
+    def migrations(self, api: Any, scope: Scope, *, fresh: bool = False) -> tuple[MigrationSummary, ...]:
+        """Return the list of migrations."""
+        found: tuple[MigrationSummary, ...] = self._ask(
+            "migrations", scope, lambda: api.within(scope).list_migrations(self.ocean_id), fresh
+        )
+        return found
+
+    def status(self, api: Any, scope: Scope, migration_id: str, *, fresh: bool = False) -> MigrationStatus:
+        """Return the status of a migration; that of an ended one is asked once per process."""
+        if migration_id in self._ended:
+            return self._ended[migration_id]
+        found: MigrationStatus = self._ask(
+            f"migration {migration_id}",
+            scope,
+            lambda: api.within(scope).get_migration(self.ocean_id, migration_id),
+            fresh,
+        )
+        if found.is_terminal:
+            with self._lock:
+                if migration_id not in self._ended:
+                    self._ended[migration_id] = found
+                    self._slot("discovery").drop()
+        return found
+
+    def cluster(self, api: Any, scope: Scope, *, fresh: bool = False) -> Cluster:
+        """Return the cluster."""
+        found: Cluster = self._ask("cluster", scope, lambda: api.within(scope).get_cluster(self.ocean_id), fresh)
+        return found
+
+    def groups(self, api: Any, scope: Scope, *, fresh: bool = False) -> dict[str, VirtualNodeGroup]:
+        """Return the Virtual Node Groups by id."""
+        found: tuple[VirtualNodeGroup, ...] = self._ask(
+            "groups", scope, lambda: api.within(scope).list_virtual_node_groups(self.ocean_id), fresh
+        )
+        return {group.id: group for group in found}
+
+    def heartbeat(self, api: Any, scope: Scope, *, fresh: bool = False) -> Heartbeat:
+        """Return the controller's sign of life."""
+        found: Heartbeat = self._ask("heartbeat", scope, lambda: api.within(scope).get_heartbeat(self.ocean_id), fresh)
+        return found
+
+    def nodes(self, api: Any, scope: Scope) -> tuple[ClusterNode, ...]:
+        """Return Ocean's own nodes."""
+        found: tuple[ClusterNode, ...] = self._ask(
+            "nodes", scope, lambda: api.within(scope).list_nodes(self.ocean_id), False
+        )
+        return found
+
+    def running(self, api: Any, scope: Scope, *, fresh: bool = False) -> list[MigrationStatus]:
+        """Return the statuses of the migrations that run."""
+        listed = [summary for summary in self.migrations(api, scope, fresh=fresh) if not summary.is_terminal]
+        return self._statuses(api, scope, listed[:_MOST_STATUSES], fresh)
+
+    def recent(self, api: Any, scope: Scope) -> list[MigrationStatus]:
+        """Return the statuses of the migrations that run or were created in the last 24 hours, newest first."""
+        oldest = api.server_now() - RECENT
+        listed = [
+            summary
+            for summary in self.migrations(api, scope)
+            if not summary.is_terminal or ((created := parse_time(summary.created_at)) is not None and created > oldest)
+        ]
+        listed.sort(key=lambda summary: (summary.is_terminal, summary.created_at or ""))
+        return self._statuses(api, scope, listed[:_MOST_STATUSES], False)
+
+    def together(self, asks: Iterable[Callable[[], object]]) -> None:
+        """Ask several things at once; what fails is left for whoever reads that answer."""
+        work = list(asks)
+        with ThreadPoolExecutor(max_workers=max(1, min(6, len(work)))) as pool:
+            for done in [pool.submit(ask) for ask in work]:
+                done.exception()
+
+    def changed(self) -> None:
+        """Forget what a write or the end of a migration has made old."""
+        for name in ("discovery", "migrations", "nodes"):
+            self._slot(name).drop()
+
+    def _statuses(self, api: Any, scope: Scope, listed: list[MigrationSummary], fresh: bool) -> list[MigrationStatus]:
+        def ask(migration_id: str) -> Callable[[], object]:
+            return lambda: self.status(api, scope, migration_id, fresh=fresh)
+
+        asked_fresh = [summary.id for summary in listed if summary.id not in self._ended]
+        if len(asked_fresh) > 1:
+            self.together([ask(migration_id) for migration_id in asked_fresh])
+            fresh = False
+        return [self.status(api, scope, summary.id, fresh=fresh) for summary in listed]
+
+    def _ask(self, name: str, scope: Scope, ask: Callable[[], T], fresh: bool) -> T:
+        slot: _Slot[T] = self._slot(name)
+        return slot.get(scope, ask, fresh=fresh)
+
+    def _slot(self, name: str) -> _Slot[Any]:
+        slot = self._slots.get(name)
+        if slot is None:
+            slot = self._slots.setdefault(name, _Slot(self._clock))
+        return slot

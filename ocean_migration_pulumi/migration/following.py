@@ -157,9 +157,8 @@ def _ended(job: Job, run: Run, status: MigrationStatus, waited: float) -> None:
         if job.record.manual:
             pods = [f"{pod['pod']} on {pod['node']}" for pod in job.record.manual_pods]
             job.tell.warning(
-                f"{counted(len(job.record.manual), 'node')} still hold{'s' if len(job.record.manual) == 1 else ''} pods "
-                f"that Ocean does not move: {some(pods) or some(sorted(job.record.manual))}; move them by hand, or set "
-                "should_evict_stand_alone_pods"
+                f"pods that Ocean does not move are left on {counted(len(job.record.manual), 'node')}: "
+                f"{some(pods) or some(sorted(job.record.manual))}; move them by hand, or set should_evict_stand_alone_pods"
             )
         return
     if status.state == MigrationState.STOPPED:
@@ -179,11 +178,7 @@ def _ended(job: Job, run: Run, status: MigrationStatus, waited: float) -> None:
         for name in sorted(job.record.remaining)
         if name in job.offered and job.offered[name].virtual_node_group_id is None
     ]
-    hint = (
-        f" ({counted(len(unmatched), 'remaining node')} match no Virtual Node Group: {some(unmatched)})"
-        if unmatched
-        else ""
-    )
+    hint = f" (no Virtual Node Group matches {some(unmatched)})" if unmatched else ""
     msg = (
         f"migration {run.id} failed after {took}, {share}: {failure.message}. {failure.remedy}{hint}, then run "
         "`pulumi up` again."
@@ -193,11 +188,11 @@ def _ended(job: Job, run: Run, status: MigrationStatus, waited: float) -> None:
 
 def _ended_early(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError) -> OceanMigrationError:
     share = _share(waiter.last)
-    what = {
-        InterruptedWaitError: f"interrupted after {elapsed(waiter.elapsed)}",
-        DeadlineError: f"the deadline passed after {elapsed(waiter.elapsed)}",
-        StalledError: str(error),
-    }.get(type(error), str(error))
+    what = str(error)
+    if isinstance(error, InterruptedWaitError):
+        what = f"interrupted after {elapsed(waiter.elapsed)}"
+    elif isinstance(error, DeadlineError):
+        what = f"the deadline passed after {elapsed(waiter.elapsed)}"
     if outlasted(error) and job.wish.on_timeout == "stop" and run.origin != ADOPTED_PART:
         try:
             stop(
@@ -218,8 +213,8 @@ def _ended_early(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError)
 def _unheard(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError) -> OceanMigrationError:
     job.reckon()
     return UnheardError(
-        f"after {elapsed(waiter.elapsed)} the service could not be asked about migration {run.id} any more: {error}; it "
-        f"goes on in Ocean ({_share(waiter.last)}). `pulumi up` waits for it again."
+        f"after {elapsed(waiter.elapsed)} the service could not be asked about migration {run.id} any more: {error}; "
+        f"it goes on in Ocean ({_share(waiter.last)}). `pulumi up` waits for it again."
     )
 
 
@@ -243,8 +238,8 @@ def _yield_to_older(job: Job, run: Run, listed_before: frozenset[str]) -> None:
             continue
         stop(job, run, terminate_drained_nodes=False, why=f"{other.id} holds {some(shared)} and is older")
         msg = (
-            f"migration {other.id} of someone else already moves {some(shared)}; ours, {run.id}, was stopped. Wait for its "
-            "end, or stop it, then run `pulumi up` again."
+            f"migration {other.id} of someone else already moves {some(shared)}; ours, {run.id}, was stopped. Wait for "
+            "its end, or stop it, then run `pulumi up` again."
         )
         raise DuplicateMigrationError(msg)
 

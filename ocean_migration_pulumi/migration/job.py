@@ -39,6 +39,7 @@ class Job:
     creating: bool = False
     offered: dict[str, Candidate] = field(default_factory=dict)
     discovered: bool = False
+    adopted_now: set[str] = field(default_factory=set)
 
     @property
     def ocean_id(self) -> str:

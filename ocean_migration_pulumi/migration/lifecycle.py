@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from ocean_migration_pulumi.api.models import MigrationState
@@ -29,6 +28,12 @@ from .wish import Wish
 NEW_CLUSTER: Final = 900.0
 """Seconds that a new cluster's controller may take to report."""
 
+_FLAGS: Final = (
+    "should_terminate_drained_nodes",
+    "should_evict_stand_alone_pods",
+    "force_pod_eviction_on_pdb_failure",
+)
+
 DEADLINE: Final = 3000.0
 """Seconds for create and update without custom timeouts: below a CI job's hour, for a wait resumes."""
 
@@ -43,7 +48,8 @@ def converge(job: Job) -> None:
     """
     record, wish = job.record, job.wish
     record.failure = None
-    asks_again = _asks_again(job)
+    triggered = _triggered(job)
+    asks_again = triggered or _selects_otherwise(job)
     turned_on = _evict_turned_on(record, wish)
     if wish.planned_nodes is not None:
         record.planned = dict(wish.planned_nodes)
@@ -58,11 +64,12 @@ def converge(job: Job) -> None:
     if latest is not None and not latest.ended:
         _finish(job)
         return
-    work = _work(job, again=asks_again, manual=turned_on)
+    work = _work(job, again=triggered, manual=turned_on)
     if work and latest is not None and latest.stopped_by == "others" and not asks_again:
+        at = f" at {latest.stopped_at}" if latest.stopped_at else ""
         job.tell.warning(
-            f"migration {latest.id} was stopped by someone else{f' at {latest.stopped_at}' if latest.stopped_at else ''}; "
-            f"{counted(len(work), 'node')} remain until triggers or nodes change"
+            f"migration {latest.id} was stopped by someone else{at}; {counted(len(work), 'node')} remain until triggers "
+            "or nodes change"
         )
         _finish(job)
         return
@@ -86,9 +93,9 @@ def refresh(job: Job) -> bool:
     except ClusterNotFoundError:
         return False
     latest = job.record.latest
-    if latest is not None and latest.status == MigrationState.FINISHED_ERROR and job.record.remaining:
-        if job.record.failure is None:
-            job.record.failure = why_failed(job, latest, job.status(latest.id)).to_output()
+    failed = latest is not None and latest.status == MigrationState.FINISHED_ERROR and bool(job.record.remaining)
+    if latest is not None and failed and job.record.failure is None:
+        job.record.failure = why_failed(job, latest, job.status(latest.id)).to_output()
     return True
 
 
@@ -186,22 +193,20 @@ def _await_controller(job: Job) -> None:
                 bounded.sleep(interval)
     except DeadlineError:
         msg = (
-            f"the Ocean Controller of {job.ocean_id} has not reported for {elapsed(bounded.clock() - begun)}; make sure "
-            "that it runs in the cluster, then run `pulumi up` again"
+            f"the Ocean Controller of {job.ocean_id} has not reported for {elapsed(bounded.clock() - begun)}; make "
+            "sure that it runs in the cluster, then run `pulumi up` again"
         )
         raise PlanError(msg) from None
 
 
-def _asks_again(job: Job) -> bool:
-    """Tell whether selector or triggers differ from those that were last acted upon."""
-    if job.creating:
-        return False
+def _selects_otherwise(job: Job) -> bool:
+    """Tell whether the selector differs from the one that was last acted upon."""
     before = job.recorded_selector()
-    nodes_changed = before is not None and not job.wish.nodes.same_wish(before)
-    return nodes_changed or job.wish.triggers_digest != Wish(triggers=tuple(job.record.triggers)).triggers_digest
+    return not job.creating and before is not None and not job.wish.nodes.same_wish(before)
 
 
 def _triggered(job: Job) -> bool:
+    """Tell whether the triggers differ from those that were last acted upon."""
     recorded = Wish(triggers=tuple(job.record.triggers)).triggers_digest
     return not job.creating and job.wish.triggers_digest != recorded
 
@@ -230,11 +235,7 @@ def _resume(job: Job) -> None:
 def _unwanted(job: Job, run: Run) -> str | None:
     """Return why a running migration may not go on; None when it may."""
     wish = job.wish
-    for name in (
-        "should_terminate_drained_nodes",
-        "should_evict_stand_alone_pods",
-        "force_pod_eviction_on_pdb_failure",
-    ):
+    for name in _FLAGS:
         if getattr(run, name) is True and not getattr(wish, name):
             return f"{name} is now false"
     try:
@@ -268,8 +269,13 @@ def _work(job: Job, *, again: bool, manual: bool) -> list[str]:
     gone = record.planned.keys() - record.migrated - record.manual - offered.keys()
     if gone:
         job.tell.warning(f"{counted(len(gone), 'planned node')} gone, nothing to migrate there: {some(sorted(gone))}")
-    if again and _triggered(job):
-        taken_again = {name for name in record.planned if name in offered and offered[name].running_pods != 0}
+    if again:
+        # What a killed run has already taken again is not taken a third time.
+        taken_again = {
+            name
+            for name in record.planned.keys() - job.adopted_now
+            if name in offered and offered[name].running_pods != 0
+        }
         record.migrated -= taken_again
         record.manual -= taken_again
         work |= taken_again
@@ -320,7 +326,7 @@ def _soak(job: Job) -> None:
             break
         job.tell.status(f"soaking, {elapsed(left)} left")
         job.scope.sleep(min(left, job.patience.poll_interval))
-    record.soaked_until = format_time(job.now() + timedelta(0))
+    record.soaked_until = format_time(job.now())
 
 
 def _finish(job: Job) -> None:

@@ -1,0 +1,23 @@
+"""Spot's Ocean API on loopback: a server to develop and test against, and the client of its control API.
+
+It shares no code with the rest of the package, so that a misreading of the wire format cannot hide in both.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .control import Barrier, ControlError, SimulatorControl
+    from .server import Simulator
+
+__all__ = ["Barrier", "ControlError", "Simulator", "SimulatorControl"]
+
+_MODULES = {"Barrier": "control", "ControlError": "control", "Simulator": "server", "SimulatorControl": "control"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -1,0 +1,99 @@
+"""The ASGI application: every route of the API, and the control API under ``/simulator``."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as StarletteRoute
+
+from . import routes_clusters, routes_imports, routes_migrations, routes_operations
+from .controls import Controls
+from .front import Connections
+from .interception import Authority
+from .pipeline import Endpoint
+from .simulation import Simulation
+
+# The imports come first: their paths look like those of a cluster or group with an id.
+ROUTES = (
+    *routes_imports.ROUTES,
+    *routes_migrations.ROUTES,
+    *routes_operations.ROUTES,
+    *routes_clusters.ROUTES,
+)
+
+_READS = frozenset({"overview", "requests", "nodes", "migrations", "environment"})
+_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+def application(simulation: Simulation, connections: Connections, authority: Authority) -> Starlette:
+    """Return the application of a simulation."""
+    api = [
+        StarletteRoute(template, Endpoint(simulation, connections, template, rule), methods=[method])
+        for method, template, rule in ROUTES
+    ]
+    nowhere = Endpoint(simulation, connections, "-", None)
+    return Starlette(
+        routes=[
+            StarletteRoute("/simulator/ca.pem", _certificate(authority)),
+            StarletteRoute("/simulator/barrier/{barrier_id:int}", _barrier(simulation)),
+            StarletteRoute("/simulator/{verb}", _control(simulation), methods=["GET", "POST"]),
+            *api,
+            StarletteRoute("/{path:path}", nowhere, methods=_METHODS),
+        ]
+    )
+
+
+def _certificate(authority: Authority) -> Any:
+    async def endpoint(request: Request) -> Response:
+        return Response(authority.pem, media_type="application/x-pem-file")
+
+    return endpoint
+
+
+def _barrier(simulation: Simulation) -> Any:
+    async def endpoint(request: Request) -> Response:
+        """Wait until a request has reached the barrier, at most ``timeout`` real seconds."""
+        barrier = simulation.troubles.barriers.get(request.path_params["barrier_id"])
+        if barrier is None:
+            return JSONResponse({"error": "no such barrier"}, 404)
+        try:
+            await asyncio.wait_for(barrier.reached.wait(), float(request.query_params.get("timeout", "0")))
+        except TimeoutError:
+            return JSONResponse({"result": False})
+        return JSONResponse({"result": True})
+
+    return endpoint
+
+
+def _control(simulation: Simulation) -> Any:
+    controls = Controls(simulation)
+    verbs = {name: verb for name, verb in inspect.getmembers(controls, inspect.ismethod) if not name.startswith("_")}
+
+    async def endpoint(request: Request) -> Response:
+        name = request.path_params["verb"]
+        verb = verbs.get(name)
+        if verb is None:
+            return JSONResponse({"error": f"unknown verb {name!r}: one of {', '.join(verbs)}"}, 404)
+        if request.method == "GET":
+            if name not in _READS:
+                return JSONResponse({"error": f"{name} needs a POST"}, 405)
+            arguments: Any = dict(request.query_params)
+        else:
+            arguments = json.loads(await request.body() or b"{}")
+        simulation.advance()
+        try:
+            result = verb(**arguments)
+        except KeyError as error:
+            return JSONResponse({"error": f"{error.args[0]!r} does not exist"}, 404)
+        except (TypeError, ValueError) as error:
+            return JSONResponse({"error": f"{name}: {error}"}, 400)
+        simulation.save(now=name not in _READS)
+        return JSONResponse({"result": result})
+
+    return endpoint

@@ -1,0 +1,69 @@
+"""The simulator's clock: starts at the real time, runs at a speed, or moves only by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+MAX_SPEED = 10_000.0
+
+
+class Clock:
+    """Simulated time in epoch seconds.
+
+    ``speed`` is simulated seconds per real second; with ``manual`` the time moves by ``advance`` only.
+    """
+
+    def __init__(
+        self,
+        start: float | None = None,
+        *,
+        speed: float = 60.0,
+        manual: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._base = time.time() if start is None else start
+        self._mark = monotonic()
+        self.speed = _checked(speed)
+        self.manual = manual
+
+    def now(self) -> float:
+        """Return the simulated time in epoch seconds."""
+        if self.manual:
+            return self._base
+        return self._base + (self._monotonic() - self._mark) * self.speed
+
+    def set(self, *, speed: float | None = None, manual: bool | None = None) -> None:
+        """Change speed or mode from now on; None leaves it as it is."""
+        checked = self.speed if speed is None else _checked(speed)
+        self._rebase()
+        self.speed = checked
+        self.manual = self.manual if manual is None else manual
+
+    def advance(self, seconds: float) -> None:
+        """Move the time forward by simulated seconds, in both modes."""
+        if seconds < 0:
+            raise ValueError("time does not run backwards")
+        self._rebase()
+        self._base += seconds
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the clock as JSON."""
+        return {"now": self.now(), "speed": self.speed, "manual": self.manual}
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Clock:
+        """Return a clock that goes on from where ``to_plain`` saw it."""
+        return cls(plain["now"], speed=plain["speed"], manual=plain["manual"])
+
+    def _rebase(self) -> None:
+        self._base = self.now()
+        self._mark = self._monotonic()
+
+
+def _checked(speed: float) -> float:
+    if not 0 < speed <= MAX_SPEED:
+        raise ValueError(f"speed must be above 0 and at most {MAX_SPEED:g}")
+    return speed

@@ -1,0 +1,65 @@
+"""The command ``ocean-migration simulator``."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import click
+
+_IDLE_SECONDS = 3600.0
+
+
+@click.command("simulator")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--nodes", type=click.IntRange(min=1), default=None, help="Nodes to migrate (16; 10,000 for large).")
+@click.option("--scenario", default="success", help="What is in the way or goes wrong; an unknown name lists them.")
+@click.option("--speed", type=float, default=None, help="Simulated seconds per real second (60).")
+@click.option("--seed", type=int, default=0, help="The same seed makes the same world.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Keep everything in this file; an existing one takes precedence over nodes, scenario and seed.",
+)
+@click.option("--latency", type=click.FloatRange(min=0), default=0.0, metavar="MS", help="Delay every answer.")
+def command(
+    port: int, nodes: int | None, scenario: str, speed: float | None, seed: int, state: Path | None, latency: float
+) -> None:
+    """Serve Spot's Ocean API on loopback, to try things out without touching anything.
+
+    The first line of output is the base URL, the next ones are shell exports that point clients at it. A client with a
+    fixed base URL can use the same address as HTTPS_PROXY and trust the certificate at /simulator/ca.pem. Ends on
+    SIGTERM or Ctrl-C.
+    """
+    from .server import Simulator
+
+    try:
+        simulator = Simulator(
+            nodes=nodes, scenario=scenario, speed=speed, seed=seed, state_file=state, latency_ms=latency, port=port
+        )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    try:
+        with simulator:
+            click.echo(simulator.url)
+            for name, value in simulator.environment.items():
+                click.echo(f"export {name}={shlex.quote(value)}")
+            sys.stdout.flush()
+            while True:
+                time.sleep(_IDLE_SECONDS)
+    except OSError as error:
+        raise click.ClickException(f"cannot serve on 127.0.0.1:{port}: {error.strerror}") from None
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    # A second signal must not cut off the orderly end that the first one started.
+    for other in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(0)

@@ -1,0 +1,294 @@
+"""The client of the control API: changes the simulated world, reads the request log. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+_TIMEOUT_SECONDS = 60.0
+
+
+class ControlError(Exception):
+    """The control API refuses: an argument is wrong, or what it names does not exist."""
+
+
+class Barrier:
+    """Holds requests in the simulator; usable as context manager, which releases it."""
+
+    def __init__(self, control: SimulatorControl, barrier_id: int) -> None:
+        self._control = control
+        self._id = barrier_id
+
+    def wait(self, timeout: float = 10.0) -> bool:
+        """Return True when a request has reached the barrier, False when none has within real seconds."""
+        return bool(self._control.get(f"barrier/{self._id}?timeout={timeout}", timeout=timeout + _TIMEOUT_SECONDS))
+
+    def release(self) -> None:
+        """Take the barrier away and let go what it holds."""
+        self._control.call("release", barrier_id=self._id)
+
+    def __enter__(self) -> Barrier:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+
+class SimulatorControl:
+    """Everything that can be done to a simulator at ``url``; raises ``ControlError`` when it refuses.
+
+    Seconds are simulated unless said otherwise. ``route`` of faults and barriers is a glob over the path, such as
+    ``"*/migration"``; ``method`` may be ``"*"``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        # No proxy, whatever the environment says: the simulator is on loopback, and may itself be that proxy.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def call(self, verb: str, /, **arguments: Any) -> Any:
+        """Call a verb of the control API."""
+        return self._send(verb, json.dumps(arguments).encode(), _TIMEOUT_SECONDS)
+
+    def get(self, path: str, *, timeout: float = _TIMEOUT_SECONDS) -> Any:
+        """Read a path of the control API."""
+        return self._send(path, None, timeout)
+
+    def _send(self, path: str, body: bytes | None, timeout: float) -> Any:
+        request = urllib.request.Request(f"{self._url}/simulator/{path}", data=body)  # noqa: S310 - loopback only
+        try:
+            with self._opener.open(request, timeout=timeout) as response:
+                return json.load(response)["result"]
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ControlError(json.loads(error.read() or b"{}").get("error", str(error))) from None
+
+    def overview(self) -> dict[str, Any]:
+        """Return accounts, clusters, scenario, quirks and clock."""
+        result: dict[str, Any] = self.call("overview")
+        return result
+
+    def requests(
+        self, *, method: str | None = None, effective: bool | None = None, since: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return the request log, tokens redacted; ``since`` is the number ``n`` of an entry.
+
+        An entry is ``effective`` when it is a POST that started a migration. Its ``at`` is real epoch seconds, its
+        ``status`` None when nothing was answered and nothing happened.
+        """
+        result: list[dict[str, Any]] = self.call("requests", method=method, effective=effective, since=since)
+        return result
+
+    def clear_requests(self) -> None:
+        """Forget the request log; the numbers go on."""
+        self.call("clear_requests")
+
+    def clock(self, *, speed: float | None = None, manual: bool | None = None) -> dict[str, Any]:
+        """Change the clock (None: as it is) and return it: ``now`` in epoch seconds, ``speed``, ``manual``."""
+        result: dict[str, Any] = self.call("clock", speed=speed, manual=manual)
+        return result
+
+    def advance(self, seconds: float) -> dict[str, Any]:
+        """Move the time forward and return the clock."""
+        result: dict[str, Any] = self.call("advance", seconds=seconds)
+        return result
+
+    def nodes(self, ocean_id: str) -> list[dict[str, Any]]:
+        """Return every node of a cluster, Ocean's own and terminated ones included."""
+        result: list[dict[str, Any]] = self.call("nodes", ocean_id=ocean_id)
+        return result
+
+    def add_node(
+        self,
+        ocean_id: str,
+        asg_name: str | None,
+        *,
+        labels: dict[str, str] | None = None,
+        taints: list[dict[str, str]] | None = None,
+        pods: int | None = None,
+        instance_id: str | None = None,
+        ocean_managed: bool = False,
+    ) -> dict[str, Any]:
+        """Add a node with ``pods`` pods (None: 6); labels and taints default to those of its group."""
+        result: dict[str, Any] = self.call(
+            "add_node",
+            ocean_id=ocean_id,
+            asg_name=asg_name,
+            labels=labels,
+            taints=taints,
+            pods=pods,
+            instance_id=instance_id,
+            ocean_managed=ocean_managed,
+        )
+        return result
+
+    def remove_node(self, ocean_id: str, instance_id: str) -> None:
+        """Remove a node with all its pods."""
+        self.call("remove_node", ocean_id=ocean_id, instance_id=instance_id)
+
+    def set_node(
+        self,
+        ocean_id: str,
+        instance_id: str,
+        *,
+        labels: dict[str, str | None] | None = None,
+        cordoned: bool | None = None,
+    ) -> dict[str, Any]:
+        """Change labels of a node (None removes one), or whether it is cordoned."""
+        result: dict[str, Any] = self.call(
+            "set_node", ocean_id=ocean_id, instance_id=instance_id, labels=labels, cordoned=cordoned
+        )
+        return result
+
+    def add_pod(
+        self,
+        ocean_id: str,
+        instance_id: str | None,
+        *,
+        name: str,
+        controller: str | None = "ReplicaSet",
+        namespace: str = "default",
+        labels: dict[str, str] | None = None,
+        budget: str | None = None,
+        unschedulable: bool = False,
+    ) -> dict[str, Any]:
+        """Add a pod to a node, or a pending one (``instance_id`` None).
+
+        ``controller`` None is a stand-alone pod; an ``unschedulable`` one finds no new node once it is evicted.
+        """
+        result: dict[str, Any] = self.call(
+            "add_pod",
+            ocean_id=ocean_id,
+            instance_id=instance_id,
+            name=name,
+            controller=controller,
+            namespace=namespace,
+            labels=labels,
+            budget=budget,
+            unschedulable=unschedulable,
+        )
+        return result
+
+    def remove_pod(self, ocean_id: str, name: str, *, instance_id: str | None = None) -> None:
+        """Remove a pod from a node, or from the pending ones (``instance_id`` None)."""
+        self.call("remove_pod", ocean_id=ocean_id, name=name, instance_id=instance_id)
+
+    def budget(self, ocean_id: str, name: str, minimum: int) -> None:
+        """Set how many pods of a PodDisruptionBudget must stay healthy."""
+        self.call("budget", ocean_id=ocean_id, name=name, minimum=minimum)
+
+    def refill(self, ocean_id: str, asg_name: str, *, refills: bool = True) -> None:
+        """Let an Auto Scaling Group replace terminated nodes after a minute, or not."""
+        self.call("refill", ocean_id=ocean_id, asg_name=asg_name, refills=refills)
+
+    def migrations(self, ocean_id: str) -> list[dict[str, Any]]:
+        """Return every migration, oldest first, with ``drained`` and ``drained_before_stop``."""
+        result: list[dict[str, Any]] = self.call("migrations", ocean_id=ocean_id)
+        return result
+
+    def start_foreign_migration(self, ocean_id: str, instance_ids: list[str], **flags: Any) -> str:
+        """Start a migration as if somebody used the console; ``flags``: terminate, evict, force, batch size."""
+        return str(self.call("start_foreign_migration", ocean_id=ocean_id, instance_ids=instance_ids, **flags))
+
+    def stop_foreign(self, ocean_id: str, migration_id: str, *, terminate: bool = False) -> None:
+        """Stop a migration as if somebody used the console."""
+        self.call("stop_foreign", ocean_id=ocean_id, migration_id=migration_id, terminate=terminate)
+
+    def set_state(self, ocean_id: str, migration_id: str, state: str) -> None:
+        """Put a migration into a state; one that is not of the 13 is only shown, until the next change."""
+        self.call("set_state", ocean_id=ocean_id, migration_id=migration_id, state=state)
+
+    def fail_migration(self, ocean_id: str, migration_id: str, reason: str = "connectivity") -> None:
+        """Let a running migration fail now, for the reason that a ``failure-…`` scenario is named after."""
+        self.call("fail_migration", ocean_id=ocean_id, migration_id=migration_id, reason=reason)
+
+    def arm_failure(self, ocean_id: str, reason: str | None) -> None:
+        """Let the next migration fail at the natural point of a reason; None disarms."""
+        self.call("arm_failure", ocean_id=ocean_id, reason=reason)
+
+    def hold(self, ocean_id: str, held: bool = True) -> None:
+        """Freeze every migration of a cluster, stops included, or let them go on."""
+        self.call("hold", ocean_id=ocean_id, held=held)
+
+    def forget_migrations(self, ocean_id: str) -> None:
+        """Drop the ended migrations from the history."""
+        self.call("forget_migrations", ocean_id=ocean_id)
+
+    def write_log(self, ocean_id: str, message: str, *, severity: str = "INFO", age_seconds: float = 0) -> None:
+        """Write a line into a cluster's log."""
+        self.call("write_log", ocean_id=ocean_id, message=message, severity=severity, age_seconds=age_seconds)
+
+    def heartbeat(self, ocean_id: str, *, status: str | None = "ACTIVE", age_seconds: float = 0) -> None:
+        """Set the controller's sign of life; ACTIVE of age 0 goes on beating, None was never installed."""
+        self.call("heartbeat", ocean_id=ocean_id, status=status, age_seconds=age_seconds)
+
+    def add_cluster(self, nodes: int = 16, **options: Any) -> dict[str, Any]:
+        """Add a cluster (``name``, ``account_id``, ``scenario``) and return its id, account and groups."""
+        result: dict[str, Any] = self.call("add_cluster", nodes=nodes, **options)
+        return result
+
+    def delete_cluster(self, ocean_id: str) -> None:
+        """Delete a cluster as if somebody used the console."""
+        self.call("delete_cluster", ocean_id=ocean_id)
+
+    def add_account(self) -> str:
+        """Add an account to the organization and return its id."""
+        return str(self.call("add_account"))
+
+    def forbid(self, account_id: str, *, forbidden: bool = True) -> None:
+        """Take the permission for an account away, or give it back."""
+        self.call("forbid", account_id=account_id, forbidden=forbidden)
+
+    def revoke_token(self, token: str) -> None:
+        """Refuse a token from now on."""
+        self.call("revoke_token", token=token)
+
+    def rotate_token(self) -> str:
+        """Replace every token by a new one and return it."""
+        return str(self.call("rotate_token"))
+
+    def quirk(self, name: str, value: str) -> None:
+        """Choose a reading of what the service's documents leave open; ``overview`` names them."""
+        self.call("quirk", name=name, value=value)
+
+    def fault(
+        self,
+        method: str,
+        route: str,
+        kind: str,
+        *,
+        times: int = 1,
+        after: int = 0,
+        seconds: float | None = None,
+        status: int | None = None,
+        match: str | None = None,
+    ) -> int:
+        """Arm a fault and return its id.
+
+        It strikes ``times`` requests after ``after`` have passed, only those that hold the text ``match`` in path,
+        query or body. ``seconds`` are real ones: of the delay, of Retry-After, or of the rate-limit reset.
+        """
+        options = {"times": times, "after": after, "seconds": seconds, "status": status, "match": match}
+        return int(self.call("fault", method=method, route=route, kind=kind, **options))
+
+    def clear_faults(self) -> None:
+        """Disarm every fault."""
+        self.call("clear_faults")
+
+    def barrier(self, method: str, route: str, point: str = "before") -> Barrier:
+        """Hold matching requests "before" their effect, or "after" it with the answer withheld."""
+        return Barrier(self, int(self.call("barrier", method=method, route=route, point=point)))
+
+    def rate_limit(self, route_glob: str, method: str, limit: int, window_seconds: float = 60) -> None:
+        """Allow ``limit`` requests in a window of real seconds; the glob is over the route's template."""
+        self.call("rate_limit", route_glob=route_glob, method=method, limit=limit, window_seconds=window_seconds)
+
+    def clear_rate_limits(self) -> None:
+        """Go back to no limit to speak of."""
+        self.call("clear_rate_limits")
+
+    def latency(self, milliseconds: float) -> None:
+        """Delay every request of the API by real milliseconds."""
+        self.call("latency", milliseconds=milliseconds)

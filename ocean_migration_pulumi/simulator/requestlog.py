@@ -1,0 +1,90 @@
+"""The log of requests that the simulator got, with tokens redacted."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable
+from typing import Any
+
+MAX_ENTRIES = 20_000
+
+
+class RequestLog:
+    """What was asked, in order; when it grows too long the oldest reads go, never a write."""
+
+    def __init__(self, entries: list[dict[str, Any]] | None = None) -> None:
+        self._entries = entries or []
+        self._numbers = itertools.count(1 + max((entry["n"] for entry in self._entries), default=0))
+
+    def open(
+        self,
+        *,
+        at: float,
+        method: str,
+        path: str,
+        route: str | None,
+        query: dict[str, str],
+        body: bytes,
+        user_agent: str,
+        secrets: Iterable[str],
+    ) -> dict[str, Any]:
+        """Add a request; the caller writes into the entry what becomes of it."""
+        try:
+            parsed = json.loads(body) if body else None
+        except ValueError:
+            parsed = body.decode("utf-8", "replace")
+        entry: dict[str, Any] = {
+            "n": next(self._numbers),
+            "at": at,
+            "method": method,
+            "path": path,
+            "route": route,
+            "query": query,
+            "body": parsed,
+            "status": None,
+            "code": None,
+            "fault": None,
+            "effective": False,
+            "migration_id": None,
+            "user_agent": user_agent,
+        }
+        entry = _redact(entry, [secret for secret in secrets if secret])
+        self._entries.append(entry)
+        if len(self._entries) > MAX_ENTRIES:
+            middle = MAX_ENTRIES // 2
+            kept = [old for old in self._entries[:middle] if old["method"] != "GET"]
+            self._entries = kept + self._entries[middle:]
+        return entry
+
+    def select(
+        self, *, method: str | None = None, effective: bool | None = None, since: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return the entries after number ``since``, of one method, effective or not."""
+        return [
+            entry
+            for entry in self._entries
+            if entry["n"] > since
+            and method in (None, entry["method"])
+            and (effective is None or entry["effective"] == effective)
+        ]
+
+    def clear(self) -> None:
+        """Forget all entries; the numbers go on."""
+        self._entries.clear()
+
+    def to_plain(self) -> list[dict[str, Any]]:
+        """Return the entries as JSON."""
+        return self._entries
+
+
+def _redact(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "[redacted]")
+        return value
+    if isinstance(value, dict):
+        return {_redact(key, secrets): _redact(part, secrets) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_redact(part, secrets) for part in value]
+    return value

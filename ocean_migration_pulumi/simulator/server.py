@@ -1,0 +1,178 @@
+"""The simulator as a server on a thread of its own, bound to loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from .application import application
+from .control import SimulatorControl
+from .front import Connections, front
+from .interception import Authority
+from .simulation import Simulation
+
+HOST = "127.0.0.1"
+
+_START_SECONDS = 10.0
+_STOP_SECONDS = 10.0
+
+
+class Simulator:
+    """Spot's Ocean API on 127.0.0.1, for as long as the ``with`` block lasts.
+
+    ``nodes`` None is 16 (10,000 in the scenario ``large``); ``speed`` is simulated seconds per real second, None 60 or
+    what the state file says; ``port`` 0 takes a free one; ``latency_ms`` delays every answer. With ``state_file``
+    everything survives a restart, even after SIGKILL: an existing file takes precedence over ``nodes``, ``scenario``
+    and ``seed``. Raises ``ValueError`` for an unknown scenario and for numbers out of range, ``OSError`` when the port
+    is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        nodes: int | None = None,
+        scenario: str = "success",
+        speed: float | None = None,
+        seed: int = 0,
+        state_file: str | os.PathLike[str] | None = None,
+        latency_ms: float = 0,
+        port: int = 0,
+    ) -> None:
+        self._simulation = Simulation(
+            scenario=scenario,
+            nodes=nodes,
+            speed=speed,
+            seed=seed,
+            state_file=None if state_file is None else Path(state_file),
+            latency_ms=latency_ms,
+        )
+        self._port = port
+        self._authority = Authority()
+        self._socket: socket.socket | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready = threading.Event()
+        self._trust: Path | None = None
+
+    def start(self) -> Self:
+        """Bind the port and serve; return when requests are answered."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((HOST, self._port))
+        except OSError:
+            listener.close()
+            raise
+        self._socket, self._port = listener, listener.getsockname()[1]
+        connections = Connections()
+        config = uvicorn.Config(
+            application(self._simulation, connections, self._authority),
+            http=front(connections, self._authority.context),
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="ocean-migration simulator", daemon=True)
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS):
+            raise TimeoutError("the simulator did not start")
+        return self
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        if self._server is None or self._socket is None:
+            return
+        self._loop = asyncio.get_running_loop()
+        # The socket listens as soon as it is bound and given to asyncio: no client is refused from here on.
+        self._socket.listen(1024)
+        self._loop.call_soon(self._ready.set)
+        await self._server.serve(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Save, let go what is held, close every connection and end the thread."""
+        if self._server is not None and self._thread is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._simulation.close)
+            self._server.should_exit = True
+            self._thread.join(_STOP_SECONDS)
+        self._server = self._thread = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._trust is not None:
+            shutil.rmtree(self._trust, ignore_errors=True)
+            self._trust = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://{HOST}:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """The newest token that is accepted."""
+        return self.environment["SPOTINST_TOKEN"]
+
+    @property
+    def account_id(self) -> str:
+        """The oldest account."""
+        return self.environment["SPOTINST_ACCOUNT"]
+
+    @property
+    def ocean_id(self) -> str:
+        """The first cluster, empty when there is none."""
+        return self.environment["OCEAN_ID"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point clients at the simulator."""
+        world = self._simulation.world
+        return {
+            "SPOTINST_BASE_URL": self.url,
+            "SPOTINST_TOKEN": world.tokens[-1] if world.tokens else "",
+            "SPOTINST_ACCOUNT": world.accounts[0],
+            "OCEAN_ID": next(iter(world.clusters), ""),
+        }
+
+    @property
+    def proxy_environment(self) -> dict[str, str]:
+        """The variables for clients whose base URL is fixed: a proxy, and the file of the authority to trust.
+
+        ``HTTPS_PROXY`` is upper case only, because gRPC would obey the lower-case one even for loopback.
+        """
+        if self._trust is None:
+            self._trust = Path(tempfile.mkdtemp(prefix="ocean-migration-simulator-"))
+            (self._trust / "ca.pem").write_bytes(self._authority.pem)
+        trusted = str(self._trust / "ca.pem")
+        return {"HTTPS_PROXY": self.url, "SSL_CERT_FILE": trusted, "REQUESTS_CA_BUNDLE": trusted}
+
+    @property
+    def control(self) -> SimulatorControl:
+        """A client of the control API."""
+        return SimulatorControl(self.url)

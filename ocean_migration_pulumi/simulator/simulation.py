@@ -1,0 +1,95 @@
+"""One simulation: the world, its clock, and what surrounds it, kept in a state file when asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from . import engine, scenarios, storage
+from .clock import Clock
+from .faults import Troubles
+from .limits import Limits
+from .requestlog import RequestLog
+from .world import World
+
+DEFAULT_SPEED = 60.0
+
+SAVE_SECONDS = 0.1
+"""Real seconds between two saves that only follow the passing of time."""
+
+
+class Simulation:
+    """All state of a simulator; used by one event loop, so nothing in it needs a lock."""
+
+    def __init__(
+        self,
+        *,
+        scenario: str = "success",
+        nodes: int | None = None,
+        speed: float | None = None,
+        seed: int = 0,
+        state_file: Path | None = None,
+        latency_ms: float = 0,
+    ) -> None:
+        if latency_ms < 0:
+            raise ValueError("latency must not be negative")
+        self.troubles = Troubles()
+        self.limits = Limits()
+        self.latency = latency_ms / 1000
+        self.closing = asyncio.Event()
+        self._path = state_file
+        self._saved_at = 0.0
+        self._save_later: asyncio.TimerHandle | None = None
+        state = None if state_file is None else storage.load(state_file)
+        if state is None:
+            self.clock = Clock(speed=DEFAULT_SPEED if speed is None else speed)
+            self.world = scenarios.build(scenario, seed=seed, nodes=nodes, now=self.clock.now())
+            self.log = RequestLog()
+        else:
+            self.clock = Clock.from_plain(state["clock"])
+            self.clock.set(speed=speed)
+            self.world = World.from_plain(state["world"])
+            self.log = RequestLog(state["requests"])
+        self._save_now()
+
+    def advance(self) -> float:
+        """Let everything happen that is due, and return the simulated time."""
+        now = self.clock.now()
+        engine.advance(self.world, now)
+        return now
+
+    def save(self, *, now: bool) -> None:
+        """Save the state: at once, or within ``SAVE_SECONDS``."""
+        if self._path is None:
+            return
+        wait = self._saved_at + SAVE_SECONDS - time.monotonic()
+        if now or wait <= 0:
+            self._save_now()
+        elif self._save_later is None:
+            self._save_later = asyncio.get_running_loop().call_later(wait, self._save_now)
+
+    def _save_now(self) -> None:
+        if self._save_later is not None:
+            self._save_later.cancel()
+            self._save_later = None
+        if self._path is not None:
+            storage.save(
+                self._path, {"clock": self.clock.to_plain(), "world": self.world, "requests": self.log.to_plain()}
+            )
+            self._saved_at = time.monotonic()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep for real seconds, or until the simulator closes."""
+        if seconds > 0:
+            try:
+                await asyncio.wait_for(self.closing.wait(), seconds)
+            except TimeoutError:
+                return
+
+    def close(self) -> None:
+        """Wake everything that waits, and save a last time."""
+        self.closing.set()
+        for barrier_id in list(self.troubles.barriers):
+            self.troubles.release(barrier_id)
+        self._save_now()

@@ -1,0 +1,224 @@
+"""What exists: accounts, clusters, Virtual Node Groups, nodes, pods and migrations, and their form as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+TERMINAL_STATES = frozenset({"FINISHED", "FINISHED_ERROR", "STOPPED"})
+
+
+@dataclass(kw_only=True)
+class Pod:
+    """A pod; ``controller`` is None for a stand-alone pod, ``budget`` names its PodDisruptionBudget."""
+
+    id: str
+    name: str
+    namespace: str = "default"
+    controller: str | None = "ReplicaSet"
+    labels: dict[str, str] = field(default_factory=dict)
+    budget: str | None = None
+    unschedulable: bool = False
+
+
+@dataclass(kw_only=True)
+class Node:
+    """An EC2 instance that is a Kubernetes node, in Ocean or not yet."""
+
+    instance_id: str
+    node_name: str
+    asg_name: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: list[dict[str, str]] = field(default_factory=list)
+    pods: list[Pod] = field(default_factory=list)
+    cordoned: bool = False
+    drained: bool = False
+    terminated: bool = False
+    ocean_managed: bool = False
+    virtual_node_group_id: str | None = None
+    instance_type: str = "m5.large"
+    zone: str = "us-west-2a"
+    created_at: float = 0.0
+
+    @property
+    def workload(self) -> list[Pod]:
+        """The pods that a drain has to move: all but those of DaemonSets."""
+        return [pod for pod in self.pods if pod.controller != "DaemonSet"]
+
+
+@dataclass(kw_only=True)
+class PendingPod:
+    """A pod without a node; ``migration_id`` is the migration that evicted it, None when none did."""
+
+    pod: Pod
+    since: float
+    migration_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class Migration:
+    """A migration and where it stands; times are simulated epoch seconds, None while they have not come."""
+
+    id: str
+    instance_ids: list[str]
+    terminate: bool
+    evict: bool
+    force: bool
+    batch_size_percentage: int
+    batch_size: int
+    created_at: float
+    foreign: bool = False
+    forgotten: bool = False
+    state: str = "STARTING"
+    shown_state: str | None = None
+    entered_at: float = 0.0
+    due_at: float | None = None
+    batch: int = 0
+    drain_started_at: float = 0.0
+    failure: str | None = None
+    drained: list[str] = field(default_factory=list)
+    manual: list[str] = field(default_factory=list)
+    new_instances: list[str] = field(default_factory=list)
+    completed_at: float | None = None
+    errored_at: float | None = None
+    stopped_at: float | None = None
+    stop_requested_at: float | None = None
+    terminate_on_stop: bool = False
+    drained_before_stop: bool = False
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the migration has ended."""
+        return self.state in TERMINAL_STATES
+
+    @property
+    def batches(self) -> int:
+        """The number of batches."""
+        return -(-len(self.instance_ids) // self.batch_size)
+
+    @property
+    def batch_ids(self) -> list[str]:
+        """The instance ids of the current batch."""
+        return self.instance_ids[self.batch * self.batch_size : (self.batch + 1) * self.batch_size]
+
+
+@dataclass(kw_only=True)
+class Refill:
+    """A node that an Auto Scaling Group will start at ``due_at``, in place of a terminated one."""
+
+    due_at: float
+    asg_name: str
+    labels: dict[str, str]
+    taints: list[dict[str, str]]
+    instance_type: str
+    zone: str
+
+
+@dataclass(kw_only=True)
+class Heartbeat:
+    """The controller's sign of life: beating now when ``frozen_at`` is None; ``status`` None: never installed."""
+
+    status: str | None = "ACTIVE"
+    frozen_at: float | None = None
+
+
+@dataclass(kw_only=True)
+class LogLine:
+    """A line of a cluster's log."""
+
+    message: str
+    severity: str
+    created_at: float
+    resource_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """An Ocean cluster: its configuration as posted, and all that runs in it."""
+
+    id: str
+    account_id: str
+    body: dict[str, Any]
+    created_at: float
+    updated_at: float
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    groups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    refilling: list[str] = field(default_factory=list)
+    refills: list[Refill] = field(default_factory=list)
+    budgets: dict[str, int] = field(default_factory=dict)
+    pending: list[PendingPod] = field(default_factory=list)
+    migrations: dict[str, Migration] = field(default_factory=dict)
+    rolls: list[dict[str, Any]] = field(default_factory=list)
+    log: list[LogLine] = field(default_factory=list)
+    armed_failure: str | None = None
+    stalls: bool = False
+    held_since: float | None = None
+
+    def write_log(self, now: float, severity: str, message: str, resource_id: str | None = None) -> None:
+        """Append a line to the log."""
+        self.log.append(LogLine(message=message, severity=severity, created_at=now, resource_id=resource_id))
+
+    def running_migrations(self) -> list[Migration]:
+        """Return the migrations that have not ended, oldest first."""
+        return [migration for migration in self.migrations.values() if not migration.terminal]
+
+    def living(self, instance_ids: list[str]) -> Iterator[Node]:
+        """Yield those of the instances that still exist."""
+        for instance_id in instance_ids:
+            node = self.nodes.get(instance_id)
+            if node is not None and not node.terminated:
+                yield node
+
+
+@dataclass(kw_only=True)
+class World:
+    """One organization: accounts oldest first, the tokens that are accepted, and every cluster."""
+
+    seed: int
+    counter: int = 0
+    node_counter: int = 0
+    scenario: str = "success"
+    accounts: list[str] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    quirks: dict[str, str] = field(default_factory=dict)
+
+    def new_id(self, prefix: str, length: int = 8) -> str:
+        """Return an id that depends on the seed and on how many were asked for before."""
+        self.counter += 1
+        digest = hashlib.sha256(f"{self.seed}/{prefix}/{self.counter}".encode()).hexdigest()
+        return f"{prefix}{digest[:length]}"
+
+    def new_node_name(self) -> str:
+        """Return the next node name, as EC2 forms it from the address."""
+        self.node_counter += 1
+        high, low = divmod(self.node_counter, 250)
+        return f"ip-10-{high // 250}-{high % 250}-{low + 1}.us-west-2.compute.internal"
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> World:
+        """Return the world that was saved as JSON (each object as its attributes)."""
+        clusters = {key: _cluster(value) for key, value in plain["clusters"].items()}
+        return cls(**{**plain, "clusters": clusters})
+
+
+def _node(plain: dict[str, Any]) -> Node:
+    return Node(**{**plain, "pods": [Pod(**pod) for pod in plain["pods"]]})
+
+
+def _cluster(plain: dict[str, Any]) -> Cluster:
+    return Cluster(
+        **{
+            **plain,
+            "heartbeat": Heartbeat(**plain["heartbeat"]),
+            "nodes": {key: _node(value) for key, value in plain["nodes"].items()},
+            "refills": [Refill(**value) for value in plain["refills"]],
+            "pending": [PendingPod(**{**value, "pod": Pod(**value["pod"])}) for value in plain["pending"]],
+            "migrations": {key: Migration(**value) for key, value in plain["migrations"].items()},
+            "log": [LogLine(**value) for value in plain["log"]],
+        }
+    )

@@ -1,0 +1,43 @@
+"""Test doubles for programs that migrate: a stack without the `pulumi` command, mocks, and pytest fixtures."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ocean_migration_pulumi.testing.events import Diagnostic, EventLog, Observer, Result, Step
+    from ocean_migration_pulumi.testing.mocks import ResourceMocks, SimulatorMocks
+    from ocean_migration_pulumi.testing.stack import OfflineStack
+    from ocean_migration_pulumi.testing.storage import StateError
+
+__all__ = [
+    "Diagnostic",
+    "EventLog",
+    "Observer",
+    "OfflineStack",
+    "ResourceMocks",
+    "Result",
+    "SimulatorMocks",
+    "StateError",
+    "Step",
+]
+
+_MODULES = {
+    "Diagnostic": "events",
+    "EventLog": "events",
+    "Observer": "events",
+    "OfflineStack": "stack",
+    "ResourceMocks": "mocks",
+    "Result": "events",
+    "SimulatorMocks": "mocks",
+    "StateError": "storage",
+    "Step": "events",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,174 @@
+"""Property values as the engine's protocol carries them: plain JSON with markers for secrets and unknowns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from google.protobuf.struct_pb2 import ListValue, NullValue, Struct, Value  # type: ignore[import-untyped]  # protobuf has no types of its own
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""The key by which Pulumi's protocol marks an object that stands for a special value."""
+
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the marker of secrets, itself public
+"""The marker of a secret: `{SIGNATURE: SECRET, "value": ...}` on the wire, `"ciphertext"` in a state file."""
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What stands for a value that is only known after the update."""
+
+Properties = dict[str, Any]
+
+_PATH = re.compile(r'\["([^"]*)"\]|\[(\d+|\*)\]|([^.\[\]]+)')
+
+
+def secret(value: Any) -> Any:
+    """Wrap a value as a secret; a secret stays as it is."""
+    return value if is_secret(value) else {SIGNATURE: SECRET, "value": value}
+
+
+def is_secret(value: Any) -> bool:
+    """Tell whether the value itself is marked as a secret."""
+    return isinstance(value, dict) and value.get(SIGNATURE) == SECRET
+
+
+def contains_secret(value: Any) -> bool:
+    """Tell whether the value is a secret or holds one."""
+    if is_secret(value):
+        return True
+    return any(map(contains_secret, _children(value)))
+
+
+def contains_unknown(value: Any) -> bool:
+    """Tell whether the value is unknown or holds something unknown."""
+    return value == UNKNOWN if isinstance(value, str) else any(map(contains_unknown, _children(value)))
+
+
+def reveal(value: Any) -> Any:
+    """Take off every mark of secrecy: what a provider that takes no secrets is given."""
+    if isinstance(value, dict):
+        if is_secret(value):
+            return reveal(value["value"])
+        return {key: reveal(item) for key, item in value.items()}
+    return [reveal(item) for item in value] if isinstance(value, list) else value
+
+
+def redact(value: Any) -> Any:
+    """Replace every secret by `[secret]` and every unknown by `[unknown]`, for people to read."""
+    if isinstance(value, dict):
+        if is_secret(value):
+            return "[secret]"
+        return {key: redact(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact(item) for item in value]
+    return "[unknown]" if value == UNKNOWN else value
+
+
+def annotate_secrets(outputs: Properties | None, inputs: Properties | None) -> None:
+    """Mark in place every output whose input of the same key holds a secret, as the engine does for such providers."""
+    for key, given in (inputs or {}).items():
+        if outputs is None or key not in outputs:
+            continue
+        value = outputs[key]
+        if _is_object(value) and _is_object(given):
+            annotate_secrets(value, given)
+        elif contains_secret(given):
+            outputs[key] = secret(value)
+
+
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the sorted top-level keys whose values differ, secrets compared by what they hold."""
+    keys = old.keys() | new.keys()
+    return sorted(key for key in keys if reveal(old.get(key)) != reveal(new.get(key)))
+
+
+def keep_ignored(inputs: Properties, olds: Properties, paths: Iterable[str]) -> Properties:
+    """Return `inputs` with the old values put back at `paths` (`key`, `key.sub`, `key["sub"]`, `key[0]`, `*`)."""
+    kept: Properties = _copy(inputs)
+    for path in paths:
+        _reset(kept, olds, _steps(path))
+    return kept
+
+
+def to_struct(properties: Mapping[str, Any]) -> Struct:
+    """Convert properties to the protobuf message that carries them."""
+    return Struct(fields={key: _to_value(item) for key, item in properties.items()})
+
+
+def from_struct(message: Struct) -> Properties:
+    """Convert a protobuf message to properties; whole numbers become `int`."""
+    return {key: _from_value(item) for key, item in message.fields.items()}
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and SIGNATURE not in value
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _steps(path: str) -> list[str | int]:
+    found: list[str | int] = []
+    for quoted, index, bare in _PATH.findall(path):
+        found.append(int(index) if index.isdigit() else quoted or index or bare)
+    return found
+
+
+def _reset(news: Any, olds: Any, steps: list[str | int]) -> None:
+    if not steps:
+        return
+    step, rest = steps[0], steps[1:]
+    if step == "*" and isinstance(news, (dict, list)):
+        every: set[Any] = set(news) if isinstance(news, dict) else set(range(len(news)))
+        every |= set(olds) if isinstance(olds, dict) else set()
+        for key in every:
+            _reset(news, olds, [key, *rest])
+    elif isinstance(news, dict) and isinstance(olds, dict):
+        if rest:
+            _reset(news.get(str(step)), olds.get(str(step)), rest)
+        elif step in olds:
+            news[str(step)] = _copy(olds[str(step)])
+        else:
+            news.pop(str(step), None)
+    elif (
+        isinstance(news, list) and isinstance(olds, list) and isinstance(step, int) and step < min(len(news), len(olds))
+    ):
+        if rest:
+            _reset(news[step], olds[step], rest)
+        else:
+            news[step] = _copy(olds[step])
+
+
+def _to_value(item: Any) -> Value:
+    if item is None:
+        return Value(null_value=NullValue.NULL_VALUE)
+    if isinstance(item, bool):
+        return Value(bool_value=item)
+    if isinstance(item, (int, float)):
+        return Value(number_value=item)
+    if isinstance(item, str):
+        return Value(string_value=item)
+    if isinstance(item, Mapping):
+        return Value(struct_value=to_struct(item))
+    return Value(list_value=ListValue(values=[_to_value(element) for element in item]))
+
+
+def _from_value(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return from_struct(value.struct_value)
+    if kind == "list_value":
+        return [_from_value(element) for element in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() else number
+    return None if kind in (None, "null_value") else getattr(value, kind)

@@ -1,0 +1,235 @@
+"""Where base URL, token, account and poll interval come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ocean_migration_pulumi.api.settings import NOT_SET, Settings, TokenSource
+from ocean_migration_pulumi.errors import SettingsError
+
+CANARY = "canary-7f3a"
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a home directory with a credentials file of one profile."""
+    write(tmp_path / ".spotinst" / "credentials", "[default]\ntoken = file-token\naccount = act-file\n")
+    return tmp_path
+
+
+def test_defaults(tmp_path: Path) -> None:
+    """Without any source there is the public service, no token and no account."""
+    settings = Settings.load(None, {}, home=tmp_path)
+    assert settings == Settings()
+    assert (settings.base_url, settings.token, settings.account_id) == ("https://api.spotinst.io", None, None)
+    assert settings.poll_interval == 15
+    assert settings.sources == {
+        "base_url": "default",
+        "token": NOT_SET,
+        "account": NOT_SET,
+        "poll_interval": "default",
+    }
+
+
+LADDER = [
+    ("ocean-migration", {"ocean-migration:token": "t1", "ocean-migration:account": "act-1"}, {}),
+    ("spotinst", {"spotinst:token": "t1", "spotinst:account": "act-1"}, {}),
+    ("SPOTINST", {}, {"SPOTINST_TOKEN": "t1", "SPOTINST_ACCOUNT": "act-1"}),
+]
+
+
+@pytest.mark.parametrize("rung", range(len(LADDER)))
+def test_precedence(rung: int, home: Path) -> None:
+    """Of all sources that name token and account, the first of the ladder wins."""
+    config: dict[str, str] = {}
+    environ: dict[str, str] = {}
+    for name, values, variables in LADDER[rung:]:
+        config |= {key: f"{value}-{name}" for key, value in values.items()}
+        environ |= {key: f"{value}-{name}" for key, value in variables.items()}
+    settings = Settings.load(config, environ, home=home)
+    name = LADDER[rung][0]
+    assert (settings.token, settings.account_id) == (f"t1-{name}", f"act-1-{name}")
+    assert settings.sources["token"].removeprefix("stack config ").startswith(name)
+    assert settings.sources["account"].removeprefix("stack config ").startswith(name)
+
+
+def test_argument_beats_every_source(home: Path) -> None:
+    """The account that a program names is the account."""
+    settings = Settings.load({"ocean-migration:account": "act-1"}, {}, account_id="act-arg", home=home)
+    assert settings.account_id == "act-arg"
+    assert settings.sources["account"] == "account_id"
+
+
+def test_file_is_last(home: Path) -> None:
+    """The credentials file says what nothing else says."""
+    settings = Settings.load({}, {}, home=home)
+    assert (settings.token, settings.account_id) == ("file-token", "act-file")
+    assert settings.sources["token"] == f"{home}/.spotinst/credentials [default]"
+
+
+def test_token_and_account_are_independent(home: Path) -> None:
+    """A token of the environment goes with the account of the file, and the other way round."""
+    settings = Settings.load({}, {"SPOTINST_TOKEN": "env-token"}, home=home)
+    assert (settings.token, settings.account_id) == ("env-token", "act-file")
+    settings = Settings.load({}, {"SPOTINST_ACCOUNT": "act-env"}, home=home)
+    assert (settings.token, settings.account_id) == ("file-token", "act-env")
+
+
+def test_home_of_the_environment(home: Path) -> None:
+    """Without a home directory of its own the caller's environment names it."""
+    assert Settings.load({}, {"HOME": str(home)}).token == "file-token"
+    assert Settings.load({}, {}).token is None
+
+
+def test_empty_values_name_nothing(home: Path) -> None:
+    """A variable that is set but empty is not set."""
+    config = {"ocean-migration:token": "", "spotinst:account": " "}
+    environ = {
+        "SPOTINST_TOKEN": "",
+        "SPOTINST_ACCOUNT": "",
+        "SPOTINST_BASE_URL": "",
+        "OCEAN_MIGRATION_POLL_INTERVAL": "",
+    }
+    settings = Settings.load(config, environ, home=home)
+    assert (settings.token, settings.account_id) == ("file-token", "act-file")
+    assert settings.sources["base_url"] == settings.sources["poll_interval"] == "default"
+
+
+def test_alternatives_are_the_other_tokens_once_each(home: Path) -> None:
+    """After a rotated token the other sources are there in their order, without repetition and without junk."""
+    config = {"ocean-migration:token": "old", "spotinst:token": "junk token"}
+    settings = Settings.load(config, {"SPOTINST_TOKEN": "new"}, home=home)
+    assert settings.alternatives == (
+        TokenSource(name="SPOTINST_TOKEN", token="new"),
+        TokenSource(name=f"{home}/.spotinst/credentials [default]", token="file-token"),
+    )
+    assert Settings.load({"ocean-migration:token": "new"}, {"SPOTINST_TOKEN": "new"}).alternatives == ()
+
+
+def test_base_url_and_poll_interval() -> None:
+    """Stack config comes before the environment here, too."""
+    environ = {"SPOTINST_BASE_URL": "http://127.0.0.1:8080/", "OCEAN_MIGRATION_POLL_INTERVAL": "0.05"}
+    settings = Settings.load(None, environ)
+    assert (settings.base_url, settings.poll_interval) == ("http://127.0.0.1:8080", 0.05)
+    assert settings.sources["base_url"] == "SPOTINST_BASE_URL"
+    config = {"ocean-migration:baseUrl": "https://spot.example/api", "ocean-migration:pollInterval": "30"}
+    settings = Settings.load(config, environ)
+    assert (settings.base_url, settings.poll_interval) == ("https://spot.example/api", 30)
+    assert settings.sources["poll_interval"] == "stack config ocean-migration:pollInterval"
+
+
+@pytest.mark.parametrize("value", ["0", "0.049", "-1", "nan", "inf", "15s", "fast"])
+def test_bad_poll_interval(value: str) -> None:
+    """The message names the setting and what it may be."""
+    with pytest.raises(SettingsError, match=r"OCEAN_MIGRATION_POLL_INTERVAL: .* seconds of at least 0\.05"):
+        Settings.load(None, {"OCEAN_MIGRATION_POLL_INTERVAL": value})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1",
+        "http://127.1.2.3:80",
+        "http://localhost:8080",
+        "http://LOCALHOST",
+        "http://[::1]:8080",
+        "https://spot.example:8443/prefix",
+    ],
+)
+def test_good_base_url(url: str) -> None:
+    """Plain http is for this machine, https for everything."""
+    assert Settings(base_url=url + "/").base_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://spot.example", "must begin with https://"),
+        ("http://127.0.0.1.spot.example", "must begin with https://"),
+        ("ftp://spot.example", "must begin with https://"),
+        ("spot.example", "must begin with https://"),
+        (f"https://user:{CANARY}@spot.example", "must not hold credentials"),
+        (f"https://{CANARY}@spot.example", "must not hold credentials"),
+        (f"https://spot.example?token={CANARY}", "neither a query nor a fragment"),
+        ("https://spot.example?", "neither a query nor a fragment"),
+        (f"https://spot.example#{CANARY}", "neither a query nor a fragment"),
+        ("https://", "names no host"),
+        ("https://:443", "names no host"),
+        ("https://spot.example:port", "is not a URL"),
+        ("https://[::1", "is not a URL"),
+        ("https://spot example", "characters"),
+        ("http://127.0.0.1\\.spot.example", "characters"),
+        ("https://spöt.example", "characters"),
+    ],
+)
+def test_bad_base_url(url: str, reason: str) -> None:
+    """A base URL that could send the token elsewhere is refused, without showing what it holds."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"ocean-migration:baseUrl": url}, {})
+    assert str(caught.value).startswith("stack config ocean-migration:baseUrl: the base URL ")
+    assert reason in str(caught.value)
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", [f"{CANARY} x", f"{CANARY}\nX-Evil: 1", f"{CANARY}é", f"{CANARY}\x00"])
+def test_bad_token_is_not_shown(token: str) -> None:
+    """A token that cannot be a header is refused by the name of its setting."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(None, {"SPOTINST_TOKEN": token})
+    assert str(caught.value).startswith("SPOTINST_TOKEN: ")
+    assert CANARY not in str(caught.value)
+
+
+def test_bad_account_is_named() -> None:
+    """An account with spaces is none."""
+    with pytest.raises(SettingsError, match="SPOTINST_ACCOUNT: 'act 1' is not an account id"):
+        Settings.load(None, {"SPOTINST_ACCOUNT": "act 1"})
+
+
+def test_constructor_is_as_strict() -> None:
+    """Whoever builds settings without loading them gets the same checks."""
+    for bad in ({"base_url": "http://spot.example"}, {"token": "a b"}, {"account_id": ""}, {"poll_interval": 0.0}):
+        with pytest.raises(SettingsError, match=next(iter(bad))):
+            Settings(**bad)  # type: ignore[arg-type]  # one argument at a time
+    with pytest.raises(SettingsError, match="elsewhere"):
+        Settings(alternatives=(TokenSource(name="elsewhere", token="a b"),))
+
+
+def test_repr_has_no_token() -> None:
+    """Neither the token nor the others are shown."""
+    settings = Settings.load({"ocean-migration:token": CANARY}, {"SPOTINST_TOKEN": f"{CANARY}-2"})
+    assert settings.alternatives
+    assert CANARY not in repr(settings)
+
+
+def test_settings_are_a_key() -> None:
+    """Equal settings share a client, wherever they came from."""
+    one = Settings.load({"ocean-migration:token": "t"}, {})
+    other = Settings.load({}, {"SPOTINST_TOKEN": "t"})
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+def test_loopback() -> None:
+    """Only this machine is loopback."""
+    assert Settings(base_url="http://localhost:1").is_loopback
+    assert not Settings().is_loopback
+
+
+def test_bad_file_matters_only_when_needed(tmp_path: Path) -> None:
+    """A credentials file that cannot be read is no reason to fail while token and account are named elsewhere."""
+    write(tmp_path / ".spotinst" / "credentials", "token without a section")
+    complete = {"SPOTINST_TOKEN": "t", "SPOTINST_ACCOUNT": "act-1"}
+    assert Settings.load({}, complete, home=tmp_path).token == "t"
+    for missing in complete:
+        with pytest.raises(SettingsError, match="is not valid INI"):
+            Settings.load({}, {key: value for key, value in complete.items() if key != missing}, home=tmp_path)

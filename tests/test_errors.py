@@ -1,0 +1,56 @@
+"""The tree of errors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ocean_migration_pulumi import errors
+
+
+def classes() -> dict[str, type[Exception]]:
+    """Return every class of the module by name."""
+    return {name: value for name, value in vars(errors).items() if isinstance(value, type)}
+
+
+def test_tree_drawn_in_docstring_equals_classes() -> None:
+    """The docstring draws each class below its base, and no other."""
+    drawn: dict[str, str | None] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"    ((?:[│ ]   )*)((?:├── |└── )?)(\w+Error)\b", line)
+        if match:
+            depth = len(match[1]) // 4 + bool(match[2])
+            path[depth:] = [match[3]]
+            drawn[match[3]] = path[depth - 1] if depth else None
+    actual = {name: None if kind.__base__ is Exception else kind.__base__.__name__ for name, kind in classes().items()}
+    assert drawn == actual
+
+
+def test_one_root() -> None:
+    """Whoever catches the root catches all."""
+    assert all(issubclass(kind, errors.OceanMigrationError) for kind in classes().values())
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (errors.InputError("limit", "'0' is not a count"), "limit: '0' is not a count"),
+        (errors.ApiError("no", status=400), "no (HTTP 400)"),
+        (errors.ApiError("no", status=400, code="C", request_id="r"), "no (HTTP 400, C, request r)"),
+        (errors.RateLimitError("slow down", reset=3.0, request_id="r"), "slow down (HTTP 429, request r)"),
+        (errors.RequestRejectedError("bad", status=400, code="V", field="body:x"), "bad (HTTP 400, V)"),
+    ],
+)
+def test_text_is_one_line_with_marks(error: Exception, text: str) -> None:
+    """An API error ends in what Spot's support asks for."""
+    assert str(error) == text
+
+
+def test_marks_are_kept() -> None:
+    """A caller can decide on the parts without reading the text."""
+    error = errors.RequestRejectedError("bad", status=400, code="V", request_id="r", field="body:x")
+    assert (error.message, error.status, error.code, error.request_id, error.field) == ("bad", 400, "V", "r", "body:x")
+    assert errors.RateLimitError("slow", reset=3.0).reset == 3.0
+    assert errors.InputError("limit", "bad").property_name == "limit"

@@ -156,9 +156,10 @@ def _ended(job: Job, run: Run, status: MigrationStatus, waited: float) -> None:
         job.tell.info(f"migration {run.id} finished after {took}: {share}")
         if job.record.manual:
             pods = [f"{pod['pod']} on {pod['node']}" for pod in job.record.manual_pods]
+            left = some(pods) or some(sorted(job.record.manual))
             job.tell.warning(
-                f"pods that Ocean does not move are left on {counted(len(job.record.manual), 'node')}: "
-                f"{some(pods) or some(sorted(job.record.manual))}; move them by hand, or set should_evict_stand_alone_pods"
+                f"pods that Ocean does not move are left on {counted(len(job.record.manual), 'node')}: {left}; move "
+                "them by hand, or set should_evict_stand_alone_pods"
             )
         return
     if status.state == MigrationState.STOPPED:

@@ -171,9 +171,9 @@ class Job:
             and (newest is None or (made := parse_time(created_at)) is None or made > newest)
         }
 
-    def unrecorded(self) -> list[MigrationStatus]:
+    def unrecorded(self, *, fresh: bool = True) -> list[MigrationStatus]:
         """Return the migrations of ours that are not recorded, oldest first: those of a run that was killed."""
-        listed = self.desk.view.migrations(self.api, self.scope, fresh=True)
+        listed = self.desk.view.migrations(self.api, self.scope, fresh=fresh)
         newer = self.newer_than_record((summary.id, summary.created_at) for summary in listed)
         if not newer:
             return []

@@ -41,12 +41,16 @@ DELETE_DEADLINE: Final = 900.0
 """Seconds for delete without custom timeouts."""
 
 
-def converge(job: Job) -> None:
+def converge(job: Job, *, unplanned: str | None = None) -> None:
     """Bring about what the wish asks for: wait for what runs, follow up what remains, start at most one migration.
 
+    ``unplanned`` is why a changed selection has no plan yet: nothing is done then, so that the change stays pending.
     The record is true at every moment, so whoever catches the error saves it. Raises an OceanMigrationError.
     """
     record, wish = job.record, job.wish
+    if unplanned is not None:
+        msg = f"the changed nodes could not be planned: {unplanned}; nothing was done, run `pulumi up` again"
+        raise PlanError(msg)
     record.failure = None
     triggered = _triggered(job)
     asks_again = triggered or _selects_otherwise(job)
@@ -68,8 +72,8 @@ def converge(job: Job) -> None:
     if work and latest is not None and latest.stopped_by == "others" and not asks_again:
         at = f" at {latest.stopped_at}" if latest.stopped_at else ""
         job.tell.warning(
-            f"migration {latest.id} was stopped by someone else{at}; {counted(len(work), 'node')} remain until triggers "
-            "or nodes change"
+            f"migration {latest.id} was stopped by someone else{at}; {counted(len(work), 'node')} remain until "
+            "triggers or nodes change"
         )
         _finish(job)
         return
@@ -147,6 +151,34 @@ def unfinished(record: Record, wish: Wish) -> Unfinished | None:
     if wish.soak_time and latest is not None and latest.status == MigrationState.FINISHED and not record.soaked_until:
         return Unfinished("the soak has not passed")
     return None
+
+
+def left_by_killed_run(job: Job) -> Unfinished | None:
+    """Look for migrations of ours that the outputs do not know: their run was killed, or an older state restored."""
+    job.desk.hold(job.owner, [run.id for run in job.record.runs])
+    if job.wish.planned_nodes is not None:
+        job.record.planned = dict(job.wish.planned_nodes)
+    job.desk.plan(job.owner, job.record.planned)
+    found = job.unrecorded(fresh=False)
+    return Unfinished(f"migration {found[-1].id} is ours, and the state does not know it") if found else None
+
+
+def reminders(record: Record) -> list[str]:
+    """Return what a preview has to say of the last run."""
+    latest = record.latest
+    if latest is None or not record.remaining:
+        return []
+    left = f"{counted(len(record.remaining), 'node')} remain"
+    if latest.stopped_by == "others":
+        return [f"migration {latest.id} was stopped by someone else; {left} until triggers or nodes change"]
+    if latest.status == MigrationState.FINISHED_ERROR and record.failure is not None:
+        return [f"migration {latest.id} failed: {record.failure.get('message', '')}; {left}"]
+    return []
+
+
+def failure_of(error: Exception) -> dict[str, str]:
+    """Return an error as the output ``failure``."""
+    return {"message": describe(error), "reason": type(error).__name__.removesuffix("Error"), "remedy": ""}
 
 
 def _plan_now(job: Job) -> None:
@@ -343,6 +375,7 @@ def _finish(job: Job) -> None:
     job.tell.info(", ".join(parts))
 
 
-def describe(error: OceanMigrationError) -> str:
-    """Return an error as the one line that the resource's row shows."""
-    return " ".join(str(error).split())
+def describe(error: Exception) -> str:
+    """Return an error as the one line that the resource's row shows; one that nobody foresaw says what it is."""
+    line = " ".join(str(error).split())
+    return line if isinstance(error, OceanMigrationError) else f"unexpected {type(error).__name__}: {line}"

@@ -121,6 +121,9 @@ def preview(
     bounded = scope.at_most(BUDGET)
     kept = _kept(wish, old)
     asks_again = _asks_again(wish, old)
+    if api.account_id is None:
+        why = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
+        return _unplanned(result, kept, old, asks_again, why)
     if wish.nodes.needs_kubernetes:
         return _unplanned(result, kept, old, asks_again, "label_selector needs access to Kubernetes, and there is none")
     try:

@@ -94,6 +94,6 @@ def _control(simulation: Simulation) -> Any:
         except (TypeError, ValueError) as error:
             return JSONResponse({"error": f"{name}: {error}"}, 400)
         simulation.save(now=name not in _READS)
-        return JSONResponse({"result": result})
+        return Response(json.dumps({"result": result}, default=vars), media_type="application/json")
 
     return endpoint

@@ -11,13 +11,17 @@ from types import FrameType
 
 import click
 
+from .scenarios import SCENARIOS
+
 _IDLE_SECONDS = 3600.0
 
 
 @click.command("simulator")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
 @click.option("--nodes", type=click.IntRange(min=1), default=None, help="Nodes to migrate (16; 10,000 for large).")
-@click.option("--scenario", default="success", help="What is in the way or goes wrong; an unknown name lists them.")
+@click.option(
+    "--scenario", type=click.Choice(list(SCENARIOS)), default="success", help="What is in the way, or goes wrong."
+)
 @click.option("--speed", type=float, default=None, help="Simulated seconds per real second (60).")
 @click.option("--seed", type=int, default=0, help="The same seed makes the same world.")
 @click.option(
@@ -42,7 +46,7 @@ def command(
         simulator = Simulator(
             nodes=nodes, scenario=scenario, speed=speed, seed=seed, state_file=state, latency_ms=latency, port=port
         )
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from . import engine, scenarios, seeding
@@ -12,7 +11,7 @@ from .world import Cluster, Heartbeat, Migration, Node, PendingPod, Pod
 
 
 class Controls:
-    """One method for each verb; keyword arguments are JSON, so is what it returns.
+    """One method for each verb; keyword arguments are JSON, so is what it returns (an object as its attributes).
 
     A ``KeyError`` says that something does not exist, a ``ValueError`` what is wrong with an argument.
     """
@@ -124,7 +123,7 @@ class Controls:
 
     def nodes(self, *, ocean_id: str) -> list[dict[str, Any]]:
         """Return every node of a cluster, Ocean's own and terminated ones included."""
-        return [asdict(node) for node in self._cluster(ocean_id).nodes.values()]
+        return [vars(node) for node in self._cluster(ocean_id).nodes.values()]
 
     def add_node(
         self,
@@ -152,7 +151,7 @@ class Controls:
             instance_id=instance_id,
         )
         node.ocean_managed = ocean_managed
-        return asdict(node)
+        return vars(node)
 
     def remove_node(self, *, ocean_id: str, instance_id: str) -> None:
         """Remove a node with all its pods, as if it had never been there."""
@@ -174,7 +173,7 @@ class Controls:
             if value is not None:
                 node.labels[key] = value
         node.cordoned = node.cordoned if cordoned is None else cordoned
-        return asdict(node)
+        return vars(node)
 
     def add_pod(
         self,
@@ -205,7 +204,7 @@ class Controls:
             node = self._node(cluster, instance_id)
             node.pods.append(pod)
             node.drained = False
-        return asdict(pod)
+        return vars(pod)
 
     def remove_pod(self, *, ocean_id: str, name: str, instance_id: str | None = None) -> None:
         """Remove a pod by name from a node, or from those that are pending."""
@@ -233,7 +232,7 @@ class Controls:
     def migrations(self, *, ocean_id: str) -> list[dict[str, Any]]:
         """Return every migration, the forgotten ones included, oldest first."""
         return [
-            {**asdict(migration), "terminal": migration.terminal, "batches": migration.batches}
+            {**vars(migration), "terminal": migration.terminal, "batches": migration.batches}
             for migration in self._cluster(ocean_id).migrations.values()
         ]
 
@@ -267,7 +266,7 @@ class Controls:
     def stop_foreign(self, *, ocean_id: str, migration_id: str, terminate: bool = False) -> None:
         """Stop a migration as if somebody used the console."""
         cluster, migration = self._migration(ocean_id, migration_id)
-        if migration.terminal:
+        if migration.terminal or migration.state == "ERROR":
             raise ValueError(f"{migration_id} has ended")
         engine.stop(cluster, migration, self._simulation.clock.now(), terminate=terminate)
 

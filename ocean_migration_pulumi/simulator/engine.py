@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from . import draining
 from .matching import match
@@ -126,23 +126,23 @@ def hold(cluster: Cluster, now: float, *, held: bool) -> None:
 
 
 def advance(world: World, now: float) -> None:
-    """Let everything happen that is due by now, in its order of time."""
+    """Let everything happen that is due by now, in its order of time, however long nobody looked."""
+    while (event := min(_events(world), key=lambda event: event[0], default=None)) is not None and event[0] <= now:
+        at, cluster, migration = event
+        if migration is None:
+            _refill(world, cluster, at)
+        else:
+            _STEPS[migration.state](world, cluster, migration, at)
+
+
+def _events(world: World) -> Iterator[tuple[float, Cluster, Migration | None]]:
     for cluster in world.clusters.values():
-        while (due := _next_due(cluster)) is not None and due[0] <= now:
-            at, migration = due
-            if migration is None:
-                _refill(world, cluster, at)
-            else:
-                _STEPS[migration.state](world, cluster, migration, at)
-
-
-def _next_due(cluster: Cluster) -> tuple[float, Migration | None] | None:
-    events: list[tuple[float, Migration | None]] = [(refill.due_at, None) for refill in cluster.refills]
-    if cluster.held_since is None:
-        for migration in cluster.migrations.values():
-            if migration.due_at is not None:
-                events.append((migration.due_at, migration))
-    return min(events, key=lambda event: event[0], default=None)
+        for refill in cluster.refills:
+            yield refill.due_at, cluster, None
+        if cluster.held_since is None:
+            for migration in cluster.migrations.values():
+                if migration.due_at is not None:
+                    yield migration.due_at, cluster, migration
 
 
 def _strikes(migration: Migration, reason: str) -> bool:
@@ -270,6 +270,7 @@ def _reschedule_nodes(world: World, cluster: Cluster, migration: Migration, at: 
 
 
 def _error(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+    draining.place_pending(cluster, migration)
     if migration.failure != "stop-reschedule":
         _uncordon(cluster, migration)
     enter(cluster, migration, "FINISHED_ERROR", at)

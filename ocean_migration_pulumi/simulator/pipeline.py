@@ -8,7 +8,6 @@ import uuid
 from email.utils import formatdate
 from typing import Any
 
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from . import answers, wire
 from .faults import WITHOUT_EFFECT, Fault
 from .front import Connections
+from .limits import Verdict
 from .rules import Call, Rule
 from .simulation import Simulation
 from .wire import Answer, WireError
@@ -77,7 +77,7 @@ class _Exchange:
         self._rule = rule
         self._request = request
         self._body = body
-        self._query = _last_values(request.query_params)
+        self._query = dict(request.query_params.items())
         self._entry = simulation.log.open(
             at=time.time(),
             method=request.method,
@@ -119,8 +119,8 @@ class _Exchange:
                 await self._simulation.pause(fault.seconds or 0.0)
             await line.reset()
             return
-        response = answers.of_fault(fault, lambda status: self._json(status, wire.envelope(self._echo(), status)))
-        response.headers.update(self._limit_headers(count=False))
+        response = answers.of_fault(fault, lambda status: _json(status, wire.envelope(self._echo(), status)))
+        self._dress(response)
         if fault.kind == "429":
             response.headers["X-RateLimit-Remaining"] = "0"
             response.headers["X-RateLimit-Reset"] = str(int(fault.seconds or 1))
@@ -135,7 +135,7 @@ class _Exchange:
         elif kind == "truncate":
             await line.truncate(response)
         elif kind == "shape":
-            await line.answer(self._json(200, {"result": {"rows": [1, 2, 3]}, "items": "none"}))
+            await line.answer(self._dress(_json(200, {"result": {"rows": [1, 2, 3]}, "items": "none"})))
         else:
             if fault is not None and kind == "slow":
                 await self._simulation.pause(fault.seconds or 0.0)
@@ -147,10 +147,10 @@ class _Exchange:
         now = simulation.advance()
         answer: Answer | None = None
         error: WireError | None = None
-        headers: dict[str, str] = {}
         try:
             account_id = self._authorize()
-            headers = self._limit_headers(account_id)
+            if not self._limit(account_id, count=True).allowed:
+                raise WireError("Too Many Requests", status=429)
             if self._rule is None:
                 raise WireError("Not Found", status=404)
             answer = self._rule(
@@ -172,9 +172,7 @@ class _Exchange:
             self._entry["migration_id"] = answer.migration_id
             self._entry["effective"] = answer.effective
         simulation.save(now=self._request.method != "GET")
-        response = self._json(status, wire.envelope(self._echo(), status, answer=answer, error=error))
-        response.headers.update(headers or self._limit_headers(count=False))
-        return response
+        return self._dress(_json(status, wire.envelope(self._echo(), status, answer=answer, error=error)))
 
     def _authorize(self) -> str:
         """Return the account of the request: its own, or for reads the oldest one."""
@@ -193,14 +191,17 @@ class _Exchange:
         scheme, _, token = self._request.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
 
-    def _limit_headers(self, account_id: str | None = None, *, count: bool = True) -> dict[str, str]:
-        account = account_id or self._query.get("accountId") or self._simulation.world.accounts[0]
-        verdict = self._simulation.limits.judge(
-            account, self._template, self._request.method, time.monotonic(), count=count
+    def _limit(self, account_id: str, *, count: bool) -> Verdict:
+        return self._simulation.limits.judge(
+            account_id, self._template, self._request.method, time.monotonic(), count=count
         )
-        if count and not verdict.allowed:
-            raise _TooMany(verdict.headers)
-        return verdict.headers
+
+    def _dress(self, response: Response) -> Response:
+        """Add the headers that every answer has; the Date is of the simulator's clock, as all stamps are."""
+        account_id = self._query.get("accountId") or self._simulation.world.accounts[0]
+        response.headers.update(self._limit(account_id, count=False).headers)
+        response.headers["Date"] = formatdate(self._simulation.clock.now(), usegmt=True)
+        return response
 
     def _echo(self) -> dict[str, str]:
         url = self._request.url.path + (f"?{self._request.url.query}" if self._request.url.query else "")
@@ -211,17 +212,6 @@ class _Exchange:
             "timestamp": wire.stamp(self._simulation.clock.now()),
         }
 
-    def _json(self, status: int, body: Any) -> Response:
-        content = json.dumps(body, separators=(",", ":")).encode()
-        date = formatdate(self._simulation.clock.now(), usegmt=True)
-        return Response(content, status, {"Date": date}, media_type="application/json")
 
-
-class _TooMany(WireError):
-    def __init__(self, headers: dict[str, str]) -> None:
-        super().__init__("Too Many Requests", status=429)
-        self.headers = headers
-
-
-def _last_values(params: QueryParams) -> dict[str, str]:
-    return dict(params.items())
+def _json(status: int, body: Any) -> Response:
+    return Response(json.dumps(body, separators=(",", ":")), status, media_type="application/json")

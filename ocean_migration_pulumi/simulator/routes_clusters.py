@@ -86,7 +86,9 @@ _CREATE_GROUP = {
         type="object", required=True, fields={**_GROUP_PARTS, "oceanId": Field(type="string", required=True)}
     )
 }
-_UPDATE_GROUP = {"launchSpec": Field(type="object", required=True, fields=_GROUP_PARTS)}
+_UPDATE_GROUP = {
+    "launchSpec": Field(type="object", required=True, fields={**_GROUP_PARTS, "oceanId": Field(type="string")})
+}
 
 
 def create_cluster(call: Call) -> Answer:
@@ -176,6 +178,8 @@ def update_group(call: Call) -> Answer:
     """Merge changes into a Virtual Node Group."""
     group_id, groups = _group(call)
     changes = call.body(_UPDATE_GROUP)["launchSpec"]
+    if changes.get("oceanId", groups[group_id]["oceanId"]) != groups[group_id]["oceanId"]:
+        raise WireError("oceanId can't be updated", code="CANT_UPDATE_OCEAN_ENTITY", field="body:launchSpec.oceanId")
     groups[group_id] = merge(groups[group_id], changes) | {"updatedAt": call.now}
     return Answer(kind=KIND_GROUP, items=[call.present.group(group_id, groups[group_id])])
 

@@ -1,0 +1,30 @@
+"""The driver of each engine for every scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios import pulumi_driver
+from tests.scenarios.driver import Driver
+from tests.scenarios.offline_driver import OfflineDriver
+from tests.scenarios.pulumi_driver import PulumiDriver
+
+
+@pytest.fixture
+def scenario_environment() -> Mapping[str, str]:
+    """Variables of the commands; scenarios override it to point them at a simulator."""
+    return {}
+
+
+@pytest.fixture(params=["offline", "pulumi"])
+def driver(request: pytest.FixtureRequest, tmp_path: Path, scenario_environment: Mapping[str, str]) -> Iterator[Driver]:
+    """A stack of its own on each engine; the real one is skipped where there is none."""
+    if request.param == "pulumi" and (reason := pulumi_driver.missing()):
+        pytest.skip(reason)
+    kind = {"offline": OfflineDriver, "pulumi": PulumiDriver}[request.param]
+    stack = kind(tmp_path / request.param, scenario_environment)
+    yield stack
+    stack.close()

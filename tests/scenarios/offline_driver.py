@@ -1,0 +1,73 @@
+"""Scenarios on OfflineStack, as a process."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.scenarios.driver import PROJECT, STACK, Driver, Run
+
+
+class OfflineDriver(Driver):
+    """Drives `python -m ocean_migration_pulumi.testing`."""
+
+    name = "offline"
+
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str] | None = None, *, mocks: str | None = None
+    ) -> None:
+        super().__init__(directory, environment)
+        self.mocks = mocks
+        self.state_file = directory / "state.json"
+        self._config: dict[str, str] = {}
+        self._secrets: dict[str, str] = {}
+
+    def configure(self, *, secret: bool = False, **config: str) -> None:
+        """Set configuration for the commands to come."""
+        self.unconfigure(*config)
+        (self._secrets if secret else self._config).update(config)
+
+    def unconfigure(self, *keys: str) -> None:
+        """Take configuration away."""
+        for key in keys:
+            self._config.pop(key, None)
+            self._secrets.pop(key, None)
+
+    def cancel(self) -> Run:
+        """Take away the lock of a killed command."""
+        return self._call(self._base("cancel"))
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as exported."""
+        return dict(json.loads(self._ask(self._base("export"))))
+
+    def import_state(self, document: Mapping[str, Any]) -> None:
+        """Replace the state by an exported one."""
+        self._ask(self._base("import"), json.dumps(document))
+
+    def state_delete(self, name: str) -> Run:
+        """Forget a resource."""
+        resource = self.resource(name)
+        assert resource is not None, name
+        return self._call([*self._base("state-delete"), resource["urn"]])
+
+    def _arguments(self, command: str, log: Path, flags: Mapping[str, Any]) -> list[str]:
+        arguments = [*self._base(command), "--event-log", str(log)]
+        for option, values in (("--config", self._config), ("--secret", self._secrets)):
+            for key, value in values.items():
+                arguments += [option, f"{key}={value}"]
+        for name, value in flags.items():
+            if value is True:
+                arguments.append("--" + name.replace("_", "-"))
+            elif value is not False:
+                arguments += ["--" + name.replace("_", "-"), str(value)]
+        return arguments
+
+    def _base(self, command: str) -> list[str]:
+        arguments = [sys.executable, "-m", "ocean_migration_pulumi.testing", command]
+        arguments += ["--program", str(self.program), "--state", str(self.state_file)]
+        arguments += ["--project", PROJECT, "--stack", STACK]
+        return [*arguments, *(["--mocks", self.mocks] if self.mocks else [])]

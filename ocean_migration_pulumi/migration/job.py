@@ -40,6 +40,7 @@ class Job:
     offered: dict[str, Candidate] = field(default_factory=dict)
     discovered: bool = False
     adopted_now: set[str] = field(default_factory=set)
+    held_by_others: set[str] = field(default_factory=set)
 
     @property
     def ocean_id(self) -> str:
@@ -148,7 +149,7 @@ class Job:
         open_nodes = record.planned.keys() - record.migrated - record.manual
         held = {name for run in record.runs if not run.ended for name in run.instance_ids}
         if self.discovered:
-            open_nodes = {name for name in open_nodes if name in self.offered or name in held}
+            open_nodes &= self.offered.keys() | held | self.held_by_others
             record.joined = [
                 node.instance_id for node in choose(self.wish.nodes, self.offered.values(), kept=record.planned).taken
             ]
@@ -217,6 +218,17 @@ class Job:
                     run.stopped_by = "others"
                 self.settle(run, status)
         self.reckon()
+
+    def look_for_others(self) -> None:
+        """Note which nodes a foreign migration holds: discovery does not offer them, but they are not gone."""
+        known = {run.id for run in self.record.runs}
+        running = self.desk.view.running(self.api, self.scope, fresh=True)
+        self.held_by_others = {
+            name
+            for status in running
+            if status.id not in known and not status.is_terminal
+            for name in status.instance_ids
+        }
 
     def nodes(self) -> dict[str, PlannedNode]:
         """Return the planned nodes."""

@@ -97,6 +97,8 @@ def refresh(job: Job) -> bool:
     except ClusterNotFoundError:
         return False
     latest = job.record.latest
+    if not job.record.remaining and (latest is None or latest.ended):
+        job.record.failure = None
     failed = latest is not None and latest.status == MigrationState.FINISHED_ERROR and bool(job.record.remaining)
     if latest is not None and failed and job.record.failure is None:
         job.record.failure = why_failed(job, latest, job.status(latest.id)).to_output()
@@ -296,9 +298,12 @@ def _work(job: Job, *, again: bool, manual: bool) -> list[str]:
     """Return the nodes to migrate now, and warn of those that are gone."""
     record = job.record
     offered = job.discover()
+    gone = record.planned.keys() - record.migrated - record.manual - offered.keys()
+    if gone:
+        job.look_for_others()
+        gone -= job.held_by_others
     job.reckon()
     work = set(record.remaining)
-    gone = record.planned.keys() - record.migrated - record.manual - offered.keys()
     if gone:
         job.tell.warning(f"{counted(len(gone), 'planned node')} gone, nothing to migrate there: {some(sorted(gone))}")
     if again:

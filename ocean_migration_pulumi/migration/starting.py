@@ -97,7 +97,9 @@ def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None
                     return run, before
         if foreign is not None:
             wait_for_foreign(job, foreign)
+            job.held_by_others = set()
             still_offered = job.discover()
+            job.reckon()
             work = [name for name in work if name in still_offered]
             if not work:
                 return None

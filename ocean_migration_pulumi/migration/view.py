@@ -57,12 +57,13 @@ class _Slot(Generic[T]):
             msg = "the service did not answer in time"
             raise DeadlineError(msg)
         try:
-            # Whoever waited for another thread's call takes its answer: that one was asked later than this need arose.
             oldest = asked_at if fresh else self._clock() - MAXIMUM_AGE
             if self._at >= oldest:
                 if self._outage is not None:
                     raise self._outage
                 return self._value  # type: ignore[return-value]  # set whenever _at is
+            # An answer is as old as its question: what happened in between may be missing from it.
+            begun = self._clock()
             try:
                 self._value, self._outage = ask(), None
             except _OUTAGES as outage:
@@ -70,7 +71,7 @@ class _Slot(Generic[T]):
                     # A service that is down costs a preview its few seconds once, not once for each resource.
                     self._value, self._outage, self._at = None, outage, self._clock()
                 raise
-            self._at = self._clock()
+            self._at = begun
             return self._value
         finally:
             self._lock.release()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from ocean_migration_pulumi.api import answers
 from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call
@@ -29,7 +30,8 @@ REFUSALS = 10
 
 _RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 _LONGEST_RETRY_AFTER = 60.0
-_BACKOFF = wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
+_SHORTEST_SECRET = 8
+_BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 
 _RATE_LIMITS = RateLimits()
 
@@ -119,11 +121,7 @@ class Sender:
             if answer.status == 401:
                 continue
             self._preferred = chosen
-            if answer.status == 200:
-                return answer
-            # Of an error the message is shown, and nobody knows what a proxy writes into it.
-            body = answer.body.replace(token.encode(), b"[token]")
-            return Answer(status=answer.status, headers=answer.headers, body=body)
+            return answer if answer.status == 200 else _without_token(answer, token)
         names = " and ".join(source.name for source in self._tokens)
         msg = (
             f"the token is refused (from {names}): create another one in Spot's console; `pulumi refresh` and `pulumi "
@@ -165,6 +163,16 @@ class Sender:
 def lost(error: OceanMigrationError) -> AnswerLostError:
     """Return the error for a write that may have had its effect."""
     return AnswerLostError(f"the answer to a write was lost, it may have had its effect: {error}")
+
+
+def _without_token(answer: Answer, token: str) -> Answer:
+    """Return an answer whose message may be shown: nobody knows what a proxy writes into it.
+
+    A token as short as a word is that of a simulator, and could be part of any text.
+    """
+    if len(token) < _SHORTEST_SECRET:
+        return answer
+    return replace(answer, body=answer.body.replace(token.encode(), b"[token]"))
 
 
 def _is_refusal(status: int) -> bool:

@@ -21,9 +21,9 @@ class FakeClock:
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Let the time pass, unless the event is set."""
-        if not event.is_set():
+        if seconds > 0 and not event.is_set():
             self.sleeps.append(seconds)
-            self.now += max(0.0, seconds)
+            self.now += seconds
         return event.is_set()
 
     def scope(self, *, seconds: float | None = None, **more: Any) -> Scope:

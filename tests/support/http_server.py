@@ -207,14 +207,15 @@ def trickle(connection: Connection, request: Received) -> bool:
     return False
 
 
-def after(event: threading.Event, step: Step) -> Step:
-    """Take a step once an event is set."""
+def setting(event: threading.Event, step: Step, *, seconds: float = 0.0) -> Step:
+    """Set an event when the request has arrived, and take a step so many seconds later."""
 
-    def waiting(connection: Connection, request: Received) -> bool:
-        event.wait(30)
+    def late(connection: Connection, request: Received) -> bool:
+        event.set()
+        connection.ending.wait(seconds)
         return step(connection, request)
 
-    return waiting
+    return late
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:

@@ -29,6 +29,9 @@ from pulumi.dynamic import (
 
 from ocean_migration_pulumi import host
 
+HEAD = "import pulumi\nfrom pulumi import Output, ResourceOptions\nfrom tests.testing.probe import Probe\n"
+"""How a program that uses the probe begins."""
+
 _lock = threading.Lock()
 _config: dict[str, str] = {}
 
@@ -117,6 +120,17 @@ def calls(directory: Path) -> list[dict[str, Any]]:
     """Return the calls so far; those to check hold what the engine sent, without the pickled provider."""
     path = directory / "calls.jsonl"
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def methods(directory: Path) -> list[str]:
+    """Return the methods called so far."""
+    return [each["method"] for each in calls(directory)]
+
+
+def only(directory: Path, method: str) -> dict[str, Any]:
+    """Return the one call of a method so far."""
+    (found,) = [each for each in calls(directory) if each["method"] == method]
+    return found
 
 
 def forget(directory: Path) -> None:

@@ -3,24 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
 from tests.scenarios.driver import Driver
-from tests.testing.probe import calls, forget
-
-HEAD = "import pulumi\nfrom pulumi import Output, ResourceOptions\nfrom tests.testing.probe import Probe\n"
-
-
-def methods(directory: Path) -> list[str]:
-    """Return the methods called so far."""
-    return [each["method"] for each in calls(directory)]
-
-
-def only(directory: Path, method: str) -> dict[str, Any]:
-    """Return the one call of a method so far."""
-    (found,) = [each for each in calls(directory) if each["method"] == method]
-    return found
-
+from tests.testing.probe import HEAD, calls, forget, methods, only
 
 def test_the_life_of_a_resource(driver: Driver, probe_directory: Path) -> None:
     """Preview, create, same, update, delete call what the engine calls, with what it sends."""

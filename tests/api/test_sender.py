@@ -309,7 +309,7 @@ def test_interrupted_post_under_way_is_lost(monkeypatch: pytest.MonkeyPatch) -> 
 def test_deadline_of_a_call() -> None:
     """A server that never answers does not outlast the deadline."""
     with serving([http.silence]) as (_, sender), pytest.raises(DeadlineError, match="GET /ocean"):
-        sender.send(GET, Scope().at_most(0.1))
+        sender.send(GET, Scope().at_most(0.01))
 
 
 def test_no_token(clock: FakeClock) -> None:

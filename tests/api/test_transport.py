@@ -201,7 +201,7 @@ def test_interruption_leaves_a_silent_server_at_once() -> None:
 
 def test_deadline_ends_the_wait_for_an_answer() -> None:
     """A deadline bounds the call, and the message says which call."""
-    failure = unanswered(GET, http.silence, scope=Scope().at_most(0.1))
+    failure = unanswered(GET, http.silence, scope=Scope().at_most(0.01))
     assert isinstance(failure.error, DeadlineError)
     assert str(failure) == "GET /ocean/aws/k8s/cluster/o-1: no answer before the deadline"
 
@@ -215,17 +215,27 @@ def test_gone_engine_ends_the_wait_for_an_answer() -> None:
 
 def test_trickling_answer_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends a byte now and then cannot hold a call for ever."""
-    monkeypatch.setattr(transport, "LONGEST_EXCHANGE", 0.1)
+    monkeypatch.setattr(transport, "LONGEST_EXCHANGE", 0.01)
     failure = unanswered(GET, http.trickle)
     assert isinstance(failure.error, NoAnswerError)
     assert failure.transient
 
 
 def test_answer_to_a_write_is_waited_for_a_moment() -> None:
-    """A write under way when Ctrl-C comes still gets its answer, when that comes soon."""
-    scope = Scope()
-    late = http.setting(scope.ended, http.items({"id": "owm-1"}), seconds=0.1)
-    assert exchange(POST, late, scope=scope).status == 200
+    """A write under way when its engine goes still gets its answer, when that comes soon."""
+    arrived, noticed = threading.Event(), threading.Event()
+
+    def alive() -> bool:
+        if arrived.is_set():
+            noticed.set()
+        return not arrived.is_set()
+
+    def late(connection: http.Connection, request: http.Received) -> bool:
+        arrived.set()
+        return noticed.wait(30) and http.items({"id": "owm-1"})(connection, request)
+
+    assert exchange(POST, late, scope=Scope(alive=alive)).status == 200
+    assert noticed.is_set()
 
 
 def test_write_without_an_answer_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:

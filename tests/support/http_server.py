@@ -207,15 +207,14 @@ def trickle(connection: Connection, request: Received) -> bool:
     return False
 
 
-def setting(event: threading.Event, step: Step, *, seconds: float = 0.0) -> Step:
-    """Set an event when the request has arrived, and take a step so many seconds later."""
+def setting(event: threading.Event, step: Step) -> Step:
+    """Set an event when the request has arrived, then take a step."""
 
-    def late(connection: Connection, request: Received) -> bool:
+    def arrived(connection: Connection, request: Received) -> bool:
         event.set()
-        connection.ending.wait(seconds)
         return step(connection, request)
 
-    return late
+    return arrived
 
 
 def _head(status: int, headers: dict[str, str]) -> bytes:

@@ -1,0 +1,64 @@
+# Every command that the README names. Needs Python 3.11 or newer, make and git; `make` alone lists the targets.
+
+# Another interpreter than the first that fits: make setup PYTHON=/path/to/python
+PYTHON ?=
+# For `make demo`: auto (the `pulumi` on the PATH, else OfflineStack), pulumi, offline or download.
+ENGINE ?= auto
+# For `make test`, such as PYTEST_ARGS="-k digest".
+PYTEST_ARGS ?=
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format build wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(INSTALLED) ## Make .venv with the package, its extras and all tools; done once
+
+# The interpreters are tried, not only looked up: a shim of a version manager may stand for nothing, and a system's
+# Python may come without venv.
+$(INSTALLED): pyproject.toml
+	@if ! $(RUN) -m pip --version >/dev/null 2>&1; then \
+		for python in "$(PYTHON)" python3 python3.14 python3.13 python3.12 python3.11; do \
+			if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+				echo "making $(VENV) with $$("$$python" --version)"; \
+				exec "$$python" -m venv --clear $(VENV); \
+			fi; \
+		done; \
+		echo "error: no Python 3.11 or newer with venv found; name one: make setup PYTHON=/path/to/python" >&2; \
+		exit 1; \
+	fi
+	@echo "installing into $(VENV); this is done once"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[simulator,testing]" --group dev
+	@touch $(INSTALLED)
+
+demo: setup ## Show the whole story against a simulator (ENGINE=download gets the pulumi command for it)
+	@$(RUN) -m examples.demo --engine "$(ENGINE)"
+
+test: setup ## Run all tests, with branch coverage
+	$(RUN) -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
+
+check: setup ## Run ruff, mypy and import-linter
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+format: setup ## Format the code and sort its imports
+	$(RUN) -m ruff check --select I --fix .
+	$(RUN) -m ruff format .
+
+build: setup ## Build the wheel and the source distribution into dist/
+	$(RUN) -m build --no-isolation
+
+wheel: setup ## Build the wheel alone
+	$(RUN) -m build --no-isolation --wheel
+
+clean: ## Remove all that these targets made
+	rm -rf $(VENV) .demo build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

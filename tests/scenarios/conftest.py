@@ -7,25 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ocean_migration_pulumi.simulator import Simulator
 from tests.scenarios import pulumi_driver
 from tests.scenarios.driver import Driver
 from tests.scenarios.offline_driver import OfflineDriver
 from tests.scenarios.pulumi_driver import PulumiDriver
-from tests.scenarios.support import POLL
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """Simulate a cluster of four nodes, where a migration of two takes about a second."""
-    with Simulator(nodes=4, speed=300) as running:
-        yield running
-
-
-@pytest.fixture
-def scenario_environment(simulator: Simulator) -> Mapping[str, str]:
-    """Point the commands at the simulator."""
-    return {**simulator.environment, "OCEAN_MIGRATION_POLL_INTERVAL": str(POLL)}
+def scenario_environment() -> Mapping[str, str]:
+    """Return the variables of the commands; those who need some override this."""
+    return {}
 
 
 @pytest.fixture(params=["offline", "pulumi"])

@@ -28,12 +28,13 @@ class Connections:
 
     def add(self, transport: asyncio.Transport) -> None:
         """Remember a connection; a later one of the same address takes its place."""
-        self._transports[_address(transport)] = transport
+        host, port = transport.get_extra_info("peername")[:2]
+        self._transports[host, port] = transport
 
-    def forget(self, transport: asyncio.Transport) -> None:
-        """Forget a connection that is closed."""
-        if self._transports.get(_address(transport)) is transport:
-            del self._transports[_address(transport)]
+    def forget(self, client: Sequence[Any], transport: asyncio.Transport) -> None:
+        """Forget a connection that is closed, unless its address has been taken by another one."""
+        if self._transports.get((client[0], client[1])) is transport:
+            del self._transports[client[0], client[1]]
 
     def reset(self, client: Sequence[Any]) -> None:
         """Cut the connection of a client so that it sees a TCP reset, and loses what was on its way."""
@@ -46,11 +47,6 @@ class Connections:
         """Close the connection of a client after what was written has been sent."""
         if (transport := self._transports.get((client[0], client[1]))) is not None:
             transport.close()
-
-
-def _address(transport: asyncio.Transport) -> tuple[str, int]:
-    host, port = transport.get_extra_info("peername")[:2]
-    return host, port
 
 
 def front(connections: Connections, tls: Callable[[], ssl.SSLContext]) -> type[asyncio.Protocol]:
@@ -68,7 +64,8 @@ def front(connections: Connections, tls: Callable[[], ssl.SSLContext]) -> type[a
 
     class Http(H11Protocol):
         def connection_lost(self, exc: Exception | None) -> None:
-            connections.forget(self.transport)
+            if self.client is not None:
+                connections.forget(self.client, self.transport)
             super().connection_lost(exc)
 
     return Front

@@ -117,6 +117,8 @@ def preview(
 
     Raises AuthenticationError: a refused token is not a service that cannot be asked.
     """
+    if old is not None and (old.ocean_id != wish.ocean_id or old.account_id != wish.account_id):
+        old = None  # a replacement: the plan of another cluster says nothing of this one
     result = Preview()
     bounded = scope.at_most(BUDGET)
     kept = _kept(wish, old)
@@ -136,7 +138,7 @@ def preview(
         return _unplanned(result, kept, old, asks_again, f"cannot ask Spot: {error}")
     if never:
         return _unplanned(result, kept, old, asks_again, f"the Ocean Controller of {wish.ocean_id} has never reported")
-    if old is not None and old.planned_nodes is None and not asks_again and old.ocean_id == wish.ocean_id:
+    if old is not None and old.planned_nodes is None and not asks_again:
         result.info.append("the plan was made by the run that created this resource; see its output planned_nodes")
         return result
     result.planned = plan_nodes(result, api, desk, bounded, owner=owner, sight=sight, wish=wish, old=old)
@@ -153,7 +155,7 @@ def _asks_again(wish: Wish, old: Wish | None) -> bool:
 
 def _kept(wish: Wish, old: Wish | None) -> dict[str, str]:
     """Return the entries of the old inputs that stay, word for word."""
-    if old is None or old.planned_nodes is None or old.ocean_id != wish.ocean_id or old.account_id != wish.account_id:
+    if old is None or old.planned_nodes is None:
         return {}
     if wish.nodes.same_wish(old.nodes):
         return dict(old.planned_nodes)
@@ -189,7 +191,7 @@ def plan_nodes(
 ) -> dict[str, str]:
     """Return the planned nodes; what to say of them goes into ``result``."""
     kept, asks_again = _kept(wish, old), _asks_again(wish, old)
-    new = old is None or old.ocean_id != wish.ocean_id or old.account_id != wish.account_id
+    new = old is None
     ours = [
         status
         for status in sight.recent
@@ -313,10 +315,10 @@ def _tell(
     waiting = [instance_id for instance_id in planned if instance_id in sight.offered]
     if not planned:
         result.warnings.append("no node matches; nothing will be migrated")
-    if wish.approved_plan and wish.approved_plan not in {plan_digest(planned), plan_digest(planned)[:8]}:
-        result.warnings.append(f"{difference(planned, wish.approved_plan)}; `up` will refuse it")
     if not waiting:
         return
+    if wish.approved_plan and wish.approved_plan not in {plan_digest(planned), plan_digest(planned)[:8]}:
+        result.warnings.append(f"{difference(planned, wish.approved_plan)}; `up` will refuse it")
     now = api.server_now()
     nodes = parse_planned({instance_id: planned[instance_id] for instance_id in waiting})
     if wish.prerequisites != "off":

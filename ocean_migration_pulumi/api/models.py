@@ -66,12 +66,14 @@ class Candidate:
             match = None
         elif match.casefold() == _DEFAULT_FOLDED:
             match = DEFAULT_VIRTUAL_NODE_GROUP
+        pods = get("runningPods")
         return cls(
             instance_id=wire.required(get("instanceId"), "instanceId of a discovered node"),
             node_name=wire.text(get("k8sNodeName")),
             asg_name=wire.text(get("asgName")) or None,
             virtual_node_group_id=match,
-            running_pods=wire.count(get("runningPods")),
+            # Of up to 10,000 nodes: the usual type takes the short way.
+            running_pods=pods if type(pods) is int else wire.count(pods),
         )
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION, UNDECODABLE, Answer, Call, decode, failure, items
@@ -168,14 +168,19 @@ ANY_JSON = st.recursive(
     max_leaves=15,
 )
 
+# A busy machine is no reason to fail.
+PATIENT = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
 
 @given(data=ANY_JSON, status=st.sampled_from([201, 302, 400, 403, 404, 409, 500, 502]))
+@PATIENT
 def test_any_answer_has_an_error(data: Any, status: int) -> None:
     """Whatever the body is, the answer stands for an error of this package."""
     assert isinstance(failed(GET_MIGRATION, status, data), OceanMigrationError)
 
 
 @given(data=ANY_JSON)
+@PATIENT
 def test_items_are_a_list_or_refused(data: Any) -> None:
     """A missing list is never read as an empty one."""
     try:

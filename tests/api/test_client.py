@@ -36,6 +36,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.service import OceanApi
 from tests.support import http_server as http
+from tests.support.fake_clock import FakeClock
 
 CLUSTER = "/ocean/aws/k8s/cluster/o-1"
 MIGRATION = CLUSTER + "/migration/owm-1"
@@ -289,7 +290,7 @@ def test_missing_item_is_not_a_missing_thing(ask: Ask) -> None:
 
 @pytest.mark.parametrize("body", [{}, [], None, 7, {"response": None}, {"response": {"items": None}}], ids=repr)
 def test_missing_list_is_not_an_empty_one(body: Any) -> None:
-    """ "No migration runs" is only believed when the service says so."""
+    """Only the service's word is proof that no migration runs."""
     with serving(http.answer(200, body)) as (_, client), pytest.raises(ResponseError, match="no list of items"):
         client.list_migrations("o-1")
 
@@ -417,7 +418,9 @@ def test_every_method_raises_only_our_errors() -> None:
         lambda client: client.list_virtual_node_groups("o-1"),
     ]
     troubles = [http.reset, http.answer(404, b"<html>"), http.items("x"), http.error(400), http.answer(500)]
-    for ask in asks:
-        for trouble in troubles:
-            with serving(trouble) as (_, client), pytest.raises(OceanMigrationError):
-                ask(client.within(Scope().at_most(0.4)))
+    clock = FakeClock()
+    for trouble in troubles:
+        with serving(*[trouble] * len(asks)) as (_, client):
+            for ask in asks:
+                with pytest.raises(OceanMigrationError):
+                    ask(client.within(clock.scope(seconds=0.4)))

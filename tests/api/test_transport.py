@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,18 @@ def test_request_on_the_wire() -> None:
     assert post.headers["content-type"] == "application/json"
     assert "transfer-encoding" not in post.headers
     assert post.json == {"a": 1}
+
+
+def test_agent_of_a_copy_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout that was never installed has no version, and works."""
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(transport, "version", missing)
+    with http.ScriptedServer([http.items()]) as server, opened(server.url) as connections:
+        connections.exchange(GET, TOKEN, Scope())
+    assert server.requests[0].headers["user-agent"] == "ocean-migration/0"
 
 
 def test_prefix_of_the_base_url_is_kept() -> None:

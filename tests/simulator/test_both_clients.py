@@ -102,8 +102,8 @@ def summary_of(data: dict[str, Any]) -> MigrationSummary:
 
 
 def ids_of(value: Any) -> tuple[str, ...]:
-    """Return pod ids, which are a list, a text or nothing."""
-    return tuple(value) if isinstance(value, list) else (value,) if value else ()
+    """Return pod ids, which the SDK passes on as it got them: as a list, a text or nothing."""
+    return tuple(value if isinstance(value, list) else value.split(",") if value else ())
 
 
 def instance_of(data: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ UNKNOWN_GROUP: Final = "unknown"
 """In the place of the Virtual Node Group of a node that is being migrated: discovery tells it no more."""
 
 _NONE: Final = "none"
+_ARROW: Final = "→"
 _ENTRY: Final = re.compile(
     r"(?P<node>\S+) (?P<asg>.+?) -> (?P<name>.+) \((?P<group>[^()\s]+)\)(?: in (?P<migration>\S+))?"
 )
@@ -23,7 +24,7 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 def clean(text: str) -> str:
     """Return a name of someone else's choosing as one printable line that cannot be read as part of an entry."""
-    return _UNPRINTABLE.sub(" ", text).replace("->", "→").strip() or "-"
+    return _UNPRINTABLE.sub(" ", text).replace("->", _ARROW).strip() or "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class PlannedNode:
     @property
     def entry(self) -> str:
         """The line: node name, Auto Scaling Group, and the Virtual Node Group that it moves to."""
-        node = clean(self.node_name).replace(" ", "_")
+        node = "_".join(clean(self.node_name).split())
         asg = clean(self.asg_name) if self.asg_name else "-"
         if self.virtual_node_group_id is None:
             target = f"no Virtual Node Group ({_NONE})"
@@ -59,14 +60,17 @@ class PlannedNode:
 
     @classmethod
     def parse(cls, instance_id: str, entry: str) -> PlannedNode:
-        """Read a line back; a line of unknown form still stands for its instance."""
+        """Read a line back; a line of unknown form still stands for its instance.
+
+        Names come back as they were, as far as AWS and Kubernetes allow them.
+        """
         match = _ENTRY.fullmatch(entry)
         if match is None:
             return cls(instance_id=instance_id)
         return cls(
             instance_id=instance_id,
             node_name="" if match["node"] == "-" else match["node"],
-            asg_name=None if match["asg"] == "-" else match["asg"],
+            asg_name=None if match["asg"] == "-" else match["asg"].replace(_ARROW, "->"),
             virtual_node_group_id=None if match["group"] == _NONE else match["group"],
             virtual_node_group_name=match["name"],
             migration_id=match["migration"],

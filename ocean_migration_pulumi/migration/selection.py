@@ -46,7 +46,8 @@ class NodeSelector:
     """Which candidates: values of one field are alternatives, different fields must all hold.
 
     ``asg_names`` are globs. ``label_selector`` is kubectl's syntax and cannot be judged without Kubernetes.
-    ``limit`` is a number of nodes or a percentage of the matching ones (rounded up); None means all.
+    ``limit`` is a number of nodes or a percentage of the matching ones (rounded up); None means all. An ``exclude``
+    without any field excludes nothing, and has no limit of its own.
     """
 
     instance_ids: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ class NodeSelector:
             raise values.refuse(name, value, "a selector (NodeSelectorArgs)")
         known = {part.name for part in fields(cls)}
         read: dict[str, Any] = {}
+        empty = []
         for key, item in value.items():
             part = f"{name}.{key}"
             if key not in known:
@@ -79,16 +81,30 @@ class NodeSelector:
             elif key == "label_selector":
                 read[key] = values.text(part, item)
             elif key == "exclude":
-                read[key] = cls.parse(item, part) if item else None
+                read[key] = cls._parse_exclude(item, part)
             else:
                 read[key] = values.texts(part, item)
+                empty += [] if read[key] else [part]
         selector = cls(**read)
+        if selector.selects and empty:
+            # As if absent, it would widen the choice to all that the other fields take.
+            raise InputError(empty[0], "is empty, so no node can match; leave it out or give at least one")
         if not selector.selects:
             allowed = (
                 "instance_ids, node_names, asg_names, eks_node_groups, virtual_node_groups, label_selector or all_nodes"
             )
             raise InputError(name, f"selects nothing; give {allowed} (migrating every node must be said: all_nodes)")
         return selector
+
+    @classmethod
+    def _parse_exclude(cls, value: Any, name: str) -> NodeSelector | None:
+        if not isinstance(value, Mapping):
+            raise values.refuse(name, value, "a selector (NodeSelectorArgs)")
+        # An earlier wave without any node excludes nothing; as if absent, an empty list excludes only more.
+        given = {key: item for key, item in value.items() if item is not None and item != [] and item != ()}
+        if given.get("limit") is not None:
+            raise InputError(f"{name}.limit", "has no meaning here; give the nodes that are never taken")
+        return cls.parse(given, name) if given else None
 
     @property
     def selects(self) -> bool:
@@ -163,7 +179,8 @@ class NodeSelector:
     def same_wish(self, other: NodeSelector) -> bool:
         """Tell whether this selector asks for the same as an older one.
 
-        An ``exclude`` that only gained ids asks for nothing new: the planned nodes of an earlier wave come into it.
+        An ``exclude`` that only gained ids asks for nothing new: the planned nodes of an earlier wave come into it. The
+        first ids beside other fields are no gain: both must hold, so less is excluded.
         """
         if self == other:
             return True
@@ -171,6 +188,7 @@ class NodeSelector:
             return False
         before = other.exclude or NodeSelector()
         gained = set(self.exclude.instance_ids) >= set(before.instance_ids)
+        gained = gained and bool(before.instance_ids or not before.selects)
         return gained and replace(self.exclude, instance_ids=()) == replace(before, instance_ids=())
 
 

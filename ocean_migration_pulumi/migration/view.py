@@ -22,6 +22,7 @@ from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import parse_time
 from ocean_migration_pulumi.errors import (
     DeadlineError,
+    MigrationNotFoundError,
     NoAnswerError,
     OceanMigrationError,
     RateLimitError,
@@ -151,15 +152,18 @@ class ClusterView:
         return self._statuses(api, scope, listed[:_MOST_STATUSES], fresh)
 
     def recent(self, api: Any, scope: Scope) -> list[MigrationStatus]:
-        """Return the statuses of the migrations that run or were created in the last 24 hours, newest first."""
+        """Return the statuses of the migrations that run, and then of those created in the last 24 hours.
+
+        The newest come first; of very many only these are asked.
+        """
         oldest = api.server_now() - RECENT
         listed = [
             summary
             for summary in self.migrations(api, scope)
             if not summary.is_terminal or ((created := parse_time(summary.created_at)) is not None and created > oldest)
         ]
-        listed.sort(key=lambda summary: (summary.is_terminal, summary.created_at or ""))
-        return self._statuses(api, scope, listed[:_MOST_STATUSES], False)
+        listed.sort(key=lambda summary: (not summary.is_terminal, _moment(summary.created_at)), reverse=True)
+        return self._statuses(api, scope, listed[:_MOST_STATUSES], False, may_be_gone=True)
 
     def together(self, asks: Iterable[Callable[[], object]]) -> None:
         """Ask several things at once; what fails is left for whoever reads that answer."""
@@ -173,7 +177,9 @@ class ClusterView:
         for name in ("discovery", "migrations", "nodes"):
             self._slot(name).drop()
 
-    def _statuses(self, api: Any, scope: Scope, listed: list[MigrationSummary], fresh: bool) -> list[MigrationStatus]:
+    def _statuses(
+        self, api: Any, scope: Scope, listed: list[MigrationSummary], fresh: bool, *, may_be_gone: bool = False
+    ) -> list[MigrationStatus]:
         def ask(migration_id: str) -> Callable[[], object]:
             return lambda: self.status(api, scope, migration_id, fresh=fresh)
 
@@ -181,7 +187,14 @@ class ClusterView:
         if len(asked_fresh) > 1:
             self.together([ask(migration_id) for migration_id in asked_fresh])
             fresh = False
-        return [self.status(api, scope, summary.id, fresh=fresh) for summary in listed]
+        found = []
+        for summary in listed:
+            try:
+                found.append(self.status(api, scope, summary.id, fresh=fresh))
+            except MigrationNotFoundError:
+                if not (may_be_gone and summary.is_terminal):
+                    raise
+        return found
 
     def _ask(self, name: str, scope: Scope, ask: Callable[[], T], fresh: bool) -> T:
         slot: _Slot[T] = self._slot(name)
@@ -192,3 +205,8 @@ class ClusterView:
         if slot is None:
             slot = self._slots.setdefault(name, _Slot(self._clock))
         return slot
+
+
+def _moment(created_at: str | None) -> float:
+    created = parse_time(created_at)
+    return created.timestamp() if created else float("-inf")

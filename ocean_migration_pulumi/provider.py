@@ -26,12 +26,7 @@ from pulumi.dynamic import (
 
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.errors import (
-    AuthenticationError,
-    EngineGoneError,
-    OceanMigrationError,
-    SettingsError,
-)
+from ocean_migration_pulumi.errors import EngineGoneError, OceanMigrationError, SettingsError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration import lifecycle, planning
 from ocean_migration_pulumi.migration.job import Job
@@ -77,7 +72,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         scope = Scope(ended=call.ended, alive=call.is_active, short=True)
         try:
             preview = planning.preview(client, desk, scope, owner=owner, wish=wish, old=old)
-        except (AuthenticationError, EngineGoneError) as error:
+        except OceanMigrationError as error:
             _fail(error)
         if preview.problems:
             return CheckResult(

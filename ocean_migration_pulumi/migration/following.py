@@ -33,7 +33,7 @@ STOP_DEADLINE: Final = 300.0
 """Seconds that a migration which is stopped because its time was up may take to stop."""
 
 _LOG_SLACK: Final = timedelta(minutes=10)
-_STOPPING: Final = frozenset({MigrationState.STOPPING, MigrationState.RESCHEDULE_NODES})
+_STOPPING: Final = frozenset({MigrationState.STOPPING, MigrationState.RESCHEDULE_NODES, MigrationState.ERROR})
 
 
 def target(job: Job) -> Callable[[MigrationStatus], bool]:
@@ -222,6 +222,8 @@ def _unheard(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError) -> 
 def _yield_to_older(job: Job, run: Run, listed_before: frozenset[str]) -> None:
     """Stop our own migration when an older one, that was not there before, holds one of its nodes."""
     try:
+        if run.created_at is None:
+            run.follow(job.status(run.id))
         listed = job.desk.view.migrations(job.api, job.scope, fresh=True)
         others = [
             job.status(summary.id)

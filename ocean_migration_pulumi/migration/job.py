@@ -11,7 +11,7 @@ from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import format_time, parse_time
 from ocean_migration_pulumi.errors import MigrationNotFoundError, OceanMigrationError
 
-from .plan import PlannedNode, parse_planned
+from .plan import UNKNOWN_GROUP, PlannedNode, parse_planned
 from .planning import same_flags
 from .record import ADOPTED, ADOPTED_PART, Record, Run
 from .registry import ClusterDesk
@@ -26,6 +26,7 @@ class Job:
     """Everything that a run of a resource shares between its steps.
 
     ``owner`` is the resource's URN. ``creating`` marks the first run, which knows no record of its own.
+    ``taken_by_others`` are migrations that another call for the same resource has started or adopted.
     """
 
     api: OceanApi
@@ -41,6 +42,7 @@ class Job:
     discovered: bool = False
     adopted_now: set[str] = field(default_factory=set)
     held_by_others: set[str] = field(default_factory=set)
+    taken_by_others: frozenset[str] = frozenset()
 
     @property
     def ocean_id(self) -> str:
@@ -76,7 +78,7 @@ class Job:
         ids = status.instance_ids
         if not ids & self.record.planned.keys() or not same_flags(status, self.wish):
             return False
-        if self.desk.someone_else_claims(self.owner, status.id, ids):
+        if status.id in self.taken_by_others or self.desk.someone_else_claims(self.owner, status.id, ids):
             return False
         rest = [node for node in status.old_instances if node.instance_id not in self.record.planned]
         if not rest:
@@ -97,7 +99,7 @@ class Job:
         )
         run.follow(status)
         self.recorded(run)
-        self.desk.take_over(self.owner, run.id)
+        self.adopted_now |= status.instance_ids
         self.record.follow(status)
         return run
 
@@ -105,7 +107,7 @@ class Job:
         """Record a run, and that the present selector and triggers have been acted upon."""
         self.record.add(run)
         self.acted()
-        self.desk.hold(self.owner, [run.id])
+        self.desk.take_over(self.owner, run.id)
 
     def acted(self) -> None:
         """Note that the present selector and triggers have been acted upon."""
@@ -148,6 +150,7 @@ class Job:
         record = self.record
         open_nodes = record.planned.keys() - record.migrated - record.manual
         held = {name for run in record.runs if not run.ended for name in run.instance_ids}
+        open_nodes -= self.skipped
         if self.discovered:
             open_nodes &= self.offered.keys() | held | self.held_by_others
             record.joined = [
@@ -160,6 +163,16 @@ class Job:
                 record.progress = 100.0 * finished / len(record.planned)
         elif not record.runs:
             record.progress = 100.0
+
+    @property
+    def skipped(self) -> set[str]:
+        """The planned nodes that match no Virtual Node Group any more and are left out for it."""
+        if self.wish.unmatched_nodes != "skip":
+            return set()
+        open_nodes = self.record.planned.keys() - self.record.migrated - self.record.manual
+        return {
+            name for name in open_nodes if name in self.offered and self.offered[name].virtual_node_group_id is None
+        }
 
     def newer_than_record(self, listed: Iterable[tuple[str, str | None]]) -> set[str]:
         """Return the ids that are not recorded and were created after the newest one that is."""
@@ -230,9 +243,22 @@ class Job:
             for name in status.instance_ids
         }
 
-    def nodes(self) -> dict[str, PlannedNode]:
-        """Return the planned nodes."""
-        return parse_planned(self.record.planned)
+    def nodes(self, instance_ids: Iterable[str]) -> list[PlannedNode]:
+        """Return nodes with the Virtual Node Group that they match today; as planned where discovery has none."""
+        planned = parse_planned(self.record.planned)
+        return [
+            PlannedNode.of(self.offered[name], {}) if name in self.offered else planned[name] for name in instance_ids
+        ]
+
+    def matched_elsewhere(self, nodes: Iterable[PlannedNode]) -> list[str]:
+        """Return which of the nodes match another Virtual Node Group today than the plan says, as messages show it."""
+        planned = parse_planned(self.record.planned)
+        return [
+            f"{node.instance_id} {node.virtual_node_group_id}"
+            for node in nodes
+            if node.virtual_node_group_id is not None
+            and planned[node.instance_id].virtual_node_group_id not in {node.virtual_node_group_id, UNKNOWN_GROUP}
+        ]
 
     def recorded_selector(self) -> NodeSelector | None:
         """Return the selector that was last acted upon; None when the record holds none that can be read."""

@@ -62,8 +62,10 @@ def converge(job: Job, *, unplanned: str | None = None) -> None:
     job.desk.plan(job.owner, record.planned)
     job.desk.hold(job.owner, [run.id for run in record.runs])
     find_unanswered(job)
+    running = {run.id for run in record.runs if not run.ended}
     job.catch_up()
     _resume(job)
+    _excuse(job, running)
     latest = record.latest
     if latest is not None and not latest.ended:
         _finish(job)
@@ -107,6 +109,8 @@ def refresh(job: Job) -> bool:
 
 def destroy(job: Job) -> None:
     """Stop what runs and is ours, and wait for its end; a cluster that is gone is success."""
+    # A replacement under the same name was created first: what it took is its own.
+    job.taken_by_others = job.desk.taken
     job.desk.plan(job.owner, ())
     try:
         find_unanswered(job)
@@ -117,7 +121,7 @@ def destroy(job: Job) -> None:
     for run in job.record.runs:
         if run.ended:
             continue
-        if job.desk.holder(run.id) not in {None, job.owner}:
+        if run.id in job.taken_by_others or job.desk.holder(run.id) not in {None, job.owner}:
             job.tell.info(f"migration {run.id} is left to the resource that has adopted it")
             continue
         if run.origin == ADOPTED_PART:
@@ -147,7 +151,10 @@ def unfinished(record: Record, wish: Wish) -> Unfinished | None:
         return Unfinished("a migration may have started whose id is not known yet")
     if latest is not None and not latest.ended:
         return None if record.target_reached else Unfinished(f"migration {latest.id} was still running")
-    if record.remaining and (latest is None or latest.stopped_by != "others"):
+    # After FINISHED something remains only when a follow-up could not be started, and that is a failure.
+    finished = latest is not None and latest.status == MigrationState.FINISHED and record.failure is None
+    stopped = latest is not None and latest.stopped_by == "others"
+    if record.remaining and not finished and not stopped:
         ended = f" after {latest.id} ({latest.status})" if latest else ""
         return Unfinished(f"{counted(len(record.remaining), 'node')} remain{ended}")
     if wish.soak_time and latest is not None and latest.status == MigrationState.FINISHED and not record.soaked_until:
@@ -251,19 +258,24 @@ def _evict_turned_on(record: Record, wish: Wish) -> bool:
 
 
 def _resume(job: Job) -> None:
-    """Wait for the run that still goes on, or stop it when it does what is no longer wanted."""
-    run = next((run for run in job.record.runs if not run.ended), None)
-    if run is None:
-        return
-    reason = _unwanted(job, run)
-    if reason and run.origin != ADOPTED_PART:
-        stop(job, run, terminate_drained_nodes=job.wish.terminate_drained_nodes_on_stop, why=reason)
-        return
-    if reason:
-        job.tell.warning(f"migration {run.id} also holds nodes that are not planned, so it goes on: {reason}")
-    elif _options_differ(run, job.wish):
-        job.tell.warning(f"migration {run.id} goes on with the options it was started with")
-    follow(job, run)
+    """Wait for what still goes on, or stop it when it does what is no longer wanted."""
+    for run in [run for run in job.record.runs if not run.ended]:
+        reason = _unwanted(job, run)
+        if reason and run.origin != ADOPTED_PART:
+            stop(job, run, terminate_drained_nodes=job.wish.terminate_drained_nodes_on_stop, why=reason)
+            continue
+        if reason:
+            job.tell.warning(f"migration {run.id} also holds nodes that are not planned, so it goes on: {reason}")
+        elif _options_differ(run, job.wish):
+            job.tell.warning(f"migration {run.id} goes on with the options it was started with")
+        follow(job, run)
+
+
+def _excuse(job: Job, running: set[str]) -> None:
+    """Take a stop that this run would have asked for as ours: a killed one may have done so already."""
+    latest = job.record.latest
+    if latest is not None and latest.id in running and latest.stopped_by == "others" and _unwanted(job, latest):
+        latest.stopped_by = "us"
 
 
 def _unwanted(job: Job, run: Run) -> str | None:
@@ -320,11 +332,10 @@ def _work(job: Job, *, again: bool, manual: bool) -> list[str]:
         retried = {name for name in record.manual if name in offered}
         record.manual -= retried
         work |= retried
-    if job.wish.unmatched_nodes == "skip":
-        unmatched = {name for name in work if name in offered and offered[name].virtual_node_group_id is None}
-        if unmatched:
-            job.tell.warning(f"skipped, no Virtual Node Group matches: {some(sorted(unmatched))}")
-            work -= unmatched
+    unmatched = job.skipped
+    if unmatched:
+        job.tell.warning(f"skipped, no Virtual Node Group matches: {some(sorted(unmatched))}")
+        work -= unmatched
     record.remaining = set(work)
     return sorted(work)
 

@@ -12,6 +12,7 @@ from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
     InputError,
     NoAnswerError,
+    NotFoundError,
     OceanMigrationError,
     PermissionDeniedError,
     RateLimitError,
@@ -33,6 +34,7 @@ BUDGET: Final = 5.0
 
 UNREACHABLE: Final = (
     NoAnswerError,
+    NotFoundError,
     PermissionDeniedError,
     RateLimitError,
     RequestRejectedError,
@@ -168,8 +170,10 @@ def _kept(wish: Wish, old: Wish | None) -> dict[str, str]:
 
 
 def _unplanned(result: Preview, kept: dict[str, str], old: Wish | None, asks_again: bool, why: str) -> Preview:
-    if old is None or old.planned_nodes is None:
+    if old is None:
         result.warnings.append(f"{why}; `up` plans the nodes when it runs")
+    elif old.planned_nodes is None:
+        result.warnings.append(f"{why}; the plan stays as it is in the output planned_nodes")
     else:
         result.planned = dict(old.planned_nodes)
         result.warnings.append(f"{why}; the planned nodes stay as they are")
@@ -200,6 +204,7 @@ def plan_nodes(
         and not desk.someone_else_claims(owner, status.id, status.instance_ids)
     ]
     candidates: dict[str, PlannedNode] = {}
+    moved: set[str] = set()
     for status in ours:
         nodes = [
             PlannedNode(
@@ -215,12 +220,18 @@ def plan_nodes(
             continue
         for node in nodes:
             candidates[node.instance_id] = node
+        moved |= status.instance_ids
     candidates |= {
         instance_id: PlannedNode.of(candidate, sight.group_names) for instance_id, candidate in sight.offered.items()
     }
     _refuse_strangers(result, api, desk, scope, wish, old, sight, candidates)
     follows = new or asks_again or wish.new_nodes == "migrate"
-    chosen = choose(wish.nodes, candidates.values(), kept=kept, preferred=sight.active)
+    chosen = choose(wish.nodes, candidates.values(), kept=kept, preferred=moved)
+    if chosen.undecided:
+        result.warnings.append(
+            f"not enough is known of {counted(len(chosen.undecided), 'node')} to tell whether the selector takes "
+            f"them, not planned: {some(node.instance_id for node in chosen.undecided)}"
+        )
     if not follows:
         if chosen.taken:
             result.info.append(
@@ -320,7 +331,7 @@ def _tell(
     if wish.approved_plan and wish.approved_plan not in {plan_digest(planned), plan_digest(planned)[:8]}:
         result.warnings.append(f"{difference(planned, wish.approved_plan)}; `up` will refuse it")
     now = api.server_now()
-    nodes = parse_planned({instance_id: planned[instance_id] for instance_id in waiting})
+    nodes = {name: PlannedNode.of(sight.offered[name], sight.group_names) for name in waiting}
     if wish.prerequisites != "off":
         findings = prerequisites.check_all(
             wish,

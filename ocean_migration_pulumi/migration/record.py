@@ -20,6 +20,7 @@ ADOPTED: Final = "adopted"
 ADOPTED_PART: Final = "adopted_part"
 
 _TIMELINE: Final = 60
+_MOST_PODS: Final = 200
 _NOT_ECHOED: Final = frozenset({"planned_nodes", "nodes", "triggers"})
 
 
@@ -91,19 +92,26 @@ _RUN_FIELDS: Final = tuple(Run.__dataclass_fields__)
 
 @dataclass(slots=True, kw_only=True)
 class UnansweredStart:
-    """A start whose answer was lost and that was not found yet: what to look for before any other start."""
+    """A start whose answer was lost and that was not found yet: what to look for before any other start.
+
+    ``at`` is the service's time of the start; None when it is not known.
+    """
 
     listed: list[str]
     instance_ids: list[str]
+    at: str | None = None
 
     def to_output(self) -> dict[str, Any]:
         """Return it as a part of the outputs."""
-        return {"listed": self.listed, "instance_ids": self.instance_ids}
+        return {"listed": self.listed, "instance_ids": self.instance_ids} | ({"at": self.at} if self.at else {})
 
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """Everything that the outputs hold, in the form the lifecycle works with."""
+    """Everything that the outputs hold, in the form the lifecycle works with.
+
+    Of pods that are left over or unscheduled the first 200 are named: a state has to stay small.
+    """
 
     planned: dict[str, str] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
@@ -223,7 +231,9 @@ class Record:
             failure={str(key): str(item) for key, item in failure.items()} if isinstance(failure, Mapping) else None,
             timeline=[dict(entry) for entry in _mappings(outputs.get("timeline"))],
             unanswered=UnansweredStart(
-                listed=_texts(unanswered.get("listed")), instance_ids=_texts(unanswered.get("instance_ids"))
+                listed=_texts(unanswered.get("listed")),
+                instance_ids=_texts(unanswered.get("instance_ids")),
+                at=_text(unanswered.get("at")),
             )
             if isinstance(unanswered, Mapping)
             else None,
@@ -252,12 +262,15 @@ class Record:
             elif finished or instance.instance_id not in still_offered or instance.running_pods == 0:
                 self._migrated(instance.instance_id, run, empty=instance.running_pods in (0, None))
         if finished:
-            self.manual_pods = [
+            judged = {instance.node_name or instance.instance_id for instance in status.old_instances}
+            self.manual_pods = [pod for pod in self.manual_pods if pod.get("node") not in judged]
+            self.manual_pods += [
                 {"node": instance.node_name or instance.instance_id, "pod": pod.name or pod.id, "kind": pod.kind}
                 for instance in status.old_instances
                 if instance.state == REQUIRES_MANUAL_MIGRATION
                 for pod in instance.pods
             ]
+            del self.manual_pods[_MOST_PODS:]
 
     def settle_unseen(self, run: Run, offered: Iterable[str]) -> None:
         """Judge the nodes of a migration that the service no longer lists: by discovery alone."""
@@ -279,7 +292,7 @@ class Record:
     def follow(self, status: MigrationStatus) -> None:
         """Take over what a status says of the whole."""
         self.ocean_nodes = sorted({*self.ocean_nodes, *(instance.instance_id for instance in status.new_instances)})
-        self.unscheduled = sorted({*status.unscheduled_pods, *status.new_unscheduled_pods})
+        self.unscheduled = sorted({*status.unscheduled_pods, *status.new_unscheduled_pods})[:_MOST_PODS]
 
 
 def _mappings(value: Any) -> Sequence[Mapping[str, Any]]:

@@ -20,19 +20,26 @@ class ClusterDesk:
     starting: threading.Lock = field(default_factory=threading.Lock)
     _plans: dict[str, frozenset[str]] = field(default_factory=dict)
     _holders: dict[str, str] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
 
     def plan(self, owner: str, instance_ids: Iterable[str]) -> None:
         """Note what a resource plans."""
         self._plans[owner] = frozenset(instance_ids)
 
     def hold(self, owner: str, migration_ids: Iterable[str]) -> None:
-        """Note that a resource started, adopted or recorded migrations; the first holder keeps each."""
+        """Note that a resource has recorded migrations; the first holder keeps each."""
         for migration_id in migration_ids:
             self._holders.setdefault(migration_id, owner)
 
     def take_over(self, owner: str, migration_id: str) -> None:
-        """Note that a resource adopts a migration, whoever recorded it before."""
+        """Note that a call starts or adopts a migration for its resource, whoever recorded it before."""
         self._holders[migration_id] = owner
+        self._taken.add(migration_id)
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The migrations that calls of this process have started or adopted."""
+        return frozenset(self._taken)
 
     def holder(self, migration_id: str) -> str | None:
         """Return who holds a migration; None when nobody does."""

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from ocean_migration_pulumi.api.models import MigrationStatus
+from ocean_migration_pulumi.api.times import format_time, parse_time
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     ClusterBusyError,
     InterruptedWaitError,
     MigrationError,
+    MigrationNotFoundError,
     MissingAccountError,
     NoAnswerError,
     OceanMigrationError,
@@ -26,7 +28,7 @@ from . import prerequisites
 from .job import Job
 from .plan import counted, difference, plan_digest, some
 from .prerequisites import Verdict
-from .record import Run, UnansweredStart
+from .record import STARTED, Run, UnansweredStart
 from .waiter import Progress, Waiter
 
 LOST_SEARCH: Final = 60.0
@@ -47,7 +49,12 @@ def may_start(job: Job, work: list[str]) -> None:
     if wish.approved_plan is not None and wish.approved_plan not in {plan_digest(planned), plan_digest(planned)[:8]}:
         msg = f"{difference(planned, wish.approved_plan)}; have the plan of today's preview approved"
         raise PlanError(msg)
-    nodes = [node for name, node in job.nodes().items() if name in work]
+    nodes = job.nodes(work)
+    elsewhere = job.matched_elsewhere(nodes)
+    if elsewhere:
+        job.tell.warning(
+            f"{counted(len(elsewhere), 'node')} match another Virtual Node Group than planned: {some(elsewhere)}"
+        )
     view = job.desk.view
     groups = view.groups(job.api, job.scope, fresh=True)
     matched = prerequisites.check_groups(nodes, groups, wish.unmatched_nodes)
@@ -106,16 +113,29 @@ def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None
 
 
 def find_unanswered(job: Job) -> Run | None:
-    """Look for a start whose answer was lost in an earlier run; it is settled either way."""
+    """Look for a start whose answer was lost in an earlier run; it is settled either way.
+
+    Its effect may be seen only now: until a minute after the start, none is no answer.
+    """
     lost = job.record.unanswered
     if lost is None:
         return None
-    found = _match(job, lost)
+    until = job.scope.clock() + LOST_SEARCH
+    while (found := _match(job, lost)) is None:
+        at = parse_time(lost.at)
+        if at is None or (job.now() - at).total_seconds() >= LOST_SEARCH or job.scope.clock() >= until:
+            break
+        job.tell.status("looking for the migration whose answer was lost")
+        job.scope.sleep(min(_LOOK, job.patience.poll_interval))
     job.record.unanswered = None
     if found is None:
         job.tell.info("the start whose answer was lost had no effect")
         return None
-    return _started(job, found.id, lost.instance_ids, found)
+    # What was asked for may have changed since: only what the service echoes is known of it.
+    run = job.adopt(found)
+    run.origin = STARTED
+    job.tell.info(f"migration {run.id} had started, although its answer was lost")
+    return run
 
 
 def wait_for_foreign(job: Job, foreign: MigrationStatus) -> None:
@@ -132,6 +152,8 @@ def wait_for_foreign(job: Job, foreign: MigrationStatus) -> None:
     waiter = Waiter(lambda: job.status(foreign.id), scope=job.scope, tell=job.tell, patience=job.patience)
     try:
         waiter.until(lambda status: False)
+    except MigrationNotFoundError:
+        job.tell.info(f"migration {foreign.id} is no longer listed")
     except InterruptedWaitError:
         msg = f"interrupted while waiting for migration {foreign.id}, which is not ours; nothing was started"
         raise InterruptedWaitError(msg) from None
@@ -155,7 +177,9 @@ def _alone(job: Job) -> Iterator[None]:
 def _post(job: Job, work: list[str], before: frozenset[str]) -> Run | None:
     """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
     wish = job.wish
-    lost = job.record.unanswered = UnansweredStart(listed=sorted(before), instance_ids=sorted(work))
+    lost = job.record.unanswered = UnansweredStart(
+        listed=sorted(before), instance_ids=sorted(work), at=format_time(job.now())
+    )
     job.tell.info(f"starting a migration of {counted(len(work), 'node')}")
     try:
         migration_id = job.api.within(job.scope).create_migration(

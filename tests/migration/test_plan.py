@@ -1,0 +1,153 @@
+"""What would happen: entries, digest, batches."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocean_migration_pulumi.migration import plan
+from ocean_migration_pulumi.migration.plan import UNKNOWN_GROUP, PlannedNode, parse_planned, plan_digest
+
+from .builders import candidate
+
+group_ids = st.one_of(
+    st.none(), st.sampled_from(["Default", UNKNOWN_GROUP]), st.from_regex(r"ols-[0-9a-f]{8}", fullmatch=True)
+)
+hostile = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        ["a -> b (ols-9)", "x (none)", "in owm-1", "(ols-1) in owm-2", "→", "a\nb", "\u2028", "-", " ", "a()"]
+    ),
+)
+# AWS allows the printable ASCII characters but the colon in the name of an Auto Scaling Group.
+legal_asgs = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=":"), min_size=1, max_size=40
+).filter(lambda name: name != "-")
+legal_nodes = st.from_regex(r"[a-z0-9]([-.a-z0-9]{0,30}[a-z0-9])?", fullmatch=True)
+
+
+@given(hostile, st.one_of(st.none(), hostile), group_ids, hostile, st.one_of(st.none(), st.just("owm-1")))
+def test_entry_of_hostile_names_reads_back_as_the_same_entry(
+    node: str, asg: str | None, group: str | None, name: str, migration: str | None
+) -> None:
+    """Whatever a name is, the entry is one line, and says of group and migration what it was made of."""
+    planned = PlannedNode(
+        instance_id="i-1",
+        node_name=node,
+        asg_name=asg,
+        virtual_node_group_id=group,
+        virtual_node_group_name=name,
+        migration_id=migration,
+    )
+    read = PlannedNode.parse("i-1", planned.entry)
+    assert planned.entry.isprintable() or not planned.entry.isascii()
+    assert len(planned.entry.splitlines()) == 1
+    assert (read.virtual_node_group_id, read.migration_id) == (group, migration)
+    assert PlannedNode.parse("i-1", read.entry) == read
+
+
+@given(legal_nodes, st.one_of(st.none(), legal_asgs))
+def test_names_that_aws_and_kubernetes_allow_come_back_as_they_were(node: str, asg: str | None) -> None:
+    """So that a changed selector is held against the true names."""
+    planned = PlannedNode(instance_id="i-1", node_name=node, asg_name=asg, virtual_node_group_id="ols-1")
+    read = PlannedNode.parse("i-1", planned.entry)
+    assert (read.node_name, read.asg_name) == (node, asg)
+
+
+def test_entry_shows_node_group_and_target() -> None:
+    """The line of the pull request."""
+    node = PlannedNode.of(candidate("i-1"), {"ols-1": "web-vng"})
+    assert node.entry == "node-i-1 web -> web-vng (ols-1)"
+    assert (
+        PlannedNode.of(candidate("i-1", None, "Default"), {}).entry == "node-i-1 - -> any Virtual Node Group (Default)"
+    )
+    assert PlannedNode.of(candidate("i-1", group=None), {}).entry == "node-i-1 web -> no Virtual Node Group (none)"
+    assert PlannedNode.of(candidate("i-1"), {}).entry == "node-i-1 web -> ols-1 (ols-1)"
+
+
+def test_entry_of_unknown_form_still_stands_for_its_instance() -> None:
+    """A later version's entry does not break this one."""
+    assert PlannedNode.parse("i-1", "whatever") == PlannedNode(instance_id="i-1")
+
+
+def entries(**groups: str | None) -> dict[str, str]:
+    """Return a plan of nodes by the group that each matches."""
+    return {name: PlannedNode.of(candidate(name, group=group), {}).entry for name, group in groups.items()}
+
+
+def test_digest_is_of_instance_and_group_ids_alone() -> None:
+    """Names may change; a node more, a node fewer, or another group is another plan."""
+    plan_of_two = entries(a="ols-1", b=None)
+    digest = plan_digest(plan_of_two)
+    assert digest == plan_digest(dict(reversed(plan_of_two.items())))
+    renamed = {"a": "other-node api -> renamed (ols-1)", "b": plan_of_two["b"]}
+    assert plan_digest(renamed) == digest
+    others = [
+        entries(a="ols-1"),
+        entries(a="ols-1", b=None, c=None),
+        entries(a="ols-2", b=None),
+        entries(a=None, b="ols-1"),
+    ]
+    assert len({digest, *map(plan_digest, others)}) == 5
+    assert plan.short(digest) == digest[:8]
+
+
+def test_node_that_an_earlier_migration_took_is_not_in_the_digest() -> None:
+    """Nobody has to approve what is done."""
+    node = PlannedNode(instance_id="i-2", node_name="n", virtual_node_group_id=UNKNOWN_GROUP, migration_id="owm-1")
+    planned = entries(a="ols-1") | {"i-2": node.entry}
+    assert parse_planned(planned)["i-2"].migration_id == "owm-1"
+    assert plan_digest(planned) == plan_digest(entries(a="ols-1"))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "percentage", "size", "count"),
+    [(16, 20, 4, 4), (16, 50, 8, 2), (1, 1, 1, 1), (3, 50, 2, 2), (1000, 1, 10, 100), (0, 20, 1, 0)],
+)
+def test_batches_are_a_percentage_rounded_up(nodes: int, percentage: int, size: int, count: int) -> None:
+    """At least one node is in a batch."""
+    assert (plan.batch_size(nodes, percentage), plan.batch_count(nodes, percentage)) == (size, count)
+
+
+@pytest.mark.parametrize(
+    ("amount", "noun", "text"),
+    [(1, "node", "1 node"), (0, "node", "0 nodes"), (2, "batch", "2 batches"), (2, "entry", "2 entries")],
+)
+def test_amounts_are_written_as_one_says_them(amount: int, noun: str, text: str) -> None:
+    """Singular and plural."""
+    assert plan.counted(amount, noun) == text
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    """Five names are enough for a message."""
+    assert plan.some(["a", "b"]) == "a, b"
+    assert plan.some(iter("abcdefg")) == "a, b, c, d, e and 2 more"
+
+
+def summary(*offered: str, planned: tuple[str, ...], active: tuple[str, ...] = (), pods: int | None = 6) -> str:
+    """Return the line of a plan, without its digest."""
+    found = {name: candidate(name, pods=pods) for name in offered}
+    line = plan.summary(entries(**dict.fromkeys(planned, "ols-1")), found, active, 50)
+    head, _, rest = line.partition(": ")
+    assert head == f"plan {plan_digest(entries(**dict.fromkeys(planned, 'ols-1')))[:8]}"
+    return rest
+
+
+def test_summary_tells_nodes_pods_and_batches() -> None:
+    """All that a reviewer needs in one line, whatever part of it is done already."""
+    assert summary("a", "b", planned=("a", "b")) == "2 nodes, 12 pods, 2 batches of 1 node"
+    assert summary("a", planned=("a", "b", "c")) == "3 nodes, 1 still to migrate, 6 pods, 1 batch of 1 node"
+    assert summary("a", "x", planned=("a", "b"), active=("b", "y")) == (
+        "2 nodes, 1 still to migrate, 6 pods, 1 batch of 1 node, 1 being migrated now"
+    )
+    assert summary(planned=("a",)) == "1 node, Ocean offers none of them any more"
+    assert summary(planned=()) == "0 nodes"
+    assert summary("a", planned=("a",), pods=None) == "1 node, 1 batch of 1 node"
+
+
+def test_difference_names_both_digests_and_todays_nodes() -> None:
+    """What was approved is known by its digest alone."""
+    planned = entries(a="ols-1", b="ols-1") | {"c": "n - -> x (unknown) in owm-1"}
+    text = plan.difference(planned, "feedbeef")
+    assert text == f"plan {plan_digest(planned)} (2 nodes: a, b) is not the approved plan feedbeef"

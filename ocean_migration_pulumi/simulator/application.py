@@ -83,12 +83,13 @@ def _control(simulation: Simulation) -> Any:
         if request.method == "GET":
             if name not in _READS:
                 return JSONResponse({"error": f"{name} needs a POST"}, 405)
-            arguments: Any = dict(request.query_params)
+            arguments = {key: _value(text) for key, text in request.query_params.items()}
+            body = b""
         else:
-            arguments = json.loads(await request.body() or b"{}")
+            arguments, body = {}, await request.body()
         simulation.advance()
         try:
-            result = verb(**arguments)
+            result = verb(**arguments, **json.loads(body or b"{}"))
         except KeyError as error:
             return JSONResponse({"error": f"{error.args[0]!r} does not exist"}, 404)
         except (TypeError, ValueError) as error:
@@ -97,3 +98,11 @@ def _control(simulation: Simulation) -> Any:
         return Response(json.dumps({"result": result}, default=vars), media_type="application/json")
 
     return endpoint
+
+
+def _value(text: str) -> Any:
+    """Return what a text of a query means: JSON when it is some, else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

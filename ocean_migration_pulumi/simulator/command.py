@@ -16,11 +16,18 @@ from .scenarios import SCENARIOS
 _IDLE_SECONDS = 3600.0
 
 
-@click.command("simulator")
+_EPILOG = "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}" for name, change in SCENARIOS.items())
+
+
+@click.command("simulator", epilog=_EPILOG)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
 @click.option("--nodes", type=click.IntRange(min=1), default=None, help="Nodes to migrate (16; 10,000 for large).")
 @click.option(
-    "--scenario", type=click.Choice(list(SCENARIOS)), default="success", help="What is in the way, or goes wrong."
+    "--scenario",
+    type=click.Choice(list(SCENARIOS)),
+    metavar="NAME",
+    default="success",
+    help="What is in the way, or goes wrong.",
 )
 @click.option("--speed", type=float, default=None, help="Simulated seconds per real second (60).")
 @click.option("--seed", type=int, default=0, help="The same seed makes the same world.")

@@ -14,6 +14,13 @@ class ControlError(Exception):
     """The control API refuses: an argument is wrong, or what it names does not exist."""
 
 
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(error.read())["error"])
+    except (ValueError, KeyError):
+        return str(error)
+
+
 class Barrier:
     """Holds requests in the simulator; usable as context manager, which releases it."""
 
@@ -63,7 +70,7 @@ class SimulatorControl:
                 return json.load(response)["result"]
         except urllib.error.HTTPError as error:
             with error:
-                raise ControlError(json.loads(error.read() or b"{}").get("error", str(error))) from None
+                raise ControlError(_reason(error)) from None
 
     def overview(self) -> dict[str, Any]:
         """Return accounts, clusters, scenario, quirks and clock."""

@@ -73,7 +73,7 @@ def _evict_round(
     for pod in movable:
         if allowance == 0:
             break
-        blocked = pod.budget is not None and healthy[pod.budget] <= cluster.budgets.get(pod.budget, 0)
+        blocked = _is_blocked(cluster, pod, healthy)
         if blocked and not (late and migration.force):
             continue
         _evict(cluster, migration, node, pod, now)
@@ -86,7 +86,8 @@ def _evict_round(
         cluster.write_log(now, "INFO", f"Instance {node.instance_id} was drained.", node.instance_id)
         return False
     left = [pod for pod in movable if pod in node.pods]
-    return bool(left) and not (late and not migration.force and _all_blocked(cluster, left, healthy))
+    given_up = late and not migration.force and all(_is_blocked(cluster, pod, healthy) for pod in left)
+    return bool(left) and not given_up
 
 
 def _evict(cluster: Cluster, migration: Migration, node: Node, pod: Pod, now: float) -> None:
@@ -96,8 +97,6 @@ def _evict(cluster: Cluster, migration: Migration, node: Node, pod: Pod, now: fl
 
 
 def _healthy(cluster: Cluster) -> Counter[str]:
-    if not cluster.budgets:
-        return Counter()
     return Counter(
         pod.budget
         for node in cluster.nodes.values()
@@ -107,5 +106,6 @@ def _healthy(cluster: Cluster) -> Counter[str]:
     )
 
 
-def _all_blocked(cluster: Cluster, pods: list[Pod], healthy: Counter[str]) -> bool:
-    return all(pod.budget is not None and healthy[pod.budget] <= cluster.budgets.get(pod.budget, 0) for pod in pods)
+def _is_blocked(cluster: Cluster, pod: Pod, healthy: Counter[str]) -> bool:
+    """Whether the pod's budget allows no disruption now."""
+    return pod.budget is not None and healthy[pod.budget] <= cluster.budgets.get(pod.budget, 0)

@@ -64,8 +64,8 @@ class _Line:
 
 
 async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    # The body has been read, so the only message that is left is that of the disconnect.
+    await receive()
 
 
 class _Exchange:

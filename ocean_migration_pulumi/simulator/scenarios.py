@@ -27,7 +27,8 @@ def _failure(reason: str) -> Callable[[World, Cluster, float], None]:
     def arm(world: World, cluster: Cluster, now: float) -> None:
         cluster.armed_failure = reason
 
-    arm.__doc__ = f"The first migration fails: {engine.FAILURE_MESSAGES[reason].removeprefix('The migration has ')}"
+    cause = engine.FAILURE_MESSAGES[reason].removeprefix("The migration has stopped due to ").partition(".")[0]
+    arm.__doc__ = f"The first migration fails for {cause}."
     return arm
 
 
@@ -72,7 +73,7 @@ def _never_heartbeat(world: World, cluster: Cluster, now: float) -> None:
 
 
 def _busy_cluster(world: World, cluster: Cluster, now: float) -> None:
-    """Somebody else's migration of the nodes of ``api`` is running."""
+    """Somebody else's migration of the nodes of the group api is running."""
     engine.start(
         world,
         cluster,
@@ -91,6 +92,10 @@ def _refilling_asg(world: World, cluster: Cluster, now: float) -> None:
     cluster.refilling = sorted({node.asg_name for node in cluster.nodes.values() if node.asg_name})
 
 
+def _large(world: World, cluster: Cluster, now: float) -> None:
+    """Have 10,000 nodes instead of 16."""
+
+
 SCENARIOS: dict[str, Callable[[World, Cluster, float], None]] = {
     "success": _success,
     **{f"failure-{reason}": _failure(reason) for reason in engine.FAILURE_MESSAGES},
@@ -102,7 +107,7 @@ SCENARIOS: dict[str, Callable[[World, Cluster, float], None]] = {
     "never-heartbeat": _never_heartbeat,
     "busy-cluster": _busy_cluster,
     "refilling-asg": _refilling_asg,
-    "large": _success,
+    "large": _large,
 }
 """Every scenario by name; each changes a fresh cluster."""
 

@@ -22,6 +22,7 @@ from .simulation import Simulation
 
 HOST = "127.0.0.1"
 
+_BACKLOG = 1024
 _START_SECONDS = 10.0
 _STOP_SECONDS = 10.0
 
@@ -90,23 +91,23 @@ class Simulator:
             timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="ocean-migration simulator", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda server: asyncio.run(self._serve(server, listener)),
+            args=(self._server,),
+            name="ocean-migration simulator",
+            daemon=True,
+        )
         self._thread.start()
         if not self._ready.wait(_START_SECONDS):
             raise TimeoutError("the simulator did not start")
         return self
 
-    def _run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        if self._server is None or self._socket is None:
-            return
+    async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
-        # The socket listens as soon as it is bound and given to asyncio: no client is refused from here on.
-        self._socket.listen(1024)
+        # A socket that listens takes connections before the server accepts them: no client is refused from here on.
+        listener.listen(_BACKLOG)
         self._loop.call_soon(self._ready.set)
-        await self._server.serve(sockets=[self._socket])
+        await server.serve(sockets=[listener])
 
     def stop(self) -> None:
         """Save, let go what is held, close every connection and end the thread."""

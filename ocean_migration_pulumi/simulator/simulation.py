@@ -16,7 +16,7 @@ from .world import World
 DEFAULT_SPEED = 60.0
 
 SAVE_SECONDS = 0.1
-"""Real seconds between two saves that only follow the passing of time."""
+"""Real seconds, at least, between two saves that only follow reads and the passing of time."""
 
 
 class Simulation:
@@ -39,7 +39,7 @@ class Simulation:
         self.latency = latency_ms / 1000
         self.closing = asyncio.Event()
         self._path = state_file
-        self._saved_at = 0.0
+        self._next_save = 0.0
         self._save_later: asyncio.TimerHandle | None = None
         state = None if state_file is None else storage.load(state_file)
         if state is None:
@@ -60,10 +60,10 @@ class Simulation:
         return now
 
     def save(self, *, now: bool) -> None:
-        """Save the state: at once, or within ``SAVE_SECONDS``."""
+        """Save the state: at once, or soon."""
         if self._path is None:
             return
-        wait = self._saved_at + SAVE_SECONDS - time.monotonic()
+        wait = self._next_save - time.monotonic()
         if now or wait <= 0:
             self._save_now()
         elif self._save_later is None:
@@ -74,10 +74,13 @@ class Simulation:
             self._save_later.cancel()
             self._save_later = None
         if self._path is not None:
+            started = time.monotonic()
             storage.save(
                 self._path, {"clock": self.clock.to_plain(), "world": self.world, "requests": self.log.to_plain()}
             )
-            self._saved_at = time.monotonic()
+            ended = time.monotonic()
+            # A large world takes long to write: most of the time must be left for the requests.
+            self._next_save = ended + max(SAVE_SECONDS, 5 * (ended - started))
 
     async def pause(self, seconds: float) -> None:
         """Sleep for real seconds, or until the simulator closes."""

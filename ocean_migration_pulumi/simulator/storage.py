@@ -12,10 +12,12 @@ FORMAT = 1
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write the state; a reader, or a kill at any moment, finds the old or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.new")
     text = json.dumps({"format": FORMAT, **state}, default=vars, separators=(",", ":"))
-    temporary.write_text(text, encoding="utf-8")
-    temporary.chmod(0o600)
+    # The tokens are in it: it is private from the first moment.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
     os.replace(temporary, path)
 
 

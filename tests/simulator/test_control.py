@@ -176,12 +176,35 @@ def test_reads_work_with_get_and_writes_do_not(api: Api) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(f"{api.sim.url}/simulator/nodes?ocean_id={api.ocean_id}", timeout=10) as response:
         assert len(json.load(response)["result"]) == 16
+    api.create()
+    with opener.open(f"{api.sim.url}/simulator/requests?effective=true&since=0", timeout=10) as response:
+        assert len(json.load(response)["result"]) == 1
     with opener.open(f"{api.sim.url}/simulator/environment", timeout=10) as response:
         assert json.load(response)["result"]["OCEAN_ID"] == api.ocean_id
     with pytest.raises(urllib.error.HTTPError) as caught:
         opener.open(f"{api.sim.url}/simulator/rotate_token", timeout=10)
     with caught.value as error:
         assert error.code == 405
+
+
+def test_nonsense_is_refused(api: Api) -> None:
+    """No JSON, no object; and an answer that is no JSON is an error of the same kind."""
+    control = api.sim.control
+    for body in (b"{", b"[]", b"7"):
+        request = urllib.request.Request(f"{api.sim.url}/simulator/advance", body)
+        with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.build_opener().open(request, timeout=10):
+            pass
+        with caught.value as error:
+            assert error.code == 400
+    with pytest.raises(ControlError, match="HTTP Error 40"):
+        control.get("barrier/none")
+
+
+def test_labels_of_a_node_can_be_changed(api: Api) -> None:
+    """One is replaced, one removed, the others stay."""
+    node = api.sim.control.nodes(api.ocean_id)[0]
+    changed = api.sim.control.set_node(api.ocean_id, node["instance_id"], labels={"workload": "new", "x": None})
+    assert changed["labels"] == {**node["labels"], "workload": "new"}
 
 
 def test_it_ignores_proxies_of_the_environment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

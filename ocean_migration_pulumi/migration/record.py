@@ -83,7 +83,7 @@ class Run:
         known = {name: entry[name] for name in _RUN_FIELDS if entry.get(name) is not None}
         known["instance_ids"] = _texts(entry.get("instance_ids"))
         size = entry.get("batch_size_percentage")
-        known["batch_size_percentage"] = int(size) if isinstance(size, (int, float)) else None
+        known["batch_size_percentage"] = int(size) if isinstance(size, (int, float)) and 0 < size <= 100 else None
         return cls(**{**known, "id": str(entry.get("id", ""))})
 
 
@@ -213,6 +213,7 @@ class Record:
         unanswered = outputs.get("unanswered_start")
         failure = outputs.get("failure")
         nodes = outputs.get("nodes")
+        triggers = outputs.get("triggers")
         progress = outputs.get("progress")
         return cls(
             planned={str(key): str(entry) for key, entry in planned.items()} if isinstance(planned, Mapping) else {},
@@ -241,7 +242,7 @@ class Record:
             soaked_until=_text(outputs.get("soaked_until")),
             effective_account_id=_text(outputs.get("effective_account_id")),
             nodes=dict(nodes) if isinstance(nodes, Mapping) else None,
-            triggers=list(outputs.get("triggers") or []),
+            triggers=list(triggers) if isinstance(triggers, (list, tuple)) else [],
             target_reached=_flag(outputs.get("target_reached")) or False,
         )
 

@@ -157,7 +157,8 @@ class Waiter:
             self._tell.info(f"{status.id}: {progress.line(self.elapsed)}")
         self.last = status
         self._on_status(status)
-        if changed or self._scope.clock() - self._said_at >= _HEARTBEAT:
+        next_poll = self._scope.clock() + self._patience.poll_interval * (1 + _JITTER)
+        if changed or next_poll - self._said_at > _HEARTBEAT:
             self._said_at = self._scope.clock()
             self._tell.status(progress.line(self.elapsed))
 

@@ -1,4 +1,4 @@
-"""Migrate the workloads of one EKS Auto Scaling Group into Spot Ocean."""
+"""Migrate the workloads of some Auto Scaling Groups into Spot Ocean."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ocean_migration_pulumi import NodeSelectorArgs, OceanWorkloadMigration
 config = pulumi.Config()
 
 migration = OceanWorkloadMigration(
-    "web",
+    "workers",
     ocean_id=config.get("oceanId") or os.environ["OCEAN_ID"],
-    nodes=NodeSelectorArgs(asg_names=["web*"]),
+    nodes=NodeSelectorArgs(asg_names=(config.get("asgNames") or "web*").split(",")),
     new_nodes=config.get("newNodes") or "report",
     batch_size_percentage=20,
     # Nothing is terminated, evicted or forced unless it is asked for here.

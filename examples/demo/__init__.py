@@ -1,0 +1,1 @@
+"""The whole story of a migration, told against a simulator."""

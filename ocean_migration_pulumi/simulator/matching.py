@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from .world import Cluster, Node
@@ -15,6 +16,7 @@ def own_labels(labels: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in labels.items() if not _is_built_in(key)}
 
 
+@lru_cache(maxsize=1024)
 def _is_built_in(key: str) -> bool:
     domain, slash, _ = key.partition("/")
     return bool(slash) and any(domain == known or domain.endswith("." + known) for known in _BUILT_IN_DOMAINS)

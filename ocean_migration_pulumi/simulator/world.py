@@ -10,7 +10,7 @@ from typing import Any
 TERMINAL_STATES = frozenset({"FINISHED", "FINISHED_ERROR", "STOPPED"})
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Pod:
     """A pod; ``controller`` is None for a stand-alone pod, ``budget`` names its PodDisruptionBudget."""
 
@@ -23,7 +23,7 @@ class Pod:
     unschedulable: bool = False
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Node:
     """An EC2 instance that is a Kubernetes node, in Ocean or not yet."""
 

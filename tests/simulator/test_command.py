@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,9 @@ def test_it_ends_cleanly_while_requests_are_held() -> None:
         host, port = remote.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as client:
             client.sendall(b"GET /ocean/aws/k8s/cluster HTTP/1.1\r\nHost: x\r\n\r\n")
+            deadline = time.monotonic() + 20
             while not remote.control.requests():
-                pass
+                assert time.monotonic() < deadline
             remote.process.terminate()
             remote.process.communicate(timeout=20)
         assert remote.process.returncode == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.simulator import ControlError
+from ocean_migration_pulumi.simulator import ControlError, Simulator
 from tests.simulator.conftest import WISH, Api
 
 
@@ -80,15 +80,19 @@ def test_a_reset_before_or_after_the_effect(raw: Api, kind: str, effect: int) ->
     assert (_last(raw)["fault"], _last(raw)["effective"]) == (kind, bool(effect))
 
 
-def test_a_late_effect_comes_after_the_reset(raw: Api) -> None:
-    """The connection is cut at once, the migration is there only later."""
-    ids = raw.offered()
-    raw.sim.control.fault("POST", "*/migration", "late-effect", seconds=0.3)
-    with pytest.raises(ConnectionResetError):
-        raw.post(ids)
-    assert _started(raw) == 0
-    assert _eventually(lambda: _started(raw) == 1)
-    assert _last(raw)["effective"]
+def test_a_late_effect_comes_after_the_reset() -> None:
+    """The connection is cut at once, the migration begins only so many seconds later."""
+    with Simulator(speed=1) as sim:
+        api = Api(sim, checked=False)
+        ids = api.offered()
+        sim.control.fault("POST", "*/migration", "late-effect", seconds=0.2)
+        with pytest.raises(ConnectionResetError):
+            api.post(ids)
+        assert _eventually(lambda: _started(api) == 1)
+        # At speed 1 the simulated time of the start is the real one.
+        late = sim.control.migrations(sim.ocean_id)[0]["created_at"] - _last(api)["at"]
+        assert late >= 0.15
+        assert _last(api)["effective"]
 
 
 def test_a_truncated_answer(raw: Api) -> None:
@@ -103,21 +107,28 @@ def test_a_truncated_answer(raw: Api) -> None:
 
 @pytest.mark.parametrize(("kind", "during"), [("slow", 1), ("slow-before", 0)])
 def test_a_slow_answer_with_its_effect_at_once_or_with_the_answer(raw: Api, kind: str, during: int) -> None:
-    """The answer comes in both cases."""
+    """The answer comes in both cases, here as soon as the simulator is stopped."""
     ids = raw.offered()
-    raw.sim.control.fault("POST", "*/migration", kind, seconds=0.4)
+    raw.sim.control.fault("POST", "*/migration", kind, seconds=600)
     before = len(raw.sim.control.requests())
     replies: list[Any] = []
-    started = time.monotonic()
     thread = threading.Thread(target=lambda: replies.append(raw.post(ids)))
     thread.start()
     assert _eventually(lambda: len(raw.sim.control.requests()) > before)
     assert _eventually(lambda: _started(raw) == during)
     assert replies == []
-    thread.join()
-    assert time.monotonic() - started >= 0.4
-    assert replies[0].status == 200
-    assert _started(raw) == 1
+    raw.sim.stop()
+    thread.join(10)
+    assert replies[0].items[0]["id"].startswith("owm-")
+
+
+@pytest.mark.parametrize("kind", ["slow", "slow-before"])
+def test_a_slow_answer_takes_its_time(raw: Api, kind: str) -> None:
+    """As many real seconds as were asked for."""
+    raw.sim.control.fault("GET", "*/migration", kind, seconds=0.1)
+    started = time.monotonic()
+    assert raw.send("GET", raw.base).status == 200
+    assert time.monotonic() - started >= 0.1
 
 
 def test_silence_is_no_answer_and_no_effect(raw: Api) -> None:

@@ -75,20 +75,20 @@ def test_every_scenario_has_a_world_to_look_at(scenario: str) -> None:
 
 
 def test_ten_thousand_nodes() -> None:
-    """The large scenario starts, is discovered, and runs batch by batch within seconds."""
-    started = time.monotonic()
+    """The large scenario starts, is discovered, and runs batch by batch within seconds of processor time."""
+    started = time.process_time()
     with Simulator(scenario="large") as sim:
         sim.control.clock(manual=True)
         api = Api(sim, checked=False)
         ids = api.offered()
         assert len(ids) == 10_000
-        assert time.monotonic() - started < 20
-        started = time.monotonic()
-        api.discover()
-        assert time.monotonic() - started < 5
+        assert time.process_time() - started < 20
+        started = time.process_time()
+        assert len(api.discover()) == 10_000
+        assert time.process_time() - started < 5
         migration = api.create(ids, batchSizePercentage=50, shouldTerminateDrainedNodes=True)
         sim.control.advance(3600)
         status = api.status(migration)
         assert status["status"] == "FINISHED"
         assert len(status["newInstances"]) == 10_000
-    assert time.monotonic() - started < 60
+    assert time.process_time() - started < 60

@@ -53,7 +53,11 @@ class Engine:
         return self._log.future(_line("INFO", message, urn, ephemeral=True), timeout=_LOG_TIMEOUT)
 
     def watch(self) -> None:
-        """End this process soon after the engine, once reached, is dead; watches in a thread of its own."""
+        """End this process soon after the engine is dead; watches in a thread of its own.
+
+        An engine that does not listen now, while it waits for an RPC, is not one whose death could be noticed.
+        """
+        self._reached = not _refuses(self._address)
         self._channel.subscribe(self._changed, try_to_connect=True)
         threading.Thread(target=self._outlive, name="engine-watch", daemon=True).start()
 

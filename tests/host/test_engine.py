@@ -1,0 +1,128 @@
+"""Lines to the engine, and the end of the plugin with it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from pulumi.runtime.proto import engine_pb2
+
+from tests.support.fake_engine import FakeEngine
+from tests.support.host_changes import OTHER_THREAD, both, context_without
+from tests.support.plugin import URN, PluginProcess, plain, until
+from tests.support.probe_provider import Probe
+
+
+def test_lines_reach_the_engine_in_the_resources_row() -> None:
+    """Each line arrives with its severity, the resource's URN, and as live status or as one that stays."""
+    with PluginProcess() as plugin:
+        plugin.check({}, Probe())
+        plugin.create({"do": "log"}, Probe())
+        until(lambda: len(plugin.engine.lines) == 5)
+        lines = {(line.severity, line.message, line.urn, line.ephemeral) for line in plugin.engine.lines}
+        lasting = [line.message for line in plugin.engine.lines if not line.ephemeral]
+    assert lines == {
+        (engine_pb2.WARNING, "checked", URN, False),
+        (engine_pb2.INFO, "started", URN, False),
+        (engine_pb2.INFO, "1/16 nodes", URN, True),
+        (engine_pb2.WARNING, "a pod blocks", URN, False),
+        (engine_pb2.ERROR, "two pods block", URN, False),
+    }
+    assert lasting == ["checked", "started", "a pod blocks", "two pods block"]
+
+
+def test_burst_of_status_lines_ends_with_the_last_and_repeats_none() -> None:
+    """Status lines in quick succession cost the wait next to nothing; the last one always arrives."""
+    with PluginProcess() as plugin:
+        took = plain(plugin.create({"do": "burst", "lines": 2000}, Probe()).properties)["took"]
+        until(lambda: plugin.engine.lines and plugin.engine.lines[-1].message == "all done")
+        messages = [line.message for line in plugin.engine.lines]
+    assert took < 2
+    assert len(set(messages)) == len(messages) <= 1001
+
+
+def test_engine_that_does_not_answer_holds_up_nothing() -> None:
+    """A suspended engine costs status lines no time, and a line that stays two seconds."""
+    with PluginProcess() as plugin:
+        plugin.engine.released.clear()
+        assert plain(plugin.create({"do": "burst", "lines": 2000}, Probe()).properties)["took"] < 2
+        assert plain(plugin.create({"do": "info"}, Probe()).properties)["took"] < 4
+
+
+def test_address_is_found_behind_the_flags_of_the_engines_log() -> None:
+    """With `--logflow` the engine puts flags before its address."""
+    with PluginProcess() as first:
+        with PluginProcess(arguments=("--logtostderr", "-v=9", first.address)) as plugin:
+            plugin.create({"do": "log"}, Probe())
+        assert "started" in [line.message for line in first.engine.lines]
+
+
+@pytest.mark.parametrize("arguments", [(), ("127.0.0.1",), ("127.0.0.1:1",)], ids=["none", "no-port", "nobody"])
+def test_plugin_without_an_engine_to_reach_works_in_silence(arguments: tuple[str, ...]) -> None:
+    """Lines go nowhere, and an engine that was never there is not taken for one that died."""
+    with PluginProcess(arguments=arguments) as plugin:
+        plugin.create({"do": "log"}, Probe())
+        plugin.create({"do": "wait", "seconds": 1.5}, Probe())
+        assert plugin.process.poll() is None
+        assert plugin.engine.lines == []
+
+
+def test_killed_engine_stops_all_writes_and_the_plugin(tmp_path: Path) -> None:
+    """When the engine is killed in the middle of a Create, writes end within half a second, the process within two."""
+    writes = tmp_path / "writes"
+    with FakeEngine() as engine, PluginProcess(address=engine.address) as plugin:
+        engine.create(plugin.port, {"do": "write", "file": str(writes)})
+        until(writes.exists)
+        engine.kill()
+        killed, started = time.time(), time.monotonic()
+        plugin.process.wait(10)
+        assert time.monotonic() - started < 2
+    last = float(writes.read_text().split()[-1])
+    assert last < killed + 0.5
+
+
+def test_idle_plugin_ends_with_its_engine() -> None:
+    """A plugin that has nothing to do notices as well."""
+    with PluginProcess() as plugin:
+        plugin.create({"do": "see"}, Probe())
+        plugin.kill_engine()
+        started = time.monotonic()
+        assert plugin.process.wait(10) == 0
+        assert time.monotonic() - started < 2
+
+
+def test_plugin_ends_with_its_engine_when_no_context_tells(tmp_path: Path) -> None:
+    """Where the RPC's context says nothing, the engine's silence ends the process all the same."""
+    mute = both(context_without("add_callback"), context_without("is_active"))
+    with FakeEngine() as engine, PluginProcess(address=engine.address, **mute) as plugin:
+        engine.create(plugin.port, {"do": "write", "file": str(tmp_path / "writes")})
+        until((tmp_path / "writes").exists)
+        engine.kill()
+        started = time.monotonic()
+        plugin.process.wait(10)
+        assert time.monotonic() - started < 2
+
+
+def test_plugin_that_cannot_look_into_its_host_does_not_watch_the_engine() -> None:
+    """Without the internals the process stays, as the host's own does: whoever started it ends it."""
+    with PluginProcess(**OTHER_THREAD) as plugin:
+        plugin.create({"do": "see"}, Probe())
+        plugin.stop_engine()
+        plugin.create({"do": "wait", "seconds": 1.5}, Probe())
+        assert plugin.process.poll() is None
+
+
+def test_plugin_outlives_a_broken_connection_and_still_notices_the_end() -> None:
+    """An engine that drops the connection but lives is no dead one; its later death is noticed."""
+    with PluginProcess() as plugin:
+        plugin.create({"do": "log"}, Probe())
+        for _ in range(2):
+            plugin.restart_engine()
+            plugin.create({"do": "wait", "seconds": 1.5}, Probe())
+            assert plugin.process.poll() is None
+        plugin.engine.lines.clear()
+        plugin.create({"do": "log"}, Probe())
+        assert plugin.engine.lines
+        plugin.kill_engine()
+        assert plugin.process.wait(5) == 0

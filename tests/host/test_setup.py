@@ -1,0 +1,55 @@
+"""The process made fit for long waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ocean_migration_pulumi import host
+from tests.support.host_changes import OTHER_POOL, OTHER_THREAD
+from tests.support.plugin import PluginProcess
+from tests.support.probe_provider import Probe
+
+
+def test_many_waits_run_at_once() -> None:
+    """32 waits of two seconds end in less than four, though the host has four threads."""
+    with PluginProcess() as plugin:
+        plugin.create({"do": "see"}, Probe())
+        started = time.monotonic()
+        waits = [plugin.start_create({"do": "wait", "seconds": 2}, Probe()) for _ in range(32)]
+        assert all(wait.result().id == "probe/1" for wait in waits)
+        assert time.monotonic() - started < 4
+
+
+def test_rpcs_that_queued_before_the_first_configure_run_at_once_too(tmp_path: Path) -> None:
+    """A destroy begins with many Deletes at the same moment: those that queued meanwhile get threads as well."""
+    with PluginProcess() as plugin:
+        started = time.monotonic()
+        waits = [
+            plugin.start_delete({"do": "wait", "seconds": 2, "report": str(tmp_path / str(number))}, Probe())
+            for number in range(32)
+        ]
+        for wait in waits:
+            wait.result()
+        assert time.monotonic() - started < 4
+
+
+def test_other_pools_run_as_many_as_they_have_threads() -> None:
+    """Where the pool is not the expected one, waits queue as they do in the host itself, and all end well."""
+    for change in (OTHER_POOL, OTHER_THREAD):
+        with PluginProcess(**change) as plugin:
+            started = time.monotonic()
+            waits = [plugin.start_create({"do": "wait", "seconds": 0.3}, Probe()) for _ in range(8)]
+            assert all(wait.result().id == "probe/1" for wait in waits)
+            assert time.monotonic() - started > 0.55
+
+
+def test_prepare_outside_the_host_does_nothing() -> None:
+    """On a pool of somebody else's it raises nothing, changes nothing and starts no thread."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        before = threading.active_count()
+        pool.submit(host.prepare).result()
+        assert pool._max_workers == 1
+        assert threading.active_count() == before + 1  # the pool's own

@@ -19,7 +19,7 @@ from ocean_migration_pulumi.errors import (
 from . import planning, prerequisites
 from .following import follow, stop, why_failed
 from .job import Job
-from .plan import counted, some, summary
+from .plan import counted, some, summary, told
 from .record import ADOPTED_PART, Record, Run
 from .starting import find_unanswered, may_start, start
 from .waiter import Progress
@@ -74,7 +74,7 @@ def converge(job: Job, *, unplanned: str | None = None) -> None:
     if work and latest is not None and latest.stopped_by == "others" and not asks_again:
         at = f" at {latest.stopped_at}" if latest.stopped_at else ""
         job.tell.warning(
-            f"migration {latest.id} was stopped by someone else{at}; {counted(len(work), 'node')} remain until "
+            f"migration {latest.id} was stopped by someone else{at}; {told(len(work), 'node', 'remain')} until "
             "triggers or nodes change"
         )
         _finish(job)
@@ -156,7 +156,7 @@ def unfinished(record: Record, wish: Wish) -> Unfinished | None:
     stopped = latest is not None and latest.stopped_by == "others"
     if record.remaining and not finished and not stopped:
         ended = f" after {latest.id} ({latest.status})" if latest else ""
-        return Unfinished(f"{counted(len(record.remaining), 'node')} remain{ended}")
+        return Unfinished(f"{told(len(record.remaining), 'node', 'remain')}{ended}")
     if wish.soak_time and latest is not None and latest.status == MigrationState.FINISHED and not record.soaked_until:
         return Unfinished("the soak has not passed")
     return None
@@ -177,7 +177,7 @@ def reminders(record: Record) -> list[str]:
     latest = record.latest
     if latest is None or not record.remaining:
         return []
-    left = f"{counted(len(record.remaining), 'node')} remain"
+    left = told(len(record.remaining), "node", "remain")
     if latest.stopped_by == "others":
         return [f"migration {latest.id} was stopped by someone else; {left} until triggers or nodes change"]
     if latest.status == MigrationState.FINISHED_ERROR and record.failure is not None:
@@ -387,7 +387,7 @@ def _finish(job: Job) -> None:
     drained = sorted(record.drained & record.planned.keys())
     parts = [f"{len(record.migrated & record.planned.keys())} of {counted(len(record.planned), 'node')} migrated"]
     if drained:
-        parts.append(f"{counted(len(drained), 'drained node')} stay, cordoned and billed")
+        parts.append(f"{told(len(drained), 'drained node', 'stay')}, cordoned and billed")
     job.tell.info(", ".join(parts))
 
 

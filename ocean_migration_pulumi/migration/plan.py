@@ -138,6 +138,12 @@ def counted(amount: int, noun: str) -> str:
     return f"{amount} {plural}"
 
 
+def told(amount: int, noun: str, verb: str) -> str:
+    """Return ``1 node remains`` or ``2 nodes remain``."""
+    singular = f"{verb}es" if verb.endswith("h") else f"{verb}s"
+    return f"{counted(amount, noun)} {singular if amount == 1 else verb}"
+
+
 def summary(
     planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], percentage: int
 ) -> str:

@@ -23,7 +23,7 @@ from ocean_migration_pulumi.errors import (
 )
 
 from . import prerequisites
-from .plan import UNKNOWN_GROUP, PlannedNode, counted, difference, parse_planned, plan_digest, some, summary
+from .plan import UNKNOWN_GROUP, PlannedNode, counted, difference, parse_planned, plan_digest, some, summary, told
 from .prerequisites import Verdict
 from .registry import ClusterDesk
 from .selection import choose
@@ -263,7 +263,7 @@ def plan_nodes(
     )
     if unmatched:
         result.warnings.append(
-            f"{counted(len(unmatched), 'node')} match no Virtual Node Group, skipped: {some(unmatched)}"
+            f"{told(len(unmatched), 'node', 'match')} no Virtual Node Group, skipped: {some(unmatched)}"
         )
     result.warnings[:] = list(dict.fromkeys(result.warnings))
     return dict(sorted(planned.items()))

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.api.models import (
 )
 from ocean_migration_pulumi.api.times import elapsed, parse_time
 
-from .plan import UNKNOWN_GROUP, PlannedNode, counted, some
+from .plan import UNKNOWN_GROUP, PlannedNode, counted, some, told
 from .wish import Wish
 
 FRESH: Final = timedelta(minutes=10)
@@ -97,8 +97,7 @@ def check_groups(nodes: Iterable[PlannedNode], groups: Mapping[str, VirtualNodeG
         return Finding(name, Verdict.FAIL, f"Virtual Node Groups are gone: {some(sorted(gone))}", "plan again")
     if not missing:
         return Finding(name, Verdict.PASS, "every planned node matches a Virtual Node Group")
-    seen = f"{counted(len(missing), 'planned node')} match{'es' if len(missing) == 1 else ''} no Virtual Node Group: "
-    seen += some(sorted(missing))
+    seen = f"{told(len(missing), 'planned node', 'match')} no Virtual Node Group: {some(sorted(missing))}"
     if unmatched == "allow":
         return Finding(name, Verdict.WARN, seen, "their pods may find no new node")
     remedy = 'make a Virtual Node Group for them, or set unmatched_nodes to "skip" or "allow"'

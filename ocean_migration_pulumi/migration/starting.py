@@ -26,7 +26,7 @@ from ocean_migration_pulumi.errors import (
 
 from . import prerequisites
 from .job import Job
-from .plan import counted, difference, plan_digest, some
+from .plan import counted, difference, plan_digest, some, told
 from .prerequisites import Verdict
 from .record import STARTED, Run, UnansweredStart
 from .waiter import Progress, Waiter
@@ -53,7 +53,7 @@ def may_start(job: Job, work: list[str]) -> None:
     elsewhere = job.matched_elsewhere(nodes)
     if elsewhere:
         job.tell.warning(
-            f"{counted(len(elsewhere), 'node')} match another Virtual Node Group than planned: {some(elsewhere)}"
+            f"{told(len(elsewhere), 'node', 'match')} another Virtual Node Group than planned: {some(elsewhere)}"
         )
     view = job.desk.view
     groups = view.groups(job.api, job.scope, fresh=True)

@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
 from hypothesis import settings
+
+from ocean_migration_pulumi.simulator import Simulator
+
+from .stage import Stage
 
 # The machine that runs the tests may be busy: a time limit of single examples says nothing.
 settings.register_profile("steady", deadline=None, max_examples=60)
 settings.load_profile("steady")
+
+
+@pytest.fixture
+def stages() -> Iterator[Callable[..., Stage]]:
+    """Return a function that sets a stage with a simulator of the given scenario."""
+    with ExitStack() as stack:
+
+        def start(scenario: str = "success", nodes: int = 6) -> Stage:
+            stage = Stage(stack.enter_context(Simulator(scenario=scenario, nodes=nodes)))
+            stack.callback(stage.client.close)
+            return stage
+
+        yield start
+
+
+@pytest.fixture
+def stage(stages: Callable[..., Stage]) -> Stage:
+    """Return a stage with six nodes on which everything succeeds."""
+    return stages()

@@ -119,6 +119,15 @@ def test_amounts_are_written_as_one_says_them(amount: int, noun: str, text: str)
     assert plan.counted(amount, noun) == text
 
 
+@pytest.mark.parametrize(
+    ("amount", "verb", "text"),
+    [(1, "remain", "1 node remains"), (2, "remain", "2 nodes remain"), (1, "match", "1 node matches")],
+)
+def test_verbs_go_with_their_amounts(amount: int, verb: str, text: str) -> None:
+    """A message is a sentence."""
+    assert plan.told(amount, "node", verb) == text
+
+
 def test_long_lists_of_names_are_cut() -> None:
     """Five names are enough for a message."""
     assert plan.some(["a", "b"]) == "a, b"

@@ -1,0 +1,166 @@
+"""A simulator, a client and a clock that moves both: what provider and engine are to the decision code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.migration import lifecycle, planning
+from ocean_migration_pulumi.migration.job import Job
+from ocean_migration_pulumi.migration.plan import plan_digest
+from ocean_migration_pulumi.migration.record import Record
+from ocean_migration_pulumi.migration.registry import Registry
+from ocean_migration_pulumi.migration.waiter import Patience
+from ocean_migration_pulumi.migration.wish import Wish
+from ocean_migration_pulumi.simulator import Simulator
+from tests.support.fake_clock import FakeClock
+
+from . import builders
+from .tellers import RecordingTeller
+
+OWNER = "urn:web"
+
+
+class StageClock(FakeClock):
+    """Moves the simulated time with its own, and lets things happen on the way."""
+
+    def __init__(self, sim: Simulator) -> None:
+        super().__init__()
+        self._sim = sim
+        self._due: list[tuple[float, Callable[[], object]]] = []
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let something happen so many seconds from now, or with the next sleep that goes beyond."""
+        self._due.append((self.now + seconds, action))
+
+    def wait(self, event: Any, seconds: float) -> bool:
+        """Let the time pass here and in the simulator."""
+        if seconds > 0 and not event.is_set():
+            self._sim.control.advance(seconds)
+        over = super().wait(event, seconds)
+        for entry in [entry for entry in self._due if entry[0] <= self.now]:
+            self._due.remove(entry)
+            entry[1]()
+        return over or event.is_set()
+
+
+class Stage:
+    """One process of the plugin, after another: ``restart`` forgets what a process knows."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.control = sim.control
+        self.control.clock(manual=True)
+        self.ocean_id = sim.ocean_id
+        self.settings = Settings(base_url=sim.url, token=sim.token, account_id=sim.account_id)
+        self.client = OceanClient(self.settings)
+        self.clock = StageClock(sim)
+        self.ended = self.scope().ended
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a new process: what is not in the state is forgotten."""
+        self.registry = Registry()
+        self.ended = Scope().ended
+
+    def scope(self, seconds: float | None = None, **more: Any) -> Scope:
+        """Return the bounds of an operation."""
+        return self.clock.scope(seconds=seconds, **more)
+
+    def wish(self, **options: Any) -> Wish:
+        """Return a wish for this cluster."""
+        options.setdefault("ocean_id", self.ocean_id)
+        return builders.wish(**options)
+
+    def preview(self, wish: Wish, old: Wish | None = None, *, owner: str = OWNER) -> planning.Preview:
+        """Plan a wish, as ``check`` does."""
+        desk = self.registry.desk(self.client.account_id, wish.ocean_id)
+        account = self.client.account_id
+        return planning.preview(
+            self.client,
+            desk,
+            self.scope(short=True),
+            owner=owner,
+            wish=replace(wish, account_id=account),
+            old=old and replace(old, account_id=old.account_id or account),
+        )
+
+    def planned(self, wish: Wish, old: Wish | None = None, *, owner: str = OWNER) -> Wish:
+        """Return a wish with its plan."""
+        found = self.preview(wish, old, owner=owner)
+        assert found.problems == []
+        return replace(wish, planned_nodes=found.planned)
+
+    def job(
+        self, wish: Wish, record: Record | None = None, *, owner: str = OWNER, seconds: float = 3000.0, **more: Any
+    ) -> Job:
+        """Return the job of a run; a record goes through the state first."""
+        stored = None if record is None else Record.from_outputs(json.loads(json.dumps(outputs(record, wish))))
+        return Job(
+            api=self.client,
+            desk=self.registry.desk(self.client.account_id, self.ocean_id),
+            scope=self.scope(seconds, ended=self.ended),
+            tell=RecordingTeller(),
+            owner=owner,
+            wish=wish,
+            record=stored or Record(effective_account_id=self.client.account_id),
+            patience=Patience(stall_timeout=wish.stall_timeout),
+            creating=record is None,
+            **more,
+        )
+
+    def up(self, wish: Wish, record: Record | None = None, *, unplanned: str | None = None, **more: Any) -> Job:
+        """Run create (without a record) or update; the wish must have its plan."""
+        job = self.job(wish, record, **more)
+        lifecycle.converge(job, unplanned=unplanned)
+        return job
+
+    def fails(self, error: type[Exception], wish: Wish, record: Record | None = None, **more: Any) -> tuple[Job, str]:
+        """Run create or update, which must end with an error; return the job and the message, which is one line."""
+        job = self.job(wish, record, **more)
+        with pytest.raises(error) as caught:
+            lifecycle.converge(job)
+        assert caught.type is error
+        assert "\n" not in str(caught.value)
+        assert self.sim.token not in str(caught.value)
+        return job, str(caught.value)
+
+    def requests(self, method: str) -> list[dict[str, Any]]:
+        """Return the logged requests of a method."""
+        return self.control.requests(method=method)
+
+    def asked_for(self) -> list[list[str]]:
+        """Return the instance ids of each start that was accepted, in their order."""
+        return [
+            sorted(request["body"]["migration"]["instanceIds"])
+            for request in self.control.requests(method="POST", effective=True)
+        ]
+
+    def writes(self) -> int:
+        """Return how many POSTs and PUTs were sent."""
+        return len(self.requests("POST")) + len(self.requests("PUT"))
+
+    def migrations(self) -> list[dict[str, Any]]:
+        """Return the simulator's migrations."""
+        return self.control.migrations(self.ocean_id)
+
+    def ids(self, asg_name: str | None = None) -> list[str]:
+        """Return the ids of the nodes that are not Ocean's, of one group or of all."""
+        nodes = self.control.nodes(self.ocean_id)
+        return sorted(
+            node["instance_id"]
+            for node in nodes
+            if not node["ocean_managed"] and not node["terminated"] and asg_name in {None, node["asg_name"]}
+        )
+
+
+def outputs(record: Record, wish: Wish) -> dict[str, Any]:
+    """Return the outputs as the provider writes them."""
+    return record.to_outputs(wish, {"ocean_id": wish.ocean_id}, plan_digest(record.planned))

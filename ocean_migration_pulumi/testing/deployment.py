@@ -119,13 +119,29 @@ class Deployment:
             self._journal.end(resource)
 
     def delete_rest(self) -> None:
-        """Delete what no program registered, dependents first; nothing more after a group with a failure."""
+        """Delete what no program registered, dependents first.
+
+        What a protected resource needs stays with it; any other failure lets no further group start.
+        """
         with self._planned("") as planner:
             groups = planner.deletions()
+        self._executor.condemn(action.resource.urn for group in groups for action in group)
+        kept: set[str] = set()
+
+        def delete(action: Action) -> None:
+            try:
+                self._run([action])
+            except Stopped:
+                kept.update(action.resource.needs)
+                raise
+
         for group in groups:
+            for action in group:
+                if action.resource.urn in kept:
+                    kept.update(action.resource.needs)
+            self._each(delete, [action for action in group if action.resource.urn not in kept])
             if self.stopping.is_set():
                 return
-            self._each(lambda action: self._run([action]), group)
 
     def refresh(self) -> None:
         """Read every resource of the state and store what is found; what is gone is taken out."""
@@ -226,6 +242,7 @@ class Deployment:
 
     def _run(self, actions: list[Action]) -> None:
         """Do the actions of one chain in order; when one fails, the update ends."""
+        self._executor.condemn(action.resource.urn for action in actions if action.op == "delete-replaced")
         with self._slot():
             for action in actions:
                 if self.stopping.is_set():

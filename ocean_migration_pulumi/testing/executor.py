@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 import uuid
+from collections.abc import Iterable
 from typing import Protocol
 
 from ocean_migration_pulumi.testing.events import Recorder, Step
@@ -51,13 +52,17 @@ class Executor:
         self._recorder = recorder
         self._preview = preview
         self._terminated = terminated
-        self._deleted: set[str] = set()
+        self._condemned: set[str] = set()
 
     def provider_of(self, resource: Resource) -> Provider | None:
         """Return the provider that manages the resource; components and providers have none."""
         if not resource.custom or resource.is_provider:
             return None
         return self._registry.get(resource.provider)
+
+    def condemn(self, urns: Iterable[str]) -> None:
+        """Take note of what is going to be deleted: what is deleted with it needs no call of its own."""
+        self._condemned.update(urns)
 
     def perform(self, action: Action) -> None:
         """Do the action; raises `ProviderFailure`, after it has been reported, when it fails."""
@@ -208,9 +213,8 @@ class Executor:
                 "remove its `protect` option in the program and update the stack first"
             )
             raise Protected(msg)
-        gone_with_another = old.deleted_with in self._deleted
+        gone_with_another = old.deleted_with in self._condemned
         calls = not (self._preview or old.external or old.retain_on_delete or gone_with_another or old.is_provider)
-        self._deleted.add(old.urn)
         if calls and old.custom and not old.pending_replacement:
             self._registry.get(old.provider).delete(_target(old), old.custom_timeouts.get("delete", 0.0))
         if action.pending:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -114,7 +115,8 @@ class SimulatorMocks(ResourceMocks):
     """Creates `spotinst` Ocean clusters and Virtual Node Groups in a simulator, over its HTTP API.
 
     Inputs are those of `spotinst:aws/ocean:Ocean` and `spotinst:aws/oceanLaunchSpec:OceanLaunchSpec` that the
-    simulator knows; resources of other types are mocked without any effect.
+    simulator knows; resources of other types are mocked without any effect. What is `None` is taken from
+    `SPOTINST_BASE_URL`, `SPOTINST_TOKEN` and `SPOTINST_ACCOUNT`.
     """
 
     _KINDS = {  # noqa: RUF012 - never changed
@@ -122,10 +124,10 @@ class SimulatorMocks(ResourceMocks):
         "spotinst:aws/oceanLaunchSpec:OceanLaunchSpec": ("/ocean/aws/k8s/launchSpec", "launchSpec"),
     }
 
-    def __init__(self, base_url: str, token: str, account: str) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._token = token
-        self._account = account
+    def __init__(self, base_url: str | None = None, token: str | None = None, account: str | None = None) -> None:
+        self._base_url = (base_url or os.environ["SPOTINST_BASE_URL"]).rstrip("/")
+        self._token = token or os.environ["SPOTINST_TOKEN"]
+        self._account = account or os.environ["SPOTINST_ACCOUNT"]
 
     def __repr__(self) -> str:
         """Show where the resources are made, without the token."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ocean_migration_pulumi.testing.storage import StateFile
 from tests.scenarios.driver import PROJECT, STACK, Driver, Run
 
 
@@ -42,7 +43,7 @@ class OfflineDriver(Driver):
 
     def state(self) -> dict[str, Any]:
         """Return the state as exported."""
-        return dict(json.loads(self._ask(self._base("export"))))
+        return StateFile(self.state_file).export()
 
     def import_state(self, document: Mapping[str, Any]) -> None:
         """Replace the state by an exported one."""

@@ -2,7 +2,8 @@
 
 The directory is named by the variable `PROBE_DIR`: `calls.jsonl` holds the calls; `<name>.<method>.json` says how a
 call ends: `{"fail": text}`, `{"partial": text}`, `{"crash": true}` (the plugin dies), `{"gone": true}` (read) or
-`{"outputs": {...}}`; with `"wait": true` the call waits until the file is gone or it is told to end.
+`{"outputs": {...}}`; with `"wait": true` the call waits until the file is gone or it is told to end,
+and with `"sleep": seconds` it hears of nothing for so long.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,7 @@ class ProbeProvider(ResourceProvider):
         _record("check", olds=olds, news=news)
         inputs = {
             **news,
-            "computed": host.unknown() if host.is_unknown(news.get("size")) else f"of {news.get('size'):g}",
+            "computed": host.unknown() if host.is_unknown(news.get("size")) else f"of {_plain(news.get('size'))}",
         }
         failures = [CheckFailure("size", "must not be 0")] if news.get("size") == 0 else []
         if news.get("zone") == "nowhere":
@@ -156,6 +158,7 @@ def _behave(method: str, name: str, outputs: dict[str, Any]) -> dict[str, Any]:
     if not path.exists():
         return {}
     how = json.loads(path.read_text(encoding="utf-8"))
+    time.sleep(how.get("sleep", 0.0))
     if how.get("wait"):
         _wait(path, name, outputs)
     if how.get("crash"):
@@ -172,6 +175,10 @@ def _wait(path: Path, name: str, outputs: dict[str, Any]) -> None:
     while path.exists():
         if call.ended.wait(0.01):
             host.fail(f"{name} was interrupted", id=f"id of {name}", properties={**outputs, "made": "interrupted"})
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _differs(old: Any, new: Any) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 from tests.scenarios.driver import Driver
 from tests.testing.probe import HEAD, calls, forget, methods, only
+
 
 def test_the_life_of_a_resource(driver: Driver, probe_directory: Path) -> None:
     """Preview, create, same, update, delete call what the engine calls, with what it sends."""

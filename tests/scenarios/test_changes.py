@@ -1,0 +1,219 @@
+"""Changes of the program while a migration runs, and what others do to it meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.scenarios.driver import Driver
+from tests.scenarios.scene import Scene, failed, said, warned
+
+_FLAGS = ("should_terminate_drained_nodes", "should_evict_stand_alone_pods", "force_pod_eviction_on_pdb_failure")
+_WIRE = ("shouldTerminateDrainedNodes", "shouldEvictStandAlonePods", "forcePodEvictionOnPdbFailure")
+
+
+def interrupted(scene: Scene, **inputs: Any) -> None:
+    """Start a migration that stands still, and interrupt the wait for it."""
+    scene.hold()
+    scene.declare(**inputs)
+    running = scene.up_waiting()
+    running.interrupt()
+    assert running.wait().exit_code != 0
+    assert scene.init_errors()
+
+
+def test_a_running_migration_goes_on_when_options_change(driver: Driver) -> None:
+    """A changed batch size is for the next migration: a warning, and nothing is written."""
+    with Scene(driver) as scene:
+        interrupted(scene, batch_size_percentage=50)
+        scene.declare(batch_size_percentage=20, should_evict_stand_alone_pods=True)
+        scene.hold(False)
+        run = scene.up()
+        assert run.ops["web"] == "update"
+        assert warned(run, "goes on with the options it was started with")
+        assert len(scene.writes()) == 1
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+        (migration,) = scene.outputs()["migrations"]
+        assert migration["batch_size_percentage"] == 50
+        scene.up_unchanged()
+
+
+@pytest.mark.parametrize("flag", range(3), ids=["terminate", "evict", "force"])
+def test_a_migration_that_does_what_is_no_longer_wanted_is_stopped(driver: Driver, flag: int) -> None:
+    """A flag that is False now and was True in the record: stopped, and the rest started with the new flags."""
+    with Scene(driver) as scene:
+        interrupted(scene, **{_FLAGS[flag]: True})
+        scene.declare(**{_FLAGS[flag]: False})
+        scene.hold(False)
+        run = scene.up()
+        assert said(run, "stopping migration", f"{_FLAGS[flag]} is now false")
+        assert [write["method"] for write in scene.writes()] == ["POST", "PUT", "POST"]
+        assert [start[_WIRE[flag]] for start in scene.starts()] == [True, False]
+        assert scene.stops() == [{"state": "STOPPED", "shouldTerminateDrainedNodes": False}]
+        first, second = scene.migrations()
+        assert first["stopped_at"] is not None
+        assert second["created_at"] >= first["stopped_at"]
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+        assert [each["status"] for each in scene.outputs()["migrations"]] == ["STOPPED", "FINISHED"]
+        scene.up_unchanged()
+
+
+@pytest.mark.parametrize("by", ["id", "name", "asg"])
+def test_a_node_that_is_no_longer_selected_stops_its_migration(driver: Driver, by: str) -> None:
+    """A selector that excludes, by id, name or ASG, a node that is being migrated: stopped, the rest started again."""
+    with Scene(driver) as scene:
+        nodes = [node for node in scene.control.nodes(scene.ocean_id) if node["asg_name"] in {"web", "api"}]
+        interrupted(scene, nodes={"asg_names": ["web", "api"]})
+        out = nodes[0] if by != "asg" else next(node for node in nodes if node["asg_name"] == "api")
+        exclude = {
+            "id": {"instance_ids": [out["instance_id"]]},
+            "name": {"node_names": [out["node_name"]]},
+            "asg": {"asg_names": ["ap*"]},
+        }[by]
+        rest = sorted(node["instance_id"] for node in nodes if node is not out)
+        scene.declare(nodes={"asg_names": ["web", "api"], "exclude": exclude})
+        scene.hold(False)
+        run = scene.up()
+        assert said(run, "stopping migration", out["instance_id"])
+        assert scene.starts()[-1]["instanceIds"] == rest
+        assert len(scene.starts()) == 2
+        assert scene.outputs()["migrated_nodes"] == rest
+        assert sorted(scene.outputs()["planned_nodes"]) == rest
+        assert out["instance_id"] not in scene.migrations()[0]["drained"]
+        scene.up_unchanged()
+
+
+def test_what_somebody_else_stopped_is_not_started_again(driver: Driver) -> None:
+    """The waiting `up` fails and says when; the next is a success with a warning; only changed triggers start again."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare()
+        running = scene.up_waiting()
+        scene.control.stop_foreign(scene.ocean_id, scene.migrations()[0]["id"])
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code != 0
+        assert failed(run, "stopped by someone else at 20")
+        assert scene.outputs()["remaining_nodes"] == scene.asg()
+        assert scene.outputs()["failure"]["reason"] == "MigrationStopped"
+
+        run = scene.up()
+        assert warned(run, "stopped by someone else", "2 nodes remain")
+        assert not scene.init_errors()
+        assert "failure" not in scene.outputs()
+        assert warned(scene.up_unchanged(), "stopped by someone else")
+        assert len(scene.writes()) == 1
+
+        scene.declare(triggers=["after the incident"])
+        scene.up()
+        assert [start["instanceIds"] for start in scene.starts()] == [scene.asg()] * 2
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+        assert not scene.up_unchanged().warnings
+
+
+def test_changed_nodes_start_again_what_somebody_else_stopped(driver: Driver) -> None:
+    """An unrelated option is recorded without a start; a changed selector asks again."""
+    with Scene(driver) as scene:
+        interrupted(scene)
+        scene.control.stop_foreign(scene.ocean_id, scene.migrations()[0]["id"])
+        scene.hold(False)
+        scene.control.advance(3600)
+        scene.declare(batch_size_percentage=25)
+        assert warned(scene.up(), "stopped by someone else")
+        assert len(scene.writes()) == 1
+        scene.declare(nodes={"asg_names": ["web", "api"]}, batch_size_percentage=25)
+        scene.up()
+        assert scene.starts()[-1]["instanceIds"] == sorted([*scene.asg("web"), *scene.asg("api")])
+        assert len(scene.starts()) == 2
+
+
+def test_a_running_migration_of_ours_is_adopted(driver: Driver) -> None:
+    """The same nodes with the same flags run already: no POST, and a warning that force is not known."""
+    with Scene(driver) as scene:
+        scene.hold()
+        theirs = scene.control.start_foreign_migration(scene.ocean_id, scene.asg())
+        scene.declare()
+        preview = scene.preview()
+        assert sorted(preview.inputs("web")["planned_nodes"]) == scene.asg()
+        running = scene.up_waiting()
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert said(run, f"adopted migration {theirs}")
+        assert warned(run, theirs, "not known")
+        assert not scene.writes()
+        (migration,) = scene.outputs()["migrations"]
+        assert (migration["id"], migration["origin"]) == (theirs, "adopted")
+        assert "force_pod_eviction_on_pdb_failure" not in migration
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+        scene.up_unchanged()
+
+
+def test_an_ended_migration_of_ours_is_recorded_and_followed_up(driver: Driver) -> None:
+    """What a lost run began and what failed since is recorded; the nodes it left are migrated in the same `up`."""
+    with Scene(driver) as scene:
+        scene.hold()
+        theirs = scene.control.start_foreign_migration(scene.ocean_id, scene.asg())
+        scene.control.fail_migration(scene.ocean_id, theirs, "timeout")
+        scene.hold(False)
+        scene.control.advance(60)
+        scene.declare()
+        run = scene.up()
+        assert said(run, f"adopted migration {theirs}")
+        assert [each["origin"] for each in scene.outputs()["migrations"]] == ["adopted", "started"]
+        assert [start["instanceIds"] for start in scene.starts()] == [scene.asg()]
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+        scene.up_unchanged()
+
+
+def test_a_foreign_migration_is_waited_for(driver: Driver) -> None:
+    """The preview warns, `up` names it and starts when it has ended; it is not recorded."""
+    with Scene(driver, scenario="busy-cluster") as scene:
+        scene.hold()
+        (foreign,) = scene.migrations()
+        scene.declare()
+        assert warned(scene.preview(), foreign["id"], "waits for its end")
+        running = scene.driver.start("up")
+        running.wait_until(lambda run: said(run, "waiting for migration", foreign["id"], "not ours"))
+        assert not scene.writes()
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        foreign, ours = scene.migrations()
+        assert ours["created_at"] >= foreign["completed_at"]
+        assert [each["id"] for each in scene.outputs()["migrations"]] == [ours["id"]]
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+
+
+def test_a_foreign_migration_may_be_a_failure(driver: Driver) -> None:
+    """`when_busy="fail"`: a warning in the preview, an error in `up` before anything is written."""
+    with Scene(driver, scenario="busy-cluster") as scene:
+        scene.hold()
+        (foreign,) = scene.migrations()
+        scene.declare(when_busy="fail")
+        assert warned(scene.preview(), foreign["id"], "wait for its end")
+        assert failed(scene.up_fails(), foreign["id"], "is not ours")
+        assert not scene.writes()
+        assert scene.driver.resource("web") is None
+
+
+def test_a_foreign_migration_that_holds_planned_nodes_is_waited_for(driver: Driver) -> None:
+    """Other flags make it foreign: its nodes are no longer offered, but they are not gone; what it left is migrated."""
+    with Scene(driver) as scene:
+        held, free = scene.asg()
+        scene.declare(batch_size_percentage=50)
+        interrupted(scene)
+        scene.hold(False)
+        scene.control.stop_foreign(scene.ocean_id, scene.migrations()[0]["id"])
+        scene.control.advance(3600)
+        scene.hold()
+        foreign = scene.control.start_foreign_migration(scene.ocean_id, [held], evict=True)
+        scene.declare(triggers=["go on"])
+        running = scene.driver.start("up")
+        running.wait_until(lambda run: said(run, "waiting for migration", foreign))
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert scene.starts()[-1]["instanceIds"] == [free]
+        assert scene.outputs()["remaining_nodes"] == []

@@ -1,0 +1,246 @@
+"""Refresh, destroy and replace: what happens to a migration that runs, has ended, or is no longer there."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenarios.driver import Driver
+from tests.scenarios.scene import Scene, failed, said, warned
+from tests.scenarios.support import LISTS
+
+
+def started(scene: Scene, **inputs: object) -> None:
+    """Bring a migration under way that stands still."""
+    scene.hold()
+    scene.declare(wait_for="started", **inputs)
+    scene.up()
+
+
+def test_a_refresh_follows_the_service(driver: Driver) -> None:
+    """A migration that has ended since is in the outputs afterwards, and there is no diff."""
+    with Scene(driver) as scene:
+        started(scene)
+        scene.refresh()
+        assert scene.outputs()["status"] == "STARTING"
+        scene.hold(False)
+        scene.control.advance(3600)
+        scene.refresh()
+        outputs = scene.outputs()
+        assert outputs["status"] == "FINISHED"
+        assert outputs["progress"] == 100
+        assert outputs["migrated_nodes"] == scene.asg()
+        assert outputs["completed_at"]
+        scene.up_unchanged()
+
+
+def test_a_refresh_removes_a_migration_only_with_its_cluster(driver: Driver) -> None:
+    """Refusals and strange answers fail the refresh and keep the state; a cluster that is gone takes it along."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        before = scene.outputs()
+        cluster = f"*/cluster/{scene.ocean_id}"
+        for kind, status in (("status", 401), ("status", 403), ("html-404", None)):
+            scene.control.fault("GET", cluster, kind, status=status, times=1_000)
+            run = scene.driver.refresh()
+            assert run.exit_code != 0, run.output
+            assert failed(run, str(status or 404)), run.output
+            scene.control.clear_faults()
+        # A missing right comes as an error without a name.
+        scene.control.forbid(scene.simulator.account_id)
+        assert scene.driver.refresh().exit_code != 0
+        scene.control.forbid(scene.simulator.account_id, forbidden=False)
+        assert scene.outputs() == before
+
+        scene.control.delete_cluster(scene.ocean_id)
+        scene.refresh()
+        assert scene.driver.resource("web") is None
+
+
+def test_a_migration_that_is_no_longer_listed_keeps_its_outputs(driver: Driver) -> None:
+    """The service's history ends somewhere: what was known stays, and what runs is judged by discovery."""
+    with Scene(driver) as scene:
+        started(scene)
+        migration_id = scene.outputs()["migration_id"]
+        scene.hold(False)
+        scene.control.advance(3600)
+        scene.control.forget_migrations(scene.ocean_id)
+        scene.refresh()
+        outputs = scene.outputs()
+        assert outputs["migration_id"] == migration_id
+        assert outputs["migrated_nodes"] == scene.asg()
+        assert outputs["remaining_nodes"] == []
+        scene.up_unchanged()
+        scene.destroy()
+        assert len(scene.writes()) == 1
+
+
+@pytest.mark.parametrize("terminate", [False, True])
+def test_destroy_stops_what_runs(driver: Driver, terminate: bool) -> None:
+    """One PUT, and STOPPED is waited for; the drained nodes are terminated only when asked."""
+    with Scene(driver, scenario="stall") as scene:
+        scene.declare(wait_for="progress", wait_for_percentage=50, terminate_drained_nodes_on_stop=terminate)
+        scene.up()
+        run = scene.destroy()
+        (migration,) = scene.migrations()
+        assert migration["state"] == "STOPPED"
+        assert scene.stops() == [{"state": "STOPPED", "shouldTerminateDrainedNodes": terminate}]
+        assert said(run, "stopping migration", migration["id"])
+        assert said(run, migration["id"], "STOPPED", "1 of 2 nodes done")
+        assert said(run, "the workloads of 1 node stay on Ocean's nodes")
+        assert scene.driver.resource("web") is None
+        gone = {node["instance_id"] for node in scene.control.nodes(scene.ocean_id) if node["terminated"]}
+        assert gone == ({*migration["drained"]} if terminate else set())
+
+
+def test_destroy_waits_for_what_is_stopping_already(driver: Driver) -> None:
+    """STOPPING needs no second PUT."""
+    with Scene(driver) as scene:
+        started(scene)
+        (migration,) = scene.migrations()
+        scene.control.stop_foreign(scene.ocean_id, migration["id"])
+        running = scene.driver.start("destroy")
+        running.wait_until(lambda run: any("STOPPING" in status for status in run.statuses))
+        scene.hold(False)
+        assert running.wait().exit_code == 0
+        assert scene.stops() == []
+        assert scene.migrations()[0]["state"] == "STOPPED"
+        assert scene.driver.resource("web") is None
+
+
+def test_destroy_after_the_end_writes_nothing(driver: Driver) -> None:
+    """A migration that has ended is left as it is, and the log says that the workloads stay."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        assert said(scene.destroy(), "the workloads of 2 nodes stay on Ocean's nodes")
+        assert len(scene.writes()) == 1
+        assert scene.driver.resource("web") is None
+
+
+def test_destroy_of_a_cluster_that_is_gone_is_a_success(driver: Driver) -> None:
+    """There is nothing left to stop."""
+    with Scene(driver) as scene:
+        started(scene)
+        scene.control.delete_cluster(scene.ocean_id)
+        assert said(scene.destroy(), scene.ocean_id, "is gone")
+        assert scene.driver.resource("web") is None
+        assert scene.stops() == []
+
+
+def test_a_destroy_that_is_refused_keeps_the_state(driver: Driver) -> None:
+    """A missing right is no reason to forget a migration that runs."""
+    with Scene(driver) as scene:
+        started(scene)
+        scene.control.forbid(scene.simulator.account_id)
+        run = scene.driver.destroy()
+        assert run.exit_code != 0
+        assert run.failed == {"web"}
+        assert scene.driver.resource("web") is not None
+        scene.control.forbid(scene.simulator.account_id, forbidden=False)
+        scene.hold(False)
+        scene.destroy()
+        assert scene.migrations()[0]["state"] == "STOPPED"
+
+
+def test_a_migration_that_was_adopted_in_part_is_left_alone(driver: Driver) -> None:
+    """It also moves nodes that are not planned: `destroy` names it and does not stop it."""
+    with Scene(driver) as scene:
+        scene.hold()
+        theirs = scene.control.start_foreign_migration(scene.ocean_id, scene.asg())
+        scene.declare(nodes={"asg_names": ["web"], "limit": "1"}, wait_for="started")
+        scene.up()
+        (migration,) = scene.outputs()["migrations"]
+        assert (migration["id"], migration["origin"]) == (theirs, "adopted_part")
+        assert len(scene.outputs()["planned_nodes"]) == 1
+        assert warned(scene.destroy(), theirs, "left alone")
+        assert not scene.writes()
+        assert not scene.migrations()[0]["terminal"]
+
+
+def test_another_cluster_replaces(driver: Driver) -> None:
+    """The migration of the old cluster is stopped first; then the new cluster's nodes are planned and migrated."""
+    with Scene(driver) as scene:
+        started(scene)
+        other = scene.control.add_cluster(4)["id"]
+        scene.program(scene.resource(ocean_id=other))
+        preview = scene.preview()
+        assert preview.ops["web"] == "replace"
+        theirs = [node["instance_id"] for node in scene.control.nodes(other) if node["asg_name"] == "web"]
+        assert sorted(preview.inputs("web")["planned_nodes"]) == sorted(theirs)
+        scene.hold(False)
+        assert scene.up().ops["web"] == "replace"
+        assert [write["method"] for write in scene.writes()] == ["POST", "PUT", "POST"]
+        assert scene.migrations()[0]["state"] == "STOPPED"
+        (migration,) = scene.control.migrations(other)
+        assert migration["created_at"] >= scene.migrations()[0]["stopped_at"]
+        assert scene.outputs()["migrated_nodes"] == sorted(theirs)
+        scene.up_unchanged()
+
+
+@pytest.mark.parametrize("way", ["input", "settings"])
+def test_another_account_replaces(driver: Driver, way: str) -> None:
+    """The effective account is what counts: of the input, or of the settings."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        account_id = scene.control.add_account()
+        other = scene.control.add_cluster(4, account_id=account_id)["id"]
+        # Naming the account that was in force is no change.
+        scene.declare(account_id=scene.simulator.account_id)
+        scene.up_unchanged()
+        if way == "input":
+            scene.program(scene.resource(ocean_id=other, account_id=account_id))
+        else:
+            scene.driver.environment["SPOTINST_ACCOUNT"] = account_id
+            scene.program(scene.resource(ocean_id=other))
+        assert scene.up().ops["web"] == "replace"
+        assert scene.outputs()["effective_account_id"] == account_id
+        assert scene.writes()[-1]["query"]["accountId"] == account_id
+        assert len(scene.writes()) == 2
+
+
+def test_protect_is_the_engines_affair(driver: Driver) -> None:
+    """A protected migration is neither destroyed nor stopped."""
+    with Scene(driver) as scene:
+        started(scene, opts="pulumi.ResourceOptions(protect=True)")
+        run = scene.driver.destroy()
+        assert run.exit_code != 0
+        assert "protected" in run.output
+        assert scene.driver.resource("web") is not None
+        assert scene.stops() == []
+
+
+def test_retain_on_delete_leaves_the_migration_running(driver: Driver) -> None:
+    """It runs on without the stack, and the next `up` adopts it."""
+    with Scene(driver) as scene:
+        started(scene, opts="pulumi.ResourceOptions(retain_on_delete=True)")
+        (migration,) = scene.migrations()
+        scene.destroy()
+        assert scene.driver.resource("web") is None
+        assert scene.stops() == []
+        scene.declare()
+        running = scene.up_waiting()
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert [(each["id"], each["origin"]) for each in scene.outputs()["migrations"]] == [
+            (migration["id"], "adopted")
+        ]
+        assert len(scene.writes()) == 1
+
+
+def test_a_stop_that_is_refused_because_the_migration_has_ended_is_none(driver: Driver) -> None:
+    """Between the status and the PUT a migration may end: that is an end, too."""
+    with Scene(driver) as scene:
+        started(scene)
+        scene.control.clock(manual=True)
+        with scene.control.barrier("PUT", f"{LISTS}/owm-*") as barrier:
+            running = scene.driver.start("destroy")
+            assert barrier.wait(60)
+            scene.hold(False)
+            scene.control.advance(3600)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert scene.migrations()[0]["state"] == "FINISHED"
+        assert scene.driver.resource("web") is None

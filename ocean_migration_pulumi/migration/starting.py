@@ -11,6 +11,7 @@ from ocean_migration_pulumi.api.times import format_time, parse_time
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     ClusterBusyError,
+    DeadlineError,
     InterruptedWaitError,
     MigrationError,
     MigrationNotFoundError,
@@ -193,12 +194,6 @@ def _post(job: Job, work: list[str], before: frozenset[str]) -> Run | None:
     except AnswerLostError as error:
         job.desk.view.changed()
         return _search(job, lost, error)
-    except InterruptedWaitError:
-        msg = (
-            f"interrupted while the start of a migration of {counted(len(work), 'node')} was unanswered: one may have "
-            "started. `pulumi up` looks for it before it starts any other."
-        )
-        raise InterruptedWaitError(msg) from None
     except RequestRejectedError as error:
         job.record.unanswered = None
         job.desk.view.changed()
@@ -207,6 +202,7 @@ def _post(job: Job, work: list[str], before: frozenset[str]) -> Run | None:
         msg = f"Ocean refuses to start a migration of {some(sorted(work))} on {job.ocean_id}: {error}"
         raise MigrationError(msg) from error
     except OceanMigrationError:
+        # Whatever is not told as a lost answer had no effect.
         job.record.unanswered = None
         raise
     finally:
@@ -242,13 +238,13 @@ def _search(job: Job, lost: UnansweredStart, error: AnswerLostError) -> Run:
             found = _match(job, lost)
         except (NoAnswerError, ServiceError, RateLimitError):
             found = None
-        except InterruptedWaitError:
+        except (InterruptedWaitError, DeadlineError):
             break
         if found is not None:
             return _started(job, found.id, lost.instance_ids, found)
         try:
             job.scope.sleep(min(_LOOK, job.patience.poll_interval))
-        except InterruptedWaitError:
+        except (InterruptedWaitError, DeadlineError):
             break
     msg = (
         f"the answer to the start of a migration of {counted(len(lost.instance_ids), 'node')} was lost ({error}), and "

@@ -1,0 +1,175 @@
+"""What README and docs state, compared with the code: names, defaults, links, commands, and the programs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from ocean_migration_pulumi import OceanWorkloadMigration
+from ocean_migration_pulumi.migration.selection import NodeSelector
+from ocean_migration_pulumi.migration.wish import INPUTS, Wish
+from ocean_migration_pulumi.session import CONFIG_KEYS
+from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.simulator.command import command as simulator_command
+from ocean_migration_pulumi.simulator.controls import Controls
+from ocean_migration_pulumi.simulator.faults import KINDS
+from ocean_migration_pulumi.simulator.scenarios import SCENARIOS
+from ocean_migration_pulumi.testing import OfflineStack
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def page(name: str) -> str:
+    """Return the text of a page."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(name: str, heading: str) -> str:
+    """Return a section of a page, the smaller ones below it included."""
+    (marks,) = re.findall(rf"^(#+) {re.escape(heading)}$", page(name), re.MULTILINE)
+    text = page(name).split(f"{marks} {heading}\n", 1)[1]
+    return re.split(rf"^#{{1,{len(marks)}}} ", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of the tables in a text, heads left out."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    is_rule = [set(line) <= set("|- ") and "-" in line for line in lines]
+    bodies = [line for line, rule, head in zip(lines, is_rule, [*is_rule[1:], False], strict=True) if not rule | head]
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in bodies]
+
+
+def named(cells: list[str]) -> set[str]:
+    """Return what stands between backquotes in some cells."""
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def block(name: str, language: str, number: int = 0) -> str:
+    """Return a block of code of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)[number]
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Serve the default world, fast."""
+    with Simulator(speed=600) as simulator:
+        yield simulator
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    """Files exist, and so do the headings that a link names."""
+    for target in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (path.parent / file).resolve() if file else path
+        assert linked.exists(), target
+        headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_every_input_is_in_the_table_with_its_default() -> None:
+    """The README's table has all inputs of the resource and no other, in the same order."""
+    table = rows(section("README.md", "Inputs"))
+    assert [row[0].strip("`") for row in table] == [name for name in INPUTS if name != "planned_nodes"]
+    told = {"stall_timeout": '`"30m"`', "soak_time": '`"0s"`', "ocean_id": "", "nodes": ""}
+    assert (Wish().stall_timeout, Wish().soak_time) == (1800.0, 0.0)
+    for name, _, default, _ in table:
+        value = getattr(Wish(), name.strip("`"))
+        shown = "none" if value in (None, ()) else f'`"{value}"`' if isinstance(value, str) else str(value)
+        assert default == told.get(name.strip("`"), shown), name
+
+
+def test_every_output_is_in_the_table() -> None:
+    """The README's table has all outputs of the resource and no other."""
+    names = [name for row in rows(section("README.md", "Outputs")) for name in re.findall(r"`([^`]+)`", row[0])]
+    assert sorted(names) == sorted(OceanWorkloadMigration.__annotations__)
+
+
+def test_every_field_of_the_selector_is_described() -> None:
+    """The table of the selector has all its fields and no other."""
+    table = rows(section("docs/resource.md", "Select nodes"))
+    assert {row[0].strip("`") for row in table} == {field.name for field in fields(NodeSelector)}
+
+
+def test_every_setting_is_described() -> None:
+    """All keys of the stack's config are in the table of the settings."""
+    cells = [cell for row in rows(page("docs/settings.md")) for cell in row]
+    assert {name for name in named(cells) if ":" in name and "/" not in name} == set(CONFIG_KEYS)
+
+
+def test_every_part_of_the_simulator_is_described() -> None:
+    """Scenarios, faults, verbs and options are those of the code."""
+    text = "docs/simulator.md"
+    assert named([row[0] for row in rows(section(text, "Scenarios"))]) == set(SCENARIOS)
+    assert named([row[0] for row in rows(section(text, "Faults"))]) == set(KINDS)
+    verbs = {name for name in vars(Controls) if not name.startswith("_")}
+    assert named([row[1] for row in rows(section(text, "The control API"))]) - {"overview"} == verbs - {"overview"}
+    options = {option for parameter in simulator_command.params for option in parameter.opts}
+    told = {name.split()[0] for name in named([row[0] for row in rows(section(text, "The simulator"))])}
+    assert {name for name in told if name.startswith("--")} == options
+
+
+def test_every_target_of_make_exists() -> None:
+    """Each `make ...` that a page names is a target."""
+    targets = set(re.findall(r"^([a-z]+):", page("Makefile"), re.MULTILINE))
+    named_targets = {name for path in PAGES for name in re.findall(r"[`\n]make ([a-z]+)", path.read_text("utf-8"))}
+    assert named_targets <= targets
+    assert {"demo", "test", "check"} <= named_targets
+
+
+def test_the_program_of_the_readme_plans_what_it_says(simulator: Simulator, tmp_path: Path) -> None:
+    """A copy of it plans the nodes of web, on a cluster that the config names."""
+    program = block("README.md", "python")
+    assert len(program.splitlines()) <= 25
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "__main__.py").write_text(program, encoding="utf-8")
+    stack = OfflineStack(
+        tmp_path / "program",
+        tmp_path / "state.json",
+        config={"oceanId": simulator.ocean_id},
+        environment=simulator.environment,
+    )
+    preview = stack.preview()
+    assert preview.succeeded, preview.error
+    (planned,) = (step.inputs["planned_nodes"] for step in preview.steps if step.name == "web")
+    web = {node["instance_id"] for node in simulator.control.nodes(simulator.ocean_id) if node["asg_name"] == "web"}
+    assert planned.keys() == web
+    assert not simulator.control.requests(method="POST")
+
+
+def test_the_test_of_the_testing_page_passes(tmp_path: Path) -> None:
+    """A copy of it, beside a copy of the example, is a test that passes."""
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "__main__.py").write_text(page("examples/basic/__main__.py"), encoding="utf-8")
+    (tmp_path / "test_program.py").write_text(block("docs/testing.md", "python"), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", "/dev/null"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_python_of_the_simulator_page_runs() -> None:
+    """The block starts a simulator, changes its world and reads its log."""
+    done = subprocess.run(
+        [sys.executable, "-c", block("docs/simulator.md", "python")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("http://127.0.0.1:")

@@ -14,6 +14,7 @@ from typing import Any
 _LOG_TIMEOUT = 2.0  # seconds; a suspended engine must not hold up a migration's wait
 _REFUSED_FOR = 1.0  # seconds without anybody listening before the engine counts as dead
 _PROBE_PAUSE = 0.1
+_RECONNECT_PAUSE = 0.5
 
 # The engine is on this machine: no proxy, no idling (an idle channel does not notice a death), quick reconnects.
 _CHANNEL_OPTIONS = (
@@ -78,7 +79,7 @@ class Engine:
             self._lost.clear()
             self._channel.unsubscribe(self._changed)
             self._channel.subscribe(self._changed, try_to_connect=True)
-            time.sleep(_PROBE_PAUSE)
+            time.sleep(_RECONNECT_PAUSE)
 
     def _is_dead(self) -> bool:
         """Tell whether the address refused every connection for a whole second; anything else counts as alive."""

@@ -209,3 +209,24 @@ def test_current_call_outside_the_host_is_nobodys() -> None:
     assert (call.method, call.urn, call.timeout, call.preview, call.old_inputs) == ("", "", None, None, None)
     assert call.is_active()
     assert not call.ended.is_set()
+
+
+def test_current_call_survives_an_sdk_that_has_moved_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even an SDK without the modules that are looked for yields a call of nobody."""
+
+    def moved() -> None:
+        raise ImportError("provider_pb2")
+
+    monkeypatch.setattr("ocean_migration_pulumi.host.call.running_request", moved)
+    assert current_call().method == ""
+
+
+def test_call_of_an_rpc_that_is_already_over_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An RPC that the engine gave up before its method began takes no callback any more: it must not start to wait."""
+
+    class OverContext:
+        def add_callback(self, _: object) -> bool:
+            return False
+
+    monkeypatch.setattr("ocean_migration_pulumi.host.call.running_context", OverContext)
+    assert current_call().ended.is_set()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from concurrent import futures
 from pathlib import Path
 
 import pytest
 from pulumi.runtime.proto import engine_pb2
 
+from ocean_migration_pulumi.host.engine import Engine, StatusLine
 from tests.support.fake_engine import FakeEngine
 from tests.support.host_changes import OTHER_THREAD, both, context_without
 from tests.support.plugin import URN, PluginProcess, plain, until
@@ -126,3 +128,22 @@ def test_plugin_outlives_a_broken_connection_and_still_notices_the_end() -> None
         assert plugin.engine.lines
         plugin.kill_engine()
         assert plugin.process.wait(5) == 0
+
+
+def test_status_line_goes_on_after_one_that_could_not_be_sent() -> None:
+    """A channel that refuses one text, as at the end of a process, is tried again with the next."""
+    sent: list[str] = []
+
+    class Refusing(Engine):
+        def start_status(self, message: str, urn: str) -> futures.Future[None]:
+            sent.append(message)
+            if len(sent) == 1:
+                raise ValueError("channel closed")
+            done: futures.Future[None] = futures.Future()
+            done.set_result(None)
+            return done
+
+    line = StatusLine(Refusing("127.0.0.1:1"), URN)
+    for message in ("1/16", "2/16", "2/16", "3/16"):
+        line.show(message)
+    assert sent == ["1/16", "2/16", "3/16"]

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from ocean_migration_pulumi.simulator import Simulator, SimulatorControl
-from tests.scenarios.driver import Driver, Running, marked
+from ocean_migration_pulumi.simulator import Simulator
+from tests.scenarios.driver import Driver, Running
 
 POLL = 0.05
 """Seconds between two polls of a migration."""
-
-LISTS = "*/migration"
-STATUSES = "*/migration/owm-*"
-DISCOVERY = "*/migration/discovery"
-HEARTBEAT = "*/controllerHeartbeat"
 
 _HEADER = "import pulumi\nfrom ocean_migration_pulumi import OceanWorkloadMigration\n"
 
@@ -59,7 +53,7 @@ def writes(simulator: Simulator, since: int = 0) -> list[dict[str, Any]]:
 
 
 def effective_starts(simulator: Simulator) -> list[frozenset[str]]:
-    """Return the node set of each start that had an effect: accepted, and not stopped by us before it drained a node."""
+    """Return the node set of each start that was accepted, and not stopped by us before it drained a node."""
     stopped = {entry["migration_id"] for entry in simulator.control.requests(method="PUT") if entry["status"] == 200}
     void = {each["id"] for each in migrations(simulator) if each["id"] in stopped and not each["drained_before_stop"]}
     return [
@@ -70,7 +64,7 @@ def effective_starts(simulator: Simulator) -> list[frozenset[str]]:
 
 
 def assert_moved_once(simulator: Simulator, planned: list[str]) -> None:
-    """Assert that every planned node was migrated, by one start for each node set, and none by two migrations at once."""
+    """Assert that every planned node was migrated: one start for each node set, none in two migrations at once."""
     starts = effective_starts(simulator)
     assert len(starts) == len(set(starts)), f"the same nodes were started twice: {starts}"
     ran = migrations(simulator)
@@ -116,21 +110,6 @@ def eventually(met: Callable[[], bool], within: float = 60.0, message: str = "no
     while not met():
         assert time.monotonic() < deadline, message
         time.sleep(0.01)
-
-
-def wait_for_request(simulator: Simulator, since: int, met: Callable[[dict[str, Any]], bool]) -> None:
-    """Wait until a request after `since` meets a condition."""
-    eventually(lambda: any(map(met, simulator.control.requests(since=since))), message="no such request")
-
-
-@contextmanager
-def frozen(control: SimulatorControl, ocean_id: str) -> Iterator[None]:
-    """Freeze the migrations of a cluster for a while."""
-    control.hold(ocean_id)
-    try:
-        yield
-    finally:
-        control.hold(ocean_id, False)
 
 
 def _ended_at(migration: dict[str, Any]) -> float:

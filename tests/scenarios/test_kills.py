@@ -1,0 +1,165 @@
+"""What a kill leaves behind, wherever it strikes: never two migrations of the same nodes, and `up` goes on."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.scenarios.driver import Driver, Running
+from tests.scenarios.moments import (
+    ANSWERED,
+    BEFORE,
+    SENT,
+    STOP_BEFORE,
+    STOP_UNANSWERED,
+    STOPPING,
+    UNANSWERED,
+    WAITING,
+    Held,
+    Moment,
+    polls,
+    up_again,
+)
+from tests.scenarios.scene import Scene
+from tests.scenarios.support import (
+    assert_done,
+    assert_moved_once,
+    assert_no_orphans,
+    assert_nothing_pending,
+    effective_starts,
+)
+
+LAST_WRITE = 0.5
+"""Seconds after a kill within which a write under way may still arrive."""
+
+
+def kill(scene: Scene, running: Running, victim: str, held: Held) -> None:
+    """Kill, let go what is held, and see the orphans end without another write; then take the lock away."""
+    mark = scene.mark()
+    if victim == "plugin":
+        running.kill_plugin()
+    elif victim == "engine":
+        running.kill_engine()
+    else:
+        running.kill_all()
+    killed_at = time.time()
+    held.release()
+    if victim == "plugin":
+        run = running.wait()
+        assert run.exit_code != 0, run.output
+    assert_no_orphans(running)
+    late = [entry for entry in scene.writes(mark) if entry["at"] > killed_at + LAST_WRITE]
+    assert not late
+    if victim != "plugin":
+        scene.driver.cancel()
+
+
+def assert_settled(scene: Scene, planned: list[str]) -> None:
+    """Assert that all is migrated, nothing twice, and nothing is pending."""
+    assert_moved_once(scene.simulator, planned)
+    assert_done(scene.driver, planned)
+    assert_nothing_pending(scene.driver)
+
+
+@pytest.mark.parametrize("victim", ["plugin", "engine"])
+@pytest.mark.parametrize("moment", [BEFORE, SENT, UNANSWERED, ANSWERED, WAITING], ids=str)
+def test_a_killed_create_is_taken_up_by_the_next_up(driver: Driver, moment: Moment, victim: str) -> None:
+    """After `cancel`, `up` creates again: it adopts what the killed run started, or starts it if it did not."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.hold()
+        with moment.of(scene) as (held, wait):
+            running = scene.driver.start("up")
+            wait()
+            kill(scene, running, victim, held)
+        assert driver.resource("web") is None
+        up_again(scene)
+        assert effective_starts(scene.simulator) == [frozenset(scene.asg())]
+        assert_settled(scene, scene.asg())
+
+
+@pytest.mark.parametrize(("moment", "victim"), [(UNANSWERED, "plugin"), (WAITING, "engine"), (WAITING, "all")], ids=str)
+def test_a_killed_update_is_taken_up_by_the_next_up(driver: Driver, moment: Moment, victim: str) -> None:
+    """A follow-up migration that the state does not know is found by the next `up`, and not started again."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        scene.declare(nodes={"asg_names": ["web", "api"]})
+        scene.hold()
+        with moment.of(scene) as (held, wait):
+            running = scene.driver.start("up")
+            wait()
+            kill(scene, running, victim, held)
+        up_again(scene)
+        assert effective_starts(scene.simulator) == [frozenset(scene.asg()), frozenset(scene.asg("api"))]
+        assert_settled(scene, [*scene.asg(), *scene.asg("api")])
+
+
+@pytest.mark.parametrize(
+    ("moment", "victim"), [(STOP_UNANSWERED, "engine"), (STOPPING, "plugin"), (STOPPING, "all")], ids=str
+)
+def test_a_killed_stop_of_an_update_is_taken_up_by_the_next_up(driver: Driver, moment: Moment, victim: str) -> None:
+    """A migration whose flag was taken back is stopped once; the next `up` starts the rest with the new flags."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(should_evict_stand_alone_pods=True, wait_for="started")
+        scene.up()
+        scene.declare()
+        with moment.of(scene) as (held, wait):
+            running = scene.driver.start("up")
+            wait()
+            kill(scene, running, victim, held)
+        up_again(scene)
+        assert len(scene.stops()) == 1
+        assert [start["shouldEvictStandAlonePods"] for start in scene.starts()] == [True, False]
+        assert effective_starts(scene.simulator) == [frozenset(scene.asg())]
+        assert_settled(scene, scene.asg())
+
+
+@pytest.mark.parametrize(
+    ("moment", "victim"),
+    [(STOP_BEFORE, "engine"), (STOP_UNANSWERED, "plugin"), (STOPPING, "engine"), (STOPPING, "all")],
+    ids=str,
+)
+def test_a_killed_destroy_is_taken_up_by_the_next_destroy(driver: Driver, moment: Moment, victim: str) -> None:
+    """The next `destroy` waits for the end of the stop, and sends none where one was sent."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        with moment.of(scene) as (held, wait):
+            running = scene.driver.start("destroy")
+            wait()
+            kill(scene, running, victim, held)
+        mark = scene.mark()
+        running = scene.driver.start("destroy")
+        running.wait_until(lambda _: polls(scene, mark) > 0)
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert len(scene.stops()) == 1
+        assert driver.resources() == []
+        assert driver.pending_operations() == []
+        (migration,) = scene.migrations()
+        assert migration["state"] == "STOPPED"
+
+
+def test_a_destroy_after_a_killed_update_stops_what_that_had_started(driver: Driver) -> None:
+    """The state does not know the migration that the killed update started; `destroy` finds it."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        scene.declare(nodes={"asg_names": ["web", "api"]})
+        scene.hold()
+        with WAITING.of(scene) as (held, wait):
+            running = scene.driver.start("up")
+            wait()
+            kill(scene, running, "all", held)
+        scene.hold(False)
+        run = scene.destroy()
+        assert driver.resources() == []
+        finished, stopped = scene.migrations()
+        assert finished["state"] == "FINISHED"
+        assert stopped["terminal"], run.output
+        assert stopped["stop_requested_at"] is not None, run.output

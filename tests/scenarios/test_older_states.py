@@ -1,0 +1,136 @@
+"""The state knows less than happened: restored from an older one, or the resource was taken out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.scenarios.driver import Driver
+from tests.scenarios.moments import up_again
+from tests.scenarios.scene import Scene, failed
+from tests.scenarios.support import assert_done, assert_moved_once, effective_starts
+
+
+@contextmanager
+def at_rest(scene: Scene) -> Iterator[None]:
+    """Let no time pass in the simulator: what has ended a moment ago stays younger than a day."""
+    scene.control.clock(manual=True)
+    yield
+    scene.control.clock(manual=False)
+
+
+def test_an_older_state_takes_in_what_it_does_not_know(driver: Driver) -> None:
+    """The follow-up migration that ran after the export is found by `up`, and nothing is started."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        older = driver.state()
+        scene.declare(nodes={"asg_names": ["web", "api"]})
+        scene.up()
+        both = [*scene.asg(), *scene.asg("api")]
+        mark = scene.mark()
+        with at_rest(scene):
+            driver.import_state(older)
+            scene.up()
+        assert not scene.writes(mark)
+        assert_moved_once(scene.simulator, both)
+        outputs = assert_done(driver, both)
+        assert [each["origin"] for each in outputs["migrations"]] == ["started", "adopted"]
+
+
+def test_an_older_state_of_a_failed_run_finds_its_follow_up(driver: Driver) -> None:
+    """No input differs: that the next migration has ended is found by `up` all the same."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.control.arm_failure(scene.ocean_id, "timeout")
+        run = scene.up_fails()
+        assert failed(run, "failed after"), run.output
+        older = driver.state()
+        scene.up()
+        mark = scene.mark()
+        with at_rest(scene):
+            driver.import_state(older)
+            scene.up()
+        assert not scene.writes(mark)
+        assert len(scene.migrations()) == 2
+        assert_moved_once(scene.simulator, scene.asg())
+        assert_done(driver, scene.asg())
+
+
+def test_an_empty_state_restored_while_a_migration_runs_adopts_it(driver: Driver) -> None:
+    """A state from before the first `up` does not lead to a second migration."""
+    with Scene(driver) as scene:
+        older = driver.state()
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        driver.import_state(older)
+        scene.declare()
+        up_again(scene)
+        assert len(scene.writes()) == 1
+        assert_moved_once(scene.simulator, scene.asg())
+        outputs = assert_done(driver, scene.asg())
+        assert [each["origin"] for each in outputs["migrations"]] == ["adopted"]
+
+
+def test_a_state_deleted_while_its_migration_runs_is_adopted(driver: Driver) -> None:
+    """The migration runs on; the next `up` waits for it."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        assert driver.state_delete("web").exit_code == 0
+        scene.declare()
+        up_again(scene)
+        assert len(scene.writes()) == 1
+        assert_moved_once(scene.simulator, scene.asg())
+        outputs = assert_done(driver, scene.asg())
+        assert [each["origin"] for each in outputs["migrations"]] == ["adopted"]
+
+
+def test_a_state_deleted_after_the_end_records_what_was_done(driver: Driver) -> None:
+    """Within a day, the next `up` records the ended migration and its nodes, and starts nothing."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        mark = scene.mark()
+        with at_rest(scene):
+            assert driver.state_delete("web").exit_code == 0
+            scene.up()
+        assert not scene.writes(mark)
+        outputs = assert_done(driver, scene.asg())
+        assert [each["origin"] for each in outputs["migrations"]] == ["adopted"]
+        assert outputs["status"] == "FINISHED"
+        scene.up_unchanged()
+
+
+def test_a_state_deleted_after_a_failure_follows_up_what_remains(driver: Driver) -> None:
+    """The failed migration is recorded, and only what it left is migrated, in the same `up`."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.control.arm_failure(scene.ocean_id, "timeout")
+        scene.up_fails()
+        (ended,) = scene.migrations()
+        assert len(ended["drained"]) in (1, 2)
+        assert driver.state_delete("web").exit_code == 0
+        scene.up()
+        assert_moved_once(scene.simulator, scene.asg())
+        outputs = assert_done(driver, scene.asg())
+        assert outputs["migrations"][0]["id"] == ended["id"]
+
+
+def test_up_after_a_destroy_starts_what_the_destroy_had_stopped(driver: Driver) -> None:
+    """The stop was this stack's own doing: it keeps nobody from starting again."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        scene.hold(False)
+        scene.control.clock(speed=60)
+        scene.destroy()
+        scene.control.clock(speed=400)
+        scene.declare()
+        scene.up()
+        assert effective_starts(scene.simulator) == [frozenset(scene.asg())]
+        assert_moved_once(scene.simulator, scene.asg())
+        assert_done(driver, scene.asg())

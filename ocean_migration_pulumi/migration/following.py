@@ -108,6 +108,9 @@ def stop(job: Job, run: Run, *, terminate_drained_nodes: bool, why: str) -> None
             status = job.status(run.id)
             if not status.is_terminal and status.state not in _STOPPING:
                 raise
+        except (InterruptedWaitError, DeadlineError) as error:
+            msg = f"{error} while migration {run.id} was asked to stop; run it again to see it stopped"
+            raise type(error)(msg) from None
         else:
             run.stopped_by = "us"
             run.terminated_on_stop = terminate_drained_nodes

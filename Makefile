@@ -4,7 +4,7 @@
 PYTHON ?=
 # For `make demo`: auto (the `pulumi` on the PATH, else OfflineStack), pulumi, offline or download.
 ENGINE ?= auto
-# For `make test`, such as PYTEST_ARGS="-k digest".
+# For `make test`; a part of the tests does not cover enough: PYTEST_ARGS="--no-cov -k digest".
 PYTEST_ARGS ?=
 
 VENV := .venv

@@ -34,7 +34,13 @@ from ocean_migration_pulumi.testing.values import (
     to_struct,
 )
 
-CHANNEL_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_METADATA_SIZE = 2**24  # what the real engine takes: the outputs of a partial failure travel in the metadata
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", _METADATA_SIZE),
+    ("grpc.absolute_max_metadata_size", _METADATA_SIZE),
+]
 """Messages may be as large as they get: a state of a thousand nodes exceeds gRPC's default."""
 
 _START_TIMEOUT = 60.0

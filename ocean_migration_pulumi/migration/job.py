@@ -26,6 +26,7 @@ class Job:
     """Everything that a run of a resource shares between its steps.
 
     ``owner`` is the resource's URN. ``creating`` marks the first run, which knows no record of its own.
+    ``reviewed`` is the plan as it was before its nodes began to move: an approval is of that.
     ``taken_by_others`` are migrations that another call for the same resource has started or adopted.
     """
 
@@ -43,6 +44,7 @@ class Job:
     adopted_now: set[str] = field(default_factory=set)
     held_by_others: set[str] = field(default_factory=set)
     taken_by_others: frozenset[str] = frozenset()
+    reviewed: dict[str, str] = field(default_factory=dict)
 
     @property
     def ocean_id(self) -> str:

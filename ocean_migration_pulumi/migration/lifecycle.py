@@ -19,7 +19,7 @@ from ocean_migration_pulumi.errors import (
 from . import planning, prerequisites
 from .following import follow, stop, why_failed
 from .job import Job
-from .plan import counted, some, summary, told
+from .plan import as_reviewed, counted, some, summary, told
 from .record import ADOPTED_PART, Record, Run
 from .starting import find_unanswered, may_start, start
 from .waiter import Progress
@@ -56,6 +56,7 @@ def converge(job: Job, *, unplanned: str | None = None) -> None:
     asks_again = triggered or _selects_otherwise(job)
     turned_on = _evict_turned_on(record, wish)
     if wish.planned_nodes is not None:
+        job.reviewed = as_reviewed(wish.planned_nodes, record.planned)
         record.planned = dict(wish.planned_nodes)
     elif job.creating:
         _plan_now(job)

@@ -167,6 +167,21 @@ def summary(
     return ", ".join([head, *parts])
 
 
+def is_approved(planned: Mapping[str, str], approved: str) -> bool:
+    """Tell whether the approved digest, whole or as messages show it, is that of the plan."""
+    digest = plan_digest(planned)
+    return approved in {digest, short(digest)}
+
+
+def as_reviewed(planned: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:
+    """Return the plan with the lines that were reviewed, where today's only say that a migration holds the node."""
+    today = parse_planned(planned)
+    return {
+        name: recorded.get(name, entry) if today[name].virtual_node_group_id == UNKNOWN_GROUP else entry
+        for name, entry in planned.items()
+    }
+
+
 def difference(planned: Mapping[str, str], approved: str) -> str:
     """Tell a plan from the approved digest: both digests, and the nodes of today's plan."""
     nodes = sorted(node.instance_id for node in parse_planned(planned).values() if node.migration_id is None)

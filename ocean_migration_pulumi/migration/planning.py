@@ -23,7 +23,7 @@ from ocean_migration_pulumi.errors import (
 )
 
 from . import prerequisites
-from .plan import UNKNOWN_GROUP, PlannedNode, counted, difference, parse_planned, plan_digest, some, summary, told
+from .plan import UNKNOWN_GROUP, PlannedNode, counted, difference, is_approved, parse_planned, some, summary, told
 from .prerequisites import Verdict
 from .registry import ClusterDesk
 from .selection import choose
@@ -200,7 +200,8 @@ def plan_nodes(
         status
         for status in sight.recent
         if same_flags(status, wish)
-        and (new or not status.is_terminal)
+        # After a failed update the engine keeps the inputs of before: what that run migrated is found here.
+        and (new or asks_again or not status.is_terminal)
         and not desk.someone_else_claims(owner, status.id, status.instance_ids)
     ]
     candidates: dict[str, PlannedNode] = {}
@@ -301,8 +302,11 @@ def _refuse_strangers(
         ocean_nodes = set()
     for name in strangers:
         why = "it is a node of Ocean already" if name in ocean_nodes else "it is no node of this cluster"
+        taken = next((status for status in sight.recent if name in status.instance_ids), None)
         if name in sight.active:
             why = "a migration with other options holds it"
+        elif taken is not None:
+            why = f"migration {taken.id}, which is not this resource's, has taken it"
         result.problems.append(
             InputError(
                 "nodes.instance_ids", f"{name!r} cannot be migrated: {why}; give ids that Ocean's discovery offers"
@@ -328,7 +332,9 @@ def _tell(
         result.warnings.append("no node matches; nothing will be migrated")
     if not waiting:
         return
-    if wish.approved_plan and wish.approved_plan not in {plan_digest(planned), plan_digest(planned)[:8]}:
+    # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.
+    whole = all(node.virtual_node_group_id != UNKNOWN_GROUP for node in parse_planned(planned).values())
+    if wish.approved_plan and whole and not is_approved(planned, wish.approved_plan):
         result.warnings.append(f"{difference(planned, wish.approved_plan)}; `up` will refuse it")
     now = api.server_now()
     nodes = {name: PlannedNode.of(sight.offered[name], sight.group_names) for name in waiting}

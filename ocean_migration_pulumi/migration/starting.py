@@ -27,7 +27,7 @@ from ocean_migration_pulumi.errors import (
 
 from . import prerequisites
 from .job import Job
-from .plan import counted, difference, plan_digest, some, told
+from .plan import counted, difference, is_approved, some, told
 from .prerequisites import Verdict
 from .record import STARTED, Run, UnansweredStart
 from .waiter import Progress, Waiter
@@ -47,8 +47,8 @@ def may_start(job: Job, work: list[str]) -> None:
         msg = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
         raise MissingAccountError(msg)
     wish, planned = job.wish, job.record.planned
-    if wish.approved_plan is not None and wish.approved_plan not in {plan_digest(planned), plan_digest(planned)[:8]}:
-        msg = f"{difference(planned, wish.approved_plan)}; have the plan of today's preview approved"
+    if wish.approved_plan is not None and not is_approved(job.reviewed or planned, wish.approved_plan):
+        msg = f"{difference(job.reviewed or planned, wish.approved_plan)}; have the plan of today's preview approved"
         raise PlanError(msg)
     nodes = job.nodes(work)
     elsewhere = job.matched_elsewhere(nodes)

@@ -267,6 +267,15 @@ def test_id_that_was_never_a_candidate_is_bad_input_and_says_why(stage: Stage) -
     assert reasons == {}
 
 
+def test_id_that_a_migration_of_somebody_else_has_taken_names_it(stage: Stage) -> None:
+    """Discovery no longer offers the node, and its migration was never ours: no riddle about a node that was here."""
+    taken = stage.ids("api")[0]
+    theirs = stage.control.start_foreign_migration(stage.ocean_id, [taken], evict=True)
+    stage.control.advance(3600)
+    (problem,) = stage.preview(stage.wish(nodes={"instance_ids": [taken]})).problems
+    assert f"migration {theirs}, which is not this resource's, has taken it" in problem.message
+
+
 def test_id_of_the_old_plan_is_no_bad_input(stage: Stage) -> None:
     """It was migrated and is gone."""
     wish = stage.wish(nodes={"instance_ids": ["i-gone"]})

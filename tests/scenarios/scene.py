@@ -16,6 +16,13 @@ SPEED = 400.0
 """Simulated seconds per real second: a migration of two batches takes a second and a half."""
 
 
+STARTS = "*/migration"
+"""The route of starts, and of the list of migrations."""
+
+STATUSES = "*/migration/owm-*"
+"""The route of the status of a migration, and of stops."""
+
+
 class Expression(str):
     """Source instead of a value: stands in a program as it is."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.driver import Driver
+from tests.scenarios.driver import Driver, Run
 from tests.scenarios.scene import Scene, failed, said, warned
 
 _FLAGS = ("should_terminate_drained_nodes", "should_evict_stand_alone_pods", "force_pod_eviction_on_pdb_failure")
@@ -23,15 +23,23 @@ def interrupted(scene: Scene, **inputs: Any) -> None:
     assert scene.init_errors()
 
 
+def resumed(scene: Scene, *parts: str) -> Run:
+    """Run the next update: it says the parts while the migration still stands still, and succeeds when it goes on."""
+    running = scene.driver.start("up")
+    running.wait_until(lambda run: said(run, *parts))
+    scene.hold(False)
+    run = running.wait()
+    assert run.exit_code == 0, run.output
+    return run
+
+
 def test_a_running_migration_goes_on_when_options_change(driver: Driver) -> None:
     """A changed batch size is for the next migration: a warning, and nothing is written."""
     with Scene(driver) as scene:
         interrupted(scene, batch_size_percentage=50)
         scene.declare(batch_size_percentage=20, should_evict_stand_alone_pods=True)
-        scene.hold(False)
-        run = scene.up()
+        run = resumed(scene, "goes on with the options it was started with")
         assert run.ops["web"] == "update"
-        assert warned(run, "goes on with the options it was started with")
         assert len(scene.writes()) == 1
         assert scene.outputs()["migrated_nodes"] == scene.asg()
         (migration,) = scene.outputs()["migrations"]
@@ -45,9 +53,7 @@ def test_a_migration_that_does_what_is_no_longer_wanted_is_stopped(driver: Drive
     with Scene(driver) as scene:
         interrupted(scene, **{_FLAGS[flag]: True})
         scene.declare(**{_FLAGS[flag]: False})
-        scene.hold(False)
-        run = scene.up()
-        assert said(run, "stopping migration", f"{_FLAGS[flag]} is now false")
+        resumed(scene, "stopping migration", f"{_FLAGS[flag]} is now false")
         assert [write["method"] for write in scene.writes()] == ["POST", "PUT", "POST"]
         assert [start[_WIRE[flag]] for start in scene.starts()] == [True, False]
         assert scene.stops() == [{"state": "STOPPED", "shouldTerminateDrainedNodes": False}]
@@ -73,9 +79,7 @@ def test_a_node_that_is_no_longer_selected_stops_its_migration(driver: Driver, b
         }[by]
         rest = sorted(node["instance_id"] for node in nodes if node is not out)
         scene.declare(nodes={"asg_names": ["web", "api"], "exclude": exclude})
-        scene.hold(False)
-        run = scene.up()
-        assert said(run, "stopping migration", out["instance_id"])
+        resumed(scene, "stopping migration", out["instance_id"])
         assert scene.starts()[-1]["instanceIds"] == rest
         assert len(scene.starts()) == 2
         assert scene.outputs()["migrated_nodes"] == rest

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.driver import Driver
-from tests.scenarios.scene import Scene, assert_failed, failed, warned
-from tests.scenarios.support import LISTS, STATUSES
+from tests.scenarios.scene import STARTS, STATUSES, Scene, assert_failed, failed, warned
 
 
 def test_a_failed_migration_says_why_and_is_followed_up(driver: Driver) -> None:
@@ -56,12 +55,12 @@ def test_an_older_failure_is_not_taken_for_the_reason(driver: Driver) -> None:
 
 def test_a_refresh_after_a_failure_loses_nothing(driver: Driver) -> None:
     """A refresh clears the engine's own mark of the failure: the outputs alone must lead to an update."""
-    with Scene(driver, scenario="failure-schedule") as scene:
+    with Scene(driver, scenario="failure-connectivity") as scene:
         scene.declare()
         scene.up_fails()
         scene.refresh()
         assert not scene.init_errors()
-        assert scene.outputs()["failure"]["reason"] == "schedule"
+        assert scene.outputs()["failure"]["reason"] == "connectivity"
         preview = scene.preview()
         assert preview.ops["web"] == "update"
         assert warned(preview, "failed", "remain")
@@ -210,7 +209,7 @@ def test_an_unknown_state_is_warned_of_once_and_waited_on(driver: Driver) -> Non
 def test_a_refused_start_is_an_error_with_nothing_saved(driver: Driver) -> None:
     """The service's refusal is shown, nothing is in the state, and the next `up` is a create."""
     with Scene(driver) as scene:
-        scene.control.fault("POST", LISTS, "status", status=400)
+        scene.control.fault("POST", STARTS, "status", status=400)
         scene.declare()
         run = scene.up_fails()
         assert failed(run, "refuses to start a migration", scene.ocean_id)

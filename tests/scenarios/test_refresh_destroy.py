@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.driver import Driver
-from tests.scenarios.scene import Scene, failed, said, warned
-from tests.scenarios.support import LISTS
+from tests.scenarios.driver import Driver, Run
+from tests.scenarios.scene import STATUSES, Scene, failed, said, warned
 
 
 def started(scene: Scene, **inputs: object) -> None:
@@ -14,6 +13,14 @@ def started(scene: Scene, **inputs: object) -> None:
     scene.hold()
     scene.declare(wait_for="started", **inputs)
     scene.up()
+
+
+def released(scene: Scene, command: str) -> Run:
+    """Run a command that stops the migration, which stands still until then."""
+    running = scene.driver.start(command)
+    running.wait_until(lambda run: said(run, "stopping migration"))
+    scene.hold(False)
+    return running.wait()
 
 
 def test_a_refresh_follows_the_service(driver: Driver) -> None:
@@ -138,8 +145,8 @@ def test_a_destroy_that_is_refused_keeps_the_state(driver: Driver) -> None:
         assert run.failed == {"web"}
         assert scene.driver.resource("web") is not None
         scene.control.forbid(scene.simulator.account_id, forbidden=False)
-        scene.hold(False)
-        scene.destroy()
+        run = released(scene, "destroy")
+        assert run.exit_code == 0, run.output
         assert scene.migrations()[0]["state"] == "STOPPED"
 
 
@@ -168,8 +175,9 @@ def test_another_cluster_replaces(driver: Driver) -> None:
         assert preview.ops["web"] == "replace"
         theirs = [node["instance_id"] for node in scene.control.nodes(other) if node["asg_name"] == "web"]
         assert sorted(preview.inputs("web")["planned_nodes"]) == sorted(theirs)
-        scene.hold(False)
-        assert scene.up().ops["web"] == "replace"
+        run = released(scene, "up")
+        assert run.exit_code == 0, run.output
+        assert run.ops["web"] == "replace"
         assert [write["method"] for write in scene.writes()] == ["POST", "PUT", "POST"]
         assert scene.migrations()[0]["state"] == "STOPPED"
         (migration,) = scene.control.migrations(other)
@@ -235,7 +243,7 @@ def test_a_stop_that_is_refused_because_the_migration_has_ended_is_none(driver: 
     with Scene(driver) as scene:
         started(scene)
         scene.control.clock(manual=True)
-        with scene.control.barrier("PUT", f"{LISTS}/owm-*") as barrier:
+        with scene.control.barrier("PUT", STATUSES) as barrier:
             running = scene.driver.start("destroy")
             assert barrier.wait(60)
             scene.hold(False)

@@ -55,10 +55,11 @@ def test_many_resources_of_a_cluster_share_the_calls_of_a_preview(driver: Driver
         preview = scene.preview()
         assert {preview.ops[name] for name in names} == {"create"}
         assert len(scene.control.requests()) <= 6
-        ended = scene.control.start_foreign_migration(scene.ocean_id, nodes[:2], evict=True)
+        scene.hold()
+        running = scene.control.start_foreign_migration(scene.ocean_id, nodes[:2])
         mark = scene.mark()
         scene.preview()
-        statuses = [call for call in scene.control.requests(since=mark) if call["path"].endswith(ended)]
+        statuses = [call for call in scene.control.requests(since=mark) if call["path"].endswith(running)]
         assert len(statuses) == 1
         assert len(scene.control.requests(since=mark)) <= 6 + len(statuses)
 

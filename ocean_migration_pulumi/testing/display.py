@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,32 +52,42 @@ class Display:
         self._preview = preview
         self._running: dict[str, Step] = {}
         self._said: list[Diagnostic] = []
+        self._last: dict[str, str] = {}
+        self._warnings: Counter[str] = Counter()
 
     def started(self, step: Step) -> None:
         """Print that a step begins."""
         self._running[step.urn] = step
         if not self._preview and step.op != "same":
-            self._row(step, f"{_VERBS[step.op][0]} (0s)")
+            self._row(step, f"{_VERBS[step.op][0]} (0s)", self._message(step.urn))
 
     def ended(self, step: Step) -> None:
         """Print how a step ended; a preview prints what would change as well."""
         self._running.pop(step.urn, None)
+        message = self._message(step.urn)
         if step.error is not None:
             self._row(step, f"**{_VERBS[step.op][0]} failed**", _first_line(f"error: {step.error}"))
+        elif step.op == "same":
+            if message:
+                self._row(step, "", message)
         elif self._preview:
-            if step.op != "same":
-                self._row(step, step.op)
-                for line in _changes(step):
-                    self._write(f"      {line}")
-        elif step.op != "same":
-            self._row(step, f"{_VERBS[step.op][1]} ({time.monotonic() - step.started:.2f}s)")
+            self._row(step, step.op, message)
+            for line in _changes(step):
+                self._write(f"      {line}")
+        else:
+            self._row(step, f"{_VERBS[step.op][1]} ({time.monotonic() - step.started:.2f}s)", message)
 
     def said(self, diagnostic: Diagnostic) -> None:
         """Print a message in the row of its resource, if that has one now, and keep it for the end."""
+        urn = diagnostic.urn
         if not diagnostic.ephemeral:
             self._said.append(diagnostic)
-        step = self._running.get(diagnostic.urn)
-        if step is not None and not self._preview and diagnostic.severity != "error":
+        if diagnostic.severity == "warning":
+            self._warnings[urn] += 1
+        elif diagnostic.severity == "info" and not diagnostic.ephemeral:
+            self._last[urn] = _first_line(diagnostic.message)
+        step = self._running.get(urn)
+        if step is not None and not self._preview and diagnostic.severity != "error" and step.op != "same":
             seconds = int(time.monotonic() - step.started)
             self._row(step, f"{_VERBS[step.op][0]} ({seconds}s)", _first_line(diagnostic.message))
 
@@ -109,9 +120,16 @@ class Display:
         if result.error is not None:
             self._write(f"error: {result.error}")
 
+    def _message(self, urn: str) -> str:
+        """Return what was last said of a resource, and how many warnings there are."""
+        if f"::{STACK_TYPE}::" in urn:
+            return ""
+        count = self._warnings[urn]
+        warnings = f"{count} warning{'s' if count > 1 else ''}" if count else ""
+        return "; ".join(filter(None, [self._last.get(urn, ""), warnings]))
+
     def _row(self, step: Step, status: str, message: str = "") -> None:
-        name = "" if step.type == STACK_TYPE and not step.name else step.name
-        self._write(f"{_PREFIX[step.op]:<3} {_short(step.type)} {name} {status} {message}".rstrip())
+        self._write(" ".join(filter(None, [f"{_PREFIX[step.op]:<3}", _short(step.type), step.name, status, message])))
 
 
 def _changes(step: Step) -> list[str]:

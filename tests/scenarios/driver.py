@@ -295,6 +295,12 @@ class Driver:
         """Return a resource of the state by its name, `None` when there is none."""
         return next((each for each in self.resources() if each["urn"].rpartition("::")[2] == name), None)
 
+    def stored(self, name: str) -> dict[str, Any]:
+        """Return a resource of the state by its name; fail when there is none."""
+        found = self.resource(name)
+        assert found is not None, name
+        return found
+
     def outputs(self) -> dict[str, Any]:
         """Return the outputs of the stack as the state holds them."""
         for each in self.state()["deployment"].get("resources") or ():

@@ -51,8 +51,7 @@ class OfflineDriver(Driver):
 
     def state_delete(self, name: str) -> Run:
         """Forget a resource."""
-        resource = self.resource(name)
-        assert resource is not None, name
+        resource = self.stored(name)
         return self._call([*self._base("state-delete"), resource["urn"]])
 
     def _arguments(self, command: str, log: Path, flags: Mapping[str, Any]) -> list[str]:

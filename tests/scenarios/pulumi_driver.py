@@ -67,8 +67,7 @@ class PulumiDriver(Driver):
 
     def state_delete(self, name: str) -> Run:
         """Forget a resource."""
-        resource = self.resource(name)
-        assert resource is not None, name
+        resource = self.stored(name)
         return self._call([self._command, "state", "delete", resource["urn"], "--yes", "--non-interactive"])
 
     def _arguments(self, command: str, log: Path, flags: Mapping[str, Any]) -> list[str]:

@@ -35,7 +35,7 @@ def test_a_partial_creation_is_stored_and_updated_by_the_next_up(driver: Driver,
     assert failed.exit_code == 1
     assert failed.failed == {"a"}
     assert failed.errors == ["1 error occurred:\n\t* a is not ready", "update failed"]
-    resource = driver.resource("a")
+    resource = driver.stored("a")
     assert resource["id"] == "id of a"
     assert resource["initErrors"] == ["a is not ready"]
     assert resource["inputs"]["size"] == 1
@@ -52,7 +52,7 @@ def test_a_partial_creation_is_stored_and_updated_by_the_next_up(driver: Driver,
     assert again.exit_code == 0, again.output
     assert again.ops == {"a": "update"}
     assert methods(probe_directory) == ["configure", "check", "diff", "update"]
-    resource = driver.resource("a")
+    resource = driver.stored("a")
     assert "initErrors" not in resource
     assert resource["outputs"]["made"] == "a 2"
 
@@ -65,7 +65,7 @@ def test_a_partial_update_keeps_the_old_inputs(driver: Driver, probe_directory: 
     how = behave(probe_directory, "a", "update", partial="a is not ready")
     failed = driver.up()
     assert failed.exit_code == 1
-    resource = driver.resource("a")
+    resource = driver.stored("a")
     assert resource["initErrors"] == ["a is not ready"]
     assert resource["inputs"]["size"] == 1
     assert resource["outputs"]["size"] == 2
@@ -78,20 +78,20 @@ def test_a_partial_update_keeps_the_old_inputs(driver: Driver, probe_directory: 
     assert [each["olds"] for each in calls(probe_directory) if each["method"] == "update"] == [
         {"computed": "of 2", "label": "a", "made": "partly", "size": 2}
     ]
-    assert "initErrors" not in driver.resource("a")
+    assert "initErrors" not in driver.stored("a")
 
 
 def test_a_failed_update_changes_nothing(driver: Driver, probe_directory: Path) -> None:
     """An update that fails with nothing to save leaves the resource as it was."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     assert driver.up().exit_code == 0
-    before = driver.resource("a")
+    before = driver.stored("a")
     driver.write_program(HEAD + "Probe('a', size=2)\n")
     behave(probe_directory, "a", "update", fail="a broke")
     failed = driver.up()
     assert failed.exit_code == 1
     assert failed.errors == ["a broke", "update failed"]
-    after = driver.resource("a")
+    after = driver.stored("a")
     assert {key: after[key] for key in ("id", "inputs", "outputs")} == {
         key: before[key] for key in ("id", "inputs", "outputs")
     }
@@ -137,7 +137,7 @@ def test_a_check_or_diff_that_fails_ends_the_update(driver: Driver, probe_direct
     for run in (driver.preview(), driver.up()):
         assert run.exit_code != 0
         assert run.errors == ["no idea"]
-    assert driver.resource("a")["id"] == "id of a"
+    assert driver.stored("a")["id"] == "id of a"
 
 
 def test_one_failure_lets_the_others_end(driver: Driver, probe_directory: Path) -> None:

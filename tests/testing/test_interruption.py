@@ -51,7 +51,7 @@ def test_an_interruption_that_nothing_minds_cancels(driver: Driver, probe_direct
     assert run.exit_code == 1
     assert run.errors == ["update canceled"]
     assert [each["id"] for each in driver.resources()] == ["id of a"]
-    assert "initErrors" not in driver.resource("a")
+    assert "initErrors" not in driver.stored("a")
 
 
 def test_sigterm_is_an_interruption(driver: Driver, probe_directory: Path) -> None:
@@ -62,7 +62,7 @@ def test_sigterm_is_an_interruption(driver: Driver, probe_directory: Path) -> No
     run = running.wait()
     assert run.exit_code == 1
     assert run.failed == {"a"}
-    assert driver.resource("a")["initErrors"] == ["a was interrupted"]
+    assert driver.stored("a")["initErrors"] == ["a was interrupted"]
 
 
 def test_a_second_interruption_gives_up(driver: Driver, probe_directory: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_killed_update_leaves_a_pending_update_until_the_next(driver: Driver, 
     running = waiting(driver, probe_directory, "update")
     running.kill_all()
     assert driver.pending_operations() == [("updating", "a")]
-    assert driver.resource("a")["inputs"]["size"] == 1
+    assert driver.stored("a")["inputs"]["size"] == 1
     assert driver.cancel().exit_code == 0
     (probe_directory / "a.update.json").unlink()
     forget(probe_directory)

@@ -36,7 +36,7 @@ def test_protect(driver: Driver, probe_directory: Path) -> None:
     program = "Probe('a', size=1, zone='{0}', opts=ResourceOptions(protect={1}))\nProbe('b', size=1)\n"
     driver.write_program(HEAD + program.format("x", True))
     assert driver.up().exit_code == 0
-    assert driver.resource("a")["protect"] is True
+    assert driver.stored("a")["protect"] is True
     forget(probe_directory)
     driver.write_program(HEAD + program.format("y", True))
     replaced = driver.up()
@@ -87,8 +87,8 @@ def test_unknown_values_in_previews(driver: Driver, probe_directory: Path) -> No
     news = {each["news"]["label"]: each["news"] for each in calls(probe_directory) if each["method"] == "check"}
     assert news["b"] == {"extra": 1, "label": "b", "size": "[unknown]"}
     assert driver.up().exit_code == 0
-    assert driver.resource("b")["inputs"]["size"] == "a 1"
-    assert driver.resource("b")["dependencies"] == [driver.resource("a")["urn"]]
+    assert driver.stored("b")["inputs"]["size"] == "a 1"
+    assert driver.stored("b")["dependencies"] == [driver.stored("a")["urn"]]
 
     driver.write_program(HEAD + "a = Probe('a', size=2)\nProbe('b', size=a.made, extra=a.size)\n")
     forget(probe_directory)
@@ -105,8 +105,8 @@ def test_a_same_step_stores_new_inputs_and_keeps_outputs(driver: Driver, probe_d
     driver.write_program(HEAD + "Probe('a', size=1, note='y')\n")
     run = driver.up()
     assert run.ops == {"a": "same"}
-    assert driver.resource("a")["inputs"]["note"] == "y"
-    assert driver.resource("a")["outputs"]["note"] == "x"
+    assert driver.stored("a")["inputs"]["note"] == "y"
+    assert driver.stored("a")["outputs"]["note"] == "x"
     forget(probe_directory)
     assert driver.up().ops == {"a": "same"}
     assert only(probe_directory, "check")["olds"]["note"] == "y"
@@ -130,7 +130,7 @@ def test_secrets(driver: Driver, probe_directory: Path) -> None:
     assert only_config(probe_directory) == {"token": "canary-of-the-config"}
     news = next(each["news"] for each in calls(probe_directory) if each["method"] == "create")
     assert (news["token"], news["nested"]) == ("canary-of-the-config", {"deep": "canary-deep"})
-    resource = driver.resource("a")
+    resource = driver.stored("a")
     for value in (resource["inputs"]["token"], resource["outputs"]["token"], resource["outputs"]["made"]):
         assert "ciphertext" in value
     assert "ciphertext" in driver.outputs()["token"]
@@ -138,18 +138,18 @@ def test_secrets(driver: Driver, probe_directory: Path) -> None:
     forget(probe_directory)
     assert driver.up().ops == {"a": "same"}
     assert only(probe_directory, "check")["olds"]["token"] == "canary-of-the-config"
-    assert driver.resource("a")["outputs"]["token"]["ciphertext"]
+    assert driver.stored("a")["outputs"]["token"]["ciphertext"]
     assert driver.destroy().exit_code == 0
 
 
 def only_config(directory: Path) -> dict[str, str]:
     """Return the configuration that the provider saw last."""
-    return [each["config"] for each in calls(directory) if each["method"] == "configure"][-1]
+    return dict([each["config"] for each in calls(directory) if each["method"] == "configure"][-1])
 
 
 def test_destroy_and_refresh_use_the_configuration_of_the_last_up(driver: Driver, probe_directory: Path) -> None:
     """An up configures the provider with today's configuration; a refresh and a destroy with that of the last up."""
-    driver.configure(plain="one", **{"other:key": "x"})
+    driver.configure(plain="one")
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     assert driver.up().exit_code == 0
     assert only_config(probe_directory) == {"plain": "one"}
@@ -180,7 +180,7 @@ def test_components(driver: Driver) -> None:
     run = driver.up()
     assert run.exit_code == 0, run.output
     assert run.ops == {"g": "create", "a": "create"}
-    group, child = driver.resource("g"), driver.resource("a")
+    group, child = driver.stored("g"), driver.stored("a")
     assert group["outputs"] == {"made": "a 1"}
     assert child["urn"].split("::")[2] == "tests:index:Group$pulumi-python:dynamic/probe:Probe"
     assert child["parent"] == group["urn"]

@@ -26,8 +26,8 @@ def test_a_refresh_reads_and_compares(driver: Driver, probe_directory: Path) -> 
     changed = driver.refresh()
     assert changed.exit_code == 0, changed.output
     assert changed.ops == {"a": "same"}
-    assert driver.resource("a")["outputs"]["made"] == "elsewhere"
-    assert driver.resource("a")["inputs"] == driver.resource("a")["inputs"] | known
+    assert driver.stored("a")["outputs"]["made"] == "elsewhere"
+    assert driver.stored("a")["inputs"] == driver.stored("a")["inputs"] | known
 
 
 def test_what_is_gone_leaves_the_state(driver: Driver, probe_directory: Path) -> None:
@@ -54,8 +54,8 @@ def test_a_read_that_fails_fails_the_refresh(driver: Driver, probe_directory: Pa
     run = driver.refresh()
     assert run.exit_code == 1
     assert run.errors == ["not now", "update failed"]
-    assert driver.resource("a")["outputs"]["made"] == "a 1"
-    assert driver.resource("b")["outputs"]["made"] == "elsewhere"
+    assert driver.stored("a")["outputs"]["made"] == "a 1"
+    assert driver.stored("b")["outputs"]["made"] == "elsewhere"
 
 
 def test_a_refresh_clears_the_reasons_of_a_partial_failure(driver: Driver, probe_directory: Path) -> None:
@@ -63,9 +63,9 @@ def test_a_refresh_clears_the_reasons_of_a_partial_failure(driver: Driver, probe
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     behave(probe_directory, "a", "create", partial="a is not ready").touch()
     assert driver.up().exit_code == 1
-    assert driver.resource("a")["initErrors"] == ["a is not ready"]
+    assert driver.stored("a")["initErrors"] == ["a is not ready"]
     assert driver.refresh().exit_code == 0
-    assert "initErrors" not in driver.resource("a")
+    assert "initErrors" not in driver.stored("a")
     assert driver.up().ops == {"a": "same"}
 
 
@@ -77,7 +77,7 @@ def test_an_unhealthy_read_is_a_warning(driver: Driver, probe_directory: Path) -
     run = driver.refresh()
     assert run.exit_code == 0, run.output
     assert any("a is ill" in text for text in run.warnings)
-    assert driver.resource("a")["initErrors"] == ["a is ill"]
+    assert driver.stored("a")["initErrors"] == ["a is ill"]
     how.unlink()
     assert driver.up().ops == {"a": "update"}
 

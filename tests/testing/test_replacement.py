@@ -13,7 +13,7 @@ def sequence(directory: Path) -> list[tuple[str, str]]:
     found = []
     for each in calls(directory):
         if each["method"] in ("create", "update", "delete"):
-            found.append((each["method"], each.get("news", each.get("olds"))["label"]))
+            found.append((each["method"], (each.get("news") or each["olds"])["label"]))
     return found
 
 
@@ -148,7 +148,7 @@ def test_destroy_goes_from_dependents_to_dependencies(driver: Driver, probe_dire
         + "Probe('d', size=1, opts=ResourceOptions(parent=c))\n"
     )
     assert driver.up().exit_code == 0
-    assert driver.resource("d")["urn"].split("::")[2] == "pulumi-python:dynamic/probe:Probe$" * 1 + (
+    assert driver.stored("d")["urn"].split("::")[2] == "pulumi-python:dynamic/probe:Probe$" * 1 + (
         "pulumi-python:dynamic/probe:Probe"
     )
     forget(probe_directory)

@@ -87,7 +87,7 @@ def test_changed_keys() -> None:
 def test_ignored_paths(path: str, kept: dict[str, Any]) -> None:
     """The old value at an ignored path is put back, and nothing else is touched."""
     olds = {"a": 1, "b": {"c": 2, "x.y": 3}, "l": [{"z": 4}, 5]}
-    news = {"a": 10, "b": {"c": 20, "x.y": 30}, "l": [{"z": 40}, 50]}
+    news: dict[str, Any] = {"a": 10, "b": {"c": 20, "x.y": 30}, "l": [{"z": 40}, 50]}
     assert keep_ignored(news, olds, [path]) == kept
     assert news["b"]["c"] == 20
 

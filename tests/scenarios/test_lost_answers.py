@@ -87,9 +87,11 @@ def test_a_stop_whose_answer_is_lost_still_stops(driver: Driver, fault: str) -> 
         scene.declare(wait_for="started")
         scene.up()
         scene.control.fault("PUT", STOPS, fault, seconds=1.0)
+        running = driver.start("destroy")
+        eventually(lambda: scene.migrations()[0]["stop_requested_at"] is not None)
         scene.hold(False)
-        scene.control.clock(speed=60)
-        scene.destroy()
+        run = running.wait()
+        assert run.exit_code == 0, run.output
         assert driver.resources() == []
         (migration,) = scene.migrations()
         assert migration["state"] == "STOPPED"

@@ -330,6 +330,16 @@ def _tell(
     waiting = [instance_id for instance_id in planned if instance_id in sight.offered]
     if not planned:
         result.warnings.append("no node matches; nothing will be migrated")
+    here = sight.offered.keys() | sight.active
+    if excluded := [
+        node.instance_id
+        for node in parse_planned(kept).values()
+        if node.instance_id in here and wish.nodes.contradicts(node)
+    ]:
+        result.warnings.append(
+            f"excluded by id, but planned before, and still planned: {some(excluded)}; to take a node out of a plan, "
+            "exclude it by node_names"
+        )
     if not waiting:
         return
     # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.

@@ -84,12 +84,19 @@ def test_joined_node_is_planned_only_when_asked_for(stage: Stage) -> None:
 
 
 def test_exclude_that_gained_ids_changes_nothing(stage: Stage) -> None:
-    """It adds no node and removes no kept entry."""
+    """It adds no node and removes no kept entry; but who expected that must be told."""
     old = stage.planned(stage.wish(nodes=WEB))
+    excluded = list(old.planned_nodes or {})[:2]
     stage.control.add_node(stage.ocean_id, "web")
     stage.restart()
-    gained = stage.wish(nodes={**WEB, "exclude": {"instance_ids": stage.ids("web")[:2]}})
-    assert stage.preview(gained, old).planned == old.planned_nodes
+    gained = stage.wish(nodes={**WEB, "exclude": {"instance_ids": excluded}})
+    found = stage.preview(gained, old)
+    assert found.planned == old.planned_nodes
+    assert any("still planned: " + ", ".join(excluded) in line for line in found.warnings)
+    for instance_id in excluded:
+        stage.control.remove_node(stage.ocean_id, instance_id)
+    stage.restart()
+    assert not any("still planned" in line for line in stage.preview(gained, old).warnings)
 
 
 def test_limit_takes_kept_entries_first(stage: Stage) -> None:

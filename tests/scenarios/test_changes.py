@@ -72,13 +72,14 @@ def test_a_node_that_is_no_longer_selected_stops_its_migration(driver: Driver, b
         nodes = [node for node in scene.control.nodes(scene.ocean_id) if node["asg_name"] in {"web", "api"}]
         interrupted(scene, nodes={"asg_names": ["web", "api"]})
         out = nodes[0] if by != "asg" else next(node for node in nodes if node["asg_name"] == "api")
-        exclude = {
-            "id": {"instance_ids": [out["instance_id"]]},
-            "name": {"node_names": [out["node_name"]]},
-            "asg": {"asg_names": ["ap*"]},
-        }[by]
         rest = sorted(node["instance_id"] for node in nodes if node is not out)
-        scene.declare(nodes={"asg_names": ["web", "api"], "exclude": exclude})
+        scene.declare(
+            nodes={
+                "id": {"instance_ids": rest},
+                "name": {"asg_names": ["web", "api"], "exclude": {"node_names": [out["node_name"]]}},
+                "asg": {"asg_names": ["web", "api"], "exclude": {"asg_names": ["ap*"]}},
+            }[by]
+        )
         resumed(scene, "stopping migration", out["instance_id"])
         assert scene.starts()[-1]["instanceIds"] == rest
         assert len(scene.starts()) == 2

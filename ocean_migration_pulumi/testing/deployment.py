@@ -68,7 +68,7 @@ class Deployment:
             return f"{self._kind} failed"
         if self._interrupted:
             return f"{self._kind} canceled"
-        return f"{self._kind} refused" if self._refused else None
+        return self._recorder.first_error or f"{self._kind} refused" if self._refused else None
 
     @property
     def stack_urn(self) -> str:
@@ -162,7 +162,7 @@ class Deployment:
 
     def finish(self) -> Properties:
         """Store the stack's outputs, report why the update ends early if it does, and return the outputs."""
-        stack = next((each for each in self._registered.values() if each.type == STACK_TYPE), None)
+        stack = next((each for each in list(self._registered.values()) if each.type == STACK_TYPE), None)
         outputs: Properties = {}
         if stack is not None:
             outputs = self._stack_outputs or {}

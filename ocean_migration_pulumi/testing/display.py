@@ -53,11 +53,14 @@ class Display:
         self._running: dict[str, Step] = {}
         self._said: list[Diagnostic] = []
         self._last: dict[str, str] = {}
+        self._stack = ""
         self._warnings: Counter[str] = Counter()
 
     def started(self, step: Step) -> None:
         """Print that a step begins."""
         self._running[step.urn] = step
+        if step.type == STACK_TYPE:
+            self._stack = step.urn
         if not self._preview and step.op != "same":
             self._row(step, f"{_VERBS[step.op][0]} (0s)", self._message(step.urn))
 
@@ -89,17 +92,19 @@ class Display:
         step = self._running.get(urn)
         if step is not None and not self._preview and diagnostic.severity != "error" and step.op != "same":
             seconds = int(time.monotonic() - step.started)
-            self._row(step, f"{_VERBS[step.op][0]} ({seconds}s)", _first_line(diagnostic.message))
+            self._row(
+                step, f"{_VERBS[step.op][0]} ({seconds}s)", _prefixed(diagnostic, _first_line(diagnostic.message))
+            )
 
     def finished(self, result: Result) -> None:
         """Print diagnostics, outputs, counts and the duration."""
         if self._said:
             self._write("Diagnostics:")
-            for urn in dict.fromkeys(each.urn for each in self._said):
+            # What is about no resource is about the stack.
+            for urn in dict.fromkeys(each.urn or self._stack for each in self._said):
                 self._write(f"  {_title(urn)}:")
-                for each in (each for each in self._said if each.urn == urn):
-                    prefix = "" if each.severity == "info" else f"{each.severity}: "
-                    for line in (prefix + each.message.rstrip()).splitlines():
+                for each in (each for each in self._said if (each.urn or self._stack) == urn):
+                    for line in _prefixed(each, each.message.rstrip()).splitlines():
                         self._write(f"    {line}".rstrip())
                 self._write("")
         if result.outputs:
@@ -173,6 +178,10 @@ def _printed(value: Any) -> str:
         if value is None or value is True or value is False
         else str(value)
     )
+
+
+def _prefixed(diagnostic: Diagnostic, text: str) -> str:
+    return text if diagnostic.severity == "info" else f"{diagnostic.severity}: {text}"
 
 
 def _title(urn: str) -> str:

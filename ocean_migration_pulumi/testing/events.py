@@ -130,6 +130,13 @@ class Recorder:
         self._lock = threading.RLock()
         self._begun = time.monotonic()
 
+    @property
+    def first_error(self) -> str:
+        """The first line of the first error so far; empty when there is none."""
+        with self._lock:
+            errors = (each.message for each in self.result.diagnostics if each.severity == "error")
+            return next(errors, "").strip().partition("\n")[0]
+
     def started(self, step: Step) -> None:
         """Record the beginning of a step."""
         with self._lock:

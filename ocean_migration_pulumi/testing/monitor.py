@@ -28,7 +28,7 @@ _END = 600.0
 
 
 class Services:
-    """A gRPC server on loopback for one update; a context manager.
+    """A gRPC server on loopback for one update.
 
     `config` is what the package's default provider is configured with. After `close_monitor` every registration that
     still waits is told that the monitor has gone.
@@ -36,7 +36,8 @@ class Services:
 
     def __init__(self, recorder: Recorder, *, threads: int) -> None:
         self._recorder = recorder
-        self._server = grpc.server(futures.ThreadPoolExecutor(threads, "offline-engine"), options=CHANNEL_OPTIONS)
+        self._threads = futures.ThreadPoolExecutor(threads, "offline-engine")
+        self._server = grpc.server(self._threads, options=CHANNEL_OPTIONS)
         engine_pb2_grpc.add_EngineServicer_to_server(EngineService(recorder), self._server)
         self._monitor: MonitorService | None = None
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -56,6 +57,7 @@ class Services:
         """Stop the server at once."""
         self.close_monitor()
         self._server.stop(grace=None).wait(5)
+        self._threads.shutdown(wait=False)
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):
@@ -80,6 +82,10 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         """Remember the URN of the stack resource."""
         self._root = request.urn
         return engine_pb2.SetRootResourceResponse()
+
+    def RequirePulumiVersion(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Accept any version that a program asks for."""
+        return engine_pb2.RequirePulumiVersionResponse()
 
 
 class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):

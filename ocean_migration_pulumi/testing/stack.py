@@ -167,7 +167,8 @@ class OfflineStack:
             session.warn_of_pending_operations()
         if session.deployment.error is None:
             self._execute(session)
-        if not session.deployment.stopping.is_set():
+        # Only a program that came to its end has said what is no longer wanted.
+        if session.deployment.error is None:
             session.deployment.delete_rest()
         return {}
 
@@ -212,7 +213,7 @@ class OfflineStack:
             start=lambda config: DynamicPlugin(
                 engine_address=services.address,
                 directory=self._directory,
-                environment={**self._base_environment(), "PULUMI_PROJECT": self.project},
+                environment={**self._base_environment(), "PULUMI_PROJECT": self.project, "PULUMI_CONFIG": "{}"},
                 config=config,
                 log=lambda line: recorder.say("info", line),
             ),
@@ -316,7 +317,8 @@ class _Program:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             process_group=0,
         )
         self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)

@@ -3,7 +3,7 @@
 The directory is named by the variable `PROBE_DIR`: `calls.jsonl` holds the calls; `<name>.<method>.json` says how a
 call ends: `{"fail": text}`, `{"partial": text}`, `{"crash": true}` (the plugin dies), `{"gone": true}` (read) or
 `{"outputs": {...}}`; with `"wait": true` the call waits until the file is gone or it is told to end,
-and with `"sleep": seconds` it hears of nothing for so long.
+with `"sleep": seconds` it hears of nothing for so long, and with `"print": text` it prints.
 """
 
 from __future__ import annotations
@@ -158,6 +158,8 @@ def _behave(method: str, name: str, outputs: dict[str, Any]) -> dict[str, Any]:
     if not path.exists():
         return {}
     how = json.loads(path.read_text(encoding="utf-8"))
+    if "print" in how:
+        print(how["print"], flush=True)  # noqa: T201 - what a careless provider does
     time.sleep(how.get("sleep", 0.0))
     if how.get("wait"):
         _wait(path, name, outputs)

@@ -94,3 +94,16 @@ def test_up_with_refresh(driver: Driver, probe_directory: Path) -> None:
     assert run.exit_code == 0, run.output
     assert methods(probe_directory) == ["configure", "read", "configure", "check", "create"]
     assert len(driver.resources()) == 1
+
+
+def test_up_with_a_refresh_that_fails(driver: Driver, probe_directory: Path) -> None:
+    """An up whose refresh fails ends there: the program does not run, and nothing is deleted."""
+    driver.write_program(HEAD + "Probe('a', size=1)\n")
+    assert driver.up().exit_code == 0
+    behave(probe_directory, "a", "read", fail="not now")
+    forget(probe_directory)
+    run = driver.up(refresh=True)
+    assert run.exit_code == 1
+    assert run.errors == ["not now", "update failed"]
+    assert methods(probe_directory) == ["configure", "read"]
+    assert driver.stored("a")["outputs"]["made"] == "a 1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ocean_migration_pulumi.migration.plan import plan_digest
 from tests.scenarios.driver import Driver
 from tests.scenarios.moments import up_again
 from tests.scenarios.scene import Scene, failed
@@ -134,3 +135,24 @@ def test_up_after_a_destroy_starts_what_the_destroy_had_stopped(driver: Driver) 
         assert effective_starts(scene.simulator) == [frozenset(scene.asg())]
         assert_moved_once(scene.simulator, scene.asg())
         assert_done(driver, scene.asg())
+
+
+def test_an_approved_plan_covers_the_follow_up_of_a_failed_update(driver: Driver) -> None:
+    """The engine keeps the inputs of before a failed update: what was reviewed is known from the outputs."""
+    with Scene(driver, nodes=6) as scene:
+        scene.declare()
+        scene.up()
+        both = {"asg_names": ["web", "api"]}
+        scene.declare(nodes=both)
+        inputs = scene.preview().inputs("web")
+        assert inputs is not None
+        digest = plan_digest(inputs["planned_nodes"])
+        scene.declare(nodes=both, approved_plan=digest)
+        scene.control.arm_failure(scene.ocean_id, "instances")
+        scene.up_fails()
+        assert len(scene.migrations()[-1]["drained"]) == 1
+        scene.up()
+        assert len(scene.starts()) == 3
+        planned = [*scene.asg(), *scene.asg("api")]
+        assert_moved_once(scene.simulator, planned)
+        assert_done(driver, planned)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import click
 
 
@@ -12,19 +14,18 @@ def main() -> None:
 
 
 def _simulator() -> click.Command:
-    try:
+    missing = [name for name in ("starlette", "trustme", "uvicorn") if find_spec(name) is None]
+    if not missing:
         from ocean_migration_pulumi.simulator.command import command
-    except ImportError as missing:
-        if missing.name not in {"starlette", "trustme", "uvicorn"}:
-            raise
-        name = missing.name
 
-        @click.command("simulator", help="Run Spot's API on this machine (needs the extra `simulator`).")
-        def command() -> None:
-            msg = f'{name} is not installed: pip install "ocean-migration[simulator]"'
-            raise click.ClickException(msg)
+        return command
 
-    return command
+    @click.command("simulator", help="Run Spot's API on this machine (needs the extra `simulator`).")
+    def unavailable() -> None:
+        msg = f'{" and ".join(missing)} not installed: pip install "ocean-migration[simulator]"'
+        raise click.ClickException(msg)
+
+    return unavailable
 
 
 main.add_command(_simulator())

@@ -20,7 +20,7 @@ ADOPTED: Final = "adopted"
 ADOPTED_PART: Final = "adopted_part"
 
 _TIMELINE: Final = 60
-_MOST_PODS: Final = 200
+_MOST_PODS: Final = 100
 _NOT_ECHOED: Final = frozenset({"planned_nodes", "nodes", "triggers"})
 
 
@@ -110,7 +110,7 @@ class UnansweredStart:
 class Record:
     """Everything that the outputs hold, in the form the lifecycle works with.
 
-    Of pods that are left over or unscheduled the first 200 are named: a state has to stay small.
+    Of pods that are left over or unscheduled the first 100 are named: a state has to stay small.
     """
 
     planned: dict[str, str] = field(default_factory=dict)

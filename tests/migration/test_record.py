@@ -234,8 +234,8 @@ def test_pods_are_named_only_up_to_a_bound() -> None:
             new_unscheduled_pods=tuple(f"q-{n}" for n in range(150)),
         )
     )
-    assert len(record.manual_pods) == 200
-    assert len(record.unscheduled) == 200
+    assert len(record.manual_pods) == 100
+    assert len(record.unscheduled) == 100
 
 
 def test_new_instances_add_up_over_migrations() -> None:

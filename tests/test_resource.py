@@ -1,0 +1,96 @@
+"""The resource in a program: what it refuses, and what it takes from the stack's config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.testing import OfflineStack
+
+PROGRAM = """
+import os
+import pulumi
+from ocean_migration_pulumi import NodeSelectorArgs, OceanWorkloadMigration
+
+web = OceanWorkloadMigration(
+    "web", ocean_id=os.environ["OCEAN_ID"], nodes=NodeSelectorArgs(asg_names=["web"]), wait_for="started"
+)
+pulumi.export("migration", web.migration_id)
+pulumi.export("stopped", web.stopped_at)
+"""
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """Run a simulator in which nothing moves by itself."""
+    with Simulator(nodes=6) as simulator:
+        simulator.control.clock(manual=True)
+        yield simulator
+
+
+def stack(sim: Simulator, tmp_path: Path, *, secrets: Mapping[str, str] | None = None, **config: str) -> OfflineStack:
+    """Return a stack of the program, with the token among its secrets unless others are given."""
+    program = tmp_path / "program"
+    program.mkdir()
+    (program / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (program / "__main__.py").write_text(PROGRAM)
+    environment = {**sim.environment, "OCEAN_MIGRATION_POLL_INTERVAL": "0.05", "HOME": str(tmp_path)}
+    del environment["SPOTINST_TOKEN"]
+    return OfflineStack(
+        program,
+        tmp_path / "state.json",
+        config=config,
+        secrets={"ocean-migration:token": sim.token} if secrets is None else secrets,
+        environment=environment,
+    )
+
+
+@pytest.mark.parametrize("key", ["ocean-migration:token", "spotinst:token"])
+def test_token_in_clear_is_refused_before_anything_is_asked(sim: Simulator, tmp_path: Path, key: str) -> None:
+    """The message says how to set it, and does not repeat it."""
+    result = stack(sim, tmp_path, secrets={}, **{key: sim.token}).preview()
+    assert not result.succeeded
+    said = "\n".join([str(result.error), *(line.message for line in result.diagnostics)])
+    assert f"the stack's config {key} is in clear" in said
+    assert f"pulumi config set --secret {key}" in said
+    assert sim.token not in said
+    assert sim.control.requests() == []
+
+
+def test_up_starts_with_a_secret_token_and_the_state_does_not_show_it(sim: Simulator, tmp_path: Path) -> None:
+    """Outputs that have no value yet are there for the program as None."""
+    made = stack(sim, tmp_path)
+    result = made.up()
+    assert result.succeeded, result.error
+    assert result.outputs["migration"] == sim.control.migrations(sim.ocean_id)[0]["id"]
+    assert result.outputs.get("stopped") is None
+    for kept in tmp_path.glob("state*"):
+        assert sim.token not in kept.read_text(errors="replace")
+
+
+def test_approved_plan_is_taken_from_the_config_by_the_name_of_the_resource(sim: Simulator, tmp_path: Path) -> None:
+    """Any other plan is a warning in the preview, and refused by the run."""
+    made = stack(sim, tmp_path, **{"ocean-migration:approvedPlan": '{"web": "feedbeef", "api": "1234"}'})
+    preview = made.preview()
+    assert preview.succeeded
+    assert any("is not the approved plan feedbeef" in line.message for line in preview.diagnostics)
+    run = made.up()
+    assert not run.succeeded
+    assert sim.control.requests(method="POST") == []
+
+
+def test_approved_plan_of_another_resource_is_none_of_ours(sim: Simulator, tmp_path: Path) -> None:
+    """Each name has its own."""
+    made = stack(sim, tmp_path, **{"ocean-migration:approvedPlan": '{"api": "1234"}'})
+    assert made.up().succeeded
+
+
+def test_approved_plan_that_is_no_object_is_refused(sim: Simulator, tmp_path: Path) -> None:
+    """The setting is named."""
+    result = stack(sim, tmp_path, **{"ocean-migration:approvedPlan": '["feedbeef"]'}).preview()
+    assert not result.succeeded
+    said = "\n".join([str(result.error), *(line.message for line in result.diagnostics)])
+    assert "give an object of digests by resource name" in said

@@ -1,0 +1,203 @@
+"""What stands in users' states: it must read in every later version."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dill
+import pytest
+from pulumi.dynamic.dynamic import serialize_provider
+
+from ocean_migration_pulumi.migration import lifecycle
+from ocean_migration_pulumi.migration.plan import PlannedNode, parse_planned, plan_digest
+from ocean_migration_pulumi.migration.record import Record, Run
+from ocean_migration_pulumi.migration.wish import read
+from ocean_migration_pulumi.provider import OceanWorkloadMigration, OceanWorkloadMigrationProvider
+from ocean_migration_pulumi.simulator import Simulator
+from tests.support.plugin import PluginProcess
+from tests.support.resource_plugin import TYPE, Resource, config_of
+
+STORED = Path(__file__).parent / "data" / "state-0.1.json"
+
+# The provider as Python 3.11 to 3.13 pickle it (protocol 4), and as 3.14 does (protocol 5).
+PROTOCOL_4 = (
+    b"\x80\x04\x95\x49\x00\x00\x00\x00\x00\x00\x00\x8c\x1focean_migration_pulumi.provider\x94"
+    b"\x8c\x1eOceanWorkloadMigrationProvider\x94\x93\x94)\x81\x94."
+)
+PROTOCOL_5 = PROTOCOL_4.replace(b"\x80\x04", b"\x80\x05")
+
+
+@pytest.mark.parametrize(("protocol", "golden"), [(4, PROTOCOL_4), (5, PROTOCOL_5)])
+def test_pickled_provider_is_a_module_and_a_class(protocol: int, golden: bytes) -> None:
+    """At most 100 bytes, and none of them state of an instance."""
+    assert pickle.dumps(OceanWorkloadMigrationProvider(), protocol=protocol) == golden
+    assert dill.dumps(OceanWorkloadMigrationProvider(), protocol=protocol) == golden
+    assert len(golden) <= 100
+    assert vars(OceanWorkloadMigrationProvider()) == {}
+
+
+@pytest.mark.parametrize("golden", [PROTOCOL_4, PROTOCOL_5])
+def test_provider_of_any_stored_state_loads(golden: bytes) -> None:
+    """It is this class, wherever the state was written."""
+    assert type(dill.loads(golden)) is OceanWorkloadMigrationProvider  # noqa: S301 - our own bytes
+
+
+def test_pulumi_stores_the_provider_in_clear() -> None:
+    """A blob that is always secret would be encrypted anew with every run."""
+    stored = serialize_provider(OceanWorkloadMigrationProvider())
+    assert base64.b64decode(stored) in {PROTOCOL_4, PROTOCOL_5}
+    assert OceanWorkloadMigrationProvider.serialize_as_secret_always is False
+
+
+def test_type_is_frozen() -> None:
+    """It is part of every URN."""
+    assert TYPE == "pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration"
+    assert all(resource["type"] == TYPE for resource in stored().values())
+    assert OceanWorkloadMigration.__name__ == "OceanWorkloadMigration"
+
+
+def stored() -> dict[str, dict[str, Any]]:
+    """Return the resources of ours in the state that version 0.1 has written, by name."""
+    resources = json.loads(STORED.read_text())["deployment"]["resources"]
+    return {
+        resource["urn"].rpartition("::")[2]: resource for resource in resources if "OceanWorkload" in resource["urn"]
+    }
+
+
+def test_stored_state_is_of_a_finished_and_a_failed_resource() -> None:
+    """So that both are read below."""
+    found = stored()
+    assert set(found) == {"web", "api"}
+    assert "initErrors" not in found["web"]
+    assert found["api"]["initErrors"]
+    assert STORED.stat().st_size < 16_384
+
+
+def test_finished_resource_of_a_stored_state_is_read_whole() -> None:
+    """Nothing is left to do, and writing it again says the same."""
+    resource = stored()["web"]
+    record, (wish, problems) = Record.from_outputs(resource["outputs"]), read(resource["inputs"])
+    assert problems == []
+    assert lifecycle.unfinished(record, wish) is None
+    assert record.succeeded
+    assert record.planned == wish.planned_nodes
+    assert record.migrated == {*record.planned}
+    assert [node.asg_name for node in parse_planned(record.planned).values()] == ["web"] * 3
+    again = record.to_outputs(wish, resource["inputs"], plan_digest(record.planned))
+    before = {name: value for name, value in resource["outputs"].items() if name != "__provider"}
+    assert json.loads(json.dumps(again)) == before
+    assert again["plan_digest"] == before["plan_digest"]
+
+
+def test_failed_resource_of_a_stored_state_goes_on() -> None:
+    """What remains, and why it failed, is known."""
+    resource = stored()["api"]
+    record, (wish, problems) = Record.from_outputs(resource["outputs"]), read(resource["inputs"])
+    assert problems == []
+    assert record.latest is not None
+    assert record.latest.status == "FINISHED_ERROR"
+    assert record.failure is not None
+    assert record.failure["reason"] == "timeout"
+    assert len(record.remaining) == 1
+    assert lifecycle.unfinished(record, wish) is not None
+    (reminder,) = lifecycle.reminders(record)
+    assert "took longer than Ocean allows; 1 node remains" in reminder
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PluginProcess]:
+    """Run a plugin that is pointed at a simulator that knows nothing of the stored state."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Simulator(nodes=6) as sim, PluginProcess() as process:
+        account = stored()["web"]["outputs"]["effective_account_id"]
+        process.configure(config_of(sim, **{"ocean-migration:account": account}))
+        yield process
+
+
+@pytest.mark.parametrize(("name", "changes"), [("web", False), ("api", True)])
+def test_diff_of_a_stored_state_is_what_it_was(plugin: PluginProcess, name: str, changes: bool) -> None:
+    """A new version makes no update of its own, and finds the work that was left."""
+    resource = stored()[name]
+    old = Resource(plugin, name, resource["inputs"], resource["outputs"], resource["id"])
+    answer = old.diff(resource["inputs"])
+    assert (answer.changes == 2) is changes
+    assert list(answer.replaces) == []
+
+
+NODE = "ip-192-168-{high}-{low}.ap-southeast-2.compute.internal"
+ASG = "eks-workers-blue-7cc6a7a2-1e5c-4b5e-9d6b-4a1f4fd3c1f2"
+
+
+def large(nodes: int = 1000) -> tuple[Record, dict[str, Any]]:
+    """Return record and inputs of a migration of so many nodes, with names as long as EKS gives them."""
+    ids = [f"i-{number:017x}" for number in range(nodes)]
+    planned = {
+        instance_id: PlannedNode(
+            instance_id=instance_id,
+            node_name=NODE.format(high=100 + number // 250, low=number % 250),
+            asg_name=ASG,
+            virtual_node_group_id="ols-12345abc",
+            virtual_node_group_name="workers-blue",
+        ).entry
+        for number, instance_id in enumerate(ids)
+    }
+    inputs = {"ocean_id": "o-1234abcd", "nodes": {"asg_names": ["eks-workers-*"]}, "planned_nodes": planned}
+    record = Record(
+        planned=planned,
+        migrated=set(ids),
+        drained=set(ids),
+        ocean_nodes=[f"i-f{number:016x}" for number in range(nodes)],
+        nodes=inputs["nodes"],
+        progress=100.0,
+        effective_account_id="act-1234abcd",
+    )
+    record.add(
+        Run(
+            id="owm-1234abcd",
+            status="FINISHED",
+            instance_ids=ids,
+            batch_size_percentage=20,
+            should_terminate_drained_nodes=False,
+            should_evict_stand_alone_pods=False,
+            force_pod_eviction_on_pdb_failure=False,
+            created_at="2026-01-02T03:04:05.000Z",
+            completed_at="2026-01-02T09:04:05.000Z",
+        )
+    )
+    for number in range(100):
+        record.note("2026-01-02T03:04:05.000Z", "AWAIT_REPLACEMENTS", number, nodes, 10_000, 100)
+    return record, inputs
+
+
+def size(properties: dict[str, Any]) -> int:
+    """Return the bytes of properties as JSON."""
+    return len(json.dumps(properties, separators=(",", ":")).encode())
+
+
+def outputs(record: Record, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the outputs of a record."""
+    return record.to_outputs(read(inputs)[0], inputs, plan_digest(record.planned))
+
+
+def test_a_thousand_nodes_keep_the_state_small() -> None:
+    """Inputs of at most 160 KiB, outputs of at most 256 KiB."""
+    record, inputs = large()
+    assert size(inputs) <= 160 * 1024
+    assert size(outputs(record, inputs)) <= 256 * 1024
+
+
+def test_a_thousand_nodes_that_need_a_hand_keep_the_state_small() -> None:
+    """However many pods are left over on them and wait for a node."""
+    record, inputs = large()
+    record.manual, record.migrated, record.drained = record.migrated, set(), set()
+    many = [
+        {"node": NODE.format(high=250, low=250), "pod": f"pod-{n:032}", "kind": "STAND_ALONE_POD"} for n in range(100)
+    ]
+    record.manual_pods = many
+    record.unscheduled = [f"{number:036}" for number in range(100)]
+    assert size(outputs(record, inputs)) <= 256 * 1024

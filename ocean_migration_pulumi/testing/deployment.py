@@ -68,7 +68,7 @@ class Deployment:
             return f"{self._kind} failed"
         if self._interrupted:
             return f"{self._kind} canceled"
-        return self._recorder.first_error or f"{self._kind} refused" if self._refused else None
+        return (self._recorder.first_error or f"{self._kind} refused") if self._refused else None
 
     @property
     def stack_urn(self) -> str:
@@ -160,20 +160,21 @@ class Deployment:
         self._journal.rebase(without_dangling([each for each in kept if each is not None]))
         self._planner = self._new_planner()
 
-    def finish(self) -> Properties:
-        """Store the stack's outputs, report why the update ends early if it does, and return the outputs."""
+    def finish(self) -> tuple[Properties, str | None]:
+        """Store the stack's outputs and return them, with the error that the update ends with, if any."""
+        error = self.error
         stack = next((each for each in list(self._registered.values()) if each.type == STACK_TYPE), None)
         outputs: Properties = {}
         if stack is not None:
             outputs = self._stack_outputs or {}
-            if self.error:
+            if error:
                 old = self._planner.old(stack.urn)
                 outputs = {**(old.outputs if old else {}), **outputs}
             stack.outputs = outputs
             self._journal.end(stack)
-        if self._failed or self._interrupted:
-            self._recorder.say("error", str(self.error))
-        return outputs
+        if error in (f"{self._kind} failed", f"{self._kind} canceled"):
+            self._recorder.say("error", error)
+        return outputs, error
 
     def refuse(self, message: str) -> None:
         """Let the update end because of the program, for the reason given; empty when it has been reported."""
@@ -186,8 +187,7 @@ class Deployment:
         """Let no step start any more, and ask those that run to end soon."""
         self._interrupted = True
         self._stop()
-        for provider in self._registry.running():
-            provider.cancel()
+        self._registry.cancel()
 
     def terminate(self) -> None:
         """Give up at once: the state stays as it is on disk, with what was running as pending operations."""

@@ -37,8 +37,8 @@ class Registry(Protocol):
     def get(self, reference: str) -> Provider:
         """Return the provider; raises `ProviderFailure` when there is none or it does not start."""
 
-    def running(self) -> list[Provider]:
-        """Return the providers that have been started."""
+    def cancel(self) -> None:
+        """Ask every running call to end soon."""
 
 
 class Executor:

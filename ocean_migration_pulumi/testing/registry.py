@@ -31,6 +31,7 @@ class ProviderRegistry:
         self._providers: dict[str, Provider] = {}
         self._started: list[Provider] = []
         self._closed = False
+        self._cancelled = False
         self._lock = threading.Lock()
 
     def configure(self, reference: str, config: Properties) -> None:
@@ -53,10 +54,13 @@ class ProviderRegistry:
         """Return the mocks of a package, for its functions."""
         return MockProvider(self._mocks, package)
 
-    def running(self) -> list[Provider]:
-        """Return the providers that have been started."""
+    def cancel(self) -> None:
+        """Ask every running call to end soon, those of providers that are just starting included."""
         with self._lock:
-            return list(self._started)
+            self._cancelled = True
+            providers = list(self._started)
+        for provider in providers:
+            provider.cancel()
 
     def close(self, *, at_once: bool = False) -> None:
         """End all providers; none starts any more."""
@@ -75,4 +79,6 @@ class ProviderRegistry:
             return self.mock(package)
         provider = self._start(self._configs[reference])
         self._started.append(provider)
+        if self._cancelled:
+            provider.cancel()
         return provider

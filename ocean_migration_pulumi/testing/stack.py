@@ -153,8 +153,8 @@ class OfflineStack:
                 with suppress(Stopped):
                     outputs = work(session, **options)
                 session.deployment.drain()
-                outputs = session.deployment.finish() or outputs
-                error = session.deployment.error
+                registered, error = session.deployment.finish()
+                outputs = registered or outputs
         except StateError as exc:
             error = str(exc)
             recorder.say("error", error)

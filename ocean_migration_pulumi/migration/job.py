@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import format_time, parse_time
 from ocean_migration_pulumi.errors import MigrationNotFoundError, OceanMigrationError
 
-from .plan import UNKNOWN_GROUP, PlannedNode, parse_planned
+from .plan import UNKNOWN_GROUP, PlannedNode, counted, parse_planned, some
 from .planning import same_flags
 from .record import ADOPTED, ADOPTED_PART, Record, Run
 from .registry import ClusterDesk
@@ -233,6 +233,13 @@ class Job:
                     run.stopped_by = "others"
                 self.settle(run, status)
         self.reckon()
+
+    def tell_gone(self, gone: Collection[str]) -> None:
+        """Warn of planned nodes that are gone: they stay recorded, but nothing is to be done for them."""
+        if gone:
+            self.tell.warning(
+                f"{counted(len(gone), 'planned node')} gone, nothing to migrate there: {some(sorted(gone))}"
+            )
 
     def look_for_others(self) -> None:
         """Note which nodes a foreign migration holds: discovery does not offer them, but they are not gone."""

@@ -317,8 +317,7 @@ def _work(job: Job, *, again: bool, manual: bool) -> list[str]:
         gone -= job.held_by_others
     job.reckon()
     work = set(record.remaining)
-    if gone:
-        job.tell.warning(f"{counted(len(gone), 'planned node')} gone, nothing to migrate there: {some(sorted(gone))}")
+    job.tell_gone(gone)
     if again:
         # What a killed run has already taken again is not taken a third time.
         taken_again = {

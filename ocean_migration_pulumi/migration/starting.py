@@ -108,9 +108,11 @@ def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None
             job.held_by_others = set()
             still_offered = job.discover()
             job.reckon()
+            job.tell_gone(set(work) - still_offered.keys() - foreign.instance_ids)
             work = [name for name in work if name in still_offered]
             if not work:
                 return None
+            may_start(job, work)  # the wait may have been a long one
 
 
 def find_unanswered(job: Job) -> Run | None:

@@ -222,3 +222,40 @@ def test_a_foreign_migration_that_holds_planned_nodes_is_waited_for(driver: Driv
         assert run.exit_code == 0, run.output
         assert scene.starts()[-1]["instanceIds"] == [free]
         assert scene.outputs()["remaining_nodes"] == []
+
+
+def test_nodes_that_vanish_before_the_start_are_dropped(driver: Driver) -> None:
+    """They stay in the record as they were planned, with a warning, and are not remaining."""
+    with Scene(driver, nodes=6, scenario="busy-cluster") as scene:
+        scene.hold()
+        planned = scene.asg()
+        scene.declare()
+        running = scene.driver.start("up")
+        running.wait_until(lambda run: said(run, "waiting for migration"))
+        scene.control.remove_node(scene.ocean_id, planned[0])
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert warned(run, planned[0], "gone")
+        assert [start["instanceIds"] for start in scene.starts()] == [planned[1:]]
+        assert sorted(scene.outputs()["planned_nodes"]) == planned
+        assert scene.outputs()["remaining_nodes"] == []
+        assert scene.outputs()["succeeded"] is True
+        scene.up_unchanged()
+
+
+def test_changed_nodes_that_could_not_be_planned_stay_pending(driver: Driver) -> None:
+    """Without the service the old plan stays in the preview and `up` fails; the next `up` plans and migrates."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        scene.declare(nodes={"asg_names": ["web", "api"]})
+        scene.driver.environment["SPOTINST_BASE_URL"] = "http://127.0.0.1:9"
+        assert sorted(scene.preview().inputs("web")["planned_nodes"]) == scene.asg("web")
+        assert failed(scene.up_fails(), "could not be planned", "nothing was done")
+        assert scene.outputs()["migrated_nodes"] == scene.asg("web")
+        scene.driver.environment |= scene.simulator.environment
+        scene.up()
+        assert [start["instanceIds"] for start in scene.starts()] == [scene.asg("web"), scene.asg("api")]
+        assert scene.outputs()["migrated_nodes"] == sorted([*scene.asg("web"), *scene.asg("api")])
+        scene.up_unchanged()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -58,6 +59,18 @@ def test_a_preview_goes_on_when_the_service_cannot_be_asked(
         preview = scene.preview()
         assert preview.inputs("web")["planned_nodes"] == planned
         assert warned(preview, message)
+
+
+def test_a_service_that_hangs_costs_a_preview_its_few_seconds_once(driver: Driver) -> None:
+    """Ten resources do not wait ten times for answers that do not come."""
+    with Scene(driver) as scene:
+        scene.control.fault("GET", "*", "slow", times=1_000, seconds=30)
+        scene.program(*(scene.resource(f"wave{number}") for number in range(10)))
+        begun = time.monotonic()
+        preview = scene.preview()
+        assert len([text for text in preview.warnings if "cannot ask Spot" in text]) == 10
+        # Ten times five seconds, were each to wait; the engine itself takes some, on a busy machine many.
+        assert time.monotonic() - begun < 45
 
 
 def test_no_account_ends_up_before_anything_is_written(driver: Driver) -> None:
@@ -183,6 +196,26 @@ def test_another_plan_than_the_approved_one_is_refused(driver: Driver, way: str)
         scene.up()
         assert scene.outputs()["plan_digest"] == digest
         assert len(scene.starts()) == 1
+
+
+def test_a_follow_up_needs_its_own_approval(driver: Driver) -> None:
+    """A plan that grew is refused as a partial failure that keeps all outputs, until the new digest is approved."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        before = scene.outputs()
+        joined = scene.control.add_node(scene.ocean_id, "web")["instance_id"]
+        scene.declare(new_nodes="migrate", approved_plan=before["plan_digest"])
+        preview = scene.preview()
+        (warning,) = [text for text in preview.warnings if "not the approved plan" in text]
+        assert failed(scene.up_fails(), "not the approved plan", before["plan_digest"])
+        assert len(scene.writes()) == 1
+        assert scene.outputs()["migrated_nodes"] == before["migrated_nodes"]
+        scene.declare(new_nodes="migrate", approved_plan=warning.partition("plan ")[2].partition(" ")[0])
+        scene.up()
+        assert scene.starts()[-1]["instanceIds"] == [joined]
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+        scene.up_unchanged()
 
 
 def test_a_limit_takes_kept_nodes_first(driver: Driver) -> None:

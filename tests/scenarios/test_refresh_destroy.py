@@ -37,7 +37,9 @@ def test_a_refresh_follows_the_service(driver: Driver) -> None:
         assert outputs["progress"] == 100
         assert outputs["migrated_nodes"] == scene.asg()
         assert outputs["completed_at"]
-        scene.up_unchanged()
+        run = scene.up(refresh=True)
+        assert run.ops["web"] == "same"
+        assert len(scene.writes()) == 1
 
 
 def test_a_refresh_removes_a_migration_only_with_its_cluster(driver: Driver) -> None:
@@ -150,6 +152,20 @@ def test_a_destroy_that_is_refused_keeps_the_state(driver: Driver) -> None:
         assert scene.migrations()[0]["state"] == "STOPPED"
 
 
+def test_a_destroy_whose_deadline_passes_is_gone_on_with(driver: Driver) -> None:
+    """It fails and keeps the resource; the next one waits for the same stop, without a second PUT."""
+    with Scene(driver) as scene:
+        started(scene, opts='pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete="2s"))')
+        run = scene.driver.destroy()
+        assert run.exit_code != 0
+        assert failed(run, "deadline", "stopping", "run it again"), run.output
+        assert scene.driver.resource("web") is not None
+        scene.hold(False)
+        scene.destroy()
+        assert len(scene.stops()) == 1
+        assert scene.migrations()[0]["state"] == "STOPPED"
+
+
 def test_a_migration_that_was_adopted_in_part_is_left_alone(driver: Driver) -> None:
     """It also moves nodes that are not planned: `destroy` names it and does not stop it."""
     with Scene(driver) as scene:
@@ -184,6 +200,20 @@ def test_another_cluster_replaces(driver: Driver) -> None:
         assert migration["created_at"] >= scene.migrations()[0]["stopped_at"]
         assert scene.outputs()["migrated_nodes"] == sorted(theirs)
         scene.up_unchanged()
+
+
+def test_a_new_name_takes_the_running_migration_along(driver: Driver) -> None:
+    """The engine creates under the new name first: that adopts the migration, and the delete leaves it alone."""
+    with Scene(driver) as scene:
+        started(scene)
+        scene.declare("shop", wait_for="started")
+        run = scene.up()
+        assert (run.ops["shop"], run.ops["web"]) == ("create", "delete")
+        assert said(run, "left to the resource that has adopted it")
+        assert len(scene.writes()) == 1
+        (migration,) = scene.outputs("shop")["migrations"]
+        assert (migration["id"], migration["origin"]) == (scene.migrations()[0]["id"], "adopted")
+        scene.up_unchanged("shop")
 
 
 @pytest.mark.parametrize("way", ["input", "settings"])

@@ -51,16 +51,12 @@ class Step:
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def of(cls, op: str, old: Resource | None, new: Resource | None) -> Step:
-        """Describe an operation that leads from the old resource (none: it is new) to the new one (none: gone)."""
-        resource = new or old
-        if resource is None:
-            msg = "a step needs a resource"
-            raise ValueError(msg)
-        before = old.inputs if old else {}
-        after = new.inputs if new else {}
-        keys = changed_keys(before, after) if old and new else []
-        return cls(op, resource.urn, resource.name, resource.type, redact(before), redact(after), diff_keys=keys)
+    def of(cls, op: str, resource: Resource, *, before: Resource | None, after: Resource | None) -> Step:
+        """Describe an operation on a resource, which was not there before, or is not afterwards, if that is `None`."""
+        old = before.inputs if before else {}
+        new = after.inputs if after else {}
+        keys = changed_keys(old, new) if before and after else []
+        return cls(op, resource.urn, resource.name, resource.type, redact(old), redact(new), diff_keys=keys)
 
     def describe(self, new: Resource) -> None:
         """Take over the inputs and outputs that the resource has by now."""

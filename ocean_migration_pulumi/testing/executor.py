@@ -69,7 +69,8 @@ class Executor:
         resource = action.resource
         # Default providers are the engine's own affair: they are in the state, but nobody is told.
         silent = resource.is_provider and resource.name == "default"
-        step = Step.of(action.op, action.old, action.new)
+        before = resource if action.deletes else action.old
+        step = Step.of(action.op, resource, before=before, after=action.new)
         step.diff_keys = action.keys or step.diff_keys
         if not silent:
             self._recorder.started(step)
@@ -106,7 +107,7 @@ class Executor:
         """
         if not resource.custom or resource.is_provider or resource.pending_replacement:
             return resource
-        step = Step.of("refresh", resource, resource)
+        step = Step.of("refresh", resource, before=resource, after=resource)
         self._recorder.started(step)
         try:
             new = self._read(resource, step)
@@ -150,17 +151,14 @@ class Executor:
     def _apply(self, action: Action) -> None:
         if action.op in ("create", "create-replacement"):
             self._create(action)
-        elif action.op == "update":
-            self._update(action)
-        elif action.op in ("delete", "delete-replaced"):
+        elif action.deletes:
             self._delete(action)
         elif action.op == "read":
-            self._read_foreign(action)
-        elif action.op == "same" and action.new is not None and action.old is not None:
-            action.new.id = action.old.id
-            action.new.outputs = action.old.outputs
-            if action.new.is_provider:
-                self._registry.configure(f"{action.new.urn}::{action.new.id}", action.old.inputs)
+            self._read_foreign(action.resource)
+        elif action.op == "update" and action.old is not None:
+            self._update(action.resource, action.old)
+        elif action.op == "same" and action.old is not None:
+            self._keep(action.resource, action.old)
 
     def _create(self, action: Action) -> None:
         new = action.resource
@@ -181,11 +179,12 @@ class Executor:
         if action.pending and action.old is not None:
             action.old.delete = True
 
-    def _update(self, action: Action) -> None:
-        new, old = action.resource, action.old
-        if old is None:
-            msg = f"update of {new.urn} without its old state"
-            raise ProviderFailure(msg)
+    def _keep(self, new: Resource, old: Resource) -> None:
+        new.id, new.outputs = old.id, old.outputs
+        if new.is_provider:
+            self._registry.configure(f"{new.urn}::{new.id}", old.inputs)
+
+    def _update(self, new: Resource, old: Resource) -> None:
         new.id = old.id
         if new.is_provider:
             new.outputs = dict(new.inputs)
@@ -220,8 +219,7 @@ class Executor:
         if action.pending:
             old.pending_replacement = True
 
-    def _read_foreign(self, action: Action) -> None:
-        new = action.resource
+    def _read_foreign(self, new: Resource) -> None:
         live = self._registry.get(new.provider).read(Target(new.urn, new.id, new.inputs, new.inputs))
         if not live.id:
             msg = f"resource '{new.id}' does not exist"
@@ -229,14 +227,13 @@ class Executor:
         new.id, new.outputs = live.id, live.outputs
 
     def _record(self, action: Action) -> None:
-        old, new = action.old, action.new
-        if action.op in ("create", "create-replacement"):
-            done = [old] if old is not None and old.pending_replacement else []
-            self._journal.end(action.resource, new=new, done=done)
-        elif action.op in ("update", "same", "read"):
-            self._journal.end(action.resource, new=new, done=[old] if old is not None else [])
-        elif action.op in ("delete", "delete-replaced"):
-            self._journal.end(action.resource, done=[] if action.pending else [action.resource])
+        resource, old = action.resource, action.old
+        if action.deletes:
+            self._journal.end(resource, done=[] if action.pending else [resource])
+        elif action.op in ("create", "create-replacement"):
+            self._journal.end(resource, new=resource, done=[old] if old is not None and old.pending_replacement else [])
+        elif action.op != "replace":
+            self._journal.end(resource, new=resource, done=[old] if old is not None else [])
 
 
 def mark_secrets(resource: Resource) -> None:

@@ -52,22 +52,26 @@ class Goal:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Action:
-    """One operation to do. `pending` marks a deletion whose creation is still to come, or a creation before it."""
+    """One operation: it leads to `resource`, or takes it away; `old` is what was there before, if anything.
+
+    `pending` marks a deletion whose creation is still to come, or a creation whose deletion is.
+    """
 
     op: str
+    resource: Resource
     old: Resource | None = None
-    new: Resource | None = None
     keys: list[str] = field(default_factory=list)
     pending: bool = False
 
     @property
-    def resource(self) -> Resource:
-        """The resource that the operation leads to, or the one that it takes away."""
-        found = self.new or self.old
-        if found is None:
-            msg = f"{self.op} without a resource"
-            raise ValueError(msg)
-        return found
+    def deletes(self) -> bool:
+        """Whether the operation takes the resource away."""
+        return self.op in ("delete", "delete-replaced")
+
+    @property
+    def new(self) -> Resource | None:
+        """The resource that there is afterwards."""
+        return None if self.deletes else self.resource
 
 
 class Planner:
@@ -113,17 +117,17 @@ class Planner:
         elif known is not None:
             new.inputs = keep_ignored(goal.inputs, known.inputs, goal.ignore_changes)
         if old is None:
-            return [Action(op="create", new=new)]
+            return [Action(op="create", resource=new)]
         if recreating:
             self._replaced.add(urn)
             return [
-                Action(op="replace", old=old, new=new),
-                Action(op="create-replacement", old=old, new=new),
+                Action(op="replace", old=old, resource=new),
+                Action(op="create-replacement", old=old, resource=new),
             ]
         if old.external:
             return [
-                Action(op="create-replacement", old=old, new=new, pending=True),
-                Action(op="replace", old=old, new=new),
+                Action(op="create-replacement", old=old, resource=new, pending=True),
+                Action(op="replace", old=old, resource=new),
             ]
         return self._changed(goal, old, new, provider)
 
@@ -133,12 +137,12 @@ class Planner:
         new = _new_resource(urn, goal, None)
         new.external = True
         new.id = id_
-        return [Action(op="read", old=self._olds.get(urn), new=new)]
+        return [Action(op="read", old=self._olds.get(urn), resource=new)]
 
     def deletions(self) -> list[list[Action]]:
         """Return, in groups to be done one after the other, what no program registered any more."""
         condemned = {
-            each: Action(op="delete-replaced" if each.delete else "delete", old=each)
+            each: Action(op="delete-replaced" if each.delete else "delete", resource=each)
             for each in self._base
             if each.delete or each.urn not in self._seen
         }
@@ -162,11 +166,11 @@ class Planner:
         if difference.changes or old.pending_replacement:
             if difference.replaces or old.pending_replacement:
                 return self._replacement(goal, old, new, provider, difference)
-            return [Action(op="update", old=old, new=new, keys=difference.keys)]
+            return [Action(op="update", old=old, resource=new, keys=difference.keys)]
         if old.init_errors:
             # What did not become ready is asked again, whatever its inputs say.
-            return [Action(op="update", old=old, new=new)]
-        return [Action(op="same", old=old, new=new)]
+            return [Action(op="update", old=old, resource=new)]
+        return [Action(op="same", old=old, resource=new)]
 
     def _difference(self, goal: Goal, old: Resource, new: Resource, provider: Provider | None) -> Difference:
         if new.deleted_with in self._replaced:
@@ -204,16 +208,16 @@ class Planner:
             first = goal.delete_before_replace
         if not first:
             return [
-                Action(op="create-replacement", old=old, new=new, keys=keys, pending=True),
-                Action(op="replace", old=old, new=new, keys=keys),
+                Action(op="create-replacement", old=old, resource=new, keys=keys, pending=True),
+                Action(op="replace", old=old, resource=new, keys=keys),
             ]
         dependents = self._dependents_to_replace(old)
-        actions = [Action(op="delete-replaced", old=each, pending=True) for each in reversed(dependents)]
+        actions = [Action(op="delete-replaced", resource=each, pending=True) for each in reversed(dependents)]
         self._recreating.update(each.urn for each in dependents)
         if not old.pending_replacement:
-            actions.append(Action(op="delete-replaced", old=old, pending=True))
-        actions.append(Action(op="replace", old=old, new=new, keys=keys))
-        actions.append(Action(op="create-replacement", old=old, new=new, keys=keys))
+            actions.append(Action(op="delete-replaced", resource=old, pending=True))
+        actions.append(Action(op="replace", old=old, resource=new, keys=keys))
+        actions.append(Action(op="create-replacement", old=old, resource=new, keys=keys))
         return actions
 
     def _dependents_to_replace(self, root: Resource) -> list[Resource]:

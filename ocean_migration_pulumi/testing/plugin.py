@@ -179,7 +179,7 @@ class DynamicPlugin:
 
     def cancel(self) -> None:
         """Call `Cancel`, as the engine does at the first Ctrl-C."""
-        with suppress(grpc.RpcError):
+        with suppress(grpc.RpcError, ValueError):
             self._stub.Cancel(empty_pb2.Empty(), timeout=_CANCEL_TIMEOUT)
 
     def close(self, *, at_once: bool = False) -> None:
@@ -232,6 +232,10 @@ def _failures(*, secrets: Properties | None = None) -> Iterator[None]:
     """Turn what an RPC raises into `ProviderFailure`, and the details of a partial failure into `PartialFailure`."""
     try:
         yield
+    except ValueError:
+        # The channel was closed meanwhile: the update has been given up.
+        msg = "the plugin has ended"
+        raise ProviderFailure(msg) from None
     except grpc.RpcError as exc:
         status = _status(exc)
         if status is None:

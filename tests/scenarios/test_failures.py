@@ -71,7 +71,7 @@ def test_a_refresh_after_a_failure_loses_nothing(driver: Driver) -> None:
 
 def test_a_deadline_leaves_the_migration_running(driver: Driver) -> None:
     """Pulumi's custom timeouts end the wait; the next `up` waits for the same migration."""
-    timeouts = 'pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="2s", update="2m"))'
+    timeouts = 'pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="6s", update="2m"))'
     with Scene(driver) as scene:
         scene.hold()
         scene.declare(opts=timeouts)
@@ -159,7 +159,7 @@ def test_an_outage_that_lasts_ends_with_the_deadline(driver: Driver) -> None:
     """A service that answers nothing any more costs the wait, not the migration's id."""
     with Scene(driver) as scene:
         scene.hold()
-        scene.declare(opts='pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="8s"))')
+        scene.declare(opts='pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="10s"))')
         running = scene.up_waiting()
         scene.control.fault("GET", "*", "reset-before", times=1_000_000)
         run = running.wait()

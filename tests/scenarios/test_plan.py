@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -66,11 +65,9 @@ def test_a_service_that_hangs_costs_a_preview_its_few_seconds_once(driver: Drive
     with Scene(driver) as scene:
         scene.control.fault("GET", "*", "slow", times=1_000, seconds=30)
         scene.program(*(scene.resource(f"wave{number}") for number in range(10)))
-        begun = time.monotonic()
         preview = scene.preview()
         assert len([text for text in preview.warnings if "cannot ask Spot" in text]) == 10
-        # Ten times five seconds, were each to wait; the engine itself takes some, on a busy machine many.
-        assert time.monotonic() - begun < 45
+        assert len(scene.control.requests()) <= 6
 
 
 def test_no_account_ends_up_before_anything_is_written(driver: Driver) -> None:
@@ -242,7 +239,7 @@ def test_a_new_cluster_is_waited_for(driver: Driver) -> None:
         running = scene.driver.start("up")
         running.wait_until(lambda run: any("waiting for the Ocean Controller" in text for text in run.statuses))
         assert not scene.writes()
-        scene.control.heartbeat(scene.ocean_id)
+        scene.install_controller()
         run = running.wait()
         assert run.exit_code == 0, run.output
         assert scene.outputs()["migrated_nodes"] == scene.asg()

@@ -155,7 +155,7 @@ def test_a_destroy_that_is_refused_keeps_the_state(driver: Driver) -> None:
 def test_a_destroy_whose_deadline_passes_is_gone_on_with(driver: Driver) -> None:
     """It fails and keeps the resource; the next one waits for the same stop, without a second PUT."""
     with Scene(driver) as scene:
-        started(scene, opts='pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete="2s"))')
+        started(scene, opts='pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(delete="6s"))')
         run = scene.driver.destroy()
         assert run.exit_code != 0
         assert failed(run, "deadline", "stopping", "run it again"), run.output
@@ -185,7 +185,7 @@ def test_another_cluster_replaces(driver: Driver) -> None:
     """The migration of the old cluster is stopped first; then the new cluster's nodes are planned and migrated."""
     with Scene(driver) as scene:
         started(scene)
-        other = scene.control.add_cluster(4)["id"]
+        other = scene.add_cluster()
         scene.program(scene.resource(ocean_id=other))
         preview = scene.preview()
         assert preview.ops["web"] == "replace"
@@ -223,7 +223,7 @@ def test_another_account_replaces(driver: Driver, way: str) -> None:
         scene.declare()
         scene.up()
         account_id = scene.control.add_account()
-        other = scene.control.add_cluster(4, account_id=account_id)["id"]
+        other = scene.add_cluster(account_id=account_id)
         # Naming the account that was in force is no change.
         scene.declare(account_id=scene.simulator.account_id)
         scene.up_unchanged()

@@ -92,7 +92,7 @@ def test_a_cluster_of_the_same_stack_is_known_later(driver: Driver) -> None:
         assert sorted(scene.outputs()["planned_nodes"]) == scene.asg()
         scene.up_unchanged("web", "cluster")
 
-        other = scene.control.add_cluster(4)["id"]
+        other = scene.add_cluster()
         scene.program(_LATER, f'cluster = Later("cluster", {other!r})\n', migration)
         assert scene.preview().ops["web"] == "replace"
         mark = scene.mark()

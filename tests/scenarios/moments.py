@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ocean_migration_pulumi.simulator.control import Barrier
-from tests.scenarios.driver import Run
+from tests.scenarios.driver import TIMEOUT, Run
 from tests.scenarios.scene import Scene
 from tests.scenarios.support import eventually
 
@@ -16,7 +16,7 @@ STATUSES = "*/migration/owm-*"
 DISCOVERY = "*/migration/discovery"
 HEARTBEAT = "*/controllerHeartbeat"
 
-_LONG = 60.0
+
 _PREVIEW_ASKS = 5
 
 
@@ -83,7 +83,7 @@ def up_again(scene: Scene) -> Run:
 
 
 def _reach(barrier: Barrier) -> None:
-    assert barrier.wait(_LONG), "no request came so far"
+    assert barrier.wait(TIMEOUT), "no request came so far"
 
 
 def _at(method: str, route: str, point: str) -> Callable[[Held], Callable[[], None]]:

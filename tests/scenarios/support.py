@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ocean_migration_pulumi.simulator import Simulator
-from tests.scenarios.driver import Driver, Running
+from tests.scenarios.driver import TIMEOUT, Driver, Running
 
 POLL = 0.05
 """Seconds between two polls of a migration."""
@@ -99,12 +99,12 @@ def assert_nothing_pending(driver: Driver) -> None:
         assert driver.pending_operations() == []
 
 
-def assert_no_orphans(running: Running, within: float = 15.0) -> None:
+def assert_no_orphans(running: Running, within: float = 30.0) -> None:
     """Assert that the plugins of a command end, whatever became of their engine."""
     eventually(lambda: not running.plugin_pids(), within, "a plugin outlives its engine")
 
 
-def eventually(met: Callable[[], bool], within: float = 60.0, message: str = "not in time") -> None:
+def eventually(met: Callable[[], bool], within: float = TIMEOUT, message: str = "not in time") -> None:
     """Wait until a condition is met; the bound is generous, for machines that are busy."""
     deadline = time.monotonic() + within
     while not met():

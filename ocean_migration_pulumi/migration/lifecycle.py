@@ -358,9 +358,9 @@ def _soak(job: Job) -> None:
     latest = record.latest
     if not wish.soak_time or latest is None or latest.status != MigrationState.FINISHED or record.soaked_until:
         return
-    begun = job.scope.clock()
+    until = job.scope.clock() + wish.soak_time
     while True:
-        left = wish.soak_time - (job.scope.clock() - begun)
+        left = until - job.scope.clock()
         status = job.api.within(job.scope).get_migration(job.ocean_id, latest.id)
         heartbeat = job.desk.view.heartbeat(job.api, job.scope, fresh=True)
         progress = Progress.of(status)

@@ -140,14 +140,17 @@ def test_migration_of_other_flags_or_days_is_none_of_ours(stage: Stage) -> None:
     assert stage.preview(stage.wish(nodes=WEB, should_terminate_drained_nodes=True)).planned == {}
 
 
-def test_ended_migration_counts_only_where_no_old_inputs_exist(stage: Stage) -> None:
-    """And only when nothing in it contradicts the selection."""
+def test_ended_migration_counts_only_for_what_a_killed_or_failed_run_may_have_started(stage: Stage) -> None:
+    """Not for nodes that are merely followed, and only when nothing in it contradicts the selection."""
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web") + stage.ids("api"), evict=False)
     stage.control.advance(7200)
     assert stage.preview(stage.wish(nodes=WEB)).planned == {}
+    changed = stage.preview(stage.wish(), replace(stage.wish(nodes=WEB), planned_nodes={}))
+    assert len(changed.planned or {}) == 6
     assert len(stage.preview(stage.wish()).planned or {}) == 6
-    old = replace(stage.wish(nodes=WEB), planned_nodes={})
-    assert list(stage.preview(stage.wish(), old).planned or {}) == stage.ids("batch")
+    following = stage.wish(new_nodes="migrate")
+    old = replace(following, planned_nodes={})
+    assert list(stage.preview(following, old).planned or {}) == stage.ids("batch")
 
 
 def test_selection_that_cannot_be_judged_is_not_counted_as_true(stage: Stage) -> None:

@@ -16,7 +16,6 @@ STATUSES = "*/migration/owm-*"
 DISCOVERY = "*/migration/discovery"
 HEARTBEAT = "*/controllerHeartbeat"
 
-
 _PREVIEW_ASKS = 5
 
 

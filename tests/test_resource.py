@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -31,8 +32,10 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
-def stack(sim: Simulator, tmp_path: Path, *, secrets: Mapping[str, str] | None = None, **config: str) -> OfflineStack:
-    """Return a stack of the program, with the token among its secrets unless others are given."""
+def stack(
+    sim: Simulator, tmp_path: Path, config: Mapping[str, str] = MappingProxyType({}), *, secret: bool = True
+) -> OfflineStack:
+    """Return a stack of the program, with the token among its secrets unless the config has it."""
     program = tmp_path / "program"
     program.mkdir()
     (program / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
@@ -43,7 +46,7 @@ def stack(sim: Simulator, tmp_path: Path, *, secrets: Mapping[str, str] | None =
         program,
         tmp_path / "state.json",
         config=config,
-        secrets={"ocean-migration:token": sim.token} if secrets is None else secrets,
+        secrets={"ocean-migration:token": sim.token} if secret else {},
         environment=environment,
     )
 
@@ -51,7 +54,7 @@ def stack(sim: Simulator, tmp_path: Path, *, secrets: Mapping[str, str] | None =
 @pytest.mark.parametrize("key", ["ocean-migration:token", "spotinst:token"])
 def test_token_in_clear_is_refused_before_anything_is_asked(sim: Simulator, tmp_path: Path, key: str) -> None:
     """The message says how to set it, and does not repeat it."""
-    result = stack(sim, tmp_path, secrets={}, **{key: sim.token}).preview()
+    result = stack(sim, tmp_path, {key: sim.token}, secret=False).preview()
     assert not result.succeeded
     said = "\n".join([str(result.error), *(line.message for line in result.diagnostics)])
     assert f"the stack's config {key} is in clear" in said
@@ -73,7 +76,7 @@ def test_up_starts_with_a_secret_token_and_the_state_does_not_show_it(sim: Simul
 
 def test_approved_plan_is_taken_from_the_config_by_the_name_of_the_resource(sim: Simulator, tmp_path: Path) -> None:
     """Any other plan is a warning in the preview, and refused by the run."""
-    made = stack(sim, tmp_path, **{"ocean-migration:approvedPlan": '{"web": "feedbeef", "api": "1234"}'})
+    made = stack(sim, tmp_path, {"ocean-migration:approvedPlan": '{"web": "feedbeef", "api": "1234"}'})
     preview = made.preview()
     assert preview.succeeded
     assert any("is not the approved plan feedbeef" in line.message for line in preview.diagnostics)
@@ -84,13 +87,13 @@ def test_approved_plan_is_taken_from_the_config_by_the_name_of_the_resource(sim:
 
 def test_approved_plan_of_another_resource_is_none_of_ours(sim: Simulator, tmp_path: Path) -> None:
     """Each name has its own."""
-    made = stack(sim, tmp_path, **{"ocean-migration:approvedPlan": '{"api": "1234"}'})
+    made = stack(sim, tmp_path, {"ocean-migration:approvedPlan": '{"api": "1234"}'})
     assert made.up().succeeded
 
 
 def test_approved_plan_that_is_no_object_is_refused(sim: Simulator, tmp_path: Path) -> None:
     """The setting is named."""
-    result = stack(sim, tmp_path, **{"ocean-migration:approvedPlan": '["feedbeef"]'}).preview()
+    result = stack(sim, tmp_path, {"ocean-migration:approvedPlan": '["feedbeef"]'}).preview()
     assert not result.succeeded
     said = "\n".join([str(result.error), *(line.message for line in result.diagnostics)])
     assert "give an object of digests by resource name" in said

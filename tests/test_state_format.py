@@ -146,13 +146,14 @@ def large(nodes: int = 1000) -> tuple[Record, dict[str, Any]]:
         ).entry
         for number, instance_id in enumerate(ids)
     }
-    inputs = {"ocean_id": "o-1234abcd", "nodes": {"asg_names": ["eks-workers-*"]}, "planned_nodes": planned}
+    selector = {"asg_names": ["eks-workers-*"]}
+    inputs = {"ocean_id": "o-1234abcd", "nodes": selector, "planned_nodes": planned}
     record = Record(
         planned=planned,
         migrated=set(ids),
         drained=set(ids),
         ocean_nodes=[f"i-f{number:016x}" for number in range(nodes)],
-        nodes=inputs["nodes"],
+        nodes=dict(selector),
         progress=100.0,
         effective_account_id="act-1234abcd",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -49,6 +49,13 @@ class StageClock(FakeClock):
             self._due.remove(entry)
             entry[1]()
         return over or event.is_set()
+
+
+@dataclass(slots=True, kw_only=True)
+class StagedJob(Job):
+    """A job whose lines are kept."""
+
+    tell: RecordingTeller
 
 
 class Stage:
@@ -100,10 +107,10 @@ class Stage:
 
     def job(
         self, wish: Wish, record: Record | None = None, *, owner: str = OWNER, seconds: float = 3000.0, **more: Any
-    ) -> Job:
+    ) -> StagedJob:
         """Return the job of a run; a record goes through the state first."""
         stored = None if record is None else Record.from_outputs(json.loads(json.dumps(outputs(record, wish))))
-        return Job(
+        return StagedJob(
             api=self.client,
             desk=self.registry.desk(self.client.account_id, self.ocean_id),
             scope=self.scope(seconds, ended=self.ended),
@@ -116,13 +123,15 @@ class Stage:
             **more,
         )
 
-    def up(self, wish: Wish, record: Record | None = None, *, unplanned: str | None = None, **more: Any) -> Job:
+    def up(self, wish: Wish, record: Record | None = None, *, unplanned: str | None = None, **more: Any) -> StagedJob:
         """Run create (without a record) or update; the wish must have its plan."""
         job = self.job(wish, record, **more)
         lifecycle.converge(job, unplanned=unplanned)
         return job
 
-    def fails(self, error: type[Exception], wish: Wish, record: Record | None = None, **more: Any) -> tuple[Job, str]:
+    def fails(
+        self, error: type[Exception], wish: Wish, record: Record | None = None, **more: Any
+    ) -> tuple[StagedJob, str]:
         """Run create or update, which must end with an error; return the job and the message, which is one line."""
         job = self.job(wish, record, **more)
         with pytest.raises(error) as caught:

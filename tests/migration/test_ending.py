@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,22 +19,21 @@ from ocean_migration_pulumi.errors import (
     ServiceError,
 )
 from ocean_migration_pulumi.migration import lifecycle
-from ocean_migration_pulumi.migration.job import Job
 from ocean_migration_pulumi.migration.record import ADOPTED_PART, Record, Run
 
-from .stage import OWNER, Stage
+from .stage import OWNER, Stage, StagedJob
 
 WEB = {"asg_names": ["web"]}
 
 
-def running(stage: Stage, **options: object) -> Job:
+def running(stage: Stage, **options: Any) -> StagedJob:
     """Run an `up` that leaves its migration running, in a process of its own."""
     job = stage.up(stage.planned(stage.wish(nodes=WEB, wait_for="started", **options)))
     stage.restart()
     return job
 
 
-def destroyed(stage: Stage, job: Job, **more: object) -> Job:
+def destroyed(stage: Stage, job: StagedJob, **more: Any) -> StagedJob:
     """Destroy what a run has left; return the job."""
     ending = stage.job(job.wish, job.record, seconds=900, **more)
     ending.creating = False
@@ -246,12 +246,12 @@ def test_failure_is_over_when_nothing_remains(stage: Stage) -> None:
 def test_refresh_removes_only_what_the_service_says_is_gone(stage: Stage) -> None:
     """A cluster that does not exist; no other answer counts."""
     job = running(stage)
-    for kind, options, error in (
-        ("html-404", {}, ResponseError),
-        ("status", {"status": 403}, PermissionDeniedError),
-        ("500", {}, ServiceError),
+    for kind, code, error in (
+        ("html-404", None, ResponseError),
+        ("status", 403, PermissionDeniedError),
+        ("500", None, ServiceError),
     ):
-        stage.control.fault("GET", "*/cluster/o-????????", kind, times=100, **options)
+        stage.control.fault("GET", "*/cluster/o-????????", kind, times=100, status=code)
         with pytest.raises(error):
             lifecycle.refresh(stage.job(job.wish, job.record))
         stage.control.clear_faults()

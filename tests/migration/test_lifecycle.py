@@ -133,7 +133,7 @@ def test_nodes_with_pods_left_over_are_a_success_that_names_them(stages: Callabl
     evicting = stage.up(replace(first, should_evict_stand_alone_pods=True), again.record)
     assert stage.asked_for()[1:] == [sorted(job.record.manual)]
     assert (evicting.record.manual, evicting.record.manual_pods) == (set(), [])
-    assert evicting.record.migrated == {*first.planned_nodes}
+    assert evicting.record.migrated == {*(first.planned_nodes or {})}
 
 
 def test_changed_triggers_take_nodes_with_pods_once_more(stages: Callable[..., Stage]) -> None:
@@ -152,8 +152,9 @@ def test_changed_triggers_take_nodes_with_pods_once_more(stages: Callable[..., S
 def test_approved_plan_is_run_and_any_other_is_refused_before_the_post(stage: Stage, length: int) -> None:
     """A node fewer than approved is another plan; the short digest of the preview counts."""
     planned = stage.planned(stage.wish(nodes=WEB))
-    digest = plan_digest(planned.planned_nodes)[:length]
-    fewer = dict(list(planned.planned_nodes.items())[1:])
+    whole = dict(planned.planned_nodes or {})
+    digest = plan_digest(whole)[:length]
+    fewer = dict(list(whole.items())[1:])
     job, message = stage.fails(PlanError, replace(planned, approved_plan=digest, planned_nodes=fewer))
     assert digest in message
     assert plan_digest(fewer) in message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,16 +17,15 @@ from ocean_migration_pulumi.errors import (
     UnheardError,
 )
 from ocean_migration_pulumi.migration import lifecycle
-from ocean_migration_pulumi.migration.job import Job
 from ocean_migration_pulumi.migration.record import ADOPTED
 from ocean_migration_pulumi.migration.wish import Wish
 
-from .stage import Stage
+from .stage import Stage, StagedJob
 
 WEB = {"asg_names": ["web"]}
 
 
-def interrupted(stage: Stage, wish: Wish, *, after: float = 300) -> Job:
+def interrupted(stage: Stage, wish: Wish, *, after: float = 300) -> StagedJob:
     """Run an `up` that Ctrl-C ends after so many seconds; return its job, in a new process."""
     stage.clock.after(after, lambda: stage.ended.set())
     job, message = stage.fails(InterruptedWaitError, wish)
@@ -34,7 +34,7 @@ def interrupted(stage: Stage, wish: Wish, *, after: float = 300) -> Job:
     return job
 
 
-def stopped_in_between(stage: Stage, job: Job) -> None:
+def stopped_in_between(stage: Stage, job: StagedJob) -> None:
     """Let somebody stop the running migration, and wait until it has."""
     latest = job.record.latest
     assert latest is not None
@@ -169,7 +169,8 @@ def test_flag_that_is_false_now_stops_the_migration_that_has_it(stage: Stage, fl
     """And the rest is started without it; what the old inputs were does not matter."""
     planned = stage.planned(stage.wish(nodes=WEB, **{flag: True}))
     job = interrupted(stage, planned)
-    again = stage.up(replace(planned, **{flag: False}), job.record)
+    options: dict[str, Any] = {flag: False}
+    again = stage.up(replace(planned, **options), job.record)
     assert len(stage.requests("PUT")) == 1
     assert any(f"{flag} is now false" in line for line in again.tell.infos)
     assert [migration["state"] for migration in stage.migrations()] == ["STOPPED", "FINISHED"]

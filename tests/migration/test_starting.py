@@ -17,6 +17,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration import lifecycle
 from ocean_migration_pulumi.migration.record import STARTED
+from ocean_migration_pulumi.migration.starting import start
 
 from .stage import Stage
 
@@ -171,7 +172,12 @@ def test_ctrl_c_while_the_post_is_unanswered_is_saved(stage: Stage) -> None:
     """The answer is given a moment; then the next `up` looks for the migration."""
     planned = stage.planned(stage.wish(nodes=WEB))
     with stage.control.barrier("POST", CREATE, "after") as barrier:
-        presser = threading.Thread(target=lambda: barrier.wait(10) and stage.ended.set())
+
+        def press() -> None:
+            barrier.wait(10)
+            stage.ended.set()
+
+        presser = threading.Thread(target=press)
         presser.start()
         job, message = stage.fails(MigrationError, planned)
         presser.join()
@@ -248,7 +254,7 @@ def test_lock_of_the_cluster_can_be_waited_for_no_longer_than_the_deadline(stage
     job.scope = replace(stage.scope(), deadline=stage.clock.now + 1)
     stage.clock.now += 2
     with job.desk.starting, pytest.raises(DeadlineError):
-        lifecycle.start(job, stage.ids("web"))
+        start(job, stage.ids("web"))
     assert stage.writes() == 0
 
 

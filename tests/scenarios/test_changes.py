@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.driver import Driver, Run
-from tests.scenarios.scene import Scene, failed, said, warned
+from tests.scenarios.scene import Scene, assert_failed, failed, said, warned
 
 _FLAGS = ("should_terminate_drained_nodes", "should_evict_stand_alone_pods", "force_pod_eviction_on_pdb_failure")
 _WIRE = ("shouldTerminateDrainedNodes", "shouldEvictStandAlonePods", "forcePodEvictionOnPdbFailure")
@@ -189,6 +189,22 @@ def test_a_foreign_migration_is_waited_for(driver: Driver) -> None:
         assert ours["created_at"] >= foreign["completed_at"]
         assert [each["id"] for each in scene.outputs()["migrations"]] == [ours["id"]]
         assert scene.outputs()["migrated_nodes"] == scene.asg()
+
+
+def test_an_interrupted_wait_for_a_foreign_migration_leaves_nothing(driver: Driver) -> None:
+    """Nothing was started, so nothing is saved; the foreign migration is not touched."""
+    with Scene(driver, scenario="busy-cluster") as scene:
+        scene.hold()
+        scene.declare()
+        running = scene.driver.start("up")
+        running.wait_until(lambda run: said(run, "waiting for migration", "not ours"))
+        running.interrupt()
+        run = running.wait()
+        assert_failed(run)
+        assert failed(run, "interrupted while waiting", scene.migrations()[0]["id"], "nothing was started")
+        assert not scene.writes()
+        assert scene.driver.resource("web") is None
+        assert scene.driver.pending_operations() == []
 
 
 def test_a_foreign_migration_may_be_a_failure(driver: Driver) -> None:

@@ -59,7 +59,8 @@ class _Slot(Generic[T]):
             raise DeadlineError(msg)
         try:
             oldest = asked_at if fresh else self._clock() - MAXIMUM_AGE
-            if self._at >= oldest:
+            # A run has more time than the preview that met the outage, so it asks for itself.
+            if self._at >= oldest and (self._outage is None or scope.short):
                 if self._outage is not None:
                     raise self._outage
                 return self._value  # type: ignore[return-value]  # set whenever _at is

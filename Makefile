@@ -4,6 +4,8 @@
 PYTHON ?=
 # For `make demo`: auto (the `pulumi` on the PATH, else OfflineStack), pulumi, offline or download.
 ENGINE ?= auto
+# For `make test`: most tests wait for processes that they start, so there are more workers than a small machine's cores.
+WORKERS ?= 4
 # For `make test`; a part of the tests does not cover enough: PYTEST_ARGS="--no-cov -k digest".
 PYTEST_ARGS ?=
 
@@ -41,7 +43,7 @@ demo: setup ## Show the whole story against a simulator (ENGINE=download gets th
 	@$(RUN) -m examples.demo --engine "$(ENGINE)"
 
 test: setup ## Run all tests, with branch coverage
-	$(RUN) -m pytest -n auto --cov --cov-report=term $(PYTEST_ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
 
 check: setup ## Run ruff, mypy and import-linter
 	$(RUN) -m ruff check .

@@ -23,6 +23,10 @@ STATUSES = "*/migration/owm-*"
 """The route of the status of a migration, and of stops."""
 
 
+UNKNOWN = frozenset({"[unknown]", "04da6b54-80e4-46f7-96ec-b56ff0331ba9"})
+"""How a value that is known only later stands in the events: OfflineStack says so, the engine writes its own sign."""
+
+
 class Expression(str):
     """Source instead of a value: stands in a program as it is."""
 
@@ -137,7 +141,8 @@ class Scene:
 
     def outputs(self, name: str = "web") -> dict[str, Any]:
         """Return the outputs of a migration as the state holds them."""
-        return self._resource(name)["outputs"]
+        outputs: dict[str, Any] = self._resource(name)["outputs"]
+        return outputs
 
     def init_errors(self, name: str = "web") -> list[str]:
         """Return why the last update of a migration was a partial failure; empty when it was none."""
@@ -182,6 +187,19 @@ def assert_failed(run: Run) -> None:
     assert run.exit_code != 0, run.output
     assert run.errors, run.output
     assert 'File "' not in "\n".join(run.errors), run.output
+
+
+def inputs_of(run: Run, name: str = "web") -> dict[str, Any]:
+    """Return the inputs that a run showed of a migration."""
+    inputs = run.inputs(name)
+    assert inputs is not None, run.output
+    return inputs
+
+
+def plan_of(run: Run, name: str = "web") -> dict[str, str]:
+    """Return the planned nodes that a run showed of a migration."""
+    planned: dict[str, str] = inputs_of(run, name)["planned_nodes"]
+    return planned
 
 
 def said(run: Run, *parts: str) -> bool:

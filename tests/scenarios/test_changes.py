@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.driver import Driver, Run
-from tests.scenarios.scene import Scene, assert_failed, failed, said, warned
+from tests.scenarios.scene import Scene, assert_failed, failed, plan_of, said, warned
 
 _FLAGS = ("should_terminate_drained_nodes", "should_evict_stand_alone_pods", "force_pod_eviction_on_pdb_failure")
 _WIRE = ("shouldTerminateDrainedNodes", "shouldEvictStandAlonePods", "forcePodEvictionOnPdbFailure")
@@ -51,8 +51,9 @@ def test_a_running_migration_goes_on_when_options_change(driver: Driver) -> None
 def test_a_migration_that_does_what_is_no_longer_wanted_is_stopped(driver: Driver, flag: int) -> None:
     """A flag that is False now and was True in the record: stopped, and the rest started with the new flags."""
     with Scene(driver) as scene:
+        now: dict[str, Any] = {_FLAGS[flag]: False}
         interrupted(scene, **{_FLAGS[flag]: True})
-        scene.declare(**{_FLAGS[flag]: False})
+        scene.declare(**now)
         resumed(scene, "stopping migration", f"{_FLAGS[flag]} is now false")
         assert [write["method"] for write in scene.writes()] == ["POST", "PUT", "POST"]
         assert [start[_WIRE[flag]] for start in scene.starts()] == [True, False]
@@ -140,7 +141,7 @@ def test_a_running_migration_of_ours_is_adopted(driver: Driver) -> None:
         theirs = scene.control.start_foreign_migration(scene.ocean_id, scene.asg())
         scene.declare()
         preview = scene.preview()
-        assert sorted(preview.inputs("web")["planned_nodes"]) == scene.asg()
+        assert sorted(plan_of(preview)) == scene.asg()
         running = scene.up_waiting()
         scene.hold(False)
         run = running.wait()
@@ -267,7 +268,7 @@ def test_changed_nodes_that_could_not_be_planned_stay_pending(driver: Driver) ->
         scene.up()
         scene.declare(nodes={"asg_names": ["web", "api"]})
         scene.driver.environment["SPOTINST_BASE_URL"] = "http://127.0.0.1:9"
-        assert sorted(scene.preview().inputs("web")["planned_nodes"]) == scene.asg("web")
+        assert sorted(plan_of(scene.preview())) == scene.asg("web")
         assert failed(scene.up_fails(), "could not be planned", "nothing was done")
         assert scene.outputs()["migrated_nodes"] == scene.asg("web")
         scene.driver.environment |= scene.simulator.environment

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.scenarios.driver import Driver
@@ -101,7 +103,7 @@ def test_a_stall_leaves_the_migration_running(driver: Driver) -> None:
 def test_a_stalled_migration_is_stopped_when_asked(driver: Driver, terminate: bool) -> None:
     """`on_timeout="stop"`: stopped, STOPPED waited for; still a failure, and the next `up` goes on with the rest."""
     with Scene(driver, scenario="stall") as scene:
-        wish = {"on_timeout": "stop", "terminate_drained_nodes_on_stop": terminate}
+        wish: dict[str, Any] = {"on_timeout": "stop", "terminate_drained_nodes_on_stop": terminate}
         scene.declare(stall_timeout="1s", **wish)
         run = scene.up_fails()
         (migration,) = scene.migrations()

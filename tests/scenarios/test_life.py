@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.scenarios.driver import Driver
-from tests.scenarios.scene import Scene, said, warned
+from tests.scenarios.scene import Scene, plan_of, said, warned
 
 
 def test_the_first_up_migrates_and_the_next_does_nothing(driver: Driver) -> None:
@@ -11,7 +11,7 @@ def test_the_first_up_migrates_and_the_next_does_nothing(driver: Driver) -> None
     with Scene(driver) as scene:
         scene.declare()
         preview = scene.preview()
-        planned = preview.inputs("web")["planned_nodes"]
+        planned = plan_of(preview)
         assert sorted(planned) == scene.asg()
         run = scene.up()
         assert run.ops["web"] == "create"
@@ -60,7 +60,7 @@ def test_a_node_that_joins_is_told_of_and_followed_when_asked(driver: Driver) ->
         scene.declare(new_nodes="migrate")
         preview = scene.preview()
         assert preview.ops["web"] == "update"
-        assert preview.inputs("web")["planned_nodes"].keys() == {*scene.asg()}
+        assert plan_of(preview).keys() == {*scene.asg()}
         mark = scene.mark()
         scene.up()
         assert [start["instanceIds"] for start in scene.starts(mark)] == [[joined]]

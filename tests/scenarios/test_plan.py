@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.driver import Driver
-from tests.scenarios.scene import Scene, failed, said, warned
+from tests.scenarios.scene import Scene, failed, inputs_of, plan_of, said, warned
 
 
 def test_a_preview_shows_the_plan_and_only_reads(driver: Driver) -> None:
@@ -16,7 +16,7 @@ def test_a_preview_shows_the_plan_and_only_reads(driver: Driver) -> None:
         scene.declare(batch_size_percentage=20)
         preview = scene.preview()
         assert preview.ops["web"] == "create"
-        planned = preview.inputs("web")["planned_nodes"]
+        planned = plan_of(preview)
         nodes = {node["instance_id"]: node for node in scene.control.nodes(scene.ocean_id)}
         assert sorted(planned) == scene.asg()
         for instance_id, line in planned.items():
@@ -46,7 +46,7 @@ def test_a_preview_goes_on_when_the_service_cannot_be_asked(
         scene.driver.environment |= missing
         preview = scene.preview()
         assert preview.ops["web"] == "create"
-        assert "planned_nodes" not in preview.inputs("web")
+        assert "planned_nodes" not in inputs_of(preview)
         assert warned(preview, message)
         assert not scene.writes()
 
@@ -56,7 +56,7 @@ def test_a_preview_goes_on_when_the_service_cannot_be_asked(
         scene.control.add_node(scene.ocean_id, "web")
         scene.driver.environment |= missing
         preview = scene.preview()
-        assert preview.inputs("web")["planned_nodes"] == planned
+        assert plan_of(preview) == planned
         assert warned(preview, message)
 
 
@@ -175,7 +175,8 @@ def test_another_plan_than_the_approved_one_is_refused(driver: Driver, way: str)
     def approve(scene: Scene, digest: str) -> None:
         scene.declare(**({"approved_plan": digest} if way == "input" else {}))
         if way == "config":
-            scene.driver.configure(**{"ocean-migration:approvedPlan": f'{{"web": "{digest}"}}'})
+            config: dict[str, Any] = {"ocean-migration:approvedPlan": f'{{"web": "{digest}"}}'}
+            scene.driver.configure(**config)
 
     with Scene(driver) as scene:
         approve(scene, "0123456789abcdef")
@@ -234,7 +235,7 @@ def test_a_new_cluster_is_waited_for(driver: Driver) -> None:
     with Scene(driver, scenario="never-heartbeat") as scene:
         scene.declare()
         preview = scene.preview()
-        assert "planned_nodes" not in preview.inputs("web")
+        assert "planned_nodes" not in inputs_of(preview)
         assert warned(preview, "never reported")
         running = scene.driver.start("up")
         running.wait_until(lambda run: any("waiting for the Ocean Controller" in text for text in run.statuses))
@@ -256,7 +257,7 @@ def test_ignore_changes_keeps_the_plan(driver: Driver) -> None:
         scene.control.add_node(scene.ocean_id, "web")
         ignoring: dict[str, Any] = {"opts": 'pulumi.ResourceOptions(ignore_changes=["planned_nodes", "nodes"])'}
         scene.declare(new_nodes="migrate", nodes={"all_nodes": True}, **ignoring)
-        assert scene.preview().inputs("web")["planned_nodes"] == planned
+        assert plan_of(scene.preview()) == planned
         mark = scene.mark()
         scene.up()
         assert not scene.writes(mark)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.scenarios.driver import Driver, Run
-from tests.scenarios.scene import STATUSES, Scene, failed, said, warned
+from tests.scenarios.scene import STATUSES, Scene, failed, plan_of, said, warned
 
 
-def started(scene: Scene, **inputs: object) -> None:
+def started(scene: Scene, **inputs: Any) -> None:
     """Bring a migration under way that stands still."""
     scene.hold()
     scene.declare(wait_for="started", **inputs)
@@ -190,7 +192,7 @@ def test_another_cluster_replaces(driver: Driver) -> None:
         preview = scene.preview()
         assert preview.ops["web"] == "replace"
         theirs = [node["instance_id"] for node in scene.control.nodes(other) if node["asg_name"] == "web"]
-        assert sorted(preview.inputs("web")["planned_nodes"]) == sorted(theirs)
+        assert sorted(plan_of(preview)) == sorted(theirs)
         run = released(scene, "up")
         assert run.exit_code == 0, run.output
         assert run.ops["web"] == "replace"

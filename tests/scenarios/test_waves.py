@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.scenarios.driver import Driver
-from tests.scenarios.scene import Expression, Scene, everything_below, plain, said, warned
+from tests.scenarios.scene import UNKNOWN, Expression, Scene, everything_below, inputs_of, plain, plan_of, said, warned
 
 _AFTER_WEB = "pulumi.ResourceOptions(depends_on=[web])"
 _EARLIER = Expression(
@@ -20,8 +22,8 @@ def test_a_later_wave_excludes_what_an_earlier_one_planned(driver: Driver) -> No
         program = [scene.resource(new_nodes="migrate"), scene.resource("rest", opts=_AFTER_WEB, nodes=_EARLIER)]
         scene.program(*program)
         preview = scene.preview()
-        assert sorted(preview.inputs("web")["planned_nodes"]) == web
-        assert sorted(preview.inputs("rest")["planned_nodes"]) == rest
+        assert sorted(plan_of(preview)) == web
+        assert sorted(plan_of(preview, "rest")) == rest
         assert len(scene.control.requests()) <= 6
         scene.up()
         assert [start["instanceIds"] for start in scene.starts()] == [web, rest]
@@ -33,8 +35,8 @@ def test_a_later_wave_excludes_what_an_earlier_one_planned(driver: Driver) -> No
         joined = scene.control.add_node(scene.ocean_id, "web")["instance_id"]
         stranger = scene.control.add_node(scene.ocean_id, "api")["instance_id"]
         preview = scene.preview()
-        assert sorted(preview.inputs("web")["planned_nodes"]) == sorted([*web, joined])
-        assert sorted(preview.inputs("rest")["planned_nodes"]) == rest
+        assert sorted(plan_of(preview)) == sorted([*web, joined])
+        assert sorted(plan_of(preview, "rest")) == rest
         mark = scene.mark()
         scene.up()
         assert [start["instanceIds"] for start in scene.starts(mark)] == [[joined]]
@@ -86,7 +88,7 @@ def test_a_cluster_of_the_same_stack_is_known_later(driver: Driver) -> None:
         scene.program(_LATER, f'cluster = Later("cluster", {scene.ocean_id!r})\n', migration)
         preview = scene.preview()
         assert preview.ops["web"] == "create"
-        assert "planned_nodes" in preview.inputs("web")
+        assert inputs_of(preview)["planned_nodes"] in UNKNOWN
         assert not scene.control.requests()
         scene.up()
         assert sorted(scene.outputs()["planned_nodes"]) == scene.asg()
@@ -107,7 +109,7 @@ def test_groups_of_the_same_stack_come_first(driver: Driver) -> None:
         group = _LATER + 'group = Later("group", "ols-12345678")\n'
         scene.program(group, scene.resource(virtual_node_group_ids=Expression("[group.value]")))
         preview = scene.preview()
-        assert preview.inputs("web")["planned_nodes"] != {}
+        assert inputs_of(preview)["planned_nodes"] in UNKNOWN
         assert not scene.control.requests()
         scene.up()
         assert sorted(scene.outputs()["planned_nodes"]) == scene.asg()
@@ -138,7 +140,8 @@ def test_a_token_in_clear_is_refused(driver: Driver) -> None:
     """Stack config that is no secret may not hold the token."""
     with Scene(driver) as scene:
         token = scene.driver.environment.pop("SPOTINST_TOKEN")
-        scene.driver.configure(**{"ocean-migration:token": token})
+        config: dict[str, Any] = {"ocean-migration:token": token}
+        scene.driver.configure(**config)
         scene.declare()
         run = scene.driver.preview()
         assert run.exit_code != 0

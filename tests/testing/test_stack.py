@@ -190,7 +190,9 @@ def test_a_mock_that_raises_fails_its_step(program: Path) -> None:
     write(program, OTHER + "Thing('t', size=13)\n")
     result = stack_of(program, mocks=Shelf()).up()
     assert result.error == "update failed"
-    assert [each.message for each in result.diagnostics] == ["ValueError: unlucky", "update failed"]
+    # The SDK in the program may or may not notice in time that the engine has ended, and say so in between.
+    messages = [each.message for each in result.diagnostics]
+    assert (messages[0], messages[-1]) == ("ValueError: unlucky", "update failed")
 
 
 def test_functions_and_foreign_resources(program: Path) -> None:

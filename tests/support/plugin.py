@@ -173,12 +173,13 @@ class PluginProcess:
     def close(self) -> None:
         """End the plugin; by Ctrl-C, so that it can leave in order, and by force only when that does not help.
 
-        A Ctrl-C in the moment in which the host goes to sleep is lost (the host's own race), so it is repeated.
+        A Ctrl-C in the moment in which the host goes to sleep is lost (the host's own race), and tests that a shell
+        runs in the background hand down that it is ignored.
         """
         self.channel.close()
-        for _ in range(5):
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             if self.process.poll() is None:
-                self.process.send_signal(signal.SIGINT)
+                self.process.send_signal(ending)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(2)
                 break

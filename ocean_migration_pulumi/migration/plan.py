@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
+from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate, Cluster, VirtualNodeGroup
 
 UNKNOWN_GROUP: Final = "unknown"
 """In the place of the Virtual Node Group of a node that is being migrated: discovery tells it no more."""
@@ -165,6 +165,53 @@ def summary(
     if planned and not waiting and not moving:
         parts.append("Ocean offers none of them any more")
     return ", ".join([head, *parts])
+
+
+def destinations(
+    nodes: Iterable[PlannedNode],
+    offered: Mapping[str, Candidate],
+    groups: Mapping[str, VirtualNodeGroup],
+    cluster: Cluster,
+    most: int = 10,
+) -> list[str]:
+    """Return a line for each Virtual Node Group that nodes move to: how many, their pods, spot or on demand.
+
+    The groups with the most nodes come first; beyond ``most`` the last line counts the others. Nodes without a group
+    are left out, and pods that discovery did not tell are not counted.
+    """
+    moving: dict[str, list[PlannedNode]] = {}
+    for node in nodes:
+        if node.virtual_node_group_id not in {None, UNKNOWN_GROUP}:
+            moving.setdefault(node.virtual_node_group_id or "", []).append(node)
+    lines = []
+    for group_id, taken in sorted(moving.items(), key=lambda item: (-len(item[1]), item[0])):
+        parts = [counted(len(taken), "node")]
+        candidates = [offered[node.instance_id] for node in taken if node.instance_id in offered]
+        if pods := [node.running_pods for node in candidates if node.running_pods is not None]:
+            parts.append(counted(sum(pods), "pod"))
+        if group_id == DEFAULT_VIRTUAL_NODE_GROUP:
+            name = "any Virtual Node Group"
+        else:
+            name = clean(taken[0].virtual_node_group_name)
+        if group_id in groups:
+            parts.append(_market(groups[group_id], cluster))
+        lines.append(f"to {name} ({group_id}): {', '.join(parts)}")
+    if len(lines) > most:
+        others = sum(len(taken) for taken in sorted(moving.values(), key=len)[: len(lines) - most])
+        lines[most:] = [f"to {counted(len(lines) - most, 'other Virtual Node Group')}: {counted(others, 'node')}"]
+    return lines
+
+
+def _market(group: VirtualNodeGroup, cluster: Cluster) -> str:
+    """Say what the new nodes are; a group without a share of its own has the cluster's."""
+    share = cluster.spot_percentage if group.spot_percentage is None else group.spot_percentage
+    if share is None:
+        return "share of spot not told"
+    if share <= 0:
+        return "on demand"
+    what = "spot" if share >= 100 else f"{share:g}% spot, {100 - share:g}% on demand"
+    fallback = {True: " (on demand when there is no spot)", False: " (waits when there is no spot)"}
+    return what + (fallback[cluster.fallback_to_od] if cluster.fallback_to_od is not None else "")
 
 
 def is_approved(planned: Mapping[str, str], approved: str) -> bool:

@@ -23,7 +23,18 @@ from ocean_migration_pulumi.errors import (
 )
 
 from . import prerequisites
-from .plan import UNKNOWN_GROUP, PlannedNode, counted, difference, is_approved, parse_planned, some, summary, told
+from .plan import (
+    UNKNOWN_GROUP,
+    PlannedNode,
+    counted,
+    destinations,
+    difference,
+    is_approved,
+    parse_planned,
+    some,
+    summary,
+    told,
+)
 from .prerequisites import Verdict
 from .registry import ClusterDesk
 from .selection import choose
@@ -348,13 +359,15 @@ def _tell(
         result.warnings.append(f"{difference(planned, wish.approved_plan)}; `up` will refuse it")
     now = api.server_now()
     nodes = {name: PlannedNode.of(sight.offered[name], sight.group_names) for name in waiting}
+    cluster, groups = desk.view.cluster(api, scope), desk.view.groups(api, scope)
+    result.info += destinations(nodes.values(), sight.offered, groups, cluster)
     if wish.prerequisites != "off":
         findings = prerequisites.check_all(
             wish,
             nodes.values(),
             heartbeat=desk.view.heartbeat(api, scope),
-            cluster=desk.view.cluster(api, scope),
-            groups=desk.view.groups(api, scope),
+            cluster=cluster,
+            groups=groups,
             now=now,
         )
         foreign = [
@@ -366,10 +379,10 @@ def _tell(
         findings += prerequisites.check_idle(foreign, wish.when_busy)
         result.warnings += [finding.line for finding in findings if finding.verdict is not Verdict.PASS]
     if wish.should_terminate_drained_nodes:
-        groups = sorted({node.asg_name for node in nodes.values() if node.asg_name})
-        if groups and not kept:
+        asg_names = sorted({node.asg_name for node in nodes.values() if node.asg_name})
+        if asg_names and not kept:
             result.warnings.append(
-                f"drained nodes are terminated: unless the desired capacity of {some(groups)} is lowered, "
+                f"drained nodes are terminated: unless the desired capacity of {some(asg_names)} is lowered, "
                 "the Auto Scaling Group replaces them"
             )
     else:

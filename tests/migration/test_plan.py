@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocean_migration_pulumi.api.models import Candidate, Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.migration import plan
 from ocean_migration_pulumi.migration.plan import UNKNOWN_GROUP, PlannedNode, parse_planned, plan_digest
 
@@ -160,3 +161,73 @@ def test_difference_names_both_digests_and_todays_nodes() -> None:
     planned = entries(a="ols-1", b="ols-1") | {"c": "n - -> x (unknown) in owm-1"}
     text = plan.difference(planned, "feedbeef")
     assert text == f"plan {plan_digest(planned)} (2 nodes: a, b) is not the approved plan feedbeef"
+
+
+def planned(*candidates: Candidate) -> tuple[list[PlannedNode], dict[str, Candidate]]:
+    """Return candidates as a plan has them, and as discovery offers them."""
+    nodes = [PlannedNode.of(node, {"ols-1": "web-vng", "ols-2": "gpu-vng"}) for node in candidates]
+    return nodes, {node.instance_id: node for node in candidates}
+
+
+@pytest.mark.parametrize(
+    ("group", "cluster", "fallback", "said"),
+    [
+        (None, 100.0, True, "spot (on demand when there is no spot)"),
+        (None, 100.0, False, "spot (waits when there is no spot)"),
+        (None, 100.0, None, "spot"),
+        (30.0, 100.0, True, "30% spot, 70% on demand (on demand when there is no spot)"),
+        (0.0, 100.0, True, "on demand"),
+        (None, 0.0, None, "on demand"),
+        (100.0, 0.0, None, "spot"),
+        (12.5, None, None, "12.5% spot, 87.5% on demand"),
+        (None, None, True, "share of spot not told"),
+    ],
+)
+def test_destination_says_spot_or_on_demand(
+    group: float | None, cluster: float | None, fallback: bool | None, said: str
+) -> None:
+    """The group's own share counts, else the cluster's; the fallback is the cluster's."""
+    lines = plan.destinations(
+        *planned(candidate("i-1"), candidate("i-2", pods=1)),
+        {"ols-1": VirtualNodeGroup(id="ols-1", name="web-vng", spot_percentage=group)},
+        Cluster(id="o-1", spot_percentage=cluster, fallback_to_od=fallback),
+    )
+    assert lines == [f"to web-vng (ols-1): 2 nodes, 7 pods, {said}"]
+
+
+def test_destinations_leave_out_what_is_not_known() -> None:
+    """A node without a group goes nowhere, pods that were not told are no zero, a group may be gone."""
+    lines = plan.destinations(
+        *planned(
+            candidate("i-1", group=None),
+            candidate("i-2", group=UNKNOWN_GROUP),
+            candidate("i-3", pods=None),
+            candidate("i-4", group="Default", pods=0),
+        ),
+        {},
+        Cluster(id="o-1", spot_percentage=100.0),
+    )
+    assert lines == ["to any Virtual Node Group (Default): 1 node, 0 pods", "to web-vng (ols-1): 1 node"]
+
+
+def test_many_destinations_end_with_a_count() -> None:
+    """The largest first; the last line counts the rest and their nodes."""
+    sizes = {f"ols-{number:02}": number for number in range(1, 14)}
+    nodes = [candidate(f"i-{group}-{n}", group=group) for group, size in sizes.items() for n in range(size)]
+    lines = plan.destinations(*planned(*nodes), {}, Cluster(id="o-1"))
+    assert len(lines) == 11
+    assert [line.split(": ")[1].split(",")[0] for line in lines[:10]] == [f"{n} nodes" for n in range(13, 3, -1)]
+    assert lines[10] == "to 3 other Virtual Node Groups: 6 nodes"
+
+
+def test_hostile_group_name_stays_in_its_line() -> None:
+    """A name is shown, and breaks nothing."""
+    node = PlannedNode(
+        instance_id="i-1",
+        node_name="n",
+        asg_name=None,
+        virtual_node_group_id="ols-1",
+        virtual_node_group_name="a\nwarning: b",
+    )
+    (line,) = plan.destinations([node], {"i-1": candidate("i-1")}, {}, Cluster(id="o-1"))
+    assert len(line.splitlines()) == 1

@@ -85,6 +85,16 @@ def test_migration_that_another_resource_of_this_process_plans_is_foreign(stage:
     assert any("runs already" in line for line in found.warnings)
 
 
+def test_each_virtual_node_group_has_a_line_with_its_market(stage: Stage) -> None:
+    """How many nodes and pods, and whether they will run on spot."""
+    found = stage.preview(stage.wish(nodes={"all_nodes": True}))
+    lines = [line for line in found.info if line.startswith("to ")]
+    assert len(lines) == len({entry.rpartition("(")[2] for entry in (found.planned or {}).values()})
+    assert all("spot" in line or "on demand" in line for line in lines if "(Default)" not in line)
+    assert any("(ols-" in line for line in lines)
+    assert sum(int(line.split(": ")[1].split(" ")[0]) for line in lines) == len(found.planned or {})
+
+
 def test_what_termination_means_is_said_before_it_happens(stage: Stage) -> None:
     """The ASG replaces nodes, or drained nodes stay billed."""
     leaving = stage.preview(stage.wish(nodes=WEB))

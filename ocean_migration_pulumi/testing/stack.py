@@ -15,7 +15,7 @@ from json import dumps
 from pathlib import Path
 from typing import IO, Any
 
-import yaml  # type: ignore[import-untyped]  # it has no types of its own
+import yaml
 from pulumi.runtime import Mocks
 
 from ocean_migration_pulumi.testing.deployment import Deployment, Stopped

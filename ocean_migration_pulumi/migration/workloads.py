@@ -1,0 +1,213 @@
+"""What only Kubernetes knows of a cluster: nodes, pods and what holds them; plain data, read elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+INSTANCE_TYPE_LABEL: Final = "node.kubernetes.io/instance-type"
+ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+ARCHITECTURE_LABEL: Final = "kubernetes.io/arch"
+
+NODES: Final = "nodes"
+PODS: Final = "pods"
+BUDGETS: Final = "poddisruptionbudgets"
+DEPLOYMENTS: Final = "deployments"
+DAEMON_SETS: Final = "daemonsets"
+CLAIMS: Final = "persistentvolumeclaims"
+VOLUMES: Final = "persistentvolumes"
+AWS_AUTH: Final = "configmaps"
+EVICTIONS: Final = "pods/eviction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One condition on a label, as selectors and affinities have it.
+
+    ``operator`` is In, NotIn, Exists, DoesNotExist, Gt or Lt. ``on_field`` marks a condition on a field of the node
+    (``metadata.name``) instead of a label.
+    """
+
+    key: str
+    operator: str = "In"
+    values: tuple[str, ...] = ()
+    on_field: bool = False
+
+
+Term = tuple[Requirement, ...]
+"""Conditions that must all hold; of several terms one is enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """A taint of a node or a Virtual Node Group; ``effect`` is NoSchedule, PreferNoSchedule or NoExecute."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toleration:
+    """What a pod tolerates: an empty ``key`` with Exists is every taint, an empty ``effect`` every effect."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a pod asks for, or a node has to give; memory in MiB."""
+
+    milli_cpu: int = 0
+    memory_mib: int = 0
+    gpu: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesNode:
+    """A node; ``instance_id`` is that of its ``providerID``, empty when it has none."""
+
+    name: str
+    instance_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    cordoned: bool = False
+    allocatable: Resources | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The controller that made a pod."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """A pod, as far as moving it is concerned.
+
+    ``node_name`` is empty while it is pending. ``controller`` is None for one that nothing brings back. ``terms`` are
+    those of its required node affinity (one is enough; none: anywhere). ``volume_terms`` has, for each of its volumes
+    that is bound to a place, the terms of that volume. ``requests`` is what the scheduler counts: the larger of all
+    containers and any init container, with overhead. ``claims`` are the names of its PersistentVolumeClaims.
+    """
+
+    namespace: str
+    name: str
+    node_name: str = ""
+    phase: str = "Running"
+    ready: bool = True
+    deleting: bool = False
+    controller: Owner | None = None
+    mirror: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    terms: tuple[Term, ...] = ()
+    volume_terms: tuple[tuple[Term, ...], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    empty_dir: bool = False
+    claims: tuple[str, ...] = ()
+    requests: Resources = field(default_factory=Resources)
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name, as ``kubectl`` and messages write them."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it runs no more: nothing has to be moved."""
+        return self.phase in {"Succeeded", "Failed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """A PodDisruptionBudget and its status.
+
+    ``selector`` are the conditions on a pod's labels, all of which must hold: empty for every pod of the namespace, None
+    for no pod. ``always_allows_unhealthy`` is ``unhealthyPodEvictionPolicy: AlwaysAllow``.
+    """
+
+    namespace: str
+    name: str
+    selector: Term | None = ()
+    disruptions_allowed: int = 0
+    current_healthy: int = 0
+    desired_healthy: int = 0
+    expected_pods: int = 0
+    always_allows_unhealthy: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A Deployment, as far as controllers and autoscalers are told by it; ``replicas`` is what it asks for."""
+
+    namespace: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    replicas: int = 1
+    ready_replicas: int = 0
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Something that Kubernetes did not tell: why, on one line, and what to do about it (an RBAC rule on 403)."""
+
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workloads:
+    """Everything that was read of a cluster at one moment.
+
+    ``gaps`` names, by resource (``PODS``, ``BUDGETS``, ...), what could not be read: its part is empty then and stands
+    for nothing. ``nodes`` are by instance id. ``daemon_sets`` are (namespace, name). ``mapped_roles`` are the IAM role
+    ARNs that the ConfigMap ``aws-auth`` maps, None when the cluster has no such ConfigMap.
+    ``source`` says where the access comes from, for messages: the input, KUBECONFIG, or the cluster itself.
+    """
+
+    nodes: Mapping[str, KubernetesNode] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+    daemon_sets: frozenset[tuple[str, str]] = frozenset()
+    mapped_roles: tuple[str, ...] | None = None
+    gaps: Mapping[str, Gap] = field(default_factory=dict)
+    source: str = ""
+
+    def knows(self, *resources: str) -> bool:
+        """Tell whether all of these were read."""
+        return not any(resource in self.gaps for resource in resources)
+
+    def pods_on(self, node_names: frozenset[str]) -> list[Pod]:
+        """Return the pods on these nodes."""
+        return [pod for pod in self.pods if pod.node_name in node_names]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvictionTrial:
+    """What the API server answered to an eviction with ``dryRun=All``.
+
+    ``allowed`` is None when it could not be asked; ``message`` is its own words, on one line.
+    """
+
+    allowed: bool | None
+    message: str = ""

@@ -19,6 +19,7 @@
     ├── NoAnswerError                   no usable answer arrived
     │   ├── AnswerLostError             of a write that may have had its effect
     │   └── ResponseError               not JSON, of another shape, or too large
+    ├── KubernetesError                 Kubernetes could not be asked, or refuses
     ├── WaitEndedError                  a wait ended before its target
     │   ├── InterruptedWaitError        Ctrl-C
     │   ├── EngineGoneError             the Pulumi engine that asked is no longer there
@@ -140,6 +141,10 @@ class AnswerLostError(NoAnswerError):
 
 class ResponseError(NoAnswerError):
     """The answer is not what the service's API reference promises."""
+
+
+class KubernetesError(OceanMigrationError):
+    """Kubernetes could not be asked, or refuses."""
 
 
 class WaitEndedError(OceanMigrationError):

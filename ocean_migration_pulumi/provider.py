@@ -26,15 +26,17 @@ from pulumi.dynamic import (
 
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.errors import EngineGoneError, OceanMigrationError, SettingsError
+from ocean_migration_pulumi.errors import EngineGoneError, InputError, OceanMigrationError, SettingsError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration import lifecycle, planning
 from ocean_migration_pulumi.migration.job import Job
 from ocean_migration_pulumi.migration.plan import plan_digest
 from ocean_migration_pulumi.migration.record import Record
+from ocean_migration_pulumi.migration.sources import Sources
 from ocean_migration_pulumi.migration.waiter import Patience
-from ocean_migration_pulumi.migration.wish import INPUTS, Wish, changed_options, digest_of, read
+from ocean_migration_pulumi.migration.wish import INPUTS, KUBECONFIG, Wish, changed_options, digest_of, read
 from ocean_migration_pulumi.session import CONFIG_KEYS, SESSION
+from ocean_migration_pulumi.stackconfig import refuse_plain_token
 
 _PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids"})
 _PROVIDER: Final = "__provider"
@@ -57,21 +59,26 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         inputs = {name: value for name, value in news.items() if name != _PROVIDER}
         unknown = frozenset(name for name, value in inputs.items() if host.contains_unknown(value))
         wish, problems = read(inputs, unknown=unknown)
+        owner = _owner(call, wish)
+        inputs.pop(KUBECONFIG, None)
+        _remember(owner, wish.kubeconfig)
         if problems:
             return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message) for problem in problems])
         if wish.planned_nodes is not None:
             return CheckResult(inputs, [])  # kept by ignore_changes
-        if unknown & _PLAN_NEEDS:
+        if unknown & _PLAN_NEEDS or (KUBECONFIG in unknown and wish.nodes.label_selectors):
             inputs["planned_nodes"] = host.unknown()
             return CheckResult(inputs, [])
-        owner = _owner(call, wish)
         SESSION.unplanned.pop(owner, None)
         client, desk = _reach(wish)
         old = _with_account(read(olds)[0], client.account_id) if olds.get("ocean_id") else None
         wish = _with_account(wish, client.account_id)
         scope = Scope(ended=call.ended, alive=call.is_active, short=True)
         try:
-            preview = planning.preview(client, desk, scope, owner=owner, wish=wish, old=old)
+            sources = _sources(wish, unknown=KUBECONFIG in unknown)
+            preview = planning.preview(client, desk, scope, owner=owner, wish=wish, old=old, sources=sources)
+        except InputError as problem:
+            return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message)])
         except OceanMigrationError as error:
             _fail(error)
         if preview.problems:
@@ -86,6 +93,8 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
             call.info(line)
         for line in preview.warnings:
             call.warning(line)
+        if preview.row:
+            call.status(preview.row)
         return CheckResult(inputs, [])
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
@@ -116,7 +125,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Start or adopt, wait, and return the outputs."""
         call = host.current_call()
-        wish = read(props)[0]
+        wish = _with_kubeconfig(call, read(props)[0])
         id_ = f"{wish.ocean_id}/{_name(call)}" if call.urn else wish.ocean_id
         outputs = self._converge(call, wish, props, Record(), id_, creating=True)
         return CreateResult(id_, outputs)
@@ -124,7 +133,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Wait for what runs, follow up what remains, and return the outputs."""
         call = host.current_call()
-        wish = read(news)[0]
+        wish = _with_kubeconfig(call, read(news)[0])
         return UpdateResult(self._converge(call, wish, news, Record.from_outputs(olds), id_, creating=False))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -152,6 +161,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
     ) -> dict[str, Any]:
         try:
             job = _job(call, wish, record, lifecycle.DEADLINE, creating=creating)
+            job.sources = _sources(wish)
             unplanned = None if creating else SESSION.unplanned.pop(job.owner, None)
             lifecycle.converge(job, unplanned=unplanned)
         except EngineGoneError as error:
@@ -240,6 +250,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         terminate_drained_nodes_on_stop: Input[bool] | None = None,
         triggers: Input[Sequence[Any]] | None = None,
         account_id: Input[str] | None = None,
+        kubeconfig: Input[str] | None = None,
+        kube_context: Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare a migration.
@@ -277,10 +289,13 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             False.
         :param triggers: any change takes planned nodes that still have pods once more.
         :param account_id: the Spot account; None means that of the settings.
+        :param kubeconfig: access to the cluster's Kubernetes API, as text or as the path of a file: for what only the
+            cluster can answer. It is a secret, and in no state. None means KUBECONFIG, or the pod that this runs in.
+        :param kube_context: the context of the kubeconfig; None means its current one.
 
         Raises SettingsError when the stack's config holds a token that is not a secret.
         """
-        _refuse_plain_token()
+        refuse_plain_token()
         inputs: dict[str, Any] = {
             "ocean_id": ocean_id,
             "nodes": nodes,
@@ -302,21 +317,14 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             "terminate_drained_nodes_on_stop": terminate_drained_nodes_on_stop,
             "triggers": triggers,
             "account_id": account_id,
+            "kubeconfig": None if kubeconfig is None else Output.secret(kubeconfig),
+            "kube_context": kube_context,
         }
         # An input that is None must not be sent, an output has to be named to be there for the program.
         props = dict.fromkeys(name for name in type(self).__annotations__) | {
             name: value for name, value in inputs.items() if value is not None
         }
         super().__init__(OceanWorkloadMigrationProvider(), resource_name, props, opts)
-
-
-def _refuse_plain_token() -> None:
-    config_secret = pulumi.runtime.is_config_secret
-    for key in ("ocean-migration:token", "spotinst:token"):
-        namespace, name = key.split(":")
-        if pulumi.Config(namespace).get(name) is not None and not config_secret(key):
-            msg = f"the stack's config {key} is in clear: set it again with `pulumi config set --secret {key}`"
-            raise SettingsError(msg)
 
 
 def _approved_plan(resource_name: str) -> str | None:
@@ -336,6 +344,24 @@ def _name(call: host.Call) -> str:
 
 def _owner(call: host.Call, wish: Wish) -> str:
     return call.urn or f"{wish.ocean_id}#{digest_of(wish.nodes.to_inputs())}"
+
+
+def _remember(owner: str, kubeconfig: str | None) -> None:
+    """Keep a kubeconfig for the run of this resource: the inputs that are saved do not have it."""
+    if kubeconfig is None:
+        SESSION.kubeconfigs.pop(owner, None)
+    else:
+        SESSION.kubeconfigs[owner] = kubeconfig
+
+
+def _with_kubeconfig(call: host.Call, wish: Wish) -> Wish:
+    return replace(wish, kubeconfig=SESSION.kubeconfigs.get(_owner(call, wish)))
+
+
+def _sources(wish: Wish, *, unknown: bool = False) -> Sources:
+    if unknown:
+        return Sources(absent="the kubeconfig is known only later", explicit=True)
+    return SESSION.sources(wish.kubeconfig, wish.kube_context)
 
 
 def _reach(wish: Wish) -> tuple[Any, Any]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.migration.registry import Registry
+from ocean_migration_pulumi.migration.sources import Sources
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient
+    from ocean_migration_pulumi.aws import AwsReader
+    from ocean_migration_pulumi.kubernetes import KubernetesReader
 
 CONFIG_KEYS: Final = (
     "ocean-migration:token",
@@ -27,14 +32,18 @@ class Session:
     """One per process; thread-safe.
 
     ``unplanned`` holds, by URN, why ``check`` could not turn a changed selection into a plan: ``update`` of the same
-    process must not take the old plan for the new one.
+    process must not take the old plan for the new one. ``kubeconfigs`` holds, by URN, the kubeconfig that ``check`` was
+    given and took out of the inputs, so that it is in no state.
     """
 
     def __init__(self) -> None:
         self.registry = Registry()
         self.unplanned: dict[str, str] = {}
+        self.kubeconfigs: dict[str, str] = {}
         self._config: dict[str, str] = {}
         self._clients: dict[str | None, OceanClient] = {}
+        self._readers: dict[str, KubernetesReader] = {}
+        self._aws: AwsReader | None = None
         self._lock = threading.Lock()
 
     def configure(self, config: Mapping[str, str]) -> None:
@@ -58,6 +67,36 @@ class Session:
                 settings = Settings.load(self._config, os.environ, account_id=account_id)
                 client = self._clients[account_id] = OceanClient(settings)
             return client
+
+    def sources(self, kubeconfig: str | None, context: str | None) -> Sources:
+        """Return who else can be asked about a cluster: with a kubeconfig, or with what the environment gives.
+
+        Raises InputError when the given kubeconfig, or its context, cannot be used. One of the environment that cannot
+        is as none.
+        """
+        if not find_spec("lightkube"):
+            missing = 'access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"'
+            return Sources(absent=missing, explicit=kubeconfig is not None)
+        from ocean_migration_pulumi.aws import AwsReader
+        from ocean_migration_pulumi.kubernetes import KubernetesReader, find
+
+        try:
+            access = find(kubeconfig, context, os.environ)
+        except SettingsError as error:
+            return Sources(absent=str(error))
+        if access is None:
+            return Sources()
+        with self._lock:
+            reader = self._readers.setdefault(access.key, KubernetesReader(access))
+            if self._aws is None and find_spec("boto3"):
+                self._aws = AwsReader()
+            return Sources(
+                kubernetes=reader,
+                explicit=access.explicit,
+                name=access.source,
+                aws=self._aws,
+                eks_cluster=access.eks_cluster,
+            )
 
 
 SESSION: Final = Session()

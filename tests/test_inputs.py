@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Any, get_type_hints
+from typing import Any
 
 import pulumi
 from pulumi.runtime import rpc
@@ -12,7 +12,7 @@ from pulumi.runtime import rpc
 from ocean_migration_pulumi import NodeSelectorArgs, NodeSelectorArgsDict, OceanWorkloadMigration
 from ocean_migration_pulumi.migration.record import Record, Run, UnansweredStart
 from ocean_migration_pulumi.migration.selection import NodeSelector
-from ocean_migration_pulumi.migration.wish import INPUTS, Wish, read
+from ocean_migration_pulumi.migration.wish import ACCEPTED, Wish, read
 
 GIVEN: dict[str, Any] = {
     "instance_ids": ["i-1"],
@@ -47,7 +47,7 @@ def test_every_field_of_the_selector_arrives_as_it_was_given() -> None:
 def test_class_and_dictionary_have_the_fields_that_are_read() -> None:
     """One list of fields in three places."""
     fields = set(NodeSelector.__dataclass_fields__)
-    assert set(get_type_hints(NodeSelectorArgsDict)) == fields == set(GIVEN)
+    assert set(NodeSelectorArgsDict.__annotations__) == fields == set(GIVEN)
     assert set(inspect.signature(NodeSelectorArgs).parameters) == fields
     selector = NodeSelectorArgs(**GIVEN)
     assert {name: getattr(selector, name) for name in fields} == GIVEN
@@ -56,7 +56,7 @@ def test_class_and_dictionary_have_the_fields_that_are_read() -> None:
 def test_resource_takes_every_input_that_is_read() -> None:
     """But what `check` itself adds."""
     parameters = set(inspect.signature(OceanWorkloadMigration).parameters) - {"resource_name", "opts"}
-    assert parameters == set(INPUTS) - {"planned_nodes"} == set(Wish.__dataclass_fields__) - {"planned_nodes"}
+    assert parameters == set(ACCEPTED) - {"planned_nodes"} == set(Wish.__dataclass_fields__) - {"planned_nodes"}
 
 
 def test_resource_names_every_output_that_is_written() -> None:

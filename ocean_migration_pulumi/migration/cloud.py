@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from .workloads import Gap, Resources
+
+_ROLE: Final = re.compile(
+    r"arn:(?P<partition>aws[a-z0-9-]*):iam::(?P<account>\d+):role/(?:[!-~]+/)?(?P<name>[\w+=,.@-]+)", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +48,20 @@ class Cloud:
     zones: Mapping[str, str] = field(default_factory=dict)
     machines: Mapping[str, MachineType] = field(default_factory=dict)
     gaps: Mapping[str, Gap] = field(default_factory=dict)
+
+
+def same_role(one: str, other: str) -> bool:
+    """Tell whether two ARNs are of the same IAM role, whether or not they have its path.
+
+    ``aws-auth`` has to leave the path out (``role/team/nodes`` is written ``role/nodes``), access entries keep it. A
+    name belongs to one role of an account, whatever the path, and its case does not matter. Anything that is not the
+    ARN of a role is the same as nothing.
+    """
+    role = _role(one)
+    return role is not None and role == _role(other)
+
+
+def _role(arn: str) -> tuple[str, str, str] | None:
+    """Return partition, account and name of a role."""
+    match = _ROLE.fullmatch(arn.strip())
+    return (match["partition"], match["account"], match["name"].casefold()) if match else None

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ocean_migration_pulumi.api.models import Candidate, MigrationStatus
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import format_time, parse_time
-from ocean_migration_pulumi.errors import MigrationNotFoundError, OceanMigrationError
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    InputError,
+    KubernetesError,
+    MigrationNotFoundError,
+    OceanMigrationError,
+)
 
 from .plan import UNKNOWN_GROUP, PlannedNode, counted, parse_planned, some
-from .planning import same_flags
 from .record import ADOPTED, ADOPTED_PART, Record, Run
 from .registry import ClusterDesk
-from .selection import NodeSelector, choose
+from .selection import NO_LABELS, Labelled, NodeSelector, choose
 from .service import OceanApi, Teller
+from .sight import same_flags
+from .sources import Sources, ask_labels
 from .waiter import Patience, Progress
 from .wish import Wish
+
+_LABELS_DEADLINE = 20.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +37,7 @@ class Job:
 
     ``owner`` is the resource's URN. ``creating`` marks the first run, which knows no record of its own.
     ``reviewed`` is the plan as it was before its nodes began to move: an approval is of that.
+    ``labelled`` is what Kubernetes says of node labels, as far as the selector asks for them.
     ``taken_by_others`` are migrations that another call for the same resource has started or adopted.
     """
 
@@ -38,8 +49,10 @@ class Job:
     wish: Wish
     record: Record
     patience: Patience = field(default_factory=Patience)
+    sources: Sources = field(default_factory=Sources)
     creating: bool = False
     offered: dict[str, Candidate] = field(default_factory=dict)
+    labelled: Labelled = NO_LABELS
     discovered: bool = False
     adopted_now: set[str] = field(default_factory=set)
     held_by_others: set[str] = field(default_factory=set)
@@ -68,6 +81,11 @@ class Job:
         found = self.desk.view.candidates(self.api, self.scope, fresh=True)
         self.offered = {candidate.instance_id: candidate for candidate in found}
         self.discovered = True
+        if self.sources.kubernetes is not None and self.wish.nodes.label_selectors:
+            # Only the output of nodes that joined needs them here: without an answer there are none.
+            with suppress(KubernetesError, InputError, DeadlineError):
+                bounded = self.scope.at_most(_LABELS_DEADLINE)
+                self.labelled = ask_labels(self.sources.kubernetes, bounded, self.wish.nodes.label_selectors)
         return self.offered
 
     def is_ours(self, status: MigrationStatus) -> bool:
@@ -156,7 +174,10 @@ class Job:
         if self.discovered:
             open_nodes &= self.offered.keys() | held | self.held_by_others
             record.joined = [
-                node.instance_id for node in choose(self.wish.nodes, self.offered.values(), kept=record.planned).taken
+                node.instance_id
+                for node in choose(
+                    self.wish.nodes, self.offered.values(), kept=record.planned, labelled=self.labelled
+                ).taken
             ]
         record.remaining = set(open_nodes)
         if record.planned:

@@ -17,11 +17,13 @@ from ocean_migration_pulumi.errors import (
 )
 
 from . import planning, prerequisites
+from .admitting import may_start
 from .following import follow, stop, why_failed
 from .job import Job
 from .plan import as_reviewed, counted, some, summary, told
 from .record import ADOPTED_PART, Record, Run
-from .starting import find_unanswered, may_start, start
+from .sight import Preview, look
+from .starting import find_unanswered, start
 from .waiter import Progress
 from .wish import Wish
 
@@ -193,12 +195,12 @@ def failure_of(error: Exception) -> dict[str, str]:
 
 def _plan_now(job: Job) -> None:
     """Plan in the run itself, because the preview could not."""
-    if job.wish.nodes.needs_kubernetes:
-        msg = "nodes.label_selector needs access to Kubernetes, and there is none"
-        raise PlanError(msg)
     _await_controller(job)
-    preview = planning.Preview()
-    sight = planning.look(job.api, job.desk, job.scope)
+    preview = Preview()
+    sight = look(job.api, job.desk, job.scope, job.wish, job.sources)
+    if refusal := planning.wrong_cluster(sight) or planning.unjudged_labels(sight, job.wish):
+        msg = f"{refusal}; nothing was started"
+        raise PlanError(msg)
     planned = planning.plan_nodes(
         preview, job.api, job.desk, job.scope, owner=job.owner, sight=sight, wish=job.wish, old=None
     )

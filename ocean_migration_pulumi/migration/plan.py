@@ -14,6 +14,7 @@ from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candid
 UNKNOWN_GROUP: Final = "unknown"
 """In the place of the Virtual Node Group of a node that is being migrated: discovery tells it no more."""
 
+_MOST_BATCHES: Final = 10
 _NONE: Final = "none"
 _ARROW: Final = "→"
 _ENTRY: Final = re.compile(
@@ -124,6 +125,34 @@ def batch_size(nodes: int, percentage: int) -> int:
 def batch_count(nodes: int, percentage: int) -> int:
     """Return how many batches so many nodes make."""
     return ceil(nodes / batch_size(nodes, percentage)) if nodes else 0
+
+
+def batches_of(instance_ids: Iterable[str], percentage: int) -> list[list[str]]:
+    """Return the batches of these nodes, in the order in which they are sent: that of their ids.
+
+    The service does not document in which order it takes them; so what is said of a batch is an estimate.
+    """
+    ordered = sorted(instance_ids)
+    size = batch_size(len(ordered), percentage)
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+def batches_line(instance_ids: Iterable[str], offered: Mapping[str, Candidate], percentage: int) -> str:
+    """Return the batches in one line: how many of how many nodes, and the pods of each, or the range of very many."""
+    batches = batches_of(instance_ids, percentage)
+    sizes = [len(batch) for batch in batches]
+    text = f"{len(batches)} of {counted(sizes[0], 'node')}"
+    if sizes[-1] != sizes[0]:
+        text = f"{len(batches)} of {sizes[0]} nodes, the last of {sizes[-1]}"
+    pods = [[offered[name].running_pods for name in batch] for batch in batches]
+    if any(number is None for batch in pods for number in batch):
+        return text
+    sums = [sum(number or 0 for number in batch) for batch in pods]
+    if len(sums) == 1:
+        return f"{text}: {counted(sums[0], 'pod')}"
+    if len(sums) <= _MOST_BATCHES:
+        return f"{text}: {', '.join(map(str, sums[:-1]))} and {sums[-1]} pods, if Ocean takes them in the order of ids"
+    return f"{text}: {min(sums)} to {max(sums)} pods each, if Ocean takes them in the order of ids"
 
 
 def counted(amount: int, noun: str) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.models import Candidate, MigrationStatus
+from ocean_migration_pulumi.api.models import MigrationStatus
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
@@ -22,22 +21,12 @@ from ocean_migration_pulumi.errors import (
     WaitEndedError,
 )
 
-from . import prerequisites
-from .plan import (
-    UNKNOWN_GROUP,
-    PlannedNode,
-    counted,
-    destinations,
-    difference,
-    is_approved,
-    parse_planned,
-    some,
-    summary,
-    told,
-)
-from .prerequisites import Verdict
+from . import prerequisites, telling
+from .plan import UNKNOWN_GROUP, PlannedNode, counted, parse_planned, some, told
 from .registry import ClusterDesk
 from .selection import choose
+from .sight import Preview, Sight, look, same_flags
+from .sources import Sources, ask_aws
 from .wish import Wish
 
 BUDGET: Final = 5.0
@@ -56,67 +45,6 @@ UNREACHABLE: Final = (
 """What leaves a preview without a plan but is no mistake in the inputs."""
 
 
-@dataclass(slots=True)
-class Preview:
-    """What ``check`` found: the planned nodes (None when none can be told), and lines to show.
-
-    ``unplanned`` is why a new selection could not be turned into a plan; None when it could, or did not have to be.
-    """
-
-    planned: dict[str, str] | None = None
-    info: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    problems: list[InputError] = field(default_factory=list)
-    unplanned: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What is seen of a cluster at one moment."""
-
-    offered: Mapping[str, Candidate]
-    recent: tuple[MigrationStatus, ...]
-    group_names: Mapping[str, str]
-
-    @property
-    def running(self) -> list[MigrationStatus]:
-        """The migrations that run."""
-        return [status for status in self.recent if not status.is_terminal]
-
-    @property
-    def active(self) -> frozenset[str]:
-        """The instances that are being migrated."""
-        return frozenset(instance for status in self.running for instance in status.instance_ids)
-
-
-def look(api: Any, desk: ClusterDesk, scope: Scope) -> Sight:
-    """Ask what planning needs, all at once."""
-    view = desk.view
-    view.together(
-        [
-            lambda: view.cluster(api, scope),
-            lambda: view.candidates(api, scope),
-            lambda: view.groups(api, scope),
-            lambda: view.migrations(api, scope),
-            lambda: view.heartbeat(api, scope),
-        ]
-    )
-    view.cluster(api, scope)  # first: a cluster that does not exist is the clearest answer
-    return Sight(
-        offered={candidate.instance_id: candidate for candidate in view.candidates(api, scope)},
-        recent=tuple(view.recent(api, scope)),
-        group_names={group.id: group.name for group in view.groups(api, scope).values()},
-    )
-
-
-def same_flags(status: MigrationStatus, wish: Wish) -> bool:
-    """Tell whether a migration runs with our flags, as far as the service echoes them."""
-    return (
-        status.should_terminate_drained_nodes == wish.should_terminate_drained_nodes
-        and status.should_evict_stand_alone_pods == wish.should_evict_stand_alone_pods
-    )
-
-
 def preview(
     api: Any,
     desk: ClusterDesk,
@@ -125,6 +53,7 @@ def preview(
     owner: str,
     wish: Wish,
     old: Wish | None,
+    sources: Sources,
 ) -> Preview:
     """Plan a wish; ``old`` is the wish of the last inputs (None for a new resource).
 
@@ -139,17 +68,24 @@ def preview(
     if api.account_id is None:
         why = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
         return _unplanned(result, kept, old, asks_again, why)
-    if wish.nodes.needs_kubernetes:
-        return _unplanned(result, kept, old, asks_again, "label_selector needs access to Kubernetes, and there is none")
+    if wish.nodes.label_selectors and sources.kubernetes is None:
+        return _unplanned(result, kept, old, asks_again, f"label_selector cannot be judged: {sources.absent}")
     try:
-        sight = look(api, desk, bounded)
-        never = prerequisites.never_reported(desk.view.heartbeat(api, bounded))
+        sight = look(api, desk, bounded, wish, sources)
     except ClusterNotFoundError as error:
         result.problems.append(InputError("ocean_id", f"{wish.ocean_id!r}: {error}"))
         return result
+    except InputError as error:
+        result.problems.append(error)
+        return result
     except UNREACHABLE as error:
         return _unplanned(result, kept, old, asks_again, f"cannot ask Spot: {error}")
-    if never:
+    if refusal := wrong_cluster(sight):
+        result.problems.append(refusal)
+        return result
+    if unjudged := unjudged_labels(sight, wish):
+        return _unplanned(result, kept, old, asks_again, unjudged)
+    if prerequisites.never_reported(sight.heartbeat):
         return _unplanned(result, kept, old, asks_again, f"the Ocean Controller of {wish.ocean_id} has never reported")
     if old is not None and old.planned_nodes is None and not asks_again:
         result.info.append("the plan was made by the run that created this resource; see its output planned_nodes")
@@ -158,8 +94,42 @@ def preview(
     if result.problems:
         return result
     desk.plan(owner, result.planned)
-    _tell(result, api, desk, bounded, sight=sight, wish=wish, kept=kept, owner=owner)
+    telling.tell_plan(result, sight, wish, kept)
+    nodes = telling.waiting_nodes(result.planned, sight)
+    if nodes:
+        foreign = [
+            status
+            for status in sight.running
+            if not _could_be_ours(status, result.planned, wish)
+            or desk.someone_else_claims(owner, status.id, status.instance_ids)
+        ]
+        cloud = None if wish.prerequisites == "off" else ask_aws(sources, bounded, nodes, sight.cluster, sight.groups)
+        telling.tell_readiness(
+            result,
+            sight,
+            wish,
+            nodes,
+            cloud=cloud,
+            foreign=foreign,
+            now=api.server_now(),
+            first=old is None,
+        )
     return result
+
+
+def wrong_cluster(sight: Sight) -> InputError | None:
+    """Return the refusal of a kubeconfig that is of another cluster; None when it is not, or nobody named one."""
+    if not (sight.around.foreign and sight.around.explicit):
+        return None
+    return InputError("kubeconfig", f"{sight.around.absent}; give that of the cluster {sight.cluster.id}")
+
+
+def unjudged_labels(sight: Sight, wish: Wish) -> str | None:
+    """Return why the label selectors of a wish cannot be judged; None when they can, or there are none."""
+    wanted = set(wish.nodes.label_selectors)
+    if not wanted or (sight.labelled.taken.keys() >= wanted and sight.labelled.knows):
+        return None
+    return f"label_selector cannot be judged: {sight.around.absent or 'Kubernetes knows no node'}"
 
 
 def _asks_again(wish: Wish, old: Wish | None) -> bool:
@@ -238,7 +208,7 @@ def plan_nodes(
     }
     _refuse_strangers(result, api, desk, scope, wish, old, sight, candidates)
     follows = new or asks_again or wish.new_nodes == "migrate"
-    chosen = choose(wish.nodes, candidates.values(), kept=kept, preferred=moved)
+    chosen = choose(wish.nodes, candidates.values(), kept=kept, preferred=moved, labelled=sight.labelled)
     if chosen.undecided:
         result.warnings.append(
             f"not enough is known of {counted(len(chosen.undecided), 'node')} to tell whether the selector takes "
@@ -323,70 +293,6 @@ def _refuse_strangers(
                 "nodes.instance_ids", f"{name!r} cannot be migrated: {why}; give ids that Ocean's discovery offers"
             )
         )
-
-
-def _tell(
-    result: Preview,
-    api: Any,
-    desk: ClusterDesk,
-    scope: Scope,
-    *,
-    sight: Sight,
-    wish: Wish,
-    kept: Mapping[str, str],
-    owner: str,
-) -> None:
-    planned = result.planned or {}
-    result.info.insert(0, summary(planned, sight.offered, sight.active, wish.batch_size_percentage))
-    waiting = [instance_id for instance_id in planned if instance_id in sight.offered]
-    if not planned:
-        result.warnings.append("no node matches; nothing will be migrated")
-    here = sight.offered.keys() | sight.active
-    if excluded := [
-        node.instance_id
-        for node in parse_planned(kept).values()
-        if node.instance_id in here and wish.nodes.contradicts(node)
-    ]:
-        result.warnings.append(
-            f"excluded by id, but planned before, and still planned: {some(excluded)}; to take a node out of a plan, "
-            "exclude it by node_names"
-        )
-    if not waiting:
-        return
-    # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.
-    whole = all(node.virtual_node_group_id != UNKNOWN_GROUP for node in parse_planned(planned).values())
-    if wish.approved_plan and whole and not is_approved(planned, wish.approved_plan):
-        result.warnings.append(f"{difference(planned, wish.approved_plan)}; `up` will refuse it")
-    now = api.server_now()
-    nodes = {name: PlannedNode.of(sight.offered[name], sight.group_names) for name in waiting}
-    cluster, groups = desk.view.cluster(api, scope), desk.view.groups(api, scope)
-    result.info += destinations(nodes.values(), sight.offered, groups, cluster)
-    if wish.prerequisites != "off":
-        findings = prerequisites.check_all(
-            wish,
-            nodes.values(),
-            heartbeat=desk.view.heartbeat(api, scope),
-            cluster=cluster,
-            groups=groups,
-            now=now,
-        )
-        foreign = [
-            status
-            for status in sight.running
-            if not _could_be_ours(status, planned, wish)
-            or desk.someone_else_claims(owner, status.id, status.instance_ids)
-        ]
-        findings += prerequisites.check_idle(foreign, wish.when_busy)
-        result.warnings += [finding.line for finding in findings if finding.verdict is not Verdict.PASS]
-    if wish.should_terminate_drained_nodes:
-        asg_names = sorted({node.asg_name for node in nodes.values() if node.asg_name})
-        if asg_names and not kept:
-            result.warnings.append(
-                f"drained nodes are terminated: unless the desired capacity of {some(asg_names)} is lowered, "
-                "the Auto Scaling Group replaces them"
-            )
-    else:
-        result.info.append(f"{counted(len(waiting), 'drained node')} will stay, cordoned, and be billed")
 
 
 def _could_be_ours(status: MigrationStatus, planned: Mapping[str, str], wish: Wish) -> bool:

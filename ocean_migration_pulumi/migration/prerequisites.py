@@ -1,11 +1,9 @@
-"""May a migration start: the prerequisites, and what was seen of each."""
+"""What the service itself tells of the prerequisites, and of pods that wait already."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from ocean_migration_pulumi.api.models import (
@@ -17,35 +15,18 @@ from ocean_migration_pulumi.api.models import (
 )
 from ocean_migration_pulumi.api.times import elapsed, parse_time
 
-from .plan import UNKNOWN_GROUP, PlannedNode, counted, some, told
-from .wish import Wish
+from .findings import Finding, Verdict
+from .plan import UNKNOWN_GROUP, PlannedNode, clean, counted, some, told
+from .workloads import PODS, Pod, Workloads
+
+CONNECTION: Final = "connection"
+GROUPS: Final = "Virtual Node Groups"
+SCALING: Final = "scaling"
+IDLE: Final = "idle cluster"
+PENDING: Final = "pending pods"
 
 FRESH: Final = timedelta(minutes=10)
 """How old the controller's last heartbeat may be."""
-
-
-class Verdict(StrEnum):
-    """The outcome of one check."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
-    WARN = "warn"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One checked prerequisite: what was seen, and what to do (empty when it passes)."""
-
-    name: str
-    verdict: Verdict
-    seen: str
-    remedy: str = ""
-
-    @property
-    def line(self) -> str:
-        """Return the finding as one line."""
-        return f"{self.seen}; {self.remedy}" if self.remedy else self.seen
 
 
 def is_alive(heartbeat: Heartbeat, now: datetime) -> bool:
@@ -61,7 +42,7 @@ def never_reported(heartbeat: Heartbeat) -> bool:
 
 def check_connection(heartbeat: Heartbeat, now: datetime) -> Finding:
     """Check that the Kubernetes cluster is connected to Ocean."""
-    name = "connection"
+    name = CONNECTION
     if is_alive(heartbeat, now):
         return Finding(name, Verdict.PASS, "the Ocean Controller reports")
     remedy = "make sure that the Ocean Controller runs in the cluster and reaches Spot"
@@ -73,20 +54,9 @@ def check_connection(heartbeat: Heartbeat, now: datetime) -> Finding:
     return Finding(name, Verdict.FAIL, seen, remedy)
 
 
-def check_kubernetes() -> Finding:
-    """Say what cannot be checked without access to Kubernetes."""
-    return Finding(
-        "kubernetes",
-        Verdict.UNKNOWN,
-        "not checked without access to Kubernetes: the Ocean Controller's version, other node autoscalers, "
-        "PodDisruptionBudgets, stand-alone pods",
-        "make sure that Cluster Autoscaler is off and that the controller is version 2 (or at least 1.0.46)",
-    )
-
-
 def check_groups(nodes: Iterable[PlannedNode], groups: Mapping[str, VirtualNodeGroup], unmatched: str) -> Finding:
     """Check that every planned node has a Virtual Node Group that still exists."""
-    name = "virtual node groups"
+    name = GROUPS
     missing, gone = [], []
     for node in nodes:
         if node.virtual_node_group_id is None:
@@ -106,7 +76,7 @@ def check_groups(nodes: Iterable[PlannedNode], groups: Mapping[str, VirtualNodeG
 
 def check_scaling(cluster: Cluster, now: datetime) -> list[Finding]:
     """Check that Ocean may start nodes."""
-    name = "scaling"
+    name = SCALING
     findings = []
     if cluster.autoscaler_enabled is False:
         remedy = "enable it: a migration needs new nodes"
@@ -123,9 +93,11 @@ def check_scaling(cluster: Cluster, now: datetime) -> list[Finding]:
 def check_idle(foreign: Sequence[MigrationStatus], when_busy: str) -> list[Finding]:
     """Check that no migration of someone else runs."""
     verdict = Verdict.FAIL if when_busy == "fail" else Verdict.WARN
+    if not foreign:
+        return [Finding(IDLE, Verdict.PASS, "no other migration runs")]
     return [
         Finding(
-            "idle cluster",
+            IDLE,
             verdict,
             f"migration {other.id} of {counted(len(other.old_instances), 'node')} runs already ({other.state})",
             "wait for its end" if when_busy == "fail" else "this one waits for its end",
@@ -134,22 +106,23 @@ def check_idle(foreign: Sequence[MigrationStatus], when_busy: str) -> list[Findi
     ]
 
 
-def check_all(
-    wish: Wish,
-    nodes: Iterable[PlannedNode],
-    *,
-    heartbeat: Heartbeat,
-    cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
-    now: datetime,
-) -> list[Finding]:
-    """Check everything that the service itself can tell; ``now`` is the service's time."""
-    return [
-        check_connection(heartbeat, now),
-        check_groups(nodes, groups, wish.unmatched_nodes),
-        *check_scaling(cluster, now),
-        check_kubernetes(),
-    ]
+def check_pending(workloads: Workloads, *, first: bool) -> Finding:
+    """Check that no pod waits for a node already: it would compete with those that a migration moves.
+
+    Before the ``first`` start it fails; later, a migration itself may have left them.
+    """
+    if gap := workloads.gaps.get(PODS):
+        return Finding.of_gap(PENDING, gap)
+    waiting = sorted(pod.full_name for pod in workloads.pods if is_pending(pod))
+    if not waiting:
+        return Finding(PENDING, Verdict.PASS, "every pod has a node")
+    seen = f"{told(len(waiting), 'pod', 'wait')} for a node: {some(map(clean, waiting))}"
+    return Finding(PENDING, Verdict.FAIL if first else Verdict.WARN, seen, "find out why, or take them away")
+
+
+def is_pending(pod: Pod) -> bool:
+    """Tell whether a pod waits for a node."""
+    return pod.phase == "Pending" and not pod.node_name and not pod.deleting
 
 
 def _open_window(windows: Iterable[str], now: datetime) -> str | None:

@@ -35,6 +35,23 @@ class Node(Protocol):
         """The Auto Scaling Group; None outside of any."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """What Kubernetes says of node labels: the instances it ``knows``, and those that each label selector takes."""
+
+    knows: frozenset[str] = frozenset()
+    taken: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def verdict(self, label_selector: str, instance_id: str) -> bool | None:
+        """Tell whether a label selector takes an instance; None when Kubernetes was not asked, or does not know it."""
+        taken = self.taken.get(label_selector)
+        return None if taken is None or instance_id not in self.knows else instance_id in taken
+
+
+NO_LABELS: Final = Labelled()
+"""Without Kubernetes: no label selector can be judged."""
+
+
 def eks_node_group(asg_name: str | None) -> str | None:
     """Return the EKS managed node group behind an Auto Scaling Group, from the name that EKS gives it; else None."""
     match = _EKS_ASG.fullmatch(asg_name or "")
@@ -45,7 +62,7 @@ def eks_node_group(asg_name: str | None) -> str | None:
 class NodeSelector:
     """Which candidates: values of one field are alternatives, different fields must all hold.
 
-    ``asg_names`` are globs. ``label_selector`` is kubectl's syntax and cannot be judged without Kubernetes.
+    ``asg_names`` are globs. ``label_selector`` is kubectl's syntax, and judged by Kubernetes itself.
     ``limit`` is a number of nodes or a percentage of the matching ones (rounded up); None means all. An ``exclude``
     without any field excludes nothing, and has no limit of its own.
     """
@@ -116,9 +133,10 @@ class NodeSelector:
         )
 
     @property
-    def needs_kubernetes(self) -> bool:
-        """Whether labels are asked for, which only Kubernetes knows."""
-        return self.label_selector is not None or (self.exclude is not None and self.exclude.needs_kubernetes)
+    def label_selectors(self) -> tuple[str, ...]:
+        """The label selectors of it and its ``exclude``, which only Kubernetes can judge."""
+        own = () if self.label_selector is None else (self.label_selector,)
+        return own if self.exclude is None else (*own, *self.exclude.label_selectors)
 
     def to_inputs(self) -> dict[str, Any]:
         """Return the selector as inputs, absent fields left out."""
@@ -132,26 +150,28 @@ class NodeSelector:
         return inputs
 
     def matches(
-        self, node: Node, virtual_node_group_id: str | None = None, *, certain_group: bool = True
+        self,
+        node: Node,
+        virtual_node_group_id: str | None = None,
+        *,
+        certain_group: bool = True,
+        labelled: Labelled = NO_LABELS,
     ) -> bool | None:
         """Tell whether the selector takes a node: None when what is known of the node does not decide it.
 
         ``virtual_node_group_id`` is the match that discovery reports, unknown when not ``certain_group``.
         """
-        return (
-            self._included(node, virtual_node_group_id, certain_group)
-            if self.exclude is None
-            else _both(
-                self._included(node, virtual_node_group_id, certain_group),
-                _not(self.exclude.matches(node, virtual_node_group_id, certain_group=certain_group)),
-            )
-        )
+        included = self._included(node, virtual_node_group_id, certain_group, labelled)
+        if self.exclude is None:
+            return included
+        excluded = self.exclude.matches(node, virtual_node_group_id, certain_group=certain_group, labelled=labelled)
+        return _both(included, _not(excluded))
 
     def contradicts(self, node: Node) -> bool:
         """Tell whether id, name or ASG of a node rule it out, whatever else may be true of it."""
         return self.matches(node, certain_group=False) is False
 
-    def _included(self, node: Node, group: str | None, certain_group: bool) -> bool | None:
+    def _included(self, node: Node, group: str | None, certain_group: bool, labelled: Labelled) -> bool | None:
         verdict: bool | None = True
         if self.instance_ids:
             verdict = _both(verdict, node.instance_id in self.instance_ids)
@@ -165,7 +185,7 @@ class NodeSelector:
         if self.virtual_node_groups:
             verdict = _both(verdict, group in self.virtual_node_groups if certain_group else None)
         if self.label_selector is not None:
-            verdict = _both(verdict, None)
+            verdict = _both(verdict, labelled.verdict(self.label_selector, node.instance_id))
         return verdict
 
     def limit_of(self, matching: int) -> int:
@@ -201,7 +221,12 @@ class Choice:
 
 
 def choose(
-    selector: NodeSelector, candidates: Iterable[Any], *, kept: Iterable[str] = (), preferred: Iterable[str] = ()
+    selector: NodeSelector,
+    candidates: Iterable[Any],
+    *,
+    kept: Iterable[str] = (),
+    preferred: Iterable[str] = (),
+    labelled: Labelled = NO_LABELS,
 ) -> Choice:
     """Choose among candidates, independent of their order.
 
@@ -214,7 +239,7 @@ def choose(
         if node.instance_id in kept_ids:
             continue
         group = node.virtual_node_group_id
-        verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP)
+        verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP, labelled=labelled)
         if verdict is None:
             undecided.append(node)
         elif verdict:

@@ -18,6 +18,9 @@ from ocean_migration_pulumi.api.models import (
 )
 from ocean_migration_pulumi.api.scope import Scope
 
+from .cloud import Cloud, CloudQuestion
+from .workloads import EvictionTrial, Pod, Workloads
+
 
 class OceanApi(Protocol):
     """The calls; each raises an error of ``errors.py`` and keeps within the scope it was made for."""
@@ -96,3 +99,34 @@ class Teller(Protocol):
 
     def warning(self, message: str) -> None:
         """Say something that stays and that somebody should look at."""
+
+
+class KubernetesApi(Protocol):
+    """What is asked of Kubernetes; nothing is ever changed there.
+
+    Each raises InterruptedWaitError or EngineGoneError when the operation may not go on.
+    """
+
+    def read(self, scope: Scope, *, max_age: float = 30.0, fresh: bool = False) -> Workloads:
+        """Return what the cluster tells, at most ``max_age`` seconds old; what it does not tell is a gap."""
+
+    def nodes_with(
+        self, scope: Scope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
+    ) -> frozenset[str]:
+        """Return the instance ids of the nodes that kubectl's selector takes.
+
+        Raises InputError for a selector that the API server refuses, KubernetesError when it cannot be asked.
+        """
+
+    def try_eviction(self, scope: Scope, pod: Pod) -> EvictionTrial:
+        """Ask whether a pod may be evicted now, by an eviction that is only tried."""
+
+
+class CloudApi(Protocol):
+    """What is asked of AWS; nothing is ever changed there."""
+
+    def read(self, scope: Scope, question: CloudQuestion) -> Cloud:
+        """Return what AWS answers, at most 10 minutes old; what it does not answer in time is a gap.
+
+        Raises InterruptedWaitError or EngineGoneError when the operation may not go on.
+        """

@@ -15,20 +15,16 @@ from ocean_migration_pulumi.errors import (
     InterruptedWaitError,
     MigrationError,
     MigrationNotFoundError,
-    MissingAccountError,
     NoAnswerError,
     OceanMigrationError,
-    PlanError,
-    PrerequisiteError,
     RateLimitError,
     RequestRejectedError,
     ServiceError,
 )
 
-from . import prerequisites
+from .admitting import may_start
 from .job import Job
-from .plan import counted, difference, is_approved, some, told
-from .prerequisites import Verdict
+from .plan import counted, some
 from .record import STARTED, Run, UnansweredStart
 from .waiter import Progress, Waiter
 
@@ -36,48 +32,6 @@ LOST_SEARCH: Final = 60.0
 """Seconds for which a start whose answer was lost is looked for in the list."""
 
 _LOOK: Final = 2.0
-
-
-def may_start(job: Job, work: list[str]) -> None:
-    """Check all that only a run can refuse, before anything is written.
-
-    Raises MissingAccountError, PlanError or PrerequisiteError.
-    """
-    if job.api.account_id is None:
-        msg = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
-        raise MissingAccountError(msg)
-    wish, planned = job.wish, job.record.planned
-    if wish.approved_plan is not None and not is_approved(job.reviewed or planned, wish.approved_plan):
-        msg = f"{difference(job.reviewed or planned, wish.approved_plan)}; have the plan of today's preview approved"
-        raise PlanError(msg)
-    nodes = job.nodes(work)
-    elsewhere = job.matched_elsewhere(nodes)
-    if elsewhere:
-        job.tell.warning(
-            f"{told(len(elsewhere), 'node', 'match')} another Virtual Node Group than planned: {some(elsewhere)}"
-        )
-    view = job.desk.view
-    groups = view.groups(job.api, job.scope, fresh=True)
-    matched = prerequisites.check_groups(nodes, groups, wish.unmatched_nodes)
-    if matched.verdict is Verdict.FAIL:
-        msg = f"nothing was started: {matched.line}"
-        raise PrerequisiteError(msg)
-    if wish.prerequisites == "off":
-        return
-    findings = prerequisites.check_all(
-        wish,
-        nodes,
-        heartbeat=view.heartbeat(job.api, job.scope, fresh=True),
-        cluster=view.cluster(job.api, job.scope, fresh=True),
-        groups=groups,
-        now=job.now(),
-    )
-    failed = [finding.line for finding in findings if finding.verdict is Verdict.FAIL]
-    if failed and wish.prerequisites == "enforce":
-        msg = f'nothing was started: {"; ".join(failed)} (prerequisites="warn" starts all the same)'
-        raise PrerequisiteError(msg)
-    for line in failed:
-        job.tell.warning(line)
 
 
 def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None:

@@ -106,8 +106,13 @@ class ClusterView:
         )
         return found
 
-    def status(self, api: Any, scope: Scope, migration_id: str, *, fresh: bool = False) -> MigrationStatus:
-        """Return the status of a migration; that of an ended one is asked once per process."""
+    def status(
+        self, api: Any, scope: Scope, migration_id: str, *, fresh: bool = False, had_ended: bool = False
+    ) -> MigrationStatus:
+        """Return the status of a migration; that of an ended one is asked once per process.
+
+        The end of one makes discovery old, unless it ``had_ended`` before discovery was asked.
+        """
         if migration_id in self._ended:
             return self._ended[migration_id]
         found: MigrationStatus = self._ask(
@@ -120,7 +125,8 @@ class ClusterView:
             with self._lock:
                 if migration_id not in self._ended:
                     self._ended[migration_id] = found
-                    self._slot("discovery").drop()
+                    if not had_ended:
+                        self._slot("discovery").drop()
         return found
 
     def cluster(self, api: Any, scope: Scope, *, fresh: bool = False) -> Cluster:
@@ -181,17 +187,17 @@ class ClusterView:
     def _statuses(
         self, api: Any, scope: Scope, listed: list[MigrationSummary], fresh: bool, *, may_be_gone: bool = False
     ) -> list[MigrationStatus]:
-        def ask(migration_id: str) -> Callable[[], object]:
-            return lambda: self.status(api, scope, migration_id, fresh=fresh)
+        def ask(summary: MigrationSummary, fresh: bool) -> Callable[[], MigrationStatus]:
+            return lambda: self.status(api, scope, summary.id, fresh=fresh, had_ended=summary.is_terminal)
 
-        asked_fresh = [summary.id for summary in listed if summary.id not in self._ended]
+        asked_fresh = [summary for summary in listed if summary.id not in self._ended]
         if len(asked_fresh) > 1:
-            self.together([ask(migration_id) for migration_id in asked_fresh])
+            self.together([ask(summary, fresh) for summary in asked_fresh])
             fresh = False
         found = []
         for summary in listed:
             try:
-                found.append(self.status(api, scope, summary.id, fresh=fresh))
+                found.append(ask(summary, fresh)())
             except MigrationNotFoundError:
                 if not (may_be_gone and summary.is_terminal):
                     raise

@@ -21,7 +21,7 @@ class Wish:
     """What one resource asks for.
 
     Durations are seconds (``stall_timeout`` None means never). ``planned_nodes`` is what ``check`` planned, None when
-    it could not. ``account_id`` None means the account of the settings.
+    it could not. ``account_id`` None means the account of the settings. ``kubeconfig`` is a secret that no state holds.
     """
 
     ocean_id: str = ""
@@ -44,6 +44,8 @@ class Wish:
     terminate_drained_nodes_on_stop: bool = False
     triggers: tuple[Any, ...] = ()
     account_id: str | None = None
+    kubeconfig: str | None = field(default=None, repr=False)
+    kube_context: str | None = None
     planned_nodes: Mapping[str, str] | None = None
 
     @property
@@ -87,6 +89,13 @@ def _planned(name: str, value: Any) -> dict[str, str]:
     return {str(key): str(entry) for key, entry in value.items()}
 
 
+def _secret(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        # Not even a wrong value is shown: it may be the secret in another form.
+        raise InputError(name, "what is given is not allowed; give the kubeconfig as a text, or the path of its file")
+    return value
+
+
 def _list(name: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
         raise values.refuse(name, value, "a list")
@@ -118,14 +127,24 @@ _READERS: Final[Mapping[str, Reader]] = {
     "terminate_drained_nodes_on_stop": values.flag,
     "triggers": _list,
     "account_id": values.text,
+    "kubeconfig": _secret,
+    "kube_context": values.text,
     "planned_nodes": _planned,
 }
 
-INPUTS: Final = tuple(_READERS)
-"""The names of all inputs that a state may hold, in the order of the reference."""
+KUBECONFIG: Final = "kubeconfig"
+"""The one input that never gets beyond ``check``."""
+
+ACCEPTED: Final = tuple(_READERS)
+"""The names of all inputs, in the order of the reference."""
+
+INPUTS: Final = tuple(name for name in _READERS if name != KUBECONFIG)
+"""The names of all inputs that a state may hold."""
 
 _REQUIRED: Final = ("ocean_id", "nodes")
-_NOT_COMPARED: Final = frozenset({"virtual_node_group_ids", "planned_nodes", "nodes", "ocean_id", "account_id"})
+_NOT_COMPARED: Final = frozenset(
+    {"virtual_node_group_ids", "planned_nodes", "nodes", "ocean_id", "account_id", "kube_context"}
+)
 
 
 def read(props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()) -> tuple[Wish, list[InputError]]:

@@ -130,8 +130,8 @@ class Pod:
 class Budget:
     """A PodDisruptionBudget and its status.
 
-    ``selector`` are the conditions on a pod's labels, all of which must hold: empty for every pod of the namespace, None
-    for no pod. ``always_allows_unhealthy`` is ``unhealthyPodEvictionPolicy: AlwaysAllow``.
+    ``selector`` are the conditions on a pod's labels, all of which must hold: empty for every pod of the namespace,
+    None for no pod. ``always_allows_unhealthy`` is ``unhealthyPodEvictionPolicy: AlwaysAllow``.
     """
 
     namespace: str
@@ -178,8 +178,8 @@ class Gap:
 class Workloads:
     """Everything that was read of a cluster at one moment.
 
-    ``gaps`` names, by resource (``PODS``, ``BUDGETS``, ...), what could not be read: its part is empty then and stands
-    for nothing. ``nodes`` are by instance id. ``daemon_sets`` are (namespace, name). ``mapped_roles`` are the IAM role
+    ``gaps`` names, by resource (``PODS``, ``BUDGETS``, ...), what could not be read: its part is then empty or
+    incomplete, and stands for nothing. ``nodes`` are by instance id. ``daemon_sets`` are (namespace, name). ``mapped_roles`` are the IAM role
     ARNs that the ConfigMap ``aws-auth`` maps, None when the cluster has no such ConfigMap.
     ``source`` says where the access comes from, for messages: the input, KUBECONFIG, or the cluster itself.
     """

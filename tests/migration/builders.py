@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ocean_migration_pulumi.api.models import Candidate, MigrationInstance, MigrationStatus, PodDetail
-from ocean_migration_pulumi.migration.planning import Sight
+from ocean_migration_pulumi.api.models import Candidate, MigrationInstance, MigrationStatus, PodDetail, VirtualNodeGroup
 from ocean_migration_pulumi.migration.selection import NodeSelector
+from ocean_migration_pulumi.migration.sight import Sight
 from ocean_migration_pulumi.migration.wish import Wish
 
 VNG = "ols-1"
@@ -59,6 +59,5 @@ def wish(**more: Any) -> Wish:
 
 def sight(*offered: Candidate, recent: tuple[MigrationStatus, ...] = (), **names: str) -> Sight:
     """Return what is seen of a cluster."""
-    return Sight(
-        offered={node.instance_id: node for node in offered}, recent=recent, group_names={VNG: "web-vng", **names}
-    )
+    groups = {id_: VirtualNodeGroup(id=id_, name=name) for id_, name in {VNG: "web-vng", **names}.items()}
+    return Sight(offered={node.instance_id: node for node in offered}, recent=recent, groups=groups)

@@ -17,6 +17,8 @@ from ocean_migration_pulumi.migration.job import Job
 from ocean_migration_pulumi.migration.plan import plan_digest
 from ocean_migration_pulumi.migration.record import Record
 from ocean_migration_pulumi.migration.registry import Registry
+from ocean_migration_pulumi.migration.sight import Preview
+from ocean_migration_pulumi.migration.sources import Sources
 from ocean_migration_pulumi.migration.waiter import Patience
 from ocean_migration_pulumi.migration.wish import Wish
 from ocean_migration_pulumi.simulator import Simulator
@@ -70,6 +72,7 @@ class Stage:
         self.client = OceanClient(self.settings)
         self.clock = StageClock(sim)
         self.ended = self.scope().ended
+        self.sources = Sources()
         self.restart()
 
     def restart(self) -> None:
@@ -86,7 +89,7 @@ class Stage:
         options.setdefault("ocean_id", self.ocean_id)
         return builders.wish(**options)
 
-    def preview(self, wish: Wish, old: Wish | None = None, *, owner: str = OWNER) -> planning.Preview:
+    def preview(self, wish: Wish, old: Wish | None = None, *, owner: str = OWNER) -> Preview:
         """Plan a wish, as ``check`` does."""
         desk = self.registry.desk(self.client.account_id, wish.ocean_id)
         account = self.client.account_id
@@ -97,6 +100,7 @@ class Stage:
             owner=owner,
             wish=replace(wish, account_id=account),
             old=old and replace(old, account_id=old.account_id or account),
+            sources=self.sources,
         )
 
     def planned(self, wish: Wish, old: Wish | None = None, *, owner: str = OWNER) -> Wish:
@@ -120,6 +124,7 @@ class Stage:
             record=stored or Record(effective_account_id=self.client.account_id),
             patience=Patience(stall_timeout=wish.stall_timeout),
             creating=record is None,
+            sources=self.sources,
             **more,
         )
 

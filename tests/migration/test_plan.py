@@ -231,3 +231,36 @@ def test_hostile_group_name_stays_in_its_line() -> None:
     )
     (line,) = plan.destinations([node], {"i-1": candidate("i-1")}, {}, Cluster(id="o-1"))
     assert len(line.splitlines()) == 1
+
+
+def offered(*pods: int | None) -> dict[str, Candidate]:
+    """Return candidates with so many pods, in the order of their ids."""
+    nodes = [candidate(f"i-{number:03}", pods=amount) for number, amount in enumerate(pods)]
+    return {node.instance_id: node for node in nodes}
+
+
+@pytest.mark.parametrize(
+    ("pods", "percentage", "line"),
+    [
+        ((6, 6), 50, "2 of 1 node: 6 and 6 pods, if Ocean takes them in the order of ids"),
+        ((5, 6, 7), 34, "2 of 2 nodes, the last of 1: 11 and 7 pods, if Ocean takes them in the order of ids"),
+        ((5,), 20, "1 of 1 node: 5 pods"),
+        ((5, None), 50, "2 of 1 node"),
+        (tuple(range(1, 13)), 5, "12 of 1 node: 1 to 12 pods each, if Ocean takes them in the order of ids"),
+    ],
+)
+def test_batches_are_told_in_one_line(pods: tuple[int | None, ...], percentage: int, line: str) -> None:
+    """As far as discovery tells the pods; of many batches the range."""
+    nodes = offered(*pods)
+    assert plan.batches_line(reversed(list(nodes)), nodes, percentage) == line
+
+
+@given(st.sets(st.integers(0, 300), min_size=1), st.integers(1, 50))
+def test_batches_hold_every_node_once_and_are_as_many_as_told(numbers: set[int], percentage: int) -> None:
+    """What the summary counts is what the batches are."""
+    ids = [f"i-{number:03}" for number in numbers]
+    batches = plan.batches_of(ids, percentage)
+    assert [name for batch in batches for name in batch] == sorted(ids)
+    assert len(batches) == plan.batch_count(len(ids), percentage)
+    assert {len(batch) for batch in batches[:-1]} <= {plan.batch_size(len(ids), percentage)}
+    assert 0 < len(batches[-1]) <= plan.batch_size(len(ids), percentage)

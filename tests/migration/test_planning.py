@@ -175,7 +175,7 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     nodes: dict[str, Any] = {"label_selector": "a=b"} if why == "labels" else WEB
     before = replace(stage.wish(nodes=nodes), planned_nodes={"i-1": "kept"}) if old else None
     said = {
-        "labels": "label_selector needs access to Kubernetes",
+        "labels": "label_selector cannot be judged: there is no access to Kubernetes",
         "no account": "no account: set account_id",
         "no token": "no token: set SPOTINST_TOKEN",
         "down": "cannot ask Spot",

@@ -1,4 +1,4 @@
-"""May a migration start."""
+"""What the service tells of the prerequisites."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pytest
 
 from ocean_migration_pulumi.api.models import Cluster, Heartbeat, VirtualNodeGroup
 from ocean_migration_pulumi.migration import prerequisites
+from ocean_migration_pulumi.migration.findings import Verdict
 from ocean_migration_pulumi.migration.plan import UNKNOWN_GROUP, PlannedNode
-from ocean_migration_pulumi.migration.prerequisites import Verdict
+from ocean_migration_pulumi.migration.workloads import PODS, Gap, Pod, Workloads
 
-from .builders import status, wish
+from .builders import status
 
 NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)  # a Saturday
 GROUPS = {"ols-1": VirtualNodeGroup(id="ols-1", name="web")}
@@ -129,17 +130,27 @@ def test_foreign_migration_is_in_the_way(when_busy: str, verdict: Verdict) -> No
     (finding,) = prerequisites.check_idle([status("i-1")], when_busy)
     assert finding.verdict is verdict
     assert "migration owm-1 of 1 node runs already (DRAIN_NODES)" in finding.seen
-    assert prerequisites.check_idle([], when_busy) == []
+    (idle,) = prerequisites.check_idle([], when_busy)
+    assert idle.verdict is Verdict.PASS
 
 
-def test_all_checks_are_made() -> None:
-    """What needs Kubernetes is said to be unknown, not passed over."""
-    findings = prerequisites.check_all(
-        wish(), [node("i-1", "ols-1")], heartbeat=beat(timedelta(0)), cluster=Cluster(id="o-1"), groups=GROUPS, now=NOW
+@pytest.mark.parametrize(("first", "verdict"), [(True, Verdict.FAIL), (False, Verdict.WARN)])
+def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, verdict: Verdict) -> None:
+    """A later start may find those that a migration left; finished, moving and placed pods do not wait."""
+    pods = (
+        Pod(namespace="shop", name="b", phase="Pending"),
+        Pod(namespace="shop", name="a", phase="Pending"),
+        Pod(namespace="shop", name="placed", phase="Pending", node_name="n-1"),
+        Pod(namespace="shop", name="leaving", phase="Pending", deleting=True),
+        Pod(namespace="shop", name="done", phase="Succeeded"),
     )
-    assert {finding.name: finding.verdict for finding in findings} == {
-        "connection": Verdict.PASS,
-        "virtual node groups": Verdict.PASS,
-        "scaling": Verdict.PASS,
-        "kubernetes": Verdict.UNKNOWN,
-    }
+    finding = prerequisites.check_pending(Workloads(pods=pods), first=first)
+    assert finding.verdict is verdict
+    assert finding.seen == "2 pods wait for a node: shop/a, shop/b"
+    assert prerequisites.check_pending(Workloads(pods=pods[2:]), first=first).verdict is Verdict.PASS
+
+
+def test_pods_that_could_not_be_read_are_unknown() -> None:
+    """No pod in sight is no proof that none waits."""
+    finding = prerequisites.check_pending(Workloads(gaps={PODS: Gap(reason="403", remedy="add a rule")}), first=True)
+    assert (finding.verdict, finding.line) == (Verdict.UNKNOWN, "403; add a rule")

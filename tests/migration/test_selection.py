@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.api.models import Candidate
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.plan import UNKNOWN_GROUP
-from ocean_migration_pulumi.migration.selection import NodeSelector, choose, eks_node_group
+from ocean_migration_pulumi.migration.selection import Labelled, NodeSelector, choose, eks_node_group
 
 from .builders import candidate
 
 EKS_ASG = "eks-blue-7cc6a7a2-1e5c-4b5e-9d6b-4a1f4fd3c1f2"
 
 ids = st.sampled_from([f"i-{number}" for number in range(12)])
-asgs = st.sampled_from(["web", "api", "batch", None])
+asgs = st.sampled_from(["web", "api", "batch", EKS_ASG, None])
 groups = st.sampled_from(["ols-1", "ols-2", "Default", None, UNKNOWN_GROUP])
 clusters = st.dictionaries(ids, st.tuples(asgs, groups), max_size=12).map(
     lambda nodes: [candidate(name, asg, group) for name, (asg, group) in nodes.items()]
@@ -30,7 +30,9 @@ fields = st.fixed_dictionaries(
         "instance_ids": st.lists(ids, min_size=1, max_size=6),
         "asg_names": st.lists(st.sampled_from(["web", "a*", "b?tch", "*"]), min_size=1, max_size=2),
         "virtual_node_groups": st.lists(st.sampled_from(["ols-1", "ols-2", "Default"]), min_size=1, max_size=2),
-        "label_selector": st.just("gpu=true"),
+        "node_names": st.lists(ids.map("node-{}".format), min_size=1, max_size=6),
+        "eks_node_groups": st.lists(st.sampled_from(["blue", "green"]), min_size=1, max_size=2),
+        "label_selector": st.sampled_from(["gpu=true", "tier in (web, api),!old"]),
         "all_nodes": st.just(True),
     },
 ).filter(bool)
@@ -105,8 +107,27 @@ def test_selector_survives_its_way_through_the_state(selector: NodeSelector) -> 
 def test_labels_without_kubernetes_never_count_as_true(selector: NodeSelector, nodes: list[Candidate]) -> None:
     """A selector by labels takes nothing while nobody can tell the labels."""
     if selector.label_selector is not None:
-        assert selector.needs_kubernetes
+        assert selector.label_selector in selector.label_selectors
         assert choose(selector, nodes).taken == ()
+
+
+@given(selectors(), clusters, st.data())
+def test_labels_decide_as_kubernetes_does(selector: NodeSelector, nodes: list[Candidate], data: st.DataObject) -> None:
+    """With its answer nothing stays undecided; a node that it does not know is neither taken nor let through."""
+    ids = sorted({node.instance_id for node in nodes})
+    some_ids = st.frozensets(st.sampled_from(ids)) if ids else st.just(frozenset[str]())
+    knows = data.draw(some_ids)
+    taken_by = {label_selector: data.draw(some_ids) & knows for label_selector in selector.label_selectors}
+    labelled = Labelled(knows=knows, taken=taken_by)
+    chosen = choose(selector, nodes, labelled=labelled)
+    for node in chosen.taken:
+        assert selector.label_selector is None or node.instance_id in taken_by[selector.label_selector]
+        exclude = selector.exclude
+        if exclude is not None and exclude.label_selector is not None and node.instance_id not in knows:
+            # Only another field of the exclude may have let it through.
+            assert exclude.matches(node, node.virtual_node_group_id) is False
+    if knows >= set(ids) and not any(node.virtual_node_group_id == UNKNOWN_GROUP for node in nodes):
+        assert chosen.undecided == ()
 
 
 def test_fields_must_all_hold_and_values_are_alternatives() -> None:

@@ -1,0 +1,138 @@
+"""The way to AWS: credentials and clients, and why there is none."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any, Final
+
+from ocean_migration_pulumi.migration.workloads import Gap
+
+_METADATA_SECONDS: Final = 1
+_CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_THROTTLED: Final = frozenset(
+    {"RequestLimitExceeded", "RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException"}
+)
+_REFUSED_CREDENTIALS: Final = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+
+class UnreadableError(Exception):
+    """Nothing can be asked at all."""
+
+    def __init__(self, gap: Gap) -> None:
+        super().__init__(gap.reason)
+        self.gap = gap
+
+
+class Access:
+    """How AWS is asked in one reading: a session of its own, so that no credentials of an earlier one stick.
+
+    ``seconds`` bounds each connection and each pause in an answer.
+    """
+
+    def __init__(self, region: str, seconds: float) -> None:
+        self.region = region
+        self.seconds = seconds
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self._gap: Gap | None = None
+
+    def client(self, service: str) -> Any:
+        """Return a client; raises UnreadableError when there is no way to have one."""
+        with self._lock:
+            if self._session is None and self._gap is None:
+                try:
+                    self._session = _session(self.region)
+                except UnreadableError as error:
+                    self._gap = error.gap
+            if self._gap is not None:
+                raise UnreadableError(self._gap)
+            from botocore.config import Config  # type: ignore[import-untyped]  # botocore has no types of its own
+
+            config = Config(
+                connect_timeout=self.seconds,
+                read_timeout=self.seconds,
+                retries={"mode": "standard", "total_max_attempts": 2},
+                user_agent_extra="ocean-migration",
+            )
+            return self._session.client(service, config=config)
+
+
+def _session(region: str) -> Any:
+    """Return a session that has credentials."""
+    if not region:
+        raise UnreadableError(Gap(reason="the region of the cluster is not known"))
+    try:
+        import boto3.session  # type: ignore[import-untyped]  # boto3 has no types of its own
+        import botocore.session  # type: ignore[import-untyped]  # likewise
+    except ImportError as exc:
+        raise UnreadableError(
+            Gap(reason="boto3 is not installed", remedy="install the extra: ocean-migration[aws]")
+        ) from exc
+    remedy = "give the program AWS credentials that may read, such as those of AWS_PROFILE or of the job's role"
+    try:
+        inner = botocore.session.Session()
+        inner.set_config_variable("region", region)
+        # Outside of EC2 the service that has an instance's credentials does not answer at all.
+        inner.set_config_variable("metadata_service_timeout", _METADATA_SECONDS)
+        inner.set_config_variable("metadata_service_num_attempts", 1)
+        # A question for a code would stand in the middle of Pulumi's display, and nobody would answer it.
+        inner.get_component("credential_provider").get_provider("assume-role")._prompter = _refuse_to_prompt
+        credentials = inner.get_credentials()
+        if credentials is not None:
+            credentials.get_frozen_credentials()  # those of a role are fetched only now, and may be refused
+        session = boto3.session.Session(botocore_session=inner)
+    except Exception as exc:
+        # The message may hold what a credential helper printed.
+        reason = f"the AWS credentials cannot be used ({_code(exc) or type(exc).__name__})"
+        raise UnreadableError(Gap(reason=reason, remedy=remedy)) from exc
+    if credentials is None:
+        raise UnreadableError(Gap(reason="there are no AWS credentials", remedy=remedy))
+    return session
+
+
+def _refuse_to_prompt(prompt: str) -> str:
+    msg = "an MFA code is needed, and cannot be asked for"
+    raise PermissionError(msg)
+
+
+def failure(error: Exception, action: str) -> Gap:
+    """Say why AWS could not be asked.
+
+    Never in its own words: they may be of any length, and hold what was sent.
+    """
+    from botocore import exceptions
+
+    code = _code(error)
+    if code is not None:
+        if code in _DENIED:
+            return Gap(reason=f"AWS denies {action}", remedy=f"allow {action}")
+        if code in _THROTTLED:
+            return Gap(reason=f"AWS throttles {action} ({code})", remedy="try again in a minute")
+        if code in _REFUSED_CREDENTIALS:
+            return Gap(reason=f"AWS refuses the credentials ({code})", remedy="renew the AWS credentials")
+        return Gap(reason=f"AWS does not answer {action} ({code})")
+    if isinstance(error, (exceptions.ConnectionError, exceptions.HTTPClientError)):
+        return Gap(reason=f"AWS cannot be reached for {action} ({type(error).__name__})")
+    return Gap(reason=f"AWS has no usable answer to {action} ({type(error).__name__})")
+
+
+def _code(error: Exception) -> str | None:
+    """Return the code of an answer that is a refusal (a ClientError of botocore); None of any other error."""
+    response = getattr(error, "response", None)
+    if not isinstance(response, dict):
+        return None
+    code = str(response.get("Error", {}).get("Code", ""))
+    return code if _CODE.fullmatch(code) else "no code"

@@ -1,0 +1,122 @@
+"""The four things that AWS is asked, each by calls that only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ocean_migration_pulumi.migration.cloud import MachineType
+from ocean_migration_pulumi.migration.plan import clean, some
+from ocean_migration_pulumi.migration.workloads import Gap, Resources
+
+from .access import failure
+
+_CHUNK: Final = 100
+_ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """How one part of a question is asked: ``ask`` fills a dictionary, and returns what it could not find."""
+
+    service: str
+    action: str
+    ask: Callable[[Any, tuple[str, ...], dict[str, Any]], Gap | None] = field(repr=False)
+
+
+def _roles(client: Any, profiles: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find the role of each instance profile, which is given by name or ARN."""
+    gaps = []
+    for profile in profiles:
+        name = profile.rpartition("/")[2]
+        shown = f"instance profile {clean(name)}"
+        try:
+            answer = client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+        except client.exceptions.NoSuchEntityException:
+            gaps.append(Gap(reason=f"there is no {shown}", remedy="set one that exists in the Virtual Node Group"))
+            continue
+        except client.exceptions.ClientError as error:
+            gaps.append(failure(error, "iam:GetInstanceProfile"))
+            continue
+        roles = [role["Arn"] for role in answer.get("Roles", ())]
+        if profile.startswith("arn:") and answer.get("Arn") != profile:
+            remedy = "use AWS credentials of that account"
+            gaps.append(Gap(reason=f"{shown} is not of the account of the AWS credentials", remedy=remedy))
+        elif not roles:
+            gaps.append(Gap(reason=f"{shown} has no role", remedy="add one"))
+        else:
+            found[profile] = roles[0]
+    return _joined(gaps)
+
+
+def _access_entries(client: Any, clusters: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find the principals of all access entries of the one cluster."""
+    (cluster,) = clusters
+    try:
+        for page in client.get_paginator("list_access_entries").paginate(clusterName=cluster):
+            found |= dict.fromkeys(page.get("accessEntries", ()))
+    except client.exceptions.ResourceNotFoundException:
+        remedy = "use AWS credentials of the cluster's account"
+        return Gap(
+            reason=f"there is no EKS cluster {clean(cluster)} in {clean(client.meta.region_name)}", remedy=remedy
+        )
+    except client.exceptions.InvalidRequestException as error:
+        if "authentication mode" not in str(error):
+            raise
+        # A cluster in the mode CONFIG_MAP has no access entries, and that is all there is to know.
+        found.clear()
+    return None
+
+
+def _zones(client: Any, subnet_ids: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find the availability zone of each subnet."""
+    # Asked by id, one that does not exist would lose all the others.
+    for subnet in _pages(client, "describe_subnets", "Subnets", "subnet-id", subnet_ids):
+        found[subnet["SubnetId"]] = subnet["AvailabilityZone"]
+    unknown = sorted(set(subnet_ids) - found.keys())
+    if not unknown:
+        return None
+    reason = f"there is no subnet {some(map(clean, unknown))}"
+    return Gap(reason=reason, remedy="correct the subnets in Spot, or use AWS credentials of their account")
+
+
+def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find each instance type, and all that a pattern matches."""
+    # Asked by name, one that does not exist would lose all the others.
+    for each in _pages(client, "describe_instance_types", "InstanceTypes", "instance-type", types):
+        gpus = each.get("GpuInfo", {}).get("Gpus", ())
+        architectures = each.get("ProcessorInfo", {}).get("SupportedArchitectures", ("x86_64",))
+        found[each["InstanceType"]] = MachineType(
+            resources=Resources(
+                milli_cpu=1000 * each["VCpuInfo"]["DefaultVCpus"],
+                memory_mib=each["MemoryInfo"]["SizeInMiB"],
+                gpu=sum(gpu.get("Count", 0) for gpu in gpus),
+            ),
+            architectures=tuple(_ARCHITECTURES[name] for name in architectures if name in _ARCHITECTURES),
+        )
+    return None
+
+
+def _pages(client: Any, operation: str, items: str, name: str, values: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Return what a filter lets through; AWS takes 200 values of one at once."""
+    for start in range(0, len(values), _CHUNK):
+        filters = [{"Name": name, "Values": list(values[start : start + _CHUNK])}]
+        for page in client.get_paginator(operation).paginate(Filters=filters):
+            yield from page.get(items, ())
+
+
+def _joined(gaps: list[Gap]) -> Gap | None:
+    if not gaps:
+        return None
+    reasons = dict.fromkeys(gap.reason for gap in gaps)
+    remedies = dict.fromkeys(gap.remedy for gap in gaps if gap.remedy)
+    return Gap(reason=some(reasons), remedy=some(remedies))
+
+
+PARTS: Final = {
+    "roles": Part(service="iam", action="iam:GetInstanceProfile", ask=_roles),
+    "access_entries": Part(service="eks", action="eks:ListAccessEntries", ask=_access_entries),
+    "zones": Part(service="ec2", action="ec2:DescribeSubnets", ask=_zones),
+    "machines": Part(service="ec2", action="ec2:DescribeInstanceTypes", ask=_machines),
+}

@@ -1,0 +1,64 @@
+"""Why something is not known of the cluster, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
+from ocean_migration_pulumi.migration.plan import counted
+from ocean_migration_pulumi.migration.workloads import AWS_AUTH, Gap
+
+from .errors import RefusedError, UnexpectedAnswerError, UnreachableError
+from .listing import rule, verb
+
+UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
+NOT_FOUND: Final = 404
+_TOO_MANY: Final = 429
+
+NOT_IN_TIME: Final = "Kubernetes did not answer in time"
+_SIGN_IN: Final = "renew the credentials, or give their identity access to the cluster"
+
+
+def gap_of(resource: str, error: Exception) -> Gap:
+    """Return the gap that an error leaves."""
+    match error:
+        case DeadlineError():
+            return Gap(reason=NOT_IN_TIME)
+        case UnreachableError():
+            return Gap(reason=str(error), remedy=error.remedy)
+        case RefusedError(status=status):
+            return refused(resource, status)
+        case KubernetesError():
+            return Gap(reason=str(error))
+    # Whatever it is, it may quote what it could not handle.
+    return Gap(reason=f"{resource} could not be read ({type(error).__name__})")
+
+
+def refused(resource: str, status: int) -> Gap:
+    """Return the gap that an answer with this status leaves."""
+    what = f"{resource} kube-system/aws-auth" if resource == AWS_AUTH else resource
+    if status == UNAUTHORIZED:
+        return Gap(reason=f"Kubernetes refuses the credentials ({status})", remedy=_SIGN_IN)
+    if status == FORBIDDEN:
+        return Gap(reason=f"may not {verb(resource)} {what} ({status})", remedy=f"add to the role: {rule(resource)}")
+    return Gap(reason=f"Kubernetes answered {status} when asked to {verb(resource)} {what}")
+
+
+def incomplete(resource: str, unusable: int) -> Gap:
+    """Return the gap that objects leave which could not be read."""
+    return Gap(reason=f"{counted(unusable, 'object')} of unexpected form among the {resource}")
+
+
+def ends_all(error: Exception) -> bool:
+    """Tell whether nothing else needs to be asked after this error: it would fail as well."""
+    if isinstance(error, RefusedError):
+        return error.status == UNAUTHORIZED
+    return isinstance(error, DeadlineError | UnreachableError)
+
+
+def is_outage(error: Exception) -> bool:
+    """Tell whether the same question may be answered in a moment."""
+    if isinstance(error, RefusedError):
+        return error.status == _TOO_MANY or error.status >= 500
+    return isinstance(error, DeadlineError | UnreachableError | UnexpectedAnswerError)

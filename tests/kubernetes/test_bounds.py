@@ -1,0 +1,136 @@
+"""How long reading a cluster takes, and how often it is asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
+from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
+from ocean_migration_pulumi.migration import workloads as known
+from ocean_migration_pulumi.migration.workloads import Gap, Workloads
+from tests.support import http_server as http
+from tests.support.fake_clock import FakeClock
+
+from . import fake_api as fake
+from .support import ALL, read, reading, shop
+
+
+@pytest.mark.parametrize("step", [http.silence, http.trickle])
+def test_deadline_leaves_gaps(step: http.Step) -> None:
+    """What was read in time is kept."""
+    api = shop()
+    api.faults[fake.PODS] = [step]
+    begun = time.monotonic()
+    found = read(api, Scope().at_most(2))
+    assert time.monotonic() - begun < 20
+    assert found.gaps == {known.PODS: Gap(reason="Kubernetes did not answer in time")}
+    assert len(found.nodes) == 2
+
+
+def test_deadline_of_the_first_question_leaves_only_gaps() -> None:
+    """One that had passed before asks nothing at all."""
+    api = shop()
+    api.faults[fake.AWS_AUTH] = [http.silence] * 2
+    assert read(api, Scope().at_most(0.2)).gaps == dict.fromkeys(ALL, Gap(reason="Kubernetes did not answer in time"))
+    with api.serve() as server, reading(server.url) as reader:
+        assert reader.read(Scope(deadline=0)).gaps.keys() == ALL
+        assert not server.requests
+
+
+def test_interruption_is_raised_at_once() -> None:
+    """Nobody waits for the threads that still ask."""
+    api, scope, arrived = shop(), Scope(), threading.Event()
+    api.faults[fake.PODS] = [http.setting(arrived, http.silence)]
+
+    def interrupt() -> None:
+        arrived.wait(30)
+        scope.ended.set()
+
+    threading.Thread(target=interrupt).start()
+    begun = time.monotonic()
+    with pytest.raises(InterruptedWaitError):
+        read(api, scope)
+    assert time.monotonic() - begun < 10
+
+
+def test_engine_that_is_gone_is_raised() -> None:
+    """Even when that shows only in a thread."""
+    with pytest.raises(EngineGoneError):
+        read(shop(), Scope(alive=lambda: False))
+
+
+def test_each_thing_is_asked_once() -> None:
+    """Many resources share a cluster, and an answer is good for half a minute."""
+    clock = FakeClock()
+    api = shop()
+    with api.serve() as server, reading(server.url, clock=clock.read) as reader:
+        answers: list[Workloads] = []
+        threads = [threading.Thread(target=lambda: answers.append(reader.read(Scope()))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        asked = len(server.requests)
+        assert asked == 8
+        assert len(answers) == 8
+        clock.now += 30
+        assert reader.read(Scope()) is answers[0]
+        clock.now += 0.1
+        assert reader.read(Scope()) is not answers[0]
+        assert len(server.requests) == 2 * asked
+        reader.read(Scope(), max_age=60)
+        assert len(server.requests) == 2 * asked
+        clock.now += 0.1
+        reader.read(Scope(), fresh=True)
+        assert len(server.requests) == 3 * asked
+
+
+def test_outage_costs_a_preview_its_seconds_once() -> None:
+    """A run, which has more time, asks for itself."""
+    api = shop()
+    api.faults[fake.PODS] = [http.silence]
+    with api.serve() as server, reading(server.url) as reader:
+        met = reader.read(Scope(short=True).at_most(2))
+        assert met.gaps.keys() == {known.PODS}
+        asked = len(server.requests)
+        assert reader.read(Scope(short=True)) is met
+        assert len(server.requests) == asked
+        assert reader.read(Scope()).gaps == {}
+
+
+def test_outage_that_a_run_meets_is_not_remembered() -> None:
+    """What lacks a right is: it will lack it in a moment, too."""
+    api = shop()
+    api.faults[fake.PODS] = [fake.status(500), fake.status(403)]
+    with api.serve() as server, reading(server.url) as reader:
+        assert reader.read(Scope()).gaps[known.PODS].reason.startswith("Kubernetes answered 500")
+        met = reader.read(Scope())
+        assert met.gaps[known.PODS].reason.startswith("may not")
+        assert reader.read(Scope()) is met
+
+
+def test_waiting_for_another_thread_is_bounded() -> None:
+    """By one's own deadline and one's own interruption."""
+    api, arrived, slow = shop(), threading.Event(), Scope()
+    api.faults[fake.AWS_AUTH] = [http.setting(arrived, http.silence)]
+
+    def wait(reader: KubernetesReader) -> None:
+        with pytest.raises(InterruptedWaitError):
+            reader.read(slow)
+
+    with api.serve() as server, reading(server.url) as reader:
+        thread = threading.Thread(target=wait, args=(reader,))
+        thread.start()
+        assert arrived.wait(30)
+        assert reader.read(Scope().at_most(0.1)).gaps.keys() == ALL
+        ended = Scope()
+        ended.ended.set()
+        with pytest.raises(InterruptedWaitError):
+            reader.read(ended)
+        slow.ended.set()
+        thread.join(30)
+        assert not thread.is_alive()

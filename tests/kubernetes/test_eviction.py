@@ -1,0 +1,128 @@
+"""Evictions that are only tried."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
+from ocean_migration_pulumi.migration.workloads import EvictionTrial, Pod
+from tests.support import http_server as http
+
+from . import fake_api as fake
+from .fake_api import FakeApi
+from .support import TOKEN, reading
+
+POD = Pod(namespace="shop", name="cart-0")
+PATH = "/api/v1/namespaces/shop/pods/cart-0/eviction"
+BUDGET = "Cannot evict pod as it would violate the pod's disruption budget."
+SEVERAL = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+
+
+def tried(step: http.Step, scope: Scope | None = None) -> EvictionTrial:
+    """Try an eviction that is answered like this."""
+    api = FakeApi(TOKEN)
+    api.evictions[PATH] = step
+    with api.serve() as server, reading(server.url) as reader:
+        found = reader.try_eviction(scope or Scope(), POD)
+        assert len(server.requests) <= 1
+        return found
+
+
+def test_nothing_is_ever_evicted() -> None:
+    """Both the query and the body say that it is a trial."""
+    api = FakeApi(TOKEN)
+    api.evictions[PATH] = http.answer(201, {"kind": "Status", "status": "Success"})
+    with api.serve() as server, reading(server.url) as reader:
+        assert reader.try_eviction(Scope(), POD) == EvictionTrial(allowed=True)
+    assert api.tries == [
+        (
+            {"dryRun": "All"},
+            {
+                "apiVersion": "policy/v1",
+                "kind": "Eviction",
+                "metadata": {"namespace": "shop", "name": "cart-0"},
+                "deleteOptions": {"dryRun": ["All"]},
+            },
+        )
+    ]
+
+
+def test_name_leads_to_no_other_route() -> None:
+    """Whatever a pod is called."""
+    with FakeApi(TOKEN).serve() as server, reading(server.url) as reader:
+        reader.try_eviction(Scope(), Pod(namespace="a/b", name="../c?d"))
+        (request,) = server.requests
+    assert request.path == "/api/v1/namespaces/a%2Fb/pods/..%2Fc%3Fd/eviction"
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (fake.status(429, BUDGET, "TooManyRequests"), EvictionTrial(allowed=False, message=BUDGET)),
+        (fake.status(500, SEVERAL), EvictionTrial(allowed=False, message=SEVERAL)),
+        (fake.status(404, 'pods "cart-0" not found'), EvictionTrial(allowed=True, message='pods "cart-0" not found')),
+        (
+            fake.status(403, f"User {TOKEN} cannot"),
+            EvictionTrial(
+                allowed=None,
+                message="may not create pods/eviction (403); add to the role: "
+                '{apiGroups: [""], resources: [pods/eviction], verbs: [create]}',
+            ),
+        ),
+        (
+            fake.status(500, "etcd is slow\nagain"),
+            EvictionTrial(
+                allowed=None, message="Kubernetes answered 500 when asked to create pods/eviction: etcd is slow again"
+            ),
+        ),
+        (
+            http.answer(429, b"Too many requests, please try again later.", Retry_After="0"),
+            EvictionTrial(allowed=None, message="Kubernetes answered 429 when asked to create pods/eviction"),
+        ),
+        (
+            http.answer(404, b"no such route"),
+            EvictionTrial(allowed=None, message="Kubernetes answered 404 when asked to create pods/eviction"),
+        ),
+        (http.reset, EvictionTrial(allowed=None, message="Kubernetes cannot be reached: the connection was reset")),
+    ],
+    ids=["budget", "several", "gone", "forbidden", "server", "overloaded", "proxy", "reset"],
+)
+def test_answers(step: http.Step, expected: EvictionTrial) -> None:
+    """Only the API server's own words decide; the trial is never repeated."""
+    assert tried(step) == expected
+
+
+def test_long_words_are_cut() -> None:
+    """A line of the preview stays a line."""
+    assert len(tried(fake.status(429, "x" * 1000)).message) == 300
+
+
+def test_silence_is_no_answer() -> None:
+    """Nobody knows then."""
+    expected = EvictionTrial(allowed=None, message="Kubernetes did not answer in time")
+    assert tried(http.silence, Scope().at_most(0.2)) == expected
+
+
+def test_engine_that_is_gone_tries_nothing() -> None:
+    """It is asked right before, as with every write."""
+    lives = iter([True, False])
+    with FakeApi().serve() as server, reading(server.url) as reader:
+        with pytest.raises(EngineGoneError):
+            reader.try_eviction(Scope(alive=lambda: next(lives)), POD)
+        assert not server.requests
+
+
+def test_interruption_ends_the_wait() -> None:
+    """At once."""
+    scope, arrived = Scope(), threading.Event()
+
+    def interrupt() -> None:
+        arrived.wait(30)
+        scope.ended.set()
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(InterruptedWaitError):
+        tried(http.setting(arrived, http.silence), scope)

@@ -1,0 +1,319 @@
+"""Everything that is read of a cluster, against a real HTTP server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.kubernetes import decoding
+from ocean_migration_pulumi.migration import workloads as known
+from ocean_migration_pulumi.migration.service import KubernetesApi
+from ocean_migration_pulumi.migration.workloads import Gap, Requirement
+from tests.support import http_server as http
+
+from . import fake_api as fake
+from .fake_api import FakeApi
+from .support import ALL, TOKEN, read, reading, shop
+
+UNEXPECTED = " is not what the Kubernetes API reference promises"
+TEXT_HTML = {"Content_Type": "text/html"}
+
+
+def test_everything_is_read() -> None:
+    """Each resource has its place, and the volumes tell where their pods can run."""
+    found = read(shop())
+    assert found.gaps == {}
+    assert found.source == "the input kubeconfig"
+    assert {name: node.cordoned for name, node in found.nodes.items()} == {"i-0a1": False, "i-0a2": True}
+    assert [pod.full_name for pod in found.pods] == ["shop/cart-0", "shop/debug"]
+    zone = Requirement(key=known.ZONE_LABEL, values=("us-west-2a",))
+    assert found.pods[0].volume_terms == (((zone,),),)
+    assert found.pods[1].volume_terms == ()
+    assert [budget.full_name for budget in found.budgets] == ["shop/cart"]
+    assert [(each.full_name, each.replicas) for each in found.deployments] == [("shop/web", 3)]
+    assert found.daemon_sets == {("kube-system", "aws-node")}
+    assert found.mapped_roles == ("arn:aws:iam::1:role/nodes",)
+
+
+def test_only_what_is_needed_is_asked_and_only_by_get() -> None:
+    """Claims and volumes are not asked for when no pod uses any."""
+    api = shop()
+    api.lists[fake.PODS] = [fake.pod("debug")]
+    with api.serve() as server, reading(server.url) as reader:
+        reader.read(Scope())
+        asked = sorted((request.method, request.path) for request in server.requests)
+    paths = (fake.AWS_AUTH, fake.NODES, fake.PODS, fake.BUDGETS, fake.DEPLOYMENTS, fake.DAEMON_SETS)
+    assert asked == sorted(("GET", path) for path in paths)
+
+
+def test_protocol_is_fulfilled() -> None:
+    """What decides knows the reader only by its protocol."""
+
+    def needs(api: KubernetesApi) -> KubernetesApi:
+        return api
+
+    with reading("http://127.0.0.1:9") as reader:
+        assert needs(reader) is reader
+
+
+def test_pages_are_followed() -> None:
+    """A list longer than a page is read to its end."""
+    api = shop()
+    api.lists[fake.PODS] = [fake.pod(f"web-{number}") for number in range(1201)]
+    with api.serve() as server, reading(server.url) as reader:
+        found = reader.read(Scope())
+        pages = [request.query for request in server.requests if request.path == fake.PODS]
+    assert [pod.name for pod in found.pods] == [f"web-{number}" for number in range(1201)]
+    assert pages == [{"limit": "500"}, {"limit": "500", "continue": "500"}, {"limit": "500", "continue": "1000"}]
+
+
+def gone_in_the_middle(times: int) -> list[http.Step]:
+    """Answer with a first page, then that the list is gone, so many times."""
+    page = {"metadata": {"continue": "500"}, "items": [fake.pod("old")]}
+    return [http.answer(200, page), fake.status(410, "The provided continue parameter is too old", "Expired")] * times
+
+
+def test_list_that_is_gone_in_the_middle_starts_anew() -> None:
+    """What its first pages held is not read twice."""
+    api = shop()
+    api.faults[fake.PODS] = gone_in_the_middle(2)
+    found = read(api)
+    assert [pod.name for pod in found.pods] == ["cart-0", "debug"]
+    assert found.gaps == {}
+
+
+def test_list_that_is_gone_again_and_again_is_a_gap() -> None:
+    """It is begun three times, not for ever."""
+    api = shop()
+    api.faults[fake.PODS] = gone_in_the_middle(5)
+    with api.serve() as server, reading(server.url) as reader:
+        found = reader.read(Scope())
+        assert len([request for request in server.requests if request.path == fake.PODS]) == 6
+    assert found.gaps == {known.PODS: Gap(reason="Kubernetes answered 410 when asked to list pods")}
+    assert found.pods == ()
+    assert len(found.nodes) == 2
+
+
+def test_list_that_leads_in_a_circle_is_a_gap() -> None:
+    """A page that names itself as the next one would never end."""
+    api = shop()
+    api.faults[fake.PODS] = [http.answer(200, {"metadata": {"continue": "x"}, "items": []})] * 3
+    found = read(api)
+    assert found.gaps[known.PODS].reason == f"the list of pods{UNEXPECTED}"
+
+
+@pytest.mark.parametrize(
+    ("path", "resource", "reason", "remedy"),
+    [
+        (
+            fake.PODS,
+            known.PODS,
+            "may not list pods (403)",
+            'add to the role: {apiGroups: [""], resources: [pods], verbs: [list]}',
+        ),
+        (
+            fake.BUDGETS,
+            known.BUDGETS,
+            "may not list poddisruptionbudgets (403)",
+            'add to the role: {apiGroups: ["policy"], resources: [poddisruptionbudgets], verbs: [list]}',
+        ),
+        (
+            fake.DEPLOYMENTS,
+            known.DEPLOYMENTS,
+            "may not list deployments (403)",
+            'add to the role: {apiGroups: ["apps"], resources: [deployments], verbs: [list]}',
+        ),
+        (
+            fake.AWS_AUTH,
+            known.AWS_AUTH,
+            "may not get configmaps kube-system/aws-auth (403)",
+            'add to the role: {apiGroups: [""], resources: [configmaps], resourceNames: [aws-auth], verbs: [get]}',
+        ),
+    ],
+)
+def test_missing_right_is_a_gap_with_its_rule(path: str, resource: str, reason: str, remedy: str) -> None:
+    """The rest is read all the same."""
+    api = shop()
+    api.faults[path] = [fake.status(403, f'User "{TOKEN}" cannot list resource', "Forbidden")]
+    found = read(api)
+    assert found.gaps == {resource: Gap(reason=reason, remedy=remedy)}
+    assert len(found.nodes) == 2
+
+
+def test_refused_credentials_are_asked_once() -> None:
+    """Whoever is not let in is not let in seven more times."""
+    api = shop()
+    api.token = "another"
+    with api.serve() as server, reading(server.url) as reader:
+        found = reader.read(Scope())
+        assert len(server.requests) == 1
+    assert found.gaps.keys() == ALL
+    assert {gap.reason for gap in found.gaps.values()} == {"Kubernetes refuses the credentials (401)"}
+    assert TOKEN not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        pytest.param(fake.status(500, "etcd"), "Kubernetes answered 500 when asked to list pods", id="500"),
+        pytest.param(http.answer(302, Location="/"), "Kubernetes answered 302 when asked to list pods", id="redirect"),
+        pytest.param(http.answer(404, b"nothing"), "Kubernetes answered 404 when asked to list pods", id="404"),
+        pytest.param(http.answer(200, b"<html>", **TEXT_HTML), f"the list of pods{UNEXPECTED}", id="html"),
+        pytest.param(http.answer(200, b"[" * 100_000), f"the list of pods{UNEXPECTED}", id="deep"),
+        pytest.param(http.answer(200, b"[]"), f"the list of pods{UNEXPECTED}", id="list"),
+        pytest.param(http.answer(200, b"{}", Content_Encoding="gzip"), f"the answer{UNEXPECTED}", id="gzip"),
+        pytest.param(http.answer(200, {}), f"the list of pods{UNEXPECTED}", id="empty"),
+        pytest.param(http.answer(200, {"items": 7}), f"the list of pods{UNEXPECTED}", id="items"),
+        pytest.param(
+            http.answer(200, {"items": [], "metadata": {"continue": 7}}), f"the list of pods{UNEXPECTED}", id="continue"
+        ),
+        pytest.param(http.answer(200, {"items": [], "metadata": 7}), f"the list of pods{UNEXPECTED}", id="metadata"),
+    ],
+)
+def test_unusable_answer_is_a_gap(step: http.Step, reason: str) -> None:
+    """Whatever a list is answered with, the others are read."""
+    api = shop()
+    api.faults[fake.PODS] = [step]
+    found = read(api)
+    assert found.gaps == {known.PODS: Gap(reason=reason)}
+    assert found.budgets
+
+
+def test_error_that_nobody_foresaw_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, and nothing that it says is repeated."""
+
+    def fails(body: bytes) -> None:
+        raise ZeroDivisionError(TOKEN)
+
+    monkeypatch.setattr(decoding, "page", fails)
+    found = read(shop())
+    assert found.gaps[known.PODS] == Gap(reason="pods could not be read (ZeroDivisionError)")
+    assert found.mapped_roles is not None
+
+
+def test_mapped_roles_that_nobody_wrote() -> None:
+    """A page of a proxy is no ConfigMap."""
+    api = shop()
+    api.faults[fake.AWS_AUTH] = [http.answer(200, b"<html>", **TEXT_HTML)]
+    assert read(api).gaps == {known.AWS_AUTH: Gap(reason=f"the answer{UNEXPECTED}")}
+
+
+def test_reset_is_tried_once_more() -> None:
+    """A connection that was closed meanwhile says nothing about the cluster."""
+    api = shop()
+    api.faults = {path: [http.reset] for path in (fake.AWS_AUTH, fake.NODES)}
+    assert read(api).gaps == {}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(http.reset, id="reset"),
+        pytest.param(http.hang_up, id="hang-up"),
+        pytest.param(http.truncated({"items": []}), id="truncated"),
+        pytest.param(http.raw(b"\x16\x03garbage\r\n\r\n"), id="garbage"),
+    ],
+)
+def test_connection_that_fails_again_ends_all(step: http.Step) -> None:
+    """The first question tells whether the cluster can be asked at all."""
+    api = shop()
+    api.faults[fake.AWS_AUTH] = [step] * 2
+    with api.serve() as server, reading(server.url) as reader:
+        found = reader.read(Scope())
+        assert len(server.requests) == 2
+    assert found.gaps.keys() == ALL
+    (reason,) = {gap.reason for gap in found.gaps.values()}
+    assert reason.startswith("Kubernetes cannot be reached")
+
+
+def test_nobody_listens() -> None:
+    """A refused connection is told as such."""
+    with FakeApi().serve() as server:
+        url = server.url
+    with reading(url) as reader:
+        found = reader.read(Scope())
+    assert found.gaps == dict.fromkeys(ALL, Gap(reason="Kubernetes cannot be reached: connection refused"))
+    assert found.source == "the input kubeconfig"
+
+
+def test_unknown_host() -> None:
+    """So is a server that nobody knows."""
+    with reading("http://nowhere.invalid") as reader:
+        found = reader.read(Scope())
+    assert found.gaps[known.PODS].reason == "Kubernetes cannot be reached: the name of its server is not known"
+
+
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [
+        ([http.answer(429, b"later", Retry_After="0")] * 2, None),
+        ([http.answer(429, b"later", Retry_After="0")] * 3, 429),
+        ([http.answer(503, b"later", Retry_After="3600")], 503),
+        ([http.answer(503, b"later", Retry_After="soon")], 503),
+    ],
+    ids=["twice", "too-often", "too-long", "unreadable"],
+)
+def test_overloaded_server_is_asked_again(steps: list[http.Step], status: int | None) -> None:
+    """As long as it says when, and soon."""
+    api = shop()
+    api.faults[fake.PODS] = steps
+    reason = f"Kubernetes answered {status} when asked to list pods"
+    assert read(api).gaps == ({} if status is None else {known.PODS: Gap(reason=reason)})
+
+
+def test_objects_of_unexpected_form_are_counted() -> None:
+    """The others are kept, but the list is not complete."""
+    api = shop()
+    api.lists[fake.PODS] = [fake.pod("good"), {}, b"7", b"null", {"metadata": {"name": ["x"], "namespace": "a"}}]
+    api.lists[fake.BUDGETS] = [fake.named("bad", status={"disruptionsAllowed": "1"})]
+    found = read(api)
+    assert [pod.name for pod in found.pods] == ["good"]
+    assert found.gaps == {
+        known.PODS: Gap(reason="4 objects of unexpected form among the pods"),
+        known.BUDGETS: Gap(reason="1 object of unexpected form among the poddisruptionbudgets"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (None, None),
+        ({}, ()),
+        ({"data": None}, ()),
+        ({"data": {"mapRoles": ""}}, ()),
+        ({"data": {"mapRoles": '[\n\t{"rolearn": "a"}]'}}, ("a",)),
+        ({"data": {"mapRoles": "[{rolearn: a}, {rolearn: b}]"}}, ("a", "b")),
+    ],
+)
+def test_mapped_roles(data: dict[str, Any] | None, expected: tuple[str, ...] | None) -> None:
+    """No ConfigMap is another answer than one without roles."""
+    api = shop()
+    api.config_map = data
+    found = read(api)
+    assert found.mapped_roles == expected
+    assert found.gaps == {}
+
+
+@pytest.mark.parametrize("roles", ["{", "7", "- 7", "- username: x", "- rolearn: [1]", 8])
+def test_malformed_mapped_roles_are_a_gap(roles: Any) -> None:
+    """Roles that cannot be read are not the same as none."""
+    api = shop()
+    api.config_map = {"data": {"mapRoles": roles}}
+    found = read(api)
+    assert found.mapped_roles is None
+    assert found.gaps == {
+        known.AWS_AUTH: Gap(reason="the roles that the ConfigMap kube-system/aws-auth maps are no list of roles")
+    }
+
+
+def test_secrets_are_in_no_repr_and_no_gap() -> None:
+    """A token whose sign-in fails in any way is never repeated."""
+    api = shop()
+    api.faults[fake.PODS] = [fake.status(403, TOKEN), fake.status(500, TOKEN)]
+    with api.serve() as server, reading(server.url) as reader:
+        found = reader.read(Scope())
+        assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+        assert TOKEN not in repr(found)
+        assert TOKEN not in repr(reader)

@@ -1,0 +1,199 @@
+"""The few AWS calls that are read, on loopback: IAM and EC2 by forms and XML, EKS by JSON."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+REGION = "eu-west-1"
+ACCOUNT = "111122223333"
+ACCESS_KEY = "AKIACANARYCANARY0001"
+SECRET_KEY = "secret-key-canary-0001"
+SESSION_TOKEN = "session-token-canary-0001"
+
+IAM_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
+EC2_NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request as it arrived: the action, and its parameters."""
+
+    action: str
+    parameters: dict[str, str]
+    user_agent: str
+
+    def values(self, start: str) -> list[str]:
+        """Return the parameters whose names start so."""
+        return [value for name, value in self.parameters.items() if name.startswith(start)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An answer."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/xml"
+
+
+def iam_error(status: int, code: str) -> Reply:
+    """Refuse as IAM does, repeating what nobody should read."""
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{ACCESS_KEY} may not</Message></Error>"
+    return Reply(status=status, body=f'<ErrorResponse xmlns="{IAM_NAMESPACE}">{error}</ErrorResponse>'.encode())
+
+
+def ec2_error(status: int, code: str) -> Reply:
+    """Refuse as EC2 does."""
+    error = f"<Errors><Error><Code>{code}</Code><Message>{ACCESS_KEY} may not</Message></Error></Errors>"
+    return Reply(status=status, body=f"<Response>{error}<RequestID>r-1</RequestID></Response>".encode())
+
+
+def eks_error(status: int, code: str, message: str = "no") -> Reply:
+    """Refuse as EKS does."""
+    body = json.dumps({"__type": code, "message": message}).encode()
+    return Reply(status=status, body=body, content_type="application/json")
+
+
+@dataclass
+class FakeAws:
+    """Serves what its fields say, for as long as the ``with`` block lasts; ``page`` items at once.
+
+    ``profiles`` are role names by the path and name of an instance profile, None for one without a role; ``entries``
+    the principals by EKS cluster; ``subnets`` zones by id; ``types`` (vCPUs, MiB, GPUs, architectures) by name.
+    ``replies`` are answers, or what makes them, by action; each is given until it is taken away.
+    """
+
+    profiles: dict[str, str | None] = field(default_factory=dict)
+    entries: dict[str, list[str]] = field(default_factory=dict)
+    subnets: dict[str, str] = field(default_factory=dict)
+    types: dict[str, tuple[int, int, int, tuple[str, ...]]] = field(default_factory=dict)
+    replies: dict[str, Reply | Callable[[Asked], Reply | None]] = field(default_factory=dict)
+    page: int = 100
+    asked: list[Asked] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                self._answer(form.pop("Action"), form)
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                match = re.fullmatch(r"/clusters/([^/]+)/access-entries", parts.path)
+                cluster = unquote(match[1]) if match else ""
+                self._answer("ListAccessEntries", {"cluster": cluster, **dict(parse_qsl(parts.query))})
+
+            def _answer(self, action: str, parameters: dict[str, str]) -> None:
+                asked = Asked(action=action, parameters=parameters, user_agent=self.headers["User-Agent"])
+                fake.asked.append(asked)
+                reply = fake.reply(asked)
+                self.send_response(reply.status)
+                self.send_header("Content-Type", reply.content_type)
+                self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing."""
+
+        self.released = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+    @property
+    def actions(self) -> list[str]:
+        """What was asked, in order."""
+        return [asked.action for asked in self.asked]
+
+    def silence(self, asked: Asked) -> Reply:
+        """Answer only when the test is over, or ``released`` is set."""
+        self.released.wait(30)
+        return Reply(status=503)
+
+    def reply(self, asked: Asked) -> Reply:
+        """Return the answer to a request."""
+        special = self.replies.get(asked.action)
+        reply = special(asked) if callable(special) else special
+        return reply or getattr(self, f"_{asked.action}")(asked)
+
+    def _GetInstanceProfile(self, asked: Asked) -> Reply:
+        name = asked.parameters["InstanceProfileName"]
+        path = next((path for path in self.profiles if path.rpartition("/")[2] == name), None)
+        if path is None:
+            return iam_error(404, "NoSuchEntity")
+        role = self.profiles[path]
+        roles = f"<member><Arn>arn:aws:iam::{ACCOUNT}:role/{role}</Arn></member>" if role else ""
+        profile = f"<Arn>arn:aws:iam::{ACCOUNT}:instance-profile/{path}</Arn><Roles>{roles}</Roles>"
+        body = f"<GetInstanceProfileResult><InstanceProfile>{profile}</InstanceProfile></GetInstanceProfileResult>"
+        return Reply(
+            body=f'<GetInstanceProfileResponse xmlns="{IAM_NAMESPACE}">{body}</GetInstanceProfileResponse>'.encode()
+        )
+
+    def _ListAccessEntries(self, asked: Asked) -> Reply:
+        cluster = asked.parameters["cluster"]
+        if cluster not in self.entries:
+            return eks_error(404, "ResourceNotFoundException")
+        found, token = self._paged(self.entries[cluster], asked.parameters.get("nextToken"))
+        body: dict[str, Any] = {"accessEntries": found, **({"nextToken": token} if token else {})}
+        return Reply(body=json.dumps(body).encode(), content_type="application/json")
+
+    def _DescribeSubnets(self, asked: Asked) -> Reply:
+        wanted = asked.values("Filter.1.Value")
+        found, token = self._paged([name for name in self.subnets if name in wanted], asked.parameters.get("NextToken"))
+        items = "".join(
+            f"<item><subnetId>{name}</subnetId><availabilityZone>{self.subnets[name]}</availabilityZone></item>"
+            for name in found
+        )
+        return _ec2(asked.action, f"<subnetSet>{items}</subnetSet>", token)
+
+    def _DescribeInstanceTypes(self, asked: Asked) -> Reply:
+        patterns = asked.values("Filter.1.Value")
+        matching = [name for name in self.types if any(fnmatch.fnmatchcase(name, each) for each in patterns)]
+        found, token = self._paged(matching, asked.parameters.get("NextToken"))
+        return _ec2(
+            asked.action,
+            f"<instanceTypeSet>{''.join(_type(name, *self.types[name]) for name in found)}</instanceTypeSet>",
+            token,
+        )
+
+    def _paged(self, items: list[str], token: str | None) -> tuple[list[str], str | None]:
+        start = int(token or 0)
+        end = start + self.page
+        return items[start:end], str(end) if end < len(items) else None
+
+
+def _type(name: str, cpus: int, memory: int, gpus: int, architectures: tuple[str, ...]) -> str:
+    gpu = f"<gpuInfo><gpus><item><name>T4</name><count>{gpus}</count></item></gpus></gpuInfo>" if gpus else ""
+    supported = "".join(f"<item>{each}</item>" for each in architectures)
+    return (
+        f"<item><instanceType>{name}</instanceType><vCpuInfo><defaultVCpus>{cpus}</defaultVCpus></vCpuInfo>"
+        f"<memoryInfo><sizeInMiB>{memory}</sizeInMiB></memoryInfo>{gpu}"
+        f"<processorInfo><supportedArchitectures>{supported}</supportedArchitectures></processorInfo></item>"
+    )
+
+
+def _ec2(action: str, body: str, token: str | None) -> Reply:
+    following = f"<nextToken>{token}</nextToken>" if token else ""
+    return Reply(body=f'<{action}Response xmlns="{EC2_NAMESPACE}">{body}{following}</{action}Response>'.encode())

@@ -7,16 +7,88 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.errors import OceanMigrationError
+    from ocean_migration_pulumi.functions import (
+        get_cluster_log,
+        get_cluster_log_output,
+        get_cluster_nodes,
+        get_cluster_nodes_output,
+        get_migration,
+        get_migration_candidates,
+        get_migration_candidates_output,
+        get_migration_output,
+        get_migrations,
+        get_migrations_output,
+    )
     from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
     from ocean_migration_pulumi.provider import OceanWorkloadMigration
+    from ocean_migration_pulumi.results import (
+        ClusterLog,
+        ClusterNodes,
+        ListedMigration,
+        LogLine,
+        Migration,
+        MigrationCandidate,
+        MigrationCandidates,
+        MigrationNode,
+        MigrationPod,
+        Migrations,
+        OceanNode,
+    )
 
-__all__ = ["NodeSelectorArgs", "NodeSelectorArgsDict", "OceanMigrationError", "OceanWorkloadMigration"]
+__all__ = [
+    "ClusterLog",
+    "ClusterNodes",
+    "ListedMigration",
+    "LogLine",
+    "Migration",
+    "MigrationCandidate",
+    "MigrationCandidates",
+    "MigrationNode",
+    "MigrationPod",
+    "Migrations",
+    "NodeSelectorArgs",
+    "NodeSelectorArgsDict",
+    "OceanMigrationError",
+    "OceanNode",
+    "OceanWorkloadMigration",
+    "get_cluster_log",
+    "get_cluster_log_output",
+    "get_cluster_nodes",
+    "get_cluster_nodes_output",
+    "get_migration",
+    "get_migration_candidates",
+    "get_migration_candidates_output",
+    "get_migration_output",
+    "get_migrations",
+    "get_migrations_output",
+]
 
 _HOMES = {
+    "ClusterLog": "results",
+    "ClusterNodes": "results",
+    "ListedMigration": "results",
+    "LogLine": "results",
+    "Migration": "results",
+    "MigrationCandidate": "results",
+    "MigrationCandidates": "results",
+    "MigrationNode": "results",
+    "MigrationPod": "results",
+    "Migrations": "results",
     "NodeSelectorArgs": "inputs",
     "NodeSelectorArgsDict": "inputs",
     "OceanMigrationError": "errors",
+    "OceanNode": "results",
     "OceanWorkloadMigration": "provider",
+    "get_cluster_log": "functions",
+    "get_cluster_log_output": "functions",
+    "get_cluster_nodes": "functions",
+    "get_cluster_nodes_output": "functions",
+    "get_migration": "functions",
+    "get_migration_candidates": "functions",
+    "get_migration_candidates_output": "functions",
+    "get_migration_output": "functions",
+    "get_migrations": "functions",
+    "get_migrations_output": "functions",
 }
 
 

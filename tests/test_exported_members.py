@@ -13,7 +13,33 @@ import ocean_migration_pulumi
 
 def test_public_names_are_pinned() -> None:
     """Sorted, and each can be had."""
-    names = ["NodeSelectorArgs", "NodeSelectorArgsDict", "OceanMigrationError", "OceanWorkloadMigration"]
+    names = [
+        "ClusterLog",
+        "ClusterNodes",
+        "ListedMigration",
+        "LogLine",
+        "Migration",
+        "MigrationCandidate",
+        "MigrationCandidates",
+        "MigrationNode",
+        "MigrationPod",
+        "Migrations",
+        "NodeSelectorArgs",
+        "NodeSelectorArgsDict",
+        "OceanMigrationError",
+        "OceanNode",
+        "OceanWorkloadMigration",
+        "get_cluster_log",
+        "get_cluster_log_output",
+        "get_cluster_nodes",
+        "get_cluster_nodes_output",
+        "get_migration",
+        "get_migration_candidates",
+        "get_migration_candidates_output",
+        "get_migration_output",
+        "get_migrations",
+        "get_migrations_output",
+    ]
     assert ocean_migration_pulumi.__all__ == names == sorted(names)
     assert set(dir(ocean_migration_pulumi)) == {*names, "__version__"}
     for name in names:
@@ -43,6 +69,7 @@ def imported(module: str) -> set[str]:
     [
         ("ocean_migration_pulumi", {"pulumi", "httpx", "starlette", "click"}),
         ("ocean_migration_pulumi.provider", {"httpx", "starlette", "uvicorn", "pulumi_aws", "rich"}),
+        ("ocean_migration_pulumi.functions", {"httpx", "starlette", "uvicorn", "lightkube", "boto3"}),
         ("ocean_migration_pulumi.migration.lifecycle", {"pulumi", "httpx", "grpc"}),
         ("ocean_migration_pulumi.cli", {"pulumi", "httpx"}),
     ],

@@ -1,0 +1,345 @@
+"""Data sources for programs: what Spot says of a cluster's candidates, migrations, nodes and log.
+
+Each function asks at once, in the program's own process and with the settings of its stack; its twin that ends in
+``_output`` takes Outputs, waits for them, and asks nothing in a preview that does not know them yet. All send nothing
+but GETs, need 30 seconds at most, and raise an OceanMigrationError.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pulumi import Input, Output
+
+from ocean_migration_pulumi.api.models import MigrationInstance
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
+from ocean_migration_pulumi.migration import values
+from ocean_migration_pulumi.migration.selection import NodeSelector, choose, eks_node_group
+from ocean_migration_pulumi.results import (
+    ClusterLog,
+    ClusterNodes,
+    ListedMigration,
+    LogLine,
+    Migration,
+    MigrationCandidate,
+    MigrationCandidates,
+    MigrationNode,
+    MigrationPod,
+    Migrations,
+    OceanNode,
+)
+from ocean_migration_pulumi.session import CONFIG_KEYS
+from ocean_migration_pulumi.stackconfig import refuse_plain_token, stack_config
+
+if TYPE_CHECKING:
+    from ocean_migration_pulumi.api.client import OceanClient
+
+R = TypeVar("R")
+
+BUDGET: Final = 30.0
+"""Seconds that a function may need."""
+
+_SEVERITIES: Final = ("ALL", "INFO", "DEBUG", "WARN", "ERROR")
+_MOST_LINES: Final = 1000
+_CLOCKS: Final = timedelta(minutes=10)
+"""How far this machine's clock may be behind the service's without a loss of the newest lines."""
+
+
+def get_migration_candidates(
+    ocean_id: str,
+    *,
+    nodes: NodeSelectorArgs | NodeSelectorArgsDict | None = None,
+    account_id: str | None = None,
+) -> MigrationCandidates:
+    """Return the nodes that can be migrated into Ocean.
+
+    :param ocean_id: the Ocean cluster, ``o-...``.
+    :param nodes: which of them, as for OceanWorkloadMigration but without ``label_selector``. None means all.
+    :param account_id: the Spot account; None means that of the settings.
+
+    Raises InputError for a selector that cannot be judged here.
+    """
+    cluster = _text("ocean_id", ocean_id)
+    selector = None if nodes is None else _selector(nodes)
+    with _service(account_id) as service:
+        found = sorted(service.discover(cluster), key=lambda node: node.instance_id)
+        names = {group.id: group.name for group in service.list_virtual_node_groups(cluster)}
+    taken = {node.instance_id for node in (found if selector is None else choose(selector, found).taken)}
+    return MigrationCandidates(
+        ocean_id=cluster,
+        nodes=tuple(
+            MigrationCandidate(
+                instance_id=node.instance_id,
+                node_name=node.node_name,
+                asg_name=node.asg_name,
+                eks_node_group=eks_node_group(node.asg_name),
+                virtual_node_group_id=node.virtual_node_group_id,
+                virtual_node_group_name=names.get(node.virtual_node_group_id or "") or None,
+                running_pods=node.running_pods,
+            )
+            for node in found
+            if node.instance_id in taken
+        ),
+    )
+
+
+def get_migration_candidates_output(
+    ocean_id: Input[str],
+    *,
+    nodes: Input[NodeSelectorArgs | NodeSelectorArgsDict] | None = None,
+    account_id: Input[str] | None = None,
+) -> Output[MigrationCandidates]:
+    """Return the nodes that can be migrated into Ocean, once the arguments are known."""
+    return _later(get_migration_candidates, ocean_id=ocean_id, nodes=nodes, account_id=account_id)
+
+
+def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migrations:
+    """Return the cluster's migrations, running and ended ones.
+
+    :param ocean_id: the Ocean cluster, ``o-...``.
+    :param account_id: the Spot account; None means that of the settings.
+    """
+    cluster = _text("ocean_id", ocean_id)
+    with _service(account_id) as service:
+        found = service.list_migrations(cluster)
+    return Migrations(
+        ocean_id=cluster,
+        migrations=tuple(
+            ListedMigration(
+                id=each.id,
+                status=each.state,
+                ended=each.is_terminal,
+                created_at=each.created_at,
+                completed_at=each.completed_at,
+            )
+            for each in sorted(found, key=lambda each: (_stamp(each.created_at), each.id))
+        ),
+    )
+
+
+def get_migrations_output(ocean_id: Input[str], *, account_id: Input[str] | None = None) -> Output[Migrations]:
+    """Return the cluster's migrations, once the arguments are known."""
+    return _later(get_migrations, ocean_id=ocean_id, account_id=account_id)
+
+
+def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = None) -> Migration:
+    """Return one migration as it stands.
+
+    :param ocean_id: the Ocean cluster, ``o-...``.
+    :param migration_id: the migration, ``owm-...``, such as the output ``migration_id`` of OceanWorkloadMigration.
+    :param account_id: the Spot account; None means that of the settings.
+
+    Raises MigrationNotFoundError when the service does not know it (any more).
+    """
+    cluster, wanted = _text("ocean_id", ocean_id), _text("migration_id", migration_id)
+    with _service(account_id) as service:
+        found = service.get_migration(cluster, wanted)
+    return Migration(
+        ocean_id=cluster,
+        id=found.id,
+        status=found.state,
+        ended=found.is_terminal,
+        old_nodes=tuple(map(_node, found.old_instances)),
+        new_nodes=tuple(map(_node, found.new_instances)),
+        unscheduled_pods=tuple(dict.fromkeys((*found.unscheduled_pods, *found.new_unscheduled_pods))),
+        should_terminate_drained_nodes=found.should_terminate_drained_nodes,
+        should_evict_stand_alone_pods=found.should_evict_stand_alone_pods,
+        created_at=found.created_at,
+        completed_at=found.completed_at,
+        stopped_at=found.stopped_at,
+        errored_at=found.errored_at,
+    )
+
+
+def get_migration_output(
+    ocean_id: Input[str], migration_id: Input[str], *, account_id: Input[str] | None = None
+) -> Output[Migration]:
+    """Return one migration as it stands, once the arguments are known."""
+    return _later(get_migration, ocean_id=ocean_id, migration_id=migration_id, account_id=account_id)
+
+
+def get_cluster_nodes(
+    ocean_id: str, *, virtual_node_group_id: str | None = None, account_id: str | None = None
+) -> ClusterNodes:
+    """Return the nodes that Ocean runs in the cluster.
+
+    :param ocean_id: the Ocean cluster, ``o-...``.
+    :param virtual_node_group_id: only those of this Virtual Node Group, ``ols-...``. None means all.
+    :param account_id: the Spot account; None means that of the settings.
+    """
+    cluster, group = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
+    with _service(account_id) as service:
+        found = service.list_nodes(cluster, virtual_node_group_id=group)
+    return ClusterNodes(
+        ocean_id=cluster,
+        nodes=tuple(
+            OceanNode(
+                instance_id=node.instance_id,
+                node_name=node.node_name,
+                instance_type=node.instance_type,
+                availability_zone=node.availability_zone,
+                virtual_node_group_id=node.virtual_node_group_id,
+                virtual_node_group_name=node.virtual_node_group_name,
+                life_cycle=node.life_cycle,
+                registration_status=node.registration_status,
+                created_at=node.created_at,
+            )
+            for node in sorted(found, key=lambda node: node.instance_id)
+        ),
+    )
+
+
+def get_cluster_nodes_output(
+    ocean_id: Input[str],
+    *,
+    virtual_node_group_id: Input[str] | None = None,
+    account_id: Input[str] | None = None,
+) -> Output[ClusterNodes]:
+    """Return the nodes that Ocean runs in the cluster, once the arguments are known."""
+    return _later(
+        get_cluster_nodes, ocean_id=ocean_id, virtual_node_group_id=virtual_node_group_id, account_id=account_id
+    )
+
+
+def get_cluster_log(
+    ocean_id: str,
+    *,
+    since: str = "24h",
+    until: str | None = None,
+    severity: str = "ALL",
+    limit: int = 500,
+    account_id: str | None = None,
+) -> ClusterLog:
+    """Return a part of the cluster's log.
+
+    :param ocean_id: the Ocean cluster, ``o-...``.
+    :param since: from when on: a span before now such as ``"24h"``, or a time such as ``"2024-05-01T12:00:00Z"``.
+    :param until: until when, likewise. None means now.
+    :param severity: ``"ALL"``, ``"INFO"``, ``"DEBUG"``, ``"WARN"`` or ``"ERROR"``.
+    :param limit: at most so many lines, 1 to 1000.
+    :param account_id: the Spot account; None means that of the settings.
+    """
+    cluster, now = _text("ocean_id", ocean_id), datetime.now(UTC)
+    start = _moment("since", since, now)
+    end = now + _CLOCKS if until is None else _moment("until", until, now)
+    if end < start:
+        raise InputError("until", f"{values.shown(until)} is before since ({values.shown(since)})")
+    wanted = values.choice("severity", _known("severity", severity), _SEVERITIES)
+    most = values.whole_number("limit", _known("limit", limit), 1, _MOST_LINES)
+    with _service(account_id) as service:
+        found = service.get_log(cluster, since=start, until=end, severity=wanted, limit=most)
+    # The service gives the newest lines first, and many at one time.
+    ordered = sorted(reversed(found), key=lambda line: _stamp(line.created_at))
+    return ClusterLog(
+        ocean_id=cluster,
+        lines=tuple(
+            LogLine(message=line.message, severity=line.severity, created_at=line.created_at) for line in ordered
+        ),
+    )
+
+
+def get_cluster_log_output(
+    ocean_id: Input[str],
+    *,
+    since: Input[str] = "24h",
+    until: Input[str] | None = None,
+    severity: Input[str] = "ALL",
+    limit: Input[int] = 500,
+    account_id: Input[str] | None = None,
+) -> Output[ClusterLog]:
+    """Return a part of the cluster's log, once the arguments are known."""
+    return _later(
+        get_cluster_log,
+        ocean_id=ocean_id,
+        since=since,
+        until=until,
+        severity=severity,
+        limit=limit,
+        account_id=account_id,
+    )
+
+
+def _later(function: Callable[..., R], **arguments: Any) -> Output[R]:
+    # Refused where the program calls, and not when the Outputs are known: with a new cluster that may take minutes.
+    refuse_plain_token()
+    return Output.all(**arguments).apply(lambda known: function(**known))
+
+
+@contextmanager
+def _service(account_id: str | None) -> Iterator[OceanClient]:
+    """Open a client with the settings of the stack, for the time of one function."""
+    # The client brings httpx, which a program without functions does not need.
+    from ocean_migration_pulumi.api.client import OceanClient
+    from ocean_migration_pulumi.api.settings import Settings
+
+    settings = Settings.load(stack_config(CONFIG_KEYS), os.environ, account_id=_optional("account_id", account_id))
+    with OceanClient(settings, base_scope=Scope(short=True).at_most(BUDGET)) as client:
+        yield client
+
+
+def _selector(nodes: NodeSelectorArgs | NodeSelectorArgsDict) -> NodeSelector:
+    selector = NodeSelector.parse(_plain("nodes", nodes))
+    if selector.label_selectors:
+        part = "nodes.label_selector" if selector.label_selector is not None else "nodes.exclude.label_selector"
+        raise InputError(part, "needs access to Kubernetes, which functions do not have; give other fields")
+    return selector
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a selector as dictionaries and lists."""
+    known = _known(name, value)
+    if isinstance(known, NodeSelectorArgs):
+        known = vars(known)
+    if isinstance(known, Mapping):
+        return {key: _plain(f"{name}.{key}", item) for key, item in known.items()}
+    return [_plain(name, item) for item in known] if isinstance(known, (list, tuple)) else known
+
+
+def _known(name: str, value: Any) -> Any:
+    if isinstance(value, Output):
+        raise InputError(name, "is an Output, whose value is known only later; use the function's twin with _output")
+    return value
+
+
+def _text(name: str, value: Any) -> str:
+    return values.text(name, _known(name, value))
+
+
+def _optional(name: str, value: Any) -> str | None:
+    return None if value is None else _text(name, value)
+
+
+def _moment(name: str, value: Any, now: datetime) -> datetime:
+    """Read a time, or a span before now."""
+    given = _text(name, value)
+    moment = parse_time(given)
+    if moment is not None:
+        return moment
+    try:
+        return now - timedelta(seconds=values.duration(name, given) or 0.0)
+    except (InputError, OverflowError):
+        allowed = 'a span before now such as "24h", or a time such as "2024-05-01T12:00:00Z"'
+        raise values.refuse(name, value, allowed) from None
+
+
+def _stamp(text: str | None) -> float:
+    moment = parse_time(text)
+    return moment.timestamp() if moment else 0.0
+
+
+def _node(instance: MigrationInstance) -> MigrationNode:
+    return MigrationNode(
+        instance_id=instance.instance_id,
+        node_name=instance.node_name,
+        asg_name=instance.asg_name,
+        state=instance.state,
+        running_pods=instance.running_pods,
+        pods=tuple(MigrationPod(name=pod.name, kind=pod.kind) for pod in instance.pods),
+    )

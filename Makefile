@@ -45,11 +45,14 @@ demo: setup ## Show the whole story against a simulator (ENGINE=download gets th
 test: setup ## Run all tests, with branch coverage
 	$(RUN) -m pytest -n $(WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
 
-check: setup ## Run ruff, mypy and import-linter
+check: setup ## Run ruff, mypy, import-linter, and the linters of the pipelines
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
+	$(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows examples/pull_request/github/ocean-migration.yml
+	$(RUN) -m check_jsonschema --builtin-schema vendor.gitlab-ci examples/pull_request/gitlab/.gitlab-ci.yml
+	$(VENV)/bin/zizmor --offline --quiet --persona pedantic examples/pull_request/github/ocean-migration.yml
 
 format: setup ## Format the code and sort its imports
 	$(RUN) -m ruff check --select I --fix .

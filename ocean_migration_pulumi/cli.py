@@ -6,6 +6,8 @@ from importlib.util import find_spec
 
 import click
 
+from ocean_migration_pulumi.report.command import command as _comment
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ocean-migration", prog_name="ocean-migration")
@@ -28,4 +30,5 @@ def _simulator() -> click.Command:
     return unavailable
 
 
+main.add_command(_comment)
 main.add_command(_simulator())

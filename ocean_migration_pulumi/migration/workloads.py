@@ -179,8 +179,8 @@ class Workloads:
     """Everything that was read of a cluster at one moment.
 
     ``gaps`` names, by resource (``PODS``, ``BUDGETS``, ...), what could not be read: its part is then empty or
-    incomplete, and stands for nothing. ``nodes`` are by instance id. ``daemon_sets`` are (namespace, name). ``mapped_roles`` are the IAM role
-    ARNs that the ConfigMap ``aws-auth`` maps, None when the cluster has no such ConfigMap.
+    incomplete, and stands for nothing. ``nodes`` are by instance id. ``daemon_sets`` are (namespace, name).
+    ``mapped_roles`` are the IAM role ARNs that the ConfigMap ``aws-auth`` maps, None when there is no such ConfigMap.
     ``source`` says where the access comes from, for messages: the input, KUBECONFIG, or the cluster itself.
     """
 

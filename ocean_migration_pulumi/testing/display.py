@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,7 +53,6 @@ class Display:
         self._said: list[Diagnostic] = []
         self._last: dict[str, str] = {}
         self._stack = ""
-        self._warnings: Counter[str] = Counter()
 
     def started(self, step: Step) -> None:
         """Print that a step begins."""
@@ -85,16 +83,11 @@ class Display:
         urn = diagnostic.urn
         if not diagnostic.ephemeral:
             self._said.append(diagnostic)
-        if diagnostic.severity == "warning":
-            self._warnings[urn] += 1
-        elif diagnostic.severity == "info" and not diagnostic.ephemeral:
-            self._last[urn] = _first_line(diagnostic.message)
+        self._last[urn] = _prefixed(diagnostic, _first_line(diagnostic.message))
         step = self._running.get(urn)
         if step is not None and not self._preview and diagnostic.severity != "error" and step.op != "same":
             seconds = int(time.monotonic() - step.started)
-            self._row(
-                step, f"{_VERBS[step.op][0]} ({seconds}s)", _prefixed(diagnostic, _first_line(diagnostic.message))
-            )
+            self._row(step, f"{_VERBS[step.op][0]} ({seconds}s)", self._last[urn])
 
     def finished(self, result: Result) -> None:
         """Print diagnostics, outputs, counts and the duration."""
@@ -126,12 +119,8 @@ class Display:
             self._write(f"error: {result.error}")
 
     def _message(self, urn: str) -> str:
-        """Return what was last said of a resource, and how many warnings there are."""
-        if f"::{STACK_TYPE}::" in urn:
-            return ""
-        count = self._warnings[urn]
-        warnings = f"{count} warning{'s' if count > 1 else ''}" if count else ""
-        return "; ".join(filter(None, [self._last.get(urn, ""), warnings]))
+        """Return what was last said of a resource, live lines included: so does `pulumi` without a terminal."""
+        return "" if f"::{STACK_TYPE}::" in urn else self._last.get(urn, "")
 
     def _row(self, step: Step, status: str, message: str = "") -> None:
         self._write(" ".join(filter(None, [f"{_PREFIX[step.op]:<3}", _short(step.type), step.name, status, message])))

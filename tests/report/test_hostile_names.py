@@ -1,0 +1,142 @@
+"""Names and messages of others, in every place of a comment: whatever they hold, they are text and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ocean_migration_pulumi.migration.notes import Kind, Note
+from ocean_migration_pulumi.migration.plan import PlannedNode, as_reviewed, plan_digest
+from ocean_migration_pulumi.report.comment import LIMITS, render, unreadable
+from ocean_migration_pulumi.report.preview import TYPE, Migration, Operation, Preview
+from ocean_migration_pulumi.report.verdict import judge
+from tests.report.documents import comment
+from tests.report.rendered import assert_harmless, structure
+
+STEADY = settings(deadline=None, max_examples=60)
+PIECES = (
+    "|", "`", "```", "~~~", "\n", "\r\n", "\n\n", "\t", "    ", "# ", "- ", "+ ", "* ", "1. ", "1) ", "> ", "---",
+    "===", "<b>", "<img src=x onerror=y>", "</details>", "</code>", "</summary>", "<!--", "-->", "<script>", "&lt;",
+    "&#64;", "@octo", "@octo/team", "#12", "!12", "$3", "&4", "~label", "%milestone", "^alert#5", "owner/repo#1",
+    "GH-12", "[vulnerability:1]", "[a](http://b.cc)", "![a](b.png)", "[a]: http://b.cc", "http://b.cc", "https://b.cc/@x",
+    "www.b.cc", "a@b.cc", "mailto:a@b.cc", ":tada:", "[x] ", "[ ] ", "[^1]", "**", "__", "*", "_", "~~", "\\", "$x$",
+    "{+x+}", "[-x-]", "/close", "\u2028", "\u202e", "\u200b", "\x00", "\x1b[31m", "\ud800", "😀", "é", "a", "Z", "0",
+    " ",
+)  # fmt: skip
+HOSTILE = st.one_of(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join), st.text(min_size=1))
+
+
+def preview(
+    text: str, operation: Operation = Operation.UPDATE, *, name: str | None = None, errors: bool = False
+) -> Any:
+    """Return a preview that holds a text wherever somebody else chooses what stands there."""
+    whole = text.encode("utf-8", "replace").decode()  # as it is read
+    node = PlannedNode(
+        instance_id=whole,
+        node_name=whole,
+        asg_name=whole,
+        virtual_node_group_id="ols-1",
+        virtual_node_group_name=whole,
+    )
+    planned = {whole: node.entry}
+    before = {"i-1": "node asg -> group (ols-1)"}
+    approved = plan_digest(as_reviewed(planned, before)) if name is None else text
+    migration = Migration(
+        name=text if name is None else name,
+        stack=text,
+        operation=operation,
+        inputs={"planned_nodes": planned, "approved_plan": approved, "soak_time": text},
+        before={"planned_nodes": before, "soak_time": "0s"},
+        outputs={"migration_id": text, "status": text},
+        reasons=(text,),
+        notes=(*(Note(kind, text, text) for kind in Kind), Note(Kind.GROUP, f"x\n{text}")),
+        errors=(text,) if errors else (),
+    )
+    return Preview(migrations=(migration,), errors=((text, text),) if errors else ())
+
+
+def written(made: Preview, title: str) -> str:
+    """Return the comment on a preview."""
+    judgements = [judge(migration) for migration in made.migrations]
+    return render(made, judgements, name="default", title=title, limit=LIMITS["github"])
+
+
+@STEADY
+@given(HOSTILE, st.sampled_from([each for each in Operation if each is not Operation.UNTOLD]), st.booleans())
+def test_a_name_changes_nothing_of_the_structure(text: str, operation: Operation, html: bool) -> None:
+    """The blocks are those of the same comment with a harmless name, with HTML and without."""
+    assume(text.strip())
+    made = written(preview(text, operation), text)
+    assert_harmless(made)
+    assert structure(made, html=html) == structure(written(preview("x", operation), "x"), html=html)
+
+
+@STEADY
+@given(HOSTILE)
+def test_an_approval_of_others_changes_nothing_of_the_structure(text: str) -> None:
+    """The digest that was approved is what somebody set."""
+    assume(text.strip())
+    made = written(preview(text, name="web"), text)
+    assert_harmless(made)
+    assert structure(made) == structure(written(preview("x", name="web"), "x"))
+
+
+@STEADY
+@given(HOSTILE)
+def test_an_error_changes_nothing_of_the_structure(text: str) -> None:
+    """A message of several lines is a block of code, which none of them ends."""
+    assume(text.strip())
+    made = written(preview(text, errors=True), text)
+    assert_harmless(made)
+    plain = "x" if len(text.splitlines()) < 2 else "x\nx"
+    assert structure(made) == structure(written(preview(plain, errors=True), plain))
+
+
+@STEADY
+@given(
+    HOSTILE, st.sampled_from(["info", "warning", "error", "info#err"]), st.sampled_from(["create", "update", "same"])
+)
+def test_whatever_a_document_holds_the_comment_is_harmless(text: str, severity: str, operation: str) -> None:
+    """Texts of others in a whole document, in forms that our own lines do not have, too."""
+    urn = f"urn:pulumi:{text}::cluster::{TYPE}::{text}"
+    inputs = {
+        "planned_nodes": {text: text, "i-1": f"node {text} -> {text} (ols-1)"},
+        "approved_plan": text,
+        text: text,
+        "nodes": {text: [text]},
+    }
+    document = {
+        "steps": [
+            {"op": operation, "urn": urn, "newState": {"inputs": inputs}, "oldState": {"inputs": {text: 1}}},
+            {"op": text, "urn": text},
+        ],
+        "diagnostics": [
+            {"urn": urn, "severity": severity, "message": f"{prefix}{text}"}
+            for prefix in ("", "in the way: ", "plan 01234567: ", "to web (ols-1): ", "a Virtual Node Group for ")
+        ],
+    }
+    assert_harmless(comment(json.dumps(document), title=text))
+
+
+@STEADY
+@given(HOSTILE)
+def test_the_comment_without_a_preview_is_harmless(text: str) -> None:
+    """A title is all that comes from elsewhere."""
+    assert_harmless(unreadable("it holds none of it", name="default", title=text))
+
+
+@pytest.mark.parametrize("name", ["web", "web::a", 'a"b', "a'b", "a b", "$(date)", "a\nb", "é", "-web"])
+def test_the_command_that_approves_is_one_line_of_plain_text(name: str) -> None:
+    """A name that a shell or the path in the config could read otherwise is approved by the input."""
+    made = written(preview("x", name=name), "x")
+    commands = [line for line in made.splitlines() if line.startswith("pulumi config set")]
+    quotable = {"web": "'ocean-migration:approvedPlan.web'", "a b": "'ocean-migration:approvedPlan[\"a b\"]'"}
+    quotable |= {each: f"'ocean-migration:approvedPlan[\"{each}\"]'" for each in ("web::a", "-web")}
+    assert [command.rpartition(" ")[0] for command in commands] == [
+        f"pulumi config set --path {quotable[each]}" for each in [name] if each in quotable
+    ]
+    assert ("set the input" in made) is (name not in quotable)

@@ -49,8 +49,10 @@ class Scene:
         self.ocean_id = self.simulator.ocean_id
         self._beat(self.ocean_id)
         environment = self.driver.environment
-        for name in [name for name in environment if name.startswith("SPOTINST_")]:
+        for name in [name for name in environment if name.startswith(("SPOTINST_", "KUBE", "AWS_"))]:
             del environment[name]
+        # With access to Kubernetes AWS is asked, too: not even the machine's own credentials service.
+        environment["AWS_EC2_METADATA_DISABLED"] = "true"
         # The home of whoever runs the tests may hold credentials.
         home = self.driver.directory / "user"
         home.mkdir()

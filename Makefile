@@ -36,7 +36,7 @@ $(INSTALLED): pyproject.toml
 	fi
 	@echo "installing into $(VENV); this is done once"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[aws,kubernetes,simulator,testing]" --group dev
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[aws,kubernetes,simulator,stack,testing]" --group dev
 	@touch $(INSTALLED)
 
 demo: setup ## Show the whole story against a simulator (ENGINE=download gets the pulumi command for it)

@@ -66,7 +66,7 @@ def test_the_metadata_tells_what_users_choose_by(metadata: Message) -> None:
     """Name, Python, extras and the README are those that the README names."""
     assert metadata["Name"] == "ocean-migration"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "kubernetes", "simulator", "testing"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "kubernetes", "simulator", "stack", "testing"}
     assert "Typing :: Typed" in metadata.get_all("Classifier", [])
     assert (ROOT / "README.md").read_text(encoding="utf-8").strip() in str(metadata.get_payload())
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
-from .faults import Fault
+from .faults import ENVELOPED, Fault
 
 _PAGE = "<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></center></body>\r\n</html>\r\n"
 
@@ -20,8 +20,8 @@ def page(status: int) -> Response:
 
 def of_fault(fault: Fault, enveloped: Callable[[int], Response]) -> Response:
     """Return the answer of a fault that keeps the request from its effect."""
-    if fault.kind == "429":
-        return enveloped(429)
+    if fault.kind in ENVELOPED:
+        return enveloped(int(fault.kind))
     if fault.kind == "status":
         return enveloped(fault.status or 500)
     if fault.kind == "html-404":

@@ -1,10 +1,11 @@
-"""The ASGI application: every route of the API, and the control API under ``/simulator``."""
+"""The ASGI application: every route of Spot's API and of Kubernetes', and the control API under ``/simulator``."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import json
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as StarletteRoute
 
-from . import routes_clusters, routes_imports, routes_migrations, routes_operations
+from . import kubernetes_routes, routes_clusters, routes_imports, routes_migrations, routes_operations
 from .controls import Controls
 from .front import Connections
 from .interception import Authority
-from .pipeline import Endpoint
+from .kubernetes_pipeline import KubernetesExchange
+from .pipeline import Endpoint, SpotExchange
 from .simulation import Simulation
 
 # The imports come first: their paths look like those of a cluster or group with an id.
@@ -27,22 +29,32 @@ ROUTES = (
     *routes_clusters.ROUTES,
 )
 
-_READS = frozenset({"overview", "requests", "nodes", "migrations", "environment"})
+_READS = frozenset({"overview", "requests", "nodes", "migrations", "environment", "kubeconfig"})
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
 def application(simulation: Simulation, connections: Connections, authority: Authority) -> Starlette:
     """Return the application of a simulation."""
     api = [
-        StarletteRoute(template, Endpoint(simulation, connections, template, rule), methods=[method])
+        StarletteRoute(
+            template, Endpoint(connections, partial(SpotExchange, simulation, template, rule)), methods=[method]
+        )
         for method, template, rule in ROUTES
     ]
-    nowhere = Endpoint(simulation, connections, "-", None)
+    # Kubernetes answers every method itself: with its own words for those that a path does not know.
+    kubernetes = [
+        StarletteRoute(
+            route.template, Endpoint(connections, partial(KubernetesExchange, simulation, route)), methods=_METHODS
+        )
+        for route in (*kubernetes_routes.ROUTES, kubernetes_routes.NOWHERE)
+    ]
+    nowhere = Endpoint(connections, partial(SpotExchange, simulation, "-", None))
     return Starlette(
         routes=[
             StarletteRoute("/simulator/ca.pem", _certificate(authority)),
             StarletteRoute("/simulator/barrier/{barrier_id:int}", _barrier(simulation)),
             StarletteRoute("/simulator/{verb}", _control(simulation), methods=["GET", "POST"]),
+            *kubernetes,
             *api,
             StarletteRoute("/{path:path}", nowhere, methods=_METHODS),
         ]

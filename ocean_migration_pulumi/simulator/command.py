@@ -8,10 +8,15 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
+from .kubernetes_access import write_kubeconfig
 from .scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from .server import Simulator
 
 _IDLE_SECONDS = 3600.0
 
@@ -37,11 +42,24 @@ _EPILOG = "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}" for name,
     default=None,
     help="Keep everything in this file; an existing one takes precedence over nodes, scenario and seed.",
 )
+@click.option(
+    "--kubeconfig",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Write a kubeconfig for the first cluster, with the right to evict, to this file.",
+)
 @click.option("--latency", type=click.FloatRange(min=0), default=0.0, metavar="MS", help="Delay every answer.")
 def command(
-    port: int, nodes: int | None, scenario: str, speed: float | None, seed: int, state: Path | None, latency: float
+    port: int,
+    nodes: int | None,
+    scenario: str,
+    speed: float | None,
+    seed: int,
+    state: Path | None,
+    kubeconfig: Path | None,
+    latency: float,
 ) -> None:
-    """Serve Spot's Ocean API on loopback, to try things out without touching anything.
+    """Serve Spot's Ocean API on loopback, and Kubernetes' of its clusters, to try things out without touching anything.
 
     The first line of output is the base URL, the next ones are shell exports that point clients at it. A client with a
     fixed base URL can use the same address as HTTPS_PROXY and trust the certificate at /simulator/ca.pem. Ends on
@@ -59,14 +77,30 @@ def command(
         signal.signal(number, _end)
     try:
         with simulator:
+            variables = simulator.environment
+            if kubeconfig is not None:
+                variables["KUBECONFIG"] = _written(kubeconfig.absolute(), simulator)
             click.echo(simulator.url)
-            for name, value in simulator.environment.items():
+            for name, value in variables.items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             sys.stdout.flush()
             while True:
                 time.sleep(_IDLE_SECONDS)
     except OSError as error:
         raise click.ClickException(f"cannot serve on 127.0.0.1:{port}: {error.strerror}") from None
+
+
+def _written(path: Path, simulator: Simulator) -> str:
+    """Write a kubeconfig and return its path."""
+    try:
+        write_kubeconfig(path, simulator.kubeconfig(identity="run"))
+    except KeyError:
+        raise click.ClickException("there is no cluster to write a kubeconfig for") from None
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    return str(path)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -78,14 +78,15 @@ class SimulatorControl:
         return result
 
     def requests(
-        self, *, method: str | None = None, effective: bool | None = None, since: int = 0
+        self, *, method: str | None = None, effective: bool | None = None, since: int = 0, api: str = "spot"
     ) -> list[dict[str, Any]]:
         """Return the request log, tokens redacted; ``since`` is the number ``n`` of an entry.
 
-        An entry is ``effective`` when it is a POST that started a migration. Its ``at`` is real epoch seconds, its
+        ``api`` is ``"spot"``, ``"kubernetes"``, or ``"all"``. An entry is ``effective`` when it is a POST that started
+        a migration, or one to Kubernetes that evicted a pod and did not only try. Its ``at`` is real epoch seconds, its
         ``status`` None when nothing was answered and nothing happened.
         """
-        result: list[dict[str, Any]] = self.call("requests", method=method, effective=effective, since=since)
+        result: list[dict[str, Any]] = self.call("requests", method=method, effective=effective, since=since, api=api)
         return result
 
     def clear_requests(self) -> None:
@@ -142,10 +143,18 @@ class SimulatorControl:
         *,
         labels: dict[str, str | None] | None = None,
         cordoned: bool | None = None,
+        taints: list[dict[str, str]] | None = None,
+        instance_type: str | None = None,
     ) -> dict[str, Any]:
-        """Change labels of a node (None removes one), or whether it is cordoned."""
+        """Change labels of a node (None removes one), whether it is cordoned, all its taints, or its instance type."""
         result: dict[str, Any] = self.call(
-            "set_node", ocean_id=ocean_id, instance_id=instance_id, labels=labels, cordoned=cordoned
+            "set_node",
+            ocean_id=ocean_id,
+            instance_id=instance_id,
+            labels=labels,
+            cordoned=cordoned,
+            taints=taints,
+            instance_type=instance_type,
         )
         return result
 
@@ -156,15 +165,33 @@ class SimulatorControl:
         *,
         name: str,
         controller: str | None = "ReplicaSet",
-        namespace: str = "default",
+        namespace: str | None = None,
         labels: dict[str, str] | None = None,
         budget: str | None = None,
         unschedulable: bool = False,
+        node_selector: dict[str, str] | None = None,
+        affinity: dict[str, Any] | None = None,
+        tolerations: list[dict[str, Any]] | None = None,
+        annotations: dict[str, str] | None = None,
+        empty_dir: bool = False,
+        claim_zone: str | None = None,
+        requests: dict[str, str] | None = None,
+        phase: str = "Running",
+        ready: bool = True,
+        orphaned: bool = False,
     ) -> dict[str, Any]:
         """Add a pod to a node, or a pending one (``instance_id`` None).
 
-        ``controller`` None is a stand-alone pod; an ``unschedulable`` one finds no new node once it is evicted.
+        ``controller`` None is a stand-alone pod, ``"Node"`` a static one of the kubelet; an ``orphaned`` pod's
+        controller exists no more. An ``unschedulable`` pod finds no new node once it is evicted. The namespace is that
+        of the budget, else ``default``. What follows is for Kubernetes' API alone, as its objects have it:
+        ``claim_zone`` gives the pod a volume in that zone, ``requests`` is such as ``{"cpu": "500m"}``.
         """
+        facts = {
+            "node_selector": node_selector,
+            "tolerations": tolerations,
+            "annotations": annotations,
+        }
         result: dict[str, Any] = self.call(
             "add_pod",
             ocean_id=ocean_id,
@@ -175,6 +202,14 @@ class SimulatorControl:
             labels=labels,
             budget=budget,
             unschedulable=unschedulable,
+            affinity=affinity,
+            empty_dir=empty_dir,
+            claim_zone=claim_zone,
+            requests=requests,
+            phase=phase,
+            ready=ready,
+            orphaned=orphaned,
+            **{fact: value for fact, value in facts.items() if value is not None},
         )
         return result
 
@@ -182,9 +217,13 @@ class SimulatorControl:
         """Remove a pod from a node, or from the pending ones (``instance_id`` None)."""
         self.call("remove_pod", ocean_id=ocean_id, name=name, instance_id=instance_id)
 
-    def budget(self, ocean_id: str, name: str, minimum: int) -> None:
-        """Set how many pods of a PodDisruptionBudget must stay healthy."""
-        self.call("budget", ocean_id=ocean_id, name=name, minimum=minimum)
+    def budget(self, ocean_id: str, name: str, minimum: int, *, selector: dict[str, Any] | None = None) -> None:
+        """Set how many pods of a PodDisruptionBudget (``namespace/name``) must stay healthy.
+
+        ``selector`` is a ``LabelSelector``; None leaves it as it is: a new budget then holds the pods that were added
+        with its name.
+        """
+        self.call("budget", ocean_id=ocean_id, name=name, minimum=minimum, selector=selector)
 
     def refill(self, ocean_id: str, asg_name: str, *, refills: bool = True) -> None:
         """Let an Auto Scaling Group replace terminated nodes after a minute, or not."""
@@ -239,6 +278,43 @@ class SimulatorControl:
     def delete_cluster(self, ocean_id: str) -> None:
         """Delete a cluster as if somebody used the console."""
         self.call("delete_cluster", ocean_id=ocean_id)
+
+    def kubeconfig(self, ocean_id: str | None = None, identity: str = "preview") -> str:
+        """Return a kubeconfig for a cluster (None: the first); ``identity`` is "preview", "run" or "none"."""
+        return str(self.call("kubeconfig", ocean_id=ocean_id, identity=identity))
+
+    def forbid_kubernetes(self, ocean_id: str, resource: str, *, forbidden: bool = True) -> None:
+        """Keep a resource (``"pods"``, ``"pods/eviction"``) from every identity of a cluster, or give it back."""
+        self.call("forbid_kubernetes", ocean_id=ocean_id, resource=resource, forbidden=forbidden)
+
+    def add_deployment(
+        self,
+        ocean_id: str,
+        name: str,
+        *,
+        namespace: str = "default",
+        labels: dict[str, str] | None = None,
+        image: str = "",
+        replicas: int = 1,
+    ) -> None:
+        """Add a Deployment without pods to Kubernetes, or replace it."""
+        self.call(
+            "add_deployment",
+            ocean_id=ocean_id,
+            name=name,
+            namespace=namespace,
+            labels=labels,
+            image=image,
+            replicas=replicas,
+        )
+
+    def remove_deployment(self, ocean_id: str, name: str, *, namespace: str = "default") -> None:
+        """Remove a Deployment without pods, such as the controller's, from Kubernetes."""
+        self.call("remove_deployment", ocean_id=ocean_id, name=name, namespace=namespace)
+
+    def aws_auth(self, ocean_id: str, roles: list[str] | None) -> None:
+        """Set the role ARNs that the ConfigMap ``aws-auth`` maps; None takes the ConfigMap away."""
+        self.call("aws_auth", ocean_id=ocean_id, roles=roles)
 
     def add_account(self) -> str:
         """Add an account to the organization and return its id."""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import engine, scenarios, seeding
-from .simulation import Simulation
+from . import engine, kubernetes_deployments, kubernetes_machines, kubernetes_selectors, scenarios, seeding
+from .kubernetes_controls import KubernetesControls
+from .requestlog import SPOT
 from .wire import QUIRKS
-from .world import Cluster, Heartbeat, Migration, Node, PendingPod, Pod
+from .world import PHASES, Cluster, Heartbeat, Migration, Node, PendingPod, Pod
 
 
-class Controls:
+class Controls(KubernetesControls):
     """One method for each verb; keyword arguments are JSON, so is what it returns (an object as its attributes).
 
     A ``KeyError`` says that something does not exist, a ``ValueError`` what is wrong with an argument.
     """
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self._world = simulation.world
 
     def overview(self) -> dict[str, Any]:
         """Return accounts, clusters, scenario and clock."""
@@ -51,10 +48,10 @@ class Controls:
         }
 
     def requests(
-        self, *, method: str | None = None, effective: bool | None = None, since: int = 0
+        self, *, method: str | None = None, effective: bool | None = None, since: int = 0, api: str = SPOT
     ) -> list[dict[str, Any]]:
-        """Return the request log."""
-        return self._simulation.log.select(method=method, effective=effective, since=since)
+        """Return the request log of Spot's API, of Kubernetes' (``"kubernetes"``), or of both (``"all"``)."""
+        return self._simulation.log.select(method=method, effective=effective, since=since, api=api)
 
     def clear_requests(self) -> None:
         """Forget the request log."""
@@ -110,6 +107,9 @@ class Controls:
     def heartbeat(self, *, ocean_id: str, status: str | None = "ACTIVE", age_seconds: float = 0) -> None:
         """Set the controller's sign of life; ACTIVE of age 0 goes on beating, status None was never installed."""
         cluster = self._cluster(ocean_id)
+        if (status is None) != (cluster.heartbeat.status is None):
+            installed = kubernetes_deployments.with_controller(cluster.deployments, installed=status is not None)
+            cluster.deployments = installed
         beats = status == "ACTIVE" and age_seconds == 0
         frozen_at = None if beats else self._simulation.clock.now() - age_seconds
         cluster.heartbeat = Heartbeat(status=status, frozen_at=frozen_at)
@@ -165,14 +165,20 @@ class Controls:
         instance_id: str,
         labels: dict[str, str | None] | None = None,
         cordoned: bool | None = None,
+        taints: list[dict[str, str]] | None = None,
+        instance_type: str | None = None,
     ) -> dict[str, Any]:
-        """Change a node's labels (None removes one) or whether it is cordoned."""
+        """Change a node's labels (None removes one), whether it is cordoned, all its taints, or its instance type."""
         node = self._node(self._cluster(ocean_id), instance_id)
+        if instance_type is not None:
+            node.instance_type = instance_type
+            labels = {"node.kubernetes.io/instance-type": instance_type, **(labels or {})}
         for key, value in (labels or {}).items():
             node.labels.pop(key, None)
             if value is not None:
                 node.labels[key] = value
         node.cordoned = node.cordoned if cordoned is None else cordoned
+        node.taints = node.taints if taints is None else [dict(taint) for taint in taints]
         return vars(node)
 
     def add_pod(
@@ -181,23 +187,32 @@ class Controls:
         ocean_id: str,
         instance_id: str | None,
         name: str,
-        controller: str | None = "ReplicaSet",
-        namespace: str = "default",
+        namespace: str | None = None,
         labels: dict[str, str] | None = None,
         budget: str | None = None,
-        unschedulable: bool = False,
+        **facts: Any,
     ) -> dict[str, Any]:
-        """Add a pod to a node; without a node it is pending. An unschedulable one finds no new node once evicted."""
+        """Add a pod to a node; without a node it is pending. An unschedulable one finds no new node once evicted.
+
+        ``facts`` are the other fields of a pod. The namespace defaults to that of the budget, and the labels to those
+        that the budget selects by.
+        """
         cluster = self._cluster(ocean_id)
+        home = "default" if budget is None else _namespace_of(budget)
+        if budget is not None and namespace not in (None, home):
+            raise ValueError(f"the budget {budget} holds no pods of the namespace {namespace}")
+        selected = cluster.selectors.get(budget or "", {}).get("matchLabels") or {}
         pod = Pod(
             id=self._world.new_id("", 32),
             name=name,
-            namespace=namespace,
-            controller=controller,
-            labels=labels or {},
+            namespace=namespace or home,
+            labels={**selected, **(labels or {})},
             budget=budget,
-            unschedulable=unschedulable,
+            **facts,
         )
+        if pod.phase not in PHASES:
+            raise ValueError(f"unknown phase {pod.phase!r}: one of {', '.join(PHASES)}")
+        kubernetes_machines.requested([pod])
         if instance_id is None:
             cluster.pending.append(PendingPod(pod=pod, since=self._simulation.clock.now()))
         else:
@@ -219,9 +234,17 @@ class Controls:
         if not any(pod.name == name for pod in pods):
             raise KeyError(name)
 
-    def budget(self, *, ocean_id: str, name: str, minimum: int) -> None:
-        """Set how many pods of a PodDisruptionBudget must stay healthy."""
-        self._cluster(ocean_id).budgets[name] = minimum
+    def budget(self, *, ocean_id: str, name: str, minimum: int, selector: dict[str, Any] | None = None) -> None:
+        """Set how many pods of a PodDisruptionBudget must stay healthy, and which it selects: a ``LabelSelector``.
+
+        Without a selector a new budget holds the pods that were added with its name.
+        """
+        cluster = self._cluster(ocean_id)
+        _namespace_of(name)
+        if selector is not None:
+            kubernetes_selectors.of_json(selector)
+            cluster.selectors[name] = selector
+        cluster.budgets[name] = minimum
 
     def refill(self, *, ocean_id: str, asg_name: str, refills: bool = True) -> None:
         """Let an Auto Scaling Group replace its terminated nodes, or not."""
@@ -338,12 +361,16 @@ class Controls:
             raise ValueError("latency must not be negative")
         self._simulation.latency = milliseconds / 1000
 
-    def _cluster(self, ocean_id: str) -> Cluster:
-        return self._world.clusters[ocean_id]
-
     def _node(self, cluster: Cluster, instance_id: str) -> Node:
         return cluster.nodes[instance_id]
 
     def _migration(self, ocean_id: str, migration_id: str) -> tuple[Cluster, Migration]:
         cluster = self._cluster(ocean_id)
         return cluster, cluster.migrations[migration_id]
+
+
+def _namespace_of(budget: str) -> str:
+    namespace, slash, name = budget.partition("/")
+    if not (namespace and slash and name):
+        raise ValueError(f"a budget is named namespace/name, not {budget!r}")
+    return namespace

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter
 
+from .kubernetes_budgets import Guards
 from .world import Cluster, Migration, Node, PendingPod, Pod
 
 TICK_SECONDS = 15.0
@@ -29,13 +29,13 @@ def tick(cluster: Cluster, migration: Migration, now: float) -> bool:
     """
     place_pending(cluster, migration)
     late = timed_out(cluster, migration, now)
-    healthy = _healthy(cluster)
+    guards = Guards(cluster)
     waits = False
     done = set(migration.drained)
     for node in cluster.living(migration.batch_ids):
         if node.instance_id in done:
             continue
-        waits |= _evict_round(cluster, migration, node, now, late=late, healthy=healthy)
+        waits |= _evict_round(cluster, migration, node, now, late=late, guards=guards)
     waits |= any(pending.migration_id == migration.id and not pending.pod.unschedulable for pending in cluster.pending)
     if waits:
         return False
@@ -64,48 +64,31 @@ def place_pending(cluster: Cluster, migration: Migration) -> None:
     cluster.pending = left
 
 
-def _evict_round(
-    cluster: Cluster, migration: Migration, node: Node, now: float, *, late: bool, healthy: Counter[str]
-) -> bool:
+def _evict_round(cluster: Cluster, migration: Migration, node: Node, now: float, *, late: bool, guards: Guards) -> bool:
     """Evict some of a node's pods; return whether it still has pods that can leave, now or later."""
     movable = [pod for pod in node.workload if migration.evict or pod.controller is not None]
     allowance = math.ceil(len(movable) / 6)
     for pod in movable:
         if allowance == 0:
             break
-        blocked = _is_blocked(cluster, pod, healthy)
+        blocked = bool(guards.blocking(pod))
         if blocked and not (late and migration.force):
             continue
-        _evict(cluster, migration, node, pod, now)
+        evict(cluster, node, pod, now, migration.id)
+        guards.leave(pod)
         allowance -= 0 if blocked else 1
-        if pod.budget is not None:
-            healthy[pod.budget] -= 1
     if not node.workload:
         node.drained = True
         migration.drained.append(node.instance_id)
         cluster.write_log(now, "INFO", f"Instance {node.instance_id} was drained.", node.instance_id)
         return False
     left = [pod for pod in movable if pod in node.pods]
-    given_up = late and not migration.force and all(_is_blocked(cluster, pod, healthy) for pod in left)
+    given_up = late and not migration.force and all(guards.blocking(pod) for pod in left)
     return bool(left) and not given_up
 
 
-def _evict(cluster: Cluster, migration: Migration, node: Node, pod: Pod, now: float) -> None:
+def evict(cluster: Cluster, node: Node, pod: Pod, now: float, migration_id: str | None = None) -> None:
+    """Take a pod off its node; with a controller it is pending from then on, else gone for good."""
     node.pods.remove(pod)
     if pod.controller is not None:
-        cluster.pending.append(PendingPod(pod=pod, since=now, migration_id=migration.id))
-
-
-def _healthy(cluster: Cluster) -> Counter[str]:
-    return Counter(
-        pod.budget
-        for node in cluster.nodes.values()
-        if not node.terminated
-        for pod in node.pods
-        if pod.budget is not None
-    )
-
-
-def _is_blocked(cluster: Cluster, pod: Pod, healthy: Counter[str]) -> bool:
-    """Whether the pod's budget allows no disruption now."""
-    return pod.budget is not None and healthy[pod.budget] <= cluster.budgets.get(pod.budget, 0)
+        cluster.pending.append(PendingPod(pod=pod, since=now, migration_id=migration_id))

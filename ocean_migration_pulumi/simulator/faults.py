@@ -7,8 +7,11 @@ import itertools
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+ENVELOPED = ("403", "410", "429")
+"""The kinds that are a status in the API's own words."""
+
 KINDS = (
-    "429",
+    *ENVELOPED,
     "500",
     "502",
     "503",
@@ -23,7 +26,7 @@ KINDS = (
     "status",
     "html-404",
 )
-WITHOUT_EFFECT = frozenset({"429", "500", "502", "503", "reset-before", "silence", "status", "html-404"})
+WITHOUT_EFFECT = frozenset({*ENVELOPED, "500", "502", "503", "reset-before", "silence", "status", "html-404"})
 
 POINTS = ("before", "after")
 

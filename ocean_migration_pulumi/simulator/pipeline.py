@@ -1,12 +1,14 @@
-"""What a request of the API goes through: log, latency, faults, barriers, authorization, rate limit, rule, answer."""
+"""What a request goes through: log, latency, faults, barriers; and for Spot's authorization, rate limit and rule."""
 
 from __future__ import annotations
 
 import json
 import time
 import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,18 +24,16 @@ from .wire import Answer, WireError
 
 
 class Endpoint:
-    """An ASGI application for one route of the API; ``rule`` None answers that there is no such route."""
+    """An ASGI application for one route of an API; ``exchange`` makes what answers one request."""
 
-    def __init__(self, simulation: Simulation, connections: Connections, template: str, rule: Rule | None) -> None:
-        self._simulation = simulation
+    def __init__(self, connections: Connections, exchange: Callable[[Request, bytes], Exchange]) -> None:
         self._connections = connections
-        self._template = template
-        self._rule = rule
+        self._exchange = exchange
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
-        exchange = _Exchange(self._simulation, self._template, self._rule, request, await request.body())
+        exchange = self._exchange(request, await request.body())
         await exchange.run(_Line(self._connections, scope, receive, send))
 
 
@@ -68,34 +68,53 @@ async def _disconnected(receive: Receive) -> None:
     await receive()
 
 
-class _Exchange:
-    """One request and its answer."""
+class Exchange(ABC):
+    """One request and its answer; what the APIs do each in its own way is left to them."""
 
-    def __init__(self, simulation: Simulation, template: str, rule: Rule | None, request: Request, body: bytes) -> None:
-        self._simulation = simulation
-        self._template = template
-        self._rule = rule
-        self._request = request
-        self._body = body
-        self._query = dict(request.query_params.items())
-        self._entry = simulation.log.open(
+    api: ClassVar[str]
+    """The name of the API in the request log."""
+
+    def __init__(self, simulation: Simulation, route: str | None, request: Request, body: bytes) -> None:
+        self.simulation = simulation
+        self.request = request
+        self.body = body
+        self.query = dict(request.query_params.items())
+        self.entry = simulation.log.open(
+            api=self.api,
             at=time.time(),
             method=request.method,
             path=request.url.path,
-            route=template if rule is not None else None,
-            query=self._query,
+            route=route,
+            query=self.query,
             body=body,
             user_agent=request.headers.get("user-agent", ""),
-            secrets=[*simulation.world.tokens, self._token() or ""],
+            secrets=[*self.secrets(), self.token() or ""],
         )
 
+    @abstractmethod
+    def secrets(self) -> list[str]:
+        """Return the tokens that must not be in the log."""
+
+    @abstractmethod
+    def effect(self) -> Response:
+        """Let the request have its effect; what it changed is saved before anything is answered."""
+
+    @abstractmethod
+    def refusal(self, status: int, seconds: float | None) -> Response:
+        """Return the API's own answer of an error; ``seconds`` is when to ask again, where it is known."""
+
+    @abstractmethod
+    def dress(self, response: Response) -> Response:
+        """Add the headers that every answer has; the Date is of the simulator's clock, as all stamps are."""
+
     async def run(self, line: _Line) -> None:
-        simulation, method, path = self._simulation, self._request.method, self._request.url.path
+        """Answer the request, or do to it what the faults and barriers in its way want."""
+        simulation, method, path = self.simulation, self.request.method, self.request.url.path
         await simulation.pause(simulation.latency)
-        text = f"{self._request.url.path}?{self._request.url.query} {self._body.decode('utf-8', 'replace')}"
+        text = f"{self.request.url.path}?{self.request.url.query} {self.body.decode('utf-8', 'replace')}"
         fault = simulation.troubles.take_fault(method, path, text)
         if fault is not None:
-            self._entry["fault"] = fault.kind
+            self.entry["fault"] = fault.kind
         await simulation.troubles.hold(method, path, "before")
         if fault is not None and fault.kind in WITHOUT_EFFECT:
             await self._refuse(line, fault)
@@ -105,27 +124,23 @@ class _Exchange:
             await line.reset()
             await simulation.pause(fault.seconds or 0.0)
             if not simulation.closing.is_set():
-                self._effect()
+                self.effect()
             return
         if fault is not None and fault.kind == "slow-before":
             await simulation.pause(fault.seconds or 0.0)
-        response = self._effect()
+        response = self.effect()
         await simulation.troubles.hold(method, path, "after")
         await self._deliver(line, response, fault)
 
     async def _refuse(self, line: _Line, fault: Fault) -> None:
         if fault.kind in ("reset-before", "silence"):
             if fault.kind == "silence":
-                await self._simulation.pause(fault.seconds or 0.0)
+                await self.simulation.pause(fault.seconds or 0.0)
             await line.reset()
             return
-        response = answers.of_fault(fault, lambda status: _json(status, wire.envelope(self._echo(), status)))
-        self._dress(response)
-        if fault.kind == "429":
-            response.headers["X-RateLimit-Remaining"] = "0"
-            response.headers["X-RateLimit-Reset"] = str(int(fault.seconds or 1))
-        self._entry["status"] = response.status_code
-        self._simulation.save(now=False)
+        response = self.dress(answers.of_fault(fault, lambda status: self.refusal(status, fault.seconds)))
+        self.entry["status"] = response.status_code
+        self.simulation.save(now=False)
         await line.answer(response)
 
     async def _deliver(self, line: _Line, response: Response, fault: Fault | None) -> None:
@@ -135,15 +150,43 @@ class _Exchange:
         elif kind == "truncate":
             await line.truncate(response)
         elif kind == "shape":
-            await line.answer(self._dress(_json(200, {"result": {"rows": [1, 2, 3]}, "items": "none"})))
+            await line.answer(self.dress(as_json(200, {"result": {"rows": [1, 2, 3]}, "items": "none"})))
         else:
             if fault is not None and kind == "slow":
-                await self._simulation.pause(fault.seconds or 0.0)
+                await self.simulation.pause(fault.seconds or 0.0)
             await line.answer(response)
 
-    def _effect(self) -> Response:
+    def token(self) -> str | None:
+        """Return the token of the request, None when it has none."""
+        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
+
+class SpotExchange(Exchange):
+    """A request of Spot's API; ``rule`` None answers that there is no such route."""
+
+    api = "spot"
+
+    def __init__(self, simulation: Simulation, template: str, rule: Rule | None, request: Request, body: bytes) -> None:
+        self._template = template
+        self._rule = rule
+        super().__init__(simulation, template if rule is not None else None, request, body)
+
+    def secrets(self) -> list[str]:
+        """Return the tokens that are accepted."""
+        return self.simulation.world.tokens
+
+    def refusal(self, status: int, seconds: float | None) -> Response:
+        """Return the envelope of a status."""
+        response = as_json(status, wire.envelope(self._echo(), status))
+        if status == 429:
+            response.headers["X-RateLimit-Remaining"] = "0"
+            response.headers["X-RateLimit-Reset"] = str(int(seconds or 1))
+        return response
+
+    def effect(self) -> Response:
         """Let the request have its effect; what it changed is saved before anything is answered."""
-        simulation = self._simulation
+        simulation = self.simulation
         now = simulation.advance()
         answer: Answer | None = None
         error: WireError | None = None
@@ -158,60 +201,58 @@ class _Exchange:
                     world=simulation.world,
                     now=now,
                     account_id=account_id,
-                    path=self._request.path_params,
-                    query=self._query,
-                    raw_body=self._body,
+                    path=self.request.path_params,
+                    query=self.query,
+                    raw_body=self.body,
                 )
             )
         except WireError as raised:
             error = raised
         status = 200 if error is None else error.status
-        self._entry["status"] = status
-        self._entry["code"] = None if error is None else error.code
+        self.entry["status"] = status
+        self.entry["code"] = None if error is None else error.code
         if answer is not None:
-            self._entry["migration_id"] = answer.migration_id
-            self._entry["effective"] = answer.effective
-        simulation.save(now=self._request.method != "GET")
-        return self._dress(_json(status, wire.envelope(self._echo(), status, answer=answer, error=error)))
+            self.entry["migration_id"] = answer.migration_id
+            self.entry["effective"] = answer.effective
+        simulation.save(now=self.request.method != "GET")
+        return self.dress(as_json(status, wire.envelope(self._echo(), status, answer=answer, error=error)))
 
     def _authorize(self) -> str:
         """Return the account of the request: its own, or for reads the oldest one."""
-        world = self._simulation.world
-        if self._token() not in world.tokens:
+        world = self.simulation.world
+        if self.token() not in world.tokens:
             raise WireError("Unauthorized", status=401)
-        account_id = self._query.get("accountId")
-        if not account_id and self._request.method == "GET":
+        account_id = self.query.get("accountId")
+        if not account_id and self.request.method == "GET":
             account_id = world.accounts[0]
         # The service tells a permission that is missing by an error without a name.
         if not account_id or account_id not in world.accounts or account_id in world.forbidden:
             raise WireError("An unknown error occurred", code="")
         return account_id
 
-    def _token(self) -> str | None:
-        scheme, _, token = self._request.headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else None
-
     def _limit(self, account_id: str, *, count: bool) -> Verdict:
-        return self._simulation.limits.judge(
-            account_id, self._template, self._request.method, time.monotonic(), count=count
+        return self.simulation.limits.judge(
+            account_id, self._template, self.request.method, time.monotonic(), count=count
         )
 
-    def _dress(self, response: Response) -> Response:
+    def dress(self, response: Response) -> Response:
         """Add the headers that every answer has; the Date is of the simulator's clock, as all stamps are."""
-        account_id = self._query.get("accountId") or self._simulation.world.accounts[0]
-        response.headers.update(self._limit(account_id, count=False).headers)
-        response.headers["Date"] = formatdate(self._simulation.clock.now(), usegmt=True)
+        account_id = self.query.get("accountId") or self.simulation.world.accounts[0]
+        for name, value in self._limit(account_id, count=False).headers.items():
+            response.headers.setdefault(name, value)
+        response.headers["Date"] = formatdate(self.simulation.clock.now(), usegmt=True)
         return response
 
     def _echo(self) -> dict[str, str]:
-        url = self._request.url.path + (f"?{self._request.url.query}" if self._request.url.query else "")
+        url = self.request.url.path + (f"?{self.request.url.query}" if self.request.url.query else "")
         return {
             "id": str(uuid.uuid4()),
             "url": url,
-            "method": self._request.method,
-            "timestamp": wire.stamp(self._simulation.clock.now()),
+            "method": self.request.method,
+            "timestamp": wire.stamp(self.simulation.clock.now()),
         }
 
 
-def _json(status: int, body: Any) -> Response:
+def as_json(status: int, body: Any) -> Response:
+    """Return an answer that is JSON."""
     return Response(json.dumps(body, separators=(",", ":")), status, media_type="application/json")

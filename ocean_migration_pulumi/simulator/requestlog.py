@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 MAX_ENTRIES = 20_000
+SPOT = "spot"
+APIS = (SPOT, "kubernetes", "all")
 
 
 class RequestLog:
@@ -28,6 +30,7 @@ class RequestLog:
         body: bytes,
         user_agent: str,
         secrets: Iterable[str],
+        api: str = SPOT,
     ) -> dict[str, Any]:
         """Add a request; the caller writes into the entry what becomes of it."""
         try:
@@ -36,6 +39,7 @@ class RequestLog:
             parsed = body.decode("utf-8", "replace")
         entry: dict[str, Any] = {
             "n": next(self._numbers),
+            "api": api,
             "at": at,
             "method": method,
             "path": path,
@@ -58,13 +62,17 @@ class RequestLog:
         return entry
 
     def select(
-        self, *, method: str | None = None, effective: bool | None = None, since: int = 0
+        self, *, method: str | None = None, effective: bool | None = None, since: int = 0, api: str = SPOT
     ) -> list[dict[str, Any]]:
-        """Return the entries after number ``since``, of one method, effective or not."""
+        """Return the entries after number ``since``, of one method, effective or not, of one API or ``"all"``."""
+        if api not in APIS:
+            raise ValueError(f"unknown api {api!r}: one of {', '.join(APIS)}")
         return [
             entry
             for entry in self._entries
             if entry["n"] > since
+            # Older state files have Spot's requests alone, and do not say so.
+            and api in ("all", entry.get("api", SPOT))
             and method in (None, entry["method"])
             and (effective is None or entry["effective"] == effective)
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import engine, seeding
+from . import engine, kubernetes_deployments, seeding
 from .rules import Call, Route, merge
 from .validation import Field, check
 from .wire import KIND_CLUSTER, KIND_GROUP, Answer, WireError, not_found
@@ -96,6 +96,7 @@ def create_cluster(call: Call) -> Answer:
     body = merge({}, call.body(_CLUSTER)["cluster"])
     cluster = seeding.new_cluster(call.world, call.account_id, body, call.now)
     cluster.heartbeat.status = None
+    cluster.deployments = kubernetes_deployments.usual(installed=False)
     return Answer(kind=KIND_CLUSTER, items=[call.present.cluster(cluster)])
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from . import engine, seeding
-from .world import Cluster, Node, Pod, World
+from . import engine, kubernetes_deployments, seeding
+from .world import Cluster, Node, PendingPod, Pod, World
 
 DEFAULT_NODES = 16
 LARGE_NODES = 10_000
@@ -46,14 +47,24 @@ def _stand_alone_pods(world: World, cluster: Cluster, now: float) -> None:
 
 def _blocking_pdb(world: World, cluster: Cluster, now: float) -> None:
     """Let a budget allow no disruption: its pods leave by force only, after the draining timeout."""
-    for node in _first_nodes(cluster, 2):
+    _add_ledger(world, cluster, _first_nodes(cluster, 2), 2)
+
+
+def _add_ledger(world: World, cluster: Cluster, nodes: list[Node], minimum: int) -> None:
+    for node in nodes:
         pod_id = world.new_id("", 32)
         node.pods.append(
             Pod(
-                id=pod_id, name=f"ledger-{pod_id[:5]}", namespace="shop", controller="StatefulSet", budget="shop/ledger"
+                id=pod_id,
+                name=f"ledger-{pod_id[:5]}",
+                namespace="shop",
+                controller="StatefulSet",
+                labels={"app": "ledger"},
+                budget="shop/ledger",
             )
         )
-    cluster.budgets["shop/ledger"] = 2
+    cluster.budgets["shop/ledger"] = minimum
+    cluster.selectors["shop/ledger"] = {"matchLabels": {"app": "ledger"}}
 
 
 def _stall(world: World, cluster: Cluster, now: float) -> None:
@@ -70,6 +81,7 @@ def _dead_controller(world: World, cluster: Cluster, now: float) -> None:
 def _never_heartbeat(world: World, cluster: Cluster, now: float) -> None:
     """No controller was ever installed."""
     cluster.heartbeat.status = None
+    cluster.deployments = kubernetes_deployments.with_controller(cluster.deployments, installed=False)
 
 
 def _busy_cluster(world: World, cluster: Cluster, now: float) -> None:
@@ -92,6 +104,37 @@ def _refilling_asg(world: World, cluster: Cluster, now: float) -> None:
     cluster.refilling = sorted({node.asg_name for node in cluster.nodes.values() if node.asg_name})
 
 
+def _kubernetes_trouble(world: World, cluster: Cluster, now: float) -> None:
+    """Have pods that only Kubernetes can tell of: blocked, alone, pinned to a node group, not to be moved, pending."""
+    web = _nodes_of(cluster, "web")
+    _add_ledger(world, cluster, web[:2], len(web[:2]))
+    pinned = {"eks.amazonaws.com/nodegroup": "web"}
+    stays = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+
+    def pod(name: str, namespace: str, **facts: Any) -> Pod:
+        return Pod(id=world.new_id("", 32), name=name, namespace=namespace, **facts)
+
+    web[0].pods.append(pod("debug", "tools", controller=None))
+    # On a node of Ocean there is no such label: this pod finds no new node.
+    web[-1].pods.append(pod("images-0", "shop", labels={"app": "images"}, node_selector=pinned, unschedulable=True))
+    web[-1].pods.append(pod("import-0", "shop", labels={"app": "import"}, annotations=stays))
+    waiting = pod("forecast-0", "shop", labels={"app": "forecast"}, requests={"cpu": "64", "memory": "256Gi"})
+    cluster.pending.append(PendingPod(pod=waiting, since=now))
+
+
+def _old_controller(world: World, cluster: Cluster, now: float) -> None:
+    """Let the controller be version 1.0.44 alone, which is too old for a migration."""
+    others = kubernetes_deployments.with_controller(cluster.deployments, installed=False)
+    cluster.deployments = [kubernetes_deployments.controller_v1("1.0.44"), *others]
+
+
+def _autoscaler_on(world: World, cluster: Cluster, now: float) -> None:
+    """Leave the Cluster Autoscaler on, and run Karpenter beside it."""
+    others = [deployment for deployment in cluster.deployments if deployment.name != "cluster-autoscaler"]
+    active = [kubernetes_deployments.cluster_autoscaler(1), kubernetes_deployments.karpenter()]
+    cluster.deployments = [*others, *active]
+
+
 def _large(world: World, cluster: Cluster, now: float) -> None:
     """Have 10,000 nodes instead of 16."""
 
@@ -107,6 +150,9 @@ SCENARIOS: dict[str, Callable[[World, Cluster, float], None]] = {
     "never-heartbeat": _never_heartbeat,
     "busy-cluster": _busy_cluster,
     "refilling-asg": _refilling_asg,
+    "kubernetes-trouble": _kubernetes_trouble,
+    "old-controller": _old_controller,
+    "autoscaler-on": _autoscaler_on,
     "large": _large,
 }
 """Every scenario by name; each changes a fresh cluster."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from .world import Cluster, Node, Pod, World
+from .kubernetes_deployments import usual
+from .world import Cluster, Node, Pod, World, tolerating
 
 REGION = "us-west-2"
+INSTANCE_PROFILE = {"arn": "arn:aws:iam::123456789012:instance-profile/ocean-node"}
 _SHARES = (("web", 0.375), ("api", 0.375), ("batch", 0.25))
 _LABELS: dict[str, dict[str, str]] = {"web": {"workload": "web"}, "api": {}, "batch": {"workload": "batch"}}
 _TAINTS: dict[str, list[dict[str, str]]] = {
@@ -26,7 +28,9 @@ def new_world(seed: int) -> World:
 
 def add_cluster(world: World, now: float, *, nodes: int, name: str = "demo", account_id: str | None = None) -> Cluster:
     """Add a cluster with its groups and nodes; its controller is installed and beats."""
-    cluster = new_cluster(world, account_id or world.accounts[0], cluster_body(name, nodes), now)
+    body = cluster_body(name, nodes)
+    body["compute"]["launchSpecification"]["iamInstanceProfile"] = dict(INSTANCE_PROFILE)
+    cluster = new_cluster(world, account_id or world.accounts[0], body, now)
     cluster.groups = {
         world.new_id("ols-"): group_body(cluster.id, group, spot, now) for group, spot in (("web", 70), ("batch", 100))
     }
@@ -37,12 +41,14 @@ def add_cluster(world: World, now: float, *, nodes: int, name: str = "demo", acc
     cluster.budgets["shop/cart"] = (
         sum(pod.budget is not None for node in cluster.nodes.values() for pod in node.pods) // 2
     )
+    cluster.selectors["shop/cart"] = {"matchLabels": {"app": "cart"}}
     return cluster
 
 
 def new_cluster(world: World, account_id: str, body: dict[str, Any], now: float) -> Cluster:
     """Add a cluster without nodes; it beats."""
     cluster = Cluster(id=world.new_id("o-"), account_id=account_id, body=body, created_at=now, updated_at=now)
+    cluster.deployments = usual(installed=True)
     world.clusters[cluster.id] = cluster
     cluster.write_log(now, "INFO", f"Ocean {cluster.id} successfully created.")
     return cluster
@@ -81,20 +87,22 @@ def add_node(
     )
     count = pods if seeded is None else pods + seeded.choice((-1, 0, 0, 1))
     apps = _APPS.get(group, ("app",))
-    node.pods = [_pod(world, group or "default", apps[index % len(apps)]) for index in range(count)]
+    node.pods = [_pod(world, group or "default", apps[index % len(apps)], node.taints) for index in range(count)]
     cluster.nodes[node.instance_id] = node
     return node
 
 
-def _pod(world: World, namespace: str, app: str) -> Pod:
+def _pod(world: World, namespace: str, app: str, taints: list[dict[str, str]]) -> Pod:
     pod_id = world.new_id("", 32)
     budget = "shop/cart" if app == "cart" else None
     return Pod(
         id=f"{pod_id[:8]}-{pod_id[8:12]}-{pod_id[12:16]}-{pod_id[16:20]}-{pod_id[20:32]}",
-        name=f"{app}-{pod_id[:5]}",
+        # Long enough to be the only one of its name among ten thousands.
+        name=f"{app}-{pod_id[:10]}",
         namespace="shop" if budget else namespace,
         labels={"app": app},
         budget=budget,
+        tolerations=tolerating(taints),
     )
 
 
@@ -139,6 +147,7 @@ def group_body(ocean_id: str, name: str, spot_percentage: int, now: float) -> di
         "subnetIds": ["subnet-0a1b2c3d"],
         "labels": [{"key": key, "value": value} for key, value in _LABELS.get(name, {}).items()],
         "taints": [dict(taint) for taint in _TAINTS.get(name, [])],
+        "iamInstanceProfile": dict(INSTANCE_PROFILE),
         "strategy": {"spotPercentage": spot_percentage},
         "createdAt": now,
         "updatedAt": now,

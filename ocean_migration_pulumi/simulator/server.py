@@ -18,6 +18,7 @@ from .application import application
 from .control import SimulatorControl
 from .front import Connections, front
 from .interception import Authority
+from .kubernetes_access import kubeconfig
 from .simulation import Simulation
 
 HOST = "127.0.0.1"
@@ -76,6 +77,7 @@ class Simulator:
             listener.close()
             raise
         self._socket, self._port = listener, listener.getsockname()[1]
+        self._simulation.url = self.url
         connections = Connections()
         config = uvicorn.Config(
             application(self._simulation, connections, self._authority),
@@ -173,6 +175,14 @@ class Simulator:
             (self._trust / "ca.pem").write_bytes(self._authority.pem)
         trusted = str(self._trust / "ca.pem")
         return {"HTTPS_PROXY": self.url, "SSL_CERT_FILE": trusted, "REQUESTS_CA_BUNDLE": trusted}
+
+    def kubeconfig(self, ocean_id: str | None = None, identity: str = "preview") -> str:
+        """Return a kubeconfig for a cluster (None: the first one), as YAML.
+
+        ``identity`` is ``"preview"`` (may look), ``"run"`` (may evict, too) or ``"none"`` (may do nothing). Raises
+        ``KeyError`` when there is no such cluster, ``ValueError`` for another identity.
+        """
+        return kubeconfig(self._simulation.world, self.url, ocean_id, identity)
 
     @property
     def control(self) -> SimulatorControl:

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import engine, scenarios, storage
 from .clock import Clock
 from .faults import Troubles
+from .kubernetes_pages import Pages
 from .limits import Limits
 from .requestlog import RequestLog
 from .world import World
@@ -20,7 +21,10 @@ SAVE_SECONDS = 0.1
 
 
 class Simulation:
-    """All state of a simulator; used by one event loop, so nothing in it needs a lock."""
+    """All state of a simulator; used by one event loop, so nothing in it needs a lock.
+
+    ``url`` is empty until it is served.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,8 @@ class Simulation:
         self.troubles = Troubles()
         self.limits = Limits()
         self.latency = latency_ms / 1000
+        self.pages = Pages()
+        self.url = ""
         self.closing = asyncio.Event()
         self._path = state_file
         self._next_save = 0.0

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .kubernetes_machines import machine, requested
 from .matching import match
 from .world import Cluster, Migration, Node, World
 
@@ -191,7 +192,8 @@ class Presenter:
     def node(self, cluster: Cluster, node: Node) -> dict[str, Any]:
         """Return one of Ocean's own nodes."""
         group = cluster.groups.get(node.virtual_node_group_id or "", {})
-        pods = len(node.workload)
+        cpu, memory, gpus = requested(node.workload)
+        offered = machine(node.instance_type)
         return {
             "instanceId": node.instance_id,
             "instanceType": node.instance_type,
@@ -200,15 +202,15 @@ class Presenter:
             **({"launchSpecName": group["name"]} if group.get("name") else {}),
             "lifeCycle": "Spot",
             "publicIp": "192.0.2.1",
-            "workloadRequestedMilliCpu": 250 * pods,
-            "workloadRequestedMemoryInMiB": 256 * pods,
-            "workloadRequestedGpu": 0,
+            "workloadRequestedMilliCpu": cpu,
+            "workloadRequestedMemoryInMiB": memory,
+            "workloadRequestedGpu": gpus,
             "headroomRequestedMilliCpu": 0,
             "headroomRequestedMemoryInMiB": 0,
             "headroomRequestedGpu": 0,
-            "allocatableMilliCpu": 1930,
-            "allocatableMemoryInMiB": 7000,
-            "allocatableGpu": 0,
+            "allocatableMilliCpu": offered.usable_milli_cpu,
+            "allocatableMemoryInMiB": offered.usable_memory_mib,
+            "allocatableGpu": offered.gpus,
             "nodeName": node.node_name,
             "registrationStatus": "Registered",
             "createdAt": stamp(node.created_at),

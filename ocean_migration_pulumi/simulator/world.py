@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from .kubernetes_deployments import Deployment, usual
+
 TERMINAL_STATES = frozenset({"FINISHED", "FINISHED_ERROR", "STOPPED"})
+PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
+NODE_ROLES = ("arn:aws:iam::123456789012:role/ocean-node", "arn:aws:iam::123456789012:role/eks-node")
+"""The roles of Ocean's nodes and of the others, which the ConfigMap ``aws-auth`` maps unless told otherwise."""
+
+_STAYING = frozenset({"DaemonSet", "Node"})
+_FINISHED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(kw_only=True, eq=False)
 class Pod:
-    """A pod; ``controller`` is None for a stand-alone pod, ``budget`` names its PodDisruptionBudget."""
+    """A pod; ``controller`` is None for a stand-alone pod, ``budget`` names its PodDisruptionBudget.
+
+    ``controller`` Node is a static pod of the kubelet. The fields from ``node_selector`` on are only shown, as
+    Kubernetes has them: whether the pod finds a new node is decided by ``unschedulable``. ``claim_zone`` gives it a
+    volume that is in one zone; ``requests`` None is what pods usually ask for; ``orphaned`` says that its controller
+    exists no more.
+    """
 
     id: str
     name: str
@@ -21,6 +35,21 @@ class Pod:
     labels: dict[str, str] = field(default_factory=dict)
     budget: str | None = None
     unschedulable: bool = False
+    phase: str = "Running"
+    ready: bool = True
+    node_selector: dict[str, str] = field(default_factory=dict)
+    affinity: dict[str, Any] | None = None
+    tolerations: list[dict[str, Any]] = field(default_factory=list)
+    annotations: dict[str, str] = field(default_factory=dict)
+    empty_dir: bool = False
+    claim_zone: str | None = None
+    requests: dict[str, str] | None = None
+    orphaned: bool = False
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a PodDisruptionBudget counts it."""
+        return self.phase == "Running" and self.ready
 
 
 @dataclass(kw_only=True, eq=False)
@@ -44,8 +73,8 @@ class Node:
 
     @property
     def workload(self) -> list[Pod]:
-        """The pods that a drain has to move: all but those of DaemonSets."""
-        return [pod for pod in self.pods if pod.controller != "DaemonSet"]
+        """The pods that a drain has to move: not those of DaemonSets or the kubelet's own, and none that has ended."""
+        return [pod for pod in self.pods if pod.controller not in _STAYING and pod.phase not in _FINISHED]
 
 
 @dataclass(kw_only=True)
@@ -136,7 +165,12 @@ class LogLine:
 
 @dataclass(kw_only=True)
 class Cluster:
-    """An Ocean cluster: its configuration as posted, and all that runs in it."""
+    """An Ocean cluster: its configuration as posted, and all that runs in it.
+
+    ``budgets`` are the smallest numbers of healthy pods by ``namespace/name``; one without a selector in ``selectors``
+    holds the pods that name it. ``mapped_roles`` None: there is no ConfigMap ``aws-auth``. ``forbidden_resources`` are
+    those that Kubernetes keeps from everybody.
+    """
 
     id: str
     account_id: str
@@ -149,6 +183,10 @@ class Cluster:
     refilling: list[str] = field(default_factory=list)
     refills: list[Refill] = field(default_factory=list)
     budgets: dict[str, int] = field(default_factory=dict)
+    selectors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deployments: list[Deployment] = field(default_factory=list)
+    mapped_roles: list[str] | None = field(default_factory=lambda: list(NODE_ROLES))
+    forbidden_resources: list[str] = field(default_factory=list)
     pending: list[PendingPod] = field(default_factory=list)
     migrations: dict[str, Migration] = field(default_factory=dict)
     rolls: list[dict[str, Any]] = field(default_factory=list)
@@ -206,18 +244,43 @@ class World:
         return cls(**{**plain, "clusters": clusters})
 
 
+def tolerating(taints: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
+    """Return the tolerations of a pod that runs on a node with these taints."""
+    return [{"key": taint["key"], "operator": "Equal", **_rest(taint)} for taint in taints]
+
+
+def _rest(taint: dict[str, str]) -> dict[str, str]:
+    return {name: taint[name] for name in ("value", "effect") if taint.get(name)}
+
+
+def _pod(plain: dict[str, Any], taints: Iterable[dict[str, str]] = ()) -> Pod:
+    """Return a pod; what an older file does not say is made to fit: its node's taints, its budget's namespace."""
+    if "tolerations" not in plain:
+        budget = plain.get("budget")
+        plain = {**plain, "tolerations": tolerating(taints)}
+        plain["namespace"] = budget.partition("/")[0] if budget else plain["namespace"]
+    return Pod(**plain)
+
+
 def _node(plain: dict[str, Any]) -> Node:
-    return Node(**{**plain, "pods": [Pod(**pod) for pod in plain["pods"]]})
+    return Node(**{**plain, "pods": [_pod(pod, plain["taints"]) for pod in plain["pods"]]})
 
 
 def _cluster(plain: dict[str, Any]) -> Cluster:
+    heartbeat = Heartbeat(**plain["heartbeat"])
+    deployments = (
+        [Deployment(**value) for value in plain["deployments"]]
+        if "deployments" in plain
+        else usual(installed=heartbeat.status is not None)
+    )
     return Cluster(
         **{
             **plain,
-            "heartbeat": Heartbeat(**plain["heartbeat"]),
+            "heartbeat": heartbeat,
+            "deployments": deployments,
             "nodes": {key: _node(value) for key, value in plain["nodes"].items()},
             "refills": [Refill(**value) for value in plain["refills"]],
-            "pending": [PendingPod(**{**value, "pod": Pod(**value["pod"])}) for value in plain["pending"]],
+            "pending": [PendingPod(**{**value, "pod": _pod(value["pod"])}) for value in plain["pending"]],
             "migrations": {key: Migration(**value) for key, value in plain["migrations"].items()},
             "log": [LogLine(**value) for value in plain["log"]],
         }

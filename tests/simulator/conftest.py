@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +17,7 @@ import pytest
 from ocean_migration_pulumi.simulator import Simulator
 from tests.simulator import schemas
 
+OWN = "own"
 WISH = {
     "shouldTerminateDrainedNodes": False,
     "shouldEvictStandAlonePods": False,
@@ -143,6 +145,59 @@ class Api:
             self.sim.control.advance(step)
             waited += step
         raise AssertionError(f"not there after {limit:g} s: {seen}")
+
+
+class Kubernetes:
+    """Calls of Kubernetes' API of a simulated cluster with urllib, as one of its identities."""
+
+    def __init__(self, sim: Simulator, identity: str = "preview", ocean_id: str | None = None) -> None:
+        kubeconfig = sim.control.kubeconfig(ocean_id, identity)
+        self.server = _only(re.findall(r"server: (\S+)", kubeconfig))
+        self.token = _only(re.findall(r"token: (\S+)", kubeconfig))
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def send(self, method: str, path: str, body: Any = None, *, token: str | None = OWN, **query: Any) -> Reply:
+        """Send a request; ``token`` None sends none. A ``continue_`` of the query loses its underscore."""
+        text = urllib.parse.urlencode({name.rstrip("_"): value for name, value in query.items()})
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {} if token is None else {"Authorization": f"Bearer {self.token if token == OWN else token}"}
+        request = urllib.request.Request(f"{self.server}{path}?{text}", data, headers, method=method)
+        try:
+            with self._opener.open(request, timeout=60) as response:
+                return Api._reply(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Api._reply(error.code, error.headers, error.read())
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return what a path has."""
+        reply = self.send("GET", path, **query)
+        assert reply.status == 200, reply.body
+        return reply.body
+
+    def items(self, path: str, **query: Any) -> list[Any]:
+        """Return the items of a list."""
+        items: list[Any] = self.get(path, **query)["items"]
+        return items
+
+    def names(self, path: str, **query: Any) -> list[str]:
+        """Return the names of the items of a list."""
+        return [item["metadata"]["name"] for item in self.items(path, **query)]
+
+    def evict(self, namespace: str, name: str, **query: Any) -> Reply:
+        """Evict a pod, with ``dryRun="All"`` only as a trial."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}"
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+        }
+        return self.send("POST", f"{path}/eviction", body, **query)
+
+
+def _only(found: list[str]) -> str:
+    (value,) = found
+    return value
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from ocean_migration_pulumi.migration.wish import INPUTS, KUBECONFIG, Wish, chan
 from ocean_migration_pulumi.session import CONFIG_KEYS, SESSION
 from ocean_migration_pulumi.stackconfig import refuse_plain_token
 
-_PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids"})
+_PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"})
 _PROVIDER: Final = "__provider"
 
 
@@ -239,6 +239,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         force_pod_eviction_on_pdb_failure: Input[bool] | None = None,
         unmatched_nodes: Input[str] | None = None,
         virtual_node_group_ids: Input[Sequence[Input[str]]] | None = None,
+        planned_elsewhere: Input[Sequence[Input[str]]] | None = None,
         prerequisites: Input[str] | None = None,
         approved_plan: Input[str] | None = None,
         when_busy: Input[str] | None = None,
@@ -273,6 +274,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         :param unmatched_nodes: what becomes of nodes that match no Virtual Node Group: ``"fail"`` (the default),
             ``"skip"`` or ``"allow"``.
         :param virtual_node_group_ids: Virtual Node Groups that have to exist first, those of the same stack.
+        :param planned_elsewhere: instance ids that other migrations of the stack plan, earlier waves for instance: never
+            added to this plan. A change of them is no change of this resource.
         :param prerequisites: ``"enforce"`` (the default), ``"warn"`` or ``"off"``.
         :param approved_plan: the digest of the reviewed plan: any other plan is refused. None means the config
             ``ocean-migration:approvedPlan`` of this resource's name, if any.
@@ -306,6 +309,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             "force_pod_eviction_on_pdb_failure": force_pod_eviction_on_pdb_failure,
             "unmatched_nodes": unmatched_nodes,
             "virtual_node_group_ids": virtual_node_group_ids,
+            "planned_elsewhere": planned_elsewhere,
             "prerequisites": prerequisites,
             "approved_plan": approved_plan if approved_plan is not None else _approved_plan(resource_name),
             "when_busy": when_busy,

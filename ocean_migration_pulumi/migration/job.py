@@ -173,12 +173,9 @@ class Job:
         open_nodes -= self.skipped
         if self.discovered:
             open_nodes &= self.offered.keys() | held | self.held_by_others
-            record.joined = [
-                node.instance_id
-                for node in choose(
-                    self.wish.nodes, self.offered.values(), kept=record.planned, labelled=self.labelled
-                ).taken
-            ]
+            free = [node for name, node in self.offered.items() if name not in self.wish.planned_elsewhere]
+            chosen = choose(self.wish.nodes, free, kept=record.planned, labelled=self.labelled)
+            record.joined = [node.instance_id for node in chosen.taken]
         record.remaining = set(open_nodes)
         if record.planned:
             finished = len((record.migrated | record.manual) & record.planned.keys())

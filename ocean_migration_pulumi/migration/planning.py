@@ -207,8 +207,9 @@ def plan_nodes(
         instance_id: PlannedNode.of(candidate, sight.group_names) for instance_id, candidate in sight.offered.items()
     }
     _refuse_strangers(result, api, desk, scope, wish, old, sight, candidates)
+    free = [node for name, node in candidates.items() if name not in wish.planned_elsewhere]
     follows = new or asks_again or wish.new_nodes == "migrate"
-    chosen = choose(wish.nodes, candidates.values(), kept=kept, preferred=moved, labelled=sight.labelled)
+    chosen = choose(wish.nodes, free, kept=kept, preferred=moved, labelled=sight.labelled)
     if chosen.undecided:
         result.warnings.append(
             f"not enough is known of {counted(len(chosen.undecided), 'node')} to tell whether the selector takes "

@@ -21,7 +21,7 @@ ADOPTED_PART: Final = "adopted_part"
 
 _TIMELINE: Final = 60
 _MOST_PODS: Final = 100
-_NOT_ECHOED: Final = frozenset({"planned_nodes", "nodes", "triggers"})
+_NOT_ECHOED: Final = frozenset({"planned_nodes", "planned_elsewhere", "nodes", "triggers"})
 
 
 def _texts(value: Any) -> list[str]:

@@ -33,6 +33,7 @@ class Wish:
     force_pod_eviction_on_pdb_failure: bool = False
     unmatched_nodes: str = "fail"
     virtual_node_group_ids: tuple[str, ...] = ()
+    planned_elsewhere: tuple[str, ...] = ()
     prerequisites: str = "enforce"
     approved_plan: str | None = None
     when_busy: str = "wait"
@@ -116,6 +117,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "force_pod_eviction_on_pdb_failure": values.flag,
     "unmatched_nodes": _words("fail", "skip", "allow"),
     "virtual_node_group_ids": values.texts,
+    "planned_elsewhere": values.texts,
     "prerequisites": _words("enforce", "warn", "off"),
     "approved_plan": values.text,
     "when_busy": _words("wait", "fail"),
@@ -143,7 +145,15 @@ INPUTS: Final = tuple(name for name in _READERS if name != KUBECONFIG)
 
 _REQUIRED: Final = ("ocean_id", "nodes")
 _NOT_COMPARED: Final = frozenset(
-    {"virtual_node_group_ids", "planned_nodes", "nodes", "ocean_id", "account_id", "kube_context"}
+    {
+        "virtual_node_group_ids",
+        "planned_elsewhere",
+        "planned_nodes",
+        "nodes",
+        "ocean_id",
+        "account_id",
+        "kube_context",
+    }
 )
 
 

@@ -107,7 +107,15 @@ def test_each_trigger_has_its_own_digest(value: list[Any]) -> None:
     assert [digest_of(other) for other in others].count(digest_of(value)) == 1
 
 
-NOT_COMPARED = {"ocean_id", "nodes", "virtual_node_group_ids", "account_id", "kube_context", "planned_nodes"}
+NOT_COMPARED = {
+    "ocean_id",
+    "nodes",
+    "virtual_node_group_ids",
+    "planned_elsewhere",
+    "account_id",
+    "kube_context",
+    "planned_nodes",
+}
 OTHER = {
     "new_nodes": "migrate",
     "batch_size_percentage": 30,

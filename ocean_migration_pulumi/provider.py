@@ -93,8 +93,6 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
             call.info(line)
         for line in preview.warnings:
             call.warning(line)
-        if preview.row:
-            call.status(preview.row)
         return CheckResult(inputs, [])
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:

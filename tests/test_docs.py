@@ -13,7 +13,7 @@ import pytest
 
 from ocean_migration_pulumi import OceanWorkloadMigration
 from ocean_migration_pulumi.migration.selection import NodeSelector
-from ocean_migration_pulumi.migration.wish import INPUTS, Wish
+from ocean_migration_pulumi.migration.wish import ACCEPTED, Wish
 from ocean_migration_pulumi.session import CONFIG_KEYS
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.simulator.command import command as simulator_command
@@ -79,7 +79,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 def test_every_input_is_in_the_table_with_its_default() -> None:
     """The README's table has all inputs of the resource and no other, in the same order."""
     table = rows(section("README.md", "Inputs"))
-    assert [row[0].strip("`") for row in table] == [name for name in INPUTS if name != "planned_nodes"]
+    assert [row[0].strip("`") for row in table] == [name for name in ACCEPTED if name != "planned_nodes"]
     told = {"stall_timeout": '`"30m"`', "soak_time": '`"0s"`', "ocean_id": "", "nodes": ""}
     assert (Wish().stall_timeout, Wish().soak_time) == (1800.0, 0.0)
     for name, _, default, _ in table:

@@ -18,7 +18,6 @@ from ocean_migration_pulumi.api.models import (
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError
 
-from .plan import counted
 from .registry import ClusterDesk
 from .selection import Labelled
 from .sources import Question, Sources, Surroundings, ask_kubernetes
@@ -40,13 +39,6 @@ class Preview:
     warnings: list[str] = field(default_factory=list)
     problems: list[InputError] = field(default_factory=list)
     unplanned: str | None = None
-
-    @property
-    def row(self) -> str:
-        """The plan in one line, for the row of the resource; empty without a plan."""
-        if self.planned is None or not self.info:
-            return ""
-        return self.info[0] + (f"; {counted(len(self.warnings), 'warning')}" if self.warnings else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -257,11 +257,3 @@ def test_a_node_without_an_instance_id_is_no_proof_of_another_cluster(stage: Sta
     named = KubernetesNode(name="n", instance_id=stage.ids("web")[0])
     kubernetes.workloads = Workloads(nodes={named.instance_id: named}, deployments=(CONTROLLER,))
     assert stage.preview(stage.wish(nodes=WEB)).problems == []
-
-
-def test_row_is_the_plan_with_the_number_of_warnings(stage: Stage) -> None:
-    """What a terminal shows beside the name of the resource."""
-    found = stage.preview(stage.wish(nodes=WEB))
-    assert found.row == f"{found.info[0]}; 2 warnings"
-    assert found.row.startswith("plan ")
-    assert Preview().row == ""

@@ -272,8 +272,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         :param unmatched_nodes: what becomes of nodes that match no Virtual Node Group: ``"fail"`` (the default),
             ``"skip"`` or ``"allow"``.
         :param virtual_node_group_ids: Virtual Node Groups that have to exist first, those of the same stack.
-        :param planned_elsewhere: instance ids that other migrations of the stack plan, such as earlier waves: never added
-            to this plan. A change of them is no change of this resource.
+        :param planned_elsewhere: instance ids that other migrations of the stack plan, such as earlier waves: never
+            added to this plan. A change of them is no change of this resource.
         :param prerequisites: ``"enforce"`` (the default), ``"warn"`` or ``"off"``.
         :param approved_plan: the digest of the reviewed plan: any other plan is refused. None means the config
             ``ocean-migration:approvedPlan`` of this resource's name, if any.

@@ -130,3 +130,18 @@ def test_earlier_wave_as_an_exclude_never_overlaps(step: Step, wave: set[str]) -
     old = replace(step.wish, nodes=later, planned_nodes=planned)
     report = replace(step.wish, nodes=grown, new_nodes="report")
     assert plan(Step(step.offered, report), old)[0] == planned
+
+
+@given(steps(), st.sets(ids, max_size=6), st.sets(ids, max_size=3))
+def test_what_is_planned_elsewhere_is_never_added_and_never_taken_away(
+    step: Step, elsewhere: set[str], more: set[str]
+) -> None:
+    """Waves share no node; one that an earlier wave takes later stays where it was planned first."""
+    first = replace(step.wish, planned_elsewhere=tuple(sorted(elsewhere)))
+    planned, _ = plan(Step(step.offered, first), None)
+    assert not planned.keys() & elsewhere
+    old = replace(first, planned_nodes=planned)
+    grown = replace(first, planned_elsewhere=tuple(sorted(elsewhere | more)), new_nodes="migrate")
+    again, _ = plan(Step(step.offered, grown), old)
+    assert planned.keys() <= again.keys()
+    assert not (again.keys() - planned.keys()) & (elsewhere | more)

@@ -43,6 +43,30 @@ def test_a_later_wave_excludes_what_an_earlier_one_planned(driver: Driver) -> No
         assert stranger not in plain(scene.outputs("rest")["planned_nodes"])
 
 
+def test_waves_are_disjoint_whatever_their_selectors_say(driver: Driver) -> None:
+    """A later wave takes every node but those that earlier ones have planned; its own exclude counts beside."""
+    with Scene(driver) as scene:
+        web, batch = scene.asg("web"), scene.asg("batch")
+        rest = scene.resource(
+            "rest",
+            opts=_AFTER_WEB,
+            nodes={"all_nodes": True, "exclude": {"asg_names": ["batch"]}},
+            planned_elsewhere=Expression("web.planned_nodes.apply(lambda nodes: [*nodes])"),
+        )
+        scene.program(scene.resource(new_nodes="migrate"), rest)
+        preview = scene.preview()
+        assert sorted(plan_of(preview)) == web
+        assert sorted(plan_of(preview, "rest")) == scene.asg("api")
+        scene.up()
+        assert [start["instanceIds"] for start in scene.starts()] == [web, scene.asg("api")]
+        joined = scene.control.add_node(scene.ocean_id, "web")["instance_id"]
+        scene.up()
+        assert scene.starts()[-1]["instanceIds"] == [joined]
+        assert sorted(scene.outputs("rest")["planned_nodes"]) == scene.asg("api")
+        assert not set(batch) & set(scene.outputs("rest")["planned_nodes"])
+        scene.up_unchanged("web", "rest")
+
+
 def test_many_resources_of_a_cluster_share_the_calls_of_a_preview(driver: Driver) -> None:
     """Ten resources ask no more than one: six calls, and one status for each migration of the last day."""
     with Scene(driver, nodes=20) as scene:

@@ -20,6 +20,7 @@
     │   ├── AnswerLostError             of a write that may have had its effect
     │   └── ResponseError               not JSON, of another shape, or too large
     ├── KubernetesError                 Kubernetes could not be asked, or refuses
+    ├── SourceGoneError                 what a configuration was to be imported from does not exist
     ├── WaitEndedError                  a wait ended before its target
     │   ├── InterruptedWaitError        Ctrl-C
     │   ├── EngineGoneError             the Pulumi engine that asked is no longer there
@@ -145,6 +146,10 @@ class ResponseError(NoAnswerError):
 
 class KubernetesError(OceanMigrationError):
     """Kubernetes could not be asked, or refuses."""
+
+
+class SourceGoneError(OceanMigrationError):
+    """The Auto Scaling Group or node group to import from does not exist, or no longer."""
 
 
 class WaitEndedError(OceanMigrationError):

@@ -68,7 +68,7 @@ def get_migration_candidates(
     """
     cluster = _text("ocean_id", ocean_id)
     selector = None if nodes is None else _selector(nodes)
-    with _service(account_id) as service:
+    with open_service(account_id) as service:
         found = sorted(service.discover(cluster), key=lambda node: node.instance_id)
         names = {group.id: group.name for group in service.list_virtual_node_groups(cluster)}
     taken = {node.instance_id for node in (found if selector is None else choose(selector, found).taken)}
@@ -107,7 +107,7 @@ def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migration
     :param account_id: the Spot account; None means that of the settings.
     """
     cluster = _text("ocean_id", ocean_id)
-    with _service(account_id) as service:
+    with open_service(account_id) as service:
         found = service.list_migrations(cluster)
     return Migrations(
         ocean_id=cluster,
@@ -139,7 +139,7 @@ def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = 
     Raises MigrationNotFoundError when the service does not know it (any more).
     """
     cluster, wanted = _text("ocean_id", ocean_id), _text("migration_id", migration_id)
-    with _service(account_id) as service:
+    with open_service(account_id) as service:
         found = service.get_migration(cluster, wanted)
     return Migration(
         ocean_id=cluster,
@@ -175,7 +175,7 @@ def get_cluster_nodes(
     :param account_id: the Spot account; None means that of the settings.
     """
     cluster, group = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
-    with _service(account_id) as service:
+    with open_service(account_id) as service:
         found = service.list_nodes(cluster, virtual_node_group_id=group)
     return ClusterNodes(
         ocean_id=cluster,
@@ -233,7 +233,7 @@ def get_cluster_log(
         raise InputError("until", f"{values.shown(until)} is before since ({values.shown(since)})")
     wanted = values.choice("severity", _known("severity", severity), _SEVERITIES)
     most = values.whole_number("limit", _known("limit", limit), 1, _MOST_LINES)
-    with _service(account_id) as service:
+    with open_service(account_id) as service:
         found = service.get_log(cluster, since=start, until=end, severity=wanted, limit=most)
     # The service gives the newest lines first, and many at one time.
     ordered = sorted(reversed(found), key=lambda line: _stamp(line.created_at))
@@ -273,7 +273,7 @@ def _later(function: Callable[..., R], **arguments: Any) -> Output[R]:
 
 
 @contextmanager
-def _service(account_id: str | None) -> Iterator[OceanClient]:
+def open_service(account_id: str | None) -> Iterator[OceanClient]:
     """Open a client with the settings of the stack, for the time of one function."""
     # The client brings httpx, which a program without functions does not need.
     from ocean_migration_pulumi.api.client import OceanClient

@@ -237,7 +237,12 @@ def test_delete_stops_what_runs(shop: Shop) -> None:
     release = shop.held()
     shop.web.create(**shop.wish(wait_for="started"))
     shop.next_up()
-    threading.Timer(0.3, release).start()
+
+    def release_when_stopping() -> None:
+        until(lambda: "PUT" in shop.writes(), 60)
+        release()
+
+    threading.Thread(target=release_when_stopping, daemon=True).start()
     shop.web.delete()
     assert shop.writes() == ["POST", "PUT"]
     assert [migration["state"] for migration in shop.control.migrations(shop.ocean_id)] == ["STOPPED"]

@@ -30,13 +30,27 @@ _MIGRATION_NOT_FOUND = re.compile(r"migration.*(not[ _]?found|(doesnt|doesn't|do
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request: its route with the ids that fill it, its query and its JSON body (None: none)."""
+    """A request: its route with the ids that fill it, its query and its JSON body (None: none).
+
+    ``reads`` is for a POST that changes nothing, as its body only says what to read.
+    """
 
     method: str
     route: str
     ids: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    reads: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether this changes something at the service."""
+        return self.body is not None and not self.reads
+
+    @property
+    def creates(self) -> bool:
+        """Whether sending this twice could do it twice."""
+        return self.method == "POST" and not self.reads
 
     @property
     def path(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -31,6 +32,9 @@ NODES = CLUSTER + "/nodes"
 LOG = CLUSTER + "/log"
 CLUSTERS = "/ocean/aws/k8s/cluster"
 VIRTUAL_NODE_GROUPS = "/ocean/aws/k8s/launchSpec"
+CLUSTER_IMPORT = CLUSTERS + "/autoScalingGroup/import"
+GROUP_IMPORT = VIRTUAL_NODE_GROUPS + "/autoScalingGroup/import"
+NODE_GROUP_IMPORT = VIRTUAL_NODE_GROUPS + "/eksNodeGroup/import"
 HEARTBEAT = "/ocean/k8s/cluster/{ocean_id}/controllerHeartbeat"
 
 _Model = TypeVar("_Model")
@@ -43,7 +47,8 @@ class OceanClient:
     MissingTokenError without a token, AuthenticationError, PermissionDeniedError, ClusterNotFoundError,
     MigrationNotFoundError, RateLimitError, RequestRejectedError and ServiceError for what the service refuses,
     NoAnswerError without an answer, ResponseError for one that is not as Spot's API reference has it, and
-    WaitEndedError when the scope ends. GETs and the stop are retried, a create only while it provably had no effect.
+    WaitEndedError when the scope ends. GETs, imports and the stop are retried, a create only while it provably had no
+    effect.
     """
 
     def __init__(self, settings: Settings, *, base_scope: Scope | None = None) -> None:
@@ -190,6 +195,64 @@ class OceanClient:
             raise InputError("ocean_id", f"{ocean_id!r} is not an id")
         return self._get_all(VIRTUAL_NODE_GROUPS, VirtualNodeGroup.from_api, {"oceanId": ocean_id})
 
+    def import_cluster_from_asg(
+        self, asg_name: str, region: str, *, instance_types: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Return the configuration, as the service has it, of a cluster like an Auto Scaling Group; nothing is created.
+
+        ``instance_types`` are those that the cluster may use (none: the service decides).
+        """
+        wish = {"instanceTypes": list(instance_types)} if instance_types else {}
+        query = {"autoScalingGroupName": _named("asg_name", asg_name), "region": _named("region", region)}
+        return self._import(CLUSTER_IMPORT, query, {"cluster": wish})
+
+    def import_group_from_asg(
+        self,
+        asg_name: str,
+        ocean_id: str,
+        *,
+        name: str | None = None,
+        labels: Sequence[Mapping[str, str]] = (),
+        taints: Sequence[Mapping[str, str]] = (),
+    ) -> dict[str, Any]:
+        """Return the configuration of a Virtual Node Group like an Auto Scaling Group; nothing is created.
+
+        ``name`` is that of the Virtual Node Group (None: the service decides). A label has a ``key`` and a ``value``, a
+        taint an ``effect``, too; Kubernetes' built-in labels are refused.
+        """
+        query = {"autoScalingGroupName": _named("asg_name", asg_name), "oceanId": _named("ocean_id", ocean_id)}
+        return self._import(GROUP_IMPORT, query, {"launchSpec": _wish(name, labels, taints)})
+
+    def import_group_from_node_group(
+        self,
+        eks_cluster: str,
+        node_group: str,
+        *,
+        region: str | None = None,
+        ocean_id: str | None = None,
+        name: str | None = None,
+        labels: Sequence[Mapping[str, str]] = (),
+    ) -> dict[str, Any]:
+        """Return the configuration of a Virtual Node Group like an EKS managed node group; nothing is created.
+
+        Takes either ``region`` or ``ocean_id``. Spot's policy in AWS needs eks:ListNodegroups and
+        eks:DescribeNodegroup.
+        """
+        if bool(region) == bool(ocean_id):
+            raise InputError("region", "name either the region or the Ocean cluster, and not both")
+        query = {
+            "eksClusterName": _named("eks_cluster", eks_cluster),
+            "eksNodeGroupName": _named("node_group", node_group),
+            "region": region,
+            "oceanId": ocean_id,
+        }
+        return self._import(NODE_GROUP_IMPORT, query, {"launchSpec": _wish(name, labels, ())})
+
+    def _import(self, route: str, query: Mapping[str, str | None], body: Mapping[str, Any]) -> dict[str, Any]:
+        """Read by POST: as it creates nothing, it needs no account and may be repeated like a GET."""
+        call = replace(self._call(route, query), method="POST", body=body, reads=True)
+        return self._one(call, lambda item: wire.mapping(item, "a configuration"))
+
     def _call(self, route: str, query: Mapping[str, str | None], **ids: str) -> Call:
         known = {"accountId": self.account_id} | dict(query)
         return Call(method="GET", route=route, ids=ids, query={key: value for key, value in known.items() if value})
@@ -235,6 +298,17 @@ def _read_all(call: Call, data: Any, found: list[Any], read: Callable[[Any], _Mo
 
 def _created_id(item: Any) -> str:
     return wire.required(wire.identity(wire.mapping(item, "a migration")), "the id of a migration")
+
+
+def _named(name: str, value: str) -> str:
+    if not value:
+        raise InputError(name, f"{value!r} is not a name")
+    return value
+
+
+def _wish(name: str | None, labels: Sequence[Mapping[str, str]], taints: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    known = {"name": name, "labels": [dict(label) for label in labels], "taints": [dict(taint) for taint in taints]}
+    return {key: value for key, value in known.items() if value}
 
 
 def _milliseconds(name: str, moment: datetime) -> str:

@@ -73,9 +73,9 @@ class Sender:
     def send(self, call: Call, scope: Scope) -> Any:
         """Send a call, again where that is safe, and return the JSON of its answer.
 
-        A GET or PUT is repeated after a missing, undecodable or 5xx answer; a POST only when it provably had no effect,
-        as its body did not go out or it was refused with 429 or 401. Nothing is repeated for which no time is left.
-        Raises OceanMigrationError.
+        A GET or PUT, or a POST that only reads, is repeated after a missing, undecodable or 5xx answer; any other POST
+        only when it provably had no effect, as its body did not go out or it was refused with 429 or 401. Nothing is
+        repeated for which no time is left. Raises OceanMigrationError.
         """
         if not self._tokens:
             msg = (
@@ -105,7 +105,7 @@ class Sender:
             reset = seconds_until_reset(answer.headers)
             raise _AgainError(RateLimitError(msg, reset=reset, request_id=answers.request_id(data)))
         error = answers.unusable(call, "not JSON") if answer.status == 200 else answers.failure(call, answer, data)
-        if call.method == "POST" and not _is_refusal(answer.status):
+        if call.creates and not _is_refusal(answer.status):
             raise lost(error) from error
         if answer.status == 200 or answer.status in _RETRIED_STATUSES:
             raise _AgainError(error, pause=min(retry_after(answer.headers) or 0.0, _LONGEST_RETRY_AFTER))
@@ -134,11 +134,11 @@ class Sender:
         window.admit(scope, str(call))
         answer = None
         try:
-            if call.body is not None:
+            if call.writes:
                 scope.before_write()
             answer = self._transport.exchange(call, token, scope)
         except UnansweredError as missing:
-            if call.method == "POST" and missing.sent:
+            if call.creates and missing.sent:
                 raise lost(missing.error) from missing.error
             if missing.transient:
                 raise _AgainError(missing.error) from missing.__cause__

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -30,6 +32,10 @@ WRITE_GRACE = 0.75
 """Seconds that the answer to a write under way may still take once its scope has ended: its effect is worth knowing."""
 LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of an answer, decompressed."""
+LONGEST_PROBE = 5.0
+"""Seconds for a probe and its whole answer."""
+LARGEST_PROBED_BODY = 64 * 1024
+"""Bytes of the answer to a probe that are read, decompressed; what follows is left out."""
 
 # Shorter than the time after which servers close idle connections (5 s and more): a POST that meets a connection just
 # closed could not be told from one whose answer was lost.
@@ -117,6 +123,27 @@ class Transport:
                     )
                     raise SettingsError(msg) from None
             return self._client
+
+
+def probe(url: str, scope: Scope) -> Answer:
+    """GET a URL that is not the service's, once, and return the answer, whatever its status.
+
+    Nothing of ours goes there: no token, no account, no cookie. ``scope`` bounds it, and 5 seconds. Raises
+    NoAnswerError, a WaitEndedError, or SettingsError when the environment's proxies or certificates cannot be used.
+    """
+    # One for each probe: a connection that is kept says nothing of the next one.
+    transport = Transport(url, is_loopback=_is_loopback(url))
+    try:
+        return _Probe(url, scope.at_most(LONGEST_PROBE)).run(transport._open(), url, "")
+    except DeadlineError:
+        scope.check()
+        msg = f"no answer within {LONGEST_PROBE:g} s"
+        raise NoAnswerError(msg) from None
+    except (*_HTTPX_ERRORS, OSError) as exc:
+        msg = f"no answer: {_reason(exc)}"
+        raise NoAnswerError(msg) from exc
+    finally:
+        transport.close()
 
 
 class _TooLargeError(Exception):
@@ -213,6 +240,24 @@ class _Exchange:
         return b"".join(chunks)
 
 
+class _Probe(_Exchange):
+    """A request of nobody: without a token, and content with the beginning of the body."""
+
+    def __init__(self, url: str, scope: Scope) -> None:
+        super().__init__(Call(method="GET", route=url), scope)
+
+    def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
+        return client.build_request("GET", url, headers={"Accept": "*/*"}, timeout=LONGEST_PROBE)
+
+    def _read(self, response: httpx.Response) -> bytes:
+        body = b""
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) >= LARGEST_PROBED_BODY or self._left_behind:
+                break
+        return body[:LARGEST_PROBED_BODY]
+
+
 class _GuardedBody:
     """The body of a request that asks before it goes out."""
 
@@ -230,6 +275,14 @@ def _certificates(base_url: str) -> ssl.SSLContext:
     if base_url.casefold().startswith("http:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.create_ssl_context()
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
 
 
 def _reason(error: Exception) -> str:

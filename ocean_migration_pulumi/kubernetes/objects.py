@@ -30,6 +30,13 @@ _ANNOTATIONS: Final = frozenset(
         "karpenter.sh/do-not-evict",
     }
 )
+_OWNERS: Final = frozenset(
+    {
+        "argocd.argoproj.io/instance",
+        "argocd.argoproj.io/tracking-id",
+        "meta.helm.sh/release-name",
+    }
+)
 
 
 def node(data: Mapping[str, Any]) -> KubernetesNode:
@@ -98,11 +105,13 @@ def budget(data: Mapping[str, Any]) -> Budget:
 def deployment(data: Mapping[str, Any]) -> Deployment:
     """Read a Deployment."""
     metadata, spec = part(data, "metadata"), part(data, "spec")
+    annotations = pairs(metadata, "annotations")
     containers = objects(part(spec, "template", "spec"), "containers")
     return Deployment(
         namespace=required(metadata, "namespace"),
         name=required(metadata, "name"),
         labels=pairs(metadata, "labels"),
+        annotations={key: annotations[key] for key in _OWNERS & annotations.keys()},
         images=tuple(image for container in containers if (image := text(container, "image"))),
         replicas=whole(spec, "replicas", 1),
         ready_replicas=whole(part(data, "status"), "readyReplicas"),

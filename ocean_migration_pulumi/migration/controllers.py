@@ -28,12 +28,12 @@ def check_controller(workloads: Workloads) -> Finding:
     """Check the version of the Ocean Controller, by the label of its Deployment, or else the tag of its image."""
     if gap := workloads.gaps.get(DEPLOYMENTS):
         return Finding.of_gap(CONTROLLER, gap)
-    new = [each for each in workloads.deployments if _is_v2(each) and each.replicas]
-    old = [each for each in workloads.deployments if _is_v1(each) and each.replicas]
+    new = [each for each in workloads.deployments if is_v2(each) and each.replicas]
+    old = [each for each in workloads.deployments if is_v1(each) and each.replicas]
     if old:
         return _judge_v1(old[0], also_v2=bool(new))
     if not new:
-        idle = [each.full_name for each in workloads.deployments if _is_v2(each) or _is_v1(each)]
+        idle = [each.full_name for each in workloads.deployments if is_v2(each) or is_v1(each)]
         if idle:
             seen = f"{clean(idle[0])} is scaled to zero"
             return Finding(CONTROLLER, Verdict.FAIL, seen, "scale it up: a migration needs it")
@@ -53,7 +53,7 @@ def check_autoscalers(workloads: Workloads) -> list[Finding]:
         return [Finding.of_gap(AUTOSCALERS, gap)]
     active = [each for each in workloads.deployments if each.replicas]
     findings = []
-    for each in filter(_is_cluster_autoscaler, active):
+    for each in filter(is_cluster_autoscaler, active):
         seen = f"Cluster Autoscaler {clean(each.full_name)} runs ({counted(each.replicas, 'replica')})"
         remedy = f"scale it to zero: kubectl scale deployment {each.name} --namespace {each.namespace} --replicas=0"
         findings.append(Finding(AUTOSCALERS, Verdict.FAIL, seen, clean(remedy)))
@@ -73,6 +73,30 @@ def check_autoscalers(workloads: Workloads) -> list[Finding]:
     return [Finding(AUTOSCALERS, Verdict.PASS, "no other one is active")]
 
 
+def is_v2(deployment: Deployment) -> bool:
+    """Tell whether it is version 2 of the Ocean Controller."""
+    return (
+        deployment.labels.get(_NAME_LABEL) == _V2_NAME
+        or deployment.name.endswith(_V2_NAME)
+        or any("/spotinst-kubernetes-controller" in image for image in deployment.images)
+    )
+
+
+def is_v1(deployment: Deployment) -> bool:
+    """Tell whether it is version 1 of the Ocean Controller."""
+    return (
+        deployment.labels.get("k8s-app") == _V1_NAME
+        or deployment.name == _V1_NAME
+        or any("/kubernetes-cluster-controller" in image for image in deployment.images)
+    )
+
+
+def is_cluster_autoscaler(deployment: Deployment) -> bool:
+    """Tell whether it is a Cluster Autoscaler."""
+    texts = (deployment.name, *deployment.labels.values(), *map(_repository, deployment.images))
+    return any("cluster-autoscaler" in text for text in texts)
+
+
 def _judge_v1(deployment: Deployment, *, also_v2: bool) -> Finding:
     version = _version(deployment)
     waits = ", and version 2 waits until that is scaled to zero" if also_v2 else ""
@@ -85,27 +109,6 @@ def _judge_v1(deployment: Deployment, *, also_v2: bool) -> Finding:
     if version < SINCE_EVICTIONS:
         return Finding(CONTROLLER, Verdict.FAIL, f"{seen}; pods are evicted for migrations since 1.0.46", remedy)
     return Finding(CONTROLLER, Verdict.WARN, f"{seen}; version 1 is deprecated", remedy)
-
-
-def _is_v2(deployment: Deployment) -> bool:
-    return (
-        deployment.labels.get(_NAME_LABEL) == _V2_NAME
-        or deployment.name.endswith(_V2_NAME)
-        or any("/spotinst-kubernetes-controller" in image for image in deployment.images)
-    )
-
-
-def _is_v1(deployment: Deployment) -> bool:
-    return (
-        deployment.labels.get("k8s-app") == _V1_NAME
-        or deployment.name == _V1_NAME
-        or any("/kubernetes-cluster-controller" in image for image in deployment.images)
-    )
-
-
-def _is_cluster_autoscaler(deployment: Deployment) -> bool:
-    texts = (deployment.name, *deployment.labels.values(), *map(_repository, deployment.images))
-    return any("cluster-autoscaler" in text for text in texts)
 
 
 def _is_karpenter(deployment: Deployment) -> bool:

@@ -151,11 +151,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A Deployment, as far as controllers and autoscalers are told by it; ``replicas`` is what it asks for."""
+    """A Deployment, as far as controllers and autoscalers are told by it; ``replicas`` is what it asks for.
+
+    ``annotations`` are only those by which tools mark what they apply.
+    """
 
     namespace: str
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
     images: tuple[str, ...] = ()
     replicas: int = 1
     ready_replicas: int = 0

@@ -1,0 +1,131 @@
+"""The look at a URL of someone else: bounded, and without anything of ours."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import time
+
+import pytest
+import trustme
+
+from ocean_migration_pulumi.api import transport
+from ocean_migration_pulumi.api.answers import Answer
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.transport import probe
+from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError, NoAnswerError
+from tests.support import http_server as http
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run without the proxies and certificates of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith("SSL_CERT"):
+            monkeypatch.delenv(name)
+
+
+def look(*script: http.Step, scope: Scope | None = None) -> Answer:
+    """Look once at a server with this script."""
+    with http.ScriptedServer(script) as server:
+        return probe(f"{server.url}/health", scope or Scope())
+
+
+def refusal(*script: http.Step, scope: Scope | None = None) -> str:
+    """Return the reason of a look without an answer."""
+    with pytest.raises(NoAnswerError) as caught:
+        look(*script, scope=scope)
+    return str(caught.value)
+
+
+def test_request_on_the_wire() -> None:
+    """A GET with the query as it is, without token, account or cookie, on a connection of its own each time."""
+    with http.ScriptedServer([http.answer(200, b"ok", Set_Cookie="a=b"), http.answer(503)]) as server:
+        url = f"{server.url}/health?a=1&b=%20"
+        answers = [probe(url, Scope()), probe(url, Scope())]
+    assert [(answer.status, answer.body) for answer in answers] == [(200, b"ok"), (503, b"")]
+    for request in server.requests:
+        assert (request.method, request.target, request.body) == ("GET", "/health?a=1&b=%20", b"")
+        assert not {"authorization", "cookie", "content-type"} & request.headers.keys()
+        assert "ocean-migration" in request.headers["user-agent"]
+
+
+def test_netrc_gives_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]) -> None:
+    """What a machine knows of a host is not for a look at it."""
+    path = os.path.join(tmp_path, "netrc")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("default login somebody password canary\n")
+    monkeypatch.setenv("NETRC", path)
+    with http.ScriptedServer([http.answer(200)]) as server:
+        probe(server.url, Scope())
+    assert "authorization" not in server.requests[0].headers
+
+
+def test_redirect_is_an_answer() -> None:
+    """It is not followed."""
+    with http.ScriptedServer([http.answer(302, Location="/elsewhere"), http.answer(200)]) as server:
+        assert probe(server.url, Scope()).status == 302
+    assert len(server.requests) == 1
+
+
+def test_long_body_is_cut() -> None:
+    """Its beginning is read and no more, however much is promised."""
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n" + b"x" * 200_000
+    assert look(http.raw(endless)).body == b"x" * transport.LARGEST_PROBED_BODY
+
+
+def test_loopback_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing on this machine is."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    with http.ScriptedServer([http.answer(200)] * 2) as server:
+        assert probe(server.url, Scope()).status == 200
+        assert probe(f"http://localhost:{server.port}", Scope()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [(http.hang_up, "no answer: RemoteProtocolError"), (http.reset, "no answer: ReadError")],
+    ids=["hang up", "reset"],
+)
+def test_no_answer_is_told(step: http.Step, reason: str) -> None:
+    """On one line, without the URL, and it is not asked twice."""
+    told = refusal(step, http.answer(200))
+    assert told.startswith(reason)
+    assert "\n" not in told
+    assert "127.0.0.1" not in told
+
+
+def test_nobody_listens() -> None:
+    """As when a service is not up yet."""
+    with pytest.raises(NoAnswerError, match="no answer: ConnectError"):
+        probe("http://127.0.0.1:9/health", Scope())
+
+
+def test_certificate_that_is_not_trusted_is_told() -> None:
+    """Certificates are always verified."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with http.ScriptedServer([http.answer(200)], tls=tls) as server, pytest.raises(NoAnswerError, match="CERTIFICATE"):
+        probe(server.url, Scope())
+
+
+@pytest.mark.parametrize("step", [http.silence, http.trickle], ids=["silence", "trickle"])
+def test_slow_answer_is_none(step: http.Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is slow."""
+    monkeypatch.setattr(transport, "LONGEST_PROBE", 0.2)
+    begun = time.monotonic()
+    assert refusal(step) == "no answer within 0.2 s"
+    assert time.monotonic() - begun < 4
+
+
+def test_scope_ends_it() -> None:
+    """At once, each with its own reason."""
+    with pytest.raises(DeadlineError, match="the deadline has passed"):
+        look(http.silence, scope=Scope().at_most(0.1))
+    ended = threading.Event()
+    with pytest.raises(InterruptedWaitError):
+        look(http.setting(ended, http.silence), scope=Scope(ended=ended))
+    with pytest.raises(EngineGoneError):
+        look(http.silence, scope=Scope(alive=lambda: False))

@@ -9,12 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .control import Barrier, ControlError, SimulatorControl
+    from .control import Barrier, SimulatorControl
+    from .control_channel import ControlError
     from .server import Simulator
 
 __all__ = ["Barrier", "ControlError", "Simulator", "SimulatorControl"]
 
-_MODULES = {"Barrier": "control", "ControlError": "control", "Simulator": "server", "SimulatorControl": "control"}
+_MODULES = {
+    "Barrier": "control",
+    "ControlError": "control_channel",
+    "Simulator": "server",
+    "SimulatorControl": "control",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -29,7 +29,7 @@ ROUTES = (
     *routes_clusters.ROUTES,
 )
 
-_READS = frozenset({"overview", "requests", "nodes", "migrations", "environment", "kubeconfig"})
+_READS = frozenset({"overview", "requests", "nodes", "migrations", "environment", "kubeconfig", "auto_scaling_groups"})
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
@@ -63,6 +63,8 @@ def application(simulation: Simulation, connections: Connections, authority: Aut
 
 def _certificate(authority: Authority) -> Any:
     async def endpoint(request: Request) -> Response:
+        if not authority.active:
+            return JSONResponse({"error": "nothing is intercepted here"}, 404)
         return Response(authority.pem, media_type="application/x-pem-file")
 
     return endpoint

@@ -48,6 +48,11 @@ _EPILOG = "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}" for name,
     default=None,
     help="Write a kubeconfig for the first cluster, with the right to evict, to this file.",
 )
+@click.option(
+    "--intercept",
+    is_flag=True,
+    help="Answer for api.spotinst.io too, as a proxy, and print the variables for clients whose base URL is fixed.",
+)
 @click.option("--latency", type=click.FloatRange(min=0), default=0.0, metavar="MS", help="Delay every answer.")
 def command(
     port: int,
@@ -57,13 +62,14 @@ def command(
     seed: int,
     state: Path | None,
     kubeconfig: Path | None,
+    intercept: bool,
     latency: float,
 ) -> None:
     """Serve Spot's Ocean API on loopback, and Kubernetes' of its clusters, to try things out without touching anything.
 
-    The first line of output is the base URL, the next ones are shell exports that point clients at it. A client with a
-    fixed base URL can use the same address as HTTPS_PROXY and trust the certificate at /simulator/ca.pem. Ends on
-    SIGTERM or Ctrl-C.
+    The first line of output is the base URL, the next ones are shell exports that point clients at it. With --intercept
+    the last ones are for clients whose base URL is fixed, such as the Pulumi provider of Spot: a proxy, and the file of
+    the certificate to trust, which is removed at the end. Ends on SIGTERM or Ctrl-C.
     """
     from .server import Simulator
 
@@ -80,6 +86,8 @@ def command(
             variables = simulator.environment
             if kubeconfig is not None:
                 variables["KUBECONFIG"] = _written(kubeconfig.absolute(), simulator)
+            if intercept:
+                variables |= simulator.proxy_environment
             click.echo(simulator.url)
             for name, value in variables.items():
                 click.echo(f"export {name}={shlex.quote(value)}")

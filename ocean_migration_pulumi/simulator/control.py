@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
-_TIMEOUT_SECONDS = 60.0
-
-
-class ControlError(Exception):
-    """The control API refuses: an argument is wrong, or what it names does not exist."""
-
-
-def _reason(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.loads(error.read())["error"])
-    except (ValueError, KeyError):
-        return str(error)
+from .control_channel import TIMEOUT_SECONDS, ControlChannel
 
 
 class Barrier:
@@ -30,7 +17,7 @@ class Barrier:
 
     def wait(self, timeout: float = 10.0) -> bool:
         """Return True when a request has reached the barrier, False when none has within real seconds."""
-        return bool(self._control.get(f"barrier/{self._id}?timeout={timeout}", timeout=timeout + _TIMEOUT_SECONDS))
+        return bool(self._control.get(f"barrier/{self._id}?timeout={timeout}", timeout=timeout + TIMEOUT_SECONDS))
 
     def release(self) -> None:
         """Take the barrier away and let go what it holds."""
@@ -43,34 +30,12 @@ class Barrier:
         self.release()
 
 
-class SimulatorControl:
+class SimulatorControl(ControlChannel):
     """Everything that can be done to a simulator at ``url``; raises ``ControlError`` when it refuses.
 
     Seconds are simulated unless said otherwise. ``route`` of faults and barriers is a glob over the path, such as
     ``"*/migration"``; ``method`` may be ``"*"``.
     """
-
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-        # No proxy, whatever the environment says: the simulator is on loopback, and may itself be that proxy.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def call(self, verb: str, /, **arguments: Any) -> Any:
-        """Call a verb of the control API."""
-        return self._send(verb, json.dumps(arguments).encode(), _TIMEOUT_SECONDS)
-
-    def get(self, path: str, *, timeout: float = _TIMEOUT_SECONDS) -> Any:
-        """Read a path of the control API."""
-        return self._send(path, None, timeout)
-
-    def _send(self, path: str, body: bytes | None, timeout: float) -> Any:
-        request = urllib.request.Request(f"{self._url}/simulator/{path}", data=body)  # noqa: S310 - loopback only
-        try:
-            with self._opener.open(request, timeout=timeout) as response:
-                return json.load(response)["result"]
-        except urllib.error.HTTPError as error:
-            with error:
-                raise ControlError(_reason(error)) from None
 
     def overview(self) -> dict[str, Any]:
         """Return accounts, clusters, scenario, quirks and clock."""
@@ -274,6 +239,29 @@ class SimulatorControl:
         """Add a cluster (``name``, ``account_id``, ``scenario``) and return its id, account and groups."""
         result: dict[str, Any] = self.call("add_cluster", nodes=nodes, **options)
         return result
+
+    def connect(self, ocean_id: str, nodes: int | Mapping[str, int] = 16) -> list[dict[str, Any]]:
+        """Install the controller of a cluster that was made through the API, and return the nodes that it shows.
+
+        They are new to Ocean only: ``nodes`` is their number, or how many each Auto Scaling Group has.
+        """
+        wanted = nodes if isinstance(nodes, int) else dict(nodes)
+        result: list[dict[str, Any]] = self.call("connect", ocean_id=ocean_id, nodes=wanted)
+        return result
+
+    def auto_scaling_groups(self) -> list[dict[str, Any]]:
+        """Return what the nodes of each Auto Scaling Group are made from."""
+        result: list[dict[str, Any]] = self.call("auto_scaling_groups")
+        return result
+
+    def auto_scaling_group(self, name: str, *, region: str = "us-west-2", **parts: Any) -> dict[str, Any]:
+        """Change parts of an Auto Scaling Group (as ``auto_scaling_groups`` names them), or add one, and return it."""
+        result: dict[str, Any] = self.call("auto_scaling_group", name=name, region=region, **parts)
+        return result
+
+    def remove_auto_scaling_group(self, name: str, *, region: str = "us-west-2") -> None:
+        """Remove an Auto Scaling Group, as if retired: AWS terminates its nodes, no import finds it any more."""
+        self.call("remove_auto_scaling_group", name=name, region=region)
 
     def delete_cluster(self, ocean_id: str) -> None:
         """Delete a cluster as if somebody used the console."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from . import engine, kubernetes_deployments, kubernetes_machines, kubernetes_selectors, scenarios, seeding
-from .kubernetes_controls import KubernetesControls
+from .aws_controls import AwsControls
 from .requestlog import SPOT
 from .wire import QUIRKS
 from .world import PHASES, Cluster, Heartbeat, Migration, Node, PendingPod, Pod
 
 
-class Controls(KubernetesControls):
+class Controls(AwsControls):
     """One method for each verb; keyword arguments are JSON, so is what it returns (an object as its attributes).
 
     A ``KeyError`` says that something does not exist, a ``ValueError`` what is wrong with an argument.
@@ -99,6 +99,15 @@ class Controls(KubernetesControls):
         cluster = seeding.add_cluster(self._world, now, nodes=nodes, name=name, account_id=account_id)
         scenarios.SCENARIOS[scenario](self._world, cluster, now)
         return {"id": cluster.id, "account_id": cluster.account_id, "groups": list(cluster.groups)}
+
+    def connect(self, *, ocean_id: str, nodes: int | dict[str, int] = 16) -> list[dict[str, Any]]:
+        """Let the controller of a cluster report, and return the nodes that the cluster had all the time."""
+        cluster = self._cluster(ocean_id)
+        if min((nodes,) if isinstance(nodes, int) else nodes.values(), default=0) < 0:
+            raise ValueError("nodes must not be negative")
+        known = set(cluster.nodes)
+        seeding.connect(self._world, cluster, self._simulation.clock.now(), nodes)
+        return [vars(node) for instance_id, node in cluster.nodes.items() if instance_id not in known]
 
     def delete_cluster(self, *, ocean_id: str) -> None:
         """Delete a cluster, as if somebody used the console."""

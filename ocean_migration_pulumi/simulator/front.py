@@ -49,8 +49,8 @@ class Connections:
             transport.close()
 
 
-def front(connections: Connections, tls: Callable[[], ssl.SSLContext]) -> type[asyncio.Protocol]:
-    """Return the protocol class that uvicorn makes for each connection."""
+def front(connections: Connections, tls: Callable[[], ssl.SSLContext | None]) -> type[asyncio.Protocol]:
+    """Return the protocol class that uvicorn makes for each connection; without ``tls`` every tunnel is refused."""
 
     class Front(_Front):
         def __init__(
@@ -77,7 +77,7 @@ class _Front(asyncio.Protocol):
     def __init__(
         self,
         connections: Connections,
-        tls: Callable[[], ssl.SSLContext],
+        tls: Callable[[], ssl.SSLContext | None],
         http: Callable[[], H11Protocol],
         server_state: ServerState,
     ) -> None:
@@ -128,18 +128,19 @@ class _Front(asyncio.Protocol):
     def _open_tunnel(self, transport: asyncio.Transport) -> None:
         head, _, rest = self._buffer.partition(b"\r\n\r\n")
         target = head.split(b" ")[1].decode("ascii", "replace")
-        if target != f"{INTERCEPTED_HOST}:443" or rest:
+        context = self._tls()
+        if context is None or target != f"{INTERCEPTED_HOST}:443" or rest:
             transport.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             transport.close()
             return
         transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self._tunnel = asyncio.get_running_loop().create_task(self._intercept(transport))
+        self._tunnel = asyncio.get_running_loop().create_task(self._intercept(transport, context))
 
-    async def _intercept(self, transport: asyncio.Transport) -> None:
+    async def _intercept(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         # Data can arrive with the end of the handshake, before start_tls returns: the inner front keeps it.
         inner = _Front(self._connections, self._tls, self._http, self._server_state)
         try:
-            secured = await asyncio.get_running_loop().start_tls(transport, inner, self._tls(), server_side=True)
+            secured = await asyncio.get_running_loop().start_tls(transport, inner, context, server_side=True)
         except (OSError, ssl.SSLError):
             transport.abort()
             return

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import engine, kubernetes_deployments, seeding
-from .rules import Call, Route, merge
-from .validation import Field, check
+from .rules import Call, Route, merge, posted
+from .validation import LABELS, TAINTS, Field, check
 from .wire import KIND_CLUSTER, KIND_GROUP, Answer, WireError, not_found
 
 _STRINGS = Field(type="array", required=True, items=Field(type="string"))
@@ -70,8 +70,6 @@ _GROUP_PARTS = {
             "instanceTypes",
             "preferredSpotTypes",
             "preferredOnDemandTypes",
-            "labels",
-            "taints",
             "startupTaints",
             "subnetIds",
             "tags",
@@ -80,6 +78,8 @@ _GROUP_PARTS = {
         )
     },
     **{name: Field(type="boolean", nullable=True) for name in ("restrictScaleDown", "associatePublicIpAddress")},
+    "labels": LABELS,
+    "taints": TAINTS,
 }
 _CREATE_GROUP = {
     "launchSpec": Field(
@@ -93,7 +93,7 @@ _UPDATE_GROUP = {
 
 def create_cluster(call: Call) -> Answer:
     """Create a cluster; it has no heartbeat until a controller is installed."""
-    body = merge({}, call.body(_CLUSTER)["cluster"])
+    body = posted(call.body(_CLUSTER)["cluster"])
     cluster = seeding.new_cluster(call.world, call.account_id, body, call.now)
     cluster.heartbeat.status = None
     cluster.deployments = kubernetes_deployments.usual(installed=False)
@@ -129,8 +129,15 @@ def update_cluster(call: Call) -> Answer:
 
 
 def delete_cluster(call: Call) -> Answer:
-    """Delete a cluster and all that is in it."""
-    del call.world.clusters[call.cluster().id]
+    """Delete a cluster and all that is in it, but not while a migration runs.
+
+    What the service does then is in none of its documents: to refuse it shows programs that delete too early.
+    """
+    cluster = call.cluster()
+    running = [migration.id for migration in cluster.running_migrations()]
+    if running and call.present.quirk("delete_migrating") == "refuse":
+        raise WireError(f"Can't delete a cluster while {running[0]} is running", code="CANT_DELETE_OCEAN_ENTITY")
+    del call.world.clusters[cluster.id]
     return Answer()
 
 
@@ -151,7 +158,7 @@ def create_group(call: Call) -> Answer:
     if not initial.isdecimal():
         raise WireError('"initialNodes" must be a number', code="ValidationError", field="query:initialNodes")
     group_id = call.world.new_id("ols-")
-    cluster.groups[group_id] = merge({}, body) | {"createdAt": call.now, "updatedAt": call.now}
+    cluster.groups[group_id] = posted(body) | {"createdAt": call.now, "updatedAt": call.now}
     for _ in range(int(initial)):
         engine.launch(call.world, cluster, call.now, group_id)
     return Answer(kind=KIND_GROUP, items=[call.present.group(group_id, cluster.groups[group_id])])
@@ -186,9 +193,19 @@ def update_group(call: Call) -> Answer:
 
 
 def delete_group(call: Call) -> Answer:
-    """Delete a Virtual Node Group; with ``deleteNodes`` its nodes are terminated."""
+    """Delete a Virtual Node Group; with ``deleteNodes`` its nodes are terminated.
+
+    The last one of a cluster that is only a template needs ``forceDelete``.
+    """
     group_id, groups = _group(call)
-    cluster = call.cluster(groups.pop(group_id)["oceanId"])
+    cluster = call.cluster(groups[group_id]["oceanId"])
+    template_only = cluster.body["compute"]["launchSpecification"].get("useAsTemplateOnly")
+    if template_only and len(groups) == 1 and not call.flag("forceDelete"):
+        raise WireError(
+            "Can't delete the only custom launchSpec while useAsTemplateOnly is true",
+            code="CANT_DELETE_OCEAN_LAUNCH_SPEC",
+        )
+    del groups[group_id]
     for node in cluster.nodes.values():
         if node.virtual_node_group_id == group_id and not node.terminated and call.flag("deleteNodes"):
             engine.terminate(cluster, node, call.now)

@@ -57,15 +57,27 @@ Route = tuple[str, str, Rule]
 """Method, path template, and the rule that answers."""
 
 
+def posted(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body without what is null, its empty objects kept: as the service gives it back."""
+    return {
+        name: posted(value) if isinstance(value, dict) else value for name, value in body.items() if value is not None
+    }
+
+
 def merge(target: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the target with the changes merged in deeply; null clears a field, a list replaces a list."""
+    """Return the target with the changes merged in deeply; null clears a field, a list replaces a list.
+
+    An object in which nothing is set changes nothing, and does not come to be.
+    """
     merged = dict(target)
     for name, value in changes.items():
         if value is None:
             merged.pop(name, None)
         elif isinstance(value, dict):
             before = merged.get(name)
-            merged[name] = merge(before if isinstance(before, dict) else {}, value)
+            part = merge(before if isinstance(before, dict) else {}, value)
+            if part or name in merged:
+                merged[name] = part
         else:
             merged[name] = value
     return merged

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .kubernetes_deployments import usual
-from .world import Cluster, Node, Pod, World, tolerating
+from .auto_scaling import ensure
+from .kubernetes_deployments import usual, with_controller
+from .world import Cluster, Heartbeat, Node, Pod, World, tolerating
 
 REGION = "us-west-2"
 INSTANCE_PROFILE = {"arn": "arn:aws:iam::123456789012:instance-profile/ocean-node"}
@@ -15,6 +17,7 @@ _LABELS: dict[str, dict[str, str]] = {"web": {"workload": "web"}, "api": {}, "ba
 _TAINTS: dict[str, list[dict[str, str]]] = {
     "batch": [{"key": "dedicated", "value": "batch", "effect": "NoSchedule"}],
 }
+_BUDGET = "shop/cart"
 _APPS = {"web": ("shop", "cart", "search"), "api": ("orders", "users", "stock"), "batch": ("report", "export")}
 
 
@@ -23,6 +26,8 @@ def new_world(seed: int) -> World:
     world = World(seed=seed)
     world.accounts.append(world.new_id("act-"))
     world.tokens.append(world.new_id("", 64))
+    for name, _ in _SHARES:
+        ensure(world.auto_scaling_groups, name, REGION)
     return world
 
 
@@ -34,15 +39,25 @@ def add_cluster(world: World, now: float, *, nodes: int, name: str = "demo", acc
     cluster.groups = {
         world.new_id("ols-"): group_body(cluster.id, group, spot, now) for group, spot in (("web", 70), ("batch", 100))
     }
+    _populate(world, cluster, now, _split(nodes))
+    return cluster
+
+
+def connect(world: World, cluster: Cluster, now: float, nodes: int | Mapping[str, int]) -> None:
+    """Install the controller of a cluster, so that the nodes show that it had all the time: by group, or a number."""
+    cluster.heartbeat = Heartbeat()
+    cluster.deployments = with_controller(cluster.deployments, installed=True)
+    _populate(world, cluster, now, _split(nodes) if isinstance(nodes, int) else list(nodes.items()))
+
+
+def _populate(world: World, cluster: Cluster, now: float, counts: Iterable[tuple[str, int]]) -> None:
+    """Add so many nodes of each Auto Scaling Group, and the budget that holds some of their pods."""
     seeded = random.Random(f"{world.seed}/{cluster.id}")  # noqa: S311 - a reproducible world, no secret
-    for group, count in _split(nodes):
+    for group, count in counts:
         for _ in range(count):
             add_node(world, cluster, now, asg_name=group, seeded=seeded)
-    cluster.budgets["shop/cart"] = (
-        sum(pod.budget is not None for node in cluster.nodes.values() for pod in node.pods) // 2
-    )
-    cluster.selectors["shop/cart"] = {"matchLabels": {"app": "cart"}}
-    return cluster
+    cluster.budgets[_BUDGET] = sum(pod.budget == _BUDGET for node in cluster.nodes.values() for pod in node.pods) // 2
+    cluster.selectors[_BUDGET] = {"matchLabels": {"app": "cart"}}
 
 
 def new_cluster(world: World, account_id: str, body: dict[str, Any], now: float) -> Cluster:
@@ -68,8 +83,11 @@ def add_node(
 ) -> Node:
     """Add a node that is not Ocean's own; labels and taints default to those of its Auto Scaling Group."""
     name = world.new_node_name()
-    zone = f"{REGION}{'abc'[world.node_counter % 3]}"
+    region = cluster.body["region"]
+    zone = f"{region}{'abc'[world.node_counter % 3]}"
     group = asg_name or ""
+    if group:
+        ensure(world.auto_scaling_groups, group, region)
     built_in = {
         "kubernetes.io/hostname": name,
         "topology.kubernetes.io/zone": zone,
@@ -94,7 +112,7 @@ def add_node(
 
 def _pod(world: World, namespace: str, app: str, taints: list[dict[str, str]]) -> Pod:
     pod_id = world.new_id("", 32)
-    budget = "shop/cart" if app == "cart" else None
+    budget = _BUDGET if app == "cart" else None
     return Pod(
         id=f"{pod_id[:8]}-{pod_id[8:12]}-{pod_id[12:16]}-{pod_id[16:20]}-{pod_id[20:32]}",
         # Long enough to be the only one of its name among ten thousands.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
-import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +15,7 @@ import uvicorn
 from .application import application
 from .control import SimulatorControl
 from .front import Connections, front
-from .interception import Authority
+from .interception import NO_PROXY, Authority
 from .kubernetes_access import kubeconfig
 from .simulation import Simulation
 
@@ -64,7 +62,6 @@ class Simulator:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
-        self._trust: Path | None = None
 
     def start(self) -> Self:
         """Bind the port and serve; return when requests are answered."""
@@ -121,9 +118,7 @@ class Simulator:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        if self._trust is not None:
-            shutil.rmtree(self._trust, ignore_errors=True)
-            self._trust = None
+        self._authority.remove_file()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -168,13 +163,19 @@ class Simulator:
     def proxy_environment(self) -> dict[str, str]:
         """The variables for clients whose base URL is fixed: a proxy, and the file of the authority to trust.
 
-        ``HTTPS_PROXY`` is upper case only, because gRPC would obey the lower-case one even for loopback.
+        Asking for them opens the proxy; the file is there until the simulator stops. ``HTTPS_PROXY`` is upper case
+        only, because gRPC would obey the lower-case one even for loopback. ``NO_PROXY`` is in both, because gRPC reads
+        only the lower-case one, and Python prefers it.
         """
-        if self._trust is None:
-            self._trust = Path(tempfile.mkdtemp(prefix="ocean-migration-simulator-"))
-            (self._trust / "ca.pem").write_bytes(self._authority.pem)
-        trusted = str(self._trust / "ca.pem")
-        return {"HTTPS_PROXY": self.url, "SSL_CERT_FILE": trusted, "REQUESTS_CA_BUNDLE": trusted}
+        self._authority.active = True
+        trusted = str(self._authority.file)
+        return {
+            "HTTPS_PROXY": self.url,
+            "SSL_CERT_FILE": trusted,
+            "REQUESTS_CA_BUNDLE": trusted,
+            "NO_PROXY": NO_PROXY,
+            "no_proxy": NO_PROXY,
+        }
 
     def kubeconfig(self, ocean_id: str | None = None, identity: str = "preview") -> str:
         """Return a kubeconfig for a cluster (None: the first one), as YAML.

@@ -23,7 +23,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 class Field:
     """A part of a body: its JSON type, bounds, and what its parts or items are (None: not looked at).
 
-    ``closed`` refuses parts that are not in ``fields``.
+    ``closed`` refuses parts that are not in ``fields``, ``forbidden`` texts are refused.
     """
 
     type: str = "any"
@@ -35,6 +35,44 @@ class Field:
     fields: Mapping[str, Field] | None = None
     items: Field | None = None
     closed: bool = True
+    forbidden: frozenset[str] = frozenset()
+
+
+_BUILT_IN_LABELS = frozenset(
+    {
+        "kubernetes.io/hostname",
+        "failure-domain.beta.kubernetes.io/zone",
+        "topology.kubernetes.io/zone",
+        "failure-domain.beta.kubernetes.io/region",
+        "topology.kubernetes.io/region",
+        "beta.kubernetes.io/instance-type",
+        "node.kubernetes.io/instance-type",
+        "beta.kubernetes.io/os",
+        "kubernetes.io/os",
+        "beta.kubernetes.io/arch",
+        "kubernetes.io/arch",
+        "spotinst.io/node-lifecycle",
+    }
+)
+_KEYED = {"key": Field(type="string", required=True), "value": Field()}
+LABELS = Field(
+    type="array",
+    nullable=True,
+    items=Field(
+        type="object", fields={**_KEYED, "key": Field(type="string", required=True, forbidden=_BUILT_IN_LABELS)}
+    ),
+)
+"""Labels of a Virtual Node Group: not those that Kubernetes and Spot give themselves."""
+
+TAINTS = Field(
+    type="array",
+    nullable=True,
+    items=Field(
+        type="object",
+        fields={**_KEYED, "effect": Field(type="string", enum=("NoSchedule", "PreferNoSchedule", "NoExecute"))},
+    ),
+)
+"""Taints of a Virtual Node Group."""
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -83,6 +121,8 @@ def _check_value(value: Any, field: Field, where: str) -> None:
         _refuse(where, f"must be less than or equal to {field.maximum}")
     if field.enum is not None and value not in field.enum:
         _refuse(where, f"must be one of [{', '.join(field.enum)}]")
+    if isinstance(value, str) and value in field.forbidden:
+        _refuse(where, "contains an invalid value")
     if field.fields is not None:
         _check_object(value, field.fields, where, closed=field.closed)
     if field.items is not None:

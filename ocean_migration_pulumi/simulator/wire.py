@@ -32,6 +32,9 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "heartbeat": ("empty", "null"),
     "concurrent_migrations": ("refuse", "allow"),
     "offer_migrating": ("no", "yes"),
+    "delete_migrating": ("refuse", "allow"),
+    "imports": ("full", "documented"),
+    "import_tags": ("list", "object"),
 }
 """What the service's documents leave open, with the possible readings; the first one is the default."""
 

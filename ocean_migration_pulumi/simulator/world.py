@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from .auto_scaling import AutoScalingGroup, ensure
 from .kubernetes_deployments import Deployment, usual
 
 TERMINAL_STATES = frozenset({"FINISHED", "FINISHED_ERROR", "STOPPED"})
@@ -213,7 +214,10 @@ class Cluster:
 
 @dataclass(kw_only=True)
 class World:
-    """One organization: accounts oldest first, the tokens that are accepted, and every cluster."""
+    """One organization: accounts oldest first, the tokens that are accepted, and every cluster.
+
+    Its Auto Scaling Groups are in AWS: with or without a cluster, and for every account.
+    """
 
     seed: int
     counter: int = 0
@@ -223,6 +227,7 @@ class World:
     forbidden: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     clusters: dict[str, Cluster] = field(default_factory=dict)
+    auto_scaling_groups: list[AutoScalingGroup] = field(default_factory=list)
     quirks: dict[str, str] = field(default_factory=dict)
 
     def new_id(self, prefix: str, length: int = 8) -> str:
@@ -241,7 +246,17 @@ class World:
     def from_plain(cls, plain: dict[str, Any]) -> World:
         """Return the world that was saved as JSON (each object as its attributes)."""
         clusters = {key: _cluster(value) for key, value in plain["clusters"].items()}
-        return cls(**{**plain, "clusters": clusters})
+        groups = [AutoScalingGroup(**value) for value in plain.get("auto_scaling_groups", ())]
+        world = cls(**{**plain, "clusters": clusters, "auto_scaling_groups": groups})
+        if "auto_scaling_groups" not in plain:
+            world.ensure_groups()
+        return world
+
+    def ensure_groups(self) -> None:
+        """Add the Auto Scaling Groups of all nodes that there are."""
+        for cluster in self.clusters.values():
+            for name in dict.fromkeys(node.asg_name for node in cluster.nodes.values() if node.asg_name):
+                ensure(self.auto_scaling_groups, name, cluster.body["region"])
 
 
 def tolerating(taints: Iterable[dict[str, str]]) -> list[dict[str, Any]]:

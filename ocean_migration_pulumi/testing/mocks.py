@@ -7,11 +7,12 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
+from ocean_migration_pulumi.testing import spotinst_inputs
 from ocean_migration_pulumi.testing.providers import Checked, Difference, Live, ProviderFailure, Target
 from ocean_migration_pulumi.testing.values import Properties, annotate_secrets, reveal
 
@@ -112,11 +113,15 @@ class MockProvider:
 
 
 class SimulatorMocks(ResourceMocks):
-    """Creates `spotinst` Ocean clusters and Virtual Node Groups in a simulator, over its HTTP API.
+    """Makes `spotinst` Ocean clusters and Virtual Node Groups in a simulator, over its HTTP API.
 
     Inputs are those of `spotinst:aws/ocean:Ocean` and `spotinst:aws/oceanLaunchSpec:OceanLaunchSpec` that the
-    simulator knows; resources of other types are mocked without any effect. What is `None` is taken from
+    simulator knows, any other is without effect; an update sends what has changed. What is `None` is taken from
     `SPOTINST_BASE_URL`, `SPOTINST_TOKEN` and `SPOTINST_ACCOUNT`.
+
+    With `joining` a Helm release of the Ocean Controller makes the controller of its cluster report, and that cluster
+    shows so many nodes (a number, or one for each Auto Scaling Group); its deletion makes the controller silent. Other
+    resources are mocked without any effect.
     """
 
     _KINDS = {  # noqa: RUF012 - never changed
@@ -124,10 +129,20 @@ class SimulatorMocks(ResourceMocks):
         "spotinst:aws/oceanLaunchSpec:OceanLaunchSpec": ("/ocean/aws/k8s/launchSpec", "launchSpec"),
     }
 
-    def __init__(self, base_url: str | None = None, token: str | None = None, account: str | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str | None = None,
+        token: str | None = None,
+        account: str | None = None,
+        *,
+        joining: int | Mapping[str, int] | None = None,
+    ) -> None:
         self._base_url = (base_url or os.environ["SPOTINST_BASE_URL"]).rstrip("/")
         self._token = token or os.environ["SPOTINST_TOKEN"]
         self._account = account or os.environ["SPOTINST_ACCOUNT"]
+        self._joining = joining
+        # No proxy, whatever the environment says: the simulator is on loopback, and may itself be that proxy.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def __repr__(self) -> str:
         """Show where the resources are made, without the token."""
@@ -135,18 +150,37 @@ class SimulatorMocks(ResourceMocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Create the cluster or Virtual Node Group; the id is the service's."""
+        if self._joining is not None and _is_controller(args) and (ocean_id := self._cluster_of(args)):
+            joined = dict(self._joining) if isinstance(self._joining, Mapping) else self._joining
+            # One that is installed again finds the nodes that are there.
+            known = self._control("nodes", ocean_id=ocean_id)
+            self._control("connect", ocean_id=ocean_id, nodes=0 if known else joined)
         if args.typ not in self._KINDS:
             return super().new_resource(args)
         path, key = self._KINDS[args.typ]
-        body = _cluster(args) if key == "cluster" else _virtual_node_group(args)
-        (item,) = self._request("POST", path, {key: body})
-        return str(item["id"]), {**args.inputs, "name": item.get("name", args.name)}
+        query = spotinst_inputs.options(args.inputs, "createOptions")
+        (item,) = self._request("POST", path, {key: _body(key, args.inputs, args.name)}, query=query)
+        return str(item["id"]), {**args.inputs, "name": item["name"]}
+
+    def update_resource(self, args: MockResourceArgs, outputs: Properties) -> Properties:
+        """Send what has changed; what is no longer set is cleared."""
+        if args.typ not in self._KINDS:
+            return super().update_resource(args, outputs)
+        path, key = self._KINDS[args.typ]
+        name = str(outputs.get("name") or args.name)
+        changed = spotinst_inputs.changes(_body(key, outputs, name), _body(key, args.inputs, name))
+        if changed:
+            self._request("PUT", f"{path}/{urllib.parse.quote(str(args.resource_id))}", {key: changed})
+        return {**args.inputs, "name": args.inputs.get("name") or name}
 
     def delete_resource(self, args: MockResourceArgs, outputs: Properties) -> None:
         """Delete it again; one that is gone already is fine."""
+        if self._joining is not None and _is_controller(args) and (ocean_id := self._cluster_of(args)):
+            self._control("heartbeat", ocean_id=ocean_id, status="INACTIVE")
         if args.typ in self._KINDS:
             path, _ = self._KINDS[args.typ]
-            self._request("DELETE", f"{path}/{urllib.parse.quote(str(args.resource_id))}", None, gone=True)
+            query = spotinst_inputs.options(args.inputs, "deleteOptions")
+            self._request("DELETE", f"{path}/{urllib.parse.quote(str(args.resource_id))}", None, gone=True, query=query)
 
     def read_resource(self, args: MockResourceArgs, outputs: Properties) -> Properties | None:
         """Look whether it is still there."""
@@ -156,22 +190,37 @@ class SimulatorMocks(ResourceMocks):
         found = self._request("GET", f"{path}/{urllib.parse.quote(str(args.resource_id))}", None, gone=True)
         return outputs if found else None
 
-    def _request(self, method: str, path: str, body: Any, *, gone: bool = False) -> list[dict[str, Any]]:
-        url = f"{self._base_url}{path}?{urllib.parse.urlencode({'accountId': self._account})}"
+    def _cluster_of(self, release: MockResourceArgs) -> str:
+        """Return the id of the cluster that a release of the controller reports for, empty when there is none."""
+        values = release.inputs.get("values") or {}
+        identifier = (values.get("spotinst") or {}).get("clusterIdentifier")
+        clusters = self._request("GET", self._KINDS["spotinst:aws/ocean:Ocean"][0], None)
+        return next((each["id"] for each in clusters if each["controllerClusterId"] == identifier), "")
+
+    def _control(self, verb: str, **arguments: Any) -> Any:
+        return self._send("POST", f"/simulator/{verb}", arguments, {})["result"]
+
+    def _request(
+        self, method: str, path: str, body: Any, *, gone: bool = False, query: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        answer = self._send(method, path, body, {"accountId": self._account, **(query or {})}, gone=gone)
+        return [] if answer is None else list(answer["response"].get("items") or ())
+
+    def _send(self, method: str, path: str, body: Any, query: Mapping[str, str], *, gone: bool = False) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the address of a simulator that the user passed
-            url,
+            f"{self._base_url}{path}?{urllib.parse.urlencode(query)}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
-                return list(json.load(answer)["response"].get("items") or ())
+            with self._opener.open(request, timeout=30) as answer:
+                return json.load(answer)
         except urllib.error.HTTPError as exc:
             text = exc.read().decode(errors="replace")
             exc.close()
             if gone and any(code in text for code in ("DOESNT_EXIST", "CANT_GET_OCEAN_LAUNCH_SPEC")):
-                return []
+                return None
             msg = f"{method} {path}: HTTP {exc.code}: {text[:500]}"
             raise ProviderFailure(msg) from None
 
@@ -200,33 +249,10 @@ def _live(id_: str, outputs: Properties, secrets: Properties) -> Live:
     return Live(id_, found)
 
 
-def _cluster(args: MockResourceArgs) -> dict[str, Any]:
-    inputs = args.inputs
-    body: dict[str, Any] = {
-        "name": inputs.get("name", args.name),
-        "controllerClusterId": inputs.get("controllerId", args.name),
-        "region": inputs.get("region", "us-east-1"),
-        "compute": {
-            "subnetIds": inputs.get("subnetIds", []),
-            "launchSpecification": {
-                "imageId": inputs.get("imageId", "ami-0"),
-                "securityGroupIds": inputs.get("securityGroups", []),
-            },
-        },
-    }
-    capacity = {key: int(inputs[name]) for name, key in _CAPACITY.items() if name in inputs}
-    if capacity:
-        body["capacity"] = capacity
-    return body
+def _is_controller(args: MockResourceArgs) -> bool:
+    return args.typ == "kubernetes:helm.sh/v3:Release" and args.inputs.get("chart") == "ocean-kubernetes-controller"
 
 
-_CAPACITY = {"minSize": "minimum", "maxSize": "maximum", "desiredCapacity": "target"}
-
-
-def _virtual_node_group(args: MockResourceArgs) -> dict[str, Any]:
-    inputs = args.inputs
-    body: dict[str, Any] = {"oceanId": inputs["oceanId"], "name": inputs.get("name", args.name)}
-    for name in ("labels", "taints"):
-        if inputs.get(name):
-            body[name] = inputs[name]
-    return body
+def _body(key: str, inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    made = spotinst_inputs.cluster if key == "cluster" else spotinst_inputs.virtual_node_group
+    return made(inputs, name)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from ocean_migration_pulumi.simulator import SimulatorControl
 
+_LINES = 5
+_MORE_LINES = {"--intercept": 5}
 _SCRIPT = "from ocean_migration_pulumi.simulator.command import command; command()"
 
 
@@ -19,6 +21,7 @@ class Remote:
 
     process: subprocess.Popen[str]
     lines: list[str]
+    exports: dict[str, str]
     url: str
     token: str
     account_id: str
@@ -35,11 +38,13 @@ def running(*arguments: str) -> Iterator[Remote]:
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        lines = [process.stdout.readline().rstrip("\n") for _ in range(5)]
+        count = _LINES + sum(_MORE_LINES.get(argument, 0) for argument in arguments)
+        lines = [process.stdout.readline().rstrip("\n") for _ in range(count)]
         exports = dict(line.removeprefix("export ").split("=", 1) for line in lines[1:])
         yield Remote(
             process=process,
             lines=lines,
+            exports=exports,
             url=lines[0],
             token=exports["SPOTINST_TOKEN"],
             account_id=exports["SPOTINST_ACCOUNT"],

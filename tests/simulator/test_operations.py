@@ -1,4 +1,4 @@
-"""Nodes, log, heartbeat, detaching, rolls and imports."""
+"""Nodes, log, heartbeat, detaching and rolls."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from tests.simulator.conftest import Api
-
-IMPORT_ASG_CLUSTER = "/ocean/aws/k8s/cluster/autoScalingGroup/import"
-IMPORT_ASG_GROUP = "/ocean/aws/k8s/launchSpec/autoScalingGroup/import"
-IMPORT_NODE_GROUP = "/ocean/aws/k8s/launchSpec/eksNodeGroup/import"
 
 
 def _cluster(api: Api, rest: str) -> str:
@@ -138,35 +134,3 @@ def test_a_roll_runs_and_ends(api: Api) -> None:
         (second["id"], "COMPLETED", "Vngs"),
     ]
     assert api.send("GET", f"{path}/scr-00000000").code == "CANT_GET_CLUSTER_ROLL"
-
-
-def test_imports_make_configurations(api: Api) -> None:
-    """Nothing is created; what was sent is in the answer; a cluster and a group can be created from it."""
-    query = {"autoScalingGroupName": "web", "region": "us-west-2"}
-    body = {"cluster": {"instanceTypes": ["c3.large"]}}
-    cluster = api.send("POST", IMPORT_ASG_CLUSTER, body, **query).items[0]
-    assert cluster["compute"]["instanceTypes"] == {"whitelist": ["c3.large"]}
-    assert api.send("POST", "/ocean/aws/k8s/cluster", {"cluster": cluster}).status == 200
-    wish = {"launchSpec": {"name": "web-2", "labels": [{"key": "a", "value": "b"}], "taints": []}}
-    group = api.send("POST", IMPORT_ASG_GROUP, wish, autoScalingGroupName="web", oceanId=api.ocean_id).items[0]
-    assert group["labels"] == [{"key": "a", "value": "b"}]
-    assert group["oceanId"] == api.ocean_id
-    assert api.send("POST", "/ocean/aws/k8s/launchSpec", {"launchSpec": group}).status == 200
-    eks = {"eksClusterName": "demo", "eksNodeGroupName": "batch"}
-    by_region = api.send("POST", IMPORT_NODE_GROUP, {"launchSpec": {"name": "b"}}, region="us-west-2", **eks).items[0]
-    by_cluster = api.send("POST", IMPORT_NODE_GROUP, {"launchSpec": {"name": "b"}}, oceanId=api.ocean_id, **eks).items[
-        0
-    ]
-    assert by_cluster == {**by_region, "oceanId": api.ocean_id}
-
-
-def test_imports_refuse_what_is_not_there(api: Api) -> None:
-    """An unknown group, a missing parameter, both or none of region and oceanId, a part that is not allowed."""
-    query = {"autoScalingGroupName": "web", "region": "us-west-2"}
-    assert api.send("POST", IMPORT_ASG_CLUSTER, {}, **{**query, "region": "mars"}).code == "CANT_GET_AUTO_SCALING_GROUP"
-    assert api.send("POST", IMPORT_ASG_CLUSTER, {}, region="us-west-2").code == "ValidationError"
-    assert api.send("POST", IMPORT_ASG_CLUSTER, {"cluster": {"name": "x"}}, **query).code == "ValidationError"
-    eks = {"eksClusterName": "demo", "eksNodeGroupName": "batch"}
-    assert api.send("POST", IMPORT_NODE_GROUP, {}, **eks).code == "ValidationError"
-    both = {"region": "us-west-2", "oceanId": api.ocean_id}
-    assert api.send("POST", IMPORT_NODE_GROUP, {}, **both, **eks).code == "ValidationError"

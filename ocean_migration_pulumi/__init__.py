@@ -6,6 +6,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ocean_migration_pulumi.component.args import (
+        GateArgs,
+        GateArgsDict,
+        ImportFromArgs,
+        ImportFromArgsDict,
+        OceanMigrationArgs,
+        OceanMigrationArgsDict,
+        RetireArgs,
+        RetireArgsDict,
+        TaintArgs,
+        TaintArgsDict,
+        VirtualNodeGroupArgs,
+        VirtualNodeGroupArgsDict,
+        WaveArgs,
+        WaveArgsDict,
+    )
+    from ocean_migration_pulumi.component.component import OceanMigration
+    from ocean_migration_pulumi.component.kubernetes_args import (
+        ClusterAutoscalerArgs,
+        ClusterAutoscalerArgsDict,
+        ControllerArgs,
+        ControllerArgsDict,
+    )
     from ocean_migration_pulumi.errors import OceanMigrationError
     from ocean_migration_pulumi.functions import (
         get_cluster_log,
@@ -19,6 +42,7 @@ if TYPE_CHECKING:
         get_migrations,
         get_migrations_output,
     )
+    from ocean_migration_pulumi.gate import OceanMigrationGate
     from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
     from ocean_migration_pulumi.provider import OceanWorkloadMigration
     from ocean_migration_pulumi.results import (
@@ -36,8 +60,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ClusterAutoscalerArgs",
+    "ClusterAutoscalerArgsDict",
     "ClusterLog",
     "ClusterNodes",
+    "ControllerArgs",
+    "ControllerArgsDict",
+    "GateArgs",
+    "GateArgsDict",
+    "ImportFromArgs",
+    "ImportFromArgsDict",
     "ListedMigration",
     "LogLine",
     "Migration",
@@ -48,9 +80,21 @@ __all__ = [
     "Migrations",
     "NodeSelectorArgs",
     "NodeSelectorArgsDict",
+    "OceanMigration",
+    "OceanMigrationArgs",
+    "OceanMigrationArgsDict",
     "OceanMigrationError",
+    "OceanMigrationGate",
     "OceanNode",
     "OceanWorkloadMigration",
+    "RetireArgs",
+    "RetireArgsDict",
+    "TaintArgs",
+    "TaintArgsDict",
+    "VirtualNodeGroupArgs",
+    "VirtualNodeGroupArgsDict",
+    "WaveArgs",
+    "WaveArgsDict",
     "get_cluster_log",
     "get_cluster_log_output",
     "get_cluster_nodes",
@@ -64,8 +108,16 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ClusterAutoscalerArgs": "component.kubernetes_args",
+    "ClusterAutoscalerArgsDict": "component.kubernetes_args",
     "ClusterLog": "results",
     "ClusterNodes": "results",
+    "ControllerArgs": "component.kubernetes_args",
+    "ControllerArgsDict": "component.kubernetes_args",
+    "GateArgs": "component.args",
+    "GateArgsDict": "component.args",
+    "ImportFromArgs": "component.args",
+    "ImportFromArgsDict": "component.args",
     "ListedMigration": "results",
     "LogLine": "results",
     "Migration": "results",
@@ -76,9 +128,21 @@ _HOMES = {
     "Migrations": "results",
     "NodeSelectorArgs": "inputs",
     "NodeSelectorArgsDict": "inputs",
+    "OceanMigration": "component.component",
+    "OceanMigrationArgs": "component.args",
+    "OceanMigrationArgsDict": "component.args",
     "OceanMigrationError": "errors",
+    "OceanMigrationGate": "gate",
     "OceanNode": "results",
     "OceanWorkloadMigration": "provider",
+    "RetireArgs": "component.args",
+    "RetireArgsDict": "component.args",
+    "TaintArgs": "component.args",
+    "TaintArgsDict": "component.args",
+    "VirtualNodeGroupArgs": "component.args",
+    "VirtualNodeGroupArgsDict": "component.args",
+    "WaveArgs": "component.args",
+    "WaveArgsDict": "component.args",
     "get_cluster_log": "functions",
     "get_cluster_log_output": "functions",
     "get_cluster_nodes": "functions",

@@ -35,8 +35,8 @@ from ocean_migration_pulumi.migration.record import Record
 from ocean_migration_pulumi.migration.sources import Sources
 from ocean_migration_pulumi.migration.waiter import Patience
 from ocean_migration_pulumi.migration.wish import INPUTS, KUBECONFIG, Wish, changed_options, digest_of, read
-from ocean_migration_pulumi.session import CONFIG_KEYS, SESSION
-from ocean_migration_pulumi.stackconfig import refuse_plain_token
+from ocean_migration_pulumi.session import SESSION
+from ocean_migration_pulumi.stackconfig import approved_plan_of, refuse_plain_token
 
 _PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"})
 _PROVIDER: Final = "__provider"
@@ -50,8 +50,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Take over the stack's config, and make the host fit for long waits."""
         host.prepare()
-        found = {key: req.config.get(key) for key in CONFIG_KEYS}
-        SESSION.configure({key: str(value) for key, value in found.items() if value is not None})
+        SESSION.configure(req.config.get)
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate the inputs and add ``planned_nodes``, so that the preview shows them; only reads."""
@@ -61,7 +60,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         wish, problems = read(inputs, unknown=unknown)
         owner = _owner(call, wish)
         inputs.pop(KUBECONFIG, None)
-        _remember(owner, wish.kubeconfig)
+        SESSION.remember(owner, wish.kubeconfig)
         if problems:
             return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message) for problem in problems])
         if wish.planned_nodes is not None:
@@ -124,7 +123,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         """Start or adopt, wait, and return the outputs."""
         call = host.current_call()
         wish = _with_kubeconfig(call, read(props)[0])
-        id_ = f"{wish.ocean_id}/{_name(call)}" if call.urn else wish.ocean_id
+        id_ = f"{wish.ocean_id}/{call.urn.split('::', 3)[-1]}" if call.urn else wish.ocean_id
         outputs = self._converge(call, wish, props, Record(), id_, creating=True)
         return CreateResult(id_, outputs)
 
@@ -309,7 +308,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             "virtual_node_group_ids": virtual_node_group_ids,
             "planned_elsewhere": planned_elsewhere,
             "prerequisites": prerequisites,
-            "approved_plan": approved_plan if approved_plan is not None else _approved_plan(resource_name),
+            "approved_plan": approved_plan if approved_plan is not None else approved_plan_of(resource_name),
             "when_busy": when_busy,
             "wait_for": wait_for,
             "wait_for_percentage": wait_for_percentage,
@@ -329,31 +328,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         super().__init__(OceanWorkloadMigrationProvider(), resource_name, props, opts)
 
 
-def _approved_plan(resource_name: str) -> str | None:
-    approved = pulumi.Config("ocean-migration").get_object("approvedPlan")
-    if approved is None:
-        return None
-    if not isinstance(approved, dict):
-        msg = f"ocean-migration:approvedPlan: {approved!r} is not allowed; give an object of digests by resource name"
-        raise SettingsError(msg)
-    digest = approved.get(resource_name)
-    return None if digest is None else str(digest)
-
-
-def _name(call: host.Call) -> str:
-    return call.urn.split("::", 3)[-1]
-
-
 def _owner(call: host.Call, wish: Wish) -> str:
     return call.urn or f"{wish.ocean_id}#{digest_of(wish.nodes.to_inputs())}"
-
-
-def _remember(owner: str, kubeconfig: str | None) -> None:
-    """Keep a kubeconfig for the run of this resource: the inputs that are saved do not have it."""
-    if kubeconfig is None:
-        SESSION.kubeconfigs.pop(owner, None)
-    else:
-        SESSION.kubeconfigs[owner] = kubeconfig
 
 
 def _with_kubeconfig(call: host.Call, wish: Wish) -> Wish:

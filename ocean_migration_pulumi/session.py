@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -46,10 +46,11 @@ class Session:
         self._aws: AwsReader | None = None
         self._lock = threading.Lock()
 
-    def configure(self, config: Mapping[str, str]) -> None:
-        """Take over the stack's config; clients of an earlier one are dropped."""
+    def configure(self, get: Callable[[str], object]) -> None:
+        """Take over the stack's config, a key of which ``get`` returns; clients of an earlier one are dropped."""
+        found = {key: get(key) for key in CONFIG_KEYS}
         with self._lock:
-            self._config = dict(config)
+            self._config = {key: str(value) for key, value in found.items() if value is not None}
             self._clients.clear()
 
     def client(self, account_id: str | None) -> OceanClient:
@@ -74,29 +75,48 @@ class Session:
         Raises InputError when the given kubeconfig, or its context, cannot be used. One of the environment that cannot
         is as none.
         """
-        if not find_spec("lightkube"):
-            missing = 'access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"'
-            return Sources(absent=missing, explicit=kubeconfig is not None)
-        from ocean_migration_pulumi.aws import AwsReader
-        from ocean_migration_pulumi.kubernetes import KubernetesReader, find
-
         try:
-            access = find(kubeconfig, context, os.environ)
+            reader = self.reader(kubeconfig, context)
         except SettingsError as error:
-            return Sources(absent=str(error))
-        if access is None:
+            return Sources(absent=str(error), explicit=kubeconfig is not None)
+        if reader is None:
             return Sources()
+        from ocean_migration_pulumi.aws import AwsReader
+
         with self._lock:
-            reader = self._readers.setdefault(access.key, KubernetesReader(access))
             if self._aws is None and find_spec("boto3"):
                 self._aws = AwsReader()
-            return Sources(
-                kubernetes=reader,
-                explicit=access.explicit,
-                name=access.source,
-                aws=self._aws,
-                eks_cluster=access.eks_cluster,
-            )
+        return Sources(
+            kubernetes=reader,
+            explicit=reader.access.explicit,
+            name=reader.access.source,
+            aws=self._aws,
+            eks_cluster=reader.access.eks_cluster,
+        )
+
+    def reader(self, kubeconfig: str | None, context: str | None) -> KubernetesReader | None:
+        """Return who asks the cluster's Kubernetes; None when nobody gave access to it.
+
+        Raises InputError when the given kubeconfig, or its context, cannot be used, and SettingsError when one of the
+        environment cannot, or lightkube is not installed.
+        """
+        if not find_spec("lightkube"):
+            msg = 'access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"'
+            raise SettingsError(msg)
+        from ocean_migration_pulumi.kubernetes import KubernetesReader, find
+
+        access = find(kubeconfig, context, os.environ)
+        if access is None:
+            return None
+        with self._lock:
+            return self._readers.setdefault(access.key, KubernetesReader(access))
+
+    def remember(self, owner: str, kubeconfig: str | None) -> None:
+        """Keep a kubeconfig for the run of the resource ``owner``: the inputs that are saved do not have it."""
+        if kubeconfig is None:
+            self.kubeconfigs.pop(owner, None)
+        else:
+            self.kubeconfigs[owner] = kubeconfig
 
 
 SESSION: Final = Session()

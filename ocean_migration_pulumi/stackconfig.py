@@ -27,6 +27,21 @@ def refuse_plain_token() -> None:
             raise SettingsError(msg)
 
 
+def approved_plan_of(resource_name: str) -> str | None:
+    """Return the digest that the stack's config approves for a migration; None when it has none.
+
+    Raises SettingsError when ``ocean-migration:approvedPlan`` is no object of digests by resource name.
+    """
+    approved = pulumi.Config("ocean-migration").get_object("approvedPlan")
+    if approved is None:
+        return None
+    if not isinstance(approved, dict):
+        msg = f"ocean-migration:approvedPlan: {approved!r} is not allowed; give an object of digests by resource name"
+        raise SettingsError(msg)
+    digest = approved.get(resource_name)
+    return None if digest is None else str(digest)
+
+
 def _get(key: str) -> str | None:
     namespace, name = key.split(":")
     return pulumi.Config(namespace).get(name)

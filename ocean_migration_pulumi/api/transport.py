@@ -247,7 +247,8 @@ class _Probe(_Exchange):
         super().__init__(Call(method="GET", route=url), scope)
 
     def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
-        return client.build_request("GET", url, headers={"Accept": "*/*"}, timeout=LONGEST_PROBE)
+        # A little longer than the deadline, as above.
+        return client.build_request("GET", url, headers={"Accept": "*/*"}, timeout=LONGEST_PROBE + _GRACE)
 
     def _read(self, response: httpx.Response) -> bytes:
         body = b""

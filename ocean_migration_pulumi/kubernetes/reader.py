@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import DeadlineError, InputError, KubernetesError
+from ocean_migration_pulumi.migration.conditions import KubernetesCondition, Observed
 from ocean_migration_pulumi.migration.workloads import (
     AWS_AUTH,
     BUDGETS,
@@ -28,7 +29,7 @@ from ocean_migration_pulumi.migration.workloads import (
     Workloads,
 )
 
-from . import objects
+from . import conditions, objects
 from .access import Access
 from .affinities import volume_terms
 from .background import Asked, Slot, together
@@ -60,11 +61,11 @@ _TRIAL: Final = "trial"
 class KubernetesReader:
     """The cluster that an access leads to; one for each access and process, thread-safe.
 
-    Fulfils the protocol ``KubernetesApi``.
+    Fulfils the protocols ``KubernetesApi`` and ``GateKubernetes``. ``access`` is the way to the cluster.
     """
 
     def __init__(self, access: Access, clock: Callable[[], float] = time.monotonic) -> None:
-        self._access = access
+        self.access = access
         self._clock = clock
         self._connection = Connection(access.target)
         self._lock = threading.Lock()
@@ -72,7 +73,7 @@ class KubernetesReader:
         self._selected: dict[str, Slot[frozenset[str] | Exception]] = {}
 
     def __repr__(self) -> str:
-        return f"KubernetesReader({self._access!r})"
+        return f"KubernetesReader({self.access!r})"
 
     def close(self) -> None:
         """Close the connections."""
@@ -126,6 +127,22 @@ class KubernetesReader:
             return EvictionTrial(allowed=None, message=gap_of(EVICTIONS, outcome).reason)
         return _trial(outcome)
 
+    def instances(self, scope: Scope) -> frozenset[str]:
+        """Return the instance ids of the cluster's nodes, asked afresh; raises as ``observe`` does."""
+        return conditions.instances(self._connection, scope)
+
+    def pending_pods(self, scope: Scope) -> tuple[str, ...]:
+        """Return the pods that wait for a node, as namespace and name, asked afresh; raises as ``observe`` does."""
+        return conditions.pending_pods(self._connection, scope)
+
+    def observe(self, scope: Scope, wanted: Sequence[KubernetesCondition]) -> tuple[Observed, ...]:
+        """Return what was seen of each condition of an object, in their order, asked afresh.
+
+        Raises KubernetesError when the cluster cannot be asked now, PrerequisiteError when it refuses the credentials
+        or a right is missing, and InterruptedWaitError or EngineGoneError when the operation may not go on.
+        """
+        return conditions.observe(self._connection, scope, wanted)
+
     def _read(self, scope: Scope) -> Asked[Workloads]:
         # Asked alone: it says whether the cluster can be reached at all, and runs the credential plugin once for all.
         first = together(scope, {AWS_AUTH: lambda: self._mapped_roles(scope)})[AWS_AUTH]
@@ -146,7 +163,7 @@ class KubernetesReader:
             daemon_sets=frozenset(_found(outcomes[DAEMON_SETS])),
             mapped_roles=None if isinstance(first, Exception) else first,
             gaps={name: gap for name, outcome in outcomes.items() if (gap := _gap(name, outcome))},
-            source=self._access.source,
+            source=self.access.source,
         )
         return Asked(workloads, any(isinstance(each, Exception) and is_outage(each) for each in outcomes.values()))
 
@@ -187,7 +204,7 @@ class KubernetesReader:
 
     def _nothing(self, error: Exception) -> Workloads:
         """Return what is known when the first question already failed."""
-        return Workloads(gaps={resource: gap_of(resource, error) for resource in _ALL}, source=self._access.source)
+        return Workloads(gaps={resource: gap_of(resource, error) for resource in _ALL}, source=self.access.source)
 
 
 def _found(outcome: Any) -> list[Any]:

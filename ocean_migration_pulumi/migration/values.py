@@ -31,6 +31,13 @@ def text(name: str, value: Any) -> str:
     return value.strip()
 
 
+def secret(name: str, value: Any) -> str:
+    """Read a kubeconfig; not even a wrong value is shown, as it may be the secret in another form."""
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(name, "what is given is not allowed; give the kubeconfig as a text, or the path of its file")
+    return value
+
+
 def texts(name: str, value: Any) -> tuple[str, ...]:
     """Read a list of texts; duplicates are dropped, the order is kept."""
     if isinstance(value, str) or not isinstance(value, Sequence):

@@ -90,13 +90,6 @@ def _planned(name: str, value: Any) -> dict[str, str]:
     return {str(key): str(entry) for key, entry in value.items()}
 
 
-def _secret(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        # Not even a wrong value is shown: it may be the secret in another form.
-        raise InputError(name, "what is given is not allowed; give the kubeconfig as a text, or the path of its file")
-    return value
-
-
 def _list(name: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
         raise values.refuse(name, value, "a list")
@@ -129,7 +122,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "terminate_drained_nodes_on_stop": values.flag,
     "triggers": _list,
     "account_id": values.text,
-    "kubeconfig": _secret,
+    "kubeconfig": values.secret,
     "kube_context": values.text,
     "planned_nodes": _planned,
 }

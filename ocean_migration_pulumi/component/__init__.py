@@ -1,0 +1,1 @@
+"""OceanMigration: cluster, Virtual Node Groups, controller, autoscaler and waves in one stack."""

@@ -1,0 +1,205 @@
+"""OceanMigrationGate and its dynamic provider: thin adapters between Pulumi's engine and the wait of a gate.
+
+Module path and class name of the provider are part of every state: never move or rename them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi import Input, Output
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from ocean_migration_pulumi import host
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import InputError, SettingsError
+from ocean_migration_pulumi.migration.conditions import INPUTS, GateWish, changed, read
+from ocean_migration_pulumi.migration.gating import Gate, wait_at
+from ocean_migration_pulumi.migration.lifecycle import describe
+from ocean_migration_pulumi.migration.sources import NO_ACCESS
+from ocean_migration_pulumi.migration.wish import KUBECONFIG
+from ocean_migration_pulumi.session import SESSION
+from ocean_migration_pulumi.stackconfig import refuse_plain_token
+
+_PROVIDER = "__provider"
+
+
+class OceanMigrationGateProvider(ResourceProvider):
+    """Serves the engine; holds no state of its own, for what it held would stand in every stack's state.
+
+    There is nothing to delete and nothing to refresh: both are the base class's own.
+    """
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take over the stack's config, and make the host fit for long waits."""
+        host.prepare()
+        SESSION.configure(req.config.get)
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Validate the inputs and take out the kubeconfig; nothing is sent to anybody."""
+        call = host.current_call()
+        inputs = {name: value for name, value in news.items() if name != _PROVIDER}
+        unknown = frozenset(name for name, value in inputs.items() if host.contains_unknown(value))
+        wish, problems = read(inputs, unknown=unknown)
+        inputs.pop(KUBECONFIG, None)
+        SESSION.remember(_owner(call, wish), wish.kubeconfig)
+        if not problems and not unknown & {KUBECONFIG, "kube_context"}:
+            try:
+                SESSION.reader(wish.kubeconfig, wish.kube_context)
+            except InputError as problem:
+                problems = [problem]
+            except SettingsError:
+                pass  # whether it is needed is for the run to say
+        return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message) for problem in problems])
+
+    def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Compare the inputs with those for which the gate opened."""
+        unknown = frozenset(name for name, value in news.items() if host.contains_unknown(value))
+        if unknown - {_PROVIDER}:
+            return DiffResult(changes=True)
+        names = changed(read(host.current_call().old_inputs or olds)[0], read(news)[0])
+        return DiffResult(changes=bool(names), replaces=["ocean_id"] if "ocean_id" in names else [])
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Wait until the gate opens."""
+        call = host.current_call()
+        wish = read(props)[0]
+        id_ = f"{wish.ocean_id}/{call.urn.split('::', 3)[-1]}" if call.urn else wish.ocean_id
+        return CreateResult(id_, _opened(call, wish, props))
+
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Wait until the gate opens again; when it does not, the engine keeps the old inputs and so asks again."""
+        return UpdateResult(_opened(host.current_call(), read(news)[0], news))
+
+
+class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigrationGate"):
+    """Stands between two waves of a migration: it opens when the first has succeeded and the cluster is calm.
+
+    The next wave has it in its ``depends_on``.
+    """
+
+    passed_at: Output[str]
+    """When it opened, in the service's time."""
+    seen: Output[Sequence[str]]
+    """What was seen when it opened."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        ocean_id: Input[str],
+        *,
+        migration_ids: Input[Sequence[Input[str]]] | None = None,
+        succeeded: Input[bool] | None = None,
+        remaining: Input[Sequence[Input[str]]] | None = None,
+        scheduled: Input[bool] | None = None,
+        heartbeat: Input[bool] | None = None,
+        kubernetes_conditions: Input[Sequence[Input[Mapping[str, Any]]]] | None = None,
+        http_checks: Input[Sequence[Input[Mapping[str, Any]]]] | None = None,
+        hold_for: Input[str] | None = None,
+        timeout: Input[str] | None = None,
+        account_id: Input[str] | None = None,
+        kubeconfig: Input[str] | None = None,
+        kube_context: Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare a gate.
+
+        :param ocean_id: the Ocean cluster, ``o-...``.
+        :param migration_ids: the migrations of the wave before, the latest last: when they change, the gate asks again.
+            None means that no wave is before it.
+        :param succeeded: the wave's output of that name: a wave that did not succeed keeps the gate shut. None means
+            True.
+        :param remaining: the nodes that the wave left, for the reason when it did not succeed.
+        :param scheduled: whether no pod may be without a node; None means True.
+        :param heartbeat: whether the Ocean Controller has to report; None means True.
+        :param kubernetes_conditions: conditions of single objects, each with ``kind`` (``"Deployment"``,
+            ``"StatefulSet"``, ``"DaemonSet"``, ``"Job"``, ``"Node"`` or ``"Pod"``), ``namespace`` (none for a Node),
+            ``name`` and ``condition``: ``"Available"`` by default for a Deployment, ``"Complete"`` for a Job, else
+            ``"Ready"``, which for a Deployment, StatefulSet or DaemonSet is that all its replicas are ready. They need
+            access to Kubernetes.
+        :param http_checks: URLs that have to answer a GET within 5 seconds, each with ``url`` (http or https, without
+            credentials; redirects are not followed), ``status`` (200 by default) and ``contains``, a text in the first
+            64 KiB of the answer (any by default).
+        :param hold_for: for how long all has to hold without a break, ``"30s"`` by default.
+        :param timeout: how long the gate waits at most, ``"15m"`` by default. With ``custom_timeouts``, too, the
+            shorter counts; those alone replace the default.
+        :param account_id: the Spot account; None means that of the settings.
+        :param kubeconfig: access to the cluster's Kubernetes API, as text or as the path of a file. It is a secret, and
+            in no state. None means KUBECONFIG, or the pod that this runs in.
+        :param kube_context: the context of the kubeconfig; None means its current one.
+
+        Raises SettingsError when the stack's config holds a token that is not a secret.
+        """
+        refuse_plain_token()
+        inputs: dict[str, Any] = {
+            "ocean_id": ocean_id,
+            "migration_ids": migration_ids,
+            "succeeded": succeeded,
+            "remaining": remaining,
+            "scheduled": scheduled,
+            "heartbeat": heartbeat,
+            "kubernetes_conditions": kubernetes_conditions,
+            "http_checks": http_checks,
+            "hold_for": hold_for,
+            "timeout": timeout,
+            "account_id": account_id,
+            "kubeconfig": None if kubeconfig is None else Output.secret(kubeconfig),
+            "kube_context": kube_context,
+        }
+        # An input that is None must not be sent, an output has to be named to be there for the program.
+        props = dict.fromkeys(name for name in type(self).__annotations__) | {
+            name: value for name, value in inputs.items() if value is not None
+        }
+        super().__init__(OceanMigrationGateProvider(), resource_name, props, opts)
+
+
+def _owner(call: host.Call, wish: GateWish) -> str:
+    return call.urn or f"{wish.ocean_id}#gate"
+
+
+def _opened(call: host.Call, wish: GateWish, props: dict[str, Any]) -> dict[str, Any]:
+    """Wait until the gate opens, and return the outputs; what fails leaves nothing to save."""
+    try:
+        passage = wait_at(_gate(call, wish))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the row shows one clear reason
+        host.fail(describe(error))
+    echo = {name: props[name] for name in INPUTS if props.get(name) is not None}
+    return {**echo, "passed_at": passage.at, "seen": list(passage.seen)}
+
+
+def _gate(call: host.Call, wish: GateWish) -> Gate:
+    # The client and the probe bring httpx, which a preview does not need.
+    from ocean_migration_pulumi.api.transport import probe
+
+    client = SESSION.client(wish.account_id)
+    kubeconfig = SESSION.kubeconfigs.get(_owner(call, wish))
+    absent = NO_ACCESS
+    try:
+        reader = SESSION.reader(kubeconfig, wish.kube_context)
+    except SettingsError as error:
+        reader, absent = None, str(error)
+    return Gate(
+        wish=wish,
+        api=client,
+        scope=Scope(deadline=time.monotonic() + wish.limit(call.timeout), ended=call.ended, alive=call.is_active),
+        tell=call,
+        probe=probe,
+        poll_interval=client.settings.poll_interval,
+        kubernetes=reader,
+        absent=absent,
+        explicit=kubeconfig is not None if reader is None else reader.access.explicit,
+    )

@@ -1,0 +1,159 @@
+"""What a gate asks of a cluster: which nodes it has, which pods wait for one, and the conditions of single objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import KubernetesError, PrerequisiteError
+from ocean_migration_pulumi.migration.conditions import READY, KubernetesCondition, Observed
+from ocean_migration_pulumi.migration.plan import clean
+from ocean_migration_pulumi.migration.prerequisites import is_pending
+from ocean_migration_pulumi.migration.workloads import NODES, PODS, Gap
+
+from . import objects
+from .background import together
+from .connection import Connection
+from .decoding import whole_object
+from .errors import RefusedError, UnexpectedAnswerError
+from .fields import UnexpectedFormError, part, text, whole
+from .fields import objects as entries
+from .gaps import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, gap_of, incomplete
+from .listing import Listed, list_all
+
+T = TypeVar("T")
+
+_RESOURCES: Final[Mapping[str, tuple[str, str]]] = {
+    "Deployment": ("apps", "deployments"),
+    "StatefulSet": ("apps", "statefulsets"),
+    "DaemonSet": ("apps", "daemonsets"),
+    "Job": ("batch", "jobs"),
+    "Node": ("", "nodes"),
+    "Pod": ("", "pods"),
+}
+# Their status tells which version of the object it is of.
+_WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+_TRUE: Final = "True"
+_LONGEST_REASON: Final = 60
+
+
+def instances(connection: Connection, scope: Scope) -> frozenset[str]:
+    """Return the instance ids of the cluster's nodes; raises as ``observe`` does."""
+    nodes = _listed(connection, scope, NODES, objects.node)
+    return frozenset(node.instance_id for node in nodes if node.instance_id)
+
+
+def pending_pods(connection: Connection, scope: Scope) -> tuple[str, ...]:
+    """Return the pods that wait for a node, as namespace and name; raises as ``observe`` does."""
+    pods = _listed(connection, scope, PODS, objects.pod, {"fieldSelector": "status.phase=Pending"})
+    return tuple(pod.full_name for pod in pods if is_pending(pod))
+
+
+def observe(connection: Connection, scope: Scope, conditions: Sequence[KubernetesCondition]) -> tuple[Observed, ...]:
+    """Return what was seen of each condition, in their order; all are asked at once.
+
+    Raises KubernetesError when the cluster cannot be asked now, PrerequisiteError when it refuses the credentials or a
+    right is missing, and InterruptedWaitError or EngineGoneError when the operation may not go on.
+    """
+
+    def ask(condition: KubernetesCondition) -> Callable[[], Observed]:
+        return lambda: _observe(connection, scope, condition)
+
+    outcomes = together(scope, {str(number): ask(condition) for number, condition in enumerate(conditions)})
+    seen = []
+    for number, condition in enumerate(conditions):
+        outcome = outcomes[str(number)]
+        if isinstance(outcome, Exception):
+            raise _error(outcome, _gap(condition, outcome))
+        seen.append(outcome)
+    return tuple(seen)
+
+
+def rule(kind: str) -> str:
+    """Return the RBAC rule that allows to look at objects of a kind, on one line."""
+    group, resource = _RESOURCES[kind]
+    return f'{{apiGroups: ["{group}"], resources: [{resource}], verbs: [get]}}'
+
+
+def _listed(
+    connection: Connection,
+    scope: Scope,
+    resource: str,
+    read: Callable[[Mapping[str, Any]], T],
+    query: Mapping[str, str] | None = None,
+) -> list[T]:
+    outcome: Listed[T] | Exception = together(
+        scope, {resource: lambda: list_all(connection, scope, resource, read, query)}
+    )[resource]
+    if isinstance(outcome, Exception):
+        raise _error(outcome, gap_of(resource, outcome))
+    if outcome.unusable:
+        raise KubernetesError(incomplete(resource, outcome.unusable).reason)
+    return outcome.found
+
+
+def _observe(connection: Connection, scope: Scope, condition: KubernetesCondition) -> Observed:
+    try:
+        data = whole_object(connection.get(scope, _path(condition)))
+    except RefusedError as error:
+        if error.status != NOT_FOUND:
+            raise
+        return Observed(False, f"{condition.subject} is not there")
+    try:
+        if data is None:
+            raise UnexpectedFormError
+        return judge(condition, data)
+    except UnexpectedFormError:
+        msg = f"{condition.subject} is not what the Kubernetes API reference promises"
+        raise UnexpectedAnswerError(msg) from None
+
+
+def judge(condition: KubernetesCondition, data: Mapping[str, Any]) -> Observed:
+    """Tell whether an object meets a condition; raise UnexpectedFormError when it is of an unexpected form."""
+    metadata, spec, status = part(data, "metadata"), part(data, "spec"), part(data, "status")
+    subject = condition.subject
+    if text(metadata, "deletionTimestamp"):
+        return Observed(False, f"{subject} is being deleted")
+    if condition.kind in _WORKLOADS and whole(status, "observedGeneration") < whole(metadata, "generation"):
+        return Observed(False, f"{subject} has changed, and its status not yet")
+    if condition.kind in _WORKLOADS and condition.condition == READY:
+        if condition.kind == "DaemonSet":
+            wanted, ready = whole(status, "desiredNumberScheduled"), whole(status, "numberReady")
+        else:
+            wanted, ready = whole(spec, "replicas", 1), whole(status, "readyReplicas")
+        return Observed(ready >= wanted, f"{subject} has {ready} of {wanted} replicas ready")
+    found = {text(each, "type"): each for each in entries(status, "conditions")}
+    if condition.kind == "Job" and text(found.get("Failed", {}), "status") == _TRUE:
+        return Observed(condition.condition == "Failed", f"{subject} has failed")
+    each = found.get(condition.condition, {})
+    if text(each, "status") == _TRUE:
+        return Observed(True, f"{subject} is {condition.condition}")
+    reason = clean(text(each, "reason"))[:_LONGEST_REASON] if text(each, "reason") else ""
+    return Observed(False, f"{subject} is not {condition.condition}" + (f" ({reason})" if reason else ""))
+
+
+def _path(condition: KubernetesCondition) -> str:
+    group, resource = _RESOURCES[condition.kind]
+    base = f"apis/{group}/v1" if group else "api/v1"
+    namespace = f"/namespaces/{quote(condition.namespace, safe='')}" if condition.namespace else ""
+    return f"{base}{namespace}/{resource}/{quote(condition.name, safe='')}"
+
+
+def _gap(condition: KubernetesCondition, error: Exception) -> Gap:
+    resource = _RESOURCES[condition.kind][1]
+    match error:
+        case RefusedError(status=status) if status == FORBIDDEN:
+            return Gap(reason=f"may not get {resource} ({status})", remedy=f"add to the role: {rule(condition.kind)}")
+        case RefusedError(status=status) if status != UNAUTHORIZED:
+            return Gap(reason=str(error))
+    return gap_of(resource, error)
+
+
+def _error(error: Exception, gap: Gap) -> Exception:
+    """Return what to raise: what a gate may wait for to go by, and what it need not."""
+    message = f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason
+    if isinstance(error, RefusedError) and error.status in {UNAUTHORIZED, FORBIDDEN}:
+        return PrerequisiteError(message)
+    return KubernetesError(message)

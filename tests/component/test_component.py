@@ -1,0 +1,247 @@
+"""OceanMigration: what it makes, in which order, and what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ocean_migration_pulumi.component.args import OceanMigrationArgs, declare
+from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.simulator import Simulator
+
+from .whole_stack import WholeStack
+
+WAVES = """
+    "waves": [
+        {"name": "canary", "nodes": {"asg_names": ["web"], "limit": "1"}, "gate": {"hold_for": "0s"}},
+        {"name": "half", "nodes": {"asg_names": ["web"], "limit": "50%"}, "gate": {"hold_for": "0s"}},
+        {"name": "rest", "nodes": {"all_nodes": True}, "unmatched_nodes": "allow"},
+    ],
+"""
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """Run a fast simulator with one cluster."""
+    with Simulator(nodes=6, speed=600) as simulator:
+        simulator.control.heartbeat(simulator.ocean_id, age_seconds=-30 * 86_400)
+        yield simulator
+
+
+@pytest.fixture
+def whole(sim: Simulator, tmp_path: Path) -> WholeStack:
+    """Return a stack on it."""
+    return WholeStack(sim, tmp_path)
+
+
+def test_canary_half_rest_is_three_lines(sim: Simulator, whole: WholeStack) -> None:
+    """Each wave starts after the one before and its gate, none shares a node, and all end in the totals."""
+    whole.program(f'"ocean_id": {sim.ocean_id!r}, {WAVES}')
+    preview = whole.stack.preview()
+    assert preview.succeeded, preview.error
+    plans = {step.name: step.inputs["planned_nodes"] for step in preview.steps if "planned_nodes" in step.inputs}
+    assert list(plans) == ["shop-canary", "shop-half", "shop-rest"]
+    assert sum(map(len, plans.values())) == len({node for plan in plans.values() for node in plan}) == 6
+    assert not [each for each in sim.control.requests() if each["method"] != "GET"]
+
+    result = whole.up()
+    starts = [each["body"]["migration"]["instanceIds"] for each in sim.control.requests(effective=True)]
+    assert [set(start) for start in starts] == [set(plans[f"shop-{name}"]) for name in ("canary", "half", "rest")]
+    first, second, third = sim.control.migrations(sim.ocean_id)
+    assert first["completed_at"] <= second["created_at"] < second["completed_at"] <= third["created_at"]
+    assert result.outputs["totals"] == {"planned": 6, "migrated": 6, "remaining": 0, "manual": 0, "drained": 6}
+    assert result.outputs["waves"]["canary"]["succeeded"] is True
+    assert whole.needs("OceanWorkloadMigration shop-half") >= {
+        "OceanMigrationGate shop-canary",
+        "OceanWorkloadMigration shop-canary",
+    }
+    mark = len(sim.control.requests())
+    again = whole.up()
+    assert set(again.summary) == {"same"}
+    assert not [each for each in sim.control.requests()[mark:] if each["method"] != "GET"]
+
+
+def test_failed_wave_stops_the_later_ones_and_the_next_up_goes_on(sim: Simulator, whole: WholeStack) -> None:
+    """What was migrated stays, what was not is followed up, and then the later waves run."""
+    whole.program(f'"ocean_id": {sim.ocean_id!r}, {WAVES}')
+    sim.control.arm_failure(sim.ocean_id, "instances")
+    assert "not start enough new instances" in whole.fails()
+    assert len(sim.control.requests(effective=True)) == 1
+    assert "OceanWorkloadMigration shop-half" not in whole.state
+    result = whole.up()
+    assert result.outputs["totals"]["migrated"] == 6
+
+
+def test_gate_that_stays_shut_stops_the_later_waves(sim: Simulator, whole: WholeStack) -> None:
+    """A pod without a node after the canary; once it has gone, the next up goes on from there."""
+    kubeconfig = f'"kubeconfig": {sim.kubeconfig(identity="run")!r}'
+    waves = WAVES.replace('"gate": {"hold_for": "0s"}', '"gate": {"hold_for": "0s", "timeout": "2s"}')
+    sim.control.add_pod(sim.ocean_id, None, name="waits", namespace="shop")
+    unchecked = waves.replace('"name": "canary"', '"name": "canary", "prerequisites": "warn"')
+    whole.program(f'"ocean_id": {sim.ocean_id!r}, {kubeconfig}, {unchecked}')
+    assert "shop/waits" in whole.fails()
+    assert len(sim.control.requests(effective=True)) == 1
+    assert "OceanWorkloadMigration shop-canary" in whole.state
+    assert "OceanWorkloadMigration shop-half" not in whole.state
+    sim.control.remove_pod(sim.ocean_id, "waits")
+    assert whole.up().outputs["totals"]["migrated"] == 6
+    assert len(sim.control.requests(effective=True)) == 3
+
+
+def test_cluster_is_imported_and_everything_comes_in_order(sim: Simulator, whole: WholeStack) -> None:
+    """Cluster, groups, controller, autoscaler off, waves; in the preview the plan is unknown, in the run it is made."""
+    whole.program(
+        """
+        "import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"},
+        "virtual_node_groups": [
+            {"name": "web", "auto_scaling_group": "web", "labels": {"workload": "web"}},
+            {"name": "plain", "spot_percentage": 50},
+        ],
+        "controller": {"existing_secret": "spot", "replace_v1": False},
+        "cluster_autoscaler": {"name": "cluster-autoscaler"},
+        "waves": [{"name": "all", "nodes": {"all_nodes": True}, "unmatched_nodes": "allow"}],
+        "protect": False,
+        """
+    )
+    preview = whole.stack.preview()
+    assert preview.succeeded, preview.error
+    assert preview.summary["create"] >= 7
+    result = whole.up()
+    ocean = "Ocean shop"
+    groups = {"OceanLaunchSpec shop-web", "OceanLaunchSpec shop-plain"}
+    release = "Release shop-controller"
+    autoscaler = "DeploymentPatch shop-autoscaler"
+    assert ocean in whole.needs("OceanLaunchSpec shop-web")
+    assert whole.needs(release) >= {ocean, *groups}
+    assert whole.needs(autoscaler) >= {release}
+    assert whole.needs("OceanWorkloadMigration shop-all") >= {ocean, *groups, release, autoscaler}
+    assert result.outputs["totals"] == {"planned": 4, "migrated": 4, "remaining": 0, "manual": 0, "drained": 4}
+    assert set(result.outputs["virtual_node_group_ids"]) == {"web", "plain"}
+    assert any("Auto Scaling Group web" in line for line in result.outputs["imported"])
+    assert set(whole.up().summary) == {"same"}
+
+    destroyed = whole.stack.destroy()
+    assert destroyed.succeeded, destroyed.error
+    deleted = [name for kind, name in whole.mocks.sent if kind == "delete"]
+    assert deleted.index("shop-controller") < deleted.index("shop-web") < deleted.index("shop")
+    # The Cluster Autoscaler stays off: nothing is sent for its patch.
+    assert "shop-autoscaler" not in deleted
+
+
+def test_what_carries_the_workloads_is_protected(sim: Simulator, whole: WholeStack) -> None:
+    """Unless the program says otherwise; a migration never is, so that it can be stopped."""
+    whole.program(
+        """
+        "import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"},
+        "virtual_node_groups": [{"name": "web", "labels": {"workload": "web"}}],
+        "controller": {"existing_secret": "spot", "replace_v1": False},
+        "waves": [{"name": "all", "nodes": {"all_nodes": True}, "unmatched_nodes": "allow"}],
+        """
+    )
+    whole.up()
+    state = whole.state
+    for name in ("Ocean shop", "OceanLaunchSpec shop-web", "Release shop-controller"):
+        assert state[name].get("protect") is True, name
+    assert not state["OceanWorkloadMigration shop-all"].get("protect")
+    refused = whole.stack.destroy()
+    assert not refused.succeeded
+    assert "Ocean shop" in whole.state
+
+
+def test_configuration_is_taken_over_once(sim: Simulator, whole: WholeStack) -> None:
+    """A group that is gone later changes nothing, and neither does one that has changed."""
+    arguments = '"import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"}, "protect": False'
+    whole.program(arguments)
+    whole.up()
+    sim.control.auto_scaling_group("web", image_id="ami-of-later")
+    assert set(whole.up().summary) == {"same"}
+    sim.control.remove_auto_scaling_group("web")
+    again = whole.stack.up()
+    assert again.succeeded, again.error
+    assert set(again.summary) == {"same"}
+    assert any("stays as it was taken over" in each.message for each in again.diagnostics)
+
+
+def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: WholeStack) -> None:
+    """And not before; a group whose role a Virtual Node Group uses is refused."""
+    arguments = f"""
+        "ocean_id": {sim.ocean_id!r},
+        "waves": [{{"name": "web", "nodes": {{"asg_names": ["web"]}}}}],
+        "retire": [
+            {{"node_group": "web", "eks_cluster": "shop"}},
+            {{"node_group": "api", "eks_cluster": "shop", "declaration": "the resource api of this program"}},
+        ],
+    """
+    whole.program(arguments)
+    result = whole.up()
+    first, second = result.outputs["retire"]
+    assert first == (
+        "managed node group web of shop: aws eks update-nodegroup-config --cluster-name shop --nodegroup-name web "
+        "--scaling-config minSize=0,desiredSize=0"
+    )
+    assert second == "managed node group api of shop: remove the resource api of this program, which declares it"
+    whole.mocks.node_role = "arn:aws:iam::123456789012:role/ocean-node"
+    said = whole.fails()
+    assert "managed node group web of shop cannot be retired" in said
+    assert "NotReady" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "ocean_id"),
+        ({"ocean_id": "o-1", "import_from": {"eks_cluster": "c", "node_group": "n"}}, "ocean_id"),
+        ({"import_from": {"eks_cluster": "c"}}, "import_from.auto_scaling_group"),
+        ({"import_from": {"node_group": "n"}}, "import_from"),
+        ({"ocean_id": "o-1", "cluster_name": "x"}, "cluster_name"),
+        ({"ocean_id": "o-1", "waves": [{"name": "a"}]}, "waves[0]"),
+        ({"ocean_id": "o-1", "waves": [{"name": "", "nodes": {}}]}, "waves[0].name"),
+        ({"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {}}] * 2}, "waves[1].name"),
+        ({"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {}, "speed": 1}]}, "waves[0].speed"),
+        (
+            {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "node_group": "n"}]},
+            "virtual_node_groups[0].eks_cluster",
+        ),
+        (
+            {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "node_group": "n", "auto_scaling_group": "g"}]},
+            "virtual_node_groups[0].node_group",
+        ),
+        ({"ocean_id": "o-1", "retire": [{}]}, "retire[0].auto_scaling_group"),
+        ({"ocean_id": "o-1", "retire": [{"node_group": "n"}]}, "retire[0].eks_cluster"),
+        ({"ocean_id": "o-1", "controller": {}}, "controller"),
+        ({"ocean_id": "o-1", "colour": "red"}, "args.colour"),
+    ],
+    ids=repr,
+)
+def test_wrong_combinations_are_refused_by_name(given: dict[str, object], name: str) -> None:
+    """In one line, before anything is registered."""
+    with pytest.raises(InputError) as caught:
+        declare(given)  # type: ignore[arg-type]  # wrong on purpose
+    assert caught.value.property_name.startswith(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_class_and_dictionary_say_the_same() -> None:
+    """Either form, at every level."""
+    by_class = declare(OceanMigrationArgs(ocean_id="o-1", waves=[{"name": "a", "nodes": {"all_nodes": True}}]))
+    by_dictionary = declare({"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}}]})
+    assert by_class == by_dictionary
+
+
+def test_importing_the_resource_loads_none_of_the_packages() -> None:
+    """Only who asks for the component has to have them."""
+    code = (
+        "import sys\n"
+        "from ocean_migration_pulumi import OceanMigrationGate, OceanWorkloadMigration\n"
+        "import ocean_migration_pulumi.provider, ocean_migration_pulumi.functions\n"
+        "heavy = {'pulumi_aws', 'pulumi_kubernetes', 'pulumi_spotinst'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "from ocean_migration_pulumi import OceanMigration\n"
+        "assert 'pulumi_spotinst' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,156 @@
+"""A whole stack on OfflineStack: Ocean's resources in the simulator, AWS and Kubernetes as far as they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pulumi.runtime import MockCallArgs, MockResourceArgs
+
+from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.testing import OfflineStack, SimulatorMocks
+from ocean_migration_pulumi.testing.events import Result
+
+POLL = "0.05"
+RELEASE = "kubernetes:helm.sh/v3:Release"
+ROLE = "arn:aws:iam::123456789012:role/ocean-node"
+
+_NODE_GROUP = {
+    "node_role_arn": "arn:aws:iam::123456789012:role/eks-node",
+    "nodeRoleArn": "arn:aws:iam::123456789012:role/eks-node",
+    "labels": {},
+    "taints": [],
+}
+
+
+class WholeStackMocks(SimulatorMocks):
+    """Makes clusters and groups in the simulator, and lets the controller of a new one report once it is installed."""
+
+    def __init__(self, simulator: Simulator, *, nodes: int | Mapping[str, int] = 4) -> None:
+        super().__init__(simulator.url, simulator.token, simulator.account_id)
+        self._simulator = simulator
+        self._nodes = {"web": nodes} if isinstance(nodes, int) else dict(nodes)
+        self.sent: list[tuple[str, str]] = []
+        self.called: list[str] = []
+        self.node_role = _NODE_GROUP["nodeRoleArn"]
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """Create a resource; with the controller come its heartbeat and the nodes of the EKS cluster."""
+        self.sent.append(("create", args.name))
+        if args.typ == RELEASE:
+            self._install()
+        return super().new_resource(args)
+
+    def delete_resource(self, args: MockResourceArgs, outputs: dict[str, Any]) -> None:
+        """Delete a resource."""
+        self.sent.append(("delete", args.name))
+        super().delete_resource(args, outputs)
+
+    def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        """Answer the functions of pulumi_aws."""
+        self.called.append(args.token)
+        answers: dict[str, dict[str, Any]] = {
+            "aws:index/getRegion:getRegion": {"id": "us-west-2", "name": "us-west-2", "region": "us-west-2"},
+            "aws:autoscaling/getGroup:getGroup": {
+                "id": args.args.get("name"),
+                "name": args.args.get("name"),
+                "vpcZoneIdentifier": "subnet-0a1b2c3d",
+                "launchTemplates": [{"id": "lt-1", "name": "nodes", "version": "$Latest"}],
+                "mixedInstancesPolicies": [],
+                "tags": [],
+            },
+            "aws:ec2/getLaunchTemplate:getLaunchTemplate": {
+                "id": "lt-1",
+                "latestVersion": 1,
+                "defaultVersion": 1,
+                "imageId": "ami-0a1b2c3d4e5f60718",
+                "userData": "IyEvYmluL2Jhc2g=",
+                "iamInstanceProfiles": [{"arn": "arn:aws:iam::123456789012:instance-profile/ocean-node", "name": ""}],
+                "vpcSecurityGroupIds": ["sg-0a1b2c3d"],
+            },
+            "aws:iam/getInstanceProfile:getInstanceProfile": {
+                "roleArn": f"arn:aws:iam::123456789012:role/{args.args.get('name')}",
+                "roleName": args.args.get("name"),
+            },
+            "aws:eks/getNodeGroup:getNodeGroup": {
+                **_NODE_GROUP,
+                "nodeRoleArn": self.node_role,
+                "nodeGroupName": args.args.get("nodeGroupName"),
+                "clusterName": args.args.get("clusterName"),
+                "resources": [{"autoscalingGroups": [{"name": args.args.get("nodeGroupName")}]}],
+                "subnetIds": ["subnet-0a1b2c3d"],
+                "instanceTypes": ["m5.large"],
+            },
+        }
+        return answers.get(args.token, dict(args.args)), []
+
+    def _install(self) -> None:
+        control = self._simulator.control
+        for cluster in control.overview()["clusters"]:
+            if cluster["heartbeat"] is None:
+                control.connect(cluster["id"], self._nodes)
+                # At this speed the ten minutes of a heartbeat are over in a second.
+                control.heartbeat(cluster["id"], age_seconds=-30 * 86_400)
+
+
+class WholeStack:
+    """A stack whose program can be written anew."""
+
+    def __init__(self, simulator: Simulator, directory: Path, *, nodes: int = 4) -> None:
+        self.simulator = simulator
+        self.mocks = WholeStackMocks(simulator, nodes=nodes)
+        self._program = directory / "program.py"
+        self.directory = directory
+        self.program("")
+        self.stack = OfflineStack(
+            self._program,
+            directory / "state.json",
+            project="shop",
+            mocks=self.mocks,
+            environment={
+                **simulator.environment,
+                "OCEAN_MIGRATION_POLL_INTERVAL": POLL,
+                "HOME": str(directory),
+                "AWS_EC2_METADATA_DISABLED": "true",
+            },
+        )
+
+    def program(self, arguments: str, *, before: str = "") -> None:
+        """Let the program consist of one component with these arguments, and export all of its outputs."""
+        outputs = ("ocean_id", "virtual_node_group_ids", "waves", "totals", "imported", "retire")
+        lines = [
+            "import pulumi",
+            "from ocean_migration_pulumi import OceanMigration",
+            before,
+            f"shop = OceanMigration('shop', {{{arguments}}})",
+            *(f"pulumi.export({name!r}, shop.{name})" for name in outputs),
+        ]
+        self._program.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def up(self) -> Result:
+        """Run an update that succeeds."""
+        result = self.stack.up()
+        assert result.succeeded, _said(result)
+        return result
+
+    def fails(self) -> str:
+        """Run an update that fails, and return all that was said."""
+        result = self.stack.up()
+        assert not result.succeeded
+        return _said(result)
+
+    @property
+    def state(self) -> dict[str, dict[str, Any]]:
+        """The resources of the state by type and name, as they are stored."""
+        found = self.stack.export()["deployment"].get("resources", ())
+        return {f"{each['type'].rpartition(':')[2]} {each['urn'].rpartition('::')[2]}": each for each in found}
+
+    def needs(self, key: str) -> set[str]:
+        """Return the resources that this one depends on, by type and name."""
+        names = {each["urn"]: name for name, each in self.state.items()}
+        return {names[urn] for urn in self.state[key].get("dependencies", ())}
+
+
+def _said(result: Result) -> str:
+    return "\n".join([str(result.error), *(each.message for each in result.diagnostics)])

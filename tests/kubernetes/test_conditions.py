@@ -1,0 +1,253 @@
+"""What a gate asks of a cluster, against a real HTTP server."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import InterruptedWaitError, KubernetesError, PrerequisiteError
+from ocean_migration_pulumi.kubernetes.conditions import judge, rule
+from ocean_migration_pulumi.kubernetes.fields import UnexpectedFormError
+from ocean_migration_pulumi.migration.conditions import CONDITIONS, KubernetesCondition, Observed
+from ocean_migration_pulumi.migration.gating import GateKubernetes
+from tests.support import http_server as http
+
+from . import fake_api as fake
+from .fake_api import FakeApi
+from .support import TOKEN, reading, shop
+from .test_roles import Right, needed, rights, role
+
+CART = "/apis/apps/v1/namespaces/shop/deployments/cart"
+
+
+def wanted(kind: str = "Deployment", name: str = "cart", condition: str | None = None) -> KubernetesCondition:
+    """Return a condition of an object in the namespace ``shop``."""
+    namespace = "" if kind == "Node" else "shop"
+    return KubernetesCondition(kind=kind, name=name, namespace=namespace, condition=condition or CONDITIONS[kind])
+
+
+def having(**conditions: str) -> dict[str, Any]:
+    """Return a status with conditions."""
+    return {"conditions": [{"type": name, "status": status} for name, status in conditions.items()]}
+
+
+def available(**conditions: str) -> dict[str, Any]:
+    """Return a Deployment whose status is up to date."""
+    metadata = {"name": "cart", "namespace": "shop", "generation": 3}
+    return {"metadata": metadata, "status": {"observedGeneration": 3, **having(**conditions or {"Available": "True"})}}
+
+
+def observe(api: FakeApi, *conditions: KubernetesCondition, scope: Scope | None = None) -> tuple[Observed, ...]:
+    """Look at a cluster once."""
+    with api.serve() as server, reading(server.url) as reader:
+        return reader.observe(scope or Scope(), conditions or (wanted(),))
+
+
+def answering(path: str, step: http.Step) -> FakeApi:
+    """Return a cluster that answers a path always in the same way."""
+    api = FakeApi(TOKEN)
+    api.faults[path] = itertools.repeat(step)
+    return api
+
+
+def test_protocol_is_fulfilled() -> None:
+    """What decides knows the reader only by its protocol."""
+
+    def needs(api: GateKubernetes) -> GateKubernetes:
+        return api
+
+    with reading("http://127.0.0.1:9") as reader:
+        assert needs(reader) is reader
+
+
+def test_every_kind_is_read_at_its_place_and_only_by_get() -> None:
+    """As the shipped role allows, and nothing else."""
+    ready = {"status": having(Ready="True", Complete="True", Available="True")}
+    api = FakeApi(TOKEN)
+    paths = {
+        "Deployment": CART,
+        "StatefulSet": "/apis/apps/v1/namespaces/shop/statefulsets/cart",
+        "DaemonSet": "/apis/apps/v1/namespaces/shop/daemonsets/cart",
+        "Job": "/apis/batch/v1/namespaces/shop/jobs/cart",
+        "Node": "/api/v1/nodes/cart",
+        "Pod": "/api/v1/namespaces/shop/pods/cart",
+    }
+    assert paths.keys() == CONDITIONS.keys()
+    api.faults = {path: [http.answer(200, ready)] for path in paths.values()}
+    api.faults[paths["StatefulSet"]] = [http.answer(200, {"spec": {"replicas": 0}})]
+    with api.serve() as server, reading(server.url) as reader:
+        found = reader.observe(Scope(), tuple(map(wanted, paths)))
+        asked: set[Right] = set()
+        for request in server.requests:
+            group, resource, _, verb = needed(request)
+            asked.add((group, resource, "", verb))
+        assert {request.method for request in server.requests} == {"GET"}
+    assert [each.met for each in found] == [True] * 6
+    assert asked == rights(role("gate")["rules"])
+    assert asked == rights([yaml.safe_load(rule(kind)) for kind in CONDITIONS])
+
+
+def test_order_is_that_of_the_question() -> None:
+    """Although all are asked at once, and one object may be looked at twice."""
+    conditions = (wanted(name="other"), wanted(), wanted(condition="Progressing"))
+    api = answering(CART, http.answer(200, available()))
+    assert observe(api, *conditions) == (
+        Observed(False, "Deployment shop/other is not there"),
+        Observed(True, "Deployment shop/cart is Available"),
+        Observed(False, "Deployment shop/cart is not Progressing"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "data", "met", "seen"),
+    [
+        (wanted(), available(Available="False"), False, "Deployment shop/cart is not Available"),
+        (wanted(), {"metadata": {"generation": 4}, "status": {}}, False, "Deployment shop/cart has changed, and its"),
+        (wanted(), {"metadata": {"deletionTimestamp": "2026-01-02T03:04:05Z"}}, False, "shop/cart is being deleted"),
+        (wanted(condition="Ready"), {"spec": {"replicas": 3}, "status": {"readyReplicas": 2}}, False, "has 2 of 3"),
+        (wanted(condition="Ready"), {"status": {"readyReplicas": 1}}, True, "has 1 of 1 replicas ready"),
+        (wanted("StatefulSet"), {"spec": {"replicas": 2}, "status": {"readyReplicas": 2}}, True, "has 2 of 2"),
+        (wanted("StatefulSet"), {"spec": {"replicas": 2}, "status": {}}, False, "StatefulSet shop/cart has 0 of 2"),
+        (wanted("DaemonSet"), {"status": {"desiredNumberScheduled": 5, "numberReady": 4}}, False, "has 4 of 5"),
+        (wanted("DaemonSet"), {"status": {"desiredNumberScheduled": 0}}, True, "has 0 of 0 replicas ready"),
+        (wanted("Job"), {"status": having(Complete="True")}, True, "Job shop/cart is Complete"),
+        (wanted("Job"), {"status": having(Failed="True")}, False, "Job shop/cart has failed"),
+        (wanted("Job", condition="Failed"), {"status": having(Failed="True")}, True, "Job shop/cart has failed"),
+        (wanted("Node"), {"status": having(Ready="Unknown")}, False, "Node cart is not Ready"),
+        (
+            wanted("Pod"),
+            {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Containers\nNotReady"}]}},
+            False,
+            "Pod shop/cart is not Ready (Containers NotReady)",
+        ),
+        (wanted("Pod"), {}, False, "Pod shop/cart is not Ready"),
+    ],
+    ids=repr,
+)
+def test_object_is_judged(condition: KubernetesCondition, data: dict[str, Any], met: bool, seen: str) -> None:
+    """By its conditions, or by its replicas where it has none."""
+    found = judge(condition, data)
+    assert found.met is met
+    assert seen in found.seen
+
+
+@given(
+    kind=st.sampled_from(sorted(CONDITIONS)),
+    data=st.dictionaries(
+        st.sampled_from(["metadata", "spec", "status"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(),
+            lambda inner: (
+                st.lists(inner, max_size=2)
+                | st.dictionaries(st.sampled_from(["conditions", "type", "status", "replicas", "generation"]), inner)
+            ),
+            max_leaves=6,
+        ),
+    ),
+)
+def test_whatever_an_object_holds_is_judged_or_of_unexpected_form(kind: str, data: dict[str, Any]) -> None:
+    """Nothing else is raised."""
+    try:
+        found = judge(wanted(kind), data)
+    except UnexpectedFormError:
+        return
+    assert "\n" not in found.seen
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (fake.status(500, "etcd is slow"), "Kubernetes answered 500: etcd is slow"),
+        (http.answer(200, b"<html>"), "Deployment shop/cart is not what the Kubernetes API reference promises"),
+        (http.answer(200, {"status": 7}), "Deployment shop/cart is not what the Kubernetes API reference promises"),
+        (http.reset, "Kubernetes cannot be reached"),
+    ],
+    ids=["500", "html", "form", "reset"],
+)
+def test_outage_can_be_waited_out(step: http.Step, message: str) -> None:
+    """It says what happened, and nothing of the access."""
+    with pytest.raises(KubernetesError, match=message) as caught:
+        observe(answering(CART, step))
+    assert TOKEN not in str(caught.value)
+
+
+def test_cluster_that_hangs_did_not_answer_in_time() -> None:
+    """Whoever asks has a deadline for it."""
+    with pytest.raises(KubernetesError, match="did not answer in time"):
+        observe(answering(CART, http.silence), scope=Scope().at_most(0.2))
+
+
+def test_interruption_ends_the_question() -> None:
+    """At once, although the cluster hangs."""
+    scope = Scope()
+    with pytest.raises(InterruptedWaitError):
+        observe(answering(CART, http.setting(scope.ended, http.silence)), scope=scope)
+
+
+def test_missing_right_is_told_with_its_rule() -> None:
+    """Another try does not mend it."""
+    with pytest.raises(PrerequisiteError) as caught:
+        observe(answering(CART, fake.status(403, "no")))
+    assert str(caught.value) == (
+        'may not get deployments (403); add to the role: {apiGroups: ["apps"], resources: [deployments], verbs: [get]}'
+    )
+
+
+def test_refused_credentials_are_told() -> None:
+    """Another try does not mend that either."""
+    with FakeApi("another").serve() as server, reading(server.url) as reader:
+        for ask in (lambda: reader.observe(Scope(), (wanted(),)), lambda: reader.pending_pods(Scope())):
+            with pytest.raises(PrerequisiteError, match="refuses the credentials") as caught:
+                ask()
+            assert TOKEN not in str(caught.value)
+
+
+def pending(name: str, **more: Any) -> dict[str, Any]:
+    """Return a pod that waits for a node."""
+    return {"metadata": {"name": name, "namespace": "shop", **more}, "spec": {}, "status": {"phase": "Pending"}}
+
+
+def test_pods_that_wait_for_a_node_are_listed() -> None:
+    """Not those that start on one, or go away; the API server selects, so that a large cluster costs little."""
+    api = shop()
+    starting = {**pending("starts"), "spec": {"nodeName": "ip-1"}}
+    api.lists[fake.PODS] = [pending("a"), starting, pending("goes", deletionTimestamp="2026-01-02T03:04:05Z")]
+    with api.serve() as server, reading(server.url) as reader:
+        assert reader.pending_pods(Scope()) == ("shop/a",)
+        (request,) = server.requests
+    assert request.query["fieldSelector"] == "status.phase=Pending"
+
+
+def test_nodes_are_known_by_their_instances() -> None:
+    """A node of another kind, without one, is left out."""
+    api = shop()
+    api.lists[fake.NODES] = [*api.lists[fake.NODES], {"metadata": {"name": "fargate"}}]
+    with api.serve() as server, reading(server.url) as reader:
+        assert reader.instances(Scope()) == {"i-0a1", "i-0a2"}
+
+
+def test_list_of_which_a_part_is_of_unexpected_form_is_not_known() -> None:
+    """It must not count as one without pods that wait."""
+    api = shop()
+    api.lists[fake.PODS] = [pending("a"), b'{"metadata": 7}']
+    with (
+        api.serve() as server,
+        reading(server.url) as reader,
+        pytest.raises(KubernetesError, match="1 object of unexpected form among the pods"),
+    ):
+        reader.pending_pods(Scope())
+
+
+@pytest.mark.parametrize(("code", "kind"), [(403, PrerequisiteError), (503, KubernetesError)])
+def test_list_that_is_refused_is_told(code: int, kind: type[Exception]) -> None:
+    """A right that is missing, by its rule."""
+    api = answering(fake.PODS, fake.status(code))
+    with api.serve() as server, reading(server.url) as reader, pytest.raises(kind) as caught:
+        reader.pending_pods(Scope())
+    assert ("verbs: [list]" in str(caught.value)) is (code == 403)

@@ -104,7 +104,7 @@ def _gate(
     parent: pulumi.Resource,
 ) -> OceanMigrationGate:
     return OceanMigrationGate(
-        f"{name}-{wave.name}",
+        f"{name}-{wave.name}-gate",
         **access.inputs(),
         migration_ids=migration.migrations.apply(lambda runs: [run["id"] for run in runs or ()]),
         succeeded=migration.succeeded,

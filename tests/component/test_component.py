@@ -56,7 +56,7 @@ def test_canary_half_rest_is_three_lines(sim: Simulator, whole: WholeStack) -> N
     assert result.outputs["totals"] == {"planned": 6, "migrated": 6, "remaining": 0, "manual": 0, "drained": 6}
     assert result.outputs["waves"]["canary"]["succeeded"] is True
     assert whole.needs("OceanWorkloadMigration shop-half") >= {
-        "OceanMigrationGate shop-canary",
+        "OceanMigrationGate shop-canary-gate",
         "OceanWorkloadMigration shop-canary",
     }
     mark = len(sim.control.requests())
@@ -110,6 +110,9 @@ def test_cluster_is_imported_and_everything_comes_in_order(sim: Simulator, whole
     preview = whole.stack.preview()
     assert preview.succeeded, preview.error
     assert preview.summary["create"] >= 7
+    (migration,) = [step for step in preview.steps if step.name == "shop-all"]
+    assert migration.inputs["planned_nodes"] == "[unknown]"
+    assert not sim.control.requests(method="PUT")
     result = whole.up()
     ocean = "Ocean shop"
     groups = {"OceanLaunchSpec shop-web", "OceanLaunchSpec shop-plain"}

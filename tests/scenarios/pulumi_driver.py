@@ -36,6 +36,8 @@ class PulumiDriver(Driver):
             "PULUMI_HOME": str(directory / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "of a test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # Packages of the environment that a program does not use are not to be had here, and not looked for.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             "PULUMI_PYTHON_CMD": sys.executable,
             # The option --event-log is there for those who debug the engine.

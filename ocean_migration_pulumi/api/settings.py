@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from ocean_migration_pulumi.api.credentials import Credentials, read_credentials
+from ocean_migration_pulumi.api.loopback import is_loopback
 from ocean_migration_pulumi.errors import SettingsError
 
 DEFAULT_BASE_URL = "https://api.spotinst.io"
@@ -69,7 +69,7 @@ class Settings:
     @property
     def is_loopback(self) -> bool:
         """Whether the service is on this machine, as a simulator is."""
-        return _is_loopback(urlsplit(self.base_url).hostname or "")
+        return is_loopback(self.base_url)
 
     @classmethod
     def load(
@@ -187,16 +187,9 @@ def _url_problem(value: str, url: SplitResult) -> str | None:
     host = url.netloc.rpartition(":")[0] if url.port is not None else url.netloc.rstrip(":")
     if not _HOST.fullmatch(host):
         return "names no host"
-    if url.scheme == "http" and not _is_loopback(url.hostname or ""):
+    if url.scheme == "http" and not is_loopback(value):
         return "must begin with https:// (plain http is for this machine only)"
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost"
 
 
 def _token(value: str, name: str) -> str:

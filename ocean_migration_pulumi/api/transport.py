@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urlsplit
 
 import httpx
 
 from ocean_migration_pulumi.api import answers
 from ocean_migration_pulumi.api.answers import Answer, Call
+from ocean_migration_pulumi.api.loopback import is_loopback
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import (
     DeadlineError,
@@ -132,7 +131,7 @@ def probe(url: str, scope: Scope) -> Answer:
     NoAnswerError, a WaitEndedError, or SettingsError when the environment's proxies or certificates cannot be used.
     """
     # One for each probe: a connection that is kept says nothing of the next one.
-    transport = Transport(url, is_loopback=_is_loopback(url))
+    transport = Transport(url, is_loopback=is_loopback(url))
     try:
         return _Probe(url, scope.at_most(LONGEST_PROBE)).run(transport._open(), url, "")
     except DeadlineError:
@@ -276,14 +275,6 @@ def _certificates(base_url: str) -> ssl.SSLContext:
     if base_url.casefold().startswith("http:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.create_ssl_context()
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost"
 
 
 def _reason(error: Exception) -> str:

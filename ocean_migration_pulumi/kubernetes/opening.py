@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
+from ocean_migration_pulumi.api.loopback import is_loopback
 from ocean_migration_pulumi.migration.plan import clean
 
 from .errors import UnreachableError
@@ -47,7 +46,7 @@ def open_client(target: Target) -> httpx2.Client:
     ).get()
     parameters = ConnectionParams(
         # Like kubectl: nothing on this machine is reached through the environment's proxy.
-        trust_env=not _is_loopback(urlsplit(target.cluster["server"]).hostname or ""),
+        trust_env=not is_loopback(target.cluster["server"]),
         proxy=target.cluster.get("proxy-url"),
     )
     try:
@@ -69,10 +68,3 @@ def why(error: BaseException) -> str:
                 return f"Kubernetes cannot be reached: {reason}"
         cause = cause.__cause__ or cause.__context__
     return f"Kubernetes cannot be reached ({type(error).__name__})"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -27,7 +27,7 @@ SPEED: Final = 120
 """Simulated seconds per second: a migration of minutes takes seconds."""
 
 _START_SECONDS: Final = 30.0
-_VARIABLES: Final = 4
+_VARIABLES: Final = 5
 
 _READ_NEXT: Final = """\
 Read next:
@@ -61,9 +61,9 @@ def main(engine: str) -> None:
         shutil.copy(ROOT / "Pulumi.yaml", project)
         shutil.copytree(ROOT / "examples" / "basic", project / "examples" / "basic")
         console.print(Text("Spot Ocean's workload migration, as code", style="bold"))
-        command = f"ocean-migration simulator --nodes 16 --speed {SPEED}"
+        command = f"ocean-migration simulator --nodes 16 --speed {SPEED} --kubeconfig kubeconfig"
         console.print(Text(f"$ {command}", style="bold cyan"))
-        with simulator(SPEED) as environment:
+        with simulator(SPEED, home / "kubeconfig") as environment:
             control = SimulatorControl(environment["SPOTINST_BASE_URL"])
             ocean_id = environment["OCEAN_ID"]
             console.print(Text(_world(control, ocean_id)))
@@ -85,10 +85,11 @@ def main(engine: str) -> None:
 
 
 @contextmanager
-def simulator(speed: float) -> Iterator[dict[str, str]]:
+def simulator(speed: float, kubeconfig: Path) -> Iterator[dict[str, str]]:
     """Run the simulator as the command that it is; the variables are those that it prints."""
+    options = ["--nodes", "16", "--speed", str(speed), "--kubeconfig", str(kubeconfig)]
     process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own arguments
-        [sys.executable, "-m", "ocean_migration_pulumi", "simulator", "--nodes", "16", "--speed", str(speed)],
+        [sys.executable, "-m", "ocean_migration_pulumi", "simulator", *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,

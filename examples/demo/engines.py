@@ -17,7 +17,7 @@ STACK: Final = "demo"
 _DOWNLOAD_SECONDS: Final = 300.0
 _VERSION_SECONDS: Final = 30.0
 _CALL_SECONDS: Final = 60.0
-_OWN_VARIABLES: Final = ("PULUMI_", "SPOTINST_", "OCEAN_")
+_OWN_VARIABLES: Final = ("AWS_", "KUBE", "OCEAN_", "PULUMI_", "SPOTINST_")
 _INSTALL: Final = "import sys; from pulumi.automation import PulumiCommand; PulumiCommand.install(root=sys.argv[1])"
 
 
@@ -38,7 +38,7 @@ class Engine:
         # Whatever the user has set for the real service or for stacks of their own stays out of the demo.
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
         tools = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-        self.environment = {**kept, "PATH": tools, **environment}
+        self.environment = {**kept, "PATH": tools, "AWS_EC2_METADATA_DISABLED": "true", **environment}
 
     def prepare(self) -> None:
         """Make the stack; raises EngineError."""
@@ -90,6 +90,7 @@ class PulumiEngine(Engine):
             "PULUMI_CONFIG_PASSPHRASE": "of the demo",
             "PULUMI_PYTHON_CMD": sys.executable,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The packages of whole stacks are installed beside this one; their plugins are large, and not needed here.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             # The option --event-log is there for those who debug the engine.
             "PULUMI_DEBUG_COMMANDS": "true",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, declare
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.testing.events import Result
 
 from .whole_stack import WholeStack
 
@@ -133,6 +137,48 @@ def test_cluster_is_imported_and_everything_comes_in_order(sim: Simulator, whole
     assert deleted.index("shop-controller") < deleted.index("shop-web") < deleted.index("shop")
     # The Cluster Autoscaler stays off: nothing is sent for its patch.
     assert "shop-autoscaler" not in deleted
+
+
+def test_destroy_stops_a_running_migration_before_anything_else(sim: Simulator, whole: WholeStack) -> None:
+    """The controller that it needs, its groups and its cluster go after its end."""
+    whole.program(
+        """
+        "import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"},
+        "virtual_node_groups": [{"name": "web", "labels": {"workload": "web"}}],
+        "controller": {"existing_secret": "spot", "replace_v1": False},
+        "waves": [{"name": "all", "nodes": {"all_nodes": True}}],
+        "protect": False,
+        """
+    )
+    sim.control.clock(speed=5)
+    results: list[Result] = []
+    running = threading.Thread(target=lambda: results.append(whole.stack.up()))
+    running.start()
+    made = [
+        each["id"] for each in until_some(lambda: sim.control.overview()["clusters"], lambda found: len(found) == 2)
+    ]
+    ocean_id = next(each for each in made if each != sim.ocean_id)
+    until_some(lambda: sim.control.migrations(ocean_id), bool)
+    whole.stack.interrupt()
+    running.join(60)
+    assert not results[0].succeeded
+    sim.control.clock(speed=600)
+    destroyed = whole.stack.destroy()
+    assert destroyed.succeeded, destroyed.error
+    calls = [(each["method"], each["path"]) for each in sim.control.requests() if each["method"] in {"PUT", "DELETE"}]
+    assert "/migration/owm-" in calls[0][1]
+    assert [method for method, _ in calls] == ["PUT", "DELETE", "DELETE"]
+    deleted = [name for kind, name in whole.mocks.sent if kind == "delete"]
+    assert deleted == ["shop-controller", "shop-web", "shop"]
+
+
+def until_some(ask: Callable[[], Any], holds: Callable[[Any], object], seconds: float = 60) -> Any:
+    """Ask until the answer is as wanted, and return it."""
+    deadline = time.monotonic() + seconds
+    while not holds(found := ask()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
 
 
 def test_what_carries_the_workloads_is_protected(sim: Simulator, whole: WholeStack) -> None:

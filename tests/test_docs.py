@@ -8,10 +8,23 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi import OceanWorkloadMigration
+from ocean_migration_pulumi import (
+    ClusterAutoscalerArgs,
+    ControllerArgs,
+    GateArgs,
+    ImportFromArgs,
+    OceanMigration,
+    OceanMigrationArgs,
+    OceanWorkloadMigration,
+    RetireArgs,
+    TaintArgs,
+    VirtualNodeGroupArgs,
+    WaveArgs,
+)
 from ocean_migration_pulumi.migration.selection import NodeSelector
 from ocean_migration_pulumi.migration.wish import ACCEPTED, Wish
 from ocean_migration_pulumi.session import CONFIG_KEYS
@@ -23,6 +36,17 @@ from ocean_migration_pulumi.simulator.scenarios import SCENARIOS
 from ocean_migration_pulumi.testing import OfflineStack
 
 ROOT = Path(__file__).parents[1]
+COMPONENT = [
+    (OceanMigrationArgs, "Arguments"),
+    (ImportFromArgs, "A new cluster"),
+    (VirtualNodeGroupArgs, "Virtual Node Groups"),
+    (TaintArgs, "Virtual Node Groups"),
+    (ControllerArgs, "Controller"),
+    (ClusterAutoscalerArgs, "Cluster Autoscaler"),
+    (WaveArgs, "Waves"),
+    (GateArgs, "Waves"),
+    (RetireArgs, "Retire"),
+]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -174,3 +198,33 @@ def test_the_python_of_the_simulator_page_runs() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(("kind", "heading"), COMPONENT, ids=[kind.__name__ for kind, _ in COMPONENT])
+def test_every_argument_of_the_component_is_described(kind: type[Any], heading: str) -> None:
+    """The section about a class of arguments names it, and all its fields."""
+    text = re.sub(r"^```.*?^```$", "", section("docs/component.md", heading), flags=re.MULTILINE | re.DOTALL)
+    told = named([text])
+    assert {kind.__name__, *(field.name for field in fields(kind))} <= told
+
+
+def test_every_output_of_the_component_is_described() -> None:
+    """The table has all outputs and no other."""
+    assert named([row[0] for row in rows(section("docs/component.md", "Outputs"))]) == set(
+        OceanMigration.__annotations__
+    )
+
+
+def test_the_program_of_the_component_page_plans_three_waves(simulator: Simulator, tmp_path: Path) -> None:
+    """A copy of it plans the nodes of web, each in one wave."""
+    (tmp_path / "program.py").write_text(block("docs/component.md", "python"), encoding="utf-8")
+    stack = OfflineStack(
+        tmp_path / "program.py",
+        tmp_path / "state.json",
+        config={"oceanId": simulator.ocean_id},
+        environment=simulator.environment,
+    )
+    preview = stack.preview()
+    assert preview.succeeded, preview.error
+    plans = [step.inputs["planned_nodes"] for step in preview.steps if "planned_nodes" in step.inputs]
+    assert [len(plan) for plan in plans] == [1, 3, 2]

@@ -1,0 +1,1 @@
+"""Many clusters, a stack each: for teams who outgrow one stack."""

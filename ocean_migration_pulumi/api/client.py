@@ -11,15 +11,13 @@ from typing import Any, Self, TypeVar
 
 from ocean_migration_pulumi.api import answers, wire
 from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION, Call
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models import (
     Candidate,
-    Cluster,
-    ClusterNode,
     Heartbeat,
     LogEntry,
     MigrationStatus,
     MigrationSummary,
-    VirtualNodeGroup,
 )
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.sender import Sender, lost

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from ocean_migration_pulumi.api.models import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.component.args import RetireArgs
 from ocean_migration_pulumi.component.aws_sources import auto_scaling_group, region_of
 from ocean_migration_pulumi.errors import MigrationError

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP
 
 from .cloud import Cloud
 from .demands import INTOLERANT, Demands, Reason, together

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from ocean_migration_pulumi.api.models import ClusterNode, LaunchTemplate
+from ocean_migration_pulumi.api.clusters import ClusterNode, LaunchTemplate
 
 from .cloud import Cloud, MachineType
 from .workloads import Resources

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate, Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
 
 UNKNOWN_GROUP: Final = "unknown"
 """In the place of the Virtual Node Group of a node that is being migrated: discovery tells it no more."""

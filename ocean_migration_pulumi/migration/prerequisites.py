@@ -6,13 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from ocean_migration_pulumi.api.models import (
-    DEFAULT_VIRTUAL_NODE_GROUP,
-    Cluster,
-    Heartbeat,
-    MigrationStatus,
-    VirtualNodeGroup,
-)
+from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Heartbeat, MigrationStatus
 from ocean_migration_pulumi.api.times import elapsed, parse_time
 
 from .findings import Finding, Verdict

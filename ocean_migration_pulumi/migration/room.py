@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from ocean_migration_pulumi.api.models import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
 
 from .findings import Finding, Verdict
 from .plan import PlannedNode, clean, counted

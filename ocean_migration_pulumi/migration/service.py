@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models import (
     Candidate,
-    Cluster,
-    ClusterNode,
     Heartbeat,
     LogEntry,
     MigrationStatus,
     MigrationSummary,
-    VirtualNodeGroup,
 )
 from ocean_migration_pulumi.api.scope import Scope
 

@@ -7,14 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ocean_migration_pulumi.api.models import (
-    Candidate,
-    Cluster,
-    ClusterNode,
-    Heartbeat,
-    MigrationStatus,
-    VirtualNodeGroup,
-)
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models import Candidate, Heartbeat, MigrationStatus
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ocean_migration_pulumi.api.models import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
 

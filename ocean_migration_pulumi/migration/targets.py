@@ -8,13 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ocean_migration_pulumi.api.models import (
-    DEFAULT_VIRTUAL_NODE_GROUP,
-    Cluster,
-    ClusterNode,
-    LaunchTemplate,
-    VirtualNodeGroup,
-)
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
+from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP
 
 from .cloud import Cloud
 from .labels import Unsure, Value, all_of, any_of, may_hold, tolerates

@@ -9,14 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
 
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models import (
     Candidate,
-    Cluster,
-    ClusterNode,
     Heartbeat,
     MigrationStatus,
     MigrationSummary,
-    VirtualNodeGroup,
 )
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import parse_time

@@ -12,15 +12,13 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models import (
     Candidate,
-    Cluster,
-    ClusterNode,
     Heartbeat,
     LogEntry,
     MigrationStatus,
     MigrationSummary,
-    VirtualNodeGroup,
 )
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings

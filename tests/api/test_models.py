@@ -10,11 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models import (
     TERMINAL_STATES,
     Candidate,
-    Cluster,
-    ClusterNode,
     Heartbeat,
     LogEntry,
     MigrationInstance,
@@ -22,7 +21,6 @@ from ocean_migration_pulumi.api.models import (
     MigrationStatus,
     MigrationSummary,
     PodDetail,
-    VirtualNodeGroup,
 )
 from ocean_migration_pulumi.errors import ResponseError
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ocean_migration_pulumi.api.models import Candidate, MigrationInstance, MigrationStatus, PodDetail, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import VirtualNodeGroup
+from ocean_migration_pulumi.api.models import (
+    Candidate,
+    MigrationInstance,
+    MigrationStatus,
+    PodDetail,
+)
 from ocean_migration_pulumi.migration.selection import NodeSelector
 from ocean_migration_pulumi.migration.sight import Sight
 from ocean_migration_pulumi.migration.wish import Wish

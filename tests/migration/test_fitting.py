@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.api.models import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
 from ocean_migration_pulumi.migration import fitting
 from ocean_migration_pulumi.migration.cloud import Cloud, MachineType
 from ocean_migration_pulumi.migration.plan import UNKNOWN_GROUP, PlannedNode

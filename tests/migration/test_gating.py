@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.answers import Answer
-from ocean_migration_pulumi.api.models import Candidate, ClusterNode, Heartbeat, MigrationStatus
+from ocean_migration_pulumi.api.clusters import ClusterNode
+from ocean_migration_pulumi.api.models import Candidate, Heartbeat, MigrationStatus
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import format_time
 from ocean_migration_pulumi.errors import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocean_migration_pulumi.api.models import ClusterNode, LaunchTemplate
+from ocean_migration_pulumi.api.clusters import ClusterNode, LaunchTemplate
 from ocean_migration_pulumi.migration.cloud import Cloud, MachineType
 from ocean_migration_pulumi.migration.machines import ANY_SIZE, AllowedTypes, Catalogue
 from ocean_migration_pulumi.migration.workloads import Resources

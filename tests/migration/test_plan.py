@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.api.models import Candidate, Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.models import Candidate
 from ocean_migration_pulumi.migration import plan
 from ocean_migration_pulumi.migration.plan import UNKNOWN_GROUP, PlannedNode, parse_planned, plan_digest
 

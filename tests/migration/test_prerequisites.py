@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api.models import Cluster, Heartbeat, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.models import Heartbeat
 from ocean_migration_pulumi.migration import prerequisites
 from ocean_migration_pulumi.migration.findings import Verdict
 from ocean_migration_pulumi.migration.plan import UNKNOWN_GROUP, PlannedNode

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api.models import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
 from ocean_migration_pulumi.migration.cloud import Cloud
 from ocean_migration_pulumi.migration.findings import Finding, Verdict
 from ocean_migration_pulumi.migration.plan import PlannedNode

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api.models import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.migration.findings import Verdict
 from ocean_migration_pulumi.migration.plan import PlannedNode
 from ocean_migration_pulumi.migration.room import check_room

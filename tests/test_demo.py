@@ -11,6 +11,8 @@ import pytest
 from examples.demo.display import Thinned
 from examples.demo.engines import OfflineEngine, PulumiEngine, choose
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).parents[1]
 
 

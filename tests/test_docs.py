@@ -35,6 +35,8 @@ from ocean_migration_pulumi.simulator.faults import KINDS
 from ocean_migration_pulumi.simulator.scenarios import SCENARIOS
 from ocean_migration_pulumi.testing import OfflineStack
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).parents[1]
 COMPONENT = [
     (OceanMigrationArgs, "Arguments"),

@@ -42,6 +42,8 @@ from .support.examples import (
     unchanged,
 )
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def sim() -> Iterator[Simulator]:

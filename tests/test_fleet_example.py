@@ -21,6 +21,8 @@ from examples.fleet.table import summary
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROOT = Path(__file__).parents[1]
 PROGRAM = ROOT / "examples" / "waves"
 CALM = {"holdFor": "0s", "soakTime": "0s"}

@@ -116,6 +116,8 @@ def test_a_cluster_that_fails_stops_no_other(sim: Simulator, fleet: Fleet, tmp_p
 
 def test_ctrl_c_interrupts_what_runs_and_starts_no_other(sim: Simulator, fleet: Fleet, tmp_path: Path) -> None:
     """The migration that runs goes on in Ocean."""
+    # Whatever started the tests may have Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     ocean_id = fleet["shop-ap"]["oceanId"]
     sim.control.hold(ocean_id)
     engine = Offline(sim, tmp_path)
@@ -126,7 +128,10 @@ def test_ctrl_c_interrupts_what_runs_and_starts_no_other(sim: Simulator, fleet: 
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press, daemon=True).start()
-    outcomes = run(fleet, engine.deploy, engine.interrupt, parallel=1)
+    try:
+        outcomes = run(fleet, engine.deploy, engine.interrupt, parallel=1)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [outcome.result for outcome in outcomes] == ["interrupted", "not started", "not started"]
     assert list(engine.stacks) == ["shop-ap"]
     (migration,) = sim.control.migrations(ocean_id)

@@ -27,6 +27,8 @@ WAVES = """
     ],
 """
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.fixture
 def sim() -> Iterator[Simulator]:

@@ -169,7 +169,7 @@ class Running:
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events so far."""
-        return _events(self._log)
+        return events_of(self._log)
 
     def so_far(self) -> Run:
         """Return what has happened so far, with exit code -1."""
@@ -245,8 +245,7 @@ class Driver:
 
         Flags are `refresh` (up: refresh first), `clear_pending_creates` (refresh) and `parallel`.
         """
-        self._count += 1
-        log = self.directory / f"{self._count:02}-{command}.events"
+        log = self._next_log(command)
         return Running(
             self._arguments(command, log, flags),
             directory=self.program,
@@ -257,19 +256,19 @@ class Driver:
 
     def preview(self, **flags: Any) -> Run:
         """Run a preview to its end."""
-        return self.start("preview", **flags).wait()
+        return self._finish("preview", flags)
 
     def up(self, **flags: Any) -> Run:
         """Run an update to its end, without the preview that people are shown before."""
-        return self.start("up", **flags).wait()
+        return self._finish("up", flags)
 
     def refresh(self, *, clear_pending_creates: bool = False, **flags: Any) -> Run:
         """Run a refresh to its end."""
-        return self.start("refresh", clear_pending_creates=clear_pending_creates, **flags).wait()
+        return self._finish("refresh", {"clear_pending_creates": clear_pending_creates, **flags})
 
     def destroy(self, **flags: Any) -> Run:
         """Run a destruction to its end."""
-        return self.start("destroy", **flags).wait()
+        return self._finish("destroy", flags)
 
     def cancel(self) -> Run:
         """Take away the lock of a killed command."""
@@ -324,6 +323,13 @@ class Driver:
         for pid in marked(self._mark):
             _kill(pid)
 
+    def _next_log(self, command: str) -> Path:
+        self._count += 1
+        return self.directory / f"{self._count:02}-{command}.events"
+
+    def _finish(self, command: str, flags: Mapping[str, Any]) -> Run:
+        return self.start(command, **flags).wait()
+
     def _arguments(self, command: str, log: Path, flags: Mapping[str, Any]) -> list[str]:
         raise NotImplementedError
 
@@ -367,7 +373,8 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _events(log: Path) -> list[dict[str, Any]]:
+def events_of(log: Path) -> list[dict[str, Any]]:
+    """Return the events of a log, as far as they are written."""
     found = []
     with suppress(FileNotFoundError):
         for line in log.read_text(encoding="utf-8").splitlines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,15 @@ from hypothesis import settings
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+_SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure neither scenarios nor whole programs: the engine's double and the simulator run in this process, too."""
+    for item in items:
+        if item.path.is_relative_to(_SCENARIOS) or "unmeasured" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture

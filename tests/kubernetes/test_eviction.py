@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import chain, repeat
 
 import pytest
 
@@ -108,7 +109,7 @@ def test_silence_is_no_answer() -> None:
 
 def test_engine_that_is_gone_tries_nothing() -> None:
     """It is asked right before, as with every write."""
-    lives = iter([True, False])
+    lives = chain([True], repeat(False))
     with FakeApi().serve() as server, reading(server.url) as reader:
         with pytest.raises(EngineGoneError):
             reader.try_eviction(Scope(alive=lambda: next(lives)), POD)

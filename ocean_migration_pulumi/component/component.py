@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import Any, Final
 
 import pulumi
@@ -195,10 +196,12 @@ class OceanMigration(pulumi.ComponentResource):
                 profiles = profiles_in_use(cluster, service.list_virtual_node_groups(known["ocean_id"]))
             left = [name for names in known["remaining"] for name in names or ()]
             lines = []
+            # Many groups share few profiles: AWS is asked once for each.
+            role_of = cache(partial(role_of_profile, opts=options))
             for old in declared.retire:
                 group = look_up_old_group(old, known["eks_cluster"], options)
                 try:
-                    lines.append(retirement(group, profiles, lambda profile: role_of_profile(profile, options), left))
+                    lines.append(retirement(group, profiles, role_of, left))
                 except MigrationError as error:
                     # Pulumi shows a RunError as one line, and anything else as a traceback.
                     raise pulumi.RunError(str(error)) from error

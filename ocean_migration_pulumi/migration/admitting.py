@@ -16,7 +16,7 @@ from .job import Job
 from .leaving import held_pods
 from .plan import PlannedNode, clean, difference, is_approved, some, told
 from .sight import Sight
-from .sources import Question, ask_aws, ask_kubernetes
+from .sources import ask_aws, ask_kubernetes
 from .telling import finding_line
 from .workloads import EvictionTrial
 
@@ -69,14 +69,13 @@ def _examine(job: Job, nodes: list[PlannedNode]) -> Examination:
     with suppress(ApiError, NoAnswerError):  # without them only the room is unknown
         ocean_nodes = view.nodes(job.api, scope)
     bounded = scope.at_most(KUBERNETES_DEADLINE)
-    known = job.offered.keys() | {node.instance_id for node in ocean_nodes or ()}
     sight = Sight(
         offered=job.offered,
         groups=view.groups(job.api, scope),
         cluster=cluster,
         heartbeat=heartbeat,
         ocean_nodes=ocean_nodes,
-        around=ask_kubernetes(job.sources, bounded, Question(fresh=True), known),
+        around=ask_kubernetes(job.sources, bounded, offered=job.offered, ocean_nodes=ocean_nodes or (), fresh=True),
     )
     judged = partial(
         examine,

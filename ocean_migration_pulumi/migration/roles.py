@@ -24,7 +24,7 @@ _REGISTERED: Final = "registered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Profiled:
     """Where nodes go: a Virtual Node Group, or the cluster's own template (``group_id`` None).
 
     ``name`` is for messages; ``instance_profile`` is None where neither the group nor the cluster has one.
@@ -35,12 +35,12 @@ class Target:
     instance_profile: str | None
 
 
-def targets_of(nodes: Iterable[PlannedNode], cluster: Cluster, groups: Mapping[str, VirtualNodeGroup]) -> list[Target]:
+def profiled(nodes: Iterable[PlannedNode], cluster: Cluster, groups: Mapping[str, VirtualNodeGroup]) -> list[Profiled]:
     """Return where these nodes go, each target once; nodes without labels and taints may go to the cluster's own."""
     matched = {node.virtual_node_group_id or "" for node in nodes}
     common = cluster.template.instance_profile
     found = [
-        Target(
+        Profiled(
             group_id=group_id,
             name=f"{clean(groups[group_id].name)} ({group_id})",
             instance_profile=groups[group_id].template.instance_profile or common,
@@ -48,7 +48,7 @@ def targets_of(nodes: Iterable[PlannedNode], cluster: Cluster, groups: Mapping[s
         for group_id in sorted(matched & groups.keys())
     ]
     if DEFAULT_VIRTUAL_NODE_GROUP in matched and not cluster.template_only:
-        found.append(Target(group_id=None, name=f"cluster {cluster.id}", instance_profile=common))
+        found.append(Profiled(group_id=None, name=f"cluster {cluster.id}", instance_profile=common))
     return found
 
 
@@ -67,7 +67,7 @@ def check_roles(
     """
     proven = {node.virtual_node_group_id for node in ocean_nodes if node.registration_status.casefold() == _REGISTERED}
     by_profile: dict[str | None, list[str]] = {}
-    for target in targets_of(nodes, cluster, groups):
+    for target in profiled(nodes, cluster, groups):
         if target.group_id not in proven:
             by_profile.setdefault(target.instance_profile, []).append(target.name)
     findings = [

@@ -14,7 +14,7 @@ from ocean_migration_pulumi.errors import InputError, OceanMigrationError
 
 from .registry import ClusterDesk
 from .selection import Labelled
-from .sources import Question, Sources, Surroundings, ask_kubernetes
+from .sources import Sources, Surroundings, ask_kubernetes
 from .wish import Wish
 
 _KEPT_BACK = 1.0
@@ -98,8 +98,6 @@ def look(api: Any, desk: ClusterDesk, scope: Scope, wish: Wish, sources: Sources
     ocean_nodes = None
     with suppress(OceanMigrationError):  # the only question without which there is still a plan
         ocean_nodes = view.nodes(api, scope)
-    # What has ended and is gone says nothing of which cluster this is.
-    known = offered.keys() | {node.instance_id for node in ocean_nodes or ()}
     return Sight(
         offered=offered,
         recent=recent,
@@ -107,7 +105,13 @@ def look(api: Any, desk: ClusterDesk, scope: Scope, wish: Wish, sources: Sources
         cluster=cluster,
         heartbeat=view.heartbeat(api, scope),
         ocean_nodes=ocean_nodes,
-        around=ask_kubernetes(sources, patient, Question(label_selectors=wish.nodes.label_selectors), known),
+        around=ask_kubernetes(
+            sources,
+            patient,
+            offered=offered,
+            ocean_nodes=ocean_nodes or (),
+            label_selectors=wish.nodes.label_selectors,
+        ),
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
 
 from .cloud import Cloud, CloudQuestion
 from .plan import PlannedNode
-from .roles import targets_of
+from .roles import profiled
 from .selection import NO_LABELS, Labelled
 from .service import CloudApi, KubernetesApi
 from .workloads import NODES, Workloads
@@ -53,29 +53,31 @@ class Surroundings:
     explicit: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked: the label selectors, and whether an answer of a moment ago is good enough."""
+def ask_kubernetes(
+    sources: Sources,
+    scope: Scope,
+    *,
+    offered: Iterable[str],
+    ocean_nodes: Iterable[ClusterNode],
+    label_selectors: Iterable[str] = (),
+    fresh: bool = False,
+) -> Surroundings:
+    """Ask Kubernetes, and make sure that it is the cluster whose nodes the service offers, or runs itself.
 
-    label_selectors: tuple[str, ...] = ()
-    fresh: bool = field(default=False)
-
-
-def ask_kubernetes(sources: Sources, scope: Scope, question: Question, offered: Collection[str]) -> Surroundings:
-    """Ask Kubernetes, and make sure that it is the cluster of which the service offers these instances.
-
-    Raises InputError when a label selector cannot be read, or a WaitEndedError.
+    What has ended and is gone says nothing of which cluster this is. Raises InputError when a label selector cannot be
+    read, or a WaitEndedError.
     """
     kubernetes = sources.kubernetes
     if kubernetes is None:
         return Surroundings(absent=sources.absent, explicit=sources.explicit)
-    workloads = kubernetes.read(scope, fresh=question.fresh)
-    if workloads.knows(NODES) and workloads.nodes and offered and not workloads.nodes.keys() & set(offered):
+    workloads = kubernetes.read(scope, fresh=fresh)
+    known = {*offered, *(node.instance_id for node in ocean_nodes)}
+    if workloads.knows(NODES) and workloads.nodes and known and not workloads.nodes.keys() & known:
         absent = f"{sources.name} is of another cluster: none of its nodes is one that Ocean offers"
         return Surroundings(absent=absent, foreign=True, explicit=sources.explicit)
     absent = "" if workloads.knows(NODES) else workloads.gaps[NODES].reason
     taken: dict[str, frozenset[str]] = {}
-    for label_selector in question.label_selectors:
+    for label_selector in label_selectors:
         try:
             taken[label_selector] = kubernetes.nodes_with(scope, label_selector)
         except (KubernetesError, DeadlineError) as error:
@@ -108,7 +110,7 @@ def ask_aws(
     """
     if sources.aws is None or sources.kubernetes is None:
         return None
-    profiles = {target.instance_profile for target in targets_of(nodes, cluster, groups)}
+    profiles = {target.instance_profile for target in profiled(nodes, cluster, groups)}
     templates = [cluster.template, *(group.template for group in groups.values())]
     question = CloudQuestion(
         region=cluster.region,

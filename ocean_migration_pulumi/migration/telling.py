@@ -9,7 +9,7 @@ from ocean_migration_pulumi.api.models import MigrationStatus
 
 from . import notes
 from .cloud import Cloud
-from .examination import Examination, examine
+from .examination import examine
 from .findings import Finding, Verdict
 from .plan import (
     UNKNOWN_GROUP,
@@ -88,7 +88,8 @@ def tell_readiness(
 ) -> None:
     """Say what stands in the way of these nodes, and which prerequisites are met."""
     found = examine(wish, nodes, sight, cloud=cloud, foreign=foreign, now=now, first=first)
-    result.info += _departures(found)
+    if found.pods_line:
+        result.info.append(notes.pods(found.pods_line))
     result.warnings += [notes.blocker(text) for text in found.blockers]
     result.warnings += found.warnings
     result.info += found.remarks
@@ -108,10 +109,6 @@ def tell_readiness(
 def finding_line(finding: Finding) -> str:
     """Return a prerequisite that is not met, in doubt, or unknown, as a line of the preview."""
     return notes.prerequisite(_KINDS[finding.verdict], finding.name, finding.line)
-
-
-def _departures(found: Examination) -> list[str]:
-    return [notes.pods(found.pods_line)] if found.pods_line else []
 
 
 def _tell_drained(result: Preview, nodes: Sequence[PlannedNode], wish: Wish, kept: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, LaunchTemp
 from ocean_migration_pulumi.migration.cloud import Cloud
 from ocean_migration_pulumi.migration.findings import Finding, Verdict
 from ocean_migration_pulumi.migration.plan import PlannedNode
-from ocean_migration_pulumi.migration.roles import check_roles, targets_of
+from ocean_migration_pulumi.migration.roles import check_roles, profiled
 from ocean_migration_pulumi.migration.workloads import AWS_AUTH, Gap, Workloads
 
 PROFILE = "arn:aws:iam::123456789012:instance-profile/team/ocean-profile"
@@ -104,7 +104,7 @@ def test_profiles_are_those_of_the_targets_alone() -> None:
         for number, group in enumerate(("ols-1", "ols-2", "Default", None, "ols-gone"))
     ]
     groups = {**GROUPS, "ols-2": own, "ols-3": unused}
-    found = {target.name: target.instance_profile for target in targets_of(nodes, CLUSTER, groups)}
+    found = {target.name: target.instance_profile for target in profiled(nodes, CLUSTER, groups)}
     assert found == {"web (ols-1)": PROFILE, "own (ols-2)": "mine", "cluster o-1": PROFILE}
     only = Cluster(id="o-1", template=LaunchTemplate(instance_profile=PROFILE), template_only=True)
-    assert "cluster o-1" not in [target.name for target in targets_of(nodes, only, groups)]
+    assert "cluster o-1" not in [target.name for target in profiled(nodes, only, groups)]

@@ -15,25 +15,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pulumi import Input, Output
 
-from ocean_migration_pulumi.api.models import MigrationInstance
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import parse_time
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration import values
-from ocean_migration_pulumi.migration.selection import NodeSelector, choose, eks_node_group
+from ocean_migration_pulumi.migration.selection import NodeSelector, choose
 from ocean_migration_pulumi.results import (
     ClusterLog,
     ClusterNodes,
-    ListedMigration,
-    LogLine,
     Migration,
-    MigrationCandidate,
     MigrationCandidates,
-    MigrationNode,
-    MigrationPod,
     Migrations,
-    OceanNode,
 )
 from ocean_migration_pulumi.session import CONFIG_KEYS
 from ocean_migration_pulumi.stackconfig import refuse_plain_token, stack_config
@@ -71,23 +64,9 @@ def get_migration_candidates(
     with open_service(account_id) as service:
         found = sorted(service.discover(cluster), key=lambda node: node.instance_id)
         names = {group.id: group.name for group in service.list_virtual_node_groups(cluster)}
-    taken = {node.instance_id for node in (found if selector is None else choose(selector, found).taken)}
-    return MigrationCandidates(
-        ocean_id=cluster,
-        nodes=tuple(
-            MigrationCandidate(
-                instance_id=node.instance_id,
-                node_name=node.node_name,
-                asg_name=node.asg_name,
-                eks_node_group=eks_node_group(node.asg_name),
-                virtual_node_group_id=node.virtual_node_group_id,
-                virtual_node_group_name=names.get(node.virtual_node_group_id or "") or None,
-                running_pods=node.running_pods,
-            )
-            for node in found
-            if node.instance_id in taken
-        ),
-    )
+    chosen = found if selector is None else choose(selector, found).taken
+    taken = {node.instance_id for node in chosen}
+    return MigrationCandidates.of(cluster, (node for node in found if node.instance_id in taken), names)
 
 
 def get_migration_candidates_output(
@@ -109,19 +88,7 @@ def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migration
     cluster = _text("ocean_id", ocean_id)
     with open_service(account_id) as service:
         found = service.list_migrations(cluster)
-    return Migrations(
-        ocean_id=cluster,
-        migrations=tuple(
-            ListedMigration(
-                id=each.id,
-                status=each.state,
-                ended=each.is_terminal,
-                created_at=each.created_at,
-                completed_at=each.completed_at,
-            )
-            for each in sorted(found, key=lambda each: (_stamp(each.created_at), each.id))
-        ),
-    )
+    return Migrations.of(cluster, found)
 
 
 def get_migrations_output(ocean_id: Input[str], *, account_id: Input[str] | None = None) -> Output[Migrations]:
@@ -141,21 +108,7 @@ def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = 
     cluster, wanted = _text("ocean_id", ocean_id), _text("migration_id", migration_id)
     with open_service(account_id) as service:
         found = service.get_migration(cluster, wanted)
-    return Migration(
-        ocean_id=cluster,
-        id=found.id,
-        status=found.state,
-        ended=found.is_terminal,
-        old_nodes=tuple(map(_node, found.old_instances)),
-        new_nodes=tuple(map(_node, found.new_instances)),
-        unscheduled_pods=tuple(dict.fromkeys((*found.unscheduled_pods, *found.new_unscheduled_pods))),
-        should_terminate_drained_nodes=found.should_terminate_drained_nodes,
-        should_evict_stand_alone_pods=found.should_evict_stand_alone_pods,
-        created_at=found.created_at,
-        completed_at=found.completed_at,
-        stopped_at=found.stopped_at,
-        errored_at=found.errored_at,
-    )
+    return Migration.of(cluster, found)
 
 
 def get_migration_output(
@@ -177,23 +130,7 @@ def get_cluster_nodes(
     cluster, group = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
     with open_service(account_id) as service:
         found = service.list_nodes(cluster, virtual_node_group_id=group)
-    return ClusterNodes(
-        ocean_id=cluster,
-        nodes=tuple(
-            OceanNode(
-                instance_id=node.instance_id,
-                node_name=node.node_name,
-                instance_type=node.instance_type,
-                availability_zone=node.availability_zone,
-                virtual_node_group_id=node.virtual_node_group_id,
-                virtual_node_group_name=node.virtual_node_group_name,
-                life_cycle=node.life_cycle,
-                registration_status=node.registration_status,
-                created_at=node.created_at,
-            )
-            for node in sorted(found, key=lambda node: node.instance_id)
-        ),
-    )
+    return ClusterNodes.of(cluster, found)
 
 
 def get_cluster_nodes_output(
@@ -235,14 +172,7 @@ def get_cluster_log(
     most = values.whole_number("limit", _known("limit", limit), 1, _MOST_LINES)
     with open_service(account_id) as service:
         found = service.get_log(cluster, since=start, until=end, severity=wanted, limit=most)
-    # The service gives the newest lines first, and many at one time.
-    ordered = sorted(reversed(found), key=lambda line: _stamp(line.created_at))
-    return ClusterLog(
-        ocean_id=cluster,
-        lines=tuple(
-            LogLine(message=line.message, severity=line.severity, created_at=line.created_at) for line in ordered
-        ),
-    )
+    return ClusterLog.of(cluster, found)
 
 
 def get_cluster_log_output(
@@ -327,19 +257,3 @@ def _moment(name: str, value: Any, now: datetime) -> datetime:
     except (InputError, OverflowError):
         allowed = 'a span before now such as "24h", or a time such as "2024-05-01T12:00:00Z"'
         raise values.refuse(name, value, allowed) from None
-
-
-def _stamp(text: str | None) -> float:
-    moment = parse_time(text)
-    return moment.timestamp() if moment else 0.0
-
-
-def _node(instance: MigrationInstance) -> MigrationNode:
-    return MigrationNode(
-        instance_id=instance.instance_id,
-        node_name=instance.node_name,
-        asg_name=instance.asg_name,
-        state=instance.state,
-        running_pods=instance.running_pods,
-        pods=tuple(MigrationPod(name=pod.name, kind=pod.kind) for pod in instance.pods),
-    )

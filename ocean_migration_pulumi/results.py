@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
+
+from ocean_migration_pulumi.api.clusters import ClusterNode
+from ocean_migration_pulumi.api.models import Candidate, LogEntry, MigrationInstance, MigrationStatus, MigrationSummary
+from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.migration.selection import eks_node_group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +49,25 @@ class MigrationCandidates(Result):
     ocean_id: str
     nodes: tuple[MigrationCandidate, ...]
 
+    @classmethod
+    def of(cls, ocean_id: str, found: Iterable[Candidate], names: Mapping[str, str]) -> Self:
+        """Take over what discovery offers; ``names`` are those of the Virtual Node Groups by id."""
+        return cls(
+            ocean_id=ocean_id,
+            nodes=tuple(
+                MigrationCandidate(
+                    instance_id=node.instance_id,
+                    node_name=node.node_name,
+                    asg_name=node.asg_name,
+                    eks_node_group=eks_node_group(node.asg_name),
+                    virtual_node_group_id=node.virtual_node_group_id,
+                    virtual_node_group_name=names.get(node.virtual_node_group_id or "") or None,
+                    running_pods=node.running_pods,
+                )
+                for node in sorted(found, key=lambda node: node.instance_id)
+            ),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ListedMigration(Result):
@@ -65,6 +90,23 @@ class Migrations(Result):
 
     ocean_id: str
     migrations: tuple[ListedMigration, ...]
+
+    @classmethod
+    def of(cls, ocean_id: str, found: Iterable[MigrationSummary]) -> Self:
+        """Take over the list of the service."""
+        return cls(
+            ocean_id=ocean_id,
+            migrations=tuple(
+                ListedMigration(
+                    id=each.id,
+                    status=each.state,
+                    ended=each.is_terminal,
+                    created_at=each.created_at,
+                    completed_at=each.completed_at,
+                )
+                for each in sorted(found, key=lambda each: (stamp(each.created_at), each.id))
+            ),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +131,18 @@ class MigrationNode(Result):
     running_pods: int | None
     pods: tuple[MigrationPod, ...]
 
+    @classmethod
+    def of(cls, instance: MigrationInstance) -> Self:
+        """Take over what a status says of an instance."""
+        return cls(
+            instance_id=instance.instance_id,
+            node_name=instance.node_name,
+            asg_name=instance.asg_name,
+            state=instance.state,
+            running_pods=instance.running_pods,
+            pods=tuple(MigrationPod(name=pod.name, kind=pod.kind) for pod in instance.pods),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Migration(Result):
@@ -112,6 +166,25 @@ class Migration(Result):
     completed_at: str | None
     stopped_at: str | None
     errored_at: str | None
+
+    @classmethod
+    def of(cls, ocean_id: str, found: MigrationStatus) -> Self:
+        """Take over a status."""
+        return cls(
+            ocean_id=ocean_id,
+            id=found.id,
+            status=found.state,
+            ended=found.is_terminal,
+            old_nodes=tuple(map(MigrationNode.of, found.old_instances)),
+            new_nodes=tuple(map(MigrationNode.of, found.new_instances)),
+            unscheduled_pods=tuple(dict.fromkeys((*found.unscheduled_pods, *found.new_unscheduled_pods))),
+            should_terminate_drained_nodes=found.should_terminate_drained_nodes,
+            should_evict_stand_alone_pods=found.should_evict_stand_alone_pods,
+            created_at=found.created_at,
+            completed_at=found.completed_at,
+            stopped_at=found.stopped_at,
+            errored_at=found.errored_at,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +212,27 @@ class ClusterNodes(Result):
     ocean_id: str
     nodes: tuple[OceanNode, ...]
 
+    @classmethod
+    def of(cls, ocean_id: str, found: Iterable[ClusterNode]) -> Self:
+        """Take over the list of the service."""
+        return cls(
+            ocean_id=ocean_id,
+            nodes=tuple(
+                OceanNode(
+                    instance_id=node.instance_id,
+                    node_name=node.node_name,
+                    instance_type=node.instance_type,
+                    availability_zone=node.availability_zone,
+                    virtual_node_group_id=node.virtual_node_group_id,
+                    virtual_node_group_name=node.virtual_node_group_name,
+                    life_cycle=node.life_cycle,
+                    registration_status=node.registration_status,
+                    created_at=node.created_at,
+                )
+                for node in sorted(found, key=lambda node: node.instance_id)
+            ),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class LogLine(Result):
@@ -155,3 +249,20 @@ class ClusterLog(Result):
 
     ocean_id: str
     lines: tuple[LogLine, ...]
+
+    @classmethod
+    def of(cls, ocean_id: str, found: Sequence[LogEntry]) -> Self:
+        """Take over what the service tells, the newest lines first and many at one time."""
+        ordered = sorted(reversed(found), key=lambda line: stamp(line.created_at))
+        return cls(
+            ocean_id=ocean_id,
+            lines=tuple(
+                LogLine(message=line.message, severity=line.severity, created_at=line.created_at) for line in ordered
+            ),
+        )
+
+
+def stamp(text: str | None) -> float:
+    """Return a time of the service as a number to sort by; 0 when it is none."""
+    moment = parse_time(text)
+    return moment.timestamp() if moment else 0.0

@@ -82,9 +82,9 @@ def command(
     Reads what `pulumi preview --json` printed from FILE or stdin, and prints Markdown. Needs no token and no network.
     The first line is hidden and always the same, so that the comment can be found and updated in place.
     """
-    from .comment import LIMITS, render, unreadable
-    from .preview import read
-    from .verdict import is_approved_whole, judge
+    from ocean_migration_pulumi.report.comment import LIMITS, render, unreadable
+    from ocean_migration_pulumi.report.preview import read
+    from ocean_migration_pulumi.report.verdict import is_approved_whole, judge
 
     status = 0
     try:

@@ -1,0 +1,217 @@
+"""The result of a command on stdout: a table for people, JSON, CSV, Markdown or HTML for programs and documents.
+
+On a terminal tables have colours and fit its width; a pipe gets plain text that is neither cut nor coloured.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+import click
+
+from ocean_migration_pulumi.report import markdown
+from ocean_migration_pulumi.report.markdown import one_line
+
+R = TypeVar("R")
+
+TABLE: Final = "table"
+JSON: Final = "json"
+CSV: Final = "csv"
+MARKDOWN: Final = "markdown"
+HTML: Final = "html"
+FORMATS: Final = (TABLE, JSON, CSV, MARKDOWN, HTML)
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+body {{ font: 16px/1.4 system-ui, sans-serif; margin: 1.5rem; overflow-x: auto; }}
+table {{ border-collapse: collapse; }}
+caption {{ font-weight: bold; padding: .5rem 0; text-align: left; }}
+td, th {{ border-bottom: 1px solid; padding: .25rem .75rem .25rem 0; text-align: left; }}
+</style>
+</head>
+<body>
+<table>
+<caption>{title}</caption>
+<thead><tr>{heads}</tr></thead>
+{rows}
+</table>
+{empty}
+</body>
+</html>"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows under headings; ``numbers`` are the columns that stand on the right.
+
+    A cell is a text or a number; None is shown as ``-``, and left empty in CSV. ``empty`` is what to say when there is
+    no row.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    numbers: frozenset[str] = frozenset()
+    empty: str = "none"
+
+
+class Output:
+    """Where the result goes, in the format that was asked for."""
+
+    def __init__(self, chosen: str) -> None:
+        self.format = chosen
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the result is for people."""
+        return self.format == TABLE
+
+    def show(self, table: Table, data: Any) -> None:
+        """Write a result that is a table; ``data`` is what JSON gets of it."""
+        if self.format == JSON:
+            self.json(data)
+        elif self.format == CSV:
+            self.text(_csv(table))
+        elif self.format == MARKDOWN:
+            self.text(_markdown(table))
+        elif self.format == HTML:
+            self.text(_html(table))
+        elif sys.stdout.isatty():
+            _draw(table)
+        else:
+            self.text(_plain(table))
+
+    def json(self, data: Any) -> None:
+        """Write JSON; what a terminal could take for a command is escaped."""
+        self.text(json.dumps(data, indent=2))
+
+    def text(self, text: str) -> None:
+        """Write text as it is."""
+        click.echo(text)
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Write lines that may hold names of others; none of them can become two."""
+        for line in lines:
+            click.echo(one_line(line))
+
+
+def output_options(*formats: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Add ``-o`` and ``--json``; the command is called with an ``output``. The first format is the default."""
+
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        @wraps(function)
+        def choosing(output: str, as_json: bool, **others: Any) -> R:
+            return function(output=Output(JSON if as_json else output), **others)
+
+        decorated: Callable[..., R] = click.option(
+            "--json", "as_json", is_flag=True, help="The same as `-o json`.", hidden=JSON not in formats
+        )(choosing)
+        return click.option(
+            "-o",
+            "--output",
+            type=click.Choice(formats),
+            default=formats[0],
+            show_default=True,
+            help="The format of the result.",
+        )(decorated)
+
+    return decorate
+
+
+def cell(value: Any) -> str:
+    """Return a value as a cell shows it."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return one_line(str(value)) or "-"
+
+
+def _plain(table: Table) -> str:
+    if not table.rows:
+        return table.empty
+    from rich.cells import cell_len
+
+    rows = [[column.upper() for column in table.columns], *([cell(value) for value in row] for row in table.rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        parts = []
+        for name, text, width in zip(table.columns, row, widths, strict=True):
+            gap = " " * (width - cell_len(text))
+            parts.append(gap + text if name in table.numbers else text + gap)
+        lines.append("  ".join(parts).rstrip())
+    return "\n".join(lines)
+
+
+def _draw(table: Table) -> None:
+    if not table.rows:
+        click.echo(table.empty)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", title=table.title, title_justify="left")
+    for name in table.columns:
+        drawn.add_column(name, justify="right" if name in table.numbers else "left", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell(value)) for value in row))
+    Console(file=sys.stdout).print(drawn)
+
+
+def _csv(table: Table) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow([name.replace(" ", "_").lower() for name in table.columns])
+    for row in table.rows:
+        writer.writerow([_unformulated(value) for value in row])
+    return written.getvalue().rstrip("\n")
+
+
+def _unformulated(value: Any) -> Any:
+    """Return a value that no spreadsheet takes for a formula."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text[:1] in {"=", "+", "@"} or (text[:1] == "-" and text != "-") else text
+
+
+def _markdown(table: Table) -> str:
+    if not table.rows:
+        return markdown.prose(table.empty)
+    rows = [markdown.row(_marked(value) for value in row) for row in table.rows]
+    return "\n".join([markdown.heading(table.columns), *rows])
+
+
+def _marked(value: Any) -> str:
+    return markdown.prose(cell(value))
+
+
+def _html(table: Table) -> str:
+    title = html.escape(one_line(table.title))
+    heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.columns)
+    body = "\n".join(f"<tr>{_html_cells(row)}</tr>" for row in table.rows)
+    rows = f"<tbody>\n{body}\n</tbody>" if body else ""
+    return _PAGE.format(title=title, heads=heads, rows=rows, empty="" if body else html.escape(table.empty))
+
+
+def _html_cells(row: Sequence[Any]) -> str:
+    return "".join(f"<td>{html.escape(cell(value))}</td>" for value in row)

@@ -4,7 +4,7 @@
 
     OceanMigrationError
     ├── InputError                      an input is not what it may be; nothing was started
-    ├── SettingsError                   base URL, token, account or poll interval
+    ├── SettingsError                   base URL, token, account, poll interval, record or credentials file
     │   ├── MissingTokenError
     │   └── MissingAccountError
     ├── ApiError                        the service answered, and the answer is no
@@ -53,7 +53,7 @@ class InputError(OceanMigrationError):
 
 
 class SettingsError(OceanMigrationError):
-    """A setting that cannot be used: base URL, token, account, poll interval or credentials file."""
+    """A setting that cannot be used: base URL, token, account, poll interval, record or credentials file."""
 
 
 class MissingTokenError(SettingsError):

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from ocean_migration_pulumi.api import answers, wire
 from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION, Call
 from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.exchanges import Observer
 from ocean_migration_pulumi.api.models import (
     Candidate,
     Heartbeat,
@@ -19,6 +20,7 @@ from ocean_migration_pulumi.api.models import (
     MigrationStatus,
     MigrationSummary,
 )
+from ocean_migration_pulumi.api.recorder import Recorder
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.sender import Sender, lost
 from ocean_migration_pulumi.api.settings import Settings
@@ -47,13 +49,22 @@ class OceanClient:
     NoAnswerError without an answer, ResponseError for one that is not as Spot's API reference has it, and
     WaitEndedError when the scope ends. GETs, imports and the stop are retried, a create only while it provably had no
     effect.
+
+    ``observers`` are told of each exchange after it has ended, in the order in which they did; so is the record of the
+    settings. Raises SettingsError when that cannot be written.
     """
 
-    def __init__(self, settings: Settings, *, base_scope: Scope | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, base_scope: Scope | None = None, observers: Sequence[Observer] = ()
+    ) -> None:
         self.settings = settings
         self.account_id = settings.account_id
         self._scope = base_scope or Scope()
-        self._sender = Sender(settings)
+        self._recorder = None
+        if settings.record is not None:
+            self._recorder = Recorder(settings.record, name=settings.sources.get("record", "record"))
+            observers = (*observers, self._recorder)
+        self._sender = Sender(settings, observers)
 
     def within(self, scope: Scope) -> OceanClient:
         """Return a view of this client with other bounds; connections, token and rate limits are shared."""
@@ -62,8 +73,10 @@ class OceanClient:
         return view
 
     def close(self) -> None:
-        """Close the connections, those of all views included."""
+        """Close the connections and the record, those of all views included."""
         self._sender.close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +88,11 @@ class OceanClient:
 
     def __repr__(self) -> str:
         return f"OceanClient(base_url={self.settings.base_url!r}, account_id={self.account_id!r})"
+
+    @property
+    def observer_trouble(self) -> Exception | None:
+        """What the first observer that failed raised, a record that could not be written included; None so far."""
+        return self._sender.observation.trouble
 
     def server_now(self) -> datetime:
         """Return the local time corrected by the ``Date`` of the service's last answer, in UTC."""

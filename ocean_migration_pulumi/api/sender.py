@@ -1,7 +1,9 @@
-"""When to send a call, with which token, and when again: retries, rate limits and the server's clock."""
+"""When to send a call, with which token, and when again: retries, rate limits, the server's clock; and who is told."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -11,6 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from ocean_migration_pulumi.api import answers
 from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call
+from ocean_migration_pulumi.api.exchanges import SHORTEST_SECRET, TOKEN, Observation, Observer, Redaction
 from ocean_migration_pulumi.api.limits import RateLimits, retry_after, seconds_until_reset
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
@@ -30,7 +33,7 @@ REFUSALS = 10
 
 _RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 _LONGEST_RETRY_AFTER = 60.0
-_SHORTEST_SECRET = 8
+_SMALLEST_DIFFERENCE = timedelta(seconds=2)
 _BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 
 _RATE_LIMITS = RateLimits()
@@ -50,9 +53,12 @@ class _AgainError(Exception):
 
 
 class Sender:
-    """Sends calls and returns the JSON of their answers; thread-safe."""
+    """Sends calls and returns the JSON of their answers; thread-safe.
 
-    def __init__(self, settings: Settings) -> None:
+    ``observation`` tells the observers of every exchange, those that are repeated included.
+    """
+
+    def __init__(self, settings: Settings, observers: Sequence[Observer] = ()) -> None:
         self._base_url = settings.base_url
         self._transport = Transport(settings.base_url, is_loopback=settings.is_loopback)
         self._tokens = settings.alternatives
@@ -61,6 +67,9 @@ class Sender:
             self._tokens = (TokenSource(name=name, token=settings.token), *settings.alternatives)
         self._preferred = 0
         self._ahead = timedelta()
+        tokens = [source.token for source in self._tokens]
+        accounts = [settings.account_id] if settings.account_id else []
+        self.observation = Observation(observers, Redaction(tokens, accounts, settings.base_url))
 
     def close(self) -> None:
         """Close the connections."""
@@ -133,11 +142,14 @@ class Sender:
         window = _RATE_LIMITS.window(self._base_url, call.query.get("accountId"), call.method, call.route)
         window.admit(scope, str(call))
         answer = None
+        began = time.monotonic()
         try:
             if call.writes:
                 scope.before_write()
             answer = self._transport.exchange(call, token, scope)
         except UnansweredError as missing:
+            if missing.begun:
+                self.observation.failed(call, missing.error, self._told_time(), began)
             if call.creates and missing.sent:
                 raise lost(missing.error) from missing.error
             if missing.transient:
@@ -149,6 +161,7 @@ class Sender:
             else:
                 window.settle(answer.headers, scope.clock(), refused=answer.status == 429)
         self._learn_time(answer)
+        self.observation.answered(call, answer, self._told_time(), began)
         return answer
 
     def _learn_time(self, answer: Answer) -> None:
@@ -158,6 +171,10 @@ class Sender:
             return
         if served.tzinfo is not None:
             self._ahead = served - datetime.now(UTC)
+
+    def _told_time(self) -> datetime:
+        """Return the service's time; where both clocks agree, the local one, as a ``Date`` has whole seconds."""
+        return datetime.now(UTC) if abs(self._ahead) < _SMALLEST_DIFFERENCE else self.server_now()
 
 
 def lost(error: OceanMigrationError) -> AnswerLostError:
@@ -170,9 +187,9 @@ def _without_token(answer: Answer, token: str) -> Answer:
 
     A token as short as a word is that of a simulator, and could be part of any text.
     """
-    if len(token) < _SHORTEST_SECRET:
+    if len(token) < SHORTEST_SECRET:
         return answer
-    return replace(answer, body=answer.body.replace(token.encode(), b"[token]"))
+    return replace(answer, body=answer.body.replace(token.encode(), TOKEN.encode()))
 
 
 def _is_refusal(status: int) -> bool:

@@ -1,4 +1,4 @@
-"""Where base URL, token, account and poll interval come from."""
+"""Where base URL, token, account, poll interval and the file of a record come from."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ NOT_SET = "not set"
 
 _CONFIG = "stack config "
 _TOKEN_NAMES = (_CONFIG + "ocean-migration:token", _CONFIG + "spotinst:token", "SPOTINST_TOKEN")
-_ACCOUNT_NAMES = (_CONFIG + "ocean-migration:account", _CONFIG + "spotinst:account", "SPOTINST_ACCOUNT")
-_BASE_URL_NAMES = (_CONFIG + "ocean-migration:baseUrl", "SPOTINST_BASE_URL")
+_ACCOUNT_NAMES = ("--account", _CONFIG + "ocean-migration:account", _CONFIG + "spotinst:account", "SPOTINST_ACCOUNT")
+_BASE_URL_NAMES = ("--base-url", _CONFIG + "ocean-migration:baseUrl", "SPOTINST_BASE_URL")
 _POLL_INTERVAL_NAMES = (_CONFIG + "ocean-migration:pollInterval", "OCEAN_MIGRATION_POLL_INTERVAL")
+_RECORD_NAMES = ("--record", _CONFIG + "ocean-migration:record", "OCEAN_MIGRATION_RECORD")
 
 _VISIBLE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
@@ -43,8 +44,9 @@ class Settings:
     """How to reach the service.
 
     ``token`` and ``account_id`` are None when no source names one: calls, or writes, then fail. ``poll_interval`` is in
-    seconds. ``sources`` tells where each of ``base_url``, ``token``, ``account`` and ``poll_interval`` came from.
-    ``alternatives`` are the tokens of the other sources, which are tried in their order when ``token`` is refused.
+    seconds. ``record`` is the file that every exchange with the service is appended to (None: none). ``sources`` tells
+    where each of ``base_url``, ``token``, ``account``, ``poll_interval`` and ``record`` came from. ``alternatives`` are
+    the tokens of the other sources, which are tried in their order when ``token`` is refused.
 
     Raises SettingsError when a value cannot be used; the message has neither a token nor a password.
     """
@@ -53,6 +55,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     account_id: str | None = None
     poll_interval: float = DEFAULT_POLL_INTERVAL
+    record: Path | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     alternatives: tuple[TokenSource, ...] = ()
 
@@ -78,6 +81,7 @@ class Settings:
         environ: Mapping[str, str],
         *,
         account_id: str | None = None,
+        options: Mapping[str, str | None] | None = None,
         home: Path | None = None,
     ) -> Settings:
         """Find each setting in the first source that names it; an empty value names nothing.
@@ -88,6 +92,7 @@ class Settings:
                   ``SPOTINST_ACCOUNT``; credentials file
         base URL  stack config ``ocean-migration:baseUrl``; ``SPOTINST_BASE_URL``; ``https://api.spotinst.io``
         poll      stack config ``ocean-migration:pollInterval``; ``OCEAN_MIGRATION_POLL_INTERVAL``; 15 seconds
+        record    stack config ``ocean-migration:record``; ``OCEAN_MIGRATION_RECORD``; ``~`` is the home directory
         ========  ==================================================================================================
 
         Token and account are found independently of each other. The credentials file is the one that
@@ -95,14 +100,18 @@ class Settings:
         the profile is ``SPOTINST_PROFILE``, ``SPOTINST_CREDENTIALS_PROFILE`` or ``default``. A file that cannot be read
         matters only while token or account is not named elsewhere.
 
-        ``config`` has full keys such as ``ocean-migration:token``; ``home`` is the home directory (None: that of
+        ``options`` are those of a command (``--account``, ``--base-url``, ``--record``), which go before all else but
+        ``account_id``. ``config`` has full keys such as ``ocean-migration:token``; ``home`` is the home directory (None: that of
         ``environ``). Raises SettingsError, naming the setting, when a value or the credentials file cannot be used.
         """
-        named = {_CONFIG + key: value for key, value in (config or {}).items()} | dict(environ)
+        named = {_CONFIG + key: value for key, value in (config or {}).items()}
+        named |= {name: value for name, value in environ.items() if not name.startswith("--")}
+        named |= {name: value for name, value in (options or {}).items() if value is not None}
         tokens = list(_found(named, _TOKEN_NAMES))
         accounts = [("account_id", account_id)] if account_id else []
         accounts += _found(named, _ACCOUNT_NAMES)
-        file = _credentials(environ, home or _home(environ), needed=not tokens or not accounts)
+        home = home or _home(environ)
+        file = _credentials(environ, home, needed=not tokens or not accounts)
         if file and file.token:
             tokens.append((file.source, file.token))
         if file and file.account_id:
@@ -114,17 +123,20 @@ class Settings:
             base_url, sources["base_url"] = _base_url(value, name), name
         for name, value in list(_found(named, _POLL_INTERVAL_NAMES))[:1]:
             poll_interval, sources["poll_interval"] = _poll_interval(value, name), name
-        token = account = None
-        sources["token"] = sources["account"] = NOT_SET
+        token = account = record = None
+        sources["token"] = sources["account"] = sources["record"] = NOT_SET
         for name, value in tokens[:1]:
             token, sources["token"] = _token(value, name), name
         for name, value in accounts[:1]:
             account, sources["account"] = _account(value, name), name
+        for name, value in list(_found(named, _RECORD_NAMES))[:1]:
+            record, sources["record"] = _expanded(value, home), name
         return cls(
             base_url=base_url,
             token=token,
             account_id=account,
             poll_interval=poll_interval,
+            record=record,
             sources=sources,
             alternatives=tuple(_alternatives(tokens)),
         )
@@ -149,6 +161,12 @@ def _alternatives(tokens: Iterable[tuple[str, str]]) -> Iterable[TokenSource]:
 def _home(environ: Mapping[str, str]) -> Path | None:
     directory = environ.get("HOME") or environ.get("USERPROFILE")
     return Path(directory) if directory else None
+
+
+def _expanded(value: str, home: Path | None) -> Path:
+    """Return a path; what begins with ``~`` is in the home directory, if one is known."""
+    first, *rest = Path(value).parts
+    return home.joinpath(*rest) if first == "~" and home else Path(value)
 
 
 def _credentials(environ: Mapping[str, str], home: Path | None, *, needed: bool) -> Credentials | None:

@@ -6,8 +6,9 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import httpx
 
@@ -50,14 +51,15 @@ class UnansweredError(Exception):
     """An exchange without an answer.
 
     ``error`` is what to raise for it, ``sent`` tells whether the body of the request went out (so that the service may
-    have acted on it), and ``transient`` whether to try again can help.
+    have acted on it), ``transient`` whether to try again can help, and ``begun`` whether anything was tried at all.
     """
 
-    def __init__(self, error: OceanMigrationError, *, sent: bool, transient: bool = False) -> None:
+    def __init__(self, error: OceanMigrationError, *, sent: bool, transient: bool = False, begun: bool = True) -> None:
         super().__init__(str(error))
         self.error = error
         self.sent = sent
         self.transient = transient
+        self.begun = begun
 
 
 class Transport:
@@ -91,9 +93,10 @@ class Transport:
         try:
             return exchange.run(client, self._base_url + call.path, token)
         except DeadlineError as exc:
-            raise UnansweredError(DeadlineError(f"{call}: no answer before the deadline"), sent=exchange.sent) from exc
+            late = DeadlineError(f"{call}: no answer before the deadline")
+            raise UnansweredError(late, sent=exchange.sent, begun=exchange.begun) from exc
         except WaitEndedError as exc:
-            raise UnansweredError(exc, sent=exchange.sent) from exc.__cause__
+            raise UnansweredError(exc, sent=exchange.sent, begun=exchange.begun) from exc.__cause__
         except _TooLargeError as exc:
             unusable = answers.unusable(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
             raise UnansweredError(unusable, sent=exchange.sent) from exc
@@ -108,7 +111,7 @@ class Transport:
             if self._client is None:
                 try:
                     self._client = httpx.Client(
-                        headers={"User-Agent": f"ocean-migration/{_version()}", "Accept": "application/json"},
+                        headers={"User-Agent": program(), "Accept": "application/json"},
                         verify=_certificates(self._base_url),
                         follow_redirects=False,
                         trust_env=self._trust_env,
@@ -145,6 +148,28 @@ def probe(url: str, scope: Scope) -> Answer:
         transport.close()
 
 
+def post(url: str, body: Mapping[str, Any], scope: Scope) -> Answer:
+    """POST JSON to a URL that is not the service's, once, and return the answer without its body, whatever its status.
+
+    As with a probe nothing of ours goes there but the body, ``scope`` bounds it, and so do 5 seconds; what is raised is
+    the same, too. The URL is a secret: no error tells it.
+    """
+    transport = Transport(url, is_loopback=is_loopback(url))
+    try:
+        return _Post(url, body, scope.at_most(LONGEST_PROBE)).run(transport._open(), url, "")
+    except DeadlineError:
+        scope.check()
+        msg = f"no answer within {LONGEST_PROBE:g} s"
+        raise NoAnswerError(msg) from None
+    except (*_HTTPX_ERRORS, OSError) as exc:
+        # What else went wrong may quote what the server has made of the URL.
+        told = _reason(exc) if isinstance(exc, (httpx.NetworkError, OSError)) else type(exc).__name__
+        msg = f"no answer: {told}"
+        raise NoAnswerError(msg) from None
+    finally:
+        transport.close()
+
+
 class _TooLargeError(Exception):
     """The body of an answer is longer than any answer of the service."""
 
@@ -153,6 +178,7 @@ class _Exchange:
     """A request in a thread of its own, so that whoever asked can leave it behind at once."""
 
     def __init__(self, call: Call, scope: Scope) -> None:
+        self.begun = False
         self.sent = False
         self._call = call
         self._scope = scope
@@ -166,6 +192,7 @@ class _Exchange:
         self._scope.check()
         request = self._build(client, url, token)
         ends = time.monotonic() + LONGEST_EXCHANGE
+        self.begun = True
         threading.Thread(target=self._work, args=(client, request), name="ocean-migration-call", daemon=True).start()
         try:
             while not self._done.wait(_LOOK_AROUND):
@@ -258,6 +285,32 @@ class _Probe(_Exchange):
         return body[:LARGEST_PROBED_BODY]
 
 
+class _Post(_Probe):
+    """The same with a body; of the answer the status alone counts."""
+
+    def __init__(self, url: str, body: Mapping[str, Any], scope: Scope) -> None:
+        super().__init__(url, scope)
+        self._content = json.dumps(body).encode()
+
+    def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(self._content))}
+        content = _GuardedBody(self._content, self._before_body)
+        timeout = LONGEST_PROBE + _GRACE
+        request = client.build_request("POST", url, headers=headers, content=content, timeout=timeout)
+        request.url = _SecretUrl(request.url)
+        return request
+
+    def _read(self, response: httpx.Response) -> bytes:
+        return b""
+
+
+class _SecretUrl(httpx.URL):
+    """A URL of whose text, which httpx logs, nothing is told but the host."""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}/..."
+
+
 class _GuardedBody:
     """The body of a request that asks before it goes out."""
 
@@ -282,8 +335,9 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _version() -> str:
+def program() -> str:
+    """Return the name and version of this package, as requests and records tell them."""
     try:
-        return version("ocean-migration")
+        return f"ocean-migration/{version('ocean-migration')}"
     except PackageNotFoundError:
-        return "0"
+        return "ocean-migration/0"

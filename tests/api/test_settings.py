@@ -37,6 +37,7 @@ def test_defaults(tmp_path: Path) -> None:
         "token": NOT_SET,
         "account": NOT_SET,
         "poll_interval": "default",
+        "record": NOT_SET,
     }
 
 
@@ -233,3 +234,16 @@ def test_bad_file_matters_only_when_needed(tmp_path: Path) -> None:
     for missing in complete:
         with pytest.raises(SettingsError, match="is not valid INI"):
             Settings.load({}, {key: value for key, value in complete.items() if key != missing}, home=tmp_path)
+
+
+def test_the_record_comes_from_the_config_or_the_environment(home: Path) -> None:
+    """Stack config first; ``~`` is the home directory, and an empty value names nothing."""
+    config = {"ocean-migration:record": "~/records/run.jsonl"}
+    environ = {"OCEAN_MIGRATION_RECORD": "run.jsonl"}
+    settings = Settings.load(config, environ, home=home)
+    assert settings.record == home / "records" / "run.jsonl"
+    assert settings.sources["record"] == "stack config ocean-migration:record"
+    settings = Settings.load({"ocean-migration:record": " "}, environ, home=home)
+    assert (settings.record, settings.sources["record"]) == (Path("run.jsonl"), "OCEAN_MIGRATION_RECORD")
+    assert Settings.load(config, {}).record == Path("~/records/run.jsonl")
+    assert Settings.load({"ocean-migration:record": "~"}, {}, home=home).record == home

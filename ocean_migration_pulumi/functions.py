@@ -10,16 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pulumi import Input, Output
 
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.times import parse_time
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
-from ocean_migration_pulumi.migration import values
+from ocean_migration_pulumi.migration import clusterlog, values
 from ocean_migration_pulumi.migration.selection import NodeSelector, choose
 from ocean_migration_pulumi.results import (
     ClusterLog,
@@ -38,11 +37,6 @@ R = TypeVar("R")
 
 BUDGET: Final = 30.0
 """Seconds that a function may need."""
-
-_SEVERITIES: Final = ("ALL", "INFO", "DEBUG", "WARN", "ERROR")
-_MOST_LINES: Final = 1000
-_CLOCKS: Final = timedelta(minutes=10)
-"""How far this machine's clock may be behind the service's without a loss of the newest lines."""
 
 
 def get_migration_candidates(
@@ -164,12 +158,9 @@ def get_cluster_log(
     :param account_id: the Spot account; None means that of the settings.
     """
     cluster, now = _text("ocean_id", ocean_id), datetime.now(UTC)
-    start = _moment("since", since, now)
-    end = now + _CLOCKS if until is None else _moment("until", until, now)
-    if end < start:
-        raise InputError("until", f"{values.shown(until)} is before since ({values.shown(since)})")
-    wanted = values.choice("severity", _known("severity", severity), _SEVERITIES)
-    most = values.whole_number("limit", _known("limit", limit), 1, _MOST_LINES)
+    start, end = clusterlog.span(_known("since", since), _known("until", until), now)
+    wanted = values.choice("severity", _known("severity", severity), clusterlog.SEVERITIES)
+    most = values.whole_number("limit", _known("limit", limit), 1, clusterlog.MOST_LINES)
     with open_service(account_id) as service:
         found = service.get_log(cluster, since=start, until=end, severity=wanted, limit=most)
     return ClusterLog.of(cluster, found)
@@ -244,16 +235,3 @@ def _text(name: str, value: Any) -> str:
 
 def _optional(name: str, value: Any) -> str | None:
     return None if value is None else _text(name, value)
-
-
-def _moment(name: str, value: Any, now: datetime) -> datetime:
-    """Read a time, or a span before now."""
-    given = _text(name, value)
-    moment = parse_time(given)
-    if moment is not None:
-        return moment
-    try:
-        return now - timedelta(seconds=values.duration(name, given) or 0.0)
-    except (InputError, OverflowError):
-        allowed = 'a span before now such as "24h", or a time such as "2024-05-01T12:00:00Z"'
-        raise values.refuse(name, value, allowed) from None

@@ -75,6 +75,7 @@ def pod(data: Mapping[str, Any]) -> Pod:
         ),
         deleting=bool(text(metadata, "deletionTimestamp")),
         controller=_controller(metadata),
+        finalizers=tuple(item for item in metadata.get("finalizers") or () if isinstance(item, str)),
         mirror=_MIRROR in annotations,
         labels=pairs(metadata, "labels"),
         annotations={key: annotations[key] for key in _ANNOTATIONS & annotations.keys()},

@@ -8,23 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
-from ocean_migration_pulumi.api.models import LogEntry
+from ocean_migration_pulumi.api.models import LogEntry, MigrationState, MigrationStatus
+from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, OceanMigrationError
+
+from .service import OceanApi
+
+LOG_SLACK: Final = timedelta(minutes=10)
+"""How long after a migration's end the log may still tell of it."""
+
+_UNDATED: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A reason as users read it: what happened (``message``), the reason's short name, and the remedy.
 
-    ``evidence`` is the line of the log that told it; empty when none did.
+    ``lines`` are those of the log that told it, the oldest first; none when none did.
     """
 
     reason: str
     message: str
     remedy: str
-    evidence: str = ""
+    lines: tuple[LogEntry, ...] = ()
+
+    @property
+    def evidence(self) -> str:
+        """The newest line of the log that told it; empty when none did."""
+        return self.lines[-1].message if self.lines else ""
 
     def to_output(self) -> dict[str, str]:
         """Return the failure as the resource's output."""
@@ -99,15 +114,47 @@ def explain(log: Sequence[LogEntry]) -> Failure:
         lowered = line.message.lower()
         for known in _KNOWN:
             if all(word in lowered for word in known.words):
-                return Failure(reason=known.reason, message=known.message, remedy=known.remedy, evidence=line.message)
-    errors = [line.message for _, line in newest_first if line.severity.upper() == "ERROR"][:3]
-    seen = "; ".join(f'"{message}"' for message in reversed(errors)) or "it holds no error of that time"
+                return Failure(reason=known.reason, message=known.message, remedy=known.remedy, lines=(line,))
+    errors = tuple(line for _, line in newest_first if line.severity.upper() == "ERROR")[2::-1]
+    seen = "; ".join(f'"{line.message}"' for line in errors) or "it holds no error of that time"
     return Failure(
         reason="unknown",
         message=f"Ocean's log names no known reason ({seen})",
         remedy="Read the cluster's log in the Spot console, and ask Spot's support with the id of the migration",
-        evidence=errors[0] if errors else "",
+        lines=errors,
     )
+
+
+def log_span(status: MigrationStatus, now: datetime, *, created_at: str | None = None) -> tuple[datetime, datetime]:
+    """Return from when to when the cluster's log may tell of a migration, in the service's time.
+
+    ``created_at`` stands in for a creation that the status does not tell; without either it is 24 hours ago.
+    """
+    since = parse_time(status.created_at) or parse_time(created_at) or now - _UNDATED
+    failed = status.state == MigrationState.FINISHED_ERROR
+    until = parse_time(status.errored_at if failed else status.stopped_at or status.completed_at) or now
+    return since, until + LOG_SLACK
+
+
+def why(
+    api: OceanApi, scope: Scope, ocean_id: str, status: MigrationStatus, now: datetime, *, created_at: str | None = None
+) -> Failure:
+    """Read the reason of a failure from the cluster's log, between creation and failure in the service's time.
+
+    A log that cannot be read is a reason that is not known. Raises InterruptedWaitError or EngineGoneError.
+    """
+    since, until = log_span(status, now, created_at=created_at)
+    try:
+        log = api.within(scope).get_log(ocean_id, since=since, until=until)
+    except (InterruptedWaitError, EngineGoneError):
+        raise
+    except OceanMigrationError as error:
+        return Failure(
+            reason="unknown",
+            message=f"the reason stands in Ocean's log, which could not be read ({error})",
+            remedy="Read the cluster's log in the Spot console",
+        )
+    return explain(log)
 
 
 def _stamp(line: LogEntry) -> float:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from ocean_migration_pulumi.api.loopback import is_loopback
 from ocean_migration_pulumi.errors import InputError
 
 _UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_ENDPOINT: Final = "an https URL without credentials (http goes to this machine only)"
 
 
 def shown(value: object) -> str:
@@ -43,6 +46,38 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise refuse(name, value, "a list of texts")
     return tuple(dict.fromkeys(text(name, item) for item in value))
+
+
+def endpoints(name: str, value: Any) -> tuple[str, ...]:
+    """Read a URL to post to, or a list of them; duplicates are dropped, the order is kept.
+
+    Of a wrong one nothing but the host is shown, as the rest of it may be a secret.
+    """
+    if isinstance(value, str):
+        return (_endpoint(name, value),)
+    if not isinstance(value, Sequence):
+        raise InputError(name, "what is given is not allowed; give a URL, or a list of them")
+    return tuple(dict.fromkeys(_endpoint(f"{name}[{number}]", item) for number, item in enumerate(value)))
+
+
+def _endpoint(name: str, value: Any) -> str:
+    scheme, host = _parts(value) if isinstance(value, str) else ("", "")
+    if not host:
+        raise InputError(name, f"what is given is not allowed; give {_ENDPOINT}")
+    if scheme != "https" and not (scheme == "http" and is_loopback(value)):
+        raise InputError(name, f"the URL of {shown(host)} is not allowed; give {_ENDPOINT}")
+    return str(value)
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Return scheme and host of a URL; no host where it is none, or holds what none of ours may hold."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return "", ""
+    plain = url.isascii() and url.isprintable() and not {" ", "\\"} & set(url)
+    return parts.scheme, (parts.hostname or "") if known and plain else ""
 
 
 def flag(name: str, value: Any) -> bool:

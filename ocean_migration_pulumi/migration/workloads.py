@@ -94,7 +94,8 @@ class Pod:
     ``node_name`` is empty while it is pending. ``controller`` is None for one that nothing brings back. ``terms`` are
     those of its required node affinity (one is enough; none: anywhere). ``volume_terms`` has, for each of its volumes
     that is bound to a place, the terms of that volume. ``requests`` is what the scheduler counts: the larger of all
-    containers and any init container, with overhead. ``claims`` are the names of its PersistentVolumeClaims.
+    containers and any init container, with overhead. ``claims`` are the names of its PersistentVolumeClaims,
+    ``finalizers`` what keeps it when it is ``deleting``.
     """
 
     namespace: str
@@ -113,6 +114,7 @@ class Pod:
     tolerations: tuple[Toleration, ...] = ()
     empty_dir: bool = False
     claims: tuple[str, ...] = ()
+    finalizers: tuple[str, ...] = ()
     requests: Resources = field(default_factory=Resources)
 
     @property

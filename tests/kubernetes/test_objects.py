@@ -79,6 +79,7 @@ def test_pod_with_everything() -> None:
         ],
     )
     data["metadata"] |= {
+        "finalizers": ["example.com/keep", 7],
         "labels": {"app": "cart"},
         "annotations": {"karpenter.sh/do-not-disrupt": "true", "kubectl.kubernetes.io/restartedAt": "now"},
         "deletionTimestamp": "2024-01-01T00:00:00Z",
@@ -108,6 +109,7 @@ def test_pod_with_everything() -> None:
     )
     assert found.claims == ("cart-data", "cart-0-scratch")
     assert found.empty_dir
+    assert found.finalizers == ("example.com/keep",)
     assert not found.mirror
 
 

@@ -1,0 +1,180 @@
+"""``ocean-migration explain``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ocean_migration_pulumi.api.models import MigrationStatus
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.migration import values
+from ocean_migration_pulumi.migration.explaining import Explanation, Holding, explain_migration
+from ocean_migration_pulumi.migration.plan import counted
+from ocean_migration_pulumi.migration.sources import Sources
+from ocean_migration_pulumi.report import markdown
+
+from .common import Reach, kubernetes_options, migration_argument, reach_options
+from .output import JSON, MARKDOWN, TABLE, Output, output_options
+
+MOST_PODS: Final = 50
+"""How many pods are listed for people; JSON has all."""
+
+_PODS: Final = "Pods that are left"
+_EPILOG = """\b
+Example:
+  ocean-migration explain owm-6e3819ae --cluster shop --kubeconfig ~/.kube/config
+  ocean-migration explain --from incident.jsonl
+"""
+
+
+@click.command("explain", epilog=_EPILOG)
+@migration_argument
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Explain from a record of exchanges (--record), without asking anybody.",
+)
+@click.option(
+    "--stall-timeout",
+    default="30m",
+    show_default=True,
+    metavar="DURATION",
+    help="After how long without progress a migration counts as stalled.",
+)
+@output_options(TABLE, JSON, MARKDOWN)
+@kubernetes_options
+@reach_options
+def command(reach: Reach, output: Output, migration: str | None, source: Path | None, stall_timeout: str) -> None:
+    """Tell why a migration failed, was stopped, or stands still, and what to do about it.
+
+    Of the one that runs, or else of the newest, unless it is named. With access to Kubernetes the pods that are still
+    on the old nodes are told, and what holds each.
+    """
+    patience = values.duration("--stall-timeout", stall_timeout) or 0.0
+    if source is None:
+        status = reach.client.get_migration(reach.cluster_id, reach.migration_id(migration))
+        found = explain_migration(
+            reach.client, reach.scope, reach.sources(), reach.cluster_id, status, stall_timeout=patience
+        )
+        _show(output, reach.cluster_id, status, found)
+    else:
+        _show(output, *explain_record(source, migration, reach.scope, patience))
+
+
+def lines(found: Explanation) -> Iterator[str]:
+    """Return an explanation for people, line by line."""
+    yield markdown.one_line(found.headline)
+    for heading, texts in _parts(found, _grouped(found.holdings[:MOST_PODS])):
+        yield from ("", heading, *texts)
+
+
+def document(found: Explanation) -> str:
+    """Return an explanation as Markdown."""
+    blocks = [f"**{markdown.prose(found.headline)}**"]
+    if found.holdings:
+        rows = [
+            markdown.row(markdown.prose(text) for text in (pod.pod, pod.node or "-", pod.why, pod.remedy))
+            for pod in found.holdings[:MOST_PODS]
+        ]
+        table = "\n".join([markdown.heading(("Pod", "Node", "What holds it", "What to do")), *rows])
+    for heading, texts in _parts(found, ()):
+        blocks.append(f"### {heading}")
+        if heading == _PODS:
+            blocks.append(table)
+        if listed := "\n".join(markdown.item(markdown.prose(text.strip())) for text in texts):
+            blocks.append(listed)
+    return "\n\n".join(blocks)
+
+
+def to_json(ocean_id: str, status: MigrationStatus, found: Explanation) -> dict[str, Any]:
+    """Return an explanation as JSON has it."""
+    return {
+        "ocean_id": ocean_id,
+        "migration_id": status.id,
+        "state": status.state,
+        **asdict(found),
+        "outcome": found.outcome.value,
+    }
+
+
+def explain_record(
+    record: Path, migration: str | None, scope: Scope, stall_timeout: float
+) -> tuple[str, MigrationStatus, Explanation]:
+    """Explain a migration from a record; None is the one whose status was read last.
+
+    Returns the cluster, the last status, and the explanation. Raises SettingsError for a file that is no record, and
+    InputError for a migration that it does not hold.
+    """
+    from ocean_migration_pulumi.api.recorded import RecordedClient, read_record
+
+    with RecordedClient(read_record(record)) as client:
+        held = {name: client.statuses(*name) for name in client.migrations() if migration in {None, name[1]}}
+        seen = {name: statuses for name, statuses in held.items() if statuses}
+        if not seen:
+            raise InputError("--from", f"{record} holds no status of {migration or 'a migration'}")
+        name, statuses = max(seen.items(), key=lambda item: item[1][-1][0])
+        status = statuses[-1][1]
+        found = explain_migration(
+            client,
+            scope,
+            Sources(absent="a record tells nothing of Kubernetes"),
+            name[0],
+            status,
+            moved_at=_moved_at(statuses),
+            now=statuses[-1][0],
+            stall_timeout=stall_timeout,
+        )
+        return name[0], status, found
+
+
+def _moved_at(statuses: Sequence[tuple[datetime, MigrationStatus]]) -> datetime | None:
+    """Return when the status was last seen to change; when it was first seen if it never did, None for a single one."""
+    if len(statuses) == 1:
+        return None
+    changes = [at for (_, before), (at, after) in pairwise(statuses) if before != after]
+    return changes[-1] if changes else statuses[0][0]
+
+
+def _parts(found: Explanation, pods: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Return the headings that have something to say, each with its indented lines."""
+    if found.evidence:
+        yield "What shows it", _indented(found.evidence)
+    if found.holdings:
+        more = len(found.holdings[MOST_PODS:])
+        yield _PODS, [*pods, *_indented([f"and {counted(more, 'pod')} more: see -o json"] if more else ())]
+    if found.remedy:
+        yield "What to do", _indented([f"{found.remedy}."])
+    if found.notes:
+        yield "Notes", _indented(found.notes)
+
+
+def _grouped(pods: Iterable[Holding]) -> Iterator[str]:
+    """Return pods under what holds them, which many of them share."""
+    alike: dict[tuple[str, str], list[Holding]] = {}
+    for pod in pods:
+        alike.setdefault((pod.why, pod.remedy), []).append(pod)
+    for (why, remedy), group in alike.items():
+        yield from _indented([f"{why}: {remedy}"])
+        yield from _indented((f"{pod.pod} on {pod.node}" if pod.node else pod.pod for pod in group), "    ")
+
+
+def _indented(texts: Iterable[str], indent: str = "  ") -> list[str]:
+    return [indent + markdown.one_line(text) for text in texts]
+
+
+def _show(output: Output, ocean_id: str, status: MigrationStatus, found: Explanation) -> None:
+    if output.format == JSON:
+        output.json(to_json(ocean_id, status, found))
+    elif output.format == MARKDOWN:
+        output.text(document(found))
+    else:
+        output.text("\n".join(lines(found)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -58,12 +59,17 @@ class Reach:
         scope: Scope | None = None,
     ) -> None:
         self._given = cluster
-        self._account = account
+        self._options = {
+            "--account": account,
+            "--base-url": base_url,
+            "--record": None if record is None else str(record),
+        }
         self._kubeconfig, self._context = kubeconfig, context
-        self._environ = _environment(os.environ if environ is None else environ, profile, base_url, record)
+        self._environ = _environment(os.environ if environ is None else environ, profile)
         self._client: OceanClient | None = None
         self._cluster_id: str | None = None
         self._registry = Registry()
+        self._session = Session()
         self._settings: Settings | None = None
         self.scope = scope or Scope()
 
@@ -74,7 +80,7 @@ class Reach:
         Raises SettingsError when one cannot be used.
         """
         if self._settings is None:
-            self._settings = Settings.load(None, self._environ, account_id=self._account)
+            self._settings = Settings.load(None, self._environ, options=self._options)
         return self._settings
 
     @property
@@ -109,7 +115,7 @@ class Reach:
 
         Raises InputError when the given kubeconfig, or its context, cannot be used.
         """
-        return Session().sources(self._kubeconfig, self._context)
+        return self._session.sources(self._kubeconfig, self._context)
 
     def migrations(self) -> list[MigrationSummary]:
         """Return the cluster's migrations, the newest first."""
@@ -134,9 +140,16 @@ class Reach:
             raise InputError("MIGRATION", f"is not given, and {what} on {self.cluster_id}")
         return chosen[0].id
 
+    def steering(self, verb: str, migration_id: str) -> str:
+        """Return the command line that does something with a migration of the cluster."""
+        return shlex.join(("ocean-migration", verb, migration_id, "--cluster", self.cluster_id))
+
     def close(self) -> None:
         """Close the connections."""
+        self._session.close()
         if self._client is not None:
+            if self._client.observer_trouble is not None:
+                click.echo(f"warning: the record is not complete: {self._client.observer_trouble}", err=True)
             self._client.close()
 
     def _found(self) -> str:
@@ -158,19 +171,11 @@ class Reach:
         raise InputError("--cluster", f"{self._given!r} is not a cluster; {known}")
 
 
-def _environment(
-    environ: Mapping[str, str], profile: str | None, base_url: str | None, record: Path | None
-) -> dict[str, str]:
-    """Return the environment as the options change it; a profile that is asked for is not overruled by a token."""
-    found = dict(environ)
-    if profile is not None:
-        found = {name: value for name, value in found.items() if name not in _TOKENS}
-        found |= dict.fromkeys(_PROFILES, profile)
-    if base_url is not None:
-        found["SPOTINST_BASE_URL"] = base_url
-    if record is not None:
-        found["OCEAN_MIGRATION_RECORD"] = str(record)
-    return found
+def _environment(environ: Mapping[str, str], profile: str | None) -> dict[str, str]:
+    """Return the environment as a profile that was asked for changes it: a token is not to overrule it."""
+    if profile is None:
+        return dict(environ)
+    return {name: value for name, value in environ.items() if name not in _TOKENS} | dict.fromkeys(_PROFILES, profile)
 
 
 def _introduced(cluster: Cluster) -> str:

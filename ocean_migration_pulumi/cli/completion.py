@@ -1,0 +1,30 @@
+"""``ocean-migration completion``."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+_EPILOG = """\b
+Example:
+  ocean-migration completion bash > ~/.local/share/bash-completion/completions/ocean-migration
+  ocean-migration completion zsh > "${fpath[1]}/_ocean-migration"
+  ocean-migration completion fish > ~/.config/fish/completions/ocean-migration.fish
+"""
+
+
+@click.command("completion", epilog=_EPILOG)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(context: click.Context, shell: str) -> None:
+    """Print what a shell needs to complete commands, options, and the ids of clusters and migrations.
+
+    For ids the service is asked, for two seconds at most, with the token and account of the shell's environment.
+    """
+    found = get_completion_class(shell)
+    if found is None:
+        msg = f"nothing is known of {shell}"
+        raise click.ClickException(msg)
+    program = found(context.find_root().command, {}, "ocean-migration", "_OCEAN_MIGRATION_COMPLETE")
+    # Not `.source()`: for bash it runs the bash of this machine, and the script may be for another one.
+    click.echo(program.source_template % program.source_vars())

@@ -1,0 +1,156 @@
+"""Follow a migration to its end for an onlooker, and say how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import click
+
+from ocean_migration_pulumi.api.clusters import ClusterNode
+from ocean_migration_pulumi.api.models import MigrationState, MigrationStatus
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    InputError,
+    InterruptedWaitError,
+    MigrationNotFoundError,
+    NoAnswerError,
+    OceanMigrationError,
+    RateLimitError,
+    ServiceError,
+    StalledError,
+    UnheardError,
+)
+from ocean_migration_pulumi.migration.explaining import STALL_TIMEOUT, explain_migration
+from ocean_migration_pulumi.migration.picture import Picture
+from ocean_migration_pulumi.migration.plan import counted
+from ocean_migration_pulumi.migration.waiter import Progress, Waiter
+from ocean_migration_pulumi.report.markdown import one_line
+
+from .common import Reach
+from .dashboard_onlookers import Onlooker
+from .exits import BLOCKED, CANCELLED, DONE, TIMED_OUT
+from .explain import lines
+
+_NODES_SECONDS: Final = 10.0
+_EXPLAIN_SECONDS: Final = 30.0
+
+
+class Follower:
+    """One migration that is followed for an onlooker.
+
+    ``timeout`` and ``stall_timeout`` are seconds, None means never. A migration that was ``just_started`` may be
+    missing for a while from what the service tells.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        migration_id: str,
+        onlooker: Onlooker,
+        *,
+        timeout: float | None = None,
+        stall_timeout: float | None = None,
+        just_started: bool = False,
+    ) -> None:
+        self._reach = reach
+        self._migration_id = migration_id
+        self._onlooker = onlooker
+        self._scope = reach.scope if timeout is None else reach.scope.at_most(timeout)
+        self._patience = replace(reach.patience, stall_timeout=stall_timeout)
+        self._just_started = just_started
+        self._nodes: dict[str, ClusterNode] = {}
+
+    def follow(self, reached: Callable[[MigrationStatus], bool] = lambda status: False) -> int:
+        """Follow until it has ended or ``reached`` says so, print what became of it, and return the exit status."""
+        waiter = Waiter(
+            self._read,
+            scope=self._scope,
+            tell=self._onlooker,
+            patience=self._patience,
+            on_status=self._look,
+            on_poll=self._onlooker.polled,
+        )
+        try:
+            with self._onlooker:
+                status = waiter.until(reached)
+        except InterruptedWaitError:
+            click.echo(f"interrupted; {self._goes_on()}", err=True)
+            return CANCELLED
+        except DeadlineError:
+            click.echo(f"the time is up; {self._goes_on()}", err=True)
+            return TIMED_OUT
+        except StalledError as stalled:
+            click.echo(f"{stalled}; {self._goes_on()}", err=True)
+            if waiter.last is not None and self._onlooker.picture is not None:
+                self._tell(waiter.last, self._onlooker.picture.changed_at)
+            return TIMED_OUT
+        except (NoAnswerError, ServiceError, RateLimitError) as error:
+            msg = f"{error}; {self._goes_on()}"
+            raise UnheardError(msg) from error
+        if not status.is_terminal:
+            progress = Progress.of(status)
+            click.echo(f"{status.id}: {status.state}, {progress.done} of {counted(progress.total, 'node')} done")
+            return DONE
+        self._tell(status)
+        return DONE if status.state == MigrationState.FINISHED else BLOCKED
+
+    def _read(self) -> MigrationStatus:
+        try:
+            return self._reach.client.within(self._scope).get_migration(self._reach.cluster_id, self._migration_id)
+        except MigrationNotFoundError as error:
+            if self._just_started or self._onlooker.picture is not None:
+                raise
+            cluster = self._reach.cluster_id
+            raise InputError("MIGRATION", f"{self._migration_id!r} is not a migration of {cluster}") from error
+
+    def _look(self, status: MigrationStatus) -> None:
+        self._learn(status)
+        picture = Picture.of(
+            status,
+            at=self._reach.client.server_now(),
+            before=self._onlooker.picture,
+            ocean_nodes=self._nodes.values(),
+        )
+        self._onlooker.look(picture)
+
+    def _learn(self, status: MigrationStatus) -> None:
+        """Ask for Ocean's nodes when there is one that is not known, or that has not joined yet."""
+        new = [instance.instance_id for instance in status.new_instances]
+        if all(name in self._nodes and _has_joined(self._nodes[name]) for name in new):
+            return
+        scope = replace(self._scope.at_most(_NODES_SECONDS), short=True)
+        try:
+            nodes = self._reach.client.within(scope).list_nodes(self._reach.cluster_id)
+        except OceanMigrationError:
+            return  # a picture without these details is better than none
+        self._nodes = {node.instance_id: node for node in nodes}
+
+    def _tell(self, status: MigrationStatus, moved_at: datetime | None = None) -> None:
+        """Print what became of it, and why; ``moved_at`` is when it last moved, None for one that has ended."""
+        scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
+        try:
+            found = explain_migration(
+                self._reach.client.within(scope),
+                scope,
+                self._reach.sources(),
+                self._reach.cluster_id,
+                status,
+                moved_at=moved_at,
+                stall_timeout=self._patience.stall_timeout or STALL_TIMEOUT,
+            )
+        except OceanMigrationError as error:
+            click.echo(f"{status.id} is {status.state}; why cannot be told: {one_line(str(error))}")
+            return
+        for line in lines(found):
+            click.echo(f"  {one_line(line)}" if line.startswith(" ") else one_line(line))
+
+    def _goes_on(self) -> str:
+        stop = self._reach.steering("stop", self._migration_id)
+        return f"migration {self._migration_id} goes on in Ocean. To stop it: {stop}"
+
+
+def _has_joined(node: ClusterNode) -> bool:
+    return node.registration_status.casefold() in {"", "registered"}

@@ -1,0 +1,118 @@
+"""``ocean-migration doctor``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ocean_migration_pulumi.errors import MissingAccountError
+from ocean_migration_pulumi.migration.examination import Examination, examine
+from ocean_migration_pulumi.migration.findings import Verdict
+from ocean_migration_pulumi.migration.plan import PlannedNode, counted
+from ocean_migration_pulumi.migration.selection import NodeSelector
+from ocean_migration_pulumi.migration.sight import Sight, look
+from ocean_migration_pulumi.migration.sources import ask_aws
+from ocean_migration_pulumi.migration.wish import Wish
+from ocean_migration_pulumi.report import markdown
+
+from .common import Reach, kubernetes_options, reach_options
+from .exits import BLOCKED
+from .output import JSON, MARKDOWN, TABLE, Output, Table, output_options
+
+_EPILOG = """\b
+Example:
+  ocean-migration doctor --cluster shop --kubeconfig ~/.kube/shop
+
+\b
+Exit status:
+  0  nothing that would refuse a migration
+  4  a prerequisite is not met
+"""
+
+_WORDS = {Verdict.PASS: "met", Verdict.WARN: "in doubt", Verdict.FAIL: "not met", Verdict.UNKNOWN: "unknown"}
+_SECONDS = 60.0
+
+
+@click.command("doctor", epilog=_EPILOG)
+@click.option("--contract", is_flag=True, help="Compare Spot's API itself with what is known of it; only GETs.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="RECORD",
+    help="With --contract: judge this flight record, and ask nobody.",
+)
+@output_options(TABLE, JSON, MARKDOWN)
+@kubernetes_options
+@reach_options
+def command(reach: Reach, output: Output, contract: bool, source: Path | None) -> None:
+    """Check all that a migration needs: as if every node that Ocean offers were to be migrated.
+
+    Tells each prerequisite, what becomes of the pods, what stands in their way, and whether they will fit. Sends
+    nothing but GETs.
+    """
+    if source is not None and not contract:
+        msg = "--from goes with --contract"
+        raise click.UsageError(msg)
+    if contract:
+        from .contract import show_contract
+
+        show_contract(reach, output, source)
+        return
+    if reach.client.account_id is None:
+        msg = "no account: give --account, SPOTINST_ACCOUNT, or a profile that has one"
+        raise MissingAccountError(msg)
+    wish = Wish(ocean_id=reach.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=reach.client.account_id)
+    scope, sources = reach.scope.at_most(_SECONDS), reach.sources()
+    sight = look(reach.client, reach.desk, scope, wish, sources)
+    nodes = [PlannedNode.of(node, sight.group_names) for node in sight.offered.values()]
+    found = examine(
+        wish,
+        nodes,
+        sight,
+        cloud=ask_aws(sources, scope, nodes, sight.cluster, sight.groups),
+        foreign=sight.running,
+        now=reach.client.server_now(),
+        first=True,
+    )
+    _show(output, sight, found)
+    if found.failed:
+        sys.exit(BLOCKED)
+
+
+def _show(output: Output, sight: Sight, found: Examination) -> None:
+    table = Table(
+        title=f"Prerequisites of {sight.cluster.id}",
+        columns=("prerequisite", "verdict", "seen", "what to do"),
+        rows=tuple((each.name, _WORDS[each.verdict], each.seen, each.remedy or None) for each in found.findings),
+    )
+    lines = _lines(sight, found)
+    data: dict[str, Any] = {
+        "ocean_id": sight.cluster.id,
+        "nodes": len(sight.offered),
+        "prerequisites": [
+            {"name": each.name, "verdict": each.verdict, "seen": each.seen, "remedy": each.remedy}
+            for each in found.findings
+        ],
+        "blockers": list(found.blockers),
+        "warnings": list(found.warnings),
+        "remarks": list(found.remarks),
+        "pods": found.pods_line,
+    }
+    output.show(table, data)
+    if output.is_table:
+        output.lines(["", *lines])
+    elif output.format == MARKDOWN:
+        output.text("\n" + "\n".join(markdown.item(markdown.prose(line)) for line in lines))
+
+
+def _lines(sight: Sight, found: Examination) -> list[str]:
+    lines = [f"{counted(len(sight.offered), 'node')} can be migrated"]
+    if found.pods_line:
+        lines.append(f"pods: {found.pods_line}")
+    lines += [f"in the way: {text}" for text in found.blockers]
+    lines += [f"warning: {text}" for text in found.warnings]
+    return lines + list(found.remarks)

@@ -1,0 +1,43 @@
+"""``ocean-migration plan``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ocean_migration_pulumi.migration.wish import Wish
+
+from .common import Reach, kubernetes_options, reach_options
+from .exits import BLOCKED, CHANGES
+from .output import CSV, JSON, MARKDOWN, TABLE, Output, output_options
+from .planned import make_plan
+from .selection import selection_options
+
+_EPILOG = """\b
+Example:
+  ocean-migration plan --cluster shop --asg-name 'web*' --batch-size-percentage 25
+
+\b
+Exit status with --detailed-exitcode:
+  0  there is nothing to migrate
+  4  the migration would be refused
+  7  there are nodes to migrate
+"""
+
+
+@click.command("plan", epilog=_EPILOG)
+@selection_options
+@click.option("--detailed-exitcode", is_flag=True, help="Tell by the exit status whether there is something to do.")
+@output_options(TABLE, JSON, CSV, MARKDOWN)
+@kubernetes_options
+@reach_options
+def command(reach: Reach, output: Output, wish: Wish, detailed_exitcode: bool) -> None:
+    """Show what a migration would do, as the preview of the resource does; nothing but GETs are sent.
+
+    The digest of the plan is that of the resource: `start --approved-plan` starts this plan and no other.
+    """
+    planned = make_plan(reach, wish)
+    planned.show(output)
+    if detailed_exitcode and planned.waiting:
+        sys.exit(BLOCKED if planned.refusal else CHANGES)

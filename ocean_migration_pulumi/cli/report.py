@@ -1,0 +1,122 @@
+"""``ocean-migration report``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.migration.sources import Sources
+from ocean_migration_pulumi.migration.story import Moment, Story, tell
+
+from .common import Reach, kubernetes_options, migration_argument, reach_options
+from .output import HTML, JSON, MARKDOWN, Output, output_options
+
+_EPILOG = """\b
+Example:
+  ocean-migration report owm-6e3819ae --cluster shop -o html --to report.html
+  pulumi stack export | ocean-migration report --cluster shop --stack -
+  ocean-migration report --from incident.jsonl
+"""
+
+
+@click.command("report", epilog=_EPILOG)
+@migration_argument
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Tell from a record of exchanges (--record), without asking anybody.",
+)
+@click.option(
+    "--stack",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Take the course from the stack that ran it, as `pulumi stack export` prints it; - is stdin.",
+)
+@click.option(
+    "--to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write to this file and not to stdout.",
+)
+@output_options(MARKDOWN, JSON, HTML)
+@kubernetes_options
+@reach_options
+def command(
+    reach: Reach, output: Output, migration: str | None, source: Path | None, stack: BinaryIO | None, to: Path | None
+) -> None:
+    """Tell what happened in a migration: its states, nodes and leftovers, why it ended so, and what to do.
+
+    Of the one that runs, or else of the newest, unless it is named. The service tells of begin and end alone; the
+    course in between comes from a record, or from the stack. Markdown is for an issue or a pull request, HTML is one
+    page that needs nothing else.
+    """
+    if source is not None and stack is not None:
+        msg = "give --from or --stack, not both"
+        raise click.UsageError(msg)
+    story = _asked(reach, migration, stack) if source is None else tell_record(source, migration, reach.scope)
+    text = written(story, output.format)
+    if to is None:
+        output.text(text.removesuffix("\n"))
+        return
+    try:
+        to.write_bytes(text.encode())
+    except OSError as error:
+        msg = f"cannot write {to}: {error.strerror}"
+        raise click.ClickException(msg) from None
+
+
+def written(story: Story, form: str) -> str:
+    """Return a report in one of the formats; it ends with a line break."""
+    if form == JSON:
+        from ocean_migration_pulumi.report import run_json
+
+        return json.dumps(run_json.document(story), indent=2) + "\n"
+    if form == HTML:
+        from ocean_migration_pulumi.report import run_html
+
+        return run_html.render(story)
+    from ocean_migration_pulumi.report import run_markdown
+
+    return run_markdown.render(story)
+
+
+def tell_record(record: Path, migration: str | None, scope: Scope) -> Story:
+    """Tell a migration from a record; None is the one whose status was read last.
+
+    Raises SettingsError for a file that is no record, and InputError for a migration that it does not hold.
+    """
+    from ocean_migration_pulumi.api.recorded import RecordedClient, read_record
+
+    with RecordedClient(read_record(record)) as client:
+        held = {name: client.statuses(*name) for name in client.migrations() if migration in {None, name[1]}}
+        seen = {name: statuses for name, statuses in held.items() if statuses}
+        if not seen:
+            raise InputError("--from", f"{record} holds no status of {migration or 'a migration'}")
+        (ocean_id, migration_id), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
+        return tell(
+            client,
+            scope,
+            Sources(absent="a record tells nothing of Kubernetes"),
+            ocean_id,
+            migration_id,
+            moments=[Moment.of(at, status) for at, status in statuses],
+            now=statuses[-1][0],
+        )
+
+
+def _asked(reach: Reach, migration: str | None, stack: BinaryIO | None) -> Story:
+    ocean_id = reach.cluster_id
+    migration_id = reach.migration_id(migration)
+    moments: tuple[Moment, ...] = ()
+    if stack is not None:
+        from ocean_migration_pulumi.report import run_export
+
+        moments = run_export.moments(stack.read().decode("utf-8-sig", "replace"), migration_id)
+    return tell(reach.client, reach.scope, reach.sources(), ocean_id, migration_id, moments=moments)

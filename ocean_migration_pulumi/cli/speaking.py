@@ -1,0 +1,78 @@
+"""What a command says on the way: on stderr, so that stdout holds nothing but the result."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import click
+
+from ocean_migration_pulumi.errors import InterruptedWaitError
+from ocean_migration_pulumi.report.markdown import one_line
+
+_CLEAR: Final = "\r\x1b[K"
+
+
+class Speaker:
+    """A Teller on stderr; the live line is for terminals alone, and gives way to the next line."""
+
+    def __init__(self) -> None:
+        self._live = False
+
+    def status(self, message: str) -> None:
+        """Show a live line that the next one replaces."""
+        if sys.stderr.isatty():
+            room = shutil.get_terminal_size().columns - 1
+            click.echo(f"{_CLEAR}{one_line(message)[:room]}", err=True, nl=False)
+            self._live = True
+
+    def info(self, message: str) -> None:
+        """Say something that stays."""
+        self._say(one_line(message))
+
+    def warning(self, message: str) -> None:
+        """Say something that stays and that somebody should look at."""
+        self._say(f"{click.style('warning:', fg='yellow')} {one_line(message)}")
+
+    def end(self) -> None:
+        """Take the live line away."""
+        if self._live:
+            click.echo(_CLEAR, err=True, nl=False)
+            self._live = False
+
+    def _say(self, line: str) -> None:
+        self.end()
+        click.echo(line, err=True)
+
+
+def confirmed(question: str, *, default: bool = False) -> bool:
+    """Ask, on stderr, and return the answer; Ctrl-C is an answer, too.
+
+    Raises InterruptedWaitError for it.
+    """
+    try:
+        with _keyboard():
+            return click.confirm(question, default=default, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        msg = "interrupted; nothing was done"
+        raise InterruptedWaitError(msg) from None
+
+
+def is_interactive() -> bool:
+    """Tell whether there is somebody who can be asked."""
+    return sys.stdin.isatty()
+
+
+@contextmanager
+def _keyboard() -> Iterator[None]:
+    """Let Ctrl-C end a question at once: what waits for a line does not look at a scope."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,57 @@
+"""`doctor`: all prerequisites and fits of a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Terminal
+
+
+def test_without_kubernetes(terminal: Terminal) -> None:
+    """What is not known is said; nothing refuses."""
+    data = terminal.json("doctor")
+    verdicts = {each["name"]: each["verdict"] for each in data["prerequisites"]}
+    assert verdicts == {
+        "connection": "pass",
+        "Kubernetes": "unknown",
+        "Virtual Node Groups": "pass",
+        "scaling": "pass",
+        "idle cluster": "pass",
+        "room": "pass",
+    }
+    lines = terminal.run("doctor").stdout.splitlines()
+    assert lines[0].split() == ["PREREQUISITE", "VERDICT", "SEEN", "WHAT", "TO", "DO"]
+    assert lines[-1] == "5 nodes can be migrated"
+    assert {entry["method"] for entry in terminal.sim.control.requests()} == {"GET"}
+
+
+@pytest.mark.parametrize("scenario", ["dead-controller"])
+def test_what_is_not_met_has_an_exit_status(terminal: Terminal) -> None:
+    """For scripts."""
+    data = terminal.json("doctor", status=4)
+    assert [each["name"] for each in data["prerequisites"] if each["verdict"] == "fail"] == ["connection"]
+
+
+@pytest.mark.parametrize("scenario", ["kubernetes-trouble"])
+def test_with_kubernetes_the_pods_are_known(terminal: Terminal, tmp_path: Path) -> None:
+    """What holds them, what becomes of them, and whether they fit; only reads."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(terminal.sim.kubeconfig(identity="preview"))
+    data = terminal.json("doctor", "--kubeconfig", str(kubeconfig), status=4)
+    assert data["pods"]
+    assert any("PodDisruptionBudget" in text for text in data["blockers"])
+    markdown = terminal.run("doctor", "--kubeconfig", str(kubeconfig), "-o", "markdown").stdout
+    assert "| prerequisite | verdict | seen | what to do |" in markdown
+    assert "- in the way" in markdown
+    assert {entry["method"] for entry in terminal.sim.control.requests(api="all")} == {"GET"}
+
+
+def test_a_record_goes_with_contract(terminal: Terminal, tmp_path: Path) -> None:
+    """Alone it would have no effect."""
+    file = tmp_path / "record"
+    file.touch()
+    result = terminal.run("doctor", "--from", str(file))
+    assert result.exit_code == 2
+    assert "--from goes with --contract" in result.stderr

@@ -1,0 +1,189 @@
+"""`clusters`, `candidates`, `nodes`, `status` and `config`: what there is, in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Terminal
+
+COMMANDS = ("clusters", "candidates", "nodes", "status", "config")
+HOSTILE = "<b>x</b>|`\x1b[31m\n=1+1"
+
+
+class Cells(HTMLParser):
+    """The cells of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.cells: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        self.tags.add(tag)
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_data(self, data: str) -> None:
+        """Note the text of a cell."""
+        if self.cells:
+            self.cells[-1] += data
+
+
+@pytest.fixture
+def migration_id(terminal: Terminal) -> str:
+    """Start a migration that is held where it is."""
+    terminal.sim.control.hold(terminal.ocean_id)
+    nodes = [node["instance_id"] for node in terminal.sim.control.nodes(terminal.ocean_id)]
+    return terminal.sim.control.start_foreign_migration(terminal.ocean_id, nodes)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json_is_what_its_schema_says(terminal: Terminal, migration_id: str, command: str) -> None:
+    """Every key is described."""
+    assert terminal.json(command)
+
+
+def test_clusters(terminal: Terminal) -> None:
+    """By name, in a pipe: aligned, and nothing else."""
+    terminal.sim.control.add_cluster(nodes=1, name="alpha")
+    result = terminal.plain("clusters")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[0] == ["ID", "NAME", "REGION", "CONTROLLER", "ID", "AUTOSCALER", "MAXIMUM"]
+    assert [line[1] for line in lines[1:]] == ["alpha", "demo"]
+
+
+def test_candidates_tell_where_each_node_would_go(terminal: Terminal) -> None:
+    """The same as the resource plans."""
+    found = terminal.json("candidates")
+    assert len(found["nodes"]) == 5
+    rows = list(csv.DictReader(io.StringIO(terminal.run("candidates", "-o", "csv").stdout)))
+    assert [row["instance"] for row in rows] == [node["instance_id"] for node in found["nodes"]]
+    assert {row["virtual_node_group"].split(" ")[0] for row in rows} == {"web", "batch", "any"}
+
+
+def test_names_of_others_stay_names(terminal: Terminal) -> None:
+    """In no format does one become a line, a tag, a formula, a column or a colour."""
+    terminal.sim.control.add_node(terminal.ocean_id, HOSTILE)
+    plain = terminal.run("candidates").stdout
+    assert len(plain.splitlines()) == 7
+    assert "\x1b" not in plain
+    rows = list(csv.reader(io.StringIO(terminal.run("candidates", "-o", "csv").stdout)))
+    assert {len(row) for row in rows} == {6}
+    page = Cells()
+    page.feed(terminal.run("candidates", "-o", "html").stdout)
+    assert "b" not in page.tags
+    assert "<b>x</b>|` [31m =1+1" in [cell.strip() for cell in page.cells]
+    markdown = terminal.run("candidates", "-o", "markdown").stdout.splitlines()
+    assert {line.count("|") for line in markdown} == {7}
+
+
+def test_a_formula_stays_text_in_a_spreadsheet(terminal: Terminal) -> None:
+    """Whatever somebody called a group."""
+    terminal.sim.control.add_node(terminal.ocean_id, "=HYPERLINK(1)")
+    assert ",'=HYPERLINK(1)," in terminal.run("candidates", "-o", "csv").stdout
+
+
+def test_nodes_of_ocean(terminal: Terminal) -> None:
+    """None before a migration; said in words for people, an empty list for programs."""
+    assert terminal.run("nodes").stdout == f"Ocean runs no node in {terminal.ocean_id}\n"
+    assert terminal.json("nodes")["nodes"] == []
+
+
+def test_status_of_the_one_that_runs(terminal: Terminal, migration_id: str) -> None:
+    """It needs no id."""
+    lines = terminal.run("status").stdout.splitlines()
+    assert lines[0].startswith(f"migration {migration_id} of {terminal.ocean_id}: STARTING 0/5 nodes, 31 pods left, ")
+    assert lines[2] == "terminate drained nodes: no, evict stand-alone pods: no"
+    assert len(lines) == 10
+    assert terminal.json("status", migration_id)["progress"]["nodes"] == 5
+
+
+def test_status_of_a_migration_that_is_none(terminal: Terminal) -> None:
+    """Whether there is none at all, or none of this name."""
+    nothing = terminal.run("status")
+    assert nothing.exit_code == 2
+    assert nothing.stderr == (f"Error: MIGRATION: is not given, and there was no migration on {terminal.ocean_id}\n")
+    unknown = terminal.run("status", "owm-0")
+    assert unknown.exit_code == 1
+    assert "owm-0" in unknown.stderr
+
+
+def test_config_shows_where_each_setting_comes_from(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And never a token."""
+    monkeypatch.setenv("SPOTINST_TOKEN", "canary-token-0123456789")
+    result = terminal.run("config")
+    assert "canary" not in result.output
+    assert ["token", "[set]", "SPOTINST_TOKEN"] in [line.split() for line in result.stdout.splitlines()]
+
+
+def test_a_profile_is_not_overruled_by_the_environment(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Who names one means it."""
+    file = tmp_path / "credentials"
+    file.write_text("[other]\ntoken = canary-of-the-file\naccount = act-other\n")
+    monkeypatch.setenv("SPOTINST_CREDENTIALS_FILE", str(file))
+    found = {row["setting"]: row for row in terminal.json("config", "--profile", "other")}
+    assert found["account"]["value"] == "act-other"
+    assert "credentials" in found["token"]["from"]
+
+
+def test_the_cluster_by_unique_name(terminal: Terminal) -> None:
+    """And what there is, when it is not clear which one is meant."""
+    assert terminal.plain("candidates", "--cluster", "demo").exit_code == 0
+    only = terminal.plain("candidates")
+    assert only.exit_code == 0
+    assert only.stderr == f"cluster demo ({terminal.ocean_id}), the only one of the account\n"
+    other = terminal.sim.control.add_cluster(nodes=1, name="demo")["id"]
+    twice = terminal.plain("candidates", "--cluster", "demo")
+    assert twice.exit_code == 2
+    assert f"Error: --cluster: 'demo' is the name of {terminal.ocean_id}, {other}; give the id" in twice.stderr
+    unnamed = terminal.plain("candidates")
+    assert (unnamed.exit_code, "--cluster: is not given" in unnamed.stderr) == (2, True)
+    unknown = terminal.plain("candidates", "--cluster", "shop")
+    assert f"'shop' is not a cluster; the account has demo ({terminal.ocean_id})" in unknown.stderr
+
+
+def test_a_refused_token_has_an_exit_status_of_its_own(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, without the token."""
+    monkeypatch.setenv("SPOTINST_TOKEN", "canary-refused")
+    result = terminal.run("candidates")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("Error: the token is refused (from SPOTINST_TOKEN")
+    assert "canary" not in result.stderr
+
+
+def test_an_address_that_is_none_is_a_mistake_of_the_user(terminal: Terminal) -> None:
+    """It names the option."""
+    result = terminal.run("candidates", "--base-url", "http://example.com")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: --base-url: the base URL must begin with https://")
+
+
+def test_options_go_before_everything_else(terminal: Terminal, tmp_path: Any) -> None:
+    """And are named as where a setting comes from."""
+    options = ("--account", "act-mine", "--base-url", "http://127.0.0.1:9", "--record", str(tmp_path / "record"))
+    found = {row["setting"]: row for row in terminal.json("config", *options)}
+    assert [found[name]["from"] for name in ("account", "base URL", "record")] == [
+        "--account",
+        "--base-url",
+        "--record",
+    ]
+
+
+def test_a_record_of_what_a_command_asked(terminal: Terminal, tmp_path: Any) -> None:
+    """Without the token; one that cannot be written is refused before anything is asked."""
+    record = tmp_path / "record.jsonl"
+    assert terminal.run("candidates", "--record", str(record)).exit_code == 0
+    assert len(record.read_text().splitlines()) == 3
+    assert terminal.sim.token not in record.read_text()
+    refused = terminal.run("candidates", "--record", str(tmp_path / "none" / "record"))
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("Error: --record: ")

@@ -1,0 +1,218 @@
+"""`plan`, `start` and `stop`: the same as the resource, for people and scripts without Pulumi."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ocean_migration_pulumi.migration.plan import plan_digest
+from tests.cli.conftest import Terminal
+
+
+def test_plan_is_what_the_preview_says(terminal: Terminal) -> None:
+    """With the digest of the resource, and no write."""
+    data = terminal.json("plan", "--asg-name", "web")
+    assert data["plan_digest"] == plan_digest(data["planned_nodes"])
+    assert data["refusal"] is None
+    lines = terminal.run("plan", "--asg-name", "web").stdout.splitlines()
+    assert lines[0] == f"plan {data['plan_digest'][:8]}: 3 nodes, 19 pods, 3 batches of 1 node"
+    assert [line for line in lines if line.startswith("warning: ")] == [
+        "warning: 2 nodes that Ocean offers are not in this plan and stay schedulable: pods of this migration can land "
+        "there, and a later one drains them again",
+        "warning: prerequisite unknown, Kubernetes: not checked without access to Kubernetes: the Ocean Controller's "
+        "version, other node autoscalers, PodDisruptionBudgets, stand-alone pods; make sure that Cluster Autoscaler is "
+        "off and that the controller is version 2 (or at least 1.0.46)",
+    ]
+    assert {entry["method"] for entry in terminal.sim.control.requests()} == {"GET"}
+
+
+def test_every_field_of_the_selector_is_an_option(terminal: Terminal) -> None:
+    """By the names of the resource's inputs."""
+    nodes = terminal.json("candidates")["nodes"]
+    first = nodes[0]
+    for option, value in (
+        ("--instance-id", first["instance_id"]),
+        ("--node-name", first["node_name"]),
+    ):
+        assert list(terminal.json("plan", option, value)["planned_nodes"]) == [first["instance_id"]]
+    assert len(terminal.json("plan", "--all-nodes", "--limit", "40%")["nodes"]) == 2
+    assert len(terminal.json("plan", "--all-nodes", "--exclude", "asg_names=web*")["nodes"]) == 2
+    assert len(terminal.json("plan", "--virtual-node-group", "Default")["nodes"]) == 1
+    assert terminal.json("plan", "--eks-node-group", "none")["nodes"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "nodes: are not chosen: give --asg-name, --instance-id or alike, or --all-nodes"),
+        (("--limit", "2"), "nodes: are not chosen"),
+        (("--all-nodes", "--limit", "none"), "nodes.limit: 'none' is not allowed"),
+        (("--all-nodes", "--batch-size-percentage", "51"), "batch_size_percentage: 51 is not allowed"),
+        (("--all-nodes", "--exclude", "web"), "--exclude: 'web' is not allowed; give FIELD=VALUE"),
+        (("--all-nodes", "--exclude", "name=web"), "--exclude: 'name=web' is not allowed"),
+        (("--instance-id", "i-0"), "nodes.instance_ids: 'i-0' cannot be migrated"),
+    ],
+)
+def test_bad_input_is_one_line_before_anything_is_started(
+    terminal: Terminal, options: tuple[str, ...], said: str
+) -> None:
+    """It names the input, the value and what is allowed."""
+    for command in ("plan", "start"):
+        result = terminal.run(command, *options)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"Error: {said}")
+        assert result.stderr.count("\n") == 1
+    assert terminal.sim.control.requests(method="POST") == []
+
+
+def test_detailed_exit_status(terminal: Terminal) -> None:
+    """Nothing to do, something to do, and something in the way."""
+    assert terminal.run("plan", "--all-nodes").exit_code == 0
+    assert terminal.run("plan", "--all-nodes", "--detailed-exitcode").exit_code == 7
+    assert terminal.run("plan", "--asg-name", "none", "--detailed-exitcode").exit_code == 0
+    refused = terminal.run("plan", "--all-nodes", "--detailed-exitcode", "--approved-plan", "0" * 16)
+    assert refused.exit_code == 4
+
+
+@pytest.mark.parametrize("scenario", ["unmatched-nodes"])
+def test_what_a_plan_needs_can_be_pasted(terminal: Terminal) -> None:
+    """The source of a Virtual Node Group keeps its lines."""
+    lines = terminal.run("plan", "--all-nodes").stdout.splitlines()
+    assert "pulumi_spotinst.aws.OceanLaunchSpec(" in lines
+    markdown = terminal.run("plan", "--all-nodes", "-o", "markdown").stdout
+    assert "\n```python\npulumi_spotinst.aws.OceanLaunchSpec(\n    'web',\n" in markdown
+    assert terminal.json("plan", "--all-nodes", "--detailed-exitcode", status=4)["refusal"] == (
+        "prerequisites are not met: Virtual Node Groups"
+    )
+
+
+def test_start_needs_yes_without_a_terminal(terminal: Terminal) -> None:
+    """A script that forgets it starts nothing."""
+    result = terminal.run("start", "--all-nodes")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: there is no terminal to ask on: give --yes\n")
+    assert terminal.sim.control.requests(method="POST") == []
+
+
+@pytest.mark.parametrize(("answer", "status", "started"), [("y\n", 0, 1), ("n\n", 8, 0), ("\n", 8, 0), ("", 8, 0)])
+def test_start_asks(
+    terminal: Terminal, as_terminal: Callable[[], None], answer: str, status: int, started: int
+) -> None:
+    """The plan comes first; only a yes is one."""
+    as_terminal()
+    result = terminal.run("start", "--all-nodes", "--should-terminate-drained-nodes", given=answer)
+    assert result.exit_code == status
+    assert result.stdout.startswith("plan ")
+    assert "Start a migration of 5 nodes, which terminates drained nodes? [y/N]" in result.stderr
+    assert len(terminal.sim.control.requests(method="POST")) == started
+
+
+def test_start_tells_the_id(terminal: Terminal) -> None:
+    """And how to see it; the flags are those that were asked for, and all false by default."""
+    terminal.sim.control.hold(terminal.ocean_id)
+    result = terminal.run("start", "--asg-name", "web", "--yes", "--batch-size-percentage", "50")
+    assert result.exit_code == 0
+    migration_id = terminal.sim.control.migrations(terminal.ocean_id)[0]["id"]
+    assert result.stdout.splitlines()[-1] == (
+        f"migration {migration_id} has started; see it: "
+        f"ocean-migration watch {migration_id} --cluster {terminal.ocean_id}"
+    )
+    sent = terminal.sim.control.requests(method="POST")[0]["body"]["migration"]
+    assert len(sent.pop("instanceIds")) == 3
+    assert sent == {
+        "batchSizePercentage": 50,
+        "forcePodEvictionOnPdbFailure": False,
+        "shouldEvictStandAlonePods": False,
+        "shouldTerminateDrainedNodes": False,
+    }
+
+
+def test_start_refuses_a_second_migration(terminal: Terminal, as_terminal: Callable[[], None]) -> None:
+    """And offers the one that runs."""
+    terminal.sim.control.hold(terminal.ocean_id)
+    first = terminal.json("start", "--asg-name", "web", "--yes")["migration_id"]
+    result = terminal.run("start", "--all-nodes", "--yes")
+    assert result.exit_code == 4
+    assert result.stderr == (
+        f"Error: migration {first} runs on {terminal.ocean_id} (0 of 3 nodes done); none is started beside it: "
+        f"ocean-migration watch {first} --cluster {terminal.ocean_id}\n"
+    )
+    as_terminal()
+    declined = terminal.run("start", "--all-nodes", given="n\n")
+    assert declined.exit_code == 4
+    assert "Watch it? [Y/n]" in declined.stderr
+    terminal.sim.control.hold(terminal.ocean_id, False)
+    watched = terminal.run("start", "--all-nodes", given="y\n")
+    assert watched.exit_code == 0
+    assert len(terminal.sim.control.requests(method="POST")) == 1
+
+
+@pytest.mark.parametrize("how", ["--wait", "--watch"])
+def test_start_and_see_it_through(terminal: Terminal, how: str) -> None:
+    """The exit status is that of the migration."""
+    result = terminal.run("start", "--asg-name", "web", "--yes", how)
+    assert result.exit_code == 0, result.output
+    assert terminal.json("status")["status"] == "FINISHED"
+
+
+def test_nothing_to_start(terminal: Terminal) -> None:
+    """Is no error."""
+    result = terminal.run("start", "--asg-name", "none", "--yes")
+    assert result.exit_code == 0
+    assert result.stderr == "there is nothing to migrate\n"
+
+
+@pytest.mark.parametrize("scenario", ["dead-controller"])
+def test_a_prerequisite_that_is_not_met_refuses_the_start(terminal: Terminal) -> None:
+    """Before it asks; unless it is told to go on."""
+    result = terminal.run("start", "--all-nodes", "--yes")
+    assert result.exit_code == 4
+    assert result.stderr == "Error: nothing was started: prerequisites are not met: connection\n"
+    assert terminal.run("start", "--all-nodes", "--yes", "--prerequisites", "warn").exit_code == 0
+
+
+def test_an_approved_plan_binds(terminal: Terminal) -> None:
+    """Any other one is refused."""
+    digest = terminal.json("plan", "--asg-name", "web")["plan_digest"]
+    refused = terminal.run("start", "--all-nodes", "--yes", "--approved-plan", digest)
+    assert refused.exit_code == 4
+    assert f"the approved plan is {digest}, and this one is " in refused.stderr
+    assert terminal.run("start", "--asg-name", "web", "--yes", "--approved-plan", digest).exit_code == 0
+
+
+def test_stop(terminal: Terminal) -> None:
+    """Waits for the end; what it terminates must be asked for."""
+    terminal.json("start", "--asg-name", "web", "--yes")
+    result = terminal.run("stop")
+    assert result.exit_code == 0
+    migration = terminal.sim.control.migrations(terminal.ocean_id)[0]
+    assert result.stdout.startswith(f"migration {migration['id']}: STOPPED, ")
+    assert terminal.sim.control.requests(method="PUT")[0]["body"] == {
+        "migration": {"state": "STOPPED", "shouldTerminateDrainedNodes": False}
+    }
+    again = terminal.run("stop", migration["id"])
+    assert again.exit_code == 0
+    assert again.stderr == f"migration {migration['id']} has ended already\n"
+    none = terminal.run("stop")
+    assert none.exit_code == 2
+    assert "no migration runs" in none.stderr
+
+
+def test_stop_without_waiting_and_with_termination(terminal: Terminal) -> None:
+    """One PUT, and what it says."""
+    terminal.sim.control.hold(terminal.ocean_id)
+    terminal.json("start", "--asg-name", "web", "--yes")
+    data = terminal.json("stop", "--no-wait", "--terminate-drained")
+    assert data["status"] == "STOPPING"
+    puts = terminal.sim.control.requests(method="PUT")
+    assert [put["body"]["migration"]["shouldTerminateDrainedNodes"] for put in puts] == [True]
+
+
+@pytest.mark.parametrize("command", ["plan", "start", "stop", "doctor"])
+def test_an_account_is_needed(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """The service would take the oldest one without a word."""
+    monkeypatch.delenv("SPOTINST_ACCOUNT")
+    result = terminal.run(command, *(["--all-nodes"] if command in {"plan", "start"} else []))
+    assert result.exit_code == 2
+    assert "no account: give --account" in result.stderr

@@ -1,0 +1,82 @@
+"""`ocean-migration wait`: quiet, to a target, with the exit status as the answer."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Terminal
+from tests.cli.test_watch import begin
+
+
+def test_the_result_is_all_that_stdout_gets(terminal: Terminal) -> None:
+    """Progress goes to stderr; an ended migration is told at once."""
+    migration_id = begin(terminal, speed=3000)
+    result = terminal.run("wait")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"migration {migration_id} finished")
+    assert " 5/5 nodes, " in result.stderr
+    again = terminal.run("wait", migration_id, "--for", "started")
+    assert (again.exit_code, again.stdout) == (0, result.stdout)
+
+
+def test_a_part_of_it_can_be_waited_for(terminal: Terminal) -> None:
+    """It goes on meanwhile."""
+    migration_id = begin(terminal, speed=1)
+    started = terminal.run("wait", "--for", "started")
+    assert (started.exit_code, started.stdout) == (0, f"{migration_id}: STARTING, 0 of 5 nodes done\n")
+    terminal.sim.control.clock(speed=3000)
+    result = terminal.run("wait", "--for", "50%")
+    assert result.exit_code == 0, result.output
+    assert int(result.stdout.split(" of 5 nodes")[0].rpartition(" ")[2]) >= 3
+
+
+@pytest.mark.parametrize("scenario", ["stand-alone-pods"])
+def test_what_is_left_over_is_told(terminal: Terminal) -> None:
+    """It has finished all the same."""
+    begin(terminal)
+    result = terminal.run("wait")
+    assert result.exit_code == 0, result.output
+    assert "debug-1" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--for", "half"), '--for: \'half\' is not allowed; give "finished", "started", or a percentage'),
+        (("--for", "0%"), "--for: '0%' is not allowed"),
+        (("--for", "101%"), "--for: '101%' is not allowed"),
+        (("--timeout", "soon"), "--timeout: 'soon' is not allowed; give a duration"),
+        (("--stall-timeout", "0s"), "--stall-timeout: '0s' is not allowed"),
+    ],
+)
+def test_what_cannot_be_waited_for_is_refused(terminal: Terminal, arguments: tuple[str, ...], message: str) -> None:
+    """Before anything is asked."""
+    terminal.sim.control.clear_requests()
+    result = terminal.run("wait", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert terminal.sim.control.requests() == []
+
+
+def test_sigterm_ends_the_wait_in_an_orderly_way(terminal: Terminal) -> None:
+    """A runner that is shut down leaves the migration running, and says so."""
+    migration_id = begin(terminal, speed=1)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ocean_migration_pulumi", "wait", "--cluster", terminal.ocean_id],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+    assert process.returncode == 8
+    assert "STARTING 0/5 nodes" in first
+    assert out == ""
+    assert f"interrupted; migration {migration_id} goes on in Ocean" in err

@@ -1,0 +1,196 @@
+"""`ocean-migration watch`: lines in a pipe, a dashboard on a terminal, and what the exit status says."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.cli import dashboard_onlookers, watch
+from ocean_migration_pulumi.cli.common import Reach
+from ocean_migration_pulumi.migration.waiter import Patience
+from tests.cli.conftest import Terminal
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Z_]+ \d/5 nodes, .*\w")
+
+
+def begin(terminal: Terminal, *, speed: float = 10_000, evict: bool = False) -> str:
+    """Start a migration of all nodes, and let the time run."""
+    with OceanClient(Settings.load(None, terminal.sim.environment)) as client:
+        migration_id = client.create_migration(
+            terminal.ocean_id,
+            [node.instance_id for node in client.discover(terminal.ocean_id)],
+            batch_size_percentage=50,
+            should_terminate_drained_nodes=True,
+            should_evict_stand_alone_pods=evict,
+            force_pod_eviction_on_pdb_failure=True,
+        )
+    terminal.sim.control.clock(speed=speed)
+    return migration_id
+
+
+def test_in_a_pipe_there_is_a_line_for_each_change(terminal: Terminal) -> None:
+    """Each with the time in UTC; then what became of it."""
+    migration_id = begin(terminal, speed=600)
+    result = terminal.run("watch")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    end = next(place for place, line in enumerate(lines) if line.startswith(f"migration {migration_id} finished"))
+    assert end >= 2
+    assert all(LINE.fullmatch(line) for line in lines[:end])
+    assert " FINISHED 5/5 nodes, " in lines[end - 1]
+    assert "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize("command", ["watch", "wait"])
+@pytest.mark.parametrize("scenario", ["failure-instances"])
+def test_a_migration_that_failed_is_explained(terminal: Terminal, command: str) -> None:
+    """The exit status says that it failed, however late one asks."""
+    migration_id = begin(terminal)
+    for arguments in ((), (migration_id,)):
+        result = terminal.run(command, *arguments)
+        assert result.exit_code == 4, result.output
+        assert "Ocean could not start enough new instances" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["watch", "wait"])
+@pytest.mark.parametrize("scenario", ["stall"])
+def test_a_migration_that_stands_still_is_left_alone(terminal: Terminal, command: str) -> None:
+    """Whether it is waited for no longer because it stalls, or because the time is up."""
+    migration_id = begin(terminal)
+    terminal.sim.control.advance(3600)
+    goes_on = f"migration {migration_id} goes on in Ocean. To stop it: ocean-migration stop {migration_id} --cluster"
+    stalled = terminal.run(command, "--stall-timeout", "200ms", "--timeout", "never")
+    assert stalled.exit_code == 9, stalled.output
+    assert f"no progress for 0s; {goes_on} {terminal.ocean_id}" in stalled.stderr
+    assert migration_id in stalled.stdout
+    late = terminal.run(command, "--timeout", "200ms")
+    assert late.exit_code == 9, late.output
+    assert f"the time is up; {goes_on} {terminal.ocean_id}" in late.stderr
+
+
+def test_a_migration_that_somebody_stopped_is_told(terminal: Terminal) -> None:
+    """As a failure of what was waited for."""
+    migration_id = begin(terminal, speed=1)
+    with OceanClient(Settings.load(None, terminal.sim.environment)) as client:
+        client.stop_migration(terminal.ocean_id, migration_id)
+    terminal.sim.control.advance(600)
+    result = terminal.run("watch", migration_id)
+    assert result.exit_code == 4, result.output
+    assert "stopped" in result.stdout
+
+
+def test_a_short_outage_is_shown_and_borne(terminal: Terminal) -> None:
+    """What the dashboard asks beside the status may fail, too."""
+    begin(terminal, speed=3000)
+    terminal.sim.control.fault("GET", "*/nodes", "shape", times=50)
+    terminal.sim.control.fault("GET", "*/migration/*", "shape", times=5)
+    result = terminal.run("watch")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"Z no answer for \d+s, trying on: .", result.stdout)
+
+
+def test_an_outage_that_lasts_ends_the_watch(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the migration."""
+    patience = Patience(poll_interval=0.05, outage=0.1)
+    monkeypatch.setattr(Reach, "patience", property(lambda reach: patience))
+    migration_id = begin(terminal, speed=1)
+    terminal.sim.control.fault("GET", "*/migration/*", "shape", times=50)
+    result = terminal.run("watch")
+    assert result.exit_code == 9, result.output
+    assert f"migration {migration_id} goes on in Ocean" in result.stderr
+
+
+def test_a_migration_that_the_cluster_has_not_is_a_mistake(terminal: Terminal) -> None:
+    """It is said at once."""
+    result = terminal.run("watch", "owm-00000000")
+    assert result.exit_code == 2
+    assert f"MIGRATION: 'owm-00000000' is not a migration of {terminal.ocean_id}" in result.stderr
+
+
+def test_on_a_terminal_the_dashboard_is_the_result(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does without the name of the cluster when that cannot be asked; what became of it stands below."""
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, color_system=None, width=80, height=24)
+    monkeypatch.setattr(watch, "terminal", lambda: console)
+    migration_id = begin(terminal)
+    terminal.sim.control.fault("GET", f"*/cluster/{terminal.ocean_id}", "shape")
+    result = terminal.run("watch")
+    assert result.exit_code == 0, result.output
+    _, _, after = shown.getvalue().partition("\x1b[?1049l")
+    assert after.startswith(f"Migration {migration_id}  {terminal.ocean_id} ")
+    assert "Completed: has finished  FINISHED" in after
+    assert result.stdout.startswith(f"migration {migration_id} finished")
+
+
+def test_only_a_terminal_that_can_show_one_gets_a_dashboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dumb one gets lines, as a pipe does, whatever the colours are said to be."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert dashboard_onlookers.terminal() is None
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert dashboard_onlookers.terminal() is None
+    monkeypatch.setenv("TERM", "xterm")
+    assert dashboard_onlookers.terminal() is not None
+
+
+def test_ctrl_c_leaves_the_migration_running(terminal: Terminal, tmp_path: Path) -> None:
+    """On a terminal: the dashboard goes, its last picture stays, and how to stop it is told."""
+    pty = pytest.importorskip("pty")
+    migration_id = begin(terminal, speed=1)
+    leader, follower = pty.openpty()
+    errors = tmp_path / "errors"
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24", "NO_COLOR": "1"}
+    with errors.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ocean_migration_pulumi", "watch", "--cluster", "demo"],
+            stdin=follower,
+            stdout=follower,
+            stderr=file,
+            env=environment,
+        )
+    os.close(follower)
+    seen = b""
+    interrupted_at = 0.0
+    try:
+        while chunk := _read(leader):
+            seen += chunk
+            if not interrupted_at and b"ocean-migration stop" in seen:
+                process.send_signal(signal.SIGINT)
+                interrupted_at = time.monotonic()
+        assert process.wait(10) == 8
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+    assert interrupted_at
+    assert time.monotonic() - interrupted_at < 5
+    running, _, after = seen.decode().partition("\x1b[?1049l")
+    assert running.startswith("\x1b[?1049h")
+    assert f"Migration {migration_id}  demo ({terminal.ocean_id})" in re.sub(r"\x1b\[[\d;]*m", "", after)
+    assert not re.search(r"\x1b\[(\d+;)*3\dm", after)
+    stop = f"ocean-migration stop {migration_id} --cluster {terminal.ocean_id}"
+    told = errors.read_text(encoding="utf-8")
+    assert told == f"interrupted; migration {migration_id} goes on in Ocean. To stop it: {stop}\n"
+
+
+def _read(leader: int) -> bytes:
+    """Read what a terminal shows; nothing once it is closed, or when nothing comes for long."""
+    if not select.select([leader], [], [], 20)[0]:
+        return b""
+    try:
+        return os.read(leader, 65536)
+    except OSError:
+        return b""

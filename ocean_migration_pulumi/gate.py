@@ -26,8 +26,8 @@ from ocean_migration_pulumi import host
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import InputError, SettingsError
 from ocean_migration_pulumi.migration.conditions import INPUTS, GateWish, changed, read
+from ocean_migration_pulumi.migration.failures import describe
 from ocean_migration_pulumi.migration.gating import Gate, wait_at
-from ocean_migration_pulumi.migration.lifecycle import describe
 from ocean_migration_pulumi.migration.sources import NO_ACCESS
 from ocean_migration_pulumi.migration.wish import KUBECONFIG
 from ocean_migration_pulumi.session import SESSION
@@ -56,7 +56,7 @@ class OceanMigrationGateProvider(ResourceProvider):
         unknown = frozenset(name for name, value in inputs.items() if host.contains_unknown(value))
         wish, problems = read(inputs, unknown=unknown)
         inputs.pop(KUBECONFIG, None)
-        SESSION.remember(_owner(call, wish), wish.kubeconfig)
+        SESSION.hidden[_owner(call, wish)] = {KUBECONFIG: wish.kubeconfig}
         if not problems and not unknown & {KUBECONFIG, "kube_context"}:
             try:
                 SESSION.reader(wish.kubeconfig, wish.kube_context)
@@ -186,7 +186,7 @@ def _gate(call: host.Call, wish: GateWish) -> Gate:
     from ocean_migration_pulumi.api.transport import probe
 
     client = SESSION.client(wish.account_id)
-    kubeconfig = SESSION.kubeconfigs.get(_owner(call, wish))
+    kubeconfig = SESSION.hidden.get(_owner(call, wish), {}).get(KUBECONFIG)
     absent = NO_ACCESS
     try:
         reader = SESSION.reader(kubeconfig, wish.kube_context)

@@ -28,18 +28,20 @@ from ocean_migration_pulumi import host
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import EngineGoneError, InputError, OceanMigrationError, SettingsError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
-from ocean_migration_pulumi.migration import lifecycle, planning
+from ocean_migration_pulumi.migration import failures, lifecycle, planning
 from ocean_migration_pulumi.migration.job import Job
 from ocean_migration_pulumi.migration.plan import plan_digest
 from ocean_migration_pulumi.migration.record import Record
 from ocean_migration_pulumi.migration.sources import Sources
 from ocean_migration_pulumi.migration.waiter import Patience
-from ocean_migration_pulumi.migration.wish import INPUTS, KUBECONFIG, Wish, changed_options, digest_of, read
+from ocean_migration_pulumi.migration.wish import HIDDEN, INPUTS, KUBECONFIG, Wish, changed_options, digest_of, read
+from ocean_migration_pulumi.notifications import Notifier
 from ocean_migration_pulumi.session import SESSION
 from ocean_migration_pulumi.stackconfig import approved_plan_of, refuse_plain_token
 
 _PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"})
 _PROVIDER: Final = "__provider"
+_LATER: Final = Sources(absent="the kubeconfig is known only later", explicit=True)
 
 
 class OceanWorkloadMigrationProvider(ResourceProvider):
@@ -59,8 +61,9 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         unknown = frozenset(name for name, value in inputs.items() if host.contains_unknown(value))
         wish, problems = read(inputs, unknown=unknown)
         owner = _owner(call, wish)
-        inputs.pop(KUBECONFIG, None)
-        SESSION.remember(owner, wish.kubeconfig)
+        for name in HIDDEN:
+            inputs.pop(name, None)
+        SESSION.hidden[owner] = {name: getattr(wish, name) for name in HIDDEN}
         if problems:
             return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message) for problem in problems])
         if wish.planned_nodes is not None:
@@ -74,7 +77,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         wish = _with_account(wish, client.account_id)
         scope = Scope(ended=call.ended, alive=call.is_active, short=True)
         try:
-            sources = _sources(wish, unknown=KUBECONFIG in unknown)
+            sources = _LATER if KUBECONFIG in unknown else SESSION.sources(wish.kubeconfig, wish.kube_context)
             preview = planning.preview(client, desk, scope, owner=owner, wish=wish, old=old, sources=sources)
         except InputError as problem:
             return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message)])
@@ -122,7 +125,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Start or adopt, wait, and return the outputs."""
         call = host.current_call()
-        wish = _with_kubeconfig(call, read(props)[0])
+        wish = _with_hidden(call, read(props)[0])
         id_ = f"{wish.ocean_id}/{call.urn.split('::', 3)[-1]}" if call.urn else wish.ocean_id
         outputs = self._converge(call, wish, props, Record(), id_, creating=True)
         return CreateResult(id_, outputs)
@@ -130,7 +133,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Wait for what runs, follow up what remains, and return the outputs."""
         call = host.current_call()
-        wish = _with_kubeconfig(call, read(news)[0])
+        wish = _with_hidden(call, read(news)[0])
         return UpdateResult(self._converge(call, wish, news, Record.from_outputs(olds), id_, creating=False))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -156,20 +159,25 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
     def _converge(
         self, call: host.Call, wish: Wish, props: dict[str, Any], record: Record, id_: str, *, creating: bool
     ) -> dict[str, Any]:
+        notifier = Notifier(wish.notifications, tell=call.warning, alive=call.is_active)
         try:
             job = _job(call, wish, record, lifecycle.DEADLINE, creating=creating)
-            job.sources = _sources(wish)
+            job.announce = notifier.announce
+            job.sources = SESSION.sources(wish.kubeconfig, wish.kube_context)
             unplanned = None if creating else SESSION.unplanned.pop(job.owner, None)
             lifecycle.converge(job, unplanned=unplanned)
         except EngineGoneError as error:
             _fail(error)  # nobody listens, and nothing may be written any more
         except Exception as error:  # noqa: BLE001 - whatever it is, the id of a started migration must be saved
-            message = lifecycle.describe(error)
+            remedy = failures.after_outage(record)
+            message = failures.describe(error, remedy)
             if creating and not record.runs and record.unanswered is None:
                 host.fail(message)
             if record.failure is None:
-                record.failure = lifecycle.failure_of(error)
+                record.failure = failures.failure_of(error, remedy)
             host.fail(message, id=id_, properties=_outputs(record, wish, props), inputs=props)
+        finally:
+            notifier.drain()
         return _outputs(record, wish, props)
 
 
@@ -250,6 +258,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         account_id: Input[str] | None = None,
         kubeconfig: Input[str] | None = None,
         kube_context: Input[str] | None = None,
+        notifications: Input[str | Sequence[Input[str]]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare a migration.
@@ -292,6 +301,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         :param kubeconfig: access to the cluster's Kubernetes API, as text or as the path of a file: for what only the
             cluster can answer. It is a secret, and in no state. None means KUBECONFIG, or the pod that this runs in.
         :param kube_context: the context of the kubeconfig; None means its current one.
+        :param notifications: a URL, or a list of them, to which start, end and what needs a look are posted: as JSON,
+            or as Slack wants it. They are a secret, and in no state. None means that nobody is told.
 
         Raises SettingsError when the stack's config holds a token that is not a secret.
         """
@@ -320,6 +331,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             "account_id": account_id,
             "kubeconfig": None if kubeconfig is None else Output.secret(kubeconfig),
             "kube_context": kube_context,
+            "notifications": None if notifications is None else Output.secret(notifications),
         }
         # An input that is None must not be sent, an output has to be named to be there for the program.
         props = dict.fromkeys(name for name in type(self).__annotations__) | {
@@ -332,14 +344,8 @@ def _owner(call: host.Call, wish: Wish) -> str:
     return call.urn or f"{wish.ocean_id}#{digest_of(wish.nodes.to_inputs())}"
 
 
-def _with_kubeconfig(call: host.Call, wish: Wish) -> Wish:
-    return replace(wish, kubeconfig=SESSION.kubeconfigs.get(_owner(call, wish)))
-
-
-def _sources(wish: Wish, *, unknown: bool = False) -> Sources:
-    if unknown:
-        return Sources(absent="the kubeconfig is known only later", explicit=True)
-    return SESSION.sources(wish.kubeconfig, wish.kube_context)
+def _with_hidden(call: host.Call, wish: Wish) -> Wish:
+    return replace(wish, **SESSION.hidden.get(_owner(call, wish), {}))
 
 
 def _reach(wish: Wish) -> tuple[Any, Any]:
@@ -355,18 +361,15 @@ def _with_account(wish: Wish, account_id: str | None) -> Wish:
 
 
 def _account_changed(new: Wish, record: Record) -> bool:
-    if record.effective_account_id is None:
-        return False
     try:
         account_id = new.account_id or SESSION.client(None).account_id
     except SettingsError:
         return False
-    return account_id is not None and account_id != record.effective_account_id
+    return None not in {account_id, record.effective_account_id} and account_id != record.effective_account_id
 
 
 def _job(call: host.Call, wish: Wish, record: Record, deadline: float, *, creating: bool = False) -> Job:
-    account_id = wish.account_id or record.effective_account_id
-    client = SESSION.client(account_id)
+    client = SESSION.client(wish.account_id or record.effective_account_id)
     record.effective_account_id = client.account_id
     return Job(
         api=client,
@@ -383,8 +386,7 @@ def _job(call: host.Call, wish: Wish, record: Record, deadline: float, *, creati
 
 def _left_by_killed_run(call: host.Call, wish: Wish, record: Record) -> lifecycle.Unfinished | None:
     try:
-        job = _job(call, wish, record, planning.BUDGET)
-        return lifecycle.left_by_killed_run(job)
+        return lifecycle.left_by_killed_run(_job(call, wish, record, planning.BUDGET))
     except OceanMigrationError:
         return None  # what cannot be asked now is found by the next run that can
 
@@ -395,4 +397,4 @@ def _outputs(record: Record, wish: Wish, props: Mapping[str, Any]) -> dict[str, 
 
 
 def _fail(error: OceanMigrationError) -> NoReturn:
-    host.fail(lifecycle.describe(error))
+    host.fail(failures.describe(error, "run the command again"))

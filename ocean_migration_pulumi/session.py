@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.migration.registry import Registry
@@ -22,6 +22,7 @@ CONFIG_KEYS: Final = (
     "ocean-migration:account",
     "ocean-migration:baseUrl",
     "ocean-migration:pollInterval",
+    "ocean-migration:record",
     "spotinst:token",
     "spotinst:account",
 )
@@ -32,14 +33,14 @@ class Session:
     """One per process; thread-safe.
 
     ``unplanned`` holds, by URN, why ``check`` could not turn a changed selection into a plan: ``update`` of the same
-    process must not take the old plan for the new one. ``kubeconfigs`` holds, by URN, the kubeconfig that ``check`` was
-    given and took out of the inputs, so that it is in no state.
+    process must not take the old plan for the new one. ``hidden`` holds, by URN, the inputs that ``check`` was given
+    and took out, so that they are in no state.
     """
 
     def __init__(self) -> None:
         self.registry = Registry()
         self.unplanned: dict[str, str] = {}
-        self.kubeconfigs: dict[str, str] = {}
+        self.hidden: dict[str, Mapping[str, Any]] = {}
         self._config: dict[str, str] = {}
         self._clients: dict[str | None, OceanClient] = {}
         self._readers: dict[str, KubernetesReader] = {}
@@ -111,12 +112,13 @@ class Session:
         with self._lock:
             return self._readers.setdefault(access.key, KubernetesReader(access))
 
-    def remember(self, owner: str, kubeconfig: str | None) -> None:
-        """Keep a kubeconfig for the run of the resource ``owner``: the inputs that are saved do not have it."""
-        if kubeconfig is None:
-            self.kubeconfigs.pop(owner, None)
-        else:
-            self.kubeconfigs[owner] = kubeconfig
+    def close(self) -> None:
+        """Close the connections; those of a plugin end with its process."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            for reader in self._readers.values():
+                reader.close()
 
 
 SESSION: Final = Session()

@@ -61,7 +61,9 @@ class Call:
         return self.route.format(**{name: quote(value, safe="") for name, value in self.ids.items()})
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        # The one id that may stand in the query alone: without it nobody could tell which cluster is meant.
+        ocean_id = self.query.get("oceanId")
+        return f"{self.method} {self.path}" + (f"?oceanId={quote(ocean_id, safe='')}" if ocean_id else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ class RateLimitWindow:
     """What is known of the window of one route, method and account.
 
     While the window is closed nobody is let through. Once it opens, one request goes ahead to learn what is left, and
-    the others queue up behind it: pollers that waited for the same reset must not close the window again at once.
-    Times are readings of the scopes' clock.
+    the others queue up behind it: pollers that waited for the same reset must not close the window again at once. Who
+    waits longest goes first. Times are readings of the scopes' clock.
     """
 
     def __init__(self) -> None:
@@ -29,6 +29,8 @@ class RateLimitWindow:
         self._left: int | None = None
         self._opens = -math.inf
         self._in_flight = 0
+        self._crossing = False
+        self._queue: dict[object, None] = {}
         self._refusals = 0
 
     def admit(self, scope: Scope, call: str) -> None:
@@ -37,24 +39,38 @@ class RateLimitWindow:
         Raises RateLimitError when the operation is short and ends before the window opens, and what ``scope.sleep``
         raises.
         """
-        while pause := self._enter(scope.clock()):
-            left = scope.remaining()
-            if scope.short and left is not None and pause >= left:
-                msg = f"{call}: the rate limit is used up for another {math.ceil(pause)} s"
-                raise RateLimitError(msg, reset=pause)
-            scope.sleep(pause)
+        place = object()
+        try:
+            while pause := self._enter(place, scope.clock()):
+                left = scope.remaining()
+                if scope.short and left is not None and pause >= left:
+                    msg = f"{call}: the rate limit is used up for another {math.ceil(pause)} s"
+                    raise RateLimitError(msg, reset=pause)
+                scope.sleep(pause)
+        finally:
+            with self._lock:
+                self._queue.pop(place, None)
 
-    def _enter(self, now: float) -> float:
+    def _enter(self, place: object, now: float) -> float:
         """Return 0 and count a request as sent, or return the seconds after which to ask again."""
         with self._lock:
-            if now < self._opens:
-                return self._opens - now
-            if self._in_flight and self._left is not None and self._left <= 0:
-                return _BEHIND_ANOTHER
+            if pause := self._pause(place, now):
+                self._queue.setdefault(place)
+                return pause
+            self._queue.pop(place, None)
+            self._crossing = self._in_flight > 0
             self._in_flight += 1
             if self._left is not None:
                 self._left -= 1
             return 0.0
+
+    def _pause(self, place: object, now: float) -> float:
+        if now < self._opens:
+            return self._opens - now
+        if self._left is None:
+            return 0.0
+        ahead = next((number for number, each in enumerate(self._queue) if each is place), len(self._queue))
+        return _BEHIND_ANOTHER if (self._in_flight or ahead) and self._left <= ahead else 0.0
 
     def release(self) -> None:
         """Note that a request ended without an answer."""
@@ -69,8 +85,12 @@ class RateLimitWindow:
         left, reset = _whole(headers.get("x-ratelimit-remaining")), seconds_until_reset(headers)
         with self._lock:
             self._in_flight -= 1
-            # Answers overtake each other: what is under way was not counted yet when this one was written.
+            # Answers overtake each other: what is under way may not have been counted when this one was written, and of
+            # several that were under way at once none can be taken for the newest. One by itself is.
+            before = self._left if self._crossing else None
             self._left = None if left is None else left - self._in_flight
+            if before is not None and self._left is not None:
+                self._left = min(before, self._left)
             self._refusals = self._refusals + 1 if refused else 0
             if refused:
                 self._left = 0

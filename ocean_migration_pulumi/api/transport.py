@@ -40,6 +40,8 @@ LARGEST_PROBED_BODY = 64 * 1024
 # Shorter than the time after which servers close idle connections (5 s and more): a POST that meets a connection just
 # closed could not be told from one whose answer was lost.
 _KEEP_ALIVE = 3.0
+# Each of them blows a piece up a thousandfold at most; one inside of another, or a newer one, fills the memory with one.
+_CODINGS = ("gzip", "deflate")
 _LOOK_AROUND = 0.05
 _GRACE = 0.5
 
@@ -111,7 +113,11 @@ class Transport:
             if self._client is None:
                 try:
                     self._client = httpx.Client(
-                        headers={"User-Agent": program(), "Accept": "application/json"},
+                        headers={
+                            "User-Agent": program(),
+                            "Accept": "application/json",
+                            "Accept-Encoding": ", ".join(_CODINGS),
+                        },
                         verify=_certificates(self._base_url),
                         follow_redirects=False,
                         trust_env=self._trust_env,
@@ -258,7 +264,7 @@ class _Exchange:
 
     def _read(self, response: httpx.Response) -> bytes:
         chunks, size = [], 0
-        for chunk in response.iter_bytes():
+        for chunk in _decoded(response):
             size += len(chunk)
             if size > LARGEST_BODY or self._left_behind:
                 raise _TooLargeError
@@ -278,7 +284,7 @@ class _Probe(_Exchange):
 
     def _read(self, response: httpx.Response) -> bytes:
         body = b""
-        for chunk in response.iter_bytes():
+        for chunk in _decoded(response):
             body += chunk
             if len(body) >= LARGEST_PROBED_BODY or self._left_behind:
                 break
@@ -321,6 +327,15 @@ class _GuardedBody:
     def __iter__(self) -> Iterator[bytes]:
         self._before()
         yield self._content
+
+
+def _decoded(response: httpx.Response) -> Iterator[bytes]:
+    """Return the body piece by piece, decompressed; raise httpx.DecodingError for what was not to be sent."""
+    coding = response.headers.get("Content-Encoding", "").strip().casefold()
+    if coding not in {"", "identity", *_CODINGS}:
+        msg = "the body is encoded in a way that was not asked for"
+        raise httpx.DecodingError(msg, request=response.request)
+    return response.iter_bytes()
 
 
 def _certificates(base_url: str) -> ssl.SSLContext:

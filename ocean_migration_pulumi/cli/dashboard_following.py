@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -23,9 +24,12 @@ from ocean_migration_pulumi.errors import (
     StalledError,
     UnheardError,
 )
-from ocean_migration_pulumi.migration.explaining import STALL_TIMEOUT, explain_migration
+from ocean_migration_pulumi.migration.announcing import ENDS, Announce, Kind, to_nobody
+from ocean_migration_pulumi.migration.explaining import STALL_TIMEOUT, Explanation, explain_migration
 from ocean_migration_pulumi.migration.picture import Picture
 from ocean_migration_pulumi.migration.plan import counted
+from ocean_migration_pulumi.migration.sources import Sources
+from ocean_migration_pulumi.migration.story import tell
 from ocean_migration_pulumi.migration.waiter import Progress, Waiter
 from ocean_migration_pulumi.report.markdown import one_line
 
@@ -33,6 +37,7 @@ from .common import Reach
 from .dashboard_onlookers import Onlooker
 from .exits import BLOCKED, CANCELLED, DONE, TIMED_OUT
 from .explain import lines
+from .notifying import announce
 
 _NODES_SECONDS: Final = 10.0
 _EXPLAIN_SECONDS: Final = 30.0
@@ -42,7 +47,7 @@ class Follower:
     """One migration that is followed for an onlooker.
 
     ``timeout`` and ``stall_timeout`` are seconds, None means never. A migration that was ``just_started`` may be
-    missing for a while from what the service tells.
+    missing for a while from what the service tells. ``to`` takes the events of its end, or of that of the wait.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Follower:
         timeout: float | None = None,
         stall_timeout: float | None = None,
         just_started: bool = False,
+        to: Announce = to_nobody,
     ) -> None:
         self._reach = reach
         self._migration_id = migration_id
@@ -61,6 +67,7 @@ class Follower:
         self._scope = reach.scope if timeout is None else reach.scope.at_most(timeout)
         self._patience = replace(reach.patience, stall_timeout=stall_timeout)
         self._just_started = just_started
+        self._to = to
         self._nodes: dict[str, ClusterNode] = {}
 
     def follow(self, reached: Callable[[MigrationStatus], bool] = lambda status: False) -> int:
@@ -77,24 +84,30 @@ class Follower:
             with self._onlooker:
                 status = waiter.until(reached)
         except InterruptedWaitError:
-            click.echo(f"interrupted; {self._goes_on()}", err=True)
+            self._left(Kind.INTERRUPTED, "interrupted", waiter)
             return CANCELLED
         except DeadlineError:
-            click.echo(f"the time is up; {self._goes_on()}", err=True)
+            self._left(Kind.TIMED_OUT, "the time is up", waiter)
             return TIMED_OUT
         except StalledError as stalled:
-            click.echo(f"{stalled}; {self._goes_on()}", err=True)
+            self._left(Kind.STALLED, str(stalled), waiter)
             if waiter.last is not None and self._onlooker.picture is not None:
                 self._tell(waiter.last, self._onlooker.picture.changed_at)
             return TIMED_OUT
         except (NoAnswerError, ServiceError, RateLimitError) as error:
+            self._announce(Kind.UNHEARD, str(error), waiter.last)
             msg = f"{error}; {self._goes_on()}"
             raise UnheardError(msg) from error
         if not status.is_terminal:
             progress = Progress.of(status)
             click.echo(f"{status.id}: {status.state}, {progress.done} of {counted(progress.total, 'node')} done")
             return DONE
-        self._tell(status)
+        found = self._tell(status)
+        told = found.headline if found else f"migration {status.id} is {status.state}"
+        # Of a stop the reason is whose it was, which nobody here can know.
+        reason = found.reason if found and status.state != MigrationState.STOPPED else ""
+        self._announce(ENDS[status.state], told, status, reason=reason, remedy=found.remedy if found else "")
+        self._fill_record()
         return DONE if status.state == MigrationState.FINISHED else BLOCKED
 
     def _read(self) -> MigrationStatus:
@@ -128,8 +141,11 @@ class Follower:
             return  # a picture without these details is better than none
         self._nodes = {node.instance_id: node for node in nodes}
 
-    def _tell(self, status: MigrationStatus, moved_at: datetime | None = None) -> None:
-        """Print what became of it, and why; ``moved_at`` is when it last moved, None for one that has ended."""
+    def _tell(self, status: MigrationStatus, moved_at: datetime | None = None) -> Explanation | None:
+        """Print what became of it, and why, and return that; None when it cannot be told.
+
+        ``moved_at`` is when it last moved, None for one that has ended.
+        """
         scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
         try:
             found = explain_migration(
@@ -143,9 +159,28 @@ class Follower:
             )
         except OceanMigrationError as error:
             click.echo(f"{status.id} is {status.state}; why cannot be told: {one_line(str(error))}")
-            return
+            return None
         for line in lines(found):
             click.echo(f"  {one_line(line)}" if line.startswith(" ") else one_line(line))
+        return found
+
+    def _left(self, kind: Kind, why: str, waiter: Waiter) -> None:
+        """Say why nobody waits any more."""
+        click.echo(f"{why}; {self._goes_on()}", err=True)
+        self._announce(kind, f"{why}; migration {self._migration_id} goes on in Ocean", waiter.last)
+
+    def _announce(
+        self, kind: Kind, message: str, status: MigrationStatus | None, *, reason: str = "", remedy: str = ""
+    ) -> None:
+        announce(self._reach, self._to, kind, self._migration_id, message, status=status, reason=reason, remedy=remedy)
+
+    def _fill_record(self) -> None:
+        """Ask for what a report of the whole needs, so that it stands in the record, if there is one."""
+        if self._reach.settings.record is None:
+            return
+        scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
+        with suppress(OceanMigrationError):
+            tell(self._reach.client.within(scope), scope, Sources(), self._reach.cluster_id, self._migration_id)
 
     def _goes_on(self) -> str:
         stop = self._reach.steering("stop", self._migration_id)

@@ -21,6 +21,7 @@ from ocean_migration_pulumi.report import markdown
 from .common import Reach, kubernetes_options, reach_options
 from .exits import BLOCKED
 from .output import JSON, MARKDOWN, TABLE, Output, Table, output_options
+from .recorded import from_option
 
 _EPILOG = """\b
 Example:
@@ -38,13 +39,7 @@ _SECONDS = 60.0
 
 @click.command("doctor", epilog=_EPILOG)
 @click.option("--contract", is_flag=True, help="Compare Spot's API itself with what is known of it; only GETs.")
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="RECORD",
-    help="With --contract: judge this flight record, and ask nobody.",
-)
+@from_option
 @output_options(TABLE, JSON, MARKDOWN)
 @kubernetes_options
 @reach_options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ocean_migration_pulumi.migration.announcing import Announce, to_nobody
 from ocean_migration_pulumi.migration.job import Job
 from ocean_migration_pulumi.migration.record import Record
 from ocean_migration_pulumi.migration.wish import Wish
@@ -22,7 +23,7 @@ WORDS: Final = Words(
 """The commands that messages name."""
 
 
-def job_of(reach: Reach, wish: Wish, *, seconds: float, speaker: Speaker) -> Job:
+def job_of(reach: Reach, wish: Wish, *, seconds: float, speaker: Speaker, announce: Announce = to_nobody) -> Job:
     """Return a job on the cluster of the wish that may take so many seconds."""
     return Job(
         api=reach.client,
@@ -35,5 +36,6 @@ def job_of(reach: Reach, wish: Wish, *, seconds: float, speaker: Speaker) -> Job
         patience=reach.patience,
         sources=reach.sources(),
         words=WORDS,
+        announce=announce,
         creating=True,
     )

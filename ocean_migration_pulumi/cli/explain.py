@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,15 +11,15 @@ import click
 
 from ocean_migration_pulumi.api.models import MigrationStatus
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration import values
 from ocean_migration_pulumi.migration.explaining import Explanation, Holding, explain_migration
 from ocean_migration_pulumi.migration.plan import counted
-from ocean_migration_pulumi.migration.sources import Sources
+from ocean_migration_pulumi.migration.story import moved_at
 from ocean_migration_pulumi.report import markdown
 
 from .common import Reach, kubernetes_options, migration_argument, reach_options
 from .output import JSON, MARKDOWN, TABLE, Output, output_options
+from .recorded import SOURCES, from_option, opened
 
 MOST_PODS: Final = 50
 """How many pods are listed for people; JSON has all."""
@@ -36,13 +34,7 @@ Example:
 
 @click.command("explain", epilog=_EPILOG)
 @migration_argument
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Explain from a record of exchanges (--record), without asking anybody.",
-)
+@from_option
 @click.option(
     "--stall-timeout",
     default="30m",
@@ -114,34 +106,18 @@ def explain_record(
     Returns the cluster, the last status, and the explanation. Raises SettingsError for a file that is no record, and
     InputError for a migration that it does not hold.
     """
-    from ocean_migration_pulumi.api.recorded import RecordedClient, read_record
-
-    with RecordedClient(read_record(record)) as client:
-        held = {name: client.statuses(*name) for name in client.migrations() if migration in {None, name[1]}}
-        seen = {name: statuses for name, statuses in held.items() if statuses}
-        if not seen:
-            raise InputError("--from", f"{record} holds no status of {migration or 'a migration'}")
-        name, statuses = max(seen.items(), key=lambda item: item[1][-1][0])
-        status = statuses[-1][1]
+    with opened(record, migration) as recorded:
         found = explain_migration(
-            client,
+            recorded.client,
             scope,
-            Sources(absent="a record tells nothing of Kubernetes"),
-            name[0],
-            status,
-            moved_at=_moved_at(statuses),
-            now=statuses[-1][0],
+            SOURCES,
+            recorded.ocean_id,
+            recorded.status,
+            moved_at=moved_at(recorded.moments),
+            now=recorded.now,
             stall_timeout=stall_timeout,
         )
-        return name[0], status, found
-
-
-def _moved_at(statuses: Sequence[tuple[datetime, MigrationStatus]]) -> datetime | None:
-    """Return when the status was last seen to change; when it was first seen if it never did, None for a single one."""
-    if len(statuses) == 1:
-        return None
-    changes = [at for (_, before), (at, after) in pairwise(statuses) if before != after]
-    return changes[-1] if changes else statuses[0][0]
+        return recorded.ocean_id, recorded.status, found
 
 
 def _parts(found: Explanation, pods: Iterable[str]) -> Iterator[tuple[str, list[str]]]:

@@ -9,12 +9,11 @@ from typing import BinaryIO
 import click
 
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.sources import Sources
 from ocean_migration_pulumi.migration.story import Moment, Story, tell
 
 from .common import Reach, kubernetes_options, migration_argument, reach_options
 from .output import HTML, JSON, MARKDOWN, Output, output_options
+from .recorded import SOURCES, from_option, opened
 
 _EPILOG = """\b
 Example:
@@ -26,13 +25,7 @@ Example:
 
 @click.command("report", epilog=_EPILOG)
 @migration_argument
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Tell from a record of exchanges (--record), without asking anybody.",
-)
+@from_option
 @click.option(
     "--stack",
     type=click.File("rb"),
@@ -92,22 +85,15 @@ def tell_record(record: Path, migration: str | None, scope: Scope) -> Story:
 
     Raises SettingsError for a file that is no record, and InputError for a migration that it does not hold.
     """
-    from ocean_migration_pulumi.api.recorded import RecordedClient, read_record
-
-    with RecordedClient(read_record(record)) as client:
-        held = {name: client.statuses(*name) for name in client.migrations() if migration in {None, name[1]}}
-        seen = {name: statuses for name, statuses in held.items() if statuses}
-        if not seen:
-            raise InputError("--from", f"{record} holds no status of {migration or 'a migration'}")
-        (ocean_id, migration_id), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
+    with opened(record, migration) as recorded:
         return tell(
-            client,
+            recorded.client,
             scope,
-            Sources(absent="a record tells nothing of Kubernetes"),
-            ocean_id,
-            migration_id,
-            moments=[Moment.of(at, status) for at, status in statuses],
-            now=statuses[-1][0],
+            SOURCES,
+            recorded.ocean_id,
+            recorded.status.id,
+            moments=recorded.moments,
+            now=recorded.now,
         )
 
 

@@ -11,6 +11,7 @@ import click
 from ocean_migration_pulumi.api.models import MigrationStatus
 from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
 from ocean_migration_pulumi.migration.admitting import may_start
+from ocean_migration_pulumi.migration.announcing import Announce
 from ocean_migration_pulumi.migration.following import follow
 from ocean_migration_pulumi.migration.phases import share
 from ocean_migration_pulumi.migration.plan import counted
@@ -21,6 +22,7 @@ from .common import Reach, kubernetes_options, reach_options
 from .dashboard_following import Follower
 from .dashboard_onlookers import Lines
 from .driving import job_of
+from .notifying import notify_option, notifying
 from .output import JSON, TABLE, Output, output_options
 from .planned import Planned, make_plan
 from .selection import selection_options
@@ -41,18 +43,24 @@ _SECONDS: Final = 600.0
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", "then", flag_value="wait", help="Wait for its end, as `wait` does.")
 @click.option("--watch", "then", flag_value="watch", help="Watch it, as `watch` does.")
+@notify_option
 @output_options(TABLE, JSON)
 @kubernetes_options
 @reach_options
-def command(reach: Reach, output: Output, wish: Wish, yes: bool, then: str | None) -> None:
+def command(reach: Reach, output: Output, wish: Wish, yes: bool, then: str | None, notify: tuple[str, ...]) -> None:
     """Show the plan of a migration, ask, and start it.
 
     Nothing is terminated, deleted or forced unless the options say so. While another migration runs on the cluster none
     is started. Without a terminal --yes must be given.
     """
+    with notifying(notify) as to:
+        _command(reach, output, wish, yes=yes, then=then, to=to)
+
+
+def _command(reach: Reach, output: Output, wish: Wish, *, yes: bool, then: str | None, to: Announce) -> None:
     running = reach.desk.view.running(reach.client, reach.scope, fresh=True)
     if running:
-        _busy(reach, running[0], yes=yes)
+        _busy(reach, running[0], yes=yes, to=to)
     planned = make_plan(reach, wish)
     for line in planned.lines():
         click.echo(line, err=not output.is_table)
@@ -64,22 +72,22 @@ def command(reach: Reach, output: Output, wish: Wish, yes: bool, then: str | Non
         raise PrerequisiteError(msg)
     if not yes:
         _ask(planned)
-    migration_id = _start(reach, planned)
+    migration_id = _start(reach, planned, to)
     if output.is_table:
         click.echo(f"migration {migration_id} has started; see it: {reach.steering('watch', migration_id)}")
     else:
         output.json({"ocean_id": reach.cluster_id, "migration_id": migration_id, "nodes": sorted(planned.waiting)})
     if then is not None:
-        sys.exit(_followed(reach, migration_id, then))
+        sys.exit(_followed(reach, migration_id, then, to))
 
 
-def _busy(reach: Reach, status: MigrationStatus, *, yes: bool) -> NoReturn:
+def _busy(reach: Reach, status: MigrationStatus, *, yes: bool, to: Announce) -> NoReturn:
     """Offer to watch the migration that runs; without a terminal it is an error."""
     named = f"migration {status.id} runs on {reach.cluster_id} ({share(status)}); none is started beside it"
     if not yes and is_interactive():
         click.echo(named, err=True)
         if confirmed("Watch it?", default=True):
-            sys.exit(_followed(reach, status.id, "watch"))
+            sys.exit(_followed(reach, status.id, "watch", to))
         msg = f"{named}; wait for its end, or stop it"
         raise ClusterBusyError(msg)
     msg = f"{named}: {reach.steering('watch', status.id)}"
@@ -106,10 +114,11 @@ def _ask(planned: Planned) -> None:
         raise InterruptedWaitError(msg)
 
 
-def _start(reach: Reach, planned: Planned) -> str:
+def _start(reach: Reach, planned: Planned, to: Announce) -> str:
     """Start it, once, and return its id; the run is the resource's, up to the moment at which it has started."""
     speaker = Speaker()
-    job = job_of(reach, replace(planned.wish, wait_for="started"), seconds=_SECONDS, speaker=speaker)
+    wish = replace(planned.wish, wait_for="started")
+    job = job_of(reach, wish, seconds=_SECONDS, speaker=speaker, announce=to)
     try:
         offered = job.discover()
         work = [name for name in planned.waiting if name in offered]
@@ -126,7 +135,7 @@ def _start(reach: Reach, planned: Planned) -> str:
     return run.id
 
 
-def _followed(reach: Reach, migration_id: str, how: str) -> int:
+def _followed(reach: Reach, migration_id: str, how: str, to: Announce) -> int:
     """Wait for a migration, or watch it, and return the exit status."""
     looking_on = onlooker(reach, migration_id) if how == "watch" else Lines(err=True, now=reach.client.server_now)
-    return Follower(reach, migration_id, looking_on, just_started=True).follow()
+    return Follower(reach, migration_id, looking_on, just_started=True, to=to).follow()

@@ -16,6 +16,7 @@ from ocean_migration_pulumi.migration.waiter import Progress
 from .common import Reach, kubernetes_options, migration_argument, reach_options
 from .dashboard_following import Follower
 from .dashboard_onlookers import Lines
+from .notifying import notify_option, notifying
 
 _SHARE: Final = re.compile(r"(100|[1-9]\d?)%")
 
@@ -50,18 +51,23 @@ Exit status:
     metavar="DURATION",
     help='Wait no longer when nothing has changed for so long; or "never".',
 )
+@notify_option
 @kubernetes_options
 @reach_options
-def command(reach: Reach, migration: str | None, target: str, timeout: str, stall_timeout: str) -> None:
+def command(
+    reach: Reach, migration: str | None, target: str, timeout: str, stall_timeout: str, notify: tuple[str, ...]
+) -> None:
     """Wait for a migration: the one that runs, or else the newest, unless it is named.
 
     Progress goes to stderr, the result to stdout.
     """
     reached = _reached(target)
     most, stalled = duration("--timeout", timeout, never=True), duration("--stall-timeout", stall_timeout, never=True)
-    migration_id = reach.migration_id(migration)
-    onlooker = Lines(err=True, now=reach.client.server_now)
-    sys.exit(Follower(reach, migration_id, onlooker, timeout=most, stall_timeout=stalled).follow(reached))
+    with notifying(notify) as to:
+        migration_id = reach.migration_id(migration)
+        onlooker = Lines(err=True, now=reach.client.server_now)
+        follower = Follower(reach, migration_id, onlooker, timeout=most, stall_timeout=stalled, to=to)
+        sys.exit(follower.follow(reached))
 
 
 def _reached(target: str) -> Callable[[MigrationStatus], bool]:

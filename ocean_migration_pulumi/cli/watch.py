@@ -12,6 +12,7 @@ from ocean_migration_pulumi.migration.values import duration
 from .common import Reach, kubernetes_options, migration_argument, reach_options
 from .dashboard_following import Follower
 from .dashboard_onlookers import Lines, Onlooker, Screen, terminal
+from .notifying import notify_option, notifying
 
 _EPILOG = """\b
 Example:
@@ -37,9 +38,10 @@ Exit status:
     metavar="DURATION",
     help="Watch no longer when nothing has changed for so long.",
 )
+@notify_option
 @kubernetes_options
 @reach_options
-def command(reach: Reach, migration: str | None, timeout: str, stall_timeout: str) -> None:
+def command(reach: Reach, migration: str | None, timeout: str, stall_timeout: str, notify: tuple[str, ...]) -> None:
     """Watch a migration: the one that runs, or else the newest, unless it is named.
 
     On a terminal this is what the console's dashboard is: the overall status, the counters, each old node with the pods
@@ -47,8 +49,12 @@ def command(reach: Reach, migration: str | None, timeout: str, stall_timeout: st
     least one each minute. Ctrl-C ends the watching; the migration goes on.
     """
     most, stalled = duration("--timeout", timeout, never=True), duration("--stall-timeout", stall_timeout, never=True)
-    migration_id = reach.migration_id(migration)
-    sys.exit(Follower(reach, migration_id, onlooker(reach, migration_id), timeout=most, stall_timeout=stalled).follow())
+    with notifying(notify) as to:
+        migration_id = reach.migration_id(migration)
+        follower = Follower(
+            reach, migration_id, onlooker(reach, migration_id), timeout=most, stall_timeout=stalled, to=to
+        )
+        sys.exit(follower.follow())
 
 
 def onlooker(reach: Reach, migration_id: str) -> Onlooker:

@@ -245,6 +245,7 @@ class OceanMigrationArgsDict(TypedDict, total=False):
     account_id: Input[str]
     kubeconfig: Input[str]
     kube_context: Input[str]
+    notifications: Input[str | Sequence[Input[str]]]
 
 
 @dataclass(kw_only=True)
@@ -279,6 +280,9 @@ class OceanMigrationArgs:
     KUBECONFIG."""
     kube_context: Input[str] | None = None
     """The context of the kubeconfig; None means its current one."""
+    notifications: Input[str | Sequence[Input[str]]] | None = None
+    """A URL, or a list of them, to which each wave posts its start, its end and what needs a look: a secret in no
+    state. None means that nobody is told."""
 
 
 def read(kind: type[T], value: T | Mapping[str, Any], name: str) -> T:

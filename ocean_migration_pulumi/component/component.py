@@ -74,6 +74,7 @@ class OceanMigration(pulumi.ComponentResource):
                 account_id=declared.args.account_id,
                 kubeconfig=declared.args.kubeconfig,
                 kube_context=declared.args.kube_context,
+                notifications=declared.args.notifications,
             ),
             virtual_node_group_ids=[group.id for group in made.groups.values()],
             depends_on=prepared,

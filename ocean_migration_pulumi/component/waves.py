@@ -33,15 +33,16 @@ _OPTIONS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What every wave and gate needs to ask about the cluster."""
+    """What every wave and gate needs to ask about the cluster, and whom the waves notify."""
 
     ocean_id: Input[str]
     account_id: Input[str] | None = None
     kubeconfig: Input[str] | None = None
     kube_context: Input[str] | None = None
+    notifications: Input[str | Sequence[Input[str]]] | None = None
 
     def inputs(self) -> dict[str, Any]:
-        """Return it as inputs of a resource."""
+        """Return it as inputs of a wave or a gate."""
         return {
             "ocean_id": self.ocean_id,
             "account_id": self.account_id,
@@ -80,6 +81,7 @@ def make_waves(
             f"{name}-{wave.name}",
             nodes=wave.nodes,
             **access.inputs(),
+            notifications=access.notifications,
             **{option: getattr(wave, option) for option in _OPTIONS},
             virtual_node_group_ids=list(virtual_node_group_ids) or None,
             planned_elsewhere=Output.all(*earlier).apply(_ids) if earlier else None,

@@ -155,7 +155,7 @@ class Connection:
         import httpx2
 
         cluster = self._target.cluster
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         if request.bearer is not None:
@@ -188,10 +188,13 @@ class _Request:
     path: str
     query: Mapping[str, str]
     body: bytes | None
-    bearer: str | None
+    bearer: str | None = field(repr=False)
 
 
 def _pieces(response: httpx2.Response, scope: Scope) -> Iterator[bytes]:
+    # One coding inside of another would fill the memory with a single piece.
+    if response.headers.get("Content-Encoding", "").strip().casefold() not in {"", "identity", "gzip"}:
+        raise UnexpectedAnswerError(UNEXPECTED)
     size = 0
     for piece in response.iter_bytes():
         # The timeout of a step never ends an answer that trickles.

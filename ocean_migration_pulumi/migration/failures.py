@@ -14,14 +14,27 @@ from typing import Final
 from ocean_migration_pulumi.api.models import LogEntry, MigrationState, MigrationStatus
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import parse_time
-from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, OceanMigrationError
+from ocean_migration_pulumi.errors import (
+    EngineGoneError,
+    InterruptedWaitError,
+    NoAnswerError,
+    OceanMigrationError,
+    RateLimitError,
+    ServiceError,
+)
 
+from .record import Record
 from .service import OceanApi
+from .words import Words
+
+OUTAGES: Final = (NoAnswerError, RateLimitError, ServiceError)
+"""What may be over soon: nothing is wrong with what was asked, and asking again may help."""
 
 LOG_SLACK: Final = timedelta(minutes=10)
 """How long after a migration's end the log may still tell of it."""
 
 _UNDATED: Final = timedelta(hours=24)
+_WORDS: Final = Words()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +168,33 @@ def why(
             remedy="Read the cluster's log in the Spot console",
         )
     return explain(log)
+
+
+def describe(error: Exception, remedy: str = "") -> str:
+    """Return an error as the one line that the resource's row shows; one that nobody foresaw says what it is.
+
+    ``remedy`` is what to do about an outage: its own words tell only what was asked.
+    """
+    line = " ".join(str(error).split())
+    if not isinstance(error, OceanMigrationError):
+        return f"unexpected {type(error).__name__}: {line}"
+    return f"{line}; {remedy}" if remedy and isinstance(error, OUTAGES) else line
+
+
+def failure_of(error: Exception, remedy: str = "") -> dict[str, str]:
+    """Return an error, as ``describe`` puts it, as the output ``failure``."""
+    reason = type(error).__name__.removesuffix("Error")
+    return {"message": describe(error, remedy), "reason": reason, "remedy": ""}
+
+
+def after_outage(record: Record) -> str:
+    """Return how things stand and what to do after a run that an outage has ended."""
+    latest = record.latest
+    if latest is None:
+        return f"nothing was started; {_WORDS.again}"
+    if not latest.ended:
+        return f"migration {latest.id} goes on in Ocean. {_WORDS.waits}"
+    return f"migration {latest.id} {'is no longer listed' if latest.lost else f'is {latest.status}'}; {_WORDS.again}"
 
 
 def _stamp(line: LogEntry) -> float:

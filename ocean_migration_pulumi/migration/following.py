@@ -1,14 +1,14 @@
-"""Wait for a migration that is ours, stop it, and say how it ended."""
+"""Wait for a migration that is ours, stop it, say how it ended, and keep watching after it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ocean_migration_pulumi.api.models import MigrationState, MigrationStatus
-from ocean_migration_pulumi.api.times import elapsed, parse_time
+from ocean_migration_pulumi.api.times import elapsed, format_time, parse_time
 from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
     DeadlineError,
     DuplicateMigrationError,
     EngineGoneError,
@@ -23,8 +23,11 @@ from ocean_migration_pulumi.errors import (
     UnheardError,
 )
 
-from .failures import Failure, explain
+from . import prerequisites
+from .announcing import ENDS, Kind
+from .failures import OUTAGES, Failure, why
 from .job import Job
+from .phases import share, took
 from .plan import counted, some
 from .record import ADOPTED_PART, Run
 from .waiter import NEW, Progress, Waiter, outlasted
@@ -32,7 +35,12 @@ from .waiter import NEW, Progress, Waiter, outlasted
 STOP_DEADLINE: Final = 300.0
 """Seconds that a migration which is stopped because its time was up may take to stop."""
 
-_LOG_SLACK: Final = timedelta(minutes=10)
+_LEFTOVERS: Final = "Move them by hand, or set should_evict_stand_alone_pods"
+_EARLY: Final[Mapping[type[OceanMigrationError], Kind]] = {
+    InterruptedWaitError: Kind.INTERRUPTED,
+    DeadlineError: Kind.TIMED_OUT,
+    StalledError: Kind.STALLED,
+}
 _STOPPING: Final = frozenset({MigrationState.STOPPING, MigrationState.RESCHEDULE_NODES, MigrationState.ERROR})
 
 
@@ -72,8 +80,10 @@ def follow(job: Job, run: Run, *, listed_before: frozenset[str] | None = None) -
             look_for_collision()
         status = waiter.until(target(job))
     except MigrationNotFoundError:
-        job.tell.warning(f"migration {run.id} is no longer listed; its nodes are judged by discovery")
+        line = f"migration {run.id} is no longer listed; its nodes are judged by discovery"
+        job.tell.warning(line)
         job.settle(run, None)
+        job.happened(Kind.UNHEARD, run, line, status=waiter.last)
         return None
     except (InterruptedWaitError, DeadlineError, StalledError) as error:
         raise _ended_early(job, run, waiter, error) from None
@@ -126,54 +136,77 @@ def stop(job: Job, run: Run, *, terminate_drained_nodes: bool, why: str) -> None
         status = waiter.until(lambda status: False)
     except MigrationNotFoundError:
         job.settle(run, None)
+        job.happened(Kind.UNHEARD, run, f"migration {run.id} is no longer listed", status=waiter.last)
         return
     except (InterruptedWaitError, DeadlineError, StalledError) as error:
-        msg = f"{error} while migration {run.id} was stopping ({_share(waiter.last)}); run it again to wait for the end"
+        msg = f"{error} while migration {run.id} was stopping ({share(waiter.last)}); run it again to wait for the end"
         raise type(error)(msg) from None
     job.settle(run, status)
-    job.tell.info(f"migration {run.id} is {status.state} after {elapsed(waiter.elapsed)}: {_share(status)}")
+    line = f"migration {run.id} is {status.state} after {elapsed(waiter.elapsed)}: {share(status)}"
+    job.tell.info(line)
+    job.happened(ENDS[status.state], run, f"{line} ({why})", status=status, reason=run.stopped_by or "")
+
+
+def soak(job: Job) -> None:
+    """After the end, keep watching: no unscheduled pod, the controller alive; an outage is borne as in a wait.
+
+    Raises MigrationError when it is not calm, a WaitEndedError, or an error of the API.
+    """
+    record, wish = job.record, job.wish
+    latest = record.latest
+    if not wish.soak_time or latest is None or latest.status != MigrationState.FINISHED or record.soaked_until:
+        return
+    heard_at = job.scope.clock()
+    until = heard_at + wish.soak_time
+    while True:
+        pause, left = job.patience.poll_interval, until - job.scope.clock()
+        try:
+            _judge_soak(job, latest)
+        except OUTAGES as error:
+            silent = job.scope.clock() - heard_at
+            if silent >= job.patience.outage:
+                raise
+            job.tell.status(f"soaking, no answer for {elapsed(silent)}, trying on: {error}")
+        else:
+            if left <= 0:
+                break
+            heard_at, pause = job.scope.clock(), min(left, pause)
+            job.tell.status(f"soaking, {elapsed(left)} left")
+        job.scope.sleep(pause)
+    record.soaked_until = format_time(job.now())
 
 
 def why_failed(job: Job, run: Run, status: MigrationStatus) -> Failure:
-    """Read the reason of a failure from the cluster's log, between creation and failure in the service's time."""
-    since = parse_time(status.created_at) or parse_time(run.created_at) or job.now() - timedelta(hours=24)
-    until = (parse_time(status.errored_at) or job.now()) + _LOG_SLACK
-    try:
-        log = job.api.within(job.scope).get_log(job.ocean_id, since=since, until=until)
-    except (InterruptedWaitError, EngineGoneError):
-        raise
-    except OceanMigrationError as error:
-        return Failure(
-            reason="unknown",
-            message=f"the reason stands in Ocean's log, which could not be read ({error})",
-            remedy="Read the cluster's log in the Spot console",
-        )
-    return explain(log)
+    """Read the reason of a failure from the cluster's log."""
+    return why(job.api, job.scope, job.ocean_id, status, job.now(), created_at=run.created_at)
 
 
 def _ended(job: Job, run: Run, status: MigrationStatus, waited: float) -> None:
     job.settle(run, status)
-    took = _took(status, waited)
-    share = _share(status)
+    after = took(status, waited)
+    done = share(status)
     if status.state == MigrationState.FINISHED:
-        job.tell.info(f"migration {run.id} finished after {took}: {share}")
-        if job.record.manual:
-            pods = [f"{pod['pod']} on {pod['node']}" for pod in job.record.manual_pods]
-            left = some(pods) or some(sorted(job.record.manual))
-            job.tell.warning(
-                f"pods that Ocean does not move are left on {counted(len(job.record.manual), 'node')}: {left}; move "
-                "them by hand, or set should_evict_stand_alone_pods"
-            )
+        line = f"migration {run.id} finished after {after}: {done}"
+        job.tell.info(line)
+        if not job.record.manual:
+            job.happened(Kind.FINISHED, run, line, status=status)
+            return
+        pods = [f"{pod['pod']} on {pod['node']}" for pod in job.record.manual_pods]
+        named = some(pods) or some(sorted(job.record.manual))
+        left = f"pods that Ocean does not move are left on {counted(len(job.record.manual), 'node')}: {named}"
+        job.tell.warning(f"{left}; {_LEFTOVERS[0].lower()}{_LEFTOVERS[1:]}")
+        job.happened(Kind.FINISHED, run, f"{line}; {left}", status=status, reason="leftovers", remedy=_LEFTOVERS)
         return
     if status.state == MigrationState.STOPPED:
         if run.stopped_by == "us":
+            line = f"migration {run.id} is STOPPED after {after}: {done}"
+            job.happened(Kind.STOPPED, run, line, status=status, reason="us")
             return
         run.stopped_by = "others"
         at = f" at {status.stopped_at}" if status.stopped_at else ""
-        msg = (
-            f"migration {run.id} was stopped by someone else{at}, {share}; nothing is started again until triggers or "
-            "nodes change"
-        )
+        line = f"migration {run.id} was stopped by someone else{at}, {done}"
+        job.happened(Kind.STOPPED, run, line, status=status, reason="others")
+        msg = f"{line}; nothing is started again until triggers or nodes change"
         raise MigrationStoppedError(msg)
     failure = why_failed(job, run, status)
     job.record.failure = failure.to_output()
@@ -183,15 +216,15 @@ def _ended(job: Job, run: Run, status: MigrationStatus, waited: float) -> None:
         if name in job.offered and job.offered[name].virtual_node_group_id is None
     ]
     hint = f" (no Virtual Node Group matches {some(unmatched)})" if unmatched else ""
-    msg = (
-        f"migration {run.id} failed after {took}, {share}: {failure.message}. {failure.remedy}{hint}, then run "
-        "`pulumi up` again."
-    )
+    line = f"migration {run.id} failed after {after}, {done}: {failure.message}"
+    remedy = f"{failure.remedy}{hint}"
+    job.happened(Kind.FAILED, run, line, status=status, reason=failure.reason, remedy=remedy)
+    msg = f"{line}. {remedy}, then {job.words.again}."
     raise MigrationFailedError(msg)
 
 
 def _ended_early(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError) -> OceanMigrationError:
-    share = _share(waiter.last)
+    done = share(waiter.last)
     what = str(error)
     if isinstance(error, InterruptedWaitError):
         what = f"interrupted after {elapsed(waiter.elapsed)}"
@@ -206,20 +239,41 @@ def _ended_early(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError)
                 why=what,
             )
         except OceanMigrationError as trouble:
-            return type(error)(f"{what}; stopping migration {run.id} did not succeed: {trouble}")
-        return type(error)(
-            f'{what}; migration {run.id} was stopped (on_timeout="stop"), {share}; `pulumi up` goes on with the rest.'
-        )
+            line = f"{what}; stopping migration {run.id} did not succeed: {trouble}"
+            job.happened(_EARLY[type(error)], run, line, status=waiter.last)
+            return type(error)(line)
+        return type(error)(f'{what}; migration {run.id} was stopped (on_timeout="stop"), {done}; {job.words.rest}.')
     job.reckon()
-    return type(error)(f"{what}; migration {run.id} goes on in Ocean ({share}). `pulumi up` waits for it again.")
+    line = f"{what}; migration {run.id} goes on in Ocean ({done})"
+    job.happened(_EARLY[type(error)], run, line, status=waiter.last)
+    return type(error)(f"{line}. {job.words.waits}.")
 
 
 def _unheard(job: Job, run: Run, waiter: Waiter, error: OceanMigrationError) -> OceanMigrationError:
     job.reckon()
-    return UnheardError(
-        f"after {elapsed(waiter.elapsed)} the service could not be asked about migration {run.id} any more: {error}; "
-        f"it goes on in Ocean ({_share(waiter.last)}). `pulumi up` waits for it again."
+    after, done = elapsed(waiter.elapsed), share(waiter.last)
+    if isinstance(error, ClusterNotFoundError):
+        line = f"after {after} migration {run.id} is gone with its cluster ({done}): {error}"
+        job.happened(Kind.UNHEARD, run, line, status=waiter.last)
+        return UnheardError(line)
+    line = (
+        f"after {after} the service could not be asked about migration {run.id} any more: {error}; "
+        f"it goes on in Ocean ({done})"
     )
+    job.happened(Kind.UNHEARD, run, line, status=waiter.last)
+    return UnheardError(f"{line}. {job.words.waits}.")
+
+
+def _judge_soak(job: Job, run: Run) -> None:
+    status = job.api.within(job.scope).get_migration(job.ocean_id, run.id)
+    heartbeat = job.desk.view.heartbeat(job.api, job.scope, fresh=True)
+    progress = Progress.of(status)
+    if progress.unscheduled:
+        msg = f"the soak of {run.id} failed: {counted(progress.unscheduled, 'pod')} unscheduled"
+        raise MigrationError(msg)
+    if not prerequisites.is_alive(heartbeat, job.now()):
+        msg = f"the soak of {run.id} failed: {prerequisites.check_connection(heartbeat, job.now()).line}"
+        raise MigrationError(msg)
 
 
 def _yield_to_older(job: Job, run: Run, listed_before: frozenset[str]) -> None:
@@ -245,7 +299,7 @@ def _yield_to_older(job: Job, run: Run, listed_before: frozenset[str]) -> None:
         stop(job, run, terminate_drained_nodes=False, why=f"{other.id} holds {some(shared)} and is older")
         msg = (
             f"migration {other.id} of someone else already moves {some(shared)}; ours, {run.id}, was stopped. Wait for "
-            "its end, or stop it, then run `pulumi up` again."
+            f"its end, or stop it, then {job.words.again}."
         )
         raise DuplicateMigrationError(msg)
 
@@ -253,16 +307,3 @@ def _yield_to_older(job: Job, run: Run, listed_before: frozenset[str]) -> None:
 def _age(created_at: str | None, migration_id: str) -> tuple[float, str]:
     moment = parse_time(created_at)
     return (moment.timestamp() if moment else float("inf"), migration_id)
-
-
-def _share(status: MigrationStatus | None) -> str:
-    if status is None:
-        return "no status was read yet"
-    progress = Progress.of(status)
-    return f"{progress.done} of {counted(progress.total, 'node')} done"
-
-
-def _took(status: MigrationStatus, waited: float) -> str:
-    begun = parse_time(status.created_at)
-    ended = parse_time(status.completed_at or status.errored_at or status.stopped_at)
-    return elapsed((ended - begun).total_seconds() if begun and ended else waited)

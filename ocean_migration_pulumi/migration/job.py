@@ -18,7 +18,9 @@ from ocean_migration_pulumi.errors import (
     OceanMigrationError,
 )
 
-from .plan import UNKNOWN_GROUP, PlannedNode, counted, parse_planned, some
+from .announcing import ENDS, Announce, Event, Kind, resource_of, to_nobody
+from .phases import share
+from .plan import UNKNOWN_GROUP, PlannedNode, clean, counted, parse_planned, some
 from .record import ADOPTED, ADOPTED_PART, Record, Run
 from .registry import ClusterDesk
 from .selection import NO_LABELS, Labelled, NodeSelector, choose
@@ -27,6 +29,7 @@ from .sight import same_flags
 from .sources import Sources, ask_labels
 from .waiter import Patience, Progress
 from .wish import Wish
+from .words import Words
 
 _LABELS_DEADLINE = 20.0
 
@@ -37,7 +40,8 @@ class Job:
 
     ``owner`` is the resource's URN. ``creating`` marks the first run, which knows no record of its own.
     ``reviewed`` is the plan as it was before its nodes began to move: an approval is of that.
-    ``labelled`` is what Kubernetes says of node labels, as far as the selector asks for them.
+    ``words`` name the command that the reader has at hand, ``announce`` takes what somebody who does not watch may want
+    to know. ``labelled`` is what Kubernetes says of node labels, as far as the selector asks for them.
     ``taken_by_others`` are migrations that another call for the same resource has started or adopted.
     """
 
@@ -45,11 +49,13 @@ class Job:
     desk: ClusterDesk
     scope: Scope
     tell: Teller
+    announce: Announce = to_nobody
     owner: str
     wish: Wish
     record: Record
     patience: Patience = field(default_factory=Patience)
     sources: Sources = field(default_factory=Sources)
+    words: Words = field(default_factory=Words)
     creating: bool = False
     offered: dict[str, Candidate] = field(default_factory=dict)
     labelled: Labelled = NO_LABELS
@@ -133,6 +139,27 @@ class Job:
         """Note that the present selector and triggers have been acted upon."""
         self.record.nodes = self.wish.nodes.to_inputs()
         self.record.triggers = list(self.wish.triggers)
+
+    def happened(
+        self, kind: Kind, run: Run, message: str, *, status: MigrationStatus | None, reason: str = "", remedy: str = ""
+    ) -> None:
+        """Announce what has happened to a run; ``status`` is its last one, None when none was read yet."""
+        progress = None if status is None else Progress.of(status)
+        event = Event(
+            kind=kind,
+            ocean_id=self.ocean_id,
+            migration_id=run.id,
+            resource=resource_of(self.owner),
+            state=run.status if status is None else status.state,
+            nodes_done=0 if progress is None else progress.done,
+            nodes=len(run.instance_ids) if progress is None else progress.total,
+            pods_left=None if progress is None else progress.pods,
+            message=clean(message),
+            reason=reason or None,
+            remedy=remedy or None,
+            at=format_time(self.now()),
+        )
+        self.announce(event)
 
     def take(self, run: Run, status: MigrationStatus) -> None:
         """Take over a status: into the run, the outputs, and the timeline when the state changed."""
@@ -224,11 +251,14 @@ class Job:
             try:
                 status = self.status(run.id)
             except MigrationNotFoundError:
-                self.tell.warning(f"migration {run.id} is no longer listed; its nodes are judged by discovery")
+                gone = f"migration {run.id} is no longer listed; its nodes are judged by discovery"
+                self.tell.warning(gone)
                 self.settle(run, None)
+                self.happened(Kind.UNHEARD, run, gone, status=None)
                 continue
             self.take(run, status)
             if status.is_terminal:
+                self._ended_unseen(run, status)
                 if status.state == "STOPPED" and run.stopped_by is None:
                     run.stopped_by = "others"
                 self.settle(run, status)
@@ -247,10 +277,16 @@ class Job:
             if not status.is_terminal:
                 self.tell.warning(f"whether {run.id} forces evictions against PodDisruptionBudgets is not known")
             if status.is_terminal:
+                self._ended_unseen(run, status)
                 if status.state == "STOPPED" and not self.creating:
                     run.stopped_by = "others"
                 self.settle(run, status)
         self.reckon()
+
+    def _ended_unseen(self, run: Run, status: MigrationStatus) -> None:
+        """Announce an end that nobody has waited for; whether it was our stop that stopped it may not be known yet."""
+        line = f"migration {run.id} is {status.state}, {share(status)}: it ended while nobody waited for it"
+        self.happened(ENDS[status.state], run, line, status=status, reason=run.stopped_by or "")
 
     def tell_gone(self, gone: Collection[str]) -> None:
         """Warn of planned nodes that are gone: they stay recorded, but nothing is to be done for them."""

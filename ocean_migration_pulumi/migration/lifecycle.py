@@ -6,25 +6,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from ocean_migration_pulumi.api.models import MigrationState
-from ocean_migration_pulumi.api.times import elapsed, format_time
+from ocean_migration_pulumi.api.times import elapsed
 from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
     DeadlineError,
-    MigrationError,
     MigrationNotFoundError,
-    OceanMigrationError,
     PlanError,
 )
 
 from . import planning, prerequisites
 from .admitting import may_start
-from .following import follow, stop, why_failed
+from .following import follow, soak, stop, why_failed
 from .job import Job
 from .plan import as_reviewed, counted, some, summary, told
 from .record import ADOPTED_PART, Record, Run
 from .sight import Preview, look
 from .starting import find_unanswered, start
-from .waiter import Progress
 from .wish import Wish
 
 NEW_CLUSTER: Final = 900.0
@@ -90,7 +87,7 @@ def converge(job: Job, *, unplanned: str | None = None) -> None:
             status = follow(job, run, listed_before=before)
             if status is not None and status.is_terminal and before is None:
                 _follow_up(job)
-    _soak(job)
+    soak(job)
     _finish(job)
 
 
@@ -112,15 +109,21 @@ def refresh(job: Job) -> bool:
 
 def destroy(job: Job) -> None:
     """Stop what runs and is ours, and wait for its end; a cluster that is gone is success."""
-    # A replacement under the same name was created first: what it took is its own.
-    job.taken_by_others = job.desk.taken
-    job.desk.plan(job.owner, ())
     try:
-        find_unanswered(job)
-        job.catch_up()
+        _stop_all(job)
     except ClusterNotFoundError:
         job.tell.info(f"cluster {job.ocean_id} is gone; nothing runs there any more")
         return
+    if job.record.migrated:
+        job.tell.info(f"the workloads of {counted(len(job.record.migrated), 'node')} stay on Ocean's nodes")
+
+
+def _stop_all(job: Job) -> None:
+    # A replacement under the same name was created first: what it took is its own.
+    job.taken_by_others = job.desk.taken
+    job.desk.plan(job.owner, ())
+    find_unanswered(job)
+    job.catch_up()
     for run in job.record.runs:
         if run.ended:
             continue
@@ -136,8 +139,6 @@ def destroy(job: Job) -> None:
             terminate_drained_nodes=job.wish.terminate_drained_nodes_on_stop,
             why="the resource is destroyed",
         )
-    if job.record.migrated:
-        job.tell.info(f"the workloads of {counted(len(job.record.migrated), 'node')} stay on Ocean's nodes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +187,6 @@ def reminders(record: Record) -> list[str]:
     if latest.status == MigrationState.FINISHED_ERROR and record.failure is not None:
         return [f"migration {latest.id} failed: {record.failure.get('message', '')}; {left}"]
     return []
-
-
-def failure_of(error: Exception) -> dict[str, str]:
-    """Return an error as the output ``failure``."""
-    return {"message": describe(error), "reason": type(error).__name__.removesuffix("Error"), "remedy": ""}
 
 
 def _plan_now(job: Job) -> None:
@@ -354,31 +350,6 @@ def _follow_up(job: Job) -> None:
         follow(job, run, listed_before=before)
 
 
-def _soak(job: Job) -> None:
-    """After the end, keep watching: no unscheduled pod, the controller alive."""
-    record, wish = job.record, job.wish
-    latest = record.latest
-    if not wish.soak_time or latest is None or latest.status != MigrationState.FINISHED or record.soaked_until:
-        return
-    until = job.scope.clock() + wish.soak_time
-    while True:
-        left = until - job.scope.clock()
-        status = job.api.within(job.scope).get_migration(job.ocean_id, latest.id)
-        heartbeat = job.desk.view.heartbeat(job.api, job.scope, fresh=True)
-        progress = Progress.of(status)
-        if progress.unscheduled:
-            msg = f"the soak of {latest.id} failed: {counted(progress.unscheduled, 'pod')} unscheduled"
-            raise MigrationError(msg)
-        if not prerequisites.is_alive(heartbeat, job.now()):
-            msg = f"the soak of {latest.id} failed: {prerequisites.check_connection(heartbeat, job.now()).line}"
-            raise MigrationError(msg)
-        if left <= 0:
-            break
-        job.tell.status(f"soaking, {elapsed(left)} left")
-        job.scope.sleep(min(left, job.patience.poll_interval))
-    record.soaked_until = format_time(job.now())
-
-
 def _finish(job: Job) -> None:
     """Say where things stand, and note that the present wish has been acted upon."""
     record = job.record
@@ -391,9 +362,3 @@ def _finish(job: Job) -> None:
     if drained:
         parts.append(f"{told(len(drained), 'drained node', 'stay')}, cordoned and billed")
     job.tell.info(", ".join(parts))
-
-
-def describe(error: Exception) -> str:
-    """Return an error as the one line that the resource's row shows; one that nobody foresaw says what it is."""
-    line = " ".join(str(error).split())
-    return line if isinstance(error, OceanMigrationError) else f"unexpected {type(error).__name__}: {line}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
-from typing import Final
+from typing import Final, NamedTuple
 
 from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
@@ -18,20 +18,63 @@ UNKNOWN_GROUP: Final = "unknown"
 _MOST_BATCHES: Final = 10
 _NONE: Final = "none"
 _ARROW: Final = "→"
-_ENTRY: Final = re.compile(
-    r"(?P<node>\S+) (?P<asg>.+?) -> (?P<name>.+) \((?P<group>[^()\s]+)\)(?: in (?P<migration>\S+))?"
-)
+_ROUTE: Final = re.compile(r"(?P<asg>.+?) -> (?P<name>.+) \((?P<group>[^()\s]+)\)(?: in (?P<migration>\S+))?")
+_ROUTES: Final = 4096
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def clean(text: str) -> str:
     """Return a name of someone else's choosing as one printable line that cannot be read as part of an entry."""
+    if text.isprintable() and "->" not in text:
+        return text.strip() or "-"
     return _UNPRINTABLE.sub(" ", text).replace("->", _ARROW).strip() or "-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedNode:
-    """A node of the plan, as the one line that the pull request shows.
+class _Route(NamedTuple):
+    """What an entry says after the node's name: where it comes from, and where it goes. Many nodes share one."""
+
+    asg_name: str | None = None
+    virtual_node_group_id: str | None = None
+    virtual_node_group_name: str = ""
+    migration_id: str | None = None
+
+
+@lru_cache(maxsize=_ROUTES)
+def _written(asg_name: str | None, group_id: str | None, group_name: str, migration_id: str | None) -> str:
+    asg = clean(asg_name) if asg_name else "-"
+    if group_id is None:
+        target = f"no Virtual Node Group ({_NONE})"
+    elif group_id == DEFAULT_VIRTUAL_NODE_GROUP:
+        target = f"any Virtual Node Group ({DEFAULT_VIRTUAL_NODE_GROUP})"
+    elif group_id == UNKNOWN_GROUP:
+        target = f"the Virtual Node Group of its migration ({UNKNOWN_GROUP})"
+    else:
+        target = f"{clean(group_name)} ({group_id})"
+    return f"{asg} -> {target}" + (f" in {migration_id}" if migration_id else "")
+
+
+@lru_cache(maxsize=_ROUTES)
+def _read(route: str) -> _Route | None:
+    match = _ROUTE.fullmatch(route)
+    if match is None:
+        return None
+    return _Route(
+        asg_name=None if match["asg"] == "-" else match["asg"].replace(_ARROW, "->"),
+        virtual_node_group_id=None if match["group"] == _NONE else match["group"],
+        virtual_node_group_name=match["name"],
+        migration_id=match["migration"],
+    )
+
+
+def _taken_apart(entry: str) -> tuple[str, _Route]:
+    """Return what an entry says: node name, and where it goes; of one of unknown form nothing."""
+    node, _, rest = entry.partition(" ")
+    route = _read(rest) if node.split() == [node] else None
+    return ("", _Route()) if route is None else ("" if node == "-" else node, route)
+
+
+class PlannedNode(NamedTuple):
+    """A node of the plan, as the one line that the pull request shows; a tuple for the reason that a candidate is one.
 
     ``asg_name`` is None outside of any Auto Scaling Group. ``virtual_node_group_id`` is an id, ``"Default"`` (any
     Virtual Node Group takes it), or None when none matches. ``migration_id`` is set when an earlier migration of ours
@@ -49,16 +92,8 @@ class PlannedNode:
     def entry(self) -> str:
         """The line: node name, Auto Scaling Group, and the Virtual Node Group that it moves to."""
         node = "_".join(clean(self.node_name).split())
-        asg = clean(self.asg_name) if self.asg_name else "-"
-        if self.virtual_node_group_id is None:
-            target = f"no Virtual Node Group ({_NONE})"
-        elif self.virtual_node_group_id == DEFAULT_VIRTUAL_NODE_GROUP:
-            target = f"any Virtual Node Group ({DEFAULT_VIRTUAL_NODE_GROUP})"
-        elif self.virtual_node_group_id == UNKNOWN_GROUP:
-            target = f"the Virtual Node Group of its migration ({UNKNOWN_GROUP})"
-        else:
-            target = f"{clean(self.virtual_node_group_name)} ({self.virtual_node_group_id})"
-        return f"{node} {asg} -> {target}" + (f" in {self.migration_id}" if self.migration_id else "")
+        route = _written(self.asg_name, self.virtual_node_group_id, self.virtual_node_group_name, self.migration_id)
+        return f"{node} {route}"
 
     @classmethod
     def parse(cls, instance_id: str, entry: str) -> PlannedNode:
@@ -66,30 +101,15 @@ class PlannedNode:
 
         Names come back as they were, as far as AWS and Kubernetes allow them.
         """
-        match = _ENTRY.fullmatch(entry)
-        if match is None:
-            return cls(instance_id=instance_id)
-        return cls(
-            instance_id=instance_id,
-            node_name="" if match["node"] == "-" else match["node"],
-            asg_name=None if match["asg"] == "-" else match["asg"].replace(_ARROW, "->"),
-            virtual_node_group_id=None if match["group"] == _NONE else match["group"],
-            virtual_node_group_name=match["name"],
-            migration_id=match["migration"],
-        )
+        node_name, route = _taken_apart(entry)
+        return cls(instance_id, node_name, *route)
 
     @classmethod
     def of(cls, candidate: Candidate, names: Mapping[str, str], *, migration_id: str | None = None) -> PlannedNode:
         """Plan a candidate; ``names`` are those of the Virtual Node Groups by id."""
         group = candidate.virtual_node_group_id
-        return cls(
-            instance_id=candidate.instance_id,
-            node_name=candidate.node_name,
-            asg_name=candidate.asg_name,
-            virtual_node_group_id=group,
-            virtual_node_group_name=names.get(group or "", "") or (group or ""),
-            migration_id=migration_id,
-        )
+        name = names.get(group or "", "") or (group or "")
+        return cls(candidate.instance_id, candidate.node_name, candidate.asg_name, group, name, migration_id)
 
 
 def parse_planned(planned: Mapping[str, str]) -> dict[str, PlannedNode]:
@@ -102,10 +122,11 @@ def plan_digest(planned: Mapping[str, str]) -> str:
 
     Nodes that an earlier migration took away are recorded in the plan but do not count: nobody has to approve them.
     """
+    routes = ((instance_id, _taken_apart(entry)[1]) for instance_id, entry in planned.items())
     lines = sorted(
-        f"{node.instance_id} {node.virtual_node_group_id or _NONE}"
-        for node in parse_planned(planned).values()
-        if node.migration_id is None
+        f"{instance_id} {route.virtual_node_group_id or _NONE}"
+        for instance_id, route in routes
+        if route.migration_id is None
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 

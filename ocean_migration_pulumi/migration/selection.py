@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from math import ceil
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from ocean_migration_pulumi.errors import InputError
@@ -17,6 +19,7 @@ from .plan import UNKNOWN_GROUP
 _EKS_ASG: Final = re.compile(r"eks-(?P<group>.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PERCENT: Final = re.compile(r"\d+%")
 _COUNT: Final = re.compile(r"\d+")
+_BY_ID: Final = attrgetter("instance_id")
 
 
 class Node(Protocol):
@@ -178,8 +181,7 @@ class NodeSelector:
         if self.node_names:
             verdict = _both(verdict, node.node_name in self.node_names if node.node_name else None)
         if self.asg_names:
-            name = node.asg_name
-            verdict = _both(verdict, name is not None and any(fnmatchcase(name, glob) for glob in self.asg_names))
+            verdict = _both(verdict, node.asg_name is not None and _fits(node.asg_name, self.asg_names))
         if self.eks_node_groups:
             verdict = _both(verdict, eks_node_group(node.asg_name) in self.eks_node_groups)
         if self.virtual_node_groups:
@@ -244,9 +246,17 @@ def choose(
             undecided.append(node)
         elif verdict:
             taken.append(node)
-    taken.sort(key=lambda node: (node.instance_id not in preferred_ids, node.instance_id))
+    taken.sort(key=_BY_ID)
+    if preferred_ids:
+        taken.sort(key=lambda node: node.instance_id not in preferred_ids)
     room = selector.limit_of(len(kept_ids) + len(taken)) - len(kept_ids)
-    return Choice(tuple(taken[: max(0, room)]), tuple(sorted(undecided, key=lambda node: str(node.instance_id))))
+    return Choice(tuple(taken[: max(0, room)]), tuple(sorted(undecided, key=_BY_ID)))
+
+
+@lru_cache(maxsize=1024)
+def _fits(asg_name: str, globs: tuple[str, ...]) -> bool:
+    """Tell whether one of the globs takes a group; thousands of nodes share it."""
+    return any(fnmatchcase(asg_name, glob) for glob in globs)
 
 
 def _limit(name: str, value: Any) -> str:

@@ -23,6 +23,7 @@ from ocean_migration_pulumi.errors import (
 )
 
 from .admitting import may_start
+from .announcing import Kind
 from .job import Job
 from .plan import counted, some
 from .record import STARTED, Run, UnansweredStart
@@ -91,7 +92,9 @@ def find_unanswered(job: Job) -> Run | None:
     # What was asked for may have changed since: only what the service echoes is known of it.
     run = job.adopt(found)
     run.origin = STARTED
-    job.tell.info(f"migration {run.id} had started, although its answer was lost")
+    line = f"migration {run.id} had started, although its answer was lost"
+    job.tell.info(line)
+    job.happened(Kind.STARTED, run, line, status=found)
     return run
 
 
@@ -181,13 +184,16 @@ def _started(job: Job, migration_id: str, instance_ids: list[str], status: Migra
     if status is not None:
         run.follow(status)
     job.recorded(run)
-    job.tell.info(f"migration {migration_id} of {counted(len(instance_ids), 'node')} has started")
+    line = f"migration {migration_id} of {counted(len(instance_ids), 'node')} has started"
+    job.tell.info(line)
+    job.happened(Kind.STARTED, run, line, status=status)
     return run
 
 
 def _search(job: Job, lost: UnansweredStart, error: AnswerLostError) -> Run:
     """Look for the migration of a lost answer for a minute; there is no second POST."""
-    job.tell.warning(f"the answer to the start was lost ({error}); looking for the migration in the list")
+    cause = error.__cause__ or error
+    job.tell.warning(f"the answer to the start was lost ({cause}); looking for the migration in the list")
     until = job.scope.clock() + LOST_SEARCH
     while job.scope.clock() < until:
         try:
@@ -203,8 +209,8 @@ def _search(job: Job, lost: UnansweredStart, error: AnswerLostError) -> Run:
         except (InterruptedWaitError, DeadlineError):
             break
     msg = (
-        f"the answer to the start of a migration of {counted(len(lost.instance_ids), 'node')} was lost ({error}), and "
-        "none has appeared yet: one may have started. `pulumi up` looks for it before it starts any other."
+        f"the answer to the start of a migration of {counted(len(lost.instance_ids), 'node')} was lost ({cause}), and "
+        f"none has appeared yet: one may have started. {job.words.looks}."
     )
     raise MigrationError(msg) from error
 

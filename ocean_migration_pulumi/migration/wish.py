@@ -21,7 +21,8 @@ class Wish:
     """What one resource asks for.
 
     Durations are seconds (``stall_timeout`` None means never). ``planned_nodes`` is what ``check`` planned, None when
-    it could not. ``account_id`` None means the account of the settings. ``kubeconfig`` is a secret that no state holds.
+    it could not. ``account_id`` None means the account of the settings. ``kubeconfig`` and ``notifications`` (URLs) are
+    secrets that no state holds.
     """
 
     ocean_id: str = ""
@@ -47,6 +48,7 @@ class Wish:
     account_id: str | None = None
     kubeconfig: str | None = field(default=None, repr=False)
     kube_context: str | None = None
+    notifications: tuple[str, ...] = field(default=(), repr=False)
     planned_nodes: Mapping[str, str] | None = None
 
     @property
@@ -124,16 +126,20 @@ _READERS: Final[Mapping[str, Reader]] = {
     "account_id": values.text,
     "kubeconfig": values.secret,
     "kube_context": values.text,
+    "notifications": values.endpoints,
     "planned_nodes": _planned,
 }
 
 KUBECONFIG: Final = "kubeconfig"
-"""The one input that never gets beyond ``check``."""
+"""The input that gives access to Kubernetes."""
+
+HIDDEN: Final = (KUBECONFIG, "notifications")
+"""The inputs that never get beyond ``check``, so that no state holds them."""
 
 ACCEPTED: Final = tuple(_READERS)
 """The names of all inputs, in the order of the reference."""
 
-INPUTS: Final = tuple(name for name in _READERS if name != KUBECONFIG)
+INPUTS: Final = tuple(name for name in _READERS if name not in HIDDEN)
 """The names of all inputs that a state may hold."""
 
 _REQUIRED: Final = ("ocean_id", "nodes")

@@ -1,1 +1,1 @@
-"""What is told of plans outside of the terminal: the comment on a pull request."""
+"""What is told outside of the terminal: the comment on a pull request, and the report of a run."""

@@ -92,7 +92,7 @@ class Part:
 
     @property
     def _none(self) -> str:
-        return f"{counted(len(self.rows), self.noun)} not listed: the comment would be too long."
+        return f"{counted(len(self.rows), self.noun)} not listed: the text would be too long."
 
 
 def fit(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence[Part], limit: int) -> str:
@@ -104,7 +104,7 @@ def fit(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence
     shown = _room_for(head, sections, foot, limit)
     parts = [*head, *(part for section in sections[:shown] for part in section)]
     if left := len(sections) - shown:
-        parts.append(Part(rows=(f"and {counted(left, 'more migration')}: the comment would be too long.",)))
+        parts.append(Part(rows=(f"and {counted(left, 'more migration')}: the text would be too long.",)))
     parts += foot
     kept = [part.full for part in parts]
     excess = sum(part.size(count) + len(_GAP) for part, count in zip(parts, kept, strict=True)) - limit

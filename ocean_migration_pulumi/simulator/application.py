@@ -19,6 +19,7 @@ from .front import Connections
 from .interception import Authority
 from .kubernetes_pipeline import KubernetesExchange
 from .pipeline import Endpoint, SpotExchange
+from .replay_pipeline import ReplayExchange
 from .simulation import Simulation
 
 # The imports come first: their paths look like those of a cluster or group with an id.
@@ -35,6 +36,14 @@ _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 def application(simulation: Simulation, connections: Connections, authority: Authority) -> Starlette:
     """Return the application of a simulation."""
+    own = [
+        StarletteRoute("/simulator/ca.pem", _certificate(authority)),
+        StarletteRoute("/simulator/barrier/{barrier_id:int}", _barrier(simulation)),
+        StarletteRoute("/simulator/{verb}", _control(simulation), methods=["GET", "POST"]),
+    ]
+    if simulation.replay is not None:
+        played = Endpoint(connections, partial(ReplayExchange, simulation, simulation.replay))
+        return Starlette(routes=[*own, StarletteRoute("/{path:path}", played, methods=_METHODS)])
     api = [
         StarletteRoute(
             template, Endpoint(connections, partial(SpotExchange, simulation, template, rule)), methods=[method]
@@ -51,9 +60,7 @@ def application(simulation: Simulation, connections: Connections, authority: Aut
     nowhere = Endpoint(connections, partial(SpotExchange, simulation, "-", None))
     return Starlette(
         routes=[
-            StarletteRoute("/simulator/ca.pem", _certificate(authority)),
-            StarletteRoute("/simulator/barrier/{barrier_id:int}", _barrier(simulation)),
-            StarletteRoute("/simulator/{verb}", _control(simulation), methods=["GET", "POST"]),
+            *own,
             *kubernetes,
             *api,
             StarletteRoute("/{path:path}", nowhere, methods=_METHODS),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 _IDLE_SECONDS = 3600.0
 
 
-_EPILOG = "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}" for name, change in SCENARIOS.items())
+_EXAMPLE = """\b
+Example:
+  ocean-migration simulator --scenario blocking-pdb --speed 120
+
+"""
+_EPILOG = _EXAMPLE + "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}" for name, change in SCENARIOS.items())
 
 
 @click.command("simulator", epilog=_EPILOG)
@@ -53,6 +59,19 @@ _EPILOG = "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}" for name,
     is_flag=True,
     help="Answer for api.spotinst.io too, as a proxy, and print the variables for clients whose base URL is fixed.",
 )
+@click.option(
+    "--replay",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Play back a record of --record instead of a simulated world.",
+)
+@click.option(
+    "--world",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Serve the cluster of this description, as `rehearse --world` writes it, instead of a made one.",
+)
 @click.option("--latency", type=click.FloatRange(min=0), default=0.0, metavar="MS", help="Delay every answer.")
 def command(
     port: int,
@@ -63,6 +82,8 @@ def command(
     state: Path | None,
     kubeconfig: Path | None,
     intercept: bool,
+    replay: Path | None,
+    world: BinaryIO | None,
     latency: float,
 ) -> None:
     """Serve Spot's Ocean API on loopback, and Kubernetes' of its clusters, to try things out without touching anything.
@@ -75,7 +96,15 @@ def command(
 
     try:
         simulator = Simulator(
-            nodes=nodes, scenario=scenario, speed=speed, seed=seed, state_file=state, latency_ms=latency, port=port
+            nodes=nodes,
+            scenario=scenario,
+            speed=speed,
+            seed=seed,
+            state_file=state,
+            latency_ms=latency,
+            port=port,
+            replay=replay,
+            world=None if world is None else _described(world),
         )
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
@@ -96,6 +125,19 @@ def command(
                 time.sleep(_IDLE_SECONDS)
     except OSError as error:
         raise click.ClickException(f"cannot serve on 127.0.0.1:{port}: {error.strerror}") from None
+
+
+def _described(file: BinaryIO) -> dict[str, Any]:
+    """Read the description of a cluster."""
+    try:
+        described = json.load(file)
+    except (ValueError, RecursionError) as error:
+        msg = f"{file.name} is not JSON: {error}"
+        raise ValueError(msg) from None
+    if not isinstance(described, dict):
+        msg = f"{file.name} is not the description of a cluster: it is no JSON object"
+        raise ValueError(msg)
+    return described
 
 
 def _written(path: Path, simulator: Simulator) -> str:

@@ -44,7 +44,7 @@ class Controls(AwsControls):
         return {
             "SPOTINST_TOKEN": self._world.tokens[-1] if self._world.tokens else "",
             "SPOTINST_ACCOUNT": self._world.accounts[0],
-            "OCEAN_ID": next(iter(self._world.clusters), ""),
+            "OCEAN_ID": self._simulation.ocean_id,
         }
 
     def requests(

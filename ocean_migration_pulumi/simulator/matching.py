@@ -30,8 +30,10 @@ def match(cluster: Cluster, node: Node) -> str | None:
     """Return the id of the first group with the node's labels and taints, ``"Default"``, or None for no match.
 
     A group takes a node when it carries every label of the node (more are fine) and exactly its taints. A node
-    without labels and taints can go anywhere, which the service calls Default.
+    without labels and taints can go anywhere, which the service calls Default. What somebody told of a node stands.
     """
+    if node.told_match is not None:
+        return node.told_match or None
     labels, taints = own_labels(node.labels), _taints(node.taints)
     if not labels and not taints:
         return "Default"

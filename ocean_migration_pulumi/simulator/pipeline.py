@@ -34,10 +34,10 @@ class Endpoint:
         """Answer one request."""
         request = Request(scope, receive)
         exchange = self._exchange(request, await request.body())
-        await exchange.run(_Line(self._connections, scope, receive, send))
+        await exchange.run(Line(self._connections, scope, receive, send))
 
 
-class _Line:
+class Line:
     """The way back to the client."""
 
     def __init__(self, connections: Connections, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,6 +45,7 @@ class _Line:
         self._asgi = scope, receive, send
 
     async def answer(self, response: Response) -> None:
+        """Send a response."""
         await response(*self._asgi)
 
     async def reset(self) -> None:
@@ -107,7 +108,7 @@ class Exchange(ABC):
     def dress(self, response: Response) -> Response:
         """Add the headers that every answer has; the Date is of the simulator's clock, as all stamps are."""
 
-    async def run(self, line: _Line) -> None:
+    async def run(self, line: Line) -> None:
         """Answer the request, or do to it what the faults and barriers in its way want."""
         simulation, method, path = self.simulation, self.request.method, self.request.url.path
         await simulation.pause(simulation.latency)
@@ -132,7 +133,7 @@ class Exchange(ABC):
         await simulation.troubles.hold(method, path, "after")
         await self._deliver(line, response, fault)
 
-    async def _refuse(self, line: _Line, fault: Fault) -> None:
+    async def _refuse(self, line: Line, fault: Fault) -> None:
         if fault.kind in ("reset-before", "silence"):
             if fault.kind == "silence":
                 await self.simulation.pause(fault.seconds or 0.0)
@@ -143,7 +144,7 @@ class Exchange(ABC):
         self.simulation.save(now=False)
         await line.answer(response)
 
-    async def _deliver(self, line: _Line, response: Response, fault: Fault | None) -> None:
+    async def _deliver(self, line: Line, response: Response, fault: Fault | None) -> None:
         kind = None if fault is None else fault.kind
         if kind == "reset-after":
             await line.reset()

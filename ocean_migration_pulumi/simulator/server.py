@@ -6,9 +6,10 @@ import asyncio
 import os
 import socket
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
@@ -31,9 +32,11 @@ class Simulator:
 
     ``nodes`` None is 16 (10,000 in the scenario ``large``); ``speed`` is simulated seconds per real second, None 60 or
     what the state file says; ``port`` 0 takes a free one; ``latency_ms`` delays every answer. With ``state_file``
-    everything survives a restart, even after SIGKILL: an existing file takes precedence over ``nodes``, ``scenario``
-    and ``seed``. Raises ``ValueError`` for an unknown scenario and for numbers out of range, ``OSError`` when the port
-    is taken.
+    everything survives a restart, even after SIGKILL: an existing file takes precedence over ``nodes``, ``scenario``,
+    ``world`` and ``seed``. ``world`` describes the one cluster that there is, instead of ``nodes`` and ``scenario``:
+    see ``given``. ``replay`` is a record that is played back instead of a simulated world. Raises ``ValueError`` for an
+    unknown scenario, for a description that cannot be, for a file that is no record, and for numbers out of range,
+    ``OSError`` when the port is taken or the record cannot be read.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class Simulator:
         state_file: str | os.PathLike[str] | None = None,
         latency_ms: float = 0,
         port: int = 0,
+        world: Mapping[str, Any] | None = None,
+        replay: str | os.PathLike[str] | None = None,
     ) -> None:
         self._simulation = Simulation(
             scenario=scenario,
@@ -54,6 +59,8 @@ class Simulator:
             seed=seed,
             state_file=None if state_file is None else Path(state_file),
             latency_ms=latency_ms,
+            world=world,
+            replay=None if replay is None else Path(replay),
         )
         self._port = port
         self._authority = Authority()
@@ -156,7 +163,7 @@ class Simulator:
             "SPOTINST_BASE_URL": self.url,
             "SPOTINST_TOKEN": world.tokens[-1] if world.tokens else "",
             "SPOTINST_ACCOUNT": world.accounts[0],
-            "OCEAN_ID": next(iter(world.clusters), ""),
+            "OCEAN_ID": self._simulation.ocean_id,
         }
 
     @property

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from . import engine, scenarios, storage
+from . import engine, given, scenarios, storage
 from .clock import Clock
 from .faults import Troubles
 from .kubernetes_pages import Pages
 from .limits import Limits
+from .replay import Replay
 from .requestlog import RequestLog
 from .world import World
 
@@ -23,7 +26,7 @@ SAVE_SECONDS = 0.1
 class Simulation:
     """All state of a simulator; used by one event loop, so nothing in it needs a lock.
 
-    ``url`` is empty until it is served.
+    ``url`` is empty until it is served. ``replay`` is what is played back instead of a simulated world, None mostly.
     """
 
     def __init__(
@@ -35,9 +38,14 @@ class Simulation:
         seed: int = 0,
         state_file: Path | None = None,
         latency_ms: float = 0,
+        world: Mapping[str, Any] | None = None,
+        replay: Path | None = None,
     ) -> None:
         if latency_ms < 0:
             raise ValueError("latency must not be negative")
+        if replay is not None and (nodes, scenario, state_file, world) != (None, "success", None, None):
+            raise ValueError("a replay has the world of its record: it takes neither nodes, scenario nor state file")
+        self.replay = None if replay is None else Replay(replay)
         self.troubles = Troubles()
         self.limits = Limits()
         self.latency = latency_ms / 1000
@@ -49,8 +57,15 @@ class Simulation:
         self._save_later: asyncio.TimerHandle | None = None
         state = None if state_file is None else storage.load(state_file)
         if state is None:
-            self.clock = Clock(speed=DEFAULT_SPEED if speed is None else speed)
-            self.world = scenarios.build(scenario, seed=seed, nodes=nodes, now=self.clock.now())
+            start = None if self.replay is None else self.replay.began
+            self.clock = Clock(start, speed=DEFAULT_SPEED if speed is None else speed)
+            now = self.clock.now()
+            if self.replay is not None:
+                self.world = self.replay.world(seed)
+            elif world is None:
+                self.world = scenarios.build(scenario, seed=seed, nodes=nodes, now=now)
+            else:
+                self.world = given.build(world, seed=seed, now=now)
             self.log = RequestLog()
         else:
             self.clock = Clock.from_plain(state["clock"])
@@ -58,6 +73,11 @@ class Simulation:
             self.world = World.from_plain(state["world"])
             self.log = RequestLog(state["requests"])
         self._save_now()
+
+    @property
+    def ocean_id(self) -> str:
+        """The first cluster, empty when there is none."""
+        return next(iter(self.world.clusters), "" if self.replay is None else self.replay.ocean_id)
 
     def advance(self) -> float:
         """Let everything happen that is due, and return the simulated time."""

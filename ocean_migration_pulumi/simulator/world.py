@@ -55,7 +55,11 @@ class Pod:
 
 @dataclass(kw_only=True, eq=False)
 class Node:
-    """An EC2 instance that is a Kubernetes node, in Ocean or not yet."""
+    """An EC2 instance that is a Kubernetes node, in Ocean or not yet.
+
+    ``told_match`` is which Virtual Node Group takes its pods, where somebody said so: an id, ``Default``, or empty for
+    none. None is found from labels and taints.
+    """
 
     instance_id: str
     node_name: str
@@ -71,6 +75,7 @@ class Node:
     instance_type: str = "m5.large"
     zone: str = "us-west-2a"
     created_at: float = 0.0
+    told_match: str | None = None
 
     @property
     def workload(self) -> list[Pod]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -12,13 +13,14 @@ from click.testing import CliRunner, Result
 
 from ocean_migration_pulumi import cli
 from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.sender import Sender
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.simulator import Simulator, clock
 
 BEGIN: Final = 1767323045.4
 """2026-01-02T03:04:05.4Z, at which the simulated time begins.
 
-The service's Date has whole seconds, so spans until now come out 0.4 s short: of these, a slow machine may add 0.9 s.
+The service's Date has whole seconds, so spans until now come out 0.4 s short.
 """
 
 _FLAGS: Final[Mapping[str, Any]] = {
@@ -33,7 +35,12 @@ def simulator(monkeypatch: pytest.MonkeyPatch, scenario: str, nodes: int = 6) ->
     """Return a simulator, not started, whose time begins at BEGIN and moves by hand."""
     monkeypatch.setattr(clock, "time", SimpleNamespace(time=lambda: BEGIN, monotonic=time.monotonic))
     # Until it is told to stand, a millionth of the real time passes.
-    return Simulator(scenario=scenario, nodes=nodes, speed=1e-6)
+    sim = Simulator(scenario=scenario, nodes=nodes, speed=1e-6)
+    # The client's own watch goes on between two answers: on a slow machine it would tell another second.
+    monkeypatch.setattr(
+        Sender, "server_now", lambda sender: datetime.fromtimestamp(int(sim.control.clock()["now"]), UTC)
+    )
+    return sim
 
 
 def migrate(sim: Simulator, *, seconds: float, **flags: Any) -> str:

@@ -90,3 +90,21 @@ def test_nothing_to_rehearse(terminal: Terminal) -> None:
     result = terminal.run("rehearse", "--asg-name", "none")
     assert result.exit_code == 4
     assert result.stderr == "Error: there is nothing to rehearse: Ocean offers none of the planned nodes\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not the description of a cluster: it is no JSON object"),
+        ('{"weather": 1}', "weather"),
+    ],
+)
+def test_simulator_refuses_what_is_no_description(terminal: Terminal, tmp_path: Path, content: str, said: str) -> None:
+    """In one line, before it serves anything."""
+    file = tmp_path / "world.json"
+    file.write_text(content, encoding="utf-8")
+    result = terminal.plain("simulator", "--world", str(file))
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr

@@ -194,3 +194,15 @@ def _read(leader: int) -> bytes:
         return os.read(leader, 65536)
     except OSError:
         return b""
+
+
+def test_a_record_of_a_watch_holds_all_that_a_report_needs(terminal: Terminal, tmp_path: Path) -> None:
+    """Cluster, nodes and log, too: nobody has to be asked any more."""
+    record = tmp_path / "record.jsonl"
+    terminal.json("start", "--asg-name", "web", "--yes")
+    assert terminal.run("watch", "--record", str(record)).exit_code == 0
+    terminal.sim.control.delete_cluster(terminal.ocean_id)
+    report = terminal.plain("report", "--from", str(record))
+    assert report.exit_code == 0, report.output
+    assert "could not be read" not in report.stdout
+    assert "demo" in report.stdout

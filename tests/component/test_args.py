@@ -56,7 +56,7 @@ def test_every_field_is_documented(kind: type[Any]) -> None:
 def test_a_wave_has_every_option_of_a_migration() -> None:
     """Those that the component gives itself left out; how long is waited for is a wave's end."""
     own = {"resource_name", "opts", "ocean_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"}
-    own |= {"account_id", "kubeconfig", "kube_context", "wait_for", "wait_for_percentage"}
+    own |= {"account_id", "kubeconfig", "kube_context", "notifications", "wait_for", "wait_for_percentage"}
     options = set(inspect.signature(OceanWorkloadMigration).parameters) - own
     assert set(_OPTIONS) == options
     assert {field.name for field in fields(args.WaveArgs)} == options | {"name", "nodes", "timeouts", "gate"}

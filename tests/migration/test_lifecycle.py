@@ -17,7 +17,7 @@ from ocean_migration_pulumi.errors import (
     PlanError,
     PrerequisiteError,
 )
-from ocean_migration_pulumi.migration import lifecycle
+from ocean_migration_pulumi.migration import failures, lifecycle
 from ocean_migration_pulumi.migration.plan import plan_digest
 from ocean_migration_pulumi.migration.record import Record, Run
 
@@ -311,6 +311,6 @@ def test_unfinished_work_is_found_in_the_outputs_alone(
 
 def test_error_of_the_run_is_one_line(stage: Stage) -> None:
     """One that nobody foresaw says what it is."""
-    assert lifecycle.describe(InterruptedWaitError("a\n  b")) == "a b"
-    assert lifecycle.describe(KeyError("x")) == "unexpected KeyError: 'x'"
-    assert lifecycle.failure_of(PlanError("no")) == {"message": "no", "reason": "Plan", "remedy": ""}
+    assert failures.describe(InterruptedWaitError("a\n  b")) == "a b"
+    assert failures.describe(KeyError("x")) == "unexpected KeyError: 'x'"
+    assert failures.failure_of(PlanError("no")) == {"message": "no", "reason": "Plan", "remedy": ""}

@@ -74,7 +74,7 @@ def test_sections_that_do_not_fit_are_counted() -> None:
     """From the last one on."""
     made = fit([], [[Part(rows=(f"section {number} " + "x" * 100,))] for number in range(100)], [], 1000)
     assert made.startswith("section 0 ")
-    assert made.endswith("more migrations: the comment would be too long.")
+    assert made.endswith("more migrations: the text would be too long.")
     assert made.count("section") + int(made.split("and ")[1].split()[0]) == 100
 
 
@@ -118,4 +118,4 @@ def test_a_thousand_migrations_fit() -> None:
     assert width(made) <= LIMITS["github"]
     assert_harmless(made)
     assert made.splitlines()[1].endswith("; and 497 more.**")
-    assert "more migrations: the comment would be too long." in made
+    assert "more migrations: the text would be too long." in made

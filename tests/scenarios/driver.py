@@ -21,6 +21,7 @@ TIMEOUT = 120.0
 """Seconds that a command may take before the scenario fails."""
 
 _MARK = "SCENARIO_PROCESS_MARK"
+_PROGRAMS = ("pulumi-language-python-exec", "ocean_migration_pulumi.testing.program")
 _ROOT = Path(__file__).parents[2]
 
 
@@ -157,6 +158,11 @@ class Running:
         for pid in self.plugin_pids():
             _kill(pid)
 
+    def kill_program(self) -> None:
+        """Kill the program alone."""
+        for pid in self.program_pids():
+            _kill(pid)
+
     def kill_all(self) -> None:
         """Kill the engine, the program and the plugins at once, as a machine that goes down."""
         for pid in (self.pid, *self.plugin_pids(), *marked(self._mark)):
@@ -166,6 +172,10 @@ class Running:
     def plugin_pids(self) -> list[int]:
         """Return the processes of the plugins that host dynamic providers, orphans included."""
         return [pid for pid, command in marked(self._mark).items() if "pulumi.dynamic" in command]
+
+    def program_pids(self) -> list[int]:
+        """Return the processes that run the program, orphans included."""
+        return [pid for pid, command in marked(self._mark).items() if any(part in command for part in _PROGRAMS)]
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events so far."""
@@ -317,6 +327,10 @@ class Driver:
             (each["type"], each["resource"]["urn"].rpartition("::")[2])
             for each in self.state()["deployment"].get("pending_operations") or ()
         ]
+
+    def processes(self) -> dict[int, str]:
+        """Return the command lines of all processes of the stack that run, orphans included, by pid."""
+        return marked(self._mark)
 
     def close(self) -> None:
         """Kill whatever a scenario left running."""

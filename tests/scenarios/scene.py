@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.simulator import Simulator, SimulatorControl
 from tests.scenarios import support
 from tests.scenarios.driver import Driver, Run, Running
 from tests.scenarios.support import POLL
@@ -48,15 +49,7 @@ class Scene:
         self.control = self.simulator.control
         self.ocean_id = self.simulator.ocean_id
         self._beat(self.ocean_id)
-        environment = self.driver.environment
-        for name in [name for name in environment if name.startswith(("SPOTINST_", "KUBE", "AWS_"))]:
-            del environment[name]
-        # With access to Kubernetes AWS is asked, too: not even the machine's own credentials service.
-        environment["AWS_EC2_METADATA_DISABLED"] = "true"
-        # The home of whoever runs the tests may hold credentials.
-        home = self.driver.directory / "user"
-        home.mkdir()
-        environment |= {**self.simulator.environment, "OCEAN_MIGRATION_POLL_INTERVAL": str(POLL), "HOME": str(home)}
+        point(self.driver, self.simulator.environment)
         return self
 
     def __exit__(
@@ -65,10 +58,7 @@ class Scene:
         self.simulator.stop()
 
     def _beat(self, ocean_id: str) -> None:
-        """Let a controller that is alive stay so: at this speed its ten minutes are over in a second and a half."""
-        clusters = self.control.overview()["clusters"]
-        if any(each["id"] == ocean_id and each["heartbeat"] == "ACTIVE" for each in clusters):
-            self.control.heartbeat(ocean_id, age_seconds=-30 * 86_400)
+        beat(self.control, ocean_id)
 
     def install_controller(self) -> None:
         """Let the controller of a new cluster report for the first time."""
@@ -182,6 +172,26 @@ class Scene:
     def hold(self, held: bool = True) -> None:
         """Freeze every migration of the cluster, or let them go on."""
         self.control.hold(self.ocean_id, held)
+
+
+def point(driver: Driver, environment: Mapping[str, str]) -> None:
+    """Let a driver's commands see the simulator of these variables, and nothing of the machine's own access."""
+    variables = driver.environment
+    for name in [name for name in variables if name.startswith(("SPOTINST_", "KUBE", "AWS_"))]:
+        del variables[name]
+    # With access to Kubernetes AWS is asked, too: not even the machine's own credentials service.
+    variables["AWS_EC2_METADATA_DISABLED"] = "true"
+    # The home of whoever runs the tests may hold credentials.
+    home = driver.directory / "user"
+    home.mkdir()
+    variables |= {**environment, "OCEAN_MIGRATION_POLL_INTERVAL": str(POLL), "HOME": str(home)}
+
+
+def beat(control: SimulatorControl, ocean_id: str) -> None:
+    """Let a controller that is alive stay so: at a scene's speed its ten minutes are over in a second and a half."""
+    clusters = control.overview()["clusters"]
+    if any(each["id"] == ocean_id and each["heartbeat"] == "ACTIVE" for each in clusters):
+        control.heartbeat(ocean_id, age_seconds=-30 * 86_400)
 
 
 def assert_failed(run: Run) -> None:

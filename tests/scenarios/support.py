@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.simulator import SimulatorControl
 from tests.scenarios.driver import TIMEOUT, Driver, Running
 
 POLL = 0.05
 """Seconds between two polls of a migration."""
 
 _HEADER = "import pulumi\nfrom ocean_migration_pulumi import OceanWorkloadMigration\n"
+
+
+class Served(Protocol):
+    """A simulator, in this process or in one of its own."""
+
+    @property
+    def control(self) -> SimulatorControl:
+        """A client of the control API."""
+
+    @property
+    def ocean_id(self) -> str:
+        """The first cluster."""
 
 
 def resource(ocean_id: str, name: str = "web", *, opts: str = "", **inputs: Any) -> str:
@@ -31,28 +43,28 @@ def program(*resources: str) -> str:
     return _HEADER + "".join(resources)
 
 
-def instances(simulator: Simulator, asg_name: str = "web") -> list[str]:
+def instances(simulator: Served, asg_name: str = "web") -> list[str]:
     """Return the instances of an Auto Scaling Group, gone ones included."""
     nodes = simulator.control.nodes(simulator.ocean_id)
     return sorted(node["instance_id"] for node in nodes if node["asg_name"] == asg_name)
 
 
-def migrations(simulator: Simulator) -> list[dict[str, Any]]:
+def migrations(simulator: Served) -> list[dict[str, Any]]:
     """Return the migrations of the first cluster, oldest first."""
     return simulator.control.migrations(simulator.ocean_id)
 
 
-def last_request(simulator: Simulator) -> int:
+def last_request(simulator: Served) -> int:
     """Return the number of the last request so far."""
     return max((entry["n"] for entry in simulator.control.requests()), default=0)
 
 
-def writes(simulator: Simulator, since: int = 0) -> list[dict[str, Any]]:
+def writes(simulator: Served, since: int = 0) -> list[dict[str, Any]]:
     """Return the writes after a request, whatever came of them."""
     return [entry for entry in simulator.control.requests(since=since) if entry["method"] != "GET"]
 
 
-def effective_starts(simulator: Simulator) -> list[frozenset[str]]:
+def effective_starts(simulator: Served) -> list[frozenset[str]]:
     """Return the node set of each start that was accepted, and not stopped by us before it drained a node."""
     stopped = {entry["migration_id"] for entry in simulator.control.requests(method="PUT") if entry["status"] == 200}
     void = {each["id"] for each in migrations(simulator) if each["id"] in stopped and not each["drained_before_stop"]}
@@ -63,7 +75,7 @@ def effective_starts(simulator: Simulator) -> list[frozenset[str]]:
     ]
 
 
-def assert_moved_once(simulator: Simulator, planned: list[str]) -> None:
+def assert_moved_once(simulator: Served, planned: list[str]) -> None:
     """Assert that every planned node was migrated: one start for each node set, none in two migrations at once."""
     starts = effective_starts(simulator)
     assert len(starts) == len(set(starts)), f"the same nodes were started twice: {starts}"

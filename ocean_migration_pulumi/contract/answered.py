@@ -1,0 +1,78 @@
+"""One question of how the service behaves, and what an account's answers say to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from .seen import Seen
+
+
+class Verdict(StrEnum):
+    """What the answers are worth."""
+
+    SETTLED = "settled"
+    """They tell, and agree with the API reference where that says anything."""
+    DIFFERS = "differs"
+    """They tell something else than the API reference promises."""
+    NOT_SEEN = "not seen"
+    """Nothing in them tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was seen: ``says`` in words, ``evidence`` are excerpts of answers."""
+
+    verdict: Verdict
+    says: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question; ``promised`` is what Spot's documents say to it, ``look`` finds what the answers say."""
+
+    key: str
+    asks: str
+    promised: str
+    look: Callable[[Seen], Finding]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A question with its answer.
+
+    ``key`` is its short name, which stays. ``promised`` is what Spot's documents say, ``says`` what the answers do.
+    ``evidence`` are shortened excerpts, without accounts and tokens.
+    """
+
+    key: str
+    asks: str
+    promised: str
+    verdict: Verdict
+    says: str
+    evidence: tuple[str, ...] = ()
+
+
+def settled(says: str, *evidence: str) -> Finding:
+    """Return that the answers tell."""
+    return Finding(verdict=Verdict.SETTLED, says=says, evidence=evidence)
+
+
+def differs(says: str, *evidence: str) -> Finding:
+    """Return that the answers tell something else than is promised."""
+    return Finding(verdict=Verdict.DIFFERS, says=says, evidence=evidence)
+
+
+def not_seen(says: str) -> Finding:
+    """Return that nothing tells, and why."""
+    return Finding(verdict=Verdict.NOT_SEEN, says=says)
+
+
+def listed(values: Iterable[Any], most: int = 12) -> str:
+    """Return values as a sentence lists them, each once, in their order."""
+    known = list(dict.fromkeys(map(str, values)))
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more

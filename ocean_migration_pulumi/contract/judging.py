@@ -1,0 +1,59 @@
+"""Every question put to the answers of an account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from ocean_migration_pulumi.api.exchanges import Exchange, Redaction
+
+from . import of_answers, of_clusters, of_migrations
+from .answered import Answered, Finding, Question, not_seen
+from .seen import Seen
+
+_REDACTION: Final = Redaction()
+_SPACES: Final = re.compile(r"\s+")
+
+
+def _beyond(key: str, asks: str, why: str) -> Question:
+    return Question(key=key, asks=asks, promised="not documented", look=lambda seen: not_seen(why))
+
+
+_BEYOND: Final = (
+    _beyond("instance-ids", "How many instances may a migration have?", "only starts that are refused tell it"),
+    _beyond(
+        "batches", "Of what is the batch size a percentage, and how is it rounded?", "only the course of a run does"
+    ),
+    _beyond("timeouts", "How long may each step take?", "only runs that fail for it tell it"),
+    _beyond("asg-capacity", "Is the desired capacity of an ASG lowered with its nodes?", "AWS tells it, after a run"),
+    _beyond("node-marks", "How are nodes marked while they are migrated?", "Kubernetes tells it, during a run"),
+)
+"""What remains unknown however many GETs are sent."""
+
+QUESTIONS: Final = (*of_migrations.QUESTIONS, *of_clusters.QUESTIONS, *of_answers.QUESTIONS, *_BEYOND)
+"""All questions, in the order in which they are told."""
+
+
+def judge(exchanges: Sequence[Exchange]) -> tuple[Answered, ...]:
+    """Return what these exchanges say to every question; nothing is asked of anybody."""
+    seen = Seen(exchanges)
+    return tuple(_answered(question, question.look(seen)) for question in QUESTIONS)
+
+
+def _answered(question: Question, finding: Finding) -> Answered:
+    shown = replace(finding, says=_line(finding.says), evidence=tuple(map(_line, finding.evidence)))
+    return Answered(
+        key=question.key,
+        asks=question.asks,
+        promised=question.promised,
+        verdict=shown.verdict,
+        says=shown.says,
+        evidence=shown.evidence,
+    )
+
+
+def _line(text: str) -> str:
+    # Exchanges hold no account any more; a record that somebody made otherwise may.
+    return _SPACES.sub(" ", _REDACTION.text(text)).strip()

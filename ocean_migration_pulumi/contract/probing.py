@@ -1,0 +1,111 @@
+"""The GETs that settle what GETs can settle: at most 15, and never anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.exchanges import Exchange
+from ocean_migration_pulumi.api.models import MigrationSummary
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.errors import (
+    AuthenticationError,
+    OceanMigrationError,
+    SettingsError,
+    WaitEndedError,
+)
+
+from .of_answers import ABSENT_CLUSTER, ABSENT_MIGRATION
+
+GETS: Final = (
+    "the clusters of the account",
+    "the cluster",
+    "its Virtual Node Groups",
+    "its migrations",
+    "the status of at most three of them: one that runs, one that failed, one that was stopped, one that finished",
+    "discovery, with pods and without",
+    "Ocean's nodes",
+    "the controller's heartbeat",
+    "the log of the last 7 days, and the errors of the last 30",
+    "a migration and a cluster that do not exist",
+)
+"""What is asked for, in this order."""
+
+_DAYS: Final = timedelta(days=7)
+_MONTH: Final = timedelta(days=30)
+_WANTED: Final = ("FINISHED_ERROR", "STOPPED", "FINISHED")
+_MOST_STATUSES: Final = 3
+
+
+def probe(settings: Settings, scope: Scope, ocean_id: str) -> tuple[Exchange, ...]:
+    """Ask what ``GETS`` says, and return every exchange; one that is missed or refused keeps the others from nothing.
+
+    Raises the error of the cluster itself, AuthenticationError, SettingsError, or a WaitEndedError.
+    """
+    kept = _Kept()
+    with OceanClient(settings, base_scope=scope, observers=[kept]) as client:
+        _ask_everything(client, ocean_id)
+    return tuple(kept.exchanges)
+
+
+class _Kept:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Keep an exchange."""
+        self.exchanges.append(exchange)
+
+
+def _ask_everything(client: OceanClient, ocean_id: str) -> None:
+    client.get_cluster(ocean_id)
+    _try(client.list_clusters)
+    _try(lambda: client.list_virtual_node_groups(ocean_id))
+    listed: list[MigrationSummary] = []
+    _try(lambda: listed.extend(client.list_migrations(ocean_id)))
+    for summary in _chosen(listed):
+        _ask_status(client, ocean_id, summary.id)
+    _try(lambda: client.discover(ocean_id, fetch_pods=True))
+    _try(lambda: client.discover(ocean_id, fetch_pods=False))
+    _try(lambda: client.list_nodes(ocean_id))
+    _try(lambda: client.get_heartbeat(ocean_id))
+    now = client.server_now()
+    _try(lambda: client.get_log(ocean_id, since=now - _DAYS, until=now))
+    _try(lambda: client.get_log(ocean_id, since=now - _MONTH, until=now, severity="ERROR"))
+    _ask_status(client, ocean_id, ABSENT_MIGRATION)
+    _try(lambda: client.get_cluster(ABSENT_CLUSTER))
+
+
+def _ask_status(client: OceanClient, ocean_id: str, migration_id: str) -> None:
+    _try(lambda: client.get_migration(ocean_id, migration_id))
+
+
+def _try(ask: Callable[[], object]) -> None:
+    """Ask; what comes instead of an answer is an answer, too."""
+    try:
+        ask()
+    except (AuthenticationError, SettingsError, WaitEndedError):
+        raise
+    except OceanMigrationError:
+        return
+
+
+def _chosen(listed: list[MigrationSummary]) -> list[MigrationSummary]:
+    """Return the migrations that tell the most: the newest that runs, that failed, was stopped, or finished."""
+    newest = sorted(listed, key=lambda summary: _stamp(summary.created_at), reverse=True)
+    chosen = [
+        next((summary for summary in newest if not summary.is_terminal), None),
+        *(next((summary for summary in newest if summary.state == state), None) for state in _WANTED),
+    ]
+    return [summary for summary in chosen if summary is not None][:_MOST_STATUSES]
+
+
+def _stamp(created_at: str | None) -> float:
+    moment = parse_time(created_at)
+    return moment.timestamp() if moment else 0.0

@@ -1,0 +1,145 @@
+"""The GETs of ``doctor --contract``, on a simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.contract import Verdict, judge, probe
+from ocean_migration_pulumi.contract.showing import COLUMNS, rows, summary, to_json, to_markdown
+from ocean_migration_pulumi.errors import AuthenticationError, ClusterNotFoundError, DeadlineError
+from ocean_migration_pulumi.simulator import Simulator
+from tests.report.rendered import structure
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """Return a simulator with a migration that finished, one that failed, one that was stopped, one that runs."""
+    with Simulator(nodes=8) as simulator:
+        control, ocean_id = simulator.control, simulator.ocean_id
+        control.clock(manual=True)
+        ids = [node["instance_id"] for node in control.nodes(ocean_id)]
+        finished = control.start_foreign_migration(ocean_id=ocean_id, instance_ids=ids[:2])
+        control.advance(2000)
+        failed = control.start_foreign_migration(ocean_id=ocean_id, instance_ids=ids[2:4])
+        control.fail_migration(ocean_id=ocean_id, migration_id=failed)
+        control.advance(2000)
+        stopped = control.start_foreign_migration(ocean_id=ocean_id, instance_ids=ids[4:6])
+        control.stop_foreign(ocean_id=ocean_id, migration_id=stopped)
+        control.advance(2000)
+        assert finished != stopped
+        control.start_foreign_migration(ocean_id=ocean_id, instance_ids=ids[6:8])
+        control.advance(150)
+        yield simulator
+
+
+def settings_of(sim: Simulator) -> Settings:
+    """Return how to reach a simulator."""
+    return Settings(base_url=sim.url, token=sim.token, account_id=sim.account_id)
+
+
+def test_nothing_but_at_most_15_gets_are_sent(sim: Simulator) -> None:
+    """And nothing of the cluster has changed afterwards."""
+    before = sim.control.migrations(sim.ocean_id)
+    exchanges = probe(settings_of(sim), Scope(), sim.ocean_id)
+    sent = sim.control.requests(api="all")
+    assert {request["method"] for request in sent} == {"GET"}
+    assert len(sent) == len(exchanges) == 15
+    assert sim.control.migrations(sim.ocean_id) == before
+
+
+def test_no_account_and_no_token_are_kept(sim: Simulator) -> None:
+    """So that what comes of it can be pasted."""
+    exchanges = probe(settings_of(sim), Scope(), sim.ocean_id)
+    text = str(exchanges) + to_markdown(judge(exchanges), "ocean-migration/1") + str(to_json(judge(exchanges)))
+    assert sim.token not in text
+    assert sim.account_id not in text
+
+
+def test_default_readings_differ_nowhere(sim: Simulator) -> None:
+    """The simulator answers as the API reference promises, and settles most of it."""
+    found = {each.key: each for each in judge(probe(settings_of(sim), Scope(), sim.ocean_id))}
+    assert [each.key for each in found.values() if each.verdict is Verdict.DIFFERS] == []
+    assert {key for key, each in found.items() if each.verdict is Verdict.NOT_SEEN} == {
+        "id-casing-of-writes",
+        "pod-kinds",
+        "concurrency",
+        "refused-start",
+        "refused-stop",
+        "no-match",
+        "no-asg",
+        "fields-of-pod",
+        "retry-after",
+        "instance-ids",
+        "batches",
+        "timeouts",
+        "asg-capacity",
+        "node-marks",
+    }
+    assert found["missing-migration"].says == "HTTP 400, code MIGRATION_DOESNT_EXIST"
+    assert found["missing-cluster"].says == "HTTP 400, code CLUSTER_DOESNT_EXIST"
+    assert found["log-failures"].says == "known: connectivity"
+    assert found["rate-limits"].says.count("100000 in 60 s") == 9
+
+
+@pytest.mark.parametrize(
+    ("quirk", "value", "key", "verdict", "says"),
+    [
+        ("runningPods", "string", "type-of-running-pods", "differs", "string (11)"),
+        ("discovery", "flat", "discovery-shape", "differs", "flat: 4 items without instances"),
+        ("discovery", "several", "discovery-shape", "settled", "nested, 2 items, 8 instances in all answers"),
+        ("unscheduledPodIds", "list", "type-of-unscheduled-pods", "differs", "list (3)"),
+        ("idKey", "id", "id-casing", "differs", "list: id; status: id"),
+        ("default", "DEFAULT", "default-match", "differs", "DEFAULT"),
+        ("dates", "offset", "times", "settled", "like 2024-05-01T12:00:00.000+0000"),
+        ("concurrent_migrations", "allow", "missing-migration", "settled", "HTTP 400, code MIGRATION_DOESNT_EXIST"),
+    ],
+)
+def test_each_other_reading_is_found(sim: Simulator, quirk: str, value: str, key: str, verdict: str, says: str) -> None:
+    """What the documents leave open, in each way that the simulator knows."""
+    sim.control.quirk(quirk, value)
+    found = {each.key: each for each in judge(probe(settings_of(sim), Scope(), sim.ocean_id))}
+    assert str(found[key].verdict) == verdict
+    assert says in found[key].says
+
+
+def test_single_refusals_stop_nothing(sim: Simulator) -> None:
+    """The rest is asked for, and the refusal is an answer."""
+    sim.control.fault("GET", "*/log", "html-404", times=9)
+    exchanges = probe(settings_of(sim), Scope(), sim.ocean_id)
+    assert len(exchanges) == 15
+    found = {each.key: each for each in judge(exchanges)}
+    assert found["log-cluster"].verdict is Verdict.DIFFERS
+    assert found["missing-cluster"].verdict is Verdict.SETTLED
+
+
+def test_what_ends_everything_is_raised(sim: Simulator) -> None:
+    """A cluster that does not exist, a refused token, a deadline."""
+    with pytest.raises(ClusterNotFoundError):
+        probe(settings_of(sim), Scope(), "o-11111111")
+    with pytest.raises(DeadlineError):
+        probe(settings_of(sim), Scope().at_most(0), sim.ocean_id)
+    sim.control.rotate_token()
+    stranger = Settings(base_url=sim.url, token="f" * 64, account_id=sim.account_id)
+    with pytest.raises(AuthenticationError):
+        probe(stranger, Scope(), sim.ocean_id)
+
+
+def test_forms_of_the_result(sim: Simulator) -> None:
+    """Rows, JSON and Markdown tell every question once, those first that differ."""
+    sim.control.quirk("default", "default")
+    found = judge(probe(settings_of(sim), Scope(), sim.ocean_id))
+    table = rows(found)
+    assert len(table) == len(found)
+    assert all(len(row) == len(COLUMNS) for row in table)
+    assert [row[0] for row in table][0:2] == ["differs", "settled"]
+    assert table[0][2] == 'default (promised: "Default (String)", its casing is not shown)'
+    data = to_json(found)
+    assert sum(data["summary"].values()) == len(data["questions"]) == len(found)
+    assert data["summary"]["differs"] == 1
+    text = to_markdown(found, "ocean-migration/1")
+    assert structure(text).count("tr_open tr ") == len(found) + 3
+    assert summary(found).startswith(f"{len(found)} questions: ")

@@ -1,0 +1,80 @@
+"""Many migrations in one account: they share its budget of requests, and all of them get there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from types import SimpleNamespace
+
+import pytest
+
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.migration import lifecycle
+from ocean_migration_pulumi.migration.job import Job
+from ocean_migration_pulumi.migration.record import Record
+from ocean_migration_pulumi.migration.registry import Registry
+from ocean_migration_pulumi.simulator import Simulator, pipeline
+from ocean_migration_pulumi.simulator.clock import Clock
+from tests.migration import builders
+from tests.migration.tellers import RecordingTeller
+
+from .shared_clock import SharedClock
+
+STACK = 64
+LIMIT = 60
+WINDOW = 60.0
+
+
+def migrate(client: OceanClient, registry: Registry, clock: SharedClock, ocean_id: str) -> Job:
+    """Create one resource of the stack."""
+    job = Job(
+        api=client,
+        desk=registry.desk(client.account_id, ocean_id),
+        scope=clock.scope(6 * 3600),
+        tell=RecordingTeller(),
+        owner=f"urn:{ocean_id}",
+        wish=builders.wish(ocean_id=ocean_id),
+        record=Record(effective_account_id=client.account_id),
+        creating=True,
+    )
+    lifecycle.converge(job)
+    return job
+
+
+def test_a_stack_of_64_clusters_keeps_to_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request is sent while a window is closed, all migrations finish, and none waits much longer than others."""
+    clock = SharedClock()
+    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=clock.read, time=clock.read))
+    with Simulator(nodes=1) as sim:
+        # The simulated world and its windows follow the clock of those who ask.
+        sim._simulation.clock = Clock(speed=1.0, monotonic=clock.read)
+        clusters = [sim.ocean_id, *(sim.control.add_cluster(1)["id"] for _ in range(STACK - 1))]
+        sim.control.rate_limit("*", "*", LIMIT, WINDOW)
+        settings = Settings(base_url=sim.url, token=sim.token, account_id=sim.account_id)
+        registry = Registry()
+        with OceanClient(settings) as client, clock, ThreadPoolExecutor(STACK) as stack:
+            jobs = list(stack.map(lambda each: migrate(client, registry, clock, each), clusters))
+        requests = sim.control.requests()
+    assert all(job.record.succeeded for job in jobs)
+    assert sorted(entry["path"] for entry in requests if entry["effective"]) == sorted(map(_migrations_of, clusters))
+    sent = defaultdict(list)
+    for entry in requests:
+        sent[entry["method"], entry["route"]].append((entry["at"], entry["status"]))
+    assert sum(map(len, sent.values())) > STACK * LIMIT / 4, "too few to meet any limit"
+    for answered in sent.values():
+        # Nothing is known of a window before its first answer: what leaves all at once then may be too much.
+        first = min(answered)[0]
+        assert len([at for at, status in answered if status == 429 and at == first]) <= STACK - LIMIT
+        assert [at for at, status in answered if status == 429 and at > first] == []
+    polls = defaultdict(list)
+    for entry in requests:
+        if entry["route"].endswith("{migration_id}"):
+            polls[entry["path"]].append(entry["at"])
+    assert len(polls) == STACK
+    assert max(after - before for times in polls.values() for before, after in pairwise(times)) <= 2.5 * WINDOW
+
+
+def _migrations_of(ocean_id: str) -> str:
+    return f"/ocean/aws/k8s/cluster/{ocean_id}/migration"

@@ -178,6 +178,8 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
             host.fail(message, id=id_, properties=_outputs(record, wish, props), inputs=props)
         finally:
             notifier.drain()
+            if SESSION.record_trouble is not None:
+                call.warning(f"the record is not complete: {SESSION.record_trouble}")
         return _outputs(record, wish, props)
 
 

@@ -112,6 +112,12 @@ class Session:
         with self._lock:
             return self._readers.setdefault(access.key, KubernetesReader(access))
 
+    @property
+    def record_trouble(self) -> Exception | None:
+        """What was wrong with writing the record; None while it is complete."""
+        with self._lock:
+            return next((trouble for each in self._clients.values() if (trouble := each.observer_trouble)), None)
+
     def close(self) -> None:
         """Close the connections; those of a plugin end with its process."""
         with self._lock:

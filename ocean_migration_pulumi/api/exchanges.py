@@ -121,8 +121,8 @@ class Redaction:
     """
 
     def __init__(self, tokens: Iterable[str] = (), accounts: Iterable[str] = (), base_url: str = "") -> None:
-        forms = {form for token in tokens if len(token) >= SHORTEST_SECRET for form in _forms(token)}
-        self._forms = sorted(forms, key=len, reverse=True)
+        known = {form for token in tokens if len(token) >= SHORTEST_SECRET for form in forms(token)}
+        self._forms = sorted(known, key=len, reverse=True)
         named = sorted({account for account in accounts if not account.startswith(_ACCOUNT)}, key=len, reverse=True)
         self._accounts = [(_whole(account), placeholder(account)) for account in named]
         self._odd_accounts = [account for account in named if not _PLAIN_ACCOUNT.fullmatch(account)]
@@ -252,8 +252,8 @@ def _whole(account: str) -> re.Pattern[str]:
     return re.compile(rf"{text}(?<![0-9A-Za-z-]{text})(?![0-9A-Za-z-])")
 
 
-def _forms(token: str) -> Iterable[str]:
-    """Return how a token may stand in a text."""
+def forms(token: str) -> Iterable[str]:
+    """Return how a token may stand in a text: as it is, percent-encoded, escaped, or within base64."""
     escaped = quote(token, safe="")
     yield from (token, escaped, re.sub(r"%..", lambda match: match.group().lower(), escaped))
     yield from (json.dumps(token)[1:-1], html.escape(token))

@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from ocean_migration_pulumi.api import answers
 from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call
-from ocean_migration_pulumi.api.exchanges import SHORTEST_SECRET, TOKEN, Observation, Observer, Redaction
+from ocean_migration_pulumi.api.exchanges import SHORTEST_SECRET, TOKEN, Observation, Observer, Redaction, forms
 from ocean_migration_pulumi.api.limits import RateLimits, retry_after, seconds_until_reset
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
@@ -189,7 +189,10 @@ def _without_token(answer: Answer, token: str) -> Answer:
     """
     if len(token) < SHORTEST_SECRET:
         return answer
-    return replace(answer, body=answer.body.replace(token.encode(), TOKEN.encode()))
+    body = answer.body
+    for form in forms(token):
+        body = body.replace(form.encode(), TOKEN.encode())
+    return replace(answer, body=body)
 
 
 def _is_refusal(status: int) -> bool:

@@ -31,12 +31,24 @@ _VISIBLE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
+class Token(str):
+    """A token of which no ``repr`` tells anything: whatever holds it, or shows the variables of a function."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[token]'"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSource:
     """A token and where it was found."""
 
     name: str
     token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", Token(self.token))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +74,7 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _base_url(self.base_url, "base_url"))
         if self.token is not None:
-            _token(self.token, "token")
+            object.__setattr__(self, "token", _token(self.token, "token"))
         if self.account_id is not None:
             _account(self.account_id, "account_id")
         _poll_interval(self.poll_interval, "poll_interval")
@@ -210,11 +222,11 @@ def _url_problem(value: str, url: SplitResult) -> str | None:
     return None
 
 
-def _token(value: str, name: str) -> str:
+def _token(value: str, name: str) -> Token:
     if not _VISIBLE.fullmatch(value):
         msg = f"{name}: the token is empty or holds spaces or characters other than printable ASCII"
         raise SettingsError(msg)
-    return value
+    return Token(value)
 
 
 def _account(value: str, name: str) -> str:

@@ -6,6 +6,7 @@ import json
 import ssl
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -40,7 +41,7 @@ LARGEST_PROBED_BODY = 64 * 1024
 # Shorter than the time after which servers close idle connections (5 s and more): a POST that meets a connection just
 # closed could not be told from one whose answer was lost.
 _KEEP_ALIVE = 3.0
-# Each of them blows a piece up a thousandfold at most; one inside of another, or a newer one, fills the memory with one.
+# Each blows a piece up a thousandfold at most; one inside of another, or a newer one, could fill the memory with one.
 _CODINGS = ("gzip", "deflate")
 _LOOK_AROUND = 0.05
 _GRACE = 0.5
@@ -256,6 +257,7 @@ class _Exchange:
             finally:
                 response.close()
         except Exception as exc:  # noqa: BLE001  # raised again in the thread of whoever asked
+            _forget(exc)
             self._outcome = exc
         finally:
             # Exceptions keep the request; none of them may keep the token.
@@ -343,6 +345,14 @@ def _certificates(base_url: str) -> ssl.SSLContext:
     if base_url.casefold().startswith("http:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.create_ssl_context()
+
+
+def _forget(error: BaseException) -> None:
+    """Take the variables of functions out of an error and its causes: some hold the headers as they are sent."""
+    told: BaseException | None = error
+    while told is not None:
+        traceback.clear_frames(told.__traceback__)
+        told = told.__cause__ or told.__context__
 
 
 def _reason(error: Exception) -> str:

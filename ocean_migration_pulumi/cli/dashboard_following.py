@@ -161,7 +161,8 @@ class Follower:
             click.echo(f"{status.id} is {status.state}; why cannot be told: {one_line(str(error))}")
             return None
         for line in lines(found):
-            click.echo(f"  {one_line(line)}" if line.startswith(" ") else one_line(line))
+            indent = line[: len(line) - len(line.lstrip(" "))]
+            click.echo(indent + one_line(line))
         return found
 
     def _left(self, kind: Kind, why: str, waiter: Waiter) -> None:

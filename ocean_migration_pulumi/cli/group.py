@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from ocean_migration_pulumi.errors import OceanMigrationError
+from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, ServiceError
 
 from .exits import CANCELLED, exit_code
 
@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 """What each command does, in the order of the help."""
 
 _EXTRA: Final = ("starlette", "trustme", "uvicorn")
+_OUTAGES: Final = (NoAnswerError, ServiceError)
 
 _EPILOG: Final = """\b
 Example:
@@ -85,7 +86,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except OceanMigrationError as error:
-            click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+            again = "; try again" if isinstance(error, _OUTAGES) else ""
+            click.echo(f"Error: {' '.join(str(error).split())}{again}", err=True)
             sys.exit(exit_code(error))
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ocean_migration_pulumi.api.loopback import is_loopback
+
 EXEC_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 """The versions of the protocol of credential plugins; as far as tokens go they are the same."""
 
@@ -176,6 +178,12 @@ def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
     if not _is_url(found.get("server", ""), "http", "https"):
         msg = "its server is not a URL such as https://example.eks.amazonaws.com"
         raise KubeconfigError(msg)
+    if "@" in urlsplit(found["server"]).netloc:
+        msg = "its server must not hold credentials: they belong to its user"
+        raise KubeconfigError(msg)
+    if urlsplit(found["server"]).scheme == "http" and not is_loopback(found["server"]):
+        msg = "its server must begin with https:// (plain http is for this machine only)"
+        raise KubeconfigError(msg)
     if "proxy-url" in found and not _is_url(found["proxy-url"], "http", "https", "socks5"):
         msg = "its proxy-url is not a URL"
         raise KubeconfigError(msg)
@@ -184,7 +192,11 @@ def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
         msg = "insecure-skip-tls-verify is neither true nor false"
         raise KubeconfigError(msg)
     if insecure:
-        found["insecure-skip-tls-verify"] = True
+        msg = (
+            "insecure-skip-tls-verify is not supported, as whoever answered would get the token: give "
+            "certificate-authority-data, and tls-server-name where the certificate is for another name"
+        )
+        raise KubeconfigError(msg)
     return _with_files(found)
 
 

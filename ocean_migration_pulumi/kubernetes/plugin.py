@@ -25,7 +25,6 @@ _TOLD: Final = (
     "server",
     "tls-server-name",
     "certificate-authority-data",
-    "insecure-skip-tls-verify",
     "proxy-url",
 )
 

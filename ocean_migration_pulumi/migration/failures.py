@@ -15,6 +15,7 @@ from ocean_migration_pulumi.api.models import LogEntry, MigrationState, Migratio
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import parse_time
 from ocean_migration_pulumi.errors import (
+    DeadlineError,
     EngineGoneError,
     InterruptedWaitError,
     NoAnswerError,
@@ -173,12 +174,14 @@ def why(
 def describe(error: Exception, remedy: str = "") -> str:
     """Return an error as the one line that the resource's row shows; one that nobody foresaw says what it is.
 
-    ``remedy`` is what to do about an outage: its own words tell only what was asked.
+    ``remedy`` is how things stand and what to do after an outage, or after an end that came while no migration was
+    waited for: their own words do not know it.
     """
     line = " ".join(str(error).split())
     if not isinstance(error, OceanMigrationError):
         return f"unexpected {type(error).__name__}: {line}"
-    return f"{line}; {remedy}" if remedy and isinstance(error, OUTAGES) else line
+    ended = isinstance(error, (InterruptedWaitError, DeadlineError)) and "migration " not in line
+    return f"{line}; {remedy}" if remedy and (ended or isinstance(error, OUTAGES)) else line
 
 
 def failure_of(error: Exception, remedy: str = "") -> dict[str, str]:
@@ -188,7 +191,7 @@ def failure_of(error: Exception, remedy: str = "") -> dict[str, str]:
 
 
 def after_outage(record: Record) -> str:
-    """Return how things stand and what to do after a run that an outage has ended."""
+    """Return how things stand, and what to do, after a run that was cut short."""
     latest = record.latest
     if latest is None:
         return f"nothing was started; {_WORDS.again}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import runpy
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,16 +24,21 @@ REPORTED = 32
 INTERRUPTED = 130
 """Exit status of a program that was interrupted because the update ended before it did."""
 
+_LOOK = 0.2
+"""Seconds between two looks at whether the engine is alive."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program named by the arguments against the monitor and engine at the given addresses."""
     parser = argparse.ArgumentParser(prog="python -m ocean_migration_pulumi.testing.program", description=__doc__)
     for name in ("project", "stack", "organization", "monitor", "engine", "root"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--engine-pid", type=int, required=True)
     parser.add_argument("--parallel", type=int, required=True)
     parser.add_argument("--preview", action="store_true")
     parser.add_argument("program", type=Path)
     options = parser.parse_args(argv)
+    threading.Thread(target=_end_with, args=(options.engine_pid,), daemon=True).start()
 
     set_all_config(get_config_env(), get_config_secret_keys_env())
     configure(
@@ -49,6 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.program.is_file():
         sys.path.insert(0, str(options.program.parent))
     return _run(options.program, options.parallel)
+
+
+def _end_with(engine: int) -> None:
+    """End at once when the engine was killed: what the program waits for would never come."""
+    while os.getppid() == engine:
+        time.sleep(_LOOK)
+    os._exit(INTERRUPTED)
 
 
 def _run(program: Path, parallel: int) -> int:

@@ -278,7 +278,7 @@ class OfflineStack:
             *(sys.executable, "-u", "-m", "ocean_migration_pulumi.testing.program"),
             *("--project", self.project, "--stack", self.stack, "--organization", "organization"),
             *("--monitor", address, "--engine", address, "--root", str(self._directory)),
-            *("--parallel", str(self._parallel)),
+            *("--engine-pid", str(os.getpid()), "--parallel", str(self._parallel)),
         ]
         return [*command, *(["--preview"] if session.preview else []), str(self.program)]
 

@@ -67,12 +67,11 @@ def test_private_authority(server: ScriptedServer, authority: trustme.CA, tmp_pa
 
 
 def test_authority_that_nobody_knows(server: ScriptedServer) -> None:
-    """Certificates are verified, unless the kubeconfig says not to."""
+    """Certificates are verified."""
     found = read(server, {})
     assert found.gaps.keys() == ALL
     (reason,) = {gap.reason for gap in found.gaps.values()}
     assert reason.startswith("Kubernetes cannot be reached: its certificate is not trusted (")
-    assert read(server, {"insecure-skip-tls-verify": True}).gaps == {}
 
 
 def test_name_that_the_certificate_is_for(server: ScriptedServer, authority: trustme.CA) -> None:
@@ -167,21 +166,21 @@ def test_proxy_of_the_kubeconfig() -> None:
     """It is asked, and its password is in no message."""
     with ScriptedServer(itertools.repeat(http.answer(407, b"canary"))) as proxy:
         through = proxy.url.replace("//", "//canary:canary@")
-        found = read(proxy, {"server": "http://cluster.invalid", "proxy-url": through})
-        assert proxy.requests[0].target.startswith("http://cluster.invalid/api/v1/")
+        found = read(proxy, {"server": "https://cluster.invalid", "proxy-url": through})
+        assert (proxy.requests[0].method, proxy.requests[0].target) == ("CONNECT", "cluster.invalid:443")
     assert "canary" not in repr(found)
-    assert found.gaps[PODS].reason == "Kubernetes answered 407 when asked to list pods"
+    assert found.gaps[PODS].reason == "Kubernetes cannot be reached (ProxyError)"
 
 
 def test_environment_s_proxy_is_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster elsewhere is reached through it."""
-    for name in ("HTTP_PROXY", "http_proxy"):
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with shop().serve() as server:
         for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
             with reading(url) as reader:
                 assert reader.read(Scope()).gaps == {}
-    with reading("http://cluster.invalid") as reader:
+    with reading("https://cluster.invalid") as reader:
         assert reader.read(Scope()).gaps[PODS].reason == "Kubernetes cannot be reached: connection refused"
 
 

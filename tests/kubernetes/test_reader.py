@@ -240,7 +240,7 @@ def test_nobody_listens() -> None:
 
 def test_unknown_host() -> None:
     """So is a server that nobody knows."""
-    with reading("http://nowhere.invalid") as reader:
+    with reading("https://nowhere.invalid") as reader:
         found = reader.read(Scope())
     assert found.gaps[known.PODS].reason == "Kubernetes cannot be reached: the name of its server is not known"
 

@@ -112,8 +112,9 @@ def assert_nothing_pending(driver: Driver) -> None:
 
 
 def assert_no_orphans(running: Running, within: float = 30.0) -> None:
-    """Assert that the plugins of a command end, whatever became of their engine."""
+    """Assert that the plugins and the program of a command end, whatever became of their engine."""
     eventually(lambda: not running.plugin_pids(), within, "a plugin outlives its engine")
+    eventually(lambda: not running.program_pids(), within, "a program outlives its engine")
 
 
 def eventually(met: Callable[[], bool], within: float = TIMEOUT, message: str = "not in time") -> None:

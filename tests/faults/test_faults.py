@@ -1,0 +1,160 @@
+"""Each endpoint times each fault: one line that says what happened, to which id and what to do; and no second start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Self
+
+import pytest
+
+from ocean_migration_pulumi.api import sender
+from ocean_migration_pulumi.errors import (
+    AuthenticationError,
+    DeadlineError,
+    InterruptedWaitError,
+    MigrationFailedError,
+    NoAnswerError,
+    PlanError,
+)
+from ocean_migration_pulumi.migration import failures, lifecycle
+from ocean_migration_pulumi.migration.record import Record, Run
+from ocean_migration_pulumi.simulator import Simulator
+from tests.migration.stage import Stage
+
+from .cells import EVER, Cell, up
+from .words import CALLS, FAULTS, LASTING, NOTHING, PASSING, PREVIEW, expected, reads
+
+TAKEN_AWAY = ("token", "deleted")
+RUN_AGAIN = "run the command again"
+
+
+def strike(cells: Callable[..., Cell], endpoint: str, fault: str, words: str, times: int = EVER) -> None:
+    """Strike an endpoint of an `up` (a stop's of a destroy), read how it ends, and see the next run do the rest."""
+    cell = cells("failure-timeout" if endpoint == "log" else "success")
+    planned = cell.planned(cell.wish())
+    # Only the wait itself needs a long one.
+    wish = planned if endpoint in {"status", "log"} else replace(planned, wait_for="started")
+    before = cell.up(wish).record if endpoint == "stop" else None
+    cell.restart()
+    job = cell.job(wish, before)
+    with cell.struck(endpoint, fault, times):
+        line = cell.line(lifecycle.destroy, job, RUN_AGAIN) if endpoint == "stop" else cell.line(up, job)
+    assert reads(words, **cell.known(job)).fullmatch(line), line
+    if words == NOTHING and endpoint != "create":
+        assert cell.said(job) == []
+    saved = {run.id for run in job.record.runs}
+    if fault == "deleted":
+        assert cell.line(lifecycle.destroy, cell.job(wish, job.record)) == NOTHING
+        return
+    assert job.record.unanswered is not None or saved == {migration["id"] for migration in cell.migrations()}
+    assert len(cell.asked_for()) == len(cell.migrations()) <= 1
+    if line == NOTHING:
+        return
+    cell.restart()
+    if endpoint == "stop":
+        assert cell.line(lifecycle.destroy, cell.job(wish, job.record)) == NOTHING
+        assert [migration["state"] for migration in cell.migrations()] == ["STOPPED"]
+    else:
+        known = job.record if saved or job.record.unanswered else None
+        assert cell.line(up, cell.job(wish, known)) == NOTHING
+        # Of what had failed the rest is started.
+        assert len(cell.asked_for()) == (2 if endpoint == "log" else 1)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_a_fault_that_lasts_ends_the_run_in_one_line(cells: Callable[..., Cell], endpoint: str, fault: str) -> None:
+    """Whatever was started is saved, and the next run goes on without another start."""
+    strike(cells, endpoint, fault, expected(LASTING, endpoint, fault))
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in TAKEN_AWAY])
+@pytest.mark.parametrize("endpoint", CALLS)
+def test_a_fault_that_passes_is_no_matter(cells: Callable[..., Cell], endpoint: str, fault: str) -> None:
+    """It is not even told, but where nobody knows whether a start had its effect, or whether the fault will pass."""
+    strike(cells, endpoint, fault, expected(PASSING, endpoint, fault), times=1)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fault"),
+    # All is asked at once: what is taken away is missed by others than the nodes, which a preview can do without.
+    [(endpoint, fault) for endpoint in PREVIEW for fault in FAULTS if endpoint != "nodes" or fault not in TAKEN_AWAY],
+)
+def test_a_preview_tells_what_it_could_not_ask(cell: Cell, endpoint: str, fault: str) -> None:
+    """In one warning; a token that is refused and a cluster that is gone are mistakes, and fail it."""
+    words = reads(expected(PREVIEW, endpoint, fault), **cell.known())
+    begun = cell.clock.now
+    with cell.struck(endpoint, fault):
+        if fault == "token":
+            with pytest.raises(AuthenticationError) as refused:
+                cell.preview(cell.wish())
+            assert words.fullmatch(str(refused.value))
+            return
+        found = cell.preview(cell.wish())
+    assert cell.clock.now - begun <= 5.0
+    lines = [*found.warnings, *map(str, found.problems)]
+    (line,) = [line for line in lines if "without access to Kubernetes" not in line]
+    assert words.fullmatch(line), line
+    assert (found.planned is not None) == (endpoint == "nodes")
+    assert cell.requests("POST") == []
+
+
+@pytest.mark.parametrize("minutes", [-45, -5, 5, 45])
+def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times of the service are compared with its own: a whole life, in which every endpoint is asked."""
+
+    class Local(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) - timedelta(minutes=minutes)
+
+    monkeypatch.setattr(sender, "datetime", Local)
+    with ExitStack() as stack:
+        sim = stack.enter_context(Simulator(nodes=3, scenario="failure-timeout"))
+        stage = Stage(sim)
+        stack.callback(stage.client.close)
+        stage.control.write_log(stage.ocean_id, "Ocean has connectivity issues.", severity="ERROR", age_seconds=60)
+        planned = stage.planned(stage.wish())
+        job = stage.job(planned)
+        with pytest.raises(MigrationFailedError) as failed:
+            up(job)
+        words = reads(expected(PASSING, "log", "clock"), migration=job.record.runs[0].id)
+        assert words.fullmatch(str(failed.value)), str(failed.value)
+        stage.restart()
+        again = stage.up(planned, job.record)
+        assert again.record.succeeded
+        stage.control.add_node(stage.ocean_id, "web")
+        stage.restart()
+        wider = stage.planned(replace(planned, planned_nodes=None, triggers=("again",), wait_for="started"), planned)
+        last = stage.up(wider, again.record)
+        stage.restart()
+        ending = stage.job(wider, last.record)
+        lifecycle.destroy(ending)
+        assert stage.migrations()[-1]["state"] == "STOPPED"
+        lines = [line for each in (job, again, last, ending) for line in each.tell.warnings]
+        assert [line for line in lines if "without access to Kubernetes" not in line] == []
+        asked = {(request["method"], request["route"]) for request in stage.control.requests()}
+        assert len(asked) == len(CALLS)
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ([], "nothing was started; run `pulumi up` again"),
+        ([Run(id="owm-1", status="DRAIN_NODES")], "migration owm-1 goes on in Ocean. `pulumi up` waits for it again"),
+        ([Run(id="owm-1", status="FINISHED")], "migration owm-1 is FINISHED; run `pulumi up` again"),
+        ([Run(id="owm-1", lost=True)], "migration owm-1 is no longer listed; run `pulumi up` again"),
+    ],
+)
+def test_a_run_that_was_cut_short_tells_how_things_stand(runs: list[Run], words: str) -> None:
+    """After an outage, and after an end that nobody who waits has put into words; other errors know by themselves."""
+    remedy = failures.after_outage(Record(runs=runs))
+    assert remedy == words
+    assert failures.describe(NoAnswerError("down"), remedy) == f"down; {words}"
+    assert failures.describe(InterruptedWaitError("interrupted"), remedy) == f"interrupted; {words}"
+    assert failures.describe(DeadlineError("late while migration owm-2 was stopping"), remedy).endswith("stopping")
+    assert failures.describe(PlanError("no"), remedy) == "no"
+    assert failures.failure_of(NoAnswerError("down"), remedy)["message"] == f"down; {words}"

@@ -1,0 +1,171 @@
+"""One Ctrl-C, or SIGTERM, ends every wait in less than two seconds, with all saved that the next run needs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pytest
+
+from ocean_migration_pulumi.api import sender
+from ocean_migration_pulumi.api.limits import RateLimits
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.errors import OceanMigrationError
+from ocean_migration_pulumi.migration import failures, lifecycle
+from tests.migration.stage import StagedJob
+
+from .cells import Cell, up
+from .words import reads
+
+SOON: Final = 2.0
+"""Seconds from the signal to the end."""
+
+GOES_ON = "migration {migration} goes on in Ocean"
+NOT_STARTED = "interrupted; nothing was started; run `pulumi up` again"
+PERHAPS = (
+    "the answer to the start of a migration of 3 nodes was lost ({cause}), and none has appeared yet: one may have "
+    "started. `pulumi up` looks for it before it starts any other."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A wait, and the line that Ctrl-C makes of it.
+
+    ``faults`` are the requests that are struck (method, route, kind) once the run begins. ``begun`` tells that the run
+    is one that takes up a migration which stands still, ``of`` what is run.
+    """
+
+    words: str
+    faults: tuple[tuple[str, str, str], ...] = ()
+    begun: bool = False
+    of: Callable[[StagedJob], object] = up
+    before: Callable[[Cell], object] = lambda cell: None
+
+
+def foreign(cell: Cell) -> None:
+    """Let a migration of somebody else run."""
+    cell.control.start_foreign_migration(cell.ocean_id, cell.ids()[:1], terminate=True)
+
+
+def no_controller(cell: Cell) -> None:
+    """Let the cluster be a new one."""
+    cell.control.heartbeat(cell.ocean_id, status=None)
+
+
+WAITS: Final = {
+    "for the migration": Wait(
+        words="interrupted after {after}; " + GOES_ON + " (0 of 3 nodes done). `pulumi up` waits for it again."
+    ),
+    "for one taken up": Wait(
+        begun=True,
+        words="interrupted after {after}; " + GOES_ON + " (0 of 3 nodes done). `pulumi up` waits for it again.",
+    ),
+    "for somebody else's": Wait(
+        before=foreign,
+        words="interrupted while waiting for migration {foreign}, which is not ours; nothing was started",
+    ),
+    "for a new controller": Wait(before=no_controller, words=NOT_STARTED),
+    "for a rate limit before the start": Wait(faults=(("GET", "migration", "429"),), words=NOT_STARTED),
+    "for a rate limit of the start": Wait(faults=(("POST", "migration", "429"),), words=NOT_STARTED),
+    "for a rate limit of the status": Wait(
+        faults=(("GET", "migration/owm-*", "429"),),
+        words="interrupted after {after}; " + GOES_ON + " (no status was read yet). `pulumi up` waits for it again.",
+    ),
+    "for a service to come back": Wait(faults=(("GET", "migration/discovery", "503"),), words=NOT_STARTED),
+    "for a silent service": Wait(
+        begun=True,
+        faults=(("GET", "migration/owm-*", "silence"),),
+        words="interrupted; " + GOES_ON + ". `pulumi up` waits for it again",
+    ),
+    "for the answer to the start": Wait(
+        faults=(("POST", "migration", "slow"),), words=PERHAPS.replace("{cause}", "interrupted")
+    ),
+    "for a start whose answer was lost": Wait(
+        faults=(("POST", "migration", "500"),),
+        words=PERHAPS.replace("{cause}", "POST /ocean/aws/k8s/cluster/{ocean}/migration: the service fails (HTTP 500)"),
+    ),
+    "for a migration to stop": Wait(
+        begun=True,
+        of=lifecycle.destroy,
+        words="interrupted while migration {migration} was stopping (0 of 3 nodes done); run it again to wait for the "
+        "end",
+    ),
+    "for the answer to the stop": Wait(
+        begun=True,
+        of=lifecycle.destroy,
+        faults=(("PUT", "migration/owm-*", "slow"),),
+        words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
+    ),
+    "for a rate limit of the stop": Wait(
+        begun=True,
+        of=lifecycle.destroy,
+        faults=(("PUT", "migration/owm-*", "429"),),
+        words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
+    ),
+}
+
+
+@contextmanager
+def pressed(cell: Cell, asked: Callable[[], int]) -> Iterator[list[float]]:
+    """Press Ctrl-C as soon as something has been asked and nothing more is; yield when that was."""
+    at: list[float] = []
+
+    def press() -> None:
+        before, since, given_up = 0, time.monotonic(), time.monotonic() + 20.0
+        while time.monotonic() < given_up and not (before and time.monotonic() - since > 0.2):
+            now = asked()
+            if now != before:
+                before, since = now, time.monotonic()
+            time.sleep(0.02)
+        at.append(time.monotonic())
+        cell.ended.set()
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        yield at
+    finally:
+        thread.join()
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On real clocks; the next run goes on, and there is one start at most."""
+    wait = WAITS[name]
+    wish = cell.wish() if wait.before is no_controller else cell.planned(cell.wish())
+    known = cell.up(replace(wish, wait_for="started")).record if wait.begun else None
+    wait.before(cell)
+    cell.restart()
+    job = cell.job(wish, known)
+    job.scope = Scope(deadline=time.monotonic() + 100.0, ended=cell.ended)
+    for method, route, kind in wait.faults:
+        cell.control.fault(method, f"*/{cell.ocean_id}/{route}", kind, seconds=60.0, times=100)
+    cell.control.clear_requests()
+    with pressed(cell, lambda: len(cell.control.requests())) as at:
+        with pytest.raises(OceanMigrationError) as caught:
+            wait.of(job)
+        ended = time.monotonic()
+    assert ended - at[0] < SOON
+    line = failures.describe(caught.value, failures.after_outage(job.record))
+    names = cell.known(job) | {"foreign": cell.migrations()[0]["id"] if cell.migrations() else ""}
+    assert reads(wait.words, **names).fullmatch(line), line
+    # The next process, which knows of no window, and whose clock takes no time.
+    monkeypatch.setattr(sender, "_RATE_LIMITS", RateLimits())
+    cell.control.clear_faults()
+    cell.control.heartbeat(cell.ocean_id)
+    cell.restart()
+    saved = job.record if job.record.runs or job.record.unanswered else None
+    if wait.of is up:
+        again = cell.job(wish, saved)
+        assert cell.line(up, again) == ""
+        assert again.record.succeeded
+    else:
+        assert cell.line(lifecycle.destroy, cell.job(wish, saved)) == ""
+        assert cell.migrations()[-1]["state"] == "STOPPED"
+    ours = [migration for migration in cell.migrations() if not migration["foreign"]]
+    assert len(ours) == 1

@@ -1,0 +1,227 @@
+"""Signals and cancellations where they come from: the engine, a CI system, and the keyboard of the command."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import grpc
+import pytest
+from pulumi.runtime.proto import provider_pb2
+
+from ocean_migration_pulumi.simulator import Simulator
+from tests.cli.conftest import Terminal
+from tests.cli.test_watch import begin
+from tests.scenarios.driver import Driver
+from tests.scenarios.moments import UNANSWERED, up_again
+from tests.scenarios.scene import Scene
+from tests.scenarios.support import assert_done, assert_moved_once, assert_no_orphans
+from tests.support.plugin import PluginProcess, init_failure_of
+from tests.support.resource_plugin import Resource, config_of, message_of, sent, without_provider
+
+from .words import reads
+
+SOON: Final = 2.0
+"""Seconds from the signal to the end."""
+
+WEB: Final = {"asg_names": ["web"]}
+
+
+def settled(sim: Simulator, since: int = 0) -> None:
+    """Return as soon as something has been asked and nothing more is; after 20 s in any case."""
+    before, at, given_up = 0, time.monotonic(), time.monotonic() + 20.0
+    while time.monotonic() < given_up and not (before and time.monotonic() - at > 0.3):
+        now = len(sim.control.requests(since=since))
+        if now != before:
+            before, at = now, time.monotonic()
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def sim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """Run a simulator on which nothing moves by itself, and hide this machine's own access."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Simulator(nodes=6) as sim:
+        sim.control.clock(manual=True)
+        yield sim
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "kind"), [("GET", "*/migration/owm-*", "429"), ("POST", "*/migration", "slow")]
+)
+def test_cancel_ends_a_create_that_waits_for_the_service(sim: Simulator, method: str, route: str, kind: str) -> None:
+    """Of the real plugin: a rate limit's pause and an unanswered start; the id of the resource is saved, and more."""
+    with PluginProcess() as plugin:
+        plugin.configure(config_of(sim))
+        web = Resource(plugin)
+        inputs = web.checked(ocean_id=sim.ocean_id, nodes=WEB)
+        sim.control.fault(method, route, kind, seconds=60, times=100)
+        future = plugin.stub.Create.future(provider_pb2.CreateRequest(urn=web.urn, properties=sent(inputs)), timeout=60)
+        settled(sim)
+        cancelled = time.monotonic()
+        plugin.cancel()
+        with pytest.raises(grpc.RpcError) as caught:
+            future.result()
+        assert time.monotonic() - cancelled < SOON
+    failure = init_failure_of(caught.value)
+    assert failure.id == f"{sim.ocean_id}/web"
+    outputs = without_provider(failure.properties)
+    (migration,) = sim.control.migrations(sim.ocean_id)
+    if method == "POST":
+        assert "one may have started" in message_of(caught.value)
+        assert sorted(outputs["unanswered_start"]["instance_ids"]) == sorted(outputs["planned_nodes"])
+    else:
+        assert f"migration {migration['id']} goes on in Ocean" in message_of(caught.value)
+        assert outputs["migration_id"] == migration["id"]
+
+
+def test_cancel_ends_a_delete_that_waits_for_the_service(sim: Simulator) -> None:
+    """It ends as a failure, so that the resource stays in the state until its migration is known to have stopped."""
+    with PluginProcess() as plugin, PluginProcess() as later:
+        for each in (plugin, later):
+            each.configure(config_of(sim))
+        web = Resource(plugin)
+        web.create(ocean_id=sim.ocean_id, nodes=WEB, wait_for="started")
+        sim.control.fault("PUT", "*/migration/*", "429", seconds=60)
+        request = provider_pb2.DeleteRequest(id=web.id, urn=web.urn, properties=sent(web.outputs))
+        mark = sim.control.requests()[-1]["n"]
+        future = later.stub.Delete.future(request, timeout=60)
+        settled(sim, mark)
+        cancelled = time.monotonic()
+        later.cancel()
+        with pytest.raises(grpc.RpcError) as caught:
+            future.result()
+        assert time.monotonic() - cancelled < SOON
+    words = "interrupted while migration {migration} was asked to stop; run it again to see it stopped"
+    assert reads(words, migration=web.outputs["migration_id"]).fullmatch(message_of(caught.value))
+
+
+def test_a_cancelled_ci_job_loses_nothing(driver: Driver) -> None:
+    """SIGINT, SIGTERM 7.5 s later and SIGKILL after 2.5 s more: all is saved long before the second signal."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare()
+        with UNANSWERED.of(scene) as (_, wait):
+            running = scene.driver.start("up")
+            wait()
+            begun = time.monotonic()
+            running.interrupt()
+            for seconds, ending in ((7.5, running.terminate), (10.0, running.kill_all)):
+                while running.alive and time.monotonic() - begun < seconds:
+                    time.sleep(0.02)
+                if running.alive:
+                    ending()
+            lasted = time.monotonic() - begun
+            running.wait()
+        assert lasted < 7.5
+        assert_no_orphans(running)
+        assert driver.pending_operations() == []
+        assert scene.outputs()["unanswered_start"]["instance_ids"] == scene.asg()
+        up_again(scene)
+        assert_moved_once(scene.simulator, scene.asg())
+        assert [each["origin"] for each in assert_done(driver, scene.asg())["migrations"]] == ["started"]
+
+
+@contextmanager
+def signalled(terminal: Terminal, number: signal.Signals) -> Iterator[list[float]]:
+    """Send a signal to this process as soon as a command waits; yield when that was."""
+    at: list[float] = []
+    mark = max((entry["n"] for entry in terminal.sim.control.requests()), default=0)
+
+    def send() -> None:
+        settled(terminal.sim, mark)
+        at.append(time.monotonic())
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+    # The command restores what was there before it: that must be nobody whom a late signal ends.
+    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)}
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield at
+    finally:
+        thread.join()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+GOES_ON: Final = "interrupted; migration {migration} goes on in Ocean. To stop it: ocean-migration stop {migration} "
+COMMANDS: Final = {
+    "wait": ("wait", signal.SIGINT, None, 8, GOES_ON + "--cluster {ocean}"),
+    "wait, rate limit": ("wait", signal.SIGTERM, ("GET", "*/migration/owm-*", "429"), 8, GOES_ON + "--cluster {ocean}"),
+    "watch": ("watch", signal.SIGTERM, None, 8, GOES_ON + "--cluster {ocean}"),
+    "watch, silence": (
+        "watch",
+        signal.SIGINT,
+        ("GET", "*/migration/owm-*", "silence"),
+        8,
+        GOES_ON + "--cluster {ocean}",
+    ),
+    "status, silence": ("status", signal.SIGINT, ("GET", "*/migration/owm-*", "silence"), 8, "Error: interrupted"),
+    "stop": (
+        "stop",
+        signal.SIGTERM,
+        None,
+        8,
+        "Error: interrupted while migration {migration} was stopping (0 of 5 nodes done); run it again to wait for the "
+        "end",
+    ),
+    "stop, no answer": (
+        "stop",
+        signal.SIGINT,
+        ("PUT", "*/migration/owm-*", "slow"),
+        8,
+        "Error: interrupted while migration {migration} was asked to stop; run it again to see it stopped",
+    ),
+    "logs": ("logs --follow", signal.SIGTERM, None, 0, ""),
+}
+"""What is run, the signal, the fault in its way (None: none), the exit status and the last line."""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_signal_ends_a_command_that_waits(terminal: Terminal, name: str) -> None:
+    """With one line and the exit status that says so; the migration goes on."""
+    command, number, fault, status, words = COMMANDS[name]
+    migration_id = begin(terminal)
+    if fault is not None:
+        terminal.sim.control.fault(*fault, seconds=60, times=100)
+    with signalled(terminal, number) as at:
+        result = terminal.run(*command.split())
+        assert time.monotonic() - at[0] < SOON
+    assert result.exit_code == status, result.output
+    line = result.stderr.splitlines()[-1] if words else ""
+    assert reads(words, migration=migration_id, ocean=terminal.ocean_id).fullmatch(line), result.stderr
+    (migration,) = terminal.sim.control.migrations(terminal.ocean_id)
+    assert migration["state"] in {"STARTING", "STOPPING"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_start(terminal: Terminal, number: signal.Signals) -> None:
+    """Whose answer is on its way: nobody starts another one without a look."""
+    terminal.sim.control.fault("POST", "*/migration", "slow", seconds=60)
+    with signalled(terminal, number) as at:
+        result = terminal.run("start", "--all-nodes", "--yes")
+        assert time.monotonic() - at[0] < SOON
+    assert result.exit_code == 4, result.output
+    words = (
+        "Error: the answer to the start of a migration of 5 nodes was lost (interrupted), and none has appeared yet: "
+    )
+    words += "one may have started. Look into `ocean-migration history` before you start another."
+    assert result.stderr.splitlines()[-1] == words
+    assert len(terminal.sim.control.migrations(terminal.ocean_id)) == 1
+
+
+def test_a_signal_ends_the_wait_after_a_start(terminal: Terminal) -> None:
+    """The line of the start has told the id before."""
+    with signalled(terminal, signal.SIGTERM) as at:
+        result = terminal.run("start", "--all-nodes", "--yes", "--wait")
+        assert time.monotonic() - at[0] < SOON
+    assert result.exit_code == 8, result.output
+    (migration,) = terminal.sim.control.migrations(terminal.ocean_id)
+    assert f"migration {migration['id']} has started" in result.stdout
+    assert f"interrupted; migration {migration['id']} goes on in Ocean" in result.stderr.splitlines()[-1]

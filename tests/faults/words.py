@@ -1,0 +1,189 @@
+"""What users read when something breaks: for each endpoint and fault the one line that ends the run.
+
+Names in braces stand for what differs from run to run: ``{call}`` for the request, ``{what}`` for what a fault makes of
+it, ``{ocean}``, ``{migration}``, ``{account}`` and ``{base}`` for ids and the base URL, ``{source}`` for where a token
+comes from, ``{request}`` for the id that Spot's support asks for, ``{after}`` for a time such as ``2m05s``, ``{n}`` for
+a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+FAULTS: Final = (
+    "429",
+    "500",
+    "502",
+    "503",
+    "reset-before",
+    "reset-after",
+    "truncate",
+    "shape",
+    "silence",
+    "dns",
+    "token",
+    "deleted",
+)
+"""The faults that can last; a server whose clock is off is none that is ever told of."""
+
+_CLUSTER: Final = "/ocean/aws/k8s/cluster/{ocean}"
+
+CALLS: Final[Mapping[str, str]] = {
+    "list": f"GET {_CLUSTER}/migration",
+    "create": f"POST {_CLUSTER}/migration",
+    "status": f"GET {_CLUSTER}/migration/{{migration}}",
+    "stop": f"PUT {_CLUSTER}/migration/{{migration}}",
+    "discovery": f"GET {_CLUSTER}/migration/discovery",
+    "nodes": f"GET {_CLUSTER}/nodes",
+    "log": f"GET {_CLUSTER}/log",
+    "heartbeat": "GET /ocean/k8s/cluster/{ocean}/controllerHeartbeat",
+    "cluster": f"GET {_CLUSTER}",
+    "groups": "GET /ocean/aws/k8s/launchSpec?oceanId={ocean}",
+}
+"""The endpoints, as every message names them."""
+
+_CUT: Final = "{call}: no answer from {base}: {cut}"
+
+WHAT: Final[Mapping[str, str]] = {
+    "429": "{call}: too many requests; wait, or let fewer programs poll this organization "
+    "(HTTP 429, request {request})",
+    "500": "{call}: the service fails (HTTP 500)",
+    "502": "{call}: the service fails (HTTP 502)",
+    "503": "{call}: the service fails (HTTP 503)",
+    "reset-before": _CUT,
+    "reset-after": _CUT,
+    "truncate": "{call}: no answer from {base}: RemoteProtocolError: peer closed connection without sending complete "
+    "message body (received {n} bytes, expected {n})",
+    "shape": "{call}: unusable answer: no list of items",
+    "silence": "{call}: no answer from {base}: ReadTimeout: timed out",
+    "dns": "{call}: no answer from http://api.spot.invalid: ConnectError: [Errno {n}] Name or service not known",
+    "token": "the token is refused (from {source}): create another one in Spot's console; `pulumi refresh` and `pulumi "
+    "destroy` use the stack config of the last `up` unless they run with `--run-program` (HTTP 401, request {request})",
+    "deleted": "Ocean cluster {ocean} does not exist in {account}; check id and account: Cluster: '{ocean}' does not "
+    "exist (HTTP 400, CLUSTER_DOESNT_EXIST, request {request})",
+}
+"""What a fault makes of a request: what happened, and to which id."""
+
+NOTHING: Final = ""
+"""The run goes on and ends well; nobody needs to know."""
+
+_OTHERS: Final = "*"
+_BEFORE: Final = {
+    _OTHERS: "{what}; nothing was started; run `pulumi up` again",
+    "token": "{what}",
+    "deleted": "{what}",
+}
+_UNKNOWN: Final = (
+    "the answer to the start of a migration of 3 nodes was lost ({what}), and none has appeared yet: one may have "
+    "started. `pulumi up` looks for it before it starts any other."
+)
+
+LASTING: Final[Mapping[str, Mapping[str, str]]] = {
+    "cluster": _BEFORE,
+    "discovery": _BEFORE,
+    "groups": _BEFORE,
+    "heartbeat": _BEFORE,
+    "list": _BEFORE,
+    "nodes": {
+        _OTHERS: NOTHING,  # a warning tells that the room for new nodes is not known
+        "token": "{what}",  # of the next request
+        "deleted": "{what}",
+    },
+    "create": {
+        # Sent, and perhaps not in vain: never sent again in this run.
+        "500": _UNKNOWN,
+        "502": _UNKNOWN,
+        "503": _UNKNOWN,
+        "reset-before": _UNKNOWN,
+        "silence": _UNKNOWN,
+        # Found in the list, and waited for.
+        "reset-after": NOTHING,
+        "truncate": NOTHING,
+        "shape": NOTHING,
+        # Had no effect for sure.
+        **_BEFORE,
+    },
+    "status": {
+        _OTHERS: "after {after} the service could not be asked about migration {migration} any more: {what}; it goes "
+        "on in Ocean (no status was read yet). `pulumi up` waits for it again.",
+        "deleted": "after {after} migration {migration} is gone with its cluster (no status was read yet): {what}",
+    },
+    "log": {
+        _OTHERS: "migration {migration} failed after {after}, {n} of 3 nodes done: the reason stands in Ocean's log, "
+        "which could not be read ({what}). Read the cluster's log in the Spot console, then run `pulumi up` again.",
+    },
+    "stop": {
+        _OTHERS: "{what}; run the command again",
+        "token": "{what}",
+        "deleted": NOTHING,  # nothing runs on a cluster that is gone
+    },
+}
+"""The last line of a run whose endpoint is struck by a fault that lasts."""
+
+_FAILED: Final = (
+    "migration {migration} failed after {after}, {n} of 3 nodes done: the migration took longer than Ocean allows. "
+    "Migrate fewer nodes at once, grouped by labels or by similar requirements, then run `pulumi up` again."
+)
+
+_PASSED: Final = {
+    _OTHERS: NOTHING,
+    "shape": LASTING["cluster"][_OTHERS],  # no outage: nothing says that it would pass
+}
+
+PASSING: Final[Mapping[str, Mapping[str, str]]] = {
+    "cluster": _PASSED,
+    "discovery": _PASSED,
+    "groups": _PASSED,
+    "heartbeat": _PASSED,
+    "list": _PASSED,
+    "nodes": {_OTHERS: NOTHING},
+    "create": {**LASTING["create"], "429": NOTHING, "dns": NOTHING},
+    "status": {_OTHERS: NOTHING},
+    "log": {_OTHERS: _FAILED, "shape": LASTING["log"][_OTHERS]},
+    "stop": {_OTHERS: NOTHING, "shape": LASTING["stop"][_OTHERS]},
+}
+"""The last line of a run whose endpoint is struck once; a token or a cluster is not taken away once."""
+
+_UNPLANNED: Final = {
+    _OTHERS: "cannot ask Spot: {what}; `up` plans the nodes when it runs",
+    # A preview has no time for it.
+    "429": "cannot ask Spot: {call}: the rate limit is used up for another 30 s (HTTP 429); `up` plans the nodes when "
+    "it runs",
+    "token": "{what}",
+    "deleted": "ocean_id: '{ocean}': {what}",
+}
+
+PREVIEW: Final[Mapping[str, Mapping[str, str]]] = {
+    "cluster": _UNPLANNED,
+    "discovery": _UNPLANNED,
+    "groups": _UNPLANNED,
+    "heartbeat": _UNPLANNED,
+    "list": _UNPLANNED,
+    "nodes": {_OTHERS: "prerequisite unknown, room: the nodes of {ocean} could not be listed; try again"},
+}
+"""The one warning, or the reason of the failure, of a preview whose endpoint is struck by a fault that lasts."""
+
+
+def expected(table: Mapping[str, Mapping[str, str]], endpoint: str, fault: str) -> str:
+    """Return the words of a cell, with what happened filled in."""
+    endings = table[endpoint]
+    words = endings.get(fault, endings.get(_OTHERS, ""))
+    return words.replace("{what}", WHAT.get(fault, "")).replace("{call}", CALLS[endpoint])
+
+
+def reads(words: str, **known: str) -> re.Pattern[str]:
+    """Return what a line must match as a whole; ``known`` are the names whose value the test knows."""
+    patterns = {name: re.escape(value) for name, value in known.items()} | _ANY
+    parts = re.split(r"\{(\w+)\}", words)
+    return re.compile("".join(patterns[part] if place % 2 else re.escape(part) for place, part in enumerate(parts)))
+
+
+_ANY: Final = {
+    "after": r"(\d+m)?\d+s",
+    "cut": r"(ReadError|WriteError|RemoteProtocolError): [^;]+",
+    "migration": r"owm-[0-9a-f]{8}",
+    "n": r"-?\d+",
+    "request": r"[0-9a-f-]{36}",
+}

@@ -42,8 +42,11 @@ $(INSTALLED): pyproject.toml
 demo: setup ## Show the whole story against a simulator (ENGINE=download gets the pulumi command for it)
 	@$(RUN) -m examples.demo --engine "$(ENGINE)"
 
+# The tests start hundreds of interpreters, which need not compile the package each. The programs that tests write are
+# never cached: a change within a second would go unseen.
 test: setup ## Run all tests, with branch coverage
-	$(RUN) -m pytest -n $(WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
+	@$(RUN) -m compileall -q ocean_migration_pulumi
+	PYTHONDONTWRITEBYTECODE=1 $(RUN) -m pytest -n $(WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
 
 check: setup ## Run ruff, mypy, import-linter, and the linters of the pipelines
 	$(RUN) -m ruff check .

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.support.forked import forked_processes
 
 # Enough to find what breaks while working on it; HYPOTHESIS_PROFILE=thorough looks for what is rare.
 settings.register_profile("suite", max_examples=40, deadline=None)
@@ -31,3 +34,10 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def forked() -> Iterator[None]:
+    """Fork the programs and plugins of the stacks that a test runs: what they import is most of what they cost."""
+    with forked_processes():
+        yield

@@ -322,8 +322,8 @@ class _Program:
             process_group=0,
         )
         self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
-        self._reader.start()
         self._ending = False
+        self._reader.start()
 
     @property
     def running(self) -> bool:

@@ -11,6 +11,7 @@ from tests.scenarios import pulumi_driver
 from tests.scenarios.driver import Driver
 from tests.scenarios.offline_driver import OfflineDriver
 from tests.scenarios.pulumi_driver import PulumiDriver
+from tests.support.forked import forked_processes
 
 
 @pytest.fixture
@@ -26,5 +27,6 @@ def driver(request: pytest.FixtureRequest, tmp_path: Path, scenario_environment:
         pytest.skip(reason)
     kind = {"offline": OfflineDriver, "pulumi": PulumiDriver}[request.param]
     stack = kind(tmp_path / request.param, scenario_environment)
-    yield stack
+    with forked_processes():
+        yield stack
     stack.close()

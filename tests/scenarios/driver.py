@@ -229,6 +229,8 @@ class Driver:
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(_ROOT),
+            # A cached program is told from a changed one by the second of the change, and its size.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             **(environment or {}),
             _MARK: self._mark,

@@ -12,6 +12,11 @@ from tests.scenarios.conftest import driver
 __all__ = ["driver"]
 
 
+@pytest.fixture(autouse=True)
+def forked() -> None:
+    """Start the processes of OfflineStack as for everybody, where it is not called by the driver."""
+
+
 @pytest.fixture
 def probe_directory(tmp_path: Path) -> Path:
     """Where the probe records its calls, and is told how to behave."""

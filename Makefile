@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format build wheel clean
+.PHONY: help setup demo test bench check format build wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ demo: setup ## Show the whole story against a simulator (ENGINE=download gets th
 test: setup ## Run all tests, with branch coverage
 	@$(RUN) -m compileall -q ocean_migration_pulumi
 	PYTHONDONTWRITEBYTECODE=1 $(RUN) -m pytest -n $(WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
+
+bench: setup ## Measure what is promised, and write benchmarks/RESULTS.md
+	$(RUN) -m benchmarks --write
 
 check: setup ## Run ruff, mypy, import-linter, and the linters of the pipelines
 	$(RUN) -m ruff check .

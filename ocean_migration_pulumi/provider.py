@@ -1,14 +1,13 @@
-"""OceanWorkloadMigration and its dynamic provider: thin adapters between Pulumi's engine and the lifecycle.
+"""OceanWorkloadMigration and its dynamic provider: thin adapters between Pulumi's engine and the operations.
 
-Module path and class name of the provider are part of every state: never move or rename them.
+Module path and class name of the provider are part of every state: never move or rename them. The operations are
+imported when they are first needed: a program declares resources, and a preview of an unknown cluster plans nothing.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import pulumi
 from pulumi import Input, Output
@@ -25,23 +24,13 @@ from pulumi.dynamic import (
 )
 
 from ocean_migration_pulumi import host
-from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.errors import EngineGoneError, InputError, OceanMigrationError, SettingsError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
-from ocean_migration_pulumi.migration import failures, lifecycle, planning
-from ocean_migration_pulumi.migration.job import Job
-from ocean_migration_pulumi.migration.plan import plan_digest
-from ocean_migration_pulumi.migration.record import Record
-from ocean_migration_pulumi.migration.sources import Sources
-from ocean_migration_pulumi.migration.waiter import Patience
-from ocean_migration_pulumi.migration.wish import HIDDEN, INPUTS, KUBECONFIG, Wish, changed_options, digest_of, read
-from ocean_migration_pulumi.notifications import Notifier
-from ocean_migration_pulumi.session import SESSION
+from ocean_migration_pulumi.migration.wish import HIDDEN, KUBECONFIG, read
+from ocean_migration_pulumi.session import SESSION, owner_of
 from ocean_migration_pulumi.stackconfig import approved_plan_of, refuse_plain_token
 
 _PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"})
 _PROVIDER: Final = "__provider"
-_LATER: Final = Sources(absent="the kubeconfig is known only later", explicit=True)
 
 
 class OceanWorkloadMigrationProvider(ResourceProvider):
@@ -60,7 +49,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         inputs = {name: value for name, value in news.items() if name != _PROVIDER}
         unknown = frozenset(name for name, value in inputs.items() if host.contains_unknown(value))
         wish, problems = read(inputs, unknown=unknown)
-        owner = _owner(call, wish)
+        owner = owner_of(call.urn, wish)
         for name in HIDDEN:
             inputs.pop(name, None)
         SESSION.hidden[owner] = {name: getattr(wish, name) for name in HIDDEN}
@@ -71,116 +60,46 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         if unknown & _PLAN_NEEDS or (KUBECONFIG in unknown and wish.nodes.label_selectors):
             inputs["planned_nodes"] = host.unknown()
             return CheckResult(inputs, [])
-        SESSION.unplanned.pop(owner, None)
-        client, desk = _reach(wish)
-        old = _with_account(read(olds)[0], client.account_id) if olds.get("ocean_id") else None
-        wish = _with_account(wish, client.account_id)
-        scope = Scope(ended=call.ended, alive=call.is_active, short=True)
-        try:
-            sources = _LATER if KUBECONFIG in unknown else SESSION.sources(wish.kubeconfig, wish.kube_context)
-            preview = planning.preview(client, desk, scope, owner=owner, wish=wish, old=old, sources=sources)
-        except InputError as problem:
-            return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message)])
-        except OceanMigrationError as error:
-            _fail(error)
-        if preview.problems:
-            return CheckResult(
-                inputs, [CheckFailure(problem.property_name, problem.message) for problem in preview.problems]
-            )
-        if preview.planned is not None:
-            inputs["planned_nodes"] = preview.planned
-        if preview.unplanned is not None:
-            SESSION.unplanned[owner] = preview.unplanned
-        for line in preview.info:
-            call.info(line)
-        for line in preview.warnings:
-            call.warning(line)
-        return CheckResult(inputs, [])
+        from ocean_migration_pulumi import operations
+
+        found = operations.plan(call, wish, olds, owner=owner, kubeconfig_later=KUBECONFIG in unknown)
+        if found.planned is not None:
+            inputs["planned_nodes"] = found.planned
+        return CheckResult(inputs, [CheckFailure(each.property_name, each.message) for each in found.problems])
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare inputs with the last ones, and look for work that the last run left."""
+        from ocean_migration_pulumi import operations
+
         call = host.current_call()
         unknown = frozenset(name for name, value in news.items() if host.contains_unknown(value))
-        before = call.old_inputs or olds
-        old, new = read(before)[0], read(news, unknown=unknown)[0]
-        record = Record.from_outputs(olds)
-        replaces: list[str] = [name for name in ("ocean_id", "account_id") if name in unknown]
-        if "ocean_id" not in unknown and new.ocean_id != old.ocean_id:
-            replaces.append("ocean_id")
-        if "account_id" not in unknown and _account_changed(new, record):
-            replaces.append("account_id")
-        if replaces:
-            return DiffResult(changes=True, replaces=replaces, delete_before_replace=True)
-        changes = bool(unknown - {_PROVIDER}) or bool(changed_options(old, new))
-        changes = changes or not new.nodes.same_wish(old.nodes) or new.planned_nodes != old.planned_nodes
-        why = lifecycle.unfinished(record, new)
-        if why is None and not unknown:
-            why = _left_by_killed_run(call, new, record)
-        if why is not None:
-            call.info(f"unfinished: {why.why}")
-        for line in lifecycle.reminders(record):
-            call.warning(line)
-        return DiffResult(changes=changes or why is not None, replaces=[], delete_before_replace=True)
+        found = operations.compare(call, olds, news, unknown=unknown - {_PROVIDER})
+        return DiffResult(changes=found.changes, replaces=list(found.replaces), delete_before_replace=True)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Start or adopt, wait, and return the outputs."""
-        call = host.current_call()
-        wish = _with_hidden(call, read(props)[0])
-        id_ = f"{wish.ocean_id}/{call.urn.split('::', 3)[-1]}" if call.urn else wish.ocean_id
-        outputs = self._converge(call, wish, props, Record(), id_, creating=True)
-        return CreateResult(id_, outputs)
+        from ocean_migration_pulumi import operations
+
+        return CreateResult(*operations.create(host.current_call(), props))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Wait for what runs, follow up what remains, and return the outputs."""
-        call = host.current_call()
-        wish = _with_hidden(call, read(news)[0])
-        return UpdateResult(self._converge(call, wish, news, Record.from_outputs(olds), id_, creating=False))
+        from ocean_migration_pulumi import operations
+
+        return UpdateResult(operations.update(host.current_call(), id_, olds, news))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Bring the outputs up to what the service says; a cluster that is gone takes the resource with it."""
-        call = host.current_call()
-        wish, record = read(props)[0], Record.from_outputs(props)
-        job = _job(call, wish, record, lifecycle.DELETE_DEADLINE)
-        try:
-            there = lifecycle.refresh(job)
-        except OceanMigrationError as error:
-            _fail(error)
-        return ReadResult(id_, _outputs(record, wish, props)) if there else ReadResult("", {})
+        from ocean_migration_pulumi import operations
+
+        outputs = operations.refresh(host.current_call(), props)
+        return ReadResult("", {}) if outputs is None else ReadResult(id_, outputs)
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Stop what still runs and wait for its end."""
-        call = host.current_call()
-        wish, record = read(props)[0], Record.from_outputs(props)
-        try:
-            lifecycle.destroy(_job(call, wish, record, lifecycle.DELETE_DEADLINE))
-        except OceanMigrationError as error:
-            _fail(error)
+        from ocean_migration_pulumi import operations
 
-    def _converge(
-        self, call: host.Call, wish: Wish, props: dict[str, Any], record: Record, id_: str, *, creating: bool
-    ) -> dict[str, Any]:
-        notifier = Notifier(wish.notifications, tell=call.warning, alive=call.is_active)
-        try:
-            job = _job(call, wish, record, lifecycle.DEADLINE, creating=creating)
-            job.announce = notifier.announce
-            job.sources = SESSION.sources(wish.kubeconfig, wish.kube_context)
-            unplanned = None if creating else SESSION.unplanned.pop(job.owner, None)
-            lifecycle.converge(job, unplanned=unplanned)
-        except EngineGoneError as error:
-            _fail(error)  # nobody listens, and nothing may be written any more
-        except Exception as error:  # noqa: BLE001 - whatever it is, the id of a started migration must be saved
-            remedy = failures.after_outage(record)
-            message = failures.describe(error, remedy)
-            if creating and not record.runs and record.unanswered is None:
-                host.fail(message)
-            if record.failure is None:
-                record.failure = failures.failure_of(error, remedy)
-            host.fail(message, id=id_, properties=_outputs(record, wish, props), inputs=props)
-        finally:
-            notifier.drain()
-            if SESSION.record_trouble is not None:
-                call.warning(f"the record is not complete: {SESSION.record_trouble}")
-        return _outputs(record, wish, props)
+        operations.destroy(host.current_call(), props)
 
 
 class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWorkloadMigration"):
@@ -340,63 +259,3 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             name: value for name, value in inputs.items() if value is not None
         }
         super().__init__(OceanWorkloadMigrationProvider(), resource_name, props, opts)
-
-
-def _owner(call: host.Call, wish: Wish) -> str:
-    return call.urn or f"{wish.ocean_id}#{digest_of(wish.nodes.to_inputs())}"
-
-
-def _with_hidden(call: host.Call, wish: Wish) -> Wish:
-    return replace(wish, **SESSION.hidden.get(_owner(call, wish), {}))
-
-
-def _reach(wish: Wish) -> tuple[Any, Any]:
-    try:
-        client = SESSION.client(wish.account_id)
-    except SettingsError as error:
-        _fail(error)
-    return client, SESSION.registry.desk(client.account_id, wish.ocean_id)
-
-
-def _with_account(wish: Wish, account_id: str | None) -> Wish:
-    return replace(wish, account_id=wish.account_id or account_id)
-
-
-def _account_changed(new: Wish, record: Record) -> bool:
-    try:
-        account_id = new.account_id or SESSION.client(None).account_id
-    except SettingsError:
-        return False
-    return None not in {account_id, record.effective_account_id} and account_id != record.effective_account_id
-
-
-def _job(call: host.Call, wish: Wish, record: Record, deadline: float, *, creating: bool = False) -> Job:
-    client = SESSION.client(wish.account_id or record.effective_account_id)
-    record.effective_account_id = client.account_id
-    return Job(
-        api=client,
-        desk=SESSION.registry.desk(client.account_id, wish.ocean_id),
-        scope=Scope(deadline=time.monotonic() + (call.timeout or deadline), ended=call.ended, alive=call.is_active),
-        tell=call,
-        owner=_owner(call, wish),
-        wish=wish,
-        record=record,
-        patience=Patience(poll_interval=client.settings.poll_interval, stall_timeout=wish.stall_timeout),
-        creating=creating,
-    )
-
-
-def _left_by_killed_run(call: host.Call, wish: Wish, record: Record) -> lifecycle.Unfinished | None:
-    try:
-        return lifecycle.left_by_killed_run(_job(call, wish, record, planning.BUDGET))
-    except OceanMigrationError:
-        return None  # what cannot be asked now is found by the next run that can
-
-
-def _outputs(record: Record, wish: Wish, props: Mapping[str, Any]) -> dict[str, Any]:
-    echo = {name: props[name] for name in INPUTS if props.get(name) is not None}
-    return record.to_outputs(wish, echo, plan_digest(record.planned))
-
-
-def _fail(error: OceanMigrationError) -> NoReturn:
-    host.fail(failures.describe(error, "run the command again"))

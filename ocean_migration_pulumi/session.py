@@ -9,13 +9,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from ocean_migration_pulumi.errors import SettingsError
-from ocean_migration_pulumi.migration.registry import Registry
-from ocean_migration_pulumi.migration.sources import Sources
+from ocean_migration_pulumi.migration.wish import Wish, digest_of
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient
     from ocean_migration_pulumi.aws import AwsReader
     from ocean_migration_pulumi.kubernetes import KubernetesReader
+    from ocean_migration_pulumi.migration.registry import Registry
+    from ocean_migration_pulumi.migration.sources import Sources
 
 CONFIG_KEYS: Final = (
     "ocean-migration:token",
@@ -38,14 +39,25 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self.registry = Registry()
         self.unplanned: dict[str, str] = {}
         self.hidden: dict[str, Mapping[str, Any]] = {}
         self._config: dict[str, str] = {}
         self._clients: dict[str | None, OceanClient] = {}
         self._readers: dict[str, KubernetesReader] = {}
         self._aws: AwsReader | None = None
+        self._registry: Registry | None = None
         self._lock = threading.Lock()
+
+    @property
+    def registry(self) -> Registry:
+        """What the resources of this process share."""
+        # It brings what asks the service, which a preview of an unknown cluster does not need.
+        from ocean_migration_pulumi.migration.registry import Registry
+
+        with self._lock:
+            if self._registry is None:
+                self._registry = Registry()
+            return self._registry
 
     def configure(self, get: Callable[[str], object]) -> None:
         """Take over the stack's config, a key of which ``get`` returns; clients of an earlier one are dropped."""
@@ -76,6 +88,8 @@ class Session:
         Raises InputError when the given kubeconfig, or its context, cannot be used. One of the environment that cannot
         is as none.
         """
+        from ocean_migration_pulumi.migration.sources import Sources
+
         try:
             reader = self.reader(kubeconfig, context)
         except SettingsError as error:
@@ -129,3 +143,8 @@ class Session:
 
 SESSION: Final = Session()
 """The session of this process."""
+
+
+def owner_of(urn: str, wish: Wish) -> str:
+    """Return by what a resource is known in this process: its URN, or what it asks for where the engine gives none."""
+    return urn or f"{wish.ocean_id}#{digest_of(wish.nodes.to_inputs())}"

@@ -86,7 +86,7 @@ def decode(answer: Answer) -> Any:
     """Return the JSON of a body, UNDECODABLE when it is none."""
     try:
         data = json.loads(answer.body)
-        if b"\\ud" in answer.body or b"\\uD" in answer.body:
+        if b"\\" in answer.body and (b"\\ud" in answer.body or b"\\uD" in answer.body):
             # Half of a surrogate pair is valid JSON, but nothing can write it out again.
             data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -38,6 +38,7 @@ DEFAULT_VIRTUAL_NODE_GROUP = "Default"
 REQUIRES_MANUAL_MIGRATION = "REQUIRES_MANUAL_MIGRATION"
 """The state of an old instance whose remaining pods somebody has to move."""
 
+_MOST_PODS = 1_000_000
 _DEFAULT_FOLDED = DEFAULT_VIRTUAL_NODE_GROUP.casefold()
 
 
@@ -65,14 +66,16 @@ class Candidate(NamedTuple):
             match = None
         elif match.casefold() == _DEFAULT_FOLDED:
             match = DEFAULT_VIRTUAL_NODE_GROUP
-        name, asg, pods = get("k8sNodeName"), get("asgName"), get("runningPods")
-        # Here, too, the usual types take the short way.
+        instance_id, name, asg, pods = get("instanceId"), get("k8sNodeName"), get("asgName"), get("runningPods")
+        if type(instance_id) is not str or not instance_id:
+            raise wire.wrong("instanceId of a discovered node is missing")
+        # The usual types take the short way.
         return cls(
-            wire.required(get("instanceId"), "instanceId of a discovered node"),
+            instance_id,
             name if type(name) is str else wire.text(name),
             (asg if type(asg) is str else wire.text(asg)) or None,
             match,
-            pods if type(pods) is int else wire.count(pods),
+            pods if type(pods) is int and 0 <= pods <= _MOST_PODS else wire.count(pods),
         )
 
 
@@ -227,6 +230,6 @@ class Heartbeat:
         """Read a heartbeat; raise ResponseError when it is no object."""
         data = wire.mapping(data, "a heartbeat")
         return cls(
-            status=wire.text(data.get("status")) or None,
+            status=wire.word(data.get("status")) or None,
             last_heartbeat=wire.text(data.get("lastHeartbeat")) or None,
         )

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import ceil
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
+
+if TYPE_CHECKING:
+    from ocean_migration_pulumi.api.clusters import Cluster, VirtualNodeGroup
 
 UNKNOWN_GROUP: Final = "unknown"
 """In the place of the Virtual Node Group of a node that is being migrated: discovery tells it no more."""
@@ -20,7 +22,10 @@ _NONE: Final = "none"
 _ARROW: Final = "→"
 _ROUTE: Final = re.compile(r"(?P<asg>.+?) -> (?P<name>.+) \((?P<group>[^()\s]+)\)(?: in (?P<migration>\S+))?")
 _ROUTES: Final = 4096
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# Control characters, halves of characters, and what nobody sees but what changes the direction of what stands around.
+_UNPRINTABLE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+"
+)
 
 
 def clean(text: str) -> str:
@@ -40,7 +45,8 @@ class _Route(NamedTuple):
 
 
 @lru_cache(maxsize=_ROUTES)
-def _written(asg_name: str | None, group_id: str | None, group_name: str, migration_id: str | None) -> str:
+def _written(route: tuple[str | None, str | None, str, str | None]) -> str:
+    asg_name, group_id, group_name, migration_id = route
     asg = clean(asg_name) if asg_name else "-"
     if group_id is None:
         target = f"no Virtual Node Group ({_NONE})"
@@ -64,6 +70,19 @@ def _read(route: str) -> _Route | None:
         virtual_node_group_name=match["name"],
         migration_id=match["migration"],
     )
+
+
+@lru_cache(maxsize=_ROUTES)
+def _digested(route: str) -> str | None:
+    """Return what of a route is part of the digest, its Virtual Node Group; None when an earlier migration took it."""
+    read = _read(route) or _Route()
+    return f" {read.virtual_node_group_id or _NONE}" if read.migration_id is None else None
+
+
+def _entry(node: str, route: tuple[str | None, str | None, str, str | None]) -> str:
+    if not node.isprintable() or " " in node or "->" in node or not node:
+        node = "_".join(clean(node).split())
+    return f"{node} {_written(route)}"
 
 
 def _taken_apart(entry: str) -> tuple[str, _Route]:
@@ -91,9 +110,7 @@ class PlannedNode(NamedTuple):
     @property
     def entry(self) -> str:
         """The line: node name, Auto Scaling Group, and the Virtual Node Group that it moves to."""
-        node = "_".join(clean(self.node_name).split())
-        route = _written(self.asg_name, self.virtual_node_group_id, self.virtual_node_group_name, self.migration_id)
-        return f"{node} {route}"
+        return _entry(self.node_name, self[2:])
 
     @classmethod
     def parse(cls, instance_id: str, entry: str) -> PlannedNode:
@@ -108,8 +125,15 @@ class PlannedNode(NamedTuple):
     def of(cls, candidate: Candidate, names: Mapping[str, str], *, migration_id: str | None = None) -> PlannedNode:
         """Plan a candidate; ``names`` are those of the Virtual Node Groups by id."""
         group = candidate.virtual_node_group_id
-        name = names.get(group or "", "") or (group or "")
+        name = (names.get(group) or group) if group else ""
         return cls(candidate.instance_id, candidate.node_name, candidate.asg_name, group, name, migration_id)
+
+
+def entry_of(candidate: Candidate, names: Mapping[str, str]) -> str:
+    """Return the line of a candidate as a planned node has it; ``names`` are those of the Virtual Node Groups by id."""
+    group = candidate.virtual_node_group_id
+    name = (names.get(group) or group) if group else ""
+    return _entry(candidate.node_name, (candidate.asg_name, group, name, None))
 
 
 def parse_planned(planned: Mapping[str, str]) -> dict[str, PlannedNode]:
@@ -122,12 +146,13 @@ def plan_digest(planned: Mapping[str, str]) -> str:
 
     Nodes that an earlier migration took away are recorded in the plan but do not count: nobody has to approve them.
     """
-    routes = ((instance_id, _taken_apart(entry)[1]) for instance_id, entry in planned.items())
-    lines = sorted(
-        f"{instance_id} {route.virtual_node_group_id or _NONE}"
-        for instance_id, route in routes
-        if route.migration_id is None
-    )
+    lines = []
+    for instance_id, entry in planned.items():
+        node, _, route = entry.partition(" ")
+        group = _digested(route if node.split() == [node] else "")
+        if group is not None:
+            lines.append(instance_id + group)
+    lines.sort()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

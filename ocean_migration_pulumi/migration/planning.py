@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.models import MigrationStatus
+from ocean_migration_pulumi.api.models import Candidate, MigrationStatus
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
@@ -22,7 +22,7 @@ from ocean_migration_pulumi.errors import (
 )
 
 from . import prerequisites, telling
-from .plan import UNKNOWN_GROUP, PlannedNode, counted, parse_planned, some, told
+from .plan import UNKNOWN_GROUP, PlannedNode, counted, entry_of, parse_planned, some, told
 from .registry import ClusterDesk
 from .selection import choose
 from .sight import Preview, Sight, look, same_flags
@@ -185,7 +185,7 @@ def plan_nodes(
         and (new or asks_again or not status.is_terminal)
         and not desk.someone_else_claims(owner, status.id, status.instance_ids)
     ]
-    candidates: dict[str, PlannedNode] = {}
+    candidates: dict[str, PlannedNode | Candidate] = {}
     moved: set[str] = set()
     for status in ours:
         nodes = [
@@ -203,9 +203,7 @@ def plan_nodes(
         for node in nodes:
             candidates[node.instance_id] = node
         moved |= status.instance_ids
-    candidates |= {
-        instance_id: PlannedNode.of(candidate, sight.group_names) for instance_id, candidate in sight.offered.items()
-    }
+    candidates |= sight.offered
     _refuse_strangers(result, api, desk, scope, wish, old, sight, candidates)
     free = [node for name, node in candidates.items() if name not in wish.planned_elsewhere]
     follows = new or asks_again or wish.new_nodes == "migrate"
@@ -223,10 +221,11 @@ def plan_nodes(
                 'new_nodes="migrate" follows, a change of triggers takes them once'
             )
         return dict(sorted(kept.items()))
-    planned = dict(kept)
+    planned, names = dict(kept), sight.group_names
     refilled = _refilled(wish, kept, sight) if not new else frozenset()
     skipped: set[str] = set()
     for node in chosen.taken:
+        offered = isinstance(node, Candidate)
         if node.asg_name in refilled:
             result.warnings.append(f"ASG {node.asg_name} replaces terminated nodes: lower its desired capacity")
             if not asks_again:
@@ -235,12 +234,12 @@ def plan_nodes(
         if (
             node.virtual_node_group_id is None
             and wish.unmatched_nodes == "skip"
-            and node.migration_id is None
+            and (offered or node.migration_id is None)
             and (node.instance_id not in sight.active)
         ):
             skipped.add(node.instance_id)
             continue
-        planned[node.instance_id] = node.entry
+        planned[node.instance_id] = entry_of(node, names) if offered else node.entry
     unmatched = sorted(
         node.instance_id for node in chosen.taken if node.instance_id in skipped and node.asg_name not in refilled
     )
@@ -249,7 +248,7 @@ def plan_nodes(
             f"{told(len(unmatched), 'node', 'match')} no Virtual Node Group, skipped: {some(unmatched)}"
         )
     result.warnings[:] = list(dict.fromkeys(result.warnings))
-    return dict(sorted(planned.items()))
+    return {name: planned[name] for name in sorted(planned)}
 
 
 def _refilled(wish: Wish, kept: Mapping[str, str], sight: Sight) -> frozenset[str]:
@@ -271,7 +270,7 @@ def _refuse_strangers(
     wish: Wish,
     old: Wish | None,
     sight: Sight,
-    candidates: Mapping[str, PlannedNode],
+    candidates: Mapping[str, PlannedNode | Candidate],
 ) -> None:
     """Report ids that were never a candidate, and why they are none."""
     before = old.planned_nodes if old is not None and old.planned_nodes is not None else {}

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from math import ceil
 from operator import attrgetter
 from typing import Any, Final, Protocol
@@ -141,6 +140,12 @@ class NodeSelector:
         own = () if self.label_selector is None else (self.label_selector,)
         return own if self.exclude is None else (*own, *self.exclude.label_selectors)
 
+    @property
+    def judges_groups_alone(self) -> bool:
+        """Whether nodes of the same Auto Scaling Group and Virtual Node Group are all taken, or none of them is."""
+        own = not self.instance_ids and not self.node_names and self.label_selector is None
+        return own and (self.exclude is None or self.exclude.judges_groups_alone)
+
     def to_inputs(self) -> dict[str, Any]:
         """Return the selector as inputs, absent fields left out."""
         inputs: dict[str, Any] = {}
@@ -181,7 +186,8 @@ class NodeSelector:
         if self.node_names:
             verdict = _both(verdict, node.node_name in self.node_names if node.node_name else None)
         if self.asg_names:
-            verdict = _both(verdict, node.asg_name is not None and _fits(node.asg_name, self.asg_names))
+            name = node.asg_name
+            verdict = _both(verdict, name is not None and any(fnmatchcase(name, glob) for glob in self.asg_names))
         if self.eks_node_groups:
             verdict = _both(verdict, eks_node_group(node.asg_name) in self.eks_node_groups)
         if self.virtual_node_groups:
@@ -237,11 +243,18 @@ def choose(
     """
     kept_ids, preferred_ids = frozenset(kept), frozenset(preferred)
     taken, undecided = [], []
+    # Thousands of nodes are of a few groups: where nothing else counts, each group is judged once.
+    alike, verdicts = selector.judges_groups_alone, dict[tuple[str | None, str | None], bool | None]()
     for node in candidates:
         if node.instance_id in kept_ids:
             continue
         group = node.virtual_node_group_id
-        verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP, labelled=labelled)
+        kind = (node.asg_name, group)
+        if alike and kind in verdicts:
+            verdict = verdicts[kind]
+        else:
+            verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP, labelled=labelled)
+            verdicts[kind] = verdict
         if verdict is None:
             undecided.append(node)
         elif verdict:
@@ -251,12 +264,6 @@ def choose(
         taken.sort(key=lambda node: node.instance_id not in preferred_ids)
     room = selector.limit_of(len(kept_ids) + len(taken)) - len(kept_ids)
     return Choice(tuple(taken[: max(0, room)]), tuple(sorted(undecided, key=_BY_ID)))
-
-
-@lru_cache(maxsize=1024)
-def _fits(asg_name: str, globs: tuple[str, ...]) -> bool:
-    """Tell whether one of the globs takes a group; thousands of nodes share it."""
-    return any(fnmatchcase(asg_name, glob) for glob in globs)
 
 
 def _limit(name: str, value: Any) -> str:

@@ -36,7 +36,8 @@ _KINDS = {
 
 def waiting_nodes(planned: Mapping[str, str], sight: Sight) -> list[PlannedNode]:
     """Return the planned nodes that are still to be migrated, with the match of today."""
-    return [PlannedNode.of(sight.offered[name], sight.group_names) for name in planned if name in sight.offered]
+    names = sight.group_names
+    return [PlannedNode.of(sight.offered[name], names) for name in planned if name in sight.offered]
 
 
 def tell_plan(result: Preview, sight: Sight, wish: Wish, kept: Mapping[str, str]) -> None:

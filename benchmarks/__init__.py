@@ -1,0 +1,1 @@
+"""The numbers that are promised, measured: `python -m benchmarks`."""

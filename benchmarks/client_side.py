@@ -1,0 +1,117 @@
+"""What a client does with a large cluster, in a process of its own: CPU seconds of each way, one after the other."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.canned import Service
+
+
+def ways(service: Service, names: list[str]) -> dict[str, Callable[[], object]]:
+    """Return the ways of asking that are wanted, ready to be called."""
+    makers = {"check": _check, "plan": _plan, "peer": _peer, "bare": _bare}
+    return {name: makers[name](service) for name in names}
+
+
+def _client(service: Service) -> Any:
+    from ocean_migration_pulumi.api.client import OceanClient
+    from ocean_migration_pulumi.api.settings import Settings
+
+    return OceanClient(Settings(base_url=service.url, token=service.token, account_id=service.account_id))
+
+
+def _check(service: Service) -> Callable[[], object]:
+    """Do all that a preview does for one resource: six questions, the plan, and what is said of it."""
+    from ocean_migration_pulumi.api.scope import Scope
+    from ocean_migration_pulumi.migration import planning
+    from ocean_migration_pulumi.migration.registry import Registry
+    from ocean_migration_pulumi.migration.selection import NodeSelector
+    from ocean_migration_pulumi.migration.sources import Sources
+    from ocean_migration_pulumi.migration.wish import Wish
+
+    client = _client(service)
+    wish = Wish(
+        ocean_id=service.ocean_id, account_id=service.account_id, nodes=NodeSelector.parse({"asg_names": ["*"]})
+    )
+
+    def run() -> object:
+        desk = Registry().desk(service.account_id, service.ocean_id)
+        found = planning.preview(client, desk, Scope(short=True), owner="urn", wish=wish, old=None, sources=Sources())
+        if not found.planned:
+            raise RuntimeError(str(found))
+        return found
+
+    return run
+
+
+def _plan(service: Service) -> Callable[[], object]:
+    """Discover, select by a glob, plan, and take the digest: as a preview does, and nothing beside it."""
+    from ocean_migration_pulumi.api.scope import Scope
+    from ocean_migration_pulumi.migration import planning
+    from ocean_migration_pulumi.migration.plan import plan_digest
+    from ocean_migration_pulumi.migration.registry import Registry
+    from ocean_migration_pulumi.migration.selection import NodeSelector
+    from ocean_migration_pulumi.migration.sight import Preview, Sight
+    from ocean_migration_pulumi.migration.wish import Wish
+
+    client = _client(service)
+    groups = {group.id: group for group in client.list_virtual_node_groups(service.ocean_id)}
+    wish = Wish(ocean_id=service.ocean_id, nodes=NodeSelector.parse({"asg_names": ["*"]}))
+
+    def run() -> object:
+        found = client.discover(service.ocean_id)
+        planned = planning.plan_nodes(
+            Preview(),
+            client,
+            Registry().desk(service.account_id, service.ocean_id),
+            Scope(short=True),
+            owner="urn",
+            sight=Sight(offered={node.instance_id: node for node in found}, groups=groups),
+            wish=wish,
+            old=None,
+        )
+        return planned, plan_digest(planned)
+
+    return run
+
+
+def _peer(service: Service) -> Callable[[], object]:
+    """Ask by the service's own SDK, told not to log the answer."""
+    from spotinst_sdk2 import SpotinstSession  # type: ignore[import-untyped]  # it has no types of its own
+
+    session = SpotinstSession(base_url=service.url, auth_token=service.token, account_id=service.account_id)
+    client = session.client("ocean_aws", print_output=False)
+    return lambda: client.get_migration_discovery(service.ocean_id, True)
+
+
+def _bare(service: Service) -> Callable[[], object]:
+    """Read the answer as JSON and do nothing else: the limit."""
+    import httpx
+
+    client = httpx.Client(headers={"Authorization": f"Bearer {service.token}"}, trust_env=False)
+    return lambda: json.loads(client.get(service.discovery).content)
+
+
+def main() -> None:
+    """Print the CPU seconds of each way, in turns, so that what slows the machine slows all of them."""
+    given = json.loads(sys.argv[1])
+    wanted = ways(Service(**given["service"]), given["ways"])
+    for run in wanted.values():
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in wanted}
+    for _ in range(given["times"]):
+        for name, run in wanted.items():
+            gc.collect()
+            begun = time.process_time()
+            run()
+            seconds[name].append(time.process_time() - begun)
+    sys.stdout.write(json.dumps(seconds))
+
+
+if __name__ == "__main__":
+    main()

@@ -62,13 +62,13 @@ class Candidate(NamedTuple):
             raise wire.wrong("a discovered node is not an object")
         get = data.get
         match = get("launchSpecId")
-        if not isinstance(match, str) or not match:
+        if not isinstance(match, str) or not match or not match.isprintable():
             match = None
         elif match.casefold() == _DEFAULT_FOLDED:
             match = DEFAULT_VIRTUAL_NODE_GROUP
         instance_id, name, asg, pods = get("instanceId"), get("k8sNodeName"), get("asgName"), get("runningPods")
-        if type(instance_id) is not str or not instance_id:
-            raise wire.wrong("instanceId of a discovered node is missing")
+        if type(instance_id) is not str or not instance_id or not instance_id.isprintable():
+            raise wire.wrong("instanceId of a discovered node is missing, or cannot be printed")
         # The usual types take the short way.
         return cls(
             instance_id,

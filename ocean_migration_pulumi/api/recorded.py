@@ -209,7 +209,10 @@ def _statuses(call: Call, exchange: Exchange) -> list[MigrationStatus]:
 def _ids(exchange: Exchange) -> dict[str, str]:
     """Return the ids that fill the route of an exchange."""
     template = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(exchange.route))
-    match = re.fullmatch(template, exchange.path)
+    try:
+        match = re.fullmatch(template, exchange.path)
+    except re.error:  # a route whose parts have no names
+        return {}
     return {name: unquote(value) for name, value in match.groupdict().items()} if match else {}
 
 

@@ -183,16 +183,17 @@ def lost(error: OceanMigrationError) -> AnswerLostError:
 
 
 def _without_token(answer: Answer, token: str) -> Answer:
-    """Return an answer whose message may be shown: nobody knows what a proxy writes into it.
+    """Return an answer that may be shown: nobody knows what a proxy writes into it.
 
     A token as short as a word is that of a simulator, and could be part of any text.
     """
     if len(token) < SHORTEST_SECRET:
         return answer
-    body = answer.body
+    body, headers = answer.body, answer.headers
     for form in forms(token):
         body = body.replace(form.encode(), TOKEN.encode())
-    return replace(answer, body=body)
+        headers = {name: value.replace(form, TOKEN) for name, value in headers.items()}
+    return replace(answer, body=body, headers=headers)
 
 
 def _is_refusal(status: int) -> bool:

@@ -10,14 +10,20 @@ _STAMP: Final = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?\s*(Z|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
 )
+_YEARS: Final = (1970, 9000)
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """Read a time as the service writes it: unpadded days, ``Z``, ``+0000`` or no zone (UTC); None when it is none."""
+    """Read a time as the service writes it: unpadded days, ``Z``, ``+0000`` or no zone (UTC); None when it is none.
+
+    No time is one with which nothing could be reckoned: that of no migration, at either end of the calendar.
+    """
     match = _STAMP.fullmatch((text or "").strip())
     if match is None:
         return None
     year, month, day, hour, minute, second = (int(match[group]) for group in range(1, 7))
+    if not _YEARS[0] <= year <= _YEARS[1]:
+        return None
     zone = match[8] or "Z"
     offset = UTC
     if zone.upper() != "Z":

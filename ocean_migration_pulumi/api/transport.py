@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 import threading
 import time
@@ -161,6 +162,7 @@ def post(url: str, body: Mapping[str, Any], scope: Scope) -> Answer:
     As with a probe nothing of ours goes there but the body, ``scope`` bounds it, and so do 5 seconds; what is raised is
     the same, too. The URL is a secret: no error tells it.
     """
+    logging.getLogger("httpcore.http11").addFilter(_DISCRETION)
     transport = Transport(url, is_loopback=is_loopback(url))
     try:
         return _Post(url, body, scope.at_most(LONGEST_PROBE)).run(transport._open(), url, "")
@@ -184,6 +186,8 @@ class _TooLargeError(Exception):
 class _Exchange:
     """A request in a thread of its own, so that whoever asked can leave it behind at once."""
 
+    thread = "ocean-migration-call"
+
     def __init__(self, call: Call, scope: Scope) -> None:
         self.begun = False
         self.sent = False
@@ -200,7 +204,7 @@ class _Exchange:
         request = self._build(client, url, token)
         ends = time.monotonic() + LONGEST_EXCHANGE
         self.begun = True
-        threading.Thread(target=self._work, args=(client, request), name="ocean-migration-call", daemon=True).start()
+        threading.Thread(target=self._work, args=(client, request), name=self.thread, daemon=True).start()
         try:
             while not self._done.wait(_LOOK_AROUND):
                 try:
@@ -296,6 +300,8 @@ class _Probe(_Exchange):
 class _Post(_Probe):
     """The same with a body; of the answer the status alone counts."""
 
+    thread = "ocean-migration-post"
+
     def __init__(self, url: str, body: Mapping[str, Any], scope: Scope) -> None:
         super().__init__(url, scope)
         self._content = json.dumps(body).encode()
@@ -317,6 +323,19 @@ class _SecretUrl(httpx.URL):
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host}/..."
+
+    def __repr__(self) -> str:
+        return f"URL('{self}')"
+
+
+class _Discretion(logging.Filter):
+    """Keeps back what httpcore logs of a POST to a secret URL: the headers of a redirect often repeat it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.threadName != _Post.thread
+
+
+_DISCRETION = _Discretion()
 
 
 class _GuardedBody:

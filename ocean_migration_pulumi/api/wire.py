@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ocean_migration_pulumi.errors import ResponseError
+
+_LARGEST = float(2**63)
 
 
 def wrong(what: str) -> ResponseError:
@@ -41,25 +42,32 @@ def text(value: Any) -> str:
     return repr(value)
 
 
+def word(value: Any) -> str:
+    """Return text that the service has a list of; what cannot be shown in a line is none of it."""
+    found = text(value)
+    return found if found.isprintable() else ""
+
+
 def count(value: Any) -> int | None:
     """Return a whole number, which the API reference shows both as 6 and as "6"."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return value
     found = number(value)
-    return None if found is None else int(found)
+    if found is None:
+        return None
+    return value if isinstance(value, int) else int(found)
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, also one written as text; None when it is none."""
+    """Return a number, also one written as text; None when it is none, or so large that it cannot be reckoned with."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         found = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    # This leaves out what is no number, too.
+    return found if abs(found) <= _LARGEST else None
 
 
 def flag(value: Any) -> bool | None:
@@ -85,7 +93,9 @@ def identity(data: dict[str, Any]) -> Any:
 
 
 def required(value: Any, what: str) -> str:
-    """Return text that is not empty; raise ResponseError when there is none."""
+    """Return an id or a state; raise ResponseError when there is none, or one that cannot be shown in a line."""
     if not isinstance(value, str) or not value:
         raise wrong(f"{what} is missing")
+    if not value.isprintable():
+        raise wrong(f"{what} has characters that cannot be printed")
     return value

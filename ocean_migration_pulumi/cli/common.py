@@ -27,7 +27,10 @@ from ocean_migration_pulumi.migration.plan import clean
 from ocean_migration_pulumi.migration.registry import ClusterDesk, Registry
 from ocean_migration_pulumi.migration.sources import Sources
 from ocean_migration_pulumi.migration.waiter import Patience
+from ocean_migration_pulumi.report.markdown import one_line
 from ocean_migration_pulumi.session import Session
+
+from .output import say
 
 R = TypeVar("R")
 
@@ -149,7 +152,7 @@ class Reach:
         self._session.close()
         if self._client is not None:
             if self._client.observer_trouble is not None:
-                click.echo(f"warning: the record is not complete: {self._client.observer_trouble}", err=True)
+                say(f"warning: the record is not complete: {self._client.observer_trouble}")
             self._client.close()
 
     def _found(self) -> str:
@@ -159,7 +162,7 @@ class Reach:
         named = [each for each in clusters if self._given in {None, each.name}]
         if len(named) == 1:
             if self._given is None:
-                click.echo(f"cluster {_introduced(named[0])}, the only one of the account", err=True)
+                say(f"cluster {_introduced(named[0])}, the only one of the account")
             return named[0].id
         there = ", ".join(map(_introduced, clusters[:10])) + (", ..." if len(clusters) > 10 else "")
         known = f"the account has {there}" if clusters else "the account has no cluster"
@@ -193,7 +196,9 @@ def complete_cluster(context: click.Context, parameter: click.Parameter, incompl
     with suppress(OceanMigrationError), _completing(context) as reach:
         for each in reach.client.list_clusters():
             names = [(each.id, each.name), *([(each.name, each.id)] if each.name else [])]
-            found += [CompletionItem(name, help=other) for name, other in names if name.startswith(incomplete)]
+            found += [
+                CompletionItem(name, help=one_line(other)) for name, other in names if _completes(name, incomplete)
+            ]
     return found
 
 
@@ -201,9 +206,16 @@ def complete_migration(context: click.Context, parameter: click.Parameter, incom
     """Complete the id of a migration of the cluster, the newest first; with nothing when it cannot be asked."""
     with suppress(OceanMigrationError), _completing(context) as reach:
         return [
-            CompletionItem(each.id, help=each.state) for each in reach.migrations() if each.id.startswith(incomplete)
+            CompletionItem(each.id, help=one_line(each.state))
+            for each in reach.migrations()
+            if _completes(each.id, incomplete)
         ]
     return []
+
+
+def _completes(name: str, incomplete: str) -> bool:
+    """Tell whether a shell may be given a name: one of several lines would be several."""
+    return name.startswith(incomplete) and name.isprintable()
 
 
 @contextmanager

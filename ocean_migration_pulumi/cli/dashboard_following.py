@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-import click
-
 from ocean_migration_pulumi.api.clusters import ClusterNode
 from ocean_migration_pulumi.api.models import MigrationState, MigrationStatus
 from ocean_migration_pulumi.errors import (
@@ -31,13 +29,13 @@ from ocean_migration_pulumi.migration.plan import counted
 from ocean_migration_pulumi.migration.sources import Sources
 from ocean_migration_pulumi.migration.story import tell
 from ocean_migration_pulumi.migration.waiter import Progress, Waiter
-from ocean_migration_pulumi.report.markdown import one_line
 
 from .common import Reach
 from .dashboard_onlookers import Onlooker
 from .exits import BLOCKED, CANCELLED, DONE, TIMED_OUT
 from .explain import lines
 from .notifying import announce
+from .output import say
 
 _NODES_SECONDS: Final = 10.0
 _EXPLAIN_SECONDS: Final = 30.0
@@ -100,7 +98,7 @@ class Follower:
             raise UnheardError(msg) from error
         if not status.is_terminal:
             progress = Progress.of(status)
-            click.echo(f"{status.id}: {status.state}, {progress.done} of {counted(progress.total, 'node')} done")
+            say(f"{status.id}: {status.state}, {progress.done} of {counted(progress.total, 'node')} done", err=False)
             return DONE
         found = self._tell(status)
         told = found.headline if found else f"migration {status.id} is {status.state}"
@@ -158,16 +156,15 @@ class Follower:
                 stall_timeout=self._patience.stall_timeout or STALL_TIMEOUT,
             )
         except OceanMigrationError as error:
-            click.echo(f"{status.id} is {status.state}; why cannot be told: {one_line(str(error))}")
+            say(f"{status.id} is {status.state}; why cannot be told: {error}", err=False)
             return None
         for line in lines(found):
-            indent = line[: len(line) - len(line.lstrip(" "))]
-            click.echo(indent + one_line(line))
+            say(line, err=False)
         return found
 
     def _left(self, kind: Kind, why: str, waiter: Waiter) -> None:
         """Say why nobody waits any more."""
-        click.echo(f"{why}; {self._goes_on()}", err=True)
+        say(f"{why}; {self._goes_on()}")
         self._announce(kind, f"{why}; migration {self._migration_id} goes on in Ocean", waiter.last)
 
     def _announce(

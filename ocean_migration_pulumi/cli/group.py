@@ -86,8 +86,10 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except OceanMigrationError as error:
+            from ocean_migration_pulumi.report.markdown import one_line
+
             again = "; try again" if isinstance(error, _OUTAGES) else ""
-            click.echo(f"Error: {' '.join(str(error).split())}{again}", err=True)
+            click.echo(f"Error: {one_line(str(error))}{again}", err=True)
             sys.exit(exit_code(error))
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

@@ -10,7 +10,7 @@ from ocean_migration_pulumi.api.times import elapsed
 from ocean_migration_pulumi.migration.history import MOST_STATUSES, Past, read_history
 
 from .common import Reach, reach_options
-from .output import FORMATS, Output, Table, output_options
+from .output import FORMATS, Output, Table, output_options, say
 
 _EPILOG = """\b
 Example:
@@ -36,7 +36,7 @@ def command(reach: Reach, output: Output, whole: bool) -> None:
     output.show(table, {"ocean_id": cluster, **asdict(found)})
     if output.is_table:
         for note in found.notes:
-            click.echo(note, err=True)
+            say(note)
 
 
 def _row(past: Past) -> tuple[str | bool | None, ...]:

@@ -15,7 +15,7 @@ from ocean_migration_pulumi.migration import clusterlog
 from ocean_migration_pulumi.results import ClusterLog, LogLine
 
 from .common import Reach, reach_options
-from .output import FORMATS, TABLE, Output, Table, output_options
+from .output import FORMATS, TABLE, Output, Table, output_options, say
 
 _OVERLAP: Final = timedelta(minutes=2)
 _EPILOG = """\b
@@ -73,7 +73,7 @@ def command(
         oldest = min((at for line in found if (at := parse_time(line.created_at))), default=start)
         _follow(reach, output, cluster, severity.upper(), found, max(start, oldest))
     elif output.is_table and not log.lines:
-        click.echo(f"no line in the log of {cluster} of that time", err=True)
+        say(f"no line in the log of {cluster} of that time")
 
 
 def _follow(
@@ -94,7 +94,7 @@ def _follow(
                     cluster, since=since, until=reach.client.server_now() + clusterlog.CLOCKS, severity=severity
                 )
             except (NoAnswerError, ServiceError, RateLimitError) as error:
-                click.echo(f"no answer, trying on: {error}", err=True)
+                say(f"no answer, trying on: {error}")
                 continue
             fresh = Counter(found) - shown
             output.lines(map(_line, ClusterLog.of(cluster, tuple(fresh.elements())).lines))

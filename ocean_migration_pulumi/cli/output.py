@@ -69,6 +69,12 @@ class Table:
     empty: str = "none"
 
 
+def say(text: str, *, err: bool = True) -> None:
+    """Say a line that may hold names of others, on stderr unless it is the result; nothing of it steers a terminal."""
+    margin = text[: len(text) - len(text.lstrip(" "))]
+    click.echo(f"{margin}{one_line(text)}", err=err)
+
+
 class Output:
     """Where the result goes, in the format that was asked for."""
 
@@ -143,7 +149,7 @@ def cell(value: Any) -> str:
 
 def _plain(table: Table) -> str:
     if not table.rows:
-        return table.empty
+        return one_line(table.empty)
     from rich.cells import cell_len
 
     rows = [[column.upper() for column in table.columns], *([cell(value) for value in row] for row in table.rows)]
@@ -160,7 +166,7 @@ def _plain(table: Table) -> str:
 
 def _draw(table: Table) -> None:
     if not table.rows:
-        click.echo(table.empty)
+        click.echo(one_line(table.empty))
         return
     from rich import box
     from rich.console import Console

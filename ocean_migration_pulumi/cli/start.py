@@ -23,7 +23,7 @@ from .dashboard_following import Follower
 from .dashboard_onlookers import Lines
 from .driving import job_of
 from .notifying import notify_option, notifying
-from .output import JSON, TABLE, Output, output_options
+from .output import JSON, TABLE, Output, output_options, say
 from .planned import Planned, make_plan
 from .selection import selection_options
 from .speaking import Speaker, confirmed, is_interactive
@@ -63,7 +63,7 @@ def _command(reach: Reach, output: Output, wish: Wish, *, yes: bool, then: str |
         _busy(reach, running[0], yes=yes, to=to)
     planned = make_plan(reach, wish)
     for line in planned.lines():
-        click.echo(line, err=not output.is_table)
+        say(line, err=not output.is_table)
     if not planned.waiting:
         click.echo("there is nothing to migrate", err=True)
         return
@@ -74,7 +74,7 @@ def _command(reach: Reach, output: Output, wish: Wish, *, yes: bool, then: str |
         _ask(planned)
     migration_id = _start(reach, planned, to)
     if output.is_table:
-        click.echo(f"migration {migration_id} has started; see it: {reach.steering('watch', migration_id)}")
+        say(f"migration {migration_id} has started; see it: {reach.steering('watch', migration_id)}", err=False)
     else:
         output.json({"ocean_id": reach.cluster_id, "migration_id": migration_id, "nodes": sorted(planned.waiting)})
     if then is not None:
@@ -85,7 +85,7 @@ def _busy(reach: Reach, status: MigrationStatus, *, yes: bool, to: Announce) -> 
     """Offer to watch the migration that runs; without a terminal it is an error."""
     named = f"migration {status.id} runs on {reach.cluster_id} ({share(status)}); none is started beside it"
     if not yes and is_interactive():
-        click.echo(named, err=True)
+        say(named)
         if confirmed("Watch it?", default=True):
             sys.exit(_followed(reach, status.id, "watch", to))
         msg = f"{named}; wait for its end, or stop it"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LONGEST_STEP: Final = 10.0
 """Seconds for each step of an exchange: to connect, to send, and between two pieces of an answer."""
-LARGEST_BODY: Final = 256 * 1024 * 1024
+LARGEST_BODY: Final = 64 * 1024 * 1024
 """Bytes of an answer, decompressed."""
 
 _SHORTEST_STEP: Final = 0.001

@@ -1,0 +1,104 @@
+"""Coverage-guided garbage for everything that reads what others wrote; by hand, as its fuzzer is no dependency.
+
+``pip install atheris``, then ``python -m tests.hostile.fuzz NAME [-max_total_time=60]``; a finding is an exception.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Final
+
+from ocean_migration_pulumi.api import recorded
+from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call, decode, failure, items
+from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models import Candidate, Heartbeat, LogEntry, MigrationStatus, MigrationSummary
+from ocean_migration_pulumi.api.recorder import is_head
+from ocean_migration_pulumi.errors import OceanMigrationError
+from ocean_migration_pulumi.kubernetes import decoding, objects
+from ocean_migration_pulumi.kubernetes.fields import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.kubeconfig import KubeconfigError, chosen, parse
+from ocean_migration_pulumi.report import preview, rehearsal
+from ocean_migration_pulumi.report.comment import LIMITS, render
+from ocean_migration_pulumi.report.verdict import judge
+
+_CALL: Final = Call(method="GET", route="/ocean/aws/k8s/cluster/{ocean_id}", ids={"ocean_id": "o-1"})
+_READERS: Final[tuple[Callable[[Any], object], ...]] = (
+    Candidate.from_api,
+    Cluster.from_api,
+    ClusterNode.from_api,
+    Heartbeat.from_api,
+    LogEntry.from_api,
+    MigrationStatus.from_api,
+    MigrationSummary.from_api,
+    VirtualNodeGroup.from_api,
+)
+
+
+def answer(data: bytes) -> None:
+    """Read an answer of the service, whatever it is the answer to."""
+    came = Answer(status=200, headers={}, body=data)
+    found = decode(came)
+    str(failure(_CALL, Answer(status=400, headers={}, body=data), found))
+    if found is UNDECODABLE:
+        return
+    with suppress(OceanMigrationError):
+        for item in [found, *items(_CALL, found)]:
+            for read in _READERS:
+                with suppress(OceanMigrationError):
+                    read(item)
+
+
+def comment(data: bytes) -> None:
+    """Read a preview and write the comment on it."""
+    with suppress(OceanMigrationError):
+        found = preview.read(data.decode("utf-8-sig", "replace"))
+        judgements = [judge(migration) for migration in found.migrations]
+        render(found, judgements, name="default", title=None, limit=LIMITS["github"]).encode()
+    with suppress(OceanMigrationError):
+        rehearsal.section(rehearsal.read(data.decode("utf-8", "replace")))
+
+
+def record(data: bytes) -> None:
+    """Read the lines of a record."""
+    is_head(data)
+    exchanges = [found for line in data.split(b"\n") if (found := recorded._exchange(line)) is not None]
+    client = recorded.RecordedClient(exchanges)
+    client.clusters()
+    client.migrations()
+    with suppress(OceanMigrationError):
+        client.get_cluster("o-1")
+
+
+def kubernetes(data: bytes) -> None:
+    """Read a page of a list, and each object as each kind."""
+    with suppress(UnexpectedFormError):
+        for raw in decoding.page(data).items:
+            for read in (objects.node, objects.pod, objects.budget, objects.deployment):
+                with suppress(UnexpectedFormError):
+                    read(decoding.item(raw))
+
+
+def kubeconfig(data: bytes) -> None:
+    """Read a kubeconfig."""
+    with suppress(KubeconfigError):
+        chosen(parse(data.decode("utf-8", "replace"), None), None)
+
+
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    target.__name__: target for target in (answer, comment, record, kubernetes, kubeconfig)
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Fuzz the target that the first argument names; the others are libFuzzer's."""
+    atheris: Any = import_module("atheris")
+    atheris.instrument_all()
+    atheris.Setup([arguments[0], *arguments[2:]], TARGETS[arguments[1]])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,90 @@
+"""Everything that holds a secret: nothing that shows it, be it a log, a debugger or an error, shows the secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ocean_migration_pulumi.api.credentials import read_credentials
+from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.cli.common import Reach
+from ocean_migration_pulumi.kubernetes import KubernetesReader, find
+from ocean_migration_pulumi.kubernetes.connection import Answer, Connection, _Request
+from ocean_migration_pulumi.kubernetes.kubeconfig import parse
+from ocean_migration_pulumi.migration.job import Job
+from ocean_migration_pulumi.migration.record import Record
+from ocean_migration_pulumi.migration.registry import Registry
+from ocean_migration_pulumi.migration.sources import Sources
+from ocean_migration_pulumi.migration.wish import read
+from ocean_migration_pulumi.notifications import Notifier, _Letter, _Postman
+from ocean_migration_pulumi.session import Session
+from tests.kubernetes.support import kubeconfig
+from tests.migration.tellers import RecordingTeller
+
+from .finder import Finder
+
+TOKEN = "canary-7f3a-of-the-service"
+KUBERNETES_TOKEN = "canary-51bc-of-kubernetes"
+PASSWORD = "canary-90de-of-a-person"
+URL = "https://chat.example/services/T0/B0/canary-of-the-channel"
+FINDER = Finder(TOKEN, KUBERNETES_TOKEN, PASSWORD, URL.removeprefix("https://chat.example"))
+KUBECONFIG = kubeconfig("https://web.example", {"token": KUBERNETES_TOKEN, "username": "me", "password": PASSWORD})
+PLUGIN = {
+    "apiVersion": "client.authentication.k8s.io/v1",
+    "command": "aws",
+    "args": ["--secret", PASSWORD],
+    "env": [{"name": "AWS_SECRET_ACCESS_KEY", "value": KUBERNETES_TOKEN}],
+}
+
+
+def test_kubernetes() -> None:
+    """From the text of the kubeconfig to the request."""
+    for text in (KUBECONFIG, kubeconfig("https://web.example", {"exec": PLUGIN})):
+        access = find(text, None, {})
+        assert access is not None
+        reader, connection = KubernetesReader(access), Connection(access.target)
+        request = _Request("GET", "/api", {}, None, KUBERNETES_TOKEN)
+        answer = Answer(status=200, body=KUBERNETES_TOKEN.encode())
+        FINDER.refute(
+            parsed=parse(text, None), access=access, target=access.target, reader=reader, connection=connection
+        )
+        FINDER.refute(request=request, answer=answer, sources=Sources(kubernetes=reader))
+        reader.close()
+
+
+def test_a_run() -> None:
+    """The wish, the job, those who are notified."""
+    given = {"ocean_id": "o-1", "nodes": {"all_nodes": True}, "kubeconfig": KUBECONFIG, "notifications": [URL]}
+    wish, problems = read(given)
+    assert problems == []
+    assert (wish.kubeconfig, wish.notifications) == (KUBECONFIG, (URL,))
+    client = Session().client(None)
+    job = Job(
+        api=client,
+        desk=Registry().desk(None, "o-1"),
+        scope=Scope(),
+        tell=RecordingTeller(),
+        owner="urn:web",
+        wish=wish,
+        record=Record(),
+    )
+    notifier = Notifier(wish.notifications)
+    FINDER.refute(wish=wish, job=job, notifier=notifier, postman=_Postman(URL))
+    FINDER.refute(
+        letter=_Letter(body={}, sender=notifier), record=job.record, outputs=job.record.to_outputs(wish, {}, "")
+    )
+
+
+def test_settings_of_a_process(tmp_path: Path) -> None:
+    """The credentials file, the session of the plugin, and what a command works with."""
+    (tmp_path / ".spotinst").mkdir()
+    (tmp_path / ".spotinst" / "credentials").write_text(f"[default]\ntoken = {TOKEN}\naccount = act-1234abcd\n")
+    credentials = read_credentials({}, tmp_path)
+    settings = Settings.load(None, {}, home=tmp_path)
+    assert (credentials and credentials.token, settings.token) == (TOKEN, TOKEN)
+    session = Session()
+    session.configure({"ocean-migration:token": TOKEN}.get)
+    reach = Reach(environ={"SPOTINST_TOKEN": TOKEN}, kubeconfig=KUBECONFIG)
+    FINDER.refute(credentials=credentials, settings=settings, session=session, client=session.client(None))
+    FINDER.refute(reach=reach, reached=reach.settings, sources=reach.sources())
+    reach.close()

@@ -8,13 +8,15 @@ ENGINE ?= auto
 WORKERS ?= 4
 # For `make test`; a part of the tests does not cover enough: PYTEST_ARGS="--no-cov -k digest".
 PYTEST_ARGS ?=
+# For `make chaos`: CHAOS_ARGS="--runs 20 --engine offline", or one run again: CHAOS_ARGS="--runs 1 --seed 4".
+CHAOS_ARGS ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check format build wheel clean
+.PHONY: help setup demo test bench chaos check format build wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +52,9 @@ test: setup ## Run all tests, with branch coverage
 
 bench: setup ## Measure what is promised, and write benchmarks/RESULTS.md
 	$(RUN) -m benchmarks --write
+
+chaos: setup ## Kill everything at random moments, in 200 runs, and see that nothing is lost
+	$(RUN) -m tests.chaos $(CHAOS_ARGS)
 
 check: setup ## Run ruff, mypy, import-linter, and the linters of the pipelines
 	$(RUN) -m ruff check .

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,7 @@ _LOG_TIMEOUT = 2.0  # seconds; a suspended engine must not hold up a migration's
 _REFUSED_FOR = 1.0  # seconds without anybody listening before the engine counts as dead
 _PROBE_PAUSE = 0.1
 _RECONNECT_PAUSE = 0.5
+_ENDED_WITHIN = 0.3  # seconds until an RPC is known to be over whose engine is gone
 
 # The engine is on this machine: no proxy, no idling (an idle channel does not notice a death), quick reconnects.
 _CHANNEL_OPTIONS = (
@@ -53,12 +55,13 @@ class Engine:
         """Send the live status of the row and return the gRPC future of the sending, without waiting for it."""
         return self._log.future(_line("INFO", message, urn, ephemeral=True), timeout=_LOG_TIMEOUT)
 
-    def watch(self) -> None:
+    def watch(self, waits: Callable[[], bool]) -> None:
         """End this process soon after the engine is dead; watches in a thread of its own.
 
-        An engine that does not listen now, while it waits for an RPC, is not one whose death could be noticed.
+        ``waits`` tells whether the engine still waits for the RPC of this thread. One that does not listen now, and
+        yet waits, is not one whose death could be noticed. One that does neither died while the provider was loaded.
         """
-        self._reached = not _refuses(self._address)
+        self._reached = not _refuses(self._address) or _ends(waits)
         self._channel.subscribe(self._changed, try_to_connect=True)
         threading.Thread(target=self._outlive, name="engine-watch", daemon=True).start()
 
@@ -152,6 +155,15 @@ def _line(severity: str, message: str, urn: str, *, ephemeral: bool) -> Any:
     return engine_pb2.LogRequest(
         severity=engine_pb2.LogSeverity.Value(severity), message=message, urn=urn, ephemeral=ephemeral
     )
+
+
+def _ends(waits: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + _ENDED_WITHIN
+    while waits():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_PROBE_PAUSE)
+    return True
 
 
 def _refuses(address: str) -> bool:

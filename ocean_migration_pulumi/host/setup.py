@@ -9,9 +9,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from .call import interrupt
+from .call import Call, interrupt
 from .engine import find_engine
-from .stack import nearest, running_request
+from .stack import nearest, running_context, running_request
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,4 +82,4 @@ def _watch_engine() -> None:
     engine = find_engine()
     if engine is not None and not _watched:
         _watched = True
-        engine.watch()
+        engine.watch(Call(context=running_context()).is_active)

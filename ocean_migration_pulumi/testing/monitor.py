@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent import futures
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # protobuf has no types of its own
@@ -25,6 +25,10 @@ _FEATURES = frozenset({"secrets", "aliasSpecs", "deletedWith"})
 _SEVERITIES = {engine_pb2.DEBUG: "debug", engine_pb2.INFO: "info", engine_pb2.WARNING: "warning"}
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _END = 600.0
+
+
+# Older versions of the SDK answer a program with the message of providers.
+_INVOKED: Final = getattr(resource_pb2, "ResourceInvokeResponse", provider_pb2.InvokeResponse)
 
 
 class Services:
@@ -149,7 +153,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         except ProviderFailure as exc:
             context.abort(grpc.StatusCode.UNKNOWN, str(exc))
         found = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failures]
-        return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(result), "failures": found})
+        return _INVOKED(**{"return": to_struct(result), "failures": found})
 
     def SignalAndWaitForShutdown(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Let the program end: nothing calls back into it."""

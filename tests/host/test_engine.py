@@ -13,7 +13,7 @@ from ocean_migration_pulumi.host.engine import Engine, StatusLine
 from tests.support.fake_engine import FakeEngine
 from tests.support.host_changes import OTHER_THREAD, both, context_without
 from tests.support.plugin import URN, PluginProcess, plain, until
-from tests.support.probe_provider import Probe
+from tests.support.probe_provider import LateProbe, Probe
 
 
 def test_lines_reach_the_engine_in_the_resources_row() -> None:
@@ -92,6 +92,16 @@ def test_idle_plugin_ends_with_its_engine() -> None:
         started = time.monotonic()
         assert plugin.process.wait(10) == 0
         assert time.monotonic() - started < 2
+
+
+def test_plugin_whose_engine_died_while_the_provider_was_loaded_ends(tmp_path: Path) -> None:
+    """The engine may be dead before anybody watches it: then the RPC that loads the provider is over as well."""
+    with FakeEngine() as engine, PluginProcess(address=engine.address) as plugin:
+        engine.create(plugin.port, {"do": "see"}, LateProbe(tmp_path / "loading"))
+        until((tmp_path / "loading").exists)
+        engine.kill()
+        (tmp_path / "loading").unlink()
+        assert plugin.process.wait(10) == 0
 
 
 def test_plugin_ends_with_its_engine_when_no_context_tells(tmp_path: Path) -> None:

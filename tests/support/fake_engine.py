@@ -11,7 +11,7 @@ from typing import Any, Self
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from .plugin import ROOT, URN, RecordingEngine, serve, struct
+from .plugin import ROOT, URN, RecordingEngine, pickled, serve, struct
 from .probe_provider import Probe
 
 
@@ -31,10 +31,11 @@ class FakeEngine:
         self.address = self._process.stdout.readline().strip()
         return self
 
-    def create(self, port: int, properties: dict[str, Any]) -> None:
-        """Let it call Create of the plugin at ``port``, without waiting."""
+    def create(self, port: int, properties: dict[str, Any], provider: object | None = None) -> None:
+        """Let it call Create of the plugin at ``port``, without waiting; the provider is a ``Probe`` by default."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"port": port, "properties": properties}) + "\n")
+        with_provider = {**properties, "__provider": pickled(provider or Probe())}
+        self._process.stdin.write(json.dumps({"port": port, "properties": with_provider}) + "\n")
         self._process.stdin.flush()
 
     def kill(self) -> None:
@@ -55,7 +56,7 @@ def _main() -> None:
     sys.stdout.flush()
     order = json.loads(sys.stdin.readline())
     stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{order['port']}"))
-    stub.Create(provider_pb2.CreateRequest(urn=URN, properties=struct(order["properties"], Probe())), timeout=60)
+    stub.Create(provider_pb2.CreateRequest(urn=URN, properties=struct(order["properties"])), timeout=60)
 
 
 if __name__ == "__main__":

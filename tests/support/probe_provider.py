@@ -73,6 +73,20 @@ class SmallProbe(PlainProbe):
         host.prepare(pool_size=1)
 
 
+class LateProbe(PlainProbe):
+    """The same in a process that is prepared late: when the file ``loading``, which it makes, is gone."""
+
+    def __init__(self, loading: Path) -> None:
+        self.loading = loading
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Wait, and prepare the process."""
+        self.loading.touch()
+        while self.loading.exists():
+            time.sleep(0.01)
+        host.prepare()
+
+
 def _act(props: dict[str, Any]) -> dict[str, Any]:
     call = host.current_call()
     match props["do"]:

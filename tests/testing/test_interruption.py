@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.driver import Driver, Running
+from tests.scenarios.support import eventually
 from tests.testing.probe import HEAD, behave, calls, forget, methods
 
 
@@ -207,3 +208,27 @@ def test_steps_run_at_once(driver: Driver, probe_directory: Path) -> None:
     for file in files:
         file.unlink()
     assert running.wait().exit_code == 0
+
+
+def test_a_killed_engine_takes_its_program_along(driver: Driver, probe_directory: Path) -> None:
+    """The program ends, which nobody would ever answer again; the plugin is left to itself."""
+    driver.write_program(HEAD + "Probe('a', size=1)\n")
+    running = waiting(driver, probe_directory, "create")
+    assert len(running.program_pids()) == 1
+    running.kill_engine()
+    eventually(lambda: not running.program_pids(), within=30.0)
+
+
+def test_a_killed_program_lets_a_step_end(driver: Driver, probe_directory: Path) -> None:
+    """The step that runs ends and is stored; the update has failed, and leaves neither lock nor pending operation."""
+    driver.write_program(HEAD + "Probe('a', size=1)\n")
+    running = waiting(driver, probe_directory, "create")
+    running.kill_program()
+    (probe_directory / "a.create.json").unlink()
+    run = running.wait()
+    assert run.exit_code == 1
+    assert any("program exited with non-zero exit code" in error for error in run.errors)
+    assert driver.pending_operations() == []
+    again = driver.up()
+    assert again.exit_code == 0, again.output
+    assert again.ops == {"a": "same"}

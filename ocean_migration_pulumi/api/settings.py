@@ -113,8 +113,9 @@ class Settings:
         matters only while token or account is not named elsewhere.
 
         ``options`` are those of a command (``--account``, ``--base-url``, ``--record``), which go before all else but
-        ``account_id``. ``config`` has full keys such as ``ocean-migration:token``; ``home`` is the home directory (None:
-        that of ``environ``). Raises SettingsError, naming the setting, when a value or the credentials file cannot be used.
+        ``account_id``. ``config`` has full keys such as ``ocean-migration:token``; ``home`` is the home directory
+        (None: that of ``environ``). Raises SettingsError, naming the setting, when a value or the credentials file
+        cannot be used.
         """
         named = {_CONFIG + key: value for key, value in (config or {}).items()}
         named |= {name: value for name, value in environ.items() if not name.startswith("--")}

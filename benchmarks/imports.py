@@ -38,7 +38,7 @@ def measure(short: bool) -> list[Row]:
                 unit="times",
                 note=note,
             )
-            for what, bound in zip(_MODULES, (0.05, 0.6), strict=True)
+            for what, bound in zip(_MODULES, (0.05, 0.35), strict=True)
         ]
     return [
         Row(what=f"import of {what}, on top of pulumi", measured=min(added[what]), bound=bound, unit="ms", note=note)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from benchmarks.canned import Service, serving
@@ -31,15 +32,20 @@ def measure(short: bool) -> list[Row]:
             measured=taken["resident"],
             bound=60 if short else 40,
             unit="MiB",
-            note=f"ru_maxrss; tracemalloc says {taken['traced']:.1f} MiB",
+            note=f"resident, as the kernel tells; tracemalloc says {taken['traced']:.1f} MiB",
         )
     ]
 
 
 def _resident() -> float:
-    """Return the most memory that this process has had, in MiB."""
+    """Return the most memory that this program has had, in MiB."""
     import resource
 
+    status = Path("/proc/self/status")
+    if status.exists():
+        # What getrusage says begins with what the parent had when it started this program.
+        fields = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
+        return float(fields["VmHWM"].split()[0]) / 1024.0
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / _MIB if sys.platform == "darwin" else most / 1024.0
 

@@ -22,14 +22,14 @@ def measure(short: bool) -> list[Row]:
         Row(
             what=f"{what}, against spotinst-sdk2's discovery alone",
             measured=taken["plan"] / taken["peer"],
-            bound=0.8 if short else 0.6,
+            bound=0.7 if short else 0.6,
             unit="times",
             note=f"{milliseconds['plan']} and {milliseconds['peer']}",
         ),
         Row(
             what=f"{what}, against a bare httpx GET and json.loads",
             measured=taken["plan"] / taken["bare"],
-            bound=6 if short else 4,
+            bound=5.5 if short else 4,
             unit="times",
             note=f"{milliseconds['plan']} and {milliseconds['bare']}",
             why="beside the JSON each node is read, chosen, sorted, written as a line and digested, in plain Python",

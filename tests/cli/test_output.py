@@ -1,0 +1,88 @@
+"""How results look on a terminal, and what is said on the way."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import pytest
+
+from ocean_migration_pulumi.cli.output import Output, Table
+from ocean_migration_pulumi.cli.speaking import Speaker
+
+HOSTILE = "[bold]web[/bold]\x1b[31m\nnext"
+TABLE = Table(
+    title="Nodes",
+    columns=("node", "pods"),
+    rows=((HOSTILE, 6), (None, None)),
+    numbers=frozenset({"pods"}),
+    empty="none",
+)
+
+
+class Screen(io.StringIO):
+    """A stream that passes for a terminal."""
+
+    def isatty(self) -> bool:
+        """Tell that it is one."""
+        return True
+
+
+def screens(monkeypatch: pytest.MonkeyPatch) -> tuple[Screen, Screen]:
+    """Put terminals in the place of stdout and stderr, as long as the test lasts."""
+    out, err = Screen(), Screen()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    return out, err
+
+
+def test_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its title; names are neither markup nor colours, and none is two lines."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    out, _ = screens(monkeypatch)
+    Output("table").show(TABLE, None)
+    drawn = out.getvalue()
+    assert "\x1b[31m" not in drawn
+    drawn = re.sub(r"\x1b\[\d*m", "", drawn)
+    lines = [line.split() for line in drawn.splitlines() if line.strip()]
+    assert lines[0] == ["Nodes"]
+    assert ["[bold]web[/bold]", "[31m", "next", "6"] in lines
+    assert ["-", "-"] in lines
+
+
+def test_an_empty_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is said in words."""
+    out, _ = screens(monkeypatch)
+    Output("table").show(Table(title="Nodes", columns=("node",), rows=(), empty="there is none"), None)
+    assert out.getvalue() == "there is none\n"
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "csv", "table"])
+def test_an_empty_table_elsewhere(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """CSV has its heading alone, as programs expect."""
+    Output(form).show(Table(title="Nodes", columns=("node",), rows=(), empty="there is none"), None)
+    text = capsys.readouterr().out
+    assert text == "node\n" if form == "csv" else "there is none" in text
+
+
+def test_the_live_line_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To what stays; it is cut at the width, and never two lines."""
+    _, err = screens(monkeypatch)
+    speaker = Speaker()
+    speaker.status("x" * 200 + "\n")
+    live = err.getvalue()
+    assert live == "\r\x1b[K" + "x" * 79
+    speaker.info("done")
+    speaker.end()
+    assert err.getvalue() == f"{live}\r\x1b[Kdone\n"
+
+
+def test_no_live_line_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only what stays."""
+    speaker = Speaker()
+    speaker.status("live")
+    speaker.warning("look")
+    assert capsys.readouterr().err == "warning: look\n"

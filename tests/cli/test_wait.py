@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -27,7 +28,8 @@ def test_a_part_of_it_can_be_waited_for(terminal: Terminal) -> None:
     """It goes on meanwhile."""
     migration_id = begin(terminal, speed=1)
     started = terminal.run("wait", "--for", "started")
-    assert (started.exit_code, started.stdout) == (0, f"{migration_id}: STARTING, 0 of 5 nodes done\n")
+    assert started.exit_code == 0
+    assert re.fullmatch(f"{migration_id}: [A-Z_]+, 0 of 5 nodes done\n", started.stdout)
     terminal.sim.control.clock(speed=3000)
     result = terminal.run("wait", "--for", "50%")
     assert result.exit_code == 0, result.output
@@ -77,6 +79,6 @@ def test_sigterm_ends_the_wait_in_an_orderly_way(terminal: Terminal) -> None:
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=10)
     assert process.returncode == 8
-    assert "STARTING 0/5 nodes" in first
+    assert re.search(" [A-Z_]+ 0/5 nodes, ", first)
     assert out == ""
     assert f"interrupted; migration {migration_id} goes on in Ocean" in err

@@ -14,13 +14,13 @@ from tests.support.probe_provider import Probe
 
 
 def test_many_waits_run_at_once() -> None:
-    """32 waits of two seconds end in less than four, though the host has four threads."""
+    """32 waits of two seconds end together, though the host has four threads."""
     with PluginProcess() as plugin:
         plugin.create({"do": "see"}, Probe())
         started = time.monotonic()
         waits = [plugin.start_create({"do": "wait", "seconds": 2}, Probe()) for _ in range(32)]
         assert all(wait.result().id == "probe/1" for wait in waits)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 10  # with four threads: 16
 
 
 def test_rpcs_that_queued_before_the_first_configure_run_at_once_too(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_rpcs_that_queued_before_the_first_configure_run_at_once_too(tmp_path: P
         ]
         for wait in waits:
             wait.result()
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 10  # with four threads: 16
 
 
 def test_other_pools_run_as_many_as_they_have_threads() -> None:

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from ocean_migration_pulumi.api.clusters import ClusterNode
 from ocean_migration_pulumi.api.models import Candidate, LogEntry, MigrationInstance, MigrationStatus, MigrationSummary
-from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.api.times import sortable
+from ocean_migration_pulumi.migration.clusterlog import oldest_first
 from ocean_migration_pulumi.migration.selection import eks_node_group
 
 
@@ -104,7 +105,7 @@ class Migrations(Result):
                     created_at=each.created_at,
                     completed_at=each.completed_at,
                 )
-                for each in sorted(found, key=lambda each: (stamp(each.created_at), each.id))
+                for each in sorted(found, key=lambda each: (sortable(each.created_at), each.id))
             ),
         )
 
@@ -252,17 +253,11 @@ class ClusterLog(Result):
 
     @classmethod
     def of(cls, ocean_id: str, found: Sequence[LogEntry]) -> Self:
-        """Take over what the service tells, the newest lines first and many at one time."""
-        ordered = sorted(reversed(found), key=lambda line: stamp(line.created_at))
+        """Take over what the service tells."""
         return cls(
             ocean_id=ocean_id,
             lines=tuple(
-                LogLine(message=line.message, severity=line.severity, created_at=line.created_at) for line in ordered
+                LogLine(message=line.message, severity=line.severity, created_at=line.created_at)
+                for line in oldest_first(found)
             ),
         )
-
-
-def stamp(text: str | None) -> float:
-    """Return a time of the service as a number to sort by; 0 when it is none."""
-    moment = parse_time(text)
-    return moment.timestamp() if moment else 0.0

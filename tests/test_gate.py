@@ -26,7 +26,7 @@ from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 from tests.support import http_server as http
 from tests.support.plugin import PluginProcess, status_of, struct, until
-from tests.support.resource_plugin import Resource, config_of, message_of, without_provider
+from tests.support.resource_plugin import Resource, config_of, message_of, without_provider, without_settings
 
 TYPE = "pulumi-python:dynamic/ocean-migration:OceanMigrationGate"
 PROVIDER = OceanMigrationGateProvider()
@@ -35,7 +35,6 @@ PROTOCOL_4 = (
     b"\x8c\x1aOceanMigrationGateProvider\x94\x93\x94)\x81\x94."
 )
 PROTOCOL_5 = PROTOCOL_4.replace(b"\x80\x04", b"\x80\x05")
-LEFT = ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT", "SPOTINST_BASE_URL", "KUBECONFIG", "KUBERNETES_SERVICE_HOST")
 
 
 def sent(properties: dict[str, Any]) -> struct_pb2.Struct:
@@ -146,9 +145,7 @@ def reason_of(error: grpc.RpcError) -> str:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, PluginProcess]]:
     """Run a simulator, and a plugin on a machine without any settings."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        for name in LEFT:
-            patch.delenv(name, raising=False)
+        without_settings(patch, tmp_path_factory.mktemp("home"))
         with Simulator(nodes=1, speed=10_000) as sim, PluginProcess() as plugin:
             plugin.configure(config_of(sim))
             yield sim, plugin

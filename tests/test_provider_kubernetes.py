@@ -13,7 +13,7 @@ from pulumi.runtime import rpc
 
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess, plain
-from tests.support.resource_plugin import Resource, config_of
+from tests.support.resource_plugin import Resource, config_of, without_settings
 
 WEB = {"asg_names": ["web"]}
 
@@ -28,10 +28,7 @@ def sim() -> Iterator[Simulator]:
 @pytest.fixture
 def plugin(sim: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PluginProcess]:
     """Run a plugin on a machine without any settings and without AWS."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT", "SPOTINST_BASE_URL", "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
-        monkeypatch.delenv(name, raising=False)
+    without_settings(monkeypatch, tmp_path)
     with PluginProcess() as running:
         running.configure(config_of(sim))
         yield running

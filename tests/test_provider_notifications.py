@@ -24,7 +24,7 @@ from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 from tests.support import http_server as http
 from tests.support.plugin import PluginProcess, plain, until
-from tests.support.resource_plugin import Resource, config_of
+from tests.support.resource_plugin import Resource, config_of, without_settings
 
 WEB = {"asg_names": ["web"]}
 CANARY = "/services/T0/B0/canary+of/ours"
@@ -40,10 +40,7 @@ def sim() -> Iterator[Simulator]:
 @pytest.fixture
 def plugin(sim: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PluginProcess]:
     """Run a plugin on a machine without any settings."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT", "SPOTINST_BASE_URL", "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
-        monkeypatch.delenv(name, raising=False)
+    without_settings(monkeypatch, tmp_path)
     with PluginProcess() as running:
         running.configure(config_of(sim))
         yield running

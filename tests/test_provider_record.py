@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ocean_migration_pulumi import cli
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess
-from tests.support.resource_plugin import Resource, config_of
+from tests.support.resource_plugin import Resource, config_of, without_settings
 
 
 @pytest.fixture
@@ -25,9 +25,7 @@ def sim() -> Iterator[Simulator]:
 @pytest.fixture
 def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PluginProcess]:
     """Run a plugin on a machine without any settings."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT", "SPOTINST_BASE_URL", "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
-        monkeypatch.delenv(name, raising=False)
+    without_settings(monkeypatch, tmp_path)
     with PluginProcess() as running:
         yield running
 

@@ -39,6 +39,12 @@ def parse_time(text: str | None) -> datetime | None:
         return None
 
 
+def sortable(text: str | None) -> float:
+    """Return a time as the service writes it as a number to sort by; what is none comes before all."""
+    moment = parse_time(text)
+    return moment.timestamp() if moment else float("-inf")
+
+
 def format_time(moment: datetime) -> str:
     """Write a time as the service does: UTC, milliseconds, ``Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -21,8 +21,8 @@ from ocean_migration_pulumi.api.clusters import Cluster
 from ocean_migration_pulumi.api.models import MigrationSummary
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.api.times import parse_time
-from ocean_migration_pulumi.errors import InputError, OceanMigrationError
+from ocean_migration_pulumi.api.times import sortable
+from ocean_migration_pulumi.errors import InputError, MissingAccountError, OceanMigrationError
 from ocean_migration_pulumi.migration.plan import clean
 from ocean_migration_pulumi.migration.registry import ClusterDesk, Registry
 from ocean_migration_pulumi.migration.sources import Sources
@@ -113,6 +113,16 @@ class Reach:
         """What is known of the cluster."""
         return self._registry.desk(self.client.account_id, self.cluster_id)
 
+    def require_account(self) -> str:
+        """Return the account that is asked.
+
+        Raises MissingAccountError when nothing names one: the service would take the oldest one without a word.
+        """
+        if self.client.account_id is None:
+            msg = "no account: give --account, SPOTINST_ACCOUNT, or a profile that has one"
+            raise MissingAccountError(msg)
+        return self.client.account_id
+
     def sources(self) -> Sources:
         """Return who else can be asked about the cluster: Kubernetes and AWS.
 
@@ -123,7 +133,7 @@ class Reach:
     def migrations(self) -> list[MigrationSummary]:
         """Return the cluster's migrations, the newest first."""
         found = self.client.list_migrations(self.cluster_id)
-        return sorted(found, key=lambda each: (_moment(each.created_at), each.id), reverse=True)
+        return sorted(found, key=lambda each: (sortable(each.created_at), each.id), reverse=True)
 
     def migration_id(self, given: str | None, *, running: bool = False) -> str:
         """Return the migration that is meant: the given one, else the one that runs, else the newest.
@@ -183,11 +193,6 @@ def _environment(environ: Mapping[str, str], profile: str | None) -> dict[str, s
 
 def _introduced(cluster: Cluster) -> str:
     return f"{clean(cluster.name)} ({cluster.id})" if cluster.name else cluster.id
-
-
-def _moment(created_at: str | None) -> float:
-    created = parse_time(created_at)
-    return created.timestamp() if created else float("-inf")
 
 
 def complete_cluster(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

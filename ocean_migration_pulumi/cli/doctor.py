@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from ocean_migration_pulumi.errors import MissingAccountError
 from ocean_migration_pulumi.migration.examination import Examination, examine
 from ocean_migration_pulumi.migration.findings import Verdict
 from ocean_migration_pulumi.migration.plan import PlannedNode, counted
@@ -57,10 +56,8 @@ def command(reach: Reach, output: Output, contract: bool, source: Path | None) -
 
         show_contract(reach, output, source)
         return
-    if reach.client.account_id is None:
-        msg = "no account: give --account, SPOTINST_ACCOUNT, or a profile that has one"
-        raise MissingAccountError(msg)
-    wish = Wish(ocean_id=reach.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=reach.client.account_id)
+    account = reach.require_account()
+    wish = Wish(ocean_id=reach.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=account)
     scope, sources = reach.scope.at_most(_SECONDS), reach.sources()
     sight = look(reach.client, reach.desk, scope, wish, sources)
     nodes = [PlannedNode.of(node, sight.group_names) for node in sight.offered.values()]

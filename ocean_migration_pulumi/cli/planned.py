@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ocean_migration_pulumi.errors import MissingAccountError, PlanError
+from ocean_migration_pulumi.errors import PlanError
 from ocean_migration_pulumi.migration import notes, planning
 from ocean_migration_pulumi.migration.findings import Verdict
 from ocean_migration_pulumi.migration.notes import Kind, Note
@@ -139,12 +139,9 @@ def make_plan(reach: Reach, wish: Wish) -> Planned:
     Raises MissingAccountError, InputError for nodes that cannot be chosen, PlanError when there is no plan to be had,
     or an error of the API.
     """
-    client, desk = reach.client, reach.desk
-    if client.account_id is None:
-        msg = "no account: give --account, SPOTINST_ACCOUNT, or a profile that has one"
-        raise MissingAccountError(msg)
+    account, client, desk = reach.require_account(), reach.client, reach.desk
     desk.view.cluster(client, reach.scope)  # what is wrong with the service itself is no matter of the plan
-    wish = replace(wish, ocean_id=reach.cluster_id, account_id=client.account_id, when_busy="fail")
+    wish = replace(wish, ocean_id=reach.cluster_id, account_id=account, when_busy="fail")
     found = planning.preview(client, desk, reach.scope, owner=OWNER, wish=wish, old=None, sources=reach.sources())
     if found.problems:
         raise found.problems[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from ocean_migration_pulumi.errors import MissingAccountError
 from ocean_migration_pulumi.migration.following import stop
 from ocean_migration_pulumi.migration.lifecycle import DELETE_DEADLINE
 from ocean_migration_pulumi.migration.phases import share
@@ -36,9 +35,7 @@ def command(reach: Reach, output: Output, migration: str | None, terminate_drain
     and drained ones stay cordoned, unless --terminate-drained is given. A `pulumi up` that waits for this migration
     ends, and says that somebody stopped it.
     """
-    if reach.client.account_id is None:
-        msg = "no account: give --account, SPOTINST_ACCOUNT, or a profile that has one"
-        raise MissingAccountError(msg)
+    reach.require_account()
     cluster = reach.cluster_id
     wanted = reach.migration_id(migration, running=True)
     status = reach.client.get_migration(cluster, wanted)

@@ -11,7 +11,7 @@ from ocean_migration_pulumi.api.exchanges import Exchange
 from ocean_migration_pulumi.api.models import MigrationSummary
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.api.times import sortable
 from ocean_migration_pulumi.errors import (
     AuthenticationError,
     OceanMigrationError,
@@ -98,14 +98,9 @@ def _try(ask: Callable[[], object]) -> None:
 
 def _chosen(listed: list[MigrationSummary]) -> list[MigrationSummary]:
     """Return the migrations that tell the most: the newest that runs, that failed, was stopped, or finished."""
-    newest = sorted(listed, key=lambda summary: _stamp(summary.created_at), reverse=True)
+    newest = sorted(listed, key=lambda summary: sortable(summary.created_at), reverse=True)
     chosen = [
         next((summary for summary in newest if not summary.is_terminal), None),
         *(next((summary for summary in newest if summary.state == state), None) for state in _WANTED),
     ]
     return [summary for summary in chosen if summary is not None][:_MOST_STATUSES]
-
-
-def _stamp(created_at: str | None) -> float:
-    moment = parse_time(created_at)
-    return moment.timestamp() if moment else 0.0

@@ -1,11 +1,13 @@
-"""What the cluster's log may be asked for: from when to when, which severity, how many lines."""
+"""What the cluster's log may be asked for (from when to when, which severity, how many lines), and its order."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.api.models import LogEntry
+from ocean_migration_pulumi.api.times import parse_time, sortable
 from ocean_migration_pulumi.errors import InputError
 
 from . import values
@@ -31,6 +33,11 @@ def moment(name: str, value: Any, now: datetime) -> datetime:
     except (InputError, OverflowError):
         allowed = 'a span before now such as "24h", or a time such as "2024-05-01T12:00:00Z"'
         raise values.refuse(name, value, allowed) from None
+
+
+def oldest_first(log: Sequence[LogEntry]) -> list[LogEntry]:
+    """Return lines in their order: the service gives the newest first, and many at one time."""
+    return sorted(reversed(log), key=lambda line: sortable(line.created_at))
 
 
 def span(since: Any, until: Any, now: datetime) -> tuple[datetime, datetime]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models import LogEntry, MigrationState, MigrationStatus
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.api.times import parse_time, sortable
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     EngineGoneError,
@@ -123,7 +123,7 @@ def explain(log: Sequence[LogEntry]) -> Failure:
 
     ``log`` must hold nothing but the migration's own time, or the reason of another one is taken.
     """
-    newest_first = sorted(enumerate(log), key=lambda item: (_stamp(item[1]), item[0]), reverse=True)
+    newest_first = sorted(enumerate(log), key=lambda item: (sortable(item[1].created_at), item[0]), reverse=True)
     for _, line in newest_first:
         lowered = line.message.lower()
         for known in _KNOWN:
@@ -198,8 +198,3 @@ def after_outage(record: Record) -> str:
     if not latest.ended:
         return f"migration {latest.id} goes on in Ocean. {_WORDS.waits}"
     return f"migration {latest.id} {'is no longer listed' if latest.lost else f'is {latest.status}'}; {_WORDS.again}"
-
-
-def _stamp(line: LogEntry) -> float:
-    moment = parse_time(line.created_at)
-    return moment.timestamp() if moment else 0.0

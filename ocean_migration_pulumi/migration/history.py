@@ -10,7 +10,7 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models import LogEntry, MigrationState, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.api.times import parse_time, sortable
 from ocean_migration_pulumi.errors import (
     EngineGoneError,
     InterruptedWaitError,
@@ -74,7 +74,7 @@ def read_history(api: OceanApi, scope: Scope, ocean_id: str, *, most: int | None
     list tells.
     """
     api = api.within(scope)
-    listed = sorted(api.list_migrations(ocean_id), key=lambda each: (_moment(each.created_at), each.id), reverse=True)
+    listed = sorted(api.list_migrations(ocean_id), key=lambda each: (sortable(each.created_at), each.id), reverse=True)
     asked = listed if most is None else listed[:most]
 
     def ask(summary: MigrationSummary) -> MigrationStatus | None:
@@ -169,7 +169,3 @@ def _between(begun: str | None, ended: str | None) -> float | None:
 
 def _oldest(log: Sequence[LogEntry]) -> datetime:
     return min((at for line in log if (at := parse_time(line.created_at))), default=_OLDEST)
-
-
-def _moment(text: str | None) -> datetime:
-    return parse_time(text) or _OLDEST

@@ -14,6 +14,7 @@ from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.times import parse_time
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, OceanMigrationError
 
+from .clusterlog import oldest_first
 from .explaining import Explanation, explain_migration
 from .failures import log_span
 from .service import OceanApi
@@ -230,9 +231,7 @@ def moved_at(moments: Sequence[Moment]) -> datetime | None:
 
 def _log(api: OceanApi, ocean_id: str, status: MigrationStatus, now: datetime) -> tuple[LogEntry, ...]:
     since, until = log_span(status, now)
-    found = api.get_log(ocean_id, since=since, until=until)
-    # The service gives the newest lines first, and many at one time.
-    return tuple(sorted(reversed(found), key=lambda line: _stamp(line.created_at)))
+    return tuple(oldest_first(api.get_log(ocean_id, since=since, until=until)))
 
 
 def _asked(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
@@ -244,11 +243,6 @@ def _asked(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
     except OceanMigrationError as error:
         notes.append(f"{what} could not be read: {error}")
         return None
-
-
-def _stamp(created_at: str | None) -> float:
-    moment = parse_time(created_at)
-    return moment.timestamp() if moment else 0.0
 
 
 def _text(value: Any) -> str:

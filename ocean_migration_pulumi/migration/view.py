@@ -17,7 +17,7 @@ from ocean_migration_pulumi.api.models import (
     MigrationSummary,
 )
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.api.times import parse_time, sortable
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     MigrationNotFoundError,
@@ -167,7 +167,7 @@ class ClusterView:
             for summary in self.migrations(api, scope)
             if not summary.is_terminal or ((created := parse_time(summary.created_at)) is not None and created > oldest)
         ]
-        listed.sort(key=lambda summary: (not summary.is_terminal, _moment(summary.created_at)), reverse=True)
+        listed.sort(key=lambda summary: (not summary.is_terminal, sortable(summary.created_at)), reverse=True)
         return self._statuses(api, scope, listed[:_MOST_STATUSES], False, may_be_gone=True)
 
     def together(self, asks: Iterable[Callable[[], object]]) -> None:
@@ -210,8 +210,3 @@ class ClusterView:
         if slot is None:
             slot = self._slots.setdefault(name, _Slot(self._clock))
         return slot
-
-
-def _moment(created_at: str | None) -> float:
-    created = parse_time(created_at)
-    return created.timestamp() if created else float("-inf")

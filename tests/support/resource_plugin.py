@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -27,6 +28,14 @@ def config_of(sim: Simulator, **more: str) -> dict[str, str]:
         "ocean-migration:pollInterval": "0.05",
         **more,
     }
+
+
+def without_settings(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Make this machine one without any settings, and without AWS."""
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT", "SPOTINST_BASE_URL", "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def sent(properties: dict[str, Any]) -> struct_pb2.Struct:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ def _stopping(stage: Stage, running: Running) -> None:
     """Let the migrations go on as soon as a command has asked for a stop and waits for it."""
     running.until(lambda: any(each["method"] == "PUT" for each in stage.writes()))
     _released(stage, running)
+
+
+@contextmanager
+def _seldom_asked(stage: Stage) -> Iterator[None]:
+    """Let a deadline pass between two questions and not within one, which is told in other words."""
+    usual = stage.environment["OCEAN_MIGRATION_POLL_INTERVAL"]
+    stage.environment["OCEAN_MIGRATION_POLL_INTERVAL"] = "2"
+    yield
+    stage.environment["OCEAN_MIGRATION_POLL_INTERVAL"] = usual
 
 
 def _keep_busy(stage: Stage) -> None:
@@ -228,7 +238,8 @@ def deadline(stage: Stage) -> None:
     """Custom timeouts end the wait; the next `up` waits for the same migration."""
     stage.hold()
     stage.declare(opts=_timeouts(create="5s", update="2m"))
-    stage.up()
+    with _seldom_asked(stage):
+        stage.up()
     stage.preview()
     _released(stage, stage.begin("up"))
 
@@ -745,7 +756,8 @@ def destroyed_while_it_runs(stage: Stage) -> None:
     stage.hold()
     stage.declare(wait_for="started", opts=_timeouts(delete="3s"))
     stage.up()
-    stage.destroy()
+    with _seldom_asked(stage):
+        stage.destroy()
     _released(stage, stage.begin("destroy"))
 
 
@@ -831,7 +843,8 @@ def unanswered_start(stage: Stage) -> None:
     """A start that may have happened is looked for by the next `up`, before it starts another."""
     stage.declare(opts=_timeouts(create="5s"))
     stage.control.fault("POST", "*/migration", "reset-before")
-    stage.up()
+    with _seldom_asked(stage):
+        stage.up()
     stage.preview()
     stage.up()
 

@@ -18,7 +18,6 @@ COMMANDS: Final[Mapping[str, str]] = {
     "clusters": "List the Ocean clusters of the account.",
     "candidates": "List the nodes that can be migrated.",
     "plan": "Show what a migration would do.",
-    "rehearse": "Predict a migration on a simulator.",
     "start": "Start a migration.",
     "status": "Tell how a migration stands.",
     "watch": "Watch a migration.",
@@ -70,7 +69,7 @@ class Commands(click.Group):
         """Load a command; None for a name that is none."""
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name in {"rehearse", "simulator"} and (missing := _missing()):
+        if cmd_name == "simulator" and (missing := _missing()):
             return _unavailable(cmd_name, missing)
         where = "ocean_migration_pulumi.simulator.command" if cmd_name == "simulator" else f"{__package__}.{cmd_name}"
         found: click.Command = import_module(where).command

@@ -15,7 +15,6 @@ from ocean_migration_pulumi.migration.selection import NodeSelector
 from ocean_migration_pulumi.migration.sight import Sight, look
 from ocean_migration_pulumi.migration.sources import ask_aws
 from ocean_migration_pulumi.migration.wish import Wish
-from ocean_migration_pulumi.report import markdown
 
 from .common import Reach, kubernetes_options, reach_options
 from .exits import BLOCKED
@@ -39,7 +38,7 @@ _SECONDS = 60.0
 @click.command("doctor", epilog=_EPILOG)
 @click.option("--contract", is_flag=True, help="Compare Spot's API itself with what is known of it; only GETs.")
 @from_option
-@output_options(TABLE, JSON, MARKDOWN)
+@output_options((TABLE, JSON, MARKDOWN))
 @kubernetes_options
 @reach_options
 def command(reach: Reach, output: Output, contract: bool, source: Path | None) -> None:
@@ -50,6 +49,9 @@ def command(reach: Reach, output: Output, contract: bool, source: Path | None) -
     """
     if source is not None and not contract:
         msg = "--from goes with --contract"
+        raise click.UsageError(msg)
+    if output.format == MARKDOWN and not contract:
+        msg = "-o markdown goes with --contract"
         raise click.UsageError(msg)
     if contract:
         from .contract import show_contract
@@ -81,7 +83,6 @@ def _show(output: Output, sight: Sight, found: Examination) -> None:
         columns=("prerequisite", "verdict", "seen", "what to do"),
         rows=tuple((each.name, _WORDS[each.verdict], each.seen, each.remedy or None) for each in found.findings),
     )
-    lines = _lines(sight, found)
     data: dict[str, Any] = {
         "ocean_id": sight.cluster.id,
         "nodes": len(sight.offered),
@@ -96,9 +97,7 @@ def _show(output: Output, sight: Sight, found: Examination) -> None:
     }
     output.show(table, data)
     if output.is_table:
-        output.lines(["", *lines])
-    elif output.format == MARKDOWN:
-        output.text("\n" + "\n".join(markdown.item(markdown.prose(line)) for line in lines))
+        output.lines(["", *_lines(sight, found)])
 
 
 def _lines(sight: Sight, found: Examination) -> list[str]:

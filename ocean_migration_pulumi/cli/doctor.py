@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,8 +17,7 @@ from ocean_migration_pulumi.migration.wish import Wish
 
 from .common import Reach, kubernetes_options, reach_options
 from .exits import BLOCKED
-from .output import JSON, MARKDOWN, TABLE, Output, Table, output_options
-from .recorded import from_option
+from .output import Output, Table, output_options
 
 _EPILOG = """\b
 Example:
@@ -36,28 +34,15 @@ _SECONDS = 60.0
 
 
 @click.command("doctor", epilog=_EPILOG)
-@click.option("--contract", is_flag=True, help="Compare Spot's API itself with what is known of it; only GETs.")
-@from_option
-@output_options((TABLE, JSON, MARKDOWN))
+@output_options()
 @kubernetes_options
 @reach_options
-def command(reach: Reach, output: Output, contract: bool, source: Path | None) -> None:
+def command(reach: Reach, output: Output) -> None:
     """Check all that a migration needs: as if every node that Ocean offers were to be migrated.
 
     Tells each prerequisite, what becomes of the pods, what stands in their way, and whether they will fit. Sends
     nothing but GETs.
     """
-    if source is not None and not contract:
-        msg = "--from goes with --contract"
-        raise click.UsageError(msg)
-    if output.format == MARKDOWN and not contract:
-        msg = "-o markdown goes with --contract"
-        raise click.UsageError(msg)
-    if contract:
-        from .contract import show_contract
-
-        show_contract(reach, output, source)
-        return
     account = reach.require_account()
     wish = Wish(ocean_id=reach.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=account)
     scope, sources = reach.scope.at_most(_SECONDS), reach.sources()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.report.markdown import code, heading, prose, row
 
-from .answered import Answered, Verdict
+from .questions import AnsweredQuestion, Verdict
 
 COLUMNS: Final = ("verdict", "question", "this account says")
 """The headings of the rows."""
@@ -20,28 +20,28 @@ _TITLES: Final = {
 }
 
 
-def summary(answered: Sequence[Answered]) -> str:
+def summary(answered: Sequence[AnsweredQuestion]) -> str:
     """Return how many questions have which verdict."""
     count = Counter(each.verdict for each in answered)
     parts = [f"{count[Verdict.SETTLED]} settled", f"{count[Verdict.DIFFERS]} different from the API reference"]
     return f"{len(answered)} questions: {', '.join(parts)}, {count[Verdict.NOT_SEEN]} not seen"
 
 
-def ordered(answered: Sequence[Answered]) -> list[Answered]:
-    """Return the answers, those first that differ, and those last of which nothing was seen."""
+def ordered(answered: Sequence[AnsweredQuestion]) -> list[AnsweredQuestion]:
+    """Return the answers, those first that differ, and those last of which nothing was responses."""
     return [each for verdict in _TITLES for each in answered if each.verdict is verdict]
 
 
-def rows(answered: Sequence[Answered]) -> tuple[tuple[str, ...], ...]:
+def rows(answered: Sequence[AnsweredQuestion]) -> tuple[tuple[str, ...], ...]:
     """Return a row for each question."""
     return tuple((str(each.verdict), each.asks, _said(each)) for each in ordered(answered))
 
 
-def _said(each: Answered) -> str:
+def _said(each: AnsweredQuestion) -> str:
     return f"{each.says} (promised: {each.promised})" if each.verdict is Verdict.DIFFERS else each.says
 
 
-def to_json(answered: Sequence[Answered]) -> dict[str, Any]:
+def to_json(answered: Sequence[AnsweredQuestion]) -> dict[str, Any]:
     """Return the answers as JSON."""
     return {
         "summary": {str(verdict): sum(each.verdict is verdict for each in answered) for verdict in Verdict},
@@ -59,7 +59,7 @@ def to_json(answered: Sequence[Answered]) -> dict[str, Any]:
     }
 
 
-def to_markdown(answered: Sequence[Answered], program: str) -> str:
+def to_markdown(answered: Sequence[AnsweredQuestion], program: str) -> str:
     """Return the answers as Markdown, with excerpts; ``program`` says what asked."""
     lines = ["## How Spot's API answers", "", f"{prose(summary(answered))}. Asked by {code(program)}, with GETs only."]
     for verdict, title in _TITLES.items():

@@ -1,4 +1,4 @@
-"""The GETs that settle what GETs can settle: at most 15, and never anything else."""
+"""The GETs that settle what GETs can settle: at most 15."""
 
 from __future__ import annotations
 
@@ -19,21 +19,7 @@ from ocean_migration_pulumi.errors import (
     WaitEndedError,
 )
 
-from .of_answers import ABSENT_CLUSTER, ABSENT_MIGRATION
-
-GETS: Final = (
-    "the clusters of the account",
-    "the cluster",
-    "its Virtual Node Groups",
-    "its migrations",
-    "the status of at most three of them: one that runs, one that failed, one that was stopped, one that finished",
-    "discovery, with pods and without",
-    "Ocean's nodes",
-    "the controller's heartbeat",
-    "the log of the last 7 days, and the errors of the last 30",
-    "a migration and a cluster that do not exist",
-)
-"""What is asked for, in this order."""
+from .response_questions import ABSENT_CLUSTER, ABSENT_MIGRATION
 
 _DAYS: Final = timedelta(days=7)
 _MONTH: Final = timedelta(days=30)
@@ -41,10 +27,18 @@ _WANTED: Final = ("FINISHED_ERROR", "STOPPED", "FINISHED")
 _MOST_STATUSES: Final = 3
 
 
-def probe(settings: Settings, scope: Scope, ocean_id: str) -> tuple[Exchange, ...]:
-    """Ask what ``GETS`` says, and return every exchange; one that is missed or refused keeps the others from nothing.
+def send_probes(settings: Settings, scope: Scope, ocean_id: str) -> tuple[Exchange, ...]:
+    """Send the GETs and return every exchange; a refused one does not keep the others from being sent.
 
-    Raises the error of the cluster itself, AuthenticationError, SettingsError, or a WaitEndedError.
+    Asks for the clusters of the account, the cluster, its Virtual Node Groups and its migrations, the status of at most
+    three of those, discovery with pods and without, Ocean's nodes, the heartbeat, the log of 7 days and the errors of
+    30, and for a migration and a cluster that do not exist.
+
+    Raises:
+        OceanMigrationError: When the cluster itself cannot be read.
+        AuthenticationError: When the token is refused.
+        SettingsError: When a setting cannot be used.
+        WaitEndedError: When the scope ends.
     """
     kept = _Kept()
     with OceanClient(settings, base_scope=scope, observers=[kept]) as client:

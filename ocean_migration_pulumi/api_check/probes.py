@@ -7,10 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.exchanges import Exchange
 from ocean_migration_pulumi.api.models import MigrationSummary
-from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.times import sortable
 from ocean_migration_pulumi.errors import (
     AuthenticationError,
@@ -27,8 +24,8 @@ _WANTED: Final = ("FINISHED_ERROR", "STOPPED", "FINISHED")
 _MOST_STATUSES: Final = 3
 
 
-def send_probes(settings: Settings, scope: Scope, ocean_id: str) -> tuple[Exchange, ...]:
-    """Send the GETs and return every exchange; a refused one does not keep the others from being sent.
+def send_probes(client: OceanClient, ocean_id: str) -> None:
+    """Send the GETs; a refused one does not keep the others from being sent. The client's observers get the answers.
 
     Asks for the clusters of the account, the cluster, its Virtual Node Groups and its migrations, the status of at most
     three of those, discovery with pods and without, Ocean's nodes, the heartbeat, the log of 7 days and the errors of
@@ -40,24 +37,6 @@ def send_probes(settings: Settings, scope: Scope, ocean_id: str) -> tuple[Exchan
         SettingsError: When a setting cannot be used.
         WaitEndedError: When the scope ends.
     """
-    kept = _Kept()
-    with OceanClient(settings, base_scope=scope, observers=[kept]) as client:
-        _ask_everything(client, ocean_id)
-    return tuple(kept.exchanges)
-
-
-class _Kept:
-    """An observer that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.exchanges: list[Exchange] = []
-
-    def __call__(self, exchange: Exchange) -> None:
-        """Keep an exchange."""
-        self.exchanges.append(exchange)
-
-
-def _ask_everything(client: OceanClient, ocean_id: str) -> None:
     client.get_cluster(ocean_id)
     _try(client.list_clusters)
     _try(lambda: client.list_virtual_node_groups(ocean_id))

@@ -137,7 +137,6 @@ class _RecordedMigration:
 
     def __init__(self, before: Sequence[Exchange], start: Exchange, after: Sequence[Exchange]) -> None:
         self._before, self._after = Responses(before), Responses(after)
-        self._start = start
         self._positions = {id(response): index for index, response in enumerate(self._after.received)}
         self._create = next(iter(Responses([start]).received), None)
         self._started = _ended(start)
@@ -187,7 +186,7 @@ class _RecordedMigration:
                 undocumented=undocumented,
                 missing=sorted(documented.IN_STATUS - names),
             )
-            found = sorted({str(each.get("instanceId")) for each in objects(looks[-1].item.get("oldInstances"))})
+            found = _old_instance_ids(looks[-1].item)
             yield _finding(
                 LiveCode.STATUS_NODES,
                 Severity.INFO if found == sorted(self.instance_ids) else Severity.ERROR,
@@ -317,8 +316,8 @@ class _RecordedMigration:
         if answered:
             return str(answered)
         for response in self._after.from_route(MIGRATION):
-            ids = {each.get("instanceId") for each in objects(_first_item(response).get("oldInstances"))}
-            if ids and ids == set(self.instance_ids):
+            ids = _old_instance_ids(_first_item(response))
+            if ids and ids == sorted(self.instance_ids):
                 return _path_ids(response.exchange)[1]
         return None
 
@@ -377,6 +376,10 @@ def _described(response: Response, item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _first_item(response: Response) -> dict[str, Any]:
     return next(iter(objects(response.items)), {})
+
+
+def _old_instance_ids(status: Mapping[str, Any]) -> list[str]:
+    return sorted({str(each.get("instanceId")) for each in objects(status.get("oldInstances"))})
 
 
 def _candidates(response: Response) -> Iterator[dict[str, Any]]:

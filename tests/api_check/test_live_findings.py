@@ -146,7 +146,7 @@ def test_response_to_the_start() -> None:
 def test_migration_of_a_lost_answer_is_known_by_its_nodes() -> None:
     """Another migration's status does not stand for it."""
     lost = exchange(MIGRATIONS, "", status=None, method="POST", request=REQUEST, error="reset")  # type: ignore[arg-type]  # none came
-    other = status("STARTING", 1, oldInstances=[{"instanceId": "i-9"}])
+    other = status("STARTING", 1, oldInstances=[{"instanceId": ["i-1"]}, {"instanceId": "i-9"}])
     check = check_migration([lost, other])
     assert check is not None
     assert check.migration_id is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -143,6 +144,13 @@ def test_every_part_of_the_simulator_is_described() -> None:
     options = {option for parameter in simulator_command.params for option in parameter.opts}
     told = {name.split()[0] for name in named([row[0] for row in rows(section(text, "The simulator"))])}
     assert {name for name in told if name.startswith("--")} == options
+
+
+def test_the_description_of_a_cluster_can_be_served() -> None:
+    """The example of a description has a node for each of its objects, and one of them matches the group."""
+    with Simulator(world=json.loads(block("docs/simulator.md", "json"))) as simulator:
+        nodes = simulator.control.nodes(simulator.ocean_id)
+    assert {node["instance_id"]: len(node["pods"]) for node in nodes} == {"i-1": 6, "i-2": 1}
 
 
 def test_every_target_of_make_exists() -> None:

@@ -127,7 +127,6 @@ class Cluster:
     shutdown_enabled: bool = False
     template: LaunchTemplate = field(default_factory=LaunchTemplate)
     template_only: bool = False
-    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_api(cls, data: Any) -> Cluster:
@@ -153,7 +152,6 @@ class Cluster:
             shutdown_enabled=wire.flag(shutdown.get("isEnabled")) is True,
             template=LaunchTemplate.of_cluster(data),
             template_only=wire.flag(launch.get("useAsTemplateOnly")) is True,
-            raw=data,
         )
 
 

@@ -8,16 +8,16 @@ from ocean_migration_pulumi.api.models import DEFAULT_VIRTUAL_NODE_GROUP
 from ocean_migration_pulumi.results import MigrationCandidate, MigrationCandidates
 
 from .common import Reach, reach_options
-from .output import FORMATS, Output, Table, output_options
+from .output import Output, Table, output_options
 
 _EPILOG = """\b
 Example:
-  ocean-migration candidates --cluster shop -o csv > nodes.csv
+  ocean-migration candidates --cluster shop --json | jq -r '.nodes[].instance_id'
 """
 
 
 @click.command("candidates", epilog=_EPILOG)
-@output_options(*FORMATS)
+@output_options()
 @reach_options
 def command(reach: Reach, output: Output) -> None:
     """List the nodes whose workloads can be migrated, and the Virtual Node Group that each one matches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .common import Reach, reach_options
-from .output import FORMATS, Output, Table, output_options
+from .output import Output, Table, output_options
 
 _EPILOG = """\b
 Example:
@@ -14,7 +14,7 @@ Example:
 
 
 @click.command("clusters", epilog=_EPILOG)
-@output_options(*FORMATS)
+@output_options()
 @reach_options
 def command(reach: Reach, output: Output) -> None:
     """List the Ocean clusters of the account."""

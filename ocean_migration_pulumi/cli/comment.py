@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import click
 
 from ocean_migration_pulumi.errors import InputError
-
-if TYPE_CHECKING:
-    from ocean_migration_pulumi.report.layout import Part
 
 NOT_A_PREVIEW: Final = 2
 """The exit status for input that is no preview."""
@@ -75,14 +72,6 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
     metavar="STATUS",
     help="The exit status of `pulumi preview`: not all that makes it fail is in its JSON.",
 )
-@click.option(
-    "--rehearsal",
-    "rehearsals",
-    type=click.Path(dir_okay=False, path_type=Path),
-    multiple=True,
-    metavar="FILE",
-    help="What `ocean-migration rehearse --json` printed: the comment tells it, too. Repeat for more.",
-)
 @click.option("--require-approved", is_flag=True, help="Exit with 4 unless all that would start was approved.")
 def command(
     file: BinaryIO,
@@ -91,7 +80,6 @@ def command(
     marker: str,
     platform: str,
     preview_status: int,
-    rehearsals: tuple[Path, ...],
     require_approved: bool,
 ) -> None:
     """Turn a preview into the comment on a pull request.
@@ -111,8 +99,7 @@ def command(
         text, status = unreadable(error.message, name=marker, title=title), NOT_A_PREVIEW
     else:
         judgements = [judge(migration) for migration in preview.migrations]
-        predicted = [part for path in rehearsals for part in _rehearsed(path)]
-        text = render(preview, judgements, name=marker, title=title, limit=LIMITS[platform], predicted=predicted)
+        text = render(preview, judgements, name=marker, title=title, limit=LIMITS[platform])
         if require_approved and not is_approved_whole(preview, judgements):
             click.echo("Error: not all that would start was approved; the comment says what", err=True)
             status = NOT_APPROVED
@@ -125,15 +112,3 @@ def command(
         msg = f"cannot write {output or 'to stdout'}: {error.strerror}"
         raise click.ClickException(msg) from None
     sys.exit(status)
-
-
-def _rehearsed(path: Path) -> list[Part]:
-    """Return the parts of a rehearsal; one that cannot be read is no reason to be silent about the plan."""
-    from ocean_migration_pulumi.report import rehearsal
-
-    try:
-        return rehearsal.section(rehearsal.read(path.read_text(encoding="utf-8", errors="replace")))
-    except (OSError, InputError) as error:
-        why = f"{path.name} cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
-        click.echo(f"Error: --rehearsal: {why}", err=True)
-        return rehearsal.unreadable(why)

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from types import FrameType
@@ -18,6 +19,7 @@ from click.shell_completion import CompletionItem
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.clusters import Cluster
+from ocean_migration_pulumi.api.exchanges import Observer
 from ocean_migration_pulumi.api.models import MigrationSummary
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
@@ -45,7 +47,8 @@ _COMPLETION_SECONDS: Final = 2.0
 class Reach:
     """How one command reaches the service, Kubernetes and AWS; everything is opened when it is first needed.
 
-    ``scope`` ends with the first SIGINT or SIGTERM; a second one ends the program. Close it when the command ends.
+    ``scope`` ends with the first SIGINT or SIGTERM; a second one ends the program. ``observers`` receive every exchange
+    with the service when they are added before the first one. Close it when the command ends.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Reach:
         self._registry = Registry()
         self._session = Session()
         self._settings: Settings | None = None
+        self.observers: list[Observer] = []
         self.scope = scope or Scope()
 
     @property
@@ -86,11 +90,15 @@ class Reach:
             self._settings = Settings.load(None, self._environ, options=self._options)
         return self._settings
 
+    def record_to(self, path: Path) -> None:
+        """Record every exchange in this file; only before the first use of ``client``."""
+        self._settings = replace(self.settings, record=path)
+
     @property
     def client(self) -> OceanClient:
         """The service, within this command's scope."""
         if self._client is None:
-            self._client = OceanClient(self.settings, base_scope=self.scope)
+            self._client = OceanClient(self.settings, base_scope=self.scope, observers=self.observers)
         return self._client
 
     @property

@@ -7,7 +7,7 @@ import click
 from ocean_migration_pulumi.api.settings import NOT_SET
 
 from .common import Reach, kubernetes_options, reach_options
-from .output import FORMATS, Output, Table, output_options
+from .output import Output, Table, output_options
 
 _EPILOG = """\b
 Example:
@@ -18,7 +18,7 @@ _HIDDEN = "[set]"
 
 
 @click.command("config", epilog=_EPILOG)
-@output_options(*FORMATS)
+@output_options()
 @kubernetes_options
 @reach_options
 def command(reach: Reach, output: Output) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,12 +14,10 @@ from ocean_migration_pulumi.migration.selection import NodeSelector
 from ocean_migration_pulumi.migration.sight import Sight, look
 from ocean_migration_pulumi.migration.sources import ask_aws
 from ocean_migration_pulumi.migration.wish import Wish
-from ocean_migration_pulumi.report import markdown
 
 from .common import Reach, kubernetes_options, reach_options
 from .exits import BLOCKED
-from .output import JSON, MARKDOWN, TABLE, Output, Table, output_options
-from .recorded import from_option
+from .output import Output, Table, output_options
 
 _EPILOG = """\b
 Example:
@@ -37,25 +34,15 @@ _SECONDS = 60.0
 
 
 @click.command("doctor", epilog=_EPILOG)
-@click.option("--contract", is_flag=True, help="Compare Spot's API itself with what is known of it; only GETs.")
-@from_option
-@output_options(TABLE, JSON, MARKDOWN)
+@output_options()
 @kubernetes_options
 @reach_options
-def command(reach: Reach, output: Output, contract: bool, source: Path | None) -> None:
+def command(reach: Reach, output: Output) -> None:
     """Check all that a migration needs: as if every node that Ocean offers were to be migrated.
 
     Tells each prerequisite, what becomes of the pods, what stands in their way, and whether they will fit. Sends
     nothing but GETs.
     """
-    if source is not None and not contract:
-        msg = "--from goes with --contract"
-        raise click.UsageError(msg)
-    if contract:
-        from .contract import show_contract
-
-        show_contract(reach, output, source)
-        return
     account = reach.require_account()
     wish = Wish(ocean_id=reach.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=account)
     scope, sources = reach.scope.at_most(_SECONDS), reach.sources()
@@ -81,7 +68,6 @@ def _show(output: Output, sight: Sight, found: Examination) -> None:
         columns=("prerequisite", "verdict", "seen", "what to do"),
         rows=tuple((each.name, _WORDS[each.verdict], each.seen, each.remedy or None) for each in found.findings),
     )
-    lines = _lines(sight, found)
     data: dict[str, Any] = {
         "ocean_id": sight.cluster.id,
         "nodes": len(sight.offered),
@@ -96,9 +82,7 @@ def _show(output: Output, sight: Sight, found: Examination) -> None:
     }
     output.show(table, data)
     if output.is_table:
-        output.lines(["", *lines])
-    elif output.format == MARKDOWN:
-        output.text("\n" + "\n".join(markdown.item(markdown.prose(line)) for line in lines))
+        output.lines(["", *_lines(sight, found)])
 
 
 def _lines(sight: Sight, found: Examination) -> list[str]:

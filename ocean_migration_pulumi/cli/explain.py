@@ -15,16 +15,15 @@ from ocean_migration_pulumi.migration import values
 from ocean_migration_pulumi.migration.explaining import Explanation, Holding, explain_migration
 from ocean_migration_pulumi.migration.plan import counted
 from ocean_migration_pulumi.migration.story import moved_at
-from ocean_migration_pulumi.report import markdown
+from ocean_migration_pulumi.report.markdown import one_line
 
 from .common import Reach, kubernetes_options, migration_argument, reach_options
-from .output import JSON, MARKDOWN, TABLE, Output, output_options
+from .output import Output, output_options
 from .recorded import SOURCES, from_option, opened
 
 MOST_PODS: Final = 50
 """How many pods are listed for people; JSON has all."""
 
-_PODS: Final = "Pods that are left"
 _EPILOG = """\b
 Example:
   ocean-migration explain owm-6e3819ae --cluster shop --kubeconfig ~/.kube/config
@@ -42,7 +41,7 @@ Example:
     metavar="DURATION",
     help="After how long without progress a migration counts as stalled.",
 )
-@output_options(TABLE, JSON, MARKDOWN)
+@output_options()
 @kubernetes_options
 @reach_options
 def command(reach: Reach, output: Output, migration: str | None, source: Path | None, stall_timeout: str) -> None:
@@ -64,27 +63,9 @@ def command(reach: Reach, output: Output, migration: str | None, source: Path | 
 
 def lines(found: Explanation) -> Iterator[str]:
     """Return an explanation for people, line by line."""
-    yield markdown.one_line(found.headline)
-    for heading, texts in _parts(found, _grouped(found.holdings[:MOST_PODS])):
+    yield one_line(found.headline)
+    for heading, texts in _parts(found):
         yield from ("", heading, *texts)
-
-
-def document(found: Explanation) -> str:
-    """Return an explanation as Markdown."""
-    blocks = [f"**{markdown.prose(found.headline)}**"]
-    if found.holdings:
-        rows = [
-            markdown.row(markdown.prose(text) for text in (pod.pod, pod.node or "-", pod.why, pod.remedy))
-            for pod in found.holdings[:MOST_PODS]
-        ]
-        table = "\n".join([markdown.heading(("Pod", "Node", "What holds it", "What to do")), *rows])
-    for heading, texts in _parts(found, ()):
-        blocks.append(f"### {heading}")
-        if heading == _PODS:
-            blocks.append(table)
-        if listed := "\n".join(markdown.item(markdown.prose(text.strip())) for text in texts):
-            blocks.append(listed)
-    return "\n\n".join(blocks)
 
 
 def to_json(ocean_id: str, status: MigrationStatus, found: Explanation) -> dict[str, Any]:
@@ -120,13 +101,14 @@ def explain_record(
         return recorded.ocean_id, recorded.status, found
 
 
-def _parts(found: Explanation, pods: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+def _parts(found: Explanation) -> Iterator[tuple[str, list[str]]]:
     """Return the headings that have something to say, each with its indented lines."""
     if found.evidence:
         yield "What shows it", _indented(found.evidence)
     if found.holdings:
         more = len(found.holdings[MOST_PODS:])
-        yield _PODS, [*pods, *_indented([f"and {counted(more, 'pod')} more: see -o json"] if more else ())]
+        rest = _indented([f"and {counted(more, 'pod')} more: see --json"] if more else ())
+        yield "Pods that are left", [*_grouped(found.holdings[:MOST_PODS]), *rest]
     if found.remedy:
         yield "What to do", _indented([f"{found.remedy}."])
     if found.notes:
@@ -144,13 +126,11 @@ def _grouped(pods: Iterable[Holding]) -> Iterator[str]:
 
 
 def _indented(texts: Iterable[str], indent: str = "  ") -> list[str]:
-    return [indent + markdown.one_line(text) for text in texts]
+    return [indent + one_line(text) for text in texts]
 
 
 def _show(output: Output, ocean_id: str, status: MigrationStatus, found: Explanation) -> None:
-    if output.format == JSON:
-        output.json(to_json(ocean_id, status, found))
-    elif output.format == MARKDOWN:
-        output.text(document(found))
-    else:
+    if output.is_table:
         output.text("\n".join(lines(found)))
+    else:
+        output.json(to_json(ocean_id, status, found))

@@ -18,7 +18,6 @@ COMMANDS: Final[Mapping[str, str]] = {
     "clusters": "List the Ocean clusters of the account.",
     "candidates": "List the nodes that can be migrated.",
     "plan": "Show what a migration would do.",
-    "rehearse": "Predict a migration on a simulator.",
     "start": "Start a migration.",
     "status": "Tell how a migration stands.",
     "watch": "Watch a migration.",
@@ -36,6 +35,11 @@ COMMANDS: Final[Mapping[str, str]] = {
     "completion": "Print what a shell needs to complete commands.",
 }
 """What each command does, in the order of the help."""
+
+MAINTAINER_COMMANDS: Final[Mapping[str, str]] = {
+    "api-check": "Compare Spot's API with its documentation.",
+}
+"""The commands that only maintainers of this package need; the help lists them last."""
 
 _EXTRA: Final = ("starlette", "trustme", "uvicorn")
 _OUTAGES: Final = (NoAnswerError, ServiceError)
@@ -64,22 +68,25 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of the help."""
-        return list(COMMANDS)
+        return [*COMMANDS, *MAINTAINER_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a command; None for a name that is none."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in MAINTAINER_COMMANDS:
             return None
-        if cmd_name in {"rehearse", "simulator"} and (missing := _missing()):
+        if cmd_name == "simulator" and (missing := _missing()):
             return _unavailable(cmd_name, missing)
-        where = "ocean_migration_pulumi.simulator.command" if cmd_name == "simulator" else f"{__package__}.{cmd_name}"
+        where = f"{__package__}.{cmd_name.replace('-', '_')}"
+        if cmd_name == "simulator":
+            where = "ocean_migration_pulumi.simulator.command"
         found: click.Command = import_module(where).command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for heading, commands in (("Commands", COMMANDS), ("For maintainers", MAINTAINER_COMMANDS)):
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error of ours, and Ctrl-C, end it in one line."""

@@ -10,17 +10,17 @@ from ocean_migration_pulumi.api.times import elapsed
 from ocean_migration_pulumi.migration.history import MOST_STATUSES, Past, read_history
 
 from .common import Reach, reach_options
-from .output import FORMATS, Output, Table, output_options, say
+from .output import Output, Table, output_options, say
 
 _EPILOG = """\b
 Example:
-  ocean-migration history --cluster shop -o markdown
+  ocean-migration history --cluster shop --all
 """
 
 
 @click.command("history", epilog=_EPILOG)
 @click.option("--all", "whole", is_flag=True, help=f"Ask for all, and not for the newest {MOST_STATUSES} alone.")
-@output_options(*FORMATS)
+@output_options()
 @reach_options
 def command(reach: Reach, output: Output, whole: bool) -> None:
     """List the migrations of a cluster, the newest first, with how each ended, and why it failed."""

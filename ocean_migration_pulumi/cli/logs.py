@@ -15,7 +15,7 @@ from ocean_migration_pulumi.migration import clusterlog
 from ocean_migration_pulumi.results import ClusterLog, LogLine
 
 from .common import Reach, reach_options
-from .output import FORMATS, TABLE, Output, Table, output_options, say
+from .output import Output, output_options, say
 
 _OVERLAP: Final = timedelta(minutes=2)
 _EPILOG = """\b
@@ -49,14 +49,14 @@ Example:
     help="At most so many lines, the newest.",
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on with every new line, until Ctrl-C.")
-@output_options(*FORMATS)
+@output_options()
 @reach_options
 def command(
     reach: Reach, output: Output, since: str, until: str | None, severity: str, limit: int, follow: bool
 ) -> None:
     """Show the log that Ocean keeps of a cluster, the oldest line first: among others why a migration failed."""
-    if follow and (until is not None or output.format != TABLE):
-        raise InputError("--follow", "goes on for ever, line by line: give neither --until nor -o")
+    if follow and (until is not None or not output.is_table):
+        raise InputError("--follow", "goes on for ever, line by line: give neither --until nor --json")
     cluster = reach.cluster_id
     reach.client.get_heartbeat(cluster)  # any answer tells the service's time, by which its log is dated
     start, end = clusterlog.span(since, until, reach.client.server_now())
@@ -65,9 +65,7 @@ def command(
     if output.is_table:
         output.lines(map(_line, log.lines))
     else:
-        columns = ("time", "severity", "message")
-        rows = tuple((line.created_at, line.severity, line.message) for line in log.lines)
-        output.show(Table(title=f"Log of {cluster}", columns=columns, rows=rows), log.to_dict())
+        output.json(log.to_dict())
     if follow:
         # What a limit has left out is not made up for.
         oldest = min((at for line in found if (at := parse_time(line.created_at))), default=start)

@@ -7,7 +7,7 @@ import click
 from ocean_migration_pulumi.results import ClusterNodes
 
 from .common import Reach, reach_options
-from .output import FORMATS, Output, Table, output_options
+from .output import Output, Table, output_options
 
 _EPILOG = """\b
 Example:
@@ -17,7 +17,7 @@ Example:
 
 @click.command("nodes", epilog=_EPILOG)
 @click.option("--virtual-node-group", metavar="ols-...", help="Only those of this Virtual Node Group.")
-@output_options(*FORMATS)
+@output_options()
 @reach_options
 def command(reach: Reach, output: Output, virtual_node_group: str | None) -> None:
     """List the nodes that Ocean itself runs in the cluster."""

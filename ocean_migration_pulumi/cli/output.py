@@ -1,65 +1,34 @@
-"""The result of a command on stdout: a table for people, JSON, CSV, Markdown or HTML for programs and documents.
+"""The result of a command on stdout: a table for people, JSON for programs.
 
 On a terminal tables have colours and fit its width; a pipe gets plain text that is neither cut nor coloured.
 """
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, TypeVar
 
 import click
 
-from ocean_migration_pulumi.report import markdown
 from ocean_migration_pulumi.report.markdown import one_line
 
 R = TypeVar("R")
 
 TABLE: Final = "table"
 JSON: Final = "json"
-CSV: Final = "csv"
 MARKDOWN: Final = "markdown"
 HTML: Final = "html"
-FORMATS: Final = (TABLE, JSON, CSV, MARKDOWN, HTML)
-
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.4 system-ui, sans-serif; margin: 1.5rem; overflow-x: auto; }}
-table {{ border-collapse: collapse; }}
-caption {{ font-weight: bold; padding: .5rem 0; text-align: left; }}
-td, th {{ border-bottom: 1px solid; padding: .25rem .75rem .25rem 0; text-align: left; }}
-</style>
-</head>
-<body>
-<table>
-<caption>{title}</caption>
-<thead><tr>{heads}</tr></thead>
-{rows}
-</table>
-{empty}
-</body>
-</html>"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Rows under headings; ``numbers`` are the columns that stand on the right.
 
-    A cell is a text or a number; None is shown as ``-``, and left empty in CSV. ``empty`` is what to say when there is
-    no row.
+    A cell is a text or a number; None is shown as ``-``. ``empty`` is what to say when there is no row.
     """
 
     title: str
@@ -90,12 +59,6 @@ class Output:
         """Write a result that is a table; ``data`` is what JSON gets of it."""
         if self.format == JSON:
             self.json(data)
-        elif self.format == CSV:
-            self.text(_csv(table))
-        elif self.format == MARKDOWN:
-            self.text(_markdown(table))
-        elif self.format == HTML:
-            self.text(_html(table))
         elif sys.stdout.isatty():
             _draw(table)
         else:
@@ -115,17 +78,21 @@ class Output:
             click.echo(one_line(line))
 
 
-def output_options(*formats: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Add ``-o`` and ``--json``; the command is called with an ``output``. The first format is the default."""
+def output_options(formats: tuple[str, ...] = (TABLE, JSON)) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Add ``-o`` and ``--json`` to a command, which is called with an ``output``.
+
+    Args:
+        formats: The formats that the command has; the first one is the default. JSON is one of them.
+    """
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
         @wraps(function)
         def choosing(output: str, as_json: bool, **others: Any) -> R:
             return function(output=Output(JSON if as_json else output), **others)
 
-        decorated: Callable[..., R] = click.option(
-            "--json", "as_json", is_flag=True, help="The same as `-o json`.", hidden=JSON not in formats
-        )(choosing)
+        decorated: Callable[..., R] = click.option("--json", "as_json", is_flag=True, help="The same as `-o json`.")(
+            choosing
+        )
         return click.option(
             "-o",
             "--output",
@@ -179,45 +146,3 @@ def _draw(table: Table) -> None:
     for row in table.rows:
         drawn.add_row(*(Text(cell(value)) for value in row))
     Console(file=sys.stdout).print(drawn)
-
-
-def _csv(table: Table) -> str:
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow([name.replace(" ", "_").lower() for name in table.columns])
-    for row in table.rows:
-        writer.writerow([_unformulated(value) for value in row])
-    return written.getvalue().rstrip("\n")
-
-
-def _unformulated(value: Any) -> Any:
-    """Return a value that no spreadsheet takes for a formula."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return value
-    text = one_line(value)
-    return f"'{text}" if text[:1] in {"=", "+", "@"} or (text[:1] == "-" and text != "-") else text
-
-
-def _markdown(table: Table) -> str:
-    if not table.rows:
-        return markdown.prose(table.empty)
-    rows = [markdown.row(_marked(value) for value in row) for row in table.rows]
-    return "\n".join([markdown.heading(table.columns), *rows])
-
-
-def _marked(value: Any) -> str:
-    return markdown.prose(cell(value))
-
-
-def _html(table: Table) -> str:
-    title = html.escape(one_line(table.title))
-    heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.columns)
-    body = "\n".join(f"<tr>{_html_cells(row)}</tr>" for row in table.rows)
-    rows = f"<tbody>\n{body}\n</tbody>" if body else ""
-    return _PAGE.format(title=title, heads=heads, rows=rows, empty="" if body else html.escape(table.empty))
-
-
-def _html_cells(row: Sequence[Any]) -> str:
-    return "".join(f"<td>{html.escape(cell(value))}</td>" for value in row)

@@ -10,7 +10,7 @@ from ocean_migration_pulumi.migration.wish import Wish
 
 from .common import Reach, kubernetes_options, reach_options
 from .exits import BLOCKED, CHANGES
-from .output import CSV, JSON, MARKDOWN, TABLE, Output, output_options
+from .output import Output, output_options
 from .planned import make_plan
 from .selection import selection_options
 
@@ -29,7 +29,7 @@ Exit status with --detailed-exitcode:
 @click.command("plan", epilog=_EPILOG)
 @selection_options
 @click.option("--detailed-exitcode", is_flag=True, help="Tell by the exit status whether there is something to do.")
-@output_options(TABLE, JSON, CSV, MARKDOWN)
+@output_options()
 @kubernetes_options
 @reach_options
 def command(reach: Reach, output: Output, wish: Wish, detailed_exitcode: bool) -> None:

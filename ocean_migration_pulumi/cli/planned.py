@@ -13,10 +13,9 @@ from ocean_migration_pulumi.migration.notes import Kind, Note
 from ocean_migration_pulumi.migration.plan import PlannedNode, is_approved, parse_planned, plan_digest
 from ocean_migration_pulumi.migration.sight import Preview
 from ocean_migration_pulumi.migration.wish import Wish
-from ocean_migration_pulumi.report import markdown
 
 from .common import Reach
-from .output import MARKDOWN, Output, Table
+from .output import Output, Table
 
 OWNER = "command"
 """Who plans: there is no other in the process of a command."""
@@ -128,8 +127,6 @@ class Planned:
         """Write the plan in the format that was asked for."""
         if output.is_table:
             output.lines([*self.lines(), ""])
-        elif output.format == MARKDOWN:
-            output.text("\n".join([*map(_item, self.preview.info), *map(_warned, self.preview.warnings), ""]))
         output.show(self.table(), self.to_json())
 
 
@@ -161,13 +158,3 @@ def _target(node: PlannedNode) -> str:
     if node.virtual_node_group_id is None:
         return "no match"
     return f"{node.virtual_node_group_name} ({node.virtual_node_group_id})"
-
-
-def _item(line: str) -> str:
-    """Return a line as an item of a Markdown list, the source below it as code."""
-    head, _, source = line.partition("\n")
-    return markdown.item(markdown.prose(head)) + (f"\n\n{markdown.fence(source, 'python')}\n" if source else "")
-
-
-def _warned(line: str) -> str:
-    return markdown.item(f"**warning**: {markdown.prose(line)}")

@@ -38,7 +38,7 @@ Example:
     metavar="FILE",
     help="Write to this file and not to stdout.",
 )
-@output_options(MARKDOWN, JSON, HTML)
+@output_options((MARKDOWN, JSON, HTML))
 @kubernetes_options
 @reach_options
 def command(

@@ -23,7 +23,7 @@ from .dashboard_following import Follower
 from .dashboard_onlookers import Lines
 from .driving import job_of
 from .notifying import notify_option, notifying
-from .output import JSON, TABLE, Output, output_options, say
+from .output import Output, output_options, say
 from .planned import Planned, make_plan
 from .selection import selection_options
 from .speaking import Speaker, confirmed, is_interactive
@@ -44,7 +44,7 @@ _SECONDS: Final = 600.0
 @click.option("--wait", "then", flag_value="wait", help="Wait for its end, as `wait` does.")
 @click.option("--watch", "then", flag_value="watch", help="Watch it, as `watch` does.")
 @notify_option
-@output_options(TABLE, JSON)
+@output_options()
 @kubernetes_options
 @reach_options
 def command(reach: Reach, output: Output, wish: Wish, yes: bool, then: str | None, notify: tuple[str, ...]) -> None:

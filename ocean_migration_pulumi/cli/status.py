@@ -10,7 +10,7 @@ from ocean_migration_pulumi.migration.waiter import Progress
 from ocean_migration_pulumi.results import Migration
 
 from .common import Reach, migration_argument, reach_options
-from .output import FORMATS, Output, Table, output_options
+from .output import Output, Table, output_options
 
 _EPILOG = """\b
 Example:
@@ -20,7 +20,7 @@ Example:
 
 @click.command("status", epilog=_EPILOG)
 @migration_argument
-@output_options(*FORMATS)
+@output_options()
 @reach_options
 def command(reach: Reach, output: Output, migration: str | None) -> None:
     """Tell how a migration stands: the one that runs, or else the newest, unless it is named."""

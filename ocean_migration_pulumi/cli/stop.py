@@ -13,7 +13,7 @@ from ocean_migration_pulumi.results import Migration
 
 from .common import Reach, migration_argument, reach_options
 from .driving import job_of
-from .output import JSON, TABLE, Output, output_options
+from .output import Output, output_options
 from .speaking import Speaker
 
 _EPILOG = """\b
@@ -26,7 +26,7 @@ Example:
 @migration_argument
 @click.option("--terminate-drained", is_flag=True, help="Also terminate the nodes that are drained by then.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it has stopped.")
-@output_options(TABLE, JSON)
+@output_options()
 @reach_options
 def command(reach: Reach, output: Output, migration: str | None, terminate_drained: bool, no_wait: bool) -> None:
     """Stop a migration, whoever started it: the one that runs, unless it is named.

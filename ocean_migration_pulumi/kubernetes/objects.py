@@ -19,7 +19,7 @@ from ocean_migration_pulumi.migration.workloads import (
 
 from .affinities import label_term, node_terms
 from .fields import UnexpectedFormError, flag, objects, pairs, part, required, text, whole
-from .quantities import allocatable, requests
+from .quantities import requests
 
 _INSTANCE: Final = re.compile(r"aws://.*/(i-[0-9A-Za-z]+)")
 _MIRROR: Final = "kubernetes.io/config.mirror"
@@ -42,7 +42,6 @@ _OWNERS: Final = frozenset(
 def node(data: Mapping[str, Any]) -> KubernetesNode:
     """Read a Node."""
     metadata, spec = part(data, "metadata"), part(data, "spec")
-    given = part(data, "status", "allocatable")
     match = _INSTANCE.fullmatch(text(spec, "providerID"))
     return KubernetesNode(
         name=required(metadata, "name"),
@@ -53,7 +52,6 @@ def node(data: Mapping[str, Any]) -> KubernetesNode:
             for item in objects(spec, "taints")
         ),
         cordoned=flag(spec, "unschedulable"),
-        allocatable=allocatable(given) if given else None,
     )
 
 

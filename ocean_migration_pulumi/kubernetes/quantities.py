@@ -53,16 +53,6 @@ def quantity(written: str) -> int:
     return ceil(Fraction(match["number"]) * factor * _NANO)
 
 
-def allocatable(data: Mapping[str, Any]) -> Resources:
-    """Return what a node has to give; what does not fill a unit is left out."""
-    amounts = _amounts(data)
-    return Resources(
-        milli_cpu=amounts.get(_CPU, 0) // _MILLI,
-        memory_mib=amounts.get(_MEMORY, 0) // _MIB,
-        gpu=amounts.get(_GPU, 0) // _NANO,
-    )
-
-
 def requests(spec: Mapping[str, Any]) -> Resources:
     """Return what the scheduler counts for a pod with this ``spec``, rounded up.
 

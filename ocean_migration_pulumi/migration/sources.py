@@ -42,12 +42,11 @@ class Surroundings:
     """What they said.
 
     ``workloads`` is None when Kubernetes was not asked, or is that of another cluster (``foreign``): ``absent`` says
-    why. ``cloud`` is None when AWS was not asked.
+    why.
     """
 
     workloads: Workloads | None = None
     labelled: Labelled = NO_LABELS
-    cloud: Cloud | None = None
     absent: str = NO_ACCESS
     foreign: bool = False
     explicit: bool = False

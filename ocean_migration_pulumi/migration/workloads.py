@@ -76,7 +76,6 @@ class KubernetesNode:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     cordoned: bool = False
-    allocatable: Resources | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,19 +37,17 @@ def render(
     name: str,
     title: str | None = None,
     limit: int,
-    predicted: Sequence[Part] = (),
 ) -> str:
     """Return the comment, no longer than the limit (at least 10,000 characters); it ends with a line break.
 
-    ``title`` says which stack or commit it is about; None leaves the line out. ``predicted`` are the parts of
-    rehearsals.
+    ``title`` says which stack or commit it is about; None leaves the line out.
     """
     head = [Part(rows=(f"{marker(name)}\n**{sentence(preview, judgements)}**",))]
     if title:
         head.append(Part(rows=(prose(title),)))
     head += _errors(preview)
     seen = [judgement for judgement in judgements if judgement.migration.operation is not Operation.UNTOLD]
-    return fit(head, [section(judgement) for judgement in seen], [*predicted, _others(preview)], limit - 1) + "\n"
+    return fit(head, [section(judgement) for judgement in seen], [_others(preview)], limit - 1) + "\n"
 
 
 def unreadable(problem: str, *, name: str, title: str | None = None) -> str:

@@ -70,7 +70,7 @@ _EPILOG = _EXAMPLE + "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}
     "--world",
     type=click.File("rb"),
     metavar="FILE",
-    help="Serve the cluster of this description, as `rehearse --world` writes it, instead of a made one.",
+    help="Serve the cluster that this JSON file describes, instead of a generated one.",
 )
 @click.option("--latency", type=click.FloatRange(min=0), default=0.0, metavar="MS", help="Delay every answer.")
 def command(

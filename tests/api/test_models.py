@@ -303,7 +303,6 @@ def test_cluster() -> None:
         shutdown_hours=("Fri:15:30-Sat:13:30",),
         shutdown_enabled=True,
     )
-    assert cluster.raw is data
 
 
 def test_cluster_that_tells_nothing() -> None:

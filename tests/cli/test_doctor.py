@@ -42,16 +42,4 @@ def test_with_kubernetes_the_pods_are_known(terminal: Terminal, tmp_path: Path) 
     data = terminal.json("doctor", "--kubeconfig", str(kubeconfig), status=4)
     assert data["pods"]
     assert any("PodDisruptionBudget" in text for text in data["blockers"])
-    markdown = terminal.run("doctor", "--kubeconfig", str(kubeconfig), "-o", "markdown").stdout
-    assert "| prerequisite | verdict | seen | what to do |" in markdown
-    assert "- in the way" in markdown
     assert {entry["method"] for entry in terminal.sim.control.requests(api="all")} == {"GET"}
-
-
-def test_a_record_goes_with_contract(terminal: Terminal, tmp_path: Path) -> None:
-    """Alone it would have no effect."""
-    file = tmp_path / "record"
-    file.touch()
-    result = terminal.run("doctor", "--from", str(file))
-    assert result.exit_code == 2
-    assert "--from goes with --contract" in result.stderr

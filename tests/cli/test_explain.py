@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from ocean_migration_pulumi.cli.explain import MOST_PODS, document, lines
+from ocean_migration_pulumi.cli.explain import MOST_PODS, lines
 from ocean_migration_pulumi.migration.explaining import Explanation, Holding, Outcome
 from ocean_migration_pulumi.migration.failures import REASONS
 from ocean_migration_pulumi.simulator import Simulator
@@ -148,16 +148,6 @@ def test_schema_knows_every_reason_and_outcome() -> None:
     assert set(properties["outcome"]["enum"]) == set(Outcome)
 
 
-def test_markdown_has_the_pods_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And everything else in lists."""
-    with simulator(monkeypatch, "stand-alone-pods") as sim:
-        migrate(sim, seconds=3600)
-        text = printed(sim, "explain", "-o", "markdown")
-    assert text.startswith("**migration owm-")
-    assert "| Pod | Node | What holds it | What to do |\n|---|---|---|---|\n| debug-1 | ip-10-0-0-2." in text
-    assert "### What shows it\n\n- ip-10-0-0-2.us-west-2.compute.internal (1 pod) requires manual migration\n" in text
-
-
 def test_names_of_others_stay_names() -> None:
     """No line of theirs begins another, no tag or link comes of them; very many are counted."""
     pods = tuple(
@@ -167,11 +157,8 @@ def test_names_of_others_stay_names() -> None:
     text = list(lines(found))
     assert text[:4] == ["a b", "", "Pods that are left", "  it waits: wait"]
     assert text[4] == "    shop/<b>0 [31m"
-    assert text[-1] == "  and 10 pods more: see -o json"
+    assert text[-1] == "  and 10 pods more: see --json"
     assert len(text) == 4 + MOST_PODS + 1
-    marked = document(found)
-    assert "<b>" not in marked
-    assert "and 10 pods more" in marked
 
 
 def test_what_cannot_be_explained_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

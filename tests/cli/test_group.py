@@ -16,8 +16,10 @@ from click.testing import CliRunner
 from ocean_migration_pulumi import cli, errors
 from ocean_migration_pulumi.cli.common import interruptible
 from ocean_migration_pulumi.cli.exits import exit_code
-from ocean_migration_pulumi.cli.group import COMMANDS
+from ocean_migration_pulumi.cli.group import COMMANDS, MAINTAINER_COMMANDS
 from tests.cli.conftest import Terminal
+
+ALL_COMMANDS = {**COMMANDS, **MAINTAINER_COMMANDS}
 
 
 def test_help_names_the_commands() -> None:
@@ -25,12 +27,13 @@ def test_help_names_the_commands() -> None:
     for flag in ("-h", "--help"):
         result = CliRunner().invoke(cli.main, [flag])
         assert result.exit_code == 0
-        for name, text in COMMANDS.items():
+        for name, text in ALL_COMMANDS.items():
             assert f"  {name} " in result.output
             assert text in " ".join(result.output.split())
+        assert result.output.index("\nFor maintainers:\n  api-check ") > result.output.index("  completion ")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALL_COMMANDS)
 def test_the_help_of_each_command_shows_an_example(name: str) -> None:
     """That begins with the command itself."""
     result = CliRunner().invoke(cli.main, [name, "--help"])
@@ -39,7 +42,7 @@ def test_the_help_of_each_command_shows_an_example(name: str) -> None:
     assert f"ocean-migration {name}" in example
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"comment", "simulator", "completion"}])
+@pytest.mark.parametrize("name", [name for name in ALL_COMMANDS if name not in {"comment", "simulator", "completion"}])
 def test_every_command_takes_the_same_options(name: str) -> None:
     """Which cluster, which account, which profile, which service, and where to record."""
     output = CliRunner().invoke(cli.main, [name, "--help"]).output

@@ -1,10 +1,7 @@
-"""`clusters`, `candidates`, `nodes`, `status` and `config`: what there is, in every format."""
+"""`clusters`, `candidates`, `nodes`, `status` and `config`: what there is, as a table and as JSON."""
 
 from __future__ import annotations
 
-import csv
-import io
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -13,26 +10,6 @@ from tests.cli.conftest import Terminal
 
 COMMANDS = ("clusters", "candidates", "nodes", "status", "config")
 HOSTILE = "<b>x</b>|`\x1b[31m\n=1+1"
-
-
-class Cells(HTMLParser):
-    """The cells of a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.cells: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag."""
-        self.tags.add(tag)
-        if tag == "td":
-            self.cells.append("")
-
-    def handle_data(self, data: str) -> None:
-        """Note the text of a cell."""
-        if self.cells:
-            self.cells[-1] += data
 
 
 @pytest.fixture
@@ -49,6 +26,15 @@ def test_json_is_what_its_schema_says(terminal: Terminal, migration_id: str, com
     assert terminal.json(command)
 
 
+def test_formats(terminal: Terminal) -> None:
+    """JSON by either option; there is no other format."""
+    assert terminal.run("nodes", "-o", "json").stdout == terminal.run("nodes", "--json").stdout
+    assert terminal.run("nodes", "-o", "table").stdout == terminal.run("nodes").stdout
+    refused = terminal.run("nodes", "-o", "csv")
+    assert refused.exit_code == 2
+    assert "'csv' is not one of 'table', 'json'" in refused.stderr
+
+
 def test_clusters(terminal: Terminal) -> None:
     """By name, in a pipe: aligned, and nothing else."""
     terminal.sim.control.add_cluster(nodes=1, name="alpha")
@@ -63,31 +49,18 @@ def test_candidates_tell_where_each_node_would_go(terminal: Terminal) -> None:
     """The same as the resource plans."""
     found = terminal.json("candidates")
     assert len(found["nodes"]) == 5
-    rows = list(csv.DictReader(io.StringIO(terminal.run("candidates", "-o", "csv").stdout)))
-    assert [row["instance"] for row in rows] == [node["instance_id"] for node in found["nodes"]]
-    assert {row["virtual_node_group"].split(" ")[0] for row in rows} == {"web", "batch", "any"}
+    lines = terminal.run("candidates").stdout.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [node["instance_id"] for node in found["nodes"]]
+    assert [line.split()[-3] for line in lines] == [node["virtual_node_group_name"] or "any" for node in found["nodes"]]
 
 
 def test_names_of_others_stay_names(terminal: Terminal) -> None:
-    """In no format does one become a line, a tag, a formula, a column or a colour."""
+    """None becomes a line or a colour."""
     terminal.sim.control.add_node(terminal.ocean_id, HOSTILE)
     plain = terminal.run("candidates").stdout
     assert len(plain.splitlines()) == 7
     assert "\x1b" not in plain
-    rows = list(csv.reader(io.StringIO(terminal.run("candidates", "-o", "csv").stdout)))
-    assert {len(row) for row in rows} == {6}
-    page = Cells()
-    page.feed(terminal.run("candidates", "-o", "html").stdout)
-    assert "b" not in page.tags
-    assert "<b>x</b>|` [31m =1+1" in [cell.strip() for cell in page.cells]
-    markdown = terminal.run("candidates", "-o", "markdown").stdout.splitlines()
-    assert {line.count("|") for line in markdown} == {7}
-
-
-def test_a_formula_stays_text_in_a_spreadsheet(terminal: Terminal) -> None:
-    """Whatever somebody called a group."""
-    terminal.sim.control.add_node(terminal.ocean_id, "=HYPERLINK(1)")
-    assert ",'=HYPERLINK(1)," in terminal.run("candidates", "-o", "csv").stdout
+    assert "<b>x</b>|` [31m =1+1" in plain
 
 
 def test_nodes_of_ocean(terminal: Terminal) -> None:

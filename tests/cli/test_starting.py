@@ -80,8 +80,6 @@ def test_what_a_plan_needs_can_be_pasted(terminal: Terminal) -> None:
     """The source of a Virtual Node Group keeps its lines."""
     lines = terminal.run("plan", "--all-nodes").stdout.splitlines()
     assert "pulumi_spotinst.aws.OceanLaunchSpec(" in lines
-    markdown = terminal.run("plan", "--all-nodes", "-o", "markdown").stdout
-    assert "\n```python\npulumi_spotinst.aws.OceanLaunchSpec(\n    'web',\n" in markdown
     assert terminal.json("plan", "--all-nodes", "--detailed-exitcode", status=4)["refusal"] == (
         "prerequisites are not met: Virtual Node Groups"
     )

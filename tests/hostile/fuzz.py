@@ -20,7 +20,7 @@ from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.kubernetes import decoding, objects
 from ocean_migration_pulumi.kubernetes.fields import UnexpectedFormError
 from ocean_migration_pulumi.kubernetes.kubeconfig import KubeconfigError, chosen, parse
-from ocean_migration_pulumi.report import preview, rehearsal
+from ocean_migration_pulumi.report import preview
 from ocean_migration_pulumi.report.comment import LIMITS, render
 from ocean_migration_pulumi.report.verdict import judge
 
@@ -57,8 +57,6 @@ def comment(data: bytes) -> None:
         found = preview.read(data.decode("utf-8-sig", "replace"))
         judgements = [judge(migration) for migration in found.migrations]
         render(found, judgements, name="default", title=None, limit=LIMITS["github"]).encode()
-    with suppress(OceanMigrationError):
-        rehearsal.section(rehearsal.read(data.decode("utf-8", "replace")))
 
 
 def record(data: bytes) -> None:

@@ -27,7 +27,7 @@ from ocean_migration_pulumi.kubernetes import decoding
 from ocean_migration_pulumi.kubernetes.errors import UNEXPECTED
 from ocean_migration_pulumi.kubernetes.fields import UnexpectedFormError
 from ocean_migration_pulumi.migration.workloads import PODS
-from ocean_migration_pulumi.report import preview, rehearsal
+from ocean_migration_pulumi.report import preview
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import reading, shop
 from tests.support import http_server as http
@@ -142,12 +142,11 @@ def _read_page(text: str) -> None:
         lambda text: decoding.whole_object(text.encode()),
         _read_page,
         preview.read,
-        rehearsal.read,
         lambda text: preview.read(
             f'{{"steps": [{{"op": {text}, "urn": {text}}}], "diagnostics": [{{"urn": {text}}}]}}'
         ),
     ],
-    ids=["answer", "half characters", "kubernetes", "page", "preview", "rehearsal", "parts of a preview"],
+    ids=["answer", "half characters", "kubernetes", "page", "preview", "parts of a preview"],
 )
 def test_depth_without_end_is_no_document(read: Callable[[str], Any], text: str) -> None:
     """It is no JSON, or an error of ours, and ends no interpreter."""

@@ -18,7 +18,6 @@ from ocean_migration_pulumi.migration.workloads import (
     KubernetesNode,
     Owner,
     Requirement,
-    Resources,
     Taint,
     Toleration,
 )
@@ -27,7 +26,7 @@ from . import fake_api as fake
 
 
 def test_node() -> None:
-    """With its taints and what it has to give."""
+    """With its labels and taints."""
     data = fake.node(
         "ip-1", "i-0a1", unschedulable=True, taints=[{"key": "gpu", "value": "yes", "effect": "NoExecute"}]
     )
@@ -37,7 +36,6 @@ def test_node() -> None:
         labels={"kubernetes.io/hostname": "ip-1"},
         taints=(Taint(key="gpu", value="yes", effect="NoExecute"),),
         cordoned=True,
-        allocatable=Resources(milli_cpu=3920, memory_mib=15101),
     )
     assert objects.node({"metadata": {"name": "bare"}}) == KubernetesNode(name="bare")
 
@@ -238,7 +236,7 @@ def test_unexpected_form(data: dict[str, Any]) -> None:
 
 NAMES = """
     metadata spec status name namespace labels annotations ownerReferences containers initContainers resources requests
-    cpu volumes affinity nodeAffinity tolerations taints allocatable selector matchLabels matchExpressions key operator
+    cpu volumes affinity nodeAffinity tolerations taints selector matchLabels matchExpressions key operator
     values data mapRoles replicas template conditions type providerID overhead
 """
 KEYS = st.sampled_from(NAMES.split())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.kubernetes.fields import UnexpectedFormError
-from ocean_migration_pulumi.kubernetes.quantities import allocatable, quantity, requests
+from ocean_migration_pulumi.kubernetes.quantities import quantity, requests
 from ocean_migration_pulumi.migration.workloads import Resources
 
 NANO = 10**9
@@ -98,12 +98,6 @@ def test_gpus_of_all_makers() -> None:
     """Whatever else is asked for does not matter."""
     asked = {"nvidia.com/gpu": "2", "amd.com/gpu": "1", "ephemeral-storage": "?", "hugepages-2Mi": "4Mi"}
     assert requests({"containers": [{"resources": {"requests": asked}}]}) == Resources(gpu=3)
-
-
-def test_node_gives_only_whole_units() -> None:
-    """What a node has is rounded down."""
-    given_away = {"cpu": "3920500u", "memory": "1023Ki", "nvidia.com/gpu": "4", "pods": "58"}
-    assert allocatable(given_away) == Resources(milli_cpu=3920, memory_mib=0, gpu=4)
 
 
 def test_number_that_is_no_text_is_of_unexpected_form() -> None:

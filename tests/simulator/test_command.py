@@ -72,6 +72,33 @@ def test_what_cannot_be_is_one_line(arguments: list[str], tmp_path: Path, monkey
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_a_described_cluster_is_served(tmp_path: Path) -> None:
+    """Under its own id, and with its nodes."""
+    file = tmp_path / "world.json"
+    file.write_text('{"cluster": {"id": "o-1"}, "nodes": [{"instance_id": "i-1"}]}', encoding="utf-8")
+    with running("--world", str(file)) as remote:
+        assert remote.ocean_id == "o-1"
+        assert [node["instance_id"] for node in remote.control.nodes("o-1")] == ["i-1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not the description of a cluster: it is no JSON object"),
+        ('{"weather": 1}', "weather"),
+    ],
+)
+def test_a_file_that_describes_no_cluster_is_one_line(tmp_path: Path, content: str, said: str) -> None:
+    """Before anything is served."""
+    file = tmp_path / "world.json"
+    file.write_text(content, encoding="utf-8")
+    result = CliRunner().invoke(command, ["--world", str(file)])
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert said in result.stderr
+
+
 def test_the_help_names_every_scenario() -> None:
     """So does the message for an unknown one."""
     text = CliRunner().invoke(command, ["--help"], terminal_width=2000).stdout

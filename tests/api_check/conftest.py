@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.exchanges import Exchange
-from ocean_migration_pulumi.contract import Answered, judge
-from ocean_migration_pulumi.contract.documented import KINDS
+from ocean_migration_pulumi.api_check import AnsweredQuestion, answer_questions
+from ocean_migration_pulumi.api_check.documented import KINDS
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -53,9 +53,9 @@ def refusal(route: str, status: int, *errors: Any, **more: Any) -> Exchange:
     return exchange(route, {"request": {"id": "r-1"}, "response": response}, status=status, **more)
 
 
-def answered(key: str, exchanges: Sequence[Exchange]) -> Answered:
+def answered(key: str, exchanges: Sequence[Exchange]) -> AnsweredQuestion:
     """Return what exchanges say to one question."""
-    [found] = [each for each in judge(exchanges) if each.key == key]
+    [found] = [each for each in answer_questions(exchanges) if each.key == key]
     return found
 
 

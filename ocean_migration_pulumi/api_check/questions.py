@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .seen import Seen
+from .responses import Responses
 
 
 class Verdict(StrEnum):
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was seen: ``says`` in words, ``evidence`` are excerpts of answers."""
+    """What was responses: ``says`` in words, ``evidence`` are excerpts of answers."""
 
     verdict: Verdict
     says: str
@@ -37,11 +37,11 @@ class Question:
     key: str
     asks: str
     promised: str
-    look: Callable[[Seen], Finding]
+    look: Callable[[Responses], Finding]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class AnsweredQuestion:
     """A question with its answer.
 
     ``key`` is its short name, which stays. ``promised`` is what Spot's documents say, ``says`` what the answers do.

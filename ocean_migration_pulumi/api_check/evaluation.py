@@ -1,4 +1,4 @@
-"""Every question put to the answers of an account."""
+"""Answer every question from the exchanges with an account."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 
 from ocean_migration_pulumi.api.exchanges import Exchange, Redaction
 
-from . import of_answers, of_clusters, of_migrations
-from .answered import Answered, Finding, Question, not_seen
-from .seen import Seen
+from . import cluster_questions, migration_questions, response_questions
+from .questions import AnsweredQuestion, Finding, Question, not_seen
+from .responses import Responses
 
 _REDACTION: Final = Redaction()
 _SPACES: Final = re.compile(r"\s+")
 
 
 def _beyond(key: str, asks: str, why: str) -> Question:
-    return Question(key=key, asks=asks, promised="not documented", look=lambda seen: not_seen(why))
+    return Question(key=key, asks=asks, promised="not documented", look=lambda responses: not_seen(why))
 
 
 _BEYOND: Final = (
@@ -32,19 +32,24 @@ _BEYOND: Final = (
 )
 """What remains unknown however many GETs are sent."""
 
-QUESTIONS: Final = (*of_migrations.QUESTIONS, *of_clusters.QUESTIONS, *of_answers.QUESTIONS, *_BEYOND)
+QUESTIONS: Final = (
+    *migration_questions.QUESTIONS,
+    *cluster_questions.QUESTIONS,
+    *response_questions.QUESTIONS,
+    *_BEYOND,
+)
 """All questions, in the order in which they are told."""
 
 
-def judge(exchanges: Sequence[Exchange]) -> tuple[Answered, ...]:
-    """Return what these exchanges say to every question; nothing is asked of anybody."""
-    seen = Seen(exchanges)
-    return tuple(_answered(question, question.look(seen)) for question in QUESTIONS)
+def answer_questions(exchanges: Sequence[Exchange]) -> tuple[AnsweredQuestion, ...]:
+    """Answer every question from these exchanges; nothing is sent."""
+    responses = Responses(exchanges)
+    return tuple(_answered(question, question.look(responses)) for question in QUESTIONS)
 
 
-def _answered(question: Question, finding: Finding) -> Answered:
+def _answered(question: Question, finding: Finding) -> AnsweredQuestion:
     shown = replace(finding, says=_line(finding.says), evidence=tuple(map(_line, finding.evidence)))
-    return Answered(
+    return AnsweredQuestion(
         key=question.key,
         asks=question.asks,
         promised=question.promised,

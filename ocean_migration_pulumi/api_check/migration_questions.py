@@ -13,16 +13,16 @@ from ocean_migration_pulumi.api.client import MIGRATIONS
 from ocean_migration_pulumi.api.times import elapsed
 
 from . import documented
-from .answered import Finding, Question, differs, listed, not_seen, settled
-from .seen import Seen, excerpt, kind_of, objects, time_of
+from .questions import Finding, Question, differs, listed, not_seen, settled
+from .responses import Response, Responses, excerpt, kind_of, objects, time_of
 
 _NO_LIST: Final = "the account lists no migration"
 _NO_STATUS: Final = "no status of a migration was read"
 _TERMINAL: Final = frozenset({"FINISHED", "FINISHED_ERROR", "STOPPED"})
 
 
-def _id_keys(seen: Seen) -> Finding:
-    places = [("list", seen.listed), ("status", seen.statuses)]
+def _id_keys(responses: Responses) -> Finding:
+    places = [("list", responses.listed), ("status", responses.statuses)]
     found: dict[str, set[str]] = {
         place: {key for item in items for key in ("Id", "id") if key in item} for place, items in places if items
     }
@@ -33,25 +33,25 @@ def _id_keys(seen: Seen) -> Finding:
     return (settled if all(keys == {"Id"} for keys in found.values()) else differs)(said, *evidence)
 
 
-def _written_id_keys(seen: Seen) -> Finding:
-    items = [*seen.items(MIGRATIONS, "POST"), *seen.items(MIGRATION, "PUT")]
+def _written_id_keys(responses: Responses) -> Finding:
+    items = [*responses.items(MIGRATIONS, "POST"), *responses.items(MIGRATION, "PUT")]
     if not items:
         return not_seen("a GET cannot tell: a record of a run with a start or a stop does")
     keys = {key for item in items for key in ("Id", "id") if key in item}
     return (settled if keys == {"id"} else differs)(listed(sorted(keys)) or "neither", excerpt(items[0]))
 
 
-def _phase_keys(seen: Seen) -> Finding:
-    if not seen.listed:
+def _phase_keys(responses: Responses) -> Finding:
+    if not responses.listed:
         return not_seen(_NO_LIST)
-    in_list = {key for item in seen.listed for key in ("state", "status") if key in item}
-    in_status = {key for item in seen.statuses for key in ("state", "status") if key in item}
+    in_list = {key for item in responses.listed for key in ("state", "status") if key in item}
+    in_status = {key for item in responses.statuses for key in ("state", "status") if key in item}
     said = f"list: {listed(sorted(in_list))}; status: {listed(sorted(in_status)) or 'none was read'}"
     return (settled if in_list == {"state"} and in_status <= {"status"} else differs)(said)
 
 
-def _states(seen: Seen) -> Finding:
-    count = Counter([*_texts(seen.listed, "state"), *_texts(seen.statuses, "status")])
+def _states(responses: Responses) -> Finding:
+    count = Counter([*_texts(responses.listed, "state"), *_texts(responses.statuses, "status")])
     if not count:
         return not_seen(_NO_LIST)
     strange = sorted(count.keys() - documented.STATES)
@@ -59,8 +59,8 @@ def _states(seen: Seen) -> Finding:
     return differs(f"{said}; not documented: {listed(strange)}") if strange else settled(said)
 
 
-def _instance_states(seen: Seen) -> Finding:
-    parts = {part: Counter(_texts(seen.instances(part), "state")) for part in ("oldInstances", "newInstances")}
+def _instance_states(responses: Responses) -> Finding:
+    parts = {part: Counter(_texts(responses.instances(part), "state")) for part in ("oldInstances", "newInstances")}
     if not any(parts.values()):
         return not_seen(_NO_STATUS)
     said = "; ".join(
@@ -72,10 +72,10 @@ def _instance_states(seen: Seen) -> Finding:
     return settled(said + (f"; beyond the two that are named: {listed(others)}" if others else ""))
 
 
-def _pod_kinds(seen: Seen) -> Finding:
+def _pod_kinds(responses: Responses) -> Finding:
     pods = [
         pod
-        for instance in seen.instances("oldInstances", "newInstances")
+        for instance in responses.instances("oldInstances", "newInstances")
         for pod in objects(instance.get("podDetails"))
     ]
     if not pods:
@@ -84,8 +84,8 @@ def _pod_kinds(seen: Seen) -> Finding:
     return (settled if set(kinds) <= documented.POD_KINDS else differs)(listed(sorted(kinds)), excerpt(pods[0]))
 
 
-def _running_pods(seen: Seen) -> Finding:
-    values = [item["runningPods"] for item in (*seen.instances("oldInstances", "newInstances"), *seen.offered)
+def _running_pods(responses: Responses) -> Finding:
+    values = [item["runningPods"] for item in (*responses.instances("oldInstances", "newInstances"), *responses.offered)
               if "runningPods" in item]  # fmt: skip
     if not values:
         return not_seen("no answer tells a number of pods")
@@ -95,12 +95,12 @@ def _running_pods(seen: Seen) -> Finding:
 
 
 def _unscheduled(field: str) -> Question:
-    def look(seen: Seen) -> Finding:
-        if not seen.statuses:
+    def look(responses: Responses) -> Finding:
+        if not responses.statuses:
             return not_seen(_NO_STATUS)
-        kinds = Counter(kind_of(status[field]) if field in status else "absent" for status in seen.statuses)
+        kinds = Counter(kind_of(status[field]) if field in status else "absent" for status in responses.statuses)
         said = listed(f"{kind} ({amount})" for kind, amount in kinds.most_common())
-        filled = next((status for status in seen.statuses if status.get(field)), None)
+        filled = next((status for status in responses.statuses if status.get(field)), None)
         evidence = (excerpt(filled, (field,)),) if filled else ()
         if not kinds.keys() - {"absent", "null"}:
             return not_seen(f"{said}: nothing was unscheduled")
@@ -114,26 +114,28 @@ def _unscheduled(field: str) -> Question:
     )
 
 
-def _echoed(seen: Seen) -> Finding:
-    configs = [status["migrationConfig"] for status in seen.statuses if isinstance(status.get("migrationConfig"), dict)]
+def _echoed(responses: Responses) -> Finding:
+    configs = [
+        status["migrationConfig"] for status in responses.statuses if isinstance(status.get("migrationConfig"), dict)
+    ]
     if not configs:
-        return not_seen("no status tells a migrationConfig" if seen.statuses else _NO_STATUS)
+        return not_seen("no status tells a migrationConfig" if responses.statuses else _NO_STATUS)
     keys = {key for config in configs for key in config}
     said = listed(sorted(keys)) or "nothing"
     return (settled if keys == documented.IN_CONFIG else differs)(said, excerpt(configs[0]))
 
 
-def _retention(seen: Seen) -> Finding:
-    made = sorted(filter(None, (time_of(item, "createdAt") for item in seen.listed)))
-    if not made or seen.last is None:
+def _retention(responses: Responses) -> Finding:
+    made = sorted(filter(None, (time_of(item, "createdAt") for item in responses.listed)))
+    if not made or responses.last is None:
         return not_seen(_NO_LIST)
-    days = (seen.last - made[0]).total_seconds() / 86400
-    return settled(f"{len(seen.listed)} listed, the oldest is {days:.0f} days old: they are kept at least so long")
+    days = (responses.last - made[0]).total_seconds() / 86400
+    return settled(f"{len(responses.listed)} listed, the oldest is {days:.0f} days old: they are kept at least so long")
 
 
-def _durations(seen: Seen) -> Finding:
+def _durations(responses: Responses) -> Finding:
     spans = []
-    for item in seen.listed:
+    for item in responses.listed:
         begun, ended = _span(item)
         if begun and ended:
             spans.append(((ended - begun).total_seconds(), str(item.get("state"))))
@@ -145,30 +147,31 @@ def _durations(seen: Seen) -> Finding:
     )
 
 
-def _overlap(seen: Seen) -> Finding:
-    running = [item for item in seen.listed if str(item.get("state")) not in _TERMINAL]
+def _overlap(responses: Responses) -> Finding:
+    running = [item for item in responses.listed if str(item.get("state")) not in _TERMINAL]
     if len(running) > 1:
         return settled(f"several run at once: {len(running)}", *(excerpt(item) for item in running[:2]))
-    spans = [(begun, ended, item) for item in seen.listed for begun, ended in [_span(item)] if begun and ended]
+    spans = [(begun, ended, item) for item in responses.listed for begun, ended in [_span(item)] if begun and ended]
     for one, other in combinations(spans, 2):
         if one[0] < other[1] and other[0] < one[1]:
             return settled("two overlapped", excerpt(one[2]), excerpt(other[2]))
-    refused = [heard for heard in seen.of(MIGRATIONS, "POST") if heard.errors]
+    refused = [response for response in responses.from_route(MIGRATIONS, "POST") if response.errors]
     if refused and running:
         return settled("a start was refused while one ran", excerpt(refused[0].errors[0]))
     return not_seen("no two migrations overlap in what is listed; that none may is not proved by it")
 
 
 def _refusals(route: str, method: str, what: str) -> Question:
-    def look(seen: Seen) -> Finding:
-        refused = [heard for heard in seen.of(route, method) if heard.exchange.status not in {200, 401, 429}]
+    def look(responses: Responses) -> Finding:
+        refused = [
+            response
+            for response in responses.from_route(route, method)
+            if response.exchange.status not in {200, 401, 429}
+        ]
         if not refused:
             return not_seen(f"a GET cannot tell: a record of a run in which a {what} is refused does")
-        said = listed(
-            f"HTTP {heard.exchange.status} {listed(str(error.get('code')) for error in heard.errors) or 'without code'}"
-            for heard in refused
-        )
-        return settled(said, *(excerpt(heard.errors) for heard in refused[:2]))
+        said = listed(f"HTTP {response.exchange.status} {_codes(response) or 'without code'}" for response in refused)
+        return settled(said, *(excerpt(response.errors) for response in refused[:2]))
 
     return Question(
         key=f"refused-{what}",
@@ -176,6 +179,10 @@ def _refusals(route: str, method: str, what: str) -> Question:
         promised="HTTP 400 without a schema; the codes are not documented",
         look=look,
     )
+
+
+def _codes(response: Response) -> str:
+    return listed(str(error.get("code")) for error in response.errors)
 
 
 def _span(item: dict[str, Any]) -> tuple[datetime | None, datetime | None]:

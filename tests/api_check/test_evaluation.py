@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION
 from ocean_migration_pulumi.api.client import DISCOVERY, HEARTBEAT, LOG, MIGRATIONS, NODES
 from ocean_migration_pulumi.api.exchanges import Exchange
-from ocean_migration_pulumi.contract import Verdict, judge
-from ocean_migration_pulumi.contract.documented import IN_INSTANCE, IN_NODE, IN_STATUS, KINDS
-from ocean_migration_pulumi.contract.judging import QUESTIONS
-from ocean_migration_pulumi.contract.of_answers import ABSENT_CLUSTER, ABSENT_MIGRATION
-from tests.contract.conftest import AT, answer, answered, exchange, refusal
+from ocean_migration_pulumi.api_check import Verdict, answer_questions
+from ocean_migration_pulumi.api_check.documented import IN_INSTANCE, IN_NODE, IN_STATUS, KINDS
+from ocean_migration_pulumi.api_check.evaluation import QUESTIONS
+from ocean_migration_pulumi.api_check.response_questions import ABSENT_CLUSTER, ABSENT_MIGRATION
+from tests.api_check.conftest import AT, answer, answered, exchange, refusal
 
 Said = Callable[..., tuple[str, str]]
 
@@ -62,21 +62,21 @@ def test_nothing_seen_settles_nothing() -> None:
     """Neither without any answer nor without one that can be read."""
     nothing = [exchange(MIGRATIONS, None, status=None, error="connection refused")]  # type: ignore[arg-type]  # none came
     for exchanges in ([], nothing):
-        assert {each.verdict for each in judge(exchanges)} == {Verdict.NOT_SEEN}
+        assert {each.verdict for each in answer_questions(exchanges)} == {Verdict.NOT_SEEN}
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "[1]", '{"response": 3}', '{"response": {"items": {}}}', "null"])
 def test_answers_of_any_form_are_judged(body: str) -> None:
     """What is no answer of the service fails no question."""
     routes = (MIGRATIONS, MIGRATION, DISCOVERY, NODES, LOG, HEARTBEAT, CLUSTER)
-    assert len(judge([exchange(route, body) for route in routes])) == len(QUESTIONS)
+    assert len(answer_questions([exchange(route, body) for route in routes])) == len(QUESTIONS)
 
 
 @pytest.mark.parametrize("item", [None, 3, "x", [], {}, {"instances": None}, {"oldInstances": [3], "Id": None}])
 def test_items_of_any_form_are_judged(item: Any) -> None:
     """One that is no object, or an empty one, fails no question."""
     routes = (MIGRATIONS, MIGRATION, DISCOVERY, NODES, LOG, HEARTBEAT, CLUSTER)
-    assert len(judge([answer(route, item) for route in routes])) == len(QUESTIONS)
+    assert len(answer_questions([answer(route, item) for route in routes])) == len(QUESTIONS)
 
 
 _VALUES = st.recursive(
@@ -96,7 +96,7 @@ _VALUES = st.recursive(
 def test_any_answer_is_judged(items: list[Any]) -> None:
     """Nobody has seen the real ones: whatever comes is told, on one line, and fails nothing."""
     for route in KINDS:
-        for each in judge([answer(route, *items), refusal(route, 400, *items)]):
+        for each in answer_questions([answer(route, *items), refusal(route, 400, *items)]):
             assert "\n" not in each.says + "".join(each.evidence)
 
 

@@ -47,6 +47,8 @@ STATES: Final = frozenset(
     }
 )
 
+IN_CREATE: Final = frozenset({"id"})
+IN_STOP: Final = frozenset({"id", "oceanId", "state"})
 IN_LIST: Final = frozenset({"Id", "state", "createdAt", "completedAt"})
 IN_STATUS: Final = frozenset(
     {

@@ -1,4 +1,4 @@
-"""`doctor --contract`: what this account's answers say of Spot's API."""
+"""`api-check`: what this account's answers say of Spot's API."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.cli.conftest import Terminal, described
 def test_account_is_asked_with_gets_only(terminal: Terminal) -> None:
     """Those that differ come first; the excerpts are in the Markdown."""
     terminal.sim.control.quirk("default", "default")
-    result = terminal.run("doctor", "--contract")
+    result = terminal.run("api-check")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].split() == ["VERDICT", "QUESTION", "THIS", "ACCOUNT", "SAYS"]
     assert lines[1].startswith("differs")
     assert "different from the API reference" in result.stderr
-    text = terminal.run("doctor", "--contract", "-o", "markdown").stdout
+    text = terminal.run("api-check", "-o", "markdown").stdout
     assert text.startswith("## How Spot's API answers\n")
     assert terminal.sim.account_id not in text
     assert {entry["method"] for entry in terminal.sim.control.requests()} == {"GET"}
@@ -26,12 +26,12 @@ def test_account_is_asked_with_gets_only(terminal: Terminal) -> None:
 def test_record_is_judged_without_asking(terminal: Terminal, tmp_path: Path) -> None:
     """As its JSON schema says; the same questions, by what was recorded."""
     file = tmp_path / "record.jsonl"
-    assert terminal.run("doctor", "--contract", "--record", str(file)).exit_code == 0
+    assert terminal.run("api-check", "--record", str(file)).exit_code == 0
     terminal.sim.control.clear_requests()
-    result = terminal.run("doctor", "--contract", "--from", str(file), "--json")
+    result = terminal.run("api-check", "--from", str(file), "--json")
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
-    described("contract", data)
+    described("api-check", data)
     found = {each["key"]: each["verdict"] for each in data["questions"]}
     assert found["missing-cluster"] == "settled"
     assert found["refused-start"] == "not seen"
@@ -42,6 +42,6 @@ def test_file_that_is_no_record_is_refused(terminal: Terminal, tmp_path: Path) -
     """With the name of the file."""
     file = tmp_path / "other.json"
     file.write_text("{}", encoding="utf-8")
-    result = terminal.run("doctor", "--contract", "--from", str(file))
+    result = terminal.run("api-check", "--from", str(file))
     assert result.exit_code == 2
     assert "is not a record" in result.stderr

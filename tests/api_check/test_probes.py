@@ -1,4 +1,4 @@
-"""The GETs of ``doctor --contract``, on a simulator."""
+"""The GETs of ``api-check``, on a simulator."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.exchanges import Exchange
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.contract import Verdict, judge, probe
-from ocean_migration_pulumi.contract.showing import COLUMNS, rows, summary, to_json, to_markdown
+from ocean_migration_pulumi.api_check import Verdict, answer_questions, send_probes
+from ocean_migration_pulumi.api_check.rendering import COLUMNS, rows, summary, to_json, to_markdown
 from ocean_migration_pulumi.errors import AuthenticationError, ClusterNotFoundError, DeadlineError
 from ocean_migration_pulumi.simulator import Simulator
 from tests.report.rendered import structure
@@ -36,15 +38,21 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
-def settings_of(sim: Simulator) -> Settings:
-    """Return how to reach a simulator."""
-    return Settings(base_url=sim.url, token=sim.token, account_id=sim.account_id)
+def probe(
+    sim: Simulator, *, ocean_id: str | None = None, token: str | None = None, scope: Scope | None = None
+) -> list[Exchange]:
+    """Send the GETs to a simulator and return the exchanges; None is its own cluster, its own token, no deadline."""
+    exchanges: list[Exchange] = []
+    settings = Settings(base_url=sim.url, token=token or sim.token, account_id=sim.account_id)
+    with OceanClient(settings, base_scope=scope, observers=[exchanges.append]) as client:
+        send_probes(client, ocean_id or sim.ocean_id)
+    return exchanges
 
 
 def test_nothing_but_at_most_15_gets_are_sent(sim: Simulator) -> None:
     """And nothing of the cluster has changed afterwards."""
     before = sim.control.migrations(sim.ocean_id)
-    exchanges = probe(settings_of(sim), Scope(), sim.ocean_id)
+    exchanges = probe(sim)
     sent = sim.control.requests(api="all")
     assert {request["method"] for request in sent} == {"GET"}
     assert len(sent) == len(exchanges) == 15
@@ -53,15 +61,19 @@ def test_nothing_but_at_most_15_gets_are_sent(sim: Simulator) -> None:
 
 def test_no_account_and_no_token_are_kept(sim: Simulator) -> None:
     """So that what comes of it can be pasted."""
-    exchanges = probe(settings_of(sim), Scope(), sim.ocean_id)
-    text = str(exchanges) + to_markdown(judge(exchanges), "ocean-migration/1") + str(to_json(judge(exchanges)))
+    exchanges = probe(sim)
+    text = (
+        str(exchanges)
+        + to_markdown(answer_questions(exchanges), "ocean-migration/1")
+        + str(to_json(answer_questions(exchanges)))
+    )
     assert sim.token not in text
     assert sim.account_id not in text
 
 
 def test_default_readings_differ_nowhere(sim: Simulator) -> None:
     """The simulator answers as the API reference promises, and settles most of it."""
-    found = {each.key: each for each in judge(probe(settings_of(sim), Scope(), sim.ocean_id))}
+    found = {each.key: each for each in answer_questions(probe(sim))}
     assert [each.key for each in found.values() if each.verdict is Verdict.DIFFERS] == []
     assert {key for key, each in found.items() if each.verdict is Verdict.NOT_SEEN} == {
         "id-casing-of-writes",
@@ -101,7 +113,7 @@ def test_default_readings_differ_nowhere(sim: Simulator) -> None:
 def test_each_other_reading_is_found(sim: Simulator, quirk: str, value: str, key: str, verdict: str, says: str) -> None:
     """What the documents leave open, in each way that the simulator knows."""
     sim.control.quirk(quirk, value)
-    found = {each.key: each for each in judge(probe(settings_of(sim), Scope(), sim.ocean_id))}
+    found = {each.key: each for each in answer_questions(probe(sim))}
     assert str(found[key].verdict) == verdict
     assert says in found[key].says
 
@@ -109,9 +121,9 @@ def test_each_other_reading_is_found(sim: Simulator, quirk: str, value: str, key
 def test_single_refusals_stop_nothing(sim: Simulator) -> None:
     """The rest is asked for, and the refusal is an answer."""
     sim.control.fault("GET", "*/log", "html-404", times=9)
-    exchanges = probe(settings_of(sim), Scope(), sim.ocean_id)
+    exchanges = probe(sim)
     assert len(exchanges) == 15
-    found = {each.key: each for each in judge(exchanges)}
+    found = {each.key: each for each in answer_questions(exchanges)}
     assert found["log-cluster"].verdict is Verdict.DIFFERS
     assert found["missing-cluster"].verdict is Verdict.SETTLED
 
@@ -119,19 +131,18 @@ def test_single_refusals_stop_nothing(sim: Simulator) -> None:
 def test_what_ends_everything_is_raised(sim: Simulator) -> None:
     """A cluster that does not exist, a refused token, a deadline."""
     with pytest.raises(ClusterNotFoundError):
-        probe(settings_of(sim), Scope(), "o-11111111")
+        probe(sim, ocean_id="o-11111111")
     with pytest.raises(DeadlineError):
-        probe(settings_of(sim), Scope().at_most(0), sim.ocean_id)
+        probe(sim, scope=Scope().at_most(0))
     sim.control.rotate_token()
-    stranger = Settings(base_url=sim.url, token="f" * 64, account_id=sim.account_id)
     with pytest.raises(AuthenticationError):
-        probe(stranger, Scope(), sim.ocean_id)
+        probe(sim, token="f" * 64)
 
 
 def test_forms_of_the_result(sim: Simulator) -> None:
     """Rows, JSON and Markdown tell every question once, those first that differ."""
     sim.control.quirk("default", "default")
-    found = judge(probe(settings_of(sim), Scope(), sim.ocean_id))
+    found = answer_questions(probe(sim))
     table = rows(found)
     assert len(table) == len(found)
     assert all(len(row) == len(COLUMNS) for row in table)

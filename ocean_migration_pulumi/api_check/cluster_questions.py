@@ -13,47 +13,47 @@ from ocean_migration_pulumi.migration import failures
 from ocean_migration_pulumi.migration.plan import counted
 
 from . import documented
-from .answered import Finding, Question, differs, listed, not_seen, settled
-from .seen import Seen, excerpt, objects
+from .questions import Finding, Question, differs, listed, not_seen, settled
+from .responses import Responses, excerpt, objects
 
 _NO_DISCOVERY: Final = "discovery offers no node"
 _STOPPED: Final = re.compile(r"\bmigration\b", re.IGNORECASE)
 
 
-def _shape(seen: Seen) -> Finding:
-    answers = [heard for heard in seen.of(DISCOVERY) if heard.succeeded]
-    if not any(heard.items for heard in answers):
+def _shape(responses: Responses) -> Finding:
+    answers = [response for response in responses.from_route(DISCOVERY) if response.succeeded]
+    if not any(response.items for response in answers):
         return not_seen("discovery answers no item" if answers else "discovery was not answered")
-    nested = [sum("instances" in item for item in heard.items if isinstance(item, dict)) for heard in answers]
-    items = max(len(heard.items) for heard in answers)
-    evidence = excerpt(next(heard.items[0] for heard in answers if heard.items))
+    nested = [sum("instances" in item for item in response.items if isinstance(item, dict)) for response in answers]
+    items = max(len(response.items) for response in answers)
+    evidence = excerpt(next(response.items[0] for response in answers if response.items))
     if not any(nested):
         return differs(f"flat: {items} item{'s' if items != 1 else ''} without instances", evidence)
     said = f"nested, {'one item' if items == 1 else f'{items} items'}"
-    return settled(f"{said}, {len(seen.offered)} instances in all answers", evidence)
+    return settled(f"{said}, {len(responses.offered)} instances in all answers", evidence)
 
 
-def _default(seen: Seen) -> Finding:
-    if not seen.offered:
+def _default(responses: Responses) -> Finding:
+    if not responses.offered:
         return not_seen(_NO_DISCOVERY)
-    matches = [item.get("launchSpecId") for item in seen.offered]
+    matches = [item.get("launchSpecId") for item in responses.offered]
     spelled = {match for match in matches if isinstance(match, str) and match.casefold() == "default"}
     others = {str(match) for match in matches if match is not None and not str(match).startswith("ols-")} - spelled
     if others:
         return differs(f"neither an id, null nor Default: {listed(sorted(others))}")
     if not spelled:
         return not_seen("every node matches a Virtual Node Group, or none")
-    example = next(item for item in seen.offered if str(item.get("launchSpecId")) in spelled)
+    example = next(item for item in responses.offered if str(item.get("launchSpecId")) in spelled)
     said = listed(sorted(spelled))
     return (settled if spelled == {"Default"} else differs)(said, excerpt(example, ("launchSpecId",)))
 
 
-def _no_match(seen: Seen) -> Finding:
-    if not seen.offered:
+def _no_match(responses: Responses) -> Finding:
+    if not responses.offered:
         return not_seen(_NO_DISCOVERY)
     kinds = Counter(
         "absent" if "launchSpecId" not in item else "null" if item["launchSpecId"] is None else repr("")
-        for item in seen.offered
+        for item in responses.offered
         if not item.get("launchSpecId")
     )
     if not kinds:
@@ -62,25 +62,25 @@ def _no_match(seen: Seen) -> Finding:
     return (settled if kinds.keys() == {"null"} else differs)(said)
 
 
-def _without_asg(seen: Seen) -> Finding:
-    if not seen.offered:
+def _without_asg(responses: Responses) -> Finding:
+    if not responses.offered:
         return not_seen(_NO_DISCOVERY)
-    without = [item for item in seen.offered if not item.get("asgName")]
+    without = [item for item in responses.offered if not item.get("asgName")]
     if not without:
         return not_seen("every node is of an Auto Scaling Group")
-    return settled(f"{len(without)} of {len(seen.offered)} nodes", excerpt(without[0], ("asgName",)))
+    return settled(f"{len(without)} of {len(responses.offered)} nodes", excerpt(without[0], ("asgName",)))
 
 
-def _pods_on_demand(seen: Seen) -> Finding:
+def _pods_on_demand(responses: Responses) -> Finding:
     found: dict[str, set[bool]] = {}
-    for heard in seen.of(DISCOVERY):
-        if not heard.succeeded:
+    for response in responses.from_route(DISCOVERY):
+        if not response.succeeded:
             continue
-        for item in objects(heard.items):
+        for item in objects(response.items):
             present = {
                 "runningPods" in each for each in (objects(item["instances"]) if "instances" in item else [item])
             }
-            found.setdefault(str(heard.exchange.query.get("shouldFetchPods")), set()).update(present)
+            found.setdefault(str(response.exchange.query.get("shouldFetchPods")), set()).update(present)
     asked = found.get("true", set())
     if not asked:
         return not_seen(_NO_DISCOVERY)
@@ -89,9 +89,9 @@ def _pods_on_demand(seen: Seen) -> Finding:
     return (settled if asked == {True} and found.get("false", set()) <= {False} else differs)(said)
 
 
-def _values(route: str, key: str, allowed: frozenset[str], none: str) -> Callable[[Seen], Finding]:
-    def look(seen: Seen) -> Finding:
-        count = Counter(str(item[key]) for item in seen.items(route) if item.get(key) is not None)
+def _values(route: str, key: str, allowed: frozenset[str], none: str) -> Callable[[Responses], Finding]:
+    def look(responses: Responses) -> Finding:
+        count = Counter(str(item[key]) for item in responses.items(route) if item.get(key) is not None)
         if not count:
             return not_seen(none)
         said = listed(f"{value} ({amount})" for value, amount in count.most_common())
@@ -101,37 +101,41 @@ def _values(route: str, key: str, allowed: frozenset[str], none: str) -> Callabl
     return look
 
 
-def _heartbeat(seen: Seen) -> Finding:
-    answers = [heard for heard in seen.of(HEARTBEAT) if heard.succeeded]
-    items = list(seen.items(HEARTBEAT))
+def _heartbeat(responses: Responses) -> Finding:
+    answers = [response for response in responses.from_route(HEARTBEAT) if response.succeeded]
+    items = list(responses.items(HEARTBEAT))
     if not items:
         return not_seen("no controller was ever heard: no item" if answers else "the heartbeat was not answered")
     statuses = listed(sorted({str(item.get("status")) for item in items}))
     return settled(statuses, excerpt(items[-1]))
 
 
-def _log_dates(seen: Seen) -> Finding:
-    answers = [heard for heard in seen.of(LOG) if str(heard.exchange.query.get("fromDate", "")).isdecimal()]
+def _log_dates(responses: Responses) -> Finding:
+    answers = [
+        response
+        for response in responses.from_route(LOG)
+        if str(response.exchange.query.get("fromDate", "")).isdecimal()
+    ]
     if not answers:
         return not_seen("the log was not asked for by milliseconds")
-    taken = [heard for heard in answers if heard.succeeded]
+    taken = [response for response in answers if response.succeeded]
     if not taken:
         return differs(f"refused with HTTP {answers[0].exchange.status}", excerpt(answers[0].errors))
-    return settled(f"accepted, {counted(sum(len(heard.items) for heard in taken), 'line')}")
+    return settled(f"accepted, {counted(sum(len(response.items) for response in taken), 'line')}")
 
 
-def _log_identity(seen: Seen) -> Finding:
-    answers = seen.of(LOG)
+def _log_identity(responses: Responses) -> Finding:
+    answers = responses.from_route(LOG)
     if not answers:
         return not_seen("the log was not asked for")
-    if not any(heard.succeeded for heard in answers):
+    if not any(response.succeeded for response in answers):
         return differs("the Ocean id is refused", excerpt(answers[0].errors))
-    lines = counted(sum(len(heard.items) for heard in answers), "line")
+    lines = counted(sum(len(response.items) for response in answers), "line")
     return settled(f"the Ocean id is accepted, {lines}")
 
 
-def _failures(seen: Seen) -> Finding:
-    lines = {str(item.get("message")): item for item in seen.items(LOG) if item.get("message")}
+def _failures(responses: Responses) -> Finding:
+    lines = {str(item.get("message")): item for item in responses.items(LOG) if item.get("message")}
     if not lines:
         return not_seen("the log has no line of that time")
     known: dict[str, str] = {}
@@ -154,8 +158,8 @@ def _failures(seen: Seen) -> Finding:
     )
 
 
-def _node_numbers(seen: Seen) -> Finding:
-    nodes = list(seen.items(NODES))
+def _node_numbers(responses: Responses) -> Finding:
+    nodes = list(responses.items(NODES))
     if not nodes:
         return not_seen("Ocean runs no node")
     wrong = {

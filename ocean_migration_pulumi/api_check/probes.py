@@ -1,4 +1,4 @@
-"""The GETs that settle what GETs can settle: at most 15, and never anything else."""
+"""The GETs that settle what GETs can settle: at most 15."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.exchanges import Exchange
 from ocean_migration_pulumi.api.models import MigrationSummary
-from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.times import sortable
 from ocean_migration_pulumi.errors import (
     AuthenticationError,
@@ -19,21 +16,7 @@ from ocean_migration_pulumi.errors import (
     WaitEndedError,
 )
 
-from .of_answers import ABSENT_CLUSTER, ABSENT_MIGRATION
-
-GETS: Final = (
-    "the clusters of the account",
-    "the cluster",
-    "its Virtual Node Groups",
-    "its migrations",
-    "the status of at most three of them: one that runs, one that failed, one that was stopped, one that finished",
-    "discovery, with pods and without",
-    "Ocean's nodes",
-    "the controller's heartbeat",
-    "the log of the last 7 days, and the errors of the last 30",
-    "a migration and a cluster that do not exist",
-)
-"""What is asked for, in this order."""
+from .response_questions import ABSENT_CLUSTER, ABSENT_MIGRATION
 
 _DAYS: Final = timedelta(days=7)
 _MONTH: Final = timedelta(days=30)
@@ -41,29 +24,19 @@ _WANTED: Final = ("FINISHED_ERROR", "STOPPED", "FINISHED")
 _MOST_STATUSES: Final = 3
 
 
-def probe(settings: Settings, scope: Scope, ocean_id: str) -> tuple[Exchange, ...]:
-    """Ask what ``GETS`` says, and return every exchange; one that is missed or refused keeps the others from nothing.
+def send_probes(client: OceanClient, ocean_id: str) -> None:
+    """Send the GETs; a refused one does not keep the others from being sent. The client's observers get the answers.
 
-    Raises the error of the cluster itself, AuthenticationError, SettingsError, or a WaitEndedError.
+    Asks for the clusters of the account, the cluster, its Virtual Node Groups and its migrations, the status of at most
+    three of those, discovery with pods and without, Ocean's nodes, the heartbeat, the log of 7 days and the errors of
+    30, and for a migration and a cluster that do not exist.
+
+    Raises:
+        OceanMigrationError: When the cluster itself cannot be read.
+        AuthenticationError: When the token is refused.
+        SettingsError: When a setting cannot be used.
+        WaitEndedError: When the scope ends.
     """
-    kept = _Kept()
-    with OceanClient(settings, base_scope=scope, observers=[kept]) as client:
-        _ask_everything(client, ocean_id)
-    return tuple(kept.exchanges)
-
-
-class _Kept:
-    """An observer that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.exchanges: list[Exchange] = []
-
-    def __call__(self, exchange: Exchange) -> None:
-        """Keep an exchange."""
-        self.exchanges.append(exchange)
-
-
-def _ask_everything(client: OceanClient, ocean_id: str) -> None:
     client.get_cluster(ocean_id)
     _try(client.list_clusters)
     _try(lambda: client.list_virtual_node_groups(ocean_id))

@@ -12,8 +12,8 @@ from ocean_migration_pulumi.api.client import HEARTBEAT, LOG, NODES
 from ocean_migration_pulumi.api.times import parse_time
 
 from . import documented
-from .answered import Finding, Question, differs, listed, not_seen, settled
-from .seen import Heard, Seen, excerpt, kind_of, objects
+from .questions import Finding, Question, differs, listed, not_seen, settled
+from .responses import Response, Responses, excerpt, kind_of, objects
 
 ABSENT_CLUSTER: Final = "o-00000000"
 ABSENT_MIGRATION: Final = "owm-00000000"
@@ -32,17 +32,17 @@ _TIMES: Final = frozenset(
 )
 
 
-def _envelope(seen: Seen) -> Finding:
-    answers = [heard for heard in seen.heard if heard.exchange.status == 200]
+def _envelope(responses: Responses) -> Finding:
+    answers = [response for response in responses.received if response.exchange.status == 200]
     if not answers:
         return not_seen(_NOTHING)
     lacking: Counter[str] = Counter()
-    for heard in answers:
-        request = heard.data.get("request") if isinstance(heard.data, dict) else None
+    for response in answers:
+        request = response.data.get("request") if isinstance(response.data, dict) else None
         request = request if isinstance(request, dict) else {}
         lacking.update(f"request.{key}" for key in ("id", "url", "method", "timestamp") if key not in request)
-        lacking.update(f"response.{key}" for key in ("status", "kind", "items", "count") if key not in heard.response)
-        if "count" in heard.response and heard.response["count"] != len(heard.items):
+        lacking.update(f"response.{key}" for key in ("status", "kind", "items", "count") if key not in response.content)
+        if "count" in response.content and response.content["count"] != len(response.items):
             lacking["response.count that is the number of items"] += 1
     if lacking:
         return differs("missing: " + listed(f"{name} ({amount})" for name, amount in lacking.most_common()))
@@ -51,11 +51,11 @@ def _envelope(seen: Seen) -> Finding:
     return settled(f"as documented in {len(answers)} answers", excerpt(shown))
 
 
-def _kinds(seen: Seen) -> Finding:
+def _kinds(responses: Responses) -> Finding:
     found = {
-        (heard.exchange.route, str(heard.response.get("kind")))
-        for heard in seen.heard
-        if heard.succeeded and heard.exchange.route in documented.KINDS
+        (response.exchange.route, str(response.content.get("kind")))
+        for response in responses.received
+        if response.succeeded and response.exchange.route in documented.KINDS
     }
     if not found:
         return not_seen(_NOTHING)
@@ -65,9 +65,11 @@ def _kinds(seen: Seen) -> Finding:
     return settled(listed(sorted({kind for _, kind in found})))
 
 
-def _fields(key: str, what: str, known: frozenset[str], items: Callable[[Seen], Iterable[dict[str, Any]]]) -> Question:
-    def look(seen: Seen) -> Finding:
-        found = list(items(seen))
+def _fields(
+    key: str, what: str, known: frozenset[str], items: Callable[[Responses], Iterable[dict[str, Any]]]
+) -> Question:
+    def look(responses: Responses) -> Finding:
+        found = list(items(responses))
         if not found:
             return not_seen("there is none")
         count = Counter(name for item in found for name in item)
@@ -90,73 +92,73 @@ def _fields(key: str, what: str, known: frozenset[str], items: Callable[[Seen], 
     )
 
 
-def _pods(seen: Seen) -> Iterator[dict[str, Any]]:
-    for instance in seen.instances("oldInstances", "newInstances"):
+def _pods(responses: Responses) -> Iterator[dict[str, Any]]:
+    for instance in responses.instances("oldInstances", "newInstances"):
         yield from objects(instance.get("podDetails"))
 
 
-def _absent(route: str, absent: str, code: str | None) -> Callable[[Seen], Finding]:
-    def look(seen: Seen) -> Finding:
-        answers = [heard for heard in seen.of(route) if absent in heard.exchange.path]
+def _absent(route: str, absent: str, code: str | None) -> Callable[[Responses], Finding]:
+    def look(responses: Responses) -> Finding:
+        answers = [response for response in responses.from_route(route) if absent in response.exchange.path]
         if not answers:
             return not_seen("it was not asked for")
-        heard = answers[-1]
-        codes = [str(error.get("code")) for error in heard.errors]
-        said = f"HTTP {heard.exchange.status}, code {listed(codes) or 'none'}"
-        evidence = excerpt(heard.errors) if heard.errors else excerpt(heard.exchange.body or "")
-        if heard.exchange.status == 200:
+        response = answers[-1]
+        codes = [str(error.get("code")) for error in response.errors]
+        said = f"HTTP {response.exchange.status}, code {listed(codes) or 'none'}"
+        evidence = excerpt(response.errors) if response.errors else excerpt(response.exchange.body or "")
+        if response.exchange.status == 200:
             return differs(
-                f"it is found, or nothing says that it is not: {len(heard.items)} items", excerpt(heard.data)
+                f"it is found, or nothing says that it is not: {len(response.items)} items", excerpt(response.data)
             )
-        expected = heard.exchange.status == 400 and (code is None or code in codes)
+        expected = response.exchange.status == 400 and (code is None or code in codes)
         return (settled if expected else differs)(said, evidence)
 
     return look
 
 
-def _errors(seen: Seen) -> Finding:
-    refused = [heard for heard in seen.heard if (heard.exchange.status or 0) >= 400]
+def _errors(responses: Responses) -> Finding:
+    refused = [response for response in responses.received if (response.exchange.status or 0) >= 400]
     if not refused:
         return not_seen("nothing was refused")
-    shapes = Counter(_shape_of(heard) for heard in refused)
+    shapes = Counter(_shape_of(response) for response in refused)
     said = listed(f"{shape} ({amount})" for shape, amount in shapes.most_common())
-    named = next((heard.errors[0] for heard in refused if heard.errors), None)
+    named = next((response.errors[0] for response in refused if response.errors), None)
     evidence = (excerpt(named),) if named else ()
-    strange = any(set(error) - {"code", "message", "field"} for heard in refused for error in heard.errors)
-    return (differs if strange or any(not heard.response for heard in refused) else settled)(said, *evidence)
+    strange = any(set(error) - {"code", "message", "field"} for response in refused for error in response.errors)
+    return (differs if strange or any(not response.content for response in refused) else settled)(said, *evidence)
 
 
-def _shape_of(heard: Heard) -> str:
-    if not heard.response:
-        return f"HTTP {heard.exchange.status} without an envelope"
-    keys = sorted({key for error in heard.errors for key in error})
+def _shape_of(response: Response) -> str:
+    if not response.content:
+        return f"HTTP {response.exchange.status} without an envelope"
+    keys = sorted({key for error in response.errors for key in error})
     return (
-        f"HTTP {heard.exchange.status} with errors of {listed(keys)}"
+        f"HTTP {response.exchange.status} with errors of {listed(keys)}"
         if keys
-        else (f"HTTP {heard.exchange.status} without errors")
+        else (f"HTTP {response.exchange.status} without errors")
     )
 
 
-def _limits(seen: Seen) -> Finding:
-    if not seen.heard:
+def _limits(responses: Responses) -> Finding:
+    if not responses.received:
         return not_seen(_NOTHING)
     found: dict[str, str] = {}
-    for heard in seen.heard:
-        headers = heard.exchange.headers
+    for response in responses.received:
+        headers = response.exchange.headers
         if "x-ratelimit-limit" in headers:
-            found[heard.call] = f"{heard.call}: {headers['x-ratelimit-limit']} in 60 s"
+            found[response.call] = f"{response.call}: {headers['x-ratelimit-limit']} in 60 s"
     if not found:
         return differs("no answer has X-RateLimit-Limit")
-    lacking = {heard.call for heard in seen.heard} - found.keys()
+    lacking = {response.call for response in responses.received} - found.keys()
     said = listed(found.values(), 20)
     return differs(f"{said}; without: {listed(sorted(lacking))}") if lacking else settled(said)
 
 
-def _reset(seen: Seen) -> Finding:
+def _reset(responses: Responses) -> Finding:
     values = [
-        heard.exchange.headers["x-ratelimit-reset"]
-        for heard in seen.heard
-        if "x-ratelimit-reset" in heard.exchange.headers
+        response.exchange.headers["x-ratelimit-reset"]
+        for response in responses.received
+        if "x-ratelimit-reset" in response.exchange.headers
     ]
     if not values:
         return not_seen("no answer has X-RateLimit-Reset")
@@ -165,21 +167,21 @@ def _reset(seen: Seen) -> Finding:
     return (settled if plain else differs)(f"{listed(sorted(set(values)), 6)}")
 
 
-def _retry_after(seen: Seen) -> Finding:
-    told = [heard for heard in seen.heard if "retry-after" in heard.exchange.headers]
+def _retry_after(responses: Responses) -> Finding:
+    told = [response for response in responses.received if "retry-after" in response.exchange.headers]
     if told:
-        heard = told[0]
-        return settled(f"with HTTP {heard.exchange.status}: {heard.exchange.headers['retry-after']}")
-    if any(heard.exchange.status == 429 for heard in seen.heard):
+        response = told[0]
+        return settled(f"with HTTP {response.exchange.status}: {response.exchange.headers['retry-after']}")
+    if any(response.exchange.status == 429 for response in responses.received):
         return settled("not sent, not even with HTTP 429")
     return not_seen("no answer has it, and none was refused with HTTP 429")
 
 
-def _stamps(seen: Seen) -> Finding:
+def _stamps(responses: Responses) -> Finding:
     forms: dict[str, str] = {}
     strange: dict[str, Any] = {}
-    for heard in seen.heard:
-        for value in _times_in(heard.data):
+    for response in responses.received:
+        for value in _times_in(response.data):
             form = _form_of(value)
             forms.setdefault(form, str(value))
             if not isinstance(value, str) or parse_time(value) is None:
@@ -209,13 +211,13 @@ def _form_of(value: Any) -> str:
     return f"JSON's {kind_of(value)}"
 
 
-def _statuses(seen: Seen) -> Finding:
-    count = Counter(f"{heard.exchange.method} {heard.exchange.status}" for heard in seen.heard)
+def _statuses(responses: Responses) -> Finding:
+    count = Counter(f"{response.exchange.method} {response.exchange.status}" for response in responses.received)
     if not count:
         return not_seen(_NOTHING)
     said = listed(f"{name} ({amount})" for name, amount in count.most_common())
     documented_ones = {200, 400, 401, 429}
-    strange = {heard.exchange.status for heard in seen.heard} - documented_ones
+    strange = {response.exchange.status for response in responses.received} - documented_ones
     return (differs if strange else settled)(said)
 
 
@@ -233,19 +235,23 @@ QUESTIONS: Final = (
         promised="200, 400; also 401 and 429",
         look=_statuses,
     ),
-    _fields("migration-list", "a line of the list of migrations", documented.IN_LIST, lambda seen: seen.listed),
-    _fields("migration-status", "the status of a migration", documented.IN_STATUS, lambda seen: seen.statuses),
+    _fields(
+        "migration-list", "a line of the list of migrations", documented.IN_LIST, lambda responses: responses.listed
+    ),
+    _fields(
+        "migration-status", "the status of a migration", documented.IN_STATUS, lambda responses: responses.statuses
+    ),
     _fields(
         "instance",
         "an instance of a status",
         documented.IN_INSTANCE,
-        lambda seen: seen.instances("oldInstances", "newInstances"),
+        lambda responses: responses.instances("oldInstances", "newInstances"),
     ),
     _fields("pod", "a pod of a status", documented.IN_POD, _pods),
-    _fields("discovery", "a node of discovery", documented.IN_DISCOVERY, lambda seen: seen.offered),
-    _fields("node", "a node of Ocean", documented.IN_NODE, lambda seen: seen.items(NODES)),
-    _fields("log", "a line of the log", documented.IN_LOG, lambda seen: seen.items(LOG)),
-    _fields("heartbeat", "the heartbeat", documented.IN_HEARTBEAT, lambda seen: seen.items(HEARTBEAT)),
+    _fields("discovery", "a node of discovery", documented.IN_DISCOVERY, lambda responses: responses.offered),
+    _fields("node", "a node of Ocean", documented.IN_NODE, lambda responses: responses.items(NODES)),
+    _fields("log", "a line of the log", documented.IN_LOG, lambda responses: responses.items(LOG)),
+    _fields("heartbeat", "the heartbeat", documented.IN_HEARTBEAT, lambda responses: responses.items(HEARTBEAT)),
     Question(
         key="missing-migration",
         asks="How does the service say that a migration does not exist?",

@@ -1,4 +1,4 @@
-"""The answers of an account, by what they are of."""
+"""The answers of an account, by route."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LONGEST: Final = 160
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class Response:
     """One answer; ``data`` is its JSON, None when it is none."""
 
     exchange: Exchange
     data: Any
 
     @property
-    def response(self) -> Mapping[str, Any]:
+    def content(self) -> Mapping[str, Any]:
         """What the envelope holds of the response, empty without one."""
         response = self.data.get("response") if isinstance(self.data, dict) else None
         return response if isinstance(response, dict) else {}
@@ -34,19 +34,19 @@ class Heard:
     @property
     def items(self) -> list[Any]:
         """The items, none when there are none."""
-        items = self.response.get("items")
+        items = self.content.get("items")
         return items if isinstance(items, list) else []
 
     @property
     def errors(self) -> list[Mapping[str, Any]]:
         """The errors that the service names."""
-        errors = self.response.get("errors")
+        errors = self.content.get("errors")
         return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
     @property
     def succeeded(self) -> bool:
         """Whether it is what was asked for."""
-        return self.exchange.status == 200 and isinstance(self.response.get("items"), list)
+        return self.exchange.status == 200 and isinstance(self.content.get("items"), list)
 
     @property
     def call(self) -> str:
@@ -55,16 +55,16 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Responses:
     """Everything that was answered, in its order."""
 
     exchanges: Sequence[Exchange] = field(repr=False)
 
     @cached_property
-    def heard(self) -> tuple[Heard, ...]:
+    def received(self) -> tuple[Response, ...]:
         """The answers; what was not answered at all tells nothing."""
         return tuple(
-            Heard(exchange=exchange, data=_decoded(exchange.body))
+            Response(exchange=exchange, data=_decoded(exchange.body))
             for exchange in self.exchanges
             if exchange.status is not None
         )
@@ -72,17 +72,21 @@ class Seen:
     @property
     def last(self) -> datetime | None:
         """When the last answer came, None without one."""
-        return max((heard.exchange.at for heard in self.heard), default=None)
+        return max((response.exchange.at for response in self.received), default=None)
 
-    def of(self, route: str, method: str = "GET") -> list[Heard]:
+    def from_route(self, route: str, method: str = "GET") -> list[Response]:
         """Return the answers of a route, refusals included."""
-        return [heard for heard in self.heard if (heard.exchange.route, heard.exchange.method) == (route, method)]
+        return [
+            response
+            for response in self.received
+            if (response.exchange.route, response.exchange.method) == (route, method)
+        ]
 
     def items(self, route: str, method: str = "GET") -> Iterator[dict[str, Any]]:
         """Yield the objects among the items of a route."""
-        for heard in self.of(route, method):
-            if heard.succeeded:
-                yield from (item for item in heard.items if isinstance(item, dict))
+        for response in self.from_route(route, method):
+            if response.succeeded:
+                yield from (item for item in response.items if isinstance(item, dict))
 
     @cached_property
     def listed(self) -> tuple[dict[str, Any], ...]:

@@ -72,11 +72,14 @@ class _TlsContext(ssl.SSLContext):
 
     server_name: str | None = None
 
-    def wrap_socket(self, *args: Any, server_hostname: Any = None, **options: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(*args, server_hostname=self.server_name or server_hostname, **options)
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **self._named(options))
 
-    def wrap_bio(self, *args: Any, server_hostname: Any = None, **options: Any) -> ssl.SSLObject:
-        return super().wrap_bio(*args, server_hostname=self.server_name or server_hostname, **options)
+    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
+        return super().wrap_bio(*args, **self._named(options))
+
+    def _named(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, "server_hostname": self.server_name} if self.server_name else options
 
 
 def _tls_context(target: Target) -> ssl.SSLContext:

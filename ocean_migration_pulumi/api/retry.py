@@ -84,9 +84,9 @@ def run_with_retries(attempt: Callable[[], T], scope: Scope, *, uniform: Uniform
             policy = failed.policy
             failures[policy] += 1
             pause = max(policy.wait(failures[policy], uniform), failed.retry_after)
-            left = min(
-                started + policy.total - scope.clock(), math.inf if (rest := scope.remaining()) is None else rest
-            )
+            left = started + policy.total - scope.clock()
+            if (until_deadline := scope.remaining()) is not None:
+                left = min(left, until_deadline)
             if failures[policy] >= policy.attempts or pause >= left:
                 raise failed.error from failed.__cause__
         scope.sleep(pause)

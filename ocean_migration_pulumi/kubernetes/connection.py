@@ -42,8 +42,11 @@ class Answer:
     """An answer as it came."""
 
     status: int
+    """HTTP status."""
     body: bytes = field(repr=False)
+    """Decompressed body."""
     retry_after: float | None = None
+    """``Retry-After`` in seconds; None when the answer has none."""
 
     @property
     def ok(self) -> bool:
@@ -166,9 +169,12 @@ class Connection:
 class _Request:
     method: str
     path: str
+    """Path below that of the server's URL, without a leading slash."""
     query: Mapping[str, str]
     body: bytes | None
+    """JSON; None sends no body."""
     authorization: str | None = field(repr=False)
+    """``Authorization`` header; None sends none."""
 
 
 def _pieces(response: httpx.Response, scope: Scope) -> Iterator[bytes]:

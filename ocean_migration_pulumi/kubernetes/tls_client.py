@@ -47,8 +47,10 @@ def open_client(target: Target) -> httpx.Client:
         )
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as exc:
         # What exactly is wrong may quote a key, or the password of a proxy.
-        msg = f"the certificates of the access, or the proxy, cannot be used ({type(exc).__name__})"
-        raise UnreachableError(msg) from None
+        kind = type(exc).__name__
+    # Raised out here, or the error would keep the one above as its context, and its frames hold the key.
+    msg = f"the certificates of the access, or the proxy, cannot be used ({kind})"
+    raise UnreachableError(msg)
 
 
 def describe_failure(error: BaseException) -> str:

@@ -25,7 +25,7 @@ from ocean_migration_pulumi.kubernetes import KubernetesReader, connection, find
 from ocean_migration_pulumi.kubernetes.errors import UnreachableError
 from ocean_migration_pulumi.kubernetes.tls_client import open_client
 from ocean_migration_pulumi.migration.workloads import PODS, Gap, Workloads
-from tests.secrets.finder import Finder
+from tests.secrets.finder import Finder, with_variables
 from tests.support import http_server as http
 from tests.support.http_server import ScriptedServer
 
@@ -234,7 +234,8 @@ def test_error_of_a_key_has_no_key(authority: trustme.CA) -> None:
     target = access("https://web.invalid", with_certificate(own, key), trusting(authority)).target
     with pytest.raises(UnreachableError) as caught:
         open_client(target)
-    Finder(*key.decode().splitlines()[1:3], encoded(key)[100:140]).refute(error=caught.value)
+    finder = Finder(*key.decode().splitlines()[1:3], encoded(key)[100:140])
+    finder.refute(error=caught.value, variables=with_variables(caught.value))
 
 
 def test_thread_that_cannot_start_leaves_no_pipe(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-_LIBRARIES = ("ocean-migration", "pulumi", "httpx", "grpcio", "tenacity", "spotinst-sdk2")
+_LIBRARIES = ("ocean-migration", "pulumi", "httpx", "grpcio", "spotinst-sdk2")
 _CPUINFO = Path("/proc/cpuinfo")
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ocean_migration_pulumi.api.limits import retry_after
+from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import EngineGoneError, NoAnswerError, OceanMigrationError
 from ocean_migration_pulumi.migration.announcing import Event, Kind
@@ -25,8 +27,8 @@ DRAIN: Final = 2.0
 MOST_WAITING: Final = 100
 """Notifications for one URL that may wait for their delivery; further ones are given up."""
 
-PAUSE: Final = 1.0
-"""Seconds before the one repeat of a delivery that did not succeed but may."""
+FAILED: Final = RetryPolicy(attempts=2, initial_wait=1.0, total=30.0)
+"""For deliveries that get no answer, 429 or 5xx: an event that arrives twice does less harm than one that is lost."""
 
 _SLACK: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _TOO_MANY: Final = 429
@@ -181,26 +183,26 @@ def _deliver(url: str, letter: _Letter) -> str | None:
     # The transport brings httpx, which a preview does not need.
     from ocean_migration_pulumi.api.transport import post
 
-    trouble = None
-    for pause in (0.0, PAUSE):
-        time.sleep(pause)
-        if not letter.sender.may_send():
-            return None
+    scope = Scope(alive=letter.sender.may_send)
+
+    def attempt() -> str | None:
         try:
-            status = post(url, letter.body, Scope(alive=letter.sender.may_send)).status
-        except EngineGoneError:
-            return None
+            answer = post(url, letter.body, scope)
         except NoAnswerError as error:
-            trouble = str(error)
-            continue
-        except OceanMigrationError as error:
-            return str(error)
-        if status < 300:
+            raise RetryableError(error, FAILED) from None
+        if answer.status < 300:
             return None
-        trouble = f"HTTP {status}"
-        if status < 500 and status != _TOO_MANY:
-            break
-    return trouble
+        trouble = f"HTTP {answer.status}"
+        if answer.status >= 500 or answer.status == _TOO_MANY:
+            raise RetryableError(NoAnswerError(trouble), FAILED, retry_after=retry_after(answer.headers) or 0.0)
+        return trouble
+
+    try:
+        return run_with_retries(attempt, scope)
+    except EngineGoneError:
+        return None
+    except OceanMigrationError as error:
+        return str(error)
 
 
 def _for_slack(event: Event) -> dict[str, Any]:

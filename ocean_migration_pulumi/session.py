@@ -113,11 +113,8 @@ class Session:
         """Return who asks the cluster's Kubernetes; None when nobody gave access to it.
 
         Raises InputError when the given kubeconfig, or its context, cannot be used, and SettingsError when one of the
-        environment cannot, or lightkube is not installed.
+        environment cannot, or the extra ``kubernetes`` is not installed.
         """
-        if not find_spec("lightkube"):
-            msg = 'access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"'
-            raise SettingsError(msg)
         from ocean_migration_pulumi.kubernetes import KubernetesReader, find
 
         access = find(kubeconfig, context, os.environ)

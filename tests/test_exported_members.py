@@ -89,8 +89,9 @@ def imported(module: str) -> set[str]:
     [
         ("ocean_migration_pulumi", {"pulumi", "httpx", "starlette", "click"}),
         ("ocean_migration_pulumi.provider", {"httpx", "starlette", "uvicorn", "pulumi_aws", "rich"}),
-        ("ocean_migration_pulumi.gate", {"httpx", "starlette", "lightkube", "boto3", "pulumi_aws"}),
-        ("ocean_migration_pulumi.functions", {"httpx", "starlette", "uvicorn", "lightkube", "boto3"}),
+        ("ocean_migration_pulumi.gate", {"httpx", "starlette", "msgspec", "boto3", "pulumi_aws"}),
+        ("ocean_migration_pulumi.functions", {"httpx", "starlette", "uvicorn", "msgspec", "boto3"}),
+        ("ocean_migration_pulumi.kubernetes", {"httpx", "msgspec", "yaml", "certifi"}),
         ("ocean_migration_pulumi.migration.lifecycle", {"pulumi", "httpx", "grpc"}),
         ("ocean_migration_pulumi.cli", {"pulumi", "httpx"}),
     ],

@@ -44,7 +44,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith("SSL_CERT"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(notifications, "PAUSE", 0.0)
+    monkeypatch.setattr(notifications, "FAILED", replace(notifications.FAILED, initial_wait=0.0))
 
 
 def deliver(*script: http.Step, path: str = "/hook/canary", events: int = 1) -> tuple[list[http.Received], list[str]]:

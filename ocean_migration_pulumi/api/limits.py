@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-import random
 import threading
 from collections.abc import Mapping
 
+from ocean_migration_pulumi.api.retry import RetryPolicy
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.errors import RateLimitError
 
 LONGEST_RESET = 300.0
 """Seconds; a window is 60 s long, so a longer reset is not a number of seconds but something else, such as a date."""
+REFUSED = RetryPolicy(attempts=10, initial_wait=1.0, longest_wait=30.0)
+"""For requests that are refused with 429; its wait closes a window whose reset the service does not tell."""
 
 _BEHIND_ANOTHER = 0.05
 
@@ -94,7 +96,7 @@ class RateLimitWindow:
             self._refusals = self._refusals + 1 if refused else 0
             if refused:
                 self._left = 0
-                self._opens = max(self._opens, now + (reset or _backoff(self._refusals)))
+                self._opens = max(self._opens, now + (reset or REFUSED.wait(self._refusals)))
             elif left is not None and left <= 0:
                 self._opens = max(self._opens, now + (reset or 0.0))
 
@@ -124,10 +126,6 @@ def seconds_until_reset(headers: Mapping[str, str]) -> float | None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return ``Retry-After`` in seconds; None when not told."""
     return _seconds(headers.get("retry-after"))
-
-
-def _backoff(refusals: int) -> float:
-    return min(30.0, 2.0 ** min(refusals - 1, 5)) * random.uniform(1.0, 1.5)  # noqa: S311  # jitter is no secret
 
 
 def _seconds(value: str | None) -> float | None:

@@ -9,12 +9,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
-
 from ocean_migration_pulumi.api import answers
 from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call
 from ocean_migration_pulumi.api.exchanges import SHORTEST_SECRET, TOKEN, Observation, Observer, Redaction, forms
-from ocean_migration_pulumi.api.limits import RateLimits, retry_after, seconds_until_reset
+from ocean_migration_pulumi.api.limits import REFUSED, RateLimits, retry_after, seconds_until_reset
+from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
 from ocean_migration_pulumi.api.transport import Transport, UnansweredError
@@ -26,30 +25,16 @@ from ocean_migration_pulumi.errors import (
     RateLimitError,
 )
 
-ATTEMPTS = 5
-"""How often a request is sent whose answer is missing, undecodable or 5xx."""
-REFUSALS = 10
-"""How often a request is sent that is refused with 429."""
+FAILED = RetryPolicy(attempts=5, initial_wait=0.5, longest_wait=8.0)
+"""For requests whose answer is missing, undecodable or 5xx."""
 
+# The rate-limit window already waits, for everybody, before it admits the next attempt.
+_REFUSED = replace(REFUSED, initial_wait=0.0)
 _RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 _LONGEST_RETRY_AFTER = 60.0
 _SMALLEST_DIFFERENCE = timedelta(seconds=2)
-_BACKOFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 
 _RATE_LIMITS = RateLimits()
-
-
-class _AgainError(Exception):
-    """An attempt that may be repeated, after at least ``pause`` seconds; ``error`` is what to raise when it is not."""
-
-    def __init__(self, error: OceanMigrationError, *, pause: float = 0.0) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.pause = pause
-
-    @property
-    def is_refusal(self) -> bool:
-        return isinstance(self.error, RateLimitError)
 
 
 class Sender:
@@ -92,17 +77,7 @@ class Sender:
                 "credentials file ~/.spotinst/credentials"
             )
             raise MissingTokenError(msg)
-        retrying = Retrying(
-            retry=retry_if_exception_type(_AgainError),
-            wait=_pause,
-            stop=_Patience(scope),
-            sleep=scope.sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(self._attempt, call, scope)
-        except _AgainError as again:
-            raise again.error from again.__cause__
+        return run_with_retries(lambda: self._attempt(call, scope), scope)
 
     def _attempt(self, call: Call, scope: Scope) -> Any:
         answer = self._authenticated(call, scope)
@@ -112,12 +87,13 @@ class Sender:
         if answer.status == 429:
             msg = f"{call}: too many requests; wait, or let fewer programs poll this organization"
             reset = seconds_until_reset(answer.headers)
-            raise _AgainError(RateLimitError(msg, reset=reset, request_id=answers.request_id(data)))
+            raise RetryableError(RateLimitError(msg, reset=reset, request_id=answers.request_id(data)), _REFUSED)
         error = answers.unusable(call, "not JSON") if answer.status == 200 else answers.failure(call, answer, data)
         if call.creates and not _is_refusal(answer.status):
             raise lost(error) from error
         if answer.status == 200 or answer.status in _RETRIED_STATUSES:
-            raise _AgainError(error, pause=min(retry_after(answer.headers) or 0.0, _LONGEST_RETRY_AFTER))
+            told = min(retry_after(answer.headers) or 0.0, _LONGEST_RETRY_AFTER)
+            raise RetryableError(error, FAILED, retry_after=told)
         raise error
 
     def _authenticated(self, call: Call, scope: Scope) -> Answer:
@@ -153,7 +129,7 @@ class Sender:
             if call.creates and missing.sent:
                 raise lost(missing.error) from missing.error
             if missing.transient:
-                raise _AgainError(missing.error) from missing.__cause__
+                raise RetryableError(missing.error, FAILED) from missing.__cause__
             raise missing.error from missing.__cause__
         finally:
             if answer is None:
@@ -199,33 +175,3 @@ def _without_token(answer: Answer, token: str) -> Answer:
 def _is_refusal(status: int) -> bool:
     """Tell whether a status says that nothing was done; after 408 a proxy may have passed the request on."""
     return 400 <= status < 500 and status != 408
-
-
-class _Patience:
-    """Stop after enough attempts, or when the next one would come too late; count refusals by themselves."""
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-        self._refusals = 0
-
-    def __call__(self, state: RetryCallState) -> bool:
-        again = _outcome(state)
-        self._refusals += again.is_refusal
-        if self._refusals >= REFUSALS or state.attempt_number - self._refusals >= ATTEMPTS:
-            return True
-        left = self._scope.remaining()
-        return left is not None and state.upcoming_sleep >= left
-
-
-def _pause(state: RetryCallState) -> float:
-    again = _outcome(state)
-    # After a refusal the rate-limit window knows how long to wait, for everybody.
-    return 0.0 if again.is_refusal else max(again.pause, _BACKOFF(state))
-
-
-def _outcome(state: RetryCallState) -> _AgainError:
-    error = state.outcome.exception() if state.outcome else None
-    if not isinstance(error, _AgainError):
-        msg = f"only {_AgainError.__name__} is retried"
-        raise TypeError(msg)
-    return error

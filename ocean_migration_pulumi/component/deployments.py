@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Final
 
 import pulumi
@@ -81,8 +80,6 @@ def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deploy
     Raises InputError when the given kubeconfig, or its context, cannot be used. Whatever else goes wrong is told by
     ``absent``.
     """
-    if not find_spec("lightkube"):
-        return Deployments(absent='access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"')
     from ocean_migration_pulumi.kubernetes import find, objects
     from ocean_migration_pulumi.kubernetes.background import together
     from ocean_migration_pulumi.kubernetes.connection import Connection

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from .kubeconfig import Kubeconfig, KubeconfigError, Target, chosen, merged, par
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
+_EXTRA: Final = ("msgspec", "yaml")
 _ALLOWED: Final = "give the content of a kubeconfig (YAML or JSON), or the path of one"
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:eks:(?P<region>[a-z0-9-]+):\d*:cluster/(?P<name>[\w-]+)")
 _HOST: Final = re.compile(r"https://[^/]*\.(?P<region>[a-z0-9-]+)\.eks\.amazonaws\.com(?:\.cn)?(?:[:/].*)?")
@@ -53,8 +55,12 @@ def find(
     is asked for, the service account of the pod counts. The kubeconfig in the home directory says nothing about a stack
     and is never read.
 
-    Raises InputError or SettingsError, without any content of a kubeconfig, for one that cannot be used.
+    Raises InputError or SettingsError, without any content of a kubeconfig, for one that cannot be used, and
+    SettingsError when the extra is not installed.
     """
+    if not all(map(find_spec, _EXTRA)):
+        msg = 'access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"'
+        raise SettingsError(msg)
     if kubeconfig is not None:
         return _of_input(kubeconfig, context)
     if environ.get("KUBECONFIG"):

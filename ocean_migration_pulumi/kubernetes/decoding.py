@@ -52,7 +52,7 @@ def item(raw: Any) -> dict[str, Any]:
 
 @cache
 def _decoders() -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return how a page and an object of it are decoded, with the decoder that lightkube brings."""
+    """Return how a page and an object of it are decoded; msgspec is imported no earlier."""
     import msgspec
 
     metadata = msgspec.defstruct("Metadata", [(name, Any, None) for name in _METADATA])

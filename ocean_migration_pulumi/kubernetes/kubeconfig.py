@@ -121,6 +121,11 @@ def chosen(kubeconfig: Kubeconfig, context: str | None) -> Target:
     )
 
 
+def is_token(text: str) -> bool:
+    """Tell whether a text may be sent as a bearer token: printable ASCII without spaces."""
+    return _VISIBLE.fullmatch(text) is not None
+
+
 def _decoded(text: str) -> Any:
     import yaml
 
@@ -206,7 +211,7 @@ def _user(entry: Mapping[str, Any]) -> dict[str, Any]:
             msg = f"its user has {key}, which is not supported"
             raise KubeconfigError(msg)
     found: dict[str, Any] = {key: value for key in _USER_TEXTS if (value := _text(entry, key))}
-    if "token" in found and not _VISIBLE.fullmatch(found["token"]):
+    if "token" in found and not is_token(found["token"]):
         msg = "the token of its user is not one"
         raise KubeconfigError(msg)
     for certificate, key in (("client-certificate", "client-key"), ("client-certificate-data", "client-key-data")):

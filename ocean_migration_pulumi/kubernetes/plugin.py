@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,12 +14,12 @@ from ocean_migration_pulumi.errors import WaitEndedError
 from ocean_migration_pulumi.migration.plan import clean
 
 from .errors import UnreachableError
+from .kubeconfig import is_token
 
 LONGEST_RUN: Final = 60.0
 """Seconds after which a plugin is ended, however much time whoever asked has."""
 
 _LOOK_AROUND: Final = 0.1
-_VISIBLE: Final = re.compile(r"[!-~]+")
 _TOLD: Final = (
     "server",
     "tls-server-name",
@@ -32,8 +31,7 @@ _TOLD: Final = (
 def token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Scope) -> str:
     """Run a plugin and return its token.
 
-    lightkube could run it as well, but refuses the version ``v1`` of the protocol, waits for ever, lets the plugin ask
-    questions on the terminal, and repeats all that it wrote when it fails, secrets included.
+    It is not waited for longer than ``LONGEST_RUN``, has no terminal to ask on, and nothing that it writes is repeated.
 
     Raises UnreachableError, naming the command and its exit code only, or a WaitEndedError.
     """
@@ -96,4 +94,4 @@ def _token(output: bytes) -> str | None:
         found = json.loads(output)["status"]["token"]
     except (ValueError, RecursionError, LookupError, TypeError):
         return None
-    return found if isinstance(found, str) and _VISIBLE.fullmatch(found) else None
+    return found if isinstance(found, str) and is_token(found) else None

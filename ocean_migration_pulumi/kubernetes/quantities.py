@@ -17,8 +17,7 @@ _NANO: Final = 10**9
 _MILLI: Final = 10**6
 _MIB: Final = _NANO * 2**20
 
-# lightkube's parser knows neither ``n`` and ``u`` nor an exponent written with ``E``. The lengths keep an exponent of
-# many digits from becoming a number that fills the memory.
+# The lengths keep an exponent of many digits from becoming a number that fills the memory.
 _QUANTITY: Final = re.compile(
     r"(?P<number>[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40}))"
     r"(?:[eE](?P<exponent>[+-]?\d{1,2})|(?P<suffix>n|u|m|k|[MGTPE]i?|Ki)?)",

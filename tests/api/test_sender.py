@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.answers import CLUSTER, Call
+from ocean_migration_pulumi.api.limits import REFUSED
 from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.sender import ATTEMPTS, REFUSALS, Sender
+from ocean_migration_pulumi.api.sender import FAILED, Sender
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
@@ -106,7 +107,7 @@ def test_attempts_are_bounded(call: Call, trouble: http.Step, kind: type[Excepti
     with serving([trouble] * 9) as (server, sender), pytest.raises(kind) as caught:
         sender.send(call, clock.scope())
     assert type(caught.value) is kind
-    assert len(server.requests) == ATTEMPTS
+    assert len(server.requests) == FAILED.attempts
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_refused_connection_is_tried_again(call: Call, clock: FakeClock) -> None
     with pytest.raises(NoAnswerError) as caught:
         sender.send(call, clock.scope())
     assert type(caught.value) is NoAnswerError
-    assert len(clock.sleeps) == ATTEMPTS - 1
+    assert len(clock.sleeps) == FAILED.attempts - 1
     sender.close()
 
 
@@ -215,9 +216,9 @@ def test_too_many_requests_by_retry_after(clock: FakeClock) -> None:
 
 def test_refusals_are_bounded_by_themselves(clock: FakeClock) -> None:
     """More refusals are borne than failures, but not for ever."""
-    with serving([TOO_MANY] * (REFUSALS + 1)) as (server, sender), pytest.raises(RateLimitError) as caught:
+    with serving([TOO_MANY] * (REFUSED.attempts + 1)) as (server, sender), pytest.raises(RateLimitError) as caught:
         sender.send(GET, clock.scope())
-    assert len(server.requests) == REFUSALS
+    assert len(server.requests) == REFUSED.attempts
     assert caught.value.request_id == "r"
 
 

@@ -114,7 +114,7 @@ def test_it_needs_neither_pulumi_nor_the_network_nor_a_locale() -> None:
     """It runs where only the package is, whatever the encoding of the terminal."""
     code = (
         "import sys\n"
-        "sys.modules |= dict.fromkeys(['pulumi', 'httpx', 'starlette', 'lightkube', 'boto3'])\n"
+        "sys.modules |= dict.fromkeys(['pulumi', 'httpx', 'starlette', 'msgspec', 'boto3'])\n"
         "from ocean_migration_pulumi.cli import main\n"
         "main(['comment', '--title', '@octo'])"
     )

@@ -99,7 +99,7 @@ def test_given_kubeconfig_that_cannot_be_used_is_refused() -> None:
 
 def test_without_the_extra_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which one it is."""
-    monkeypatch.setattr("ocean_migration_pulumi.component.deployments.find_spec", lambda _: None)
+    monkeypatch.setattr("ocean_migration_pulumi.kubernetes.access.find_spec", lambda _: None)
     assert "ocean-migration[kubernetes]" in look_up("{").absent
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import pytest
-from tenacity import wait_none
 
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.cli.common import Reach
@@ -26,7 +26,7 @@ GOES_ON: Final = (
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait before the next attempt, or long for a service that is gone."""
-    monkeypatch.setattr(sender, "_BACKOFF", wait_none())
+    monkeypatch.setattr(sender, "FAILED", replace(sender.FAILED, initial_wait=0.0))
     monkeypatch.setattr(starting, "LOST_SEARCH", 0.1)
     monkeypatch.setattr(Reach, "patience", property(lambda reach: Patience(poll_interval=0.05, outage=0.1)))
 

@@ -8,6 +8,7 @@ import io
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ import pytest
 from rich.console import Console
 from rich.traceback import Traceback
 
+from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
@@ -77,7 +79,7 @@ KINDS = ("refused", "redirect", "reset", "hang-up", "truncated", "not-http", "ba
 @pytest.mark.parametrize("kind", [*KINDS, *ECHOES])
 def test_nothing_tells_the_token(kind: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither errors with all they come from, nor logs of any library, nor the record, nor what a tracker keeps."""
-    monkeypatch.setattr("ocean_migration_pulumi.api.sender.ATTEMPTS", 1)
+    monkeypatch.setattr(sender, "FAILED", replace(sender.FAILED, attempts=1))
     record = tmp_path / "record.jsonl"
     script = failing(kind)
     with (

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
+from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
@@ -172,7 +174,7 @@ def test_nothing_turns_the_verification_off(
     impostor: http.ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """No variable, no setting; whom the environment trusts, too, must have signed."""
-    monkeypatch.setattr("ocean_migration_pulumi.api.sender.ATTEMPTS", 1)
+    monkeypatch.setattr(sender, "FAILED", replace(sender.FAILED, attempts=1))
     for name, value in TEMPTATIONS.items():
         monkeypatch.setenv(name, value)
     other = tmp_path / "other.pem"

@@ -43,7 +43,7 @@ def test_kubernetes() -> None:
         access = find(text, None, {})
         assert access is not None
         reader, connection = KubernetesReader(access), Connection(access.target)
-        request = _Request("GET", "/api", {}, None, KUBERNETES_TOKEN)
+        request = _Request("GET", "/api", {}, None, f"Bearer {KUBERNETES_TOKEN}")
         answer = Answer(status=200, body=KUBERNETES_TOKEN.encode())
         FINDER.refute(
             parsed=parse(text, None), access=access, target=access.target, reader=reader, connection=connection

@@ -28,9 +28,10 @@ PRELOADED = (
     "ocean_migration_pulumi.host.setup",
     "ocean_migration_pulumi.component.component",
     "ocean_migration_pulumi.kubernetes.reader",
+    "ocean_migration_pulumi.kubernetes.tls_client",
     "pulumi.dynamic.dynamic",
-    "httpx",
-    "lightkube",
+    "msgspec",
+    "yaml",
     "botocore.session",
 )
 """What programs and plugins import; nothing of it may start a thread or use gRPC when it is imported."""

@@ -27,12 +27,12 @@ def _client(service: Service) -> Any:
 
 def _check(service: Service) -> Callable[[], object]:
     """Do all that a preview does for one resource: six questions, the plan, and what is said of it."""
-    from ocean_migration_pulumi.api.scope import Scope
-    from ocean_migration_pulumi.migration import planning
-    from ocean_migration_pulumi.migration.registry import Registry
-    from ocean_migration_pulumi.migration.selection import NodeSelector
-    from ocean_migration_pulumi.migration.sources import Sources
-    from ocean_migration_pulumi.migration.wish import Wish
+    from ocean_migration_pulumi.common.cancellation import Scope
+    from ocean_migration_pulumi.migration.planning import planner
+    from ocean_migration_pulumi.migration.snapshot.claims import Registry
+    from ocean_migration_pulumi.migration.snapshot.sources import Sources
+    from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
+    from ocean_migration_pulumi.migration.spec.spec import Wish
 
     client = _client(service)
     wish = Wish(
@@ -41,7 +41,7 @@ def _check(service: Service) -> Callable[[], object]:
 
     def run() -> object:
         desk = Registry().desk(service.account_id, service.ocean_id)
-        found = planning.preview(client, desk, Scope(short=True), owner="urn", wish=wish, old=None, sources=Sources())
+        found = planner.preview(client, desk, Scope(short=True), owner="urn", wish=wish, old=None, sources=Sources())
         if not found.planned:
             raise RuntimeError(str(found))
         return found
@@ -51,13 +51,13 @@ def _check(service: Service) -> Callable[[], object]:
 
 def _plan(service: Service) -> Callable[[], object]:
     """Discover, select by a glob, plan, and take the digest: as a preview does, and nothing beside it."""
-    from ocean_migration_pulumi.api.scope import Scope
-    from ocean_migration_pulumi.migration import planning
-    from ocean_migration_pulumi.migration.plan import plan_digest
-    from ocean_migration_pulumi.migration.registry import Registry
-    from ocean_migration_pulumi.migration.selection import NodeSelector
-    from ocean_migration_pulumi.migration.sight import Preview, Sight
-    from ocean_migration_pulumi.migration.wish import Wish
+    from ocean_migration_pulumi.common.cancellation import Scope
+    from ocean_migration_pulumi.migration.planning import planner
+    from ocean_migration_pulumi.migration.snapshot.claims import Registry
+    from ocean_migration_pulumi.migration.snapshot.snapshot import Preview, Sight
+    from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
+    from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+    from ocean_migration_pulumi.migration.spec.spec import Wish
 
     client = _client(service)
     groups = {group.id: group for group in client.list_virtual_node_groups(service.ocean_id)}
@@ -65,7 +65,7 @@ def _plan(service: Service) -> Callable[[], object]:
 
     def run() -> object:
         found = client.discover(service.ocean_id)
-        planned = planning.plan_nodes(
+        planned = planner.plan_nodes(
             Preview(),
             client,
             Registry().desk(service.account_id, service.ocean_id),

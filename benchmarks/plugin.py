@@ -41,9 +41,9 @@ def measure(short: bool) -> list[Row]:
 
 def _first_check(address: str, provider: str) -> float:
     """Return the seconds until the inputs of a resource whose cluster is not known yet are checked."""
-    from ocean_migration_pulumi.testing.plugin import DynamicPlugin
-    from ocean_migration_pulumi.testing.providers import Target
-    from ocean_migration_pulumi.testing.values import UNKNOWN
+    from ocean_migration_pulumi.testing.offline.plugin.plugin import DynamicPlugin
+    from ocean_migration_pulumi.testing.offline.plugin.providers import Target
+    from ocean_migration_pulumi.testing.offline.state.values import UNKNOWN
 
     news: dict[str, Any] = {"ocean_id": UNKNOWN, "nodes": {"all_nodes": True}, "__provider": provider}
     begun = time.perf_counter()

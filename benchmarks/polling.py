@@ -34,19 +34,19 @@ def measure(short: bool) -> list[Row]:
 
 def _followed(random: Random) -> tuple[list[float], list[float]]:
     """Run a migration as `create` does; return when it changed, and when its status was asked for."""
-    from ocean_migration_pulumi.migration import lifecycle
-    from ocean_migration_pulumi.migration.job import Job
-    from ocean_migration_pulumi.migration.plan import PlannedNode
-    from ocean_migration_pulumi.migration.record import Record
-    from ocean_migration_pulumi.migration.registry import Registry
-    from ocean_migration_pulumi.migration.selection import NodeSelector
-    from ocean_migration_pulumi.migration.wish import Wish
+    from ocean_migration_pulumi.migration.reconcile import reconcile
+    from ocean_migration_pulumi.migration.reconcile.context import Job
+    from ocean_migration_pulumi.migration.snapshot.claims import Registry
+    from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
+    from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+    from ocean_migration_pulumi.migration.spec.spec import Wish
+    from ocean_migration_pulumi.migration.state.resource_state import Record
 
     clock = Clock()
     service = ScriptedService(clock, nodes=_NODES, seconds=_SECONDS, random=random)
     planned = {node.instance_id: PlannedNode.of(node, {}).entry for node in service.discover(service.ocean_id)}
     selector = NodeSelector.parse({"all_nodes": True})
-    lifecycle.converge(
+    reconcile.converge(
         Job(
             api=service,
             desk=Registry().desk(service.account_id, service.ocean_id),

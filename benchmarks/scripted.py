@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 
 from benchmarks.clock import Clock
-from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
-from ocean_migration_pulumi.api.models import (
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import (
     Candidate,
     Heartbeat,
     LogEntry,
@@ -19,8 +19,8 @@ from ocean_migration_pulumi.api.models import (
     MigrationStatus,
     MigrationSummary,
 )
-from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.times import format_time
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.times import format_time
 
 _BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _PODS = 6

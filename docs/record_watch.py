@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.text import Text
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.models import MigrationStatus
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.api.times import parse_time
-from ocean_migration_pulumi.cli.dashboard import Dashboard
-from ocean_migration_pulumi.migration.picture import Picture
+from ocean_migration_pulumi.cli.dashboard.dashboard import Dashboard
+from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.migration.views.live_view import Picture
 from ocean_migration_pulumi.simulator import Simulator
 
 FILE: Final = Path(__file__).parent / "images" / "watch.svg"

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pulumi import Input, Output
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
-from ocean_migration_pulumi.migration import clusterlog, values
-from ocean_migration_pulumi.migration.selection import NodeSelector, choose
+from ocean_migration_pulumi.migration.diagnosis import log_query
+from ocean_migration_pulumi.migration.spec import input_readers
+from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector, choose
+from ocean_migration_pulumi.resource.session import CONFIG_KEYS
+from ocean_migration_pulumi.resource.stack_config import refuse_plain_token, stack_config
 from ocean_migration_pulumi.results import (
     ClusterLog,
     ClusterNodes,
@@ -27,8 +30,6 @@ from ocean_migration_pulumi.results import (
     MigrationCandidates,
     Migrations,
 )
-from ocean_migration_pulumi.session import CONFIG_KEYS
-from ocean_migration_pulumi.stackconfig import refuse_plain_token, stack_config
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient
@@ -158,9 +159,9 @@ def get_cluster_log(
     :param account_id: the Spot account; None means that of the settings.
     """
     cluster, now = _text("ocean_id", ocean_id), datetime.now(UTC)
-    start, end = clusterlog.span(_known("since", since), _known("until", until), now)
-    wanted = values.choice("severity", _known("severity", severity), clusterlog.SEVERITIES)
-    most = values.whole_number("limit", _known("limit", limit), 1, clusterlog.MOST_LINES)
+    start, end = log_query.span(_known("since", since), _known("until", until), now)
+    wanted = input_readers.choice("severity", _known("severity", severity), log_query.SEVERITIES)
+    most = input_readers.whole_number("limit", _known("limit", limit), 1, log_query.MOST_LINES)
     with open_service(account_id) as service:
         found = service.get_log(cluster, since=start, until=end, severity=wanted, limit=most)
     return ClusterLog.of(cluster, found)
@@ -230,7 +231,7 @@ def _known(name: str, value: Any) -> Any:
 
 
 def _text(name: str, value: Any) -> str:
-    return values.text(name, _known(name, value))
+    return input_readers.text(name, _known(name, value))
 
 
 def _optional(name: str, value: Any) -> str | None:

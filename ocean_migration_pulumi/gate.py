@@ -23,15 +23,15 @@ from pulumi.dynamic import (
 )
 
 from ocean_migration_pulumi import host
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import InputError, SettingsError
-from ocean_migration_pulumi.migration.conditions import INPUTS, GateWish, changed, read
-from ocean_migration_pulumi.migration.failures import describe
-from ocean_migration_pulumi.migration.gating import Gate, wait_at
-from ocean_migration_pulumi.migration.sources import NO_ACCESS
-from ocean_migration_pulumi.migration.wish import KUBECONFIG
-from ocean_migration_pulumi.session import SESSION
-from ocean_migration_pulumi.stackconfig import refuse_plain_token
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe
+from ocean_migration_pulumi.migration.gate.spec import INPUTS, GateWish, changed, read
+from ocean_migration_pulumi.migration.gate.wait import Gate, wait_at
+from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
+from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
+from ocean_migration_pulumi.resource.session import SESSION
+from ocean_migration_pulumi.resource.stack_config import refuse_plain_token
 
 _PROVIDER = "__provider"
 

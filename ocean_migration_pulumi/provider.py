@@ -25,9 +25,9 @@ from pulumi.dynamic import (
 
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
-from ocean_migration_pulumi.migration.wish import HIDDEN, KUBECONFIG, read
-from ocean_migration_pulumi.session import SESSION, owner_of
-from ocean_migration_pulumi.stackconfig import approved_plan_of, refuse_plain_token
+from ocean_migration_pulumi.migration.spec.spec import HIDDEN, KUBECONFIG, read
+from ocean_migration_pulumi.resource.session import SESSION, owner_of
+from ocean_migration_pulumi.resource.stack_config import approved_plan_of, refuse_plain_token
 
 _PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"})
 _PROVIDER: Final = "__provider"
@@ -60,7 +60,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         if unknown & _PLAN_NEEDS or (KUBECONFIG in unknown and wish.nodes.label_selectors):
             inputs["planned_nodes"] = host.unknown()
             return CheckResult(inputs, [])
-        from ocean_migration_pulumi import operations
+        from ocean_migration_pulumi.resource import operations
 
         found = operations.plan(call, wish, olds, owner=owner, kubeconfig_later=KUBECONFIG in unknown)
         if found.planned is not None:
@@ -69,7 +69,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare inputs with the last ones, and look for work that the last run left."""
-        from ocean_migration_pulumi import operations
+        from ocean_migration_pulumi.resource import operations
 
         call = host.current_call()
         unknown = frozenset(name for name, value in news.items() if host.contains_unknown(value))
@@ -78,26 +78,26 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Start or adopt, wait, and return the outputs."""
-        from ocean_migration_pulumi import operations
+        from ocean_migration_pulumi.resource import operations
 
         return CreateResult(*operations.create(host.current_call(), props))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Wait for what runs, follow up what remains, and return the outputs."""
-        from ocean_migration_pulumi import operations
+        from ocean_migration_pulumi.resource import operations
 
         return UpdateResult(operations.update(host.current_call(), id_, olds, news))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Bring the outputs up to what the service says; a cluster that is gone takes the resource with it."""
-        from ocean_migration_pulumi import operations
+        from ocean_migration_pulumi.resource import operations
 
         outputs = operations.refresh(host.current_call(), props)
         return ReadResult("", {}) if outputs is None else ReadResult(id_, outputs)
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         """Stop what still runs and wait for its end."""
-        from ocean_migration_pulumi import operations
+        from ocean_migration_pulumi.resource import operations
 
         operations.destroy(host.current_call(), props)
 

@@ -6,11 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from ocean_migration_pulumi.api.clusters import ClusterNode
-from ocean_migration_pulumi.api.models import Candidate, LogEntry, MigrationInstance, MigrationStatus, MigrationSummary
-from ocean_migration_pulumi.api.times import sortable
-from ocean_migration_pulumi.migration.clusterlog import oldest_first
-from ocean_migration_pulumi.migration.selection import eks_node_group
+from ocean_migration_pulumi.api.models.cluster import ClusterNode
+from ocean_migration_pulumi.api.models.migration import (
+    Candidate,
+    LogEntry,
+    MigrationInstance,
+    MigrationStatus,
+    MigrationSummary,
+)
+from ocean_migration_pulumi.common.times import sortable
+from ocean_migration_pulumi.migration.diagnosis.log_query import oldest_first
+from ocean_migration_pulumi.migration.spec.node_selector import eks_node_group
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,15 +26,15 @@ from ocean_migration_pulumi import (
     VirtualNodeGroupArgs,
     WaveArgs,
 )
-from ocean_migration_pulumi.migration.selection import NodeSelector
-from ocean_migration_pulumi.migration.wish import ACCEPTED, Wish
-from ocean_migration_pulumi.session import CONFIG_KEYS
+from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
+from ocean_migration_pulumi.migration.spec.spec import ACCEPTED, Wish
+from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 from ocean_migration_pulumi.simulator import Simulator
-from ocean_migration_pulumi.simulator.command import command as simulator_command
-from ocean_migration_pulumi.simulator.controls import Controls
-from ocean_migration_pulumi.simulator.faults import KINDS
-from ocean_migration_pulumi.simulator.scenarios import SCENARIOS
 from ocean_migration_pulumi.testing import OfflineStack
+from ocean_migration_pulumi.testing.simulator.control.control_server import Controls
+from ocean_migration_pulumi.testing.simulator.server.command import command as simulator_command
+from ocean_migration_pulumi.testing.simulator.server.faults import KINDS
+from ocean_migration_pulumi.testing.simulator.world.scenarios import SCENARIOS
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 

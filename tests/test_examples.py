@@ -17,9 +17,8 @@ from pulumi.runtime import Mocks
 
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
-
-from .component.whole_stack import WholeStackMocks
-from .support.examples import (
+from tests.component.whole_stack import WholeStackMocks
+from tests.support.examples import (
     CALM,
     EKS,
     EXAMPLES,

@@ -92,7 +92,7 @@ def imported(module: str) -> set[str]:
         ("ocean_migration_pulumi.gate", {"httpx", "starlette", "msgspec", "boto3", "pulumi_aws"}),
         ("ocean_migration_pulumi.functions", {"httpx", "starlette", "uvicorn", "msgspec", "boto3"}),
         ("ocean_migration_pulumi.kubernetes", {"httpx", "msgspec", "yaml", "certifi"}),
-        ("ocean_migration_pulumi.migration.lifecycle", {"pulumi", "httpx", "grpc"}),
+        ("ocean_migration_pulumi.migration.reconcile.reconcile", {"pulumi", "httpx", "grpc"}),
         ("ocean_migration_pulumi.cli", {"pulumi", "httpx"}),
     ],
 )

@@ -31,7 +31,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack, ResourceMocks
-from ocean_migration_pulumi.testing.events import Result
+from ocean_migration_pulumi.testing.offline.engine.events import Result
 
 EKS_ASG = "eks-blue-7cc6a7a2-1e5c-4b5e-9d6b-4a1f4fd3c1f2"
 

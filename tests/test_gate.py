@@ -21,7 +21,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.gate import OceanMigrationGate, OceanMigrationGateProvider
-from ocean_migration_pulumi.migration.conditions import ACCEPTED, GateWish
+from ocean_migration_pulumi.migration.gate.spec import ACCEPTED, GateWish
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 from tests.support import http_server as http

@@ -10,9 +10,9 @@ import pulumi
 from pulumi.runtime import rpc
 
 from ocean_migration_pulumi import NodeSelectorArgs, NodeSelectorArgsDict, OceanWorkloadMigration
-from ocean_migration_pulumi.migration.record import Record, Run, UnansweredStart
-from ocean_migration_pulumi.migration.selection import NodeSelector
-from ocean_migration_pulumi.migration.wish import ACCEPTED, Wish, read
+from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
+from ocean_migration_pulumi.migration.spec.spec import ACCEPTED, Wish, read
+from ocean_migration_pulumi.migration.state.resource_state import Record, Run, UnansweredStart
 
 GIVEN: dict[str, Any] = {
     "instance_ids": ["i-1"],

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
 from ocean_migration_pulumi.component.args import WaveArgs
-from ocean_migration_pulumi.component.waves import Access, make_waves
-from ocean_migration_pulumi.migration.wish import Wish, read
+from ocean_migration_pulumi.component.resources.waves import Access, make_waves
+from ocean_migration_pulumi.migration.spec.spec import Wish, read
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 from tests.support import http_server as http

@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from ocean_migration_pulumi.migration.lifecycle import DEADLINE
-from ocean_migration_pulumi.report.comment import marker
+from ocean_migration_pulumi.migration.reconcile.reconcile import DEADLINE
+from ocean_migration_pulumi.report.pull_request.comment import marker
 from tests.test_docs import ROOT, named, page, rows, section
 
 HERE = ROOT / "examples" / "pull_request"

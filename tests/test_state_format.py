@@ -13,10 +13,10 @@ import dill
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from ocean_migration_pulumi.migration import lifecycle
-from ocean_migration_pulumi.migration.plan import PlannedNode, parse_planned, plan_digest
-from ocean_migration_pulumi.migration.record import Record, Run
-from ocean_migration_pulumi.migration.wish import read
+from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned, plan_digest
+from ocean_migration_pulumi.migration.spec.spec import read
+from ocean_migration_pulumi.migration.state.resource_state import Record, Run
 from ocean_migration_pulumi.provider import OceanWorkloadMigration, OceanWorkloadMigrationProvider
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess
@@ -83,7 +83,7 @@ def test_finished_resource_of_a_stored_state_is_read_whole() -> None:
     resource = stored()["web"]
     record, (wish, problems) = Record.from_outputs(resource["outputs"]), read(resource["inputs"])
     assert problems == []
-    assert lifecycle.unfinished(record, wish) is None
+    assert reconcile.unfinished(record, wish) is None
     assert record.succeeded
     assert record.planned == wish.planned_nodes
     assert record.migrated == {*record.planned}
@@ -104,8 +104,8 @@ def test_failed_resource_of_a_stored_state_goes_on() -> None:
     assert record.failure is not None
     assert record.failure["reason"] == "timeout"
     assert len(record.remaining) == 1
-    assert lifecycle.unfinished(record, wish) is not None
-    (reminder,) = lifecycle.reminders(record)
+    assert reconcile.unfinished(record, wish) is not None
+    (reminder,) = reconcile.reminders(record)
     assert "took longer than Ocean allows; 1 node remains" in reminder
 
 

@@ -9,21 +9,22 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ocean_migration_pulumi.api import answers, wire
-from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION, Call
-from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
-from ocean_migration_pulumi.api.exchanges import Observer
-from ocean_migration_pulumi.api.models import (
+from ocean_migration_pulumi.api import responses
+from ocean_migration_pulumi.api.models import decode
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import (
     Candidate,
     Heartbeat,
     LogEntry,
     MigrationStatus,
     MigrationSummary,
 )
-from ocean_migration_pulumi.api.recorder import Recorder
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.recording.recorder import Recorder
+from ocean_migration_pulumi.api.recording.redaction import Observer
+from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, Call
 from ocean_migration_pulumi.api.sender import Sender, lost
 from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import InputError, MissingAccountError, ResponseError
 
 MIGRATIONS = CLUSTER + "/migration"
@@ -152,7 +153,7 @@ class OceanClient:
         call = self._call(DISCOVERY, {"shouldFetchPods": "true" if fetch_pods else "false"}, ocean_id=ocean_id)
         data = self._sender.send(call, self._scope)
         found: list[Any] = []
-        for item in answers.items(call, data):
+        for item in responses.items(call, data):
             nested = item.get("instances", item) if isinstance(item, dict) else item
             # The API reference nests the nodes of AWS and lists those of AKS flat.
             if isinstance(nested, list):
@@ -267,7 +268,7 @@ class OceanClient:
     def _import(self, route: str, query: Mapping[str, str | None], body: Mapping[str, Any]) -> dict[str, Any]:
         """Read by POST: as it creates nothing, it needs no account and may be repeated like a GET."""
         call = replace(self._call(route, query), method="POST", body=body, reads=True)
-        return self._one(call, lambda item: wire.mapping(item, "a configuration"))
+        return self._one(call, lambda item: decode.mapping(item, "a configuration"))
 
     def _call(self, route: str, query: Mapping[str, str | None], **ids: str) -> Call:
         known = {"accountId": self.account_id} | dict(query)
@@ -288,9 +289,9 @@ class OceanClient:
 
     def _one(self, call: Call, read: Callable[[Any], _Model]) -> _Model:
         data = self._sender.send(call, self._scope)
-        found = answers.items(call, data)
+        found = responses.items(call, data)
         if not found:
-            raise answers.unusable(call, "no item", data)
+            raise responses.unusable(call, "no item", data)
         return _read_all(call, data, found[:1], read)[0]
 
     def _get_all(
@@ -302,18 +303,18 @@ class OceanClient:
     ) -> tuple[_Model, ...]:
         call = self._call(route, query or {}, **ids)
         data = self._sender.send(call, self._scope)
-        return _read_all(call, data, answers.items(call, data), read)
+        return _read_all(call, data, responses.items(call, data), read)
 
 
 def _read_all(call: Call, data: Any, found: list[Any], read: Callable[[Any], _Model]) -> tuple[_Model, ...]:
     try:
         return tuple(map(read, found))
     except ResponseError as exc:
-        raise answers.unusable(call, str(exc), data) from exc
+        raise responses.unusable(call, str(exc), data) from exc
 
 
 def _created_id(item: Any) -> str:
-    return wire.required(wire.identity(wire.mapping(item, "a migration")), "the id of a migration")
+    return decode.required(decode.identity(decode.mapping(item, "a migration")), "the id of a migration")
 
 
 def _named(name: str, value: str) -> str:

@@ -9,14 +9,21 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ocean_migration_pulumi.api import answers
-from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call
-from ocean_migration_pulumi.api.exchanges import SHORTEST_SECRET, TOKEN, Observation, Observer, Redaction, forms
-from ocean_migration_pulumi.api.limits import REFUSED, RateLimits, retry_after, seconds_until_reset
+from ocean_migration_pulumi.api import responses
+from ocean_migration_pulumi.api.rate_limits import REFUSED, RateLimits, retry_after, seconds_until_reset
+from ocean_migration_pulumi.api.recording.redaction import (
+    SHORTEST_SECRET,
+    TOKEN,
+    Observation,
+    Observer,
+    Redaction,
+    forms,
+)
+from ocean_migration_pulumi.api.responses import UNDECODABLE, Answer, Call
 from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
-from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
 from ocean_migration_pulumi.api.transport import Transport, UnansweredError
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     AuthenticationError,
@@ -81,14 +88,14 @@ class Sender:
 
     def _attempt(self, call: Call, scope: Scope) -> Any:
         answer = self._authenticated(call, scope)
-        data = answers.decode(answer)
+        data = responses.decode(answer)
         if answer.status == 200 and data is not UNDECODABLE:
             return data
         if answer.status == 429:
             msg = f"{call}: too many requests; wait, or let fewer programs poll this organization"
             reset = seconds_until_reset(answer.headers)
-            raise RetryableError(RateLimitError(msg, reset=reset, request_id=answers.request_id(data)), _REFUSED)
-        error = answers.unusable(call, "not JSON") if answer.status == 200 else answers.failure(call, answer, data)
+            raise RetryableError(RateLimitError(msg, reset=reset, request_id=responses.request_id(data)), _REFUSED)
+        error = responses.unusable(call, "not JSON") if answer.status == 200 else responses.failure(call, answer, data)
         if call.creates and not _is_refusal(answer.status):
             raise lost(error) from error
         if answer.status == 200 or answer.status in _RETRIED_STATUSES:
@@ -112,7 +119,7 @@ class Sender:
             f"the token is refused (from {names}): create another one in Spot's console; `pulumi refresh` and `pulumi "
             "destroy` use the stack config of the last `up` unless they run with `--run-program`"
         )
-        raise AuthenticationError(msg, status=401, request_id=answers.request_id(answers.decode(answer)))
+        raise AuthenticationError(msg, status=401, request_id=responses.request_id(responses.decode(answer)))
 
     def _admitted(self, call: Call, scope: Scope, token: str) -> Answer:
         window = _RATE_LIMITS.window(self._base_url, call.query.get("accountId"), call.method, call.route)

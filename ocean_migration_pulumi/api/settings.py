@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from ocean_migration_pulumi.api.credentials import Credentials, read_credentials
-from ocean_migration_pulumi.api.loopback import is_loopback
+from ocean_migration_pulumi.common.loopback import is_loopback
 from ocean_migration_pulumi.errors import SettingsError
 
 DEFAULT_BASE_URL = "https://api.spotinst.io"

@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 
-from ocean_migration_pulumi.api import answers
-from ocean_migration_pulumi.api.answers import Answer, Call
-from ocean_migration_pulumi.api.loopback import is_loopback
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api import responses
+from ocean_migration_pulumi.api.responses import Answer, Call
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.loopback import is_loopback
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     NoAnswerError,
@@ -102,10 +102,10 @@ class Transport:
         except WaitEndedError as exc:
             raise UnansweredError(exc, sent=exchange.sent, begun=exchange.begun) from exc.__cause__
         except _TooLargeError as exc:
-            unusable = answers.unusable(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
+            unusable = responses.unusable(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
             raise UnansweredError(unusable, sent=exchange.sent) from exc
         except httpx.DecodingError as exc:
-            raise UnansweredError(answers.unusable(call, _reason(exc)), sent=exchange.sent) from exc
+            raise UnansweredError(responses.unusable(call, _reason(exc)), sent=exchange.sent) from exc
         except (*_HTTPX_ERRORS, OSError) as exc:
             error = NoAnswerError(f"{call}: no answer from {self._base_url}: {_reason(exc)}")
             raise UnansweredError(error, sent=exchange.sent, transient=isinstance(exc, _TRANSIENT_ERRORS)) from exc

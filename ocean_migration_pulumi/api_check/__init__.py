@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .evaluation import answer_questions
-from .live_findings import LiveCheck, LiveCode, LiveFinding, Severity, check_migration
-from .live_run import LiveRun, ensure_no_running_migration, find_candidate
-from .probes import send_probes
-from .questions import AnsweredQuestion, Verdict
+from ocean_migration_pulumi.api_check.evaluation import answer_questions
+from ocean_migration_pulumi.api_check.live_findings import LiveCheck, LiveCode, LiveFinding, Severity, check_migration
+from ocean_migration_pulumi.api_check.live_run import LiveRun, ensure_no_running_migration, find_candidate
+from ocean_migration_pulumi.api_check.probes import send_probes
+from ocean_migration_pulumi.api_check.questions import AnsweredQuestion, Verdict
 
 __all__ = [
     "AnsweredQuestion",

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.client import DISCOVERY, HEARTBEAT, LOG, NODES
-from ocean_migration_pulumi.api.models import LogEntry
-from ocean_migration_pulumi.migration import failures
-from ocean_migration_pulumi.migration.plan import counted
-
-from . import documented
-from .questions import Finding, Question, differs, listed, not_seen, settled
-from .responses import Responses, excerpt, objects
+from ocean_migration_pulumi.api.models.migration import LogEntry
+from ocean_migration_pulumi.api_check import documented
+from ocean_migration_pulumi.api_check.questions import Finding, Question, differs, listed, not_seen, settled
+from ocean_migration_pulumi.api_check.responses import Responses, excerpt, objects
+from ocean_migration_pulumi.migration.diagnosis import failure_reasons
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted
 
 _NO_DISCOVERY: Final = "discovery offers no node"
 _STOPPED: Final = re.compile(r"\bmigration\b", re.IGNORECASE)
@@ -142,8 +141,8 @@ def _failures(responses: Responses) -> Finding:
     strange: list[str] = []
     for message, item in lines.items():
         entry = LogEntry(message=message, severity=str(item.get("severity") or ""))
-        reason = failures.explain([entry]).reason
-        if reason in failures.REASONS:
+        reason = failure_reasons.explain([entry]).reason
+        if reason in failure_reasons.REASONS:
             known.setdefault(reason, message)
         elif entry.severity.upper() == "ERROR" and _STOPPED.search(message):
             strange.append(message)

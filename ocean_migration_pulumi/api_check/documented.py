@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION
 from ocean_migration_pulumi.api.client import (
     CLUSTERS,
     DISCOVERY,
@@ -15,6 +14,7 @@ from ocean_migration_pulumi.api.client import (
     NODES,
     VIRTUAL_NODE_GROUPS,
 )
+from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION
 
 KINDS: Final[Mapping[str, str]] = {
     CLUSTERS: "spotinst:ocean:aws:k8s",

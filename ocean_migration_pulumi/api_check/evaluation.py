@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from ocean_migration_pulumi.api.exchanges import Exchange, Redaction
-
-from . import cluster_questions, migration_questions, response_questions
-from .questions import AnsweredQuestion, Finding, Question, not_seen
-from .responses import Responses
+from ocean_migration_pulumi.api.recording.redaction import Exchange, Redaction
+from ocean_migration_pulumi.api_check import cluster_questions, migration_questions, response_questions
+from ocean_migration_pulumi.api_check.questions import AnsweredQuestion, Finding, Question, not_seen
+from ocean_migration_pulumi.api_check.responses import Responses
 
 _REDACTION: Final = Redaction()
 _SPACES: Final = re.compile(r"\s+")

@@ -8,13 +8,12 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import unquote
 
-from ocean_migration_pulumi.api.answers import MIGRATION
 from ocean_migration_pulumi.api.client import DISCOVERY, MIGRATIONS
-from ocean_migration_pulumi.api.exchanges import Exchange, Redaction
-from ocean_migration_pulumi.api.models import TERMINAL_STATES
-
-from . import documented
-from .responses import Response, Responses, objects, time_of
+from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES
+from ocean_migration_pulumi.api.recording.redaction import Exchange, Redaction
+from ocean_migration_pulumi.api.responses import MIGRATION
+from ocean_migration_pulumi.api_check import documented
+from ocean_migration_pulumi.api_check.responses import Response, Responses, objects, time_of
 
 _REDACTION: Final = Redaction()
 _TIME_FIELDS: Final[Mapping[str, str]] = {

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.models import Candidate, MigrationStatus, MigrationSummary
-from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.api.times import elapsed
+from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus, MigrationSummary
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.times import elapsed
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     ApiError,
@@ -20,8 +20,8 @@ from ocean_migration_pulumi.errors import (
     RateLimitError,
     ServiceError,
 )
-from ocean_migration_pulumi.migration.plan import counted, some
-from ocean_migration_pulumi.migration.service import Teller
+from ocean_migration_pulumi.migration.snapshot.protocols import Teller
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted, some
 
 T = TypeVar("T")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.times import elapsed
-from ocean_migration_pulumi.migration.plan import counted
+from ocean_migration_pulumi.api_check.live_findings import LiveCheck, LiveCode, LiveFinding
+from ocean_migration_pulumi.common.times import elapsed
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted
 from ocean_migration_pulumi.report.markdown import heading, one_line, prose, row
-
-from .live_findings import LiveCheck, LiveCode, LiveFinding
 
 LIVE_COLUMNS: Final = ("severity", "subject", "finding")
 """The headings of the rows."""

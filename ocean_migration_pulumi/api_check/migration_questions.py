@@ -8,13 +8,12 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.answers import MIGRATION
 from ocean_migration_pulumi.api.client import MIGRATIONS
-from ocean_migration_pulumi.api.times import elapsed
-
-from . import documented
-from .questions import Finding, Question, differs, listed, not_seen, settled
-from .responses import Response, Responses, excerpt, kind_of, objects, time_of
+from ocean_migration_pulumi.api.responses import MIGRATION
+from ocean_migration_pulumi.api_check import documented
+from ocean_migration_pulumi.api_check.questions import Finding, Question, differs, listed, not_seen, settled
+from ocean_migration_pulumi.api_check.responses import Response, Responses, excerpt, kind_of, objects, time_of
+from ocean_migration_pulumi.common.times import elapsed
 
 _NO_LIST: Final = "the account lists no migration"
 _NO_STATUS: Final = "no status of a migration was read"

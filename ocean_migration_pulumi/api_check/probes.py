@@ -7,16 +7,15 @@ from datetime import timedelta
 from typing import Final
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.models import MigrationSummary
-from ocean_migration_pulumi.api.times import sortable
+from ocean_migration_pulumi.api.models.migration import MigrationSummary
+from ocean_migration_pulumi.api_check.response_questions import ABSENT_CLUSTER, ABSENT_MIGRATION
+from ocean_migration_pulumi.common.times import sortable
 from ocean_migration_pulumi.errors import (
     AuthenticationError,
     OceanMigrationError,
     SettingsError,
     WaitEndedError,
 )
-
-from .response_questions import ABSENT_CLUSTER, ABSENT_MIGRATION
 
 _DAYS: Final = timedelta(days=7)
 _MONTH: Final = timedelta(days=30)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .responses import Responses
+from ocean_migration_pulumi.api_check.responses import Responses
 
 
 class Verdict(StrEnum):

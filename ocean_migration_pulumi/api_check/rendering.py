@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ocean_migration_pulumi.api_check.live_findings import LiveCheck
+from ocean_migration_pulumi.api_check.live_text import live_to_json, live_to_markdown
+from ocean_migration_pulumi.api_check.questions import AnsweredQuestion, Verdict
 from ocean_migration_pulumi.report.markdown import code, heading, prose, row
-
-from .live_findings import LiveCheck
-from .live_text import live_to_json, live_to_markdown
-from .questions import AnsweredQuestion, Verdict
 
 COLUMNS: Final = ("verdict", "question", "this account says")
 """The headings of the rows."""

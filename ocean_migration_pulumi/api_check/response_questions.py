@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION
 from ocean_migration_pulumi.api.client import HEARTBEAT, LOG, NODES
-from ocean_migration_pulumi.api.times import parse_time
-
-from . import documented
-from .questions import Finding, Question, differs, listed, not_seen, settled
-from .responses import Response, Responses, excerpt, kind_of, objects
+from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION
+from ocean_migration_pulumi.api_check import documented
+from ocean_migration_pulumi.api_check.questions import Finding, Question, differs, listed, not_seen, settled
+from ocean_migration_pulumi.api_check.responses import Response, Responses, excerpt, kind_of, objects
+from ocean_migration_pulumi.common.times import parse_time
 
 ABSENT_CLUSTER: Final = "o-00000000"
 ABSENT_MIGRATION: Final = "owm-00000000"

@@ -9,10 +9,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.answers import MIGRATION
 from ocean_migration_pulumi.api.client import DISCOVERY, MIGRATIONS
-from ocean_migration_pulumi.api.exchanges import Exchange
-from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.api.recording.redaction import Exchange
+from ocean_migration_pulumi.api.responses import MIGRATION
+from ocean_migration_pulumi.common.times import parse_time
 
 _LONGEST: Final = 160
 """Characters of an excerpt."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .reader import AwsReader
+from ocean_migration_pulumi.aws.reader import AwsReader
 
 __all__ = ["AwsReader"]

@@ -6,7 +6,7 @@ import re
 import threading
 from typing import Any, Final
 
-from ocean_migration_pulumi.migration.workloads import Gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 
 _METADATA_SECONDS: Final = 1
 _CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ocean_migration_pulumi.migration.cloud import MachineType
-from ocean_migration_pulumi.migration.plan import clean, some
-from ocean_migration_pulumi.migration.workloads import Gap, Resources
-
-from .access import failure
+from ocean_migration_pulumi.aws.access import failure
+from ocean_migration_pulumi.migration.scheduling.aws_facts import MachineType
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean, some
 
 _CHUNK: Final = 100
 _ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.aws.access import Access, UnreadableError, failure
+from ocean_migration_pulumi.aws.questions import PARTS
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import DeadlineError
-from ocean_migration_pulumi.migration.cloud import Cloud, CloudQuestion
-from ocean_migration_pulumi.migration.workloads import Gap
-
-from .access import Access, UnreadableError, failure
-from .questions import PARTS
+from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, CloudQuestion
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 
 KEPT: Final = 600.0
 """Seconds for which an answer is good enough: roles, subnets and instance types hardly change."""

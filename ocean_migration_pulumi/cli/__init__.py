@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .group import main
+from ocean_migration_pulumi.cli.app import main
 
 __all__ = ["main"]

@@ -16,13 +16,13 @@ from ocean_migration_pulumi.component.args import (
     OceanMigrationArgsDict,
     declare,
 )
-from ocean_migration_pulumi.component.autoscaler import switch_off_autoscaler
-from ocean_migration_pulumi.component.cluster import Made, make_cluster, make_groups
-from ocean_migration_pulumi.component.controller import install_controller
-from ocean_migration_pulumi.component.deployments import Deployments, look_up
-from ocean_migration_pulumi.component.retire import look_up as look_up_old_group
-from ocean_migration_pulumi.component.retire import profiles_in_use, retirement, role_of_profile
-from ocean_migration_pulumi.component.waves import Access, Waves, make_waves, report_of, totals_of
+from ocean_migration_pulumi.component.resources.autoscaler import switch_off_autoscaler
+from ocean_migration_pulumi.component.resources.cluster import Made, make_cluster, make_groups
+from ocean_migration_pulumi.component.resources.controller import install_controller
+from ocean_migration_pulumi.component.resources.deployments import Deployments, look_up
+from ocean_migration_pulumi.component.resources.retire import look_up as look_up_old_group
+from ocean_migration_pulumi.component.resources.retire import profiles_in_use, retirement, role_of_profile
+from ocean_migration_pulumi.component.resources.waves import Access, Waves, make_waves, report_of, totals_of
 from ocean_migration_pulumi.errors import MigrationError
 from ocean_migration_pulumi.functions import open_service
 

@@ -10,8 +10,8 @@ import pulumi
 from pulumi import Input, Output
 
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration import values
-from ocean_migration_pulumi.stackconfig import refuse_plain_token, stack_config
+from ocean_migration_pulumi.migration.spec import input_readers
+from ocean_migration_pulumi.resource.stack_config import refuse_plain_token, stack_config
 
 CHART: Final = "ocean-kubernetes-controller"
 CHART_VERSION: Final = "0.1.74"
@@ -127,9 +127,9 @@ def judge_controller(args: ControllerArgs, account: Input[str] | None = None) ->
     """
     name = "controller"
     for flag in ("token_in_state", "auto_update"):
-        values.flag(f"{name}.{flag}", getattr(args, flag))
+        input_readers.flag(f"{name}.{flag}", getattr(args, flag))
     if args.replace_v1 is not None:
-        values.flag(f"{name}.replace_v1", args.replace_v1)
+        input_readers.flag(f"{name}.replace_v1", args.replace_v1)
     if args.existing_secret is None and not args.token_in_state:
         told = (
             "give the name of a Secret with the keys token and account, or token_in_state, and the state has the token"
@@ -143,7 +143,7 @@ def judge_controller(args: ControllerArgs, account: Input[str] | None = None) ->
         # Never shown: it may be the token itself.
         raise not_secret()
     if args.existing_secret is not None and not isinstance(args.existing_secret, Output):
-        values.text(f"{name}.existing_secret", args.existing_secret)
+        input_readers.text(f"{name}.existing_secret", args.existing_secret)
     _judge_values(args.values, f"{name}.values")
     if args.token_in_state:
         if args.token is None:
@@ -154,7 +154,7 @@ def judge_controller(args: ControllerArgs, account: Input[str] | None = None) ->
 def judge_autoscaler(args: ClusterAutoscalerArgs) -> None:
     """Raise InputError when these arguments cannot be used."""
     name = "cluster_autoscaler"
-    values.flag(f"{name}.restore_on_destroy", args.restore_on_destroy)
+    input_readers.flag(f"{name}.restore_on_destroy", args.restore_on_destroy)
     if args.name is None and args.namespace is not None:
         raise InputError(f"{name}.namespace", "goes only with name")
     if args.name is None and args.restore_on_destroy:

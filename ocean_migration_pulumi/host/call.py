@@ -7,8 +7,8 @@ import weakref
 from contextlib import suppress
 from typing import Any
 
-from .engine import Engine, StatusLine, find_engine
-from .stack import running_context, running_request
+from ocean_migration_pulumi.host.engine import Engine, StatusLine, find_engine
+from ocean_migration_pulumi.host.stack import running_context, running_request
 
 
 class Call:

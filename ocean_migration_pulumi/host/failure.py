@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from .stack import running_context, running_request
+from ocean_migration_pulumi.host.stack import running_context, running_request
 
 _UNKNOWN = 2  # the gRPC status code that the host answers a failure with; the details must name the same
 _PROVIDER = "__provider"

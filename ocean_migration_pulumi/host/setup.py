@@ -9,9 +9,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from .call import Call, interrupt
-from .engine import find_engine
-from .stack import nearest, running_context, running_request
+from ocean_migration_pulumi.host.call import Call, interrupt
+from ocean_migration_pulumi.host.engine import find_engine
+from ocean_migration_pulumi.host.stack import nearest, running_context, running_request
 
 P = ParamSpec("P")
 T = TypeVar("T")

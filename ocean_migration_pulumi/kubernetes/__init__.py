@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .access import Access, find
-from .reader import KubernetesReader
+from ocean_migration_pulumi.kubernetes.connection.access import Access, find
+from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
 
 __all__ = ["Access", "KubernetesReader", "find"]

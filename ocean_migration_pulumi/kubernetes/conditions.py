@@ -6,22 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import KubernetesError, PrerequisiteError
-from ocean_migration_pulumi.migration.conditions import READY, KubernetesCondition, Observed
-from ocean_migration_pulumi.migration.plan import clean
-from ocean_migration_pulumi.migration.prerequisites import is_pending
-from ocean_migration_pulumi.migration.workloads import NODES, PODS, Gap
-
-from . import objects
-from .background import together
-from .connection import Connection
-from .decoding import whole_object
-from .errors import RefusedError, UnexpectedAnswerError
-from .fields import UnexpectedFormError, part, text, whole
-from .fields import objects as entries
-from .gaps import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, gap_of, incomplete
-from .listing import Listed, list_all
+from ocean_migration_pulumi.kubernetes.background import together
+from ocean_migration_pulumi.kubernetes.connection.connection import Connection
+from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
+from ocean_migration_pulumi.kubernetes.gaps import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, gap_of, incomplete
+from ocean_migration_pulumi.kubernetes.objects import objects
+from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
+from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError, part, text, whole
+from ocean_migration_pulumi.kubernetes.objects.json_fields import objects as entries
+from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
+from ocean_migration_pulumi.migration.checks.service import is_pending
+from ocean_migration_pulumi.migration.gate.spec import READY, KubernetesCondition, Observed
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, Gap
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean
 
 T = TypeVar("T")
 

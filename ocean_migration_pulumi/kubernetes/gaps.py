@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
-from ocean_migration_pulumi.migration.plan import counted
-from ocean_migration_pulumi.migration.workloads import AWS_AUTH, Gap
-
-from .errors import RefusedError, UnexpectedAnswerError, UnreachableError
-from .listing import rule, verb
+from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError, UnreachableError
+from ocean_migration_pulumi.kubernetes.pagination import rule, verb
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, Gap
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted
 
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403

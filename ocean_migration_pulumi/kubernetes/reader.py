@@ -9,10 +9,30 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import DeadlineError, InputError, KubernetesError
-from ocean_migration_pulumi.migration.conditions import KubernetesCondition, Observed
-from ocean_migration_pulumi.migration.workloads import (
+from ocean_migration_pulumi.kubernetes import conditions
+from ocean_migration_pulumi.kubernetes.background import Asked, Slot, together
+from ocean_migration_pulumi.kubernetes.connection.access import Access
+from ocean_migration_pulumi.kubernetes.connection.connection import Answer, Connection
+from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED, RefusedError, UnexpectedAnswerError
+from ocean_migration_pulumi.kubernetes.gaps import (
+    FORBIDDEN,
+    NOT_FOUND,
+    NOT_IN_TIME,
+    ends_all,
+    gap_of,
+    incomplete,
+    is_outage,
+    refused,
+)
+from ocean_migration_pulumi.kubernetes.objects import objects
+from ocean_migration_pulumi.kubernetes.objects.affinities import volume_terms
+from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
+from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.pagination import Listed, aws_auth_path, list_all
+from ocean_migration_pulumi.migration.gate.spec import KubernetesCondition, Observed
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     BUDGETS,
     CLAIMS,
@@ -28,17 +48,6 @@ from ocean_migration_pulumi.migration.workloads import (
     Term,
     Workloads,
 )
-
-from . import conditions, objects
-from .access import Access
-from .affinities import volume_terms
-from .background import Asked, Slot, together
-from .connection import Answer, Connection
-from .decoding import whole_object
-from .errors import UNEXPECTED, RefusedError, UnexpectedAnswerError
-from .fields import UnexpectedFormError
-from .gaps import FORBIDDEN, NOT_FOUND, NOT_IN_TIME, ends_all, gap_of, incomplete, is_outage, refused
-from .listing import Listed, aws_auth_path, list_all
 
 MAXIMUM_AGE: Final = 30.0
 """Seconds for which an answer is good enough to plan with; a run reads afresh before it writes."""

@@ -6,10 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ocean_migration_pulumi.testing.events import Diagnostic, EventLog, Observer, Result, Step
-    from ocean_migration_pulumi.testing.mocks import ResourceMocks, SimulatorMocks
-    from ocean_migration_pulumi.testing.stack import OfflineStack
-    from ocean_migration_pulumi.testing.storage import StateError
+    from ocean_migration_pulumi.testing.offline.engine.events import Diagnostic, EventLog, Observer, Result, Step
+    from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
+    from ocean_migration_pulumi.testing.offline.plugin.mocks import ResourceMocks, SimulatorMocks
+    from ocean_migration_pulumi.testing.offline.state.storage import StateError
 
 __all__ = [
     "Diagnostic",
@@ -24,15 +24,15 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Diagnostic": "events",
-    "EventLog": "events",
-    "Observer": "events",
-    "OfflineStack": "stack",
-    "ResourceMocks": "mocks",
-    "Result": "events",
-    "SimulatorMocks": "mocks",
-    "StateError": "storage",
-    "Step": "events",
+    "Diagnostic": "engine.events",
+    "EventLog": "engine.events",
+    "Observer": "engine.events",
+    "OfflineStack": "engine.stack",
+    "ResourceMocks": "plugin.mocks",
+    "Result": "engine.events",
+    "SimulatorMocks": "plugin.mocks",
+    "StateError": "state.storage",
+    "Step": "engine.events",
 }
 
 
@@ -40,4 +40,4 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.offline.{_MODULES[name]}"), name)

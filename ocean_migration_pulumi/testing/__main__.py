@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
-from ocean_migration_pulumi.testing.display import Display
-from ocean_migration_pulumi.testing.events import EventLog, Observer, Result
-from ocean_migration_pulumi.testing.stack import OfflineStack
-from ocean_migration_pulumi.testing.storage import StateError
+from ocean_migration_pulumi.testing.offline.engine.display import Display
+from ocean_migration_pulumi.testing.offline.engine.events import EventLog, Observer, Result
+from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
+from ocean_migration_pulumi.testing.offline.state.storage import StateError
 
 _COMMANDS = ("preview", "up", "refresh", "destroy", "cancel", "export", "import", "state-delete")
 

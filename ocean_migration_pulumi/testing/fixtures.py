@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ocean_migration_pulumi.simulator import Simulator
-    from ocean_migration_pulumi.testing.stack import OfflineStack
+    from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
+    from ocean_migration_pulumi.testing.simulator.server.server import Simulator
 
 
 class StackFactory:
@@ -33,8 +33,8 @@ class StackFactory:
 
         With a simulator the program finds it by its environment, and clusters and Virtual Node Groups are made there.
         """
-        from ocean_migration_pulumi.testing.mocks import SimulatorMocks
-        from ocean_migration_pulumi.testing.stack import OfflineStack
+        from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
+        from ocean_migration_pulumi.testing.offline.plugin.mocks import SimulatorMocks
 
         if simulator is not None:
             options["environment"] = {**simulator.environment, **(options.get("environment") or {})}
@@ -47,7 +47,7 @@ class StackFactory:
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """Run a simulated Spot for the time of a test."""
-    from ocean_migration_pulumi.simulator import Simulator
+    from ocean_migration_pulumi.testing.simulator.server.server import Simulator
 
     with Simulator(speed=60.0) as running:
         yield running

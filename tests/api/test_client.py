@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
-from ocean_migration_pulumi.api.models import (
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import (
     Candidate,
     Heartbeat,
     LogEntry,
     MigrationStatus,
     MigrationSummary,
 )
-from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     DeadlineError,
@@ -32,7 +32,7 @@ from ocean_migration_pulumi.errors import (
     OceanMigrationError,
     ResponseError,
 )
-from ocean_migration_pulumi.migration.service import OceanApi
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from tests.support import http_server as http
 from tests.support.fake_clock import FakeClock
 

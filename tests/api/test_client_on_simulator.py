@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     AuthenticationError,

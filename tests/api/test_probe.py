@@ -11,9 +11,9 @@ import pytest
 import trustme
 
 from ocean_migration_pulumi.api import transport
-from ocean_migration_pulumi.api.answers import Answer
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.responses import Answer
 from ocean_migration_pulumi.api.transport import probe
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError, NoAnswerError
 from tests.support import http_server as http
 

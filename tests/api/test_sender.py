@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api.answers import CLUSTER, Call
-from ocean_migration_pulumi.api.limits import REFUSED
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.rate_limits import REFUSED
+from ocean_migration_pulumi.api.responses import CLUSTER, Call
 from ocean_migration_pulumi.api.sender import FAILED, Sender
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     AuthenticationError,

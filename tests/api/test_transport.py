@@ -22,9 +22,9 @@ import pytest
 import trustme
 
 from ocean_migration_pulumi.api import transport
-from ocean_migration_pulumi.api.answers import CLUSTER, Answer, Call
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.responses import CLUSTER, Answer, Call
 from ocean_migration_pulumi.api.transport import Transport, UnansweredError
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     EngineGoneError,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api.exchanges import Exchange
+from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api_check import AnsweredQuestion, answer_questions
 from ocean_migration_pulumi.api_check.documented import KINDS
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION
 from ocean_migration_pulumi.api.client import DISCOVERY, HEARTBEAT, LOG, MIGRATIONS, NODES
-from ocean_migration_pulumi.api.exchanges import Exchange
+from ocean_migration_pulumi.api.recording.redaction import Exchange
+from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION
 from ocean_migration_pulumi.api_check import Verdict, answer_questions
 from ocean_migration_pulumi.api_check.documented import IN_INSTANCE, IN_NODE, IN_STATUS, KINDS
 from ocean_migration_pulumi.api_check.evaluation import QUESTIONS

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.api.answers import MIGRATION
 from ocean_migration_pulumi.api.client import DISCOVERY, MIGRATIONS
-from ocean_migration_pulumi.api.exchanges import Exchange
+from ocean_migration_pulumi.api.recording.redaction import Exchange
+from ocean_migration_pulumi.api.responses import MIGRATION
 from ocean_migration_pulumi.api_check import LiveCode, LiveFinding, Severity, check_migration
 from ocean_migration_pulumi.api_check.documented import IN_STATUS
 from ocean_migration_pulumi.api_check.live_text import describe_finding, live_rows, live_to_json, live_to_markdown

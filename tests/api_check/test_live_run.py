@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from ocean_migration_pulumi.api.models import Candidate, MigrationInstance, MigrationStatus, MigrationSummary
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.models.migration import Candidate, MigrationInstance, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.api_check import LiveRun
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     ClusterBusyError,

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.exchanges import Exchange
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api_check import Verdict, answer_questions, send_probes
 from ocean_migration_pulumi.api_check.rendering import COLUMNS, rows, summary, to_json, to_markdown
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import AuthenticationError, ClusterNotFoundError, DeadlineError
 from ocean_migration_pulumi.simulator import Simulator
 from tests.report.rendered import structure

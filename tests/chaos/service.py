@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 from ocean_migration_pulumi.simulator import SimulatorControl
 from tests.chaos.schedule import Schedule
 from tests.scenarios.scene import beat
-from tests.simulator.process import Remote, running
+from tests.testing.simulator.process import Remote, running
 
 _TRIES: Final = 20
 _PAUSE: Final = 0.2

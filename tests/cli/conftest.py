@@ -83,6 +83,6 @@ def as_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Let stdin pass for a terminal, once called."""
 
     def pretend() -> None:
-        monkeypatch.setattr("ocean_migration_pulumi.cli.start.is_interactive", lambda: True)
+        monkeypatch.setattr("ocean_migration_pulumi.cli.commands.migrate.start.is_interactive", lambda: True)
 
     return pretend

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api_check import LiveCode, Severity, live_run
-from ocean_migration_pulumi.cli import api_check
+from ocean_migration_pulumi.cli.commands.setup import api_check
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import Terminal
 

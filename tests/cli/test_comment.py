@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ocean_migration_pulumi import cli
-from ocean_migration_pulumi.migration.plan import plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
 from tests.report.documents import DATA, comment, document, planned, ready, stored
 
 HEAD = "<!-- ocean-migration:comment:default -->\n"

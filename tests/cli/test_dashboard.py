@@ -16,11 +16,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from docs import record_watch
-from ocean_migration_pulumi.api.clusters import ClusterNode
-from ocean_migration_pulumi.api.models import MigrationInstance
-from ocean_migration_pulumi.cli.dashboard import Dashboard
-from ocean_migration_pulumi.cli.dashboard_onlookers import Screen
-from ocean_migration_pulumi.migration.picture import Picture
+from ocean_migration_pulumi.api.models.cluster import ClusterNode
+from ocean_migration_pulumi.api.models.migration import MigrationInstance
+from ocean_migration_pulumi.cli.dashboard.dashboard import Dashboard
+from ocean_migration_pulumi.cli.dashboard.onlookers import Screen
+from ocean_migration_pulumi.migration.views.live_view import Picture
 from tests.migration.builders import instance, left_over, status
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

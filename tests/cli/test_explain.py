@@ -9,13 +9,12 @@ from typing import Any, Final
 
 import pytest
 
-from ocean_migration_pulumi.cli.explain import MOST_PODS, lines
-from ocean_migration_pulumi.migration.explaining import Explanation, Holding, Outcome
-from ocean_migration_pulumi.migration.failures import REASONS
+from ocean_migration_pulumi.cli.commands.inspect.explain import MOST_PODS, lines
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Holding, Outcome
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import REASONS
 from ocean_migration_pulumi.simulator import Simulator
-
-from .conftest import SCHEMAS, described
-from .explained import migrate, printed, run, simulator
+from tests.cli.conftest import SCHEMAS, described
+from tests.cli.explained import migrate, printed, run, simulator
 
 TEXTS: Final = Path(__file__).parent / "texts"
 Then = Callable[[Simulator, str], None]

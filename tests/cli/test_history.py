@@ -8,9 +8,8 @@ from typing import Final
 import pytest
 
 from ocean_migration_pulumi.simulator import Simulator
-
-from .conftest import described
-from .explained import migrate, printed, run, simulator
+from tests.cli.conftest import described
+from tests.cli.explained import migrate, printed, run, simulator
 
 # The simulator tells of the nodes of the stopped one as they are now: the second one has drained them.
 _TABLE: Final = """\
@@ -56,7 +55,7 @@ def test_only_the_newest_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless all are wanted; what is left out is told beside the table."""
     with simulator(monkeypatch, "success") as sim:
         ids = _past(sim)
-        monkeypatch.setattr("ocean_migration_pulumi.cli.history.MOST_STATUSES", 1)
+        monkeypatch.setattr("ocean_migration_pulumi.cli.commands.inspect.history.MOST_STATUSES", 1)
         result = run(sim, "history")
         assert result.exit_code == 0
         assert result.stderr == "only the newest 1 of 3 migrations were asked for their status\n"

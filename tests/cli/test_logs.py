@@ -12,12 +12,11 @@ from collections.abc import Callable
 
 import pytest
 
-from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.cli import common
+from ocean_migration_pulumi.cli import context
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.simulator import Simulator
-
-from .conftest import described
-from .explained import environment, migrate, printed, run, simulator
+from tests.cli.conftest import described
+from tests.cli.explained import environment, migrate, printed, run, simulator
 
 
 def test_log_is_told_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +84,7 @@ class _Steps:
 
 def _follow(monkeypatch: pytest.MonkeyPatch, sim: Simulator, *steps: Callable[[], object]) -> list[str]:
     made = Scope(wait=_Steps(*steps).wait)
-    monkeypatch.setattr(common, "Scope", lambda **options: made)
+    monkeypatch.setattr(context, "Scope", lambda **options: made)
     result = run(sim, "logs", "--follow", "--since", "10m")
     assert result.exit_code == 0
     return [*result.stdout.splitlines(), *result.stderr.splitlines()]

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from ocean_migration_pulumi.cli.console import Speaker
 from ocean_migration_pulumi.cli.output import Output, Table
-from ocean_migration_pulumi.cli.speaking import Speaker
 
 HOSTILE = "[bold]web[/bold]\x1b[31m\nnext"
 TABLE = Table(

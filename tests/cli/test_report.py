@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.recorder import Recorder
+from ocean_migration_pulumi.api.recording.recorder import Recorder
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.simulator import Simulator
-
-from .conftest import described
-from .explained import migrate, printed, run, simulator
+from tests.cli.conftest import described
+from tests.cli.explained import migrate, printed, run, simulator
 
 Look = Callable[[OceanClient], object]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ocean_migration_pulumi.migration.plan import plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
 from tests.cli.conftest import Terminal
 
 

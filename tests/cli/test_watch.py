@@ -17,9 +17,10 @@ from rich.console import Console
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.cli import dashboard_onlookers, watch
-from ocean_migration_pulumi.cli.common import Reach
-from ocean_migration_pulumi.migration.waiter import Patience
+from ocean_migration_pulumi.cli.commands.migrate import watch
+from ocean_migration_pulumi.cli.context import Reach
+from ocean_migration_pulumi.cli.dashboard import onlookers
+from ocean_migration_pulumi.migration.reconcile.waiter import Patience
 from tests.cli.conftest import Terminal
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Z_]+ \d/5 nodes, .*\w")
@@ -138,12 +139,12 @@ def test_only_a_terminal_that_can_show_one_gets_a_dashboard(monkeypatch: pytest.
     """A dumb one gets lines, as a pipe does, whatever the colours are said to be."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr("sys.stdout", io.StringIO())
-    assert dashboard_onlookers.terminal() is None
+    assert onlookers.terminal() is None
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("TERM", "dumb")
-    assert dashboard_onlookers.terminal() is None
+    assert onlookers.terminal() is None
     monkeypatch.setenv("TERM", "xterm")
-    assert dashboard_onlookers.terminal() is not None
+    assert onlookers.terminal() is not None
 
 
 def test_ctrl_c_leaves_the_migration_running(terminal: Terminal, tmp_path: Path) -> None:

@@ -9,18 +9,18 @@ from typing import Any
 from pulumi.runtime import MockResourceArgs
 
 from ocean_migration_pulumi.testing import OfflineStack, ResourceMocks
-from ocean_migration_pulumi.testing.events import Result
+from ocean_migration_pulumi.testing.offline.engine.events import Result
 
 TOKEN = "canary-31c7"
 
 HEAD = """
 import pulumi
 import pulumi_kubernetes
-from ocean_migration_pulumi.component.autoscaler import switch_off_autoscaler
-from ocean_migration_pulumi.component.controller import install_controller
-from ocean_migration_pulumi.component.deployments import Deployments
+from ocean_migration_pulumi.component.resources.autoscaler import switch_off_autoscaler
+from ocean_migration_pulumi.component.resources.controller import install_controller
+from ocean_migration_pulumi.component.resources.deployments import Deployments
 from ocean_migration_pulumi.component.kubernetes_args import ClusterAutoscalerArgs, ControllerArgs
-from ocean_migration_pulumi.migration.workloads import Deployment
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
 
 parent = pulumi.ComponentResource("test:index:Parent", "parent")
 cluster = pulumi_kubernetes.core.v1.ConfigMap("cluster")

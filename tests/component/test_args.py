@@ -11,7 +11,7 @@ import pytest
 
 from ocean_migration_pulumi import NodeSelectorArgs
 from ocean_migration_pulumi.component import args, kubernetes_args
-from ocean_migration_pulumi.component.waves import _OPTIONS
+from ocean_migration_pulumi.component.resources.waves import _OPTIONS
 from ocean_migration_pulumi.provider import OceanWorkloadMigration
 
 KINDS = [

@@ -15,9 +15,8 @@ import pytest
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, declare
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.simulator import Simulator
-from ocean_migration_pulumi.testing.events import Result
-
-from .whole_stack import WholeStack
+from ocean_migration_pulumi.testing.offline.engine.events import Result
+from tests.component.whole_stack import WholeStack
 
 WAVES = """
     "waves": [

@@ -10,7 +10,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs
 
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack, SimulatorMocks
-from ocean_migration_pulumi.testing.events import Result
+from ocean_migration_pulumi.testing.offline.engine.events import Result
 
 POLL = "0.05"
 RELEASE = "kubernetes:helm.sh/v3:Release"

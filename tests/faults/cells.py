@@ -13,15 +13,16 @@ import httpx
 import pytest
 
 from ocean_migration_pulumi.api import transport
-from ocean_migration_pulumi.api.answers import Answer, Call
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.responses import Answer, Call
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.transport import Transport
-from ocean_migration_pulumi.migration import failures, lifecycle
-from ocean_migration_pulumi.migration.record import Record
-from ocean_migration_pulumi.migration.sources import Sources
-from ocean_migration_pulumi.migration.wish import Wish
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.migration.diagnosis import failure_reasons
+from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.state.resource_state import Record
 from ocean_migration_pulumi.simulator import Simulator
 from tests.migration.stage import Stage, StageClock, StagedJob
 
@@ -75,7 +76,9 @@ class Cell(Stage):
         try:
             run(job)
         except Exception as error:  # noqa: BLE001 - a user reads whatever comes
-            line = failures.describe(error, failures.after_outage(job.record) if remedy is None else remedy)
+            line = failure_reasons.describe(
+                error, failure_reasons.after_outage(job.record) if remedy is None else remedy
+            )
         else:
             line = ""
         assert job.scope.deadline is not None
@@ -170,4 +173,4 @@ class Cell(Stage):
 
 def up(job: StagedJob) -> None:
     """Run create or update."""
-    lifecycle.converge(job)
+    reconcile.converge(job)

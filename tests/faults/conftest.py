@@ -8,13 +8,12 @@ from contextlib import ExitStack
 import pytest
 
 from ocean_migration_pulumi.api import sender
-from ocean_migration_pulumi.api.limits import RateLimits
+from ocean_migration_pulumi.api.rate_limits import RateLimits
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import Terminal
+from tests.faults.cells import Cell
 from tests.migration.stage import StageClock
 from tests.scenarios.conftest import driver, scenario_environment
-
-from .cells import Cell
 
 __all__ = ["driver", "scenario_environment"]
 

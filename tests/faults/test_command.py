@@ -9,13 +9,12 @@ from typing import Final
 import pytest
 
 from ocean_migration_pulumi.api import sender
-from ocean_migration_pulumi.cli.common import Reach
-from ocean_migration_pulumi.migration import starting
-from ocean_migration_pulumi.migration.waiter import Patience
+from ocean_migration_pulumi.cli.context import Reach
+from ocean_migration_pulumi.migration.reconcile import start
+from ocean_migration_pulumi.migration.reconcile.waiter import Patience
 from tests.cli.conftest import Terminal
 from tests.cli.test_watch import begin
-
-from .words import CALLS, WHAT, reads
+from tests.faults.words import CALLS, WHAT, reads
 
 STATUS: Final = ("GET", "*/migration/owm-*")
 GOES_ON: Final = (
@@ -27,7 +26,7 @@ GOES_ON: Final = (
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait before the next attempt, or long for a service that is gone."""
     monkeypatch.setattr(sender, "FAILED", replace(sender.FAILED, initial_wait=0.0))
-    monkeypatch.setattr(starting, "LOST_SEARCH", 0.1)
+    monkeypatch.setattr(start, "LOST_SEARCH", 0.1)
     monkeypatch.setattr(Reach, "patience", property(lambda reach: Patience(poll_interval=0.05, outage=0.1)))
 
 

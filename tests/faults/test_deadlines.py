@@ -15,14 +15,13 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.api import sender
-from ocean_migration_pulumi.api.times import parse_time
-from ocean_migration_pulumi.migration import lifecycle
+from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.simulator import Simulator
+from tests.faults.cells import Cell, up
+from tests.faults.words import FAULTS, reads
 from tests.support.plugin import PluginProcess
 from tests.support.resource_plugin import Resource, config_of, sent, without_provider
-
-from .cells import Cell, up
-from .words import FAULTS, reads
 
 POLL = 60.0 * 1.1
 """Seconds of the cells' longest pause between two polls."""
@@ -53,8 +52,8 @@ def test_nothing_outlasts_its_deadline(cell: Cell, fault: str) -> None:
     cell.restart()
     stopping = cell.job(planned, waiting.record, seconds=20.0)
     with cell.struck("stop", fault):
-        assert cell.line(lifecycle.destroy, stopping, "run the command again") != ""
-    assert cell.line(lifecycle.destroy, cell.job(planned, stopping.record)) == ""
+        assert cell.line(reconcile.destroy, stopping, "run the command again") != ""
+    assert cell.line(reconcile.destroy, cell.job(planned, stopping.record)) == ""
     assert len(cell.asked_for()) == 1
 
 

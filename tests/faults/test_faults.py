@@ -19,13 +19,13 @@ from ocean_migration_pulumi.errors import (
     NoAnswerError,
     PlanError,
 )
-from ocean_migration_pulumi.migration import failures, lifecycle
-from ocean_migration_pulumi.migration.record import Record, Run
+from ocean_migration_pulumi.migration.diagnosis import failure_reasons
+from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.state.resource_state import Record, Run
 from ocean_migration_pulumi.simulator import Simulator
+from tests.faults.cells import EVER, Cell, up
+from tests.faults.words import CALLS, FAULTS, LASTING, NOTHING, PASSING, PREVIEW, expected, reads
 from tests.migration.stage import Stage
-
-from .cells import EVER, Cell, up
-from .words import CALLS, FAULTS, LASTING, NOTHING, PASSING, PREVIEW, expected, reads
 
 TAKEN_AWAY = ("token", "deleted")
 RUN_AGAIN = "run the command again"
@@ -41,13 +41,13 @@ def strike(cells: Callable[..., Cell], endpoint: str, fault: str, words: str, ti
     cell.restart()
     job = cell.job(wish, before)
     with cell.struck(endpoint, fault, times):
-        line = cell.line(lifecycle.destroy, job, RUN_AGAIN) if endpoint == "stop" else cell.line(up, job)
+        line = cell.line(reconcile.destroy, job, RUN_AGAIN) if endpoint == "stop" else cell.line(up, job)
     assert reads(words, **cell.known(job)).fullmatch(line), line
     if words == NOTHING and endpoint != "create":
         assert cell.said(job) == []
     saved = {run.id for run in job.record.runs}
     if fault == "deleted":
-        assert cell.line(lifecycle.destroy, cell.job(wish, job.record)) == NOTHING
+        assert cell.line(reconcile.destroy, cell.job(wish, job.record)) == NOTHING
         return
     assert job.record.unanswered is not None or saved == {migration["id"] for migration in cell.migrations()}
     assert len(cell.asked_for()) == len(cell.migrations()) <= 1
@@ -55,7 +55,7 @@ def strike(cells: Callable[..., Cell], endpoint: str, fault: str, words: str, ti
         return
     cell.restart()
     if endpoint == "stop":
-        assert cell.line(lifecycle.destroy, cell.job(wish, job.record)) == NOTHING
+        assert cell.line(reconcile.destroy, cell.job(wish, job.record)) == NOTHING
         assert [migration["state"] for migration in cell.migrations()] == ["STOPPED"]
     else:
         known = job.record if saved or job.record.unanswered else None
@@ -132,7 +132,7 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
         last = stage.up(wider, again.record)
         stage.restart()
         ending = stage.job(wider, last.record)
-        lifecycle.destroy(ending)
+        reconcile.destroy(ending)
         assert stage.migrations()[-1]["state"] == "STOPPED"
         lines = [line for each in (job, again, last, ending) for line in each.tell.warnings]
         assert [line for line in lines if "without access to Kubernetes" not in line] == []
@@ -151,10 +151,12 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
 )
 def test_a_run_that_was_cut_short_tells_how_things_stand(runs: list[Run], words: str) -> None:
     """After an outage, and after an end that nobody who waits has put into words; other errors know by themselves."""
-    remedy = failures.after_outage(Record(runs=runs))
+    remedy = failure_reasons.after_outage(Record(runs=runs))
     assert remedy == words
-    assert failures.describe(NoAnswerError("down"), remedy) == f"down; {words}"
-    assert failures.describe(InterruptedWaitError("interrupted"), remedy) == f"interrupted; {words}"
-    assert failures.describe(DeadlineError("late while migration owm-2 was stopping"), remedy).endswith("stopping")
-    assert failures.describe(PlanError("no"), remedy) == "no"
-    assert failures.failure_of(NoAnswerError("down"), remedy)["message"] == f"down; {words}"
+    assert failure_reasons.describe(NoAnswerError("down"), remedy) == f"down; {words}"
+    assert failure_reasons.describe(InterruptedWaitError("interrupted"), remedy) == f"interrupted; {words}"
+    assert failure_reasons.describe(DeadlineError("late while migration owm-2 was stopping"), remedy).endswith(
+        "stopping"
+    )
+    assert failure_reasons.describe(PlanError("no"), remedy) == "no"
+    assert failure_reasons.failure_of(NoAnswerError("down"), remedy)["message"] == f"down; {words}"

@@ -12,14 +12,14 @@ from typing import Final
 import pytest
 
 from ocean_migration_pulumi.api import sender
-from ocean_migration_pulumi.api.limits import RateLimits
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.rate_limits import RateLimits
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import OceanMigrationError
-from ocean_migration_pulumi.migration import failures, lifecycle
+from ocean_migration_pulumi.migration.diagnosis import failure_reasons
+from ocean_migration_pulumi.migration.reconcile import reconcile
+from tests.faults.cells import Cell, up
+from tests.faults.words import reads
 from tests.migration.stage import StagedJob
-
-from .cells import Cell, up
-from .words import reads
 
 SOON: Final = 2.0
 """Seconds from the signal to the end."""
@@ -91,19 +91,19 @@ WAITS: Final = {
     ),
     "for a migration to stop": Wait(
         begun=True,
-        of=lifecycle.destroy,
+        of=reconcile.destroy,
         words="interrupted while migration {migration} was stopping (0 of 3 nodes done); run it again to wait for the "
         "end",
     ),
     "for the answer to the stop": Wait(
         begun=True,
-        of=lifecycle.destroy,
+        of=reconcile.destroy,
         faults=(("PUT", "migration/owm-*", "slow"),),
         words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
     ),
     "for a rate limit of the stop": Wait(
         begun=True,
-        of=lifecycle.destroy,
+        of=reconcile.destroy,
         faults=(("PUT", "migration/owm-*", "429"),),
         words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
     ),
@@ -151,7 +151,7 @@ def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pyte
             wait.of(job)
         ended = time.monotonic()
     assert ended - at[0] < SOON
-    line = failures.describe(caught.value, failures.after_outage(job.record))
+    line = failure_reasons.describe(caught.value, failure_reasons.after_outage(job.record))
     names = cell.known(job) | {"foreign": cell.migrations()[0]["id"] if cell.migrations() else ""}
     assert reads(wait.words, **names).fullmatch(line), line
     # The next process, which knows of no window, and whose clock takes no time.
@@ -165,7 +165,7 @@ def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pyte
         assert cell.line(up, again) == ""
         assert again.record.succeeded
     else:
-        assert cell.line(lifecycle.destroy, cell.job(wish, saved)) == ""
+        assert cell.line(reconcile.destroy, cell.job(wish, saved)) == ""
         assert cell.migrations()[-1]["state"] == "STOPPED"
     ours = [migration for migration in cell.migrations() if not migration["foreign"]]
     assert len(ours) == 1

@@ -11,10 +11,9 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.simulator import Simulator
+from tests.faults.words import LASTING, PREVIEW, expected, reads
 from tests.support.plugin import PluginProcess, init_failure_of, until
 from tests.support.resource_plugin import Resource, config_of, message_of, sent, without_provider
-
-from .words import LASTING, PREVIEW, expected, reads
 
 WEB: Final = {"asg_names": ["web"]}
 LOST: Final = (

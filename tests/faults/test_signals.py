@@ -17,14 +17,13 @@ from pulumi.runtime.proto import provider_pb2
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import Terminal
 from tests.cli.test_watch import begin
+from tests.faults.words import reads
 from tests.scenarios.driver import Driver
 from tests.scenarios.moments import UNANSWERED, up_again
 from tests.scenarios.scene import Scene
 from tests.scenarios.support import assert_done, assert_moved_once, assert_no_orphans
 from tests.support.plugin import PluginProcess, init_failure_of
 from tests.support.resource_plugin import Resource, config_of, message_of, sent, without_provider
-
-from .words import reads
 
 SOON: Final = 2.0
 """Seconds from the signal to the end."""

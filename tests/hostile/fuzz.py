@@ -11,18 +11,24 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
-from ocean_migration_pulumi.api import recorded
-from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call, decode, failure, items
-from ocean_migration_pulumi.api.clusters import Cluster, ClusterNode, VirtualNodeGroup
-from ocean_migration_pulumi.api.models import Candidate, Heartbeat, LogEntry, MigrationStatus, MigrationSummary
-from ocean_migration_pulumi.api.recorder import is_head
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import (
+    Candidate,
+    Heartbeat,
+    LogEntry,
+    MigrationStatus,
+    MigrationSummary,
+)
+from ocean_migration_pulumi.api.recording import replay_client
+from ocean_migration_pulumi.api.recording.recorder import is_head
+from ocean_migration_pulumi.api.responses import UNDECODABLE, Answer, Call, decode, failure, items
 from ocean_migration_pulumi.errors import OceanMigrationError
-from ocean_migration_pulumi.kubernetes import decoding, objects
-from ocean_migration_pulumi.kubernetes.fields import UnexpectedFormError
-from ocean_migration_pulumi.kubernetes.kubeconfig import KubeconfigError, chosen, parse
-from ocean_migration_pulumi.report import preview
-from ocean_migration_pulumi.report.comment import LIMITS, render
-from ocean_migration_pulumi.report.verdict import judge
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeconfigError, chosen, parse
+from ocean_migration_pulumi.kubernetes.objects import decoding, objects
+from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.report.pull_request import preview
+from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render
+from ocean_migration_pulumi.report.pull_request.verdict import judge
 
 _CALL: Final = Call(method="GET", route="/ocean/aws/k8s/cluster/{ocean_id}", ids={"ocean_id": "o-1"})
 _READERS: Final[tuple[Callable[[Any], object], ...]] = (
@@ -62,8 +68,8 @@ def comment(data: bytes) -> None:
 def record(data: bytes) -> None:
     """Read the lines of a record."""
     is_head(data)
-    exchanges = [found for line in data.split(b"\n") if (found := recorded._exchange(line)) is not None]
-    client = recorded.RecordedClient(exchanges)
+    exchanges = [found for line in data.split(b"\n") if (found := replay_client._exchange(line)) is not None]
+    client = replay_client.RecordedClient(exchanges)
     client.clusters()
     client.migrations()
     with suppress(OceanMigrationError):

@@ -15,24 +15,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api import transport
-from ocean_migration_pulumi.api.answers import UNDECODABLE, Answer, Call, decode
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.recorded import RecordedClient, read_record
-from ocean_migration_pulumi.api.recorder import FORMAT, VERSION
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.recording.recorder import FORMAT, VERSION
+from ocean_migration_pulumi.api.recording.replay_client import RecordedClient, read_record
+from ocean_migration_pulumi.api.responses import UNDECODABLE, Answer, Call, decode
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.transport import probe
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, ResponseError
-from ocean_migration_pulumi.kubernetes import decoding
-from ocean_migration_pulumi.kubernetes.errors import UNEXPECTED
-from ocean_migration_pulumi.kubernetes.fields import UnexpectedFormError
-from ocean_migration_pulumi.migration.workloads import PODS
-from ocean_migration_pulumi.report import preview
+from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED
+from ocean_migration_pulumi.kubernetes.objects import decoding
+from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
+from ocean_migration_pulumi.report.pull_request import preview
+from tests.hostile.garbage import NAMES, ODD
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import reading, shop
 from tests.support import http_server as http
-
-from .garbage import NAMES, ODD
 
 MIB = 1024 * 1024
 PATIENT = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))

@@ -13,20 +13,19 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi import cli
 from ocean_migration_pulumi.api import client as routes
-from ocean_migration_pulumi.api.answers import CLUSTER, MIGRATION, Answer, Call, decode
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, Answer, Call, decode
 from ocean_migration_pulumi.api.sender import Sender
 from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import OceanMigrationError
-from ocean_migration_pulumi.migration import planning
-from ocean_migration_pulumi.migration.registry import Registry
-from ocean_migration_pulumi.migration.sources import Sources
+from ocean_migration_pulumi.migration.planning import planner
+from ocean_migration_pulumi.migration.snapshot.claims import Registry
+from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from tests.hostile.garbage import NAMES, NUMBERS, ODD, steers
 from tests.migration import builders
 from tests.report.pages import Page
 from tests.report.rendered import assert_harmless
-
-from .garbage import NAMES, NUMBERS, ODD, steers
 
 # To make such an example smaller takes minutes, and it reads well enough as it is.
 PATIENT = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
@@ -183,7 +182,7 @@ def test_whatever_the_service_says_a_preview_tells_it_harmlessly(
         wish = builders.wish(ocean_id="o-1", account_id=client.account_id, unmatched_nodes="allow")
         told: list[str] = []
         try:
-            found = planning.preview(client, desk, Scope(short=True), owner="x", wish=wish, old=None, sources=sources)
+            found = planner.preview(client, desk, Scope(short=True), owner="x", wish=wish, old=None, sources=sources)
         except OceanMigrationError as error:
             told.append(str(error))
         else:

@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(autouse=True, scope="session")
 def imported() -> None:
     """Import what the first question would import, so that no deadline of a test pays for it."""
-    import_module("ocean_migration_pulumi.kubernetes.tls_client")
+    import_module("ocean_migration_pulumi.kubernetes.connection.tls_client")
 
 
 @pytest.fixture(autouse=True)

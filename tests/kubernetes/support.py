@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.kubernetes import Access, KubernetesReader, find
-from ocean_migration_pulumi.migration import workloads as known
-from ocean_migration_pulumi.migration.workloads import Workloads
-
-from . import fake_api as fake
-from .fake_api import FakeApi
+from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Workloads
+from tests.kubernetes import fake_api as fake
+from tests.kubernetes.fake_api import FakeApi
 
 TOKEN = "canary-7f3a"
 

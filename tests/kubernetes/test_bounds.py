@@ -7,16 +7,15 @@ import time
 
 import pytest
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
 from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
-from ocean_migration_pulumi.migration import workloads as known
-from ocean_migration_pulumi.migration.workloads import Gap, Workloads
+from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Workloads
+from tests.kubernetes import fake_api as fake
+from tests.kubernetes.support import ALL, read, reading, shop
 from tests.support import http_server as http
 from tests.support.fake_clock import FakeClock
-
-from . import fake_api as fake
-from .support import ALL, read, reading, shop
 
 
 @pytest.mark.parametrize("step", [http.silence, http.trickle])

@@ -10,18 +10,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import InterruptedWaitError, KubernetesError, PrerequisiteError
 from ocean_migration_pulumi.kubernetes.conditions import judge, rule
-from ocean_migration_pulumi.kubernetes.fields import UnexpectedFormError
-from ocean_migration_pulumi.migration.conditions import CONDITIONS, KubernetesCondition, Observed
-from ocean_migration_pulumi.migration.gating import GateKubernetes
+from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.migration.gate.spec import CONDITIONS, KubernetesCondition, Observed
+from ocean_migration_pulumi.migration.gate.wait import GateKubernetes
+from tests.kubernetes import fake_api as fake
+from tests.kubernetes.fake_api import FakeApi
+from tests.kubernetes.support import TOKEN, reading, shop
+from tests.kubernetes.test_roles import Right, needed, rights, role
 from tests.support import http_server as http
-
-from . import fake_api as fake
-from .fake_api import FakeApi
-from .support import TOKEN, reading, shop
-from .test_roles import Right, needed, rights, role
 
 CART = "/apis/apps/v1/namespaces/shop/deployments/cart"
 

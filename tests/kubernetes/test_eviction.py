@@ -7,14 +7,13 @@ from itertools import chain, repeat
 
 import pytest
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
-from ocean_migration_pulumi.migration.workloads import EvictionTrial, Pod
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, Pod
+from tests.kubernetes import fake_api as fake
+from tests.kubernetes.fake_api import FakeApi
+from tests.kubernetes.support import TOKEN, reading
 from tests.support import http_server as http
-
-from . import fake_api as fake
-from .fake_api import FakeApi
-from .support import TOKEN, reading
 
 POD = Pod(namespace="shop", name="cart-0")
 PATH = "/api/v1/namespaces/shop/pods/cart-0/eviction"

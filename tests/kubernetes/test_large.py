@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ocean_migration_pulumi.api.scope import Scope
-
-from . import fake_api as fake
-from .support import reading, shop
+from ocean_migration_pulumi.common.cancellation import Scope
+from tests.kubernetes import fake_api as fake
+from tests.kubernetes.support import reading, shop
 
 PODS = 10_000
 MANAGED: list[dict[str, Any]] = [

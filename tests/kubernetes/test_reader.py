@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.kubernetes import decoding
-from ocean_migration_pulumi.migration import workloads as known
-from ocean_migration_pulumi.migration.service import KubernetesApi
-from ocean_migration_pulumi.migration.workloads import Gap, Requirement
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.kubernetes.objects import decoding
+from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Requirement
+from ocean_migration_pulumi.migration.snapshot.protocols import KubernetesApi
+from tests.kubernetes import fake_api as fake
+from tests.kubernetes.fake_api import FakeApi
+from tests.kubernetes.support import ALL, TOKEN, read, reading, shop
 from tests.support import http_server as http
-
-from . import fake_api as fake
-from .fake_api import FakeApi
-from .support import ALL, TOKEN, read, reading, shop
 
 UNEXPECTED = " is not what the Kubernetes API reference promises"
 TEXT_HTML = {"Content_Type": "text/html"}

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ocean_migration_pulumi.api.scope import Scope
-from ocean_migration_pulumi.kubernetes.listing import rule
-from ocean_migration_pulumi.migration.workloads import AWS_AUTH, EVICTIONS, Pod
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.kubernetes.pagination import rule
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS, Pod
+from tests.kubernetes.support import ALL, reading, shop
 from tests.support.http_server import Received
-
-from .support import ALL, reading, shop
 
 Right = tuple[str, str, str, str]
 

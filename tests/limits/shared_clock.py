@@ -6,9 +6,9 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from ocean_migration_pulumi.api.answers import Answer
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.responses import Answer
 from ocean_migration_pulumi.api.transport import Transport
+from ocean_migration_pulumi.common.cancellation import Scope
 
 _LOOK = 0.001
 _IDLE_LOOKS = 3

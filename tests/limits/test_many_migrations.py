@@ -11,16 +11,16 @@ import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.migration import lifecycle
-from ocean_migration_pulumi.migration.job import Job
-from ocean_migration_pulumi.migration.record import Record
-from ocean_migration_pulumi.migration.registry import Registry
-from ocean_migration_pulumi.simulator import Simulator, pipeline
-from ocean_migration_pulumi.simulator.clock import Clock
+from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile.context import Job
+from ocean_migration_pulumi.migration.snapshot.claims import Registry
+from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.testing.simulator.server import middleware
+from ocean_migration_pulumi.testing.simulator.world.clock import Clock
+from tests.limits.shared_clock import SharedClock
 from tests.migration import builders
 from tests.migration.tellers import RecordingTeller
-
-from .shared_clock import SharedClock
 
 STACK = 64
 LIMIT = 60
@@ -39,14 +39,14 @@ def migrate(client: OceanClient, registry: Registry, clock: SharedClock, ocean_i
         record=Record(effective_account_id=client.account_id),
         creating=True,
     )
-    lifecycle.converge(job)
+    reconcile.converge(job)
     return job
 
 
 def test_a_stack_of_64_clusters_keeps_to_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """No request is sent while a window is closed, all migrations finish, and none waits much longer than others."""
     clock = SharedClock()
-    monkeypatch.setattr(pipeline, "time", SimpleNamespace(monotonic=clock.read, time=clock.read))
+    monkeypatch.setattr(middleware, "time", SimpleNamespace(monotonic=clock.read, time=clock.read))
     with Simulator(nodes=1) as sim:
         # The simulated world and its windows follow the clock of those who ask.
         sim._simulation.clock = Clock(speed=1.0, monotonic=clock.read)

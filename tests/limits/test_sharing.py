@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ocean_migration_pulumi.api.limits import RateLimitWindow
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.api.rate_limits import RateLimitWindow
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import DeadlineError
 from tests.support.fake_clock import FakeClock
 

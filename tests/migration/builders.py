@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ocean_migration_pulumi.api.clusters import VirtualNodeGroup
-from ocean_migration_pulumi.api.models import (
-    Candidate,
-    MigrationInstance,
-    MigrationStatus,
-    PodDetail,
-)
-from ocean_migration_pulumi.migration.selection import NodeSelector
-from ocean_migration_pulumi.migration.sight import Sight
-from ocean_migration_pulumi.migration.wish import Wish
+from ocean_migration_pulumi.api.models.cluster import VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import Candidate, MigrationInstance, MigrationStatus, PodDetail
+from ocean_migration_pulumi.migration.snapshot.snapshot import Sight
+from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
+from ocean_migration_pulumi.migration.spec.spec import Wish
 
 VNG = "ols-1"
 MANUAL = "REQUIRES_MANUAL_MIGRATION"

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import settings
 
 from ocean_migration_pulumi.simulator import Simulator
-
-from .stage import Stage
+from tests.migration.stage import Stage
 
 # The machine that runs the tests may be busy: a time limit of single examples says nothing.
 settings.register_profile("steady", deadline=None, max_examples=60)

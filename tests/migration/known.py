@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ocean_migration_pulumi.api.scope import Scope
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import InputError, KubernetesError
-from ocean_migration_pulumi.migration.sources import Sources
-from ocean_migration_pulumi.migration.workloads import (
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Budget,
     Deployment,
     EvictionTrial,
@@ -18,6 +17,7 @@ from ocean_migration_pulumi.migration.workloads import (
     Requirement,
     Workloads,
 )
+from ocean_migration_pulumi.migration.snapshot.sources import Sources
 
 CONTROLLER = Deployment(
     namespace="spot-system",

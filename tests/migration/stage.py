@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.migration import lifecycle, planning
-from ocean_migration_pulumi.migration.job import Job
-from ocean_migration_pulumi.migration.plan import plan_digest
-from ocean_migration_pulumi.migration.record import Record
-from ocean_migration_pulumi.migration.registry import Registry
-from ocean_migration_pulumi.migration.sight import Preview
-from ocean_migration_pulumi.migration.sources import Sources
-from ocean_migration_pulumi.migration.waiter import Patience
-from ocean_migration_pulumi.migration.wish import Wish
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.migration.planning import planner
+from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile.context import Job
+from ocean_migration_pulumi.migration.reconcile.waiter import Patience
+from ocean_migration_pulumi.migration.snapshot.claims import Registry
+from ocean_migration_pulumi.migration.snapshot.snapshot import Preview
+from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.state.resource_state import Record
 from ocean_migration_pulumi.simulator import Simulator
+from tests.migration import builders
+from tests.migration.tellers import RecordingTeller
 from tests.support.fake_clock import FakeClock
-
-from . import builders
-from .tellers import RecordingTeller
 
 OWNER = "urn:web"
 
@@ -93,7 +93,7 @@ class Stage:
         """Plan a wish, as ``check`` does."""
         desk = self.registry.desk(self.client.account_id, wish.ocean_id)
         account = self.client.account_id
-        return planning.preview(
+        return planner.preview(
             self.client,
             desk,
             self.scope(short=True),
@@ -131,7 +131,7 @@ class Stage:
     def up(self, wish: Wish, record: Record | None = None, *, unplanned: str | None = None, **more: Any) -> StagedJob:
         """Run create (without a record) or update; the wish must have its plan."""
         job = self.job(wish, record, **more)
-        lifecycle.converge(job, unplanned=unplanned)
+        reconcile.converge(job, unplanned=unplanned)
         return job
 
     def fails(
@@ -140,7 +140,7 @@ class Stage:
         """Run create or update, which must end with an error; return the job and the message, which is one line."""
         job = self.job(wish, record, **more)
         with pytest.raises(error) as caught:
-            lifecycle.converge(job)
+            reconcile.converge(job)
         assert caught.type is error
         assert "\n" not in str(caught.value)
         assert self.sim.token not in str(caught.value)

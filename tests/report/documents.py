@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ocean_migration_pulumi.migration import notes
-from ocean_migration_pulumi.migration.notes import Kind
-from ocean_migration_pulumi.migration.plan import PlannedNode, plan_digest, short
-from ocean_migration_pulumi.report.comment import LIMITS, render
-from ocean_migration_pulumi.report.preview import TYPE, read
-from ocean_migration_pulumi.report.verdict import judge
+from ocean_migration_pulumi.migration.spec import diagnostic
+from ocean_migration_pulumi.migration.spec.diagnostic import Kind
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest, short
+from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render
+from ocean_migration_pulumi.report.pull_request.preview import TYPE, read
+from ocean_migration_pulumi.report.pull_request.verdict import judge
 
 DATA = Path(__file__).parents[1] / "data"
 GROUPS = {"web": "ols-1a2b3c4d", "gpu": "ols-5e6f7a8b"}
@@ -88,9 +88,9 @@ def ready(name: str = "web", **inputs: Any) -> tuple[dict[str, Any], list[dict[s
     lines = [
         line(name, plan_line(nodes, "96 pods, 4 batches of 4 nodes")),
         line(name, "to web (ols-1a2b3c4d): 16 nodes, 96 pods, 70% spot, 30% on demand (waits when there is no spot)"),
-        line(name, notes.batches("4 of 4 nodes: 24, 24, 24 and 24 pods, if Ocean takes them in the order of ids")),
-        line(name, notes.pods("96 are evicted and start again on the new nodes")),
-        line(name, notes.met({"connection": "the Ocean Controller reports", "scaling": "Ocean may start nodes"})),
+        line(name, diagnostic.batches("4 of 4 nodes: 24, 24, 24 and 24 pods, if Ocean takes them in the order of ids")),
+        line(name, diagnostic.pods("96 are evicted and start again on the new nodes")),
+        line(name, diagnostic.met({"connection": "the Ocean Controller reports", "scaling": "Ocean may start nodes"})),
     ]
     return step(name, {"planned_nodes": nodes, **inputs}), lines
 
@@ -99,10 +99,12 @@ def blocked(name: str = "web", **inputs: Any) -> tuple[dict[str, Any], list[dict
     """Return the same with two blockers, and prerequisites in doubt and unknown."""
     made, lines = ready(name, **inputs)
     told = [
-        notes.blocker("PodDisruptionBudget shop/cart allows no disruption: 2 pods on ip-10-0-0-7 will block"),
-        notes.blocker("stand-alone pod shop/debug on ip-10-0-0-9 stays behind: move it by hand"),
-        notes.prerequisite(Kind.DOUBTED, "autoscalers", "Karpenter runs in karpenter; make sure that it leaves them"),
-        notes.prerequisite(Kind.UNKNOWN, "instance roles", "no access to AWS; allow eks:ListAccessEntries"),
+        diagnostic.blocker("PodDisruptionBudget shop/cart allows no disruption: 2 pods on ip-10-0-0-7 will block"),
+        diagnostic.blocker("stand-alone pod shop/debug on ip-10-0-0-9 stays behind: move it by hand"),
+        diagnostic.prerequisite(
+            Kind.DOUBTED, "autoscalers", "Karpenter runs in karpenter; make sure that it leaves them"
+        ),
+        diagnostic.prerequisite(Kind.UNKNOWN, "instance roles", "no access to AWS; allow eks:ListAccessEntries"),
     ]
     return made, [*lines, *(line(name, each, "warning") for each in told)]
 
@@ -114,12 +116,12 @@ def unmatched(name: str = "web", **inputs: Any) -> tuple[dict[str, Any], list[di
         line(name, plan_line(nodes, "9 pods, 1 batch of 4 nodes")),
         line(
             name,
-            notes.prerequisite(
+            diagnostic.prerequisite(
                 Kind.FAILED, "Virtual Node Groups", "2 planned nodes match no Virtual Node Group; make one for them"
             ),
             "warning",
         ),
-        line(name, notes.group("2 nodes of gpu", SNIPPET)),
+        line(name, diagnostic.group("2 nodes of gpu", SNIPPET)),
     ]
     return step(name, {"planned_nodes": nodes, **inputs}), lines
 

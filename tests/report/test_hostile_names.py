@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.notes import Kind, Note
-from ocean_migration_pulumi.migration.plan import PlannedNode, as_reviewed, plan_digest
-from ocean_migration_pulumi.report.comment import LIMITS, render, unreadable
-from ocean_migration_pulumi.report.preview import TYPE, Migration, Operation, Preview
-from ocean_migration_pulumi.report.verdict import judge
+from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, as_reviewed, plan_digest
+from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render, unreadable
+from ocean_migration_pulumi.report.pull_request.preview import TYPE, Migration, Operation, Preview
+from ocean_migration_pulumi.report.pull_request.verdict import judge
 from tests.report.documents import comment
 from tests.report.rendered import assert_harmless, structure
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ocean_migration_pulumi.migration.plan import plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
 from tests.report.documents import blocked, comment, document, planned, ready, step, stored, unmatched
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")

@@ -21,7 +21,7 @@ TIMEOUT = 120.0
 """Seconds that a command may take before the scenario fails."""
 
 _MARK = "SCENARIO_PROCESS_MARK"
-_PROGRAMS = ("pulumi-language-python-exec", "ocean_migration_pulumi.testing.program")
+_PROGRAMS = ("pulumi-language-python-exec", "ocean_migration_pulumi.testing.offline.plugin.program")
 _ROOT = Path(__file__).parents[2]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ocean_migration_pulumi.simulator.control import Barrier
+from ocean_migration_pulumi.testing.simulator.control.client import Barrier
 from tests.scenarios.driver import TIMEOUT, Run
 from tests.scenarios.scene import Scene
 from tests.scenarios.support import eventually

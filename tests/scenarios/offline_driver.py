@@ -12,7 +12,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from ocean_migration_pulumi.testing.__main__ import main
-from ocean_migration_pulumi.testing.storage import StateFile
+from ocean_migration_pulumi.testing.offline.state.storage import StateFile
 from tests.scenarios.driver import PROJECT, STACK, Driver, Run, events_of
 
 _INTERPRETER = 3

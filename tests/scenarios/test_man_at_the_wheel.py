@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from ocean_migration_pulumi.api.times import parse_time
+from ocean_migration_pulumi.common.times import parse_time
 from tests.scenarios.driver import TIMEOUT, Driver
 from tests.scenarios.scene import Scene, assert_failed, failed, warned
 from tests.scenarios.support import eventually

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ocean_migration_pulumi.migration.plan import plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
 from tests.scenarios.driver import Driver
 from tests.scenarios.moments import up_again
 from tests.scenarios.scene import Scene, failed

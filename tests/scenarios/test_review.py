@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ocean_migration_pulumi.migration.plan import plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
 from tests.scenarios import pulumi_driver
 from tests.scenarios.driver import Driver
 from tests.scenarios.pulumi_driver import PulumiDriver

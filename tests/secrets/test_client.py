@@ -19,12 +19,11 @@ from rich.traceback import Traceback
 
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import OceanMigrationError
+from tests.secrets.finder import Finder, everything_logged, with_variables
 from tests.support import http_server as http
-
-from .finder import Finder, everything_logged, with_variables
 
 TOKEN = 'canary-7f3a/0+b"c&d%e<f'
 OTHER = "another-canary-of-a-profile"

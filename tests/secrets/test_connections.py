@@ -14,17 +14,16 @@ import trustme
 
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.transport import post, probe
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.errors import InputError, NoAnswerError, OceanMigrationError, SettingsError
 from ocean_migration_pulumi.kubernetes import KubernetesReader, find
-from ocean_migration_pulumi.migration.announcing import Event, Kind
-from ocean_migration_pulumi.notifications import Notifier
+from ocean_migration_pulumi.migration.reconcile.events import Event, Kind
+from ocean_migration_pulumi.resource.notifier import Notifier
 from tests.kubernetes.support import kubeconfig
+from tests.secrets.finder import Finder, everything_logged
 from tests.support import http_server as http
-
-from .finder import Finder, everything_logged
 
 TOKEN = "canary-7f3a-of-the-service"
 KUBERNETES_TOKEN = "canary-51bc-of-kubernetes"

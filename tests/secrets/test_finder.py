@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .finder import Finder, everything_logged, with_variables
+from tests.secrets.finder import Finder, everything_logged, with_variables
 
 SECRET = 'canary-7f3a/0+b"c&d%e<f'
 FINDER = Finder(SECRET)

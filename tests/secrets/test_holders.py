@@ -5,23 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from ocean_migration_pulumi.api.credentials import read_credentials
-from ocean_migration_pulumi.api.scope import Scope
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.cli.common import Reach
+from ocean_migration_pulumi.cli.context import Reach
+from ocean_migration_pulumi.common.cancellation import Scope
 from ocean_migration_pulumi.kubernetes import KubernetesReader, find
-from ocean_migration_pulumi.kubernetes.connection import Answer, Connection, _Request
-from ocean_migration_pulumi.kubernetes.kubeconfig import parse
-from ocean_migration_pulumi.migration.job import Job
-from ocean_migration_pulumi.migration.record import Record
-from ocean_migration_pulumi.migration.registry import Registry
-from ocean_migration_pulumi.migration.sources import Sources
-from ocean_migration_pulumi.migration.wish import read
-from ocean_migration_pulumi.notifications import Notifier, _Letter, _Postman
-from ocean_migration_pulumi.session import Session
+from ocean_migration_pulumi.kubernetes.connection.connection import Answer, Connection, _Request
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import parse
+from ocean_migration_pulumi.migration.reconcile.context import Job
+from ocean_migration_pulumi.migration.snapshot.claims import Registry
+from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.spec.spec import read
+from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.resource.notifier import Notifier, _Letter, _Postman
+from ocean_migration_pulumi.resource.session import Session
 from tests.kubernetes.support import kubeconfig
 from tests.migration.tellers import RecordingTeller
-
-from .finder import Finder
+from tests.secrets.finder import Finder
 
 TOKEN = "canary-7f3a-of-the-service"
 KUBERNETES_TOKEN = "canary-51bc-of-kubernetes"

@@ -17,9 +17,8 @@ from tests.scenarios.driver import Driver, Run
 from tests.scenarios.offline_driver import OfflineDriver
 from tests.scenarios.pulumi_driver import PulumiDriver
 from tests.scenarios.scene import Expression, Scene
+from tests.secrets.finder import Finder, everything_logged
 from tests.support import http_server as http
-
-from .finder import Finder, everything_logged
 
 TOKEN = "canary-7f3a/0+b&c%d-of-the-service"
 PATH = "/services/T0/B0/canary+of/the-channel"

@@ -17,7 +17,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs
 
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
-from ocean_migration_pulumi.testing.events import Result
+from ocean_migration_pulumi.testing.offline.engine.events import Result
 from tests.component.whole_stack import WholeStackMocks
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from typing import Any, Self
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from .plugin import ROOT, URN, RecordingEngine, pickled, serve, struct
-from .probe_provider import Probe
+from tests.support.plugin import ROOT, URN, RecordingEngine, pickled, serve, struct
+from tests.support.probe_provider import Probe
 
 
 class FakeEngine:

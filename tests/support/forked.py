@@ -26,7 +26,7 @@ _LIKE = [sys.executable, "-u", "-m"]
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 """That of the process that forks: of the time before any test, and so that only the forked are measured."""
 
-_MODULES = ("ocean_migration_pulumi.testing.program", "pulumi.dynamic")
+_MODULES = ("ocean_migration_pulumi.testing.offline.plugin.program", "pulumi.dynamic")
 
 
 @contextmanager
@@ -37,8 +37,8 @@ def forked_processes() -> Iterator[None]:
     for modules elsewhere first, or run another way than this process, are started as ever.
     """
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("plugin", "stack"):
-            patch.setattr(f"ocean_migration_pulumi.testing.{module}.subprocess", _Subprocess())
+        for module in ("plugin.plugin", "engine.stack"):
+            patch.setattr(f"ocean_migration_pulumi.testing.offline.{module}.subprocess", _Subprocess())
         yield
 
 

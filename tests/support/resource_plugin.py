@@ -13,8 +13,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.provider import OceanWorkloadMigrationProvider
 from ocean_migration_pulumi.simulator import Simulator
-
-from .plugin import PluginProcess, init_failure_of, plain, status_of, struct
+from tests.support.plugin import PluginProcess, init_failure_of, plain, status_of, struct
 
 TYPE = "pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration"
 

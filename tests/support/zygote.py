@@ -28,7 +28,7 @@ PRELOADED = (
     "ocean_migration_pulumi.host.setup",
     "ocean_migration_pulumi.component.component",
     "ocean_migration_pulumi.kubernetes.reader",
-    "ocean_migration_pulumi.kubernetes.tls_client",
+    "ocean_migration_pulumi.kubernetes.connection.tls_client",
     "pulumi.dynamic.dynamic",
     "msgspec",
     "yaml",

@@ -1,0 +1,1 @@
+"""The service's JSON as frozen dataclasses."""

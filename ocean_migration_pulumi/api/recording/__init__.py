@@ -1,0 +1,1 @@
+"""Records of the traffic with the service: written, redacted, read back."""

@@ -1,0 +1,134 @@
+"""The commands by name; each is loaded when it is asked for, as most of them need what takes long to import."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+import click
+
+from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
+from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, ServiceError
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "clusters": "List the Ocean clusters of the account.",
+    "candidates": "List the nodes that can be migrated.",
+    "plan": "Show what a migration would do.",
+    "start": "Start a migration.",
+    "status": "Tell how a migration stands.",
+    "watch": "Watch a migration.",
+    "wait": "Wait for a migration to end.",
+    "stop": "Stop a migration.",
+    "explain": "Tell why a migration failed, or what holds it up.",
+    "report": "Tell what happened in a migration.",
+    "history": "List the migrations of a cluster.",
+    "nodes": "List the nodes that Ocean runs.",
+    "logs": "Show the cluster's log.",
+    "doctor": "Check what a cluster needs before a migration.",
+    "comment": "Turn a preview into the comment on a pull request.",
+    "simulator": "Run Spot's API on this machine.",
+    "config": "Show the settings that are in force.",
+    "completion": "Print what a shell needs to complete commands.",
+}
+"""What each command does, in the order of the help."""
+
+MAINTAINER_COMMANDS: Final[Mapping[str, str]] = {
+    "api-check": "Compare Spot's API with its documentation.",
+}
+"""The commands that only maintainers of this package need; the help lists them last."""
+
+_MODULES: Final[Mapping[str, str]] = {
+    **{
+        name: f"cli.commands.inspect.{name}"
+        for name in ("clusters", "candidates", "nodes", "status", "history", "logs")
+    },
+    **{name: f"cli.commands.inspect.{name}" for name in ("explain", "report")},
+    **{name: f"cli.commands.migrate.{name}" for name in ("plan", "start", "watch", "wait", "stop")},
+    **{name: f"cli.commands.setup.{name}" for name in ("comment", "doctor", "config", "completion")},
+    "api-check": "cli.commands.setup.api_check",
+    "simulator": "testing.simulator.server.command",
+}
+
+_EXTRA: Final = ("starlette", "trustme", "uvicorn")
+_OUTAGES: Final = (NoAnswerError, ServiceError)
+
+_EPILOG: Final = """\b
+Example:
+  export SPOTINST_TOKEN=... SPOTINST_ACCOUNT=act-123abcd
+  ocean-migration plan --cluster shop --asg-name 'web*'
+  ocean-migration start --cluster shop --asg-name 'web*' --watch
+
+\b
+Exit status:
+  0  done
+  1  an error
+  2  usage or settings
+  3  the token is refused
+  4  the migration failed, was stopped by somebody, or may not start
+  7  `plan --detailed-exitcode`: there are nodes to migrate
+  8  interrupted
+  9  timed out, or stalled
+"""
+
+
+class Commands(click.Group):
+    """A group that loads its commands late, and turns errors into one line and an exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the help."""
+        return [*COMMANDS, *MAINTAINER_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; None for a name that is none."""
+        if cmd_name not in COMMANDS and cmd_name not in MAINTAINER_COMMANDS:
+            return None
+        if cmd_name == "simulator" and (missing := _missing()):
+            return _unavailable(cmd_name, missing)
+        found: click.Command = import_module(f"ocean_migration_pulumi.{_MODULES[cmd_name]}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them."""
+        for heading, commands in (("Commands", COMMANDS), ("For maintainers", MAINTAINER_COMMANDS)):
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of ours, and Ctrl-C, end it in one line."""
+        try:
+            return super().invoke(ctx)
+        except OceanMigrationError as error:
+            from ocean_migration_pulumi.report.markdown import one_line
+
+            again = "; try again" if isinstance(error, _OUTAGES) else ""
+            click.echo(f"Error: {one_line(str(error))}{again}", err=True)
+            sys.exit(exit_code(error))
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            sys.exit(CANCELLED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.version_option(package_name="ocean-migration", prog_name="ocean-migration")
+def main() -> None:
+    """Migrate Kubernetes workloads into Spot Ocean.
+
+    Sees, explains and steers any migration of a cluster, whoever started it: a Pulumi program, this command, or the
+    console. Token and account come from SPOTINST_TOKEN and SPOTINST_ACCOUNT, or from the credentials file.
+    """
+
+
+def _missing() -> list[str]:
+    return [name for name in _EXTRA if find_spec(name) is None]
+
+
+def _unavailable(name: str, missing: list[str]) -> click.Command:
+    @click.command(name, help=f"{COMMANDS[name]} Needs the extra `simulator`.")
+    def unavailable() -> None:
+        msg = f'{" and ".join(missing)} not installed: pip install "ocean-migration[simulator]"'
+        raise click.ClickException(msg)
+
+    return unavailable

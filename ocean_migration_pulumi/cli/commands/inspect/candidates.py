@@ -1,0 +1,52 @@
+"""``ocean-migration candidates``."""
+
+from __future__ import annotations
+
+import click
+
+from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
+from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.output import Output, Table, output_options
+from ocean_migration_pulumi.results import MigrationCandidate, MigrationCandidates
+
+_EPILOG = """\b
+Example:
+  ocean-migration candidates --cluster shop --json | jq -r '.nodes[].instance_id'
+"""
+
+
+@click.command("candidates", epilog=_EPILOG)
+@output_options()
+@reach_options
+def command(reach: Reach, output: Output) -> None:
+    """List the nodes whose workloads can be migrated, and the Virtual Node Group that each one matches."""
+    cluster = reach.cluster_id
+    names = {group.id: group.name for group in reach.client.list_virtual_node_groups(cluster)}
+    found = MigrationCandidates.of(cluster, reach.client.discover(cluster), names)
+    table = Table(
+        title=f"Nodes of {cluster} that can be migrated",
+        columns=("instance", "node", "ASG", "EKS node group", "Virtual Node Group", "pods"),
+        rows=tuple(
+            (
+                node.instance_id,
+                node.node_name,
+                node.asg_name,
+                node.eks_node_group,
+                _target(node),
+                node.running_pods,
+            )
+            for node in found.nodes
+        ),
+        numbers=frozenset({"pods"}),
+        empty=f"Ocean offers no node of {cluster} for migration",
+    )
+    output.show(table, found.to_dict())
+
+
+def _target(node: MigrationCandidate) -> str:
+    group = node.virtual_node_group_id
+    if group is None:
+        return "no match"
+    if group == DEFAULT_VIRTUAL_NODE_GROUP:
+        return "any (Default)"
+    return f"{node.virtual_node_group_name} ({group})" if node.virtual_node_group_name else group

@@ -1,0 +1,50 @@
+"""``ocean-migration clusters``."""
+
+from __future__ import annotations
+
+import click
+
+from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.output import Output, Table, output_options
+
+_EPILOG = """\b
+Example:
+  ocean-migration clusters --account act-123abcd
+"""
+
+
+@click.command("clusters", epilog=_EPILOG)
+@output_options()
+@reach_options
+def command(reach: Reach, output: Output) -> None:
+    """List the Ocean clusters of the account."""
+    found = sorted(reach.client.list_clusters(), key=lambda cluster: (cluster.name, cluster.id))
+    table = Table(
+        title="Ocean clusters",
+        columns=("id", "name", "region", "controller id", "autoscaler", "maximum"),
+        rows=tuple(
+            (
+                cluster.id,
+                cluster.name,
+                cluster.region,
+                cluster.controller_cluster_id,
+                {None: None, True: "on", False: "off"}[cluster.autoscaler_enabled],
+                cluster.capacity_maximum,
+            )
+            for cluster in found
+        ),
+        numbers=frozenset({"maximum"}),
+        empty="the account has no Ocean cluster",
+    )
+    data = [
+        {
+            "id": cluster.id,
+            "name": cluster.name,
+            "region": cluster.region,
+            "controller_cluster_id": cluster.controller_cluster_id,
+            "autoscaler_enabled": cluster.autoscaler_enabled,
+            "capacity_maximum": cluster.capacity_maximum,
+        }
+        for cluster in found
+    ]
+    output.show(table, {"account_id": reach.client.account_id, "clusters": data})

@@ -1,0 +1,50 @@
+"""``ocean-migration history``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.output import Output, Table, output_options, say
+from ocean_migration_pulumi.common.times import elapsed
+from ocean_migration_pulumi.migration.diagnosis.history import MOST_STATUSES, Past, read_history
+
+_EPILOG = """\b
+Example:
+  ocean-migration history --cluster shop --all
+"""
+
+
+@click.command("history", epilog=_EPILOG)
+@click.option("--all", "whole", is_flag=True, help=f"Ask for all, and not for the newest {MOST_STATUSES} alone.")
+@output_options()
+@reach_options
+def command(reach: Reach, output: Output, whole: bool) -> None:
+    """List the migrations of a cluster, the newest first, with how each ended, and why it failed."""
+    cluster = reach.cluster_id
+    found = read_history(reach.client, reach.scope, cluster, most=None if whole else MOST_STATUSES)
+    table = Table(
+        title=f"Migrations of {cluster}",
+        columns=("migration", "created", "took", "nodes", "outcome", "terminate", "evict"),
+        rows=tuple(map(_row, found.migrations)),
+        numbers=frozenset({"took", "nodes"}),
+        empty=f"there was no migration on {cluster}",
+    )
+    output.show(table, {"ocean_id": cluster, **asdict(found)})
+    if output.is_table:
+        for note in found.notes:
+            say(note)
+
+
+def _row(past: Past) -> tuple[str | bool | None, ...]:
+    return (
+        past.id,
+        past.created_at,
+        None if past.seconds is None else elapsed(past.seconds),
+        None if past.total is None else f"{past.done}/{past.total}",
+        past.outcome,
+        past.should_terminate_drained_nodes,
+        past.should_evict_stand_alone_pods,
+    )

@@ -1,0 +1,110 @@
+"""``ocean-migration logs``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Final
+
+import click
+
+from ocean_migration_pulumi.api.models.migration import LogEntry
+from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.output import Output, output_options, say
+from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, NoAnswerError, RateLimitError, ServiceError
+from ocean_migration_pulumi.migration.diagnosis import log_query
+from ocean_migration_pulumi.results import ClusterLog, LogLine
+
+_OVERLAP: Final = timedelta(minutes=2)
+_EPILOG = """\b
+Example:
+  ocean-migration logs --cluster shop --since 2h --severity ERROR
+  ocean-migration logs --cluster shop --follow
+"""
+
+
+@click.command("logs", epilog=_EPILOG)
+@click.option(
+    "--since",
+    default="1h",
+    show_default=True,
+    metavar="SPAN|TIME",
+    help='From when on: a span before now such as "90m", or a time such as "2024-05-01T12:00:00Z".',
+)
+@click.option("--until", metavar="SPAN|TIME", help="Until when, likewise; else until now.")
+@click.option(
+    "--severity",
+    type=click.Choice(log_query.SEVERITIES, case_sensitive=False),
+    default="ALL",
+    show_default=True,
+    help="Only lines of this severity.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, log_query.MOST_LINES),
+    default=500,
+    show_default=True,
+    help="At most so many lines, the newest.",
+)
+@click.option("--follow", "-f", is_flag=True, help="Go on with every new line, until Ctrl-C.")
+@output_options()
+@reach_options
+def command(
+    reach: Reach, output: Output, since: str, until: str | None, severity: str, limit: int, follow: bool
+) -> None:
+    """Show the log that Ocean keeps of a cluster, the oldest line first: among others why a migration failed."""
+    if follow and (until is not None or not output.is_table):
+        raise InputError("--follow", "goes on for ever, line by line: give neither --until nor --json")
+    cluster = reach.cluster_id
+    reach.client.get_heartbeat(cluster)  # any answer tells the service's time, by which its log is dated
+    start, end = log_query.span(since, until, reach.client.server_now())
+    found = reach.client.get_log(cluster, since=start, until=end, severity=severity.upper(), limit=limit)
+    log = ClusterLog.of(cluster, found)
+    if output.is_table:
+        output.lines(map(_line, log.lines))
+    else:
+        output.json(log.to_dict())
+    if follow:
+        # What a limit has left out is not made up for.
+        oldest = min((at for line in found if (at := parse_time(line.created_at))), default=start)
+        _follow(reach, output, cluster, severity.upper(), found, max(start, oldest))
+    elif output.is_table and not log.lines:
+        say(f"no line in the log of {cluster} of that time")
+
+
+def _follow(
+    reach: Reach, output: Output, cluster: str, severity: str, told: tuple[LogEntry, ...], start: datetime
+) -> None:
+    """Show every new line until Ctrl-C, which is how it is meant to end.
+
+    Lines may be late: each question goes back a little behind the newest line, and what was shown is left out.
+    """
+    shown = Counter(told)
+    newest = _newest(told, start)
+    try:
+        while True:
+            reach.scope.sleep(reach.patience.poll_interval)
+            since = max(start, newest - _OVERLAP)
+            try:
+                found = reach.client.get_log(
+                    cluster, since=since, until=reach.client.server_now() + log_query.CLOCKS, severity=severity
+                )
+            except (NoAnswerError, ServiceError, RateLimitError) as error:
+                say(f"no answer, trying on: {error}")
+                continue
+            fresh = Counter(found) - shown
+            output.lines(map(_line, ClusterLog.of(cluster, tuple(fresh.elements())).lines))
+            newest = _newest(found, newest)
+            # What is older than the next question's time is not told again.
+            shown = Counter(found)
+    except InterruptedWaitError:
+        return
+
+
+def _newest(lines: tuple[LogEntry, ...], otherwise: datetime) -> datetime:
+    return max((at for line in lines if (at := parse_time(line.created_at))), default=otherwise)
+
+
+def _line(line: LogLine) -> str:
+    return f"{line.created_at or '-'} {line.severity or '-'} {line.message}"

@@ -1,0 +1,43 @@
+"""``ocean-migration nodes``."""
+
+from __future__ import annotations
+
+import click
+
+from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.output import Output, Table, output_options
+from ocean_migration_pulumi.results import ClusterNodes
+
+_EPILOG = """\b
+Example:
+  ocean-migration nodes --cluster shop --virtual-node-group ols-12345abc
+"""
+
+
+@click.command("nodes", epilog=_EPILOG)
+@click.option("--virtual-node-group", metavar="ols-...", help="Only those of this Virtual Node Group.")
+@output_options()
+@reach_options
+def command(reach: Reach, output: Output, virtual_node_group: str | None) -> None:
+    """List the nodes that Ocean itself runs in the cluster."""
+    cluster = reach.cluster_id
+    found = ClusterNodes.of(cluster, reach.client.list_nodes(cluster, virtual_node_group_id=virtual_node_group))
+    table = Table(
+        title=f"Nodes that Ocean runs in {cluster}",
+        columns=("instance", "node", "type", "zone", "Virtual Node Group", "life cycle", "registration", "created"),
+        rows=tuple(
+            (
+                node.instance_id,
+                node.node_name,
+                node.instance_type,
+                node.availability_zone,
+                node.virtual_node_group_name or node.virtual_node_group_id,
+                node.life_cycle,
+                node.registration_status,
+                node.created_at,
+            )
+            for node in found.nodes
+        ),
+        empty=f"Ocean runs no node in {cluster}",
+    )
+    output.show(table, found.to_dict())

@@ -1,0 +1,70 @@
+"""``ocean-migration status``."""
+
+from __future__ import annotations
+
+import click
+
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.cli.context import Reach, migration_argument, reach_options
+from ocean_migration_pulumi.cli.output import Output, Table, output_options
+from ocean_migration_pulumi.common.times import elapsed, parse_time
+from ocean_migration_pulumi.migration.reconcile.waiter import Progress
+from ocean_migration_pulumi.results import Migration
+
+_EPILOG = """\b
+Example:
+  ocean-migration status owm-6e3819ae --cluster shop --json | jq -r .status
+"""
+
+
+@click.command("status", epilog=_EPILOG)
+@migration_argument
+@output_options()
+@reach_options
+def command(reach: Reach, output: Output, migration: str | None) -> None:
+    """Tell how a migration stands: the one that runs, or else the newest, unless it is named."""
+    cluster = reach.cluster_id
+    status = reach.client.get_migration(cluster, reach.migration_id(migration))
+    if output.is_table:
+        output.lines(_summary(reach, cluster, status))
+    table = Table(
+        title=f"Old nodes of {status.id}",
+        columns=("instance", "node", "ASG", "state", "pods"),
+        rows=tuple(
+            (node.instance_id, node.node_name, node.asg_name, node.state, node.running_pods)
+            for node in status.old_instances
+        ),
+        numbers=frozenset({"pods"}),
+        empty="it holds no node",
+    )
+    progress = Progress.of(status)
+    data = Migration.of(cluster, status).to_dict() | {
+        "progress": {
+            "nodes_done": progress.done,
+            "nodes": progress.total,
+            "percentage": round(progress.percentage, 1),
+            "pods_left": progress.pods,
+            "unscheduled": progress.unscheduled,
+            "manual": progress.manual,
+        }
+    }
+    output.show(table, data)
+
+
+def _summary(reach: Reach, cluster: str, status: MigrationStatus) -> list[str]:
+    begun = parse_time(status.created_at)
+    ended_at = status.completed_at or status.errored_at or status.stopped_at
+    ended = parse_time(ended_at) or reach.client.server_now()
+    line = Progress.of(status).line((ended - begun).total_seconds()) if begun else status.state
+    lines = [f"migration {status.id} of {cluster}: {line}"]
+    lines.append(f"created {status.created_at or '-'}" + (f", ended {ended_at}" if ended_at else ""))
+    if begun and ended_at:
+        lines[-1] += f" after {elapsed((ended - begun).total_seconds())}"
+    names = {True: "yes", False: "no", None: "not told"}
+    lines.append(
+        f"terminate drained nodes: {names[status.should_terminate_drained_nodes]}, "
+        f"evict stand-alone pods: {names[status.should_evict_stand_alone_pods]}"
+    )
+    if status.new_instances:
+        lines.append(f"new nodes: {len(status.new_instances)}")
+    return [*lines, ""]

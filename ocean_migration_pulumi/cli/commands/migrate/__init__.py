@@ -1,0 +1,1 @@
+"""Commands that plan, start, follow and stop a migration."""

@@ -1,0 +1,140 @@
+"""``ocean-migration start``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Final, NoReturn
+
+import click
+
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.cli.commands.migrate.watch import onlooker
+from ocean_migration_pulumi.cli.console import Speaker, confirmed, is_interactive
+from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, reach_options
+from ocean_migration_pulumi.cli.dashboard.following import Follower
+from ocean_migration_pulumi.cli.dashboard.onlookers import Lines
+from ocean_migration_pulumi.cli.jobs import job_of
+from ocean_migration_pulumi.cli.notifications import notify_option, notifying
+from ocean_migration_pulumi.cli.options import selection_options
+from ocean_migration_pulumi.cli.output import Output, output_options, say
+from ocean_migration_pulumi.cli.plan_view import Planned, make_plan
+from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
+from ocean_migration_pulumi.migration.reconcile.admission import may_start
+from ocean_migration_pulumi.migration.reconcile.events import Announce
+from ocean_migration_pulumi.migration.reconcile.start import start
+from ocean_migration_pulumi.migration.reconcile.wait import follow
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.state.phases import share
+
+_EPILOG = """\b
+Example:
+  ocean-migration start --cluster shop --asg-name web --yes --wait
+"""
+
+_SECONDS: Final = 600.0
+"""How long a start may take; the migration itself takes as long as it does."""
+
+
+@click.command("start", epilog=_EPILOG)
+@selection_options
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--wait", "then", flag_value="wait", help="Wait for its end, as `wait` does.")
+@click.option("--watch", "then", flag_value="watch", help="Watch it, as `watch` does.")
+@notify_option
+@output_options()
+@kubernetes_options
+@reach_options
+def command(reach: Reach, output: Output, wish: Wish, yes: bool, then: str | None, notify: tuple[str, ...]) -> None:
+    """Show the plan of a migration, ask, and start it.
+
+    Nothing is terminated, deleted or forced unless the options say so. While another migration runs on the cluster none
+    is started. Without a terminal --yes must be given.
+    """
+    with notifying(notify) as to:
+        _command(reach, output, wish, yes=yes, then=then, to=to)
+
+
+def _command(reach: Reach, output: Output, wish: Wish, *, yes: bool, then: str | None, to: Announce) -> None:
+    running = reach.desk.view.running(reach.client, reach.scope, fresh=True)
+    if running:
+        _busy(reach, running[0], yes=yes, to=to)
+    planned = make_plan(reach, wish)
+    for line in planned.lines():
+        say(line, err=not output.is_table)
+    if not planned.waiting:
+        click.echo("there is nothing to migrate", err=True)
+        return
+    if planned.refusal:
+        msg = f"nothing was started: {planned.refusal}"
+        raise PrerequisiteError(msg)
+    if not yes:
+        _ask(planned)
+    migration_id = _start(reach, planned, to)
+    if output.is_table:
+        say(f"migration {migration_id} has started; see it: {reach.steering('watch', migration_id)}", err=False)
+    else:
+        output.json({"ocean_id": reach.cluster_id, "migration_id": migration_id, "nodes": sorted(planned.waiting)})
+    if then is not None:
+        sys.exit(_followed(reach, migration_id, then, to))
+
+
+def _busy(reach: Reach, status: MigrationStatus, *, yes: bool, to: Announce) -> NoReturn:
+    """Offer to watch the migration that runs; without a terminal it is an error."""
+    named = f"migration {status.id} runs on {reach.cluster_id} ({share(status)}); none is started beside it"
+    if not yes and is_interactive():
+        say(named)
+        if confirmed("Watch it?", default=True):
+            sys.exit(_followed(reach, status.id, "watch", to))
+        msg = f"{named}; wait for its end, or stop it"
+        raise ClusterBusyError(msg)
+    msg = f"{named}: {reach.steering('watch', status.id)}"
+    raise ClusterBusyError(msg)
+
+
+def _ask(planned: Planned) -> None:
+    if not is_interactive():
+        msg = "there is no terminal to ask on: give --yes"
+        raise click.UsageError(msg)
+    wish = planned.wish
+    flags = [
+        text
+        for text, chosen in zip(
+            ("terminates drained nodes", "deletes stand-alone pods", "kills pods against PodDisruptionBudgets"),
+            wish.flags,
+            strict=True,
+        )
+        if chosen
+    ]
+    more = f", which {' and '.join(flags)}" if flags else ""
+    if not confirmed(f"Start a migration of {counted(len(planned.waiting), 'node')}{more}?"):
+        msg = "nothing was started"
+        raise InterruptedWaitError(msg)
+
+
+def _start(reach: Reach, planned: Planned, to: Announce) -> str:
+    """Start it, once, and return its id; the run is the resource's, up to the moment at which it has started."""
+    speaker = Speaker()
+    wish = replace(planned.wish, wait_for="started")
+    job = job_of(reach, wish, seconds=_SECONDS, speaker=speaker, announce=to)
+    try:
+        offered = job.discover()
+        work = [name for name in planned.waiting if name in offered]
+        job.tell_gone(set(planned.waiting) - offered.keys())
+        may_start(job, work)
+        begun = start(job, work)
+        if begun is None:
+            msg = "nothing was started: nothing is left to migrate"
+            raise ClusterBusyError(msg)
+        run, before = begun
+        follow(job, run, listed_before=before)
+    finally:
+        speaker.end()
+    return run.id
+
+
+def _followed(reach: Reach, migration_id: str, how: str, to: Announce) -> int:
+    """Wait for a migration, or watch it, and return the exit status."""
+    looking_on = onlooker(reach, migration_id) if how == "watch" else Lines(err=True, now=reach.client.server_now)
+    return Follower(reach, migration_id, looking_on, just_started=True, to=to).follow()

@@ -1,0 +1,81 @@
+"""``ocean-migration wait``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import click
+
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, migration_argument, reach_options
+from ocean_migration_pulumi.cli.dashboard.following import Follower
+from ocean_migration_pulumi.cli.dashboard.onlookers import Lines
+from ocean_migration_pulumi.cli.notifications import notify_option, notifying
+from ocean_migration_pulumi.migration.reconcile.waiter import Progress
+from ocean_migration_pulumi.migration.spec.input_readers import duration, refuse
+
+_SHARE: Final = re.compile(r"(100|[1-9]\d?)%")
+
+_EPILOG = """\b
+Example:
+  ocean-migration wait owm-6e3819ae --cluster shop --for 50% --timeout 2h
+
+\b
+Exit status:
+  0  it has finished, or is as far as asked for
+  4  it has failed, or was stopped
+  8  interrupted: the migration goes on
+  9  timed out, or stalled: the migration goes on
+"""
+
+
+@click.command("wait", epilog=_EPILOG)
+@migration_argument
+@click.option(
+    "--for",
+    "target",
+    default="finished",
+    show_default=True,
+    metavar="finished|started|N%",
+    help="What to wait for: its end, its start, or that so many of its nodes are done.",
+)
+@click.option("--timeout", default="50m", show_default=True, metavar="DURATION", help='Wait no longer; or "never".')
+@click.option(
+    "--stall-timeout",
+    default="30m",
+    show_default=True,
+    metavar="DURATION",
+    help='Wait no longer when nothing has changed for so long; or "never".',
+)
+@notify_option
+@kubernetes_options
+@reach_options
+def command(
+    reach: Reach, migration: str | None, target: str, timeout: str, stall_timeout: str, notify: tuple[str, ...]
+) -> None:
+    """Wait for a migration: the one that runs, or else the newest, unless it is named.
+
+    Progress goes to stderr, the result to stdout.
+    """
+    reached = _reached(target)
+    most, stalled = duration("--timeout", timeout, never=True), duration("--stall-timeout", stall_timeout, never=True)
+    with notifying(notify) as to:
+        migration_id = reach.migration_id(migration)
+        onlooker = Lines(err=True, now=reach.client.server_now)
+        follower = Follower(reach, migration_id, onlooker, timeout=most, stall_timeout=stalled, to=to)
+        sys.exit(follower.follow(reached))
+
+
+def _reached(target: str) -> Callable[[MigrationStatus], bool]:
+    if target == "finished":
+        return lambda status: False
+    if target == "started":
+        return lambda status: True
+    share = _SHARE.fullmatch(target)
+    if share is None:
+        raise refuse("--for", target, '"finished", "started", or a percentage from "1%" to "100%"')
+    least = int(share[1])
+    return lambda status: Progress.of(status).percentage >= least

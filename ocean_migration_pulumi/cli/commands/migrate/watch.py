@@ -1,0 +1,77 @@
+"""``ocean-migration watch``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, migration_argument, reach_options
+from ocean_migration_pulumi.cli.dashboard.following import Follower
+from ocean_migration_pulumi.cli.dashboard.onlookers import Lines, Onlooker, Screen, terminal
+from ocean_migration_pulumi.cli.notifications import notify_option, notifying
+from ocean_migration_pulumi.errors import OceanMigrationError, WaitEndedError
+from ocean_migration_pulumi.migration.spec.input_readers import duration
+
+_EPILOG = """\b
+Example:
+  ocean-migration watch --cluster shop
+  ocean-migration watch owm-6e3819ae --cluster shop > watch.log
+
+\b
+Exit status:
+  0  the migration has finished
+  4  it has failed, or was stopped
+  8  interrupted: the migration goes on
+  9  timed out, or stalled: the migration goes on
+"""
+
+
+@click.command("watch", epilog=_EPILOG)
+@migration_argument
+@click.option("--timeout", default="never", show_default=True, metavar="DURATION", help="Watch no longer than this.")
+@click.option(
+    "--stall-timeout",
+    default="never",
+    show_default=True,
+    metavar="DURATION",
+    help="Watch no longer when nothing has changed for so long.",
+)
+@notify_option
+@kubernetes_options
+@reach_options
+def command(reach: Reach, migration: str | None, timeout: str, stall_timeout: str, notify: tuple[str, ...]) -> None:
+    """Watch a migration: the one that runs, or else the newest, unless it is named.
+
+    On a terminal this is what the console's dashboard is: the overall status, the counters, each old node with the pods
+    that are left on it, the new nodes as they join, and the trend. Anywhere else it is a line for each change, and at
+    least one each minute. Ctrl-C ends the watching; the migration goes on.
+    """
+    most, stalled = duration("--timeout", timeout, never=True), duration("--stall-timeout", stall_timeout, never=True)
+    with notifying(notify) as to:
+        migration_id = reach.migration_id(migration)
+        follower = Follower(
+            reach, migration_id, onlooker(reach, migration_id), timeout=most, stall_timeout=stalled, to=to
+        )
+        sys.exit(follower.follow())
+
+
+def onlooker(reach: Reach, migration_id: str) -> Onlooker:
+    """Return who looks on: a dashboard where stdout is a terminal that can show one, else lines."""
+    console = terminal()
+    if console is None:
+        return Lines(now=reach.client.server_now)
+    return Screen(
+        console,
+        cluster_name=_cluster_name(reach),
+        hint=f"Leave: Ctrl-C. Stop: {reach.steering('stop', migration_id)}",
+    )
+
+
+def _cluster_name(reach: Reach) -> str:
+    try:
+        return reach.client.get_cluster(reach.cluster_id).name
+    except WaitEndedError:
+        raise
+    except OceanMigrationError:
+        return ""  # the dashboard can do without it

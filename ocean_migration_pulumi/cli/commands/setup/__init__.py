@@ -1,0 +1,1 @@
+"""Commands around a migration: pull requests, set-up, checks."""

@@ -1,0 +1,205 @@
+"""``ocean-migration api-check``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ocean_migration_pulumi.api.models.migration import Candidate
+from ocean_migration_pulumi.api.recording.redaction import Exchange
+from ocean_migration_pulumi.api.recording.replay_client import read_record
+from ocean_migration_pulumi.api.transport import program
+from ocean_migration_pulumi.api_check import (
+    LiveCheck,
+    LiveRun,
+    answer_questions,
+    check_migration,
+    ensure_no_running_migration,
+    find_candidate,
+    send_probes,
+)
+from ocean_migration_pulumi.api_check.live_text import LIVE_COLUMNS, live_rows
+from ocean_migration_pulumi.api_check.questions import AnsweredQuestion
+from ocean_migration_pulumi.api_check.rendering import COLUMNS, rows, summary, to_json, to_markdown
+from ocean_migration_pulumi.cli.console import Speaker, confirmed, is_interactive
+from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.output import JSON, MARKDOWN, TABLE, Output, Table, output_options, say
+from ocean_migration_pulumi.cli.recording import from_option
+from ocean_migration_pulumi.common.times import elapsed
+from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, OceanMigrationError
+from ocean_migration_pulumi.migration.spec.input_readers import duration
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+
+_EPILOG: Final = """\b
+Example:
+  ocean-migration api-check --cluster shop
+  ocean-migration api-check --from incident.jsonl -o markdown
+  ocean-migration api-check --cluster staging --live --instance-id i-0a1b2c3d
+"""
+_PROBE_SECONDS: Final = 120.0
+
+
+@click.command("api-check", epilog=_EPILOG)
+@from_option
+@click.option("--live", is_flag=True, help="Also migrate one node, and stop that migration.")
+@click.option("--instance-id", metavar="i-...", help="The node that --live migrates.")
+@click.option(
+    "--stop-after",
+    default="2m",
+    show_default=True,
+    metavar="DURATION",
+    help="How long after its start --live stops the migration.",
+)
+@click.option(
+    "--timeout",
+    default="50m",
+    show_default=True,
+    metavar="DURATION",
+    help="How long after its start --live waits for the end of the migration.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before --live starts the migration.")
+@output_options((TABLE, JSON, MARKDOWN))
+@reach_options
+def command(
+    reach: Reach,
+    output: Output,
+    source: Path | None,
+    live: bool,
+    instance_id: str | None,
+    stop_after: str,
+    timeout: str,
+    yes: bool,
+) -> None:
+    """Compare Spot's API with its documentation.
+
+    Sends at most 15 GETs, or none with --from. Markdown has excerpts of the answers, for a bug report.
+
+    With --live it also starts a migration of one node, stops it, and compares every answer. Ocean cordons the node and
+    may evict its pods; nothing is terminated, forced or deleted. Use a node of a non-production cluster. The exchanges
+    are recorded in the file of --record, or in api-check-TIME.jsonl.
+    """
+    exchanges: list[Exchange] = []
+    reach.observers.append(exchanges.append)
+    if live:
+        if source is not None:
+            msg = "--live and --from are mutually exclusive"
+            raise click.UsageError(msg)
+        if instance_id is None:
+            msg = "--live requires --instance-id"
+            raise click.UsageError(msg)
+        _run_live(
+            reach,
+            instance_id,
+            stop_after=duration("--stop-after", stop_after) or 0.0,
+            timeout=duration("--timeout", timeout) or 0.0,
+            yes=yes,
+        )
+    elif instance_id is not None:
+        msg = "--instance-id requires --live"
+        raise click.UsageError(msg)
+    elif source is not None:
+        exchanges += read_record(source)
+    else:
+        _probe(reach)
+    _show(output, answer_questions(exchanges), check_migration(exchanges))
+
+
+def _probe(reach: Reach) -> None:
+    send_probes(reach.client.within(reach.scope.at_most(_PROBE_SECONDS)), reach.cluster_id)
+
+
+def _run_live(reach: Reach, instance_id: str, *, stop_after: float, timeout: float, yes: bool) -> None:
+    """Ask, send the GETs, and run the migration.
+
+    Raises:
+        click.UsageError: When nobody can be asked.
+        InputError: When the node cannot be migrated, or the file of the record exists.
+        InterruptedWaitError: When the answer is no, or somebody pressed Ctrl-C.
+        OceanMigrationError: When the migration cannot be started, or its end was not seen.
+    """
+    if not yes and not is_interactive():
+        msg = "Cannot prompt: not a terminal. Pass --yes to confirm."
+        raise click.UsageError(msg)
+    record = _prepare_record(reach)
+    reach.require_account()
+    ocean_id = reach.cluster_id
+    ensure_no_running_migration(reach.client, ocean_id)
+    candidate = find_candidate(reach.client, ocean_id, instance_id)
+    say(_describe_plan(ocean_id, candidate, stop_after))
+    say(f"Record: {record}")
+    if not yes and not confirmed("Start this migration?"):
+        msg = "nothing was started"
+        raise InterruptedWaitError(msg)
+    _probe(reach)
+    speaker = Speaker()
+    run = LiveRun(
+        reach.client,
+        reach.scope,
+        speaker,
+        ocean_id=ocean_id,
+        instance_id=instance_id,
+        stop_after=stop_after,
+        timeout=timeout,
+        poll_interval=reach.patience.poll_interval,
+    )
+    try:
+        run.run()
+    except (OceanMigrationError, KeyboardInterrupt):
+        # The second Ctrl-C ends the program at once, and must not hide what still runs.
+        speaker.end()
+        _say_what_runs(reach, run, instance_id)
+        raise
+    finally:
+        speaker.end()
+
+
+def _prepare_record(reach: Reach) -> Path:
+    """Choose the file of the record: the one that was given, else one named after the time."""
+    path = reach.settings.record or Path(f"api-check-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
+    if path.exists():
+        raise InputError("--record", f"{path} exists; --live needs a new file")
+    reach.record_to(path)
+    return path
+
+
+def _describe_plan(ocean_id: str, candidate: Candidate, stop_after: float) -> str:
+    pods = "" if candidate.running_pods is None else f", {counted(candidate.running_pods, 'pod')}"
+    name = f"{candidate.node_name} ({candidate.instance_id})" if candidate.node_name else candidate.instance_id
+    return (
+        f"1 node of {ocean_id} to migrate: {name}{pods}. Until the stop, {elapsed(stop_after)} after the start, Ocean "
+        "may launch a node and evict pods. Nothing is terminated, forced or deleted."
+    )
+
+
+def _say_what_runs(reach: Reach, run: LiveRun, instance_id: str) -> None:
+    """Name the migration that goes on in Ocean, and the command that stops it."""
+    if run.migration_id is None:
+        if run.may_have_started:
+            say(
+                f"A migration of {instance_id} may have started on {reach.cluster_id}. Look for it with "
+                f"`ocean-migration history --cluster {reach.cluster_id}`."
+            )
+    elif run.is_running:
+        state = run.status.state if run.status is not None else "state unknown"
+        sent = ", stop sent" if run.stop_sent else ""
+        say(
+            f"Migration {run.migration_id} is still running on {reach.cluster_id} ({state}{sent}). Stop it with "
+            f"`{reach.steering('stop', run.migration_id)}`."
+        )
+
+
+def _show(output: Output, answered: tuple[AnsweredQuestion, ...], live: LiveCheck | None) -> None:
+    if output.format == MARKDOWN:
+        output.text(to_markdown(answered, program(), live))
+    elif output.format == JSON:
+        output.json(to_json(answered, live))
+    else:
+        output.show(Table(title="Spot's API", columns=COLUMNS, rows=rows(answered)), None)
+        if live is not None:
+            output.lines([""])
+            title = f"Migration {live.migration_id or 'without an id'}"
+            output.show(Table(title=title, columns=LIVE_COLUMNS, rows=live_rows(live)), None)
+        say(f"{summary(answered)}; `-o markdown` has excerpts for a bug report")

@@ -1,0 +1,340 @@
+"""What every command shares: how it reaches the service, which cluster and migration it means, and what ends it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.models.cluster import Cluster
+from ocean_migration_pulumi.api.models.migration import MigrationSummary
+from ocean_migration_pulumi.api.recording.redaction import Observer
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.cli.output import say
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.times import sortable
+from ocean_migration_pulumi.errors import InputError, MissingAccountError, OceanMigrationError
+from ocean_migration_pulumi.migration.reconcile.waiter import Patience
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterDesk, Registry
+from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean
+from ocean_migration_pulumi.report.markdown import one_line
+from ocean_migration_pulumi.resource.session import Session
+
+R = TypeVar("R")
+
+CLUSTER_VARIABLE: Final = "OCEAN_MIGRATION_CLUSTER"
+"""The variable that names the cluster when ``--cluster`` does not."""
+
+_TOKENS: Final = ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT")
+_PROFILES: Final = ("SPOTINST_PROFILE", "SPOTINST_CREDENTIALS_PROFILE")
+_COMPLETION_SECONDS: Final = 2.0
+
+
+class Reach:
+    """How one command reaches the service, Kubernetes and AWS; everything is opened when it is first needed.
+
+    ``scope`` ends with the first SIGINT or SIGTERM; a second one ends the program. ``observers`` receive every exchange
+    with the service when they are added before the first one. Close it when the command ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: str | None = None,
+        account: str | None = None,
+        profile: str | None = None,
+        base_url: str | None = None,
+        record: Path | None = None,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        scope: Scope | None = None,
+    ) -> None:
+        self._given = cluster
+        self._options = {
+            "--account": account,
+            "--base-url": base_url,
+            "--record": None if record is None else str(record),
+        }
+        self._kubeconfig, self._context = kubeconfig, context
+        self._environ = _environment(os.environ if environ is None else environ, profile)
+        self._client: OceanClient | None = None
+        self._cluster_id: str | None = None
+        self._registry = Registry()
+        self._session = Session()
+        self._settings: Settings | None = None
+        self.observers: list[Observer] = []
+        self.scope = scope or Scope()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force.
+
+        Raises SettingsError when one cannot be used.
+        """
+        if self._settings is None:
+            self._settings = Settings.load(None, self._environ, options=self._options)
+        return self._settings
+
+    def record_to(self, path: Path) -> None:
+        """Record every exchange in this file; only before the first use of ``client``."""
+        self._settings = replace(self.settings, record=path)
+
+    @property
+    def client(self) -> OceanClient:
+        """The service, within this command's scope."""
+        if self._client is None:
+            self._client = OceanClient(self.settings, base_scope=self.scope, observers=self.observers)
+        return self._client
+
+    @property
+    def patience(self) -> Patience:
+        """How waits poll."""
+        return Patience(poll_interval=self.settings.poll_interval)
+
+    @property
+    def cluster_id(self) -> str:
+        """The id of the cluster that is meant: the one given by id or by unique name, else the account's only one.
+
+        Raises InputError, naming what there is, when it is not clear which one that is.
+        """
+        if self._cluster_id is None:
+            self._cluster_id = self._found()
+        return self._cluster_id
+
+    @property
+    def desk(self) -> ClusterDesk:
+        """What is known of the cluster."""
+        return self._registry.desk(self.client.account_id, self.cluster_id)
+
+    def require_account(self) -> str:
+        """Return the account that is asked.
+
+        Raises MissingAccountError when nothing names one: the service would take the oldest one without a word.
+        """
+        if self.client.account_id is None:
+            msg = "no account: give --account, SPOTINST_ACCOUNT, or a profile that has one"
+            raise MissingAccountError(msg)
+        return self.client.account_id
+
+    def sources(self) -> Sources:
+        """Return who else can be asked about the cluster: Kubernetes and AWS.
+
+        Raises InputError when the given kubeconfig, or its context, cannot be used.
+        """
+        return self._session.sources(self._kubeconfig, self._context)
+
+    def migrations(self) -> list[MigrationSummary]:
+        """Return the cluster's migrations, the newest first."""
+        found = self.client.list_migrations(self.cluster_id)
+        return sorted(found, key=lambda each: (sortable(each.created_at), each.id), reverse=True)
+
+    def migration_id(self, given: str | None, *, running: bool = False) -> str:
+        """Return the migration that is meant: the given one, else the one that runs, else the newest.
+
+        ``running`` takes none but one that runs. Raises InputError when there is none.
+        """
+        if given is not None:
+            return given
+        listed = self.migrations()
+        active = [each for each in listed if not each.is_terminal]
+        if len(active) > 1:
+            named = ", ".join(each.id for each in active)
+            raise InputError("MIGRATION", f"several migrations run on {self.cluster_id}: {named}; name one")
+        chosen = active or ([] if running else listed[:1])
+        if not chosen:
+            what = "no migration runs" if running else "there was no migration"
+            raise InputError("MIGRATION", f"is not given, and {what} on {self.cluster_id}")
+        return chosen[0].id
+
+    def steering(self, verb: str, migration_id: str) -> str:
+        """Return the command line that does something with a migration of the cluster."""
+        return shlex.join(("ocean-migration", verb, migration_id, "--cluster", self.cluster_id))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+        if self._client is not None:
+            if self._client.observer_trouble is not None:
+                say(f"warning: the record is not complete: {self._client.observer_trouble}")
+            self._client.close()
+
+    def _found(self) -> str:
+        if self._given is not None and self._given.startswith("o-"):
+            return self._given
+        clusters = self.client.list_clusters()
+        named = [each for each in clusters if self._given in {None, each.name}]
+        if len(named) == 1:
+            if self._given is None:
+                say(f"cluster {_introduced(named[0])}, the only one of the account")
+            return named[0].id
+        there = ", ".join(map(_introduced, clusters[:10])) + (", ..." if len(clusters) > 10 else "")
+        known = f"the account has {there}" if clusters else "the account has no cluster"
+        if self._given is None:
+            raise InputError("--cluster", f"is not given; {known}")
+        if named:
+            several = ", ".join(each.id for each in named)
+            raise InputError("--cluster", f"{self._given!r} is the name of {several}; give the id")
+        raise InputError("--cluster", f"{self._given!r} is not a cluster; {known}")
+
+
+def _environment(environ: Mapping[str, str], profile: str | None) -> dict[str, str]:
+    """Return the environment as a profile that was asked for changes it: a token is not to overrule it."""
+    if profile is None:
+        return dict(environ)
+    return {name: value for name, value in environ.items() if name not in _TOKENS} | dict.fromkeys(_PROFILES, profile)
+
+
+def _introduced(cluster: Cluster) -> str:
+    return f"{clean(cluster.name)} ({cluster.id})" if cluster.name else cluster.id
+
+
+def complete_cluster(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the name or id of a cluster; with nothing when the service cannot be asked."""
+    found: list[CompletionItem] = []
+    with suppress(OceanMigrationError), _completing(context) as reach:
+        for each in reach.client.list_clusters():
+            names = [(each.id, each.name), *([(each.name, each.id)] if each.name else [])]
+            found += [
+                CompletionItem(name, help=one_line(other)) for name, other in names if _completes(name, incomplete)
+            ]
+    return found
+
+
+def complete_migration(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the id of a migration of the cluster, the newest first; with nothing when it cannot be asked."""
+    with suppress(OceanMigrationError), _completing(context) as reach:
+        return [
+            CompletionItem(each.id, help=one_line(each.state))
+            for each in reach.migrations()
+            if _completes(each.id, incomplete)
+        ]
+    return []
+
+
+def _completes(name: str, incomplete: str) -> bool:
+    """Tell whether a shell may be given a name: one of several lines would be several."""
+    return name.startswith(incomplete) and name.isprintable()
+
+
+@contextmanager
+def _completing(context: click.Context) -> Iterator[Reach]:
+    given = {name: context.params.get(name) for name in ("account", "profile", "base_url")}
+    cluster = context.params.get("cluster") or os.environ.get(CLUSTER_VARIABLE)
+    reach = Reach(cluster=cluster, **given, scope=Scope(short=True).at_most(_COMPLETION_SECONDS))
+    try:
+        yield reach
+    finally:
+        reach.close()
+
+
+_OPTIONS: Final = (
+    click.option(
+        "--cluster",
+        envvar=CLUSTER_VARIABLE,
+        metavar="ID|NAME",
+        shell_complete=complete_cluster,
+        help="The Ocean cluster, by id or by unique name; the account's only one needs not be named.",
+        show_envvar=True,
+    ),
+    click.option("--account", metavar="act-...", help="The Spot account; else SPOTINST_ACCOUNT or the profile's."),
+    click.option("--profile", metavar="NAME", help="The profile of the credentials file, whatever else is set."),
+    click.option("--base-url", metavar="URL", help="Another address of Spot's API, such as a simulator's."),
+    click.option(
+        "--record",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Append every exchange with Spot's API to this file, without secrets.",
+    ),
+)
+_KUBERNETES_OPTIONS: Final = (
+    click.option("--kubeconfig", metavar="FILE", help="Access to the cluster's Kubernetes; else KUBECONFIG."),
+    click.option("--context", metavar="NAME", help="The context of the kubeconfig; else its current one."),
+)
+
+
+def reach_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Add the options by which a command reaches the service; it is called with a ``reach``."""
+
+    @wraps(function)
+    def reaching(
+        cluster: str | None,
+        account: str | None,
+        profile: str | None,
+        base_url: str | None,
+        record: Path | None,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        **others: Any,
+    ) -> R:
+        reach = Reach(
+            cluster=cluster,
+            account=account,
+            profile=profile,
+            base_url=base_url,
+            record=record,
+            kubeconfig=kubeconfig,
+            context=context,
+        )
+        try:
+            with interruptible(reach.scope.ended):
+                return function(reach=reach, **others)
+        finally:
+            reach.close()
+
+    return _decorated(reaching, _OPTIONS)
+
+
+def kubernetes_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Add the options for access to Kubernetes; stands above ``reach_options``."""
+    return _decorated(function, _KUBERNETES_OPTIONS)
+
+
+def migration_argument(function: Callable[..., R]) -> Callable[..., R]:
+    """Add the argument ``migration``: None is for ``Reach.migration_id`` to find."""
+    return click.argument("migration", required=False, metavar="[MIGRATION]", shell_complete=complete_migration)(
+        function
+    )
+
+
+def _decorated(function: Callable[..., R], options: tuple[Callable[..., Any], ...]) -> Callable[..., R]:
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@contextmanager
+def interruptible(ended: threading.Event) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end what waits in an orderly way; the next one ends the program."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+        restore()
+
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        restore()

@@ -1,0 +1,254 @@
+"""The dashboard of a migration, as lines for a terminal of any size: the interesting nodes first, the rest counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.text import Text
+
+from ocean_migration_pulumi.cli.dashboard.drawing import GAP, Cell, Column, Pencil
+from ocean_migration_pulumi.common.times import elapsed
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted, some
+from ocean_migration_pulumi.migration.views.live_view import NewNode, OldNode, Picture, Stage
+
+Node = TypeVar("Node", OldNode, NewNode)
+
+_STILL: Final = timedelta(minutes=3)
+_MOST_LEFT: Final = timedelta(hours=100)
+_LABEL: Final = "dim"
+
+_STAGES: Final = {
+    Stage.MANUAL: ("!", "!", "bold yellow"),
+    Stage.REMAINING: ("✗", "x", "red"),
+    Stage.DRAINING: ("↓", ">", "cyan"),
+    Stage.WAITING: ("·", ".", ""),
+    Stage.UNKNOWN: ("?", "?", ""),
+    Stage.DONE: ("✓", "+", "green"),
+    Stage.TERMINATED: ("✓", "+", "green"),
+}
+_WORD_STYLES: Final = {
+    "Running": "bold cyan",
+    "Completed": "bold green",
+    "Failed": "bold red",
+    "Failing": "bold red",
+}
+_OLD: Final = (
+    Column(title="Old node", least=14, share=4),
+    Column(title="Stage", least=19),
+    Column(title="Pods left", least=9, right=True),
+    Column(title="ASG", least=12, share=2),
+    Column(title="To move by hand", least=15, share=2),
+    Column(title="Ocean says", least=10, share=1),
+)
+_NEW: Final = (
+    Column(title="New node", least=14, share=4),
+    Column(title="State", least=12, share=1),
+    Column(title="Pods", least=9, right=True),
+    Column(title="Virtual Node Group", least=12, share=2),
+    Column(title="Age", least=7),
+    Column(title="Market", least=6, share=1),
+)
+_ALWAYS: Final = 3
+"""So many columns are there even when they are empty."""
+
+_ROOMY: Final = 28
+"""From so many lines on, one is left free above the bar."""
+
+_WIDE: Final = 120
+"""From so many columns on, nodes have their whole names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dashboard:
+    """A picture, ready to be printed by rich; as wide as the terminal, and never higher.
+
+    ``note`` is the last thing that somebody should know of, ``hint`` the last line; either may be empty. ``later`` is
+    the time that has passed since the picture was taken.
+    """
+
+    picture: Picture
+    cluster_name: str = ""
+    note: str = ""
+    hint: str = ""
+    later: timedelta = timedelta()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it, each line on its own: a terminal that is being resized breaks none."""
+        pencil = Pencil(width=options.max_width, plain=options.ascii_only)
+        for line in self.lines(pencil, console.size.height - 1):
+            yield line
+            yield Segment.line()
+
+    def lines(self, pencil: Pencil, height: int) -> list[Text]:
+        """Return the lines: at most ``height`` of them."""
+        head = self._head(pencil, roomy=height >= _ROOMY)
+        foot = self._foot(pencil)
+        room = height - len(head) - len(foot)
+        return [*head, *self._tables(pencil, room), *foot][: max(1, height)]
+
+    def _head(self, pencil: Pencil, *, roomy: bool) -> list[Text]:
+        picture = self.picture
+        status = picture.status
+        where = f"{pencil.text(self.cluster_name)} ({status.ocean_id})" if self.cluster_name else status.ocean_id
+        title = [Cell(text=f"Migration {pencil.text(status.id)}", style="bold"), Cell(text=f"  {where}", style=_LABEL)]
+        spent = Cell(text="")
+        if picture.elapsed is not None:
+            running = timedelta() if status.is_terminal else self.later
+            spent = Cell(text=elapsed((picture.elapsed + running).total_seconds()), style="bold")
+        word = Cell(text=picture.word, style=_WORD_STYLES.get(picture.word, "bold yellow"))
+        phase = f": {picture.phase}"
+        state = Cell(text=f"  {pencil.text(status.state)}", style=_LABEL)
+        return [
+            pencil.ends(title, spent),
+            pencil.line(word, Cell(text=phase), state),
+            *([Text(end="")] if roomy else []),
+            self._bar(pencil),
+            *([pencil.line(Cell(text=trend, style=_LABEL))] if (trend := self._trend()) else []),
+            Text(end=""),
+            *self._counters(pencil),
+        ]
+
+    def _bar(self, pencil: Pencil) -> Text:
+        stages = self.picture.stages
+        moved = stages[Stage.DONE] + stages[Stage.TERMINATED]
+        label = f"  {100 * self.picture.share:3.0f}%  {self.picture.done} of {counted(self.picture.total, 'old node')}"
+        width = pencil.width - len(label)
+        if width < 10:
+            return pencil.line(Cell(text=label.strip(), style="bold"))
+        parts = (
+            (moved, "█", "#", "green"),
+            (stages[Stage.MANUAL], "▓", "!", "yellow"),
+            (stages[Stage.REMAINING], "▒", "x", "red"),
+            (stages[Stage.DRAINING], "▒", ">", "cyan"),
+            (0, "░", ".", "dim"),
+        )
+        return Text.assemble(pencil.bar(width, parts, self.picture.total), (label, "bold"), no_wrap=True, end="")
+
+    def _trend(self) -> str:
+        picture = self.picture
+        if picture.status.is_terminal:
+            return ""
+        trend = picture.trend
+        still = picture.still + self.later
+        if still >= _STILL:
+            return f"nothing has changed for {elapsed(still.total_seconds())}"
+        if trend.per_minute is None:
+            return "too early for a trend" if picture.word == "Running" else ""
+        told = f"{trend.per_minute:.1f} nodes a minute over the last {trend.span // timedelta(minutes=1)}m"
+        if trend.left is None or trend.left > _MOST_LEFT:
+            return told
+        minutes = max(1, round(trend.left / timedelta(minutes=1)))
+        return f"{told}; estimate: {elapsed(60.0 * minutes).removesuffix('00s')} left"
+
+    def _counters(self, pencil: Pencil) -> list[Text]:
+        picture, stages = self.picture, self.picture.stages
+        unscheduled, manual = len(picture.unscheduled), stages[Stage.MANUAL]
+        unknown = stages[Stage.UNKNOWN] + stages[Stage.REMAINING]
+        cells: list[tuple[str, int | None, str]] = [
+            ("New instances", len(picture.new_nodes), ""),
+            ("New instances pods", picture.new_pods, ""),
+            ("Old instances pods", picture.old_pods, ""),
+            ("Unscheduled pods", unscheduled, "bold yellow" if unscheduled else ""),
+            ("Not started", stages[Stage.WAITING] if not picture.status.is_terminal else unknown, ""),
+            ("Draining", stages[Stage.DRAINING], ""),
+            ("Completed", stages[Stage.DONE], ""),
+            ("Terminated", stages[Stage.TERMINATED], ""),
+            ("Needs manual work", manual, "bold yellow" if manual else ""),
+        ]
+        if not picture.status.is_terminal and unknown:
+            cells.append(("Not told", unknown, "bold yellow"))
+        across = next(number for number in (3, 2, 1) if number == 1 or pencil.width >= number * 24)
+        width = min(26, (pencil.width - GAP * 2 * (across - 1)) // across)
+        down = -(-len(cells) // across)
+        rows = []
+        for place in range(down):
+            line = Text(no_wrap=True, end="")
+            for number, (label, value, style) in enumerate(cells[place::down]):
+                shown = "-" if value is None else str(value)
+                line.append(" " * GAP * 2 if number else "")
+                line.append(pencil.fit(label, max(0, width - len(shown) - 1)) + " ", _LABEL)
+                line.append(shown, style or "bold")
+            rows.append(line)
+        return rows
+
+    def _foot(self, pencil: Pencil) -> list[Text]:
+        lines = []
+        if self.picture.unscheduled:
+            names = some([pencil.text(pod) for pod in self.picture.unscheduled], 3)
+            lines.append(pencil.line(Cell(text=f"Unscheduled: {names}", style="yellow")))
+        if self.note:
+            lines.append(pencil.line(Cell(text=pencil.text(self.note), style="yellow")))
+        if self.hint:
+            lines.append(pencil.line(Cell(text=self.hint, style=_LABEL)))
+        return [Text(end=""), *lines] if lines else []
+
+    def _tables(self, pencil: Pencil, room: int) -> list[Text]:
+        """Return both tables; each has a blank line before it, a heading, and a line for what is cut."""
+        old, new = self.picture.nodes, self.picture.new_nodes
+        for_new = min(len(new) + 2, max(room // 3, room - len(old) - 2)) if new else 0
+        shown_old = _cut(old, room - 2 - (for_new if for_new > 2 else 0))
+        shown_new = _cut(new, for_new - 2)
+        names = _names([*old, *new], whole=pencil.width >= _WIDE)
+        lines = _table(pencil, _OLD, [self._old_cells(pencil, names, node) for node in shown_old])
+        if shown_old and len(shown_old) < len(old):
+            lines.append(pencil.line(Cell(text=_rest(old[len(shown_old) :]), style=_LABEL)))
+        lines += _table(pencil, _NEW, [self._new_cells(pencil, names, node) for node in shown_new])
+        if shown_new and len(shown_new) < len(new):
+            lines.append(pencil.line(Cell(text=f"and {len(new) - len(shown_new)} more", style=_LABEL)))
+        return lines
+
+    def _old_cells(self, pencil: Pencil, names: Mapping[str, str], node: OldNode) -> list[Cell]:
+        mark, ascii_mark, style = _STAGES[node.stage]
+        return [
+            Cell(text=pencil.text(names[node.instance_id])),
+            Cell(text=f"{ascii_mark if pencil.plain else mark} {node.stage}", style=style),
+            Cell(text="-" if node.pods is None else str(node.pods)),
+            Cell(text=pencil.text(node.asg_name or ""), style=_LABEL),
+            Cell(text=some(map(pencil.text, node.left_over), 3) if node.stage is Stage.MANUAL else "", style="yellow"),
+            Cell(text=pencil.text(node.said), style=_LABEL),
+        ]
+
+    def _new_cells(self, pencil: Pencil, names: Mapping[str, str], node: NewNode) -> list[Cell]:
+        age = (self.picture.at - node.joined_at + self.later).total_seconds() if node.joined_at else None
+        return [
+            Cell(text=pencil.text(names[node.instance_id])),
+            Cell(text=pencil.text(node.state) or "-"),
+            Cell(text="-" if node.pods is None else str(node.pods)),
+            Cell(text=pencil.text(node.virtual_node_group), style=_LABEL),
+            Cell(text="" if age is None else elapsed(age), style=_LABEL),
+            Cell(text=pencil.text(node.life_cycle), style=_LABEL),
+        ]
+
+
+def _table(pencil: Pencil, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Text]:
+    if not rows:
+        return []
+    used = [place for place in range(len(columns)) if place < _ALWAYS or any(row[place].text for row in rows)]
+    kept = pencil.columns([columns[place] for place in used])
+    table = [[row[place] for place in used[: len(kept)]] for row in rows]
+    heading = [Cell(text=column.title, style="bold") for column in kept]
+    widths = pencil.widths(kept, [heading, *table])
+    return [Text(end=""), *(pencil.row(kept, widths, row) for row in (heading, *table))]
+
+
+def _names(nodes: Sequence[OldNode | NewNode], *, whole: bool) -> dict[str, str]:
+    """Return the names by instance id: without their common domain where there is no room and none gets ambiguous."""
+    full = {node.instance_id: node.name or node.instance_id for node in nodes}
+    short = {instance_id: name.partition(".")[0] for instance_id, name in full.items()}
+    return full if whole or len(set(short.values())) < len(set(full.values())) else short
+
+
+def _cut(nodes: Sequence[Node], room: int) -> Sequence[Node]:
+    """Return as many nodes as there is room for, with a line for the others."""
+    return nodes if len(nodes) <= room else nodes[: max(0, room - 1)]
+
+
+def _rest(nodes: Sequence[OldNode]) -> str:
+    stages = Counter(node.stage for node in nodes)
+    return f"and {len(nodes)} more: " + ", ".join(f"{stages[stage]} {stage}" for stage in Stage if stages[stage])

@@ -1,0 +1,188 @@
+"""Follow a migration to its end for an onlooker, and say how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from ocean_migration_pulumi.api.models.cluster import ClusterNode
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.cli.commands.inspect.explain import lines
+from ocean_migration_pulumi.cli.context import Reach
+from ocean_migration_pulumi.cli.dashboard.onlookers import Onlooker
+from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CANCELLED, DONE, TIMED_OUT
+from ocean_migration_pulumi.cli.notifications import announce
+from ocean_migration_pulumi.cli.output import say
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    InputError,
+    InterruptedWaitError,
+    MigrationNotFoundError,
+    NoAnswerError,
+    OceanMigrationError,
+    RateLimitError,
+    ServiceError,
+    StalledError,
+    UnheardError,
+)
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Explanation, explain_migration
+from ocean_migration_pulumi.migration.reconcile.events import ENDS, Announce, Kind, to_nobody
+from ocean_migration_pulumi.migration.reconcile.waiter import Progress, Waiter
+from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+from ocean_migration_pulumi.migration.views.live_view import Picture
+from ocean_migration_pulumi.migration.views.run_report import tell
+
+_NODES_SECONDS: Final = 10.0
+_EXPLAIN_SECONDS: Final = 30.0
+
+
+class Follower:
+    """One migration that is followed for an onlooker.
+
+    ``timeout`` and ``stall_timeout`` are seconds, None means never. A migration that was ``just_started`` may be
+    missing for a while from what the service tells. ``to`` takes the events of its end, or of that of the wait.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        migration_id: str,
+        onlooker: Onlooker,
+        *,
+        timeout: float | None = None,
+        stall_timeout: float | None = None,
+        just_started: bool = False,
+        to: Announce = to_nobody,
+    ) -> None:
+        self._reach = reach
+        self._migration_id = migration_id
+        self._onlooker = onlooker
+        self._scope = reach.scope if timeout is None else reach.scope.at_most(timeout)
+        self._patience = replace(reach.patience, stall_timeout=stall_timeout)
+        self._just_started = just_started
+        self._to = to
+        self._nodes: dict[str, ClusterNode] = {}
+
+    def follow(self, reached: Callable[[MigrationStatus], bool] = lambda status: False) -> int:
+        """Follow until it has ended or ``reached`` says so, print what became of it, and return the exit status."""
+        waiter = Waiter(
+            self._read,
+            scope=self._scope,
+            tell=self._onlooker,
+            patience=self._patience,
+            on_status=self._look,
+            on_poll=self._onlooker.polled,
+        )
+        try:
+            with self._onlooker:
+                status = waiter.until(reached)
+        except InterruptedWaitError:
+            self._left(Kind.INTERRUPTED, "interrupted", waiter)
+            return CANCELLED
+        except DeadlineError:
+            self._left(Kind.TIMED_OUT, "the time is up", waiter)
+            return TIMED_OUT
+        except StalledError as stalled:
+            self._left(Kind.STALLED, str(stalled), waiter)
+            if waiter.last is not None and self._onlooker.picture is not None:
+                self._tell(waiter.last, self._onlooker.picture.changed_at)
+            return TIMED_OUT
+        except (NoAnswerError, ServiceError, RateLimitError) as error:
+            self._announce(Kind.UNHEARD, str(error), waiter.last)
+            msg = f"{error}; {self._goes_on()}"
+            raise UnheardError(msg) from error
+        if not status.is_terminal:
+            progress = Progress.of(status)
+            say(f"{status.id}: {status.state}, {progress.done} of {counted(progress.total, 'node')} done", err=False)
+            return DONE
+        found = self._tell(status)
+        told = found.headline if found else f"migration {status.id} is {status.state}"
+        # Of a stop the reason is whose it was, which nobody here can know.
+        reason = found.reason if found and status.state != MigrationState.STOPPED else ""
+        self._announce(ENDS[status.state], told, status, reason=reason, remedy=found.remedy if found else "")
+        self._fill_record()
+        return DONE if status.state == MigrationState.FINISHED else BLOCKED
+
+    def _read(self) -> MigrationStatus:
+        try:
+            return self._reach.client.within(self._scope).get_migration(self._reach.cluster_id, self._migration_id)
+        except MigrationNotFoundError as error:
+            if self._just_started or self._onlooker.picture is not None:
+                raise
+            cluster = self._reach.cluster_id
+            raise InputError("MIGRATION", f"{self._migration_id!r} is not a migration of {cluster}") from error
+
+    def _look(self, status: MigrationStatus) -> None:
+        self._learn(status)
+        picture = Picture.of(
+            status,
+            at=self._reach.client.server_now(),
+            before=self._onlooker.picture,
+            ocean_nodes=self._nodes.values(),
+        )
+        self._onlooker.look(picture)
+
+    def _learn(self, status: MigrationStatus) -> None:
+        """Ask for Ocean's nodes when there is one that is not known, or that has not joined yet."""
+        new = [instance.instance_id for instance in status.new_instances]
+        if all(name in self._nodes and _has_joined(self._nodes[name]) for name in new):
+            return
+        scope = replace(self._scope.at_most(_NODES_SECONDS), short=True)
+        try:
+            nodes = self._reach.client.within(scope).list_nodes(self._reach.cluster_id)
+        except OceanMigrationError:
+            return  # a picture without these details is better than none
+        self._nodes = {node.instance_id: node for node in nodes}
+
+    def _tell(self, status: MigrationStatus, moved_at: datetime | None = None) -> Explanation | None:
+        """Print what became of it, and why, and return that; None when it cannot be told.
+
+        ``moved_at`` is when it last moved, None for one that has ended.
+        """
+        scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
+        try:
+            found = explain_migration(
+                self._reach.client.within(scope),
+                scope,
+                self._reach.sources(),
+                self._reach.cluster_id,
+                status,
+                moved_at=moved_at,
+                stall_timeout=self._patience.stall_timeout or STALL_TIMEOUT,
+            )
+        except OceanMigrationError as error:
+            say(f"{status.id} is {status.state}; why cannot be told: {error}", err=False)
+            return None
+        for line in lines(found):
+            say(line, err=False)
+        return found
+
+    def _left(self, kind: Kind, why: str, waiter: Waiter) -> None:
+        """Say why nobody waits any more."""
+        say(f"{why}; {self._goes_on()}")
+        self._announce(kind, f"{why}; migration {self._migration_id} goes on in Ocean", waiter.last)
+
+    def _announce(
+        self, kind: Kind, message: str, status: MigrationStatus | None, *, reason: str = "", remedy: str = ""
+    ) -> None:
+        announce(self._reach, self._to, kind, self._migration_id, message, status=status, reason=reason, remedy=remedy)
+
+    def _fill_record(self) -> None:
+        """Ask for what a report of the whole needs, so that it stands in the record, if there is one."""
+        if self._reach.settings.record is None:
+            return
+        scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
+        with suppress(OceanMigrationError):
+            tell(self._reach.client.within(scope), scope, Sources(), self._reach.cluster_id, self._migration_id)
+
+    def _goes_on(self) -> str:
+        stop = self._reach.steering("stop", self._migration_id)
+        return f"migration {self._migration_id} goes on in Ocean. To stop it: {stop}"
+
+
+def _has_joined(node: ClusterNode) -> bool:
+    return node.registration_status.casefold() in {"", "registered"}

@@ -1,0 +1,149 @@
+"""Who looks on while a migration runs: a dashboard on a terminal, or lines for whatever is none."""
+
+from __future__ import annotations
+
+import sys
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Final, Self
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from ocean_migration_pulumi.cli.dashboard.dashboard import Dashboard
+from ocean_migration_pulumi.migration.reconcile.waiter import Progress
+from ocean_migration_pulumi.migration.views.live_view import Picture
+from ocean_migration_pulumi.report.markdown import one_line
+
+_PER_SECOND: Final = 2.0
+
+
+class Onlooker(AbstractContextManager["Onlooker"]):
+    """Is shown each picture, and told what the wait has to say; a live line right after a picture is about it."""
+
+    def __init__(self) -> None:
+        self.picture: Picture | None = None
+        self._is_new = False
+
+    def look(self, picture: Picture) -> None:
+        """Take a new picture."""
+        self.picture, self._is_new = picture, True
+
+    def polled(self) -> None:
+        """Know that the next live line is not about the last picture."""
+        self._is_new = False
+
+    def status(self, message: str) -> None:
+        """Take a live line of the wait: how far the migration is, or that the service does not answer."""
+        if self._is_new:
+            self._progressed()
+        else:
+            self.warning(message)
+
+    def info(self, message: str) -> None:
+        """Leave out what the picture tells as well."""
+
+    @abstractmethod
+    def warning(self, message: str) -> None:
+        """Show what somebody should look at."""
+
+    def _progressed(self) -> None:
+        """Show that the migration has gone on, or at least that it is still looked at."""
+
+
+class Lines(Onlooker):
+    """Prints a line for each change, and at least one each minute."""
+
+    def __init__(self, *, err: bool = False, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__()
+        self._err = err
+        self._now = now
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Have nothing to put away."""
+
+    def warning(self, message: str) -> None:
+        """Print a line of its own."""
+        self._print(self._now(), message)
+
+    def _progressed(self) -> None:
+        if self.picture is not None:
+            since = self.picture.elapsed or timedelta()
+            self._print(self.picture.at, Progress.of(self.picture.status).line(since.total_seconds()))
+
+    def _print(self, at: datetime, message: str) -> None:
+        click.echo(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {one_line(message)}", err=self._err)
+
+
+class Screen(Onlooker):
+    """Shows the dashboard on the whole terminal; the last picture is left standing when it ends."""
+
+    def __init__(
+        self, console: Console, *, cluster_name: str, hint: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._console = console
+        self._cluster_name = cluster_name
+        self._hint = hint
+        self._clock = clock
+        self._taken_at = clock()
+        self._note = ""
+        self._live = Live(
+            console=console,
+            screen=True,
+            refresh_per_second=_PER_SECOND,
+            get_renderable=self._drawn,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the terminal back, with the last picture on it."""
+        self._live.stop()
+        drawn = self._drawn()
+        if isinstance(drawn, Dashboard):
+            self._console.print(replace(drawn, hint=""))
+
+    def look(self, picture: Picture) -> None:
+        """Draw the new picture at once."""
+        super().look(picture)
+        self._taken_at, self._note = self._clock(), ""
+        self._live.refresh()
+
+    def warning(self, message: str) -> None:
+        """Show a note until the next picture arrives."""
+        self._note = message
+        self._live.refresh()
+
+    def _drawn(self) -> Dashboard | str:
+        if self.picture is None:
+            return one_line(self._note) or "asking the service ..."
+        return Dashboard(
+            picture=self.picture,
+            cluster_name=self._cluster_name,
+            note=self._note,
+            hint=self._hint,
+            later=timedelta(seconds=self._clock() - self._taken_at),
+        )
+
+
+def terminal() -> Console | None:
+    """Return stdout as a terminal that a dashboard can be drawn on; None when it is none, or a dumb one."""
+    if not sys.stdout.isatty():
+        return None
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return None if console.is_dumb_terminal else console

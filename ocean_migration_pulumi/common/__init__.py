@@ -1,0 +1,1 @@
+"""Small things that every room uses: text, times, cancellation, single flight."""

@@ -1,0 +1,1 @@
+"""Configurations taken from what runs already."""

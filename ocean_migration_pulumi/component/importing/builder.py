@@ -1,0 +1,128 @@
+"""A configuration in the making: its parts, where each comes from, and what is to be said about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ocean_migration_pulumi.component.importing.aws_sources import Template
+from ocean_migration_pulumi.component.importing.field_rules import Left, at, is_nothing
+from ocean_migration_pulumi.migration.spec.planned_nodes import some
+
+NODES_NEED = ("imageId", "securityGroupIds", "iamInstanceProfile", "userData")
+"""What no instance starts without, or joins the cluster without."""
+
+PROGRAM = "the program"
+"""The origin of what the user said: nothing that the user has to be told."""
+
+_LOSSES = {"iamInstanceProfile": "have no rights in AWS", "userData": "cannot join the cluster"}
+_INSTEAD = {"blockDeviceMappings": "rootVolumeSize", "imageId": "images", "instanceTypes": "instanceTypesFilters"}
+"""What the service refuses beside one another."""
+
+_WORDS = {
+    "capacity.minimum": "minimum capacity",
+    "capacity.maximum": "maximum capacity",
+    "autoScaler": "autoscaler",
+    "fallbackToOd": "fallback to on demand",
+    "associatePublicIpAddress": "public addresses",
+    "blockDeviceMappings": "block devices",
+    "controllerClusterId": "controller id",
+    "iamInstanceProfile": "instance profile",
+    "imageId": "AMI",
+    "keyPair": "key pair",
+    "securityGroupIds": "security groups",
+    "subnetIds": "subnets",
+    "userData": "user data",
+    "whitelist": "instance types",
+}
+
+
+@dataclass(slots=True)
+class Draft:
+    """A configuration on the wire that parts are put into.
+
+    ``origin`` is where its parts come from unless ``origins`` names another for their path; ``template`` is what stands
+    before the names of a launch specification.
+    """
+
+    document: dict[str, Any]
+    origin: str
+    template: str = ""
+    origins: dict[str, str] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def put(self, path: str, part: Any, origin: str) -> None:
+        """Set a part, whatever was there."""
+        below = self.document
+        *above, name = path.split(".")
+        for step in above:
+            if not isinstance(below.get(step), dict):
+                below[step] = {}
+            below = below[step]
+        below[name] = part
+        self.origins[path] = origin
+
+    def fill(self, path: str, part: Any, origin: str) -> None:
+        """Set a part that is missing, unless there is something that excludes it."""
+        above, dot, name = path.rpartition(".")
+        rival = _INSTEAD.get(name)
+        excluded = rival is not None and not is_nothing(at(self.document, f"{above}{dot}{rival}"))
+        if not excluded and not is_nothing(part) and is_nothing(at(self.document, path)):
+            self.put(path, part, origin)
+
+    def fill_from(self, template: Template | None) -> None:
+        """Set what is missing of a launch specification; None tells nothing."""
+        if template is None:
+            return
+        for name, part in template.parts.items():
+            self.fill(self.template + name, part, template.origin)
+        if template.doubt and template.origin in self.origins.values():
+            self.warnings.append(f"{template.doubt}: compare what was taken from it")
+
+    def leave(self, path: str, reason: str, remedy: str) -> None:
+        """Take a part out, and say so if it was there."""
+        if not is_nothing(at(self.document, path)):
+            self.put(path, None, self.origin)
+            self.left.append(Left(path=path, reason=reason, remedy=remedy))
+
+    def lacks(self, *names: str) -> bool:
+        """Tell whether a part of the launch specification is missing."""
+        return any(is_nothing(at(self.document, self.template + name)) for name in names)
+
+    def warn_of_lacks(self) -> None:
+        """Say what nodes need and nobody tells."""
+        for name, loss in _LOSSES.items():
+            if self.lacks(name):
+                nobody = "told neither by Spot's import nor by AWS"
+                self.warnings.append(f"{_WORDS[name]}: {nobody}, and instances without {loss}: set it yourself")
+
+    def drop_reserved_tags(self) -> None:
+        """Take out the tags that AWS sets itself, and refuses from anybody else."""
+        path = f"{self.template}tags"
+        tags = at(self.document, path)
+        # The API reference shows the tags of an import as one object, too.
+        tags = [tags] if isinstance(tags, Mapping) else tags
+        if not isinstance(tags, list):
+            return
+        reserved = [tag for tag in tags if isinstance(tag, Mapping) and str(tag.get("tagKey")).startswith("aws:")]
+        if reserved:
+            self.put(path, [tag for tag in tags if tag not in reserved], self.origin)
+            keys = some([str(tag["tagKey"]) for tag in reserved])
+            self.left.append(Left(path=path, reason=f"{keys}: tags that only AWS sets", remedy="nothing is to be done"))
+
+    def told(self, taken: Iterable[str]) -> Iterator[str]:
+        """Yield for each origin but the program the parts that were taken from it, in one line."""
+        words: dict[str, list[str]] = {}
+        for path in taken:
+            words.setdefault(self.origins.get(path, self.origin), []).append(_word(path))
+        words.pop(PROGRAM, None)
+        for origin, parts in words.items():
+            yield f"{', '.join(dict.fromkeys(parts))}: from {origin}"
+
+
+def _word(path: str) -> str:
+    name = path.rpartition(".")[2]
+    return _WORDS.get(path) or _WORDS.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()

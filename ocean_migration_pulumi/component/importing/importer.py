@@ -1,0 +1,259 @@
+"""Clusters and Virtual Node Groups like what runs already: Spot's import calls, and AWS for what they do not tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ocean_migration_pulumi.component.importing import aws_sources
+from ocean_migration_pulumi.component.importing.aws_sources import NodesGroup
+from ocean_migration_pulumi.component.importing.builder import NODES_NEED, PROGRAM, Draft
+from ocean_migration_pulumi.component.importing.conversion import Converted, convert_cluster, convert_group
+from ocean_migration_pulumi.component.importing.field_rules import Left, at, is_nothing
+from ocean_migration_pulumi.component.importing.spotinst_fields import TEMPLATE, instance_profile
+from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
+    NotFoundError,
+    OceanMigrationError,
+    RequestRejectedError,
+    SourceGoneError,
+)
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean, some
+
+if TYPE_CHECKING:
+    from pulumi import InvokeOptions
+
+    from ocean_migration_pulumi.api.client import OceanClient
+
+T = TypeVar("T")
+
+_GONE = re.compile(
+    r"(group|asg)\W.*(not[ _]?found|(doesn'?t|does[ _]not)[ _]exist)|CANT_GET_(AUTO_SCALING|EKS_NODE)_GROUP",
+    re.IGNORECASE,
+)
+"""What Spot may say of a group that is not there: its words for that are in no API reference."""
+_WHITELIST = "compute.instanceTypes.whitelist"
+_BUILT_IN_LABELS = re.compile(
+    r"(kubernetes\.io|(beta|topology|node|failure-domain\.beta)\.kubernetes\.io|spotinst\.io|eks\.amazonaws\.com)/.*"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoScalingGroup:
+    """An Auto Scaling Group to import from."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"Auto Scaling Group {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeGroup:
+    """A managed node group of an EKS cluster to import from."""
+
+    name: str
+    eks_cluster: str
+
+    def __str__(self) -> str:
+        return f"EKS node group {self.name}"
+
+
+Source = AutoScalingGroup | NodeGroup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """Keyword arguments of a resource of pulumi_spotinst, and what the user is to know about them.
+
+    ``lines`` tell what was taken from where, ``warnings`` what was left behind or may be wrong and what can be done:
+    one line each.
+    """
+
+    arguments: dict[str, Any]
+    lines: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def import_cluster(
+    client: OceanClient,
+    source: Source,
+    *,
+    eks_cluster: str,
+    region: str | None = None,
+    name: str | None = None,
+    instance_types: Sequence[str] = (),
+    options: InvokeOptions | None = None,
+) -> Imported:
+    """Return the arguments of an Ocean cluster like a group of nodes of an EKS cluster.
+
+    ``region`` None is that of the AWS provider, ``name`` None is the one that Spot proposes. ``instance_types`` are the
+    only ones that the cluster may use (none: any). ``options`` name the AWS provider to ask with. Raises
+    SourceGoneError when the group does not exist, and any other OceanMigrationError when something cannot be asked or
+    no cluster can be made of the answers.
+    """
+    asked_for = PROGRAM if region else "the AWS provider"
+    region = region or aws_sources.region_of(options)
+    known: NodesGroup | None = None
+    group = source.name
+    if isinstance(source, NodeGroup):
+        known = aws_sources.node_group(source.eks_cluster, source.name, region, options)
+        group = known.auto_scaling_group
+    if isinstance(source, NodeGroup) and not group:
+        draft = _without_group(client, source, region)
+        if instance_types:
+            draft.put(_WHITELIST, list(instance_types), PROGRAM)
+    else:
+        found = _asked(source, lambda: client.import_cluster_from_asg(group, region, instance_types=instance_types))
+        draft = Draft(document=found, origin=f"Auto Scaling Group {group}, by Spot's import", template=f"{TEMPLATE}.")
+    draft.put(
+        "controllerClusterId", eks_cluster, "the name of the EKS cluster, as Spot makes up another at each import"
+    )
+    draft.fill("region", region, asked_for)
+    if name:
+        draft.put("name", name, PROGRAM)
+    draft.leave(
+        "capacity.target",
+        "it is how many instances the group has just now",
+        "nothing: Ocean starts what the pods need",
+    )
+    if draft.lacks(*NODES_NEED) or is_nothing(at(draft.document, "compute.subnetIds")):
+        known = known or aws_sources.auto_scaling_group(group, region, options)
+        draft.fill("compute.subnetIds", list(known.subnet_ids), str(source))
+        draft.fill_from(known.template)
+    types = known.instance_types if known else ()
+    if types and is_nothing(at(draft.document, _WHITELIST)):
+        reason = f"the group's {some(types)} would bind every Virtual Node Group of the cluster"
+        draft.left.append(Left(path=_WHITELIST, reason=reason, remedy="name instance types if it shall"))
+    draft.warn_of_lacks()
+    return _finished(draft, source, convert_cluster, ("subnet_ids", "image_id", "security_groups"))
+
+
+def import_group(
+    client: OceanClient,
+    source: Source,
+    *,
+    region: str | None = None,
+    ocean_id: str | None = None,
+    name: str | None = None,
+    options: InvokeOptions | None = None,
+) -> Imported:
+    """Return the arguments of a Virtual Node Group like a group of nodes, with its labels and taints.
+
+    ``ocean_id`` None is for a cluster that does not exist yet, so that ``ocean_id`` is not among the arguments; a
+    program that makes the cluster itself passes None always, as the two ways may not tell the same. ``name`` None is
+    the name of the source. ``region``, ``options`` and errors are those of ``import_cluster``.
+    """
+    region = region or aws_sources.region_of(options)
+    name = name or source.name
+    if isinstance(source, NodeGroup):
+        known = aws_sources.node_group(source.eks_cluster, source.name, region, options)
+    else:
+        known = aws_sources.auto_scaling_group(source.name, region, options)
+    labels = [{"key": key, "value": value} for key, value in known.labels.items() if not _BUILT_IN_LABELS.match(key)]
+    document = _group_document(client, source, region=region, ocean_id=ocean_id, name=name, labels=labels, known=known)
+    draft = Draft(document=document, origin=f"{source}, by Spot's import")
+    draft.put("name", name, PROGRAM)
+    # Without a cluster, or asked by region, Spot may name any: which one it is, only the program knows.
+    draft.put("oceanId", ocean_id, PROGRAM)
+    if labels:
+        draft.put("labels", labels, known.labels_origin)
+    if known.taints:
+        draft.put("taints", [dict(taint) for taint in known.taints], known.labels_origin)
+    built_in = sorted(key for key in known.labels if _BUILT_IN_LABELS.match(key))
+    if built_in:
+        reason = f"{some(built_in)}: labels that Kubernetes, EKS or Spot give themselves"
+        draft.left.append(Left(path="labels", reason=reason, remedy="nothing, unless a pod selects nodes by them"))
+    draft.fill("subnetIds", list(known.subnet_ids), str(source))
+    draft.fill("instanceTypes", list(known.instance_types), str(source))
+    if draft.lacks(*NODES_NEED):
+        draft.fill_from(known.template)
+    return _finished(draft, source, convert_group, ())
+
+
+def _without_group(client: OceanClient, source: NodeGroup, region: str) -> Draft:
+    """Return what a node group without any Auto Scaling Group tells of a cluster."""
+    found = _asked(source, lambda: client.import_group_from_node_group(source.eks_cluster, source.name, region=region))
+    # A cluster has these in other places, or not at all; the types of instances are known of AWS.
+    elsewhere = {"name", "oceanId", "subnetIds", "instanceTypes"}
+    template = {name: part for name, part in found.items() if name not in elsewhere}
+    compute = {"subnetIds": found.get("subnetIds"), "launchSpecification": template}
+    document = {"name": source.name, "compute": compute}
+    return Draft(document=document, origin=f"{source}, by Spot's import", template=f"{TEMPLATE}.")
+
+
+def _group_document(
+    client: OceanClient,
+    source: Source,
+    *,
+    region: str,
+    ocean_id: str | None,
+    name: str,
+    labels: Sequence[Mapping[str, str]],
+    known: NodesGroup,
+) -> dict[str, Any]:
+    """Return the service's configuration of a Virtual Node Group, without a cluster from that of a cluster."""
+    if isinstance(source, NodeGroup):
+        where = {"ocean_id": ocean_id} if ocean_id else {"region": region}
+        return _asked(
+            source,
+            lambda: client.import_group_from_node_group(
+                source.eks_cluster, source.name, name=name, labels=labels, **where
+            ),
+        )
+    if ocean_id:
+        return _asked(
+            source,
+            lambda: client.import_group_from_asg(source.name, ocean_id, name=name, labels=labels, taints=known.taints),
+        )
+    cluster = _asked(source, lambda: client.import_cluster_from_asg(source.name, region))
+    return {**(at(cluster, TEMPLATE) or {}), "subnetIds": at(cluster, "compute.subnetIds")}
+
+
+def _asked(source: Source, ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except ClusterNotFoundError:
+        raise
+    except (NotFoundError, RequestRejectedError) as exc:
+        said = exc.message.partition(": refused: ")[2]
+        if isinstance(exc, RequestRejectedError) and not _GONE.search(f"{exc.code} {said}"):
+            raise
+        msg = f"{source} does not exist, says Spot's import: {exc}"
+        raise SourceGoneError(msg) from exc
+
+
+def _finished(
+    draft: Draft, source: Source, convert: Callable[[Mapping[str, Any]], Converted], required: Sequence[str]
+) -> Imported:
+    """Return the arguments, and all that is to be said about them."""
+    draft.drop_reserved_tags()
+    converted = convert(draft.document)
+    missing = [name for name in required if name not in converted.arguments]
+    if missing:
+        what = ", ".join(missing)
+        msg = (
+            f"{source}: neither Spot's import nor AWS tells {what}, and a cluster needs it: name an existing `ocean_id`"
+        )
+        raise OceanMigrationError(msg)
+    warnings = [*draft.warnings, *_owned_profile(draft)]
+    left = [f"{part.path} is left behind: {part.reason}; {part.remedy}" for part in (*draft.left, *converted.left)]
+    return Imported(
+        arguments=converted.arguments,
+        lines=tuple(map(clean, draft.told(converted.taken))),
+        warnings=tuple(map(clean, (*warnings, *left))),
+    )
+
+
+def _owned_profile(draft: Draft) -> list[str]:
+    """Return a warning when the instance profile is one that EKS made for a managed node group."""
+    profile = instance_profile(at(draft.document, f"{draft.template}iamInstanceProfile")) or ""
+    name = profile.rpartition("/")[2]
+    if not name.startswith("eks-"):
+        return []
+    return [
+        f"instance profile {name} belongs to an EKS node group, and EKS deletes it with the node group: make one of "
+        "your own for its role before you retire that"
+    ]

@@ -1,0 +1,79 @@
+"""The Cluster Autoscaler, switched off: Ocean scales the cluster now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pulumi
+from pulumi import Input
+from pulumi_kubernetes.apps.v1 import DeploymentPatch
+
+from ocean_migration_pulumi.component.kubernetes_args import ClusterAutoscalerArgs, judge_autoscaler
+from ocean_migration_pulumi.component.resources.deployments import UNKNOWN, Deployments, scale_to_zero, warn_of_owner
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean, counted, some
+
+NAMESPACE: Final = "kube-system"
+
+_REMEDY: Final = (
+    "set its number of replicas to 0 where it is declared (replicaCount in the chart of the Cluster Autoscaler)"
+)
+
+
+def switch_off_autoscaler(
+    name: str,
+    args: ClusterAutoscalerArgs,
+    *,
+    parent: pulumi.Resource,
+    provider: pulumi.ProviderResource | None = None,
+    depends_on: Sequence[pulumi.Resource] = (),
+    found: Deployments | None = None,
+) -> list[DeploymentPatch]:
+    """Scale the Cluster Autoscaler to zero, and return the patches that do; none when none is named or found.
+
+    By default nothing is sent when they are deleted, and it stays off.
+
+    :param name: the name of the component; those of the patches begin with it.
+    :param args: which Deployment it is.
+    :param parent: what the patches belong to.
+    :param provider: the cluster; None means the default one of the package ``kubernetes``, or the parent's. It needs
+        server-side apply, which is on by default.
+    :param depends_on: what has to be there first.
+    :param found: the Deployments of that cluster. None means that they are not known.
+
+    Raises InputError before anything is registered.
+    """
+    judge_autoscaler(args)
+    found = found or UNKNOWN
+
+    def patch(suffix: str, of: Input[str], namespace: Input[str], deployment: Deployment | None) -> DeploymentPatch:
+        options = pulumi.ResourceOptions(parent=parent, provider=provider, depends_on=list(depends_on))
+        if args.restore_on_destroy:
+            options.retain_on_delete = False
+        made = scale_to_zero(f"{name}-autoscaler{suffix}", name=of, namespace=namespace, found=deployment, opts=options)
+        warn_of_owner(deployment, made, _REMEDY)
+        return made
+
+    if args.name is not None:
+        namespace = NAMESPACE if args.namespace is None else args.namespace
+        deployment = found.named(namespace, args.name)
+        made = patch("", args.name, namespace, deployment)
+        if args.restore_on_destroy and deployment is not None and deployment.replicas > 1:
+            had = f"{clean(deployment.full_name)} has {counted(deployment.replicas, 'replica')}"
+            pulumi.log.warn(f"{had}, and will have 1 when this stack is destroyed: Kubernetes keeps no other", made)
+        return [made]
+    if found.absent:
+        told = f"the Cluster Autoscaler is not switched off, as nothing is known of the cluster: {found.absent}"
+        pulumi.log.warn(f"{told}, or name it in cluster_autoscaler", parent)
+        return []
+    sure, unsure = found.cluster_autoscalers, found.resembling
+    if unsure:
+        which = some([clean(each.full_name) for each in unsure])
+        pulumi.log.warn(f"this may be a Cluster Autoscaler, and runs on: {which}; if it is, name it", parent)
+    elif not sure:
+        pulumi.log.info("no Cluster Autoscaler was found: there is none to switch off", parent)
+    return [
+        patch(f"-{each.namespace}-{each.name}" if len(sure) > 1 else "", each.name, each.namespace, each)
+        for each in sure
+    ]

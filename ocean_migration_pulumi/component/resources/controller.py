@@ -1,0 +1,190 @@
+"""The Ocean Controller, installed by its chart, with a token that something else keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+from pulumi import Input, Output
+from pulumi_kubernetes.apps.v1 import DeploymentPatch
+from pulumi_kubernetes.core.v1 import NamespacePatch, Secret
+from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs, ObjectMetaPatchArgs
+
+from ocean_migration_pulumi.component.kubernetes_args import (
+    CHART,
+    ControllerArgs,
+    account_for_token,
+    judge_controller,
+    not_secret,
+    token_of,
+)
+from ocean_migration_pulumi.component.resources.deployments import UNKNOWN, Deployments, scale_to_zero, warn_of_owner
+
+V1_NAME: Final = "spotinst-kubernetes-cluster-controller"
+V1_NAMESPACE: Final = "kube-system"
+
+_IN_STATE: Final = (
+    "the token of the Ocean Controller is in the state of this stack, encrypted; "
+    "with existing_secret in controller it would not be"
+)
+_READ_ONLY: Final = (
+    "values.spotinst.readonly takes the right to drain nodes from the Ocean Controller: no migration can work"
+)
+_V1_REMEDY: Final = "take version 1 of the controller out of what that applies"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """What was made for the controller: ``release`` is ready when the controller is; what was not needed is None."""
+
+    release: Release
+    secret: Secret | None = None
+    namespace: NamespacePatch | None = None
+    v1: DeploymentPatch | None = None
+
+    @property
+    def resources(self) -> list[pulumi.Resource]:
+        """All of them, in the order in which they are made."""
+        return [each for each in (self.v1, self.namespace, self.secret, self.release) if each is not None]
+
+
+def install_controller(
+    name: str,
+    args: ControllerArgs,
+    *,
+    cluster_identifier: Input[str],
+    account: Input[str] | None = None,
+    parent: pulumi.Resource,
+    provider: pulumi.ProviderResource | None = None,
+    depends_on: Sequence[pulumi.Resource] = (),
+    protect: bool = True,
+    found: Deployments | None = None,
+) -> Controller:
+    """Install version 2 of the Ocean Controller, after version 1 has been scaled to zero where it is there.
+
+    :param name: the name of the component; those of the resources begin with it.
+    :param args: how.
+    :param cluster_identifier: the Ocean cluster's ``controller_id``, by which the controller finds it.
+    :param account: the Spot account. With ``existing_secret`` the controller takes it from the Secret, and this is only
+        shown among the values of the release. None means, for ``token_in_state``, that of the stack's config.
+    :param parent: what the resources belong to.
+    :param provider: the cluster; None means the default one of the package ``kubernetes``, or the parent's. It needs
+        server-side apply, which is on by default.
+    :param depends_on: what has to be there first.
+    :param protect: whether the release is protected from deletion: it carries the workloads' nodes.
+    :param found: the Deployments of that cluster. None means that they are not known.
+
+    Raises InputError or SettingsError before anything is registered. Whether a token that is an Output is a secret
+    shows only while the program runs: if it is not, each of these resources fails, and none is made.
+    """
+    judge_controller(args, account)
+    found = found or UNKNOWN
+    token: Mapping[str, Input[str]] | None = None
+    if args.token_in_state:
+        account = account_for_token(account)
+        token = {"token": token_of(args), "account": account}
+    before: Input[Sequence[Input[pulumi.Resource]]] = list(depends_on)
+    if args.token is not None:
+        before = Output.from_input(_once_secret(args.token, list(depends_on)))
+
+    def options(*more: pulumi.Resource | None, **others: Any) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(
+            pulumi.ResourceOptions(parent=parent, provider=provider, depends_on=before, **others),
+            pulumi.ResourceOptions(depends_on=[each for each in more if each is not None]),
+        )
+
+    v1 = _scale_v1(name, args, found, options())
+    namespace = secret = None
+    if token is not None:
+        # A patch makes the namespace where there is none, and takes over and deletes none that there is.
+        namespace = NamespacePatch(
+            f"{name}-controller-namespace",
+            metadata=ObjectMetaPatchArgs(name=args.namespace),
+            opts=options(retain_on_delete=True),
+        )
+        secret = Secret(
+            f"{name}-controller-token",
+            # Without a name of ours, a new token gets a Secret of another name: only so the controller starts anew.
+            metadata=ObjectMetaArgs(namespace=args.namespace),
+            string_data=token,
+            opts=options(namespace),
+        )
+        pulumi.log.warn(_IN_STATE, secret)
+    release = Release(
+        f"{name}-controller",
+        chart=CHART,
+        version=args.version,
+        repository_opts=RepositoryOptsArgs(repo=args.repository),
+        name=args.release_name,
+        namespace=args.namespace,
+        create_namespace=True,
+        values=_values(args, cluster_identifier, account, args.existing_secret if secret is None else _name_of(secret)),
+        opts=options(v1, namespace, secret, protect=protect),
+    )
+    if _is_read_only(args):
+        pulumi.log.warn(_READ_ONLY, release)
+    if args.replace_v1 is None and found.absent:
+        unsure = f"whether version 1 of the controller is there is not known: {found.absent}, or replace_v1"
+        pulumi.log.info(unsure, release)
+    return Controller(release=release, secret=secret, namespace=namespace, v1=v1)
+
+
+def _scale_v1(
+    name: str, args: ControllerArgs, found: Deployments, opts: pulumi.ResourceOptions
+) -> DeploymentPatch | None:
+    old = next(iter(found.controllers_v1), None)
+    if args.replace_v1 is False or (args.replace_v1 is None and old is None):
+        return None
+    patch = scale_to_zero(
+        f"{name}-controller-v1",
+        name=V1_NAME if old is None else old.name,
+        namespace=V1_NAMESPACE if old is None else old.namespace,
+        found=old,
+        opts=opts,
+    )
+    warn_of_owner(old, patch, _V1_REMEDY)
+    return patch
+
+
+async def _once_secret(token: Input[str], resources: list[pulumi.Resource]) -> list[pulumi.Resource]:
+    """Return the resources once the token has shown to be a secret, which an Output tells only while the program runs.
+
+    Raises InputError.
+    """
+    if not await Output.from_input(token).is_secret():
+        raise not_secret()
+    return resources
+
+
+def _name_of(secret: Secret) -> Output[Any]:
+    return secret.metadata.apply(lambda metadata: metadata.name)
+
+
+def _values(
+    args: ControllerArgs, cluster_identifier: Input[str], account: Input[str] | None, secret: Input[str] | None
+) -> dict[str, Any]:
+    spotinst = {"clusterIdentifier": cluster_identifier, "disableAutoUpdate": not args.auto_update}
+    if account is not None:
+        spotinst["account"] = account
+    ours = {
+        "spotinst": spotinst,
+        "secret": {"create": False, "name": secret},
+        "metrics-server": {"deployChart": args.metrics_server},
+    }
+    return _merged(ours, args.values or {})
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``over`` laid over it, dictionary by dictionary."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _is_read_only(args: ControllerArgs) -> bool:
+    return (args.values or {}).get("spotinst", {}).get("readonly") is True

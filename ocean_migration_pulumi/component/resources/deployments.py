@@ -1,0 +1,169 @@
+"""Deployments that make way for Ocean: found in the cluster, and scaled to zero."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+from pulumi import Input
+from pulumi_kubernetes.apps.v1 import DeploymentPatch, DeploymentSpecPatchArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
+
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.errors import SettingsError
+from ocean_migration_pulumi.migration.checks.controllers import is_cluster_autoscaler, is_v1
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, Deployment
+from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean
+
+BUDGET: Final = 5.0
+"""Seconds that a look at the cluster may take: it is part of each preview."""
+
+REPLICAS: Final = "ocean-migration/replicas"
+"""The annotation that says how many replicas a Deployment had before it was scaled to zero."""
+
+_FORCE: Final = "pulumi.com/patchForce"
+_SKIP_AWAIT: Final = "pulumi.com/skipAwait"
+_ARGO_CD: Final = ("argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance")
+_FLUX: Final = {"Kustomization": "kustomize.toolkit.fluxcd.io", "HelmRelease": "helm.toolkit.fluxcd.io"}
+_HELM_RELEASE: Final = "meta.helm.sh/release-name"
+_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployments:
+    """The Deployments of a cluster, as they were found; ``absent`` says why they are not known, empty when they are."""
+
+    found: tuple[Deployment, ...] = ()
+    absent: str = ""
+
+    @property
+    def controllers_v1(self) -> list[Deployment]:
+        """Version 1 of the Ocean Controller, whatever its replicas; usually one or none."""
+        return self._sorted(each for each in self.found if is_v1(each))
+
+    @property
+    def cluster_autoscalers(self) -> list[Deployment]:
+        """Cluster Autoscalers, whatever their replicas, told by their image: only such are switched off unnamed."""
+        return self._sorted(each for each in self.found if any(map(_of_autoscaler, each.images)))
+
+    @property
+    def resembling(self) -> list[Deployment]:
+        """Deployments that run and, by a name or label, may be a Cluster Autoscaler too."""
+        sure = self.cluster_autoscalers
+        return self._sorted(
+            each for each in self.found if each.replicas and is_cluster_autoscaler(each) and each not in sure
+        )
+
+    def named(self, namespace: object, name: object) -> Deployment | None:
+        """Return the Deployment of this name; None when it was not found, or the name is not known yet."""
+        return next((each for each in self.found if (each.namespace, each.name) == (namespace, name)), None)
+
+    @staticmethod
+    def _sorted(found: Iterable[Deployment]) -> list[Deployment]:
+        return sorted(found, key=lambda each: (each.namespace, each.name))
+
+
+UNKNOWN: Final = Deployments(absent=NO_ACCESS)
+"""What is known of a cluster that nobody looked at."""
+
+
+def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deployments:
+    """Ask the cluster for its Deployments, at once and in at most 5 seconds; sends nothing but GETs.
+
+    :param kubeconfig: the content of a kubeconfig or the path of one. None means ``KUBECONFIG``.
+    :param context: one of its contexts. None means its current one.
+
+    Raises InputError when the given kubeconfig, or its context, cannot be used. Whatever else goes wrong is told by
+    ``absent``.
+    """
+    from ocean_migration_pulumi.kubernetes import find
+    from ocean_migration_pulumi.kubernetes.background import together
+    from ocean_migration_pulumi.kubernetes.connection.connection import Connection
+    from ocean_migration_pulumi.kubernetes.gaps import gap_of
+    from ocean_migration_pulumi.kubernetes.objects import objects
+    from ocean_migration_pulumi.kubernetes.pagination import list_all
+
+    try:
+        access = find(kubeconfig, context, os.environ)
+    except SettingsError as error:
+        return Deployments(absent=str(error))
+    if access is None:
+        return UNKNOWN
+    scope = Scope(short=True).at_most(BUDGET)
+    connection = Connection(access.target)
+    try:
+        # Only this list, and not all that a plan needs: pods may be thousands.
+        ask = {DEPLOYMENTS: lambda: list_all(connection, scope, DEPLOYMENTS, objects.deployment)}
+        outcome = together(scope, ask)[DEPLOYMENTS]
+    finally:
+        connection.close()
+    if isinstance(outcome, Exception):
+        gap = gap_of(DEPLOYMENTS, outcome)
+        return Deployments(absent=f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason)
+    return Deployments(found=tuple(outcome.found))
+
+
+def scale_to_zero(
+    resource_name: str,
+    *,
+    name: Input[str],
+    namespace: Input[str],
+    found: Deployment | None,
+    opts: pulumi.ResourceOptions,
+) -> DeploymentPatch:
+    """Take over the number of replicas of a Deployment and set it to 0, by a server-side apply.
+
+    Its field manager is one of its own, which pulumi_kubernetes names. Who owned the number before no longer does. The
+    patch stays in place when the resource is deleted, unless ``opts`` say otherwise: to delete it gives the number up,
+    and what nobody owns has Kubernetes' default, which is 1.
+
+    :param found: the Deployment as it was found. None means that nothing is known of it.
+    """
+    annotations = {_FORCE: "true", _SKIP_AWAIT: "true"}
+    if found is not None and found.replicas:
+        annotations[REPLICAS] = str(found.replicas)
+    kept = pulumi.ResourceOptions(
+        retain_on_delete=True,
+        # What the first run saw counts: later ones see the zero.
+        ignore_changes=[f'metadata.annotations["{REPLICAS}"]'],
+    )
+    return DeploymentPatch(
+        resource_name,
+        metadata=ObjectMetaPatchArgs(name=name, namespace=namespace, annotations=annotations),
+        spec=DeploymentSpecPatchArgs(replicas=0),
+        opts=pulumi.ResourceOptions.merge(kept, opts),
+    )
+
+
+def owner_of(deployment: Deployment) -> str | None:
+    """Return who applies a Deployment and when it does so again, by labels and annotations; None when nobody does."""
+    marks = {**deployment.labels, **deployment.annotations}
+    for key in _ARGO_CD:
+        if key in marks:
+            application = clean(marks[key].partition(":")[0])
+            return f"the Argo CD application {application}, which scales it up again at its next sync"
+    for kind, group in _FLUX.items():
+        if name := marks.get(f"{group}/name"):
+            full_name = clean("/".join(filter(None, (marks.get(f"{group}/namespace"), name))))
+            return f"the {kind} {full_name} of Flux, which scales it up again when it is reconciled"
+    if _HELM_RELEASE in marks or marks.get(_MANAGED_BY) == "Helm":
+        release = f"the Helm release {clean(marks[_HELM_RELEASE])}" if _HELM_RELEASE in marks else "a Helm release"
+        return f"{release}, whose next upgrade scales it up again"
+    return None
+
+
+def warn_of_owner(deployment: Deployment | None, resource: pulumi.Resource, remedy: str) -> None:
+    """Warn when another tool applies a Deployment that runs; ``remedy`` says what to do there instead.
+
+    One at zero may have been set so in that tool: nothing more can be told of it.
+    """
+    if deployment is not None and deployment.replicas and (owner := owner_of(deployment)):
+        pulumi.log.warn(f"{clean(deployment.full_name)} is applied by {owner}: {remedy}", resource)
+
+
+def _of_autoscaler(image: str) -> bool:
+    return image.partition("@")[0].rpartition("/")[2].startswith("cluster-autoscaler")

@@ -1,0 +1,1 @@
+"""Access to one API server: kubeconfig, credentials, TLS, requests."""

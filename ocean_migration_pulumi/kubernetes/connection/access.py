@@ -1,0 +1,174 @@
+"""Where the access to Kubernetes comes from: the input, ``KUBECONFIG``, or the pod that this runs in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from ocean_migration_pulumi.errors import InputError, SettingsError
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import (
+    Kubeconfig,
+    KubeconfigError,
+    Target,
+    chosen,
+    merged,
+    parse,
+)
+
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+_EXTRA: Final = ("msgspec", "yaml")
+_ALLOWED: Final = "give the content of a kubeconfig (YAML or JSON), or the path of one"
+_ARN: Final = re.compile(r"arn:aws[a-z-]*:eks:(?P<region>[a-z0-9-]+):\d*:cluster/(?P<name>[\w-]+)")
+_HOST: Final = re.compile(r"https://[^/]*\.(?P<region>[a-z0-9-]+)\.eks\.amazonaws\.com(?:\.cn)?(?:[:/].*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A way to a cluster; its ``repr`` has no secret.
+
+    ``source`` says where it was found, ``explicit`` whether the resource's own inputs name it, ``key`` is the same for
+    the same access. ``eks_cluster`` is the name of the cluster in EKS and ``region`` its region, None where the access
+    does not tell.
+    """
+
+    source: str
+    explicit: bool
+    key: str
+    eks_cluster: str | None = None
+    region: str | None = None
+    target: Target = field(repr=False, compare=False)
+
+
+def find(
+    kubeconfig: str | None,
+    context: str | None,
+    environ: Mapping[str, str],
+    *,
+    service_account: Path = SERVICE_ACCOUNT,
+) -> Access | None:
+    """Find the first way to a cluster; None when there is none.
+
+    ``kubeconfig`` is the content of a kubeconfig or the path of one, ``context`` one of its contexts (None: the current
+    one). Else ``KUBECONFIG`` of ``environ`` names files, which are merged as kubectl does, and else, unless a context
+    is asked for, the service account of the pod counts. The kubeconfig in the home directory says nothing about a stack
+    and is never read.
+
+    Raises InputError or SettingsError, without any content of a kubeconfig, for one that cannot be used, and
+    SettingsError when the extra is not installed.
+    """
+    if not all(map(find_spec, _EXTRA)):
+        msg = 'access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"'
+        raise SettingsError(msg)
+    if kubeconfig is not None:
+        return _of_input(kubeconfig, context)
+    if environ.get("KUBECONFIG"):
+        return _of_environment(environ["KUBECONFIG"], context)
+    # A pod of a CI system is often one of another cluster: a context says that somebody means something else.
+    return None if context else _of_pod(environ, service_account)
+
+
+def _of_input(kubeconfig: str, context: str | None) -> Access:
+    try:
+        if "\n" in kubeconfig.strip() or kubeconfig.lstrip().startswith("{"):
+            found = parse(kubeconfig, None)
+        else:
+            found = _read(Path(kubeconfig.strip()).expanduser())
+        target = chosen(found, context)
+    except KubeconfigError as error:
+        raise _of_context(context) if error.of_context else InputError("kubeconfig", f"{error}; {_ALLOWED}") from None
+    except (OSError, RuntimeError, ValueError):
+        # The value itself is a secret, even when it looks like a path.
+        msg = f"it is neither a kubeconfig nor the path of a file that can be read; {_ALLOWED}"
+        raise InputError("kubeconfig", msg) from None
+    return _access("the input kubeconfig", target, explicit=True)
+
+
+def _of_environment(paths: str, context: str | None) -> Access:
+    try:
+        found = list(_files(paths))
+        if not found:
+            msg = "none of the files that it names is there"
+            raise KubeconfigError(msg)
+        target = chosen(merged(found), context)
+    except KubeconfigError as error:
+        raise _of_context(context) if error.of_context else SettingsError(f"KUBECONFIG: {error}") from None
+    except (OSError, RuntimeError, ValueError):
+        msg = "KUBECONFIG: a file that it names cannot be read"
+        raise SettingsError(msg) from None
+    return _access("KUBECONFIG", target, explicit=context is not None)
+
+
+def _files(paths: str) -> Iterator[Kubeconfig]:
+    for name in paths.split(os.pathsep):
+        # Like kubectl: a file that is not there says nothing.
+        if name and Path(name).exists():
+            yield _read(Path(name))
+
+
+def _read(path: Path) -> Kubeconfig:
+    return parse(path.read_text(encoding="utf-8-sig"), path.absolute().parent)
+
+
+def _of_pod(environ: Mapping[str, str], service_account: Path) -> Access | None:
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT", "443")
+    token, authority = service_account / "token", service_account / "ca.crt"
+    if not host or not token.is_file() or not authority.is_file():
+        return None
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return _access(
+        "the service account of this pod",
+        Target(
+            context="pod",
+            cluster_name="pod",
+            cluster={"server": server, "certificate-authority": str(authority)},
+            user={"tokenFile": str(token)},
+        ),
+        explicit=False,
+    )
+
+
+def _access(source: str, target: Target, *, explicit: bool) -> Access:
+    content = json.dumps([source, target.cluster, target.user], sort_keys=True)
+    name, region = _eks(target)
+    return Access(
+        source=source,
+        explicit=explicit,
+        key=hashlib.sha256(content.encode()).hexdigest()[:16],
+        eks_cluster=name,
+        region=region,
+        target=target,
+    )
+
+
+def _eks(target: Target) -> tuple[str | None, str | None]:
+    """Return the cluster's name in EKS and its region, as far as the access tells."""
+    arguments = target.user.get("exec", {}).get("args", [])
+    name = _option(arguments, "--cluster-name") or _option(arguments, "--cluster-id") or _option(arguments, "-i")
+    region = _option(arguments, "--region")
+    for text in (target.cluster_name, target.context):
+        if match := _ARN.fullmatch(text):
+            name, region = name or match["name"], region or match["region"]
+    if region is None and (match := _HOST.fullmatch(target.cluster["server"])):
+        region = match["region"]
+    return name, region
+
+
+def _option(arguments: list[str], option: str) -> str | None:
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        if argument == option and following:
+            return following
+        if argument.startswith(f"{option}="):
+            return argument.removeprefix(f"{option}=") or None
+    return None
+
+
+def _of_context(context: str | None) -> InputError:
+    return InputError("kube_context", f"{context!r} is no context of the kubeconfig; give the name of one of them")

@@ -1,0 +1,196 @@
+"""Requests to one API server: bounded by a scope, signed in, and without any secret in their errors."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from ocean_migration_pulumi.api.rate_limits import retry_after
+from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.kubernetes.connection.errors import (
+    UNEXPECTED,
+    RefusedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import Target
+from ocean_migration_pulumi.kubernetes.connection.sign_in import SignIn
+from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean
+
+if TYPE_CHECKING:
+    import httpx
+
+LONGEST_STEP: Final = 10.0
+"""Seconds for each step of an exchange: to connect, to send, and between two pieces of an answer."""
+LARGEST_BODY: Final = 64 * 1024 * 1024
+"""Bytes of an answer, decompressed."""
+
+RESET: Final = RetryPolicy(attempts=2)
+"""For reads whose connection was reset: that says nothing about the cluster."""
+OVERLOADED: Final = RetryPolicy(attempts=3, total=10.0)
+"""For reads that the API server refuses because it is overloaded, and says for how long."""
+
+_SHORTEST_STEP: Final = 0.001
+_LONGEST_TEXT: Final = 300
+_UNAUTHORIZED: Final = 401
+_OVERLOADED_STATUSES: Final = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer as it came."""
+
+    status: int
+    """HTTP status."""
+    body: bytes = field(repr=False)
+    """Decompressed body."""
+    retry_after: float | None = None
+    """``Retry-After`` in seconds; None when the answer has none."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the answer is what was asked for."""
+        return 200 <= self.status < 300
+
+    @property
+    def said(self) -> str:
+        """The API server's own words on one line; empty when something else answered."""
+        data = whole_object(self.body) or {}
+        if data.get("kind") != "Status":
+            return ""
+        text = clean(str(data.get("message") or data.get("reason") or ""))
+        return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
+
+
+class Connection:
+    """Sends requests to the API server of a target; thread-safe."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._sign_in = SignIn(target)
+        self._client: httpx.Client | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def get(self, scope: Scope, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """Ask for something, again where ``RESET`` or ``OVERLOADED`` allows it, and return the body of the answer.
+
+        Raises UnreachableError, RefusedError, UnexpectedAnswerError or a WaitEndedError.
+        """
+
+        def attempt() -> bytes:
+            answer = self._signed_in(scope, "GET", path, query or {})
+            if answer.ok:
+                return answer.body
+            refused = RefusedError(answer.status, answer.said)
+            if answer.status in _OVERLOADED_STATUSES and answer.retry_after is not None:
+                raise RetryableError(refused, OVERLOADED, retry_after=answer.retry_after)
+            raise refused
+
+        return run_with_retries(attempt, scope)
+
+    def post(self, scope: Scope, path: str, query: Mapping[str, str], body: Mapping[str, Any]) -> Answer:
+        """Send something once and return the answer, whatever its status.
+
+        ``scope.before_write()`` is asked right before. Raises UnreachableError or a WaitEndedError.
+        """
+        return self._signed_in(scope, "POST", path, query, json.dumps(body).encode())
+
+    def _signed_in(
+        self, scope: Scope, method: str, path: str, query: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        """Send a request, again with a new token if there is one and the old one is refused: then it had no effect."""
+        header = self._sign_in.header(scope)
+        answer = self._exchange(scope, _Request(method, path, query, body, header))
+        if answer.status == _UNAUTHORIZED:
+            renewed = self._sign_in.header(scope, refused=header)
+            if renewed != header:
+                answer = self._exchange(scope, _Request(method, path, query, body, renewed))
+        return answer
+
+    def _open(self) -> httpx.Client:
+        from ocean_migration_pulumi.kubernetes.connection.tls_client import open_client
+
+        with self._lock:
+            if self._client is None:
+                self._client = open_client(self._target)
+            return self._client
+
+    def _exchange(self, scope: Scope, request: _Request) -> Answer:
+        """Send a request once; raise RetryableError for a GET whose connection was reset."""
+        import httpx
+
+        from ocean_migration_pulumi.kubernetes.connection.tls_client import describe_failure
+
+        client = self._open()
+        headers = {} if request.body is None else {"Content-Type": "application/json"}
+        if request.authorization is not None:
+            headers["Authorization"] = request.authorization
+        if request.method == "GET":
+            scope.check()
+        else:
+            scope.before_write()
+        left = scope.remaining()
+        try:
+            with client.stream(
+                request.method,
+                request.path,
+                params=dict(request.query),
+                content=request.body,
+                headers=headers,
+                timeout=httpx.Timeout(LONGEST_STEP if left is None else min(LONGEST_STEP, max(left, _SHORTEST_STEP))),
+            ) as response:
+                return Answer(
+                    status=response.status_code,
+                    body=b"".join(_pieces(response, scope)),
+                    retry_after=retry_after(response.headers),
+                )
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as exc:
+            error = UnreachableError(describe_failure(exc))
+            raise (RetryableError(error, RESET) if request.method == "GET" else error) from None
+        except httpx.TimeoutException:
+            scope.check()
+            msg = "Kubernetes did not answer in time"
+            raise UnreachableError(msg) from None
+        except httpx.DecodingError:
+            raise UnexpectedAnswerError(UNEXPECTED) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
+            raise UnreachableError(describe_failure(exc)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    """Path below that of the server's URL, without a leading slash."""
+    query: Mapping[str, str]
+    body: bytes | None
+    """JSON; None sends no body."""
+    authorization: str | None = field(repr=False)
+    """``Authorization`` header; None sends none."""
+
+
+def _pieces(response: httpx.Response, scope: Scope) -> Iterator[bytes]:
+    # One coding inside of another would fill the memory with a single piece.
+    if response.headers.get("Content-Encoding", "").strip().casefold() not in {"", "identity", "gzip"}:
+        raise UnexpectedAnswerError(UNEXPECTED)
+    size = 0
+    for piece in response.iter_bytes():
+        # The timeout of a step never ends an answer that trickles.
+        scope.check()
+        size += len(piece)
+        if size > LARGEST_BODY:
+            msg = f"an answer is longer than {LARGEST_BODY // 1024**2} MiB"
+            raise UnexpectedAnswerError(msg)
+        yield piece

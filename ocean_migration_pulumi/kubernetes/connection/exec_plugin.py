@@ -1,0 +1,96 @@
+"""Credential plugins of a kubeconfig, such as ``aws eks get-token``: run once, bounded, and never quoted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.errors import WaitEndedError
+from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import is_token
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean
+
+LONGEST_RUN: Final = 60.0
+"""Seconds after which a plugin is ended, however much time whoever asked has."""
+
+_LOOK_AROUND: Final = 0.1
+_TOLD: Final = (
+    "server",
+    "tls-server-name",
+    "certificate-authority-data",
+    "proxy-url",
+)
+
+
+def token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Scope) -> str:
+    """Run a plugin and return its token.
+
+    It is not waited for longer than ``LONGEST_RUN``, has no terminal to ask on, and nothing that it writes is repeated.
+
+    Raises UnreachableError, naming the command and its exit code only, or a WaitEndedError.
+    """
+    name = clean(Path(plugin["command"]).name)
+    remedy = "run the command of the kubeconfig's exec by hand, as the user that runs Pulumi"
+    try:
+        code, output = _run(plugin, cluster, scope, name)
+    except FileNotFoundError:
+        msg = f"the credential plugin {name} is not installed"
+        raise UnreachableError(msg, f"install {name} where Pulumi runs") from None
+    except (OSError, ValueError) as exc:
+        msg = f"the credential plugin {name} cannot be run ({type(exc).__name__})"
+        raise UnreachableError(msg, remedy) from None
+    if code:
+        msg = f"the credential plugin {name} failed (exit code {code})"
+        raise UnreachableError(msg, remedy)
+    found = _token(output)
+    if found is None:
+        msg = f"the credential plugin {name} gave no token"
+        raise UnreachableError(msg, remedy)
+    return found
+
+
+def _run(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Scope, name: str) -> tuple[int, bytes]:
+    bounded = scope.at_most(LONGEST_RUN)
+    bounded.check()
+    with subprocess.Popen(  # noqa: S603 - the kubeconfig's own command, as kubectl runs it
+        [plugin["command"], *plugin["args"]],
+        # The environment of whoever runs Pulumi, as with kubectl: it has the AWS credentials.
+        env={**os.environ, **plugin["env"], "KUBERNETES_EXEC_INFO": _information(plugin, cluster)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        while True:
+            try:
+                output, _ = process.communicate(timeout=_LOOK_AROUND)
+            except subprocess.TimeoutExpired:
+                try:
+                    bounded.check()
+                except WaitEndedError:
+                    process.kill()
+                    scope.check()
+                    msg = f"the credential plugin {name} did not answer within {LONGEST_RUN:g} s"
+                    raise UnreachableError(msg) from None
+            else:
+                return process.returncode, output
+
+
+def _information(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
+    """Return what the protocol tells a plugin: which version of it is spoken, and the cluster if it wants to know."""
+    spec: dict[str, Any] = {"interactive": False}
+    if plugin["provideClusterInfo"]:
+        spec["cluster"] = {key: cluster[key] for key in _TOLD if key in cluster}
+    return json.dumps({"apiVersion": plugin["apiVersion"], "kind": "ExecCredential", "spec": spec})
+
+
+def _token(output: bytes) -> str | None:
+    try:
+        found = json.loads(output)["status"]["token"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return found if isinstance(found, str) and is_token(found) else None

@@ -1,0 +1,277 @@
+"""Kubeconfigs: read, merged as kubectl does, and the one context of them that is used; no message quotes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ocean_migration_pulumi.common.loopback import is_loopback
+
+EXEC_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
+"""The versions of the protocol of credential plugins; as far as tokens go they are the same."""
+
+_CLUSTER_TEXTS: Final = (
+    "server",
+    "certificate-authority",
+    "certificate-authority-data",
+    "tls-server-name",
+    "proxy-url",
+)
+_USER_TEXTS: Final = (
+    "token",
+    "tokenFile",
+    "username",
+    "password",
+    "client-certificate",
+    "client-certificate-data",
+    "client-key",
+    "client-key-data",
+)
+_FILES: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+_UNSUPPORTED: Final = ("auth-provider", "as", "as-uid", "as-groups", "as-user-extra")
+_VISIBLE: Final = re.compile(r"[!-~]+")
+
+
+class KubeconfigError(Exception):
+    """A kubeconfig that cannot be used: one line, without any of its content.
+
+    ``of_context`` is True when it is the context that was asked for which is not there.
+    """
+
+    def __init__(self, message: str, *, of_context: bool = False) -> None:
+        super().__init__(message)
+        self.of_context = of_context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubeconfig:
+    """What one or several kubeconfigs say, by name; paths are absolute."""
+
+    current: str = ""
+    clusters: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    users: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    contexts: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A cluster and how to sign in there, in the words of a kubeconfig; everything in it was checked."""
+
+    context: str = field(repr=False)
+    cluster_name: str = field(repr=False)
+    cluster: Mapping[str, Any] = field(repr=False)
+    user: Mapping[str, Any] = field(repr=False)
+
+
+def parse(text: str, directory: Path | None) -> Kubeconfig:
+    """Read a kubeconfig, YAML or JSON; its relative paths are below ``directory``, None allows no such path.
+
+    Raises KubeconfigError.
+    """
+    data = _mapping(_decoded(text), "it is neither YAML nor JSON of the form of a kubeconfig")
+    return Kubeconfig(
+        current=_text(data, "current-context"),
+        clusters=_entries(data, "clusters", "cluster", directory),
+        users=_entries(data, "users", "user", directory),
+        contexts=_entries(data, "contexts", "context", directory),
+    )
+
+
+def merged(several: Iterable[Kubeconfig]) -> Kubeconfig:
+    """Return several kubeconfigs as one: what the first one says of a name counts."""
+    total = Kubeconfig()
+    for each in several:
+        total = Kubeconfig(
+            current=total.current or each.current,
+            clusters={**each.clusters, **total.clusters},
+            users={**each.users, **total.users},
+            contexts={**each.contexts, **total.contexts},
+        )
+    return total
+
+
+def chosen(kubeconfig: Kubeconfig, context: str | None) -> Target:
+    """Return what a context stands for, None: the current one; raise KubeconfigError when it cannot be used."""
+    name = context or kubeconfig.current
+    if not name:
+        msg = "it has no current-context, and kube_context names none"
+        raise KubeconfigError(msg)
+    if name not in kubeconfig.contexts:
+        whose = "the context that kube_context names" if context else "its own current-context"
+        msg = f"it does not have {whose}"
+        raise KubeconfigError(msg, of_context=bool(context))
+    found = kubeconfig.contexts[name]
+    cluster_name, user_name = _text(found, "cluster"), _text(found, "user")
+    if cluster_name not in kubeconfig.clusters:
+        msg = "it does not have the cluster of its context"
+        raise KubeconfigError(msg)
+    if user_name and user_name not in kubeconfig.users:
+        msg = "it does not have the user of its context"
+        raise KubeconfigError(msg)
+    return Target(
+        context=name,
+        cluster_name=cluster_name,
+        cluster=_cluster(kubeconfig.clusters[cluster_name]),
+        user=_user(kubeconfig.users[user_name] if user_name else {}),
+    )
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text may be sent as a bearer token: printable ASCII without spaces."""
+    return _VISIBLE.fullmatch(text) is not None
+
+
+def _decoded(text: str) -> Any:
+    import yaml
+
+    try:
+        # Not every JSON is YAML: it may be indented by tabs.
+        return json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        # A parser's message quotes what it could not read, which may be a token.
+        msg = "it is neither YAML nor JSON"
+        raise KubeconfigError(msg) from None
+
+
+def _entries(data: Mapping[str, Any], key: str, kind: str, directory: Path | None) -> dict[str, dict[str, Any]]:
+    listed = data.get(key)
+    if listed is None:
+        return {}
+    if not isinstance(listed, list):
+        msg = f"its {key} are not a list"
+        raise KubeconfigError(msg)
+    found: dict[str, dict[str, Any]] = {}
+    for item in listed:
+        entry = _mapping(item, f"one of its {key} is not of the form of a kubeconfig")
+        name = _text(entry, "name")
+        if name in found:
+            msg = f"two of its {key} have the same name"
+            raise KubeconfigError(msg)
+        found[name] = _absolute(_mapping(entry.get(kind) or {}, f"a {kind} is no mapping"), directory)
+    return found
+
+
+def _absolute(entry: dict[str, Any], directory: Path | None) -> dict[str, Any]:
+    """Return a cluster or a user with its paths made absolute."""
+    found = dict(entry)
+    for key in _FILES:
+        if path := _text(found, key):
+            found[key] = _below(path, directory, key)
+    plugin = found.get("exec")
+    if isinstance(plugin, dict):
+        command = _text(plugin, "command")
+        # A bare name is looked for on the PATH.
+        if "/" in command:
+            found["exec"] = {**plugin, "command": _below(command, directory, "command")}
+    return found
+
+
+def _below(path: str, directory: Path | None, key: str) -> str:
+    if directory is None and not Path(path).is_absolute():
+        msg = f"{key} is a relative path, which only a kubeconfig in a file can have"
+        raise KubeconfigError(msg)
+    return str((directory or Path()) / path)
+
+
+def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {key: value for key in _CLUSTER_TEXTS if (value := _text(entry, key))}
+    if not _is_url(found.get("server", ""), "http", "https"):
+        msg = "its server is not a URL such as https://example.eks.amazonaws.com"
+        raise KubeconfigError(msg)
+    if "@" in urlsplit(found["server"]).netloc:
+        msg = "its server must not hold credentials: they belong to its user"
+        raise KubeconfigError(msg)
+    if urlsplit(found["server"]).scheme == "http" and not is_loopback(found["server"]):
+        msg = "its server must begin with https:// (plain http is for this machine only)"
+        raise KubeconfigError(msg)
+    if "proxy-url" in found and not _is_url(found["proxy-url"], "http", "https", "socks5"):
+        msg = "its proxy-url is not a URL"
+        raise KubeconfigError(msg)
+    insecure = entry.get("insecure-skip-tls-verify")
+    if insecure is not None and not isinstance(insecure, bool):
+        msg = "insecure-skip-tls-verify is neither true nor false"
+        raise KubeconfigError(msg)
+    if insecure:
+        msg = (
+            "insecure-skip-tls-verify is not supported, as whoever answered would get the token: give "
+            "certificate-authority-data, and tls-server-name where the certificate is for another name"
+        )
+        raise KubeconfigError(msg)
+    return _with_files(found)
+
+
+def _user(entry: Mapping[str, Any]) -> dict[str, Any]:
+    for key in _UNSUPPORTED:
+        if entry.get(key):
+            msg = f"its user has {key}, which is not supported"
+            raise KubeconfigError(msg)
+    found: dict[str, Any] = {key: value for key in _USER_TEXTS if (value := _text(entry, key))}
+    if "token" in found and not is_token(found["token"]):
+        msg = "the token of its user is not one"
+        raise KubeconfigError(msg)
+    for certificate, key in (("client-certificate", "client-key"), ("client-certificate-data", "client-key-data")):
+        if (certificate in found) != (key in found):
+            msg = f"its user has only one of {certificate} and {key}"
+            raise KubeconfigError(msg)
+    if (plugin := entry.get("exec")) is not None:
+        found["exec"] = _plugin(_mapping(plugin, "exec is no mapping"))
+    return _with_files(found)
+
+
+def _plugin(entry: Mapping[str, Any]) -> dict[str, Any]:
+    version, command = _text(entry, "apiVersion"), _text(entry, "command")
+    if version not in EXEC_VERSIONS:
+        msg = f"the apiVersion of exec is none of {', '.join(EXEC_VERSIONS)}"
+        raise KubeconfigError(msg)
+    arguments, variables = entry.get("args") or [], entry.get("env") or []
+    if not command or not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):
+        msg = "exec has no command, or args that are not a list of texts"
+        raise KubeconfigError(msg)
+    form = "env of exec is not a list of names and values"
+    if not isinstance(variables, list):
+        raise KubeconfigError(form)
+    named = [_mapping(item, form) for item in variables]
+    return {
+        "apiVersion": version,
+        "command": command,
+        "args": arguments,
+        "env": {_text(item, "name"): _text(item, "value") for item in named},
+        "provideClusterInfo": entry.get("provideClusterInfo") is True,
+    }
+
+
+def _with_files(found: dict[str, Any]) -> dict[str, Any]:
+    for key in _FILES:
+        if key in found and not Path(found[key]).is_file():
+            msg = f"the file that its {key} names is not there"
+            raise KubeconfigError(msg)
+    return found
+
+
+def _is_url(value: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _mapping(value: Any, otherwise: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise KubeconfigError(otherwise)
+    return value
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        msg = f"{key} is not a text"
+        raise KubeconfigError(msg)
+    return value

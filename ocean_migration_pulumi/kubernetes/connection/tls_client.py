@@ -1,0 +1,134 @@
+"""The HTTP client of one API server: whom it trusts, its certificate, its proxy, and why a connection fails."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import certifi
+import httpx
+
+from ocean_migration_pulumi.common.loopback import is_loopback
+from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import Target
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean
+
+_REASONS: Final[Mapping[type[BaseException], str]] = {
+    ssl.SSLError: "TLS fails",
+    ConnectionRefusedError: "connection refused",
+    ConnectionResetError: "the connection was reset",
+    socket.gaierror: "the name of its server is not known",
+}
+
+
+def open_client(target: Target) -> httpx.Client:
+    """Return a client for the API server of a target; it sends no credentials but the target's client certificate.
+
+    Raises:
+        UnreachableError: A certificate, a key or a proxy cannot be used.
+
+    """
+    server = target.cluster["server"]
+    try:
+        return httpx.Client(
+            base_url=server,
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            verify=_tls_context(target),
+            proxy=target.cluster.get("proxy-url"),
+            # Like kubectl: nothing on this machine is reached through the environment's proxy.
+            trust_env=not is_loopback(server),
+        )
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as exc:
+        # What exactly is wrong may quote a key, or the password of a proxy.
+        kind = type(exc).__name__
+    # Raised out here, or the error would keep the one above as its context, and its frames hold the key.
+    msg = f"the certificates of the access, or the proxy, cannot be used ({kind})"
+    raise UnreachableError(msg)
+
+
+def describe_failure(error: BaseException) -> str:
+    """Say why the API server cannot be reached; the errors' own texts may quote a token or a key."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"Kubernetes cannot be reached: its certificate is not trusted ({clean(cause.verify_message)})"
+        for kind, reason in _REASONS.items():
+            if isinstance(cause, kind):
+                return f"Kubernetes cannot be reached: {reason}"
+        cause = cause.__cause__ or cause.__context__
+    return f"Kubernetes cannot be reached ({type(error).__name__})"
+
+
+class _TlsContext(ssl.SSLContext):
+    """A context that asks for ``server_name`` (None: the host of the URL) and expects a certificate for it.
+
+    The ``sni_hostname`` of httpx does the same, but not inside of a proxy's tunnel.
+    """
+
+    server_name: str | None = None
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(*args, **self._named(options))
+
+    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
+        return super().wrap_bio(*args, **self._named(options))
+
+    def _named(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, "server_hostname": self.server_name} if self.server_name else options
+
+
+def _tls_context(target: Target) -> ssl.SSLContext:
+    """Return a context that verifies the API server's certificate and has the user's own."""
+    cluster, user = target.cluster, target.user
+    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = cluster.get("tls-server-name")
+    # Data stands above a file, as with kubectl.
+    if "certificate-authority-data" in cluster:
+        context.load_verify_locations(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+    elif "certificate-authority" in cluster:
+        context.load_verify_locations(cluster["certificate-authority"])
+    elif cluster["server"].startswith("https:"):
+        # The authorities of this machine, or those that the variables name.
+        context.load_default_certs()
+        if not os.environ.get("SSL_CERT_FILE") and not os.environ.get("SSL_CERT_DIR"):
+            context.load_verify_locations(certifi.where())
+    # With an empty password OpenSSL does not ask for one on the terminal.
+    if "client-certificate-data" in user:
+        with _readable(user["client-certificate-data"]) as certificate, _readable(user["client-key-data"]) as key:
+            context.load_cert_chain(certificate, key, password="")
+    elif "client-certificate" in user:
+        context.load_cert_chain(user["client-certificate"], user["client-key"], password="")
+    return context
+
+
+@contextmanager
+def _readable(data: str) -> Iterator[str]:
+    """Yield a path from which base64 data can be read once: OpenSSL takes nothing else, and a key reaches no disk.
+
+    It is the reading end of a pipe. A thread writes, as a pipe does not hold everything at once.
+    """
+    content = base64.b64decode(data)
+    reader, writer = os.pipe()
+
+    def write() -> None:
+        with suppress(BrokenPipeError), open(writer, "wb") as pipe:
+            pipe.write(content)
+
+    thread = threading.Thread(target=write, name="ocean-migration-certificate", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        os.close(writer)
+        os.close(reader)
+        raise
+    try:
+        yield f"/dev/fd/{reader}"
+    finally:
+        os.close(reader)
+        thread.join()

@@ -1,0 +1,1 @@
+"""Kubernetes' JSON as plain data."""

@@ -1,0 +1,107 @@
+"""Kubernetes' quantities, such as ``250m`` and ``1.5Gi``, and what containers ask for with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil
+from typing import Any, Final
+
+from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError, objects, part, text
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
+
+_NANO: Final = 10**9
+_MILLI: Final = 10**6
+_MIB: Final = _NANO * 2**20
+
+# The lengths keep an exponent of many digits from becoming a number that fills the memory.
+_QUANTITY: Final = re.compile(
+    r"(?P<number>[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40}))"
+    r"(?:[eE](?P<exponent>[+-]?\d{1,2})|(?P<suffix>n|u|m|k|[MGTPE]i?|Ki)?)",
+    re.ASCII,
+)
+_SUFFIXES: Final[Mapping[str, Fraction]] = {
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 1000),
+    "": Fraction(1),
+    "k": Fraction(1000),
+    **{suffix: Fraction(1000**power) for power, suffix in enumerate("MGTPE", 2)},
+    **{f"{suffix}i": Fraction(1024**power) for power, suffix in enumerate("KMGTPE", 1)},
+}
+
+_CPU: Final = "cpu"
+_MEMORY: Final = "memory"
+_GPU: Final = "/gpu"
+_Amounts = dict[str, int]
+
+
+@lru_cache(maxsize=4096)
+def quantity(written: str) -> int:
+    """Return a quantity in billionths, the finest that Kubernetes knows, rounded up.
+
+    Raises UnexpectedFormError for a text that is none.
+    """
+    match = _QUANTITY.fullmatch(written)
+    if match is None:
+        raise UnexpectedFormError
+    factor = Fraction(10) ** int(match["exponent"]) if match["exponent"] else _SUFFIXES[match["suffix"] or ""]
+    return ceil(Fraction(match["number"]) * factor * _NANO)
+
+
+def requests(spec: Mapping[str, Any]) -> Resources:
+    """Return what the scheduler counts for a pod with this ``spec``, rounded up.
+
+    All containers run at once, beside the sidecars: init containers that restart always. The other init containers run
+    before, one after the other, each beside the sidecars that were started earlier.
+    """
+    running = _sum(_asked(container) for container in objects(spec, "containers"))
+    sidecars: _Amounts = {}
+    starting: _Amounts = {}
+    for container in objects(spec, "initContainers"):
+        asked = _asked(container)
+        if text(container, "restartPolicy") == "Always":
+            sidecars = _sum((sidecars, asked))
+            asked = sidecars
+        else:
+            asked = _sum((sidecars, asked))
+        starting = _largest(starting, asked)
+    total = _largest(_sum((running, sidecars)), starting)
+    # What is said of the pod as a whole stands above what its containers say.
+    total |= _asked(spec)
+    total = _sum((total, _amounts(part(spec, "overhead"))))
+    return Resources(
+        milli_cpu=-(-total.get(_CPU, 0) // _MILLI),
+        memory_mib=-(-total.get(_MEMORY, 0) // _MIB),
+        gpu=-(-total.get(_GPU, 0) // _NANO),
+    )
+
+
+def _asked(data: Mapping[str, Any]) -> _Amounts:
+    return _amounts(part(data, "resources", "requests"))
+
+
+def _amounts(data: Mapping[str, Any]) -> _Amounts:
+    """Return CPU, memory and the GPUs of all makers together; nothing else is compared."""
+    amounts: _Amounts = {}
+    for name, written in data.items():
+        kind = _GPU if name.endswith(_GPU) else name
+        if kind in {_CPU, _MEMORY, _GPU}:
+            if not isinstance(written, str):
+                raise UnexpectedFormError
+            amounts[kind] = amounts.get(kind, 0) + quantity(written)
+    return amounts
+
+
+def _sum(several: Iterable[_Amounts]) -> _Amounts:
+    total: _Amounts = {}
+    for amounts in several:
+        for kind, amount in amounts.items():
+            total[kind] = total.get(kind, 0) + amount
+    return total
+
+
+def _largest(one: _Amounts, other: _Amounts) -> _Amounts:
+    return {kind: max(one.get(kind, 0), other.get(kind, 0)) for kind in one.keys() | other.keys()}

@@ -1,0 +1,114 @@
+"""Reading whole lists, page by page, whatever happens to single objects of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.kubernetes.connection.connection import Connection
+from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
+from ocean_migration_pulumi.kubernetes.objects import decoding
+from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    AWS_AUTH,
+    BUDGETS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    EVICTIONS,
+)
+
+T = TypeVar("T")
+
+PAGE: Final = 500
+"""Objects of a page."""
+
+_GONE: Final = 410
+_STARTS: Final = 3
+_GROUPS: Final[Mapping[str, str]] = {BUDGETS: "policy", DEPLOYMENTS: "apps", DAEMON_SETS: "apps"}
+_AWS_AUTH_NAME: Final = "aws-auth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed(Generic[T]):
+    """What was read of a list, and how many of its objects are of an unexpected form and left out."""
+
+    found: list[T]
+    unusable: int = 0
+
+
+def list_path(resource: str) -> str:
+    """Return the path of all objects of a resource, in all namespaces."""
+    group = _GROUPS.get(resource)
+    return f"apis/{group}/v1/{resource}" if group else f"api/v1/{resource}"
+
+
+def aws_auth_path() -> str:
+    """Return the path of the ConfigMap that maps IAM roles."""
+    return f"api/v1/namespaces/kube-system/{AWS_AUTH}/{_AWS_AUTH_NAME}"
+
+
+def rule(resource: str) -> str:
+    """Return the RBAC rule that allows what is asked of a resource, on one line."""
+    named = f", resourceNames: [{_AWS_AUTH_NAME}]" if resource == AWS_AUTH else ""
+    return f'{{apiGroups: ["{_GROUPS.get(resource, "")}"], resources: [{resource}]{named}, verbs: [{verb(resource)}]}}'
+
+
+def verb(resource: str) -> str:
+    """Return the verb, as RBAC names it, that is asked of a resource."""
+    return {AWS_AUTH: "get", EVICTIONS: "create"}.get(resource, "list")
+
+
+def list_all(
+    connection: Connection,
+    scope: Scope,
+    resource: str,
+    read: Callable[[Mapping[str, Any]], T],
+    query: Mapping[str, str] | None = None,
+) -> Listed[T]:
+    """Return all objects of a resource.
+
+    A list that the API server no longer has (410, when reading its pages took long) is begun anew, at most twice.
+    Raises a KubernetesError or a WaitEndedError.
+    """
+    for _ in range(_STARTS - 1):
+        try:
+            return _pages(connection, scope, resource, read, query or {})
+        except RefusedError as error:
+            if error.status != _GONE:
+                raise
+    return _pages(connection, scope, resource, read, query or {})
+
+
+def _pages(
+    connection: Connection,
+    scope: Scope,
+    resource: str,
+    read: Callable[[Mapping[str, Any]], T],
+    query: Mapping[str, str],
+) -> Listed[T]:
+    found: list[T] = []
+    unusable = 0
+    following = ""
+    while True:
+        more = {"continue": following} if following else {}
+        body = connection.get(scope, list_path(resource), {**query, "limit": str(PAGE), **more})
+        try:
+            page = decoding.page(body)
+        except UnexpectedFormError:
+            raise _unexpected(resource) from None
+        if page.following and page.following == following:
+            raise _unexpected(resource)
+        for raw in page.items:
+            try:
+                found.append(read(decoding.item(raw)))
+            except UnexpectedFormError:
+                unusable += 1
+        following = page.following
+        if not following:
+            return Listed(found=found, unusable=unusable)
+
+
+def _unexpected(resource: str) -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(f"the list of {resource} is not what the Kubernetes API reference promises")

@@ -1,0 +1,1 @@
+"""Pre-flight checks of the service, controllers, autoscalers, IAM roles and capacity."""

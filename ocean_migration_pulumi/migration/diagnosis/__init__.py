@@ -1,0 +1,1 @@
+"""Why a migration is where it is: reasons, evidence, remedies."""

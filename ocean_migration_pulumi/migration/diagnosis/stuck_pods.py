@@ -1,0 +1,169 @@
+"""Which pods are still on the old nodes of a migration, and what holds each: as Kubernetes, or the service, tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationInstance, MigrationStatus
+from ocean_migration_pulumi.migration.checks.service import is_pending
+from ocean_migration_pulumi.migration.scheduling.drain_rules import LEAVES, Fate, Leaver, fates, is_orphan
+from ocean_migration_pulumi.migration.scheduling.eviction_forecast import gap_lines
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import BUDGETS, DAEMON_SETS, NODES, PODS, Workloads
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean, some
+from ocean_migration_pulumi.migration.spec.spec import Wish
+
+_FORCE: Final = "force_pod_eviction_on_pdb_failure"
+_EVICT: Final = "should_evict_stand_alone_pods"
+_BY_HAND: Final = f"move it by hand, or migrate with {_EVICT}, which deletes it for good"
+_ALONE: Final = "it has no controller (a stand-alone pod)"
+NOTHING: Final = "nothing that can be seen holds it"
+"""Of a pod that is there all the same."""
+
+_HOLDS: Final = frozenset({Fate.HELD, Fate.KEPT, Fate.LEAVING})
+_NOT_KNOWN: Final[Mapping[str, str]] = {
+    NODES: "the pods on nodes whose name is not known",
+    PODS: "which pods are left",
+    BUDGETS: "which pods PodDisruptionBudgets hold",
+    DAEMON_SETS: "whether the DaemonSets of pods still exist",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A pod that is still on an old node: what holds it, and what to do about it.
+
+    ``pod`` is ``namespace/name``, or the name alone where nothing tells the namespace. ``node`` is empty for a pod that
+    has left its node and waits for another one.
+    """
+
+    pod: str
+    node: str
+    why: str
+    remedy: str
+
+
+def named(instance: MigrationInstance) -> str:
+    """Return the name by which messages call a node."""
+    return clean(instance.node_name) if instance.node_name else instance.instance_id
+
+
+def draining(status: MigrationStatus) -> list[MigrationInstance]:
+    """Return the old nodes that are being drained now: all that hold pods, where the service does not tell them apart.
+
+    Only the states REQUIRES_MANUAL_MIGRATION and RUNNING of a node are documented.
+    """
+    left = [node for node in status.old_instances if node.running_pods and node.state != REQUIRES_MANUAL_MIGRATION]
+    marked = [node for node in left if "DRAIN" in node.state.upper()]
+    return marked or left
+
+
+def told(instances: Iterable[MigrationInstance]) -> tuple[Holding, ...]:
+    """Return the pods that the service itself names as left on these nodes."""
+    return tuple(
+        Holding(pod=clean(pod.name or pod.id), node=named(node), why=_kind(pod.kind), remedy=_kind_remedy(pod.kind))
+        for node in instances
+        for pod in node.pods
+    )
+
+
+def seen(
+    status: MigrationStatus,
+    workloads: Workloads,
+    instances: Iterable[MigrationInstance],
+    *,
+    idle: Iterable[MigrationInstance] = (),
+    pending: bool = False,
+) -> tuple[Holding, ...]:
+    """Return the pods that something holds on these nodes, as Kubernetes tells.
+
+    Of the ``idle`` nodes those are returned, too, that nothing holds and that are there all the same. ``pending`` adds
+    the pods that wait for a node. Pods of DaemonSets and static ones are not moved, so they are left out.
+    """
+    wish = Wish(should_evict_stand_alone_pods=bool(status.should_evict_stand_alone_pods))
+    names = {_known_as(node, workloads): named(node) for node in instances}
+    waiting = {_known_as(node, workloads) for node in idle}
+    on_nodes = workloads.pods_on(frozenset(names.keys() - {""}))
+    found = [
+        Holding(
+            pod=clean(leaver.pod.full_name),
+            node=names[leaver.pod.node_name],
+            why=_why(leaver, workloads),
+            remedy=_remedy(leaver),
+        )
+        for leaver in sorted(fates(on_nodes, workloads, wish), key=lambda leaver: leaver.fate in LEAVES)
+        if leaver.fate in _HOLDS or (leaver.fate in LEAVES and leaver.pod.node_name in waiting)
+    ]
+    if pending:
+        found += [
+            Holding(
+                pod=clean(pod.full_name),
+                node="",
+                why="it waits for a node, and none takes it",
+                remedy="look at its events: what it asks for must fit a Virtual Node Group",
+            )
+            for pod in sorted(workloads.pods, key=lambda pod: pod.full_name)
+            if is_pending(pod)
+        ]
+    return tuple(found)
+
+
+def gone(told_pods: Iterable[Holding], workloads: Workloads) -> list[str]:
+    """Return the names of pods that the service told of and that Kubernetes has on no node any more."""
+    there = {pod.name for pod in workloads.pods if pod.node_name and not pod.finished}
+    return [holding.pod for holding in told_pods if holding.pod not in there]
+
+
+def unknown(workloads: Workloads) -> tuple[str, ...]:
+    """Return what Kubernetes did not tell, a line for each reason."""
+    return gap_lines({text: workloads.gaps[name] for name, text in _NOT_KNOWN.items() if name in workloads.gaps})
+
+
+def _known_as(node: MigrationInstance, workloads: Workloads) -> str:
+    known = workloads.nodes.get(node.instance_id)
+    return known.name if known else node.node_name
+
+
+def _why(leaver: Leaver, workloads: Workloads) -> str:
+    pod, budgets = leaver.pod, leaver.budgets
+    if leaver.fate is Fate.HELD and len(budgets) == 1:
+        budget = budgets[0]
+        return (
+            f"PodDisruptionBudget {clean(budget.full_name)} allows no disruption (needs {budget.desired_healthy} "
+            f"healthy, has {budget.current_healthy})"
+        )
+    if leaver.fate is Fate.HELD:
+        names = some(clean(budget.full_name) for budget in budgets)
+        return f"the API server evicts no pod of several PodDisruptionBudgets ({names})"
+    if leaver.fate is Fate.KEPT:
+        return "its DaemonSet is gone, so that nothing starts it again" if is_orphan(pod, workloads) else _ALONE
+    if leaver.fate is Fate.LEAVING:
+        if pod.finalizers:
+            return f"it is being deleted, and kept by finalizers ({some(map(clean, pod.finalizers))})"
+        return "it is being deleted, and has not ended yet"
+    return NOTHING
+
+
+def _remedy(leaver: Leaver) -> str:
+    if leaver.fate is Fate.HELD and len(leaver.budgets) == 1:
+        return f"run more of its pods, change the budget, or migrate with {_FORCE}"
+    if leaver.fate is Fate.HELD:
+        return f"leave one budget to each pod, or migrate with {_FORCE}"
+    if leaver.fate is Fate.KEPT:
+        return _BY_HAND
+    if leaver.fate is Fate.LEAVING:
+        if leaver.pod.finalizers:
+            return "let whoever set the finalizers finish, or remove them"
+        return "wait for its grace period; if it stays, look at the kubelet of its node"
+    return "look at its events, and at the log of the Ocean Controller"
+
+
+def _kind(kind: str) -> str:
+    if kind == "STAND_ALONE_POD":
+        return _ALONE
+    return "Ocean did not move it, and does not tell why" + ("" if kind == "UNKNOWN" else f" ({clean(kind)})")
+
+
+def _kind_remedy(kind: str) -> str:
+    return _BY_HAND if kind == "STAND_ALONE_POD" else "find out what holds it, then move it by hand"

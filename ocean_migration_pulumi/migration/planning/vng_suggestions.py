@@ -1,0 +1,132 @@
+"""The Virtual Node Group that nodes without a match need, as source that can be pasted into a Pulumi program."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    NODES,
+    PODS,
+    KubernetesNode,
+    Pod,
+    Taint,
+    Workloads,
+)
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, clean, counted
+
+MOST: Final = 5
+"""How many groups are shown: beyond that the selector is more likely to be wrong than the cluster."""
+
+_BUILT_IN: Final = re.compile(r"(?:[^/]+\.)?(?:kubernetes|k8s)\.io/.*")
+_OF_OTHERS: Final = (
+    "alpha.eksctl.io/",
+    "eks.amazonaws.com/",
+    "karpenter.k8s.aws/",
+    "karpenter.sh/",
+    "spotinst.io/",
+)
+_NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
+
+Key = tuple[str | None, tuple[tuple[str, str], ...], tuple[Taint, ...]]
+
+
+def suggestions(ocean_id: str, nodes: Iterable[PlannedNode], workloads: Workloads | None) -> list[tuple[str, str]]:
+    """Return, for each kind of node among those that match nothing, which nodes they are, and the source.
+
+    Nodes with the same labels and taints are of one kind; without Kubernetes, those of the same Auto Scaling Group. Of
+    labels, those count that someone gave them: not the built-in ones, nor those of tools that made the node, unless a
+    pod there asks for them. The largest kinds come first.
+    """
+    known = workloads if workloads is not None and workloads.knows(NODES) else None
+    asked = _asked_labels(known) if known else {}
+    kinds: dict[Key, list[PlannedNode]] = defaultdict(list)
+    for node in nodes:
+        found = known.nodes.get(node.instance_id) if known else None
+        kinds[_key(node, found, asked)].append(node)
+    ordered = sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[1][0].instance_id))
+    used: set[str] = set()
+    return [(_named(taken), _source(ocean_id, key, taken, used)) for key, taken in ordered[:MOST]]
+
+
+def _key(node: PlannedNode, found: KubernetesNode | None, asked: dict[str, set[str]]) -> Key:
+    if found is None:
+        return node.asg_name, (), ()
+    wanted = asked.get(found.name, set())
+    labels = tuple(sorted((name, value) for name, value in found.labels.items() if _counts(name) or name in wanted))
+    taints = tuple(
+        sorted(
+            (taint for taint in found.taints if not _BUILT_IN.fullmatch(taint.key)),
+            key=lambda taint: (taint.key, taint.value, taint.effect),
+        )
+    )
+    return (None if labels or taints else node.asg_name), labels, taints
+
+
+def _counts(name: str) -> bool:
+    return not _BUILT_IN.fullmatch(name) and not name.startswith(_OF_OTHERS)
+
+
+def _asked_labels(workloads: Workloads) -> dict[str, set[str]]:
+    """Return, by node, the labels outside of Kubernetes' own that its pods ask for."""
+    asked: dict[str, set[str]] = defaultdict(set)
+    if workloads.knows(PODS):
+        for pod in workloads.pods:
+            if pod.node_name:
+                asked[pod.node_name] |= {name for name in _conditions(pod) if not _BUILT_IN.fullmatch(name)}
+    return asked
+
+
+def _conditions(pod: Pod) -> Iterable[str]:
+    yield from pod.node_selector
+    for term in pod.terms:
+        yield from (requirement.key for requirement in term if requirement.operator in {"In", "Exists"})
+
+
+def _named(nodes: list[PlannedNode]) -> str:
+    groups = sorted({clean(node.asg_name) for node in nodes if node.asg_name})
+    where = f" of {', '.join(groups[:3])}" if groups else ""
+    return f"{counted(len(nodes), 'node')}{where}{' and others' if len(groups) > 3 else ''}"
+
+
+def _source(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str]) -> str:
+    _, labels, taints = key
+    name = _name(nodes, labels, used)
+    lines = [
+        "pulumi_spotinst.aws.OceanLaunchSpec(",
+        f"    {name!r},",
+        f"    ocean_id={ocean_id!r},",
+        f"    name={name!r},",
+    ]
+    if not labels and not taints:
+        lines.append("    # Labels and taints are not known here: take them from `kubectl describe node`.")
+    if labels:
+        lines.append("    labels=[")
+        lines += [
+            f"        pulumi_spotinst.aws.OceanLaunchSpecLabelArgs(key={label!r}, value={value!r}),"
+            for label, value in labels
+        ]
+        lines.append("    ],")
+    if taints:
+        lines.append("    taints=[")
+        lines += [
+            "        pulumi_spotinst.aws.OceanLaunchSpecTaintArgs("
+            f"key={taint.key!r}, value={taint.value!r}, effect={taint.effect!r}),"
+            for taint in taints
+        ]
+        lines.append("    ],")
+    return "\n".join([*lines, ")"])
+
+
+def _name(nodes: list[PlannedNode], labels: tuple[tuple[str, str], ...], used: set[str]) -> str:
+    """Return a name that says what the nodes are: their Auto Scaling Group, or else their labels."""
+    groups = {node.asg_name for node in nodes}
+    base = groups.pop() if len(groups) == 1 else "-".join(value for _, value in labels[:2])
+    plain = _NOT_A_NAME.sub("-", (base or "").lower()).strip("-")[:50] or "nodes"
+    name, number = plain, 2
+    while name in used:
+        name, number = f"{plain}-{number}", number + 1
+    used.add(name)
+    return name

@@ -1,0 +1,1 @@
+"""Create, update, refresh and delete: start, wait for, resume and stop migrations."""

@@ -1,0 +1,226 @@
+"""Start a migration: at most one of the same nodes, however often, and from however many places, it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.common.times import format_time, parse_time
+from ocean_migration_pulumi.errors import (
+    AnswerLostError,
+    ClusterBusyError,
+    DeadlineError,
+    InterruptedWaitError,
+    MigrationError,
+    MigrationNotFoundError,
+    NoAnswerError,
+    OceanMigrationError,
+    RateLimitError,
+    RequestRejectedError,
+    ServiceError,
+)
+from ocean_migration_pulumi.migration.reconcile.admission import may_start
+from ocean_migration_pulumi.migration.reconcile.context import Job
+from ocean_migration_pulumi.migration.reconcile.events import Kind
+from ocean_migration_pulumi.migration.reconcile.waiter import Progress, Waiter
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted, some
+from ocean_migration_pulumi.migration.state.resource_state import STARTED, Run, UnansweredStart
+
+LOST_SEARCH: Final = 60.0
+"""Seconds for which a start whose answer was lost is looked for in the list."""
+
+_LOOK: Final = 2.0
+
+
+def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None:
+    """Start a migration of ``work``, or adopt the one that is ours; wait for a foreign one first.
+
+    Returns the run, and the ids that were listed before it was started (None when it was adopted), or None when
+    nothing was left to migrate after a foreign migration. Raises what ``may_start`` raises, ClusterBusyError,
+    MigrationError, a WaitEndedError, or an error of the API.
+    """
+    while True:
+        with _alone(job):
+            job.scope.check()
+            listed = job.desk.view.migrations(job.api, job.scope, fresh=True)
+            foreign = None
+            for status in job.desk.view.running(job.api, job.scope, fresh=True):
+                if status.is_terminal:
+                    continue
+                if job.is_ours(status):
+                    return job.adopt(status), None
+                foreign = status
+            if foreign is None:
+                before = frozenset(summary.id for summary in listed)
+                run = _post(job, work, before)
+                if run is not None:
+                    return run, before
+        if foreign is not None:
+            wait_for_foreign(job, foreign)
+            job.held_by_others = set()
+            still_offered = job.discover()
+            job.reckon()
+            job.tell_gone(set(work) - still_offered.keys() - foreign.instance_ids)
+            work = [name for name in work if name in still_offered]
+            if not work:
+                return None
+            may_start(job, work)  # the wait may have been a long one
+
+
+def find_unanswered(job: Job) -> Run | None:
+    """Look for a start whose answer was lost in an earlier run; it is settled either way.
+
+    Its effect may be seen only now: until a minute after the start, none is no answer.
+    """
+    lost = job.record.unanswered
+    if lost is None:
+        return None
+    until = job.scope.clock() + LOST_SEARCH
+    while (found := _match(job, lost)) is None:
+        at = parse_time(lost.at)
+        if at is None or (job.now() - at).total_seconds() >= LOST_SEARCH or job.scope.clock() >= until:
+            break
+        job.tell.status("looking for the migration whose answer was lost")
+        job.scope.sleep(min(_LOOK, job.patience.poll_interval))
+    job.record.unanswered = None
+    if found is None:
+        job.tell.info("the start whose answer was lost had no effect")
+        return None
+    # What was asked for may have changed since: only what the service echoes is known of it.
+    run = job.adopt(found)
+    run.origin = STARTED
+    line = f"migration {run.id} had started, although its answer was lost"
+    job.tell.info(line)
+    job.happened(Kind.STARTED, run, line, status=found)
+    return run
+
+
+def wait_for_foreign(job: Job, foreign: MigrationStatus) -> None:
+    """Wait for a migration that is not ours.
+
+    Raises ClusterBusyError when ``when_busy`` is ``"fail"``, or a WaitEndedError.
+    """
+    progress = Progress.of(foreign)
+    named = f"migration {foreign.id} ({progress.done} of {counted(progress.total, 'node')} done)"
+    if job.wish.when_busy == "fail":
+        msg = f'{named} runs on {job.ocean_id} and is not ours; wait for its end, or set when_busy="wait"'
+        raise ClusterBusyError(msg)
+    job.tell.info(f"waiting for {named}, which is not ours")
+    waiter = Waiter(lambda: job.status(foreign.id), scope=job.scope, tell=job.tell, patience=job.patience)
+    try:
+        waiter.until(lambda status: False)
+    except MigrationNotFoundError:
+        job.tell.info(f"migration {foreign.id} is no longer listed")
+    except InterruptedWaitError:
+        msg = f"interrupted while waiting for migration {foreign.id}, which is not ours; nothing was started"
+        raise InterruptedWaitError(msg) from None
+    except OceanMigrationError as error:
+        msg = f"waiting for migration {foreign.id}, which is not ours, ended: {error}; nothing was started"
+        raise ClusterBusyError(msg) from error
+    job.desk.view.changed()
+
+
+@contextmanager
+def _alone(job: Job) -> Iterator[None]:
+    """Hold the cluster's lock of this process; waiting for it can be interrupted."""
+    while not job.desk.starting.acquire(timeout=0.1):
+        job.scope.check()
+    try:
+        yield
+    finally:
+        job.desk.starting.release()
+
+
+def _post(job: Job, work: list[str], before: frozenset[str]) -> Run | None:
+    """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
+    wish = job.wish
+    lost = job.record.unanswered = UnansweredStart(
+        listed=sorted(before), instance_ids=sorted(work), at=format_time(job.now())
+    )
+    job.tell.info(f"starting a migration of {counted(len(work), 'node')}")
+    try:
+        migration_id = job.api.within(job.scope).create_migration(
+            job.ocean_id,
+            sorted(work),
+            batch_size_percentage=wish.batch_size_percentage,
+            should_terminate_drained_nodes=wish.should_terminate_drained_nodes,
+            should_evict_stand_alone_pods=wish.should_evict_stand_alone_pods,
+            force_pod_eviction_on_pdb_failure=wish.force_pod_eviction_on_pdb_failure,
+        )
+    except AnswerLostError as error:
+        job.desk.view.changed()
+        return _search(job, lost, error)
+    except RequestRejectedError as error:
+        job.record.unanswered = None
+        job.desk.view.changed()
+        if any(not status.is_terminal for status in job.desk.view.running(job.api, job.scope, fresh=True)):
+            return None
+        msg = f"Ocean refuses to start a migration of {some(sorted(work))} on {job.ocean_id}: {error}"
+        raise MigrationError(msg) from error
+    except OceanMigrationError:
+        # Whatever is not told as a lost answer had no effect.
+        job.record.unanswered = None
+        raise
+    finally:
+        job.desk.view.changed()
+    return _started(job, migration_id, lost.instance_ids)
+
+
+def _started(job: Job, migration_id: str, instance_ids: list[str], status: MigrationStatus | None = None) -> Run:
+    wish = job.wish
+    run = Run(
+        id=migration_id,
+        instance_ids=instance_ids,
+        batch_size_percentage=wish.batch_size_percentage,
+        should_terminate_drained_nodes=wish.should_terminate_drained_nodes,
+        should_evict_stand_alone_pods=wish.should_evict_stand_alone_pods,
+        force_pod_eviction_on_pdb_failure=wish.force_pod_eviction_on_pdb_failure,
+        triggers_digest=wish.triggers_digest,
+    )
+    job.record.unanswered = None
+    if status is not None:
+        run.follow(status)
+    job.recorded(run)
+    line = f"migration {migration_id} of {counted(len(instance_ids), 'node')} has started"
+    job.tell.info(line)
+    job.happened(Kind.STARTED, run, line, status=status)
+    return run
+
+
+def _search(job: Job, lost: UnansweredStart, error: AnswerLostError) -> Run:
+    """Look for the migration of a lost answer for a minute; there is no second POST."""
+    cause = error.__cause__ or error
+    job.tell.warning(f"the answer to the start was lost ({cause}); looking for the migration in the list")
+    until = job.scope.clock() + LOST_SEARCH
+    while job.scope.clock() < until:
+        try:
+            found = _match(job, lost)
+        except (NoAnswerError, ServiceError, RateLimitError):
+            found = None
+        except (InterruptedWaitError, DeadlineError):
+            break
+        if found is not None:
+            return _started(job, found.id, lost.instance_ids, found)
+        try:
+            job.scope.sleep(min(_LOOK, job.patience.poll_interval))
+        except (InterruptedWaitError, DeadlineError):
+            break
+    msg = (
+        f"the answer to the start of a migration of {counted(len(lost.instance_ids), 'node')} was lost ({cause}), and "
+        f"none has appeared yet: one may have started. {job.words.looks}."
+    )
+    raise MigrationError(msg) from error
+
+
+def _match(job: Job, lost: UnansweredStart) -> MigrationStatus | None:
+    """Find the migration that was not listed before and holds exactly the nodes that were asked for."""
+    asked = frozenset(lost.instance_ids)
+    for summary in job.desk.view.migrations(job.api, job.scope, fresh=True):
+        if summary.id in lost.listed or job.desk.holder(summary.id) not in {None, job.owner}:
+            continue
+        status = job.status(summary.id)
+        if status.instance_ids == asked:
+            return status
+    return None

@@ -1,0 +1,67 @@
+"""What only AWS knows of where Ocean's nodes will run; plain data, read elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
+
+_ROLE: Final = re.compile(
+    r"arn:(?P<partition>aws[a-z0-9-]*):iam::(?P<account>\d+):role/(?:[!-~]+/)?(?P<name>[\w+=,.@-]+)", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineType:
+    """An EC2 instance type: what it has, and the architectures it runs, in Kubernetes' words (``amd64``, ``arm64``)."""
+
+    resources: Resources
+    architectures: tuple[str, ...] = ("amd64",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudQuestion:
+    """What is asked of AWS: only what the judgement needs. Empty fields ask nothing; None: the name is not known."""
+
+    region: str
+    instance_profiles: tuple[str, ...] = ()
+    subnet_ids: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] = ()
+    eks_cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """What AWS answered.
+
+    ``roles`` are role ARNs by instance profile, as it was asked for (name or ARN). ``access_entries`` are the principal
+    ARNs of the EKS cluster's access entries, None when they could not be read. ``zones`` are availability zones by
+    subnet, ``machines`` instance types by name. ``gaps`` names what could not be read: ``roles``, ``access_entries``,
+    ``zones``, ``machines``.
+    """
+
+    roles: Mapping[str, str] = field(default_factory=dict)
+    access_entries: frozenset[str] | None = None
+    zones: Mapping[str, str] = field(default_factory=dict)
+    machines: Mapping[str, MachineType] = field(default_factory=dict)
+    gaps: Mapping[str, Gap] = field(default_factory=dict)
+
+
+def same_role(one: str, other: str) -> bool:
+    """Tell whether two ARNs are of the same IAM role, whether or not they have its path.
+
+    ``aws-auth`` has to leave the path out (``role/team/nodes`` is written ``role/nodes``), access entries keep it. A
+    name belongs to one role of an account, whatever the path, and its case does not matter. Anything that is not the
+    ARN of a role is the same as nothing.
+    """
+    role = _role(one)
+    return role is not None and role == _role(other)
+
+
+def _role(arn: str) -> tuple[str, str, str] | None:
+    """Return partition, account and name of a role."""
+    match = _ROLE.fullmatch(arn.strip())
+    return (match["partition"], match["account"], match["name"].casefold()) if match else None

@@ -1,0 +1,125 @@
+"""The machines that a Virtual Node Group may start: which types, how large, of which architecture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final
+
+from ocean_migration_pulumi.api.models.cluster import ClusterNode, LaunchTemplate
+from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, MachineType
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
+
+ANY_SIZE: Final = Resources(milli_cpu=10**9, memory_mib=10**9, gpu=10**9)
+"""Larger than what any pod asks for."""
+
+_ANY_TYPE: Final = "*"
+_AMD64: Final = frozenset({"amd64"})
+_ARM64: Final = frozenset({"arm64"})
+_NAME: Final = re.compile(
+    r"(?P<family>[a-z]+)(?P<generation>[0-9]+)(?P<options>[a-z]*)(?:-flex)?\.(?P<size>[a-z0-9*-]+)"
+)
+_SIZE: Final = re.compile(r"(?P<times>[0-9]*)xlarge")
+_GIB_PER_CPU: Final = {"c": 2, "m": 4, "r": 8}
+_FIRST_REGULAR: Final = 5
+"""Before this generation of EC2, the sizes of the families do not follow the rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A kind of machine.
+
+    ``name`` is an instance type, or a pattern: then it stands for those that nobody names. ``resources`` is None, and
+    ``architectures`` empty, when they are not known.
+    """
+
+    name: str
+    resources: Resources | None = None
+    architectures: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What is known of instance types: from AWS, else from Ocean's own nodes, else from their names."""
+
+    described: Mapping[str, MachineType] = field(default_factory=dict)
+    seen: Mapping[str, Resources] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cloud: Cloud | None, ocean_nodes: Iterable[ClusterNode]) -> Catalogue:
+        """Collect what is known; of nodes of one type the largest counts."""
+        seen: dict[str, Resources] = {}
+        for node in ocean_nodes:
+            if node.instance_type and node.allocatable_milli_cpu and node.allocatable_memory_mib:
+                before = seen.get(node.instance_type, Resources())
+                gpu = ANY_SIZE.gpu if node.allocatable_gpu is None else int(node.allocatable_gpu)
+                seen[node.instance_type] = Resources(
+                    milli_cpu=max(before.milli_cpu, int(node.allocatable_milli_cpu)),
+                    memory_mib=max(before.memory_mib, int(node.allocatable_memory_mib)),
+                    gpu=max(before.gpu, gpu),
+                )
+        return cls(described=cloud.machines if cloud else {}, seen=seen)
+
+    def machine(self, name: str) -> Machine:
+        """Return what is known of a type, or of a pattern of types."""
+        described = self.described.get(name)
+        if described is not None:
+            return Machine(name=name, resources=described.resources, architectures=frozenset(described.architectures))
+        if name == _ANY_TYPE:
+            return Machine(name=name, resources=ANY_SIZE, architectures=_AMD64 | _ARM64)
+        resources, architectures = _by_name(name)
+        return Machine(name=name, resources=self.seen.get(name, resources), architectures=architectures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedTypes:
+    """The types, or patterns of types, that may be started; ``denied`` ones may not."""
+
+    allowed: tuple[str, ...] = (_ANY_TYPE,)
+    denied: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, template: LaunchTemplate, cluster: LaunchTemplate) -> AllowedTypes:
+        """Return those of a template: its own ones, else the cluster's, else any."""
+        if template.instance_types:
+            return cls(allowed=template.instance_types)
+        return cls(allowed=cluster.instance_types or (_ANY_TYPE,), denied=cluster.denied_types)
+
+    def machines(self, catalogue: Catalogue, named: Iterable[str] = ()) -> list[Machine]:
+        """Return the kinds of machines; of those behind a pattern, the ``named`` ones by their own name too."""
+        wanted = sorted(set(named))
+        found: dict[str, Machine] = {}
+        for entry in self.allowed:
+            names = [name for name in wanted if fnmatchcase(name, entry)] if "*" in entry else []
+            for name in (*names, entry):
+                if name not in found and not any(fnmatchcase(name, pattern) for pattern in self.denied):
+                    found[name] = catalogue.machine(name)
+        # Lists that leave nothing say nothing that can be held against a pod.
+        return list(found.values()) or [Machine(name=_ANY_TYPE)]
+
+
+def _by_name(name: str) -> tuple[Resources | None, frozenset[str]]:
+    """Return what the name of a type tells, by EC2's rules for names."""
+    match = _NAME.fullmatch(name)
+    if match is None or match["family"] == "mac":
+        return (ANY_SIZE if "*" in name else None), frozenset()
+    family, generation, options = match["family"], int(match["generation"]), match["options"]
+    arm = "g" in options or (family, generation) == ("a", 1)
+    return _size(family, generation, options, match["size"]), _ARM64 if arm else _AMD64
+
+
+def _size(family: str, generation: int, options: str, size: str) -> Resources | None:
+    per_cpu = _GIB_PER_CPU.get(family)
+    if "*" in size:
+        return Resources(
+            milli_cpu=ANY_SIZE.milli_cpu, memory_mib=ANY_SIZE.memory_mib, gpu=0 if per_cpu else ANY_SIZE.gpu
+        )
+    match = _SIZE.fullmatch(size)
+    if per_cpu is None or generation < _FIRST_REGULAR or not (match or size == "large"):
+        return None
+    if (family, generation, options) == ("c", 5, "n"):  # the one that has more memory than its family
+        return None
+    cpus = 4 * int(match["times"] or 1) if match else 2
+    return Resources(milli_cpu=1000 * cpus, memory_mib=1024 * per_cpu * cpus, gpu=0)

@@ -1,0 +1,260 @@
+"""Where pods can go: what the new nodes of each Virtual Node Group will be like, and what they take."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
+from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud
+from ocean_migration_pulumi.migration.scheduling.instance_types import ANY_SIZE, AllowedTypes, Catalogue, Machine
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    ARCHITECTURE_LABEL,
+    INSTANCE_TYPE_LABEL,
+    ZONE_LABEL,
+    KubernetesNode,
+    Requirement,
+    Resources,
+    Taint,
+    Term,
+    Toleration,
+)
+from ocean_migration_pulumi.migration.scheduling.label_matching import (
+    Unsure,
+    Value,
+    all_of,
+    any_of,
+    may_hold,
+    tolerates,
+)
+
+HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
+LIFECYCLE_LABEL: Final = "spotinst.io/node-lifecycle"
+ZONE_LABELS: Final = frozenset({ZONE_LABEL, "failure-domain.beta.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone"})
+TYPE_LABELS: Final = frozenset({INSTANCE_TYPE_LABEL, "beta.kubernetes.io/instance-type"})
+ARCHITECTURE_LABELS: Final = frozenset({ARCHITECTURE_LABEL, "beta.kubernetes.io/arch"})
+REGION_LABELS: Final = frozenset({"topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"})
+SYSTEM_LABELS: Final = frozenset({"kubernetes.io/os", "beta.kubernetes.io/os"})
+
+_NEW_NAME: Final = "*"
+"""The name of a node that does not exist yet: no condition can name it."""
+
+_GIVEN_BY_OTHERS: Final = ("spotinst.io/", "aws.spot.io/", "topology.k8s.aws/")
+"""Labels that Ocean answers by the choice of the machine, or that AWS gives to nodes."""
+
+_HARD: Final = frozenset({"NoSchedule", "NoExecute"})
+_NOTHING: Final = Resources()
+_ANY_MACHINE: Final = Machine(name="")
+_NO_NODES: Final[Mapping[str, KubernetesNode]] = {}
+
+Terms = tuple[Term, ...] | None
+"""Terms of which one must hold (none: anywhere); None: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """How much a pod may ask for: on nodes that take it for ``sure``, and on those that ``perhaps`` do."""
+
+    sure: tuple[Resources, ...] = ()
+    perhaps: tuple[Resources, ...] = ()
+
+    @classmethod
+    def of(cls, machine: Machine) -> Space:
+        """Return the space of a machine that takes a pod for certain."""
+        if machine.resources is None:
+            return cls(sure=(_NOTHING,), perhaps=(ANY_SIZE,))
+        return cls(sure=(machine.resources,))
+
+    @classmethod
+    def together(cls, spaces: Iterable[Space]) -> Space:
+        """Return the space of several machines of which a pod needs one."""
+        known = list(spaces)
+        return cls(
+            sure=_largest({size for space in known for size in space.sure}),
+            perhaps=_largest({size for space in known for size in space.perhaps}),
+        )
+
+    def under(self, verdict: bool | None) -> Space:
+        """Return what is left of it when that is whether its nodes take the pod."""
+        if verdict is None:
+            return Space(perhaps=_largest({*self.sure, *self.perhaps}))
+        return self if verdict else Space()
+
+    def takes(self, requests: Resources) -> bool | None:
+        """Tell whether there is a node for so much; None when it is not known."""
+        if any(_covers(size, requests) for size in self.sure):
+            return True
+        return None if any(_covers(size, requests) for size in self.perhaps) else False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A Virtual Node Group, or the cluster's own template (``Default``).
+
+    ``zones`` are those where it starts nodes for certain; with ``other_zones`` there may be more. ``region`` is empty
+    when it is not known. ``taints`` are those that keep pods away. ``machines`` are the kinds behind ``types``, and
+    ``whole`` is the space of them all. ``seen_labels`` are the keys that its nodes have today, whoever gave them.
+    """
+
+    id: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Taint, ...] = ()
+    zones: tuple[str, ...] = ()
+    other_zones: bool = True
+    region: str = ""
+    types: AllowedTypes = field(default_factory=AllowedTypes)
+    machines: tuple[Machine, ...] = field(default=(), repr=False)
+    whole: Space = field(default_factory=Space, repr=False)
+    catalogue: Catalogue = field(default_factory=Catalogue, repr=False)
+    seen_labels: frozenset[str] = frozenset()
+    user_data: str = field(default="", repr=False)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has neither labels nor taints, so that it takes nodes of any match."""
+        return not self.labels and not self.taints
+
+    def space(self, conditions: Sequence[Terms], tolerations: tuple[Toleration, ...] | None) -> Space:
+        """Return how much a pod with these conditions may ask for; with tolerations None, taints do not count."""
+        if tolerations is not None and not all(tolerates(tolerations, taint) for taint in self.taints):
+            return Space()
+        asked = [part for terms in conditions if terms for term in terms for part in term]
+        keys = {part.key for part in asked}
+        named = {value for part in asked if part.key in TYPE_LABELS for value in part.values}
+        if not keys & (TYPE_LABELS | ARCHITECTURE_LABELS):  # then no machine is unlike the others
+            return self.whole.under(self._verdict(conditions, keys))
+        machines = self.types.machines(self.catalogue, named) if named else self.machines
+        verdicts: dict[tuple[str, frozenset[str]], bool | None] = {}
+        spaces = []
+        for machine in machines:
+            alike = (machine.name if keys & TYPE_LABELS else "", machine.architectures)
+            if alike not in verdicts:
+                verdicts[alike] = self._verdict(conditions, keys, machine)
+            spaces.append(Space.of(machine).under(verdicts[alike]))
+        return Space.together(spaces)
+
+    def _verdict(
+        self, conditions: Sequence[Terms], keys: Collection[str], machine: Machine = _ANY_MACHINE
+    ) -> bool | None:
+        """Tell whether some node of this machine meets all conditions at once."""
+        zones: list[Value] = [*self.zones, *([Unsure.VALUE] if self.other_zones else [])]
+        # Ocean promises that nodes on demand can be asked for by this label, and does not promise it of spot.
+        lifecycles: list[Value] = ["od", Unsure.VALUE]
+        architectures: list[Value] = [*sorted(machine.architectures)] or [Unsure.VALUE]
+        return any_of(
+            all_of(_meets(terms, labels) for terms in conditions)
+            for labels in (
+                self._labels(keys, zone, lifecycle, machine.name, architecture)
+                for zone in (zones if ZONE_LABELS.intersection(keys) else [Unsure.VALUE])
+                for lifecycle in (lifecycles if LIFECYCLE_LABEL in keys else [Unsure.VALUE])
+                for architecture in (architectures if ARCHITECTURE_LABELS.intersection(keys) else [Unsure.VALUE])
+            )
+        )
+
+    def _labels(
+        self, keys: Iterable[str], zone: Value, lifecycle: Value, machine: str, architecture: Value
+    ) -> dict[str, Value]:
+        """Return the labels with these keys of a node in one place, of one machine."""
+        found: dict[str, Value] = {}
+        for key in keys:
+            if key in self.labels:
+                found[key] = self.labels[key]
+            elif key in ZONE_LABELS:
+                found[key] = zone
+            elif key in TYPE_LABELS:
+                found[key] = machine
+            elif key in ARCHITECTURE_LABELS:
+                found[key] = architecture
+            elif key == LIFECYCLE_LABEL:
+                found[key] = lifecycle
+            elif key == HOSTNAME_LABEL:
+                found[key] = _NEW_NAME
+            elif key in REGION_LABELS:
+                found[key] = self.region or Unsure.VALUE
+            elif key in SYSTEM_LABELS:
+                found[key] = "windows" if "<powershell>" in self.user_data.lower() else "linux"
+            elif key.startswith(_GIVEN_BY_OTHERS) or key in self.seen_labels or _is_set_in(self.user_data, key):
+                found[key] = Unsure.PRESENCE
+        return found
+
+
+def targets_of(
+    cluster: Cluster,
+    groups: Mapping[str, VirtualNodeGroup],
+    ocean_nodes: Iterable[ClusterNode] = (),
+    cloud: Cloud | None = None,
+    kubernetes_nodes: Mapping[str, KubernetesNode] = _NO_NODES,
+) -> list[Target]:
+    """Return where the pods of a cluster can go, sorted by id; ``kubernetes_nodes`` are by instance id."""
+    nodes = list(ocean_nodes)
+    catalogue = Catalogue.of(cloud, nodes)
+    seen_zones: dict[str, set[str]] = defaultdict(set)
+    seen_labels: dict[str, set[str]] = defaultdict(set)
+    for node in nodes:
+        group_id = node.virtual_node_group_id or DEFAULT_VIRTUAL_NODE_GROUP
+        seen_zones[group_id].add(node.availability_zone)
+        if node.instance_id in kubernetes_nodes:
+            seen_labels[group_id] |= kubernetes_nodes[node.instance_id].labels.keys()
+
+    def target(group_id: str, template: LaunchTemplate, group: VirtualNodeGroup | None = None) -> Target:
+        known = cloud.zones if cloud else {}
+        subnets = template.subnet_ids or cluster.template.subnet_ids
+        zones = {known[subnet] for subnet in subnets if subnet in known}
+        others = not subnets or any(subnet not in known for subnet in subnets)
+        taints = [Taint(key=key, value=value, effect=effect) for key, value, effect in (group.taints if group else ())]
+        types = AllowedTypes.of(template, cluster.template)
+        machines = tuple(types.machines(catalogue))
+        return Target(
+            id=group_id,
+            labels=dict(group.labels) if group else {},
+            taints=tuple(taint for taint in taints if taint.effect in _HARD),
+            zones=tuple(sorted((zones | seen_zones[group_id] if others else zones) - {""})),
+            other_zones=others,
+            region=cluster.region,
+            types=types,
+            machines=machines,
+            whole=Space.together(map(Space.of, machines)),
+            catalogue=catalogue,
+            seen_labels=frozenset(seen_labels[group_id]),
+            user_data=template.user_data or cluster.template.user_data,
+        )
+
+    found = [target(group.id, group.template, group) for _, group in sorted(groups.items())]
+    return found if cluster.template_only else [target(DEFAULT_VIRTUAL_NODE_GROUP, cluster.template), *found]
+
+
+def _meets(terms: Terms, labels: Mapping[str, Value]) -> bool | None:
+    """Tell whether one of the terms holds for a node; a term without conditions holds for none."""
+    if terms is None:
+        return None
+    if not terms:
+        return True
+    return any_of(bool(term) and all_of(_part_holds(part, labels) for part in term) for term in terms)
+
+
+def _part_holds(part: Requirement, labels: Mapping[str, Value]) -> bool | None:
+    return may_hold(part, _NEW_NAME if part.on_field else labels.get(part.key))
+
+
+def _is_set_in(user_data: str, key: str) -> bool:
+    """Tell whether a script or configuration may give nodes this label, in any of the forms that kubelets read."""
+    if not key or key not in user_data:
+        return False
+    return re.search(rf"(?<![\w./-]){re.escape(key)}[\"']?\s*[=:]", user_data) is not None
+
+
+def _covers(size: Resources, requests: Resources) -> bool:
+    return size.milli_cpu >= requests.milli_cpu and size.memory_mib >= requests.memory_mib and size.gpu >= requests.gpu
+
+
+def _largest(sizes: Iterable[Resources]) -> tuple[Resources, ...]:
+    """Return the sizes that no other one covers."""
+    found: list[Resources] = []
+    for size in sorted(sizes, key=lambda size: (size.milli_cpu, size.memory_mib, size.gpu), reverse=True):
+        if not any(_covers(larger, size) for larger in found):
+            found.append(size)
+    return tuple(found)

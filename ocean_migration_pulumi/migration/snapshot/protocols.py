@@ -1,0 +1,129 @@
+"""What deciding and driving need of the service: the protocol that the API client fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import (
+    Candidate,
+    Heartbeat,
+    LogEntry,
+    MigrationStatus,
+    MigrationSummary,
+)
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, CloudQuestion
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, Pod, Workloads
+
+
+class OceanApi(Protocol):
+    """The calls; each raises an error of ``errors.py`` and keeps within the scope it was made for."""
+
+    @property
+    def account_id(self) -> str | None:
+        """The account that is asked; None when nothing names one."""
+
+    def within(self, scope: Scope) -> OceanApi:
+        """Return the same service under other bounds."""
+
+    def server_now(self) -> datetime:
+        """Return the service's time."""
+
+    def list_migrations(self, ocean_id: str) -> tuple[MigrationSummary, ...]:
+        """List all migrations of a cluster."""
+
+    def get_migration(self, ocean_id: str, migration_id: str) -> MigrationStatus:
+        """Return the status of one migration."""
+
+    def create_migration(
+        self,
+        ocean_id: str,
+        instance_ids: Sequence[str],
+        *,
+        batch_size_percentage: int,
+        should_terminate_drained_nodes: bool,
+        should_evict_stand_alone_pods: bool,
+        force_pod_eviction_on_pdb_failure: bool,
+    ) -> str:
+        """Start a migration and return its id; raises AnswerLostError when it may have started."""
+
+    def stop_migration(
+        self, ocean_id: str, migration_id: str, *, should_terminate_drained_nodes: bool = False
+    ) -> MigrationSummary:
+        """Ask a migration to stop."""
+
+    def discover(self, ocean_id: str, *, fetch_pods: bool = True) -> tuple[Candidate, ...]:
+        """Return the nodes that can be migrated."""
+
+    def list_nodes(
+        self, ocean_id: str, *, instance_id: str | None = None, virtual_node_group_id: str | None = None
+    ) -> tuple[ClusterNode, ...]:
+        """Return Ocean's own nodes."""
+
+    def get_log(
+        self,
+        ocean_id: str,
+        *,
+        since: datetime,
+        until: datetime,
+        severity: str = "ALL",
+        limit: int = 1000,
+        resource_id: str | None = None,
+    ) -> tuple[LogEntry, ...]:
+        """Return the cluster's log of a span of the service's time."""
+
+    def get_heartbeat(self, ocean_id: str) -> Heartbeat:
+        """Return the controller's sign of life."""
+
+    def get_cluster(self, ocean_id: str) -> Cluster:
+        """Return the cluster; raises ClusterNotFoundError when it is gone."""
+
+    def list_virtual_node_groups(self, ocean_id: str) -> tuple[VirtualNodeGroup, ...]:
+        """Return the cluster's Virtual Node Groups."""
+
+
+class Teller(Protocol):
+    """Where a run says what it does."""
+
+    def status(self, message: str) -> None:
+        """Show a live line that the next one replaces."""
+
+    def info(self, message: str) -> None:
+        """Say something that stays."""
+
+    def warning(self, message: str) -> None:
+        """Say something that stays and that somebody should look at."""
+
+
+class KubernetesApi(Protocol):
+    """What is asked of Kubernetes; nothing is ever changed there.
+
+    Each raises InterruptedWaitError or EngineGoneError when the operation may not go on.
+    """
+
+    def read(self, scope: Scope, *, max_age: float = 30.0, fresh: bool = False) -> Workloads:
+        """Return what the cluster tells, at most ``max_age`` seconds old; what it does not tell is a gap."""
+
+    def nodes_with(
+        self, scope: Scope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
+    ) -> frozenset[str]:
+        """Return the instance ids of the nodes that kubectl's selector takes.
+
+        Raises InputError for a selector that the API server refuses, KubernetesError when it cannot be asked.
+        """
+
+    def try_eviction(self, scope: Scope, pod: Pod) -> EvictionTrial:
+        """Ask whether a pod may be evicted now, by an eviction that is only tried."""
+
+
+class CloudApi(Protocol):
+    """What is asked of AWS; nothing is ever changed there."""
+
+    def read(self, scope: Scope, question: CloudQuestion) -> Cloud:
+        """Return what AWS answers, at most 10 minutes old; what it does not answer in time is a gap.
+
+        Raises InterruptedWaitError or EngineGoneError when the operation may not go on.
+        """

@@ -1,0 +1,122 @@
+"""What a plan is made from: everything that is seen of a cluster at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.errors import InputError, OceanMigrationError
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterDesk
+from ocean_migration_pulumi.migration.snapshot.sources import Sources, Surroundings, ask_kubernetes
+from ocean_migration_pulumi.migration.spec.node_selector import Labelled
+from ocean_migration_pulumi.migration.spec.spec import Wish
+
+_KEPT_BACK = 1.0
+"""Seconds of a preview that Kubernetes may not use up."""
+
+
+@dataclass(slots=True)
+class Preview:
+    """What ``check`` found: the planned nodes (None when none can be told), and lines to show.
+
+    ``unplanned`` is why a new selection could not be turned into a plan; None when it could, or did not have to be.
+    """
+
+    planned: dict[str, str] | None = None
+    info: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[InputError] = field(default_factory=list)
+    unplanned: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What is seen of a cluster at one moment.
+
+    ``ocean_nodes`` are the nodes that Ocean runs itself, None when they could not be listed. ``around`` is what
+    Kubernetes says.
+    """
+
+    offered: Mapping[str, Candidate] = field(default_factory=dict)
+    recent: tuple[MigrationStatus, ...] = ()
+    groups: Mapping[str, VirtualNodeGroup] = field(default_factory=dict)
+    cluster: Cluster = field(default_factory=lambda: Cluster(id=""))
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    ocean_nodes: tuple[ClusterNode, ...] | None = None
+    around: Surroundings = field(default_factory=Surroundings)
+
+    @property
+    def running(self) -> list[MigrationStatus]:
+        """The migrations that run."""
+        return [status for status in self.recent if not status.is_terminal]
+
+    @property
+    def active(self) -> frozenset[str]:
+        """The instances that are being migrated."""
+        return frozenset(instance for status in self.running for instance in status.instance_ids)
+
+    @property
+    def group_names(self) -> dict[str, str]:
+        """The names of the Virtual Node Groups by id."""
+        return {group.id: group.name for group in self.groups.values()}
+
+    @property
+    def labelled(self) -> Labelled:
+        """What is known of node labels."""
+        return self.around.labelled
+
+
+def look(api: Any, desk: ClusterDesk, scope: Scope, wish: Wish, sources: Sources) -> Sight:
+    """Ask what planning needs, all at once: the service, and Kubernetes where there is access to it.
+
+    Raises an error of the API, InputError when a label selector cannot be read, or a WaitEndedError.
+    """
+    view, kubernetes = desk.view, sources.kubernetes
+    left = scope.remaining()
+    # What Kubernetes takes must not be missing for what is asked of the service afterwards.
+    patient = scope if left is None else scope.at_most(max(left - _KEPT_BACK, left / 2))
+    asks = [
+        lambda: view.cluster(api, scope),
+        lambda: view.candidates(api, scope),
+        lambda: view.groups(api, scope),
+        lambda: view.migrations(api, scope),
+        lambda: view.heartbeat(api, scope),
+        lambda: view.nodes(api, scope),
+    ]
+    if kubernetes is not None:
+        asks.append(lambda: kubernetes.read(patient))
+    view.together(asks)
+    cluster = view.cluster(api, scope)  # first: a cluster that does not exist is the clearest answer
+    offered = {candidate.instance_id: candidate for candidate in view.candidates(api, scope)}
+    recent = tuple(view.recent(api, scope))
+    ocean_nodes = None
+    with suppress(OceanMigrationError):  # the only question without which there is still a plan
+        ocean_nodes = view.nodes(api, scope)
+    return Sight(
+        offered=offered,
+        recent=recent,
+        groups=view.groups(api, scope),
+        cluster=cluster,
+        heartbeat=view.heartbeat(api, scope),
+        ocean_nodes=ocean_nodes,
+        around=ask_kubernetes(
+            sources,
+            patient,
+            offered=offered,
+            ocean_nodes=ocean_nodes or (),
+            label_selectors=wish.nodes.label_selectors,
+        ),
+    )
+
+
+def same_flags(status: MigrationStatus, wish: Wish) -> bool:
+    """Tell whether a migration runs with our flags, as far as the service echoes them."""
+    return (
+        status.should_terminate_drained_nodes == wish.should_terminate_drained_nodes
+        and status.should_evict_stand_alone_pods == wish.should_evict_stand_alone_pods
+    )

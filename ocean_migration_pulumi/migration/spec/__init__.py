@@ -1,0 +1,1 @@
+"""What is asked for: the validated inputs of a resource, and the nodes that they select."""

@@ -1,0 +1,286 @@
+"""Which nodes a wish means: the selector, and what it says of a node of which not everything is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
+from math import ceil
+from operator import attrgetter
+from typing import Any, Final, Protocol
+
+from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.migration.spec import input_readers
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP
+
+_EKS_ASG: Final = re.compile(r"eks-(?P<group>.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PERCENT: Final = re.compile(r"\d+%")
+_COUNT: Final = re.compile(r"\d+")
+_BY_ID: Final = attrgetter("instance_id")
+
+
+class Node(Protocol):
+    """What the selector looks at."""
+
+    @property
+    def instance_id(self) -> str:
+        """The EC2 instance id."""
+
+    @property
+    def node_name(self) -> str:
+        """The Kubernetes node name; empty when unknown."""
+
+    @property
+    def asg_name(self) -> str | None:
+        """The Auto Scaling Group; None outside of any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """What Kubernetes says of node labels: the instances it ``knows``, and those that each label selector takes."""
+
+    knows: frozenset[str] = frozenset()
+    taken: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def verdict(self, label_selector: str, instance_id: str) -> bool | None:
+        """Tell whether a label selector takes an instance; None when Kubernetes was not asked, or does not know it."""
+        taken = self.taken.get(label_selector)
+        return None if taken is None or instance_id not in self.knows else instance_id in taken
+
+
+NO_LABELS: Final = Labelled()
+"""Without Kubernetes: no label selector can be judged."""
+
+
+def eks_node_group(asg_name: str | None) -> str | None:
+    """Return the EKS managed node group behind an Auto Scaling Group, from the name that EKS gives it; else None."""
+    match = _EKS_ASG.fullmatch(asg_name or "")
+    return match["group"] if match else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSelector:
+    """Which candidates: values of one field are alternatives, different fields must all hold.
+
+    ``asg_names`` are globs. ``label_selector`` is kubectl's syntax, and judged by Kubernetes itself.
+    ``limit`` is a number of nodes or a percentage of the matching ones (rounded up); None means all. An ``exclude``
+    without any field excludes nothing, and has no limit of its own.
+    """
+
+    instance_ids: tuple[str, ...] = ()
+    node_names: tuple[str, ...] = ()
+    asg_names: tuple[str, ...] = ()
+    eks_node_groups: tuple[str, ...] = ()
+    virtual_node_groups: tuple[str, ...] = ()
+    label_selector: str | None = None
+    exclude: NodeSelector | None = None
+    all_nodes: bool = False
+    limit: str | None = None
+
+    @classmethod
+    def parse(cls, value: Any, name: str = "nodes") -> NodeSelector:
+        """Read a selector; raises InputError that names the part that is not allowed."""
+        if not isinstance(value, Mapping):
+            raise input_readers.refuse(name, value, "a selector (NodeSelectorArgs)")
+        known = {part.name for part in fields(cls)}
+        read: dict[str, Any] = {}
+        empty = []
+        for key, item in value.items():
+            part = f"{name}.{key}"
+            if key not in known:
+                raise InputError(part, f"is not a field of the selector; it has {', '.join(sorted(known))}")
+            if item is None:
+                continue
+            if key == "all_nodes":
+                read[key] = input_readers.flag(part, item)
+            elif key == "limit":
+                read[key] = _limit(part, item)
+            elif key == "label_selector":
+                read[key] = input_readers.text(part, item)
+            elif key == "exclude":
+                read[key] = cls._parse_exclude(item, part)
+            else:
+                read[key] = input_readers.texts(part, item)
+                empty += [] if read[key] else [part]
+        selector = cls(**read)
+        if selector.selects and empty:
+            # As if absent, it would widen the choice to all that the other fields take.
+            raise InputError(empty[0], "is empty, so no node can match; leave it out or give at least one")
+        if not selector.selects:
+            allowed = (
+                "instance_ids, node_names, asg_names, eks_node_groups, virtual_node_groups, label_selector or all_nodes"
+            )
+            raise InputError(name, f"selects nothing; give {allowed} (migrating every node must be said: all_nodes)")
+        return selector
+
+    @classmethod
+    def _parse_exclude(cls, value: Any, name: str) -> NodeSelector | None:
+        if not isinstance(value, Mapping):
+            raise input_readers.refuse(name, value, "a selector (NodeSelectorArgs)")
+        # An earlier wave without any node excludes nothing; as if absent, an empty list excludes only more.
+        given = {key: item for key, item in value.items() if item is not None and item != [] and item != ()}
+        if given.get("limit") is not None:
+            raise InputError(f"{name}.limit", "has no meaning here; give the nodes that are never taken")
+        return cls.parse(given, name) if given else None
+
+    @property
+    def selects(self) -> bool:
+        """Whether any field narrows or ``all_nodes`` is said."""
+        return (
+            self.all_nodes
+            or any((self.instance_ids, self.node_names, self.asg_names, self.eks_node_groups, self.virtual_node_groups))
+            or self.label_selector is not None
+        )
+
+    @property
+    def label_selectors(self) -> tuple[str, ...]:
+        """The label selectors of it and its ``exclude``, which only Kubernetes can judge."""
+        own = () if self.label_selector is None else (self.label_selector,)
+        return own if self.exclude is None else (*own, *self.exclude.label_selectors)
+
+    @property
+    def judges_groups_alone(self) -> bool:
+        """Whether nodes of the same Auto Scaling Group and Virtual Node Group are all taken, or none of them is."""
+        own = not self.instance_ids and not self.node_names and self.label_selector is None
+        return own and (self.exclude is None or self.exclude.judges_groups_alone)
+
+    def to_inputs(self) -> dict[str, Any]:
+        """Return the selector as inputs, absent fields left out."""
+        inputs: dict[str, Any] = {}
+        for part in fields(self):
+            value = getattr(self, part.name)
+            if isinstance(value, NodeSelector):
+                inputs[part.name] = value.to_inputs()
+            elif value:
+                inputs[part.name] = list(value) if isinstance(value, tuple) else value
+        return inputs
+
+    def matches(
+        self,
+        node: Node,
+        virtual_node_group_id: str | None = None,
+        *,
+        certain_group: bool = True,
+        labelled: Labelled = NO_LABELS,
+    ) -> bool | None:
+        """Tell whether the selector takes a node: None when what is known of the node does not decide it.
+
+        ``virtual_node_group_id`` is the match that discovery reports, unknown when not ``certain_group``.
+        """
+        included = self._included(node, virtual_node_group_id, certain_group, labelled)
+        if self.exclude is None:
+            return included
+        excluded = self.exclude.matches(node, virtual_node_group_id, certain_group=certain_group, labelled=labelled)
+        return _both(included, _not(excluded))
+
+    def contradicts(self, node: Node) -> bool:
+        """Tell whether id, name or ASG of a node rule it out, whatever else may be true of it."""
+        return self.matches(node, certain_group=False) is False
+
+    def _included(self, node: Node, group: str | None, certain_group: bool, labelled: Labelled) -> bool | None:
+        verdict: bool | None = True
+        if self.instance_ids:
+            verdict = _both(verdict, node.instance_id in self.instance_ids)
+        if self.node_names:
+            verdict = _both(verdict, node.node_name in self.node_names if node.node_name else None)
+        if self.asg_names:
+            name = node.asg_name
+            verdict = _both(verdict, name is not None and any(fnmatchcase(name, glob) for glob in self.asg_names))
+        if self.eks_node_groups:
+            verdict = _both(verdict, eks_node_group(node.asg_name) in self.eks_node_groups)
+        if self.virtual_node_groups:
+            verdict = _both(verdict, group in self.virtual_node_groups if certain_group else None)
+        if self.label_selector is not None:
+            verdict = _both(verdict, labelled.verdict(self.label_selector, node.instance_id))
+        return verdict
+
+    def limit_of(self, matching: int) -> int:
+        """Return how many of so many matching nodes may be taken; a percentage is rounded up."""
+        if self.limit is None:
+            return matching
+        if self.limit.endswith("%"):
+            return ceil(matching * int(self.limit[:-1]) / 100)
+        return int(self.limit)
+
+    def same_wish(self, other: NodeSelector) -> bool:
+        """Tell whether this selector asks for the same as an older one.
+
+        An ``exclude`` that only gained ids asks for nothing new: the planned nodes of an earlier wave come into it. The
+        first ids beside other fields are no gain: both must hold, so less is excluded.
+        """
+        if self == other:
+            return True
+        if self.exclude is None or replace(self, exclude=None) != replace(other, exclude=None):
+            return False
+        before = other.exclude or NodeSelector()
+        gained = set(self.exclude.instance_ids) >= set(before.instance_ids)
+        gained = gained and bool(before.instance_ids or not before.selects)
+        return gained and replace(self.exclude, instance_ids=()) == replace(before, instance_ids=())
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a selector takes: ``undecided`` nodes could not be judged and are not taken."""
+
+    taken: tuple[Any, ...] = ()
+    undecided: tuple[Any, ...] = field(default=())
+
+
+def choose(
+    selector: NodeSelector,
+    candidates: Iterable[Any],
+    *,
+    kept: Iterable[str] = (),
+    preferred: Iterable[str] = (),
+    labelled: Labelled = NO_LABELS,
+) -> Choice:
+    """Choose among candidates, independent of their order.
+
+    The limit takes ``kept`` instance ids first (they count, but are not returned), then ``preferred`` ones (those that
+    are being migrated), then by instance id; so unrelated nodes that join do not move it.
+    """
+    kept_ids, preferred_ids = frozenset(kept), frozenset(preferred)
+    taken, undecided = [], []
+    # Thousands of nodes are of a few groups: where nothing else counts, each group is judged once.
+    alike, verdicts = selector.judges_groups_alone, dict[tuple[str | None, str | None], bool | None]()
+    for node in candidates:
+        if node.instance_id in kept_ids:
+            continue
+        group = node.virtual_node_group_id
+        kind = (node.asg_name, group)
+        if alike and kind in verdicts:
+            verdict = verdicts[kind]
+        else:
+            verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP, labelled=labelled)
+            verdicts[kind] = verdict
+        if verdict is None:
+            undecided.append(node)
+        elif verdict:
+            taken.append(node)
+    taken.sort(key=_BY_ID)
+    if preferred_ids:
+        taken.sort(key=lambda node: node.instance_id not in preferred_ids)
+    room = selector.limit_of(len(kept_ids) + len(taken)) - len(kept_ids)
+    return Choice(tuple(taken[: max(0, room)]), tuple(sorted(undecided, key=_BY_ID)))
+
+
+def _limit(name: str, value: Any) -> str:
+    allowed = '"5" (at least 1 node) or "50%" (1% to 100% of the matching nodes)'
+    if not isinstance(value, str):
+        raise input_readers.refuse(name, value, allowed)
+    if _PERCENT.fullmatch(value) and 1 <= int(value[:-1]) <= 100:
+        return f"{int(value[:-1])}%"
+    if _COUNT.fullmatch(value) and int(value) >= 1:
+        return str(int(value))
+    raise input_readers.refuse(name, value, allowed)
+
+
+def _both(one: bool | None, other: bool | None) -> bool | None:
+    if one is False or other is False:
+        return False
+    return None if one is None or other is None else True
+
+
+def _not(verdict: bool | None) -> bool | None:
+    return None if verdict is None else not verdict

@@ -1,0 +1,1 @@
+"""What a resource remembers between runs."""

@@ -1,0 +1,54 @@
+"""Where a migration stands, in words: its phase, the share of nodes done, how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.common.times import elapsed, parse_time
+from ocean_migration_pulumi.migration.reconcile.waiter import Progress
+from ocean_migration_pulumi.migration.spec.planned_nodes import clean, counted
+
+PHASES: Final[Mapping[str, str]] = {
+    MigrationState.STARTING: "prepares the next batch",
+    MigrationState.AWAIT_REPLACEMENTS: "waits for the new nodes of the batch",
+    MigrationState.HANDLE_UNSCHEDULE: "places unscheduled pods on the new nodes",
+    MigrationState.DRAIN_NODES: "drains the old nodes of the batch",
+    MigrationState.VALIDATE_DRAIN: "checks that the drained pods run elsewhere",
+    MigrationState.STOPPING: "is being stopped, and finishes its batch first",
+    MigrationState.ERROR: "is failing",
+    MigrationState.RESCHEDULE_NODES: "makes the remaining old nodes schedulable again",
+    MigrationState.TERMINATE_NODES: "terminates the drained nodes",
+    MigrationState.AWAIT_TERMINATION: "waits until the drained nodes are terminated",
+    MigrationState.FINISHED_ERROR: "has failed",
+    MigrationState.STOPPED: "was stopped",
+    MigrationState.FINISHED: "has finished",
+}
+"""What a migration does in each of the 13 states; the service documents their names alone."""
+
+
+def phase(state: str) -> str:
+    """Return what a migration does in a state, a state that is not documented included."""
+    return PHASES.get(state) or f"is in the state {clean(state)}, which is not documented"
+
+
+def share(status: MigrationStatus | None) -> str:
+    """Return how many of its nodes are done."""
+    if status is None:
+        return "no status was read yet"
+    progress = Progress.of(status)
+    return f"{progress.done} of {counted(progress.total, 'node')} done"
+
+
+def duration(status: MigrationStatus) -> float | None:
+    """Return how many seconds a migration took from its creation to its end; None when that is not told."""
+    begun = parse_time(status.created_at)
+    ended = parse_time(status.completed_at or status.errored_at or status.stopped_at)
+    return (ended - begun).total_seconds() if begun and ended else None
+
+
+def took(status: MigrationStatus, waited: float) -> str:
+    """Return how long a migration took, as messages show it; what was ``waited`` for it when it does not tell."""
+    seconds = duration(status)
+    return elapsed(waited if seconds is None else seconds)

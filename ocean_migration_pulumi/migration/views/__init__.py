@@ -1,0 +1,1 @@
+"""What dashboards and reports show of a migration."""

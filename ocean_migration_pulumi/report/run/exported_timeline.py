@@ -1,0 +1,58 @@
+"""What a stack remembers of a run: the output ``timeline`` of the resource that ran it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.migration.views.run_report import Moment, moments_of
+
+_OPTION: Final = "--stack"
+_ROUNDED: Final = timedelta(seconds=2)
+"""The service's clock is read from answers that tell whole seconds; what it creates has milliseconds."""
+
+
+def moments(text: str, migration_id: str) -> tuple[Moment, ...]:
+    """Return what the export of a stack, as `pulumi stack export` prints it, remembers of a migration.
+
+    Raises InputError when the text is no such export, or when no resource of it ran the migration.
+    """
+    known: list[str] = []
+    for outputs in _outputs(text):
+        runs = {str(run.get("id")): run.get("created_at") for run in _objects(outputs.get("migrations"))}
+        known += runs
+        if migration_id not in runs:
+            continue
+        ids = list(runs)
+        begun = parse_time(_text(runs[migration_id]))
+        later = [parse_time(_text(runs[each])) for each in ids[ids.index(migration_id) + 1 :]]
+        until = next((moment - _ROUNDED for moment in later if moment is not None), None)
+        noted = moments_of(_objects(outputs.get("timeline")), until=until)
+        return tuple(moment for moment in noted if begun is None or moment.at >= begun - _ROUNDED)
+    there = f"its migrations are {', '.join(known[:10])}" if known else "it ran no migration"
+    raise InputError(_OPTION, f"knows nothing of {migration_id}: {there}")
+
+
+def _outputs(text: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    deployment = document.get("deployment") if isinstance(document, Mapping) else None
+    if not isinstance(deployment, Mapping):
+        raise InputError(_OPTION, "is not what `pulumi stack export` prints")
+    for resource in _objects(deployment.get("resources")):
+        if isinstance(outputs := resource.get("outputs"), Mapping):
+            yield outputs
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,114 @@
+"""A run as JSON, in the form that docs/schemas/report.json describes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from ocean_migration_pulumi.api.models.migration import MigrationInstance, PodDetail
+from ocean_migration_pulumi.common.times import format_time, parse_time
+from ocean_migration_pulumi.migration.views.run_report import Moment, Story
+from ocean_migration_pulumi.report.run import facts
+
+VERSION: Final = 1
+"""The version of the form: another one when a key goes or changes its meaning, and not when one is added."""
+
+
+def document(story: Story) -> dict[str, Any]:
+    """Return the report; what is not known is null, and names are as the service gives them."""
+    status, progress, explanation = story.status, story.progress, story.explanation
+    return {
+        "version": VERSION,
+        "generated_at": format_time(story.generated_at),
+        "cluster": {"id": story.ocean_id, "name": story.cluster_name or None},
+        "migration": {
+            "id": status.id,
+            "state": status.state,
+            "outcome": str(explanation.outcome),
+            "created_at": _time(parse_time(status.created_at)),
+            "ended_at": _time(story.ended),
+            "seconds": None if story.seconds is None else round(story.seconds, 3),
+            "should_terminate_drained_nodes": status.should_terminate_drained_nodes,
+            "should_evict_stand_alone_pods": status.should_evict_stand_alone_pods,
+        },
+        "progress": {
+            "nodes": progress.total,
+            "nodes_done": progress.done,
+            "nodes_manual": progress.manual,
+            "percentage": round(progress.percentage, 1),
+            "pods_left": progress.pods,
+            "unscheduled_pods": progress.unscheduled,
+            "new_nodes": len(status.new_instances),
+        },
+        "explanation": {
+            "headline": explanation.headline,
+            "reason": explanation.reason or None,
+            "evidence": list(explanation.evidence),
+            "remedy": explanation.remedy or None,
+        },
+        "timeline": {
+            "recorded": story.is_recorded,
+            "states": [
+                {
+                    "state": visit.state or None,
+                    "begun_at": format_time(visit.begun),
+                    "ended_at": format_time(visit.ended),
+                    "seconds": round(visit.seconds, 3),
+                }
+                for visit in story.visits()
+            ],
+            "moments": [_moment(moment) for moment in story.moments],
+        },
+        "old_nodes": [_old_node(instance) for instance in status.old_instances],
+        "new_nodes": [
+            {
+                "instance_id": node.instance_id,
+                "node_name": node.name,
+                "state": node.state,
+                "pods": node.pods,
+                "virtual_node_group": node.virtual_node_group or None,
+            }
+            for node in facts.new_nodes(story)
+        ],
+        "leftover_pods": [
+            {"pod": held.pod, "node": held.node or None, "why": held.why, "remedy": held.remedy}
+            for held in explanation.holdings
+        ],
+        "unscheduled_pods": facts.unscheduled(story),
+        "log": [
+            {"at": _time(parse_time(line.created_at)), "severity": line.severity or None, "message": line.message}
+            for line in story.log
+        ],
+        "notes": facts.notes(story),
+    }
+
+
+def _moment(moment: Moment) -> dict[str, Any]:
+    return {
+        "at": format_time(moment.at),
+        "state": moment.state,
+        "nodes_done": moment.done,
+        "nodes": moment.total,
+        "nodes_manual": moment.manual,
+        "pods_left": moment.pods,
+        "unscheduled_pods": moment.unscheduled,
+    }
+
+
+def _old_node(instance: MigrationInstance) -> dict[str, Any]:
+    return {
+        "instance_id": instance.instance_id,
+        "node_name": instance.node_name,
+        "auto_scaling_group": instance.asg_name,
+        "state": instance.state,
+        "pods_left": instance.running_pods,
+        "pods": [_pod(pod) for pod in instance.pods],
+    }
+
+
+def _pod(pod: PodDetail) -> dict[str, Any]:
+    return {"id": pod.id, "name": pod.name, "kind": pod.kind}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else format_time(moment)

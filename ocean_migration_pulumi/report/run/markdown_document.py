@@ -1,0 +1,184 @@
+"""A run as Markdown for GitHub and GitLab: the verdict first, and no longer than a comment may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ocean_migration_pulumi.api.models.migration import LogEntry
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Holding
+from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.report.markdown import code, fence, heading, item, one_line, prose, row
+from ocean_migration_pulumi.report.pull_request.layout import Part, Weight, fit
+from ocean_migration_pulumi.report.run import facts, mermaid
+from ocean_migration_pulumi.report.run.facts import Fact, NewNode, OldNode, Stage
+
+LIMIT: Final = 65_000
+"""How many characters a report may have, below what GitHub takes of a comment or an issue: 65,536."""
+
+_MANY: Final = 50  # rows that a reader is not asked to unfold
+_MOST_LINES: Final = 100
+_MOST_MOMENTS: Final = 200
+_LINE: Final = 300  # characters of a line of the log
+
+
+def render(story: Story, *, limit: int = LIMIT) -> str:
+    """Return the report, no longer than the limit (at least 10,000 characters); it ends with a line break."""
+    nodes = facts.old_nodes(story)
+    parts = [
+        _opening(story),
+        *_why(story),
+        *_course(story),
+        *_leftovers(story.explanation.holdings),
+        *_unscheduled(facts.unscheduled(story)),
+        *_old_nodes(nodes),
+        *_new_nodes(facts.new_nodes(story)),
+        *_log(story.log),
+        *_notes(facts.notes(story)),
+        Part(rows=(f"As of {facts.time_of(story.generated_at)}, told by `ocean-migration report`.",)),
+    ]
+    return fit(parts, [], [], limit - 1) + "\n"
+
+
+def _opening(story: Story) -> Part:
+    verdict = facts.VERDICTS[story.explanation.outcome]
+    rows = [
+        f"## Migration {code(story.status.id)}",
+        f"**{verdict}**: {prose(story.explanation.headline)}",
+        "\n".join([heading(("", "")), *(row((fact.label, _fact(fact))) for fact in facts.facts(story))]),
+    ]
+    return Part(rows=tuple(rows), between="\n\n")
+
+
+def _fact(fact: Fact) -> str:
+    return " ".join([*([fact.text] if fact.text else []), *map(code, fact.names)])
+
+
+def _why(story: Story) -> list[Part]:
+    title, reason, evidence, remedy = facts.why(story)
+    rows = [f"**Reason**: {code(reason)}"] if reason else []
+    rows += map(prose, evidence)
+    if remedy:
+        # First of all, should there be no room for the rest.
+        rows.insert(0, f"**What to do**: {prose(remedy)}")
+    if not rows:
+        return []
+    head = f"### {title}\n\n"
+    return [Part(rows=tuple(map(item, rows)), head=head, weight=Weight.ERROR, noun="line", most=_MANY)]
+
+
+def _course(story: Story) -> list[Part]:
+    rows = ["### What happened"]
+    if states := mermaid.states(story):
+        rows.append(fence(states, "mermaid"))
+    if done := mermaid.nodes_done(story):
+        rows.append(fence(done, "mermaid"))
+    if not story.is_recorded:
+        return [Part(rows=(*rows, facts.NOT_RECORDED), between="\n\n")]
+    changes = facts.changes(story.moments)
+    lines = [
+        row(
+            (
+                facts.time_of(moment.at),
+                code(moment.state),
+                f"{moment.done}/{moment.total}",
+                str(moment.pods),
+                str(moment.unscheduled),
+            )
+        )
+        for moment in changes
+    ]
+    columns = ("at", "state", "nodes done", "pods left", "unscheduled pods")
+    return [
+        Part(rows=tuple(rows), between="\n\n"),
+        _folded(f"The {counted(len(lines), 'change')} as a table", columns, lines, "change", _MOST_MOMENTS),
+    ]
+
+
+def _leftovers(holdings: Sequence[Holding]) -> list[Part]:
+    rows = [row((code(held.pod), _code(held.node), prose(held.why), prose(held.remedy))) for held in holdings]
+    columns = ("pod", "old node", "what holds it", "what to do")
+    return _table(f"Pods that are left: {counted(len(rows), 'pod')}", columns, rows, "pod", Weight.WARNING)
+
+
+def _unscheduled(pods: Sequence[str]) -> list[Part]:
+    if not pods:
+        return []
+    rows = tuple(item(code(pod)) for pod in pods)
+    head = f"### Unscheduled: {counted(len(rows), 'pod')}\n\n"
+    return [Part(rows=rows, head=head, weight=Weight.REMARK, noun="pod", most=_MANY)]
+
+
+def _old_nodes(nodes: Sequence[OldNode]) -> list[Part]:
+    columns = ("node", "what became of it", "pods left", "state", "instance", "Auto Scaling Group")
+    title = f"Old nodes: {facts.summary_of(nodes)}"
+    rows = [_old_node(node) for node in nodes]
+    if len(nodes) <= _MANY:
+        return _table(title, columns, rows, "node", Weight.TABLE)
+    pending = sum(node.stage is not Stage.DONE for node in nodes)
+    parts = _table(title, columns, rows[:pending], "node", Weight.TABLE) or [Part(rows=(f"### {title}",))]
+    if done := rows[pending:]:
+        parts.append(_folded(f"{counted(len(done), 'node')} done", columns, done, "node"))
+    return parts
+
+
+def _old_node(node: OldNode) -> str:
+    told = (facts.STAGES[node.stage], facts.pods_of(node.pods))
+    return row((_code(node.name), *told, _code(node.state), code(node.instance_id), _code(node.group)))
+
+
+def _new_nodes(nodes: Sequence[NewNode]) -> list[Part]:
+    columns = ("node", "Virtual Node Group", "pods", "state", "instance")
+    rows = [
+        row(
+            (
+                _code(node.name),
+                _code(node.virtual_node_group),
+                facts.pods_of(node.pods),
+                _code(node.state),
+                code(node.instance_id),
+            )
+        )
+        for node in nodes
+    ]
+    if len(rows) <= _MANY:
+        return _table(f"New nodes: {len(rows)}", columns, rows, "node", Weight.TABLE)
+    return [Part(rows=(f"### New nodes: {len(rows)}",)), _folded(f"All {len(rows)} nodes", columns, rows, "node")]
+
+
+def _log(log: Sequence[LogEntry]) -> list[Part]:
+    if not log:
+        return []
+    lines = facts.excerpt(log, _MOST_LINES)
+    written = [f"{facts.log_time(line)} {line.severity or facts.NONE} {line.message[:_LINE]}" for line in lines]
+    opened, *rows, closed = fence("\n".join(map(one_line, written)), "text").splitlines()
+    head = f"<details><summary>{facts.of_all(len(rows), len(log), 'line')} of the log</summary>\n\n{opened}\n"
+    tail = f"\n{closed}\n\n</details>"
+    return [Part(rows=tuple(rows), head=head, tail=tail, weight=Weight.LIST, noun="line")]
+
+
+def _notes(notes: Sequence[str]) -> list[Part]:
+    if not notes:
+        return []
+    rows = tuple(item(prose(note)) for note in notes)
+    return [Part(rows=rows, head="### What could not be known\n\n", weight=Weight.WARNING, noun="line", most=20)]
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[str], noun: str, weight: Weight) -> list[Part]:
+    if not rows:
+        return []
+    head = f"{heading(columns)}\n"
+    return [
+        Part(rows=(f"### {title}",)),
+        Part(rows=tuple(rows), head=head, weight=weight, noun=noun, most=2 * _MANY),
+    ]
+
+
+def _folded(summary: str, columns: Sequence[str], rows: Sequence[str], noun: str, most: int | None = None) -> Part:
+    head = f"<details><summary>{summary}</summary>\n\n{heading(columns)}\n"
+    return Part(rows=tuple(rows), head=head, tail="\n\n</details>", weight=Weight.LIST, noun=noun, most=most)
+
+
+def _code(name: str) -> str:
+    return code(name) if name else facts.NONE

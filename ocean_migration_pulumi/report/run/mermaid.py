@@ -1,0 +1,83 @@
+"""The course of a run as Mermaid diagrams, which GitHub and GitLab draw; nothing of others' choosing stands in them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.report.run.facts import UNSEEN, WHOLE, lanes, summed
+
+_MOST_BARS: Final = 200
+_POINTS: Final = 100
+_CLEAN: Final = re.compile(r"[^A-Za-z0-9_ ]+")
+_KINDS: Final = {"ERROR": "crit, ", UNSEEN: "done, ", WHOLE: "done, "}
+_SECOND: Final = timedelta(seconds=1)
+# All visits of a state in one row, beside its name; without the palette a line is nearly white on white.
+_LANES: Final = '%%{init: {"gantt": {"displayMode": "compact", "leftPadding": 240, "numberSectionStyles": 2}}}%%'
+_LINE: Final = (
+    '%%{init: {"xyChart": {"height": 260}, "themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%'
+)
+
+
+def states(story: Story) -> str:
+    """Return the states with their times as a Gantt diagram; empty when the begin is not known.
+
+    Times are those of UTC as they stand there, whatever the reader's time zone. Of very many visits only the first
+    begin and the last end of each state are drawn.
+    """
+    begun, found = story.begun, lanes(story)
+    if begun is None or not found:
+        return ""
+    many = sum(map(len, found.values())) > _MOST_BARS
+    lines = [_LANES, "gantt", "    dateFormat YYYY-MM-DD HH:mm:ss", f"    axisFormat {_axis(story.seconds or 0.0)}"]
+    for state, spans in found.items():
+        lines.append(f"    section {_name(state)} {summed(spans)}")
+        for begin, end in [(spans[0][0], spans[-1][1])] if many else spans:
+            lines.append(_bar(state, begun + timedelta(seconds=begin), begun + timedelta(seconds=end)))
+    return "\n".join(lines)
+
+
+def nodes_done(story: Story) -> str:
+    """Return the nodes done over time as a chart; empty when nobody wrote down what happened."""
+    begun, seconds = story.begun, story.seconds
+    if begun is None or not seconds or not story.is_recorded:
+        return ""
+    times = [(moment.at - begun).total_seconds() for moment in story.moments]
+    unit, name = (1, "seconds") if seconds < 180 else (60, "minutes") if seconds < 10_800 else (3600, "hours")
+    values = []
+    for point in range(_POINTS):
+        # The last point is the last moment, whatever rounding makes of its time.
+        place = len(times) if point == _POINTS - 1 else bisect_right(times, seconds * point / (_POINTS - 1))
+        values.append(story.moments[place - 1].done if place else 0)
+    return "\n".join(
+        (
+            _LINE,
+            "xychart-beta",
+            f'    x-axis "{name} since the begin" 0 --> {max(seconds / unit, 0.1):.1f}',
+            f'    y-axis "nodes done" 0 --> {max(1, story.progress.total, *values)}',
+            f"    line [{', '.join(map(str, values))}]",
+        )
+    )
+
+
+def _bar(state: str, begun: datetime, ended: datetime) -> str:
+    """Return a bar; its name must not be empty, and the row has one already."""
+    return f"    . :{_KINDS.get(state, '')}{_stamp(begun)}, {_stamp(max(ended, begun + _SECOND))}"
+
+
+def _name(state: str) -> str:
+    """Return a state as nothing but letters, digits and underscores, whatever the service calls it."""
+    return " ".join(_CLEAN.sub(" ", state).split())[:40] or "unnamed state"
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _axis(seconds: float) -> str:
+    if seconds < 300:
+        return "%H:%M:%S"
+    return "%H:%M" if seconds < 86_400 else "%m-%d %H:%M"

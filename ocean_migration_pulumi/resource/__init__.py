@@ -1,0 +1,1 @@
+"""What any Pulumi adapter calls: operations, their session, the stack's config, notifications."""

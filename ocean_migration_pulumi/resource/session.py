@@ -1,0 +1,147 @@
+"""What the plugin's process keeps between the calls of the engine: settings, clients, and the registry."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from ocean_migration_pulumi.errors import SettingsError
+from ocean_migration_pulumi.migration.spec.spec import Wish, digest_of
+
+if TYPE_CHECKING:
+    from ocean_migration_pulumi.api.client import OceanClient
+    from ocean_migration_pulumi.aws import AwsReader
+    from ocean_migration_pulumi.kubernetes import KubernetesReader
+    from ocean_migration_pulumi.migration.snapshot.claims import Registry
+    from ocean_migration_pulumi.migration.snapshot.sources import Sources
+
+CONFIG_KEYS: Final = (
+    "ocean-migration:token",
+    "ocean-migration:account",
+    "ocean-migration:baseUrl",
+    "ocean-migration:pollInterval",
+    "ocean-migration:record",
+    "spotinst:token",
+    "spotinst:account",
+)
+"""The keys of the stack's config that are read."""
+
+
+class Session:
+    """One per process; thread-safe.
+
+    ``unplanned`` holds, by URN, why ``check`` could not turn a changed selection into a plan: ``update`` of the same
+    process must not take the old plan for the new one. ``hidden`` holds, by URN, the inputs that ``check`` was given
+    and took out, so that they are in no state.
+    """
+
+    def __init__(self) -> None:
+        self.unplanned: dict[str, str] = {}
+        self.hidden: dict[str, Mapping[str, Any]] = {}
+        self._config: dict[str, str] = {}
+        self._clients: dict[str | None, OceanClient] = {}
+        self._readers: dict[str, KubernetesReader] = {}
+        self._aws: AwsReader | None = None
+        self._registry: Registry | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def registry(self) -> Registry:
+        """What the resources of this process share."""
+        # It brings what asks the service, which a preview of an unknown cluster does not need.
+        from ocean_migration_pulumi.migration.snapshot.claims import Registry
+
+        with self._lock:
+            if self._registry is None:
+                self._registry = Registry()
+            return self._registry
+
+    def configure(self, get: Callable[[str], object]) -> None:
+        """Take over the stack's config, a key of which ``get`` returns; clients of an earlier one are dropped."""
+        found = {key: get(key) for key in CONFIG_KEYS}
+        with self._lock:
+            self._config = {key: str(value) for key, value in found.items() if value is not None}
+            self._clients.clear()
+
+    def client(self, account_id: str | None) -> OceanClient:
+        """Return the client for an account; None means the account of the settings.
+
+        Raises SettingsError when a setting cannot be used.
+        """
+        # The client brings httpx, which a preview of an unknown cluster does not need.
+        from ocean_migration_pulumi.api.client import OceanClient
+        from ocean_migration_pulumi.api.settings import Settings
+
+        with self._lock:
+            client = self._clients.get(account_id)
+            if client is None:
+                settings = Settings.load(self._config, os.environ, account_id=account_id)
+                client = self._clients[account_id] = OceanClient(settings)
+            return client
+
+    def sources(self, kubeconfig: str | None, context: str | None) -> Sources:
+        """Return who else can be asked about a cluster: with a kubeconfig, or with what the environment gives.
+
+        Raises InputError when the given kubeconfig, or its context, cannot be used. One of the environment that cannot
+        is as none.
+        """
+        from ocean_migration_pulumi.migration.snapshot.sources import Sources
+
+        try:
+            reader = self.reader(kubeconfig, context)
+        except SettingsError as error:
+            return Sources(absent=str(error), explicit=kubeconfig is not None)
+        if reader is None:
+            return Sources()
+        from ocean_migration_pulumi.aws import AwsReader
+
+        with self._lock:
+            if self._aws is None and find_spec("boto3"):
+                self._aws = AwsReader()
+        return Sources(
+            kubernetes=reader,
+            explicit=reader.access.explicit,
+            name=reader.access.source,
+            aws=self._aws,
+            eks_cluster=reader.access.eks_cluster,
+        )
+
+    def reader(self, kubeconfig: str | None, context: str | None) -> KubernetesReader | None:
+        """Return who asks the cluster's Kubernetes; None when nobody gave access to it.
+
+        Raises InputError when the given kubeconfig, or its context, cannot be used, and SettingsError when one of the
+        environment cannot, or the extra ``kubernetes`` is not installed.
+        """
+        from ocean_migration_pulumi.kubernetes import KubernetesReader, find
+
+        access = find(kubeconfig, context, os.environ)
+        if access is None:
+            return None
+        with self._lock:
+            return self._readers.setdefault(access.key, KubernetesReader(access))
+
+    @property
+    def record_trouble(self) -> Exception | None:
+        """What was wrong with writing the record; None while it is complete."""
+        with self._lock:
+            return next((trouble for each in self._clients.values() if (trouble := each.observer_trouble)), None)
+
+    def close(self) -> None:
+        """Close the connections; those of a plugin end with its process."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            for reader in self._readers.values():
+                reader.close()
+
+
+SESSION: Final = Session()
+"""The session of this process."""
+
+
+def owner_of(urn: str, wish: Wish) -> str:
+    """Return by what a resource is known in this process: its URN, or what it asks for where the engine gives none."""
+    return urn or f"{wish.ocean_id}#{digest_of(wish.nodes.to_inputs())}"

@@ -1,0 +1,1 @@
+"""Plans and carries out an update as the real engine does."""

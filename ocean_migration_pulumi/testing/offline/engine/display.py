@@ -1,0 +1,190 @@
+"""Tells people what happens, in lines close to those of `pulumi` without a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ocean_migration_pulumi.testing.offline.engine.events import Diagnostic, Result, Step
+from ocean_migration_pulumi.testing.offline.state.state import STACK_TYPE
+
+_PREFIX = {
+    "create": " + ",
+    "update": " ~ ",
+    "delete": " - ",
+    "replace": "+-",
+    "create-replacement": "++",
+    "delete-replaced": "--",
+    "read": ">-",
+    "refresh": " ~ ",
+    "same": "   ",
+}
+_VERBS = {
+    "create": ("creating", "created"),
+    "update": ("updating", "updated"),
+    "delete": ("deleting", "deleted"),
+    "replace": ("replacing", "replaced"),
+    "create-replacement": ("creating replacement", "created replacement"),
+    "delete-replaced": ("deleting original", "deleted original"),
+    "read": ("reading", "read"),
+    "refresh": ("refreshing", "refreshed"),
+    "same": ("running", "unchanged"),
+}
+_DONE = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "replace": "replaced",
+    "same": "unchanged",
+    "read": "read",
+    "refresh": "refreshed",
+}
+_TO_DO = {"create": "to create", "update": "to update", "delete": "to delete", "replace": "to replace"}
+
+
+class Display:
+    """An observer that prints rows while the update runs, and diagnostics, outputs and counts at its end."""
+
+    def __init__(self, write: Callable[[str], None], *, preview: bool) -> None:
+        self._write = write
+        self._preview = preview
+        self._running: dict[str, Step] = {}
+        self._said: list[Diagnostic] = []
+        self._last: dict[str, str] = {}
+        self._stack = ""
+
+    def started(self, step: Step) -> None:
+        """Print that a step begins."""
+        self._running[step.urn] = step
+        if step.type == STACK_TYPE:
+            self._stack = step.urn
+        if not self._preview and step.op != "same":
+            self._row(step, f"{_VERBS[step.op][0]} (0s)", self._message(step.urn))
+
+    def ended(self, step: Step) -> None:
+        """Print how a step ended; a preview prints what would change as well."""
+        self._running.pop(step.urn, None)
+        message = self._message(step.urn)
+        if step.error is not None:
+            self._row(step, f"**{_VERBS[step.op][0]} failed**", _first_line(f"error: {step.error}"))
+        elif step.op == "same":
+            if message:
+                self._row(step, "", message)
+        elif self._preview:
+            self._row(step, step.op, message)
+            for line in _changes(step):
+                self._write(f"      {line}")
+        else:
+            self._row(step, f"{_VERBS[step.op][1]} ({time.monotonic() - step.started:.2f}s)", message)
+
+    def said(self, diagnostic: Diagnostic) -> None:
+        """Print a message in the row of its resource, if that has one now, and keep it for the end."""
+        urn = diagnostic.urn
+        if not diagnostic.ephemeral:
+            self._said.append(diagnostic)
+        self._last[urn] = _prefixed(diagnostic, _first_line(diagnostic.message))
+        step = self._running.get(urn)
+        if step is not None and not self._preview and diagnostic.severity != "error" and step.op != "same":
+            seconds = int(time.monotonic() - step.started)
+            self._row(step, f"{_VERBS[step.op][0]} ({seconds}s)", self._last[urn])
+
+    def finished(self, result: Result) -> None:
+        """Print diagnostics, outputs, counts and the duration."""
+        if self._said:
+            self._write("Diagnostics:")
+            # What is about no resource is about the stack.
+            for urn in dict.fromkeys(each.urn or self._stack for each in self._said):
+                self._write(f"  {_title(urn)}:")
+                for each in (each for each in self._said if (each.urn or self._stack) == urn):
+                    for line in _prefixed(each, each.message.rstrip()).splitlines():
+                        self._write(f"    {line}".rstrip())
+                self._write("")
+        if result.outputs:
+            self._write("Outputs:")
+            for key in sorted(result.outputs):
+                self._write(f"    {key}: {_printed(result.outputs[key])}")
+            self._write("")
+        words = _TO_DO if self._preview else _DONE
+        counts = [(op, count) for op, count in result.summary.items() if op != "same"]
+        self._write("Resources:")
+        for op, count in counts:
+            self._write(f"    {_PREFIX[op].strip()} {count} {words.get(op, _DONE[op])}")
+        unchanged = result.summary.get("same", 0)
+        if unchanged or not counts:
+            self._write(f"    {unchanged} unchanged")
+        self._write("")
+        self._write(f"Duration: {result.seconds:.0f}s")
+        if result.error is not None:
+            self._write(f"error: {result.error}")
+
+    def _message(self, urn: str) -> str:
+        """Return what was last said of a resource, live lines included: so does `pulumi` without a terminal."""
+        return "" if f"::{STACK_TYPE}::" in urn else self._last.get(urn, "")
+
+    def _row(self, step: Step, status: str, message: str = "") -> None:
+        self._write(" ".join(filter(None, [f"{_PREFIX[step.op]:<3}", _short(step.type), step.name, status, message])))
+
+
+def _changes(step: Step) -> list[str]:
+    """Return a line for each input that changes; those of objects and lists line by line."""
+    lines: list[str] = []
+    before = {} if step.op in ("create", "create-replacement") else step.inputs_before
+    for key in sorted(before.keys() | step.inputs.keys()):
+        if not key.startswith("__"):
+            lines += _compared(key, before.get(key), step.inputs.get(key))
+    return lines
+
+
+def _compared(key: str, old: Any, new: Any, indent: str = "") -> list[str]:
+    if old == new:
+        return []
+    if isinstance(new, Mapping) and isinstance(old or {}, Mapping):
+        olds = old or {}
+        inner = [
+            line for each in sorted(olds.keys() | new.keys())
+            for line in _compared(each, olds.get(each), new.get(each), indent + "    ")
+        ]  # fmt: skip
+        return [f"{indent}{'+' if old is None else '~'} {key}:", *inner]
+    if old is None:
+        return [f"{indent}+ {key}: {_printed(new)}"]
+    if new is None:
+        return [f"{indent}- {key}: {_printed(old)}"]
+    return [f"{indent}~ {key}: {_printed(old)} => {_printed(new)}"]
+
+
+def _printed(value: Any) -> str:
+    if value in ("[secret]", "[unknown]"):
+        return str(value)
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_printed(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_printed, value)) + "]"
+    return (
+        {True: "true", False: "false", None: "null"}[value]
+        if value is None or value is True or value is False
+        else str(value)
+    )
+
+
+def _prefixed(diagnostic: Diagnostic, text: str) -> str:
+    return text if diagnostic.severity == "info" else f"{diagnostic.severity}: {text}"
+
+
+def _title(urn: str) -> str:
+    if not urn:
+        return "update"
+    type_ = urn.split("::")[2].rpartition("$")[2]
+    return f"{_short(type_)} ({urn.rpartition('::')[2]})"
+
+
+def _short(type_: str) -> str:
+    """Shorten `package:module/sub:Type` to `package:module:Type`, as the engine's rows do."""
+    parts = type_.split(":")
+    return ":".join([parts[0], parts[1].partition("/")[0], *parts[2:]]) if len(parts) == 3 else type_
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")

@@ -1,0 +1,226 @@
+"""The two gRPC services that a program talks to: the resource monitor and the engine."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any, Final, NoReturn
+
+import grpc
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # protobuf has no types of its own
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, resource_pb2, resource_pb2_grpc
+
+from ocean_migration_pulumi.testing.offline.engine.deployment import Deployment, Stopped
+from ocean_migration_pulumi.testing.offline.engine.events import Recorder
+from ocean_migration_pulumi.testing.offline.engine.planner import Goal
+from ocean_migration_pulumi.testing.offline.plugin.plugin import CHANNEL_OPTIONS
+from ocean_migration_pulumi.testing.offline.plugin.providers import ProviderFailure
+from ocean_migration_pulumi.testing.offline.plugin.registry import DYNAMIC, ProviderRegistry
+from ocean_migration_pulumi.testing.offline.state.state import PROVIDER_PREFIX, Resource
+from ocean_migration_pulumi.testing.offline.state.values import Properties, from_struct, to_struct
+
+_FEATURES = frozenset({"secrets", "aliasSpecs", "deletedWith"})
+_SEVERITIES = {engine_pb2.DEBUG: "debug", engine_pb2.INFO: "info", engine_pb2.WARNING: "warning"}
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_END = 600.0
+
+
+# Older versions of the SDK answer a program with the message of providers.
+_INVOKED: Final = getattr(resource_pb2, "ResourceInvokeResponse", provider_pb2.InvokeResponse)
+
+
+class Services:
+    """A gRPC server on loopback for one update.
+
+    `config` is what the package's default provider is configured with. After `close_monitor` every registration that
+    still waits is told that the monitor has gone.
+    """
+
+    def __init__(self, recorder: Recorder, *, threads: int) -> None:
+        self._recorder = recorder
+        self._threads = futures.ThreadPoolExecutor(threads, "offline-engine")
+        self._server = grpc.server(self._threads, options=CHANNEL_OPTIONS)
+        engine_pb2_grpc.add_EngineServicer_to_server(EngineService(recorder), self._server)
+        self._monitor: MonitorService | None = None
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    def serve(self, deployment: Deployment, registry: ProviderRegistry, config: Callable[[str], Properties]) -> None:
+        """Start to serve the deployment."""
+        self._monitor = MonitorService(deployment, registry, config)
+        resource_pb2_grpc.add_ResourceMonitorServicer_to_server(self._monitor, self._server)
+        self._server.start()
+
+    def close_monitor(self) -> None:
+        """Release every registration that waits for an update which has ended."""
+        if self._monitor is not None:
+            self._monitor.closed.set()
+
+    def close(self) -> None:
+        """Stop the server at once."""
+        self.close_monitor()
+        self._server.stop(grace=None).wait(5)
+        self._threads.shutdown(wait=False)
+
+
+class EngineService(engine_pb2_grpc.EngineServicer):
+    """Takes the log messages of the program and of the plugins."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._root = ""
+
+    def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        """Record a message, unless it is for debugging."""
+        severity = _SEVERITIES.get(request.severity, "error")
+        if severity != "debug":
+            self._recorder.say(severity, request.message, request.urn, ephemeral=request.ephemeral)
+        return empty_pb2.Empty()
+
+    def GetRootResource(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Return the URN of the stack resource."""
+        return engine_pb2.GetRootResourceResponse(urn=self._root)
+
+    def SetRootResource(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Remember the URN of the stack resource."""
+        self._root = request.urn
+        return engine_pb2.SetRootResourceResponse()
+
+    def RequirePulumiVersion(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Accept any version that a program asks for."""
+        return engine_pb2.RequirePulumiVersionResponse()
+
+
+class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
+    """Turns what the program registers into goals of the deployment."""
+
+    def __init__(self, deployment: Deployment, registry: ProviderRegistry, config: Callable[[str], Properties]) -> None:
+        self.closed = threading.Event()
+        self._deployment = deployment
+        self._registry = registry
+        self._config = config
+        self._known: dict[str, Resource] = {}
+
+    def SupportsFeature(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Tell the SDK what it may use."""
+        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
+
+    def RegisterResource(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Bring a resource to its goal and answer with its state."""
+        if request.remote or request.importId:
+            what = "components of other languages" if request.remote else "imports"
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the offline engine knows no {what}")
+        parent = self._known.get(request.parent)
+        try:
+            goal = self._goal(request, parent)
+            resource = self._deployment.register(goal)
+        except (Stopped, ProviderFailure) as exc:
+            self._gone(context, exc)
+        self._known[resource.urn] = resource
+        # A component's outputs come later; those of an earlier update would only mislead.
+        outputs = resource.outputs if resource.custom else {}
+        return resource_pb2.RegisterResourceResponse(urn=resource.urn, id=resource.id, object=to_struct(outputs))
+
+    def RegisterResourceOutputs(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Store the outputs of a component or of the stack."""
+        self._deployment.register_outputs(request.urn, from_struct(request.outputs))
+        return empty_pb2.Empty()
+
+    def ReadResource(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Read a resource that something else manages."""
+        try:
+            goal = Goal(
+                type=request.type,
+                name=request.name,
+                custom=True,
+                parent=request.parent,
+                inputs=from_struct(request.properties),
+                dependencies=list(request.dependencies),
+                provider=request.provider or self._default_provider(request.type),
+                additional_secret_outputs=list(request.additionalSecretOutputs),
+            )
+            resource = self._deployment.read(goal, request.id)
+        except (Stopped, ProviderFailure) as exc:
+            self._gone(context, exc)
+        return resource_pb2.ReadResourceResponse(urn=resource.urn, properties=to_struct(resource.outputs))
+
+    def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Call a function of another package."""
+        mock = self._registry.mock(request.tok.partition(":")[0])
+        try:
+            result, failures = mock.call(request.tok, from_struct(request.args))
+        except ProviderFailure as exc:
+            context.abort(grpc.StatusCode.UNKNOWN, str(exc))
+        found = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failures]
+        return _INVOKED(**{"return": to_struct(result), "failures": found})
+
+    def SignalAndWaitForShutdown(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Let the program end: nothing calls back into it."""
+        return empty_pb2.Empty()
+
+    def _goal(self, request: Any, parent: Resource | None) -> Goal:
+        """Translate a registration; what it leaves open is inherited from its parent, as the engine does."""
+        protect = request.protect if request.HasField("protect") else bool(parent and parent.protect)
+        retain = (
+            request.retainOnDelete if request.HasField("retainOnDelete") else bool(parent and parent.retain_on_delete)
+        )
+        provider = request.provider
+        if request.custom and not provider and not request.type.startswith(PROVIDER_PREFIX):
+            provider = self._default_provider(request.type)
+        timeouts = {name: _seconds(getattr(request.customTimeouts, name)) for name in ("create", "update", "delete")}
+        return Goal(
+            type=request.type,
+            name=request.name,
+            custom=request.custom,
+            inputs=from_struct(request.object),
+            parent=request.parent,
+            provider=provider,
+            protect=protect,
+            dependencies=sorted(request.dependencies),
+            property_dependencies={key: sorted(each.urns) for key, each in request.propertyDependencies.items()},
+            delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
+            ignore_changes=list(request.ignoreChanges),
+            replace_on_changes=list(request.replaceOnChanges),
+            additional_secret_outputs=list(request.additionalSecretOutputs),
+            custom_timeouts={name: seconds for name, seconds in timeouts.items() if seconds},
+            retain_on_delete=retain,
+            deleted_with=request.deletedWith or (parent.deleted_with if parent else ""),
+            aliases=[self._alias(alias, request) for alias in request.aliases] + list(request.aliasURNs),
+        )
+
+    def _alias(self, alias: Any, request: Any) -> str:
+        if alias.WhichOneof("alias") == "urn":
+            return str(alias.urn)
+        parent = alias.spec.parentUrn or ("" if alias.spec.noParent else request.parent)
+        return self._deployment.urn(alias.spec.type or request.type, alias.spec.name or request.name, parent)
+
+    def _default_provider(self, type_: str) -> str:
+        package = type_.partition(":")[0]
+        return self._deployment.default_provider(package, self._config(package))
+
+    def _gone(self, context: grpc.ServicerContext, error: Exception) -> NoReturn:
+        """Hold a registration until the update has ended: the program must not go on, nor speak up meanwhile."""
+        if isinstance(error, ProviderFailure):
+            self._deployment.refuse(str(error))
+        self.closed.wait(_END)
+        context.abort(grpc.StatusCode.UNAVAILABLE, "the update has ended")
+        raise error
+
+
+def config_for(package: str, config: Properties) -> Properties:
+    """Return the part of a stack's configuration that a package's default provider gets: dynamic ones get it all."""
+    if package == DYNAMIC:
+        return dict(config)
+    return {key.partition(":")[2]: value for key, value in config.items() if key.startswith(f"{package}:")}
+
+
+def _seconds(text: str) -> float:
+    """Parse a duration such as `1h30m`; an empty one is 0."""
+    if not text:
+        return 0.0
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|us|µs|ns|s)", text)
+    if "".join(number + unit for number, unit in parts) != text:
+        msg = f"unable to parse customTimeout Value {text}"
+        raise ProviderFailure(msg)
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)

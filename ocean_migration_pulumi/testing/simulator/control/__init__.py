@@ -1,0 +1,1 @@
+"""The control API: what tests do to the simulated world."""

@@ -1,0 +1,1 @@
+"""The Kubernetes API of the simulated clusters, without HTTP."""

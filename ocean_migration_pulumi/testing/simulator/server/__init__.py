@@ -1,0 +1,1 @@
+"""The server: HTTP, faults, the request log, the command."""

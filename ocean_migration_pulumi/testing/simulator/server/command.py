@@ -1,0 +1,160 @@
+"""The command ``ocean-migration simulator``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.access import write_kubeconfig
+from ocean_migration_pulumi.testing.simulator.world.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from ocean_migration_pulumi.testing.simulator.server.server import Simulator
+
+_IDLE_SECONDS = 3600.0
+
+
+_EXAMPLE = """\b
+Example:
+  ocean-migration simulator --scenario blocking-pdb --speed 120
+
+"""
+_EPILOG = _EXAMPLE + "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}" for name, change in SCENARIOS.items())
+
+
+@click.command("simulator", epilog=_EPILOG)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--nodes", type=click.IntRange(min=1), default=None, help="Nodes to migrate (16; 10,000 for large).")
+@click.option(
+    "--scenario",
+    type=click.Choice(list(SCENARIOS)),
+    metavar="NAME",
+    default="success",
+    help="What is in the way, or goes wrong.",
+)
+@click.option("--speed", type=float, default=None, help="Simulated seconds per real second (60).")
+@click.option("--seed", type=int, default=0, help="The same seed makes the same world.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Keep everything in this file; an existing one takes precedence over nodes, scenario and seed.",
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Write a kubeconfig for the first cluster, with the right to evict, to this file.",
+)
+@click.option(
+    "--intercept",
+    is_flag=True,
+    help="Answer for api.spotinst.io too, as a proxy, and print the variables for clients whose base URL is fixed.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Play back a record of --record instead of a simulated world.",
+)
+@click.option(
+    "--world",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Serve the cluster that this JSON file describes, instead of a generated one.",
+)
+@click.option("--latency", type=click.FloatRange(min=0), default=0.0, metavar="MS", help="Delay every answer.")
+def command(
+    port: int,
+    nodes: int | None,
+    scenario: str,
+    speed: float | None,
+    seed: int,
+    state: Path | None,
+    kubeconfig: Path | None,
+    intercept: bool,
+    replay: Path | None,
+    world: BinaryIO | None,
+    latency: float,
+) -> None:
+    """Serve Spot's Ocean API on loopback, and Kubernetes' of its clusters, to try things out without touching anything.
+
+    The first line of output is the base URL, the next ones are shell exports that point clients at it. With --intercept
+    the last ones are for clients whose base URL is fixed, such as the Pulumi provider of Spot: a proxy, and the file of
+    the certificate to trust, which is removed at the end. Ends on SIGTERM or Ctrl-C.
+    """
+    from ocean_migration_pulumi.testing.simulator.server.server import Simulator
+
+    try:
+        simulator = Simulator(
+            nodes=nodes,
+            scenario=scenario,
+            speed=speed,
+            seed=seed,
+            state_file=state,
+            latency_ms=latency,
+            port=port,
+            replay=replay,
+            world=None if world is None else _described(world),
+        )
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    try:
+        with simulator:
+            variables = simulator.environment
+            if kubeconfig is not None:
+                variables["KUBECONFIG"] = _written(kubeconfig.absolute(), simulator)
+            if intercept:
+                variables |= simulator.proxy_environment
+            click.echo(simulator.url)
+            for name, value in variables.items():
+                click.echo(f"export {name}={shlex.quote(value)}")
+            sys.stdout.flush()
+            while True:
+                time.sleep(_IDLE_SECONDS)
+    except OSError as error:
+        raise click.ClickException(f"cannot serve on 127.0.0.1:{port}: {error.strerror}") from None
+
+
+def _described(file: BinaryIO) -> dict[str, Any]:
+    """Read the description of a cluster."""
+    try:
+        described = json.load(file)
+    except (ValueError, RecursionError) as error:
+        msg = f"{file.name} is not JSON: {error}"
+        raise ValueError(msg) from None
+    if not isinstance(described, dict):
+        msg = f"{file.name} is not the description of a cluster: it is no JSON object"
+        raise ValueError(msg)
+    return described
+
+
+def _written(path: Path, simulator: Simulator) -> str:
+    """Write a kubeconfig and return its path."""
+    try:
+        write_kubeconfig(path, simulator.kubeconfig(identity="run"))
+    except KeyError:
+        raise click.ClickException("there is no cluster to write a kubeconfig for") from None
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    return str(path)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    # A second signal must not cut off the orderly end that the first one started.
+    for other in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(0)

@@ -1,0 +1,1 @@
+"""Spot's API, without HTTP."""

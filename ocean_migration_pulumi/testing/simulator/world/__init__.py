@@ -1,0 +1,1 @@
+"""What exists in the simulator, and how it changes with time."""

@@ -1,0 +1,554 @@
+"""What is read of AWS, against a fake of it on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.aws import AwsReader
+from ocean_migration_pulumi.aws.reader import GAPS_KEPT, KEPT
+from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
+from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, CloudQuestion, MachineType
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
+from ocean_migration_pulumi.migration.snapshot.protocols import CloudApi
+from tests.support.fake_aws import (
+    ACCESS_KEY,
+    ACCOUNT,
+    REGION,
+    SECRET_KEY,
+    SESSION_TOKEN,
+    Asked,
+    FakeAws,
+    Reply,
+    ec2_error,
+    eks_error,
+    iam_error,
+)
+
+QUESTION = CloudQuestion(
+    region=REGION,
+    instance_profiles=("nodes",),
+    subnet_ids=("subnet-a", "subnet-b"),
+    instance_types=("m5.large",),
+    eks_cluster="shop",
+)
+ACTIONS = {
+    "roles": ("GetInstanceProfile", "iam:GetInstanceProfile"),
+    "access_entries": ("ListAccessEntries", "eks:ListAccessEntries"),
+    "zones": ("DescribeSubnets", "ec2:DescribeSubnets"),
+    "machines": ("DescribeInstanceTypes", "ec2:DescribeInstanceTypes"),
+}
+PARTS = {
+    "roles": CloudQuestion(region=REGION, instance_profiles=("nodes",)),
+    "access_entries": CloudQuestion(region=REGION, eks_cluster="shop"),
+    "zones": CloudQuestion(region=REGION, subnet_ids=("subnet-a", "subnet-b")),
+    "machines": CloudQuestion(region=REGION, instance_types=("m5.large",)),
+}
+ENTRY = f"arn:aws:iam::{ACCOUNT}:role/team/node-role"
+HTML = Reply(body=b"<html><body>Welcome to the hotel</body></html>", content_type="text/html")
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAws]:
+    """Serve an account with all that the question is about, and point boto3 at it with a canary's keys."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    types = {
+        "m5.large": (2, 8192, 0, ("x86_64",)),
+        "m5.xlarge": (4, 16384, 0, ("i386", "x86_64")),
+        "m6g.large": (2, 8192, 0, ("arm64",)),
+        "g4dn.12xlarge": (48, 196608, 4, ("x86_64",)),
+    }
+    with FakeAws(
+        profiles={"nodes": "node-role", "team/gpu": "team/gpu-role", "empty": None},
+        entries={"shop": [ENTRY]},
+        subnets={"subnet-a": "eu-west-1a", "subnet-b": "eu-west-1b"},
+        types=types,
+    ) as fake:
+        environment = {
+            "HOME": str(tmp_path),
+            "AWS_ENDPOINT_URL": fake.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_SESSION_TOKEN": SESSION_TOKEN,
+            "AWS_CONFIG_FILE": str(tmp_path / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield fake
+    # A flight that was left behind would go on to the next test's fake.
+    for thread in threading.enumerate():
+        if thread.name.startswith("aws "):
+            thread.join(20)
+
+
+def scope(seconds: float = 20.0, **more: Any) -> Scope:
+    """Return a scope of so many real seconds."""
+    return Scope(**more).at_most(seconds)
+
+
+def read(question: CloudQuestion = QUESTION, *, seconds: float = 20.0, reader: AwsReader | None = None) -> Cloud:
+    """Ask; whatever comes back holds no key, and every gap is one line."""
+    reader = reader or AwsReader()
+    cloud = reader.read(scope(seconds), question)
+    for secret in (ACCESS_KEY, SECRET_KEY, SESSION_TOKEN):
+        assert secret not in repr((cloud, reader, vars(reader)))
+    for gap in cloud.gaps.values():
+        assert "\n" not in gap.reason + gap.remedy
+    return cloud
+
+
+def test_everything_is_answered_by_four_reads(aws: FakeAws) -> None:
+    """Roles by profile, principals, zones and machines; the user agent says who asks."""
+    reader: CloudApi = AwsReader()
+    assert reader.read(scope(), QUESTION) == Cloud(
+        roles={"nodes": f"arn:aws:iam::{ACCOUNT}:role/node-role"},
+        access_entries=frozenset({ENTRY}),
+        zones={"subnet-a": "eu-west-1a", "subnet-b": "eu-west-1b"},
+        machines={"m5.large": MachineType(resources=Resources(milli_cpu=2000, memory_mib=8192))},
+    )
+    assert sorted(aws.actions) == sorted(action for action, _ in ACTIONS.values())
+    assert all("ocean-migration" in asked.user_agent for asked in aws.asked)
+
+
+def test_nothing_is_asked_for_nothing(aws: FakeAws) -> None:
+    """An empty question needs neither calls nor credentials."""
+    assert read(CloudQuestion(region=REGION, instance_profiles=("",))) == Cloud()
+    assert aws.asked == []
+
+
+def test_profile_is_found_by_its_arn(aws: FakeAws) -> None:
+    """The path of the ARN is no part of the name; the answer is under what was asked for."""
+    arn = f"arn:aws:iam::{ACCOUNT}:instance-profile/team/gpu"
+    cloud = read(CloudQuestion(region=REGION, instance_profiles=(arn,)))
+    assert cloud == Cloud(roles={arn: f"arn:aws:iam::{ACCOUNT}:role/team/gpu-role"})
+    assert aws.asked[0].parameters["InstanceProfileName"] == "gpu"
+
+
+@pytest.mark.parametrize(
+    ("profile", "reason"),
+    [
+        ("arn:aws:iam::999999999999:instance-profile/nodes", "instance profile nodes is not of the account"),
+        ("gone", "there is no instance profile gone"),
+        ("empty", "instance profile empty has no role"),
+    ],
+)
+def test_profile_without_a_role_to_tell_loses_no_other(aws: FakeAws, profile: str, reason: str) -> None:
+    """A profile of the same name in another account is another profile."""
+    cloud = read(CloudQuestion(region=REGION, instance_profiles=("nodes", profile)))
+    assert cloud.roles == {"nodes": f"arn:aws:iam::{ACCOUNT}:role/node-role"}
+    assert reason in cloud.gaps["roles"].reason
+    assert cloud.gaps["roles"].remedy
+
+
+def test_access_entries_come_page_by_page(aws: FakeAws) -> None:
+    """All pages are read."""
+    aws.page = 2
+    aws.entries["shop"] = [f"{ENTRY}-{number}" for number in range(5)]
+    cloud = read(CloudQuestion(region=REGION, eks_cluster="shop"))
+    assert cloud == Cloud(access_entries=frozenset(aws.entries["shop"]))
+    assert len(aws.asked) == 3
+
+
+def test_half_of_the_access_entries_are_none(aws: FakeAws) -> None:
+    """A role must not seem to have no entry because its page could not be read."""
+    aws.page = 1
+    aws.entries["shop"] = [f"{ENTRY}-{number}" for number in range(2)]
+    aws.replies["ListAccessEntries"] = lambda asked: (
+        eks_error(403, "AccessDeniedException") if "nextToken" in asked.parameters else None
+    )
+    cloud = read(CloudQuestion(region=REGION, eks_cluster="shop"))
+    assert cloud.access_entries is None
+    assert cloud.gaps["access_entries"].remedy == "allow eks:ListAccessEntries"
+
+
+def test_cluster_that_knows_no_access_entries_has_none(aws: FakeAws) -> None:
+    """In the mode CONFIG_MAP, EKS refuses to list them: that is an answer, and no gap."""
+    message = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP]"
+    aws.replies["ListAccessEntries"] = eks_error(400, "InvalidRequestException", message)
+    assert read(CloudQuestion(region=REGION, eks_cluster="shop")) == Cloud(access_entries=frozenset())
+    aws.replies["ListAccessEntries"] = eks_error(400, "InvalidRequestException", "The cluster is being created")
+    cloud = read(CloudQuestion(region=REGION, eks_cluster="shop"))
+    assert cloud.access_entries is None
+    assert "InvalidRequestException" in cloud.gaps["access_entries"].reason
+
+
+def test_unknown_cluster_is_a_gap(aws: FakeAws) -> None:
+    """It says where it was looked for."""
+    cloud = read(CloudQuestion(region=REGION, eks_cluster="other"))
+    assert cloud.access_entries is None
+    assert cloud.gaps["access_entries"].reason == "there is no EKS cluster other in eu-west-1"
+
+
+def test_unknown_subnet_loses_no_other(aws: FakeAws) -> None:
+    """The gap names it."""
+    cloud = read(CloudQuestion(region=REGION, subnet_ids=("subnet-a", "subnet-gone")))
+    assert cloud.zones == {"subnet-a": "eu-west-1a"}
+    assert cloud.gaps["zones"].reason == "there is no subnet subnet-gone"
+
+
+def test_patterns_stand_for_all_types_that_they_match(aws: FakeAws) -> None:
+    """Architectures are in Kubernetes' words, GPUs are counted, and a type that the region lacks is left out."""
+    aws.page = 1
+    cloud = read(CloudQuestion(region=REGION, instance_types=("m5.*", "m6g.large", "g4dn.12xlarge", "x9.huge")))
+    assert cloud.gaps == {}
+    assert cloud.machines == {
+        "m5.large": MachineType(resources=Resources(milli_cpu=2000, memory_mib=8192)),
+        "m5.xlarge": MachineType(resources=Resources(milli_cpu=4000, memory_mib=16384)),
+        "m6g.large": MachineType(resources=Resources(milli_cpu=2000, memory_mib=8192), architectures=("arm64",)),
+        "g4dn.12xlarge": MachineType(resources=Resources(milli_cpu=48000, memory_mib=196608, gpu=4)),
+    }
+
+
+def test_many_types_are_asked_a_hundred_at_once(aws: FakeAws) -> None:
+    """EC2 takes no more than 200 values of a filter."""
+    aws.types = {f"t{number}.large": (2, 4096, 0, ("x86_64",)) for number in range(250)}
+    cloud = read(CloudQuestion(region=REGION, instance_types=tuple(aws.types)))
+    assert cloud.machines.keys() == aws.types.keys()
+    assert [len(asked.values("Filter.1.Value")) for asked in aws.asked] == [100, 100, 50]
+
+
+def refusal(part: str, status: int, iam: str, eks: str, ec2: str) -> Reply:
+    """Return a refusal in the words of the service that a part asks."""
+    if part == "roles":
+        return iam_error(status, iam)
+    return eks_error(status, eks) if part == "access_entries" else ec2_error(status, ec2)
+
+
+@pytest.mark.parametrize("part", ACTIONS)
+def test_missing_right_is_a_gap_of_its_part_alone(aws: FakeAws, part: str) -> None:
+    """The remedy is the IAM action to allow; the service's own words are not repeated."""
+    call, action = ACTIONS[part]
+    aws.replies[call] = refusal(part, 403, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+    cloud = read()
+    assert cloud.gaps == {part: Gap(reason=f"AWS denies {action}", remedy=f"allow {action}")}
+    answered = {"roles", "access_entries", "zones", "machines"} - {part}
+    assert all(getattr(cloud, each) for each in answered)
+    assert not getattr(cloud, part)
+
+
+@pytest.mark.parametrize("part", ACTIONS)
+def test_throttling_is_borne_once(aws: FakeAws, part: str) -> None:
+    """One more try, then a gap."""
+    call, action = ACTIONS[part]
+    aws.replies[call] = refusal(part, 429, "Throttling", "ThrottlingException", "RequestLimitExceeded")
+    cloud = read(PARTS[part])
+    assert cloud.gaps.keys() == {part}
+    assert cloud.gaps[part].reason.startswith(f"AWS throttles {action}")
+    assert aws.actions.count(call) == 2
+
+
+@pytest.mark.parametrize("part", ACTIONS)
+def test_refused_keys_are_told_from_missing_rights(aws: FakeAws, part: str) -> None:
+    """No right would help."""
+    codes = ("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure")
+    aws.replies[ACTIONS[part][0]] = refusal(part, 403, *codes)
+    gap = read(PARTS[part]).gaps[part]
+    assert gap.reason.startswith("AWS refuses the credentials")
+    assert gap.remedy == "renew the AWS credentials"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        HTML,
+        Reply(status=502, body=HTML.body),
+        Reply(body=b"\x00\xff"),
+        Reply(body=b"<a><b>1</b></a>"),
+        Reply(body=b"[]", content_type="application/json"),
+        Reply(status=400, body=f"<R><Error><Code>{SECRET_KEY} in clear</Code></Error></R>".encode()),
+    ],
+    ids=["html", "bad gateway", "bytes", "other XML", "other JSON", "code of two words"],
+)
+@pytest.mark.parametrize("part", ACTIONS)
+def test_garbage_is_a_gap_or_nothing(aws: FakeAws, part: str, reply: Reply) -> None:
+    """Whatever a proxy writes: no exception, nothing made up, nothing of it repeated."""
+    aws.replies[ACTIONS[part][0]] = reply
+    cloud = read(PARTS[part])
+    assert not getattr(cloud, part)
+    assert cloud.gaps.keys() <= {part}
+    if part != "machines":
+        assert part in cloud.gaps or cloud.access_entries == frozenset()
+
+
+def test_item_without_what_it_is_for_is_a_gap(aws: FakeAws) -> None:
+    """What was read before it is kept."""
+    whole = "<item><instanceType>m5.large</instanceType>{}</item>".format(
+        "<vCpuInfo><defaultVCpus>2</defaultVCpus></vCpuInfo><memoryInfo><sizeInMiB>8192</sizeInMiB></memoryInfo>"
+    )
+    half = "<item><instanceType>m5.huge</instanceType></item>"
+    body = f"<R><instanceTypeSet>{whole}{half}</instanceTypeSet></R>".encode()
+    aws.replies["DescribeInstanceTypes"] = Reply(body=body)
+    cloud = read()
+    assert cloud.machines == {"m5.large": MachineType(resources=Resources(milli_cpu=2000, memory_mib=8192))}
+    assert cloud.gaps["machines"].reason == "AWS has no usable answer to ec2:DescribeInstanceTypes (KeyError)"
+
+
+def test_nobody_listening_is_a_gap(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network's error is named by its kind."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    cloud = read()
+    assert cloud.gaps.keys() == set(ACTIONS)
+    assert all("AWS cannot be reached" in gap.reason for gap in cloud.gaps.values())
+
+
+def test_slow_part_is_left_behind_at_the_deadline(aws: FakeAws) -> None:
+    """The others are answered; the slow one is a gap, and what comes of it later is there for who asks next."""
+    reader = AwsReader()
+    read(CloudQuestion(region=REGION, subnet_ids=("subnet-b",)), reader=reader)  # warm: what is imported takes a moment
+    held = threading.Event()
+
+    def slow(asked: Asked) -> Reply | None:
+        held.wait(30)
+        return None
+
+    aws.replies["ListAccessEntries"] = slow
+    begun = time.monotonic()
+    cloud = read(reader=reader, seconds=2.0)
+    assert time.monotonic() - begun < 2.0 + 1.0
+    assert cloud.gaps == {"access_entries": Gap(reason="AWS did not answer in time")}
+    assert cloud.access_entries is None
+    assert (len(cloud.roles), len(cloud.zones), len(cloud.machines)) == (1, 2, 1)
+    held.set()
+    assert read(reader=reader).gaps.keys() <= {"access_entries"}
+
+
+def test_no_time_is_a_gap_and_no_request(aws: FakeAws) -> None:
+    """What is known already is told nevertheless."""
+    reader = AwsReader()
+    assert read(reader=reader, seconds=0.0).gaps.keys() == set(ACTIONS)
+    assert aws.asked == []
+    whole = read(reader=reader)
+    assert whole.gaps == {}
+    assert read(reader=reader, seconds=0.0) == whole
+
+
+def test_interruption_ends_the_wait(aws: FakeAws) -> None:
+    """Ctrl-C wakes who waits for AWS."""
+    ended = threading.Event()
+
+    def interrupting(asked: Asked) -> Reply:
+        ended.set()
+        return aws.silence(asked)
+
+    aws.replies["ListAccessEntries"] = interrupting
+    with pytest.raises(InterruptedWaitError):
+        AwsReader().read(scope(ended=ended), QUESTION)
+
+
+def test_nothing_is_asked_for_an_engine_that_is_gone(aws: FakeAws) -> None:
+    """No thread is started, either."""
+    before = threading.active_count()
+    with pytest.raises(EngineGoneError):
+        AwsReader().read(scope(alive=lambda: False), QUESTION)
+    assert threading.active_count() == before
+    assert aws.asked == []
+
+
+def test_answers_are_kept_for_ten_minutes_and_gaps_for_half_a_minute(aws: FakeAws) -> None:
+    """Part by part; another question asks for itself."""
+    clock = Clock()
+    reader = AwsReader(clock)
+    aws.replies["ListAccessEntries"] = eks_error(403, "AccessDeniedException")
+    first = read(reader=reader)
+    del aws.replies["ListAccessEntries"]
+    clock.now = GAPS_KEPT - 1
+    aws.asked.clear()
+    assert read(reader=reader) == first
+    assert aws.asked == []
+    clock.now = GAPS_KEPT
+    assert read(reader=reader).gaps == {}
+    assert aws.actions == ["ListAccessEntries"]
+    read(CloudQuestion(region=REGION, instance_profiles=("nodes", "team/gpu")), reader=reader)
+    assert aws.actions[1:] == ["GetInstanceProfile", "GetInstanceProfile"]
+    clock.now = KEPT
+    aws.asked.clear()
+    read(reader=reader)
+    assert sorted(aws.actions) == ["DescribeInstanceTypes", "DescribeSubnets", "GetInstanceProfile"]
+
+
+def test_those_who_ask_at_once_share_an_answer(aws: FakeAws) -> None:
+    """Twenty resources of a cluster ask once."""
+    reader = AwsReader()
+    found: list[Cloud] = []
+    threads = [threading.Thread(target=lambda: found.append(read(reader=reader))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [found[0]] * 20
+    assert not found[0].gaps
+    assert len(aws.asked) == 4
+
+
+def test_run_asks_again_where_a_preview_found_a_gap(aws: FakeAws) -> None:
+    """It has more time; what the preview could read is kept."""
+    reader = AwsReader()
+    aws.replies["ListAccessEntries"] = Reply(status=503)
+    assert reader.read(scope(short=True), QUESTION).gaps.keys() == {"access_entries"}
+    del aws.replies["ListAccessEntries"]
+    aws.asked.clear()
+    assert reader.read(scope(short=True), QUESTION).gaps.keys() == {"access_entries"}
+    assert aws.asked == []
+    assert reader.read(scope(), QUESTION).gaps == {}
+    assert aws.actions == ["ListAccessEntries"]
+
+
+def test_hanging_answer_is_not_waited_for_for_ever(aws: FakeAws) -> None:
+    """After half a minute the next one asks anew."""
+    clock = Clock()
+    reader = AwsReader(clock)
+    question = CloudQuestion(region=REGION, eks_cluster="shop")
+    aws.replies["ListAccessEntries"] = aws.silence
+    assert read(question, reader=reader, seconds=0.5).gaps
+    del aws.replies["ListAccessEntries"]
+    clock.now = 30.0
+    assert read(question, reader=reader) == Cloud(access_entries=frozenset({ENTRY}))
+
+
+def test_without_boto3_the_gap_says_what_to_install(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is optional."""
+    monkeypatch.setitem(sys.modules, "boto3.session", None)
+    gaps = read().gaps
+    assert gaps.keys() == set(ACTIONS)
+    wanted = Gap(reason="boto3 is not installed", remedy="install the extra: ocean-migration[aws]")
+    assert set(gaps.values()) == {wanted}
+
+
+def without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the keys out of the environment."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+
+
+def test_without_credentials_nothing_is_waited_for(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the service that has an instance's credentials, which outside of EC2 does not answer."""
+    without_keys(monkeypatch)
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    connections: list[Any] = []
+    with FakeSilence(connections) as silence:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", silence.url)
+        begun = time.monotonic()
+        gaps = read().gaps
+        assert time.monotonic() - begun < 5.0
+    assert connections
+    assert {gap.reason for gap in gaps.values()} == {"there are no AWS credentials"}
+    assert all(gap.remedy for gap in gaps.values())
+    assert aws.asked == []
+
+
+class FakeSilence:
+    """Takes connections and never answers."""
+
+    def __init__(self, connections: list[Any]) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connections = connections
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                self._connections.append(self._listener.accept()[0])
+            except OSError:
+                return
+
+    def __enter__(self) -> FakeSilence:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+        for connection in self._connections:
+            connection.close()
+
+
+@pytest.mark.parametrize(
+    ("profile", "reason"),
+    [
+        ("gone", "the AWS credentials cannot be used (ProfileNotFound)"),
+        ("helper", "the AWS credentials cannot be used (CredentialRetrievalError)"),
+        ("denied", "the AWS credentials cannot be used (AccessDenied)"),
+        ("mfa", "the AWS credentials cannot be used (PermissionError)"),
+    ],
+)
+def test_credentials_that_cannot_be_used_are_gaps_of_all_parts(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: str, reason: str
+) -> None:
+    """What a helper prints is not repeated, a role that may not be taken is no missing right, nobody is prompted."""
+    without_keys(monkeypatch)
+    helper = tmp_path / "helper.py"
+    helper.write_text(f"import sys\nsys.exit({SECRET_KEY!r})\n")
+    role = f"role_arn = arn:aws:iam::{ACCOUNT}:role/reader\nsource_profile = base\n"
+    config = (
+        f"[profile helper]\ncredential_process = {sys.executable} {helper}\n"
+        f"[profile base]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
+        f"[profile denied]\n{role}[profile mfa]\n{role}mfa_serial = arn:aws:iam::{ACCOUNT}:mfa/me\n"
+    )
+    (tmp_path / "config").write_text(config)
+    monkeypatch.setenv("AWS_PROFILE", profile)
+    aws.replies["AssumeRole"] = iam_error(403, "AccessDenied")
+    gaps = read().gaps
+    assert gaps.keys() == set(ACTIONS)
+    assert {gap.reason for gap in gaps.values()} == {reason}
+    assert set(aws.actions) <= {"AssumeRole"}
+
+
+def test_half_of_the_keys_are_none(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key that is there is not repeated."""
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert {gap.reason for gap in read().gaps.values()} == {
+        "the AWS credentials cannot be used (PartialCredentialsError)"
+    }
+
+
+def test_unknown_region_is_a_gap(aws: FakeAws) -> None:
+    """Nor may one be made up of what the service says."""
+    reasons = {gap.reason for gap in read(CloudQuestion(region="", subnet_ids=("subnet-a",))).gaps.values()}
+    assert reasons == {"the region of the cluster is not known"}
+    gap = read(CloudQuestion(region="evil.example/", subnet_ids=("subnet-a",))).gaps["zones"]
+    assert gap.reason == "AWS has no usable answer to ec2:DescribeSubnets (InvalidRegionError)"
+    assert aws.asked == []
+
+
+def test_names_of_someone_else_stay_on_one_line(aws: FakeAws) -> None:
+    """They come from Spot."""
+    question = CloudQuestion(region=REGION, instance_profiles=("a\nb",), subnet_ids=("s\n1",), eks_cluster="c\r\nd")
+    gaps = read(question).gaps
+    assert gaps["roles"].reason == "there is no instance profile a b"
+    assert gaps["access_entries"].reason == "there is no EKS cluster c d in eu-west-1"
+    assert gaps["zones"].reason == "there is no subnet s 1"
+
+
+def test_importing_the_reader_brings_no_boto3() -> None:
+    """Nor does making one: the plugin starts often."""
+    code = "from ocean_migration_pulumi.aws import AwsReader; AwsReader(); import sys; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+    names = {name.partition(".")[0] for name in found.stdout.decode().split()}
+    assert "ocean_migration_pulumi" in names
+    assert not names & {"boto3", "botocore", "httpx", "pulumi"}

@@ -1,0 +1,466 @@
+"""What becomes of the service's imports: arguments, and what the user is told about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pulumi_spotinst as spotinst
+import pytest
+
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.component.importing.importer import (
+    AutoScalingGroup,
+    Imported,
+    NodeGroup,
+    import_cluster,
+    import_group,
+)
+from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
+    OceanMigrationError,
+    RequestRejectedError,
+    SourceGoneError,
+)
+from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.testing.offline.plugin.mocks import SimulatorMocks
+from tests.support import http_server as http
+
+# pulumi_aws.ec2 warns of one of its own modules when it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore:aws.ec2/encryptioncontrol:DeprecationWarning")
+
+ASG = AutoScalingGroup(name="web")
+GROUP = NodeGroup(name="web", eks_cluster="demo")
+REGION = "us-west-2"
+SUBNETS = ["subnet-0a1b2c3d", "subnet-0b2c3d4e"]
+PROFILE = "arn:aws:iam::123456789012:instance-profile/nodes"
+GET_REGION = "aws:index/getRegion:getRegion"
+GET_NODE_GROUP = "aws:eks/getNodeGroup:getNodeGroup"
+GET_GROUP = "aws:autoscaling/getGroup:getGroup"
+GET_TEMPLATE = "aws:ec2/getLaunchTemplate:getLaunchTemplate"
+GET_CONFIGURATION = "aws:ec2/getLaunchConfiguration:getLaunchConfiguration"
+TAGS = "k8s.io/cluster-autoscaler/node-template/"
+
+
+class Aws(SimulatorMocks):
+    """An AWS with one node group in one Auto Scaling Group of one launch template; Ocean's part is the simulator."""
+
+    def __init__(self, sim: Simulator) -> None:
+        super().__init__(sim.url, sim.token, sim.account_id)
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.made: dict[str, dict[str, Any]] = {}
+        self.answers: dict[str, dict[str, Any] | str] = {
+            GET_REGION: {"region": REGION},
+            GET_NODE_GROUP: {
+                "labels": {"workload": "web", "eks.amazonaws.com/nodegroup": "web"},
+                "taints": [
+                    {"key": "dedicated", "value": "web", "effect": "NO_SCHEDULE"},
+                    {"key": "spot", "effect": "PREFER_NO_SCHEDULE"},
+                ],
+                "subnetIds": ["subnet-1"],
+                "instanceTypes": ["m5.large"],
+                "resources": [{"autoscalingGroups": [{"name": "web"}]}],
+            },
+            GET_GROUP: {
+                "name": "web",
+                "vpcZoneIdentifier": "subnet-1,subnet-2",
+                "launchTemplates": [{"id": "lt-1", "version": "5"}],
+            },
+            GET_TEMPLATE: {
+                "id": "lt-1",
+                "iamInstanceProfiles": [{"arn": PROFILE}],
+                "userData": "Ym9vdA==",
+                "latestVersion": 5,
+                "defaultVersion": 4,
+                "keyName": "ops",
+                "instanceType": "m5.large",
+                "networkInterfaces": [{"securityGroups": ["sg-1"], "associatePublicIpAddress": False}],
+                "metadataOptions": [
+                    {"httpTokens": "required", "httpPutResponseHopLimit": 2, "httpEndpoint": "enabled"}
+                ],
+                "blockDeviceMappings": [
+                    {
+                        "deviceName": "/dev/xvda",
+                        "noDevice": "",
+                        "ebs": [{"volumeSize": 20, "volumeType": "gp3", "iops": 0, "deleteOnTermination": "true"}],
+                    }
+                ],
+            },
+        }
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        """Answer a function, or fail with the text that stands in the place of an answer."""
+        self.asked.append((args.token, dict(args.args)))
+        answer = self.answers.get(args.token, {})
+        if isinstance(answer, str):
+            raise RuntimeError(answer)
+        return answer, []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """Make it in the simulator, and keep its id with its inputs."""
+        id_, outputs = super().new_resource(args)
+        self.made[str(id_)] = dict(args.inputs)
+        return id_, outputs
+
+    def change(self, token: str, **parts: Any) -> None:
+        """Change a part of an answer."""
+        answer = self.answers[token]
+        assert isinstance(answer, dict)
+        self.answers[token] = {**answer, **parts}
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """Return a simulator whose clock stands still, and whose imports tell what the API reference shows, no more."""
+    with Simulator(nodes=8) as simulator:
+        simulator.control.clock(manual=True)
+        simulator.control.quirk(name="imports", value="documented")
+        yield simulator
+
+
+@pytest.fixture
+def client(sim: Simulator) -> Iterator[OceanClient]:
+    """Return a client of the simulator."""
+    with OceanClient(Settings.load(None, sim.environment)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def aws(sim: Simulator) -> Aws:
+    """Put an AWS behind the functions of pulumi_aws."""
+    mocks = Aws(sim)
+    pulumi.runtime.set_mocks(mocks, preview=False)
+    return mocks
+
+
+def plain(imported: Imported) -> dict[str, Any]:
+    """Return the arguments as JSON, with their Python names."""
+    found: dict[str, Any] = json.loads(json.dumps(imported.arguments, default=vars))
+    return found
+
+
+def test_cluster_like_an_asg(client: OceanClient, aws: Aws) -> None:
+    """Spot's import gives what it gives, AWS only what is missing; the controller's id is the EKS cluster's name."""
+    found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    arguments = plain(found)
+    assert (arguments["name"], arguments["controller_id"], arguments["region"]) == ("web", "demo", REGION)
+    assert arguments["subnet_ids"] == SUBNETS
+    assert arguments["security_groups"] == ["sg-0a1b2c3d"]
+    assert arguments["iam_instance_profile"] == PROFILE
+    assert arguments["user_data"] == "Ym9vdA=="
+    assert arguments["key_name"] == "operators"
+    assert arguments["associate_public_ip_address"] is False
+    assert arguments["instance_metadata_options"] == {"http_tokens": "required", "http_put_response_hop_limit": 2}
+    assert arguments["block_device_mappings"] == [
+        {
+            "device_name": "/dev/xvda",
+            "ebs": {"delete_on_termination": True, "volume_size": 20, "volume_type": "gp3"},
+        }
+    ]
+    assert "desired_capacity" not in arguments
+    assert "whitelists" not in arguments
+    assert [token for token, _ in aws.asked] == [GET_GROUP, GET_TEMPLATE]
+    assert {asked["region"] for _, asked in aws.asked} == {REGION}
+
+
+def test_cluster_says_what_was_taken_from_where(client: OceanClient, aws: Aws) -> None:
+    """One line for each origin, one for each thing left behind."""
+    found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    assert found.lines == (
+        "name, region, minimum capacity, maximum capacity, subnets, public addresses, AMI, instance metadata options, "
+        "key pair, security groups, tags: from Auto Scaling Group web, by Spot's import",
+        "controller id: from the name of the EKS cluster, as Spot makes up another at each import",
+        "block devices, instance profile, user data: from launch template lt-1",
+    )
+    assert found.warnings == (
+        "capacity.target is left behind: it is how many instances the group has just now; nothing: Ocean starts what "
+        "the pods need",
+        "compute.instanceTypes.whitelist is left behind: the group's m5.large would bind every Virtual Node Group of "
+        "the cluster; name instance types if it shall",
+    )
+
+
+def test_cluster_when_spot_tells_more(sim: Simulator, client: OceanClient, aws: Aws) -> None:
+    """What the service tells comes first, and AWS is not asked."""
+    sim.control.quirk(name="imports", value="full")
+    found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    assert plain(found)["iam_instance_profile"] != PROFILE
+    assert aws.asked == []
+
+
+def test_tags_as_one_object(sim: Simulator, client: OceanClient, aws: Aws) -> None:
+    """The API reference shows them so, too."""
+    sim.control.quirk(name="import_tags", value="object")
+    found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    assert plain(found)["tags"] == [{"key": "kubernetes.io/cluster/demo", "value": "owned"}]
+
+
+def test_cluster_like_a_node_group(client: OceanClient, aws: Aws) -> None:
+    """The node group leads to its Auto Scaling Group; the region is that of the provider unless it is said."""
+    found = import_cluster(client, GROUP, eks_cluster="demo", name="ocean", instance_types=["m5.large"])
+    assert plain(found)["name"] == "ocean"
+    assert plain(found)["whitelists"] == ["m5.large"]
+    assert [token for token, _ in aws.asked] == [GET_REGION, GET_NODE_GROUP, GET_GROUP, GET_TEMPLATE]
+    assert not any("whitelist" in line for line in found.warnings)
+
+
+def test_cluster_like_a_node_group_without_asg(client: OceanClient, aws: Aws) -> None:
+    """Then Spot's import of the node group says what it can, and AWS the subnets."""
+    aws.change(GET_NODE_GROUP, resources=[])
+    found = import_cluster(client, GROUP, eks_cluster="demo", region=REGION, instance_types=["m5.large"])
+    arguments = plain(found)
+    assert (arguments["name"], arguments["subnet_ids"]) == ("web", ["subnet-1"])
+    assert arguments["image_id"].startswith("ami-")
+    assert arguments["whitelists"] == ["m5.large"]
+    assert [line.partition(":")[0] for line in found.warnings[:2]] == ["instance profile", "user data"]
+
+
+def test_no_cluster_without_subnets(client: OceanClient, aws: Aws) -> None:
+    """What a cluster cannot be without is named when nobody tells it."""
+    aws.change(GET_NODE_GROUP, resources=[], subnetIds=[])
+    with pytest.raises(OceanMigrationError, match="EKS node group web: neither Spot's import nor AWS tells subnet_ids"):
+        import_cluster(client, GROUP, eks_cluster="demo", region=REGION)
+
+
+def test_group_like_a_node_group(client: OceanClient, aws: Aws) -> None:
+    """Labels and taints are those of the node group, in the words of Kubernetes."""
+    found = import_group(client, GROUP, region=REGION)
+    arguments = plain(found)
+    assert arguments["labels"] == [{"key": "workload", "value": "web"}]
+    assert arguments["taints"] == [
+        {"key": "dedicated", "value": "web", "effect": "NoSchedule"},
+        {"key": "spot", "value": "", "effect": "PreferNoSchedule"},
+    ]
+    assert (arguments["name"], arguments["subnet_ids"]) == ("web", ["subnet-1"])
+    assert (arguments["instance_types"], arguments["iam_instance_profile"]) == (["m5.large"], PROFILE)
+    assert "ocean_id" not in arguments
+    assert "instance types, labels, subnets, taints: from EKS node group web" in found.lines
+    assert found.warnings == (
+        "labels is left behind: eks.amazonaws.com/nodegroup: labels that Kubernetes, EKS or Spot give themselves; "
+        "nothing, unless a pod selects nodes by them",
+        "keyPair is left behind: a Virtual Node Group has none of its own; the cluster's is used: check that it fits",
+    )
+
+
+@pytest.mark.parametrize("source", [ASG, GROUP], ids=["asg", "node-group"])
+def test_group_of_an_existing_cluster(
+    sim: Simulator, client: OceanClient, aws: Aws, source: AutoScalingGroup | NodeGroup
+) -> None:
+    """With a cluster, the service is asked about that one, and the arguments name it."""
+    found = import_group(client, source, region=REGION, ocean_id=sim.ocean_id, name="front")
+    assert (plain(found)["ocean_id"], plain(found)["name"]) == (sim.ocean_id, "front")
+    (request,) = sim.control.requests()
+    assert request["query"]["oceanId"] == sim.ocean_id
+    assert request["body"]["launchSpec"]["name"] == "front"
+
+
+def test_group_like_an_asg_with_tags_for_the_cluster_autoscaler(client: OceanClient, aws: Aws) -> None:
+    """Those tags are the only place where AWS knows labels and taints; no cluster is needed yet."""
+    aws.change(
+        GET_GROUP,
+        tags=[
+            {"key": f"{TAGS}label/workload", "value": "web"},
+            {"key": f"{TAGS}label/kubernetes.io/os", "value": "linux"},
+            {"key": f"{TAGS}taint/dedicated", "value": "web:NoSchedule"},
+            {"key": f"{TAGS}taint/odd", "value": "web"},
+            {"key": "Name", "value": "web"},
+        ],
+    )
+    found = import_group(client, ASG, region=REGION)
+    assert plain(found)["labels"] == [{"key": "workload", "value": "web"}]
+    assert plain(found)["taints"] == [{"key": "dedicated", "value": "web", "effect": "NoSchedule"}]
+    assert plain(found)["subnet_ids"] == SUBNETS
+    assert "labels, taints: from the tags of Auto Scaling Group web for the Cluster Autoscaler" in found.lines
+
+
+def test_mixed_instances(client: OceanClient, aws: Aws) -> None:
+    """A group of several types names its template and its types in another place."""
+    aws.change(
+        GET_GROUP,
+        launchTemplates=[],
+        mixedInstancesPolicies=[
+            {
+                "launchTemplates": [
+                    {
+                        "launchTemplateSpecifications": [{"launchTemplateId": "lt-1", "version": "$Default"}],
+                        "overrides": [{"instanceType": "m5.large"}, {"instanceType": "m6i.large"}],
+                    }
+                ]
+            }
+        ],
+    )
+    found = import_group(client, ASG, region=REGION)
+    assert plain(found)["instance_types"] == ["m5.large", "m6i.large"]
+    assert plain(found)["user_data"] == "Ym9vdA=="
+    assert found.warnings[0] == (
+        "the group uses version 4 of launch template lt-1, but what was read is its latest, 5: compare what was taken "
+        "from it"
+    )
+
+
+def test_aws_is_not_asked_for_what_spot_tells(aws: Aws) -> None:
+    """A configuration with all that nodes need is taken as it is."""
+    answer = {
+        "name": "web",
+        "capacity": {"target": 3},
+        "compute": {
+            "subnetIds": ["subnet-1"],
+            "launchSpecification": {
+                "imageId": "ami-1",
+                "securityGroupIds": ["sg-1"],
+                "iamInstanceProfile": {"name": "nodes"},
+                "userData": "Ym9vdA==",
+                "gpu": {"sharing": [{"gpuSharingType": "timeSlicing"}]},
+            },
+        },
+    }
+    with http.ScriptedServer([http.items(answer)]) as server:
+        settings = Settings(base_url=server.url, token="canary-1", account_id="act-1")
+        with OceanClient(settings) as client:
+            found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    assert aws.asked == []
+    assert plain(found)["iam_instance_profile"] == "nodes"
+    assert "region: from the program" not in found.lines
+    assert found.warnings == (
+        "capacity.target is left behind: it is how many instances the group has just now; nothing: Ocean starts what "
+        "the pods need",
+        "compute.launchSpecification.gpu.sharing is left behind: pulumi_spotinst has no argument for it; set it in "
+        "Spot's console once the cluster is there: the provider leaves it alone",
+    )
+
+
+def test_launch_configuration(client: OceanClient, aws: Aws) -> None:
+    """An older group has a launch configuration."""
+    aws.change(GET_GROUP, launchTemplates=[], launchConfiguration="web-2019")
+    aws.answers[GET_CONFIGURATION] = {
+        "name": "web-2019",
+        "iamInstanceProfile": "nodes",
+        "userData": "Ym9vdA==",
+        "instanceType": "m4.large",
+        "ebsBlockDevices": [{"deviceName": "/dev/sdb", "volumeSize": 100, "encrypted": True}],
+    }
+    found = import_group(client, ASG, region=REGION)
+    assert plain(found)["iam_instance_profile"] == "nodes"
+    assert plain(found)["instance_types"] == ["m4.large"]
+    assert plain(found)["block_device_mappings"] == [
+        {"device_name": "/dev/sdb", "ebs": {"encrypted": True, "volume_size": 100}}
+    ]
+    assert any(line.endswith("from launch configuration web-2019") for line in found.lines)
+
+
+def test_profile_that_eks_made(client: OceanClient, aws: Aws) -> None:
+    """EKS takes it away with the node group, and the nodes of Ocean would lose their rights."""
+    aws.change(GET_TEMPLATE, iamInstanceProfiles=[{"name": "eks-1234"}])
+    found = import_cluster(client, GROUP, eks_cluster="demo", region=REGION)
+    assert found.warnings[0] == (
+        "instance profile eks-1234 belongs to an EKS node group, and EKS deletes it with the node group: make one of "
+        "your own for its role before you retire that"
+    )
+
+
+def test_what_aws_does_not_tell(client: OceanClient, aws: Aws) -> None:
+    """Nothing is made up, and the user is told what nodes will lack."""
+    aws.change(GET_GROUP, launchTemplates=[])
+    found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    assert "iam_instance_profile" not in found.arguments
+    assert found.warnings[:2] == (
+        "instance profile: told neither by Spot's import nor by AWS, and instances without have no rights in AWS: set "
+        "it yourself",
+        "user data: told neither by Spot's import nor by AWS, and instances without cannot join the cluster: set it "
+        "yourself",
+    )
+
+
+@pytest.mark.parametrize("source", [AutoScalingGroup(name="nowhere"), NodeGroup(name="nowhere", eks_cluster="demo")])
+def test_gone_says_the_service(client: OceanClient, aws: Aws, source: AutoScalingGroup | NodeGroup) -> None:
+    """A source that the service does not know is an error of its own kind."""
+    aws.change(GET_NODE_GROUP, resources=[])
+    with pytest.raises(SourceGoneError, match=f"{source} does not exist, says Spot's import"):
+        import_cluster(client, source, eks_cluster="demo", region=REGION)
+    with pytest.raises(SourceGoneError, match=f"{source} does not exist, says Spot's import"):
+        import_group(client, source, region=REGION)
+
+
+@pytest.mark.parametrize(
+    ("token", "text"),
+    [
+        (GET_NODE_GROUP, "reading EKS Node Group (demo:web): couldn't find resource"),
+        (GET_NODE_GROUP, "ResourceNotFoundException: No node group found for name: web."),
+        (GET_GROUP, "no matching Auto Scaling Group found"),
+    ],
+)
+def test_gone_says_aws(client: OceanClient, aws: Aws, token: str, text: str) -> None:
+    """AWS says it in other words."""
+    aws.answers[token] = text
+    with pytest.raises(SourceGoneError, match=r"web .*in us-west-2 does not exist: aws"):
+        import_group(client, GROUP, region=REGION)
+
+
+@pytest.mark.parametrize(
+    ("token", "text", "what"),
+    [
+        (GET_GROUP, "no valid credential sources found", "Auto Scaling Group web in us-west-2"),
+        (GET_TEMPLATE, "couldn't find resource", "launch template lt-1 in us-west-2"),
+        (GET_NODE_GROUP, "AccessDenied:\n  not authorized", "EKS node group web of cluster demo in us-west-2"),
+    ],
+)
+def test_aws_cannot_be_asked(client: OceanClient, aws: Aws, token: str, text: str, what: str) -> None:
+    """Going on with less would take away what an earlier run took over: one line says what is missing."""
+    aws.answers[token] = text
+    with pytest.raises(OceanMigrationError, match=f"{what} could not be read: aws") as caught:
+        import_group(client, GROUP, region=REGION)
+    assert not isinstance(caught.value, SourceGoneError)
+    assert "\n" not in str(caught.value)
+
+
+def test_region_that_nobody_knows(client: OceanClient, aws: Aws) -> None:
+    """Without any region nothing is asked of Spot."""
+    aws.answers[GET_REGION] = {}
+    with pytest.raises(OceanMigrationError, match="set `region`"):
+        import_group(client, ASG)
+
+
+def test_a_cluster_that_is_gone_is_no_source(client: OceanClient, aws: Aws) -> None:
+    """What is missing is then the Ocean cluster."""
+    with pytest.raises(ClusterNotFoundError):
+        import_group(client, ASG, region=REGION, ocean_id="o-00000000")
+
+
+def test_other_refusals_stay_what_they_are(sim: Simulator, client: OceanClient, aws: Aws) -> None:
+    """A request that Spot refuses for another reason does not make the source gone."""
+    sim.control.fault("POST", "*/import", "status", status=400, times=1)
+    with pytest.raises(OceanMigrationError) as caught:
+        import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    assert isinstance(caught.value, RequestRejectedError)
+
+
+def test_made_in_the_simulator_it_reads_back_the_same(sim: Simulator, client: OceanClient, aws: Aws) -> None:
+    """A cluster and a Virtual Node Group made from what was imported are like what was asked for."""
+    cluster = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    group = import_group(client, GROUP, region=REGION)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # it has no types of its own
+    def program() -> None:
+        ocean = spotinst.aws.Ocean("ocean", spotinst.aws.OceanArgs(**cluster.arguments))
+        arguments = {**group.arguments, "ocean_id": ocean.id}
+        spotinst.aws.OceanLaunchSpec("web", spotinst.aws.OceanLaunchSpecArgs(**arguments))
+
+    program()
+    ocean_id, group_id = aws.made
+    made = client.get_cluster(ocean_id)
+    assert (made.name, made.controller_cluster_id, made.region) == ("web", "demo", REGION)
+    asked = client.import_cluster_from_asg("web", REGION)
+    raw = aws._request("GET", f"/ocean/aws/k8s/cluster/{ocean_id}", None)[0]
+    assert raw["compute"]["subnetIds"] == asked["compute"]["subnetIds"]
+    for name in ("imageId", "securityGroupIds"):
+        assert raw["compute"]["launchSpecification"][name] == asked["compute"]["launchSpecification"][name]
+    assert {name: raw["capacity"][name] for name in ("minimum", "maximum")} == {"minimum": 0, "maximum": 1000}
+    (listed,) = client.list_virtual_node_groups(ocean_id)
+    assert (listed.id, listed.name, dict(listed.labels)) == (group_id, "web", {"workload": "web"})
+    assert set(listed.taints) == {
+        ("dedicated", "web", "NoSchedule"),
+        ("spot", "", "PreferNoSchedule"),
+    }

@@ -1,0 +1,268 @@
+"""Kubernetes' JSON as plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocean_migration_pulumi.kubernetes.objects import objects
+from ocean_migration_pulumi.kubernetes.objects.affinities import node_terms, volume_terms
+from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    ZONE_LABEL,
+    Budget,
+    Deployment,
+    KubernetesNode,
+    Owner,
+    Requirement,
+    Taint,
+    Toleration,
+)
+from tests.kubernetes import fake_api as fake
+
+
+def test_node() -> None:
+    """With its labels and taints."""
+    data = fake.node(
+        "ip-1", "i-0a1", unschedulable=True, taints=[{"key": "gpu", "value": "yes", "effect": "NoExecute"}]
+    )
+    assert objects.node(data) == KubernetesNode(
+        name="ip-1",
+        instance_id="i-0a1",
+        labels={"kubernetes.io/hostname": "ip-1"},
+        taints=(Taint(key="gpu", value="yes", effect="NoExecute"),),
+        cordoned=True,
+    )
+    assert objects.node({"metadata": {"name": "bare"}}) == KubernetesNode(name="bare")
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "expected"),
+    [
+        ("aws:///us-west-2a/i-0abc", "i-0abc"),
+        ("aws://us-west-2a/i-0abc", "i-0abc"),
+        ("aws:///us-west-2a/9f2c/fargate-ip-10-0-0-1.ec2.internal", ""),
+        ("kind://docker/kind/i-0abc", ""),
+        ("", ""),
+    ],
+)
+def test_instance_of_a_node(provider_id: str, expected: str) -> None:
+    """Fargate and other clouds have no instance."""
+    assert objects.node(fake.node("ip-1", "x", providerID=provider_id)).instance_id == expected
+
+
+def test_pod_with_everything() -> None:
+    """Only what matters is kept of its annotations, and nothing of its managed fields."""
+    terms = [
+        {
+            "matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}],
+            "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["ip-1"]}],
+        },
+        {"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]},
+    ]
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+    data = fake.pod(
+        "cart-0",
+        nodeSelector={"eks.amazonaws.com/nodegroup": "blue"},
+        affinity=affinity,
+        tolerations=[{"operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoSchedule"}],
+        volumes=[
+            {"name": "data", "persistentVolumeClaim": {"claimName": "cart-data"}},
+            {"name": "scratch", "ephemeral": {"volumeClaimTemplate": {}}},
+            {"name": "cache", "emptyDir": {"medium": "Memory"}},
+        ],
+    )
+    data["metadata"] |= {
+        "finalizers": ["example.com/keep", 7],
+        "labels": {"app": "cart"},
+        "annotations": {"karpenter.sh/do-not-disrupt": "true", "kubectl.kubernetes.io/restartedAt": "now"},
+        "deletionTimestamp": "2024-01-01T00:00:00Z",
+        "managedFields": [{"manager": "kubelet"}],
+        "ownerReferences": [
+            {"kind": "Cart", "name": "cart"},
+            {"kind": "StatefulSet", "name": "cart", "controller": True},
+        ],
+    }
+    found = objects.pod(data)
+    assert found.full_name == "shop/cart-0"
+    assert (found.node_name, found.phase, found.ready, found.deleting) == ("ip-1", "Running", True, True)
+    assert found.controller == Owner(kind="StatefulSet", name="cart")
+    assert found.labels == {"app": "cart"}
+    assert found.annotations == {"karpenter.sh/do-not-disrupt": "true"}
+    assert found.node_selector == {"eks.amazonaws.com/nodegroup": "blue"}
+    assert found.terms == (
+        (
+            Requirement(key="disk", values=("ssd",)),
+            Requirement(key="metadata.name", values=("ip-1",), on_field=True),
+        ),
+        (Requirement(key="gpu", operator="DoesNotExist"),),
+    )
+    assert found.tolerations == (
+        Toleration(operator="Exists"),
+        Toleration(key="a", value="b", effect="NoSchedule"),
+    )
+    assert found.claims == ("cart-data", "cart-0-scratch")
+    assert found.empty_dir
+    assert found.finalizers == ("example.com/keep",)
+    assert not found.mirror
+
+
+def test_pod_with_nothing() -> None:
+    """One that waits for a node is not ready, has no controller and no volumes."""
+    found = objects.pod({"metadata": {"name": "a", "namespace": "b"}, "status": {"phase": "Pending"}})
+    assert (found.node_name, found.phase, found.ready, found.deleting) == ("", "Pending", False, False)
+    assert found.controller is None
+    assert (found.claims, found.empty_dir, found.terms) == ((), False, ())
+
+
+def test_mirror_pod() -> None:
+    """The kubelet's own pods are marked by an annotation."""
+    data = fake.pod("kube-proxy")
+    data["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "9f2c"}
+    assert objects.pod(data).mirror
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        (None, None),
+        ({}, ()),
+        ({"matchLabels": {"a": "b"}}, (Requirement(key="a", values=("b",)),)),
+        (
+            {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "NotIn", "values": ["d", "e"]}]},
+            (Requirement(key="a", values=("b",)), Requirement(key="c", operator="NotIn", values=("d", "e"))),
+        ),
+    ],
+    ids=["absent", "empty", "labels", "both"],
+)
+def test_budget(selector: Any, expected: Any) -> None:
+    """An empty selector is of every pod, none of no pod."""
+    counts = {"disruptionsAllowed": 1, "currentHealthy": 4, "desiredHealthy": 3, "expectedPods": 5}
+    spec = {"selector": selector, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+    assert objects.budget(fake.named("cart", spec=spec, status=counts)) == Budget(
+        namespace="shop",
+        name="cart",
+        selector=expected,
+        disruptions_allowed=1,
+        current_healthy=4,
+        desired_healthy=3,
+        expected_pods=5,
+        always_allows_unhealthy=True,
+    )
+
+
+def test_deployment() -> None:
+    """Zero replicas is not the default of one."""
+    template = {"spec": {"containers": [{"image": "a:1"}, {"image": "b:2"}, {}]}}
+    data = fake.named("web", spec={"replicas": 0, "template": template}, status={"readyReplicas": 2})
+    data["metadata"]["labels"] = {"app": "web"}
+    assert objects.deployment(data) == Deployment(
+        namespace="shop", name="web", labels={"app": "web"}, images=("a:1", "b:2"), replicas=0, ready_replicas=2
+    )
+    assert objects.deployment(fake.named("web")).replicas == 1
+
+
+def volume(labels: dict[str, str] | None = None, *terms: dict[str, Any]) -> dict[str, Any]:
+    """Return a PersistentVolume."""
+    affinity = {"required": {"nodeSelectorTerms": list(terms)}} if terms else None
+    return {"metadata": {"name": "pv-1", "labels": labels}, "spec": {"nodeAffinity": affinity}}
+
+
+def in_zone(*zones: str) -> Requirement:
+    """Return the condition to be in one of these zones."""
+    return Requirement(key=ZONE_LABEL, values=zones)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [ZONE_LABEL, "topology.ebs.csi.aws.com/zone", "failure-domain.beta.kubernetes.io/zone"],
+)
+def test_zone_of_a_volume_has_one_name(key: str) -> None:
+    """Whatever label the driver of the volume goes by; other conditions stay."""
+    other = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
+    term = {"matchExpressions": [{"key": key, "operator": "In", "values": ["us-west-2a"]}, other]}
+    os_is_linux = Requirement(key="kubernetes.io/os", values=("linux",))
+    assert volume_terms(volume(None, term)) == ((in_zone("us-west-2a"), os_is_linux),)
+
+
+def test_old_volumes_have_their_zone_in_a_label() -> None:
+    """Several zones in one, and only where there is no affinity."""
+    old = {"failure-domain.beta.kubernetes.io/zone": "us-west-2a__us-west-2b"}
+    assert volume_terms(volume(old)) == ((in_zone("us-west-2a", "us-west-2b"),),)
+    assert volume_terms(volume({ZONE_LABEL: "us-west-2c"})) == ((in_zone("us-west-2c"),),)
+    assert volume_terms(volume()) == ()
+    term = {"matchExpressions": [{"key": ZONE_LABEL, "operator": "In", "values": ["us-west-2d"]}]}
+    assert volume_terms(volume(old, term)) == ((in_zone("us-west-2d"),),)
+
+
+def test_term_without_a_condition_takes_no_node() -> None:
+    """It is not one that takes every node."""
+    (term,) = node_terms({"nodeSelectorTerms": [{}]})
+    assert term == (Requirement(key="metadata.name", values=(), on_field=True),)
+
+
+ODD_TERM = {"matchExpressions": [{"key": "a", "operator": "In", "values": [1]}]}
+ODD_AFFINITY = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [ODD_TERM]}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"metadata": None},
+        {"metadata": {"name": "a"}},
+        {"metadata": {"name": "", "namespace": "b"}},
+        {"metadata": {"name": "a", "namespace": "b", "labels": {"x": 1}}},
+        {"metadata": {"name": "a", "namespace": "b", "labels": []}},
+        {"metadata": {"name": "a", "namespace": "b"}, "spec": {"nodeName": 7}},
+        {"metadata": {"name": "a", "namespace": "b"}, "spec": {"containers": {}}},
+        {"metadata": {"name": "a", "namespace": "b"}, "spec": {"containers": ["x"]}},
+        {"metadata": {"name": "a", "namespace": "b"}, "spec": {"tolerations": 7}},
+        {"metadata": {"name": "a", "namespace": "b"}, "spec": {"affinity": {"nodeAffinity": ODD_AFFINITY}}},
+        {"metadata": {"name": "a", "namespace": "b", "ownerReferences": [{"controller": "yes"}]}},
+        {"metadata": {"name": "a", "namespace": "b"}, "spec": {"volumes": [{"persistentVolumeClaim": {"x": 1}}]}},
+    ],
+    ids=str,
+)
+def test_unexpected_form(data: dict[str, Any]) -> None:
+    """A pod that cannot be read is told from one that has nothing."""
+    with pytest.raises(UnexpectedFormError):
+        objects.pod(data)
+
+
+NAMES = """
+    metadata spec status name namespace labels annotations ownerReferences containers initContainers resources requests
+    cpu volumes affinity nodeAffinity tolerations taints selector matchLabels matchExpressions key operator
+    values data mapRoles replicas template conditions type providerID overhead
+"""
+KEYS = st.sampled_from(NAMES.split())
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(KEYS, JSON, max_size=6))
+def test_whatever_comes_is_read_or_refused(data: dict[str, Any]) -> None:
+    """Nothing that a server may send raises anything else."""
+    readers = (
+        objects.node,
+        objects.pod,
+        objects.budget,
+        objects.deployment,
+        objects.full_name,
+        objects.name_of,
+        objects.volume_of_claim,
+        objects.mapped_roles,
+        volume_terms,
+    )
+    for read in readers:
+        try:
+            read(data)
+        except UnexpectedFormError:
+            continue

@@ -1,0 +1,293 @@
+"""The preview, rule by rule, on a simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.errors import AuthenticationError
+from ocean_migration_pulumi.migration.planning.planner import BUDGET
+from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from tests.migration.stage import Stage
+
+WEB = {"asg_names": ["web"]}
+
+
+def test_new_resource_plans_every_matching_node(stage: Stage) -> None:
+    """One entry for each, sorted, and one line with digest, pods and batches."""
+    found = stage.preview(stage.wish(nodes=WEB))
+    assert found.planned is not None
+    assert list(found.planned) == stage.ids("web")
+    assert all(" web -> web (ols-" in entry for entry in found.planned.values())
+    assert found.info[0].startswith(f"plan {plan_digest(found.planned)[:8]}: 3 nodes, ")
+    assert found.info[0].endswith("3 batches of 1 node")
+    assert any("not checked without access to Kubernetes" in line for line in found.warnings)
+    assert found.unplanned is None
+    assert stage.writes() == 0
+
+
+def test_preview_asks_at_most_six_times_however_many_resources_share_the_cluster(stage: Stage) -> None:
+    """And once for each migration that runs or was created in the last 24 hours; for an ended one only once."""
+    for number in range(5):
+        nodes = {"instance_ids": stage.ids("web")[:1]}
+        assert stage.preview(stage.wish(nodes=nodes), owner=f"urn:{number}").planned
+    assert len(stage.control.requests()) <= 6
+    stage.up(stage.planned(stage.wish(nodes=WEB)))
+    stage.restart()
+    stage.control.clear_requests()
+    for number in range(5):
+        stage.preview(stage.wish(), owner=f"urn:{number}")
+    assert len(stage.control.requests()) <= 7
+
+
+def test_same_inputs_again_keep_every_entry_word_for_word(stage: Stage) -> None:
+    """Although the nodes are gone, renamed or match another group."""
+    old = stage.planned(stage.wish(nodes=WEB))
+    kept = {name: f"renamed {entry}" for name, entry in (old.planned_nodes or {}).items()}
+    for name in stage.ids("web")[:2]:
+        stage.control.remove_node(stage.ocean_id, name)
+    found = stage.preview(old, replace(old, planned_nodes=kept))
+    assert found.planned == kept
+    assert found.unplanned is None
+
+
+def test_changed_nodes_drop_what_they_contradict_and_take_what_they_match(stage: Stage) -> None:
+    """By id, name or ASG; what cannot be known of a kept entry does not drop it."""
+    old = stage.planned(stage.wish(nodes={"asg_names": ["web", "api"]}))
+    found = stage.preview(stage.wish(nodes={"asg_names": ["api", "batch"]}), old)
+    assert list(found.planned or {}) == sorted([*stage.ids("api"), *stage.ids("batch")])
+    by_group = stage.preview(stage.wish(nodes={"virtual_node_groups": ["ols-none"]}), old)
+    assert by_group.planned == old.planned_nodes
+
+
+def test_joined_node_is_planned_only_when_asked_for(stage: Stage) -> None:
+    """By new_nodes, by triggers, or by another selection."""
+    old = stage.planned(stage.wish(nodes=WEB))
+    new = stage.control.add_node(stage.ocean_id, "web")["instance_id"]
+    stage.restart()
+    told = stage.preview(old, old)
+    assert told.planned == old.planned_nodes
+    assert any(f"1 node joined and matches ({new}): not planned" in line for line in told.info)
+    for wish in (
+        replace(old, new_nodes="migrate"),
+        replace(old, triggers=(1,)),
+        stage.wish(nodes={"asg_names": ["web", "none"]}),
+    ):
+        stage.restart()
+        found = stage.preview(replace(wish, planned_nodes=None), old)
+        assert set(found.planned or {}) - set(old.planned_nodes or {}) == {new}
+
+
+def test_exclude_that_gained_ids_changes_nothing(stage: Stage) -> None:
+    """It adds no node and removes no kept entry; but who expected that must be told."""
+    old = stage.planned(stage.wish(nodes=WEB))
+    excluded = list(old.planned_nodes or {})[:2]
+    stage.control.add_node(stage.ocean_id, "web")
+    stage.restart()
+    gained = stage.wish(nodes={**WEB, "exclude": {"instance_ids": excluded}})
+    found = stage.preview(gained, old)
+    assert found.planned == old.planned_nodes
+    assert any("still planned: " + ", ".join(excluded) in line for line in found.warnings)
+    for instance_id in excluded:
+        stage.control.remove_node(stage.ocean_id, instance_id)
+    stage.restart()
+    assert not any("still planned" in line for line in stage.preview(gained, old).warnings)
+
+
+def test_limit_takes_kept_entries_first(stage: Stage) -> None:
+    """A node with a smaller id that joins does not push one out."""
+    old = stage.planned(stage.wish(nodes={**WEB, "limit": "2"}))
+    assert list(old.planned_nodes or {}) == stage.ids("web")[:2]
+    stage.control.add_node(stage.ocean_id, "web", instance_id="i-0")
+    stage.restart()
+    assert stage.preview(replace(old, new_nodes="migrate"), old).planned == old.planned_nodes
+    wider = stage.preview(stage.wish(nodes={**WEB, "limit": "3"}), old)
+    assert set(wider.planned or {}) == {*(old.planned_nodes or {}), "i-0"}
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["running", "ended"])
+def test_limit_of_a_killed_create_takes_what_it_had_started(stage: Stage, ended: bool) -> None:
+    """Not as many nodes again: those of its migration come before smaller ids."""
+    chosen = stage.ids("web")[-1]
+    limited = stage.wish(nodes={**WEB, "limit": "1"})
+    stage.control.start_foreign_migration(stage.ocean_id, [chosen], terminate=False, evict=False)
+    if ended:
+        stage.control.advance(7200)
+    found = stage.preview(limited)
+    assert list(found.planned or {}) == [chosen]
+    if ended:
+        assert found.planned is not None
+        assert found.planned[chosen].endswith(f"in {stage.migrations()[0]['id']}")
+        assert plan_digest(found.planned) == plan_digest({})
+
+
+def test_migration_of_other_flags_or_days_is_none_of_ours(stage: Stage) -> None:
+    """Its nodes are not planned: they would not be adopted."""
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True, evict=False)
+    found = stage.preview(stage.wish(nodes=WEB))
+    assert found.planned == {}
+    assert any("runs already" in line or "no node matches" in line for line in found.warnings)
+    stage.control.advance(7200)
+    stage.restart()
+    assert list(stage.preview(stage.wish(nodes=WEB, should_terminate_drained_nodes=True)).planned or {}) != []
+    stage.control.advance(86_400)
+    stage.restart()
+    assert stage.preview(stage.wish(nodes=WEB, should_terminate_drained_nodes=True)).planned == {}
+
+
+def test_ended_migration_counts_only_for_what_a_killed_or_failed_run_may_have_started(stage: Stage) -> None:
+    """Not for nodes that are merely followed, and only when nothing in it contradicts the selection."""
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web") + stage.ids("api"), evict=False)
+    stage.control.advance(7200)
+    assert stage.preview(stage.wish(nodes=WEB)).planned == {}
+    changed = stage.preview(stage.wish(), replace(stage.wish(nodes=WEB), planned_nodes={}))
+    assert len(changed.planned or {}) == 6
+    assert len(stage.preview(stage.wish()).planned or {}) == 6
+    following = stage.wish(new_nodes="migrate")
+    old = replace(following, planned_nodes={})
+    assert list(stage.preview(following, old).planned or {}) == stage.ids("batch")
+
+
+def test_selection_that_cannot_be_judged_is_not_counted_as_true(stage: Stage) -> None:
+    """Of a running migration nobody tells the groups any more: its nodes are named, and not planned."""
+    group = next(iter((stage.planned(stage.wish(nodes=WEB)).planned_nodes or {}).values()))[-13:-1]
+    stage.restart()
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), evict=False)
+    found = stage.preview(stage.wish(nodes={"virtual_node_groups": [group]}))
+    assert found.planned == {}
+    assert any("not enough is known of 3 nodes" in line for line in found.warnings)
+    excluding = stage.preview(stage.wish(nodes={"all_nodes": True, "exclude": {"virtual_node_groups": ["ols-x"]}}))
+    assert not set(stage.ids("web")) & set(excluding.planned or {})
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["new", "existing"])
+@pytest.mark.parametrize(
+    "why", ["labels", "no account", "no token", "down", "rate limit", "gone migration", "no heartbeat"]
+)
+def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., Stage], why: str, old: bool) -> None:
+    """A new resource has none, an existing one keeps its own; the warning says what is missing."""
+    stage = stages("never-heartbeat" if why == "no heartbeat" else "success")
+    nodes: dict[str, Any] = {"label_selector": "a=b"} if why == "labels" else WEB
+    before = replace(stage.wish(nodes=nodes), planned_nodes={"i-1": "kept"}) if old else None
+    said = {
+        "labels": "label_selector cannot be judged: there is no access to Kubernetes",
+        "no account": "no account: set account_id",
+        "no token": "no token: set SPOTINST_TOKEN",
+        "down": "cannot ask Spot",
+        "rate limit": "cannot ask Spot",
+        "gone migration": "cannot ask Spot",
+        "no heartbeat": f"the Ocean Controller of {stage.ocean_id} has never reported",
+    }[why]
+    if why == "no account":
+        stage.client = OceanClient(replace(stage.settings, account_id=None))
+    elif why == "no token":
+        stage.client = OceanClient(replace(stage.settings, token=None))
+    elif why == "down":
+        stage.control.fault("GET", "*", "503", times=1000, seconds=0)
+    elif why == "rate limit":
+        stage.control.fault("GET", "*/discovery", "429", times=100, seconds=1000)
+    elif why == "gone migration":
+        stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
+        stage.control.fault("GET", "*/migration/owm-*", "status", times=100, status=404)
+    found = stage.preview(stage.wish(nodes=nodes), before)
+    stage.client.close()
+    assert found.planned == ({"i-1": "kept"} if old else None)
+    assert (found.unplanned is None) is old
+    (warning,) = found.warnings
+    assert said in warning
+    assert warning.endswith("the planned nodes stay as they are" if old else "`up` plans the nodes when it runs")
+
+
+def test_changed_selection_that_cannot_be_planned_is_marked(stage: Stage) -> None:
+    """So that `update` does not take the old plan for the new one."""
+    stage.control.fault("GET", "*", "503", times=1000, seconds=0)
+    old = replace(stage.wish(nodes=WEB), planned_nodes={"i-1": "kept"})
+    for changed in (stage.wish(), replace(old, triggers=(1,), planned_nodes=None)):
+        found = stage.preview(changed, old)
+        assert found.planned == {"i-1": "kept"}
+        assert "cannot ask Spot" in (found.unplanned or "")
+
+
+def test_service_that_is_down_costs_a_preview_its_seconds_once(stage: Stage) -> None:
+    """However many resources share the cluster."""
+    stage.control.fault("GET", "*", "503", times=1000, seconds=0)
+    stage.preview(stage.wish(), owner="one")
+    asked = len(stage.control.requests())
+    spent = sum(stage.clock.sleeps)
+    stage.preview(stage.wish(), owner="two")
+    assert len(stage.control.requests()) == asked
+    assert sum(stage.clock.sleeps) == spent
+    assert spent <= 5 * BUDGET  # five questions at once, by a clock that adds up what passes side by side
+
+
+def test_plan_that_create_made_stays_absent_until_something_changes(stage: Stage) -> None:
+    """The record is in the outputs."""
+    old = stage.wish(nodes=WEB)
+    found = stage.preview(stage.wish(nodes=WEB), old)
+    assert found.planned is None
+    assert any("see its output planned_nodes" in line for line in found.info)
+    assert list(stage.preview(replace(old, triggers=(1,)), old).planned or {}) == stage.ids("web")
+    stage.control.fault("GET", "*", "503", times=1000, seconds=0)
+    stage.restart()
+    down = stage.preview(stage.wish(nodes=WEB), old)
+    assert down.planned is None
+    assert down.unplanned is None
+    assert down.warnings[0].endswith("the plan stays as it is in the output planned_nodes")
+
+
+def test_replacement_is_planned_afresh(stage: Stage) -> None:
+    """Entries of another cluster or account say nothing of this one."""
+    old = replace(stage.wish(ocean_id="o-other", nodes=WEB), planned_nodes={"i-1": "kept"})
+    assert list(stage.preview(stage.wish(nodes=WEB), old).planned or {}) == stage.ids("web")
+    other_account = replace(stage.wish(nodes=WEB), planned_nodes={"i-1": "kept"}, account_id="act-other")
+    assert list(stage.preview(stage.wish(nodes=WEB), other_account).planned or {}) == stage.ids("web")
+
+
+def test_cluster_that_does_not_exist_is_bad_input(stage: Stage) -> None:
+    """The property and the id are named."""
+    (problem,) = stage.preview(stage.wish(ocean_id="o-none")).problems
+    assert problem.property_name == "ocean_id"
+    assert "'o-none'" in problem.message
+
+
+def test_refused_token_is_an_error(stage: Stage) -> None:
+    """Not a service that cannot be asked."""
+    stage.control.revoke_token(stage.sim.token)
+    with pytest.raises(AuthenticationError):
+        stage.preview(stage.wish())
+
+
+def test_id_that_was_never_a_candidate_is_bad_input_and_says_why(stage: Stage) -> None:
+    """Not of the cluster, Ocean's already, or held by a migration with other options."""
+    managed = stage.control.add_node(stage.ocean_id, None, ocean_managed=True)["instance_id"]
+    held = stage.ids("api")[0]
+    stage.control.start_foreign_migration(stage.ocean_id, [held], terminate=True)
+    ids = ["i-none", managed, held, stage.ids("web")[0]]
+    problems = stage.preview(stage.wish(nodes={"instance_ids": ids})).problems
+    assert {problem.property_name for problem in problems} == {"nodes.instance_ids"}
+    reasons = {problem.message.split("'")[1]: problem.message for problem in problems}
+    assert "it is no node of this cluster" in reasons.pop("i-none")
+    assert "it is a node of Ocean already" in reasons.pop(managed)
+    assert "a migration with other options holds it" in reasons.pop(held)
+    assert reasons == {}
+
+
+def test_id_that_a_migration_of_somebody_else_has_taken_names_it(stage: Stage) -> None:
+    """Discovery no longer offers the node, and its migration was never ours: no riddle about a node that was here."""
+    taken = stage.ids("api")[0]
+    theirs = stage.control.start_foreign_migration(stage.ocean_id, [taken], evict=True)
+    stage.control.advance(3600)
+    (problem,) = stage.preview(stage.wish(nodes={"instance_ids": [taken]})).problems
+    assert f"migration {theirs}, which is not this resource's, has taken it" in problem.message
+
+
+def test_id_of_the_old_plan_is_no_bad_input(stage: Stage) -> None:
+    """It was migrated and is gone."""
+    wish = stage.wish(nodes={"instance_ids": ["i-gone"]})
+    found = stage.preview(wish, replace(wish, planned_nodes={"i-gone": "kept"}))
+    assert found.problems == []
+    assert found.planned == {"i-gone": "kept"}

@@ -1,0 +1,150 @@
+"""The Virtual Node Group that nodes without a match need."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from typing import Any
+
+import pulumi
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocean_migration_pulumi.migration.planning.vng_suggestions import MOST, suggestions
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    NODES,
+    Gap,
+    KubernetesNode,
+    Pod,
+    Requirement,
+    Taint,
+    Workloads,
+)
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+
+
+def unmatched(*instance_ids: str, asg: str | None = "gpu") -> list[PlannedNode]:
+    """Return nodes of a group that match nothing."""
+    return [PlannedNode(instance_id=name, node_name=f"n-{name}", asg_name=asg) for name in instance_ids]
+
+
+def cluster(
+    labels: dict[str, str], *taints: Taint, pods: tuple[Pod, ...] = (), ids: tuple[str, ...] = ("i-1",)
+) -> Workloads:
+    """Return what Kubernetes says of nodes that are alike."""
+    nodes = {name: KubernetesNode(name=f"n-{name}", instance_id=name, labels=labels, taints=taints) for name in ids}
+    return Workloads(nodes=nodes, pods=pods)
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Records what a program makes."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, str, dict[str, Any]]] = []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """Record a resource."""
+        self.made.append((args.typ, args.name, args.inputs))
+        return "ols-new", args.inputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        """Answer nothing: no function is called."""
+        return {}, None
+
+
+def run(source: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Run the source as a part of a program, and return what it makes."""
+    mocks = Recorder()
+    pulumi.runtime.set_mocks(mocks, preview=False)
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]  # it has no types of its own
+    def program() -> None:
+        exec(source, {"pulumi_spotinst": import_module("pulumi_spotinst")})  # noqa: S102 - what a user would paste
+
+    program()
+    return mocks.made
+
+
+def test_source_makes_the_group_with_the_labels_and_taints_of_the_nodes() -> None:
+    """Pasted into a program, with pulumi_spotinst imported."""
+    workloads = cluster({"team": "ml", "kubernetes.io/arch": "amd64"}, Taint(key="gpu", value="true"))
+    ((which, source),) = suggestions("o-1", unmatched("i-1"), workloads)
+    assert which == "1 node of gpu"
+    ((kind, name, inputs),) = run(source)
+    assert (kind, name) == ("spotinst:aws/oceanLaunchSpec:OceanLaunchSpec", "gpu")
+    assert inputs == {
+        "oceanId": "o-1",
+        "name": "gpu",
+        "labels": [{"key": "team", "value": "ml"}],
+        "taints": [{"key": "gpu", "value": "true", "effect": "NoSchedule"}],
+    }
+
+
+def test_labels_that_a_tool_or_kubernetes_gave_count_only_when_a_pod_asks_for_them() -> None:
+    """Those of Kubernetes itself never do: a Virtual Node Group cannot set them."""
+    labels = {
+        "eks.amazonaws.com/nodegroup": "gpu",
+        "alpha.eksctl.io/nodegroup-name": "gpu",
+        "karpenter.sh/nodepool": "p",
+        "node.kubernetes.io/instance-type": "m5.large",
+        "kubernetes.io/os": "linux",
+        "spotinst.io/node-lifecycle": "od",
+        "own": "1",
+    }
+    ((_, plain),) = suggestions("o-1", unmatched("i-1"), cluster(labels))
+    assert "key=" in plain
+    assert [line for line in plain.splitlines() if "LabelArgs" in line] == [
+        "        pulumi_spotinst.aws.OceanLaunchSpecLabelArgs(key='own', value='1'),"
+    ]
+    asks = Pod(
+        namespace="a",
+        name="b",
+        node_name="n-i-1",
+        node_selector={"eks.amazonaws.com/nodegroup": "gpu", "kubernetes.io/os": "linux"},
+        terms=((Requirement(key="karpenter.sh/nodepool", values=("p",)),),),
+    )
+    ((_, asked),) = suggestions("o-1", unmatched("i-1"), cluster(labels, pods=(asks,)))
+    keys = [line.split("'")[1] for line in asked.splitlines() if "LabelArgs" in line]
+    assert keys == ["eks.amazonaws.com/nodegroup", "karpenter.sh/nodepool", "own"]
+
+
+def test_nodes_of_one_kind_share_a_group_and_the_largest_kind_comes_first() -> None:
+    """The kind is labels and taints, not the Auto Scaling Group."""
+    nodes = [*unmatched("i-1", asg="a"), *unmatched("i-2", "i-3", asg="b"), *unmatched("i-4", asg="c")]
+    gpu = cluster({"gpu": "1"}, ids=("i-1", "i-4", "i-3"))
+    other = cluster({"tier": "x"}, Taint(key="t", effect="NoExecute"), ids=("i-2",))
+    found = suggestions("o-1", nodes, Workloads(nodes={**gpu.nodes, **other.nodes}))
+    assert [which for which, _ in found] == ["3 nodes of a, b, c", "1 node of b"]
+    assert "name='1'" in found[0][1]
+    assert "effect='NoExecute'" in found[1][1]
+
+
+def test_without_kubernetes_the_groups_are_told_and_what_is_missing() -> None:
+    """No label is guessed."""
+    nodes = [*unmatched("i-1", "i-2", asg="gpu"), *unmatched("i-3", asg=None)]
+    for workloads in (None, Workloads(gaps={NODES: Gap(reason="403")})):
+        found = suggestions("o-1", nodes, workloads)
+        assert [which for which, _ in found] == ["2 nodes of gpu", "1 node"]
+        for _, source in found:
+            assert "Labels and taints are not known here" in source
+            assert "LabelArgs" not in source
+            ast.parse(source)
+
+
+def test_only_the_largest_kinds_are_shown() -> None:
+    """Beyond that nobody pastes any."""
+    nodes = [node for number in range(MOST + 3) for node in unmatched(f"i-{number}", asg=f"g-{number}")]
+    found = suggestions("o-1", nodes, None)
+    assert len(found) == MOST
+    assert len({source.splitlines()[1] for _, source in found}) == MOST
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_hostile_names_stay_texts(key: str, value: str, asg: str) -> None:
+    """Whatever a label or a group is called, the source is one call with texts as arguments."""
+    ((_, source),) = suggestions("o-1", unmatched("i-1", asg=asg), cluster({f"x{key}": value}, Taint(key=f"t{key}")))
+    (statement,) = ast.parse(source).body
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    constants = [node.value for node in ast.walk(statement) if isinstance(node, ast.Constant)]
+    assert "o-1" in constants

@@ -1,0 +1,316 @@
+"""At most one migration of the same nodes, whatever happens around its start."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ocean_migration_pulumi.errors import (
+    ClusterBusyError,
+    DeadlineError,
+    DuplicateMigrationError,
+    InterruptedWaitError,
+    MigrationError,
+)
+from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile.start import start
+from ocean_migration_pulumi.migration.state.resource_state import STARTED
+from tests.migration.stage import Stage
+
+WEB = {"asg_names": ["web"]}
+CREATE = "*/migration"
+
+
+def test_foreign_migration_is_waited_for_by_name(stages: Callable[..., Stage]) -> None:
+    """Then ours starts."""
+    stage = stages("busy-cluster")
+    foreign = stage.migrations()[0]["id"]
+    job = stage.up(stage.planned(stage.wish(nodes=WEB)))
+    assert any(
+        f"waiting for migration {foreign} (0 of 2 nodes done), which is not ours" in line for line in job.tell.infos
+    )
+    assert job.record.succeeded
+    first, second = stage.migrations()
+    assert second["created_at"] >= first["created_at"] + 300
+
+
+def test_busy_cluster_is_an_error_when_asked_for(stages: Callable[..., Stage]) -> None:
+    """Nothing is started."""
+    stage = stages("busy-cluster")
+    _, message = stage.fails(ClusterBusyError, stage.planned(stage.wish(nodes=WEB, when_busy="fail")))
+    assert stage.migrations()[0]["id"] in message
+    assert stage.writes() == 0
+
+
+def test_foreign_migration_of_planned_nodes_leaves_nothing_to_start(stage: Stage) -> None:
+    """Nodes that it holds are not gone: they are waited for, and then they are Ocean's already."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True)
+    job = stage.up(planned)
+    assert not any("gone" in line for line in job.tell.warnings)
+    assert stage.writes() == 0
+    assert job.record.remaining == set()
+    assert job.record.succeeded
+
+
+def test_foreign_migration_that_is_no_longer_listed_is_over(stages: Callable[..., Stage]) -> None:
+    """The wait for it ends, and ours starts."""
+    stage = stages("busy-cluster")
+
+    def forget() -> None:
+        stage.control.advance(7200)
+        stage.control.forget_migrations(stage.ocean_id)
+
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.clock.after(60, forget)
+    assert stage.up(planned).record.succeeded
+
+
+def test_wait_for_a_foreign_migration_can_be_interrupted_and_has_its_bounds(stages: Callable[..., Stage]) -> None:
+    """Nothing was started, so there is nothing to save."""
+    stage = stages("busy-cluster")
+    planned = stage.planned(stage.wish(nodes=WEB))
+    _, message = stage.fails(ClusterBusyError, planned, seconds=120)
+    assert "which is not ours, ended: the deadline has passed; nothing was started" in message
+    stage.clock.after(60, lambda: stage.ended.set())
+    job, message = stage.fails(InterruptedWaitError, planned)
+    assert "interrupted while waiting for migration" in message
+    assert job.record.runs == []
+    assert stage.writes() == 0
+
+
+@pytest.mark.parametrize("kind", ["reset-after", "truncate"])
+def test_lost_answer_is_found_in_the_list(stage: Stage, kind: str) -> None:
+    """One POST, and the migration is ours by its nodes; it runs with the flags of this run."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.fault("POST", CREATE, kind)
+    job = stage.up(planned)
+    assert job.record.runs[0].origin == STARTED
+    assert job.record.runs[0].force_pod_eviction_on_pdb_failure is False
+    assert job.record.succeeded
+    assert any("the answer to the start was lost" in line for line in job.tell.warnings)
+    assert len(stage.requests("POST")) == 1
+
+
+def test_lost_start_without_effect_is_told_and_tried_again_by_the_next_up(stage: Stage) -> None:
+    """After a minute of looking; the ids that were listed before are in the state."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.fault("POST", CREATE, "500")
+    job, message = stage.fails(MigrationError, planned)
+    assert "`pulumi up` looks for it before it starts any other" in message
+    assert 60 <= sum(stage.clock.sleeps) < 80
+    assert job.record.unanswered is not None
+    assert job.record.unanswered.instance_ids == stage.ids("web")
+    found = reconcile.unfinished(job.record, planned)
+    assert found is not None
+    assert "whose id is not known yet" in found.why
+    again = stage.up(planned, job.record)
+    assert any("had no effect" in line for line in again.tell.infos)
+    assert again.record.unanswered is None
+    assert again.record.succeeded
+
+
+def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -> None:
+    """Ctrl-C while its answer is looked for: the next `up` takes the time that is left of the minute."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.fault("POST", CREATE, "500")
+    stage.clock.after(10, lambda: stage.ended.set())
+    job, message = stage.fails(MigrationError, planned)
+    assert "one may have started" in message
+    stage.restart()
+    web = stage.ids("web")
+    stage.clock.after(20, lambda: stage.control.start_foreign_migration(stage.ocean_id, web, batch_size_percentage=20))
+    again = stage.up(planned, job.record)
+    assert len(stage.requests("POST")) == 1
+    assert [(run.origin, run.status) for run in again.record.runs] == [(STARTED, "FINISHED")]
+    assert again.record.unanswered is None
+    assert any("had started, although its answer was lost" in line for line in again.tell.infos)
+
+
+def test_lost_start_is_found_with_the_flags_it_was_made_with(stage: Stage) -> None:
+    """A wish that has changed since does not stand for what runs: here it stops it."""
+    planned = stage.planned(stage.wish(nodes=WEB, should_terminate_drained_nodes=True))
+    stage.control.fault("POST", CREATE, "500")
+    job, _ = stage.fails(MigrationError, planned)
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True)
+    again = stage.up(replace(planned, should_terminate_drained_nodes=False), job.record)
+    assert [migration["state"] for migration in stage.migrations()] == ["STOPPED", "FINISHED"]
+    assert again.record.terminated == set()
+
+
+def test_list_that_cannot_be_read_is_asked_again_while_an_answer_is_looked_for(stage: Stage) -> None:
+    """An outage right after the start is no reason to give up."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.fault("POST", CREATE, "reset-after")
+    stage.control.fault("GET", CREATE, "503", times=8, after=3, seconds=0)
+    job = stage.up(planned)
+    assert job.record.succeeded
+    assert len(stage.requests("POST")) == 1
+
+
+def test_ctrl_c_while_an_answer_is_looked_for_is_saved(stage: Stage) -> None:
+    """With the reason that one may have started."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.fault("POST", CREATE, "reset-after")
+    stage.control.fault("GET", CREATE, "503", times=10_000, after=3, seconds=0)
+    stage.clock.after(5, lambda: stage.ended.set())
+    job, message = stage.fails(MigrationError, planned)
+    assert "one may have started" in message
+    assert job.record.runs == []
+    stage.control.clear_faults()
+    stage.restart()
+    again = stage.up(planned, job.record)
+    assert len(stage.requests("POST")) == 1
+    assert again.record.succeeded
+
+
+def test_ctrl_c_while_the_post_is_unanswered_is_saved(stage: Stage) -> None:
+    """The answer is given a moment; then the next `up` looks for the migration."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    with stage.control.barrier("POST", CREATE, "after") as barrier:
+
+        def press() -> None:
+            barrier.wait(10)
+            stage.ended.set()
+
+        presser = threading.Thread(target=press)
+        presser.start()
+        job, message = stage.fails(MigrationError, planned)
+        presser.join()
+    assert "the start of a migration of 3 nodes was lost" in message
+    assert "interrupted" in message
+    assert "one may have started" in message
+    assert job.record.unanswered is not None
+    stage.restart()
+    assert stage.up(planned, job.record).record.succeeded
+    assert len(stage.requests("POST")) == 1
+
+
+def test_ctrl_c_before_the_post_leaves_nothing_to_look_for(stage: Stage) -> None:
+    """What was not sent cannot have started anything."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    job = stage.job(planned)
+    job.tell.info = lambda message: stage.ended.set()  # type: ignore[method-assign]  # the line before the POST
+    with pytest.raises(InterruptedWaitError):
+        reconcile.converge(job)
+    assert job.record.unanswered is None
+    assert stage.writes() == 0
+
+
+def test_deadline_while_an_answer_is_looked_for_says_what_may_have_started(stage: Stage) -> None:
+    """However short the time was, the state has all that the next `up` needs."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.fault("POST", CREATE, "500")
+    job, message = stage.fails(MigrationError, planned, seconds=20)
+    assert "one may have started" in message
+    assert job.record.unanswered is not None
+
+
+def test_refused_start_is_an_error_that_names_the_nodes(stage: Stage) -> None:
+    """Nothing is looked for: the service has said no."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.fault("POST", CREATE, "status", status=400)
+    job, message = stage.fails(MigrationError, planned)
+    assert f"Ocean refuses to start a migration of {', '.join(stage.ids('web'))} on {stage.ocean_id}" in message
+    assert job.record.unanswered is None
+
+
+def test_start_that_meets_a_migration_just_begun_waits_for_it(stage: Stage) -> None:
+    """Between the list and the POST somebody else was faster."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    with stage.control.barrier("POST", CREATE, "before") as barrier:
+
+        def overtake() -> None:
+            barrier.wait(10)
+            stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
+            barrier.release()
+
+        other = threading.Thread(target=overtake)
+        other.start()
+        job = stage.up(planned)
+        other.join()
+    assert any("which is not ours" in line for line in job.tell.infos)
+    assert stage.asked_for() == [stage.ids("web")]
+    assert job.record.succeeded
+
+
+def test_rate_limit_that_outlives_the_deadline_starts_nothing(stage: Stage) -> None:
+    """A refusal for the rate has no effect, so nothing is looked for."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    stage.control.fault("POST", CREATE, "429", times=100, seconds=1000)
+    job, _ = stage.fails(DeadlineError, planned, seconds=300)
+    assert job.record.unanswered is None
+    assert stage.asked_for() == []
+
+
+def test_lock_of_the_cluster_can_be_waited_for_no_longer_than_the_deadline(stage: Stage) -> None:
+    """Another resource of this process is just starting its own."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    job = stage.job(planned, seconds=0.4)
+    job.scope = replace(stage.scope(), deadline=stage.clock.now + 1)
+    stage.clock.now += 2
+    with job.desk.starting, pytest.raises(DeadlineError):
+        start(job, stage.ids("web"))
+    assert stage.writes() == 0
+
+
+def collide(stage: Stage, *, older: bool) -> None:
+    """Let another migration of one of our nodes appear right after ours, with a time before or after it."""
+    stage.control.quirk("concurrent_migrations", "allow")
+    barrier = stage.control.barrier("POST", CREATE, "before" if older else "after")
+
+    def other() -> None:
+        barrier.wait(10)
+        stage.control.advance(2)
+        stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web")[:1])
+        stage.control.advance(2)
+        barrier.release()
+
+    threading.Thread(target=other).start()
+
+
+def test_younger_of_two_migrations_of_a_node_stops_itself(stage: Stage) -> None:
+    """It names the other, which goes on; no node was drained twice."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    collide(stage, older=True)
+    job, message = stage.fails(DuplicateMigrationError, planned)
+    other, ours = stage.migrations()
+    assert message.startswith(f"migration {other['id']} of someone else already moves {stage.ids('web')[0]}; ours")
+    assert (ours["state"], ours["drained"]) == ("STOPPED", [])
+    assert other["state"] != "STOPPED"
+    assert job.record.latest is not None
+    assert job.record.latest.stopped_by == "us"
+
+
+def test_older_of_two_migrations_of_a_node_goes_on(stage: Stage) -> None:
+    """Both look at the times of the service, so only one of them stops."""
+    planned = stage.planned(stage.wish(nodes=WEB))
+    collide(stage, older=False)
+    assert stage.up(planned).record.succeeded
+    ours, other = stage.migrations()
+    assert (ours["foreign"], other["foreign"]) == (False, True)
+    assert stage.requests("PUT") == []
+
+
+def test_two_resources_of_one_process_migrate_one_after_the_other(stage: Stage) -> None:
+    """Disjoint nodes, one cluster: the second waits for the first."""
+    web = stage.planned(stage.wish(nodes=WEB), owner="web")
+    api = stage.planned(stage.wish(nodes={"asg_names": ["api"]}), owner="api")
+    running = stage.up(replace(web, wait_for="started"), owner="web")
+    job = stage.up(api, owner="api")
+    assert stage.asked_for() == [stage.ids("web"), stage.ids("api")]
+    assert any("which is not ours" in line for line in job.tell.infos)
+    assert running.record.target_reached
+
+
+def test_migration_that_another_resource_of_this_process_plans_is_not_adopted(stage: Stage) -> None:
+    """Although its nodes and flags would fit."""
+    stage.up(replace(stage.planned(stage.wish(nodes=WEB), owner="one"), wait_for="started"), owner="one")
+    both = replace(stage.wish(nodes=WEB), planned_nodes=stage.planned(stage.wish(), owner="one").planned_nodes)
+    job = stage.up(both, owner="two")
+    assert not any("adopted" in line for line in job.tell.infos)
+    assert stage.asked_for()[0] == stage.ids("web")
+    assert not set(stage.asked_for()[0]) & set(stage.asked_for()[1])

@@ -1,0 +1,252 @@
+"""Polling a migration to its target, by a clock that takes no time."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    EngineGoneError,
+    InterruptedWaitError,
+    MigrationNotFoundError,
+    NoAnswerError,
+    PermissionDeniedError,
+    ServiceError,
+    StalledError,
+)
+from ocean_migration_pulumi.migration.reconcile.waiter import Patience, Progress, Waiter, outlasted
+from tests.migration.builders import instance, left_over, status
+from tests.migration.tellers import RecordingTeller
+from tests.support.fake_clock import FakeClock
+
+NOT_FOUND = MigrationNotFoundError("no such migration", status=404)
+FINISHED = status(instance("i-1"), state="FINISHED")
+
+
+class Wait:
+    """A wait for answers that are given one by one; the last one is given for ever."""
+
+    def __init__(
+        self, answers: Iterable[MigrationStatus | Exception], *, seconds: float | None = None, **more: Any
+    ) -> None:
+        self.answers = list(answers)
+        self.clock = FakeClock()
+        self.tell = RecordingTeller()
+        self.taken: list[MigrationStatus] = []
+        self.polls = 0
+        patience = Patience(**{"stall_timeout": None, **more.pop("patience", {})})
+        self.waiter = Waiter(
+            self.read,
+            scope=self.clock.scope(seconds=seconds, **more),
+            tell=self.tell,
+            patience=patience,
+            on_status=self.taken.append,
+            on_poll=self.poll,
+        )
+
+    def read(self) -> MigrationStatus:
+        """Give the next answer."""
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def poll(self) -> None:
+        """Count what is asked between the statuses."""
+        self.polls += 1
+
+    def until(self, reached: Callable[[MigrationStatus], bool] = lambda _: False) -> MigrationStatus:
+        """Wait."""
+        return self.waiter.until(reached)
+
+
+def drain(pods: int, state: str = "DRAIN_NODES") -> MigrationStatus:
+    """Return the status of a node that still has so many pods."""
+    return status(instance("i-1", pods=pods), state=state)
+
+
+@pytest.mark.parametrize("state", ["FINISHED", "FINISHED_ERROR", "STOPPED"])
+def test_every_terminal_state_ends_the_wait(state: str) -> None:
+    """Whether it is well or not is for others to judge; each status is handed on."""
+    wait = Wait([drain(6), drain(3), drain(0, state)])
+    assert wait.until().state == state
+    assert [seen.old_instances[0].running_pods for seen in wait.taken] == [6, 3, 0]
+    assert wait.polls == 2
+    assert wait.waiter.last == drain(0, state)
+
+
+def test_target_ends_the_wait() -> None:
+    """The migration goes on."""
+    wait = Wait([drain(6), drain(3), FINISHED])
+    assert wait.until(lambda seen: seen.old_instances[0].running_pods == 3) == drain(3)
+
+
+def test_polls_keep_their_distance_within_a_tenth() -> None:
+    """Many waits must not ask at the same moments."""
+    wait = Wait([*(drain(number) for number in range(40, 0, -1)), FINISHED], patience={"poll_interval": 15.0})
+    wait.until()
+    assert len(wait.clock.sleeps) == 40
+    assert all(13.5 <= seconds <= 16.5 for seconds in wait.clock.sleeps)
+    assert len(set(wait.clock.sleeps)) > 20
+    assert wait.waiter.elapsed == pytest.approx(sum(wait.clock.sleeps))
+
+
+def test_stall_is_no_progress_at_all() -> None:
+    """Any change of state or pods starts the time anew."""
+    moving = [drain(pods) for pods in range(60, 0, -1)]
+    wait = Wait([*moving, drain(1)], patience={"stall_timeout": 100.0})
+    with pytest.raises(StalledError, match=r"no progress for 1m\d\ds"):
+        wait.until()
+    assert wait.waiter.elapsed > 60 * 13.5 + 100
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        status(instance("i-1", pods=6), new_instances=(instance("i-2"),)),
+        status(instance("i-1", pods=6), unscheduled_pods=("p",)),
+        status(instance("i-1", pods=6), new_unscheduled_pods=("p",)),
+        status(instance("i-1", pods=6, state="DRAINING")),
+        drain(6, "VALIDATE_DRAIN"),
+    ],
+    ids=["new instance", "unscheduled", "newly unscheduled", "instance state", "state"],
+)
+def test_each_kind_of_progress_counts(moved: MigrationStatus) -> None:
+    """New nodes and scheduled pods are progress, too."""
+    still = [drain(6)] * 6
+    wait = Wait([*still, *[moved] * 6, FINISHED], patience={"stall_timeout": 110.0})
+    assert wait.until() == FINISHED
+
+
+def test_stall_timeout_may_be_never() -> None:
+    """Then only the deadline ends a wait that stands still."""
+    wait = Wait([drain(6)], seconds=100_000)
+    with pytest.raises(DeadlineError):
+        wait.until()
+
+
+def test_deadline_ends_the_wait_in_time() -> None:
+    """The last sleep is cut short."""
+    wait = Wait([drain(6)], seconds=100)
+    with pytest.raises(DeadlineError):
+        wait.until()
+    assert wait.waiter.elapsed == pytest.approx(100)
+
+
+def test_ctrl_c_ends_the_wait_at_once() -> None:
+    """Before the next question and out of every sleep."""
+    ended = threading.Event()
+    ended.set()
+    wait = Wait([drain(6)], ended=ended)
+    with pytest.raises(InterruptedWaitError):
+        wait.until()
+    assert wait.clock.sleeps == []
+    assert wait.taken == []
+
+
+def test_dead_engine_ends_the_wait() -> None:
+    """Nobody listens any more."""
+    answers = iter([True, True, False])
+    wait = Wait([drain(6)], alive=lambda: next(answers))
+    with pytest.raises(EngineGoneError):
+        wait.until()
+
+
+def test_outage_is_borne_and_ends_the_wait_only_when_it_lasts() -> None:
+    """Ten minutes without any answer; a single answer starts them anew."""
+    outage = NoAnswerError("no route to host")
+    wait = Wait([drain(6), *[outage] * 30, drain(6), *[outage] * 30, FINISHED])
+    assert wait.until() == FINISHED
+    assert any("no answer for" in line and "no route" in line for line in wait.tell.statuses)
+    lasting = Wait([drain(6), ServiceError("down", status=503)])
+    with pytest.raises(ServiceError):
+        lasting.until()
+    assert 600 <= lasting.waiter.elapsed < 620
+
+
+def test_outage_counts_as_no_progress() -> None:
+    """A stall that is shorter than the outage's bound ends the wait first."""
+    wait = Wait([NoAnswerError("down")], patience={"stall_timeout": 60.0})
+    with pytest.raises(StalledError):
+        wait.until()
+
+
+def test_right_that_was_taken_away_ends_the_wait_at_once() -> None:
+    """It will not come back by waiting."""
+    wait = Wait([drain(6), PermissionDeniedError("no", status=403)])
+    with pytest.raises(PermissionDeniedError):
+        wait.until()
+
+
+def test_migration_just_started_may_not_be_listed_yet() -> None:
+    """For a minute; one that was seen before and is gone is gone."""
+    assert Wait([NOT_FOUND, NOT_FOUND, FINISHED]).until() == FINISHED
+    never = Wait([NOT_FOUND])
+    with pytest.raises(MigrationNotFoundError):
+        never.until()
+    assert 60 < never.waiter.elapsed < 80
+    gone = Wait([drain(6), NOT_FOUND])
+    with pytest.raises(MigrationNotFoundError):
+        gone.until()
+
+
+def test_unknown_state_is_warned_of_once_and_polled_on() -> None:
+    """A state that the service has invented since is no end."""
+    wait = Wait([drain(6, "PAUSED"), drain(5, "PAUSED"), drain(5), drain(4, "PAUSED"), FINISHED])
+    assert wait.until() == FINISHED
+    assert wait.tell.warnings == ["Ocean reports the unknown state 'PAUSED' of owm-1; waiting on"]
+
+
+def test_state_changes_stay_and_live_lines_do_not() -> None:
+    """One line for each change of state; a live line for each progress and at least each minute."""
+    wait = Wait([drain(6, "STARTING"), *[drain(6)] * 10, drain(5), FINISHED])
+    wait.until()
+    assert [line.split(",")[0] for line in wait.tell.infos] == [
+        "owm-1: DRAIN_NODES 0/1 nodes",
+        "owm-1: FINISHED 1/1 nodes",
+    ]
+    drains = [line for line in wait.tell.statuses if line.startswith("DRAIN_NODES")]
+    assert 4 <= len(drains) <= 6
+    assert "5 pods left" in drains[-1]
+
+
+def test_live_line_comes_at_least_each_minute() -> None:
+    """However still the migration stands: a row that does not move looks dead."""
+    wait = Wait([drain(6)], seconds=3600)
+    said: list[float] = []
+    wait.tell.status = lambda message: said.append(wait.clock.now)  # type: ignore[method-assign]  # notes the time
+    with pytest.raises(DeadlineError):
+        wait.until()
+    assert max(later - earlier for earlier, later in itertools.pairwise(said)) <= 60
+    assert len(said) < 100
+
+
+def test_live_line_tells_all_that_is_left() -> None:
+    """State, nodes, pods, unscheduled pods, nodes to move by hand, time."""
+    seen = status(
+        instance("i-1"), instance("i-2", pods=31), left_over("i-3", "a"), instance("i-4", pods=None),
+        unscheduled_pods=("p", "q"), new_unscheduled_pods=("q",),
+    )  # fmt: skip
+    progress = Progress.of(seen)
+    assert progress.line(370) == "DRAIN_NODES 1/4 nodes, 32 pods left, 2 unscheduled, 1 to move by hand, 6m10s"
+    assert progress.percentage == 25
+    assert Progress.of(status()).percentage == 0
+
+
+def test_finished_migration_is_done_but_for_what_needs_a_hand() -> None:
+    """Nodes whose pods are not told any more are done, too."""
+    progress = Progress.of(status(instance("i-1", pods=None), left_over("i-2", "a"), state="FINISHED"))
+    assert (progress.done, progress.total, progress.manual) == (1, 2, 1)
+
+
+def test_time_that_was_up_is_told_from_an_interruption() -> None:
+    """Only the first makes on_timeout count."""
+    assert outlasted(DeadlineError())
+    assert outlasted(StalledError())
+    assert not outlasted(InterruptedWaitError())

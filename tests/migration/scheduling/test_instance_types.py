@@ -1,0 +1,98 @@
+"""The machines that a Virtual Node Group may start."""
+
+from __future__ import annotations
+
+import pytest
+
+from ocean_migration_pulumi.api.models.cluster import ClusterNode, LaunchTemplate
+from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, MachineType
+from ocean_migration_pulumi.migration.scheduling.instance_types import ANY_SIZE, AllowedTypes, Catalogue
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
+
+
+def size(cpus: int, gib: int) -> Resources:
+    """Return so many CPUs and GiB, without a GPU."""
+    return Resources(milli_cpu=1000 * cpus, memory_mib=1024 * gib)
+
+
+@pytest.mark.parametrize(
+    ("name", "resources", "architectures"),
+    [
+        ("m5.large", size(2, 8), {"amd64"}),
+        ("c6i.xlarge", size(4, 8), {"amd64"}),
+        ("r7g.2xlarge", size(8, 64), {"arm64"}),
+        ("m6gd.16xlarge", size(64, 256), {"arm64"}),
+        ("m7i-flex.large", size(2, 8), {"amd64"}),
+        ("c7gn.4xlarge", size(16, 32), {"arm64"}),
+        ("c5n.large", None, {"amd64"}),
+        ("c4.8xlarge", None, {"amd64"}),
+        ("m3.medium", None, {"amd64"}),
+        ("m6g.medium", None, {"arm64"}),
+        ("m5.metal", None, {"amd64"}),
+        ("m7i.metal-24xl", None, {"amd64"}),
+        ("t4g.large", None, {"arm64"}),
+        ("a1.large", None, {"arm64"}),
+        ("g5g.xlarge", None, {"arm64"}),
+        ("g4dn.xlarge", None, {"amd64"}),
+        ("im4gn.large", None, {"arm64"}),
+        ("mac2.metal", None, set()),
+        ("u-6tb1.metal", None, set()),
+        ("p6e-gb200.36xlarge", None, set()),
+        ("m5.*", Resources(milli_cpu=ANY_SIZE.milli_cpu, memory_mib=ANY_SIZE.memory_mib), {"amd64"}),
+        ("g5.*", ANY_SIZE, {"amd64"}),
+        ("m*", ANY_SIZE, set()),
+        ("*", ANY_SIZE, {"amd64", "arm64"}),
+    ],
+)
+def test_names_of_types_tell_what_ec2_means_by_them(
+    name: str, resources: Resources | None, architectures: set[str]
+) -> None:
+    """Where the rule has exceptions, the size is not known."""
+    machine = Catalogue().machine(name)
+    assert (machine.name, machine.resources, set(machine.architectures)) == (name, resources, architectures)
+
+
+def test_aws_knows_better_than_nodes_and_nodes_better_than_names() -> None:
+    """Of nodes of one type the largest counts; those that do not tell are no evidence."""
+    nodes = [
+        ClusterNode(instance_id="i-1", instance_type="m5.large", allocatable_milli_cpu=1, allocatable_memory_mib=1),
+        ClusterNode(
+            instance_id="i-2", instance_type="t3.large", allocatable_milli_cpu=1930, allocatable_memory_mib=7000
+        ),
+        ClusterNode(
+            instance_id="i-3",
+            instance_type="t3.large",
+            allocatable_milli_cpu=1900,
+            allocatable_memory_mib=7100.5,
+            allocatable_gpu=0,
+        ),
+        ClusterNode(instance_id="i-4", instance_type="r5.large", allocatable_milli_cpu=0, allocatable_memory_mib=0),
+        ClusterNode(instance_id="i-5", allocatable_milli_cpu=9, allocatable_memory_mib=9),
+    ]
+    described = MachineType(resources=size(3, 9), architectures=("arm64",))
+    catalogue = Catalogue.of(Cloud(machines={"m5.large": described}), nodes)
+    assert catalogue.machine("m5.large").resources == size(3, 9)
+    assert catalogue.machine("m5.large").architectures == {"arm64"}
+    assert catalogue.machine("t3.large").resources == Resources(milli_cpu=1930, memory_mib=7100, gpu=ANY_SIZE.gpu)
+    assert catalogue.machine("r5.large").resources == size(2, 16)
+    assert catalogue.seen.keys() == {"m5.large", "t3.large"}
+
+
+@pytest.mark.parametrize(
+    ("own", "cluster", "names"),
+    [
+        (("m5.large",), LaunchTemplate(instance_types=("c5.large",), denied_types=("m5.large",)), ["m5.large"]),
+        ((), LaunchTemplate(instance_types=("c5.large",)), ["c5.large"]),
+        ((), LaunchTemplate(), ["m5.xlarge", "*"]),
+        ((), LaunchTemplate(denied_types=("m5.*",)), ["*"]),
+        ((), LaunchTemplate(instance_types=("m5.*", "c5.large"), denied_types=("c5.large",)), ["m5.xlarge", "m5.*"]),
+        ((), LaunchTemplate(instance_types=("c5.large",), denied_types=("c5.large",)), ["*"]),
+        (("m5.xlarge", "m5.xlarge"), LaunchTemplate(), ["m5.xlarge"]),
+    ],
+)
+def test_allowed_types_are_its_own_or_those_of_the_cluster(
+    own: tuple[str, ...], cluster: LaunchTemplate, names: list[str]
+) -> None:
+    """Behind a pattern, the type that a pod names stands by itself."""
+    allowed = AllowedTypes.of(LaunchTemplate(instance_types=own), cluster)
+    assert [machine.name for machine in allowed.machines(Catalogue(), {"m5.xlarge"})] == names

@@ -1,0 +1,673 @@
+"""Will each pod fit where it goes."""
+
+from __future__ import annotations
+
+import random
+import time
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
+from ocean_migration_pulumi.migration.scheduling import placement
+from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, MachineType
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    CLAIMS,
+    VOLUMES,
+    Gap,
+    KubernetesNode,
+    Pod,
+    Requirement,
+    Resources,
+    Taint,
+    Term,
+    Toleration,
+    Workloads,
+)
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
+from tests.migration.scheduling.test_label_matching import naive_holds, naive_tolerates
+
+CLOUD = Cloud(zones={"subnet-a": "us-west-2a", "subnet-b": "us-west-2b"})
+GPU = ("gpu", "yes", "NoSchedule")
+TOLERANT = (Toleration(key="gpu", operator="Exists"),)
+NOWHERE = "no Virtual Node Group"
+
+
+def template(**more: Any) -> LaunchTemplate:
+    """Return a template with a subnet in the first zone."""
+    more.setdefault("subnet_ids", ("subnet-a",))
+    return LaunchTemplate(**more)
+
+
+def group(id_: str = "ols-1", **more: Any) -> VirtualNodeGroup:
+    """Return a group of the web team."""
+    more.setdefault("labels", (("team", "web"),))
+    more.setdefault("template", template())
+    return VirtualNodeGroup(id=id_, name=f"name of {id_}", **more)
+
+
+def pod(name: str = "cart-1", **more: Any) -> Pod:
+    """Return a pod on the planned node."""
+    return Pod(namespace="shop", name=name, node_name="node-1", **more)
+
+
+def judge(
+    *pods: Pod, match: str | None = "ols-1", groups: tuple[VirtualNodeGroup, ...] = (group(),), **more: Any
+) -> placement.Fit:
+    """Judge pods of one planned node in a cluster whose own template starts nothing."""
+    more.setdefault("cloud", CLOUD)
+    more.setdefault("cluster", Cluster(id="o-1", region="us-west-2", template_only=True))
+    workloads = more.pop("workloads", Workloads())
+    nodes = [PlannedNode(instance_id="i-1", node_name="node-1", virtual_node_group_id=match)]
+    return placement.judge(pods, nodes, workloads, groups={one.id: one for one in groups}, **more)
+
+
+def verdict(fit: placement.Fit) -> bool | None:
+    """Return whether the only pod fits."""
+    assert fit.fitting + fit.elsewhere + fit.homeless + fit.unknown == 1
+    assert bool(fit.blockers) is bool(fit.homeless)
+    return None if fit.unknown else not fit.homeless
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("team", "web", True),
+        ("team", "data", False),
+        ("eks.amazonaws.com/nodegroup", "web", False),
+        ("karpenter.sh/nodepool", "default", False),
+        ("node-role.kubernetes.io/worker", "", False),
+        ("kubernetes.io/os", "linux", True),
+        ("kubernetes.io/os", "windows", False),
+        ("beta.kubernetes.io/os", "linux", True),
+        ("kubernetes.io/arch", "arm64", True),
+        ("kubernetes.io/arch", "s390x", False),
+        ("beta.kubernetes.io/arch", "amd64", True),
+        ("kubernetes.io/hostname", "node-1", False),
+        ("topology.kubernetes.io/zone", "us-west-2a", True),
+        ("topology.kubernetes.io/zone", "us-west-2b", False),
+        ("failure-domain.beta.kubernetes.io/zone", "us-west-2a", True),
+        ("topology.kubernetes.io/region", "us-west-2", True),
+        ("failure-domain.beta.kubernetes.io/region", "us-east-1", False),
+        ("node.kubernetes.io/instance-type", "m5.large", True),
+        ("beta.kubernetes.io/instance-type", "m5.large", True),
+        ("spotinst.io/node-lifecycle", "od", True),
+        ("spotinst.io/node-lifecycle", "spot", None),
+        ("spotinst.io/gpu-type", "nvidia-tesla-t4", None),
+        ("aws.spot.io/instance-family", "c5a", None),
+        ("topology.k8s.aws/zone-id", "usw2-az1", None),
+    ],
+)
+def test_node_selector_asks_for_what_new_nodes_have(key: str, value: str, expected: bool | None) -> None:
+    """The labels of the group, and those that every node of Ocean gets; a label of EKS's node groups is none."""
+    assert verdict(judge(pod(node_selector={key: value}))) is expected
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [
+        (Requirement(key="team", values=("web", "data")), True),
+        (Requirement(key="team", operator="NotIn", values=("web",)), False),
+        (Requirement(key="disk", operator="NotIn", values=("ssd",)), True),
+        (Requirement(key="team", operator="Exists"), True),
+        (Requirement(key="disk", operator="Exists"), False),
+        (Requirement(key="disk", operator="DoesNotExist"), True),
+        (Requirement(key="size", operator="Gt", values=("3",)), True),
+        (Requirement(key="size", operator="Lt", values=("4",)), False),
+        (Requirement(key="kubernetes.io/hostname", operator="NotIn", values=("node-1",)), True),
+        (Requirement(key="kubernetes.io/hostname", operator="Exists"), True),
+        (Requirement(key="metadata.name", values=("node-1",), on_field=True), False),
+        (Requirement(key="metadata.name", operator="NotIn", values=("node-1",), on_field=True), True),
+        (Requirement(key="eks.amazonaws.com/nodegroup", operator="DoesNotExist"), True),
+        (Requirement(key="eks.amazonaws.com/compute-type", operator="NotIn", values=("fargate",)), True),
+        (Requirement(key="node.kubernetes.io/instance-type", operator="NotIn", values=("m5.large",)), True),
+        (Requirement(key="spotinst.io/node-lifecycle", operator="NotIn", values=("od",)), None),
+    ],
+)
+def test_required_affinity_is_held_against_new_nodes(term: Requirement, expected: bool | None) -> None:
+    """Every operator that node affinity has."""
+    groups = (group(labels=(("team", "web"), ("size", "4"))),)
+    assert verdict(judge(pod(terms=((term,),)), groups=groups)) is expected
+
+
+WEB = Requirement(key="team", values=("web",))
+DATA = Requirement(key="team", values=("data",))
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        ((), True),
+        (((),), False),
+        (((), (WEB,)), True),
+        (((DATA,), (WEB,)), True),
+        (((DATA, WEB),), False),
+    ],
+)
+def test_one_term_is_enough_and_an_empty_one_is_nothing(terms: tuple[Term, ...], expected: bool) -> None:
+    """No terms at all is anywhere."""
+    assert verdict(judge(pod(terms=terms))) is expected
+
+
+def test_conditions_must_hold_on_one_node_at_once() -> None:
+    """One zone for the volumes and the affinity, one machine for type, architecture and size."""
+    zone = "topology.kubernetes.io/zone"
+    both = (group(template=template(subnet_ids=("subnet-a", "subnet-b"))),)
+    here, there = (((Requirement(key=zone, values=(f"us-west-2{letter}",)),),) for letter in "ab")
+    assert verdict(judge(pod(volume_terms=(here,)), groups=both)) is True
+    fit = judge(pod(volume_terms=(here, there)), groups=both)
+    assert fit.blockers == (
+        "1 pod fits no Virtual Node Group: a volume in us-west-2a together with a volume in us-west-2b "
+        "(shop/cart-1); make a Virtual Node Group that meets all of it",
+    )
+    types = (group(template=template(instance_types=("m5.large", "m6g.4xlarge"))),)
+    large = Resources(milli_cpu=8000)
+    assert verdict(judge(pod(requests=large), groups=types)) is True
+    assert verdict(judge(pod(requests=large, node_selector={"kubernetes.io/arch": "arm64"}), groups=types)) is True
+    fit = judge(pod(requests=large, node_selector={"kubernetes.io/arch": "amd64"}), groups=types)
+    assert "nodeSelector kubernetes.io/arch=amd64 together with request of 8 CPU" in fit.blockers[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "zone", "expected"),
+    [
+        ("topology.kubernetes.io/zone", "us-west-2a", True),
+        ("topology.ebs.csi.aws.com/zone", "us-west-2a", True),
+        ("topology.ebs.csi.aws.com/zone", "us-west-2c", False),
+        ("kubernetes.io/hostname", "node-1", False),
+    ],
+)
+def test_volume_is_reached_from_the_zones_of_the_subnets(key: str, zone: str, expected: bool) -> None:
+    """The disk of a node is reached from no other."""
+    assert verdict(judge(pod(volume_terms=(((Requirement(key=key, values=(zone,)),),),)))) is expected
+
+
+@pytest.mark.parametrize(
+    ("cloud", "subnets", "seen", "expected"),
+    [
+        (CLOUD, (), "", {"a": True, "b": False}),
+        (CLOUD, ("subnet-b",), "", {"a": False, "b": True}),
+        (CLOUD, ("subnet-b", "subnet-x"), "", {"a": None, "b": True}),
+        (CLOUD, ("subnet-b",), "us-west-2a", {"a": False, "b": True}),
+        (None, ("subnet-a",), "", {"a": None, "b": None}),
+        (None, ("subnet-a",), "us-west-2a", {"a": True, "b": None}),
+    ],
+)
+def test_zones_are_those_of_the_subnets_or_not_known(
+    cloud: Cloud | None, subnets: tuple[str, ...], seen: str, expected: dict[str, bool | None]
+) -> None:
+    """Its own, else the cluster's; nodes that run there only show what is possible."""
+    own = (group(template=LaunchTemplate(subnet_ids=subnets)),)
+    base = Cluster(id="o-1", template=template(), template_only=True)
+    running = [ClusterNode(instance_id="i-9", virtual_node_group_id="ols-1", availability_zone=seen)]
+    for letter, verdict_there in expected.items():
+        bound = pod(node_selector={"topology.kubernetes.io/zone": f"us-west-2{letter}"})
+        assert verdict(judge(bound, groups=own, cluster=base, cloud=cloud, ocean_nodes=running)) is verdict_there
+
+
+@pytest.mark.parametrize(
+    ("taint", "tolerations", "expected"),
+    [
+        (GPU, (), False),
+        (GPU, TOLERANT, True),
+        (GPU, (Toleration(key="gpu", value="no"),), False),
+        (("gpu", "yes", "NoExecute"), (), False),
+        (("gpu", "yes", "PreferNoSchedule"), (), True),
+        (GPU, (Toleration(operator="Exists"),), True),
+    ],
+)
+def test_taints_of_the_group_must_be_tolerated(
+    taint: tuple[str, str, str], tolerations: tuple[Toleration, ...], expected: bool
+) -> None:
+    """Those that only prefer others do not count."""
+    assert verdict(judge(pod(tolerations=tolerations), groups=(group(taints=(taint,)),))) is expected
+
+
+@pytest.mark.parametrize(
+    ("user_data", "expected"),
+    [
+        ("bootstrap.sh --kubelet-extra-args '--node-labels=zoo=1,disk=ssd'", None),
+        ('[settings.kubernetes.node-labels]\n"disk" = "ssd"', None),
+        ("disk: ssd", None),
+        ("--node-labels=fast-disk=ssd", False),
+        ("mount the disk", False),
+        ("", False),
+    ],
+)
+def test_label_that_user_data_may_set_is_unknown(user_data: str, expected: bool | None) -> None:
+    """In any of the forms that kubelets read; the cluster's counts for a group without its own."""
+    asks = pod(node_selector={"disk": "ssd"})
+    assert verdict(judge(asks, groups=(group(template=template(user_data=user_data)),))) is expected
+    base = Cluster(id="o-1", template=template(user_data=user_data), template_only=True)
+    assert verdict(judge(asks, cluster=base)) is expected
+    own = (group(template=template(user_data="#!/bin/sh")),)
+    assert verdict(judge(asks, cluster=base, groups=own)) is False
+
+
+def test_label_that_nodes_of_the_group_have_already_is_unknown() -> None:
+    """Whoever gave it; a planned node is no evidence."""
+    asks = pod(node_selector={"disk": "ssd"})
+    nodes = {name: KubernetesNode(name=name, instance_id=name, labels={"disk": "ssd"}) for name in ("i-1", "i-9")}
+    running = [ClusterNode(instance_id=name, virtual_node_group_id="ols-1") for name in nodes]
+    assert verdict(judge(asks, ocean_nodes=running, workloads=Workloads(nodes=nodes))) is None
+    assert verdict(judge(asks, ocean_nodes=running[:1], workloads=Workloads(nodes=nodes))) is False
+
+
+def test_windows_nodes_are_told_by_their_user_data() -> None:
+    """All others are Linux."""
+    groups = (group(template=template(user_data="<powershell>Start-EKSBootstrap</powershell>")),)
+    assert verdict(judge(pod(node_selector={"kubernetes.io/os": "windows"}), groups=groups)) is True
+    assert verdict(judge(pod(node_selector={"kubernetes.io/os": "linux"}), groups=groups)) is False
+
+
+@pytest.mark.parametrize(
+    ("types", "requests", "selector", "expected"),
+    [
+        ((), Resources(milli_cpu=190_000, memory_mib=700_000, gpu=8), {}, True),
+        (("m5.large",), Resources(milli_cpu=2000, memory_mib=8192), {}, True),
+        (("m5.large",), Resources(milli_cpu=2001), {}, False),
+        (("m5.large",), Resources(memory_mib=8193), {}, False),
+        (("m5.large",), Resources(gpu=1), {}, False),
+        (("m5.large", "r5.large"), Resources(memory_mib=16384), {}, True),
+        (("m5.large", "c5.4xlarge"), Resources(milli_cpu=16000, memory_mib=40_000), {}, False),
+        (("m5.*",), Resources(milli_cpu=90_000), {}, True),
+        (("m5.*",), Resources(gpu=1), {}, False),
+        (("g5.*",), Resources(gpu=8), {}, True),
+        (("t3.large",), Resources(), {}, True),
+        (("t3.large",), Resources(milli_cpu=100), {}, None),
+        (("t3.large", "m5.large"), Resources(milli_cpu=100), {}, True),
+        (("m5.large",), Resources(), {"kubernetes.io/arch": "arm64"}, False),
+        (("m6g.large",), Resources(), {"kubernetes.io/arch": "arm64"}, True),
+        (("u-6tb1.metal",), Resources(), {"kubernetes.io/arch": "arm64"}, None),
+        (("m5.large",), Resources(), {"node.kubernetes.io/instance-type": "m5.large"}, True),
+        (("m5.large",), Resources(), {"node.kubernetes.io/instance-type": "m5.xlarge"}, False),
+        (("m5.*",), Resources(milli_cpu=4000), {"node.kubernetes.io/instance-type": "m5.xlarge"}, True),
+        (("m5.*",), Resources(milli_cpu=4001), {"node.kubernetes.io/instance-type": "m5.xlarge"}, False),
+        (("m5.*",), Resources(), {"node.kubernetes.io/instance-type": "c5.xlarge"}, False),
+    ],
+)
+def test_request_and_architecture_are_held_against_the_allowed_types(
+    types: tuple[str, ...], requests: Resources, selector: dict[str, str], expected: bool | None
+) -> None:
+    """Only what is larger than the machine itself is too large."""
+    groups = (group(template=template(instance_types=types)),)
+    assert verdict(judge(pod(requests=requests, node_selector=selector), groups=groups)) is expected
+
+
+def test_aws_tells_the_size_of_a_type() -> None:
+    """Where the name does not."""
+    groups = (group(template=template(instance_types=("t3.large",))),)
+    cloud = Cloud(zones=CLOUD.zones, machines={"t3.large": MachineType(resources=Resources(milli_cpu=2000))})
+    assert verdict(judge(pod(requests=Resources(milli_cpu=2000)), groups=groups, cloud=cloud)) is True
+    assert verdict(judge(pod(requests=Resources(milli_cpu=2001)), groups=groups, cloud=cloud)) is False
+
+
+def test_blockers_are_grouped_by_reason_with_what_to_do() -> None:
+    """The reason of the most pods first, whatever the order of the pods."""
+    pods = [
+        *(pod(f"web-{number}", node_selector={"eks.amazonaws.com/nodegroup": "web"}) for number in range(1, 8)),
+        *(
+            pod(f"big-{number}", requests=Resources(milli_cpu=96_000, memory_mib=102_400), tolerations=TOLERANT)
+            for number in (1, 2)
+        ),
+        pod("pinned-1", node_selector={"kubernetes.io/hostname": "node-1"}, tolerations=TOLERANT),
+        pod("pinned-2", node_selector={"kubernetes.io/hostname": "node-2"}, tolerations=TOLERANT),
+        pod("pinned-3", node_selector={"kubernetes.io/hostname": "node-3"}, tolerations=TOLERANT),
+    ]
+    groups = (
+        group(template=template(instance_types=("m5.large",))),
+        group("ols-2", taints=(GPU,), template=template(instance_types=("m5.large",))),
+    )
+    fit = judge(*pods, groups=groups)
+    assert fit.blockers == (
+        "7 pods fit no Virtual Node Group: nodeSelector eks.amazonaws.com/nodegroup=web (shop/web-1, shop/web-2, "
+        "shop/web-3, shop/web-4, shop/web-5 and 2 more); add the label to a Virtual Node Group, or take the selector "
+        "away",
+        "3 pods fit no Virtual Node Group: nodeSelector kubernetes.io/hostname (shop/pinned-1, shop/pinned-2, "
+        "shop/pinned-3); new nodes have new names: take the selector away",
+        "2 pods fit no Virtual Node Group: request of 96 CPU, 100 GiB (shop/big-1, shop/big-2); "
+        "allow larger instance types, or ask for less",
+    )
+    assert judge(*reversed(pods), groups=groups) == fit
+
+
+def test_pods_that_tolerate_no_taints_are_told() -> None:
+    """When every group has one."""
+    groups = (group(taints=(GPU,)), group("ols-2", taints=(("team", "data", "NoExecute"),)))
+    assert judge(pod("a"), pod("b"), groups=groups).blockers == (
+        "2 pods tolerate the taints of no Virtual Node Group (shop/a, shop/b); "
+        "add a toleration, or make a Virtual Node Group without the taint",
+    )
+    asks = pod("a", node_selector={"disk": "ssd"})
+    assert judge(asks, groups=groups).blockers == (
+        "1 pod fits no Virtual Node Group: nodeSelector disk=ssd, no toleration of their taints (shop/a); add the "
+        "label to a Virtual Node Group, or take the selector away; add a toleration, or make a Virtual Node Group "
+        "without the taint",
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "words", "remedy"),
+    [
+        (
+            {"terms": ((Requirement(key="team", values=("a", "b")), Requirement(key="disk", operator="Exists")), ())},
+            "required node affinity team in (a, b) and disk or nothing",
+            "add the label to a Virtual Node Group, or take the affinity away",
+        ),
+        (
+            {"terms": ((Requirement(key="team", operator="NotIn", values=("web",)),),)},
+            "required node affinity team not in (web)",
+            "add the label to a Virtual Node Group, or take the affinity away",
+        ),
+        (
+            {
+                "terms": (
+                    (Requirement(key="team", operator="DoesNotExist"),),
+                    (Requirement(key="n", operator="Gt", values=("3",)),),
+                )
+            },
+            "required node affinity no team or n > 3",
+            "add the label to a Virtual Node Group, or take the affinity away",
+        ),
+        (
+            {"terms": ((Requirement(key="metadata.name", values=("node-1",), on_field=True),),)},
+            "required node affinity metadata.name",
+            "new nodes have new names: take the affinity away",
+        ),
+        (
+            {"terms": ((Requirement(key="kubernetes.io/arch", values=("s390x",)),),)},
+            "required node affinity kubernetes.io/arch=s390x",
+            "allow such an instance type in a Virtual Node Group, or take the affinity away",
+        ),
+        (
+            {"node_selector": {"topology.kubernetes.io/zone": "us-west-2c"}},
+            "nodeSelector topology.kubernetes.io/zone=us-west-2c",
+            "give a Virtual Node Group a subnet there",
+        ),
+        (
+            {"node_selector": {"kubernetes.io/os": "windows"}},
+            "nodeSelector kubernetes.io/os=windows",
+            "take the selector away",
+        ),
+        (
+            {
+                "volume_terms": (
+                    ((Requirement(key="topology.ebs.csi.aws.com/zone", values=("us-west-2c", "us-west-2d")),),),
+                )
+            },
+            "a volume in us-west-2c or us-west-2d",
+            "give a Virtual Node Group a subnet there",
+        ),
+        (
+            {"volume_terms": (((Requirement(key="kubernetes.io/hostname", values=("node-1",)),),),)},
+            "a volume on the disk of its node",
+            "its data cannot move: take the pod and its volume away first",
+        ),
+        (
+            {"volume_terms": (((Requirement(key="rack", values=("1", "2", "3", "4")),),),)},
+            "a volume bound to rack in (1, 2, 3 and 1 more)",
+            "add the label to a Virtual Node Group, or take the volume away",
+        ),
+        (
+            {"requests": Resources(gpu=2, memory_mib=512)},
+            "request of 512 MiB, 2 GPU",
+            "allow larger instance types, or ask for less",
+        ),
+    ],
+)
+def test_every_kind_of_demand_has_its_words_and_its_remedy(more: dict[str, Any], words: str, remedy: str) -> None:
+    """In one line."""
+    groups = (group(template=template(instance_types=("m5.large",))),)
+    assert judge(pod(**more), groups=groups).blockers == (
+        f"1 pod fits no Virtual Node Group: {words} (shop/cart-1); {remedy}",
+    )
+
+
+def test_very_many_reasons_make_few_lines() -> None:
+    """The last one counts the others."""
+    pods = [pod(f"p{number:02}", node_selector={"shard": str(number)}) for number in range(30)]
+    lines = judge(*pods).blockers
+    assert len(lines) == 11
+    assert lines[-1].startswith("20 more pods fit no Virtual Node Group, for 20 other reasons (shop/p")
+
+
+def test_cluster_without_any_group_takes_nothing() -> None:
+    """But its own template does, unless it is only a template."""
+    assert judge(pod(), groups=()).blockers == (
+        "1 pod fits no Virtual Node Group: the cluster has none (shop/cart-1); make one",
+    )
+    assert verdict(judge(pod(), groups=(), cluster=Cluster(id="o-1"))) is True
+
+
+@pytest.mark.parametrize(
+    ("match", "groups", "elsewhere"),
+    [
+        ("ols-1", (group(), group("ols-2", labels=(("team", "data"),))), 1),
+        ("ols-2", (group(), group("ols-2", labels=(("team", "data"),))), 0),
+        ("ols-9", (group("ols-2", labels=(("team", "data"),)),), 0),
+        (None, (group("ols-2", labels=(("team", "data"),)),), 0),
+        (UNKNOWN_GROUP, (group("ols-2", labels=(("team", "data"),)),), 0),
+        ("Default", (group("ols-2", labels=(("team", "data"),)), group("ols-3", labels=())), 1),
+        ("Default", (group("ols-2", labels=(("team", "data"),)),), 0),
+    ],
+)
+def test_pod_that_leaves_its_nodes_group_is_a_remark(
+    match: str | None, groups: tuple[VirtualNodeGroup, ...], elsewhere: int
+) -> None:
+    """No blocker; a node without a known match has no group to leave."""
+    fit = judge(pod(node_selector={"team": "data"}), match=match, groups=groups)
+    assert (fit.elsewhere, fit.homeless, fit.fitting) == (elsewhere, 0, 1 - elsewhere)
+    expected = "1 pod will move to another Virtual Node Group than its node's: shop/cart-1"
+    assert fit.remarks == ((expected,) if elsewhere else ())
+
+
+def test_default_match_takes_any_group_without_labels_and_taints() -> None:
+    """Or the cluster's own template."""
+    plain = group("ols-2", labels=())
+    assert judge(pod(), match="Default", groups=(group(), plain)).fitting == 1
+    assert (
+        judge(pod(), match="Default", groups=(group("ols-1", taints=(GPU,)),), cluster=Cluster(id="o-1")).fitting == 1
+    )
+
+
+def test_what_is_not_known_is_a_remark_and_never_a_blocker() -> None:
+    """With the demand that could not be judged, and what AWS did not tell."""
+    pods = [pod(f"cart-{number}", node_selector={"topology.kubernetes.io/zone": "us-west-2a"}) for number in (1, 2)]
+    cloud = Cloud(
+        gaps={
+            "zones": Gap(reason="AccessDenied", remedy="allow ec2:DescribeSubnets"),
+            "machines": Gap(reason="AccessDenied", remedy="allow ec2:DescribeSubnets"),
+        }
+    )
+    fit = judge(*pods, cloud=cloud)
+    assert (fit.unknown, fit.blockers) == (2, ())
+    assert fit.remarks == (
+        "whether 2 pods fit a Virtual Node Group is not known: nodeSelector topology.kubernetes.io/zone=us-west-2a "
+        "(shop/cart-1, shop/cart-2)",
+    )
+    assert fit.unjudged == (
+        "not judged: the zones of subnets, the sizes of instance types (AccessDenied); allow ec2:DescribeSubnets",
+    )
+    assert judge(pod(), cloud=cloud).unjudged == ()
+
+
+def test_very_many_doubts_make_few_lines() -> None:
+    """The last one counts the others."""
+    pods = [pod(f"p{number:02}", node_selector={"spotinst.io/x": str(number)}) for number in range(12)]
+    lines = judge(*pods).remarks
+    assert len(lines) == 11
+    assert lines[-1] == (
+        "whether 2 more pods fit a Virtual Node Group is not known, for 2 other reasons (shop/p08, shop/p09)"
+    )
+
+
+@pytest.mark.parametrize("gap", [CLAIMS, VOLUMES])
+def test_volumes_that_could_not_be_read_are_unknown(gap: str) -> None:
+    """Only for pods that have any."""
+    workloads = Workloads(gaps={gap: Gap(reason="forbidden", remedy="add the rule")})
+    fit = judge(pod("a", claims=("data",)), pod("b"), workloads=workloads)
+    assert (fit.fitting, fit.unknown) == (1, 1)
+    assert fit.remarks == (
+        "whether 1 pod fits a Virtual Node Group is not known: volumes whose place is not known (shop/a)",
+    )
+    assert fit.unjudged[0].endswith("(forbidden); add the rule")
+    assert judge(pod("b"), workloads=workloads).unjudged == ()
+    pinned = pod("a", claims=("data",), node_selector={"disk": "ssd"})
+    assert judge(pinned, workloads=workloads).homeless == 1
+
+
+def test_pods_that_change_the_architecture_are_warned_of() -> None:
+    """Whether their images run there cannot be seen; a pod that names an architecture knows."""
+    nodes = {"i-1": KubernetesNode(name="node-1", instance_id="i-1", labels={"kubernetes.io/arch": "amd64"})}
+    arm = (group(template=template(instance_types=("m6g.large",))),)
+    workloads = Workloads(nodes=nodes)
+    named = pod("named", terms=((Requirement(key="kubernetes.io/arch", values=("arm64", "amd64")),),))
+    assert judge(pod(), named, groups=arm, workloads=workloads).warnings == (
+        "1 pod runs on amd64 now, and no machine that Ocean may start for it is of that architecture (shop/cart-1); "
+        "make sure that its images run there",
+    )
+    both = (group(template=template(instance_types=("m6g.large", "m5.large"))),)
+    unknown = (group(template=template(instance_types=("u-6tb1.metal",))),)
+    for groups in (both, unknown, (group(),)):
+        assert judge(pod(), groups=groups, workloads=workloads).warnings == ()
+
+
+def test_names_of_others_stay_on_one_line() -> None:
+    """Whatever a selector or a name holds."""
+    fit = judge(pod("a\nb", node_selector={"x\ny": "-> z\u2028"}))
+    assert len(fit.blockers[0].splitlines()) == 1
+    assert "->" not in fit.blockers[0]
+
+
+values = st.sampled_from(["", "a", "b", "3", "10"])
+keys = st.sampled_from(["team", "disk"])
+requirements = st.builds(
+    Requirement,
+    key=keys,
+    operator=st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]),
+    values=st.lists(values, max_size=2).map(tuple),
+)
+some_terms = st.lists(st.lists(requirements, max_size=2).map(tuple), max_size=2).map(tuple)
+tolerations = st.builds(
+    Toleration,
+    key=st.sampled_from(["", "team", "gpu"]),
+    operator=st.sampled_from(["Exists", "Equal"]),
+    value=values,
+    effect=st.sampled_from(["", "NoSchedule", "NoExecute"]),
+)
+some_tolerations = st.lists(tolerations, max_size=2).map(tuple)
+pods = st.builds(
+    pod,
+    st.from_regex(r"[a-z]{1,3}", fullmatch=True),
+    node_selector=st.dictionaries(keys, values, max_size=2),
+    terms=some_terms,
+    volume_terms=st.lists(some_terms, max_size=2).map(tuple),
+    tolerations=some_tolerations,
+)
+groups_strategy = st.lists(
+    st.tuples(
+        st.dictionaries(keys, values, max_size=2),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["team", "gpu"]),
+                values,
+                st.sampled_from(["NoSchedule", "NoExecute", "PreferNoSchedule"]),
+            ),
+            max_size=2,
+        ),
+    ),
+    max_size=4,
+).map(
+    lambda drawn: tuple(
+        group(f"ols-{number}", labels=tuple(sorted(labels.items())), taints=tuple(taints))
+        for number, (labels, taints) in enumerate(drawn)
+    )
+)
+
+
+def naive_takes(one: VirtualNodeGroup, of: Pod) -> bool:
+    """Judge as the scheduler does: a node of the group, condition by condition."""
+    node_labels = dict(one.labels)
+    for key, value, effect in one.taints:
+        taint = Taint(key=key, value=value, effect=effect)
+        if effect != "PreferNoSchedule" and not any(
+            naive_tolerates(toleration, taint) for toleration in of.tolerations
+        ):
+            return False
+    if any(node_labels.get(key) != value for key, value in of.node_selector.items()):
+        return False
+    for terms in (of.terms, *of.volume_terms):
+        met = [bool(term) and all(naive_holds(part, node_labels) for part in term) for term in terms]
+        if terms and not any(met):
+            return False
+    return True
+
+
+@given(pods, groups_strategy)
+def test_pod_is_homeless_when_a_scheduler_would_find_no_node(of: Pod, groups: tuple[VirtualNodeGroup, ...]) -> None:
+    """Held against a second, plain implementation; nothing is unknown here."""
+    fit = judge(of, groups=groups, match=None)
+    assert verdict(fit) is any(naive_takes(one, of) for one in groups)
+
+
+@given(pods, groups_strategy, tolerations, groups_strategy)
+def test_more_is_never_worse(
+    of: Pod, groups: tuple[VirtualNodeGroup, ...], toleration: Toleration, others: tuple[VirtualNodeGroup, ...]
+) -> None:
+    """Neither a further toleration nor a further group makes a pod homeless."""
+    before = judge(of, groups=groups).homeless
+    tolerant = pod(
+        of.name,
+        node_selector=of.node_selector,
+        terms=of.terms,
+        volume_terms=of.volume_terms,
+        tolerations=(*of.tolerations, toleration),
+    )
+    assert judge(tolerant, groups=groups).homeless <= before
+    added = tuple(
+        group(f"ols-more-{number}", labels=one.labels, taints=one.taints) for number, one in enumerate(others)
+    )
+    assert judge(of, groups=(*groups, *added)).homeless <= before
+
+
+@given(
+    st.lists(pods, max_size=8, unique_by=lambda of: of.name),
+    groups_strategy,
+    st.sampled_from(["ols-0", "ols-1", "Default", None]),
+    st.randoms(use_true_random=False),
+)
+def test_order_does_not_matter_and_every_pod_is_counted_once(
+    some_pods: list[Pod], groups: tuple[VirtualNodeGroup, ...], match: str | None, shuffler: random.Random
+) -> None:
+    """Neither that of the pods nor that of the groups."""
+    fit = judge(*some_pods, groups=groups, match=match)
+    assert fit.fitting + fit.elsewhere + fit.homeless + fit.unknown == len(some_pods)
+    mixed = list(groups)
+    shuffler.shuffle(some_pods)
+    shuffler.shuffle(mixed)
+    assert judge(*some_pods, groups=tuple(mixed), match=match) == fit
+
+
+def test_ten_thousand_pods_against_thirty_groups_are_judged_quickly() -> None:
+    """Most are alike, but hundreds of kinds of demands are not."""
+    types = tuple(f"{family}{generation}.{size}xlarge" for family, generation, size in product("cmr", "567", (2, 4, 8)))
+    groups = tuple(
+        group(f"ols-{number}", labels=(("team", str(number)),), template=template(instance_types=types))
+        for number in range(30)
+    )
+    pods = [
+        pod(
+            f"p{number}",
+            node_selector={"team": str(number % 40)},
+            requests=Resources(milli_cpu=number % 500, memory_mib=number % 300),
+            terms=((Requirement(key="kubernetes.io/arch", values=("amd64",)),),) if number % 2 else (),
+        )
+        for number in range(10_000)
+    ]
+    started = time.monotonic()
+    fit = judge(*pods, groups=groups)
+    assert time.monotonic() - started < 30
+    assert (fit.homeless, fit.unknown) == (2500, 0)

@@ -1,0 +1,245 @@
+"""What a resource remembers between runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocean_migration_pulumi.migration.state.resource_state import ADOPTED, Record, Run, UnansweredStart
+from tests.migration.builders import instance, left_over, status, wish
+
+PLAN = {name: f"node-{name} web -> web (ols-1)" for name in ("i-1", "i-2", "i-3")}
+
+texts = st.text(max_size=5)
+junk = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.floats(allow_nan=False), texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+def outputs(record: Record, **more: Any) -> dict[str, Any]:
+    """Return the outputs of a record, through JSON as in a state."""
+    result: dict[str, Any] = json.loads(json.dumps(record.to_outputs(wish(**more), {"ocean_id": "o-1"}, "digest")))
+    return result
+
+
+def full() -> Record:
+    """Return a record in which everything is set."""
+    record = Record(
+        planned=dict(PLAN),
+        migrated={"i-1"},
+        manual={"i-2"},
+        manual_pods=[{"node": "node-i-2", "pod": "debug", "kind": "STAND_ALONE_POD"}],
+        remaining={"i-3"},
+        drained={"i-1"},
+        terminated={"i-9"},
+        joined=["i-4"],
+        ocean_nodes=["i-5"],
+        unscheduled=["pod-1"],
+        unanswered=UnansweredStart(listed=["owm-0"], instance_ids=["i-3"], at="2026-01-02T03:04:05.000Z"),
+        progress=66.7,
+        effective_account_id="act-1",
+        nodes={"all_nodes": True},
+        triggers=[1, {"a": "b"}],
+    )
+    record.add(
+        Run(
+            id="owm-1",
+            origin=ADOPTED,
+            status="STOPPED",
+            instance_ids=["i-1", "i-2"],
+            batch_size_percentage=20,
+            should_terminate_drained_nodes=True,
+            should_evict_stand_alone_pods=False,
+            force_pod_eviction_on_pdb_failure=False,
+            triggers_digest="abc",
+            created_at="2026-01-02T03:04:05.000Z",
+            stopped_at="2026-01-02T03:05:05.000Z",
+            stopped_by="others",
+            terminated_on_stop=True,
+            lost=True,
+        )
+    )
+    record.failure = {"message": "m", "reason": "r", "remedy": "x"}
+    record.soaked_until = "2026-01-02T04:04:05.000Z"
+    record.target_reached = True
+    record.note("2026-01-02T03:04:05.000Z", "STARTING", 0, 3, 18, 0)
+    return record
+
+
+def test_record_survives_its_way_through_the_state() -> None:
+    """Everything that is written is read back."""
+    assert Record.from_outputs(outputs(full())) == full()
+    empty = Record(nodes={"all_nodes": True})
+    assert Record.from_outputs(outputs(empty)) == empty
+
+
+def test_numbers_of_the_wire_are_numbers_again() -> None:
+    """The engine hands out floats."""
+    stored = outputs(full())
+    stored["migrations"][0]["batch_size_percentage"] = 20.0
+    run = Record.from_outputs(stored).runs[0]
+    assert run.batch_size_percentage == 20
+    assert isinstance(run.batch_size_percentage, int)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(outputs(full())), junk)))
+def test_any_outputs_are_read(stored: dict[str, Any]) -> None:
+    """A state of another version, or one edited by hand, never breaks the next run."""
+    record = Record.from_outputs(stored)
+    assert Record.from_outputs(outputs(record)).planned == record.planned
+
+
+def test_what_later_versions_add_is_passed_over() -> None:
+    """An entry with unknown parts still reads."""
+    stored = outputs(full()) | {"colour": "red"}
+    stored["migrations"][0]["colour"] = "red"
+    assert Record.from_outputs(stored) == full()
+
+
+def test_outputs_echo_the_inputs_but_what_was_acted_upon() -> None:
+    """Options stand as they came; selector and triggers are those of the last run."""
+    record = Record(planned=dict(PLAN), nodes={"asg_names": ["old"]}, triggers=[1])
+    echo = {"ocean_id": "o-1", "soak_time": "5m", "nodes": {"all_nodes": True}, "triggers": [2], "planned_nodes": {}}
+    found = record.to_outputs(wish(), echo, "d")
+    assert (found["soak_time"], found["nodes"], found["triggers"]) == ("5m", {"asg_names": ["old"]}, [1])
+    assert found["planned_nodes"] == PLAN
+    assert "migration_id" not in found
+
+
+def test_latest_run_gives_status_and_times() -> None:
+    """The outputs beside the list are those of the latest."""
+    record = Record()
+    assert record.latest is None
+    for number in (1, 2):
+        record.add(Run(id=f"owm-{number}", status="FINISHED", created_at=f"t{number}", completed_at=f"c{number}"))
+    found = outputs(record)
+    assert [found[name] for name in ("migration_id", "status", "created_at", "completed_at")] == [
+        "owm-2",
+        "FINISHED",
+        "t2",
+        "c2",
+    ]
+    assert record.run("owm-1") is record.runs[0]
+    assert record.run("owm-9") is None
+
+
+def test_new_run_takes_away_what_was_true_of_an_earlier_one() -> None:
+    """Soak, failure and target belong to one migration."""
+    record = full()
+    record.add(Run(id="owm-2"))
+    assert (record.soaked_until, record.failure, record.target_reached) == (None, None, False)
+
+
+def test_timeline_keeps_the_latest_sixty() -> None:
+    """A long life does not make a large state."""
+    record = Record()
+    for number in range(100):
+        record.note(f"t{number}", "DRAIN_NODES", number, 100, 5, 1)
+    assert [entry["at"] for entry in record.timeline] == [f"t{number}" for number in range(40, 100)]
+    assert record.timeline[0]["nodes_done"] == 40
+
+
+def test_succeeded_only_when_nothing_is_left() -> None:
+    """Nothing failed, nothing remains, nothing goes on, nothing is unknown."""
+    assert Record().succeeded
+    assert not Record(failure={"message": "m"}).succeeded
+    assert not Record(remaining={"i-1"}).succeeded
+    assert not Record(runs=[Run(id="owm-1", status="DRAIN_NODES")]).succeeded
+    assert not Record(unanswered=UnansweredStart(listed=[], instance_ids=[])).succeeded
+    assert Record(runs=[Run(id="owm-1", status="DRAIN_NODES", lost=True)]).succeeded
+
+
+def settled(
+    *old: Any, state: str = "FINISHED", offered: tuple[str, ...] = (), run: Run | None = None, **more: Any
+) -> Record:
+    """Return a record after a migration of its nodes has ended."""
+    record = Record(planned=dict(PLAN))
+    seen = status(*old, state=state)
+    followed = run or Run(id="owm-1", **more)
+    followed.follow(seen)
+    record.settle(followed, seen, offered)
+    return record
+
+
+def test_finished_nodes_are_migrated_unless_they_need_a_hand() -> None:
+    """Whatever discovery still offers; nodes that are not planned are nobody's."""
+    record = settled(
+        instance("i-1"), left_over("i-2", "debug", "shell"), instance("i-3", pods=None), instance("i-9"),
+        offered=("i-1", "i-2"),
+    )  # fmt: skip
+    assert (record.migrated, record.manual) == ({"i-1", "i-3"}, {"i-2"})
+    assert record.manual_pods == [
+        {"node": "node-i-2", "pod": name, "kind": "STAND_ALONE_POD"} for name in ("debug", "shell")
+    ]
+
+
+def test_after_a_stop_or_failure_a_node_is_migrated_when_it_is_gone_or_empty() -> None:
+    """Discovery and the last count of pods decide; a node that needs a hand remains."""
+    for state in ("STOPPED", "FINISHED_ERROR"):
+        record = settled(
+            instance("i-1", pods=0), instance("i-2", pods=3), instance("i-3", pods=3),
+            state=state, offered=("i-1", "i-2"),
+        )  # fmt: skip
+        assert record.migrated == {"i-1", "i-3"}
+        assert settled(left_over("i-1", "debug"), state=state, offered=("i-1",)).manual == set()
+
+
+def test_drained_nodes_stay_billed_unless_they_were_terminated() -> None:
+    """By the flag of the migration when it finished, by that of the stop when it was stopped."""
+    assert settled(instance("i-1")).drained == {"i-1"}
+    assert settled(instance("i-1"), should_terminate_drained_nodes=True).terminated == {"i-1"}
+    assert settled(instance("i-1"), state="STOPPED", should_terminate_drained_nodes=True).drained == {"i-1"}
+    assert settled(instance("i-1"), state="STOPPED", terminated_on_stop=True).terminated == {"i-1"}
+
+
+def test_manual_node_that_is_migrated_later_is_manual_no_more() -> None:
+    """And what remains to be moved by hand on other nodes stays named."""
+    record = settled(left_over("i-1", "a"), left_over("i-2", "b"))
+    again = status(instance("i-1"), state="FINISHED", id_="owm-2")
+    record.settle(Run(id="owm-2", status="FINISHED"), again, ())
+    assert (record.manual, record.migrated) == ({"i-2"}, {"i-1"})
+    assert [pod["pod"] for pod in record.manual_pods] == ["b"]
+
+
+def test_migration_that_is_no_longer_listed_is_judged_by_discovery() -> None:
+    """What is still offered was not migrated."""
+    record = Record(planned=dict(PLAN))
+    record.settle_unseen(Run(id="owm-1", instance_ids=["i-1", "i-2", "i-9"]), ["i-2"])
+    assert (record.migrated, record.drained) == ({"i-1"}, {"i-1"})
+
+
+def test_run_follows_what_the_service_says_and_forgets_nothing() -> None:
+    """A time that is told once stays; the nodes are taken when they were not known."""
+    run = Run(id="owm-1")
+    run.follow(status("i-2", "i-1", created_at="t0", stopped_at="t1"))
+    run.follow(status("i-3", state="STOPPED", created_at=None))
+    assert (run.status, run.created_at, run.stopped_at, run.instance_ids) == ("STOPPED", "t0", "t1", ["i-1", "i-2"])
+    assert run.ended
+    assert not Run(id="owm-1").ended
+    assert Run(id="owm-1", lost=True).ended
+
+
+def test_pods_are_named_only_up_to_a_bound() -> None:
+    """A cluster full of stand-alone pods does not make a state that no backend takes."""
+    record = settled(left_over("i-1", *(f"pod-{number}" for number in range(500))))
+    record.follow(
+        status(
+            unscheduled_pods=tuple(f"p-{n}" for n in range(150)),
+            new_unscheduled_pods=tuple(f"q-{n}" for n in range(150)),
+        )
+    )
+    assert len(record.manual_pods) == 100
+    assert len(record.unscheduled) == 100
+
+
+def test_new_instances_add_up_over_migrations() -> None:
+    """Unscheduled pods are those of the last look."""
+    record = Record()
+    record.follow(status(new_instances=(instance("i-7"),), unscheduled_pods=("p",)))
+    record.follow(status(new_instances=(instance("i-8"),), new_unscheduled_pods=("q",)))
+    assert (record.ocean_nodes, record.unscheduled) == (["i-7", "i-8"], ["q"])

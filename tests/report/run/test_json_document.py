@@ -1,0 +1,62 @@
+"""A run as JSON: its schema describes every key of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationStatus
+from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.report.run import json_document
+from tests.cli.conftest import described
+from tests.report import run_reports
+from tests.report.run_reports import story
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        run_reports.failed(),
+        run_reports.with_leftovers(),
+        run_reports.large(60),
+        story(MigrationStatus(id="owm-1", state="NEW_STATE"), cluster_name="", log=(LogEntry(message="x"),)),
+    ],
+    ids=["failed", "leftovers", "running", "untold"],
+)
+def test_the_schema_describes_it_whole(told: Story) -> None:
+    """As it is read back."""
+    described("report", json.loads(json.dumps(json_document.document(told))))
+
+
+def test_what_is_told_of_a_failed_run() -> None:
+    """The figures, the states, and what holds the pods."""
+    found = json_document.document(run_reports.failed())
+    assert found["migration"]["outcome"] == "failed"
+    assert found["migration"]["seconds"] == 760
+    assert found["progress"] == {
+        "nodes": 16,
+        "nodes_done": 8,
+        "nodes_manual": 0,
+        "percentage": 50.0,
+        "pods_left": 40,
+        "unscheduled_pods": 2,
+        "new_nodes": 5,
+    }
+    assert found["timeline"]["states"][-1] == {
+        "state": "RESCHEDULE_NODES",
+        "begun_at": "2024-05-01T12:12:10.000Z",
+        "ended_at": "2024-05-01T12:12:40.000Z",
+        "seconds": 30.0,
+    }
+    assert found["timeline"]["moments"][-1]["state"] == "FINISHED_ERROR"
+    assert found["leftover_pods"][0]["pod"] == "payments/ledger-0"
+    assert [node["virtual_node_group"] for node in found["new_nodes"]] == [None, "api", "api", "web", "web"]
+
+
+def test_without_a_record_nobody_looked() -> None:
+    """The only state has no name."""
+    timeline = json_document.document(run_reports.with_leftovers())["timeline"]
+    assert timeline["recorded"] is False
+    assert [state["state"] for state in timeline["states"]] == [None]
+    assert len(timeline["moments"]) == 1

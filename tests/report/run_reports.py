@@ -1,0 +1,214 @@
+"""Runs to report on: made up of whole statuses, as the service tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ocean_migration_pulumi.api.models.migration import (
+    REQUIRES_MANUAL_MIGRATION,
+    LogEntry,
+    MigrationInstance,
+    MigrationStatus,
+    PodDetail,
+)
+from ocean_migration_pulumi.common.times import format_time
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Holding, Outcome
+from ocean_migration_pulumi.migration.views.run_report import Moment, Story
+
+BEGUN = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
+NOTHING = Explanation(outcome=Outcome.RUNNING, headline="migration owm-6e3819ae runs")
+
+
+def at(seconds: float) -> datetime:
+    """Return a time so many seconds after the begin."""
+    return BEGUN + timedelta(seconds=seconds)
+
+
+def moment(seconds: float, state: str, done: int = 0, *, pods: int = 0, total: int = 16, **more: int) -> Moment:
+    """Return what a status said so many seconds after the begin."""
+    return Moment(at=at(seconds), state=state, done=done, total=total, pods=pods, unscheduled=0, **more)
+
+
+def course(total: int = 16, *, batches: int = 4, seconds: float = 60.0, pods: int = 6) -> tuple[Moment, ...]:
+    """Return the moments of a run that drains its nodes batch by batch; each step takes so many seconds."""
+    moments, now, done = [moment(0, "STARTING", total=total, pods=total * pods)], seconds, 0
+    for batch in range(batches):
+        until = total * (batch + 1) // batches
+        for state in ("AWAIT_REPLACEMENTS", "DRAIN_NODES", "VALIDATE_DRAIN"):
+            if state == "VALIDATE_DRAIN":
+                done = until
+            moments.append(moment(now, state, done, total=total, pods=(total - done) * pods))
+            now += seconds
+    return tuple(moments)
+
+
+def old(number: int, *, pods: int | None = 0, state: str = "RUNNING", left: Sequence[str] = ()) -> MigrationInstance:
+    """Return an old instance; ``left`` are stand-alone pods on it."""
+    return MigrationInstance(
+        instance_id=f"i-{number:017x}",
+        node_name=f"ip-10-0-{number // 250}-{number % 250}.us-west-2.compute.internal",
+        asg_name="eks-web-2a7b9c1d" if number % 3 else "eks-api-91fe03aa",
+        state=state,
+        running_pods=pods,
+        pods=tuple(PodDetail(id=f"pod-{name}", name=name, kind="STAND_ALONE_POD") for name in left),
+    )
+
+
+def new(number: int, pods: int = 6) -> MigrationInstance:
+    """Return a new instance."""
+    return MigrationInstance(
+        instance_id=f"i-0ce{number:014x}",
+        node_name=f"ip-10-1-{number // 250}-{number % 250}.us-west-2.compute.internal",
+        state="RUNNING",
+        running_pods=pods,
+    )
+
+
+def story(
+    status: MigrationStatus | None = None,
+    *,
+    state: str = "DRAIN_NODES",
+    moments: Iterable[Moment] = (),
+    explanation: Explanation = NOTHING,
+    seconds: float = 600.0,
+    **more: Any,
+) -> Story:
+    """Return a story; the last moment is that of the status."""
+    status = status or MigrationStatus(
+        id="owm-6e3819ae", state=state, created_at=format_time(BEGUN), old_instances=(old(1, pods=3), old(2))
+    )
+    facts: dict[str, Any] = {
+        "ocean_id": "o-123abcd",
+        "cluster_name": "shop",
+        "log": (),
+        "virtual_node_groups": {},
+        "generated_at": at(seconds),
+    }
+    return Story(
+        status=status,
+        moments=(*moments, Moment.of(at(seconds), status)),
+        explanation=explanation,
+        **(facts | more),
+    )
+
+
+def log(*lines: tuple[float, str, str]) -> tuple[LogEntry, ...]:
+    """Return lines of the log: seconds after the begin, severity, message."""
+    return tuple(
+        LogEntry(created_at=format_time(at(seconds)), severity=severity, message=message)
+        for seconds, severity, message in lines
+    )
+
+
+def failed() -> Story:
+    """Return a run of 16 nodes that failed in its third batch, with Kubernetes to tell what holds the pods."""
+    status = MigrationStatus(
+        id="owm-6e3819ae",
+        state="FINISHED_ERROR",
+        created_at=format_time(BEGUN),
+        errored_at=format_time(at(760)),
+        old_instances=tuple(old(number, pods=0 if number < 8 else 6 - number % 3) for number in range(16)),
+        new_instances=tuple(map(new, range(5))),
+        unscheduled_pods=("3f6c1d5e-8a94-4a52-9a4e-6d2f8b1c0e11", "b80d3a77-15cc-4f0e-8d55-0a6b8d1f2c22"),
+        should_terminate_drained_nodes=True,
+        should_evict_stand_alone_pods=False,
+    )
+    explanation = Explanation(
+        outcome=Outcome.FAILED,
+        headline="Ocean could not start enough new instances, after 12m40s with 8 of 16 nodes done",
+        reason="instances",
+        evidence=("Workload migration owm-6e3819ae has stopped: failed to spin up enough new instances",),
+        remedy=(
+            "Make sure that a Virtual Node Group fits the remaining nodes (instance types, subnets, limits, capacity)"
+        ),
+        holdings=(
+            Holding(
+                pod="payments/ledger-0",
+                node=old(8).node_name,
+                why="PodDisruptionBudget payments/ledger allows no disruption (needs 2 healthy, has 2)",
+                remedy="run more pods, change it, or set force_pod_eviction_on_pdb_failure",
+            ),
+            Holding(pod="tools/debug-1", node=old(9).node_name, why="no controller brings it back", remedy="move it"),
+        ),
+        notes=("AWS was not asked: there is no access to it",),
+    )
+    moments = [*course(16, batches=4, seconds=63)[:9], moment(590, "HANDLE_UNSCHEDULE", 8, pods=38)]
+    moments += [moment(690, "ERROR", 8, pods=38), moment(730, "RESCHEDULE_NODES", 8, pods=38)]
+    lines = [(float(7 * number), "INFO", f"Node ip-10-0-0-{number} was cordoned") for number in range(40)]
+    lines += [(600.0, "WARN", "Pods payments/api-7d9f could not be scheduled for 5 minutes")]
+    lines += [(755.0, "ERROR", explanation.evidence[0])]
+    groups = {new(number).instance_id: ("web", "web", "api", "api")[number] for number in range(4)}
+    return story(
+        status,
+        moments=moments,
+        explanation=explanation,
+        seconds=760,
+        log=log(*lines),
+        virtual_node_groups=groups,
+        generated_at=at(3600),
+    )
+
+
+def with_leftovers() -> Story:
+    """Return a run that finished and left pods behind; nobody wrote down its course."""
+    status = MigrationStatus(
+        id="owm-77aa01b2",
+        state="FINISHED",
+        created_at=format_time(BEGUN),
+        completed_at=format_time(at(1505)),
+        old_instances=(
+            *(old(number) for number in range(13)),
+            *(
+                old(number, pods=1, state=REQUIRES_MANUAL_MIGRATION, left=[f"debug-{number}"])
+                for number in range(13, 16)
+            ),
+        ),
+        new_instances=tuple(map(new, range(6))),
+        should_terminate_drained_nodes=False,
+        should_evict_stand_alone_pods=False,
+    )
+    explanation = Explanation(
+        outcome=Outcome.LEFTOVERS,
+        headline="finished after 25m05s, and pods that Ocean does not move are left on 3 nodes",
+        reason="leftovers",
+        evidence=tuple(f"{old(number).node_name} requires manual migration" for number in range(13, 16)),
+        remedy="Move them by hand, or migrate these nodes again with should_evict_stand_alone_pods",
+        holdings=tuple(
+            Holding(pod=f"debug-{number}", node=old(number).node_name, why="it has no controller", remedy="move it")
+            for number in range(13, 16)
+        ),
+        notes=("what holds the pods is not known: there is no access to Kubernetes: set kubeconfig, or KUBECONFIG",),
+    )
+    return story(status, explanation=explanation, seconds=1505, log=log((1500, "INFO", "Workload migration finished")))
+
+
+def large(nodes: int = 1000) -> Story:
+    """Return a run of very many nodes that goes on, recorded every 15 seconds."""
+    moments = course(nodes, batches=20, seconds=150)[:46]
+    done = moments[-1].done
+    status = MigrationStatus(
+        id="owm-1a2b3c4d",
+        state="DRAIN_NODES",
+        created_at=format_time(BEGUN),
+        old_instances=tuple(
+            old(
+                number,
+                pods=0 if number < done else 1 + number % 9,
+                state=REQUIRES_MANUAL_MIGRATION if number >= done and number % 99 == 7 else "RUNNING",
+            )
+            for number in range(nodes)
+        ),
+        new_instances=tuple(map(new, range(nodes // 3))),
+        unscheduled_pods=tuple(f"0b0e5a1c-0000-4000-8000-{number:012x}" for number in range(70)),
+        should_terminate_drained_nodes=True,
+        should_evict_stand_alone_pods=True,
+    )
+    return story(
+        status,
+        moments=moments,
+        explanation=Explanation(outcome=Outcome.RUNNING, headline=f"{done} of {nodes} nodes done after 1h54m"),
+        seconds=6900,
+        log=log(*((float(number), "INFO", f"Node {number} was drained") for number in range(900))),
+    )

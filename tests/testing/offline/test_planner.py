@@ -1,0 +1,149 @@
+"""What is planned for a registration, without any process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.testing.offline.engine.events import Recorder
+from ocean_migration_pulumi.testing.offline.engine.planner import Goal, Planner, Refused
+from ocean_migration_pulumi.testing.offline.plugin.mocks import MockProvider, ResourceMocks
+from ocean_migration_pulumi.testing.offline.plugin.providers import Checked, Difference, Target
+from ocean_migration_pulumi.testing.offline.state.state import Resource
+from ocean_migration_pulumi.testing.offline.state.values import Properties, contains_unknown, secret
+
+TYPE = "pkg:index:Thing"
+
+
+class Picky(MockProvider):
+    """Refuses what has a `bad` input; replaces for another `place`, deleting first."""
+
+    def __init__(self) -> None:
+        super().__init__(ResourceMocks(), "pkg")
+
+    def check(self, target: Target, news: Properties) -> Checked:
+        """Refuse what is under `bad`."""
+        return Checked(dict(news), [("bad", "no")] if "bad" in news else [])
+
+    def diff(self, target: Target, news: Properties, ignore_changes: Sequence[str]) -> Difference:
+        """Compare, and look at `place`."""
+        moved = news.get("place") != target.inputs.get("place") or contains_unknown(news.get("place"))
+        return Difference(None if not moved else True, ["place"] if moved else [], moved)
+
+
+def urn(name: str) -> str:
+    """Return the URN of a thing."""
+    return f"urn:pulumi:dev::p::{TYPE}::{name}"
+
+
+def thing(name: str, **options: Any) -> Resource:
+    """Return a thing of the state."""
+    return Resource(urn=urn(name), type=TYPE, custom=True, id=name, provider="p::1", **options)
+
+
+def goal(name: str, **options: Any) -> Goal:
+    """Return what a program wants of a thing."""
+    return Goal(type=TYPE, name=name, custom=True, provider="p::1", **options)
+
+
+def planner(*base: Resource, recorder: Recorder | None = None) -> Planner:
+    """Return a planner over a state."""
+    return Planner(base, lambda each: Picky() if each.custom else None, recorder or Recorder("up"))
+
+
+def ops(plan: Planner, name: str, **options: Any) -> list[str]:
+    """Return the operations planned for a thing."""
+    return [action.op for action in plan.plan(urn(name), goal(name, **options))]
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (0, "{0}"),
+        (12.5, "{12.5}"),
+        ("ten", "{ten}"),
+        (None, "{<nil>}"),
+        (True, "{true}"),
+        (["a", 1], "{[{a} {1}]}"),
+        ({"b": 1, "a": None}, "{map[a:{<nil>} b:{1}]}"),
+        (secret("canary"), "{[secret]}"),
+    ],
+)
+def test_bad_values_are_printed_as_the_engine_does(value: Any, printed: str) -> None:
+    """A refused input is shown as the engine shows it, a secret not at all."""
+    recorder = Recorder("up")
+    with pytest.raises(Refused) as refused:
+        ops(planner(recorder=recorder), "a", inputs={"bad": value})
+    assert refused.value.reported
+    (said,) = recorder.result.diagnostics
+    assert said.message == f"{TYPE} resource 'a': property bad value {printed} has a problem: no"
+    assert (said.severity, said.urn) == ("error", urn("a"))
+
+
+def test_inputs_that_force_a_replacement_by_option() -> None:
+    """`replace_on_changes` makes a replacement of a change of one of its paths, or of any with `*`."""
+    old = thing("a", inputs={"size": {"x": 1}, "note": 1})
+    new = {"size": {"x": 2}, "note": 1}
+    assert ops(planner(old), "a", inputs=new) == ["update"]
+    assert ops(planner(old), "a", inputs=new, replace_on_changes=["note"]) == ["update"]
+    for path in ("size", "size.x", "size[0]", "*"):
+        assert ops(planner(old), "a", inputs=new, replace_on_changes=[path]) == ["create-replacement", "replace"]
+
+
+def test_components_and_providers_compare_their_inputs() -> None:
+    """What no provider manages is updated when its inputs differ; a component that becomes a resource is replaced."""
+    old = Resource(urn=urn("a"), type=TYPE, custom=False, inputs={"x": 1})
+    for inputs, op in (({"x": 1}, "same"), ({"x": 2}, "update")):
+        wanted = Goal(type=TYPE, name="a", custom=False, inputs=inputs)
+        assert [action.op for action in planner(old).plan(urn("a"), wanted)] == [op]
+    assert ops(planner(old), "a", inputs={"x": 1}) == ["create-replacement", "replace"]
+
+
+def test_dependents_are_replaced_only_if_they_must_be() -> None:
+    """Before a resource is deleted those are deleted that would be replaced, or are deleted with it."""
+    root = thing("root", inputs={"place": "x"})
+    base = [
+        root,
+        thing("moved", inputs={"place": "y"}, property_dependencies={"place": [urn("root")]}),
+        thing("next", inputs={"place": "z"}, property_dependencies={"place": [urn("moved")]}),
+        thing("noted", inputs={"note": "y"}, property_dependencies={"note": [urn("root")]}),
+        thing("with", deleted_with=urn("root")),
+        Resource(urn=urn("group"), type=TYPE, custom=False, property_dependencies={"x": [urn("root")]}),
+    ]
+    plan = planner(*base)
+    actions = plan.plan(urn("root"), goal("root", inputs={"place": "elsewhere"}))
+    assert [(action.op, action.resource.name) for action in actions] == [
+        ("delete-replaced", "with"),
+        ("delete-replaced", "next"),
+        ("delete-replaced", "moved"),
+        ("delete-replaced", "root"),
+        ("replace", "root"),
+        ("create-replacement", "root"),
+    ]
+    assert ops(plan, "moved", inputs={"place": "y"}) == ["replace", "create-replacement"]
+
+
+def test_a_protected_dependent_stands_in_the_way() -> None:
+    """A replacement that would delete a protected resource is refused."""
+    base = [
+        thing("root", inputs={"place": "x"}),
+        thing("kept", inputs={"place": "y"}, property_dependencies={"place": [urn("root")]}, protect=True),
+    ]
+    with pytest.raises(Refused, match="which depends on"):
+        ops(planner(*base), "root", inputs={"place": "elsewhere"})
+
+
+def test_what_is_deleted_with_a_replaced_resource_is_replaced() -> None:
+    """A resource follows the replacement of the one that it is deleted with."""
+    plan = planner(thing("root", inputs={"size": 1}), thing("with", deleted_with=urn("root")))
+    assert ops(plan, "root", inputs={"size": 2}, replace_on_changes=["size"]) == ["create-replacement", "replace"]
+    assert ops(plan, "with", deleted_with=urn("root")) == ["create-replacement", "replace"]
+
+
+def test_a_resource_that_was_only_read_is_created() -> None:
+    """What the program read before and now manages is created, and the old entry goes at the end."""
+    old = thing("a", external=True, inputs={"size": 1})
+    actions = planner(old).plan(urn("a"), goal("a", inputs={"size": 1}))
+    assert [(action.op, action.pending) for action in actions] == [("create-replacement", True), ("replace", False)]

@@ -1,0 +1,223 @@
+"""Imports: configurations like an Auto Scaling Group or an EKS node group, and the groups that they are made from."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.simulator import ControlError, Simulator
+from tests.testing.simulator.conftest import Api
+
+CLUSTERS = "/ocean/aws/k8s/cluster"
+GROUPS = "/ocean/aws/k8s/launchSpec"
+CLUSTER_OF_ASG = f"{CLUSTERS}/autoScalingGroup/import"
+GROUP_OF_ASG = f"{GROUPS}/autoScalingGroup/import"
+GROUP_OF_NODE_GROUP = f"{GROUPS}/eksNodeGroup/import"
+REGION = "us-west-2"
+
+
+def _cluster(api: Api, name: str = "web", **query: Any) -> dict[str, Any]:
+    query = {"autoScalingGroupName": name, "region": REGION, **query}
+    item: dict[str, Any] = api.send("POST", CLUSTER_OF_ASG, {}, **query).items[0]
+    return item
+
+
+def _group(api: Api, **wish: Any) -> dict[str, Any]:
+    query = {"autoScalingGroupName": "web", "oceanId": api.ocean_id}
+    item: dict[str, Any] = api.send("POST", GROUP_OF_ASG, {"launchSpec": wish}, **query).items[0]
+    return item
+
+
+def _node_group(api: Api, name: str = "batch", **query: Any) -> dict[str, Any]:
+    query = {"eksClusterName": "demo", "eksNodeGroupName": name, **query}
+    item: dict[str, Any] = api.send("POST", GROUP_OF_NODE_GROUP, {}, **query).items[0]
+    return item
+
+
+def test_a_cluster_like_an_auto_scaling_group(api: Api) -> None:
+    """What its nodes are made from, how many there are, and an identifier that is made up; it can be created."""
+    cluster = _cluster(api)
+    assert (cluster["name"], cluster["region"]) == ("web", REGION)
+    assert cluster["controllerClusterId"].startswith("ocean-")
+    assert cluster["capacity"] == {"minimum": 0, "maximum": 1000, "target": 6}
+    assert cluster["compute"].keys() == {"subnetIds", "launchSpecification"}
+    template = cluster["compute"]["launchSpecification"]
+    assert template["iamInstanceProfile"]["arn"].endswith(":instance-profile/workers")
+    assert base64.b64decode(template["userData"]).startswith(b"#!/bin/bash\n")
+    assert {"imageId", "securityGroupIds", "keyPair", "tags", "instanceMetadataOptions"} < template.keys()
+    assert "blockDeviceMappings" not in template
+    assert len(api.send("GET", CLUSTERS).items) == 1
+    assert api.send("POST", CLUSTERS, {"cluster": cluster}).status == 200
+    wish = {"cluster": {"instanceTypes": ["c3.large"]}}
+    chosen = api.send("POST", CLUSTER_OF_ASG, wish, autoScalingGroupName="web", region=REGION).items[0]
+    assert chosen["compute"]["instanceTypes"] == {"whitelist": ["c3.large"]}
+
+
+def test_a_group_like_an_auto_scaling_group(api: Api) -> None:
+    """Name, labels and taints are those that were sent, all else is taken over; it can be created."""
+    wish = {
+        "name": "web-2",
+        "labels": [{"key": "a", "value": "b"}],
+        "taints": [{"key": "c", "value": "", "effect": "NoSchedule"}],
+    }
+    group = _group(api, **wish)
+    assert {name: group[name] for name in wish} == wish
+    assert (group["oceanId"], group["instanceTypes"]) == (api.ocean_id, ["m5.large", "m5a.large"])
+    assert {"userData", "iamInstanceProfile", "subnetIds", "tags"} < group.keys()
+    assert "keyPair" not in group
+    assert _group(api)["name"] == "web"
+    assert api.send("POST", GROUPS, {"launchSpec": group}).status == 200
+
+
+def test_a_group_like_a_node_group(api: Api) -> None:
+    """By region or by cluster, the same; its instance profile is EKS's own, and it has a larger disk."""
+    by_region = _node_group(api, region=REGION)
+    assert _node_group(api, oceanId=api.ocean_id) == {**by_region, "oceanId": api.ocean_id}
+    assert by_region["blockDeviceMappings"][0]["ebs"]["volumeSize"] == 100
+    assert by_region["iamInstanceProfile"]["arn"].rpartition("/")[2].startswith("eks-")
+
+
+def test_what_is_not_there(api: Api) -> None:
+    """Another region, an unknown group, an unknown cluster: each with its code, in the service's envelope."""
+    query = {"autoScalingGroupName": "web", "region": "mars"}
+    assert api.send("POST", CLUSTER_OF_ASG, {}, **query).code == "CANT_GET_AUTO_SCALING_GROUP"
+    query = {"autoScalingGroupName": "nowhere", "oceanId": api.ocean_id}
+    assert api.send("POST", GROUP_OF_ASG, {}, **query).code == "CANT_GET_AUTO_SCALING_GROUP"
+    query = {"eksClusterName": "demo", "eksNodeGroupName": "nowhere", "region": REGION}
+    reply = api.send("POST", GROUP_OF_NODE_GROUP, {}, **query)
+    assert reply.body["response"]["errors"] == [
+        {"code": "CANT_GET_EKS_NODE_GROUP", "message": "EksNodeGroup: 'nowhere' does not exist"}
+    ]
+    query = {"autoScalingGroupName": "web", "oceanId": "o-00000000"}
+    assert api.send("POST", GROUP_OF_ASG, {}, **query).code == "CLUSTER_DOESNT_EXIST"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "body"),
+    [
+        (CLUSTER_OF_ASG, {"region": REGION}, {}),
+        (CLUSTER_OF_ASG, {"autoScalingGroupName": "web"}, {}),
+        (CLUSTER_OF_ASG, {"autoScalingGroupName": "web", "region": REGION}, {"cluster": {"name": "x"}}),
+        (GROUP_OF_ASG, {"autoScalingGroupName": "web"}, {}),
+        (GROUP_OF_NODE_GROUP, {"eksNodeGroupName": "web", "region": REGION}, {}),
+        (GROUP_OF_NODE_GROUP, {"eksClusterName": "demo", "region": REGION}, {}),
+        (GROUP_OF_NODE_GROUP, {"eksClusterName": "demo", "eksNodeGroupName": "web"}, {}),
+        (
+            GROUP_OF_NODE_GROUP,
+            {"eksClusterName": "demo", "eksNodeGroupName": "web", "region": REGION},
+            {"launchSpec": {"taints": []}},
+        ),
+        (
+            GROUP_OF_NODE_GROUP,
+            {"eksClusterName": "demo", "eksNodeGroupName": "web", "region": REGION},
+            {"launchSpec": {"labels": [{"key": "topology.kubernetes.io/zone", "value": "x"}]}},
+        ),
+    ],
+)
+def test_what_cannot_be_asked(api: Api, path: str, query: dict[str, str], body: dict[str, Any]) -> None:
+    """A parameter that is missing, a part that is not allowed, a label that Kubernetes gives itself."""
+    assert api.send("POST", path, body, **query).code == "ValidationError"
+
+
+def test_a_node_group_of_both_is_refused(api: Api) -> None:
+    """Exactly one of region and cluster."""
+    query = {"eksClusterName": "demo", "eksNodeGroupName": "web", "region": REGION, "oceanId": api.ocean_id}
+    assert api.send("POST", GROUP_OF_NODE_GROUP, {}, **query).code == "ValidationError"
+
+
+def test_an_import_may_tell_no_more_than_the_reference(simulate: Any) -> None:
+    """A reading of the documents: only the parts that they list, and one tag as an object where they show it so."""
+    api = simulate(checked=False)
+    api.sim.control.quirk("imports", "documented")
+    api.sim.control.quirk("import_tags", "object")
+    template = _cluster(api)["compute"]["launchSpecification"]
+    assert not template.keys() & {"userData", "iamInstanceProfile", "blockDeviceMappings"}
+    assert template["tags"] == {"tagKey": "kubernetes.io/cluster/demo", "tagValue": "owned"}
+    documented = {"name", "imageId", "securityGroupIds", "tags", "instanceMetadataOptions"}
+    assert _group(api).keys() == documented | {"oceanId"}
+    node_group = _node_group(api, region=REGION)
+    assert node_group.keys() == documented
+    assert isinstance(node_group["tags"], list)
+
+
+def test_groups_are_in_aws_and_not_in_ocean(api: Api) -> None:
+    """They are there without any cluster, and those of a new node come to be, in the region of its cluster."""
+    api.sim.control.add_node(api.ocean_id, "gpu")
+    api.sim.control.delete_cluster(api.ocean_id)
+    names = {(group["name"], group["region"]) for group in api.sim.control.auto_scaling_groups()}
+    assert names == {(name, REGION) for name in ("web", "api", "batch", "gpu")}
+    assert _cluster(api, "gpu")["capacity"]["target"] == 0
+
+
+def test_groups_can_be_changed_and_added(api: Api) -> None:
+    """What a group lacks is not in an import."""
+    control = api.sim.control
+    control.auto_scaling_group("web", instance_profile=None, key_pair=None, user_data=None, tags={})
+    template = _cluster(api)["compute"]["launchSpecification"]
+    assert not template.keys() & {"iamInstanceProfile", "keyPair", "userData", "tags"}
+    added = control.auto_scaling_group("web", region="eu-central-1", subnet_ids=["subnet-9"])
+    assert (added["region"], added["key_pair"]) == ("eu-central-1", "operators")
+    assert _cluster(api, region="eu-central-1")["compute"]["subnetIds"] == ["subnet-9"]
+    with pytest.raises(ControlError, match="unknown part 'colour': one of block_devices, image_id"):
+        control.auto_scaling_group("web", colour="red")
+
+
+def test_a_retired_group(simulate: Any) -> None:
+    """AWS terminates its nodes, nothing replaces them, and no import finds it; one of another region stays."""
+    api = simulate(scenario="refilling-asg")
+    control = api.sim.control
+    control.auto_scaling_group("web", region="eu-central-1")
+    control.remove_auto_scaling_group("web")
+    control.advance(3600)
+    left = [node["asg_name"] for node in control.nodes(api.ocean_id) if not node["terminated"]]
+    assert sorted(set(left)) == ["api", "batch"]
+    query = {"autoScalingGroupName": "web", "oceanId": api.ocean_id}
+    assert api.send("POST", GROUP_OF_ASG, {}, **query).code == "CANT_GET_AUTO_SCALING_GROUP"
+    assert _cluster(api, region="eu-central-1")["region"] == "eu-central-1"
+    with pytest.raises(ControlError, match="does not exist"):
+        control.remove_auto_scaling_group("web")
+
+
+def test_groups_survive_a_restart(tmp_path: Path) -> None:
+    """As they were; in a file from before there were any, they are those of the nodes."""
+    state = tmp_path / "state.json"
+    with Simulator(state_file=state) as sim:
+        sim.control.auto_scaling_group("web", key_pair="mine")
+        sim.control.remove_auto_scaling_group("api")
+        before = sim.control.auto_scaling_groups()
+    with Simulator(state_file=state) as sim:
+        assert sim.control.auto_scaling_groups() == before
+    saved = json.loads(state.read_text())
+    del saved["world"]["auto_scaling_groups"]
+    state.write_text(json.dumps(saved))
+    with Simulator(state_file=state) as sim:
+        assert {group["name"] for group in sim.control.auto_scaling_groups()} == {"web", "api", "batch"}
+
+
+def test_a_cluster_is_connected(api: Api) -> None:
+    """One made through the API shows its nodes once its controller reports, in its region and ready to be migrated."""
+    body = {**_cluster(api), "region": "eu-central-1"}
+    ocean_id = api.send("POST", CLUSTERS, {"cluster": body}).items[0]["id"]
+    control = api.sim.control
+    assert control.nodes(ocean_id) == []
+    shown = control.connect(ocean_id, 8)
+    assert [node["asg_name"] for node in shown] == ["web"] * 3 + ["api"] * 3 + ["batch"] * 2
+    assert {node["zone"][:-1] for node in shown} == {"eu-central-1"}
+    beat = api.send("GET", f"/ocean/k8s/cluster/{ocean_id}/controllerHeartbeat").items[0]
+    assert beat["status"] == "ACTIVE"
+    more = control.connect(ocean_id, {"gpu": 2})
+    assert [node["asg_name"] for node in more] == ["gpu", "gpu"]
+    assert control.connect(ocean_id, 0) == []
+    found = {node["instance_id"] for node in shown if node["asg_name"] == "api"}
+    items = api.send("GET", f"{CLUSTERS}/{ocean_id}/migration/discovery").items[0]["instances"]
+    assert len(items) == 10
+    assert {item["instanceId"] for item in items if item["launchSpecId"] == "Default"} == found | {
+        node["instance_id"] for node in more
+    }
+    for nodes in (-1, {"web": -1}):
+        with pytest.raises(ControlError, match="must not be negative"):
+            control.connect(ocean_id, nodes)

@@ -48,9 +48,9 @@ def main(short: bool, only: tuple[str, ...], write: bool) -> None:
 
 
 def _write(rows: list[Row]) -> None:
-    growth.PICTURE.write_text(growth.picture(rows), encoding="utf-8")
-    picture = f"![{growth.TITLE}]({growth.PICTURE.name})\n"
-    text = f"{_HEAD}{machine.described()}\n{table.markdown(rows)}\n{picture}"
+    growth.PICTURE.write_text(growth.live_view(rows), encoding="utf-8")
+    live_view = f"![{growth.TITLE}]({growth.PICTURE.name})\n"
+    text = f"{_HEAD}{machine.described()}\n{table.markdown(rows)}\n{live_view}"
     RESULTS.write_text(text, encoding="utf-8")
 
 

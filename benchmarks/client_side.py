@@ -27,21 +27,23 @@ def _client(service: Service) -> Any:
 
 def _check(service: Service) -> Callable[[], object]:
     """Do all that a preview does for one resource: six questions, the plan, and what is said of it."""
-    from ocean_migration_pulumi.common.cancellation import Scope
+    from ocean_migration_pulumi.common.cancellation import CancelScope
     from ocean_migration_pulumi.migration.planning import planner
-    from ocean_migration_pulumi.migration.snapshot.claims import Registry
-    from ocean_migration_pulumi.migration.snapshot.sources import Sources
+    from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
+    from ocean_migration_pulumi.migration.snapshot.sources import DataSources
     from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
-    from ocean_migration_pulumi.migration.spec.spec import Wish
+    from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
     client = _client(service)
-    wish = Wish(
+    spec = MigrationSpec(
         ocean_id=service.ocean_id, account_id=service.account_id, nodes=NodeSelector.parse({"asg_names": ["*"]})
     )
 
     def run() -> object:
-        desk = Registry().desk(service.account_id, service.ocean_id)
-        found = planner.preview(client, desk, Scope(short=True), owner="urn", wish=wish, old=None, sources=Sources())
+        claims = ClaimsRegistry().claims(service.account_id, service.ocean_id)
+        found = planner.preview_plan(
+            client, claims, CancelScope(short=True), owner="urn", spec=spec, old=None, sources=DataSources()
+        )
         if not found.planned:
             raise RuntimeError(str(found))
         return found
@@ -51,28 +53,28 @@ def _check(service: Service) -> Callable[[], object]:
 
 def _plan(service: Service) -> Callable[[], object]:
     """Discover, select by a glob, plan, and take the digest: as a preview does, and nothing beside it."""
-    from ocean_migration_pulumi.common.cancellation import Scope
+    from ocean_migration_pulumi.common.cancellation import CancelScope
     from ocean_migration_pulumi.migration.planning import planner
-    from ocean_migration_pulumi.migration.snapshot.claims import Registry
-    from ocean_migration_pulumi.migration.snapshot.snapshot import Preview, Sight
+    from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
+    from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot, PlanPreview
     from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
     from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
-    from ocean_migration_pulumi.migration.spec.spec import Wish
+    from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
     client = _client(service)
     groups = {group.id: group for group in client.list_virtual_node_groups(service.ocean_id)}
-    wish = Wish(ocean_id=service.ocean_id, nodes=NodeSelector.parse({"asg_names": ["*"]}))
+    spec = MigrationSpec(ocean_id=service.ocean_id, nodes=NodeSelector.parse({"asg_names": ["*"]}))
 
     def run() -> object:
         found = client.discover(service.ocean_id)
         planned = planner.plan_nodes(
-            Preview(),
+            PlanPreview(),
             client,
-            Registry().desk(service.account_id, service.ocean_id),
-            Scope(short=True),
+            ClaimsRegistry().claims(service.account_id, service.ocean_id),
+            CancelScope(short=True),
             owner="urn",
-            sight=Sight(offered={node.instance_id: node for node in found}, groups=groups),
-            wish=wish,
+            snapshot=ClusterSnapshot(offered={node.instance_id: node for node in found}, groups=groups),
+            spec=spec,
             old=None,
         )
         return planned, plan_digest(planned)

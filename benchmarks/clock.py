@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 
 
 @dataclass(slots=True)
@@ -24,6 +24,6 @@ class Clock:
         self.now += max(0.0, seconds)
         return event.is_set()
 
-    def scope(self, **more: Any) -> Scope:
+    def scope(self, **more: Any) -> CancelScope:
         """Return a scope by this clock, without a deadline."""
-        return Scope(clock=self.read, wait=self.wait, **more)
+        return CancelScope(clock=self.read, wait=self.wait, **more)

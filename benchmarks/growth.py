@@ -44,7 +44,7 @@ def measure(short: bool) -> list[Row]:
     return rows
 
 
-def picture(rows: Sequence[Row]) -> str:
+def live_view(rows: Sequence[Row]) -> str:
     """Return the SVG of the growth that these rows measured."""
     lines = [Line(name=row.what.removeprefix(_HEAD), points=row.points) for row in rows if row.points]
     return chart(lines, title=TITLE, x="nodes", y="ms")

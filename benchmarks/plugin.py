@@ -42,7 +42,7 @@ def measure(short: bool) -> list[Row]:
 def _first_check(address: str, provider: str) -> float:
     """Return the seconds until the inputs of a resource whose cluster is not known yet are checked."""
     from ocean_migration_pulumi.testing.offline.plugin.plugin import DynamicPlugin
-    from ocean_migration_pulumi.testing.offline.plugin.providers import Target
+    from ocean_migration_pulumi.testing.offline.plugin.providers import ResourceTarget
     from ocean_migration_pulumi.testing.offline.state.values import UNKNOWN
 
     news: dict[str, Any] = {"ocean_id": UNKNOWN, "nodes": {"all_nodes": True}, "__provider": provider}
@@ -55,7 +55,7 @@ def _first_check(address: str, provider: str) -> float:
         log=lambda line: None,
     )
     try:
-        checked = plugin.check(Target(_URN), news)
+        checked = plugin.check(ResourceTarget(_URN), news)
         seconds = time.perf_counter() - begun
     finally:
         plugin.close()

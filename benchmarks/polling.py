@@ -35,26 +35,28 @@ def measure(short: bool) -> list[Row]:
 def _followed(random: Random) -> tuple[list[float], list[float]]:
     """Run a migration as `create` does; return when it changed, and when its status was asked for."""
     from ocean_migration_pulumi.migration.reconcile import reconcile
-    from ocean_migration_pulumi.migration.reconcile.context import Job
-    from ocean_migration_pulumi.migration.snapshot.claims import Registry
+    from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+    from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
     from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
     from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
-    from ocean_migration_pulumi.migration.spec.spec import Wish
-    from ocean_migration_pulumi.migration.state.resource_state import Record
+    from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+    from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
     clock = Clock()
     service = ScriptedService(clock, nodes=_NODES, seconds=_SECONDS, random=random)
-    planned = {node.instance_id: PlannedNode.of(node, {}).entry for node in service.discover(service.ocean_id)}
+    planned = {
+        node.instance_id: PlannedNode.from_candidate(node, {}).entry for node in service.discover(service.ocean_id)
+    }
     selector = NodeSelector.parse({"all_nodes": True})
-    reconcile.converge(
-        Job(
+    reconcile.reconcile(
+        ReconcileContext(
             api=service,
-            desk=Registry().desk(service.account_id, service.ocean_id),
+            claims=ClaimsRegistry().claims(service.account_id, service.ocean_id),
             scope=clock.scope(),
             tell=Silent(),
             owner="urn",
-            wish=Wish(ocean_id=service.ocean_id, nodes=selector, planned_nodes=planned),
-            record=Record(effective_account_id=service.account_id),
+            spec=MigrationSpec(ocean_id=service.ocean_id, nodes=selector, planned_nodes=planned),
+            record=ResourceState(effective_account_id=service.account_id),
             creating=True,
         )
     )

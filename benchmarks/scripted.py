@@ -19,7 +19,7 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
     MigrationSummary,
 )
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_time
 
 _BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -47,7 +47,7 @@ class ScriptedService:
         """When the migration changed, once it has begun."""
         return [self._began + moment for moment in self._script]
 
-    def within(self, scope: Scope) -> ScriptedService:
+    def within(self, scope: CancelScope) -> ScriptedService:
         """Return itself: nothing here takes time."""
         return self
 

@@ -23,7 +23,7 @@ from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.cli.dashboard.dashboard import Dashboard
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.migration.views.live_view import Picture
+from ocean_migration_pulumi.migration.views.live_view import LiveView
 from ocean_migration_pulumi.simulator import Simulator
 
 FILE: Final = Path(__file__).parent / "images" / "watch.svg"
@@ -69,19 +69,19 @@ class Drawing:
     line_height: str
 
     @classmethod
-    def of(cls, picture: Picture, name: str) -> Drawing:
+    def of(cls, live_view: LiveView, name: str) -> Drawing:
         """Draw a picture; names in the drawing begin with that of the frame."""
         console = Console(
             record=True, file=io.StringIO(), width=WIDTH, height=HEIGHT, force_terminal=True, color_system="truecolor"
         )
-        console.print(Dashboard(picture=picture, cluster_name="demo", hint=_hint(picture.status)), end="")
+        console.print(Dashboard(live_view=live_view, cluster_name="demo", hint=_hint(live_view.status)), end="")
         blank = HEIGHT - len(console.export_text(clear=False).splitlines())
         console.print(Text("\n" * blank), end="")
         drawn = console.export_svg(title=_TITLE, code_format=_PARTS, unique_id=name)
         return cls(*(_CLIP.sub("", part) for part in drawn.split(_CUT)))
 
 
-def pictures() -> list[Picture]:
+def pictures() -> list[LiveView]:
     """Run a migration with a stand-alone pod and a PodDisruptionBudget in its way, and return what is to be shown."""
     with Simulator(nodes=NODES, scenario="blocking-pdb") as simulator:
         control, ocean_id = simulator.control, simulator.ocean_id
@@ -97,23 +97,23 @@ def pictures() -> list[Picture]:
                 should_evict_stand_alone_pods=False,
                 force_pod_eviction_on_pdb_failure=True,
             )
-            shown: list[Picture] = []
-            picture: Picture | None = None
+            shown: list[LiveView] = []
+            live_view: LiveView | None = None
             seconds = 0
-            while picture is None or not picture.status.is_terminal:
-                if picture is not None:
+            while live_view is None or not live_view.status.is_terminal:
+                if live_view is not None:
                     control.advance(STEP)
                     seconds += STEP
                 status = client.get_migration(ocean_id, migration_id)
-                picture = _picture(status, seconds, picture, client)
+                live_view = _picture(status, seconds, live_view, client)
                 if seconds in MOMENTS or status.is_terminal:
-                    shown.append(picture)
+                    shown.append(live_view)
             return shown
 
 
 def recording() -> str:
     """Return the recording as SVG."""
-    drawings = [Drawing.of(picture, f"f{number}") for number, picture in enumerate(pictures())]
+    drawings = [Drawing.of(live_view, f"f{number}") for number, live_view in enumerate(pictures())]
     first, total = drawings[0], _SECONDS * (len(drawings) - 1) + _LAST_SECONDS
     styles, frames = [], []
     for number, drawing in enumerate(drawings):
@@ -152,13 +152,13 @@ def main(file: Path = FILE) -> None:
     file.write_text(recording(), encoding="utf-8", newline="\n")
 
 
-def _picture(status: MigrationStatus, seconds: int, before: Picture | None, client: OceanClient) -> Picture:
+def _picture(status: MigrationStatus, seconds: int, before: LiveView | None, client: OceanClient) -> LiveView:
     created = parse_time(status.created_at)
     if created is None:
         msg = "the simulator does not say when the migration was created"
         raise ValueError(msg)
     at = created + timedelta(seconds=seconds)
-    return Picture.of(status, at=at, before=before, ocean_nodes=client.list_nodes(status.ocean_id))
+    return LiveView.from_status(status, at=at, before=before, ocean_nodes=client.list_nodes(status.ocean_id))
 
 
 def _hint(status: MigrationStatus) -> str:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pulumi import Input, Output
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration.diagnosis import log_query
 from ocean_migration_pulumi.migration.spec import input_readers
-from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector, choose
+from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector, select_nodes
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 from ocean_migration_pulumi.resource.stack_config import refuse_plain_token, stack_config
 from ocean_migration_pulumi.results import (
@@ -59,9 +59,9 @@ def get_migration_candidates(
     with open_service(account_id) as service:
         found = sorted(service.discover(cluster), key=lambda node: node.instance_id)
         names = {group.id: group.name for group in service.list_virtual_node_groups(cluster)}
-    chosen = found if selector is None else choose(selector, found).taken
+    chosen = found if selector is None else select_nodes(selector, found).taken
     taken = {node.instance_id for node in chosen}
-    return MigrationCandidates.of(cluster, (node for node in found if node.instance_id in taken), names)
+    return MigrationCandidates.from_discovery(cluster, (node for node in found if node.instance_id in taken), names)
 
 
 def get_migration_candidates_output(
@@ -83,7 +83,7 @@ def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migration
     cluster = _text("ocean_id", ocean_id)
     with open_service(account_id) as service:
         found = service.list_migrations(cluster)
-    return Migrations.of(cluster, found)
+    return Migrations.from_list(cluster, found)
 
 
 def get_migrations_output(ocean_id: Input[str], *, account_id: Input[str] | None = None) -> Output[Migrations]:
@@ -103,7 +103,7 @@ def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = 
     cluster, wanted = _text("ocean_id", ocean_id), _text("migration_id", migration_id)
     with open_service(account_id) as service:
         found = service.get_migration(cluster, wanted)
-    return Migration.of(cluster, found)
+    return Migration.from_status(cluster, found)
 
 
 def get_migration_output(
@@ -125,7 +125,7 @@ def get_cluster_nodes(
     cluster, group = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
     with open_service(account_id) as service:
         found = service.list_nodes(cluster, virtual_node_group_id=group)
-    return ClusterNodes.of(cluster, found)
+    return ClusterNodes.from_nodes(cluster, found)
 
 
 def get_cluster_nodes_output(
@@ -159,12 +159,12 @@ def get_cluster_log(
     :param account_id: the Spot account; None means that of the settings.
     """
     cluster, now = _text("ocean_id", ocean_id), datetime.now(UTC)
-    start, end = log_query.span(_known("since", since), _known("until", until), now)
-    wanted = input_readers.choice("severity", _known("severity", severity), log_query.SEVERITIES)
-    most = input_readers.whole_number("limit", _known("limit", limit), 1, log_query.MOST_LINES)
+    start, end = log_query.log_span_of_options(_known("since", since), _known("until", until), now)
+    wanted = input_readers.read_choice("severity", _known("severity", severity), log_query.SEVERITIES)
+    most = input_readers.read_whole_number("limit", _known("limit", limit), 1, log_query.MAX_LINES)
     with open_service(account_id) as service:
         found = service.get_log(cluster, since=start, until=end, severity=wanted, limit=most)
-    return ClusterLog.of(cluster, found)
+    return ClusterLog.from_log(cluster, found)
 
 
 def get_cluster_log_output(
@@ -202,7 +202,7 @@ def open_service(account_id: str | None) -> Iterator[OceanClient]:
     from ocean_migration_pulumi.api.settings import Settings
 
     settings = Settings.load(stack_config(CONFIG_KEYS), os.environ, account_id=_optional("account_id", account_id))
-    with OceanClient(settings, base_scope=Scope(short=True).at_most(BUDGET)) as client:
+    with OceanClient(settings, base_scope=CancelScope(short=True).at_most(BUDGET)) as client:
         yield client
 
 
@@ -231,7 +231,7 @@ def _known(name: str, value: Any) -> Any:
 
 
 def _text(name: str, value: Any) -> str:
-    return input_readers.text(name, _known(name, value))
+    return input_readers.read_text(name, _known(name, value))
 
 
 def _optional(name: str, value: Any) -> str | None:

@@ -23,11 +23,11 @@ from pulumi.dynamic import (
 )
 
 from ocean_migration_pulumi import host
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, SettingsError
-from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe
-from ocean_migration_pulumi.migration.gate.spec import INPUTS, GateWish, changed, read
-from ocean_migration_pulumi.migration.gate.wait import Gate, wait_at
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe_failure
+from ocean_migration_pulumi.migration.gate.spec import INPUTS, GateSpec, changed_inputs, read_gate_spec
+from ocean_migration_pulumi.migration.gate.wait import GateContext, wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.resource.session import SESSION
@@ -54,12 +54,12 @@ class OceanMigrationGateProvider(ResourceProvider):
         call = host.current_call()
         inputs = {name: value for name, value in news.items() if name != _PROVIDER}
         unknown = frozenset(name for name, value in inputs.items() if host.contains_unknown(value))
-        wish, problems = read(inputs, unknown=unknown)
+        spec, problems = read_gate_spec(inputs, unknown=unknown)
         inputs.pop(KUBECONFIG, None)
-        SESSION.hidden[_owner(call, wish)] = {KUBECONFIG: wish.kubeconfig}
+        SESSION.hidden[_owner(call, spec)] = {KUBECONFIG: spec.kubeconfig}
         if not problems and not unknown & {KUBECONFIG, "kube_context"}:
             try:
-                SESSION.reader(wish.kubeconfig, wish.kube_context)
+                SESSION.reader(spec.kubeconfig, spec.kube_context)
             except InputError as problem:
                 problems = [problem]
             except SettingsError:
@@ -71,19 +71,19 @@ class OceanMigrationGateProvider(ResourceProvider):
         unknown = frozenset(name for name, value in news.items() if host.contains_unknown(value))
         if unknown - {_PROVIDER}:
             return DiffResult(changes=True)
-        names = changed(read(host.current_call().old_inputs or olds)[0], read(news)[0])
+        names = changed_inputs(read_gate_spec(host.current_call().old_inputs or olds)[0], read_gate_spec(news)[0])
         return DiffResult(changes=bool(names), replaces=["ocean_id"] if "ocean_id" in names else [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Wait until the gate opens."""
         call = host.current_call()
-        wish = read(props)[0]
-        id_ = f"{wish.ocean_id}/{call.urn.split('::', 3)[-1]}" if call.urn else wish.ocean_id
-        return CreateResult(id_, _opened(call, wish, props))
+        spec = read_gate_spec(props)[0]
+        id_ = f"{spec.ocean_id}/{call.urn.split('::', 3)[-1]}" if call.urn else spec.ocean_id
+        return CreateResult(id_, _opened(call, spec, props))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Wait until the gate opens again; when it does not, the engine keeps the old inputs and so asks again."""
-        return UpdateResult(_opened(host.current_call(), read(news)[0], news))
+        return UpdateResult(_opened(host.current_call(), read_gate_spec(news)[0], news))
 
 
 class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigrationGate"):
@@ -167,35 +167,35 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
         super().__init__(OceanMigrationGateProvider(), resource_name, props, opts)
 
 
-def _owner(call: host.Call, wish: GateWish) -> str:
-    return call.urn or f"{wish.ocean_id}#gate"
+def _owner(call: host.EngineCall, spec: GateSpec) -> str:
+    return call.urn or f"{spec.ocean_id}#gate"
 
 
-def _opened(call: host.Call, wish: GateWish, props: dict[str, Any]) -> dict[str, Any]:
+def _opened(call: host.EngineCall, spec: GateSpec, props: dict[str, Any]) -> dict[str, Any]:
     """Wait until the gate opens, and return the outputs; what fails leaves nothing to save."""
     try:
-        passage = wait_at(_gate(call, wish))
+        passage = wait_for_gate(_gate(call, spec))
     except Exception as error:  # noqa: BLE001 - whatever it is, the row shows one clear reason
-        host.fail(describe(error))
+        host.fail(describe_failure(error))
     echo = {name: props[name] for name in INPUTS if props.get(name) is not None}
     return {**echo, "passed_at": passage.at, "seen": list(passage.seen)}
 
 
-def _gate(call: host.Call, wish: GateWish) -> Gate:
+def _gate(call: host.EngineCall, spec: GateSpec) -> GateContext:
     # The client and the probe bring httpx, which a preview does not need.
     from ocean_migration_pulumi.api.transport import probe
 
-    client = SESSION.client(wish.account_id)
-    kubeconfig = SESSION.hidden.get(_owner(call, wish), {}).get(KUBECONFIG)
+    client = SESSION.client(spec.account_id)
+    kubeconfig = SESSION.hidden.get(_owner(call, spec), {}).get(KUBECONFIG)
     absent = NO_ACCESS
     try:
-        reader = SESSION.reader(kubeconfig, wish.kube_context)
+        reader = SESSION.reader(kubeconfig, spec.kube_context)
     except SettingsError as error:
         reader, absent = None, str(error)
-    return Gate(
-        wish=wish,
+    return GateContext(
+        spec=spec,
         api=client,
-        scope=Scope(deadline=time.monotonic() + wish.limit(call.timeout), ended=call.ended, alive=call.is_active),
+        scope=CancelScope(deadline=time.monotonic() + spec.limit(call.timeout), ended=call.ended, alive=call.is_active),
         tell=call,
         probe=probe,
         poll_interval=client.settings.poll_interval,

@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
-from ocean_migration_pulumi.migration.spec.spec import HIDDEN, KUBECONFIG, read
+from ocean_migration_pulumi.migration.spec.spec import HIDDEN, KUBECONFIG, read_spec
 from ocean_migration_pulumi.resource.session import SESSION, owner_of
 from ocean_migration_pulumi.resource.stack_config import approved_plan_of, refuse_plain_token
 
@@ -48,21 +48,21 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         call = host.current_call()
         inputs = {name: value for name, value in news.items() if name != _PROVIDER}
         unknown = frozenset(name for name, value in inputs.items() if host.contains_unknown(value))
-        wish, problems = read(inputs, unknown=unknown)
-        owner = owner_of(call.urn, wish)
+        spec, problems = read_spec(inputs, unknown=unknown)
+        owner = owner_of(call.urn, spec)
         for name in HIDDEN:
             inputs.pop(name, None)
-        SESSION.hidden[owner] = {name: getattr(wish, name) for name in HIDDEN}
+        SESSION.hidden[owner] = {name: getattr(spec, name) for name in HIDDEN}
         if problems:
             return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message) for problem in problems])
-        if wish.planned_nodes is not None:
+        if spec.planned_nodes is not None:
             return CheckResult(inputs, [])  # kept by ignore_changes
-        if unknown & _PLAN_NEEDS or (KUBECONFIG in unknown and wish.nodes.label_selectors):
+        if unknown & _PLAN_NEEDS or (KUBECONFIG in unknown and spec.nodes.label_selectors):
             inputs["planned_nodes"] = host.unknown()
             return CheckResult(inputs, [])
         from ocean_migration_pulumi.resource import operations
 
-        found = operations.plan(call, wish, olds, owner=owner, kubeconfig_later=KUBECONFIG in unknown)
+        found = operations.plan(call, spec, olds, owner=owner, kubeconfig_later=KUBECONFIG in unknown)
         if found.planned is not None:
             inputs["planned_nodes"] = found.planned
         return CheckResult(inputs, [CheckFailure(each.property_name, each.message) for each in found.problems])

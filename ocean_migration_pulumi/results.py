@@ -14,13 +14,13 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
     MigrationSummary,
 )
-from ocean_migration_pulumi.common.times import sortable
-from ocean_migration_pulumi.migration.diagnosis.log_query import oldest_first
+from ocean_migration_pulumi.common.times import sort_key
+from ocean_migration_pulumi.migration.diagnosis.log_query import sort_oldest_first
 from ocean_migration_pulumi.migration.spec.node_selector import eks_node_group
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class FunctionResult:
     """Plain data; ``pulumi.export`` takes it as it is, inputs of resources and JSON take ``to_dict()``."""
 
     # No slots, here and below: pulumi.export reads the attributes from the instance's __dict__.
@@ -31,7 +31,7 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MigrationCandidate(Result):
+class MigrationCandidate(FunctionResult):
     """A node whose workloads can be migrated into Ocean.
 
     ``node_name`` is empty when Kubernetes does not know the node; ``asg_name`` is None outside of any Auto Scaling
@@ -50,14 +50,14 @@ class MigrationCandidate(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MigrationCandidates(Result):
+class MigrationCandidates(FunctionResult):
     """The nodes of a cluster that can be migrated, by instance id."""
 
     ocean_id: str
     nodes: tuple[MigrationCandidate, ...]
 
     @classmethod
-    def of(cls, ocean_id: str, found: Iterable[Candidate], names: Mapping[str, str]) -> Self:
+    def from_discovery(cls, ocean_id: str, found: Iterable[Candidate], names: Mapping[str, str]) -> Self:
         """Take over what discovery offers; ``names`` are those of the Virtual Node Groups by id."""
         return cls(
             ocean_id=ocean_id,
@@ -77,7 +77,7 @@ class MigrationCandidates(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListedMigration(Result):
+class ListedMigration(FunctionResult):
     """A migration in the list.
 
     ``status`` is in the service's words, ``ended`` whether it never changes again. The times are in UTC as the service
@@ -92,14 +92,14 @@ class ListedMigration(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Migrations(Result):
+class Migrations(FunctionResult):
     """The migrations of a cluster that the service still lists, oldest first."""
 
     ocean_id: str
     migrations: tuple[ListedMigration, ...]
 
     @classmethod
-    def of(cls, ocean_id: str, found: Iterable[MigrationSummary]) -> Self:
+    def from_list(cls, ocean_id: str, found: Iterable[MigrationSummary]) -> Self:
         """Take over the list of the service."""
         return cls(
             ocean_id=ocean_id,
@@ -111,13 +111,13 @@ class Migrations(Result):
                     created_at=each.created_at,
                     completed_at=each.completed_at,
                 )
-                for each in sorted(found, key=lambda each: (sortable(each.created_at), each.id))
+                for each in sorted(found, key=lambda each: (sort_key(each.created_at), each.id))
             ),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class MigrationPod(Result):
+class MigrationPod(FunctionResult):
     """A pod that a migration left on its node; ``kind`` is ``STAND_ALONE_POD``, ``UNKNOWN``, or what else came."""
 
     name: str
@@ -125,7 +125,7 @@ class MigrationPod(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MigrationNode(Result):
+class MigrationNode(FunctionResult):
     """An old or new node of a migration.
 
     ``state`` is in the service's words; ``running_pods`` is None when not told, ``pods`` are those that it left.
@@ -139,7 +139,7 @@ class MigrationNode(Result):
     pods: tuple[MigrationPod, ...]
 
     @classmethod
-    def of(cls, instance: MigrationInstance) -> Self:
+    def from_status(cls, instance: MigrationInstance) -> Self:
         """Take over what a status says of an instance."""
         return cls(
             instance_id=instance.instance_id,
@@ -152,7 +152,7 @@ class MigrationNode(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Migration(Result):
+class Migration(FunctionResult):
     """One migration as it stands.
 
     ``status`` is in the service's words, ``ended`` whether it never changes again. ``old_nodes`` are those that it
@@ -175,15 +175,15 @@ class Migration(Result):
     errored_at: str | None
 
     @classmethod
-    def of(cls, ocean_id: str, found: MigrationStatus) -> Self:
+    def from_status(cls, ocean_id: str, found: MigrationStatus) -> Self:
         """Take over a status."""
         return cls(
             ocean_id=ocean_id,
             id=found.id,
             status=found.state,
             ended=found.is_terminal,
-            old_nodes=tuple(map(MigrationNode.of, found.old_instances)),
-            new_nodes=tuple(map(MigrationNode.of, found.new_instances)),
+            old_nodes=tuple(map(MigrationNode.from_status, found.old_instances)),
+            new_nodes=tuple(map(MigrationNode.from_status, found.new_instances)),
             unscheduled_pods=tuple(dict.fromkeys((*found.unscheduled_pods, *found.new_unscheduled_pods))),
             should_terminate_drained_nodes=found.should_terminate_drained_nodes,
             should_evict_stand_alone_pods=found.should_evict_stand_alone_pods,
@@ -195,7 +195,7 @@ class Migration(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OceanNode(Result):
+class OceanNode(FunctionResult):
     """A node that Ocean runs.
 
     ``life_cycle`` (``SPOT``, ``OD``) and ``registration_status`` are in the service's words, empty when not told.
@@ -213,14 +213,14 @@ class OceanNode(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterNodes(Result):
+class ClusterNodes(FunctionResult):
     """The nodes that Ocean runs in a cluster, by instance id."""
 
     ocean_id: str
     nodes: tuple[OceanNode, ...]
 
     @classmethod
-    def of(cls, ocean_id: str, found: Iterable[ClusterNode]) -> Self:
+    def from_nodes(cls, ocean_id: str, found: Iterable[ClusterNode]) -> Self:
         """Take over the list of the service."""
         return cls(
             ocean_id=ocean_id,
@@ -242,7 +242,7 @@ class ClusterNodes(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogLine(Result):
+class LogLine(FunctionResult):
     """A line of a cluster's log; ``severity`` is ``INFO``, ``DEBUG``, ``WARN`` or ``ERROR``."""
 
     message: str
@@ -251,19 +251,19 @@ class LogLine(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterLog(Result):
+class ClusterLog(FunctionResult):
     """Lines of a cluster's log, oldest first."""
 
     ocean_id: str
     lines: tuple[LogLine, ...]
 
     @classmethod
-    def of(cls, ocean_id: str, found: Sequence[LogEntry]) -> Self:
+    def from_log(cls, ocean_id: str, found: Sequence[LogEntry]) -> Self:
         """Take over what the service tells."""
         return cls(
             ocean_id=ocean_id,
             lines=tuple(
                 LogLine(message=line.message, severity=line.severity, created_at=line.created_at)
-                for line in oldest_first(found)
+                for line in sort_oldest_first(found)
             ),
         )

@@ -27,7 +27,7 @@ from ocean_migration_pulumi import (
     WaveArgs,
 )
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
-from ocean_migration_pulumi.migration.spec.spec import ACCEPTED, Wish
+from ocean_migration_pulumi.migration.spec.spec import ACCEPTED, MigrationSpec
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
@@ -108,9 +108,9 @@ def test_every_input_is_in_the_table_with_its_default() -> None:
     table = rows(section("README.md", "Inputs"))
     assert [row[0].strip("`") for row in table] == [name for name in ACCEPTED if name != "planned_nodes"]
     told = {"stall_timeout": '`"30m"`', "soak_time": '`"0s"`', "ocean_id": "", "nodes": ""}
-    assert (Wish().stall_timeout, Wish().soak_time) == (1800.0, 0.0)
+    assert (MigrationSpec().stall_timeout, MigrationSpec().soak_time) == (1800.0, 0.0)
     for name, _, default, _ in table:
-        value = getattr(Wish(), name.strip("`"))
+        value = getattr(MigrationSpec(), name.strip("`"))
         shown = "none" if value in (None, ()) else f'`"{value}"`' if isinstance(value, str) else str(value)
         assert default == told.get(name.strip("`"), shown), name
 

@@ -35,7 +35,7 @@ from ocean_migration_pulumi.testing.offline.engine.events import Result
 
 EKS_ASG = "eks-blue-7cc6a7a2-1e5c-4b5e-9d6b-4a1f4fd3c1f2"
 
-CALLS: Mapping[str, Callable[[str], results.Result]] = MappingProxyType(
+CALLS: Mapping[str, Callable[[str], results.FunctionResult]] = MappingProxyType(
     {
         "get_migration_candidates": om.get_migration_candidates,
         "get_migrations": om.get_migrations,

@@ -21,7 +21,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.gate import OceanMigrationGate, OceanMigrationGateProvider
-from ocean_migration_pulumi.migration.gate.spec import ACCEPTED, GateWish
+from ocean_migration_pulumi.migration.gate.spec import ACCEPTED, GateSpec
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 from tests.support import http_server as http
@@ -491,5 +491,5 @@ def test_every_input_is_in_the_table_of_the_page() -> None:
     assert [row[0].strip("`") for row in rows] == list(ACCEPTED)
     told = {"ocean_id": "", "hold_for": '`"30s"`', "timeout": '`"15m"`'}
     for name, default, _ in rows:
-        value = getattr(GateWish(), name.strip("`"))
+        value = getattr(GateSpec(), name.strip("`"))
         assert default == told.get(name.strip("`"), "none" if value in ((), None) else str(value))

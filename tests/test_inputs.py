@@ -11,8 +11,8 @@ from pulumi.runtime import rpc
 
 from ocean_migration_pulumi import NodeSelectorArgs, NodeSelectorArgsDict, OceanWorkloadMigration
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
-from ocean_migration_pulumi.migration.spec.spec import ACCEPTED, Wish, read
-from ocean_migration_pulumi.migration.state.resource_state import Record, Run, UnansweredStart
+from ocean_migration_pulumi.migration.spec.spec import ACCEPTED, MigrationSpec, read_spec
+from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState, UnansweredStart
 
 GIVEN: dict[str, Any] = {
     "instance_ids": ["i-1"],
@@ -56,16 +56,18 @@ def test_class_and_dictionary_have_the_fields_that_are_read() -> None:
 def test_resource_takes_every_input_that_is_read() -> None:
     """But what `check` itself adds."""
     parameters = set(inspect.signature(OceanWorkloadMigration).parameters) - {"resource_name", "opts"}
-    assert parameters == set(ACCEPTED) - {"planned_nodes"} == set(Wish.__dataclass_fields__) - {"planned_nodes"}
+    assert (
+        parameters == set(ACCEPTED) - {"planned_nodes"} == set(MigrationSpec.__dataclass_fields__) - {"planned_nodes"}
+    )
 
 
 def test_resource_names_every_output_that_is_written() -> None:
     """What a program may read; the rest is for the next run alone."""
-    record = Record(unscheduled=["p"], failure={"message": "m"}, soaked_until="t", effective_account_id="act-1")
-    wish = read({"ocean_id": "o-1", "nodes": {"all_nodes": True}})[0]
+    record = ResourceState(unscheduled=["p"], failure={"message": "m"}, soaked_until="t", effective_account_id="act-1")
+    spec = read_spec({"ocean_id": "o-1", "nodes": {"all_nodes": True}})[0]
     record.unanswered = UnansweredStart(listed=[], instance_ids=[])
-    record.runs.append(Run(id="owm-1", created_at="a", completed_at="b", stopped_at="c", errored_at="d"))
-    written = set(record.to_outputs(wish, {}, "digest"))
+    record.runs.append(MigrationRecord(id="owm-1", created_at="a", completed_at="b", stopped_at="c", errored_at="d"))
+    written = set(record.to_outputs(spec, {}, "digest"))
     internal = {"nodes", "triggers", "terminated_nodes", "target_reached", "unanswered_start"}
     assert written - internal == set(OceanWorkloadMigration.__annotations__)
     assert all("Output" in str(hint) for hint in OceanWorkloadMigration.__annotations__.values())

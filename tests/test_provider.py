@@ -31,7 +31,7 @@ class Shop:
         self.web = Resource(plugin)
         self.plugin.engine.lines.clear()
 
-    def wish(self, **inputs: Any) -> dict[str, Any]:
+    def spec(self, **inputs: Any) -> dict[str, Any]:
         """Return inputs for the nodes of the group ``web``."""
         return {"ocean_id": self.ocean_id, "nodes": WEB, **inputs}
 
@@ -88,7 +88,7 @@ def shop(shops: Callable[..., Shop]) -> Shop:
 
 def test_create_migrates_and_the_next_up_has_nothing_to_do(shop: Shop) -> None:
     """Inputs echo, the plan is in both, the id is made of cluster and name."""
-    shop.web.create(**shop.wish(batch_size_percentage=50, triggers=["a", 1]))
+    shop.web.create(**shop.spec(batch_size_percentage=50, triggers=["a", 1]))
     assert shop.web.id == f"{shop.ocean_id}/web"
     outputs = shop.web.outputs
     assert sorted(outputs["planned_nodes"]) == shop.ids()
@@ -98,13 +98,13 @@ def test_create_migrates_and_the_next_up_has_nothing_to_do(shop: Shop) -> None:
     assert (outputs["batch_size_percentage"], outputs["triggers"], outputs["nodes"]) == (50, ["a", 1], WEB)
     assert outputs["effective_account_id"] == shop.sim.account_id
     assert shop.writes() == ["POST"]
-    assert not shop.web.has_changes(**shop.wish(batch_size_percentage=50.0, triggers=["a", 1.0]))
+    assert not shop.web.has_changes(**shop.spec(batch_size_percentage=50.0, triggers=["a", 1.0]))
     assert shop.writes() == ["POST"]
 
 
 def test_preview_says_the_plan_in_the_row(shop: Shop) -> None:
     """One INFO line with digest and batches, and a warning for each thing in the way; nothing is written."""
-    shop.web.checked(**shop.wish())
+    shop.web.checked(**shop.spec())
     assert any(line.startswith("plan ") and "3 nodes" in line for line in shop.web.said("INFO"))
     assert any("Kubernetes" in line for line in shop.web.said("WARNING"))
     assert shop.writes() == []
@@ -112,7 +112,7 @@ def test_preview_says_the_plan_in_the_row(shop: Shop) -> None:
 
 def test_lines_of_a_run_reach_the_row(shop: Shop) -> None:
     """Live lines that are replaced, and a few that stay."""
-    shop.web.create(**shop.wish())
+    shop.web.create(**shop.spec())
     live = [line.message for line in shop.plugin.engine.lines if line.ephemeral and line.urn == shop.web.urn]
     assert any("/3 nodes" in line for line in live)
     assert any("has started" in line for line in shop.web.said("INFO"))
@@ -121,12 +121,12 @@ def test_lines_of_a_run_reach_the_row(shop: Shop) -> None:
 
 def test_joined_node_is_no_diff_until_it_is_followed(shop: Shop) -> None:
     """The preview then shows exactly that node."""
-    shop.web.create(**shop.wish())
+    shop.web.create(**shop.spec())
     new = shop.control.add_node(shop.ocean_id, "web")["instance_id"]
     shop.next_up()
-    assert not shop.web.has_changes(**shop.wish())
+    assert not shop.web.has_changes(**shop.spec())
     assert any(f"1 node joined and matches ({new})" in line for line in shop.web.said("INFO"))
-    following = shop.wish(new_nodes="migrate")
+    following = shop.spec(new_nodes="migrate")
     added = set(shop.web.checked(**following)["planned_nodes"]) - set(shop.web.inputs["planned_nodes"])
     assert added == {new}
     shop.web.update(**following)
@@ -137,17 +137,17 @@ def test_joined_node_is_no_diff_until_it_is_followed(shop: Shop) -> None:
 def test_interrupted_create_saves_id_and_outputs_and_update_resumes(shop: Shop) -> None:
     """A deadline stands for any end of a wait; the engine then calls `update` by itself."""
     release = shop.held()
-    reason = shop.web.fails_to_create(timeout=1.0, **shop.wish())
+    reason = shop.web.fails_to_create(timeout=1.0, **shop.spec())
     assert "the deadline passed after" in reason
     assert "goes on in Ocean" in reason
     assert shop.web.id == f"{shop.ocean_id}/web"
     assert shop.web.outputs["failure"]["message"] == reason
     assert shop.web.outputs["succeeded"] is False
     assert shop.web.outputs["planned_nodes"] == shop.web.inputs["planned_nodes"]
-    assert shop.web.has_changes(**shop.wish())
+    assert shop.web.has_changes(**shop.spec())
     assert any("unfinished: migration owm-" in line for line in shop.web.said("INFO"))
     release()
-    shop.web.update(**shop.wish())
+    shop.web.update(**shop.spec())
     assert shop.web.outputs["succeeded"] is True
     assert "failure" not in shop.web.outputs
     assert shop.writes() == ["POST"]
@@ -156,13 +156,13 @@ def test_interrupted_create_saves_id_and_outputs_and_update_resumes(shop: Shop) 
 def test_failed_migration_is_a_partial_failure_with_reason_and_remedy(shops: Callable[..., Shop]) -> None:
     """The next `up` follows up."""
     shop = shops("failure-instances")
-    reason = shop.web.fails_to_create(**shop.wish())
+    reason = shop.web.fails_to_create(**shop.spec())
     assert "Ocean could not start enough new instances" in reason
     assert shop.web.outputs["failure"]["reason"] == "instances"
     assert shop.web.outputs["failure"]["remedy"]
     assert shop.web.outputs["remaining_nodes"]
-    assert shop.web.has_changes(**shop.wish())
-    shop.web.update(**shop.wish())
+    assert shop.web.has_changes(**shop.spec())
+    shop.web.update(**shop.spec())
     assert shop.web.outputs["succeeded"] is True
     assert len(shop.web.outputs["migrations"]) == 2
 
@@ -170,9 +170,9 @@ def test_failed_migration_is_a_partial_failure_with_reason_and_remedy(shops: Cal
 def test_failed_update_keeps_what_is_pending(shops: Callable[..., Shop]) -> None:
     """The engine keeps the old inputs: the change of nodes is seen again, and nothing is lost."""
     shop = shops()
-    shop.web.create(**shop.wish())
+    shop.web.create(**shop.spec())
     shop.control.arm_failure(shop.ocean_id, "timeout")
-    wider = shop.wish(nodes={"asg_names": ["web", "api"]})
+    wider = shop.spec(nodes={"asg_names": ["web", "api"]})
     assert "took longer than Ocean allows" in shop.web.fails_to_update(**wider)
     assert shop.web.inputs["nodes"] == WEB
     assert shop.web.has_changes(**wider)
@@ -183,15 +183,15 @@ def test_failed_update_keeps_what_is_pending(shops: Callable[..., Shop]) -> None
 def test_create_that_is_refused_saves_nothing(shops: Callable[..., Shop]) -> None:
     """What only a run can refuse is a warning in the preview, and an error before the POST."""
     shop = shops("unmatched-nodes")
-    reason = shop.web.fails_to_create(**shop.wish())
+    reason = shop.web.fails_to_create(**shop.spec())
     assert reason.startswith("nothing was started: 2 planned nodes match no Virtual Node Group")
     assert any("2 planned nodes match no Virtual Node Group" in line for line in shop.web.said("WARNING"))
     assert shop.web.id == ""
     dead = shops("dead-controller")
-    assert "the Ocean Controller is INACTIVE" in dead.web.fails_to_create(**dead.wish())
+    assert "the Ocean Controller is INACTIVE" in dead.web.fails_to_create(**dead.spec())
     assert any("the Ocean Controller is INACTIVE" in line for line in dead.web.said("WARNING"))
     other = shops()
-    assert "is not the approved plan feedbeef" in other.web.fails_to_create(**other.wish(approved_plan="feedbeef"))
+    assert "is not the approved plan feedbeef" in other.web.fails_to_create(**other.spec(approved_plan="feedbeef"))
     assert any("`up` will refuse it" in line for line in other.web.said("WARNING"))
     assert [*shop.writes(), *dead.writes(), *other.writes()] == []
 
@@ -203,7 +203,7 @@ def test_ctrl_c_ends_the_wait_with_the_id_in_the_answer(running: tuple[Any, ...]
         plugin.configure(config_of(sim))
         shop = Shop(sim, plugin)
         shop.held()
-        inputs = shop.web.checked(**shop.wish())
+        inputs = shop.web.checked(**shop.spec())
         request = provider_pb2.CreateRequest(urn=shop.web.urn, properties=sent(inputs))
         answer = plugin.stub.Create.future(request, timeout=60)
         until(lambda: "POST" in shop.writes())
@@ -218,11 +218,11 @@ def test_ctrl_c_ends_the_wait_with_the_id_in_the_answer(running: tuple[Any, ...]
 
 def test_read_follows_the_service_and_drops_what_is_gone(shop: Shop) -> None:
     """A cluster that does not exist any more takes the resource with it; an answer of a proxy does not."""
-    shop.web.create(**shop.wish(wait_for="started"))
-    assert not shop.web.has_changes(**shop.wish(wait_for="started"))
+    shop.web.create(**shop.spec(wait_for="started"))
+    assert not shop.web.has_changes(**shop.spec(wait_for="started"))
     until(lambda: shop.web.read() and shop.web.outputs["status"] == "FINISHED", 30)
     assert shop.web.outputs["succeeded"] is True
-    assert not shop.web.has_changes(**shop.wish(wait_for="started"))
+    assert not shop.web.has_changes(**shop.spec(wait_for="started"))
     shop.control.fault("GET", f"*/cluster/{shop.ocean_id}", "html-404", times=20)
     with pytest.raises(grpc.RpcError) as caught:
         shop.web.read()
@@ -235,7 +235,7 @@ def test_read_follows_the_service_and_drops_what_is_gone(shop: Shop) -> None:
 def test_delete_stops_what_runs(shop: Shop) -> None:
     """And waits for its end; a cluster that is gone is success."""
     release = shop.held()
-    shop.web.create(**shop.wish(wait_for="started"))
+    shop.web.create(**shop.spec(wait_for="started"))
     shop.next_up()
 
     def release_when_stopping() -> None:
@@ -253,11 +253,11 @@ def test_delete_stops_what_runs(shop: Shop) -> None:
 def test_replacement_under_the_same_name_keeps_what_it_adopted(shop: Shop) -> None:
     """`--replace` creates first: the delete of the old one must not stop what the new one waits for."""
     release = shop.held()
-    shop.web.create(**shop.wish(wait_for="started"))
+    shop.web.create(**shop.spec(wait_for="started"))
     shop.next_up()
     old = dict(shop.web.outputs)
     shop.web.inputs = {}
-    shop.web.create(**shop.wish(wait_for="started"))
+    shop.web.create(**shop.spec(wait_for="started"))
     assert [run["origin"] for run in shop.web.outputs["migrations"]] == ["adopted"]
     shop.web.outputs = old
     shop.web.delete()
@@ -268,7 +268,7 @@ def test_replacement_under_the_same_name_keeps_what_it_adopted(shop: Shop) -> No
 def test_delete_that_is_refused_says_why(shop: Shop) -> None:
     """One line, and the resource stays in the state."""
     shop.held()
-    shop.web.create(**shop.wish(wait_for="started"))
+    shop.web.create(**shop.spec(wait_for="started"))
     shop.next_up()
     shop.control.fault("PUT", f"*/{shop.ocean_id}/migration/*", "status", status=403, times=5)
     with pytest.raises(grpc.RpcError) as caught:
@@ -278,7 +278,7 @@ def test_delete_that_is_refused_says_why(shop: Shop) -> None:
 
 def test_replacement_is_always_delete_before_create(shop: Shop) -> None:
     """Another cluster, or another account than the one that was used."""
-    shop.web.create(**shop.wish(wait_for="started"))
+    shop.web.create(**shop.spec(wait_for="started"))
     other = shop.control.add_cluster(2)["id"]
     answer = shop.web.diff(shop.web.checked(ocean_id=other, nodes=WEB))
     assert (list(answer.replaces), answer.deleteBeforeReplace) == (["ocean_id"], True)
@@ -291,11 +291,11 @@ def test_replacement_is_always_delete_before_create(shop: Shop) -> None:
 
 def test_killed_update_is_found_by_diff(shop: Shop) -> None:
     """A migration that is ours and that the outputs do not know."""
-    shop.web.create(**shop.wish())
+    shop.web.create(**shop.spec())
     known = json.loads(json.dumps(shop.web.outputs))
     shop.control.add_node(shop.ocean_id, "web")
     shop.next_up()
-    shop.web.update(**shop.wish(new_nodes="migrate"))
+    shop.web.update(**shop.spec(new_nodes="migrate"))
     shop.web.outputs = known
-    assert shop.web.has_changes(**shop.wish(new_nodes="migrate"))
+    assert shop.web.has_changes(**shop.spec(new_nodes="migrate"))
     assert any("is ours, and the state does not know it" in line for line in shop.web.said("INFO"))

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
 from ocean_migration_pulumi.component.args import WaveArgs
-from ocean_migration_pulumi.component.resources.waves import Access, make_waves
-from ocean_migration_pulumi.migration.spec.spec import Wish, read
+from ocean_migration_pulumi.component.resources.waves import WaveAccess, make_waves
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, read_spec
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 from tests.support import http_server as http
@@ -153,38 +153,41 @@ def test_server_that_hangs_costs_a_run_no_more_than_two_seconds(sim: Simulator, 
 )
 def test_url_that_cannot_be_used_is_refused_without_being_shown(given: Any, name: str) -> None:
     """In one line, with what is allowed."""
-    wish, (problem,) = read({"ocean_id": "o-1", "nodes": WEB, "notifications": given})
+    spec, (problem,) = read_spec({"ocean_id": "o-1", "nodes": WEB, "notifications": given})
     assert problem.property_name == name
     assert "is not allowed; give " in problem.message
     assert "canary" not in str(problem)
     assert "\n" not in str(problem)
-    assert wish.notifications == ()
+    assert spec.notifications == ()
 
 
 def test_host_of_a_wrong_url_is_shown() -> None:
     """So that one knows which it is."""
-    _, (problem,) = read({"ocean_id": "o-1", "nodes": WEB, "notifications": "http://chat.example/canary"})
+    _, (problem,) = read_spec({"ocean_id": "o-1", "nodes": WEB, "notifications": "http://chat.example/canary"})
     assert problem.message.startswith("the URL of 'chat.example' is not allowed; give an https URL")
 
 
 def test_urls_are_read_once_each() -> None:
     """One or many, to this machine without encryption, too; what shows a wish does not show them."""
     urls = ["https://chat.example/canary", "http://localhost:8080/x", "http://[::1]:1/x", "https://chat.example/canary"]
-    wish, problems = read({"ocean_id": "o-1", "nodes": WEB, "notifications": urls})
+    spec, problems = read_spec({"ocean_id": "o-1", "nodes": WEB, "notifications": urls})
     assert problems == []
-    assert wish.notifications == tuple(urls[:3])
-    assert "canary" not in repr(wish)
-    assert read({"ocean_id": "o-1", "nodes": WEB, "notifications": urls[0]})[0].notifications == (urls[0],)
-    assert read({"ocean_id": "o-1", "nodes": WEB, "notifications": []})[0] == read({"ocean_id": "o-1", "nodes": WEB})[0]
-    assert Wish().notifications == ()
+    assert spec.notifications == tuple(urls[:3])
+    assert "canary" not in repr(spec)
+    assert read_spec({"ocean_id": "o-1", "nodes": WEB, "notifications": urls[0]})[0].notifications == (urls[0],)
+    assert (
+        read_spec({"ocean_id": "o-1", "nodes": WEB, "notifications": []})[0]
+        == read_spec({"ocean_id": "o-1", "nodes": WEB})[0]
+    )
+    assert MigrationSpec().notifications == ()
 
 
 @given(before=st.text(max_size=12), after=st.text(max_size=12), scheme=st.sampled_from(["http://", "https://", ""]))
 def test_refusal_never_shows_more_than_the_host(before: str, after: str, scheme: str) -> None:
     """Whatever was given, and wherever the secret stands in it."""
     url = f"{scheme}chat.example/{before}canary{after}"
-    wish, problems = read({"ocean_id": "o-1", "nodes": WEB, "notifications": [url]})
-    assert wish.notifications == (() if problems else (url,))
+    spec, problems = read_spec({"ocean_id": "o-1", "nodes": WEB, "notifications": [url]})
+    assert spec.notifications == (() if problems else (url,))
     for problem in problems:
         assert "canary" not in str(problem)
         assert "\n" not in str(problem)
@@ -257,7 +260,7 @@ def test_component_hands_them_to_its_waves_alone() -> None:
     @pulumi.runtime.test  # type: ignore[untyped-decorator]  # it has no types of its own
     def program() -> None:
         parent = pulumi.ComponentResource("test:index:Parent", "parent")
-        access = Access(ocean_id="o-1", notifications=["https://chat.example/x"])
+        access = WaveAccess(ocean_id="o-1", notifications=["https://chat.example/x"])
         waves = [WaveArgs(name=name, nodes={"all_nodes": True}) for name in ("one", "two")]
         make_waves("shop", waves, [None, None], access=access, virtual_node_group_ids=[], depends_on=[], parent=parent)
 

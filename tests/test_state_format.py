@@ -15,8 +15,8 @@ from pulumi.dynamic.dynamic import serialize_provider
 
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned, plan_digest
-from ocean_migration_pulumi.migration.spec.spec import read
-from ocean_migration_pulumi.migration.state.resource_state import Record, Run
+from ocean_migration_pulumi.migration.spec.spec import read_spec
+from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState
 from ocean_migration_pulumi.provider import OceanWorkloadMigration, OceanWorkloadMigrationProvider
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess
@@ -81,14 +81,14 @@ def test_stored_state_is_of_a_finished_and_a_failed_resource() -> None:
 def test_finished_resource_of_a_stored_state_is_read_whole() -> None:
     """Nothing is left to do, and writing it again says the same."""
     resource = stored()["web"]
-    record, (wish, problems) = Record.from_outputs(resource["outputs"]), read(resource["inputs"])
+    record, (spec, problems) = ResourceState.from_outputs(resource["outputs"]), read_spec(resource["inputs"])
     assert problems == []
-    assert reconcile.unfinished(record, wish) is None
+    assert reconcile.find_unfinished(record, spec) is None
     assert record.succeeded
-    assert record.planned == wish.planned_nodes
+    assert record.planned == spec.planned_nodes
     assert record.migrated == {*record.planned}
     assert [node.asg_name for node in parse_planned(record.planned).values()] == ["web"] * 3
-    again = record.to_outputs(wish, resource["inputs"], plan_digest(record.planned))
+    again = record.to_outputs(spec, resource["inputs"], plan_digest(record.planned))
     before = {name: value for name, value in resource["outputs"].items() if name != "__provider"}
     assert json.loads(json.dumps(again)) == before
     assert again["plan_digest"] == before["plan_digest"]
@@ -97,15 +97,15 @@ def test_finished_resource_of_a_stored_state_is_read_whole() -> None:
 def test_failed_resource_of_a_stored_state_goes_on() -> None:
     """What remains, and why it failed, is known."""
     resource = stored()["api"]
-    record, (wish, problems) = Record.from_outputs(resource["outputs"]), read(resource["inputs"])
+    record, (spec, problems) = ResourceState.from_outputs(resource["outputs"]), read_spec(resource["inputs"])
     assert problems == []
     assert record.latest is not None
     assert record.latest.status == "FINISHED_ERROR"
     assert record.failure is not None
     assert record.failure["reason"] == "timeout"
     assert len(record.remaining) == 1
-    assert reconcile.unfinished(record, wish) is not None
-    (reminder,) = reconcile.reminders(record)
+    assert reconcile.find_unfinished(record, spec) is not None
+    (reminder,) = reconcile.collect_reminders(record)
     assert "took longer than Ocean allows; 1 node remains" in reminder
 
 
@@ -133,7 +133,7 @@ NODE = "ip-192-168-{high}-{low}.ap-southeast-2.compute.internal"
 ASG = "eks-workers-blue-7cc6a7a2-1e5c-4b5e-9d6b-4a1f4fd3c1f2"
 
 
-def large(nodes: int = 1000) -> tuple[Record, dict[str, Any]]:
+def large(nodes: int = 1000) -> tuple[ResourceState, dict[str, Any]]:
     """Return record and inputs of a migration of so many nodes, with names as long as EKS gives them."""
     ids = [f"i-{number:017x}" for number in range(nodes)]
     planned = {
@@ -148,7 +148,7 @@ def large(nodes: int = 1000) -> tuple[Record, dict[str, Any]]:
     }
     selector = {"asg_names": ["eks-workers-*"]}
     inputs = {"ocean_id": "o-1234abcd", "nodes": selector, "planned_nodes": planned}
-    record = Record(
+    record = ResourceState(
         planned=planned,
         migrated=set(ids),
         drained=set(ids),
@@ -158,7 +158,7 @@ def large(nodes: int = 1000) -> tuple[Record, dict[str, Any]]:
         effective_account_id="act-1234abcd",
     )
     record.add(
-        Run(
+        MigrationRecord(
             id="owm-1234abcd",
             status="FINISHED",
             instance_ids=ids,
@@ -180,9 +180,9 @@ def size(properties: dict[str, Any]) -> int:
     return len(json.dumps(properties, separators=(",", ":")).encode())
 
 
-def outputs(record: Record, inputs: dict[str, Any]) -> dict[str, Any]:
+def outputs(record: ResourceState, inputs: dict[str, Any]) -> dict[str, Any]:
     """Return the outputs of a record."""
-    return record.to_outputs(read(inputs)[0], inputs, plan_digest(record.planned))
+    return record.to_outputs(read_spec(inputs)[0], inputs, plan_digest(record.planned))
 
 
 def test_a_thousand_nodes_keep_the_state_small() -> None:

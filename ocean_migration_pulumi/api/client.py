@@ -20,11 +20,11 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationSummary,
 )
 from ocean_migration_pulumi.api.recording.recorder import Recorder
-from ocean_migration_pulumi.api.recording.redaction import Observer
-from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, Call
+from ocean_migration_pulumi.api.recording.redaction import ExchangeObserver
+from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, ApiCall
 from ocean_migration_pulumi.api.sender import Sender, lost
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, MissingAccountError, ResponseError
 
 MIGRATIONS = CLUSTER + "/migration"
@@ -56,18 +56,18 @@ class OceanClient:
     """
 
     def __init__(
-        self, settings: Settings, *, base_scope: Scope | None = None, observers: Sequence[Observer] = ()
+        self, settings: Settings, *, base_scope: CancelScope | None = None, observers: Sequence[ExchangeObserver] = ()
     ) -> None:
         self.settings = settings
         self.account_id = settings.account_id
-        self._scope = base_scope or Scope()
+        self._scope = base_scope or CancelScope()
         self._recorder = None
         if settings.record is not None:
             self._recorder = Recorder(settings.record, name=settings.sources.get("record", "record"))
             observers = (*observers, self._recorder)
         self._sender = Sender(settings, observers)
 
-    def within(self, scope: Scope) -> OceanClient:
+    def within(self, scope: CancelScope) -> OceanClient:
         """Return a view of this client with other bounds; connections, token and rate limits are shared."""
         view = copy.copy(self)
         view._scope = scope
@@ -153,7 +153,7 @@ class OceanClient:
         call = self._call(DISCOVERY, {"shouldFetchPods": "true" if fetch_pods else "false"}, ocean_id=ocean_id)
         data = self._sender.send(call, self._scope)
         found: list[Any] = []
-        for item in responses.items(call, data):
+        for item in responses.response_items(call, data):
             nested = item.get("instances", item) if isinstance(item, dict) else item
             # The API reference nests the nodes of AWS and lists those of AKS flat.
             if isinstance(nested, list):
@@ -219,9 +219,9 @@ class OceanClient:
 
         ``instance_types`` are those that the cluster may use (none: the service decides).
         """
-        wish = {"instanceTypes": list(instance_types)} if instance_types else {}
+        spec = {"instanceTypes": list(instance_types)} if instance_types else {}
         query = {"autoScalingGroupName": _named("asg_name", asg_name), "region": _named("region", region)}
-        return self._import(CLUSTER_IMPORT, query, {"cluster": wish})
+        return self._import(CLUSTER_IMPORT, query, {"cluster": spec})
 
     def import_group_from_asg(
         self,
@@ -270,11 +270,11 @@ class OceanClient:
         call = replace(self._call(route, query), method="POST", body=body, reads=True)
         return self._one(call, lambda item: decode.mapping(item, "a configuration"))
 
-    def _call(self, route: str, query: Mapping[str, str | None], **ids: str) -> Call:
+    def _call(self, route: str, query: Mapping[str, str | None], **ids: str) -> ApiCall:
         known = {"accountId": self.account_id} | dict(query)
-        return Call(method="GET", route=route, ids=ids, query={key: value for key, value in known.items() if value})
+        return ApiCall(method="GET", route=route, ids=ids, query={key: value for key, value in known.items() if value})
 
-    def _write(self, method: str, route: str, body: Mapping[str, Any], **ids: str) -> Call:
+    def _write(self, method: str, route: str, body: Mapping[str, Any], **ids: str) -> ApiCall:
         """Return a write; without an account the service would pick the organization's oldest one."""
         if not self.account_id:
             msg = (
@@ -282,14 +282,14 @@ class OceanClient:
                 "one the service would silently write to the organization's oldest account"
             )
             raise MissingAccountError(msg)
-        return Call(method=method, route=route, ids=ids, query={"accountId": self.account_id}, body=body)
+        return ApiCall(method=method, route=route, ids=ids, query={"accountId": self.account_id}, body=body)
 
     def _get(self, route: str, read: Callable[[Any], _Model], **ids: str) -> _Model:
         return self._one(self._call(route, {}, **ids), read)
 
-    def _one(self, call: Call, read: Callable[[Any], _Model]) -> _Model:
+    def _one(self, call: ApiCall, read: Callable[[Any], _Model]) -> _Model:
         data = self._sender.send(call, self._scope)
-        found = responses.items(call, data)
+        found = responses.response_items(call, data)
         if not found:
             raise responses.unusable(call, "no item", data)
         return _read_all(call, data, found[:1], read)[0]
@@ -303,10 +303,10 @@ class OceanClient:
     ) -> tuple[_Model, ...]:
         call = self._call(route, query or {}, **ids)
         data = self._sender.send(call, self._scope)
-        return _read_all(call, data, responses.items(call, data), read)
+        return _read_all(call, data, responses.response_items(call, data), read)
 
 
-def _read_all(call: Call, data: Any, found: list[Any], read: Callable[[Any], _Model]) -> tuple[_Model, ...]:
+def _read_all(call: ApiCall, data: Any, found: list[Any], read: Callable[[Any], _Model]) -> tuple[_Model, ...]:
     try:
         return tuple(map(read, found))
     except ResponseError as exc:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 
 from ocean_migration_pulumi.api.retry import RetryPolicy
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import RateLimitError
 
 LONGEST_RESET = 300.0
@@ -35,7 +35,7 @@ class RateLimitWindow:
         self._queue: dict[object, None] = {}
         self._refusals = 0
 
-    def admit(self, scope: Scope, call: str) -> None:
+    def admit(self, scope: CancelScope, call: str) -> None:
         """Wait until a request may be sent, and count it as sent; ``settle`` or ``release`` must follow.
 
         Raises RateLimitError when the operation is short and ends before the window opens, and what ``scope.sleep``

@@ -29,7 +29,7 @@ _MIGRATION_NOT_FOUND = re.compile(r"migration.*(not[ _]?found|(doesnt|doesn't|do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ApiCall:
     """A request: its route with the ids that fill it, its query and its JSON body (None: none).
 
     ``reads`` is for a POST that changes nothing, as its body only says what to read.
@@ -67,7 +67,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ApiResponse:
     """An answer as it came; the names of ``headers`` are in lower case."""
 
     status: int
@@ -82,7 +82,7 @@ class Undecodable:
 UNDECODABLE = Undecodable()
 
 
-def decode(answer: Answer) -> Any:
+def decode(answer: ApiResponse) -> Any:
     """Return the JSON of a body, UNDECODABLE when it is none."""
     try:
         data = json.loads(answer.body)
@@ -94,7 +94,7 @@ def decode(answer: Answer) -> Any:
     return data
 
 
-def items(call: Call, data: Any) -> list[Any]:
+def response_items(call: ApiCall, data: Any) -> list[Any]:
     """Return the items of a successful answer.
 
     Raises ResponseError without a list of items: reading that as "none" could start a migration twice.
@@ -105,7 +105,7 @@ def items(call: Call, data: Any) -> list[Any]:
     return found
 
 
-def unusable(call: Call, reason: str, data: Any = UNDECODABLE) -> ResponseError:
+def unusable(call: ApiCall, reason: str, data: Any = UNDECODABLE) -> ResponseError:
     """Return the error for an answer that nothing can be made of."""
     return ResponseError(f"{call}: unusable answer: {reason}{_mark(data)}")
 
@@ -121,7 +121,7 @@ def has_envelope(data: Any) -> bool:
     return bool(_response(data))
 
 
-def failure(call: Call, answer: Answer, data: Any) -> OceanMigrationError:
+def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMigrationError:
     """Return the error that an answer with another status than 200, 401 and 429 stands for."""
     status, request = answer.status, request_id(data)
     errors = [error for error in _errors(data) if isinstance(error, dict)]
@@ -156,7 +156,7 @@ _STATUS_HINTS = {
 }
 
 
-def _not_found(call: Call, status: int, errors: list[dict[str, Any]]) -> tuple[type[NotFoundError], str] | None:
+def _not_found(call: ApiCall, status: int, errors: list[dict[str, Any]]) -> tuple[type[NotFoundError], str] | None:
     """Return what does not exist: the service says so by a code, with HTTP 400 as well as with 404."""
     codes = {error.get("code") for error in errors if isinstance(error.get("code"), str)}
     ocean_id = call.ids.get("ocean_id") or call.query.get("oceanId", "")

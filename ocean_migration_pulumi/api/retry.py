@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 
 T = TypeVar("T")
 Uniform = Callable[[float, float], float]
@@ -62,7 +62,7 @@ class RetryableError(Exception):
         self.retry_after = retry_after
 
 
-def run_with_retries(attempt: Callable[[], T], scope: Scope, *, uniform: Uniform = random.uniform) -> T:
+def run_with_retries(attempt: Callable[[], T], scope: CancelScope, *, uniform: Uniform = random.uniform) -> T:
     """Return what ``attempt`` returns, repeating it while it raises RetryableError and its policy allows.
 
     Args:

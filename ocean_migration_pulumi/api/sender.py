@@ -14,16 +14,16 @@ from ocean_migration_pulumi.api.rate_limits import REFUSED, RateLimits, retry_af
 from ocean_migration_pulumi.api.recording.redaction import (
     SHORTEST_SECRET,
     TOKEN,
-    Observation,
-    Observer,
+    ExchangeObservation,
+    ExchangeObserver,
     Redaction,
     forms,
 )
-from ocean_migration_pulumi.api.responses import UNDECODABLE, Answer, Call
+from ocean_migration_pulumi.api.responses import UNDECODABLE, ApiCall, ApiResponse
 from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
 from ocean_migration_pulumi.api.transport import Transport, UnansweredError
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     AuthenticationError,
@@ -50,7 +50,7 @@ class Sender:
     ``observation`` tells the observers of every exchange, those that are repeated included.
     """
 
-    def __init__(self, settings: Settings, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, settings: Settings, observers: Sequence[ExchangeObserver] = ()) -> None:
         self._base_url = settings.base_url
         self._transport = Transport(settings.base_url, is_loopback=settings.is_loopback)
         self._tokens = settings.alternatives
@@ -61,7 +61,7 @@ class Sender:
         self._ahead = timedelta()
         tokens = [source.token for source in self._tokens]
         accounts = [settings.account_id] if settings.account_id else []
-        self.observation = Observation(observers, Redaction(tokens, accounts, settings.base_url))
+        self.observation = ExchangeObservation(observers, Redaction(tokens, accounts, settings.base_url))
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,7 +71,7 @@ class Sender:
         """Return the time by the service's clock, as far as its last answer told."""
         return datetime.now(UTC) + self._ahead
 
-    def send(self, call: Call, scope: Scope) -> Any:
+    def send(self, call: ApiCall, scope: CancelScope) -> Any:
         """Send a call, again where that is safe, and return the JSON of its answer.
 
         A GET or PUT, or a POST that only reads, is repeated after a missing, undecodable or 5xx answer; any other POST
@@ -86,7 +86,7 @@ class Sender:
             raise MissingTokenError(msg)
         return run_with_retries(lambda: self._attempt(call, scope), scope)
 
-    def _attempt(self, call: Call, scope: Scope) -> Any:
+    def _attempt(self, call: ApiCall, scope: CancelScope) -> Any:
         answer = self._authenticated(call, scope)
         data = responses.decode(answer)
         if answer.status == 200 and data is not UNDECODABLE:
@@ -95,7 +95,11 @@ class Sender:
             msg = f"{call}: too many requests; wait, or let fewer programs poll this organization"
             reset = seconds_until_reset(answer.headers)
             raise RetryableError(RateLimitError(msg, reset=reset, request_id=responses.request_id(data)), _REFUSED)
-        error = responses.unusable(call, "not JSON") if answer.status == 200 else responses.failure(call, answer, data)
+        error = (
+            responses.unusable(call, "not JSON")
+            if answer.status == 200
+            else responses.error_of_response(call, answer, data)
+        )
         if call.creates and not _is_refusal(answer.status):
             raise lost(error) from error
         if answer.status == 200 or answer.status in _RETRIED_STATUSES:
@@ -103,7 +107,7 @@ class Sender:
             raise RetryableError(error, FAILED, retry_after=told)
         raise error
 
-    def _authenticated(self, call: Call, scope: Scope) -> Answer:
+    def _authenticated(self, call: ApiCall, scope: CancelScope) -> ApiResponse:
         """Send with the token that worked last and, while one is refused, with each of the others."""
         first = self._preferred
         for step in range(len(self._tokens)):
@@ -121,7 +125,7 @@ class Sender:
         )
         raise AuthenticationError(msg, status=401, request_id=responses.request_id(responses.decode(answer)))
 
-    def _admitted(self, call: Call, scope: Scope, token: str) -> Answer:
+    def _admitted(self, call: ApiCall, scope: CancelScope, token: str) -> ApiResponse:
         window = _RATE_LIMITS.window(self._base_url, call.query.get("accountId"), call.method, call.route)
         window.admit(scope, str(call))
         answer = None
@@ -147,7 +151,7 @@ class Sender:
         self.observation.answered(call, answer, self._told_time(), began)
         return answer
 
-    def _learn_time(self, answer: Answer) -> None:
+    def _learn_time(self, answer: ApiResponse) -> None:
         try:
             served = parsedate_to_datetime(answer.headers.get("date", ""))
         except ValueError:
@@ -165,7 +169,7 @@ def lost(error: OceanMigrationError) -> AnswerLostError:
     return AnswerLostError(f"the answer to a write was lost, it may have had its effect: {error}")
 
 
-def _without_token(answer: Answer, token: str) -> Answer:
+def _without_token(answer: ApiResponse, token: str) -> ApiResponse:
     """Return an answer that may be shown: nobody knows what a proxy writes into it.
 
     A token as short as a word is that of a simulator, and could be part of any text.

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from ocean_migration_pulumi.api import responses
-from ocean_migration_pulumi.api.responses import Answer, Call
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.loopback import is_loopback
 from ocean_migration_pulumi.errors import (
     DeadlineError,
@@ -86,7 +86,7 @@ class Transport:
         if client is not None:
             client.close()
 
-    def exchange(self, call: Call, token: str, scope: Scope) -> Answer:
+    def exchange(self, call: ApiCall, token: str, scope: CancelScope) -> ApiResponse:
         """Send a call once and return the answer, whatever its status.
 
         ``scope.before_write()`` is asked again right before the body of a request goes out. Raises UnansweredError, and
@@ -135,7 +135,7 @@ class Transport:
             return self._client
 
 
-def probe(url: str, scope: Scope) -> Answer:
+def probe(url: str, scope: CancelScope) -> ApiResponse:
     """GET a URL that is not the service's, once, and return the answer, whatever its status.
 
     Nothing of ours goes there: no token, no account, no cookie. ``scope`` bounds it, and 5 seconds. Raises
@@ -156,7 +156,7 @@ def probe(url: str, scope: Scope) -> Answer:
         transport.close()
 
 
-def post(url: str, body: Mapping[str, Any], scope: Scope) -> Answer:
+def post(url: str, body: Mapping[str, Any], scope: CancelScope) -> ApiResponse:
     """POST JSON to a URL that is not the service's, once, and return the answer without its body, whatever its status.
 
     As with a probe nothing of ours goes there but the body, ``scope`` bounds it, and so do 5 seconds; what is raised is
@@ -188,7 +188,7 @@ class _Exchange:
 
     thread = "ocean-migration-call"
 
-    def __init__(self, call: Call, scope: Scope) -> None:
+    def __init__(self, call: ApiCall, scope: CancelScope) -> None:
         self.begun = False
         self.sent = False
         self._call = call
@@ -196,9 +196,9 @@ class _Exchange:
         self._lock = threading.Lock()
         self._left_behind = False
         self._done = threading.Event()
-        self._outcome: Answer | Exception = RuntimeError("the exchange ended without an outcome")
+        self._outcome: ApiResponse | Exception = RuntimeError("the exchange ended without an outcome")
 
-    def run(self, client: httpx.Client, url: str, token: str) -> Answer:
+    def run(self, client: httpx.Client, url: str, token: str) -> ApiResponse:
         """Return the answer; raise what ended the exchange, or the wait for it."""
         self._scope.check()
         request = self._build(client, url, token)
@@ -255,7 +255,7 @@ class _Exchange:
             # An explicit auth that does nothing: neither a URL nor a netrc file may replace the header.
             response = client.send(request, stream=True, auth=httpx.Auth())
             try:
-                self._outcome = Answer(
+                self._outcome = ApiResponse(
                     status=response.status_code, headers=dict(response.headers), body=self._read(response)
                 )
             finally:
@@ -281,8 +281,8 @@ class _Exchange:
 class _Probe(_Exchange):
     """A request of nobody: without a token, and content with the beginning of the body."""
 
-    def __init__(self, url: str, scope: Scope) -> None:
-        super().__init__(Call(method="GET", route=url), scope)
+    def __init__(self, url: str, scope: CancelScope) -> None:
+        super().__init__(ApiCall(method="GET", route=url), scope)
 
     def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
         # A little longer than the deadline, as above.
@@ -302,7 +302,7 @@ class _Post(_Probe):
 
     thread = "ocean-migration-post"
 
-    def __init__(self, url: str, body: Mapping[str, Any], scope: Scope) -> None:
+    def __init__(self, url: str, body: Mapping[str, Any], scope: CancelScope) -> None:
         super().__init__(url, scope)
         self._content = json.dumps(body).encode()
 

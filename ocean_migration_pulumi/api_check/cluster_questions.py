@@ -12,8 +12,8 @@ from ocean_migration_pulumi.api.models.migration import LogEntry
 from ocean_migration_pulumi.api_check import documented
 from ocean_migration_pulumi.api_check.questions import Finding, Question, differs, listed, not_seen, settled
 from ocean_migration_pulumi.api_check.responses import Responses, excerpt, objects
+from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
 
 _NO_DISCOVERY: Final = "discovery offers no node"
 _STOPPED: Final = re.compile(r"\bmigration\b", re.IGNORECASE)
@@ -120,7 +120,7 @@ def _log_dates(responses: Responses) -> Finding:
     taken = [response for response in answers if response.succeeded]
     if not taken:
         return differs(f"refused with HTTP {answers[0].exchange.status}", excerpt(answers[0].errors))
-    return settled(f"accepted, {counted(sum(len(response.items) for response in taken), 'line')}")
+    return settled(f"accepted, {count_noun(sum(len(response.items) for response in taken), 'line')}")
 
 
 def _log_identity(responses: Responses) -> Finding:
@@ -129,7 +129,7 @@ def _log_identity(responses: Responses) -> Finding:
         return not_seen("the log was not asked for")
     if not any(response.succeeded for response in answers):
         return differs("the Ocean id is refused", excerpt(answers[0].errors))
-    lines = counted(sum(len(response.items) for response in answers), "line")
+    lines = count_noun(sum(len(response.items) for response in answers), "line")
     return settled(f"the Ocean id is accepted, {lines}")
 
 
@@ -141,7 +141,7 @@ def _failures(responses: Responses) -> Finding:
     strange: list[str] = []
     for message, item in lines.items():
         entry = LogEntry(message=message, severity=str(item.get("severity") or ""))
-        reason = failure_reasons.explain([entry]).reason
+        reason = failure_reasons.explain_failure([entry]).reason
         if reason in failure_reasons.REASONS:
             known.setdefault(reason, message)
         elif entry.severity.upper() == "ERROR" and _STOPPED.search(message):

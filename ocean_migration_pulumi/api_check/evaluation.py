@@ -46,8 +46,8 @@ def answer_questions(exchanges: Sequence[Exchange]) -> tuple[AnsweredQuestion, .
     return tuple(_answered(question, question.look(responses)) for question in QUESTIONS)
 
 
-def _answered(question: Question, finding: Finding) -> AnsweredQuestion:
-    shown = replace(finding, says=_line(finding.says), evidence=tuple(map(_line, finding.evidence)))
+def _answered(question: Question, check_result: Finding) -> AnsweredQuestion:
+    shown = replace(check_result, says=_line(check_result.says), evidence=tuple(map(_line, check_result.evidence)))
     return AnsweredQuestion(
         key=question.key,
         asks=question.asks,

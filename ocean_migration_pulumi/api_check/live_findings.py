@@ -92,7 +92,7 @@ class LiveCheck:
     """The migration, None when no answer names it."""
     instance_ids: tuple[str, ...]
     """The nodes that were sent."""
-    findings: tuple[LiveFinding, ...]
+    check_results: tuple[LiveFinding, ...]
     """The comparisons, in the order of the calls."""
 
 
@@ -113,7 +113,7 @@ def check_migration(exchanges: Sequence[Exchange]) -> LiveCheck | None:
         ocean_id=recorded.ocean_id,
         migration_id=recorded.migration_id,
         instance_ids=recorded.instance_ids,
-        findings=tuple(_redacted(finding) for finding in recorded.findings()),
+        check_results=tuple(_redacted(check_result) for check_result in recorded.check_results()),
     )
 
 
@@ -150,7 +150,7 @@ class _RecordedMigration:
         stops = [each for each in self._after.from_route(MIGRATION, "PUT") if self._is_of_migration(each)]
         self._stop = next((each for each in stops if each.succeeded), stops[-1] if stops else None)
 
-    def findings(self) -> Iterator[LiveFinding]:
+    def check_results(self) -> Iterator[LiveFinding]:
         """Yield every comparison that the exchanges allow."""
         yield from self._check_create()
         if self.migration_id is None:
@@ -349,13 +349,13 @@ def _finding(code: LiveCode, severity: Severity, subject: str, /, **fields: Any)
     return LiveFinding(code=code, severity=severity, subject=subject, fields=fields)
 
 
-def _redacted(finding: LiveFinding) -> LiveFinding:
+def _redacted(check_result: LiveFinding) -> LiveFinding:
     # A record of this package has no account ids; one that was made otherwise may.
     return LiveFinding(
-        code=finding.code,
-        severity=finding.severity,
-        subject=_REDACTION.text(finding.subject),
-        fields=_REDACTION.tree(dict(finding.fields)),
+        code=check_result.code,
+        severity=check_result.severity,
+        subject=_REDACTION.text(check_result.subject),
+        fields=_REDACTION.tree(dict(check_result.fields)),
     )
 
 

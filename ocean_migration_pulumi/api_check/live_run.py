@@ -7,8 +7,9 @@ from typing import Final, TypeVar
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus, MigrationSummary
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.common.times import elapsed
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import count_noun, list_some
+from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     ApiError,
@@ -20,8 +21,7 @@ from ocean_migration_pulumi.errors import (
     RateLimitError,
     ServiceError,
 )
-from ocean_migration_pulumi.migration.snapshot.protocols import Teller
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted, some
+from ocean_migration_pulumi.migration.snapshot.protocols import Reporter
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ def ensure_no_running_migration(client: OceanClient, ocean_id: str) -> tuple[Mig
     running = [each.id for each in listed if not each.is_terminal]
     if running:
         verb = "is" if len(running) == 1 else "are"
-        msg = f"migration {some(running)} {verb} already running on {ocean_id}: wait for its end, or stop it"
+        msg = f"migration {list_some(running)} {verb} already running on {ocean_id}: wait for its end, or stop it"
         raise ClusterBusyError(msg)
     return listed
 
@@ -61,7 +61,7 @@ def find_candidate(client: OceanClient, ocean_id: str, instance_id: str) -> Cand
     candidates = {each.instance_id: each for each in client.discover(ocean_id)}
     candidate = candidates.get(instance_id)
     if candidate is None:
-        known = f"candidates: {some(sorted(candidates))}" if candidates else "the cluster has no candidates"
+        known = f"candidates: {list_some(sorted(candidates))}" if candidates else "the cluster has no candidates"
         raise InputError("--instance-id", f"{instance_id} is not a candidate of {ocean_id}; {known}")
     if candidate.virtual_node_group_id is None:
         raise InputError("--instance-id", f"{instance_id} matches no Virtual Node Group; choose another node")
@@ -81,8 +81,8 @@ class LiveRun:
     def __init__(
         self,
         client: OceanClient,
-        scope: Scope,
-        tell: Teller,
+        scope: CancelScope,
+        tell: Reporter,
         *,
         ocean_id: str,
         instance_id: str,
@@ -138,7 +138,7 @@ class LiveRun:
         try:
             self._follow(migration_id, started)
         except DeadlineError:
-            msg = f"migration {migration_id} has not ended after {elapsed(self._timeout)}"
+            msg = f"migration {migration_id} has not ended after {format_elapsed(self._timeout)}"
             raise DeadlineError(msg) from None
         self._confirm(migration_id)
 
@@ -179,8 +179,8 @@ class LiveRun:
             after = self._scope.clock() - started
             if status is not None:
                 self.status = status
-                pods = counted(sum(each.running_pods or 0 for each in status.old_instances), "pod")
-                line = f"{pods} left ({status.state}, {elapsed(after)})"
+                pods = count_noun(sum(each.running_pods or 0 for each in status.old_instances), "pod")
+                line = f"{pods} left ({status.state}, {format_elapsed(after)})"
                 self._tell.status(line)
                 if status.state != state:
                     self._tell.info(line)

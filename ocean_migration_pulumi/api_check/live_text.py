@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ocean_migration_pulumi.api_check.live_findings import LiveCheck, LiveCode, LiveFinding
-from ocean_migration_pulumi.common.times import elapsed
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.report.markdown import heading, one_line, prose, row
 
 LIVE_COLUMNS: Final = ("severity", "subject", "finding")
 """The headings of the rows."""
 
 
-def describe_finding(finding: LiveFinding) -> str:
+def describe_finding(check_result: LiveFinding) -> str:
     """Return one finding as a sentence fragment, on one line."""
-    return one_line(_describe(finding))
+    return one_line(_describe(check_result))
 
 
 def live_rows(check: LiveCheck) -> tuple[tuple[str, ...], ...]:
     """Return a row for each finding."""
-    return tuple((str(each.severity), one_line(each.subject), describe_finding(each)) for each in check.findings)
+    return tuple((str(each.severity), one_line(each.subject), describe_finding(each)) for each in check.check_results)
 
 
 def live_to_json(check: LiveCheck) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def live_to_json(check: LiveCheck) -> dict[str, Any]:
                 "fields": dict(each.fields),
                 "message": describe_finding(each),
             }
-            for each in check.findings
+            for each in check.check_results
         ],
     }
 
@@ -50,11 +50,11 @@ def live_to_markdown(check: LiveCheck) -> str:
     return "\n".join(lines)
 
 
-def _describe(finding: LiveFinding) -> str:
-    fields = finding.fields
-    match finding.code:
+def _describe(check_result: LiveFinding) -> str:
+    fields = check_result.fields
+    match check_result.code:
         case LiveCode.CREATE_RESPONSE | LiveCode.STOP_RESPONSE:
-            return _describe_write(finding)
+            return _describe_write(check_result)
         case LiveCode.STATUS_RESPONSE:
             return _describe_status(fields)
         case LiveCode.STATUS_NODES:
@@ -63,7 +63,7 @@ def _describe(finding: LiveFinding) -> str:
         case LiveCode.UNDOCUMENTED_STATE:
             return "state is not in the API reference"
         case LiveCode.STATE_SEQUENCE:
-            return ", ".join(f"{each['state']} ({elapsed(each['seconds'])})" for each in fields["states"])
+            return ", ".join(f"{each['state']} ({format_elapsed(each['seconds'])})" for each in fields["states"])
         case LiveCode.ECHOED_OPTIONS:
             echoed = _pairs(fields["echoed"])
             return f"migrationConfig: {echoed}" + _unless_equal(echoed, _pairs(fields["asked"]))
@@ -71,18 +71,18 @@ def _describe(finding: LiveFinding) -> str:
             if fields["seconds"] is None:
                 return f"missing in all {fields['lists_without']} lists after the start"
             late = f", missing in {fields['lists_without']} earlier lists" if fields["lists_without"] else ""
-            return f"listed {elapsed(fields['seconds'])} after the start{late}"
+            return f"listed {format_elapsed(fields['seconds'])} after the start{late}"
         case LiveCode.LIST_STATE:
             return f"state {fields['state']}" + _unless_equal(fields["state"], fields["status"])
         case LiveCode.DISCOVERY:
             pods = f", runningPods {_join(fields['running_pods'])}" if fields["running_pods"] else ""
             return f"returns {fields['returned']} of {fields['asked']} nodes{pods}"
         case LiveCode.STATE_AFTER_STOP:
-            return f"first state after the stop, {elapsed(fields['seconds'])} later"
+            return f"first state after the stop, {format_elapsed(fields['seconds'])} later"
         case LiveCode.TERMINAL_STATE:
             if not fields["ended"]:
                 return f"no terminal state, last state {fields['state']}"
-            after = f"{fields['state']} after {elapsed(fields['seconds'])}"
+            after = f"{fields['state']} after {format_elapsed(fields['seconds'])}"
             return after + _unless_equal(fields["state"], fields["expected"])
         case LiveCode.TERMINAL_TIME:
             return f"{fields['field']}: {fields['value']}"
@@ -90,10 +90,10 @@ def _describe(finding: LiveFinding) -> str:
             return f"later statuses: {_join(fields['later_states'])}"
 
 
-def _describe_write(finding: LiveFinding) -> str:
-    fields = finding.fields
+def _describe_write(check_result: LiveFinding) -> str:
+    fields = check_result.fields
     if fields["http_status"] is None:
-        return "not sent" if finding.code is LiveCode.STOP_RESPONSE else "no answer"
+        return "not sent" if check_result.code is LiveCode.STOP_RESPONSE else "no answer"
     codes = f" {_join(fields['error_codes'])}" if fields["error_codes"] else ""
     state = f", state {fields['state']}" if fields.get("state") is not None else ""
     return f"HTTP {fields['http_status']}{codes}, fields: {_join(fields['item_fields']) or 'none'}{state}"
@@ -102,7 +102,7 @@ def _describe_write(finding: LiveFinding) -> str:
 def _describe_status(fields: Mapping[str, Any]) -> str:
     if not fields["responses"]:
         return "no status was read"
-    parts = [counted(fields["responses"], "response")]
+    parts = [count_noun(fields["responses"], "response")]
     if fields["undocumented"]:
         parts.append(f"not documented: {_join(fields['undocumented'])}")
     if fields["missing"]:

@@ -13,7 +13,7 @@ from ocean_migration_pulumi.api.responses import MIGRATION
 from ocean_migration_pulumi.api_check import documented
 from ocean_migration_pulumi.api_check.questions import Finding, Question, differs, listed, not_seen, settled
 from ocean_migration_pulumi.api_check.responses import Response, Responses, excerpt, kind_of, objects, time_of
-from ocean_migration_pulumi.common.times import elapsed
+from ocean_migration_pulumi.common.times import format_elapsed
 
 _NO_LIST: Final = "the account lists no migration"
 _NO_STATUS: Final = "no status of a migration was read"
@@ -142,7 +142,8 @@ def _durations(responses: Responses) -> Finding:
         return not_seen("no migration that has ended tells when")
     longest = max(spans)
     return settled(
-        f"{len(spans)} ended: {elapsed(min(spans)[0])} to {elapsed(longest[0])}, the longest one {longest[1]}"
+        f"{len(spans)} ended: {format_elapsed(min(spans)[0])} to {format_elapsed(longest[0])}, the "
+        f"longest one {longest[1]}"
     )
 
 

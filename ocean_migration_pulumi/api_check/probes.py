@@ -9,7 +9,7 @@ from typing import Final
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.migration import MigrationSummary
 from ocean_migration_pulumi.api_check.response_questions import ABSENT_CLUSTER, ABSENT_MIGRATION
-from ocean_migration_pulumi.common.times import sortable
+from ocean_migration_pulumi.common.times import sort_key
 from ocean_migration_pulumi.errors import (
     AuthenticationError,
     OceanMigrationError,
@@ -70,7 +70,7 @@ def _try(ask: Callable[[], object]) -> None:
 
 def _chosen(listed: list[MigrationSummary]) -> list[MigrationSummary]:
     """Return the migrations that tell the most: the newest that runs, that failed, was stopped, or finished."""
-    newest = sorted(listed, key=lambda summary: sortable(summary.created_at), reverse=True)
+    newest = sorted(listed, key=lambda summary: sort_key(summary.created_at), reverse=True)
     chosen = [
         next((summary for summary in newest if not summary.is_terminal), None),
         *(next((summary for summary in newest if summary.state == state), None) for state in _WANTED),

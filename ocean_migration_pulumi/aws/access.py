@@ -28,7 +28,7 @@ _REFUSED_CREDENTIALS: Final = frozenset(
 )
 
 
-class UnreadableError(Exception):
+class AwsReadError(Exception):
     """Nothing can be asked at all."""
 
     def __init__(self, gap: Gap) -> None:
@@ -36,7 +36,7 @@ class UnreadableError(Exception):
         self.gap = gap
 
 
-class Access:
+class AwsAccess:
     """How AWS is asked in one reading: a session of its own, so that no credentials of an earlier one stick.
 
     ``seconds`` bounds each connection and each pause in an answer.
@@ -55,10 +55,10 @@ class Access:
             if self._session is None and self._gap is None:
                 try:
                     self._session = _session(self.region)
-                except UnreadableError as error:
+                except AwsReadError as error:
                     self._gap = error.gap
             if self._gap is not None:
-                raise UnreadableError(self._gap)
+                raise AwsReadError(self._gap)
             from botocore.config import Config  # type: ignore[import-untyped]  # botocore has no types of its own
 
             config = Config(
@@ -73,12 +73,12 @@ class Access:
 def _session(region: str) -> Any:
     """Return a session that has credentials."""
     if not region:
-        raise UnreadableError(Gap(reason="the region of the cluster is not known"))
+        raise AwsReadError(Gap(reason="the region of the cluster is not known"))
     try:
         import boto3.session  # type: ignore[import-untyped]  # boto3 has no types of its own
         import botocore.session  # type: ignore[import-untyped]  # likewise
     except ImportError as exc:
-        raise UnreadableError(
+        raise AwsReadError(
             Gap(reason="boto3 is not installed", remedy="install the extra: ocean-migration[aws]")
         ) from exc
     remedy = "give the program AWS credentials that may read, such as those of AWS_PROFILE or of the job's role"
@@ -97,9 +97,9 @@ def _session(region: str) -> Any:
     except Exception as exc:
         # The message may hold what a credential helper printed.
         reason = f"the AWS credentials cannot be used ({_code(exc) or type(exc).__name__})"
-        raise UnreadableError(Gap(reason=reason, remedy=remedy)) from exc
+        raise AwsReadError(Gap(reason=reason, remedy=remedy)) from exc
     if credentials is None:
-        raise UnreadableError(Gap(reason="there are no AWS credentials", remedy=remedy))
+        raise AwsReadError(Gap(reason="there are no AWS credentials", remedy=remedy))
     return session
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ocean_migration_pulumi.aws.access import failure
-from ocean_migration_pulumi.migration.scheduling.aws_facts import MachineType
+from ocean_migration_pulumi.common.text import list_some, sanitize
+from ocean_migration_pulumi.migration.scheduling.aws_facts import InstanceTypeSpec
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean, some
 
 _CHUNK: Final = 100
 _ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class AwsRequest:
     """How one part of a question is asked: ``ask`` fills a dictionary, and returns what it could not find."""
 
     service: str
@@ -29,7 +29,7 @@ def _roles(client: Any, profiles: tuple[str, ...], found: dict[str, Any]) -> Gap
     gaps = []
     for profile in profiles:
         name = profile.rpartition("/")[2]
-        shown = f"instance profile {clean(name)}"
+        shown = f"instance profile {sanitize(name)}"
         try:
             answer = client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
         except client.exceptions.NoSuchEntityException:
@@ -58,7 +58,7 @@ def _access_entries(client: Any, clusters: tuple[str, ...], found: dict[str, Any
     except client.exceptions.ResourceNotFoundException:
         remedy = "use AWS credentials of the cluster's account"
         return Gap(
-            reason=f"there is no EKS cluster {clean(cluster)} in {clean(client.meta.region_name)}", remedy=remedy
+            reason=f"there is no EKS cluster {sanitize(cluster)} in {sanitize(client.meta.region_name)}", remedy=remedy
         )
     except client.exceptions.InvalidRequestException as error:
         if "authentication mode" not in str(error):
@@ -76,7 +76,7 @@ def _zones(client: Any, subnet_ids: tuple[str, ...], found: dict[str, Any]) -> G
     unknown = sorted(set(subnet_ids) - found.keys())
     if not unknown:
         return None
-    reason = f"there is no subnet {some(map(clean, unknown))}"
+    reason = f"there is no subnet {list_some(map(sanitize, unknown))}"
     return Gap(reason=reason, remedy="correct the subnets in Spot, or use AWS credentials of their account")
 
 
@@ -86,7 +86,7 @@ def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap
     for each in _pages(client, "describe_instance_types", "InstanceTypes", "instance-type", types):
         gpus = each.get("GpuInfo", {}).get("Gpus", ())
         architectures = each.get("ProcessorInfo", {}).get("SupportedArchitectures", ("x86_64",))
-        found[each["InstanceType"]] = MachineType(
+        found[each["InstanceType"]] = InstanceTypeSpec(
             resources=Resources(
                 milli_cpu=1000 * each["VCpuInfo"]["DefaultVCpus"],
                 memory_mib=each["MemoryInfo"]["SizeInMiB"],
@@ -110,12 +110,12 @@ def _joined(gaps: list[Gap]) -> Gap | None:
         return None
     reasons = dict.fromkeys(gap.reason for gap in gaps)
     remedies = dict.fromkeys(gap.remedy for gap in gaps if gap.remedy)
-    return Gap(reason=some(reasons), remedy=some(remedies))
+    return Gap(reason=list_some(reasons), remedy=list_some(remedies))
 
 
 PARTS: Final = {
-    "roles": Part(service="iam", action="iam:GetInstanceProfile", ask=_roles),
-    "access_entries": Part(service="eks", action="eks:ListAccessEntries", ask=_access_entries),
-    "zones": Part(service="ec2", action="ec2:DescribeSubnets", ask=_zones),
-    "machines": Part(service="ec2", action="ec2:DescribeInstanceTypes", ask=_machines),
+    "roles": AwsRequest(service="iam", action="iam:GetInstanceProfile", ask=_roles),
+    "access_entries": AwsRequest(service="eks", action="eks:ListAccessEntries", ask=_access_entries),
+    "zones": AwsRequest(service="ec2", action="ec2:DescribeSubnets", ask=_zones),
+    "machines": AwsRequest(service="ec2", action="ec2:DescribeInstanceTypes", ask=_machines),
 }

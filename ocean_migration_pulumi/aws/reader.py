@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any, Final
 
-from ocean_migration_pulumi.aws.access import Access, UnreadableError, failure
+from ocean_migration_pulumi.aws.access import AwsAccess, AwsReadError, failure
 from ocean_migration_pulumi.aws.questions import PARTS
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, CloudQuestion
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 
 KEPT: Final = 600.0
@@ -41,7 +41,7 @@ class AwsReader:
         self._flights: dict[tuple[str, str, tuple[str, ...]], _Flight] = {}
         self._lock = threading.Lock()
 
-    def read(self, scope: Scope, question: CloudQuestion) -> Cloud:
+    def read(self, scope: CancelScope, question: AwsQuery) -> AwsFacts:
         """Return what AWS answers within the scope, in 30 seconds at most; what it does not is a gap.
 
         Answers are kept for 10 minutes, gaps for 30 seconds; who asks for the same at the same time waits for one
@@ -59,7 +59,7 @@ class AwsReader:
             "zones": question.subnet_ids,
             "machines": question.instance_types,
         }
-        access = Access(question.region, min(_SOCKET_SECONDS, bounded.remaining() or 0.0))
+        access = AwsAccess(question.region, min(_SOCKET_SECONDS, bounded.remaining() or 0.0))
         flights = {
             part: self._flight(part, names, access, short=scope.short)
             for part, given in asked.items()
@@ -74,7 +74,7 @@ class AwsReader:
             if flight.landed.is_set():
                 found[part] = flight.found
         entries_known = "access_entries" in flights and "access_entries" not in gaps
-        return Cloud(
+        return AwsFacts(
             roles=found["roles"],
             access_entries=frozenset(found["access_entries"]) if entries_known else None,
             zones=found["zones"],
@@ -82,7 +82,7 @@ class AwsReader:
             gaps=gaps,
         )
 
-    def _flight(self, part: str, names: tuple[str, ...], access: Access, *, short: bool) -> _Flight:
+    def _flight(self, part: str, names: tuple[str, ...], access: AwsAccess, *, short: bool) -> _Flight:
         """Return the answer to a part of the question that is known or under way, else ask."""
         key = (part, access.region, names)
         with self._lock:
@@ -122,14 +122,14 @@ class _Flight:
             return now - self._since < LONGEST
         return now - self._since < (KEPT if self._gap is None else GAPS_KEPT)
 
-    def fly(self, part: str, names: tuple[str, ...], access: Access) -> None:
+    def fly(self, part: str, names: tuple[str, ...], access: AwsAccess) -> None:
         """Ask; never raises."""
         kind = PARTS[part]
         found: dict[str, Any] = {}
         try:
             with closing(access.client(kind.service)) as client:
                 gap = kind.ask(client, names, found)
-        except UnreadableError as error:
+        except AwsReadError as error:
             gap = error.gap
         except Exception as error:  # noqa: BLE001 - whatever is wrong with AWS is a gap, and nothing else
             gap = failure(error, kind.action)
@@ -141,7 +141,7 @@ class _Flight:
         self._gap, self._since = gap, self._clock()
         self.landed.set()
 
-    def wait(self, scope: Scope) -> Gap | None:
+    def wait(self, scope: CancelScope) -> Gap | None:
         """Wait for the end and return the gap; raises when the operation is interrupted."""
         try:
             while not self.landed.wait(_POLL):

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.report.markdown import one_line
 _CLEAR: Final = "\r\x1b[K"
 
 
-class Speaker:
+class Console:
     """A Teller on stderr; the live line is for terminals alone, and gives way to the next line."""
 
     def __init__(self) -> None:

@@ -20,16 +20,16 @@ from click.shell_completion import CompletionItem
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.cluster import Cluster
 from ocean_migration_pulumi.api.models.migration import MigrationSummary
-from ocean_migration_pulumi.api.recording.redaction import Observer
+from ocean_migration_pulumi.api.recording.redaction import ExchangeObserver
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.cli.output import say
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.common.times import sortable
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.common.times import sort_key
 from ocean_migration_pulumi.errors import InputError, MissingAccountError, OceanMigrationError
-from ocean_migration_pulumi.migration.reconcile.waiter import Patience
-from ocean_migration_pulumi.migration.snapshot.claims import ClusterDesk, Registry
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
+from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry, ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.report.markdown import one_line
 from ocean_migration_pulumi.resource.session import Session
 
@@ -43,7 +43,7 @@ _PROFILES: Final = ("SPOTINST_PROFILE", "SPOTINST_CREDENTIALS_PROFILE")
 _COMPLETION_SECONDS: Final = 2.0
 
 
-class Reach:
+class CliContext:
     """How one command reaches the service, Kubernetes and AWS; everything is opened when it is first needed.
 
     ``scope`` ends with the first SIGINT or SIGTERM; a second one ends the program. ``observers`` receive every exchange
@@ -61,7 +61,7 @@ class Reach:
         kubeconfig: str | None = None,
         context: str | None = None,
         environ: Mapping[str, str] | None = None,
-        scope: Scope | None = None,
+        scope: CancelScope | None = None,
     ) -> None:
         self._given = cluster
         self._options = {
@@ -73,11 +73,11 @@ class Reach:
         self._environ = _environment(os.environ if environ is None else environ, profile)
         self._client: OceanClient | None = None
         self._cluster_id: str | None = None
-        self._registry = Registry()
+        self._registry = ClaimsRegistry()
         self._session = Session()
         self._settings: Settings | None = None
-        self.observers: list[Observer] = []
-        self.scope = scope or Scope()
+        self.observers: list[ExchangeObserver] = []
+        self.scope = scope or CancelScope()
 
     @property
     def settings(self) -> Settings:
@@ -101,9 +101,9 @@ class Reach:
         return self._client
 
     @property
-    def patience(self) -> Patience:
+    def poll_policy(self) -> PollPolicy:
         """How waits poll."""
-        return Patience(poll_interval=self.settings.poll_interval)
+        return PollPolicy(poll_interval=self.settings.poll_interval)
 
     @property
     def cluster_id(self) -> str:
@@ -116,9 +116,9 @@ class Reach:
         return self._cluster_id
 
     @property
-    def desk(self) -> ClusterDesk:
+    def claims(self) -> ClusterClaims:
         """What is known of the cluster."""
-        return self._registry.desk(self.client.account_id, self.cluster_id)
+        return self._registry.claims(self.client.account_id, self.cluster_id)
 
     def require_account(self) -> str:
         """Return the account that is asked.
@@ -130,7 +130,7 @@ class Reach:
             raise MissingAccountError(msg)
         return self.client.account_id
 
-    def sources(self) -> Sources:
+    def sources(self) -> DataSources:
         """Return who else can be asked about the cluster: Kubernetes and AWS.
 
         Raises InputError when the given kubeconfig, or its context, cannot be used.
@@ -140,7 +140,7 @@ class Reach:
     def migrations(self) -> list[MigrationSummary]:
         """Return the cluster's migrations, the newest first."""
         found = self.client.list_migrations(self.cluster_id)
-        return sorted(found, key=lambda each: (sortable(each.created_at), each.id), reverse=True)
+        return sorted(found, key=lambda each: (sort_key(each.created_at), each.id), reverse=True)
 
     def migration_id(self, given: str | None, *, running: bool = False) -> str:
         """Return the migration that is meant: the given one, else the one that runs, else the newest.
@@ -199,7 +199,7 @@ def _environment(environ: Mapping[str, str], profile: str | None) -> dict[str, s
 
 
 def _introduced(cluster: Cluster) -> str:
-    return f"{clean(cluster.name)} ({cluster.id})" if cluster.name else cluster.id
+    return f"{sanitize(cluster.name)} ({cluster.id})" if cluster.name else cluster.id
 
 
 def complete_cluster(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -231,10 +231,10 @@ def _completes(name: str, incomplete: str) -> bool:
 
 
 @contextmanager
-def _completing(context: click.Context) -> Iterator[Reach]:
+def _completing(context: click.Context) -> Iterator[CliContext]:
     given = {name: context.params.get(name) for name in ("account", "profile", "base_url")}
     cluster = context.params.get("cluster") or os.environ.get(CLUSTER_VARIABLE)
-    reach = Reach(cluster=cluster, **given, scope=Scope(short=True).at_most(_COMPLETION_SECONDS))
+    reach = CliContext(cluster=cluster, **given, scope=CancelScope(short=True).at_most(_COMPLETION_SECONDS))
     try:
         yield reach
     finally:
@@ -266,7 +266,7 @@ _KUBERNETES_OPTIONS: Final = (
 )
 
 
-def reach_options(function: Callable[..., R]) -> Callable[..., R]:
+def context_options(function: Callable[..., R]) -> Callable[..., R]:
     """Add the options by which a command reaches the service; it is called with a ``reach``."""
 
     @wraps(function)
@@ -280,7 +280,7 @@ def reach_options(function: Callable[..., R]) -> Callable[..., R]:
         context: str | None = None,
         **others: Any,
     ) -> R:
-        reach = Reach(
+        reach = CliContext(
             cluster=cluster,
             account=account,
             profile=profile,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from ocean_migration_pulumi.cli.console import Speaker
-from ocean_migration_pulumi.cli.context import Reach
+from ocean_migration_pulumi.cli.console import Console
+from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.plan_view import OWNER
-from ocean_migration_pulumi.migration.reconcile.context import Job
-from ocean_migration_pulumi.migration.reconcile.events import Announce, to_nobody
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from ocean_migration_pulumi.migration.state.hints import Words
-from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.events import EventSink, discard_event
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.hints import Hints
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
-WORDS: Final = Words(
+HINTS: Final = Hints(
     again="run `ocean-migration start` again",
     waits="`ocean-migration wait` waits for it",
     rest="`ocean-migration start` goes on with the rest",
@@ -22,19 +22,21 @@ WORDS: Final = Words(
 """The commands that messages name."""
 
 
-def job_of(reach: Reach, wish: Wish, *, seconds: float, speaker: Speaker, announce: Announce = to_nobody) -> Job:
+def make_context(
+    reach: CliContext, spec: MigrationSpec, *, seconds: float, speaker: Console, announce: EventSink = discard_event
+) -> ReconcileContext:
     """Return a job on the cluster of the wish that may take so many seconds."""
-    return Job(
+    return ReconcileContext(
         api=reach.client,
-        desk=reach.desk,
+        claims=reach.claims,
         scope=reach.scope.at_most(seconds),
         tell=speaker,
         owner=OWNER,
-        wish=wish,
-        record=Record(planned=dict(wish.planned_nodes or {}), effective_account_id=reach.client.account_id),
-        patience=reach.patience,
+        spec=spec,
+        record=ResourceState(planned=dict(spec.planned_nodes or {}), effective_account_id=reach.client.account_id),
+        poll_policy=reach.poll_policy,
         sources=reach.sources(),
-        words=WORDS,
+        words=HINTS,
         announce=announce,
         creating=True,
     )

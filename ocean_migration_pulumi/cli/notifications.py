@@ -9,13 +9,13 @@ from typing import Final
 import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.cli.console import Speaker
-from ocean_migration_pulumi.cli.context import Reach
-from ocean_migration_pulumi.cli.jobs import job_of
-from ocean_migration_pulumi.migration.reconcile.events import Announce, Kind, to_nobody
-from ocean_migration_pulumi.migration.spec.input_readers import endpoints
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from ocean_migration_pulumi.migration.state.resource_state import Run
+from ocean_migration_pulumi.cli.console import Console
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.jobs import make_context
+from ocean_migration_pulumi.migration.reconcile.events import EventKind, EventSink, discard_event
+from ocean_migration_pulumi.migration.spec.input_readers import read_endpoints
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord
 from ocean_migration_pulumi.resource.notifier import Notifier
 
 _SECONDS: Final = 60.0
@@ -30,16 +30,16 @@ notify_option: Final = click.option(
 
 
 @contextmanager
-def notifying(urls: tuple[str, ...]) -> Iterator[Announce]:
+def notifying(urls: tuple[str, ...]) -> Iterator[EventSink]:
     """Give who takes events for these URLs, and let what is under way still be delivered at the end.
 
     Raises InputError, without the URL, for one that cannot be used.
     """
     if not urls:
-        yield to_nobody
+        yield discard_event
         return
-    speaker = Speaker()
-    notifier = Notifier(endpoints("--notify", list(urls)), tell=speaker.warning)
+    speaker = Console()
+    notifier = Notifier(read_endpoints("--notify", list(urls)), tell=speaker.warning)
     try:
         yield notifier.announce
     finally:
@@ -47,9 +47,9 @@ def notifying(urls: tuple[str, ...]) -> Iterator[Announce]:
 
 
 def announce(
-    reach: Reach,
-    to: Announce,
-    kind: Kind,
+    reach: CliContext,
+    to: EventSink,
+    kind: EventKind,
     migration_id: str,
     message: str,
     *,
@@ -58,7 +58,9 @@ def announce(
     remedy: str = "",
 ) -> None:
     """Announce what has happened to a migration that this command only looks at."""
-    if to is to_nobody:
+    if to is discard_event:
         return
-    job = job_of(reach, Wish(ocean_id=reach.cluster_id), seconds=_SECONDS, speaker=Speaker(), announce=to)
-    job.happened(kind, Run(id=migration_id), message, status=status, reason=reason, remedy=remedy)
+    job = make_context(
+        reach, MigrationSpec(ocean_id=reach.cluster_id), seconds=_SECONDS, speaker=Console(), announce=to
+    )
+    job.emit(kind, MigrationRecord(id=migration_id), message, status=status, reason=reason, remedy=remedy)

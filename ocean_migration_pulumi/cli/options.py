@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.spec.spec import Wish, read
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, read_spec
 
 R = TypeVar("R")
 
@@ -73,7 +73,7 @@ def selection_options(function: Callable[..., R]) -> Callable[..., R]:
     def choosing(**given: Any) -> R:
         nodes = {name: given.pop(name) for name in _NODE_FIELDS}
         options = {name: given.pop(name) for name in _FLAGS}
-        return function(wish=_wish(nodes, options), **given)
+        return function(spec=_wish(nodes, options), **given)
 
     decorated: Callable[..., R] = choosing
     for option in reversed((*_NODE_OPTIONS, *_OPTIONS)):
@@ -81,16 +81,16 @@ def selection_options(function: Callable[..., R]) -> Callable[..., R]:
     return decorated
 
 
-def _wish(nodes: dict[str, Any], options: dict[str, Any]) -> Wish:
+def _wish(nodes: dict[str, Any], options: dict[str, Any]) -> MigrationSpec:
     selector = {name: list(value) if isinstance(value, tuple) else value for name, value in nodes.items() if value}
     if nodes["exclude"]:
         selector["exclude"] = _excluded(nodes["exclude"])
     if not selector.keys() - {"exclude", "limit"}:
         raise InputError("nodes", "are not chosen: give --asg-name, --instance-id or alike, or --all-nodes")
-    wish, problems = read({"ocean_id": "o-unknown", "nodes": selector} | {k: v for k, v in options.items() if v})
+    spec, problems = read_spec({"ocean_id": "o-unknown", "nodes": selector} | {k: v for k, v in options.items() if v})
     if problems:
         raise problems[0]
-    return wish
+    return spec
 
 
 def _excluded(given: tuple[str, ...]) -> dict[str, Any]:

@@ -6,36 +6,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ocean_migration_pulumi.cli.context import Reach
+from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.output import Output, Table
 from ocean_migration_pulumi.errors import PlanError
-from ocean_migration_pulumi.migration.checks.check_result import Verdict
+from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning import planner
-from ocean_migration_pulumi.migration.snapshot.snapshot import Preview
+from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
 from ocean_migration_pulumi.migration.spec import diagnostic
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, is_approved, parse_planned, plan_digest
-from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 OWNER = "command"
 """Who plans: there is no other in the process of a command."""
 
 _VERDICTS = {
-    Kind.MET: Verdict.PASS,
-    Kind.FAILED: Verdict.FAIL,
-    Kind.DOUBTED: Verdict.WARN,
-    Kind.UNKNOWN: Verdict.UNKNOWN,
+    Kind.MET: CheckStatus.PASS,
+    Kind.FAILED: CheckStatus.FAIL,
+    Kind.DOUBTED: CheckStatus.WARN,
+    Kind.UNKNOWN: CheckStatus.UNKNOWN,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlanView:
     """A plan, and what is said of it; ``pods`` are those that run on each node, None where that is not told."""
 
-    wish: Wish
+    spec: MigrationSpec
     nodes: tuple[PlannedNode, ...]
     pods: dict[str, int | None]
-    preview: Preview
+    preview: PlanPreview
 
     @property
     def digest(self) -> str:
@@ -50,14 +50,14 @@ class Planned:
     @property
     def refusal(self) -> str | None:
         """Why a start would be refused; None when it would not."""
-        wish = self.wish
-        if wish.approved_plan and not is_approved(self.preview.planned or {}, wish.approved_plan):
-            return f"the approved plan is {wish.approved_plan}, and this one is {self.digest}"
+        spec = self.spec
+        if spec.approved_plan and not is_approved(self.preview.planned or {}, spec.approved_plan):
+            return f"the approved plan is {spec.approved_plan}, and this one is {self.digest}"
         unmatched = [node for node in self.nodes if node.virtual_node_group_id is None]
         failed = [note.name for note in self.notes() if note.kind is Kind.FAILED]
-        if failed and (wish.prerequisites == "enforce" or (unmatched and wish.unmatched_nodes == "fail")):
+        if failed and (spec.prerequisites == "enforce" or (unmatched and spec.unmatched_nodes == "fail")):
             return f"prerequisites are not met: {', '.join(dict.fromkeys(failed))}"
-        if unmatched and wish.unmatched_nodes == "fail":
+        if unmatched and spec.unmatched_nodes == "fail":
             return "nodes match no Virtual Node Group"
         return None
 
@@ -89,9 +89,9 @@ class Planned:
     def to_json(self) -> dict[str, Any]:
         """Return the whole as JSON."""
         found = list(self.notes())
-        wish = self.wish
+        spec = self.spec
         return {
-            "ocean_id": wish.ocean_id,
+            "ocean_id": spec.ocean_id,
             "plan_digest": self.digest,
             "planned_nodes": dict(self.preview.planned or {}),
             "nodes": [
@@ -107,10 +107,10 @@ class Planned:
                 for node in self.nodes
             ],
             "options": {
-                "batch_size_percentage": wish.batch_size_percentage,
-                "should_terminate_drained_nodes": wish.should_terminate_drained_nodes,
-                "should_evict_stand_alone_pods": wish.should_evict_stand_alone_pods,
-                "force_pod_eviction_on_pdb_failure": wish.force_pod_eviction_on_pdb_failure,
+                "batch_size_percentage": spec.batch_size_percentage,
+                "should_terminate_drained_nodes": spec.should_terminate_drained_nodes,
+                "should_evict_stand_alone_pods": spec.should_evict_stand_alone_pods,
+                "force_pod_eviction_on_pdb_failure": spec.force_pod_eviction_on_pdb_failure,
             },
             "prerequisites": [
                 {"name": note.name, "verdict": _VERDICTS[note.kind], "text": note.text}
@@ -130,24 +130,24 @@ class Planned:
         output.show(self.table(), self.to_json())
 
 
-def make_plan(reach: Reach, wish: Wish) -> Planned:
+def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
     """Plan the migration of a wish on the cluster that is meant; only reads.
 
     Raises MissingAccountError, InputError for nodes that cannot be chosen, PlanError when there is no plan to be had,
     or an error of the API.
     """
-    account, client, desk = reach.require_account(), reach.client, reach.desk
-    desk.view.cluster(client, reach.scope)  # what is wrong with the service itself is no matter of the plan
-    wish = replace(wish, ocean_id=reach.cluster_id, account_id=account, when_busy="fail")
-    found = planner.preview(client, desk, reach.scope, owner=OWNER, wish=wish, old=None, sources=reach.sources())
+    account, client, claims = reach.require_account(), reach.client, reach.claims
+    claims.view.cluster(client, reach.scope)  # what is wrong with the service itself is no matter of the plan
+    spec = replace(spec, ocean_id=reach.cluster_id, account_id=account, when_busy="fail")
+    found = planner.preview_plan(client, claims, reach.scope, owner=OWNER, spec=spec, old=None, sources=reach.sources())
     if found.problems:
         raise found.problems[0]
     if found.planned is None:
         msg = f"there is no plan: {found.unplanned or 'it is not known why'}"
         raise PlanError(msg)
-    offered = desk.view.candidates(client, reach.scope)
-    return Planned(
-        wish=replace(wish, planned_nodes=found.planned),
+    offered = claims.view.candidates(client, reach.scope)
+    return PlanView(
+        spec=replace(spec, planned_nodes=found.planned),
         nodes=tuple(parse_planned(found.planned).values()),
         pods={node.instance_id: node.running_pods for node in offered},
         preview=found,

@@ -14,10 +14,10 @@ import click
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.views.run_report import Moment
 
-SOURCES: Final = Sources(absent="a record tells nothing of Kubernetes")
+SOURCES: Final = DataSources(absent="a record tells nothing of Kubernetes")
 """Whom a record lets one ask."""
 
 from_option: Final = click.option(
@@ -31,7 +31,7 @@ from_option: Final = click.option(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordedMigration:
     """A migration that a record holds: its last status, all looks at it, and the moment up to which the record goes."""
 
     client: OceanClient
@@ -42,7 +42,7 @@ class Recorded:
 
 
 @contextmanager
-def opened(record: Path, migration: str | None) -> Iterator[Recorded]:
+def open_recording(record: Path, migration: str | None) -> Iterator[RecordedMigration]:
     """Open a migration of a record; None is the one whose status was read last.
 
     Raises SettingsError for a file that is no record, and InputError for a migration that it does not hold.
@@ -55,10 +55,10 @@ def opened(record: Path, migration: str | None) -> Iterator[Recorded]:
         if not seen:
             raise InputError("--from", f"{record} holds no status of {migration or 'a migration'}")
         (ocean_id, _), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
-        yield Recorded(
+        yield RecordedMigration(
             client=client,
             ocean_id=ocean_id,
             status=statuses[-1][1],
-            moments=tuple(Moment.of(at, status) for at, status in statuses),
+            moments=tuple(Moment.from_status(at, status) for at, status in statuses),
             now=statuses[-1][0],
         )

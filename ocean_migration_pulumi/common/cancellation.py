@@ -15,7 +15,7 @@ def _always() -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class CancelScope:
     """The bounds of one operation, handed down to every call and every sleep inside it.
 
     ``deadline`` is a reading of ``clock`` (monotonic seconds; None means no deadline of its own), ``ended`` is set when
@@ -34,7 +34,7 @@ class Scope:
         """Return the seconds left, never below zero; None without a deadline."""
         return None if self.deadline is None else max(0.0, self.deadline - self.clock())
 
-    def at_most(self, seconds: float) -> Scope:
+    def at_most(self, seconds: float) -> CancelScope:
         """Return this scope with a deadline no later than ``seconds`` from now."""
         limit = self.clock() + seconds
         return replace(self, deadline=limit if self.deadline is None else min(limit, self.deadline))

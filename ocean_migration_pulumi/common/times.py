@@ -39,7 +39,7 @@ def parse_time(text: str | None) -> datetime | None:
         return None
 
 
-def sortable(text: str | None) -> float:
+def sort_key(text: str | None) -> float:
     """Return a time as the service writes it as a number to sort by; what is none comes before all."""
     moment = parse_time(text)
     return moment.timestamp() if moment else float("-inf")
@@ -50,7 +50,7 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def elapsed(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """Write a span as messages show it: ``45s``, ``6m10s``, ``1h05m``."""
     whole = max(0, round(seconds))
     if whole < 60:

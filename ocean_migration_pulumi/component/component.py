@@ -22,7 +22,7 @@ from ocean_migration_pulumi.component.resources.controller import install_contro
 from ocean_migration_pulumi.component.resources.deployments import Deployments, look_up
 from ocean_migration_pulumi.component.resources.retire import look_up as look_up_old_group
 from ocean_migration_pulumi.component.resources.retire import profiles_in_use, retirement, role_of_profile
-from ocean_migration_pulumi.component.resources.waves import Access, Waves, make_waves, report_of, totals_of
+from ocean_migration_pulumi.component.resources.waves import WaveAccess, Waves, make_waves, report_of, totals_of
 from ocean_migration_pulumi.errors import MigrationError
 from ocean_migration_pulumi.functions import open_service
 
@@ -69,7 +69,7 @@ class OceanMigration(pulumi.ComponentResource):
             name,
             declared.waves,
             declared.gates,
-            access=Access(
+            access=WaveAccess(
                 ocean_id=made.ocean_id,
                 account_id=declared.args.account_id,
                 kubeconfig=declared.args.kubeconfig,

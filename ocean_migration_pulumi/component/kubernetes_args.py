@@ -127,9 +127,9 @@ def judge_controller(args: ControllerArgs, account: Input[str] | None = None) ->
     """
     name = "controller"
     for flag in ("token_in_state", "auto_update"):
-        input_readers.flag(f"{name}.{flag}", getattr(args, flag))
+        input_readers.read_flag(f"{name}.{flag}", getattr(args, flag))
     if args.replace_v1 is not None:
-        input_readers.flag(f"{name}.replace_v1", args.replace_v1)
+        input_readers.read_flag(f"{name}.replace_v1", args.replace_v1)
     if args.existing_secret is None and not args.token_in_state:
         told = (
             "give the name of a Secret with the keys token and account, or token_in_state, and the state has the token"
@@ -143,7 +143,7 @@ def judge_controller(args: ControllerArgs, account: Input[str] | None = None) ->
         # Never shown: it may be the token itself.
         raise not_secret()
     if args.existing_secret is not None and not isinstance(args.existing_secret, Output):
-        input_readers.text(f"{name}.existing_secret", args.existing_secret)
+        input_readers.read_text(f"{name}.existing_secret", args.existing_secret)
     _judge_values(args.values, f"{name}.values")
     if args.token_in_state:
         if args.token is None:
@@ -154,7 +154,7 @@ def judge_controller(args: ControllerArgs, account: Input[str] | None = None) ->
 def judge_autoscaler(args: ClusterAutoscalerArgs) -> None:
     """Raise InputError when these arguments cannot be used."""
     name = "cluster_autoscaler"
-    input_readers.flag(f"{name}.restore_on_destroy", args.restore_on_destroy)
+    input_readers.read_flag(f"{name}.restore_on_destroy", args.restore_on_destroy)
     if args.name is None and args.namespace is not None:
         raise InputError(f"{name}.namespace", "goes only with name")
     if args.name is None and args.restore_on_destroy:

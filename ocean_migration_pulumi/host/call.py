@@ -11,7 +11,7 @@ from ocean_migration_pulumi.host.engine import Engine, StatusLine, find_engine
 from ocean_migration_pulumi.host.stack import running_context, running_request
 
 
-class Call:
+class EngineCall:
     """One RPC of the engine.
 
     ``method`` is ``Check``, ``Diff``, ``Create``, ``Update``, ``Delete`` or ``Read``; ``""`` when unknown. ``urn`` is
@@ -43,7 +43,7 @@ class Call:
 
     def interrupted(self) -> bool:
         """Tell whether somebody pressed Ctrl-C."""
-        return _interruption.happened
+        return _interruption.emit
 
     def is_active(self) -> bool:
         """Tell whether the engine still waits for this RPC; True when that cannot be known."""
@@ -78,19 +78,19 @@ class _Interruption:
     """Ctrl-C, which holds for the whole process: for the calls that run, and for those that come after it."""
 
     def __init__(self) -> None:
-        self.happened = False
+        self.emit = False
         self._lock = threading.Lock()
         self._endings: weakref.WeakSet[threading.Event] = weakref.WeakSet()
 
     def ends(self, ended: threading.Event) -> None:
         with self._lock:
             self._endings.add(ended)
-            if self.happened:
+            if self.emit:
                 ended.set()
 
     def happen(self) -> None:
         with self._lock:
-            self.happened = True
+            self.emit = True
             for ended in self._endings:
                 ended.set()
 
@@ -103,16 +103,16 @@ def interrupt() -> None:
     _interruption.happen()
 
 
-def current_call() -> Call:
+def current_call() -> EngineCall:
     """Return the RPC that runs on this thread, or, where the host cannot be looked into, a call of nobody.
 
     Never raises.
     """
     try:
         request, context = running_request(), running_context()
-        call = Call(request, context, None if request is None else find_engine())
+        call = EngineCall(request, context, None if request is None else find_engine())
     except Exception:  # noqa: BLE001  # SDK or gRPC without the parts that this looks for
-        call = Call()
+        call = EngineCall()
         context = None
     if context is not None:
         with suppress(Exception):  # a context that takes no callbacks: is_active() still tells

@@ -13,7 +13,7 @@ _UNKNOWN = 2  # the gRPC status code that the host answers a failure with; the d
 _PROVIDER = "__provider"
 
 
-class Failure(Exception):
+class RpcFailure(Exception):
     """Carries a reason through the host to the engine; raised by ``fail`` only, and not to be caught."""
 
 
@@ -39,8 +39,8 @@ def fail(
         reason = " ".join(message.split())
         if id is not None:
             reason = f"{reason} (resource {id} is not saved: {type(error).__name__}: {error})"
-        raise Failure(reason) from None
-    raise Failure(message) from None
+        raise RpcFailure(reason) from None
+    raise RpcFailure(message) from None
 
 
 def _answer(message: str, id: str | None, properties: Mapping[str, Any], inputs: Mapping[str, Any] | None) -> None:

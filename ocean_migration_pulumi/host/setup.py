@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from ocean_migration_pulumi.host.call import Call, interrupt
+from ocean_migration_pulumi.host.call import EngineCall, interrupt
 from ocean_migration_pulumi.host.engine import find_engine
 from ocean_migration_pulumi.host.stack import nearest, running_context, running_request
 
@@ -82,4 +82,4 @@ def _watch_engine() -> None:
     engine = find_engine()
     if engine is not None and not _watched:
         _watched = True
-        engine.watch(Call(context=running_context()).is_active)
+        engine.watch(EngineCall(context=running_context()).is_active)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, WaitEndedError
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Slot(Generic[T]):
         self._at = float("-inf")
         self._asked: Asked[T] | None = None
 
-    def get(self, scope: Scope, ask: Callable[[], Asked[T]], *, max_age: float, fresh: bool) -> T:
+    def get(self, scope: CancelScope, ask: Callable[[], Asked[T]], *, max_age: float, fresh: bool) -> T:
         """Return an answer at most ``max_age`` seconds old, or asked for after this call began with ``fresh``.
 
         Raises a WaitEndedError while another thread asks.
@@ -56,7 +56,7 @@ class Slot(Generic[T]):
             self._lock.release()
 
 
-def together(scope: Scope, work: Mapping[str, Callable[[], T]]) -> dict[str, T | Exception]:
+def together(scope: CancelScope, work: Mapping[str, Callable[[], T]]) -> dict[str, T | Exception]:
     """Do several things at once and return what became of each, DeadlineError for what was not done in time.
 
     The threads are daemons that nobody waits for once the scope has ended. Raises InterruptedWaitError or

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import KubernetesError, PrerequisiteError
 from ocean_migration_pulumi.kubernetes.background import together
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
@@ -18,9 +19,8 @@ from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedForm
 from ocean_migration_pulumi.kubernetes.objects.json_fields import objects as entries
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.migration.checks.service import is_pending
-from ocean_migration_pulumi.migration.gate.spec import READY, KubernetesCondition, Observed
+from ocean_migration_pulumi.migration.gate.spec import READY, GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, Gap
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean
 
 T = TypeVar("T")
 
@@ -38,26 +38,28 @@ _TRUE: Final = "True"
 _LONGEST_REASON: Final = 60
 
 
-def instances(connection: Connection, scope: Scope) -> frozenset[str]:
+def instances(connection: Connection, scope: CancelScope) -> frozenset[str]:
     """Return the instance ids of the cluster's nodes; raises as ``observe`` does."""
     nodes = _listed(connection, scope, NODES, objects.node)
     return frozenset(node.instance_id for node in nodes if node.instance_id)
 
 
-def pending_pods(connection: Connection, scope: Scope) -> tuple[str, ...]:
+def pending_pods(connection: Connection, scope: CancelScope) -> tuple[str, ...]:
     """Return the pods that wait for a node, as namespace and name; raises as ``observe`` does."""
     pods = _listed(connection, scope, PODS, objects.pod, {"fieldSelector": "status.phase=Pending"})
     return tuple(pod.full_name for pod in pods if is_pending(pod))
 
 
-def observe(connection: Connection, scope: Scope, conditions: Sequence[KubernetesCondition]) -> tuple[Observed, ...]:
+def observe(
+    connection: Connection, scope: CancelScope, conditions: Sequence[KubernetesCondition]
+) -> tuple[GateObservation, ...]:
     """Return what was seen of each condition, in their order; all are asked at once.
 
     Raises KubernetesError when the cluster cannot be asked now, PrerequisiteError when it refuses the credentials or a
     right is missing, and InterruptedWaitError or EngineGoneError when the operation may not go on.
     """
 
-    def ask(condition: KubernetesCondition) -> Callable[[], Observed]:
+    def ask(condition: KubernetesCondition) -> Callable[[], GateObservation]:
         return lambda: _observe(connection, scope, condition)
 
     outcomes = together(scope, {str(number): ask(condition) for number, condition in enumerate(conditions)})
@@ -78,7 +80,7 @@ def rule(kind: str) -> str:
 
 def _listed(
     connection: Connection,
-    scope: Scope,
+    scope: CancelScope,
     resource: str,
     read: Callable[[Mapping[str, Any]], T],
     query: Mapping[str, str] | None = None,
@@ -93,44 +95,44 @@ def _listed(
     return outcome.found
 
 
-def _observe(connection: Connection, scope: Scope, condition: KubernetesCondition) -> Observed:
+def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCondition) -> GateObservation:
     try:
         data = whole_object(connection.get(scope, _path(condition)))
     except RefusedError as error:
         if error.status != NOT_FOUND:
             raise
-        return Observed(False, f"{condition.subject} is not there")
+        return GateObservation(False, f"{condition.subject} is not there")
     try:
         if data is None:
             raise UnexpectedFormError
-        return judge(condition, data)
+        return check_condition(condition, data)
     except UnexpectedFormError:
         msg = f"{condition.subject} is not what the Kubernetes API reference promises"
         raise UnexpectedAnswerError(msg) from None
 
 
-def judge(condition: KubernetesCondition, data: Mapping[str, Any]) -> Observed:
+def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> GateObservation:
     """Tell whether an object meets a condition; raise UnexpectedFormError when it is of an unexpected form."""
     metadata, spec, status = part(data, "metadata"), part(data, "spec"), part(data, "status")
     subject = condition.subject
     if text(metadata, "deletionTimestamp"):
-        return Observed(False, f"{subject} is being deleted")
+        return GateObservation(False, f"{subject} is being deleted")
     if condition.kind in _WORKLOADS and whole(status, "observedGeneration") < whole(metadata, "generation"):
-        return Observed(False, f"{subject} has changed, and its status not yet")
+        return GateObservation(False, f"{subject} has changed, and its status not yet")
     if condition.kind in _WORKLOADS and condition.condition == READY:
         if condition.kind == "DaemonSet":
             wanted, ready = whole(status, "desiredNumberScheduled"), whole(status, "numberReady")
         else:
             wanted, ready = whole(spec, "replicas", 1), whole(status, "readyReplicas")
-        return Observed(ready >= wanted, f"{subject} has {ready} of {wanted} replicas ready")
+        return GateObservation(ready >= wanted, f"{subject} has {ready} of {wanted} replicas ready")
     found = {text(each, "type"): each for each in entries(status, "conditions")}
     if condition.kind == "Job" and text(found.get("Failed", {}), "status") == _TRUE:
-        return Observed(condition.condition == "Failed", f"{subject} has failed")
+        return GateObservation(condition.condition == "Failed", f"{subject} has failed")
     each = found.get(condition.condition, {})
     if text(each, "status") == _TRUE:
-        return Observed(True, f"{subject} is {condition.condition}")
-    reason = clean(text(each, "reason"))[:_LONGEST_REASON] if text(each, "reason") else ""
-    return Observed(False, f"{subject} is not {condition.condition}" + (f" ({reason})" if reason else ""))
+        return GateObservation(True, f"{subject} is {condition.condition}")
+    reason = sanitize(text(each, "reason"))[:_LONGEST_REASON] if text(each, "reason") else ""
+    return GateObservation(False, f"{subject} is not {condition.condition}" + (f" ({reason})" if reason else ""))
 
 
 def _path(condition: KubernetesCondition) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError, UnreachableError
 from ocean_migration_pulumi.kubernetes.pagination import rule, verb
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, Gap
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
 
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
@@ -46,7 +46,7 @@ def refused(resource: str, status: int) -> Gap:
 
 def incomplete(resource: str, unusable: int) -> Gap:
     """Return the gap that objects leave which could not be read."""
-    return Gap(reason=f"{counted(unusable, 'object')} of unexpected form among the {resource}")
+    return Gap(reason=f"{count_noun(unusable, 'object')} of unexpected form among the {resource}")
 
 
 def ends_all(error: Exception) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
 from ocean_migration_pulumi.kubernetes.objects import decoding
@@ -62,7 +62,7 @@ def verb(resource: str) -> str:
 
 def list_all(
     connection: Connection,
-    scope: Scope,
+    scope: CancelScope,
     resource: str,
     read: Callable[[Mapping[str, Any]], T],
     query: Mapping[str, str] | None = None,
@@ -83,7 +83,7 @@ def list_all(
 
 def _pages(
     connection: Connection,
-    scope: Scope,
+    scope: CancelScope,
     resource: str,
     read: Callable[[Mapping[str, Any]], T],
     query: Mapping[str, str],

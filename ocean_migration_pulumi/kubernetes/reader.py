@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, InputError, KubernetesError
 from ocean_migration_pulumi.kubernetes import conditions
 from ocean_migration_pulumi.kubernetes.background import Asked, Slot, together
-from ocean_migration_pulumi.kubernetes.connection.access import Access
-from ocean_migration_pulumi.kubernetes.connection.connection import Answer, Connection
+from ocean_migration_pulumi.kubernetes.connection.access import KubernetesAccess
+from ocean_migration_pulumi.kubernetes.connection.connection import Connection, KubernetesResponse
 from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED, RefusedError, UnexpectedAnswerError
 from ocean_migration_pulumi.kubernetes.gaps import (
     FORBIDDEN,
@@ -31,7 +31,7 @@ from ocean_migration_pulumi.kubernetes.objects.affinities import volume_terms
 from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
 from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
 from ocean_migration_pulumi.kubernetes.pagination import Listed, aws_auth_path, list_all
-from ocean_migration_pulumi.migration.gate.spec import KubernetesCondition, Observed
+from ocean_migration_pulumi.migration.gate.spec import GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     BUDGETS,
@@ -44,9 +44,9 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     VOLUMES,
     EvictionTrial,
     Gap,
+    KubernetesSnapshot,
     Pod,
     Term,
-    Workloads,
 )
 
 MAXIMUM_AGE: Final = 30.0
@@ -73,12 +73,12 @@ class KubernetesReader:
     Fulfils the protocols ``KubernetesApi`` and ``GateKubernetes``. ``access`` is the way to the cluster.
     """
 
-    def __init__(self, access: Access, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, access: KubernetesAccess, clock: Callable[[], float] = time.monotonic) -> None:
         self.access = access
         self._clock = clock
         self._connection = Connection(access.target)
         self._lock = threading.Lock()
-        self._workloads: Slot[Workloads] = Slot(clock)
+        self._workloads: Slot[KubernetesSnapshot] = Slot(clock)
         self._selected: dict[str, Slot[frozenset[str] | Exception]] = {}
 
     def __repr__(self) -> str:
@@ -88,7 +88,7 @@ class KubernetesReader:
         """Close the connections."""
         self._connection.close()
 
-    def read(self, scope: Scope, *, max_age: float = MAXIMUM_AGE, fresh: bool = False) -> Workloads:
+    def read(self, scope: CancelScope, *, max_age: float = MAXIMUM_AGE, fresh: bool = False) -> KubernetesSnapshot:
         """Return what the cluster tells; what it does not tell is a gap.
 
         Raises InterruptedWaitError or EngineGoneError when the operation may not go on.
@@ -99,7 +99,7 @@ class KubernetesReader:
             return self._nothing(error)
 
     def nodes_with(
-        self, scope: Scope, label_selector: str, *, max_age: float = MAXIMUM_AGE, fresh: bool = False
+        self, scope: CancelScope, label_selector: str, *, max_age: float = MAXIMUM_AGE, fresh: bool = False
     ) -> frozenset[str]:
         """Return the instance ids of the nodes that kubectl's selector takes, as the API server judges it.
 
@@ -117,7 +117,7 @@ class KubernetesReader:
             raise _copy(found)
         return found
 
-    def try_eviction(self, scope: Scope, pod: Pod) -> EvictionTrial:
+    def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Ask whether a pod may be evicted now: an eviction with ``dryRun=All``, which evicts nothing.
 
         Raises InterruptedWaitError or EngineGoneError when the operation may not go on.
@@ -136,15 +136,15 @@ class KubernetesReader:
             return EvictionTrial(allowed=None, message=gap_of(EVICTIONS, outcome).reason)
         return _trial(outcome)
 
-    def instances(self, scope: Scope) -> frozenset[str]:
+    def instances(self, scope: CancelScope) -> frozenset[str]:
         """Return the instance ids of the cluster's nodes, asked afresh; raises as ``observe`` does."""
         return conditions.instances(self._connection, scope)
 
-    def pending_pods(self, scope: Scope) -> tuple[str, ...]:
+    def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
         """Return the pods that wait for a node, as namespace and name, asked afresh; raises as ``observe`` does."""
         return conditions.pending_pods(self._connection, scope)
 
-    def observe(self, scope: Scope, wanted: Sequence[KubernetesCondition]) -> tuple[Observed, ...]:
+    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
         """Return what was seen of each condition of an object, in their order, asked afresh.
 
         Raises KubernetesError when the cluster cannot be asked now, PrerequisiteError when it refuses the credentials
@@ -152,7 +152,7 @@ class KubernetesReader:
         """
         return conditions.observe(self._connection, scope, wanted)
 
-    def _read(self, scope: Scope) -> Asked[Workloads]:
+    def _read(self, scope: CancelScope) -> Asked[KubernetesSnapshot]:
         # Asked alone: it says whether the cluster can be reached at all, and runs the credential plugin once for all.
         first = together(scope, {AWS_AUTH: lambda: self._mapped_roles(scope)})[AWS_AUTH]
         if isinstance(first, Exception) and ends_all(first):
@@ -164,7 +164,7 @@ class KubernetesReader:
             outcomes |= together(scope, self._lists(scope, storage))
             places = _places(dict(_found(outcomes[CLAIMS])), dict(_found(outcomes[VOLUMES])))
             pods = [replace(pod, volume_terms=_volume_terms(pod, places)) if pod.claims else pod for pod in pods]
-        workloads = Workloads(
+        kube = KubernetesSnapshot(
             nodes={node.instance_id: node for node in _found(outcomes[NODES]) if node.instance_id},
             pods=tuple(pods),
             budgets=tuple(_found(outcomes[BUDGETS])),
@@ -174,17 +174,17 @@ class KubernetesReader:
             gaps={name: gap for name, outcome in outcomes.items() if (gap := _gap(name, outcome))},
             source=self.access.source,
         )
-        return Asked(workloads, any(isinstance(each, Exception) and is_outage(each) for each in outcomes.values()))
+        return Asked(kube, any(isinstance(each, Exception) and is_outage(each) for each in outcomes.values()))
 
     def _lists(
-        self, scope: Scope, reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]
+        self, scope: CancelScope, reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]
     ) -> dict[str, Callable[[], Listed[Any]]]:
         def ask(resource: str, read: Callable[[Mapping[str, Any]], Any]) -> Callable[[], Listed[Any]]:
             return lambda: list_all(self._connection, scope, resource, read)
 
         return {resource: ask(resource, read) for resource, read in reads.items()}
 
-    def _mapped_roles(self, scope: Scope) -> tuple[str, ...] | None:
+    def _mapped_roles(self, scope: CancelScope) -> tuple[str, ...] | None:
         try:
             found = whole_object(self._connection.get(scope, aws_auth_path()))
             if found is None:
@@ -198,7 +198,7 @@ class KubernetesReader:
             msg = "the roles that the ConfigMap kube-system/aws-auth maps are no list of roles"
             raise KubernetesError(msg) from None
 
-    def _select(self, scope: Scope, label_selector: str) -> Asked[frozenset[str] | Exception]:
+    def _select(self, scope: CancelScope, label_selector: str) -> Asked[frozenset[str] | Exception]:
         query = {"labelSelector": label_selector}
         outcome = together(scope, {NODES: lambda: list_all(self._connection, scope, NODES, objects.node, query)})[NODES]
         if isinstance(outcome, RefusedError) and outcome.status == _BAD_REQUEST:
@@ -211,9 +211,11 @@ class KubernetesReader:
             return Asked(KubernetesError(text), isinstance(outcome, Exception) and is_outage(outcome))
         return Asked(frozenset(node.instance_id for node in _found(outcome) if node.instance_id), False)
 
-    def _nothing(self, error: Exception) -> Workloads:
+    def _nothing(self, error: Exception) -> KubernetesSnapshot:
         """Return what is known when the first question already failed."""
-        return Workloads(gaps={resource: gap_of(resource, error) for resource in _ALL}, source=self.access.source)
+        return KubernetesSnapshot(
+            gaps={resource: gap_of(resource, error) for resource in _ALL}, source=self.access.source
+        )
 
 
 def _found(outcome: Any) -> list[Any]:
@@ -252,7 +254,7 @@ def _copy(error: Exception) -> Exception:
     return KubernetesError(str(error))
 
 
-def _trial(answer: Answer) -> EvictionTrial:
+def _trial(answer: KubernetesResponse) -> EvictionTrial:
     """Say what an answer to an eviction means; only the API server's own words count, not those of a proxy."""
     if answer.ok:
         return EvictionTrial(allowed=True)

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from ocean_migration_pulumi.api.rate_limits import retry_after
 from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import EngineGoneError, NoAnswerError, OceanMigrationError
-from ocean_migration_pulumi.migration.reconcile.events import Event, Kind
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+from ocean_migration_pulumi.migration.reconcile.events import Event, EventKind
 
 DRAIN: Final = 2.0
 """Seconds that the end of a run waits at most for what is still to be delivered: the process may end with it."""
@@ -34,14 +34,14 @@ _SLACK: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _TOO_MANY: Final = 429
 _LONGEST: Final = 500  # Slack takes 3000 characters, and an escaped one is up to five
 _HEADS: Final = {
-    Kind.STARTED: "Migration started",
-    Kind.FINISHED: "Migration finished",
-    Kind.FAILED: "Migration failed",
-    Kind.STOPPED: "Migration stopped",
-    Kind.TIMED_OUT: "The wait timed out",
-    Kind.STALLED: "No progress",
-    Kind.INTERRUPTED: "The wait was interrupted",
-    Kind.UNHEARD: "Nothing is known any more",
+    EventKind.STARTED: "Migration started",
+    EventKind.FINISHED: "Migration finished",
+    EventKind.FAILED: "Migration failed",
+    EventKind.STOPPED: "Migration stopped",
+    EventKind.TIMED_OUT: "The wait timed out",
+    EventKind.STALLED: "No progress",
+    EventKind.INTERRUPTED: "The wait was interrupted",
+    EventKind.UNHEARD: "Nothing is known any more",
 }
 
 
@@ -183,7 +183,7 @@ def _deliver(url: str, letter: _Letter) -> str | None:
     # The transport brings httpx, which a preview does not need.
     from ocean_migration_pulumi.api.transport import post
 
-    scope = Scope(alive=letter.sender.may_send)
+    scope = CancelScope(alive=letter.sender.may_send)
 
     def attempt() -> str | None:
         try:
@@ -207,10 +207,10 @@ def _deliver(url: str, letter: _Letter) -> str | None:
 
 def _for_slack(event: Event) -> dict[str, Any]:
     head = _HEADS[event.kind]
-    done = f"{event.nodes_done} of {counted(event.nodes, 'node')} done"
+    done = f"{event.nodes_done} of {count_noun(event.nodes, 'node')} done"
     parts = [event.resource, event.ocean_id, event.migration_id, done]
     if event.pods_left:
-        parts.append(f"{counted(event.pods_left, 'pod')} left")
+        parts.append(f"{count_noun(event.pods_left, 'pod')} left")
     lines = [f"*{_slack(head)}*\n{_slack(event.message)}"]
     if event.remedy:
         lines.append(_slack(event.remedy))

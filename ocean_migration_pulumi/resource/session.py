@@ -9,14 +9,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from ocean_migration_pulumi.errors import SettingsError
-from ocean_migration_pulumi.migration.spec.spec import Wish, digest_of
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, digest_value
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient
     from ocean_migration_pulumi.aws import AwsReader
     from ocean_migration_pulumi.kubernetes import KubernetesReader
-    from ocean_migration_pulumi.migration.snapshot.claims import Registry
-    from ocean_migration_pulumi.migration.snapshot.sources import Sources
+    from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
+    from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 
 CONFIG_KEYS: Final = (
     "ocean-migration:token",
@@ -45,18 +45,18 @@ class Session:
         self._clients: dict[str | None, OceanClient] = {}
         self._readers: dict[str, KubernetesReader] = {}
         self._aws: AwsReader | None = None
-        self._registry: Registry | None = None
+        self._registry: ClaimsRegistry | None = None
         self._lock = threading.Lock()
 
     @property
-    def registry(self) -> Registry:
+    def registry(self) -> ClaimsRegistry:
         """What the resources of this process share."""
         # It brings what asks the service, which a preview of an unknown cluster does not need.
-        from ocean_migration_pulumi.migration.snapshot.claims import Registry
+        from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
 
         with self._lock:
             if self._registry is None:
-                self._registry = Registry()
+                self._registry = ClaimsRegistry()
             return self._registry
 
     def configure(self, get: Callable[[str], object]) -> None:
@@ -82,26 +82,26 @@ class Session:
                 client = self._clients[account_id] = OceanClient(settings)
             return client
 
-    def sources(self, kubeconfig: str | None, context: str | None) -> Sources:
+    def sources(self, kubeconfig: str | None, context: str | None) -> DataSources:
         """Return who else can be asked about a cluster: with a kubeconfig, or with what the environment gives.
 
         Raises InputError when the given kubeconfig, or its context, cannot be used. One of the environment that cannot
         is as none.
         """
-        from ocean_migration_pulumi.migration.snapshot.sources import Sources
+        from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 
         try:
             reader = self.reader(kubeconfig, context)
         except SettingsError as error:
-            return Sources(absent=str(error), explicit=kubeconfig is not None)
+            return DataSources(absent=str(error), explicit=kubeconfig is not None)
         if reader is None:
-            return Sources()
+            return DataSources()
         from ocean_migration_pulumi.aws import AwsReader
 
         with self._lock:
             if self._aws is None and find_spec("boto3"):
                 self._aws = AwsReader()
-        return Sources(
+        return DataSources(
             kubernetes=reader,
             explicit=reader.access.explicit,
             name=reader.access.source,
@@ -115,9 +115,9 @@ class Session:
         Raises InputError when the given kubeconfig, or its context, cannot be used, and SettingsError when one of the
         environment cannot, or the extra ``kubernetes`` is not installed.
         """
-        from ocean_migration_pulumi.kubernetes import KubernetesReader, find
+        from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access
 
-        access = find(kubeconfig, context, os.environ)
+        access = find_access(kubeconfig, context, os.environ)
         if access is None:
             return None
         with self._lock:
@@ -142,6 +142,6 @@ SESSION: Final = Session()
 """The session of this process."""
 
 
-def owner_of(urn: str, wish: Wish) -> str:
+def owner_of(urn: str, spec: MigrationSpec) -> str:
     """Return by what a resource is known in this process: its URN, or what it asks for where the engine gives none."""
-    return urn or f"{wish.ocean_id}#{digest_of(wish.nodes.to_inputs())}"
+    return urn or f"{spec.ocean_id}#{digest_value(spec.nodes.to_inputs())}"

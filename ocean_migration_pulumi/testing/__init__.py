@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ocean_migration_pulumi.testing.offline.engine.events import Diagnostic, EventLog, Observer, Result, Step
+    from ocean_migration_pulumi.testing.offline.engine.events import EngineDiagnostic, EventLog, Observer, Result, Step
     from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
     from ocean_migration_pulumi.testing.offline.plugin.mocks import ResourceMocks, SimulatorMocks
     from ocean_migration_pulumi.testing.offline.state.storage import StateError
 
 __all__ = [
-    "Diagnostic",
+    "EngineDiagnostic",
     "EventLog",
     "Observer",
     "OfflineStack",

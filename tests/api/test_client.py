@@ -21,7 +21,7 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationSummary,
 )
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     DeadlineError,
@@ -336,13 +336,13 @@ def test_log_needs_time_zones() -> None:
 
 def test_within() -> None:
     """A view has other bounds and everything else in common."""
-    scope = Scope()
+    scope = CancelScope()
     with serving(http.items(), http.items(), http.setting(scope.ended, http.silence)) as (server, client):
-        view = client.within(Scope(alive=lambda: False))
+        view = client.within(CancelScope(alive=lambda: False))
         with pytest.raises(EngineGoneError):
             view.create_migration("o-1", ["i-1"], **FLAGS)
         client.list_migrations("o-1")
-        client.within(Scope()).list_migrations("o-1")
+        client.within(CancelScope()).list_migrations("o-1")
         with pytest.raises(InterruptedWaitError):
             client.within(scope).list_migrations("o-1")
     assert len(server.requests) == 3
@@ -353,7 +353,7 @@ def test_base_scope_bounds_every_call() -> None:
     """Whoever makes the client may bound all of its calls."""
     with http.ScriptedServer([http.silence]) as server:
         settings = Settings(base_url=server.url, token="canary-1")
-        with OceanClient(settings, base_scope=Scope().at_most(0.01)) as client, pytest.raises(DeadlineError):
+        with OceanClient(settings, base_scope=CancelScope().at_most(0.01)) as client, pytest.raises(DeadlineError):
             client.list_clusters()
 
 

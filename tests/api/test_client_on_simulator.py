@@ -14,7 +14,7 @@ import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     AuthenticationError,
@@ -178,7 +178,7 @@ def test_silence_ends_with_the_deadline(sim: Simulator, client: OceanClient) -> 
     sim.control.fault("GET", MIGRATIONS, "silence", seconds=30)
     started = time.monotonic()
     with pytest.raises(DeadlineError):
-        client.within(Scope().at_most(0.01)).list_migrations(sim.ocean_id)
+        client.within(CancelScope().at_most(0.01)).list_migrations(sim.ocean_id)
     assert time.monotonic() - started < 10
 
 
@@ -186,7 +186,7 @@ def test_silence_ends_with_the_deadline(sim: Simulator, client: OceanClient) -> 
 def test_interrupted_create(point: str, sim: Simulator, client: OceanClient) -> None:
     """Ctrl-C while the POST is held leaves it behind as lost, whether or not it had its effect; one arrived."""
     nodes = [candidate.instance_id for candidate in client.discover(sim.ocean_id)]
-    scope = Scope()
+    scope = CancelScope()
     with sim.control.barrier("POST", MIGRATIONS, point) as barrier:
         outcome: list[BaseException] = []
 

@@ -11,9 +11,9 @@ import pytest
 import trustme
 
 from ocean_migration_pulumi.api import transport
-from ocean_migration_pulumi.api.responses import Answer
+from ocean_migration_pulumi.api.responses import ApiResponse
 from ocean_migration_pulumi.api.transport import probe
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError, NoAnswerError
 from tests.support import http_server as http
 
@@ -26,13 +26,13 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def look(*script: http.Step, scope: Scope | None = None) -> Answer:
+def look(*script: http.Step, scope: CancelScope | None = None) -> ApiResponse:
     """Look once at a server with this script."""
     with http.ScriptedServer(script) as server:
-        return probe(f"{server.url}/health", scope or Scope())
+        return probe(f"{server.url}/health", scope or CancelScope())
 
 
-def refusal(*script: http.Step, scope: Scope | None = None) -> str:
+def refusal(*script: http.Step, scope: CancelScope | None = None) -> str:
     """Return the reason of a look without an answer."""
     with pytest.raises(NoAnswerError) as caught:
         look(*script, scope=scope)
@@ -43,7 +43,7 @@ def test_request_on_the_wire() -> None:
     """A GET with the query as it is, without token, account or cookie, on a connection of its own each time."""
     with http.ScriptedServer([http.answer(200, b"ok", Set_Cookie="a=b"), http.answer(503)]) as server:
         url = f"{server.url}/health?a=1&b=%20"
-        answers = [probe(url, Scope()), probe(url, Scope())]
+        answers = [probe(url, CancelScope()), probe(url, CancelScope())]
     assert [(answer.status, answer.body) for answer in answers] == [(200, b"ok"), (503, b"")]
     for request in server.requests:
         assert (request.method, request.target, request.body) == ("GET", "/health?a=1&b=%20", b"")
@@ -58,14 +58,14 @@ def test_netrc_gives_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: o
         file.write("default login somebody password canary\n")
     monkeypatch.setenv("NETRC", path)
     with http.ScriptedServer([http.answer(200)]) as server:
-        probe(server.url, Scope())
+        probe(server.url, CancelScope())
     assert "authorization" not in server.requests[0].headers
 
 
 def test_redirect_is_an_answer() -> None:
     """It is not followed."""
     with http.ScriptedServer([http.answer(302, Location="/elsewhere"), http.answer(200)]) as server:
-        assert probe(server.url, Scope()).status == 302
+        assert probe(server.url, CancelScope()).status == 302
     assert len(server.requests) == 1
 
 
@@ -80,8 +80,8 @@ def test_loopback_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with http.ScriptedServer([http.answer(200)] * 2) as server:
-        assert probe(server.url, Scope()).status == 200
-        assert probe(f"http://localhost:{server.port}", Scope()).status == 200
+        assert probe(server.url, CancelScope()).status == 200
+        assert probe(f"http://localhost:{server.port}", CancelScope()).status == 200
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_no_answer_is_told(step: http.Step, reason: str) -> None:
 def test_nobody_listens() -> None:
     """As when a service is not up yet."""
     with pytest.raises(NoAnswerError, match="no answer: ConnectError"):
-        probe("http://127.0.0.1:9/health", Scope())
+        probe("http://127.0.0.1:9/health", CancelScope())
 
 
 def test_certificate_that_is_not_trusted_is_told() -> None:
@@ -108,7 +108,7 @@ def test_certificate_that_is_not_trusted_is_told() -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     with http.ScriptedServer([http.answer(200)], tls=tls) as server, pytest.raises(NoAnswerError, match="CERTIFICATE"):
-        probe(server.url, Scope())
+        probe(server.url, CancelScope())
 
 
 @pytest.mark.parametrize("step", [http.silence, http.trickle], ids=["silence", "trickle"])
@@ -123,9 +123,9 @@ def test_slow_answer_is_none(step: http.Step, monkeypatch: pytest.MonkeyPatch) -
 def test_scope_ends_it() -> None:
     """At once, each with its own reason."""
     with pytest.raises(DeadlineError, match="the deadline has passed"):
-        look(http.silence, scope=Scope().at_most(0.1))
+        look(http.silence, scope=CancelScope().at_most(0.1))
     ended = threading.Event()
     with pytest.raises(InterruptedWaitError):
-        look(http.setting(ended, http.silence), scope=Scope(ended=ended))
+        look(http.setting(ended, http.silence), scope=CancelScope(ended=ended))
     with pytest.raises(EngineGoneError):
-        look(http.silence, scope=Scope(alive=lambda: False))
+        look(http.silence, scope=CancelScope(alive=lambda: False))

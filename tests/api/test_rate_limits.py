@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from ocean_migration_pulumi.api.rate_limits import LONGEST_RESET, RateLimits, RateLimitWindow, seconds_until_reset
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, RateLimitError
 from tests.support.fake_clock import FakeClock
 
@@ -135,7 +135,7 @@ def test_short_operation_waits_within_its_time(clock: FakeClock) -> None:
 
 def test_interruption_ends_the_wait_for_a_reset() -> None:
     """Ctrl-C wakes whoever waits for the window, on the real clock."""
-    window, scope = RateLimitWindow(), Scope()
+    window, scope = RateLimitWindow(), CancelScope()
     window.admit(scope, "GET /x")
     window.settle(told(0, 60), scope.clock(), refused=False)
     threading.Timer(0.01, scope.ended.set).start()

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, UNDECODABLE, Answer, Call, decode, failure, items
+from ocean_migration_pulumi.api.responses import (
+    CLUSTER,
+    MIGRATION,
+    UNDECODABLE,
+    ApiCall,
+    ApiResponse,
+    decode,
+    error_of_response,
+    response_items,
+)
 from ocean_migration_pulumi.errors import (
     ApiError,
     ClusterNotFoundError,
@@ -24,16 +33,16 @@ from ocean_migration_pulumi.errors import (
 )
 from tests.support.http_server import refusal
 
-GET_CLUSTER = Call(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"})
-GET_MIGRATION = Call(method="GET", route=MIGRATION, ids={"ocean_id": "o-1", "migration_id": "owm-1"})
-LIST_MIGRATIONS = Call(method="GET", route=CLUSTER + "/migration", ids={"ocean_id": "o-1"})
-LIST_GROUPS = Call(method="GET", route="/ocean/aws/k8s/launchSpec", query={"oceanId": "o-1"})
+GET_CLUSTER = ApiCall(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"})
+GET_MIGRATION = ApiCall(method="GET", route=MIGRATION, ids={"ocean_id": "o-1", "migration_id": "owm-1"})
+LIST_MIGRATIONS = ApiCall(method="GET", route=CLUSTER + "/migration", ids={"ocean_id": "o-1"})
+LIST_GROUPS = ApiCall(method="GET", route="/ocean/aws/k8s/launchSpec", query={"oceanId": "o-1"})
 
 
-def failed(call: Call, status: int, data: Any) -> OceanMigrationError:
+def failed(call: ApiCall, status: int, data: Any) -> OceanMigrationError:
     """Return the error for an answer with this JSON."""
-    answer = Answer(status=status, headers={}, body=json.dumps(data).encode())
-    return failure(call, answer, decode(answer))
+    answer = ApiResponse(status=status, headers={}, body=json.dumps(data).encode())
+    return error_of_response(call, answer, decode(answer))
 
 
 CODED = {"code": "CLUSTER_DOESNT_EXIST", "message": "no such cluster"}
@@ -92,7 +101,7 @@ CODED = {"code": "CLUSTER_DOESNT_EXIST", "message": "no such cluster"}
         pytest.param(GET_CLUSTER, 504, [CODED], ServiceError, id="5xx-before-code"),
     ],
 )
-def test_kind(call: Call, status: int, errors: list[dict[str, Any]], kind: type[ApiError]) -> None:
+def test_kind(call: ApiCall, status: int, errors: list[dict[str, Any]], kind: type[ApiError]) -> None:
     """Each answer of the service is exactly one kind of error, with its status, code and request id."""
     error = failed(call, status, refusal(status, *errors, request_id="req-7"))
     assert type(error) is kind
@@ -184,7 +193,7 @@ def test_any_answer_has_an_error(data: Any, status: int) -> None:
 def test_items_are_a_list_or_refused(data: Any) -> None:
     """A missing list is never read as an empty one."""
     try:
-        found = items(GET_CLUSTER, data)
+        found = response_items(GET_CLUSTER, data)
     except ResponseError:
         return
     assert found is data["response"]["items"]
@@ -197,13 +206,13 @@ def test_items_are_a_list_or_refused(data: Any) -> None:
 )
 def test_undecodable(body: bytes) -> None:
     """What is not JSON, or too deep or too long for it, is told apart from JSON."""
-    assert decode(Answer(status=200, headers={}, body=body)) is UNDECODABLE
+    assert decode(ApiResponse(status=200, headers={}, body=body)) is UNDECODABLE
 
 
 def test_lone_surrogates_are_replaced() -> None:
     """Text that nothing can encode does not get in; whole pairs stay."""
     body = b'{"a": "x\\ud83dy", "b": "\\uD83D\\uDE00"}'
-    data = decode(Answer(status=200, headers={}, body=body))
+    data = decode(ApiResponse(status=200, headers={}, body=body))
     assert data == {"a": "x?y", "b": "😀"}
 
 
@@ -211,10 +220,10 @@ def test_lone_surrogates_are_replaced() -> None:
 def test_id_that_leads_elsewhere_is_refused(bad: str) -> None:
     """An empty id would ask for the list, and dots for another path."""
     with pytest.raises(InputError, match="ocean_id"):
-        _ = Call(method="GET", route=CLUSTER, ids={"ocean_id": bad}).path
+        _ = ApiCall(method="GET", route=CLUSTER, ids={"ocean_id": bad}).path
 
 
 def test_id_is_quoted() -> None:
     """An id stays one segment of the path."""
-    call = Call(method="GET", route=CLUSTER, ids={"ocean_id": "../x?y#z"})
+    call = ApiCall(method="GET", route=CLUSTER, ids={"ocean_id": "../x?y#z"})
     assert call.path == "/ocean/aws/k8s/cluster/..%2Fx%3Fy%23z"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, ServiceError
 from tests.support.fake_clock import FakeClock
 
@@ -111,7 +111,7 @@ def test_no_attempt_starts_too_late(seconds: float, total: float, sleeps: list[f
 
 def test_interruption_ends_a_wait(clock: FakeClock) -> None:
     """No other attempt follows."""
-    scope = Scope(wait=lambda event, seconds: (event.set(), True)[1])
+    scope = CancelScope(wait=lambda event, seconds: (event.set(), True)[1])
     attempts = Attempts(failed())
     with pytest.raises(InterruptedWaitError):
         run_with_retries(attempts, scope)

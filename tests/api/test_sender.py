@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.rate_limits import REFUSED
-from ocean_migration_pulumi.api.responses import CLUSTER, Call
+from ocean_migration_pulumi.api.responses import CLUSTER, ApiCall
 from ocean_migration_pulumi.api.sender import FAILED, Sender
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     AuthenticationError,
@@ -36,9 +36,9 @@ from ocean_migration_pulumi.errors import (
 from tests.support import http_server as http
 from tests.support.fake_clock import FakeClock
 
-GET = Call(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"})
-PUT = Call(method="PUT", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"}, body={"a": 1})
-POST = Call(method="POST", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"}, body={"a": 1})
+GET = ApiCall(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"})
+PUT = ApiCall(method="PUT", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"}, body={"a": 1})
+POST = ApiCall(method="POST", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"}, body={"a": 1})
 calls = pytest.mark.parametrize("call", [GET, PUT, POST], ids=lambda call: call.method)
 repeatable = pytest.mark.parametrize("call", [GET, PUT], ids=lambda call: call.method)
 
@@ -83,7 +83,7 @@ def serving(script: Iterable[http.Step], **settings: Any) -> Iterator[tuple[http
     ],
     ids=["500", "502", "503", "504", "hang-up", "reset", "truncated", "200-html"],
 )
-def test_get_and_put_are_repeated(call: Call, trouble: http.Step, clock: FakeClock) -> None:
+def test_get_and_put_are_repeated(call: ApiCall, trouble: http.Step, clock: FakeClock) -> None:
     """What reads, or says the same twice, is sent until there is an answer."""
     with serving([trouble, trouble, OK]) as (server, sender):
         assert sender.send(call, clock.scope()) == http.envelope({"id": "x"})
@@ -102,7 +102,7 @@ def test_get_and_put_are_repeated(call: Call, trouble: http.Step, clock: FakeClo
     ],
     ids=["502", "reset", "200-html"],
 )
-def test_attempts_are_bounded(call: Call, trouble: http.Step, kind: type[Exception], clock: FakeClock) -> None:
+def test_attempts_are_bounded(call: ApiCall, trouble: http.Step, kind: type[Exception], clock: FakeClock) -> None:
     """In the end the trouble itself is what is raised."""
     with serving([trouble] * 9) as (server, sender), pytest.raises(kind) as caught:
         sender.send(call, clock.scope())
@@ -124,7 +124,7 @@ def test_attempts_are_bounded(call: Call, trouble: http.Step, kind: type[Excepti
 )
 @calls
 def test_answers_that_will_not_change_are_not_asked_for_again(
-    call: Call, trouble: http.Step, kind: type[Exception], clock: FakeClock
+    call: ApiCall, trouble: http.Step, kind: type[Exception], clock: FakeClock
 ) -> None:
     """A refusal is raised at once, for a POST everything that is no refusal is a lost answer."""
     with serving([trouble, OK]) as (server, sender), pytest.raises((kind, AnswerLostError)) as caught:
@@ -169,7 +169,7 @@ def test_post_that_was_refused_is_not_lost(status: int, clock: FakeClock) -> Non
 
 
 @calls
-def test_refused_connection_is_tried_again(call: Call, clock: FakeClock) -> None:
+def test_refused_connection_is_tried_again(call: ApiCall, clock: FakeClock) -> None:
     """Nothing was sent, so that even a POST may be repeated."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -198,7 +198,7 @@ def test_no_attempt_that_would_come_too_late(clock: FakeClock) -> None:
 
 
 @calls
-def test_too_many_requests(call: Call, clock: FakeClock) -> None:
+def test_too_many_requests(call: ApiCall, clock: FakeClock) -> None:
     """After a 429, which had no effect, the reset is waited out and the request sent again, a POST too."""
     limited = http.answer(429, http.refusal(429), X_RateLimit_Remaining="0", X_RateLimit_Reset="42", Retry_After="7")
     with serving([limited, OK]) as (server, sender):
@@ -237,7 +237,7 @@ def test_rate_limit_in_a_preview(clock: FakeClock) -> None:
 def test_budget_is_shared_by_everyone_in_the_process(clock: FakeClock) -> None:
     """What one client learns of a route holds for another one of the same account, and for nothing else."""
     used_up = http.items(X_RateLimit_Remaining="0", X_RateLimit_Reset="42")
-    other_account = Call(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-2"})
+    other_account = ApiCall(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-2"})
     with serving([used_up, OK, OK, OK]) as (server, sender):
         second = Sender(Settings(base_url=server.url, token="t"))
         sender.send(GET, clock.scope())
@@ -267,8 +267,8 @@ def test_pollers_queue_up(clock: FakeClock) -> None:
         )
 
     with serving([limited] * 40) as (server, sender):
-        sender.send(GET, Scope())
-        threads = [threading.Thread(target=sender.send, args=(GET, Scope())) for _ in range(8)]
+        sender.send(GET, CancelScope())
+        threads = [threading.Thread(target=sender.send, args=(GET, CancelScope())) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -277,9 +277,9 @@ def test_pollers_queue_up(clock: FakeClock) -> None:
 
 
 @calls
-def test_interruption_ends_a_backoff_at_once(call: Call) -> None:
+def test_interruption_ends_a_backoff_at_once(call: ApiCall) -> None:
     """Ctrl-C ends the sleep between two attempts, and no other attempt follows."""
-    scope = Scope()
+    scope = CancelScope()
     trouble = http.answer(429, HTML, Retry_After="60") if call is POST else http.answer(503, Retry_After="60")
     started = time.monotonic()
     with serving([trouble, OK]) as (server, sender):
@@ -291,10 +291,10 @@ def test_interruption_ends_a_backoff_at_once(call: Call) -> None:
 
 
 @pytest.mark.parametrize("call", [PUT, POST], ids=lambda call: call.method)
-def test_gone_engine_writes_nothing(call: Call) -> None:
+def test_gone_engine_writes_nothing(call: ApiCall) -> None:
     """Each attempt of a write asks first whether it may still be sent."""
     with serving([OK]) as (server, sender), pytest.raises(EngineGoneError):
-        sender.send(call, Scope(alive=lambda: False))
+        sender.send(call, CancelScope(alive=lambda: False))
     assert server.requests == []
 
 
@@ -302,7 +302,7 @@ def test_interrupted_post_under_way_is_lost(monkeypatch: pytest.MonkeyPatch) -> 
     """A POST that was sent when Ctrl-C came may have had its effect; a PUT is simply interrupted."""
     monkeypatch.setattr("ocean_migration_pulumi.api.transport.WRITE_GRACE", 0.01)
     for call, kind in ((POST, AnswerLostError), (PUT, InterruptedWaitError)):
-        scope = Scope()
+        scope = CancelScope()
         with serving([http.setting(scope.ended, http.silence)]) as (_, sender), pytest.raises(kind):
             sender.send(call, scope)
 
@@ -310,7 +310,7 @@ def test_interrupted_post_under_way_is_lost(monkeypatch: pytest.MonkeyPatch) -> 
 def test_deadline_of_a_call() -> None:
     """A server that never answers does not outlast the deadline."""
     with serving([http.silence]) as (_, sender), pytest.raises(DeadlineError, match="GET /ocean"):
-        sender.send(GET, Scope().at_most(0.01))
+        sender.send(GET, CancelScope().at_most(0.01))
 
 
 def test_no_token(clock: FakeClock) -> None:
@@ -326,7 +326,7 @@ def tokens(server: http.ScriptedServer) -> list[str]:
 
 
 @calls
-def test_rotated_token(call: Call, clock: FakeClock) -> None:
+def test_rotated_token(call: ApiCall, clock: FakeClock) -> None:
     """After a 401 the next source is tried, a POST too, and what worked is used from then on."""
     others = (TokenSource(name="SPOTINST_TOKEN", token="t2"), TokenSource(name="file", token="t3"))
     with serving([UNAUTHORIZED, OK, OK], token="t1", alternatives=others) as (server, sender):

@@ -22,9 +22,9 @@ import pytest
 import trustme
 
 from ocean_migration_pulumi.api import transport
-from ocean_migration_pulumi.api.responses import CLUSTER, Answer, Call
+from ocean_migration_pulumi.api.responses import CLUSTER, ApiCall, ApiResponse
 from ocean_migration_pulumi.api.transport import Transport, UnansweredError
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     EngineGoneError,
@@ -36,8 +36,8 @@ from ocean_migration_pulumi.errors import (
 from tests.support import http_server as http
 
 TOKEN = "canary-7f3a"
-GET = Call(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"})
-POST = Call(method="POST", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"}, body={"a": 1})
+GET = ApiCall(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"})
+POST = ApiCall(method="POST", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"}, body={"a": 1})
 
 
 @pytest.fixture(autouse=True)
@@ -58,13 +58,13 @@ def opened(url: str, *, is_loopback: bool = True) -> Iterator[Transport]:
         connections.close()
 
 
-def exchange(call: Call, *script: http.Step, scope: Scope | None = None) -> Answer:
+def exchange(call: ApiCall, *script: http.Step, scope: CancelScope | None = None) -> ApiResponse:
     """Send one call to a server with this script."""
     with http.ScriptedServer(script) as server, opened(server.url) as connections:
-        return connections.exchange(call, TOKEN, scope or Scope())
+        return connections.exchange(call, TOKEN, scope or CancelScope())
 
 
-def unanswered(call: Call, *script: http.Step, scope: Scope | None = None) -> UnansweredError:
+def unanswered(call: ApiCall, *script: http.Step, scope: CancelScope | None = None) -> UnansweredError:
     """Return what an exchange without an answer raises."""
     with pytest.raises(UnansweredError) as caught:
         exchange(call, *script, scope=scope)
@@ -74,8 +74,8 @@ def unanswered(call: Call, *script: http.Step, scope: Scope | None = None) -> Un
 def test_request_on_the_wire() -> None:
     """Token, account, agent and body are sent as documented; nothing else is."""
     with http.ScriptedServer([http.items(), http.items()]) as server, opened(server.url) as connections:
-        connections.exchange(GET, TOKEN, Scope())
-        connections.exchange(POST, TOKEN, Scope())
+        connections.exchange(GET, TOKEN, CancelScope())
+        connections.exchange(POST, TOKEN, CancelScope())
     get, post = server.requests
     assert (get.method, get.path, get.query) == ("GET", "/ocean/aws/k8s/cluster/o-1", {"accountId": "act-1"})
     assert get.headers["authorization"] == f"Bearer {TOKEN}"
@@ -95,14 +95,14 @@ def test_agent_of_a_copy_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(transport, "version", missing)
     with http.ScriptedServer([http.items()]) as server, opened(server.url) as connections:
-        connections.exchange(GET, TOKEN, Scope())
+        connections.exchange(GET, TOKEN, CancelScope())
     assert server.requests[0].headers["user-agent"] == "ocean-migration/0"
 
 
 def test_prefix_of_the_base_url_is_kept() -> None:
     """A service behind a path is reached there."""
     with http.ScriptedServer([http.items()]) as server, opened(f"{server.url}/spot") as connections:
-        connections.exchange(GET, TOKEN, Scope())
+        connections.exchange(GET, TOKEN, CancelScope())
     assert server.requests[0].path == "/spot/ocean/aws/k8s/cluster/o-1"
 
 
@@ -146,7 +146,7 @@ def test_too_large_answer_is_cut_off(kind: str, monkeypatch: pytest.MonkeyPatch)
     ids=["hang-up", "reset", "truncated", "cut-header", "not-http"],
 )
 @pytest.mark.parametrize("call", [GET, POST], ids=["GET", "POST"])
-def test_broken_connection(call: Call, step: http.Step) -> None:
+def test_broken_connection(call: ApiCall, step: http.Step) -> None:
     """A connection that breaks is told apart from an answer; the body of a write was sent by then."""
     failure = unanswered(call, step)
     assert type(failure.error) is NoAnswerError
@@ -167,7 +167,7 @@ def test_refused_connection_sends_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with opened(url) as connections, pytest.raises(UnansweredError, match="ConnectError") as caught:
-        connections.exchange(POST, TOKEN, Scope())
+        connections.exchange(POST, TOKEN, CancelScope())
     assert caught.value.transient
     assert not caught.value.sent
 
@@ -194,7 +194,7 @@ def test_no_httpx_exception_escapes(error: Exception, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", fail)
     with opened("http://127.0.0.1:1") as connections, pytest.raises(UnansweredError) as caught:
-        connections.exchange(GET, TOKEN, Scope())
+        connections.exchange(GET, TOKEN, CancelScope())
     assert isinstance(caught.value.error, NoAnswerError)
 
 
@@ -205,7 +205,7 @@ def test_every_httpx_exception_is_tried() -> None:
 
 def test_interruption_leaves_a_silent_server_at_once() -> None:
     """Ctrl-C ends the wait for an answer, although the socket is still waiting."""
-    scope = Scope()
+    scope = CancelScope()
     started = time.monotonic()
     failure = unanswered(GET, http.setting(scope.ended, http.silence), scope=scope)
     assert isinstance(failure.error, InterruptedWaitError)
@@ -214,7 +214,7 @@ def test_interruption_leaves_a_silent_server_at_once() -> None:
 
 def test_deadline_ends_the_wait_for_an_answer() -> None:
     """A deadline bounds the call, and the message says which call."""
-    failure = unanswered(GET, http.silence, scope=Scope().at_most(0.01))
+    failure = unanswered(GET, http.silence, scope=CancelScope().at_most(0.01))
     assert isinstance(failure.error, DeadlineError)
     assert str(failure) == "GET /ocean/aws/k8s/cluster/o-1: no answer before the deadline"
 
@@ -222,7 +222,7 @@ def test_deadline_ends_the_wait_for_an_answer() -> None:
 def test_gone_engine_ends_the_wait_for_an_answer() -> None:
     """Nobody is there any more to hear the answer."""
     alive = iter([True, True])
-    failure = unanswered(GET, http.silence, scope=Scope(alive=lambda: next(alive, False)))
+    failure = unanswered(GET, http.silence, scope=CancelScope(alive=lambda: next(alive, False)))
     assert isinstance(failure.error, EngineGoneError)
 
 
@@ -247,14 +247,14 @@ def test_answer_to_a_write_is_waited_for_a_moment() -> None:
         arrived.set()
         return noticed.wait(30) and http.items({"id": "owm-1"})(connection, request)
 
-    assert exchange(POST, late, scope=Scope(alive=alive)).status == 200
+    assert exchange(POST, late, scope=CancelScope(alive=alive)).status == 200
     assert noticed.is_set()
 
 
 def test_write_without_an_answer_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """A write under way when Ctrl-C comes is left behind in the end, and was sent."""
     monkeypatch.setattr(transport, "WRITE_GRACE", 0.01)
-    scope = Scope()
+    scope = CancelScope()
     failure = unanswered(POST, http.setting(scope.ended, http.silence), scope=scope)
     assert isinstance(failure.error, InterruptedWaitError)
     assert failure.sent
@@ -263,7 +263,7 @@ def test_write_without_an_answer_is_left_behind(monkeypatch: pytest.MonkeyPatch)
 def test_body_of_a_write_asks_right_before_it_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the engine is gone after the connection was made, the write has no body and so no effect."""
     asked = iter([True])  # by the check before the connection is made
-    scope = Scope(alive=lambda: next(asked, False))
+    scope = CancelScope(alive=lambda: next(asked, False))
     with http.ScriptedServer([http.items()]) as server, opened(server.url) as connections:
         with pytest.raises(UnansweredError) as caught:
             connections.exchange(POST, TOKEN, scope)
@@ -286,7 +286,7 @@ def test_write_left_behind_before_its_body_is_never_sent(monkeypatch: pytest.Mon
     monkeypatch.setattr(transport, "LONGEST_EXCHANGE", 0.05)
     with http.ScriptedServer([http.items()]) as server, opened(server.url) as connections:
         with pytest.raises(UnansweredError) as caught:
-            connections.exchange(POST, TOKEN, Scope())
+            connections.exchange(POST, TOKEN, CancelScope())
         assert connecting.is_set()
         assert not caught.value.sent
         go_on.set()
@@ -304,7 +304,7 @@ def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(netrc))
     with http.ScriptedServer([http.items()]) as server, opened(server.url, is_loopback=False) as connections:
-        connections.exchange(GET, TOKEN, Scope())
+        connections.exchange(GET, TOKEN, CancelScope())
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
@@ -323,7 +323,7 @@ def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             opened("https://spot.example", is_loopback=False) as connections,
             pytest.raises(UnansweredError, match="ProxyError: 502") as caught,
         ):
-            connections.exchange(POST, TOKEN, Scope())
+            connections.exchange(POST, TOKEN, CancelScope())
     assert caught.value.transient
     assert not caught.value.sent
     assert TOKEN not in str(caught.value)
@@ -341,7 +341,7 @@ def test_bad_environment_is_named(variable: str, value: str, monkeypatch: pytest
         opened("https://spot.example", is_loopback=False) as connections,
         pytest.raises(SettingsError, match=variable) as caught,
     ):
-        connections.exchange(GET, TOKEN, Scope())
+        connections.exchange(GET, TOKEN, CancelScope())
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
 
 
@@ -365,7 +365,7 @@ def test_unknown_certificate_is_refused(authority: trustme.CA) -> None:
         opened(server.url) as connections,
         pytest.raises(UnansweredError, match="CERTIFICATE_VERIFY_FAILED") as caught,
     ):
-        connections.exchange(POST, TOKEN, Scope())
+        connections.exchange(POST, TOKEN, CancelScope())
     assert not caught.value.sent
     assert server.requests == []
 
@@ -377,7 +377,7 @@ def test_certificate_file_of_the_environment(
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     with tls_server(authority, [http.items()]) as server, opened(server.url) as connections:
-        assert connections.exchange(POST, TOKEN, Scope()).status == 200
+        assert connections.exchange(POST, TOKEN, CancelScope()).status == 200
 
 
 def test_token_is_nowhere(caplog: pytest.LogCaptureFixture) -> None:
@@ -400,6 +400,6 @@ def test_connections_are_reused() -> None:
         return http.items()(connection, request)
 
     with http.ScriptedServer([note_port, note_port]) as server, opened(server.url) as connections:
-        connections.exchange(GET, TOKEN, Scope())
-        connections.exchange(GET, TOKEN, Scope())
+        connections.exchange(GET, TOKEN, CancelScope())
+        connections.exchange(GET, TOKEN, CancelScope())
     assert len(set(ports)) == 1

@@ -88,13 +88,13 @@ def found(code: LiveCode, *exchanges: Exchange) -> list[LiveFinding]:
     """Return the findings of one code."""
     check = check_migration(exchanges)
     assert check is not None
-    return [finding for finding in check.findings if finding.code is code]
+    return [check_result for check_result in check.check_results if check_result.code is code]
 
 
 def told(code: LiveCode, *exchanges: Exchange) -> tuple[str, str]:
     """Return severity and text of the only finding of a code."""
-    [finding] = found(code, *exchanges)
-    return str(finding.severity), describe_finding(finding)
+    [check_result] = found(code, *exchanges)
+    return str(check_result.severity), describe_finding(check_result)
 
 
 def test_documented_answers_are_only_informative() -> None:
@@ -157,9 +157,9 @@ def test_migration_of_a_lost_answer_is_known_by_its_nodes() -> None:
 
 def test_fields_and_nodes_of_a_status() -> None:
     """A field beyond the documented ones is named, and so are other nodes."""
-    [finding] = found(LiveCode.STATUS_RESPONSE, created(), status("STARTING", 5, progress=3))
-    assert (finding.severity, finding.fields["undocumented"]) == (Severity.WARNING, ["progress"])
-    assert describe_finding(finding) == "1 response; not documented: progress"
+    [check_result] = found(LiveCode.STATUS_RESPONSE, created(), status("STARTING", 5, progress=3))
+    assert (check_result.severity, check_result.fields["undocumented"]) == (Severity.WARNING, ["progress"])
+    assert describe_finding(check_result) == "1 response; not documented: progress"
     assert told(LiveCode.STATUS_NODES, created(), status("STARTING", 5, oldInstances=[{"instanceId": "i-2"}])) == (
         "error",
         "oldInstances: i-2 (expected i-1)",

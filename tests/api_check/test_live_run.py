@@ -9,7 +9,7 @@ import pytest
 
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationInstance, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.api_check import LiveRun
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     ClusterBusyError,
@@ -42,16 +42,16 @@ class Service:
         self.ended = threading.Event()
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> CancelScope:
         """Bounds whose sleeps take no time."""
-        return Scope(ended=self.ended, clock=lambda: self.now, wait=self._wait)
+        return CancelScope(ended=self.ended, clock=lambda: self.now, wait=self._wait)
 
     def _wait(self, event: threading.Event, seconds: float) -> bool:
         self.now += max(seconds, 0.001)
         self.waits()
         return event.is_set()
 
-    def within(self, scope: Scope) -> Service:
+    def within(self, scope: CancelScope) -> Service:
         """Return this service: the scope is checked by whoever sleeps."""
         return self
 

@@ -11,7 +11,7 @@ from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api_check import Verdict, answer_questions, send_probes
 from ocean_migration_pulumi.api_check.rendering import COLUMNS, rows, summary, to_json, to_markdown
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import AuthenticationError, ClusterNotFoundError, DeadlineError
 from ocean_migration_pulumi.simulator import Simulator
 from tests.report.rendered import structure
@@ -39,7 +39,7 @@ def sim() -> Iterator[Simulator]:
 
 
 def probe(
-    sim: Simulator, *, ocean_id: str | None = None, token: str | None = None, scope: Scope | None = None
+    sim: Simulator, *, ocean_id: str | None = None, token: str | None = None, scope: CancelScope | None = None
 ) -> list[Exchange]:
     """Send the GETs to a simulator and return the exchanges; None is its own cluster, its own token, no deadline."""
     exchanges: list[Exchange] = []
@@ -133,7 +133,7 @@ def test_what_ends_everything_is_raised(sim: Simulator) -> None:
     with pytest.raises(ClusterNotFoundError):
         probe(sim, ocean_id="o-11111111")
     with pytest.raises(DeadlineError):
-        probe(sim, scope=Scope().at_most(0))
+        probe(sim, scope=CancelScope().at_most(0))
     sim.control.rotate_token()
     with pytest.raises(AuthenticationError):
         probe(sim, token="f" * 64)

@@ -16,11 +16,11 @@ import pytest
 
 from ocean_migration_pulumi.aws import AwsReader
 from ocean_migration_pulumi.aws.reader import GAPS_KEPT, KEPT
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, CloudQuestion, MachineType
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery, InstanceTypeSpec
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
-from ocean_migration_pulumi.migration.snapshot.protocols import CloudApi
+from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi
 from tests.support.fake_aws import (
     ACCESS_KEY,
     ACCOUNT,
@@ -35,7 +35,7 @@ from tests.support.fake_aws import (
     iam_error,
 )
 
-QUESTION = CloudQuestion(
+QUESTION = AwsQuery(
     region=REGION,
     instance_profiles=("nodes",),
     subnet_ids=("subnet-a", "subnet-b"),
@@ -49,10 +49,10 @@ ACTIONS = {
     "machines": ("DescribeInstanceTypes", "ec2:DescribeInstanceTypes"),
 }
 PARTS = {
-    "roles": CloudQuestion(region=REGION, instance_profiles=("nodes",)),
-    "access_entries": CloudQuestion(region=REGION, eks_cluster="shop"),
-    "zones": CloudQuestion(region=REGION, subnet_ids=("subnet-a", "subnet-b")),
-    "machines": CloudQuestion(region=REGION, instance_types=("m5.large",)),
+    "roles": AwsQuery(region=REGION, instance_profiles=("nodes",)),
+    "access_entries": AwsQuery(region=REGION, eks_cluster="shop"),
+    "zones": AwsQuery(region=REGION, subnet_ids=("subnet-a", "subnet-b")),
+    "machines": AwsQuery(region=REGION, instance_types=("m5.large",)),
 }
 ENTRY = f"arn:aws:iam::{ACCOUNT}:role/team/node-role"
 HTML = Reply(body=b"<html><body>Welcome to the hotel</body></html>", content_type="text/html")
@@ -105,12 +105,12 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAws]:
             thread.join(20)
 
 
-def scope(seconds: float = 20.0, **more: Any) -> Scope:
+def scope(seconds: float = 20.0, **more: Any) -> CancelScope:
     """Return a scope of so many real seconds."""
-    return Scope(**more).at_most(seconds)
+    return CancelScope(**more).at_most(seconds)
 
 
-def read(question: CloudQuestion = QUESTION, *, seconds: float = 20.0, reader: AwsReader | None = None) -> Cloud:
+def read(question: AwsQuery = QUESTION, *, seconds: float = 20.0, reader: AwsReader | None = None) -> AwsFacts:
     """Ask; whatever comes back holds no key, and every gap is one line."""
     reader = reader or AwsReader()
     cloud = reader.read(scope(seconds), question)
@@ -123,12 +123,12 @@ def read(question: CloudQuestion = QUESTION, *, seconds: float = 20.0, reader: A
 
 def test_everything_is_answered_by_four_reads(aws: FakeAws) -> None:
     """Roles by profile, principals, zones and machines; the user agent says who asks."""
-    reader: CloudApi = AwsReader()
-    assert reader.read(scope(), QUESTION) == Cloud(
+    reader: AwsApi = AwsReader()
+    assert reader.read(scope(), QUESTION) == AwsFacts(
         roles={"nodes": f"arn:aws:iam::{ACCOUNT}:role/node-role"},
         access_entries=frozenset({ENTRY}),
         zones={"subnet-a": "eu-west-1a", "subnet-b": "eu-west-1b"},
-        machines={"m5.large": MachineType(resources=Resources(milli_cpu=2000, memory_mib=8192))},
+        machines={"m5.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192))},
     )
     assert sorted(aws.actions) == sorted(action for action, _ in ACTIONS.values())
     assert all("ocean-migration" in asked.user_agent for asked in aws.asked)
@@ -136,15 +136,15 @@ def test_everything_is_answered_by_four_reads(aws: FakeAws) -> None:
 
 def test_nothing_is_asked_for_nothing(aws: FakeAws) -> None:
     """An empty question needs neither calls nor credentials."""
-    assert read(CloudQuestion(region=REGION, instance_profiles=("",))) == Cloud()
+    assert read(AwsQuery(region=REGION, instance_profiles=("",))) == AwsFacts()
     assert aws.asked == []
 
 
 def test_profile_is_found_by_its_arn(aws: FakeAws) -> None:
     """The path of the ARN is no part of the name; the answer is under what was asked for."""
     arn = f"arn:aws:iam::{ACCOUNT}:instance-profile/team/gpu"
-    cloud = read(CloudQuestion(region=REGION, instance_profiles=(arn,)))
-    assert cloud == Cloud(roles={arn: f"arn:aws:iam::{ACCOUNT}:role/team/gpu-role"})
+    cloud = read(AwsQuery(region=REGION, instance_profiles=(arn,)))
+    assert cloud == AwsFacts(roles={arn: f"arn:aws:iam::{ACCOUNT}:role/team/gpu-role"})
     assert aws.asked[0].parameters["InstanceProfileName"] == "gpu"
 
 
@@ -158,7 +158,7 @@ def test_profile_is_found_by_its_arn(aws: FakeAws) -> None:
 )
 def test_profile_without_a_role_to_tell_loses_no_other(aws: FakeAws, profile: str, reason: str) -> None:
     """A profile of the same name in another account is another profile."""
-    cloud = read(CloudQuestion(region=REGION, instance_profiles=("nodes", profile)))
+    cloud = read(AwsQuery(region=REGION, instance_profiles=("nodes", profile)))
     assert cloud.roles == {"nodes": f"arn:aws:iam::{ACCOUNT}:role/node-role"}
     assert reason in cloud.gaps["roles"].reason
     assert cloud.gaps["roles"].remedy
@@ -168,8 +168,8 @@ def test_access_entries_come_page_by_page(aws: FakeAws) -> None:
     """All pages are read."""
     aws.page = 2
     aws.entries["shop"] = [f"{ENTRY}-{number}" for number in range(5)]
-    cloud = read(CloudQuestion(region=REGION, eks_cluster="shop"))
-    assert cloud == Cloud(access_entries=frozenset(aws.entries["shop"]))
+    cloud = read(AwsQuery(region=REGION, eks_cluster="shop"))
+    assert cloud == AwsFacts(access_entries=frozenset(aws.entries["shop"]))
     assert len(aws.asked) == 3
 
 
@@ -180,7 +180,7 @@ def test_half_of_the_access_entries_are_none(aws: FakeAws) -> None:
     aws.replies["ListAccessEntries"] = lambda asked: (
         eks_error(403, "AccessDeniedException") if "nextToken" in asked.parameters else None
     )
-    cloud = read(CloudQuestion(region=REGION, eks_cluster="shop"))
+    cloud = read(AwsQuery(region=REGION, eks_cluster="shop"))
     assert cloud.access_entries is None
     assert cloud.gaps["access_entries"].remedy == "allow eks:ListAccessEntries"
 
@@ -189,23 +189,23 @@ def test_cluster_that_knows_no_access_entries_has_none(aws: FakeAws) -> None:
     """In the mode CONFIG_MAP, EKS refuses to list them: that is an answer, and no gap."""
     message = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP]"
     aws.replies["ListAccessEntries"] = eks_error(400, "InvalidRequestException", message)
-    assert read(CloudQuestion(region=REGION, eks_cluster="shop")) == Cloud(access_entries=frozenset())
+    assert read(AwsQuery(region=REGION, eks_cluster="shop")) == AwsFacts(access_entries=frozenset())
     aws.replies["ListAccessEntries"] = eks_error(400, "InvalidRequestException", "The cluster is being created")
-    cloud = read(CloudQuestion(region=REGION, eks_cluster="shop"))
+    cloud = read(AwsQuery(region=REGION, eks_cluster="shop"))
     assert cloud.access_entries is None
     assert "InvalidRequestException" in cloud.gaps["access_entries"].reason
 
 
 def test_unknown_cluster_is_a_gap(aws: FakeAws) -> None:
     """It says where it was looked for."""
-    cloud = read(CloudQuestion(region=REGION, eks_cluster="other"))
+    cloud = read(AwsQuery(region=REGION, eks_cluster="other"))
     assert cloud.access_entries is None
     assert cloud.gaps["access_entries"].reason == "there is no EKS cluster other in eu-west-1"
 
 
 def test_unknown_subnet_loses_no_other(aws: FakeAws) -> None:
     """The gap names it."""
-    cloud = read(CloudQuestion(region=REGION, subnet_ids=("subnet-a", "subnet-gone")))
+    cloud = read(AwsQuery(region=REGION, subnet_ids=("subnet-a", "subnet-gone")))
     assert cloud.zones == {"subnet-a": "eu-west-1a"}
     assert cloud.gaps["zones"].reason == "there is no subnet subnet-gone"
 
@@ -213,20 +213,20 @@ def test_unknown_subnet_loses_no_other(aws: FakeAws) -> None:
 def test_patterns_stand_for_all_types_that_they_match(aws: FakeAws) -> None:
     """Architectures are in Kubernetes' words, GPUs are counted, and a type that the region lacks is left out."""
     aws.page = 1
-    cloud = read(CloudQuestion(region=REGION, instance_types=("m5.*", "m6g.large", "g4dn.12xlarge", "x9.huge")))
+    cloud = read(AwsQuery(region=REGION, instance_types=("m5.*", "m6g.large", "g4dn.12xlarge", "x9.huge")))
     assert cloud.gaps == {}
     assert cloud.machines == {
-        "m5.large": MachineType(resources=Resources(milli_cpu=2000, memory_mib=8192)),
-        "m5.xlarge": MachineType(resources=Resources(milli_cpu=4000, memory_mib=16384)),
-        "m6g.large": MachineType(resources=Resources(milli_cpu=2000, memory_mib=8192), architectures=("arm64",)),
-        "g4dn.12xlarge": MachineType(resources=Resources(milli_cpu=48000, memory_mib=196608, gpu=4)),
+        "m5.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192)),
+        "m5.xlarge": InstanceTypeSpec(resources=Resources(milli_cpu=4000, memory_mib=16384)),
+        "m6g.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192), architectures=("arm64",)),
+        "g4dn.12xlarge": InstanceTypeSpec(resources=Resources(milli_cpu=48000, memory_mib=196608, gpu=4)),
     }
 
 
 def test_many_types_are_asked_a_hundred_at_once(aws: FakeAws) -> None:
     """EC2 takes no more than 200 values of a filter."""
     aws.types = {f"t{number}.large": (2, 4096, 0, ("x86_64",)) for number in range(250)}
-    cloud = read(CloudQuestion(region=REGION, instance_types=tuple(aws.types)))
+    cloud = read(AwsQuery(region=REGION, instance_types=tuple(aws.types)))
     assert cloud.machines.keys() == aws.types.keys()
     assert [len(asked.values("Filter.1.Value")) for asked in aws.asked] == [100, 100, 50]
 
@@ -303,7 +303,7 @@ def test_item_without_what_it_is_for_is_a_gap(aws: FakeAws) -> None:
     body = f"<R><instanceTypeSet>{whole}{half}</instanceTypeSet></R>".encode()
     aws.replies["DescribeInstanceTypes"] = Reply(body=body)
     cloud = read()
-    assert cloud.machines == {"m5.large": MachineType(resources=Resources(milli_cpu=2000, memory_mib=8192))}
+    assert cloud.machines == {"m5.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192))}
     assert cloud.gaps["machines"].reason == "AWS has no usable answer to ec2:DescribeInstanceTypes (KeyError)"
 
 
@@ -318,7 +318,7 @@ def test_nobody_listening_is_a_gap(aws: FakeAws, monkeypatch: pytest.MonkeyPatch
 def test_slow_part_is_left_behind_at_the_deadline(aws: FakeAws) -> None:
     """The others are answered; the slow one is a gap, and what comes of it later is there for who asks next."""
     reader = AwsReader()
-    read(CloudQuestion(region=REGION, subnet_ids=("subnet-b",)), reader=reader)  # warm: what is imported takes a moment
+    read(AwsQuery(region=REGION, subnet_ids=("subnet-b",)), reader=reader)  # warm: what is imported takes a moment
     held = threading.Event()
 
     def slow(asked: Asked) -> Reply | None:
@@ -382,7 +382,7 @@ def test_answers_are_kept_for_ten_minutes_and_gaps_for_half_a_minute(aws: FakeAw
     clock.now = GAPS_KEPT
     assert read(reader=reader).gaps == {}
     assert aws.actions == ["ListAccessEntries"]
-    read(CloudQuestion(region=REGION, instance_profiles=("nodes", "team/gpu")), reader=reader)
+    read(AwsQuery(region=REGION, instance_profiles=("nodes", "team/gpu")), reader=reader)
     assert aws.actions[1:] == ["GetInstanceProfile", "GetInstanceProfile"]
     clock.now = KEPT
     aws.asked.clear()
@@ -393,7 +393,7 @@ def test_answers_are_kept_for_ten_minutes_and_gaps_for_half_a_minute(aws: FakeAw
 def test_those_who_ask_at_once_share_an_answer(aws: FakeAws) -> None:
     """Twenty resources of a cluster ask once."""
     reader = AwsReader()
-    found: list[Cloud] = []
+    found: list[AwsFacts] = []
     threads = [threading.Thread(target=lambda: found.append(read(reader=reader))) for _ in range(20)]
     for thread in threads:
         thread.start()
@@ -421,12 +421,12 @@ def test_hanging_answer_is_not_waited_for_for_ever(aws: FakeAws) -> None:
     """After half a minute the next one asks anew."""
     clock = Clock()
     reader = AwsReader(clock)
-    question = CloudQuestion(region=REGION, eks_cluster="shop")
+    question = AwsQuery(region=REGION, eks_cluster="shop")
     aws.replies["ListAccessEntries"] = aws.silence
     assert read(question, reader=reader, seconds=0.5).gaps
     del aws.replies["ListAccessEntries"]
     clock.now = 30.0
-    assert read(question, reader=reader) == Cloud(access_entries=frozenset({ENTRY}))
+    assert read(question, reader=reader) == AwsFacts(access_entries=frozenset({ENTRY}))
 
 
 def test_without_boto3_the_gap_says_what_to_install(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -529,16 +529,16 @@ def test_half_of_the_keys_are_none(aws: FakeAws, monkeypatch: pytest.MonkeyPatch
 
 def test_unknown_region_is_a_gap(aws: FakeAws) -> None:
     """Nor may one be made up of what the service says."""
-    reasons = {gap.reason for gap in read(CloudQuestion(region="", subnet_ids=("subnet-a",))).gaps.values()}
+    reasons = {gap.reason for gap in read(AwsQuery(region="", subnet_ids=("subnet-a",))).gaps.values()}
     assert reasons == {"the region of the cluster is not known"}
-    gap = read(CloudQuestion(region="evil.example/", subnet_ids=("subnet-a",))).gaps["zones"]
+    gap = read(AwsQuery(region="evil.example/", subnet_ids=("subnet-a",))).gaps["zones"]
     assert gap.reason == "AWS has no usable answer to ec2:DescribeSubnets (InvalidRegionError)"
     assert aws.asked == []
 
 
 def test_names_of_someone_else_stay_on_one_line(aws: FakeAws) -> None:
     """They come from Spot."""
-    question = CloudQuestion(region=REGION, instance_profiles=("a\nb",), subnet_ids=("s\n1",), eks_cluster="c\r\nd")
+    question = AwsQuery(region=REGION, instance_profiles=("a\nb",), subnet_ids=("s\n1",), eks_cluster="c\r\nd")
     gaps = read(question).gaps
     assert gaps["roles"].reason == "there is no instance profile a b"
     assert gaps["access_entries"].reason == "there is no EKS cluster c d in eu-west-1"

@@ -81,9 +81,9 @@ def test_picture_is_made_of_the_rows_with_points() -> None:
     """It is an image of its own, and every line is in it."""
     points = ((100.0, 2.0), (1_000.0, 6.0), (10_000.0, 50.0))
     rows = [Row(what="a < b", measured=0.9, bound=1.0, unit="exponent", points=points), row(1.0)]
-    picture = ElementTree.fromstring(growth.picture(rows))  # noqa: S314 - our own
-    assert [each.text for each in picture.iter() if each.text and "<" in each.text] == ["a < b"]
-    assert len([each for each in picture.iter() if each.tag.endswith("circle")]) == len(points)
+    live_view = ElementTree.fromstring(growth.live_view(rows))  # noqa: S314 - our own
+    assert [each.text for each in live_view.iter() if each.text and "<" in each.text] == ["a < b"]
+    assert len([each for each in live_view.iter() if each.tag.endswith("circle")]) == len(points)
 
 
 def test_a_miss_is_the_exit_status(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

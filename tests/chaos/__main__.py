@@ -84,7 +84,7 @@ def _played(schedule: Schedule, engine: str) -> Outcome:
     directory = Path(tempfile.mkdtemp(prefix=f"chaos-{schedule.seed}-{engine}-"))
     outcome = play(schedule, engine, directory)
     if outcome.broken:
-        outcome.story.append(f"its files: {directory}")
+        outcome.run_report.append(f"its files: {directory}")
     else:
         shutil.rmtree(directory)
     return outcome

@@ -53,7 +53,7 @@ class Outcome:
     calls: int = 0
     seconds: float = 0.0
     broken: list[str] = field(default_factory=list)
-    story: list[str] = field(default_factory=list)
+    run_report: list[str] = field(default_factory=list)
     kill_times: list[float] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     began: float = field(default_factory=time.time)
@@ -90,25 +90,25 @@ class _Play:
         outcome, driver, service = self.outcome, self.driver, self.service
         point(driver, service.environment)
         driver.environment["OCEAN_MIGRATION_POLL_INTERVAL"] = str(_POLL)
-        story = tell(self.schedule, service.ocean_id)
+        run_report = tell(self.schedule, service.ocean_id)
         try:
-            self._to_convergence(story)
+            self._to_convergence(run_report)
             outcome.broken += striking.orphans_left(self.orphans, driver.processes)
-            outcome.broken += invariants.broken(driver, service, story.planned)
+            outcome.broken += invariants.broken(driver, service, run_report.planned)
             if to_the_end and not outcome.broken:
-                outcome.broken += invariants.unsettled(driver, story.planned)
+                outcome.broken += invariants.unsettled(driver, run_report.planned)
         finally:
             outcome.requests = service.requests()
             outcome.calls = len(outcome.requests)
 
-    def _to_convergence(self, story: Story) -> None:
-        if story.fails:
+    def _to_convergence(self, run_report: Story) -> None:
+        if run_report.fails:
             self.service.control.arm_failure(self.service.ocean_id, "timeout")
-        for program in story.programs[:-1]:
+        for program in run_report.programs[:-1]:
             self.driver.write_program(program)
             run = self._up()
-            assert (run.exit_code != 0) == story.fails, run.output
-        self.driver.write_program(story.programs[-1])
+            assert (run.exit_code != 0) == run_report.fails, run.output
+        self.driver.write_program(run_report.programs[-1])
         if not self._strike():
             self._converge()
 
@@ -189,4 +189,4 @@ class _Play:
         self._note(f"KILL {strike}")
 
     def _note(self, line: str) -> None:
-        self.outcome.story.append(f"{time.time() - self.outcome.began:7.2f}  {line}")
+        self.outcome.run_report.append(f"{time.time() - self.outcome.began:7.2f}  {line}")

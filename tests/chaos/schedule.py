@@ -70,7 +70,7 @@ class Schedule:
     seed: int
     arguments: str
     nodes: int
-    story: str
+    run_report: str
     batch_size_percentage: int
     terminate: bool
     speed: float
@@ -80,7 +80,7 @@ class Schedule:
 
     def __str__(self) -> str:
         head = (
-            f"{self.story}, {self.nodes} nodes, batches of {self.batch_size_percentage} %"
+            f"{self.run_report}, {self.nodes} nodes, batches of {self.batch_size_percentage} %"
             f"{', terminating' if self.terminate else ''}, speed {self.speed:.0f}, latency {self.latency_ms} ms"
             f"{', hasty' if self.hasty else ''}"
         )
@@ -103,7 +103,7 @@ class Story:
 def decide(seed: int, *, nodes: tuple[int, int] = (8, 64), strikes: int = MOST_STRIKES) -> Schedule:
     """Return the run of a seed, with a number of nodes in a range and at most so many strikes."""
     chance = random.Random(seed)  # noqa: S311 - a reproducible run, no secret
-    story = chance.choice(sorted(_STORIES))
+    run_report = chance.choice(sorted(_STORIES))
     batch = chance.choice((20, 25, 34, 50))
     terminate = chance.random() < 0.4
     lasts = chance.uniform(1.5, 8.0)
@@ -112,7 +112,7 @@ def decide(seed: int, *, nodes: tuple[int, int] = (8, 64), strikes: int = MOST_S
         seed=seed,
         arguments=f"--seed {seed} --nodes {nodes[0]}-{nodes[1]} --strikes {strikes}",
         nodes=chance.randint(*nodes),
-        story=story,
+        run_report=run_report,
         batch_size_percentage=batch,
         terminate=terminate,
         speed=simulated / lasts,
@@ -124,7 +124,7 @@ def decide(seed: int, *, nodes: tuple[int, int] = (8, 64), strikes: int = MOST_S
 
 def tell(schedule: Schedule, ocean_id: str) -> Story:
     """Return the programs of a run, on a cluster."""
-    return _STORIES[schedule.story](schedule, ocean_id)
+    return _STORIES[schedule.run_report](schedule, ocean_id)
 
 
 def _strike(chance: random.Random, lasts: float, *, first: bool) -> Strike:

@@ -28,7 +28,7 @@ def details(outcome: Outcome) -> Iterator[str]:
     """Return what was decided, what happened, what is wrong, and the request log around the kills."""
     yield f"seed {outcome.schedule.seed} on {outcome.engine}: {outcome.schedule}"
     yield "what happened, in seconds:"
-    yield from outcome.story
+    yield from outcome.run_report
     yield "what is wrong:"
     yield from (f"  {text}" for text in outcome.broken or ["nothing"])
     yield "requests around the kills, and all writes:"

@@ -44,7 +44,7 @@ def started(terminal: Terminal) -> list[dict[str, Any]]:
     return found
 
 
-def findings(data: dict[str, Any], code: LiveCode) -> list[dict[str, Any]]:
+def check_results(data: dict[str, Any], code: LiveCode) -> list[dict[str, Any]]:
     """Return the findings of one code."""
     return [each for each in data["live"]["findings"] if each["code"] == code]
 
@@ -76,8 +76,8 @@ def test_one_migration_is_started_and_stopped(terminal: Terminal, node: str, rec
     assert {each["severity"] for each in data["live"]["findings"]} == {"info"}
     codes = {each["code"] for each in data["live"]["findings"]}
     assert codes == set(LiveCode) - {LiveCode.UNDOCUMENTED_STATE}
-    assert [each["subject"] for each in findings(data, LiveCode.DISCOVERY)] == ["before", "during", "after"]
-    [ended] = findings(data, LiveCode.TERMINAL_STATE)
+    assert [each["subject"] for each in check_results(data, LiveCode.DISCOVERY)] == ["before", "during", "after"]
+    [ended] = check_results(data, LiveCode.TERMINAL_STATE)
     assert (ended["fields"]["state"], ended["fields"]["expected"]) == ("STOPPED", "STOPPED")
     questions = {each["key"]: each["verdict"] for each in data["questions"]}
     assert questions["id-casing-of-writes"] == "settled"
@@ -271,7 +271,7 @@ def test_interruption_names_what_runs(terminal: Terminal, node: str, record: Pat
     terminal.sim.control.clock(speed=3000)
     assert terminal.plain(*stop.split()[1:]).exit_code == 0
     checked = terminal.json("api-check", "--from", str(record))
-    [ended] = findings(checked, LiveCode.TERMINAL_STATE)
+    [ended] = check_results(checked, LiveCode.TERMINAL_STATE)
     assert (ended["severity"], ended["fields"]["ended"]) == (Severity.ERROR, False)
 
 
@@ -294,7 +294,7 @@ def test_lost_answer_to_the_start_is_found_in_the_list(terminal: Terminal, node:
     data = terminal.json(*LIVE, "--instance-id", node, "--yes", "--stop-after", "0s", "--record", str(record))
     [migration] = terminal.sim.control.migrations(terminal.ocean_id)
     assert data["live"]["migration_id"] == migration["id"]
-    [create] = findings(data, LiveCode.CREATE_RESPONSE)
+    [create] = check_results(data, LiveCode.CREATE_RESPONSE)
     assert (create["severity"], create["message"]) == ("warning", "no answer")
     assert len(started(terminal)) == 1
 
@@ -329,10 +329,10 @@ def test_refused_stop_lets_the_migration_finish(terminal: Terminal, node: str, r
     """It is sent once."""
     terminal.sim.control.fault("PUT", "*", "status", status=400)
     data = terminal.json(*LIVE, "--instance-id", node, "--yes", "--stop-after", "0s", "--record", str(record))
-    [stop] = findings(data, LiveCode.STOP_RESPONSE)
+    [stop] = check_results(data, LiveCode.STOP_RESPONSE)
     assert (stop["severity"], stop["fields"]["http_status"]) == ("error", 400)
-    assert findings(data, LiveCode.STATE_AFTER_STOP) == []
-    [ended] = findings(data, LiveCode.TERMINAL_STATE)
+    assert check_results(data, LiveCode.STATE_AFTER_STOP) == []
+    [ended] = check_results(data, LiveCode.TERMINAL_STATE)
     assert (ended["severity"], ended["fields"]["state"]) == ("info", "FINISHED")
     assert len(terminal.sim.control.requests(method="PUT")) == 1
 
@@ -341,7 +341,7 @@ def test_outage_of_a_poll_is_survived(terminal: Terminal, node: str, record: Pat
     """And of a stop, which is sent again."""
     terminal.sim.control.fault("PUT", "*", "503", times=4)
     data = terminal.json(*LIVE, "--instance-id", node, "--yes", "--stop-after", "0s", "--record", str(record))
-    [ended] = findings(data, LiveCode.TERMINAL_STATE)
+    [ended] = check_results(data, LiveCode.TERMINAL_STATE)
     assert ended["fields"]["state"] in {"STOPPED", "FINISHED"}
     assert json.loads(record.read_text(encoding="utf-8").splitlines()[0])["record"] == "ocean-migration"
 

@@ -19,8 +19,8 @@ from docs import record_watch
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import MigrationInstance
 from ocean_migration_pulumi.cli.dashboard.dashboard import Dashboard
-from ocean_migration_pulumi.cli.dashboard.onlookers import Screen
-from ocean_migration_pulumi.migration.views.live_view import Picture
+from ocean_migration_pulumi.cli.dashboard.onlookers import ScreenDisplay
+from ocean_migration_pulumi.migration.views.live_view import LiveView
 from tests.migration.builders import instance, left_over, status
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -33,9 +33,9 @@ def old(number: int, pods: int | None = 6, **more: Any) -> MigrationInstance:
     return instance(f"i-{number:04}", pods=pods, node_name=f"ip-10-0-{number // 250}-{number % 250}.{DOMAIN}", **more)
 
 
-def picture(*, nodes: int = 6, state: str = "DRAIN_NODES", minutes: float = 6, **more: Any) -> Picture:
+def live_view(*, nodes: int = 6, state: str = "DRAIN_NODES", minutes: float = 6, **more: Any) -> LiveView:
     """Return a migration on its way: one node is done, one drains, one needs manual work."""
-    first = Picture.of(status(*map(old, range(nodes)), state="STARTING"), at=CREATED)
+    first = LiveView.from_status(status(*map(old, range(nodes)), state="STARTING"), at=CREATED)
     manual = replace(left_over("i-0002", "debug"), node_name=f"ip-10-0-0-2.{DOMAIN}")
     seen = status(
         old(0, pods=0),
@@ -48,14 +48,14 @@ def picture(*, nodes: int = 6, state: str = "DRAIN_NODES", minutes: float = 6, *
         **more,
     )
     ocean = [ClusterNode(instance_id="i-9001", virtual_node_group_name="web", life_cycle="Spot")]
-    return Picture.of(seen, at=CREATED + timedelta(minutes=minutes), before=first, ocean_nodes=ocean)
+    return LiveView.from_status(seen, at=CREATED + timedelta(minutes=minutes), before=first, ocean_nodes=ocean)
 
 
-def drawn(seen: Picture, width: int = 80, height: int = 24, *, encoding: str = "utf-8", **more: Any) -> list[str]:
+def drawn(seen: LiveView, width: int = 80, height: int = 24, *, encoding: str = "utf-8", **more: Any) -> list[str]:
     """Draw a picture as it stands on a terminal without colours, and check that it fits."""
     written = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict", newline="\n")
     console = Console(file=written, width=width, height=height, color_system=None)
-    console.print(Dashboard(picture=seen, **more), end="")
+    console.print(Dashboard(live_view=seen, **more), end="")
     written.seek(0)
     lines = written.read().splitlines()
     assert len(lines) < max(height, 2)
@@ -65,7 +65,7 @@ def drawn(seen: Picture, width: int = 80, height: int = 24, *, encoding: str = "
 
 def test_eighty_columns_have_room_for_everything() -> None:
     """The whole screen, word by word."""
-    assert drawn(picture(), cluster_name="demo", hint="Ctrl-C leaves it running") == [
+    assert drawn(live_view(), cluster_name="demo", hint="Ctrl-C leaves it running") == [
         "Migration owm-1  demo (o-1)                                                6m00s",
         "Running: drains the old nodes of the batch  DRAIN_NODES",
         "█████████▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒▒▒░░░░░░░░░░░░░░░░░░░░░░░░░░░░   17%  1 of 6 old nodes",
@@ -93,7 +93,7 @@ def test_eighty_columns_have_room_for_everything() -> None:
 
 def test_a_thousand_nodes_are_cut_to_the_height() -> None:
     """The interesting ones are shown, the others counted."""
-    lines = drawn(picture(nodes=1000))
+    lines = drawn(live_view(nodes=1000))
     at = next(place for place, line in enumerate(lines) if line.startswith("Old node"))
     assert ["needs manual work" in lines[at + 1], "draining" in lines[at + 2], "waiting" in lines[at + 3]] == [True] * 3
     assert any(line.startswith("and ") and line.endswith(" waiting, 1 done") for line in lines)
@@ -105,7 +105,7 @@ def test_a_thousand_nodes_are_cut_to_the_height() -> None:
 def test_no_size_breaks_a_line(width: int, height: int) -> None:
     """Below 80 columns there are fewer of them."""
     lines = drawn(
-        picture(nodes=40, unscheduled_pods=("p-1",)),
+        live_view(nodes=40, unscheduled_pods=("p-1",)),
         width,
         height,
         cluster_name="demo",
@@ -117,14 +117,14 @@ def test_no_size_breaks_a_line(width: int, height: int) -> None:
 
 def test_wide_terminals_show_whole_names() -> None:
     """Narrow ones do without the domain that all have, unless two names would look the same."""
-    assert any(f"ip-10-0-0-1.{DOMAIN}" in line for line in drawn(picture(), 140))
+    assert any(f"ip-10-0-0-1.{DOMAIN}" in line for line in drawn(live_view(), 140))
     twins = status(old(1), instance("i-x", pods=6, node_name="ip-10-0-0-1.eu-west-1.compute.internal"))
-    assert any("ip-10-0-0-1.eu-west-1" in line for line in drawn(Picture.of(twins, at=CREATED), 90))
+    assert any("ip-10-0-0-1.eu-west-1" in line for line in drawn(LiveView.from_status(twins, at=CREATED), 90))
 
 
 def test_a_terminal_that_knows_only_ascii_gets_only_ascii() -> None:
     """Names of others, too."""
-    lines = drawn(picture(nodes=40), encoding="ascii", cluster_name="größer")
+    lines = drawn(live_view(nodes=40), encoding="ascii", cluster_name="größer")
     assert all(line.isascii() for line in lines)
     assert "gr??er" in lines[0]
     assert lines[2].startswith("#")
@@ -137,25 +137,25 @@ def test_what_others_chose_cannot_steer_the_terminal() -> None:
         unscheduled_pods=("\x1b[0m",),
         new_instances=(instance("i-2", state="\x1b", node_name="\u202eabc"),),
     )
-    lines = drawn(Picture.of(evil, at=CREATED), 120, cluster_name="\x1b[2J", note="\x1b[1m")
+    lines = drawn(LiveView.from_status(evil, at=CREATED), 120, cluster_name="\x1b[2J", note="\x1b[1m")
     assert all(line.isprintable() for line in lines)
     assert any("[31m[red]a b" in line for line in lines)
 
 
 def test_a_still_migration_is_said_to_stand_still() -> None:
     """Instead of the trend; and an ended one has neither."""
-    first = picture()
+    first = live_view()
     later = replace(first, at=first.at + timedelta(minutes=12))
     assert "nothing has changed for 12m30s" in drawn(later, later=timedelta(seconds=30))
-    assert "too early for a trend" in drawn(Picture.of(status("i-1"), at=CREATED))
-    ended = drawn(picture(state="FINISHED", completed_at="2026-01-02T04:04:05.000Z"), later=timedelta(hours=1))
+    assert "too early for a trend" in drawn(LiveView.from_status(status("i-1"), at=CREATED))
+    ended = drawn(live_view(state="FINISHED", completed_at="2026-01-02T04:04:05.000Z"), later=timedelta(hours=1))
     assert ended[0].endswith("1h00m")
     assert not any("trend" in line or "estimate" in line for line in ended)
 
 
 def test_nodes_that_nobody_tells_of_are_counted_as_such() -> None:
     """They are neither waiting nor done."""
-    lines = drawn(Picture.of(status(instance("i-1", pods=None, state="odd")), at=CREATED))
+    lines = drawn(LiveView.from_status(status(instance("i-1", pods=None, state="odd")), at=CREATED))
     assert any("Not told" in line for line in lines)
     assert any("? not told" in line and line.endswith("odd") for line in lines)
 
@@ -163,7 +163,7 @@ def test_nodes_that_nobody_tells_of_are_counted_as_such() -> None:
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(3, 50), st.sampled_from(["utf-8", "ascii"]))
 def test_any_terminal_is_filled_without_breaking(width: int, height: int, nodes: int, encoding: str) -> None:
     """No line is too long, and there are never too many."""
-    assert drawn(picture(nodes=nodes), width, height, encoding=encoding)
+    assert drawn(live_view(nodes=nodes), width, height, encoding=encoding)
 
 
 def test_the_screen_is_given_back_with_the_last_picture_on_it() -> None:
@@ -171,9 +171,11 @@ def test_the_screen_is_given_back_with_the_last_picture_on_it() -> None:
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=80, height=24, color_system=None)
     clock = iter(range(1000))
-    with Screen(console, cluster_name="demo", hint="Ctrl-C leaves it running", clock=lambda: next(clock)) as screen:
+    with ScreenDisplay(
+        console, cluster_name="demo", hint="Ctrl-C leaves it running", clock=lambda: next(clock)
+    ) as screen:
         screen.warning("no answer for 3s")
-        screen.look(picture())
+        screen.look(live_view())
         screen.status("DRAIN_NODES 1/6 nodes")
         screen.polled()
         screen.status("no answer for 9s")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from ocean_migration_pulumi.cli.commands.inspect.explain import MOST_PODS, lines
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Holding, Outcome
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import REASONS
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import SCHEMAS, described
@@ -150,9 +150,9 @@ def test_schema_knows_every_reason_and_outcome() -> None:
 def test_names_of_others_stay_names() -> None:
     """No line of theirs begins another, no tag or link comes of them; very many are counted."""
     pods = tuple(
-        Holding(pod=f"shop/<b>{number}\n\x1b[31m", node="", why="it waits", remedy="wait") for number in range(60)
+        StuckPod(pod=f"shop/<b>{number}\n\x1b[31m", node="", why="it waits", remedy="wait") for number in range(60)
     )
-    found = Explanation(outcome=Outcome.STALLED, headline="a\nb", reason="stall", holdings=pods)
+    found = Diagnosis(outcome=Outcome.STALLED, headline="a\nb", reason="stall", stuck=pods)
     text = list(lines(found))
     assert text[:4] == ["a b", "", "Pods that are left", "  it waits: wait"]
     assert text[4] == "    shop/<b>0 [31m"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from ocean_migration_pulumi.cli import context
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import described
 from tests.cli.explained import environment, migrate, printed, run, simulator
@@ -83,8 +83,8 @@ class _Steps:
 
 
 def _follow(monkeypatch: pytest.MonkeyPatch, sim: Simulator, *steps: Callable[[], object]) -> list[str]:
-    made = Scope(wait=_Steps(*steps).wait)
-    monkeypatch.setattr(context, "Scope", lambda **options: made)
+    made = CancelScope(wait=_Steps(*steps).wait)
+    monkeypatch.setattr(context, "CancelScope", lambda **options: made)
     result = run(sim, "logs", "--follow", "--since", "10m")
     assert result.exit_code == 0
     return [*result.stdout.splitlines(), *result.stderr.splitlines()]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ocean_migration_pulumi.cli.console import Speaker
+from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.output import Output, Table
 
 HOSTILE = "[bold]web[/bold]\x1b[31m\nnext"
@@ -69,7 +69,7 @@ def test_an_empty_table_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_live_line_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """To what stays; it is cut at the width, and never two lines."""
     _, err = screens(monkeypatch)
-    speaker = Speaker()
+    speaker = Console()
     speaker.status("x" * 200 + "\n")
     live = err.getvalue()
     assert live == "\r\x1b[K" + "x" * 79
@@ -80,7 +80,7 @@ def test_the_live_line_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_live_line_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     """Only what stays."""
-    speaker = Speaker()
+    speaker = Console()
     speaker.status("live")
     speaker.warning("look")
     assert capsys.readouterr().err == "warning: look\n"

@@ -18,9 +18,9 @@ from rich.console import Console
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.cli.commands.migrate import watch
-from ocean_migration_pulumi.cli.context import Reach
+from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.dashboard import onlookers
-from ocean_migration_pulumi.migration.reconcile.waiter import Patience
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from tests.cli.conftest import Terminal
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Z_]+ \d/5 nodes, .*\w")
@@ -104,8 +104,8 @@ def test_a_short_outage_is_shown_and_borne(terminal: Terminal) -> None:
 
 def test_an_outage_that_lasts_ends_the_watch(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the migration."""
-    patience = Patience(poll_interval=0.05, outage=0.1)
-    monkeypatch.setattr(Reach, "patience", property(lambda reach: patience))
+    poll_policy = PollPolicy(poll_interval=0.05, outage=0.1)
+    monkeypatch.setattr(CliContext, "poll_policy", property(lambda reach: poll_policy))
     migration_id = begin(terminal, speed=1)
     terminal.sim.control.fault("GET", "*/migration/*", "shape", times=50)
     result = terminal.run("watch")

@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError
 from tests.support.fake_clock import FakeClock
 
 
 def test_without_deadline_there_is_no_end() -> None:
     """A plain scope neither ends nor counts."""
-    scope = Scope()
+    scope = CancelScope()
     scope.check()
     assert scope.remaining() is None
 
@@ -42,7 +42,7 @@ def test_deadline_ends_a_sleep_in_time() -> None:
 
 def test_interruption_ends_a_sleep_at_once() -> None:
     """Ctrl-C from another thread wakes a sleeper on the real clock."""
-    scope = Scope()
+    scope = CancelScope()
     threading.Timer(0.01, scope.ended.set).start()
     with pytest.raises(InterruptedWaitError):
         scope.sleep(60)
@@ -50,7 +50,7 @@ def test_interruption_ends_a_sleep_at_once() -> None:
 
 def test_views_share_the_interruption() -> None:
     """Who ends the outer operation ends the inner one."""
-    scope = Scope()
+    scope = CancelScope()
     inner = scope.at_most(60)
     scope.ended.set()
     with pytest.raises(InterruptedWaitError):
@@ -59,7 +59,7 @@ def test_views_share_the_interruption() -> None:
 
 def test_write_needs_a_living_engine() -> None:
     """Nothing is written for an engine that is gone, whatever else holds."""
-    scope = Scope(alive=lambda: False)
+    scope = CancelScope(alive=lambda: False)
     scope.ended.set()
     with pytest.raises(EngineGoneError):
         scope.before_write()

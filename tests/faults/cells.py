@@ -14,15 +14,15 @@ import pytest
 
 from ocean_migration_pulumi.api import transport
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.responses import Answer, Call
+from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.transport import Transport
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.simulator import Simulator
 from tests.migration.stage import Stage, StageClock, StagedJob
 
@@ -55,7 +55,7 @@ class Cell(Stage):
         self.control = sim.control
         self.ocean_id = str(sim.control.add_cluster(3, scenario=scenario)["id"])
         self.clock = clock
-        self.sources = Sources()
+        self.sources = DataSources()
         self.connect()
         self.restart()
         self.control.clear_requests()
@@ -65,10 +65,10 @@ class Cell(Stage):
         self.settings = Settings(base_url=self.sim.url, token=self.sim.token, account_id=self.sim.account_id)
         self.client = OceanClient(self.settings)
 
-    def job(self, wish: Wish, record: Record | None = None, **more: Any) -> StagedJob:
+    def job(self, spec: MigrationSpec, record: ResourceState | None = None, **more: Any) -> StagedJob:
         """Return the job of a run that polls each minute, and that gives up after three without an answer."""
-        job = super().job(wish, record, **more)
-        job.patience = replace(job.patience, poll_interval=60.0, outage=180.0)
+        job = super().job(spec, record, **more)
+        job.poll_policy = replace(job.poll_policy, poll_interval=60.0, outage=180.0)
         return job
 
     def line(self, run: Callable[[StagedJob], object], job: StagedJob, remedy: str | None = None) -> str:
@@ -76,7 +76,7 @@ class Cell(Stage):
         try:
             run(job)
         except Exception as error:  # noqa: BLE001 - a user reads whatever comes
-            line = failure_reasons.describe(
+            line = failure_reasons.describe_failure(
                 error, failure_reasons.after_outage(job.record) if remedy is None else remedy
             )
         else:
@@ -124,7 +124,7 @@ class Cell(Stage):
         where = route.format(ocean=self.ocean_id)
         self.control.fault(method, where, fault, times=times, seconds=_SECONDS.get(fault), match=match)
 
-    def _concerns(self, call: Call, endpoint: str) -> bool:
+    def _concerns(self, call: ApiCall, endpoint: str) -> bool:
         method, route = _ROUTES[endpoint]
         return call.method == method and fnmatchcase(call.path, route.format(ocean=self.ocean_id))
 
@@ -132,7 +132,7 @@ class Cell(Stage):
         """Do something right before the first request of an endpoint."""
         exchange, left = Transport.exchange, [1]
 
-        def acting(transport: Transport, call: Call, token: str, scope: Scope) -> Answer:
+        def acting(transport: Transport, call: ApiCall, token: str, scope: CancelScope) -> ApiResponse:
             if left and self._concerns(call, endpoint):
                 left.pop()
                 action()
@@ -145,7 +145,7 @@ class Cell(Stage):
         exchange, resolve, left = Transport.exchange, socket.getaddrinfo, iter(range(times))
         nowhere = Transport(f"http://{_HOST}", is_loopback=True)
 
-        def exchanging(transport: Transport, call: Call, token: str, scope: Scope) -> Answer:
+        def exchanging(transport: Transport, call: ApiCall, token: str, scope: CancelScope) -> ApiResponse:
             lost = self._concerns(call, endpoint) and next(left, None) is not None
             return exchange(nowhere if lost else transport, call, token, scope)
 
@@ -173,4 +173,4 @@ class Cell(Stage):
 
 def up(job: StagedJob) -> None:
     """Run create or update."""
-    reconcile.converge(job)
+    reconcile.reconcile(job)

@@ -31,7 +31,7 @@ GOES_ON = "migration {migration} goes on in Ocean ({n} of 3 nodes done). `pulumi
 
 def began(cell: Cell, **options: Any) -> tuple[Any, Any]:
     """Start a migration that stands still; return its wish and the record of the run."""
-    planned = cell.planned(cell.wish(**options))
+    planned = cell.planned(cell.spec(**options))
     job = cell.up(replace(planned, wait_for="started"))
     cell.control.hold(cell.ocean_id)
     cell.restart()
@@ -41,7 +41,7 @@ def began(cell: Cell, **options: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in {"token", "deleted"}])
 def test_nothing_outlasts_its_deadline(cell: Cell, fault: str) -> None:
     """Neither retries nor the wait for a rate limit: a custom timeout ends a wait, to the second, and an attempt."""
-    planned = cell.planned(cell.wish())
+    planned = cell.planned(cell.spec())
     waiting = cell.job(planned, seconds=100.0)
     begun = cell.clock.now
     with cell.struck("status", fault):
@@ -59,8 +59,8 @@ def test_nothing_outlasts_its_deadline(cell: Cell, fault: str) -> None:
 
 def test_a_custom_timeout_is_kept_to_the_second(cell: Cell) -> None:
     """And the line says that nothing is lost."""
-    wish, record = began(cell)
-    job = cell.job(wish, record, seconds=200.0)
+    spec, record = began(cell)
+    job = cell.job(spec, record, seconds=200.0)
     begun = cell.clock.now
     line = cell.line(up, job)
     assert reads("the deadline passed after 3m20s; " + GOES_ON, **cell.known(job)).fullmatch(line), line
@@ -70,8 +70,8 @@ def test_a_custom_timeout_is_kept_to_the_second(cell: Cell) -> None:
 @pytest.mark.parametrize("stall", [100.0, 1800.0])
 def test_a_stall_is_seen_within_one_poll(cell: Cell, stall: float) -> None:
     """Of a migration that does not move, and never of one that does."""
-    wish, record = began(cell, stall_timeout=stall)
-    job = cell.job(wish, record)
+    spec, record = began(cell, stall_timeout=stall)
+    job = cell.job(spec, record)
     begun = cell.clock.now
     line = cell.line(up, job)
     assert reads("no progress for {after}; " + GOES_ON, **cell.known(job)).fullmatch(line), line
@@ -81,8 +81,8 @@ def test_a_stall_is_seen_within_one_poll(cell: Cell, stall: float) -> None:
 @pytest.mark.parametrize("soak", [90.0, 600.0])
 def test_a_soak_lasts_as_long_as_it_shall(cell: Cell, soak: float) -> None:
     """Within one poll; an outage in its midst is borne, and what nobody saw of its end is looked at after it."""
-    wish = cell.planned(cell.wish(soak_time=soak))
-    job = cell.job(wish)
+    spec = cell.planned(cell.spec(soak_time=soak))
+    job = cell.job(spec)
     ended: list[float] = []
     tell = job.tell.info
 
@@ -101,22 +101,22 @@ def test_a_soak_lasts_as_long_as_it_shall(cell: Cell, soak: float) -> None:
 
 def test_a_soak_that_hears_nothing_for_long_ends(cell: Cell) -> None:
     """As a wait does; it starts anew with the next run."""
-    done = cell.up(cell.planned(cell.wish()))
-    wish = replace(done.wish, soak_time=600.0)
-    job = cell.job(wish, done.record)
+    done = cell.up(cell.planned(cell.spec()))
+    spec = replace(done.spec, soak_time=600.0)
+    job = cell.job(spec, done.record)
     with cell.struck("heartbeat", "500"):
         line = cell.line(up, job)
     words = "GET /ocean/k8s/cluster/{ocean}/controllerHeartbeat: the service fails (HTTP 500); "
     words += "migration {migration} is FINISHED; run `pulumi up` again"
     assert reads(words, **cell.known(job)).fullmatch(line), line
-    assert cell.line(up, cell.job(wish, job.record)) == ""
+    assert cell.line(up, cell.job(spec, job.record)) == ""
 
 
 def test_an_hour_long_wait_ends_well(cell: Cell) -> None:
     """With a live line at least each minute and no more requests than it needs."""
-    wish, record = began(cell, stall_timeout=None)
-    job = cell.job(wish, record, seconds=7200.0)
-    job.patience = replace(job.patience, poll_interval=15.0)
+    spec, record = began(cell, stall_timeout=None)
+    job = cell.job(spec, record, seconds=7200.0)
+    job.poll_policy = replace(job.poll_policy, poll_interval=15.0)
     said: list[float] = []
     job.tell.status = lambda message: said.append(cell.clock.now)  # type: ignore[method-assign]  # notes the time
     begun = cell.clock.now
@@ -144,8 +144,8 @@ def test_a_suspended_machine_wakes_up_to_what_is(
             return super().now(tz) + shift
 
     monkeypatch.setattr(sender, "datetime", Wall)
-    wish, record = began(cell)
-    job = cell.job(wish, record, seconds=(slept if counts else 0.0) + 3000.0)
+    spec, record = began(cell)
+    job = cell.job(spec, record, seconds=(slept if counts else 0.0) + 3000.0)
 
     def suspend() -> None:
         nonlocal shift

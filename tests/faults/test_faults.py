@@ -21,7 +21,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.state.resource_state import Record, Run
+from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState
 from ocean_migration_pulumi.simulator import Simulator
 from tests.faults.cells import EVER, Cell, up
 from tests.faults.words import CALLS, FAULTS, LASTING, NOTHING, PASSING, PREVIEW, expected, reads
@@ -34,12 +34,12 @@ RUN_AGAIN = "run the command again"
 def strike(cells: Callable[..., Cell], endpoint: str, fault: str, words: str, times: int = EVER) -> None:
     """Strike an endpoint of an `up` (a stop's of a destroy), read how it ends, and see the next run do the rest."""
     cell = cells("failure-timeout" if endpoint == "log" else "success")
-    planned = cell.planned(cell.wish())
+    planned = cell.planned(cell.spec())
     # Only the wait itself needs a long one.
-    wish = planned if endpoint in {"status", "log"} else replace(planned, wait_for="started")
-    before = cell.up(wish).record if endpoint == "stop" else None
+    spec = planned if endpoint in {"status", "log"} else replace(planned, wait_for="started")
+    before = cell.up(spec).record if endpoint == "stop" else None
     cell.restart()
-    job = cell.job(wish, before)
+    job = cell.job(spec, before)
     with cell.struck(endpoint, fault, times):
         line = cell.line(reconcile.destroy, job, RUN_AGAIN) if endpoint == "stop" else cell.line(up, job)
     assert reads(words, **cell.known(job)).fullmatch(line), line
@@ -47,7 +47,7 @@ def strike(cells: Callable[..., Cell], endpoint: str, fault: str, words: str, ti
         assert cell.said(job) == []
     saved = {run.id for run in job.record.runs}
     if fault == "deleted":
-        assert cell.line(reconcile.destroy, cell.job(wish, job.record)) == NOTHING
+        assert cell.line(reconcile.destroy, cell.job(spec, job.record)) == NOTHING
         return
     assert job.record.unanswered is not None or saved == {migration["id"] for migration in cell.migrations()}
     assert len(cell.asked_for()) == len(cell.migrations()) <= 1
@@ -55,11 +55,11 @@ def strike(cells: Callable[..., Cell], endpoint: str, fault: str, words: str, ti
         return
     cell.restart()
     if endpoint == "stop":
-        assert cell.line(reconcile.destroy, cell.job(wish, job.record)) == NOTHING
+        assert cell.line(reconcile.destroy, cell.job(spec, job.record)) == NOTHING
         assert [migration["state"] for migration in cell.migrations()] == ["STOPPED"]
     else:
         known = job.record if saved or job.record.unanswered else None
-        assert cell.line(up, cell.job(wish, known)) == NOTHING
+        assert cell.line(up, cell.job(spec, known)) == NOTHING
         # Of what had failed the rest is started.
         assert len(cell.asked_for()) == (2 if endpoint == "log" else 1)
 
@@ -90,10 +90,10 @@ def test_a_preview_tells_what_it_could_not_ask(cell: Cell, endpoint: str, fault:
     with cell.struck(endpoint, fault):
         if fault == "token":
             with pytest.raises(AuthenticationError) as refused:
-                cell.preview(cell.wish())
+                cell.preview(cell.spec())
             assert words.fullmatch(str(refused.value))
             return
-        found = cell.preview(cell.wish())
+        found = cell.preview(cell.spec())
     assert cell.clock.now - begun <= 5.0
     lines = [*found.warnings, *map(str, found.problems)]
     (line,) = [line for line in lines if "without access to Kubernetes" not in line]
@@ -117,7 +117,7 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
         stage = Stage(sim)
         stack.callback(stage.client.close)
         stage.control.write_log(stage.ocean_id, "Ocean has connectivity issues.", severity="ERROR", age_seconds=60)
-        planned = stage.planned(stage.wish())
+        planned = stage.planned(stage.spec())
         job = stage.job(planned)
         with pytest.raises(MigrationFailedError) as failed:
             up(job)
@@ -144,19 +144,22 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
     ("runs", "words"),
     [
         ([], "nothing was started; run `pulumi up` again"),
-        ([Run(id="owm-1", status="DRAIN_NODES")], "migration owm-1 goes on in Ocean. `pulumi up` waits for it again"),
-        ([Run(id="owm-1", status="FINISHED")], "migration owm-1 is FINISHED; run `pulumi up` again"),
-        ([Run(id="owm-1", lost=True)], "migration owm-1 is no longer listed; run `pulumi up` again"),
+        (
+            [MigrationRecord(id="owm-1", status="DRAIN_NODES")],
+            "migration owm-1 goes on in Ocean. `pulumi up` waits for it again",
+        ),
+        ([MigrationRecord(id="owm-1", status="FINISHED")], "migration owm-1 is FINISHED; run `pulumi up` again"),
+        ([MigrationRecord(id="owm-1", lost=True)], "migration owm-1 is no longer listed; run `pulumi up` again"),
     ],
 )
-def test_a_run_that_was_cut_short_tells_how_things_stand(runs: list[Run], words: str) -> None:
+def test_a_run_that_was_cut_short_tells_how_things_stand(runs: list[MigrationRecord], words: str) -> None:
     """After an outage, and after an end that nobody who waits has put into words; other errors know by themselves."""
-    remedy = failure_reasons.after_outage(Record(runs=runs))
+    remedy = failure_reasons.after_outage(ResourceState(runs=runs))
     assert remedy == words
-    assert failure_reasons.describe(NoAnswerError("down"), remedy) == f"down; {words}"
-    assert failure_reasons.describe(InterruptedWaitError("interrupted"), remedy) == f"interrupted; {words}"
-    assert failure_reasons.describe(DeadlineError("late while migration owm-2 was stopping"), remedy).endswith(
+    assert failure_reasons.describe_failure(NoAnswerError("down"), remedy) == f"down; {words}"
+    assert failure_reasons.describe_failure(InterruptedWaitError("interrupted"), remedy) == f"interrupted; {words}"
+    assert failure_reasons.describe_failure(DeadlineError("late while migration owm-2 was stopping"), remedy).endswith(
         "stopping"
     )
-    assert failure_reasons.describe(PlanError("no"), remedy) == "no"
+    assert failure_reasons.describe_failure(PlanError("no"), remedy) == "no"
     assert failure_reasons.failure_of(NoAnswerError("down"), remedy)["message"] == f"down; {words}"

@@ -13,7 +13,7 @@ import pytest
 
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.rate_limits import RateLimits
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import reconcile
@@ -137,12 +137,12 @@ def pressed(cell: Cell, asked: Callable[[], int]) -> Iterator[list[float]]:
 def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On real clocks; the next run goes on, and there is one start at most."""
     wait = WAITS[name]
-    wish = cell.wish() if wait.before is no_controller else cell.planned(cell.wish())
-    known = cell.up(replace(wish, wait_for="started")).record if wait.begun else None
+    spec = cell.spec() if wait.before is no_controller else cell.planned(cell.spec())
+    known = cell.up(replace(spec, wait_for="started")).record if wait.begun else None
     wait.before(cell)
     cell.restart()
-    job = cell.job(wish, known)
-    job.scope = Scope(deadline=time.monotonic() + 100.0, ended=cell.ended)
+    job = cell.job(spec, known)
+    job.scope = CancelScope(deadline=time.monotonic() + 100.0, ended=cell.ended)
     for method, route, kind in wait.faults:
         cell.control.fault(method, f"*/{cell.ocean_id}/{route}", kind, seconds=60.0, times=100)
     cell.control.clear_requests()
@@ -151,7 +151,7 @@ def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pyte
             wait.of(job)
         ended = time.monotonic()
     assert ended - at[0] < SOON
-    line = failure_reasons.describe(caught.value, failure_reasons.after_outage(job.record))
+    line = failure_reasons.describe_failure(caught.value, failure_reasons.after_outage(job.record))
     names = cell.known(job) | {"foreign": cell.migrations()[0]["id"] if cell.migrations() else ""}
     assert reads(wait.words, **names).fullmatch(line), line
     # The next process, which knows of no window, and whose clock takes no time.
@@ -161,11 +161,11 @@ def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pyte
     cell.restart()
     saved = job.record if job.record.runs or job.record.unanswered else None
     if wait.of is up:
-        again = cell.job(wish, saved)
+        again = cell.job(spec, saved)
         assert cell.line(up, again) == ""
         assert again.record.succeeded
     else:
-        assert cell.line(reconcile.destroy, cell.job(wish, saved)) == ""
+        assert cell.line(reconcile.destroy, cell.job(spec, saved)) == ""
         assert cell.migrations()[-1]["state"] == "STOPPED"
     ours = [migration for migration in cell.migrations() if not migration["foreign"]]
     assert len(ours) == 1

@@ -30,7 +30,7 @@ class Shop:
         self.plugins = plugins
         self.ocean_id = str(sim.control.add_cluster(6)["id"])
         self.web = Resource(plugins[0])
-        self.wish: dict[str, Any] = {"ocean_id": self.ocean_id, "nodes": WEB}
+        self.spec: dict[str, Any] = {"ocean_id": self.ocean_id, "nodes": WEB}
         for plugin in plugins:
             plugin.configure(config_of(sim))
             plugin.engine.lines.clear()
@@ -70,20 +70,20 @@ def shop(running: tuple[Simulator, list[PluginProcess]]) -> Iterator[Shop]:
 
 def test_what_ends_a_run_before_its_start_saves_nothing(shop: Shop) -> None:
     """The next `up` creates again."""
-    inputs = shop.web.checked(**shop.wish)
+    inputs = shop.web.checked(**shop.spec)
     shop.fault("GET", "", "shape")
     with pytest.raises(grpc.RpcError) as caught:
         shop.web.plugin.stub.Create(provider_pb2.CreateRequest(urn=shop.web.urn, properties=sent(inputs)), timeout=60)
     assert shop.matches(expected(LASTING, "cluster", "shape"), message_of(caught.value)), message_of(caught.value)
     shop.control.clear_faults()
-    shop.web.create(**shop.wish)
+    shop.web.create(**shop.spec)
     assert shop.starts() == 1
 
 
 def test_lost_answer_is_one_warning(shop: Shop) -> None:
     """The migration is found by its nodes."""
     shop.fault("POST", "/migration", "reset-after")
-    shop.web.create(**shop.wish)
+    shop.web.create(**shop.spec)
     (warning,) = [line for line in shop.web.said("WARNING") if "lost" in line]
     assert shop.matches(LOST + "; looking for the migration in the list", warning), warning
     assert shop.starts() == 1
@@ -92,11 +92,11 @@ def test_lost_answer_is_one_warning(shop: Shop) -> None:
 def test_lost_answer_that_is_not_found_in_time_is_saved(shop: Shop) -> None:
     """The next `up` looks before it starts."""
     shop.fault("POST", "/migration", "500", times=1)
-    reason = shop.web.fails_to_create(timeout=2.0, **shop.wish)
+    reason = shop.web.fails_to_create(timeout=2.0, **shop.spec)
     assert shop.matches(expected(LASTING, "create", "500"), reason), reason
     assert shop.web.outputs["failure"]["message"] == reason
     assert shop.web.outputs["unanswered_start"]["instance_ids"] == sorted(shop.web.outputs["planned_nodes"])
-    shop.web.update(**shop.wish)
+    shop.web.update(**shop.spec)
     assert shop.web.outputs["succeeded"] is True
     assert shop.starts() == 1
 
@@ -128,7 +128,7 @@ def test_token_that_is_revoked_half_way_ends_the_run_with_the_id_saved(
 
 def fails_half_way(shop: Shop, action: Callable[[], None]) -> str:
     """Do something once a migration has begun, which ends the run; keep what is saved, and return the reason."""
-    inputs = shop.web.checked(**shop.wish)
+    inputs = shop.web.checked(**shop.spec)
     shop.control.hold(shop.ocean_id)
     request = provider_pb2.CreateRequest(urn=shop.web.urn, properties=sent(inputs))
     creating = shop.web.plugin.stub.Create.future(request, timeout=60)
@@ -144,7 +144,7 @@ def fails_half_way(shop: Shop, action: Callable[[], None]) -> str:
 def test_refresh_and_destroy_say_to_run_the_command_again(shop: Shop) -> None:
     """They keep the resource as it was."""
     shop.control.hold(shop.ocean_id)
-    shop.web.create(**shop.wish, wait_for="started")
+    shop.web.create(**shop.spec, wait_for="started")
     shop.web.plugin = shop.plugins[1]
     shop.fault("GET", "", "shape")
     with pytest.raises(grpc.RpcError) as refreshed:
@@ -164,6 +164,6 @@ def test_refresh_and_destroy_say_to_run_the_command_again(shop: Shop) -> None:
 def test_preview_that_cannot_ask_is_one_warning(shop: Shop) -> None:
     """The plan is left out, and made by the run."""
     shop.fault("GET", "/migration/discovery", "429", seconds=30)
-    assert "planned_nodes" not in shop.web.checked(**shop.wish)
+    assert "planned_nodes" not in shop.web.checked(**shop.spec)
     (warning,) = shop.web.said("WARNING")
     assert shop.matches(expected(PREVIEW, "discovery", "429"), warning), warning

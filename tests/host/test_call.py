@@ -12,7 +12,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
-from ocean_migration_pulumi.host import Call, current_call
+from ocean_migration_pulumi.host import EngineCall, current_call
 from tests.support.host_changes import (
     CANCEL_IS_A_CLOSURE,
     ONE_POOL_FOR_ALL,
@@ -97,7 +97,7 @@ def test_old_inputs_of_an_update_arrive_whole() -> None:
 
 def test_old_inputs_keep_what_is_unknown() -> None:
     """An unknown old input is there as unknown, not missing."""
-    old_inputs = Call(provider_pb2.DiffRequest(old_inputs=struct({"ocean_id": UNKNOWN}))).old_inputs
+    old_inputs = EngineCall(provider_pb2.DiffRequest(old_inputs=struct({"ocean_id": UNKNOWN}))).old_inputs
     assert old_inputs is not None
     assert list(old_inputs) == ["ocean_id"]
 

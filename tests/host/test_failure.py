@@ -8,7 +8,7 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from ocean_migration_pulumi.host import Failure, fail
+from ocean_migration_pulumi.host import RpcFailure, fail
 from tests.support.host_changes import OTHER_THREAD, Change, context_without
 from tests.support.plugin import PluginProcess, init_failure_of, status_of, struct
 from tests.support.probe_provider import Probe
@@ -119,8 +119,8 @@ def test_outputs_that_cannot_be_serialized_do_not_hide_the_reason() -> None:
 def test_fail_without_any_host_raises_one_line() -> None:
     """Outside the plugin the failure is an exception like any other."""
     with pytest.raises(
-        Failure, match=r"^owm-1 failed: see the log \(resource o-1/web is not saved: LookupError: .*\)$"
+        RpcFailure, match=r"^owm-1 failed: see the log \(resource o-1/web is not saved: LookupError: .*\)$"
     ):
         fail("owm-1 failed:\n  see the log", id="o-1/web")
-    with pytest.raises(Failure, match=r"^no account$"):
+    with pytest.raises(RpcFailure, match=r"^no account$"):
         fail("no account")

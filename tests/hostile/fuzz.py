@@ -21,16 +21,23 @@ from ocean_migration_pulumi.api.models.migration import (
 )
 from ocean_migration_pulumi.api.recording import replay_client
 from ocean_migration_pulumi.api.recording.recorder import is_head
-from ocean_migration_pulumi.api.responses import UNDECODABLE, Answer, Call, decode, failure, items
+from ocean_migration_pulumi.api.responses import (
+    UNDECODABLE,
+    ApiCall,
+    ApiResponse,
+    decode,
+    error_of_response,
+    response_items,
+)
 from ocean_migration_pulumi.errors import OceanMigrationError
-from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeconfigError, chosen, parse
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeconfigError, choose_context, parse_kubeconfig
 from ocean_migration_pulumi.kubernetes.objects import decoding, objects
 from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
 from ocean_migration_pulumi.report.pull_request import preview
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render
-from ocean_migration_pulumi.report.pull_request.verdict import judge
+from ocean_migration_pulumi.report.pull_request.verdict import judge_migration
 
-_CALL: Final = Call(method="GET", route="/ocean/aws/k8s/cluster/{ocean_id}", ids={"ocean_id": "o-1"})
+_CALL: Final = ApiCall(method="GET", route="/ocean/aws/k8s/cluster/{ocean_id}", ids={"ocean_id": "o-1"})
 _READERS: Final[tuple[Callable[[Any], object], ...]] = (
     Candidate.from_api,
     Cluster.from_api,
@@ -45,13 +52,13 @@ _READERS: Final[tuple[Callable[[Any], object], ...]] = (
 
 def answer(data: bytes) -> None:
     """Read an answer of the service, whatever it is the answer to."""
-    came = Answer(status=200, headers={}, body=data)
+    came = ApiResponse(status=200, headers={}, body=data)
     found = decode(came)
-    str(failure(_CALL, Answer(status=400, headers={}, body=data), found))
+    str(error_of_response(_CALL, ApiResponse(status=400, headers={}, body=data), found))
     if found is UNDECODABLE:
         return
     with suppress(OceanMigrationError):
-        for item in [found, *items(_CALL, found)]:
+        for item in [found, *response_items(_CALL, found)]:
             for read in _READERS:
                 with suppress(OceanMigrationError):
                     read(item)
@@ -60,8 +67,8 @@ def answer(data: bytes) -> None:
 def comment(data: bytes) -> None:
     """Read a preview and write the comment on it."""
     with suppress(OceanMigrationError):
-        found = preview.read(data.decode("utf-8-sig", "replace"))
-        judgements = [judge(migration) for migration in found.migrations]
+        found = preview.parse_preview(data.decode("utf-8-sig", "replace"))
+        judgements = [judge_migration(migration) for migration in found.migrations]
         render(found, judgements, name="default", title=None, limit=LIMITS["github"]).encode()
 
 
@@ -88,7 +95,7 @@ def kubernetes(data: bytes) -> None:
 def kubeconfig(data: bytes) -> None:
     """Read a kubeconfig."""
     with suppress(KubeconfigError):
-        chosen(parse(data.decode("utf-8", "replace"), None), None)
+        choose_context(parse_kubeconfig(data.decode("utf-8", "replace"), None), None)
 
 
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {

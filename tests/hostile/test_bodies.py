@@ -18,10 +18,10 @@ from ocean_migration_pulumi.api import transport
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.recording.recorder import FORMAT, VERSION
 from ocean_migration_pulumi.api.recording.replay_client import RecordedClient, read_record
-from ocean_migration_pulumi.api.responses import UNDECODABLE, Answer, Call, decode
+from ocean_migration_pulumi.api.responses import UNDECODABLE, ApiCall, ApiResponse, decode
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.transport import probe
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, ResponseError
 from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED
 from ocean_migration_pulumi.kubernetes.objects import decoding
@@ -106,7 +106,7 @@ def test_what_was_not_asked_for_is_not_decoded(coding: str) -> None:
         with pytest.raises(ResponseError, match="encoded in a way that was not asked for"):
             client.get_cluster("o-1")
         with pytest.raises(NoAnswerError, match="encoded in a way that was not asked for"):
-            probe(server.url, Scope())
+            probe(server.url, CancelScope())
         assert {request.headers["accept-encoding"] for request in server.requests} == {"gzip, deflate"}
 
 
@@ -116,7 +116,7 @@ def test_nor_does_kubernetes_get_it_decoded(coding: str) -> None:
     api = shop()
     api.faults[fake.PODS] = [http.answer(200, NESTED[coding], Content_Encoding=coding)]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(Scope()).gaps[PODS].reason == UNEXPECTED
+        assert reader.read(CancelScope()).gaps[PODS].reason == UNEXPECTED
 
 
 DEEP = {
@@ -136,12 +136,12 @@ def _read_page(text: str) -> None:
 @pytest.mark.parametrize(
     "read",
     [
-        lambda text: decode(Answer(status=200, headers={}, body=text.encode())),
-        lambda text: decode(Answer(status=200, headers={}, body=f'["\\ud800",{text}]'.encode())),
+        lambda text: decode(ApiResponse(status=200, headers={}, body=text.encode())),
+        lambda text: decode(ApiResponse(status=200, headers={}, body=f'["\\ud800",{text}]'.encode())),
         lambda text: decoding.whole_object(text.encode()),
         _read_page,
-        preview.read,
-        lambda text: preview.read(
+        preview.parse_preview,
+        lambda text: preview.parse_preview(
             f'{{"steps": [{{"op": {text}, "urn": {text}}}], "diagnostics": [{{"urn": {text}}}]}}'
         ),
     ],
@@ -210,7 +210,7 @@ def _questions(client: RecordedClient) -> Iterator[Callable[[], object]]:
 @PATIENT
 def test_an_id_never_leads_to_another_route(ocean_id: str) -> None:
     """Whatever it holds, it is one part of the path, or refused."""
-    call = Call(method="GET", route="/ocean/aws/k8s/cluster/{ocean_id}/log", ids={"ocean_id": ocean_id})
+    call = ApiCall(method="GET", route="/ocean/aws/k8s/cluster/{ocean_id}/log", ids={"ocean_id": ocean_id})
     with suppress(OceanMigrationError, UnicodeEncodeError):
         path = call.path
         assert path.isascii()

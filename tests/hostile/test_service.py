@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi import cli
 from ocean_migration_pulumi.api import client as routes
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, Answer, Call, decode
+from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, ApiCall, ApiResponse, decode
 from ocean_migration_pulumi.api.sender import Sender
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.planning import planner
-from ocean_migration_pulumi.migration.snapshot.claims import Registry
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from tests.hostile.garbage import NAMES, NUMBERS, ODD, steers
 from tests.migration import builders
 from tests.report.pages import Page
@@ -121,9 +121,9 @@ def anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """Let every call be answered with the items that the test chooses, as they come out of the wire."""
     chosen: dict[str, Any] = {}
 
-    def send(sender: Sender, call: Call, scope: Scope) -> Any:
+    def send(sender: Sender, call: ApiCall, scope: CancelScope) -> Any:
         body = json.dumps({"response": {"items": chosen.get(call.route, [])}}).encode("utf-8", "surrogatepass")
-        return decode(Answer(status=200, headers={}, body=body))
+        return decode(ApiResponse(status=200, headers={}, body=body))
 
     monkeypatch.setattr(Sender, "send", send)
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "SPOTINST_BASE_URL"):
@@ -176,13 +176,15 @@ def test_whatever_the_service_says_a_preview_tells_it_harmlessly(
     """What the engine prints of the resource: the plan, each line about it, and why there is none."""
     anything.clear()
     anything.update(answers)
-    sources = Sources()
+    sources = DataSources()
     with OceanClient(Settings(token="canary-token", account_id="act-1234abcd")) as client:
-        desk = Registry().desk(client.account_id, "o-1")
-        wish = builders.wish(ocean_id="o-1", account_id=client.account_id, unmatched_nodes="allow")
+        claims = ClaimsRegistry().claims(client.account_id, "o-1")
+        spec = builders.spec(ocean_id="o-1", account_id=client.account_id, unmatched_nodes="allow")
         told: list[str] = []
         try:
-            found = planner.preview(client, desk, Scope(short=True), owner="x", wish=wish, old=None, sources=sources)
+            found = planner.preview_plan(
+                client, claims, CancelScope(short=True), owner="x", spec=spec, old=None, sources=sources
+            )
         except OceanMigrationError as error:
             told.append(str(error))
         else:

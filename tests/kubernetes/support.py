@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.kubernetes import Access, KubernetesReader, find
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.kubernetes import KubernetesAccess, KubernetesReader, find_access
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Workloads
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
 
@@ -44,9 +44,9 @@ def kubeconfig(
     )
 
 
-def access(server: str, user: dict[str, Any] | None = None, cluster: dict[str, Any] | None = None) -> Access:
+def access(server: str, user: dict[str, Any] | None = None, cluster: dict[str, Any] | None = None) -> KubernetesAccess:
     """Return the access that such a kubeconfig gives."""
-    found = find(kubeconfig(server, user, cluster), None, {})
+    found = find_access(kubeconfig(server, user, cluster), None, {})
     assert found is not None
     return found
 
@@ -78,7 +78,7 @@ def shop() -> FakeApi:
     return api
 
 
-def read(api: FakeApi, scope: Scope | None = None, **more: Any) -> Workloads:
+def read(api: FakeApi, scope: CancelScope | None = None, **more: Any) -> KubernetesSnapshot:
     """Read a cluster once."""
     with api.serve() as server, reading(server.url, **more) as reader:
-        return reader.read(scope or Scope())
+        return reader.read(scope or CancelScope())

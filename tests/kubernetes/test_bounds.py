@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
 from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Workloads
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, KubernetesSnapshot
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import ALL, read, reading, shop
 from tests.support import http_server as http
@@ -24,7 +24,7 @@ def test_deadline_leaves_gaps(step: http.Step) -> None:
     api = shop()
     api.faults[fake.PODS] = [step]
     begun = time.monotonic()
-    found = read(api, Scope().at_most(2))
+    found = read(api, CancelScope().at_most(2))
     assert time.monotonic() - begun < 20
     assert found.gaps == {known.PODS: Gap(reason="Kubernetes did not answer in time")}
     assert len(found.nodes) == 2
@@ -34,15 +34,17 @@ def test_deadline_of_the_first_question_leaves_only_gaps() -> None:
     """One that had passed before asks nothing at all."""
     api = shop()
     api.faults[fake.AWS_AUTH] = [http.silence] * 2
-    assert read(api, Scope().at_most(0.2)).gaps == dict.fromkeys(ALL, Gap(reason="Kubernetes did not answer in time"))
+    assert read(api, CancelScope().at_most(0.2)).gaps == dict.fromkeys(
+        ALL, Gap(reason="Kubernetes did not answer in time")
+    )
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(Scope(deadline=0)).gaps.keys() == ALL
+        assert reader.read(CancelScope(deadline=0)).gaps.keys() == ALL
         assert not server.requests
 
 
 def test_interruption_is_raised_at_once() -> None:
     """Nobody waits for the threads that still ask."""
-    api, scope, arrived = shop(), Scope(), threading.Event()
+    api, scope, arrived = shop(), CancelScope(), threading.Event()
     api.faults[fake.PODS] = [http.setting(arrived, http.silence)]
 
     def interrupt() -> None:
@@ -59,7 +61,7 @@ def test_interruption_is_raised_at_once() -> None:
 def test_engine_that_is_gone_is_raised() -> None:
     """Even when that shows only in a thread."""
     with pytest.raises(EngineGoneError):
-        read(shop(), Scope(alive=lambda: False))
+        read(shop(), CancelScope(alive=lambda: False))
 
 
 def test_each_thing_is_asked_once() -> None:
@@ -67,8 +69,8 @@ def test_each_thing_is_asked_once() -> None:
     clock = FakeClock()
     api = shop()
     with api.serve() as server, reading(server.url, clock=clock.read) as reader:
-        answers: list[Workloads] = []
-        threads = [threading.Thread(target=lambda: answers.append(reader.read(Scope()))) for _ in range(8)]
+        answers: list[KubernetesSnapshot] = []
+        threads = [threading.Thread(target=lambda: answers.append(reader.read(CancelScope()))) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -77,14 +79,14 @@ def test_each_thing_is_asked_once() -> None:
         assert asked == 8
         assert len(answers) == 8
         clock.now += 30
-        assert reader.read(Scope()) is answers[0]
+        assert reader.read(CancelScope()) is answers[0]
         clock.now += 0.1
-        assert reader.read(Scope()) is not answers[0]
+        assert reader.read(CancelScope()) is not answers[0]
         assert len(server.requests) == 2 * asked
-        reader.read(Scope(), max_age=60)
+        reader.read(CancelScope(), max_age=60)
         assert len(server.requests) == 2 * asked
         clock.now += 0.1
-        reader.read(Scope(), fresh=True)
+        reader.read(CancelScope(), fresh=True)
         assert len(server.requests) == 3 * asked
 
 
@@ -93,12 +95,12 @@ def test_outage_costs_a_preview_its_seconds_once() -> None:
     api = shop()
     api.faults[fake.PODS] = [http.silence]
     with api.serve() as server, reading(server.url) as reader:
-        met = reader.read(Scope(short=True).at_most(2))
+        met = reader.read(CancelScope(short=True).at_most(2))
         assert met.gaps.keys() == {known.PODS}
         asked = len(server.requests)
-        assert reader.read(Scope(short=True)) is met
+        assert reader.read(CancelScope(short=True)) is met
         assert len(server.requests) == asked
-        assert reader.read(Scope()).gaps == {}
+        assert reader.read(CancelScope()).gaps == {}
 
 
 def test_outage_that_a_run_meets_is_not_remembered() -> None:
@@ -106,15 +108,15 @@ def test_outage_that_a_run_meets_is_not_remembered() -> None:
     api = shop()
     api.faults[fake.PODS] = [fake.status(500), fake.status(403)]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(Scope()).gaps[known.PODS].reason.startswith("Kubernetes answered 500")
-        met = reader.read(Scope())
+        assert reader.read(CancelScope()).gaps[known.PODS].reason.startswith("Kubernetes answered 500")
+        met = reader.read(CancelScope())
         assert met.gaps[known.PODS].reason.startswith("may not")
-        assert reader.read(Scope()) is met
+        assert reader.read(CancelScope()) is met
 
 
 def test_waiting_for_another_thread_is_bounded() -> None:
     """By one's own deadline and one's own interruption."""
-    api, arrived, slow = shop(), threading.Event(), Scope()
+    api, arrived, slow = shop(), threading.Event(), CancelScope()
     api.faults[fake.AWS_AUTH] = [http.setting(arrived, http.silence)]
 
     def wait(reader: KubernetesReader) -> None:
@@ -125,8 +127,8 @@ def test_waiting_for_another_thread_is_bounded() -> None:
         thread = threading.Thread(target=wait, args=(reader,))
         thread.start()
         assert arrived.wait(30)
-        assert reader.read(Scope().at_most(0.1)).gaps.keys() == ALL
-        ended = Scope()
+        assert reader.read(CancelScope().at_most(0.1)).gaps.keys() == ALL
+        ended = CancelScope()
         ended.ended.set()
         with pytest.raises(InterruptedWaitError):
             reader.read(ended)

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InterruptedWaitError, KubernetesError, PrerequisiteError
-from ocean_migration_pulumi.kubernetes.conditions import judge, rule
+from ocean_migration_pulumi.kubernetes.conditions import check_condition, rule
 from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
-from ocean_migration_pulumi.migration.gate.spec import CONDITIONS, KubernetesCondition, Observed
+from ocean_migration_pulumi.migration.gate.spec import CONDITIONS, GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.gate.wait import GateKubernetes
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
@@ -42,10 +42,12 @@ def available(**conditions: str) -> dict[str, Any]:
     return {"metadata": metadata, "status": {"observedGeneration": 3, **having(**conditions or {"Available": "True"})}}
 
 
-def observe(api: FakeApi, *conditions: KubernetesCondition, scope: Scope | None = None) -> tuple[Observed, ...]:
+def observe(
+    api: FakeApi, *conditions: KubernetesCondition, scope: CancelScope | None = None
+) -> tuple[GateObservation, ...]:
     """Look at a cluster once."""
     with api.serve() as server, reading(server.url) as reader:
-        return reader.observe(scope or Scope(), conditions or (wanted(),))
+        return reader.observe(scope or CancelScope(), conditions or (wanted(),))
 
 
 def answering(path: str, step: http.Step) -> FakeApi:
@@ -81,7 +83,7 @@ def test_every_kind_is_read_at_its_place_and_only_by_get() -> None:
     api.faults = {path: [http.answer(200, ready)] for path in paths.values()}
     api.faults[paths["StatefulSet"]] = [http.answer(200, {"spec": {"replicas": 0}})]
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.observe(Scope(), tuple(map(wanted, paths)))
+        found = reader.observe(CancelScope(), tuple(map(wanted, paths)))
         asked: set[Right] = set()
         for request in server.requests:
             group, resource, _, verb = needed(request)
@@ -97,9 +99,9 @@ def test_order_is_that_of_the_question() -> None:
     conditions = (wanted(name="other"), wanted(), wanted(condition="Progressing"))
     api = answering(CART, http.answer(200, available()))
     assert observe(api, *conditions) == (
-        Observed(False, "Deployment shop/other is not there"),
-        Observed(True, "Deployment shop/cart is Available"),
-        Observed(False, "Deployment shop/cart is not Progressing"),
+        GateObservation(False, "Deployment shop/other is not there"),
+        GateObservation(True, "Deployment shop/cart is Available"),
+        GateObservation(False, "Deployment shop/cart is not Progressing"),
     )
 
 
@@ -131,7 +133,7 @@ def test_order_is_that_of_the_question() -> None:
 )
 def test_object_is_judged(condition: KubernetesCondition, data: dict[str, Any], met: bool, seen: str) -> None:
     """By its conditions, or by its replicas where it has none."""
-    found = judge(condition, data)
+    found = check_condition(condition, data)
     assert found.met is met
     assert seen in found.seen
 
@@ -153,7 +155,7 @@ def test_object_is_judged(condition: KubernetesCondition, data: dict[str, Any], 
 def test_whatever_an_object_holds_is_judged_or_of_unexpected_form(kind: str, data: dict[str, Any]) -> None:
     """Nothing else is raised."""
     try:
-        found = judge(wanted(kind), data)
+        found = check_condition(wanted(kind), data)
     except UnexpectedFormError:
         return
     assert "\n" not in found.seen
@@ -179,12 +181,12 @@ def test_outage_can_be_waited_out(step: http.Step, message: str) -> None:
 def test_cluster_that_hangs_did_not_answer_in_time() -> None:
     """Whoever asks has a deadline for it."""
     with pytest.raises(KubernetesError, match="did not answer in time"):
-        observe(answering(CART, http.silence), scope=Scope().at_most(0.2))
+        observe(answering(CART, http.silence), scope=CancelScope().at_most(0.2))
 
 
 def test_interruption_ends_the_question() -> None:
     """At once, although the cluster hangs."""
-    scope = Scope()
+    scope = CancelScope()
     with pytest.raises(InterruptedWaitError):
         observe(answering(CART, http.setting(scope.ended, http.silence)), scope=scope)
 
@@ -201,7 +203,7 @@ def test_missing_right_is_told_with_its_rule() -> None:
 def test_refused_credentials_are_told() -> None:
     """Another try does not mend that either."""
     with FakeApi("another").serve() as server, reading(server.url) as reader:
-        for ask in (lambda: reader.observe(Scope(), (wanted(),)), lambda: reader.pending_pods(Scope())):
+        for ask in (lambda: reader.observe(CancelScope(), (wanted(),)), lambda: reader.pending_pods(CancelScope())):
             with pytest.raises(PrerequisiteError, match="refuses the credentials") as caught:
                 ask()
             assert TOKEN not in str(caught.value)
@@ -218,7 +220,7 @@ def test_pods_that_wait_for_a_node_are_listed() -> None:
     starting = {**pending("starts"), "spec": {"nodeName": "ip-1"}}
     api.lists[fake.PODS] = [pending("a"), starting, pending("goes", deletionTimestamp="2026-01-02T03:04:05Z")]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.pending_pods(Scope()) == ("shop/a",)
+        assert reader.pending_pods(CancelScope()) == ("shop/a",)
         (request,) = server.requests
     assert request.query["fieldSelector"] == "status.phase=Pending"
 
@@ -228,7 +230,7 @@ def test_nodes_are_known_by_their_instances() -> None:
     api = shop()
     api.lists[fake.NODES] = [*api.lists[fake.NODES], {"metadata": {"name": "fargate"}}]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.instances(Scope()) == {"i-0a1", "i-0a2"}
+        assert reader.instances(CancelScope()) == {"i-0a1", "i-0a2"}
 
 
 def test_list_of_which_a_part_is_of_unexpected_form_is_not_known() -> None:
@@ -240,7 +242,7 @@ def test_list_of_which_a_part_is_of_unexpected_form_is_not_known() -> None:
         reading(server.url) as reader,
         pytest.raises(KubernetesError, match="1 object of unexpected form among the pods"),
     ):
-        reader.pending_pods(Scope())
+        reader.pending_pods(CancelScope())
 
 
 @pytest.mark.parametrize(("code", "kind"), [(403, PrerequisiteError), (503, KubernetesError)])
@@ -248,5 +250,5 @@ def test_list_that_is_refused_is_told(code: int, kind: type[Exception]) -> None:
     """A right that is missing, by its rule."""
     api = answering(fake.PODS, fake.status(code))
     with api.serve() as server, reading(server.url) as reader, pytest.raises(kind) as caught:
-        reader.pending_pods(Scope())
+        reader.pending_pods(CancelScope())
     assert ("verbs: [list]" in str(caught.value)) is (code == 403)

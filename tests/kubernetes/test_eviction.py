@@ -7,7 +7,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, Pod
 from tests.kubernetes import fake_api as fake
@@ -21,12 +21,12 @@ BUDGET = "Cannot evict pod as it would violate the pod's disruption budget."
 SEVERAL = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
 
 
-def tried(step: http.Step, scope: Scope | None = None) -> EvictionTrial:
+def tried(step: http.Step, scope: CancelScope | None = None) -> EvictionTrial:
     """Try an eviction that is answered like this."""
     api = FakeApi(TOKEN)
     api.evictions[PATH] = step
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.try_eviction(scope or Scope(), POD)
+        found = reader.try_eviction(scope or CancelScope(), POD)
         assert len(server.requests) <= 1
         return found
 
@@ -36,7 +36,7 @@ def test_nothing_is_ever_evicted() -> None:
     api = FakeApi(TOKEN)
     api.evictions[PATH] = http.answer(201, {"kind": "Status", "status": "Success"})
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.try_eviction(Scope(), POD) == EvictionTrial(allowed=True)
+        assert reader.try_eviction(CancelScope(), POD) == EvictionTrial(allowed=True)
     assert api.tries == [
         (
             {"dryRun": "All"},
@@ -53,7 +53,7 @@ def test_nothing_is_ever_evicted() -> None:
 def test_name_leads_to_no_other_route() -> None:
     """Whatever a pod is called."""
     with FakeApi(TOKEN).serve() as server, reading(server.url) as reader:
-        reader.try_eviction(Scope(), Pod(namespace="a/b", name="../c?d"))
+        reader.try_eviction(CancelScope(), Pod(namespace="a/b", name="../c?d"))
         (request,) = server.requests
     assert request.path == "/api/v1/namespaces/a%2Fb/pods/..%2Fc%3Fd/eviction"
 
@@ -103,7 +103,7 @@ def test_long_words_are_cut() -> None:
 def test_silence_is_no_answer() -> None:
     """Nobody knows then."""
     expected = EvictionTrial(allowed=None, message="Kubernetes did not answer in time")
-    assert tried(http.silence, Scope().at_most(0.2)) == expected
+    assert tried(http.silence, CancelScope().at_most(0.2)) == expected
 
 
 def test_engine_that_is_gone_tries_nothing() -> None:
@@ -111,13 +111,13 @@ def test_engine_that_is_gone_tries_nothing() -> None:
     lives = chain([True], repeat(False))
     with FakeApi().serve() as server, reading(server.url) as reader:
         with pytest.raises(EngineGoneError):
-            reader.try_eviction(Scope(alive=lambda: next(lives)), POD)
+            reader.try_eviction(CancelScope(alive=lambda: next(lives)), POD)
         assert not server.requests
 
 
 def test_interruption_ends_the_wait() -> None:
     """At once."""
-    scope, arrived = Scope(), threading.Event()
+    scope, arrived = CancelScope(), threading.Event()
 
     def interrupt() -> None:
         arrived.wait(30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import reading, shop
 
@@ -67,7 +67,7 @@ def test_ten_thousand_pods() -> None:
         {"metadata": {"name": f"pv-{each}", "labels": {"topology.kubernetes.io/zone": "us-west-2a"}}} for each in claims
     ]
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.read(Scope().at_most(60))
+        found = reader.read(CancelScope().at_most(60))
         asked = [request.path for request in server.requests]
     assert found.gaps == {}
     assert asked.count(fake.PODS) == 20

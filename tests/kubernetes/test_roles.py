@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.pagination import rule
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS, Pod
 from tests.kubernetes.support import ALL, reading, shop
@@ -53,10 +53,10 @@ def needed(request: Received) -> Right:
 def test_role_allows_exactly_what_is_asked(name: str) -> None:
     """As the log of the API server has it; only a run may try evictions."""
     with shop().serve() as server, reading(server.url) as reader:
-        reader.read(Scope())
-        reader.nodes_with(Scope(), "a=b")
+        reader.read(CancelScope())
+        reader.nodes_with(CancelScope(), "a=b")
         if name == "run":
-            reader.try_eviction(Scope(), Pod(namespace="shop", name="cart-0"))
+            reader.try_eviction(CancelScope(), Pod(namespace="shop", name="cart-0"))
         asked = {needed(request) for request in server.requests}
         assert {request.method for request in server.requests} == ({"GET"} if name == "preview" else {"GET", "POST"})
     assert rights(role(name)["rules"]) == asked

@@ -6,9 +6,9 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from ocean_migration_pulumi.api.responses import Answer
+from ocean_migration_pulumi.api.responses import ApiResponse
 from ocean_migration_pulumi.api.transport import Transport
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 
 _LOOK = 0.001
 _IDLE_LOOKS = 3
@@ -34,7 +34,7 @@ class SharedClock:
     def __enter__(self) -> SharedClock:
         self._exchange = exchange = Transport.exchange
 
-        def counted(transport: Transport, *arguments: Any) -> Answer:
+        def counted(transport: Transport, *arguments: Any) -> ApiResponse:
             self._note(1)
             try:
                 return exchange(transport, *arguments)
@@ -56,9 +56,9 @@ class SharedClock:
         """Return the time."""
         return self.now
 
-    def scope(self, seconds: float) -> Scope:
+    def scope(self, seconds: float) -> CancelScope:
         """Return a scope that ends after so many seconds."""
-        return Scope(deadline=self.now + seconds, clock=self.read, wait=self.wait)
+        return CancelScope(deadline=self.now + seconds, clock=self.read, wait=self.wait)
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Sleep until the time has come; nobody is interrupted here."""

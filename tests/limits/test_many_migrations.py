@@ -12,9 +12,9 @@ import pytest
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.reconcile.context import Job
-from ocean_migration_pulumi.migration.snapshot.claims import Registry
-from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing.simulator.server import middleware
 from ocean_migration_pulumi.testing.simulator.world.clock import Clock
@@ -27,19 +27,19 @@ LIMIT = 60
 WINDOW = 60.0
 
 
-def migrate(client: OceanClient, registry: Registry, clock: SharedClock, ocean_id: str) -> Job:
+def migrate(client: OceanClient, registry: ClaimsRegistry, clock: SharedClock, ocean_id: str) -> ReconcileContext:
     """Create one resource of the stack."""
-    job = Job(
+    job = ReconcileContext(
         api=client,
-        desk=registry.desk(client.account_id, ocean_id),
+        claims=registry.claims(client.account_id, ocean_id),
         scope=clock.scope(6 * 3600),
         tell=RecordingTeller(),
         owner=f"urn:{ocean_id}",
-        wish=builders.wish(ocean_id=ocean_id),
-        record=Record(effective_account_id=client.account_id),
+        spec=builders.spec(ocean_id=ocean_id),
+        record=ResourceState(effective_account_id=client.account_id),
         creating=True,
     )
-    reconcile.converge(job)
+    reconcile.reconcile(job)
     return job
 
 
@@ -53,7 +53,7 @@ def test_a_stack_of_64_clusters_keeps_to_the_rate_limit(monkeypatch: pytest.Monk
         clusters = [sim.ocean_id, *(sim.control.add_cluster(1)["id"] for _ in range(STACK - 1))]
         sim.control.rate_limit("*", "*", LIMIT, WINDOW)
         settings = Settings(base_url=sim.url, token=sim.token, account_id=sim.account_id)
-        registry = Registry()
+        registry = ClaimsRegistry()
         with OceanClient(settings) as client, clock, ThreadPoolExecutor(STACK) as stack:
             jobs = list(stack.map(lambda each: migrate(client, registry, clock, each), clusters))
         requests = sim.control.requests()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ocean_migration_pulumi.api.rate_limits import RateLimitWindow
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError
 from tests.support.fake_clock import FakeClock
 
@@ -62,7 +62,7 @@ def test_who_waits_longest_goes_first() -> None:
         late.append(admitted(window, clock))
         return False
 
-    window.admit(Scope(clock=clock.read, wait=meanwhile), "GET /x")
+    window.admit(CancelScope(clock=clock.read, wait=meanwhile), "GET /x")
     assert late == [False]
     window.settle(told(1), clock.now, refused=False)
     assert admitted(window, clock)

@@ -7,9 +7,9 @@ from typing import Any
 
 from ocean_migration_pulumi.api.models.cluster import VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationInstance, MigrationStatus, PodDetail
-from ocean_migration_pulumi.migration.snapshot.snapshot import Sight
+from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
-from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 VNG = "ols-1"
 MANUAL = "REQUIRES_MANUAL_MIGRATION"
@@ -52,13 +52,13 @@ def status(
     return MigrationStatus(id=id_, state=state, old_instances=instances, **more)
 
 
-def wish(**more: Any) -> Wish:
+def spec(**more: Any) -> MigrationSpec:
     """Return a wish for all nodes of the cluster ``o-1``, or for what is given."""
     more.setdefault("nodes", {"all_nodes": True})
-    return Wish(ocean_id=more.pop("ocean_id", "o-1"), nodes=NodeSelector.parse(more.pop("nodes")), **more)
+    return MigrationSpec(ocean_id=more.pop("ocean_id", "o-1"), nodes=NodeSelector.parse(more.pop("nodes")), **more)
 
 
-def sight(*offered: Candidate, recent: tuple[MigrationStatus, ...] = (), **names: str) -> Sight:
+def snapshot(*offered: Candidate, recent: tuple[MigrationStatus, ...] = (), **names: str) -> ClusterSnapshot:
     """Return what is seen of a cluster."""
     groups = {id_: VirtualNodeGroup(id=id_, name=name) for id_, name in {VNG: "web-vng", **names}.items()}
-    return Sight(offered={node.instance_id: node for node in offered}, recent=recent, groups=groups)
+    return ClusterSnapshot(offered={node.instance_id: node for node in offered}, recent=recent, groups=groups)

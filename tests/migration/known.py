@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, KubernetesError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Budget,
     Deployment,
     EvictionTrial,
     KubernetesNode,
+    KubernetesSnapshot,
     Owner,
     Pod,
     Requirement,
-    Workloads,
 )
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 
 CONTROLLER = Deployment(
     namespace="spot-system",
@@ -36,45 +36,45 @@ class KnownKubernetes:
     A label selector that is not in ``taken`` cannot be asked for, and ``bad`` ones cannot be read.
     """
 
-    workloads: Workloads
+    kube: KubernetesSnapshot
     taken: Mapping[str, Iterable[str]] = field(default_factory=dict)
     bad: frozenset[str] = frozenset()
     trials: Mapping[str, EvictionTrial] = field(default_factory=dict)
     tried: list[str] = field(default_factory=list)
     reads: int = 0
 
-    def read(self, scope: Scope, *, max_age: float = 30.0, fresh: bool = False) -> Workloads:
+    def read(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
         """Return what was given."""
         self.reads += 1
-        return self.workloads
+        return self.kube
 
     def nodes_with(
-        self, scope: Scope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
+        self, scope: CancelScope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
     ) -> frozenset[str]:
         """Return what was given for a selector; all nodes for the empty one."""
         if label_selector in self.bad:
             raise InputError("nodes.label_selector", f"{label_selector!r} cannot be read")
         if not label_selector:
-            return frozenset(self.workloads.nodes)
+            return frozenset(self.kube.nodes)
         if label_selector not in self.taken:
             msg = "Kubernetes is not there"
             raise KubernetesError(msg)
         return frozenset(self.taken[label_selector])
 
-    def try_eviction(self, scope: Scope, pod: Pod) -> EvictionTrial:
+    def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Return what was given for a pod."""
         self.tried.append(pod.full_name)
         return self.trials.get(pod.full_name, EvictionTrial(allowed=None, message="not told"))
 
-    def sources(self, *, explicit: bool = False) -> Sources:
+    def sources(self, *, explicit: bool = False) -> DataSources:
         """Return it as the access of a resource."""
-        return Sources(kubernetes=self, explicit=explicit, name="KUBECONFIG")
+        return DataSources(kubernetes=self, explicit=explicit, name="KUBECONFIG")
 
 
-def workloads_of(instance_ids: Iterable[str], *pods: Pod, budgets: tuple[Budget, ...] = ()) -> Workloads:
+def workloads_of(instance_ids: Iterable[str], *pods: Pod, budgets: tuple[Budget, ...] = ()) -> KubernetesSnapshot:
     """Return a cluster of these nodes, where the controller runs and nothing else starts nodes."""
     nodes = {name: KubernetesNode(name=f"node-{name}", instance_id=name) for name in instance_ids}
-    return Workloads(nodes=nodes, pods=pods, budgets=budgets, deployments=(CONTROLLER,))
+    return KubernetesSnapshot(nodes=nodes, pods=pods, budgets=budgets, deployments=(CONTROLLER,))
 
 
 def pod_on(instance_id: str, name: str, *, alone: bool = False, **labels: str) -> Pod:

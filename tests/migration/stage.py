@@ -11,17 +11,17 @@ import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.reconcile.context import Job
-from ocean_migration_pulumi.migration.reconcile.waiter import Patience
-from ocean_migration_pulumi.migration.snapshot.claims import Registry
-from ocean_migration_pulumi.migration.snapshot.snapshot import Preview
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
+from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
+from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.simulator import Simulator
 from tests.migration import builders
 from tests.migration.tellers import RecordingTeller
@@ -54,7 +54,7 @@ class StageClock(FakeClock):
 
 
 @dataclass(slots=True, kw_only=True)
-class StagedJob(Job):
+class StagedJob(ReconcileContext):
     """A job whose lines are kept."""
 
     tell: RecordingTeller
@@ -72,75 +72,83 @@ class Stage:
         self.client = OceanClient(self.settings)
         self.clock = StageClock(sim)
         self.ended = self.scope().ended
-        self.sources = Sources()
+        self.sources = DataSources()
         self.restart()
 
     def restart(self) -> None:
         """Begin a new process: what is not in the state is forgotten."""
-        self.registry = Registry()
-        self.ended = Scope().ended
+        self.registry = ClaimsRegistry()
+        self.ended = CancelScope().ended
 
-    def scope(self, seconds: float | None = None, **more: Any) -> Scope:
+    def scope(self, seconds: float | None = None, **more: Any) -> CancelScope:
         """Return the bounds of an operation."""
         return self.clock.scope(seconds=seconds, **more)
 
-    def wish(self, **options: Any) -> Wish:
+    def spec(self, **options: Any) -> MigrationSpec:
         """Return a wish for this cluster."""
         options.setdefault("ocean_id", self.ocean_id)
-        return builders.wish(**options)
+        return builders.spec(**options)
 
-    def preview(self, wish: Wish, old: Wish | None = None, *, owner: str = OWNER) -> Preview:
+    def preview(self, spec: MigrationSpec, old: MigrationSpec | None = None, *, owner: str = OWNER) -> PlanPreview:
         """Plan a wish, as ``check`` does."""
-        desk = self.registry.desk(self.client.account_id, wish.ocean_id)
+        claims = self.registry.claims(self.client.account_id, spec.ocean_id)
         account = self.client.account_id
-        return planner.preview(
+        return planner.preview_plan(
             self.client,
-            desk,
+            claims,
             self.scope(short=True),
             owner=owner,
-            wish=replace(wish, account_id=account),
+            spec=replace(spec, account_id=account),
             old=old and replace(old, account_id=old.account_id or account),
             sources=self.sources,
         )
 
-    def planned(self, wish: Wish, old: Wish | None = None, *, owner: str = OWNER) -> Wish:
+    def planned(self, spec: MigrationSpec, old: MigrationSpec | None = None, *, owner: str = OWNER) -> MigrationSpec:
         """Return a wish with its plan."""
-        found = self.preview(wish, old, owner=owner)
+        found = self.preview(spec, old, owner=owner)
         assert found.problems == []
-        return replace(wish, planned_nodes=found.planned)
+        return replace(spec, planned_nodes=found.planned)
 
     def job(
-        self, wish: Wish, record: Record | None = None, *, owner: str = OWNER, seconds: float = 3000.0, **more: Any
+        self,
+        spec: MigrationSpec,
+        record: ResourceState | None = None,
+        *,
+        owner: str = OWNER,
+        seconds: float = 3000.0,
+        **more: Any,
     ) -> StagedJob:
         """Return the job of a run; a record goes through the state first."""
-        stored = None if record is None else Record.from_outputs(json.loads(json.dumps(outputs(record, wish))))
+        stored = None if record is None else ResourceState.from_outputs(json.loads(json.dumps(outputs(record, spec))))
         return StagedJob(
             api=self.client,
-            desk=self.registry.desk(self.client.account_id, self.ocean_id),
+            claims=self.registry.claims(self.client.account_id, self.ocean_id),
             scope=self.scope(seconds, ended=self.ended),
             tell=RecordingTeller(),
             owner=owner,
-            wish=wish,
-            record=stored or Record(effective_account_id=self.client.account_id),
-            patience=Patience(stall_timeout=wish.stall_timeout),
+            spec=spec,
+            record=stored or ResourceState(effective_account_id=self.client.account_id),
+            poll_policy=PollPolicy(stall_timeout=spec.stall_timeout),
             creating=record is None,
             sources=self.sources,
             **more,
         )
 
-    def up(self, wish: Wish, record: Record | None = None, *, unplanned: str | None = None, **more: Any) -> StagedJob:
+    def up(
+        self, spec: MigrationSpec, record: ResourceState | None = None, *, unplanned: str | None = None, **more: Any
+    ) -> StagedJob:
         """Run create (without a record) or update; the wish must have its plan."""
-        job = self.job(wish, record, **more)
-        reconcile.converge(job, unplanned=unplanned)
+        job = self.job(spec, record, **more)
+        reconcile.reconcile(job, unplanned=unplanned)
         return job
 
     def fails(
-        self, error: type[Exception], wish: Wish, record: Record | None = None, **more: Any
+        self, error: type[Exception], spec: MigrationSpec, record: ResourceState | None = None, **more: Any
     ) -> tuple[StagedJob, str]:
         """Run create or update, which must end with an error; return the job and the message, which is one line."""
-        job = self.job(wish, record, **more)
+        job = self.job(spec, record, **more)
         with pytest.raises(error) as caught:
-            reconcile.converge(job)
+            reconcile.reconcile(job)
         assert caught.type is error
         assert "\n" not in str(caught.value)
         assert self.sim.token not in str(caught.value)
@@ -175,6 +183,6 @@ class Stage:
         )
 
 
-def outputs(record: Record, wish: Wish) -> dict[str, Any]:
+def outputs(record: ResourceState, spec: MigrationSpec) -> dict[str, Any]:
     """Return the outputs as the provider writes them."""
-    return record.to_outputs(wish, {"ocean_id": wish.ocean_id}, plan_digest(record.planned))
+    return record.to_outputs(spec, {"ocean_id": spec.ocean_id}, plan_digest(record.planned))

@@ -9,10 +9,10 @@ from typing import Any
 
 from ocean_migration_pulumi.migration.spec import diagnostic
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest, short
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest, shorten_digest
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render
-from ocean_migration_pulumi.report.pull_request.preview import TYPE, read
-from ocean_migration_pulumi.report.pull_request.verdict import judge
+from ocean_migration_pulumi.report.pull_request.preview import TYPE, parse_preview
+from ocean_migration_pulumi.report.pull_request.verdict import judge_migration
 
 DATA = Path(__file__).parents[1] / "data"
 GROUPS = {"web": "ols-1a2b3c4d", "gpu": "ols-5e6f7a8b"}
@@ -79,7 +79,7 @@ def document(steps: Iterable[Mapping[str, Any]], lines: Iterable[Mapping[str, An
 
 def plan_line(nodes: Mapping[str, str], rest: str) -> str:
     """Return the line on the plan."""
-    return f"plan {short(plan_digest(nodes))}: {len(nodes)} nodes, {rest}"
+    return f"plan {shorten_digest(plan_digest(nodes))}: {len(nodes)} nodes, {rest}"
 
 
 def ready(name: str = "web", **inputs: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -128,8 +128,8 @@ def unmatched(name: str = "web", **inputs: Any) -> tuple[dict[str, Any], list[di
 
 def comment(text: str, *, title: str | None = None, platform: str = "github", status: int = 0) -> str:
     """Return the comment on a preview."""
-    preview = read(text, status=status)
-    judgements = [judge(migration) for migration in preview.migrations]
+    preview = parse_preview(text, status=status)
+    judgements = [judge_migration(migration) for migration in preview.migrations]
     return render(preview, judgements, name="default", title=title, limit=LIMITS[platform])
 
 

@@ -14,11 +14,11 @@ from ocean_migration_pulumi.api.models.migration import (
     PodDetail,
 )
 from ocean_migration_pulumi.common.times import format_time
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Holding, Outcome
-from ocean_migration_pulumi.migration.views.run_report import Moment, Story
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
 
 BEGUN = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
-NOTHING = Explanation(outcome=Outcome.RUNNING, headline="migration owm-6e3819ae runs")
+NOTHING = Diagnosis(outcome=Outcome.RUNNING, headline="migration owm-6e3819ae runs")
 
 
 def at(seconds: float) -> datetime:
@@ -66,15 +66,15 @@ def new(number: int, pods: int = 6) -> MigrationInstance:
     )
 
 
-def story(
+def run_report(
     status: MigrationStatus | None = None,
     *,
     state: str = "DRAIN_NODES",
     moments: Iterable[Moment] = (),
-    explanation: Explanation = NOTHING,
+    explanation: Diagnosis = NOTHING,
     seconds: float = 600.0,
     **more: Any,
-) -> Story:
+) -> RunReport:
     """Return a story; the last moment is that of the status."""
     status = status or MigrationStatus(
         id="owm-6e3819ae", state=state, created_at=format_time(BEGUN), old_instances=(old(1, pods=3), old(2))
@@ -86,9 +86,9 @@ def story(
         "virtual_node_groups": {},
         "generated_at": at(seconds),
     }
-    return Story(
+    return RunReport(
         status=status,
-        moments=(*moments, Moment.of(at(seconds), status)),
+        moments=(*moments, Moment.from_status(at(seconds), status)),
         explanation=explanation,
         **(facts | more),
     )
@@ -102,7 +102,7 @@ def log(*lines: tuple[float, str, str]) -> tuple[LogEntry, ...]:
     )
 
 
-def failed() -> Story:
+def failed() -> RunReport:
     """Return a run of 16 nodes that failed in its third batch, with Kubernetes to tell what holds the pods."""
     status = MigrationStatus(
         id="owm-6e3819ae",
@@ -115,7 +115,7 @@ def failed() -> Story:
         should_terminate_drained_nodes=True,
         should_evict_stand_alone_pods=False,
     )
-    explanation = Explanation(
+    explanation = Diagnosis(
         outcome=Outcome.FAILED,
         headline="Ocean could not start enough new instances, after 12m40s with 8 of 16 nodes done",
         reason="instances",
@@ -123,14 +123,14 @@ def failed() -> Story:
         remedy=(
             "Make sure that a Virtual Node Group fits the remaining nodes (instance types, subnets, limits, capacity)"
         ),
-        holdings=(
-            Holding(
+        stuck=(
+            StuckPod(
                 pod="payments/ledger-0",
                 node=old(8).node_name,
                 why="PodDisruptionBudget payments/ledger allows no disruption (needs 2 healthy, has 2)",
                 remedy="run more pods, change it, or set force_pod_eviction_on_pdb_failure",
             ),
-            Holding(pod="tools/debug-1", node=old(9).node_name, why="no controller brings it back", remedy="move it"),
+            StuckPod(pod="tools/debug-1", node=old(9).node_name, why="no controller brings it back", remedy="move it"),
         ),
         notes=("AWS was not asked: there is no access to it",),
     )
@@ -140,7 +140,7 @@ def failed() -> Story:
     lines += [(600.0, "WARN", "Pods payments/api-7d9f could not be scheduled for 5 minutes")]
     lines += [(755.0, "ERROR", explanation.evidence[0])]
     groups = {new(number).instance_id: ("web", "web", "api", "api")[number] for number in range(4)}
-    return story(
+    return run_report(
         status,
         moments=moments,
         explanation=explanation,
@@ -151,7 +151,7 @@ def failed() -> Story:
     )
 
 
-def with_leftovers() -> Story:
+def with_leftovers() -> RunReport:
     """Return a run that finished and left pods behind; nobody wrote down its course."""
     status = MigrationStatus(
         id="owm-77aa01b2",
@@ -169,22 +169,24 @@ def with_leftovers() -> Story:
         should_terminate_drained_nodes=False,
         should_evict_stand_alone_pods=False,
     )
-    explanation = Explanation(
+    explanation = Diagnosis(
         outcome=Outcome.LEFTOVERS,
         headline="finished after 25m05s, and pods that Ocean does not move are left on 3 nodes",
         reason="leftovers",
         evidence=tuple(f"{old(number).node_name} requires manual migration" for number in range(13, 16)),
         remedy="Move them by hand, or migrate these nodes again with should_evict_stand_alone_pods",
-        holdings=tuple(
-            Holding(pod=f"debug-{number}", node=old(number).node_name, why="it has no controller", remedy="move it")
+        stuck=tuple(
+            StuckPod(pod=f"debug-{number}", node=old(number).node_name, why="it has no controller", remedy="move it")
             for number in range(13, 16)
         ),
         notes=("what holds the pods is not known: there is no access to Kubernetes: set kubeconfig, or KUBECONFIG",),
     )
-    return story(status, explanation=explanation, seconds=1505, log=log((1500, "INFO", "Workload migration finished")))
+    return run_report(
+        status, explanation=explanation, seconds=1505, log=log((1500, "INFO", "Workload migration finished"))
+    )
 
 
-def large(nodes: int = 1000) -> Story:
+def large(nodes: int = 1000) -> RunReport:
     """Return a run of very many nodes that goes on, recorded every 15 seconds."""
     moments = course(nodes, batches=20, seconds=150)[:46]
     done = moments[-1].done
@@ -205,10 +207,10 @@ def large(nodes: int = 1000) -> Story:
         should_terminate_drained_nodes=True,
         should_evict_stand_alone_pods=True,
     )
-    return story(
+    return run_report(
         status,
         moments=moments,
-        explanation=Explanation(outcome=Outcome.RUNNING, headline=f"{done} of {nodes} nodes done after 1h54m"),
+        explanation=Diagnosis(outcome=Outcome.RUNNING, headline=f"{done} of {nodes} nodes done after 1h54m"),
         seconds=6900,
         log=log(*((float(number), "INFO", f"Node {number} was drained") for number in range(900))),
     )

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, as_reviewed, plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest, restore_reviewed_entries
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render, unreadable
-from ocean_migration_pulumi.report.pull_request.preview import TYPE, Migration, Operation, Preview
-from ocean_migration_pulumi.report.pull_request.verdict import judge
+from ocean_migration_pulumi.report.pull_request.preview import TYPE, ParsedPreview, PreviewedMigration, PreviewOperation
+from ocean_migration_pulumi.report.pull_request.verdict import judge_migration
 from tests.report.documents import comment
 from tests.report.rendered import assert_harmless, structure
 
@@ -31,7 +31,7 @@ HOSTILE = st.one_of(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).ma
 
 
 def preview(
-    text: str, operation: Operation = Operation.UPDATE, *, name: str | None = None, errors: bool = False
+    text: str, operation: PreviewOperation = PreviewOperation.UPDATE, *, name: str | None = None, errors: bool = False
 ) -> Any:
     """Return a preview that holds a text wherever somebody else chooses what stands there."""
     whole = text.encode("utf-8", "replace").decode()  # as it is read
@@ -44,8 +44,8 @@ def preview(
     )
     planned = {whole: node.entry}
     before = {"i-1": "node asg -> group (ols-1)"}
-    approved = plan_digest(as_reviewed(planned, before)) if name is None else text
-    migration = Migration(
+    approved = plan_digest(restore_reviewed_entries(planned, before)) if name is None else text
+    migration = PreviewedMigration(
         name=text if name is None else name,
         stack=text,
         operation=operation,
@@ -56,18 +56,20 @@ def preview(
         notes=(*(Note(kind, text, text) for kind in Kind), Note(Kind.GROUP, f"x\n{text}")),
         errors=(text,) if errors else (),
     )
-    return Preview(migrations=(migration,), errors=((text, text),) if errors else ())
+    return ParsedPreview(migrations=(migration,), errors=((text, text),) if errors else ())
 
 
-def written(made: Preview, title: str) -> str:
+def written(made: ParsedPreview, title: str) -> str:
     """Return the comment on a preview."""
-    judgements = [judge(migration) for migration in made.migrations]
+    judgements = [judge_migration(migration) for migration in made.migrations]
     return render(made, judgements, name="default", title=title, limit=LIMITS["github"])
 
 
 @STEADY
-@given(HOSTILE, st.sampled_from([each for each in Operation if each is not Operation.UNTOLD]), st.booleans())
-def test_a_name_changes_nothing_of_the_structure(text: str, operation: Operation, html: bool) -> None:
+@given(
+    HOSTILE, st.sampled_from([each for each in PreviewOperation if each is not PreviewOperation.UNTOLD]), st.booleans()
+)
+def test_a_name_changes_nothing_of_the_structure(text: str, operation: PreviewOperation, html: bool) -> None:
     """The blocks are those of the same comment with a harmless name, with HTML and without."""
     assume(text.strip())
     made = written(preview(text, operation), text)

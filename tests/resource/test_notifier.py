@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ocean_migration_pulumi.migration.reconcile.events import Event, Kind
+from ocean_migration_pulumi.migration.reconcile.events import Event, EventKind
 from ocean_migration_pulumi.resource import notifier as notifications
 from ocean_migration_pulumi.resource.notifier import Notifier, body_for
 from tests.support import http_server as http
@@ -23,7 +23,7 @@ from tests.test_docs import rows, section
 ROOT = Path(__file__).parents[2]
 SLACK = "https://hooks.slack.com/services/T0/B0/canary"
 EVENT = Event(
-    kind=Kind.FAILED,
+    kind=EventKind.FAILED,
     ocean_id="o-12345678",
     migration_id="owm-12345678",
     resource="web",
@@ -297,8 +297,8 @@ def schema() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_body_is_as_its_schema_says(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", EventKind)
+def test_body_is_as_its_schema_says(kind: EventKind) -> None:
     """With everything, and with nothing of what may be missing."""
     validator = Draft202012Validator(schema())
     Draft202012Validator.check_schema(schema())
@@ -309,10 +309,10 @@ def test_body_is_as_its_schema_says(kind: Kind) -> None:
 
 def test_schema_and_page_name_all_there_is() -> None:
     """Events and fields, in the order in which they are posted."""
-    assert schema()["properties"]["event"]["enum"] == [kind.value for kind in Kind]
+    assert schema()["properties"]["event"]["enum"] == [kind.value for kind in EventKind]
     assert list(schema()["properties"]) == schema()["required"] == list(EVENT.to_json())
     page = "docs/notifications.md"
-    assert [row[0].strip("`") for row in rows(section(page, "Events"))] == [kind.value for kind in Kind]
+    assert [row[0].strip("`") for row in rows(section(page, "Events"))] == [kind.value for kind in EventKind]
     assert [row[0].strip("`") for row in rows(section(page, "The body"))] == list(EVENT.to_json())
 
 
@@ -328,7 +328,9 @@ def test_slack_has_its_own_format(host: str) -> None:
     (facts,) = context["elements"]
     assert facts["text"] == "web, o-12345678, owm-12345678, 1 of 2 nodes done, 3 pods left"
     assert {text["verbatim"] for text in (first["text"], remedy["text"], facts)} == {True}
-    plain = body_for(f"https://{host}/x", replace(EVENT, kind=Kind.STARTED, resource=None, pods_left=None, remedy=None))
+    plain = body_for(
+        f"https://{host}/x", replace(EVENT, kind=EventKind.STARTED, resource=None, pods_left=None, remedy=None)
+    )
     assert [block["type"] for block in plain["blocks"]] == ["section", "context"]
     assert plain["blocks"][1]["elements"][0]["text"] == "o-12345678, owm-12345678, 1 of 2 nodes done"
 

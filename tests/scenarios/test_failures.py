@@ -103,8 +103,8 @@ def test_a_stall_leaves_the_migration_running(driver: Driver) -> None:
 def test_a_stalled_migration_is_stopped_when_asked(driver: Driver, terminate: bool) -> None:
     """`on_timeout="stop"`: stopped, STOPPED waited for; still a failure, and the next `up` goes on with the rest."""
     with Scene(driver, scenario="stall") as scene:
-        wish: dict[str, Any] = {"on_timeout": "stop", "terminate_drained_nodes_on_stop": terminate}
-        scene.declare(stall_timeout="1s", **wish)
+        spec: dict[str, Any] = {"on_timeout": "stop", "terminate_drained_nodes_on_stop": terminate}
+        scene.declare(stall_timeout="1s", **spec)
         run = scene.up_fails()
         (migration,) = scene.migrations()
         assert failed(run, "no progress for", migration["id"], "was stopped", "`pulumi up` goes on with the rest")
@@ -114,7 +114,7 @@ def test_a_stalled_migration_is_stopped_when_asked(driver: Driver, terminate: bo
         assert scene.outputs()["migrated_nodes"] == [done]
         assert scene.outputs()["drained_nodes"] == ([] if terminate else [done])
 
-        scene.declare(stall_timeout="1s", wait_for="started", **wish)
+        scene.declare(stall_timeout="1s", wait_for="started", **spec)
         scene.up()
         assert [start["instanceIds"] for start in scene.starts()[1:]] == [sorted({*scene.asg()} - {done})]
 

@@ -20,7 +20,7 @@ from rich.traceback import Traceback
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import OceanMigrationError
 from tests.secrets.finder import Finder, everything_logged, with_variables
 from tests.support import http_server as http
@@ -116,7 +116,7 @@ def test_nothing_that_holds_the_token_shows_it() -> None:
     settings = settings_of("https://spot.example")
     loaded = Settings.load({"ocean-migration:token": TOKEN}, {"SPOTINST_TOKEN": OTHER})
     with OceanClient(settings) as client:
-        holders = [settings, loaded, *settings.alternatives, *loaded.alternatives, client, client.within(Scope())]
+        holders = [settings, loaded, *settings.alternatives, *loaded.alternatives, client, client.within(CancelScope())]
         holders += [client._sender, client._sender._transport, client._sender._tokens, client._sender.observation]
         for holder in holders:
             FINDER.refute(**{type(holder).__name__: holder})
@@ -139,7 +139,7 @@ def test_settings_that_are_wrong_do_not_quote() -> None:
 def test_dump_of_all_threads_has_no_values(tmp_path: Path) -> None:
     """What a process that hangs tells of itself, in the middle of a call."""
     arrived = threading.Event()
-    scope = Scope()
+    scope = CancelScope()
     with (
         http.ScriptedServer([http.setting(arrived, http.silence)]) as server,
         OceanClient(settings_of(server.url), base_scope=scope) as client,

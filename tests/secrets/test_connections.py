@@ -16,10 +16,10 @@ from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.transport import post, probe
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, NoAnswerError, OceanMigrationError, SettingsError
-from ocean_migration_pulumi.kubernetes import KubernetesReader, find
-from ocean_migration_pulumi.migration.reconcile.events import Event, Kind
+from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access
+from ocean_migration_pulumi.migration.reconcile.events import Event, EventKind
 from ocean_migration_pulumi.resource.notifier import Notifier
 from tests.kubernetes.support import kubeconfig
 from tests.secrets.finder import Finder, everything_logged
@@ -61,7 +61,7 @@ def ask_spot(url: str) -> None:
 
 def reader_of(url: str, **cluster: Any) -> KubernetesReader:
     """Return who asks Kubernetes at a URL."""
-    found = find(kubeconfig(url, {"token": KUBERNETES_TOKEN}, cluster), None, {})
+    found = find_access(kubeconfig(url, {"token": KUBERNETES_TOKEN}, cluster), None, {})
     assert found is not None
     return KubernetesReader(found)
 
@@ -69,14 +69,14 @@ def reader_of(url: str, **cluster: Any) -> KubernetesReader:
 def ask_kubernetes(url: str) -> None:
     """Ask for all that is asked for."""
     reader = reader_of(url)
-    assert reader.read(Scope()).gaps
+    assert reader.read(CancelScope()).gaps
     reader.close()
 
 
 def event() -> Event:
     """Return something to tell."""
     return Event(
-        kind=Kind.FINISHED,
+        kind=EventKind.FINISHED,
         ocean_id="o-1",
         migration_id="owm-1",
         resource="web",
@@ -185,11 +185,11 @@ def test_nothing_turns_the_verification_off(
         with OceanClient(settings) as client, pytest.raises(NoAnswerError, match="CERTIFICATE_VERIFY_FAILED"):
             client.get_cluster("o-1")
         reader = reader_of(impostor.url)
-        assert all("certificate is not trusted" in gap.reason for gap in reader.read(Scope()).gaps.values())
+        assert all("certificate is not trusted" in gap.reason for gap in reader.read(CancelScope()).gaps.values())
         reader.close()
         for call in (probe, lambda url, scope: post(url, {}, scope)):
             with pytest.raises(NoAnswerError, match="CERTIFICATE_VERIFY_FAILED"):
-                call(impostor.url, Scope())
+                call(impostor.url, CancelScope())
     assert impostor.requests == []
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from ocean_migration_pulumi.api.credentials import read_credentials
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.cli.context import Reach
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.kubernetes import KubernetesReader, find
-from ocean_migration_pulumi.kubernetes.connection.connection import Answer, Connection, _Request
-from ocean_migration_pulumi.kubernetes.connection.kubeconfig import parse
-from ocean_migration_pulumi.migration.reconcile.context import Job
-from ocean_migration_pulumi.migration.snapshot.claims import Registry
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
-from ocean_migration_pulumi.migration.spec.spec import read
-from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access
+from ocean_migration_pulumi.kubernetes.connection.connection import Connection, KubernetesResponse, _Request
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import parse_kubeconfig
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.spec.spec import read_spec
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.resource.notifier import Notifier, _Letter, _Postman
 from ocean_migration_pulumi.resource.session import Session
 from tests.kubernetes.support import kubeconfig
@@ -39,38 +39,42 @@ PLUGIN = {
 def test_kubernetes() -> None:
     """From the text of the kubeconfig to the request."""
     for text in (KUBECONFIG, kubeconfig("https://web.example", {"exec": PLUGIN})):
-        access = find(text, None, {})
+        access = find_access(text, None, {})
         assert access is not None
         reader, connection = KubernetesReader(access), Connection(access.target)
         request = _Request("GET", "/api", {}, None, f"Bearer {KUBERNETES_TOKEN}")
-        answer = Answer(status=200, body=KUBERNETES_TOKEN.encode())
+        answer = KubernetesResponse(status=200, body=KUBERNETES_TOKEN.encode())
         FINDER.refute(
-            parsed=parse(text, None), access=access, target=access.target, reader=reader, connection=connection
+            parsed=parse_kubeconfig(text, None),
+            access=access,
+            target=access.target,
+            reader=reader,
+            connection=connection,
         )
-        FINDER.refute(request=request, answer=answer, sources=Sources(kubernetes=reader))
+        FINDER.refute(request=request, answer=answer, sources=DataSources(kubernetes=reader))
         reader.close()
 
 
 def test_a_run() -> None:
     """The wish, the job, those who are notified."""
     given = {"ocean_id": "o-1", "nodes": {"all_nodes": True}, "kubeconfig": KUBECONFIG, "notifications": [URL]}
-    wish, problems = read(given)
+    spec, problems = read_spec(given)
     assert problems == []
-    assert (wish.kubeconfig, wish.notifications) == (KUBECONFIG, (URL,))
+    assert (spec.kubeconfig, spec.notifications) == (KUBECONFIG, (URL,))
     client = Session().client(None)
-    job = Job(
+    job = ReconcileContext(
         api=client,
-        desk=Registry().desk(None, "o-1"),
-        scope=Scope(),
+        claims=ClaimsRegistry().claims(None, "o-1"),
+        scope=CancelScope(),
         tell=RecordingTeller(),
         owner="urn:web",
-        wish=wish,
-        record=Record(),
+        spec=spec,
+        record=ResourceState(),
     )
-    notifier = Notifier(wish.notifications)
-    FINDER.refute(wish=wish, job=job, notifier=notifier, postman=_Postman(URL))
+    notifier = Notifier(spec.notifications)
+    FINDER.refute(spec=spec, job=job, notifier=notifier, postman=_Postman(URL))
     FINDER.refute(
-        letter=_Letter(body={}, sender=notifier), record=job.record, outputs=job.record.to_outputs(wish, {}, "")
+        letter=_Letter(body={}, sender=notifier), record=job.record, outputs=job.record.to_outputs(spec, {}, "")
     )
 
 
@@ -83,7 +87,7 @@ def test_settings_of_a_process(tmp_path: Path) -> None:
     assert (credentials and credentials.token, settings.token) == (TOKEN, TOKEN)
     session = Session()
     session.configure({"ocean-migration:token": TOKEN}.get)
-    reach = Reach(environ={"SPOTINST_TOKEN": TOKEN}, kubeconfig=KUBECONFIG)
+    reach = CliContext(environ={"SPOTINST_TOKEN": TOKEN}, kubeconfig=KUBECONFIG)
     FINDER.refute(credentials=credentials, settings=settings, session=session, client=session.client(None))
     FINDER.refute(reach=reach, reached=reach.settings, sources=reach.sources())
     reach.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 
 
 class FakeClock:
@@ -26,7 +26,7 @@ class FakeClock:
             self.now += seconds
         return event.is_set()
 
-    def scope(self, *, seconds: float | None = None, **more: Any) -> Scope:
+    def scope(self, *, seconds: float | None = None, **more: Any) -> CancelScope:
         """Return a scope that ends after so many seconds (None: never)."""
         deadline = None if seconds is None else self.now + seconds
-        return Scope(deadline=deadline, clock=self.read, wait=self.wait, **more)
+        return CancelScope(deadline=deadline, clock=self.read, wait=self.wait, **more)

@@ -122,7 +122,7 @@ def _act(props: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _seen(call: host.Call) -> dict[str, Any]:
+def _seen(call: host.EngineCall) -> dict[str, Any]:
     return {
         "method": call.method,
         "urn": call.urn,
@@ -135,7 +135,7 @@ def _seen(call: host.Call) -> dict[str, Any]:
     }
 
 
-def _wait(call: host.Call, props: dict[str, Any]) -> dict[str, Any]:
+def _wait(call: host.EngineCall, props: dict[str, Any]) -> dict[str, Any]:
     call.info("waiting")
     if call.ended.wait(props["seconds"]):
         reason = "interrupted" if call.interrupted() else "the engine is gone"
@@ -143,7 +143,7 @@ def _wait(call: host.Call, props: dict[str, Any]) -> dict[str, Any]:
     return {"saw": _seen(call)}
 
 
-def _write_on(call: host.Call, file: Path) -> None:
+def _write_on(call: host.EngineCall, file: Path) -> None:
     """Write every few milliseconds, as long as somebody wants it; the file tells when the last write was."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from ocean_migration_pulumi.api.responses import Answer, Call
+from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
 
 SHORTEST_SECRET = 8
 """Characters of a token that is looked for in texts: one as short as a word, a simulator's, could be part of any."""
@@ -69,36 +69,38 @@ class Exchange:
     is_json: bool = field(default=False, compare=False)
 
 
-class Observer(Protocol):
+class ExchangeObserver(Protocol):
     """Who is told of every exchange, once it has ended."""
 
     def __call__(self, exchange: Exchange, /) -> None:
         """Take note of an exchange; what this raises is kept from the call."""
 
 
-class Observation:
+class ExchangeObservation:
     """Tells observers of exchanges, in the order in which they ended; thread-safe.
 
     ``trouble`` is the first error that an observer raised, None as long as none did.
     """
 
-    def __init__(self, observers: Sequence[Observer], redaction: Redaction) -> None:
+    def __init__(self, observers: Sequence[ExchangeObserver], redaction: Redaction) -> None:
         self.trouble: Exception | None = None
         self._observers = tuple(observers)
         self._redaction = redaction
         self._lock = threading.Lock()
 
-    def answered(self, call: Call, answer: Answer, ended: datetime, began: float) -> None:
+    def answered(self, call: ApiCall, answer: ApiResponse, ended: datetime, began: float) -> None:
         """Tell of an answer; ``ended`` is by the service's clock, ``began`` by ``time.monotonic``."""
         if self._observers:
             self._tell(call, ended, began, answer, None)
 
-    def failed(self, call: Call, error: Exception, ended: datetime, began: float) -> None:
+    def failed(self, call: ApiCall, error: Exception, ended: datetime, began: float) -> None:
         """Tell of an exchange that has no answer."""
         if self._observers:
             self._tell(call, ended, began, None, error)
 
-    def _tell(self, call: Call, ended: datetime, began: float, answer: Answer | None, error: Exception | None) -> None:
+    def _tell(
+        self, call: ApiCall, ended: datetime, began: float, answer: ApiResponse | None, error: Exception | None
+    ) -> None:
         seconds = time.monotonic() - began
         with self._lock:
             try:
@@ -130,7 +132,7 @@ class Redaction:
         self._places = [place for place in (base_url, url.netloc, url.hostname) if place]
 
     def exchange(
-        self, call: Call, at: datetime, seconds: float, answer: Answer | None, error: Exception | None
+        self, call: ApiCall, at: datetime, seconds: float, answer: ApiResponse | None, error: Exception | None
     ) -> Exchange:
         """Return an exchange as it may be kept."""
         body, is_json, headers = None, False, {}

@@ -16,10 +16,10 @@ from ocean_migration_pulumi.api.client import LOG, OceanClient
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationStatus
 from ocean_migration_pulumi.api.recording.recorder import is_head
 from ocean_migration_pulumi.api.recording.redaction import Exchange
-from ocean_migration_pulumi.api.responses import MIGRATION, UNDECODABLE, Answer, Call
+from ocean_migration_pulumi.api.responses import MIGRATION, UNDECODABLE, ApiCall, ApiResponse
 from ocean_migration_pulumi.api.sender import Sender
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError, NoAnswerError, ResponseError, SettingsError
 
@@ -88,7 +88,7 @@ class RecordedClient(OceanClient):
 
     def statuses(self, ocean_id: str, migration_id: str) -> tuple[tuple[datetime, MigrationStatus], ...]:
         """Return every status of a migration that was seen, with when, in order."""
-        call = Call(method="GET", route=MIGRATION, ids={"ocean_id": ocean_id, "migration_id": migration_id})
+        call = ApiCall(method="GET", route=MIGRATION, ids={"ocean_id": ocean_id, "migration_id": migration_id})
         return tuple(
             (exchange.at + timedelta(seconds=exchange.seconds), status)
             for exchange in self._exchanges
@@ -119,7 +119,7 @@ class _RecordedSender(Sender):
         ends = [exchange.at + timedelta(seconds=exchange.seconds) for exchange in self._exchanges]
         return max(ends, default=datetime.now(UTC))
 
-    def send(self, call: Call, scope: Scope) -> Any:
+    def send(self, call: ApiCall, scope: CancelScope) -> Any:
         """Return the JSON of the newest good answer; raise what the newest other one stands for when there is none."""
         scope.check()
         if call.writes:
@@ -137,7 +137,7 @@ class _RecordedSender(Sender):
         if said is None or said.status in {200, 401, 429}:
             raise _absent(call)
         answer = _answer(said)
-        raise responses.failure(call, answer, responses.decode(answer))
+        raise responses.error_of_response(call, answer, responses.decode(answer))
 
 
 def _exchange(line: bytes) -> Exchange | None:
@@ -163,12 +163,12 @@ def _exchange(line: bytes) -> Exchange | None:
         return None
 
 
-def _answer(exchange: Exchange) -> Answer:
+def _answer(exchange: Exchange) -> ApiResponse:
     body = (exchange.body or "").encode("utf-8", "replace")
-    return Answer(status=exchange.status or 0, headers=exchange.headers, body=body)
+    return ApiResponse(status=exchange.status or 0, headers=exchange.headers, body=body)
 
 
-def _fits(call: Call, exchange: Exchange) -> bool:
+def _fits(call: ApiCall, exchange: Exchange) -> bool:
     """Tell whether a recorded answer is one to a call: of another time, or in other detail, but of the same thing."""
     if (exchange.method, exchange.path) != (call.method, call.path):
         return False
@@ -177,7 +177,7 @@ def _fits(call: Call, exchange: Exchange) -> bool:
     return all(call.query.get(name) == exchange.query.get(name) for name in _DECISIVE)
 
 
-def _overlap(call: Call, exchange: Exchange) -> bool:
+def _overlap(call: ApiCall, exchange: Exchange) -> bool:
     try:
         begin, end = (int(exchange.query[name]) for name in ("fromDate", "toDate"))
     except (KeyError, ValueError):
@@ -185,22 +185,22 @@ def _overlap(call: Call, exchange: Exchange) -> bool:
     return begin <= int(call.query["toDate"]) and int(call.query["fromDate"]) <= end
 
 
-def _merged(call: Call, fitting: Sequence[Exchange]) -> Any:
+def _merged(call: ApiCall, fitting: Sequence[Exchange]) -> Any:
     """Return one answer with each line of the log once, unless one answer alone had it more often."""
     lines: Counter[str] = Counter()
     for exchange in fitting:
         if exchange.status == 200:
-            found = responses.items(call, responses.decode(_answer(exchange)))
+            found = responses.response_items(call, responses.decode(_answer(exchange)))
             lines |= Counter(json.dumps(item, sort_keys=True) for item in found)
     if not any(exchange.status == 200 for exchange in fitting):
         raise _absent(call)
     return {"response": {"items": [json.loads(line) for line in lines.elements()]}}
 
 
-def _statuses(call: Call, exchange: Exchange) -> list[MigrationStatus]:
+def _statuses(call: ApiCall, exchange: Exchange) -> list[MigrationStatus]:
     """Return the status of an answer, none of one that nothing can be made of."""
     try:
-        found = responses.items(call, responses.decode(_answer(exchange)))
+        found = responses.response_items(call, responses.decode(_answer(exchange)))
         return [MigrationStatus.from_api(item) for item in found[:1]]
     except ResponseError:
         return []
@@ -220,5 +220,5 @@ def _without_account(query: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in query.items() if name != "accountId"}
 
 
-def _absent(call: Call) -> NoAnswerError:
+def _absent(call: ApiCall) -> NoAnswerError:
     return NoAnswerError(f"{call}: the record does not hold an answer to this")

@@ -12,10 +12,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from ocean_migration_pulumi.cli.dashboard.drawing import GAP, Cell, Column, Pencil
-from ocean_migration_pulumi.common.times import elapsed
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted, some
-from ocean_migration_pulumi.migration.views.live_view import NewNode, OldNode, Picture, Stage
+from ocean_migration_pulumi.cli.dashboard.drawing import GAP, Canvas, Cell, Column
+from ocean_migration_pulumi.common.text import count_noun, list_some
+from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.migration.views.live_view import LiveView, NewNode, OldNode, Stage
 
 Node = TypeVar("Node", OldNode, NewNode)
 
@@ -72,7 +72,7 @@ class Dashboard:
     the time that has passed since the picture was taken.
     """
 
-    picture: Picture
+    live_view: LiveView
     cluster_name: str = ""
     note: str = ""
     hint: str = ""
@@ -80,29 +80,29 @@ class Dashboard:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it, each line on its own: a terminal that is being resized breaks none."""
-        pencil = Pencil(width=options.max_width, plain=options.ascii_only)
+        pencil = Canvas(width=options.max_width, plain=options.ascii_only)
         for line in self.lines(pencil, console.size.height - 1):
             yield line
             yield Segment.line()
 
-    def lines(self, pencil: Pencil, height: int) -> list[Text]:
+    def lines(self, pencil: Canvas, height: int) -> list[Text]:
         """Return the lines: at most ``height`` of them."""
         head = self._head(pencil, roomy=height >= _ROOMY)
         foot = self._foot(pencil)
         room = height - len(head) - len(foot)
         return [*head, *self._tables(pencil, room), *foot][: max(1, height)]
 
-    def _head(self, pencil: Pencil, *, roomy: bool) -> list[Text]:
-        picture = self.picture
-        status = picture.status
+    def _head(self, pencil: Canvas, *, roomy: bool) -> list[Text]:
+        live_view = self.live_view
+        status = live_view.status
         where = f"{pencil.text(self.cluster_name)} ({status.ocean_id})" if self.cluster_name else status.ocean_id
         title = [Cell(text=f"Migration {pencil.text(status.id)}", style="bold"), Cell(text=f"  {where}", style=_LABEL)]
         spent = Cell(text="")
-        if picture.elapsed is not None:
+        if live_view.elapsed is not None:
             running = timedelta() if status.is_terminal else self.later
-            spent = Cell(text=elapsed((picture.elapsed + running).total_seconds()), style="bold")
-        word = Cell(text=picture.word, style=_WORD_STYLES.get(picture.word, "bold yellow"))
-        phase = f": {picture.phase}"
+            spent = Cell(text=format_elapsed((live_view.elapsed + running).total_seconds()), style="bold")
+        word = Cell(text=live_view.word, style=_WORD_STYLES.get(live_view.word, "bold yellow"))
+        phase = f": {live_view.phase}"
         state = Cell(text=f"  {pencil.text(status.state)}", style=_LABEL)
         return [
             pencil.ends(title, spent),
@@ -114,10 +114,13 @@ class Dashboard:
             *self._counters(pencil),
         ]
 
-    def _bar(self, pencil: Pencil) -> Text:
-        stages = self.picture.stages
+    def _bar(self, pencil: Canvas) -> Text:
+        stages = self.live_view.stages
         moved = stages[Stage.DONE] + stages[Stage.TERMINATED]
-        label = f"  {100 * self.picture.share:3.0f}%  {self.picture.done} of {counted(self.picture.total, 'old node')}"
+        label = (
+            f"  {100 * self.live_view.share:3.0f}%  {self.live_view.done} of "
+            f"{count_noun(self.live_view.total, 'old node')}"
+        )
         width = pencil.width - len(label)
         if width < 10:
             return pencil.line(Cell(text=label.strip(), style="bold"))
@@ -128,40 +131,40 @@ class Dashboard:
             (stages[Stage.DRAINING], "▒", ">", "cyan"),
             (0, "░", ".", "dim"),
         )
-        return Text.assemble(pencil.bar(width, parts, self.picture.total), (label, "bold"), no_wrap=True, end="")
+        return Text.assemble(pencil.bar(width, parts, self.live_view.total), (label, "bold"), no_wrap=True, end="")
 
     def _trend(self) -> str:
-        picture = self.picture
-        if picture.status.is_terminal:
+        live_view = self.live_view
+        if live_view.status.is_terminal:
             return ""
-        trend = picture.trend
-        still = picture.still + self.later
+        trend = live_view.trend
+        still = live_view.still + self.later
         if still >= _STILL:
-            return f"nothing has changed for {elapsed(still.total_seconds())}"
+            return f"nothing has changed for {format_elapsed(still.total_seconds())}"
         if trend.per_minute is None:
-            return "too early for a trend" if picture.word == "Running" else ""
+            return "too early for a trend" if live_view.word == "Running" else ""
         told = f"{trend.per_minute:.1f} nodes a minute over the last {trend.span // timedelta(minutes=1)}m"
         if trend.left is None or trend.left > _MOST_LEFT:
             return told
         minutes = max(1, round(trend.left / timedelta(minutes=1)))
-        return f"{told}; estimate: {elapsed(60.0 * minutes).removesuffix('00s')} left"
+        return f"{told}; estimate: {format_elapsed(60.0 * minutes).removesuffix('00s')} left"
 
-    def _counters(self, pencil: Pencil) -> list[Text]:
-        picture, stages = self.picture, self.picture.stages
-        unscheduled, manual = len(picture.unscheduled), stages[Stage.MANUAL]
+    def _counters(self, pencil: Canvas) -> list[Text]:
+        live_view, stages = self.live_view, self.live_view.stages
+        unscheduled, manual = len(live_view.unscheduled), stages[Stage.MANUAL]
         unknown = stages[Stage.UNKNOWN] + stages[Stage.REMAINING]
         cells: list[tuple[str, int | None, str]] = [
-            ("New instances", len(picture.new_nodes), ""),
-            ("New instances pods", picture.new_pods, ""),
-            ("Old instances pods", picture.old_pods, ""),
+            ("New instances", len(live_view.new_nodes), ""),
+            ("New instances pods", live_view.new_pods, ""),
+            ("Old instances pods", live_view.old_pods, ""),
             ("Unscheduled pods", unscheduled, "bold yellow" if unscheduled else ""),
-            ("Not started", stages[Stage.WAITING] if not picture.status.is_terminal else unknown, ""),
+            ("Not started", stages[Stage.WAITING] if not live_view.status.is_terminal else unknown, ""),
             ("Draining", stages[Stage.DRAINING], ""),
             ("Completed", stages[Stage.DONE], ""),
             ("Terminated", stages[Stage.TERMINATED], ""),
             ("Needs manual work", manual, "bold yellow" if manual else ""),
         ]
-        if not picture.status.is_terminal and unknown:
+        if not live_view.status.is_terminal and unknown:
             cells.append(("Not told", unknown, "bold yellow"))
         across = next(number for number in (3, 2, 1) if number == 1 or pencil.width >= number * 24)
         width = min(26, (pencil.width - GAP * 2 * (across - 1)) // across)
@@ -177,10 +180,10 @@ class Dashboard:
             rows.append(line)
         return rows
 
-    def _foot(self, pencil: Pencil) -> list[Text]:
+    def _foot(self, pencil: Canvas) -> list[Text]:
         lines = []
-        if self.picture.unscheduled:
-            names = some([pencil.text(pod) for pod in self.picture.unscheduled], 3)
+        if self.live_view.unscheduled:
+            names = list_some([pencil.text(pod) for pod in self.live_view.unscheduled], 3)
             lines.append(pencil.line(Cell(text=f"Unscheduled: {names}", style="yellow")))
         if self.note:
             lines.append(pencil.line(Cell(text=pencil.text(self.note), style="yellow")))
@@ -188,9 +191,9 @@ class Dashboard:
             lines.append(pencil.line(Cell(text=self.hint, style=_LABEL)))
         return [Text(end=""), *lines] if lines else []
 
-    def _tables(self, pencil: Pencil, room: int) -> list[Text]:
+    def _tables(self, pencil: Canvas, room: int) -> list[Text]:
         """Return both tables; each has a blank line before it, a heading, and a line for what is cut."""
-        old, new = self.picture.nodes, self.picture.new_nodes
+        old, new = self.live_view.nodes, self.live_view.new_nodes
         for_new = min(len(new) + 2, max(room // 3, room - len(old) - 2)) if new else 0
         shown_old = _cut(old, room - 2 - (for_new if for_new > 2 else 0))
         shown_new = _cut(new, for_new - 2)
@@ -203,30 +206,33 @@ class Dashboard:
             lines.append(pencil.line(Cell(text=f"and {len(new) - len(shown_new)} more", style=_LABEL)))
         return lines
 
-    def _old_cells(self, pencil: Pencil, names: Mapping[str, str], node: OldNode) -> list[Cell]:
+    def _old_cells(self, pencil: Canvas, names: Mapping[str, str], node: OldNode) -> list[Cell]:
         mark, ascii_mark, style = _STAGES[node.stage]
         return [
             Cell(text=pencil.text(names[node.instance_id])),
             Cell(text=f"{ascii_mark if pencil.plain else mark} {node.stage}", style=style),
             Cell(text="-" if node.pods is None else str(node.pods)),
             Cell(text=pencil.text(node.asg_name or ""), style=_LABEL),
-            Cell(text=some(map(pencil.text, node.left_over), 3) if node.stage is Stage.MANUAL else "", style="yellow"),
+            Cell(
+                text=list_some(map(pencil.text, node.left_over), 3) if node.stage is Stage.MANUAL else "",
+                style="yellow",
+            ),
             Cell(text=pencil.text(node.said), style=_LABEL),
         ]
 
-    def _new_cells(self, pencil: Pencil, names: Mapping[str, str], node: NewNode) -> list[Cell]:
-        age = (self.picture.at - node.joined_at + self.later).total_seconds() if node.joined_at else None
+    def _new_cells(self, pencil: Canvas, names: Mapping[str, str], node: NewNode) -> list[Cell]:
+        age = (self.live_view.at - node.joined_at + self.later).total_seconds() if node.joined_at else None
         return [
             Cell(text=pencil.text(names[node.instance_id])),
             Cell(text=pencil.text(node.state) or "-"),
             Cell(text="-" if node.pods is None else str(node.pods)),
             Cell(text=pencil.text(node.virtual_node_group), style=_LABEL),
-            Cell(text="" if age is None else elapsed(age), style=_LABEL),
+            Cell(text="" if age is None else format_elapsed(age), style=_LABEL),
             Cell(text=pencil.text(node.life_cycle), style=_LABEL),
         ]
 
 
-def _table(pencil: Pencil, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Text]:
+def _table(pencil: Canvas, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Text]:
     if not rows:
         return []
     used = [place for place in range(len(columns)) if place < _ALWAYS or any(row[place].text for row in rows)]

@@ -34,7 +34,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pencil:
+class Canvas:
     """Draws lines of a width; ``plain`` is for terminals that know no characters beyond ASCII."""
 
     width: int

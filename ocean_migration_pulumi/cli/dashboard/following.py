@@ -11,11 +11,12 @@ from typing import Final
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
 from ocean_migration_pulumi.cli.commands.inspect.explain import lines
-from ocean_migration_pulumi.cli.context import Reach
-from ocean_migration_pulumi.cli.dashboard.onlookers import Onlooker
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.dashboard.onlookers import ProgressDisplay
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CANCELLED, DONE, TIMED_OUT
 from ocean_migration_pulumi.cli.notifications import announce
 from ocean_migration_pulumi.cli.output import say
+from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     InputError,
@@ -28,13 +29,13 @@ from ocean_migration_pulumi.errors import (
     StalledError,
     UnheardError,
 )
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Explanation, explain_migration
-from ocean_migration_pulumi.migration.reconcile.events import ENDS, Announce, Kind, to_nobody
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress, Waiter
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
-from ocean_migration_pulumi.migration.views.live_view import Picture
-from ocean_migration_pulumi.migration.views.run_report import tell
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Diagnosis, diagnose_migration
+from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event
+from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.views.live_view import LiveView
+from ocean_migration_pulumi.migration.views.run_report import build_run_report
 
 _NODES_SECONDS: Final = 10.0
 _EXPLAIN_SECONDS: Final = 30.0
@@ -49,20 +50,20 @@ class Follower:
 
     def __init__(
         self,
-        reach: Reach,
+        reach: CliContext,
         migration_id: str,
-        onlooker: Onlooker,
+        onlooker: ProgressDisplay,
         *,
         timeout: float | None = None,
         stall_timeout: float | None = None,
         just_started: bool = False,
-        to: Announce = to_nobody,
+        to: EventSink = discard_event,
     ) -> None:
         self._reach = reach
         self._migration_id = migration_id
         self._onlooker = onlooker
         self._scope = reach.scope if timeout is None else reach.scope.at_most(timeout)
-        self._patience = replace(reach.patience, stall_timeout=stall_timeout)
+        self._patience = replace(reach.poll_policy, stall_timeout=stall_timeout)
         self._just_started = just_started
         self._to = to
         self._nodes: dict[str, ClusterNode] = {}
@@ -73,7 +74,7 @@ class Follower:
             self._read,
             scope=self._scope,
             tell=self._onlooker,
-            patience=self._patience,
+            poll_policy=self._patience,
             on_status=self._look,
             on_poll=self._onlooker.polled,
         )
@@ -81,23 +82,23 @@ class Follower:
             with self._onlooker:
                 status = waiter.until(reached)
         except InterruptedWaitError:
-            self._left(Kind.INTERRUPTED, "interrupted", waiter)
+            self._left(EventKind.INTERRUPTED, "interrupted", waiter)
             return CANCELLED
         except DeadlineError:
-            self._left(Kind.TIMED_OUT, "the time is up", waiter)
+            self._left(EventKind.TIMED_OUT, "the time is up", waiter)
             return TIMED_OUT
         except StalledError as stalled:
-            self._left(Kind.STALLED, str(stalled), waiter)
-            if waiter.last is not None and self._onlooker.picture is not None:
-                self._tell(waiter.last, self._onlooker.picture.changed_at)
+            self._left(EventKind.STALLED, str(stalled), waiter)
+            if waiter.last is not None and self._onlooker.live_view is not None:
+                self._tell(waiter.last, self._onlooker.live_view.changed_at)
             return TIMED_OUT
         except (NoAnswerError, ServiceError, RateLimitError) as error:
-            self._announce(Kind.UNHEARD, str(error), waiter.last)
+            self._announce(EventKind.UNHEARD, str(error), waiter.last)
             msg = f"{error}; {self._goes_on()}"
             raise UnheardError(msg) from error
         if not status.is_terminal:
-            progress = Progress.of(status)
-            say(f"{status.id}: {status.state}, {progress.done} of {counted(progress.total, 'node')} done", err=False)
+            progress = Progress.from_status(status)
+            say(f"{status.id}: {status.state}, {progress.done} of {count_noun(progress.total, 'node')} done", err=False)
             return DONE
         found = self._tell(status)
         told = found.headline if found else f"migration {status.id} is {status.state}"
@@ -111,20 +112,20 @@ class Follower:
         try:
             return self._reach.client.within(self._scope).get_migration(self._reach.cluster_id, self._migration_id)
         except MigrationNotFoundError as error:
-            if self._just_started or self._onlooker.picture is not None:
+            if self._just_started or self._onlooker.live_view is not None:
                 raise
             cluster = self._reach.cluster_id
             raise InputError("MIGRATION", f"{self._migration_id!r} is not a migration of {cluster}") from error
 
     def _look(self, status: MigrationStatus) -> None:
         self._learn(status)
-        picture = Picture.of(
+        live_view = LiveView.from_status(
             status,
             at=self._reach.client.server_now(),
-            before=self._onlooker.picture,
+            before=self._onlooker.live_view,
             ocean_nodes=self._nodes.values(),
         )
-        self._onlooker.look(picture)
+        self._onlooker.look(live_view)
 
     def _learn(self, status: MigrationStatus) -> None:
         """Ask for Ocean's nodes when there is one that is not known, or that has not joined yet."""
@@ -138,14 +139,14 @@ class Follower:
             return  # a picture without these details is better than none
         self._nodes = {node.instance_id: node for node in nodes}
 
-    def _tell(self, status: MigrationStatus, moved_at: datetime | None = None) -> Explanation | None:
+    def _tell(self, status: MigrationStatus, moved_at: datetime | None = None) -> Diagnosis | None:
         """Print what became of it, and why, and return that; None when it cannot be told.
 
         ``moved_at`` is when it last moved, None for one that has ended.
         """
         scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
         try:
-            found = explain_migration(
+            found = diagnose_migration(
                 self._reach.client.within(scope),
                 scope,
                 self._reach.sources(),
@@ -161,13 +162,13 @@ class Follower:
             say(line, err=False)
         return found
 
-    def _left(self, kind: Kind, why: str, waiter: Waiter) -> None:
+    def _left(self, kind: EventKind, why: str, waiter: Waiter) -> None:
         """Say why nobody waits any more."""
         say(f"{why}; {self._goes_on()}")
         self._announce(kind, f"{why}; migration {self._migration_id} goes on in Ocean", waiter.last)
 
     def _announce(
-        self, kind: Kind, message: str, status: MigrationStatus | None, *, reason: str = "", remedy: str = ""
+        self, kind: EventKind, message: str, status: MigrationStatus | None, *, reason: str = "", remedy: str = ""
     ) -> None:
         announce(self._reach, self._to, kind, self._migration_id, message, status=status, reason=reason, remedy=remedy)
 
@@ -177,7 +178,9 @@ class Follower:
             return
         scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
         with suppress(OceanMigrationError):
-            tell(self._reach.client.within(scope), scope, Sources(), self._reach.cluster_id, self._migration_id)
+            build_run_report(
+                self._reach.client.within(scope), scope, DataSources(), self._reach.cluster_id, self._migration_id
+            )
 
     def _goes_on(self) -> str:
         stop = self._reach.steering("stop", self._migration_id)

@@ -17,23 +17,23 @@ from rich.console import Console
 from rich.live import Live
 
 from ocean_migration_pulumi.cli.dashboard.dashboard import Dashboard
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress
-from ocean_migration_pulumi.migration.views.live_view import Picture
+from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.views.live_view import LiveView
 from ocean_migration_pulumi.report.markdown import one_line
 
 _PER_SECOND: Final = 2.0
 
 
-class Onlooker(AbstractContextManager["Onlooker"]):
+class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
     """Is shown each picture, and told what the wait has to say; a live line right after a picture is about it."""
 
     def __init__(self) -> None:
-        self.picture: Picture | None = None
+        self.live_view: LiveView | None = None
         self._is_new = False
 
-    def look(self, picture: Picture) -> None:
+    def look(self, live_view: LiveView) -> None:
         """Take a new picture."""
-        self.picture, self._is_new = picture, True
+        self.live_view, self._is_new = live_view, True
 
     def polled(self) -> None:
         """Know that the next live line is not about the last picture."""
@@ -57,7 +57,7 @@ class Onlooker(AbstractContextManager["Onlooker"]):
         """Show that the migration has gone on, or at least that it is still looked at."""
 
 
-class Lines(Onlooker):
+class LineDisplay(ProgressDisplay):
     """Prints a line for each change, and at least one each minute."""
 
     def __init__(self, *, err: bool = False, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -75,15 +75,15 @@ class Lines(Onlooker):
         self._print(self._now(), message)
 
     def _progressed(self) -> None:
-        if self.picture is not None:
-            since = self.picture.elapsed or timedelta()
-            self._print(self.picture.at, Progress.of(self.picture.status).line(since.total_seconds()))
+        if self.live_view is not None:
+            since = self.live_view.elapsed or timedelta()
+            self._print(self.live_view.at, Progress.from_status(self.live_view.status).line(since.total_seconds()))
 
     def _print(self, at: datetime, message: str) -> None:
         click.echo(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {one_line(message)}", err=self._err)
 
 
-class Screen(Onlooker):
+class ScreenDisplay(ProgressDisplay):
     """Shows the dashboard on the whole terminal; the last picture is left standing when it ends."""
 
     def __init__(
@@ -118,9 +118,9 @@ class Screen(Onlooker):
         if isinstance(drawn, Dashboard):
             self._console.print(replace(drawn, hint=""))
 
-    def look(self, picture: Picture) -> None:
+    def look(self, live_view: LiveView) -> None:
         """Draw the new picture at once."""
-        super().look(picture)
+        super().look(live_view)
         self._taken_at, self._note = self._clock(), ""
         self._live.refresh()
 
@@ -130,10 +130,10 @@ class Screen(Onlooker):
         self._live.refresh()
 
     def _drawn(self) -> Dashboard | str:
-        if self.picture is None:
+        if self.live_view is None:
             return one_line(self._note) or "asking the service ..."
         return Dashboard(
-            picture=self.picture,
+            live_view=self.live_view,
             cluster_name=self._cluster_name,
             note=self._note,
             hint=self._hint,

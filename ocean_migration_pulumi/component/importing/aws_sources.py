@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ocean_migration_pulumi.api.models import decode
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import OceanMigrationError, SourceGoneError
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean
 
 if TYPE_CHECKING:
     from pulumi import InvokeOptions
@@ -259,7 +259,7 @@ def _ask(function: str, what: str, asked: Callable[[], Any], *, is_source: bool 
     try:
         return asked()
     except Exception as exc:
-        said = clean(str(exc))[:_LONGEST_TEXT]
+        said = sanitize(str(exc))[:_LONGEST_TEXT]
         if is_source and _GONE.search(said):
             msg = f"{what} does not exist: {function} says: {said}"
             raise SourceGoneError(msg) from exc

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.component.importing.aws_sources import Template
 from ocean_migration_pulumi.component.importing.field_rules import Left, at, is_nothing
-from ocean_migration_pulumi.migration.spec.planned_nodes import some
 
 NODES_NEED = ("imageId", "securityGroupIds", "iamInstanceProfile", "userData")
 """What no instance starts without, or joins the cluster without."""
@@ -40,7 +40,7 @@ _WORDS = {
 
 
 @dataclass(slots=True)
-class Draft:
+class ConfigurationBuilder:
     """A configuration on the wire that parts are put into.
 
     ``origin`` is where its parts come from unless ``origins`` names another for their path; ``template`` is what stands
@@ -110,7 +110,7 @@ class Draft:
         reserved = [tag for tag in tags if isinstance(tag, Mapping) and str(tag.get("tagKey")).startswith("aws:")]
         if reserved:
             self.put(path, [tag for tag in tags if tag not in reserved], self.origin)
-            keys = some([str(tag["tagKey"]) for tag in reserved])
+            keys = list_some([str(tag["tagKey"]) for tag in reserved])
             self.left.append(Left(path=path, reason=f"{keys}: tags that only AWS sets", remedy="nothing is to be done"))
 
     def told(self, taken: Iterable[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ocean_migration_pulumi.component.importing.field_rules import Left, Progress, Table, convert
+from ocean_migration_pulumi.component.importing.field_rules import ConversionProgress, Left, Table, convert
 from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER, GROUP, OF_THE_CLUSTER
 
 NO_CONFIGURATION = frozenset({"id", "createdAt", "updatedAt"})
@@ -38,7 +38,7 @@ def convert_group(document: Mapping[str, Any]) -> Converted:
 
 def _convert(document: Mapping[str, Any], table: Table) -> Converted:
     configuration = {name: part for name, part in document.items() if name not in NO_CONFIGURATION}
-    progress = Progress()
+    progress = ConversionProgress()
     arguments = convert(configuration, table, "", progress)
     taken = tuple(path for path, rule in table.items() if rule.argument in arguments)
     return Converted(arguments=arguments, taken=taken, left=tuple(progress.left))

@@ -16,7 +16,7 @@ NO_INPUT = "pulumi_spotinst has no argument for it"
 AT_THE_SERVICE = "set it in Spot's console once the cluster is there: the provider leaves it alone"
 
 
-class UnreadableError(Exception):
+class UnreadableFieldError(Exception):
     """A value is not what the argument takes; says what it is not."""
 
 
@@ -30,7 +30,7 @@ class Left:
 
 
 @dataclass(slots=True)
-class Progress:
+class ConversionProgress:
     """What a conversion has come to so far: what is left behind."""
 
     left: list[Left] = field(default_factory=list)
@@ -45,11 +45,11 @@ class Rule:
     """
 
     argument: str
-    read: Callable[[Any, str, Progress], Any]
+    read: Callable[[Any, str, ConversionProgress], Any]
     default: Any = None
 
 
-def convert(document: Mapping[str, Any], table: Table, prefix: str, progress: Progress) -> dict[str, Any]:
+def convert(document: Mapping[str, Any], table: Table, prefix: str, progress: ConversionProgress) -> dict[str, Any]:
     """Return the arguments that the parts of a document become by a table; what it does not name is left behind."""
     arguments = {}
     for path, rule in table.items():
@@ -59,7 +59,7 @@ def convert(document: Mapping[str, Any], table: Table, prefix: str, progress: Pr
         else:
             try:
                 read = rule.read(part, prefix + path, progress)
-            except UnreadableError as exc:
+            except UnreadableFieldError as exc:
                 remedy = f"set `{rule.argument}` yourself"
                 progress.left.append(Left(path=prefix + path, reason=f"not readable: it {exc}", remedy=remedy))
                 continue
@@ -137,7 +137,7 @@ def only(argument: str, type_name: str, table: Table) -> Rule:
     """Take an object as a list of one: Terraform's way to write a block."""
     read = _object(type_name, table)
 
-    def listed(value: Any, path: str, progress: Progress) -> Any:
+    def listed(value: Any, path: str, progress: ConversionProgress) -> Any:
         made = read(value, path, progress)
         return None if made is None else [made]
 
@@ -147,7 +147,7 @@ def only(argument: str, type_name: str, table: Table) -> Rule:
 def wrapped(argument: str, type_name: str, rule: Rule) -> Rule:
     """Take a part by its own rule, as the only argument of an input type that comes as a list of one."""
 
-    def listed(value: Any, path: str, progress: Progress) -> Any:
+    def listed(value: Any, path: str, progress: ConversionProgress) -> Any:
         return [_made(type_name, {}, {rule.argument: rule.read(value, path, progress)})]
 
     return Rule(argument=argument, read=listed)
@@ -157,7 +157,7 @@ def each(argument: str, type_name: str, table: Table) -> Rule:
     """Take a list of objects; where the API reference shows one object for a list of one, that one."""
     read = _object(type_name, table)
 
-    def listed(value: Any, path: str, progress: Progress) -> Any:
+    def listed(value: Any, path: str, progress: ConversionProgress) -> Any:
         if not isinstance(value, list):
             return [read(value, path, progress)]
         made = []
@@ -165,7 +165,7 @@ def each(argument: str, type_name: str, table: Table) -> Rule:
             where = f"{path}[{index}]"
             try:
                 made.append(read(item, where, progress))
-            except UnreadableError as exc:
+            except UnreadableFieldError as exc:
                 remedy = f"add it to `{argument}` yourself"
                 progress.left.append(Left(path=where, reason=f"not readable: it {exc}", remedy=remedy))
         return [item for item in made if item is not None] or None
@@ -173,21 +173,21 @@ def each(argument: str, type_name: str, table: Table) -> Rule:
     return Rule(argument=argument, read=listed)
 
 
-def _leaf(read: Callable[[Any], Any], what: str) -> Callable[[Any, str, Progress], Any]:
-    def convert_leaf(value: Any, path: str, progress: Progress) -> Any:
+def _leaf(read: Callable[[Any], Any], what: str) -> Callable[[Any, str, ConversionProgress], Any]:
+    def convert_leaf(value: Any, path: str, progress: ConversionProgress) -> Any:
         found = read(value)
         if found is None:
-            raise UnreadableError(what)
+            raise UnreadableFieldError(what)
         return found
 
     return convert_leaf
 
 
-def _object(type_name: str, table: Table) -> Callable[[Any, str, Progress], Any]:
-    def convert_object(value: Any, path: str, progress: Progress) -> Any:
+def _object(type_name: str, table: Table) -> Callable[[Any, str, ConversionProgress], Any]:
+    def convert_object(value: Any, path: str, progress: ConversionProgress) -> Any:
         if not isinstance(value, Mapping):
             msg = "is no object"
-            raise UnreadableError(msg)
+            raise UnreadableFieldError(msg)
         return _made(type_name, table, convert(value, table, f"{path}.", progress))
 
     return convert_object
@@ -205,7 +205,7 @@ def _made(type_name: str, table: Table, arguments: dict[str, Any]) -> Any:
     missing = sorted(path for path, rule in table.items() if rule.argument in required - arguments.keys())
     if missing:
         msg = f"has no {', '.join(missing)}"
-        raise UnreadableError(msg)
+        raise UnreadableFieldError(msg)
     return kind(**arguments) if arguments else None
 
 

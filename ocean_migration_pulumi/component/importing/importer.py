@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.component.importing import aws_sources
 from ocean_migration_pulumi.component.importing.aws_sources import NodesGroup
-from ocean_migration_pulumi.component.importing.builder import NODES_NEED, PROGRAM, Draft
+from ocean_migration_pulumi.component.importing.builder import NODES_NEED, PROGRAM, ConfigurationBuilder
 from ocean_migration_pulumi.component.importing.conversion import Converted, convert_cluster, convert_group
 from ocean_migration_pulumi.component.importing.field_rules import Left, at, is_nothing
 from ocean_migration_pulumi.component.importing.spotinst_fields import TEMPLATE, instance_profile
@@ -20,7 +21,6 @@ from ocean_migration_pulumi.errors import (
     RequestRejectedError,
     SourceGoneError,
 )
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean, some
 
 if TYPE_CHECKING:
     from pulumi import InvokeOptions
@@ -41,7 +41,7 @@ _BUILT_IN_LABELS = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AutoScalingGroup:
+class AutoScalingGroupSource:
     """An Auto Scaling Group to import from."""
 
     name: str
@@ -51,7 +51,7 @@ class AutoScalingGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeGroup:
+class NodeGroupSource:
     """A managed node group of an EKS cluster to import from."""
 
     name: str
@@ -61,7 +61,7 @@ class NodeGroup:
         return f"EKS node group {self.name}"
 
 
-Source = AutoScalingGroup | NodeGroup
+Source = AutoScalingGroupSource | NodeGroupSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +98,18 @@ def import_cluster(
     region = region or aws_sources.region_of(options)
     known: NodesGroup | None = None
     group = source.name
-    if isinstance(source, NodeGroup):
+    if isinstance(source, NodeGroupSource):
         known = aws_sources.node_group(source.eks_cluster, source.name, region, options)
         group = known.auto_scaling_group
-    if isinstance(source, NodeGroup) and not group:
+    if isinstance(source, NodeGroupSource) and not group:
         draft = _without_group(client, source, region)
         if instance_types:
             draft.put(_WHITELIST, list(instance_types), PROGRAM)
     else:
         found = _asked(source, lambda: client.import_cluster_from_asg(group, region, instance_types=instance_types))
-        draft = Draft(document=found, origin=f"Auto Scaling Group {group}, by Spot's import", template=f"{TEMPLATE}.")
+        draft = ConfigurationBuilder(
+            document=found, origin=f"Auto Scaling Group {group}, by Spot's import", template=f"{TEMPLATE}."
+        )
     draft.put(
         "controllerClusterId", eks_cluster, "the name of the EKS cluster, as Spot makes up another at each import"
     )
@@ -125,7 +127,7 @@ def import_cluster(
         draft.fill_from(known.template)
     types = known.instance_types if known else ()
     if types and is_nothing(at(draft.document, _WHITELIST)):
-        reason = f"the group's {some(types)} would bind every Virtual Node Group of the cluster"
+        reason = f"the group's {list_some(types)} would bind every Virtual Node Group of the cluster"
         draft.left.append(Left(path=_WHITELIST, reason=reason, remedy="name instance types if it shall"))
     draft.warn_of_lacks()
     return _finished(draft, source, convert_cluster, ("subnet_ids", "image_id", "security_groups"))
@@ -148,13 +150,13 @@ def import_group(
     """
     region = region or aws_sources.region_of(options)
     name = name or source.name
-    if isinstance(source, NodeGroup):
+    if isinstance(source, NodeGroupSource):
         known = aws_sources.node_group(source.eks_cluster, source.name, region, options)
     else:
         known = aws_sources.auto_scaling_group(source.name, region, options)
     labels = [{"key": key, "value": value} for key, value in known.labels.items() if not _BUILT_IN_LABELS.match(key)]
     document = _group_document(client, source, region=region, ocean_id=ocean_id, name=name, labels=labels, known=known)
-    draft = Draft(document=document, origin=f"{source}, by Spot's import")
+    draft = ConfigurationBuilder(document=document, origin=f"{source}, by Spot's import")
     draft.put("name", name, PROGRAM)
     # Without a cluster, or asked by region, Spot may name any: which one it is, only the program knows.
     draft.put("oceanId", ocean_id, PROGRAM)
@@ -164,7 +166,7 @@ def import_group(
         draft.put("taints", [dict(taint) for taint in known.taints], known.labels_origin)
     built_in = sorted(key for key in known.labels if _BUILT_IN_LABELS.match(key))
     if built_in:
-        reason = f"{some(built_in)}: labels that Kubernetes, EKS or Spot give themselves"
+        reason = f"{list_some(built_in)}: labels that Kubernetes, EKS or Spot give themselves"
         draft.left.append(Left(path="labels", reason=reason, remedy="nothing, unless a pod selects nodes by them"))
     draft.fill("subnetIds", list(known.subnet_ids), str(source))
     draft.fill("instanceTypes", list(known.instance_types), str(source))
@@ -173,7 +175,7 @@ def import_group(
     return _finished(draft, source, convert_group, ())
 
 
-def _without_group(client: OceanClient, source: NodeGroup, region: str) -> Draft:
+def _without_group(client: OceanClient, source: NodeGroupSource, region: str) -> ConfigurationBuilder:
     """Return what a node group without any Auto Scaling Group tells of a cluster."""
     found = _asked(source, lambda: client.import_group_from_node_group(source.eks_cluster, source.name, region=region))
     # A cluster has these in other places, or not at all; the types of instances are known of AWS.
@@ -181,7 +183,7 @@ def _without_group(client: OceanClient, source: NodeGroup, region: str) -> Draft
     template = {name: part for name, part in found.items() if name not in elsewhere}
     compute = {"subnetIds": found.get("subnetIds"), "launchSpecification": template}
     document = {"name": source.name, "compute": compute}
-    return Draft(document=document, origin=f"{source}, by Spot's import", template=f"{TEMPLATE}.")
+    return ConfigurationBuilder(document=document, origin=f"{source}, by Spot's import", template=f"{TEMPLATE}.")
 
 
 def _group_document(
@@ -195,7 +197,7 @@ def _group_document(
     known: NodesGroup,
 ) -> dict[str, Any]:
     """Return the service's configuration of a Virtual Node Group, without a cluster from that of a cluster."""
-    if isinstance(source, NodeGroup):
+    if isinstance(source, NodeGroupSource):
         where = {"ocean_id": ocean_id} if ocean_id else {"region": region}
         return _asked(
             source,
@@ -226,7 +228,10 @@ def _asked(source: Source, ask: Callable[[], T]) -> T:
 
 
 def _finished(
-    draft: Draft, source: Source, convert: Callable[[Mapping[str, Any]], Converted], required: Sequence[str]
+    draft: ConfigurationBuilder,
+    source: Source,
+    convert: Callable[[Mapping[str, Any]], Converted],
+    required: Sequence[str],
 ) -> Imported:
     """Return the arguments, and all that is to be said about them."""
     draft.drop_reserved_tags()
@@ -242,12 +247,12 @@ def _finished(
     left = [f"{part.path} is left behind: {part.reason}; {part.remedy}" for part in (*draft.left, *converted.left)]
     return Imported(
         arguments=converted.arguments,
-        lines=tuple(map(clean, draft.told(converted.taken))),
-        warnings=tuple(map(clean, (*warnings, *left))),
+        lines=tuple(map(sanitize, draft.told(converted.taken))),
+        warnings=tuple(map(sanitize, (*warnings, *left))),
     )
 
 
-def _owned_profile(draft: Draft) -> list[str]:
+def _owned_profile(draft: ConfigurationBuilder) -> list[str]:
     """Return a warning when the instance profile is one that EKS made for a managed node group."""
     profile = instance_profile(at(draft.document, f"{draft.template}iamInstanceProfile")) or ""
     name = profile.rpartition("/")[2]

@@ -9,10 +9,10 @@ import pulumi
 from pulumi import Input
 from pulumi_kubernetes.apps.v1 import DeploymentPatch
 
+from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
 from ocean_migration_pulumi.component.kubernetes_args import ClusterAutoscalerArgs, judge_autoscaler
 from ocean_migration_pulumi.component.resources.deployments import UNKNOWN, Deployments, scale_to_zero, warn_of_owner
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean, counted, some
 
 NAMESPACE: Final = "kube-system"
 
@@ -60,7 +60,7 @@ def switch_off_autoscaler(
         deployment = found.named(namespace, args.name)
         made = patch("", args.name, namespace, deployment)
         if args.restore_on_destroy and deployment is not None and deployment.replicas > 1:
-            had = f"{clean(deployment.full_name)} has {counted(deployment.replicas, 'replica')}"
+            had = f"{sanitize(deployment.full_name)} has {count_noun(deployment.replicas, 'replica')}"
             pulumi.log.warn(f"{had}, and will have 1 when this stack is destroyed: Kubernetes keeps no other", made)
         return [made]
     if found.absent:
@@ -69,7 +69,7 @@ def switch_off_autoscaler(
         return []
     sure, unsure = found.cluster_autoscalers, found.resembling
     if unsure:
-        which = some([clean(each.full_name) for each in unsure])
+        which = list_some([sanitize(each.full_name) for each in unsure])
         pulumi.log.warn(f"this may be a Cluster Autoscaler, and runs on: {which}; if it is, name it", parent)
     elif not sure:
         pulumi.log.info("no Cluster Autoscaler was found: there is none to switch off", parent)

@@ -13,9 +13,9 @@ from pulumi import Input, Output
 
 from ocean_migration_pulumi.component.args import ImportFromArgs, TaintArgs, VirtualNodeGroupArgs, read
 from ocean_migration_pulumi.component.importing.importer import (
-    AutoScalingGroup,
+    AutoScalingGroupSource,
     Imported,
-    NodeGroup,
+    NodeGroupSource,
     Source,
     import_cluster,
     import_group,
@@ -196,8 +196,8 @@ def _asked(parent: pulumi.Resource, ask: Any, options: pulumi.InvokeOptions, giv
 
 def _source(auto_scaling_group: str | None, node_group: str | None, eks_cluster: str | None) -> Source:
     if auto_scaling_group is not None:
-        return AutoScalingGroup(name=auto_scaling_group)
-    return NodeGroup(name=node_group or "", eks_cluster=eks_cluster or "")
+        return AutoScalingGroupSource(name=auto_scaling_group)
+    return NodeGroupSource(name=node_group or "", eks_cluster=eks_cluster or "")
 
 
 def _import_cluster(

@@ -12,12 +12,12 @@ from pulumi import Input
 from pulumi_kubernetes.apps.v1 import DeploymentPatch, DeploymentSpecPatchArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.migration.checks.controllers import is_cluster_autoscaler, is_v1
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, Deployment
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean
 
 BUDGET: Final = 5.0
 """Seconds that a look at the cluster may take: it is part of each preview."""
@@ -80,7 +80,7 @@ def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deploy
     Raises InputError when the given kubeconfig, or its context, cannot be used. Whatever else goes wrong is told by
     ``absent``.
     """
-    from ocean_migration_pulumi.kubernetes import find
+    from ocean_migration_pulumi.kubernetes import find_access
     from ocean_migration_pulumi.kubernetes.background import together
     from ocean_migration_pulumi.kubernetes.connection.connection import Connection
     from ocean_migration_pulumi.kubernetes.gaps import gap_of
@@ -88,12 +88,12 @@ def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deploy
     from ocean_migration_pulumi.kubernetes.pagination import list_all
 
     try:
-        access = find(kubeconfig, context, os.environ)
+        access = find_access(kubeconfig, context, os.environ)
     except SettingsError as error:
         return Deployments(absent=str(error))
     if access is None:
         return UNKNOWN
-    scope = Scope(short=True).at_most(BUDGET)
+    scope = CancelScope(short=True).at_most(BUDGET)
     connection = Connection(access.target)
     try:
         # Only this list, and not all that a plan needs: pods may be thousands.
@@ -144,14 +144,14 @@ def owner_of(deployment: Deployment) -> str | None:
     marks = {**deployment.labels, **deployment.annotations}
     for key in _ARGO_CD:
         if key in marks:
-            application = clean(marks[key].partition(":")[0])
+            application = sanitize(marks[key].partition(":")[0])
             return f"the Argo CD application {application}, which scales it up again at its next sync"
     for kind, group in _FLUX.items():
         if name := marks.get(f"{group}/name"):
-            full_name = clean("/".join(filter(None, (marks.get(f"{group}/namespace"), name))))
+            full_name = sanitize("/".join(filter(None, (marks.get(f"{group}/namespace"), name))))
             return f"the {kind} {full_name} of Flux, which scales it up again when it is reconciled"
     if _HELM_RELEASE in marks or marks.get(_MANAGED_BY) == "Helm":
-        release = f"the Helm release {clean(marks[_HELM_RELEASE])}" if _HELM_RELEASE in marks else "a Helm release"
+        release = f"the Helm release {sanitize(marks[_HELM_RELEASE])}" if _HELM_RELEASE in marks else "a Helm release"
         return f"{release}, whose next upgrade scales it up again"
     return None
 
@@ -162,7 +162,7 @@ def warn_of_owner(deployment: Deployment | None, resource: pulumi.Resource, reme
     One at zero may have been set so in that tool: nothing more can be told of it.
     """
     if deployment is not None and deployment.replicas and (owner := owner_of(deployment)):
-        pulumi.log.warn(f"{clean(deployment.full_name)} is applied by {owner}: {remedy}", resource)
+        pulumi.log.warn(f"{sanitize(deployment.full_name)} is applied by {owner}: {remedy}", resource)
 
 
 def _of_autoscaler(image: str) -> bool:

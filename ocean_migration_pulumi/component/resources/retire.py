@@ -13,11 +13,11 @@ import pulumi
 import pulumi_aws as aws
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
 from ocean_migration_pulumi.component.args import RetireArgs
 from ocean_migration_pulumi.component.importing.aws_sources import auto_scaling_group, region_of
 from ocean_migration_pulumi.errors import MigrationError
-from ocean_migration_pulumi.migration.scheduling.aws_facts import same_role
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean, counted, some
+from ocean_migration_pulumi.migration.scheduling.aws_facts import is_same_role
 
 Profiles = Mapping[str, str]
 """Instance profiles (names or ARNs) by who uses them, as messages say it."""
@@ -36,14 +36,14 @@ class OldGroup:
     def name(self) -> str:
         """The group as messages name it."""
         if self.args.node_group:
-            return f"managed node group {clean(self.args.node_group)} of {clean(self.eks_cluster or '-')}"
-        return f"Auto Scaling Group {clean(self.args.auto_scaling_group or '-')}"
+            return f"managed node group {sanitize(self.args.node_group)} of {sanitize(self.eks_cluster or '-')}"
+        return f"Auto Scaling Group {sanitize(self.args.auto_scaling_group or '-')}"
 
     @property
     def change(self) -> str:
         """The change that retires it."""
         if self.args.declaration:
-            return f"remove {clean(self.args.declaration)}, which declares it"
+            return f"remove {sanitize(self.args.declaration)}, which declares it"
         if self.args.node_group:
             return (
                 f"aws eks update-nodegroup-config --cluster-name {self.eks_cluster} --nodegroup-name "
@@ -62,7 +62,7 @@ def profiles_in_use(cluster: Cluster, groups: Sequence[VirtualNodeGroup]) -> dic
     for group in groups:
         profile = group.template.instance_profile or own
         if profile:
-            found[f"Virtual Node Group {clean(group.name)} ({group.id})"] = profile
+            found[f"Virtual Node Group {sanitize(group.name)} ({group.id})"] = profile
     return found
 
 
@@ -77,16 +77,17 @@ def retirement(
     users = sorted(
         user
         for user, profile in profiles.items()
-        if old.role is not None and (role := role_of(profile)) is not None and same_role(role, old.role)
+        if old.role is not None and (role := role_of(profile)) is not None and is_same_role(role, old.role)
     )
     if users:
         msg = (
-            f"{old.name} cannot be retired: its role {old.role} is that of {some(users)}, whose nodes are NotReady "
+            f"{old.name} cannot be retired: its role {old.role} is that of {list_some(users)}, whose "
+            "nodes are NotReady "
             "without it; give them an instance profile with another role first, or take the group out of retire"
         )
         raise MigrationError(msg)
     if remaining:
-        return f"{old.name}: not yet, {counted(len(remaining), 'node')} still to migrate"
+        return f"{old.name}: not yet, {count_noun(len(remaining), 'node')} still to migrate"
     doubt = "" if old.role is not None else f" (first make sure that no Virtual Node Group has its role: {old.why_not})"
     return f"{old.name}: {old.change}{doubt}"
 

@@ -32,7 +32,7 @@ _OPTIONS: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
+class WaveAccess:
     """What every wave and gate needs to ask about the cluster, and whom the waves notify."""
 
     ocean_id: Input[str]
@@ -64,7 +64,7 @@ def make_waves(
     waves: Sequence[WaveArgs],
     gates: Sequence[GateArgs | None],
     *,
-    access: Access,
+    access: WaveAccess,
     virtual_node_group_ids: Sequence[Input[str]],
     depends_on: Sequence[pulumi.Resource],
     parent: pulumi.Resource,
@@ -102,7 +102,7 @@ def _gate(
     gate: GateArgs,
     migration: OceanWorkloadMigration,
     *,
-    access: Access,
+    access: WaveAccess,
     parent: pulumi.Resource,
 ) -> OceanMigrationGate:
     return OceanMigrationGate(

@@ -16,10 +16,10 @@ from ocean_migration_pulumi.errors import InputError, SettingsError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import (
     Kubeconfig,
     KubeconfigError,
-    Target,
-    chosen,
-    merged,
-    parse,
+    KubeContext,
+    choose_context,
+    merge_kubeconfigs,
+    parse_kubeconfig,
 )
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -31,7 +31,7 @@ _HOST: Final = re.compile(r"https://[^/]*\.(?P<region>[a-z0-9-]+)\.eks\.amazonaw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class KubernetesAccess:
     """A way to a cluster; its ``repr`` has no secret.
 
     ``source`` says where it was found, ``explicit`` whether the resource's own inputs name it, ``key`` is the same for
@@ -44,16 +44,16 @@ class Access:
     key: str
     eks_cluster: str | None = None
     region: str | None = None
-    target: Target = field(repr=False, compare=False)
+    target: KubeContext = field(repr=False, compare=False)
 
 
-def find(
+def find_access(
     kubeconfig: str | None,
     context: str | None,
     environ: Mapping[str, str],
     *,
     service_account: Path = SERVICE_ACCOUNT,
-) -> Access | None:
+) -> KubernetesAccess | None:
     """Find the first way to a cluster; None when there is none.
 
     ``kubeconfig`` is the content of a kubeconfig or the path of one, ``context`` one of its contexts (None: the current
@@ -75,13 +75,13 @@ def find(
     return None if context else _of_pod(environ, service_account)
 
 
-def _of_input(kubeconfig: str, context: str | None) -> Access:
+def _of_input(kubeconfig: str, context: str | None) -> KubernetesAccess:
     try:
         if "\n" in kubeconfig.strip() or kubeconfig.lstrip().startswith("{"):
-            found = parse(kubeconfig, None)
+            found = parse_kubeconfig(kubeconfig, None)
         else:
             found = _read(Path(kubeconfig.strip()).expanduser())
-        target = chosen(found, context)
+        target = choose_context(found, context)
     except KubeconfigError as error:
         raise _of_context(context) if error.of_context else InputError("kubeconfig", f"{error}; {_ALLOWED}") from None
     except (OSError, RuntimeError, ValueError):
@@ -91,13 +91,13 @@ def _of_input(kubeconfig: str, context: str | None) -> Access:
     return _access("the input kubeconfig", target, explicit=True)
 
 
-def _of_environment(paths: str, context: str | None) -> Access:
+def _of_environment(paths: str, context: str | None) -> KubernetesAccess:
     try:
         found = list(_files(paths))
         if not found:
             msg = "none of the files that it names is there"
             raise KubeconfigError(msg)
-        target = chosen(merged(found), context)
+        target = choose_context(merge_kubeconfigs(found), context)
     except KubeconfigError as error:
         raise _of_context(context) if error.of_context else SettingsError(f"KUBECONFIG: {error}") from None
     except (OSError, RuntimeError, ValueError):
@@ -114,10 +114,10 @@ def _files(paths: str) -> Iterator[Kubeconfig]:
 
 
 def _read(path: Path) -> Kubeconfig:
-    return parse(path.read_text(encoding="utf-8-sig"), path.absolute().parent)
+    return parse_kubeconfig(path.read_text(encoding="utf-8-sig"), path.absolute().parent)
 
 
-def _of_pod(environ: Mapping[str, str], service_account: Path) -> Access | None:
+def _of_pod(environ: Mapping[str, str], service_account: Path) -> KubernetesAccess | None:
     host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT", "443")
     token, authority = service_account / "token", service_account / "ca.crt"
     if not host or not token.is_file() or not authority.is_file():
@@ -125,7 +125,7 @@ def _of_pod(environ: Mapping[str, str], service_account: Path) -> Access | None:
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     return _access(
         "the service account of this pod",
-        Target(
+        KubeContext(
             context="pod",
             cluster_name="pod",
             cluster={"server": server, "certificate-authority": str(authority)},
@@ -135,10 +135,10 @@ def _of_pod(environ: Mapping[str, str], service_account: Path) -> Access | None:
     )
 
 
-def _access(source: str, target: Target, *, explicit: bool) -> Access:
+def _access(source: str, target: KubeContext, *, explicit: bool) -> KubernetesAccess:
     content = json.dumps([source, target.cluster, target.user], sort_keys=True)
     name, region = _eks(target)
-    return Access(
+    return KubernetesAccess(
         source=source,
         explicit=explicit,
         key=hashlib.sha256(content.encode()).hexdigest()[:16],
@@ -148,7 +148,7 @@ def _access(source: str, target: Target, *, explicit: bool) -> Access:
     )
 
 
-def _eks(target: Target) -> tuple[str | None, str | None]:
+def _eks(target: KubeContext) -> tuple[str | None, str | None]:
     """Return the cluster's name in EKS and its region, as far as the access tells."""
     arguments = target.user.get("exec", {}).get("args", [])
     name = _option(arguments, "--cluster-name") or _option(arguments, "--cluster-id") or _option(arguments, "-i")

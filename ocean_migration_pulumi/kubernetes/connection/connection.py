@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ocean_migration_pulumi.api.rate_limits import retry_after
 from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.kubernetes.connection.errors import (
     UNEXPECTED,
     RefusedError,
     UnexpectedAnswerError,
     UnreachableError,
 )
-from ocean_migration_pulumi.kubernetes.connection.kubeconfig import Target
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeContext
 from ocean_migration_pulumi.kubernetes.connection.sign_in import SignIn
 from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean
 
 if TYPE_CHECKING:
     import httpx
@@ -42,7 +42,7 @@ _OVERLOADED_STATUSES: Final = frozenset({429, 503})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class KubernetesResponse:
     """An answer as it came."""
 
     status: int
@@ -63,14 +63,14 @@ class Answer:
         data = whole_object(self.body) or {}
         if data.get("kind") != "Status":
             return ""
-        text = clean(str(data.get("message") or data.get("reason") or ""))
+        text = sanitize(str(data.get("message") or data.get("reason") or ""))
         return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
 
 
 class Connection:
     """Sends requests to the API server of a target; thread-safe."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: KubeContext) -> None:
         self._target = target
         self._lock = threading.Lock()
         self._sign_in = SignIn(target)
@@ -83,7 +83,7 @@ class Connection:
         if client is not None:
             client.close()
 
-    def get(self, scope: Scope, path: str, query: Mapping[str, str] | None = None) -> bytes:
+    def get(self, scope: CancelScope, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """Ask for something, again where ``RESET`` or ``OVERLOADED`` allows it, and return the body of the answer.
 
         Raises UnreachableError, RefusedError, UnexpectedAnswerError or a WaitEndedError.
@@ -100,7 +100,9 @@ class Connection:
 
         return run_with_retries(attempt, scope)
 
-    def post(self, scope: Scope, path: str, query: Mapping[str, str], body: Mapping[str, Any]) -> Answer:
+    def post(
+        self, scope: CancelScope, path: str, query: Mapping[str, str], body: Mapping[str, Any]
+    ) -> KubernetesResponse:
         """Send something once and return the answer, whatever its status.
 
         ``scope.before_write()`` is asked right before. Raises UnreachableError or a WaitEndedError.
@@ -108,8 +110,8 @@ class Connection:
         return self._signed_in(scope, "POST", path, query, json.dumps(body).encode())
 
     def _signed_in(
-        self, scope: Scope, method: str, path: str, query: Mapping[str, str], body: bytes | None = None
-    ) -> Answer:
+        self, scope: CancelScope, method: str, path: str, query: Mapping[str, str], body: bytes | None = None
+    ) -> KubernetesResponse:
         """Send a request, again with a new token if there is one and the old one is refused: then it had no effect."""
         header = self._sign_in.header(scope)
         answer = self._exchange(scope, _Request(method, path, query, body, header))
@@ -127,7 +129,7 @@ class Connection:
                 self._client = open_client(self._target)
             return self._client
 
-    def _exchange(self, scope: Scope, request: _Request) -> Answer:
+    def _exchange(self, scope: CancelScope, request: _Request) -> KubernetesResponse:
         """Send a request once; raise RetryableError for a GET whose connection was reset."""
         import httpx
 
@@ -151,7 +153,7 @@ class Connection:
                 headers=headers,
                 timeout=httpx.Timeout(LONGEST_STEP if left is None else min(LONGEST_STEP, max(left, _SHORTEST_STEP))),
             ) as response:
-                return Answer(
+                return KubernetesResponse(
                     status=response.status_code,
                     body=b"".join(_pieces(response, scope)),
                     retry_after=retry_after(response.headers),
@@ -181,7 +183,7 @@ class _Request:
     """``Authorization`` header; None sends none."""
 
 
-def _pieces(response: httpx.Response, scope: Scope) -> Iterator[bytes]:
+def _pieces(response: httpx.Response, scope: CancelScope) -> Iterator[bytes]:
     # One coding inside of another would fill the memory with a single piece.
     if response.headers.get("Content-Encoding", "").strip().casefold() not in {"", "identity", "gzip"}:
         raise UnexpectedAnswerError(UNEXPECTED)

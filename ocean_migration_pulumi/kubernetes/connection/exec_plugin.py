@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import WaitEndedError
 from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import is_token
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean
 
 LONGEST_RUN: Final = 60.0
 """Seconds after which a plugin is ended, however much time whoever asked has."""
@@ -27,14 +27,14 @@ _TOLD: Final = (
 )
 
 
-def token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Scope) -> str:
+def token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelScope) -> str:
     """Run a plugin and return its token.
 
     It is not waited for longer than ``LONGEST_RUN``, has no terminal to ask on, and nothing that it writes is repeated.
 
     Raises UnreachableError, naming the command and its exit code only, or a WaitEndedError.
     """
-    name = clean(Path(plugin["command"]).name)
+    name = sanitize(Path(plugin["command"]).name)
     remedy = "run the command of the kubeconfig's exec by hand, as the user that runs Pulumi"
     try:
         code, output = _run(plugin, cluster, scope, name)
@@ -54,7 +54,7 @@ def token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Scope) -
     return found
 
 
-def _run(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Scope, name: str) -> tuple[int, bytes]:
+def _run(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelScope, name: str) -> tuple[int, bytes]:
     bounded = scope.at_most(LONGEST_RUN)
     bounded.check()
     with subprocess.Popen(  # noqa: S603 - the kubeconfig's own command, as kubectl runs it

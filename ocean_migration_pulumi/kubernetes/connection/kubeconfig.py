@@ -59,7 +59,7 @@ class Kubeconfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class KubeContext:
     """A cluster and how to sign in there, in the words of a kubeconfig; everything in it was checked."""
 
     context: str = field(repr=False)
@@ -68,7 +68,7 @@ class Target:
     user: Mapping[str, Any] = field(repr=False)
 
 
-def parse(text: str, directory: Path | None) -> Kubeconfig:
+def parse_kubeconfig(text: str, directory: Path | None) -> Kubeconfig:
     """Read a kubeconfig, YAML or JSON; its relative paths are below ``directory``, None allows no such path.
 
     Raises KubeconfigError.
@@ -82,7 +82,7 @@ def parse(text: str, directory: Path | None) -> Kubeconfig:
     )
 
 
-def merged(several: Iterable[Kubeconfig]) -> Kubeconfig:
+def merge_kubeconfigs(several: Iterable[Kubeconfig]) -> Kubeconfig:
     """Return several kubeconfigs as one: what the first one says of a name counts."""
     total = Kubeconfig()
     for each in several:
@@ -95,7 +95,7 @@ def merged(several: Iterable[Kubeconfig]) -> Kubeconfig:
     return total
 
 
-def chosen(kubeconfig: Kubeconfig, context: str | None) -> Target:
+def choose_context(kubeconfig: Kubeconfig, context: str | None) -> KubeContext:
     """Return what a context stands for, None: the current one; raise KubeconfigError when it cannot be used."""
     name = context or kubeconfig.current
     if not name:
@@ -113,7 +113,7 @@ def chosen(kubeconfig: Kubeconfig, context: str | None) -> Target:
     if user_name and user_name not in kubeconfig.users:
         msg = "it does not have the user of its context"
         raise KubeconfigError(msg)
-    return Target(
+    return KubeContext(
         context=name,
         cluster_name=cluster_name,
         cluster=_cluster(kubeconfig.clusters[cluster_name]),

@@ -6,21 +6,21 @@ import base64
 import threading
 from pathlib import Path
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.connection import exec_plugin
 from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
-from ocean_migration_pulumi.kubernetes.connection.kubeconfig import Target, is_token
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeContext, is_token
 
 
 class SignIn:
     """The ``Authorization`` header of one target's user; thread-safe, and no ``repr`` shows it."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: KubeContext) -> None:
         self._target = target
         self._lock = threading.Lock()
         self._header: str | None = None
 
-    def header(self, scope: Scope, refused: str | None = None) -> str | None:
+    def header(self, scope: CancelScope, refused: str | None = None) -> str | None:
         """Return the header; None for a user without one, who may have a client certificate.
 
         Args:
@@ -39,7 +39,7 @@ class SignIn:
                 self._header = self._read(scope)
             return self._header
 
-    def _read(self, scope: Scope) -> str | None:
+    def _read(self, scope: CancelScope) -> str | None:
         user = self._target.user
         # The order is that of kubectl.
         if "tokenFile" in user:

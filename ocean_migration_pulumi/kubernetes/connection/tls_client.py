@@ -15,9 +15,9 @@ import certifi
 import httpx
 
 from ocean_migration_pulumi.common.loopback import is_loopback
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
-from ocean_migration_pulumi.kubernetes.connection.kubeconfig import Target
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeContext
 
 _REASONS: Final[Mapping[type[BaseException], str]] = {
     ssl.SSLError: "TLS fails",
@@ -27,7 +27,7 @@ _REASONS: Final[Mapping[type[BaseException], str]] = {
 }
 
 
-def open_client(target: Target) -> httpx.Client:
+def open_client(target: KubeContext) -> httpx.Client:
     """Return a client for the API server of a target; it sends no credentials but the target's client certificate.
 
     Raises:
@@ -57,7 +57,7 @@ def describe_failure(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"Kubernetes cannot be reached: its certificate is not trusted ({clean(cause.verify_message)})"
+            return f"Kubernetes cannot be reached: its certificate is not trusted ({sanitize(cause.verify_message)})"
         for kind, reason in _REASONS.items():
             if isinstance(cause, kind):
                 return f"Kubernetes cannot be reached: {reason}"
@@ -83,7 +83,7 @@ class _TlsContext(ssl.SSLContext):
         return {**options, "server_hostname": self.server_name} if self.server_name else options
 
 
-def _tls_context(target: Target) -> ssl.SSLContext:
+def _tls_context(target: KubeContext) -> ssl.SSLContext:
     """Return a context that verifies the API server's certificate and has the user's own."""
     cluster, user = target.cluster, target.user
     context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -15,7 +15,7 @@ _METADATA: Final = ("name", "namespace", "labels", "annotations", "deletionTimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class ListPage:
     """A page of a list: its objects, not decoded yet, and what to ask for the next page with (empty: the last)."""
 
     items: list[Any]
@@ -31,14 +31,14 @@ def whole_object(body: bytes) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def page(body: bytes) -> Page:
+def page(body: bytes) -> ListPage:
     """Return a page of a list; raise UnexpectedFormError when it is none."""
     found = _decoded(_decoders()[0], body)
     following = (found.metadata or {}).get("continue") or ""
     if not isinstance(following, str):
         raise UnexpectedFormError
     # The API server writes a list without objects as null.
-    return Page(items=found.items or [], following=following)
+    return ListPage(items=found.items or [], following=following)
 
 
 def item(raw: Any) -> dict[str, Any]:

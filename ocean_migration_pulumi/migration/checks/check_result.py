@@ -8,7 +8,7 @@ from enum import StrEnum
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """The outcome of one check."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
@@ -18,11 +18,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One checked prerequisite: what was seen, and what to do (empty when it passes)."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckStatus
     seen: str
     remedy: str = ""
 
@@ -32,6 +32,6 @@ class Finding:
         return f"{self.seen}; {self.remedy}" if self.remedy else self.seen
 
     @classmethod
-    def of_gap(cls, name: str, gap: Gap) -> Finding:
+    def of_gap(cls, name: str, gap: Gap) -> CheckResult:
         """Return the finding of something that could not be read."""
-        return cls(name, Verdict.UNKNOWN, gap.reason, gap.remedy)
+        return cls(name, CheckStatus.UNKNOWN, gap.reason, gap.remedy)

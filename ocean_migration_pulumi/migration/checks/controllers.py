@@ -6,9 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from ocean_migration_pulumi.migration.checks.check_result import Finding, Verdict
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, NODES, Deployment, Workloads
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean, counted, some
+from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    DEPLOYMENTS,
+    NODES,
+    Deployment,
+    KubernetesSnapshot,
+)
 
 CONTROLLER: Final = "Ocean Controller"
 AUTOSCALERS: Final = "node autoscalers"
@@ -24,53 +29,55 @@ _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-+].*)?")
 _AUTO_MODE: Final = ("eks.amazonaws.com/compute-type", "auto")
 
 
-def check_controller(workloads: Workloads) -> Finding:
+def check_controller(kube: KubernetesSnapshot) -> CheckResult:
     """Check the version of the Ocean Controller, by the label of its Deployment, or else the tag of its image."""
-    if gap := workloads.gaps.get(DEPLOYMENTS):
-        return Finding.of_gap(CONTROLLER, gap)
-    new = [each for each in workloads.deployments if is_v2(each) and each.replicas]
-    old = [each for each in workloads.deployments if is_v1(each) and each.replicas]
+    if gap := kube.gaps.get(DEPLOYMENTS):
+        return CheckResult.of_gap(CONTROLLER, gap)
+    new = [each for each in kube.deployments if is_v2(each) and each.replicas]
+    old = [each for each in kube.deployments if is_v1(each) and each.replicas]
     if old:
         return _judge_v1(old[0], also_v2=bool(new))
     if not new:
-        idle = [each.full_name for each in workloads.deployments if is_v2(each) or is_v1(each)]
+        idle = [each.full_name for each in kube.deployments if is_v2(each) or is_v1(each)]
         if idle:
-            seen = f"{clean(idle[0])} is scaled to zero"
-            return Finding(CONTROLLER, Verdict.FAIL, seen, "scale it up: a migration needs it")
+            seen = f"{sanitize(idle[0])} is scaled to zero"
+            return CheckResult(CONTROLLER, CheckStatus.FAIL, seen, "scale it up: a migration needs it")
         seen = "no Deployment of the Ocean Controller was found"
-        return Finding(CONTROLLER, Verdict.UNKNOWN, seen, "make sure that it is version 2 (or at least 1.0.46)")
+        return CheckResult(CONTROLLER, CheckStatus.UNKNOWN, seen, "make sure that it is version 2 (or at least 1.0.46)")
     version = _version(new[0])
     seen = f"version {_shown(version)}" if version else "version 2"
     if not new[0].ready_replicas:
         remedy = "look at the pods of this Deployment: a migration needs them"
-        return Finding(CONTROLLER, Verdict.WARN, f"{seen}, no pod of {clean(new[0].full_name)} is ready", remedy)
-    return Finding(CONTROLLER, Verdict.PASS, seen)
+        return CheckResult(
+            CONTROLLER, CheckStatus.WARN, f"{seen}, no pod of {sanitize(new[0].full_name)} is ready", remedy
+        )
+    return CheckResult(CONTROLLER, CheckStatus.PASS, seen)
 
 
-def check_autoscalers(workloads: Workloads) -> list[Finding]:
+def check_autoscalers(kube: KubernetesSnapshot) -> list[CheckResult]:
     """Check that nothing else starts and ends nodes; by name, labels and images, in any namespace."""
-    if gap := workloads.gaps.get(DEPLOYMENTS):
-        return [Finding.of_gap(AUTOSCALERS, gap)]
-    active = [each for each in workloads.deployments if each.replicas]
-    findings = []
+    if gap := kube.gaps.get(DEPLOYMENTS):
+        return [CheckResult.of_gap(AUTOSCALERS, gap)]
+    active = [each for each in kube.deployments if each.replicas]
+    check_results = []
     for each in filter(is_cluster_autoscaler, active):
-        seen = f"Cluster Autoscaler {clean(each.full_name)} runs ({counted(each.replicas, 'replica')})"
+        seen = f"Cluster Autoscaler {sanitize(each.full_name)} runs ({count_noun(each.replicas, 'replica')})"
         remedy = f"scale it to zero: kubectl scale deployment {each.name} --namespace {each.namespace} --replicas=0"
-        findings.append(Finding(AUTOSCALERS, Verdict.FAIL, seen, clean(remedy)))
+        check_results.append(CheckResult(AUTOSCALERS, CheckStatus.FAIL, seen, sanitize(remedy)))
     for each in filter(_is_karpenter, active):
-        seen = f"Karpenter {clean(each.full_name)} runs"
+        seen = f"Karpenter {sanitize(each.full_name)} runs"
         remedy = "it may start nodes for the same pods: leave it nothing to do, or scale it to zero"
-        findings.append(Finding(AUTOSCALERS, Verdict.WARN, seen, remedy))
-    automatic = sorted(node.name for node in workloads.nodes.values() if node.labels.get(_AUTO_MODE[0]) == "auto")
+        check_results.append(CheckResult(AUTOSCALERS, CheckStatus.WARN, seen, remedy))
+    automatic = sorted(node.name for node in kube.nodes.values() if node.labels.get(_AUTO_MODE[0]) == "auto")
     if automatic:
-        seen = f"EKS Auto Mode runs {counted(len(automatic), 'node')} ({some(map(clean, automatic), 3)})"
+        seen = f"EKS Auto Mode runs {count_noun(len(automatic), 'node')} ({list_some(map(sanitize, automatic), 3)})"
         remedy = "it may start nodes for the same pods: take its node pools away"
-        findings.append(Finding(AUTOSCALERS, Verdict.WARN, seen, remedy))
-    if findings:
-        return findings
-    if gap := workloads.gaps.get(NODES):
-        return [Finding.of_gap(AUTOSCALERS, gap)]
-    return [Finding(AUTOSCALERS, Verdict.PASS, "no other one is active")]
+        check_results.append(CheckResult(AUTOSCALERS, CheckStatus.WARN, seen, remedy))
+    if check_results:
+        return check_results
+    if gap := kube.gaps.get(NODES):
+        return [CheckResult.of_gap(AUTOSCALERS, gap)]
+    return [CheckResult(AUTOSCALERS, CheckStatus.PASS, "no other one is active")]
 
 
 def is_v2(deployment: Deployment) -> bool:
@@ -97,18 +104,22 @@ def is_cluster_autoscaler(deployment: Deployment) -> bool:
     return any("cluster-autoscaler" in text for text in texts)
 
 
-def _judge_v1(deployment: Deployment, *, also_v2: bool) -> Finding:
+def _judge_v1(deployment: Deployment, *, also_v2: bool) -> CheckResult:
     version = _version(deployment)
     waits = ", and version 2 waits until that is scaled to zero" if also_v2 else ""
     remedy = (
-        f"scale {clean(deployment.full_name)} to zero" if also_v2 else "install version 2, and scale version 1 to zero"
+        f"scale {sanitize(deployment.full_name)} to zero"
+        if also_v2
+        else "install version 2, and scale version 1 to zero"
     )
     if version is None:
-        return Finding(CONTROLLER, Verdict.UNKNOWN, f"version 1 of unknown patch level{waits}", remedy)
+        return CheckResult(CONTROLLER, CheckStatus.UNKNOWN, f"version 1 of unknown patch level{waits}", remedy)
     seen = f"version {_shown(version)}{waits}"
     if version < SINCE_EVICTIONS:
-        return Finding(CONTROLLER, Verdict.FAIL, f"{seen}; pods are evicted for migrations since 1.0.46", remedy)
-    return Finding(CONTROLLER, Verdict.WARN, f"{seen}; version 1 is deprecated", remedy)
+        return CheckResult(
+            CONTROLLER, CheckStatus.FAIL, f"{seen}; pods are evicted for migrations since 1.0.46", remedy
+        )
+    return CheckResult(CONTROLLER, CheckStatus.WARN, f"{seen}; version 1 is deprecated", remedy)
 
 
 def _is_karpenter(deployment: Deployment) -> bool:

@@ -12,10 +12,11 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
-from ocean_migration_pulumi.migration.checks.check_result import Finding, Verdict
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, same_role
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, Gap, Workloads
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, clean
+from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, is_same_role
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, Gap, KubernetesSnapshot
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 ROLES: Final = "instance roles"
 
@@ -41,7 +42,7 @@ def profiled(nodes: Iterable[PlannedNode], cluster: Cluster, groups: Mapping[str
     found = [
         Profiled(
             group_id=group_id,
-            name=f"{clean(groups[group_id].name)} ({group_id})",
+            name=f"{sanitize(groups[group_id].name)} ({group_id})",
             instance_profile=groups[group_id].template.instance_profile or common,
         )
         for group_id in sorted(matched & groups.keys())
@@ -57,9 +58,9 @@ def check_roles(
     cluster: Cluster,
     groups: Mapping[str, VirtualNodeGroup],
     ocean_nodes: Sequence[ClusterNode],
-    workloads: Workloads,
-    cloud: Cloud | None,
-) -> list[Finding]:
+    kube: KubernetesSnapshot,
+    cloud: AwsFacts | None,
+) -> list[CheckResult]:
     """Check that the role of each target's instance profile is in ``aws-auth`` or has an access entry.
 
     A target whose nodes have registered before needs no other proof.
@@ -69,21 +70,23 @@ def check_roles(
     for target in profiled(nodes, cluster, groups):
         if target.group_id not in proven:
             by_profile.setdefault(target.instance_profile, []).append(target.name)
-    findings = [
-        finding
+    check_results = [
+        check_result
         for profile, names in by_profile.items()
-        if (finding := _judge(profile, ", ".join(names), workloads, cloud))
+        if (check_result := _judge(profile, ", ".join(names), kube, cloud))
     ]
-    return findings or [Finding(ROLES, Verdict.PASS, "new nodes may register")]
+    return check_results or [CheckResult(ROLES, CheckStatus.PASS, "new nodes may register")]
 
 
-def _judge(profile: str | None, targets: str, workloads: Workloads, cloud: Cloud | None) -> Finding | None:
+def _judge(profile: str | None, targets: str, kube: KubernetesSnapshot, cloud: AwsFacts | None) -> CheckResult | None:
     if profile is None:
         seen = f"no instance profile is set for {targets}"
-        return Finding(ROLES, Verdict.UNKNOWN, seen, "make sure that its nodes get a role that may join the cluster")
-    name = clean(profile.rpartition("/")[2])
+        return CheckResult(
+            ROLES, CheckStatus.UNKNOWN, seen, "make sure that its nodes get a role that may join the cluster"
+        )
+    name = sanitize(profile.rpartition("/")[2])
     # EKS finds no role by an entry that has the role's path in it.
-    mapped = [mapped_role for mapped_role in workloads.mapped_roles or () if mapped_role.count("/") == 1]
+    mapped = [mapped_role for mapped_role in kube.mapped_roles or () if mapped_role.count("/") == 1]
     role = None if cloud is None else cloud.roles.get(profile)
     if role is None:
         # Often both have one name; that the profile holds another role is then unlikely, not impossible.
@@ -92,23 +95,23 @@ def _judge(profile: str | None, targets: str, workloads: Workloads, cloud: Cloud
         gap = None if cloud is None else cloud.gaps.get("roles")
         seen = f"the role of instance profile {name} ({targets}) is not known" + (f": {gap.reason}" if gap else "")
         remedy = f"make sure that it is in the ConfigMap aws-auth or has an access entry{_also(gap)}"
-        return Finding(ROLES, Verdict.UNKNOWN, seen, remedy)
+        return CheckResult(ROLES, CheckStatus.UNKNOWN, seen, remedy)
     entries = None if cloud is None else cloud.access_entries
-    if any(same_role(role, other) for other in (*mapped, *(entries or ()))):
+    if any(is_same_role(role, other) for other in (*mapped, *(entries or ()))):
         return None
-    short = clean(role)
+    short = sanitize(role)
     remedy = f"map {short} in aws-auth (groups system:bootstrappers, system:nodes), or create an access entry for it"
-    if AWS_AUTH in workloads.gaps:
-        gap = workloads.gaps[AWS_AUTH]
+    if AWS_AUTH in kube.gaps:
+        gap = kube.gaps[AWS_AUTH]
         seen = f"{short} ({targets}) has no access entry that is known, and aws-auth is not: {gap.reason}"
-        return Finding(ROLES, Verdict.UNKNOWN, seen, gap.remedy or remedy)
+        return CheckResult(ROLES, CheckStatus.UNKNOWN, seen, gap.remedy or remedy)
     if entries is None:
         gap = None if cloud is None else cloud.gaps.get("access_entries")
         why = f": {gap.reason}" if gap else ""
         seen = f"{short} ({targets}) is not in aws-auth, and access entries could not be read{why}"
-        return Finding(ROLES, Verdict.UNKNOWN, seen, f"make sure that it has one{_also(gap)}")
+        return CheckResult(ROLES, CheckStatus.UNKNOWN, seen, f"make sure that it has one{_also(gap)}")
     seen = f"{short} ({targets}) is neither in aws-auth nor has an access entry: its nodes cannot register"
-    return Finding(ROLES, Verdict.FAIL, seen, remedy)
+    return CheckResult(ROLES, CheckStatus.FAIL, seen, remedy)
 
 
 def _also(gap: Gap | None) -> str:

@@ -8,10 +8,11 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Heartbeat, MigrationStatus
-from ocean_migration_pulumi.common.times import elapsed, parse_time
-from ocean_migration_pulumi.migration.checks.check_result import Finding, Verdict
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Pod, Workloads
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, clean, counted, some, told
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.common.times import format_elapsed, parse_time
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, KubernetesSnapshot, Pod
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
 
 CONNECTION: Final = "connection"
 GROUPS: Final = "Virtual Node Groups"
@@ -34,21 +35,21 @@ def never_reported(heartbeat: Heartbeat) -> bool:
     return parse_time(heartbeat.last_heartbeat) is None
 
 
-def check_connection(heartbeat: Heartbeat, now: datetime) -> Finding:
+def check_connection(heartbeat: Heartbeat, now: datetime) -> CheckResult:
     """Check that the Kubernetes cluster is connected to Ocean."""
     name = CONNECTION
     if is_alive(heartbeat, now):
-        return Finding(name, Verdict.PASS, "the Ocean Controller reports")
+        return CheckResult(name, CheckStatus.PASS, "the Ocean Controller reports")
     remedy = "make sure that the Ocean Controller runs in the cluster and reaches Spot"
     last = parse_time(heartbeat.last_heartbeat)
     if last is None:
-        return Finding(name, Verdict.FAIL, "the Ocean Controller has never reported", remedy)
-    ago = elapsed((now - last).total_seconds())
+        return CheckResult(name, CheckStatus.FAIL, "the Ocean Controller has never reported", remedy)
+    ago = format_elapsed((now - last).total_seconds())
     seen = f"the Ocean Controller is {heartbeat.status or 'of unknown state'}, its last heartbeat was {ago} ago"
-    return Finding(name, Verdict.FAIL, seen, remedy)
+    return CheckResult(name, CheckStatus.FAIL, seen, remedy)
 
 
-def check_groups(nodes: Iterable[PlannedNode], groups: Mapping[str, VirtualNodeGroup], unmatched: str) -> Finding:
+def check_groups(nodes: Iterable[PlannedNode], groups: Mapping[str, VirtualNodeGroup], unmatched: str) -> CheckResult:
     """Check that every planned node has a Virtual Node Group that still exists."""
     name = GROUPS
     missing, gone = [], []
@@ -58,60 +59,68 @@ def check_groups(nodes: Iterable[PlannedNode], groups: Mapping[str, VirtualNodeG
         elif node.virtual_node_group_id not in {DEFAULT_VIRTUAL_NODE_GROUP, UNKNOWN_GROUP, *groups}:
             gone.append(f"{node.virtual_node_group_id} (for {node.instance_id})")
     if gone:
-        return Finding(name, Verdict.FAIL, f"Virtual Node Groups are gone: {some(sorted(gone))}", "plan again")
+        return CheckResult(
+            name, CheckStatus.FAIL, f"Virtual Node Groups are gone: {list_some(sorted(gone))}", "plan again"
+        )
     if not missing:
-        return Finding(name, Verdict.PASS, "every planned node matches a Virtual Node Group")
-    seen = f"{told(len(missing), 'planned node', 'match')} no Virtual Node Group: {some(sorted(missing))}"
+        return CheckResult(name, CheckStatus.PASS, "every planned node matches a Virtual Node Group")
+    seen = (
+        f"{count_with_verb(len(missing), 'planned node', 'match')} no Virtual Node Group: {list_some(sorted(missing))}"
+    )
     if unmatched == "allow":
-        return Finding(name, Verdict.WARN, seen, "their pods may find no new node")
+        return CheckResult(name, CheckStatus.WARN, seen, "their pods may find no new node")
     remedy = 'make a Virtual Node Group for them, or set unmatched_nodes to "skip" or "allow"'
-    return Finding(name, Verdict.FAIL, seen, remedy)
+    return CheckResult(name, CheckStatus.FAIL, seen, remedy)
 
 
-def check_scaling(cluster: Cluster, now: datetime) -> list[Finding]:
+def check_scaling(cluster: Cluster, now: datetime) -> list[CheckResult]:
     """Check that Ocean may start nodes."""
     name = SCALING
-    findings = []
+    check_results = []
     if cluster.autoscaler_enabled is False:
         remedy = "enable it: a migration needs new nodes"
-        findings.append(Finding(name, Verdict.FAIL, f"the autoscaler of {cluster.id} is off", remedy))
+        check_results.append(CheckResult(name, CheckStatus.FAIL, f"the autoscaler of {cluster.id} is off", remedy))
     if cluster.capacity_maximum == 0:
-        findings.append(Finding(name, Verdict.FAIL, f"capacity.maximum of {cluster.id} is 0", "raise it"))
+        check_results.append(CheckResult(name, CheckStatus.FAIL, f"capacity.maximum of {cluster.id} is 0", "raise it"))
     if cluster.shutdown_enabled and (window := _open_window(cluster.shutdown_hours, now)):
-        findings.append(
-            Finding(name, Verdict.FAIL, f"{cluster.id} is within its shutdown hours {window}", "wait, or change them")
+        check_results.append(
+            CheckResult(
+                name, CheckStatus.FAIL, f"{cluster.id} is within its shutdown hours {window}", "wait, or change them"
+            )
         )
-    return findings or [Finding(name, Verdict.PASS, "Ocean may start nodes")]
+    return check_results or [CheckResult(name, CheckStatus.PASS, "Ocean may start nodes")]
 
 
-def check_idle(foreign: Sequence[MigrationStatus], when_busy: str) -> list[Finding]:
+def check_idle(foreign: Sequence[MigrationStatus], when_busy: str) -> list[CheckResult]:
     """Check that no migration of someone else runs."""
-    verdict = Verdict.FAIL if when_busy == "fail" else Verdict.WARN
+    verdict = CheckStatus.FAIL if when_busy == "fail" else CheckStatus.WARN
     if not foreign:
-        return [Finding(IDLE, Verdict.PASS, "no other migration runs")]
+        return [CheckResult(IDLE, CheckStatus.PASS, "no other migration runs")]
     return [
-        Finding(
+        CheckResult(
             IDLE,
             verdict,
-            f"migration {other.id} of {counted(len(other.old_instances), 'node')} runs already ({other.state})",
+            f"migration {other.id} of {count_noun(len(other.old_instances), 'node')} runs already ({other.state})",
             "wait for its end" if when_busy == "fail" else "this one waits for its end",
         )
         for other in foreign
     ]
 
 
-def check_pending(workloads: Workloads, *, first: bool) -> Finding:
+def check_pending(kube: KubernetesSnapshot, *, first: bool) -> CheckResult:
     """Check that no pod waits for a node already: it would compete with those that a migration moves.
 
     Before the ``first`` start it fails; later, a migration itself may have left them.
     """
-    if gap := workloads.gaps.get(PODS):
-        return Finding.of_gap(PENDING, gap)
-    waiting = sorted(pod.full_name for pod in workloads.pods if is_pending(pod))
+    if gap := kube.gaps.get(PODS):
+        return CheckResult.of_gap(PENDING, gap)
+    waiting = sorted(pod.full_name for pod in kube.pods if is_pending(pod))
     if not waiting:
-        return Finding(PENDING, Verdict.PASS, "every pod has a node")
-    seen = f"{told(len(waiting), 'pod', 'wait')} for a node: {some(map(clean, waiting))}"
-    return Finding(PENDING, Verdict.FAIL if first else Verdict.WARN, seen, "find out why, or take them away")
+        return CheckResult(PENDING, CheckStatus.PASS, "every pod has a node")
+    seen = f"{count_with_verb(len(waiting), 'pod', 'wait')} for a node: {list_some(map(sanitize, waiting))}"
+    return CheckResult(
+        PENDING, CheckStatus.FAIL if first else CheckStatus.WARN, seen, "find out why, or take them away"
+    )
 
 
 def is_pending(pod: Pod) -> bool:

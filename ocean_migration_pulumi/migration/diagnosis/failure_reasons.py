@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationState, MigrationStatus
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.common.times import parse_time, sortable
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.times import parse_time, sort_key
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     EngineGoneError,
@@ -24,8 +24,8 @@ from ocean_migration_pulumi.errors import (
     ServiceError,
 )
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
-from ocean_migration_pulumi.migration.state.hints import Words
-from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.migration.state.hints import Hints
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
 OUTAGES: Final = (NoAnswerError, RateLimitError, ServiceError)
 """What may be over soon: nothing is wrong with what was asked, and asking again may help."""
@@ -34,11 +34,11 @@ LOG_SLACK: Final = timedelta(minutes=10)
 """How long after a migration's end the log may still tell of it."""
 
 _UNDATED: Final = timedelta(hours=24)
-_WORDS: Final = Words()
+_WORDS: Final = Hints()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class FailureReason:
     """A reason as users read it: what happened (``message``), the reason's short name, and the remedy.
 
     ``lines`` are those of the log that told it, the oldest first; none when none did.
@@ -117,20 +117,20 @@ REASONS: Final = tuple(known.reason for known in _KNOWN)
 """The short names of the seven reasons that the service documents."""
 
 
-def explain(log: Sequence[LogEntry]) -> Failure:
+def explain_failure(log: Sequence[LogEntry]) -> FailureReason:
     """Find the newest line of the log that tells a known reason; without one, show the last errors.
 
     ``log`` must hold nothing but the migration's own time, or the reason of another one is taken.
     """
-    newest_first = sorted(enumerate(log), key=lambda item: (sortable(item[1].created_at), item[0]), reverse=True)
+    newest_first = sorted(enumerate(log), key=lambda item: (sort_key(item[1].created_at), item[0]), reverse=True)
     for _, line in newest_first:
         lowered = line.message.lower()
         for known in _KNOWN:
             if all(word in lowered for word in known.words):
-                return Failure(reason=known.reason, message=known.message, remedy=known.remedy, lines=(line,))
+                return FailureReason(reason=known.reason, message=known.message, remedy=known.remedy, lines=(line,))
     errors = tuple(line for _, line in newest_first if line.severity.upper() == "ERROR")[2::-1]
     seen = "; ".join(f'"{line.message}"' for line in errors) or "it holds no error of that time"
-    return Failure(
+    return FailureReason(
         reason="unknown",
         message=f"Ocean's log names no known reason ({seen})",
         remedy="Read the cluster's log in the Spot console, and ask Spot's support with the id of the migration",
@@ -149,9 +149,15 @@ def log_span(status: MigrationStatus, now: datetime, *, created_at: str | None =
     return since, until + LOG_SLACK
 
 
-def why(
-    api: OceanApi, scope: Scope, ocean_id: str, status: MigrationStatus, now: datetime, *, created_at: str | None = None
-) -> Failure:
+def failure_summary(
+    api: OceanApi,
+    scope: CancelScope,
+    ocean_id: str,
+    status: MigrationStatus,
+    now: datetime,
+    *,
+    created_at: str | None = None,
+) -> FailureReason:
     """Read the reason of a failure from the cluster's log, between creation and failure in the service's time.
 
     A log that cannot be read is a reason that is not known. Raises InterruptedWaitError or EngineGoneError.
@@ -162,15 +168,15 @@ def why(
     except (InterruptedWaitError, EngineGoneError):
         raise
     except OceanMigrationError as error:
-        return Failure(
+        return FailureReason(
             reason="unknown",
             message=f"the reason stands in Ocean's log, which could not be read ({error})",
             remedy="Read the cluster's log in the Spot console",
         )
-    return explain(log)
+    return explain_failure(log)
 
 
-def describe(error: Exception, remedy: str = "") -> str:
+def describe_failure(error: Exception, remedy: str = "") -> str:
     """Return an error as the one line that the resource's row shows; one that nobody foresaw says what it is.
 
     ``remedy`` is how things stand and what to do after an outage, or after an end that came while no migration was
@@ -186,10 +192,10 @@ def describe(error: Exception, remedy: str = "") -> str:
 def failure_of(error: Exception, remedy: str = "") -> dict[str, str]:
     """Return an error, as ``describe`` puts it, as the output ``failure``."""
     reason = type(error).__name__.removesuffix("Error")
-    return {"message": describe(error, remedy), "reason": reason, "remedy": ""}
+    return {"message": describe_failure(error, remedy), "reason": reason, "remedy": ""}
 
 
-def after_outage(record: Record) -> str:
+def after_outage(record: ResourceState) -> str:
     """Return how things stand, and what to do, after a run that was cut short."""
     latest = record.latest
     if latest is None:

@@ -8,30 +8,30 @@ from datetime import datetime
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import Candidate, LogEntry, MigrationInstance, MigrationStatus
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
+from ocean_migration_pulumi.common.text import count_with_verb as telling
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, OceanMigrationError
-from ocean_migration_pulumi.migration.checks.check_result import Finding
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.checks.service import check_connection
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import log_span
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, Workloads
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
-from ocean_migration_pulumi.migration.snapshot.sources import Sources, ask_kubernetes
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean, counted, some
-from ocean_migration_pulumi.migration.spec.planned_nodes import told as telling
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes
 
 _KUBERNETES_SECONDS: Final = 20.0
 _TERMINATED: Final = "TERMINATED"
 
 
 @dataclass(slots=True, kw_only=True)
-class Inquiry:
+class Investigation:
     """One migration that is asked about; ``notes`` grow with what could not be asked, and why."""
 
     api: OceanApi
-    scope: Scope
-    sources: Sources
+    scope: CancelScope
+    sources: DataSources
     ocean_id: str
     status: MigrationStatus
     now: datetime
@@ -78,7 +78,7 @@ class Inquiry:
         dated = [(moment, line) for line in reversed(found) if (moment := parse_time(line.created_at))]
         return tuple(line for _, line in sorted(dated, key=lambda item: item[0]))
 
-    def connection(self) -> Finding | None:
+    def connection(self) -> CheckResult | None:
         """Return how the Ocean Controller reports now; None, and a note, when that cannot be asked."""
         try:
             return check_connection(self.api.get_heartbeat(self.ocean_id), self.now)
@@ -88,22 +88,22 @@ class Inquiry:
             self.notes.append(f"whether the Ocean Controller reports is not known: {error}")
             return None
 
-    def workloads(self, offered: Iterable[str] = ()) -> Workloads | None:
+    def kube(self, offered: Iterable[str] = ()) -> KubernetesSnapshot | None:
         """Return what Kubernetes tells; None, and a note, without access to the right cluster."""
         new = (node.instance_id for node in self.status.new_instances)
-        around = ask_kubernetes(
+        facts = ask_kubernetes(
             self.sources,
             self.scope.at_most(_KUBERNETES_SECONDS),
             offered={*offered, *self.status.instance_ids, *new},
             ocean_nodes=(),
         )
-        if around.workloads is None:
-            self.notes.append(f"what holds pods is not known: {around.absent}")
+        if facts.kube is None:
+            self.notes.append(f"what holds pods is not known: {facts.absent}")
             return None
-        self.notes += stuck_pods.unknown(around.workloads)
-        return around.workloads
+        self.notes += stuck_pods.pods_unknown(facts.kube)
+        return facts.kube
 
-    def last_sign(self, moved_at: datetime | None, patience: float) -> tuple[datetime | None, str]:
+    def last_sign(self, moved_at: datetime | None, poll_policy: float) -> tuple[datetime | None, str]:
         """Return when the migration last moved as far as is known, and what tells so; None when nothing does.
 
         The log is asked only when nobody watched and the migration is older than ``patience`` seconds.
@@ -112,7 +112,7 @@ class Inquiry:
             return moved_at, f"its status last changed at {format_time(moved_at)}"
         created = parse_time(self.status.created_at)
         began = created, f"it was created at {self.status.created_at}"
-        if created is not None and self.lasted < patience:
+        if created is not None and self.lasted < poll_policy:
             return began
         log = self.log()
         if log is None:
@@ -127,41 +127,41 @@ class Inquiry:
 
 def logged(line: LogEntry) -> str:
     """Return a line of the log with its time and severity."""
-    return " ".join(part for part in (line.created_at, line.severity, clean(line.message)) if part)
+    return " ".join(part for part in (line.created_at, line.severity, sanitize(line.message)) if part)
 
 
 def with_pods(node: MigrationInstance) -> str:
     """Return the name of a node with the pods that it still has."""
-    name = stuck_pods.named(node)
-    return name if node.running_pods is None else f"{name} ({counted(node.running_pods, 'pod')})"
+    name = stuck_pods.display_name(node)
+    return name if node.running_pods is None else f"{name} ({count_noun(node.running_pods, 'pod')})"
 
 
 def left(status: MigrationStatus) -> tuple[str, ...]:
     """Return how many pods are still on how many nodes."""
     nodes = [node for node in status.old_instances if node.running_pods]
     pods = sum(node.running_pods or 0 for node in nodes)
-    return (f"{counted(pods, 'pod')} left on {counted(len(nodes), 'node')}",) if nodes else ()
+    return (f"{count_noun(pods, 'pod')} left on {count_noun(len(nodes), 'node')}",) if nodes else ()
 
 
 def unscheduled(status: MigrationStatus) -> tuple[str, ...]:
     """Return the pods that wait for a node, by the ids that the service tells."""
     pods = list(dict.fromkeys((*status.unscheduled_pods, *status.new_unscheduled_pods)))
-    return (f"{telling(len(pods), 'pod', 'wait')} for a node: {some(map(clean, pods))}",) if pods else ()
+    return (f"{telling(len(pods), 'pod', 'wait')} for a node: {list_some(map(sanitize, pods))}",) if pods else ()
 
 
 def stays(nodes: Sequence[MigrationInstance]) -> tuple[str, ...]:
     """Return which drained nodes are still there, and so still cost."""
     if not nodes:
         return ()
-    names = some(map(stuck_pods.named, nodes))
+    names = list_some(map(stuck_pods.display_name, nodes))
     return (f"{telling(len(nodes), 'drained node', 'stay')}, cordoned and billed: {names}",)
 
 
-def cordoned(nodes: Iterable[MigrationInstance], workloads: Workloads | None) -> list[MigrationInstance] | None:
+def cordoned(nodes: Iterable[MigrationInstance], kube: KubernetesSnapshot | None) -> list[MigrationInstance] | None:
     """Return which of these nodes take no pods; None when Kubernetes does not tell."""
-    if workloads is None or not workloads.knows(NODES):
+    if kube is None or not kube.knows(NODES):
         return None
-    known = workloads.nodes
+    known = kube.nodes
     return [node for node in nodes if node.instance_id in known and known[node.instance_id].cordoned]
 
 

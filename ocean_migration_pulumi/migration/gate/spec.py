@@ -64,7 +64,7 @@ class HttpCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class GateObservation:
     """What was seen of one thing that a gate waits for, and whether it is as it has to be."""
 
     met: bool
@@ -72,7 +72,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateWish:
+class GateSpec:
     """What one gate asks for.
 
     ``migration_ids`` (the latest one last), ``succeeded`` and ``remaining`` are of the wave before. Durations are
@@ -99,7 +99,9 @@ class GateWish:
         return min((seconds for seconds in (self.timeout, custom) if seconds is not None), default=TIMEOUT)
 
 
-def read(props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()) -> tuple[GateWish, list[InputError]]:
+def read_gate_spec(
+    props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()
+) -> tuple[GateSpec, list[InputError]]:
     """Read inputs; every one that is not allowed is reported, and its default stands in the wish.
 
     ``unknown`` inputs (known only later) are taken at their default and not judged.
@@ -118,29 +120,29 @@ def read(props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()) -> 
             found[name] = reader(name, value)
         except InputError as problem:
             problems.append(problem)
-    wish = GateWish(**found)
+    spec = GateSpec(**found)
     judged = not {"hold_for", "timeout"} & (unknown | {problem.property_name for problem in problems})
-    if judged and wish.hold_for >= wish.limit(None):
-        shorter = "15m, the default of timeout" if wish.timeout is None else f"timeout ({props['timeout']})"
+    if judged and spec.hold_for >= spec.limit(None):
+        shorter = "15m, the default of timeout" if spec.timeout is None else f"timeout ({props['timeout']})"
         problems.append(
-            input_readers.refuse("hold_for", props.get("hold_for", "30s"), f"a duration shorter than {shorter}")
+            input_readers.input_error("hold_for", props.get("hold_for", "30s"), f"a duration shorter than {shorter}")
         )
-    return wish, problems
+    return spec, problems
 
 
-def changed(old: GateWish, new: GateWish) -> list[str]:
+def changed_inputs(old: GateSpec, new: GateSpec) -> list[str]:
     """Return the names of the inputs for which an open gate asks again when they differ."""
     return [name for name in INPUTS if name not in _NOT_COMPARED and getattr(old, name) != getattr(new, name)]
 
 
 def _seconds(name: str, value: Any) -> float:
-    return input_readers.duration(name, value) or 0.0
+    return input_readers.read_duration(name, value) or 0.0
 
 
 def _limit(name: str, value: Any) -> float:
     seconds = _seconds(name, value)
     if not seconds:
-        raise input_readers.refuse(name, value, "a duration longer than nothing")
+        raise input_readers.input_error(name, value, "a duration longer than nothing")
     return seconds
 
 
@@ -155,7 +157,7 @@ def _entries(name: str, value: Any, allowed: tuple[str, ...]) -> list[tuple[str,
             raise InputError(each, f"what is given is not allowed; give an object with {', '.join(allowed)}")
         for key in entry:
             if key not in allowed:
-                raise input_readers.refuse(each, key, f"only {', '.join(allowed)}")
+                raise input_readers.input_error(each, key, f"only {', '.join(allowed)}")
         entries.append((each, {key: part for key, part in entry.items() if part is not None}))
     return entries
 
@@ -166,25 +168,25 @@ def _conditions(name: str, value: Any) -> tuple[KubernetesCondition, ...]:
 
 
 def _condition(each: str, entry: Mapping[str, Any]) -> KubernetesCondition:
-    kind = input_readers.choice(f"{each}.kind", entry.get("kind"), CONDITIONS)
+    kind = input_readers.read_choice(f"{each}.kind", entry.get("kind"), CONDITIONS)
     name = _named(f"{each}.name", entry.get("name"))
     if kind in _WITHOUT_NAMESPACE:
         if "namespace" in entry:
-            raise input_readers.refuse(f"{each}.namespace", entry["namespace"], f"none, as a {kind} has none")
+            raise input_readers.input_error(f"{each}.namespace", entry["namespace"], f"none, as a {kind} has none")
         namespace = ""
     else:
         namespace = _named(f"{each}.namespace", entry.get("namespace"))
-    condition = input_readers.text(f"{each}.condition", entry.get("condition", CONDITIONS[kind]))
+    condition = input_readers.read_text(f"{each}.condition", entry.get("condition", CONDITIONS[kind]))
     if kind in _WITHOUT_CONDITIONS and condition != READY:
-        raise input_readers.refuse(f"{each}.condition", condition, f'"{READY}": a {kind} knows no other')
+        raise input_readers.input_error(f"{each}.condition", condition, f'"{READY}": a {kind} knows no other')
     if not _CONDITION.fullmatch(condition):
-        raise input_readers.refuse(f"{each}.condition", condition, 'the type of a condition, such as "Available"')
+        raise input_readers.input_error(f"{each}.condition", condition, 'the type of a condition, such as "Available"')
     return KubernetesCondition(kind=kind, name=name, namespace=namespace, condition=condition)
 
 
 def _named(name: str, value: Any) -> str:
     if not isinstance(value, str) or len(value) > 253 or not _OBJECT.fullmatch(value):
-        raise input_readers.refuse(name, value, "a name as Kubernetes has them")
+        raise input_readers.input_error(name, value, "a name as Kubernetes has them")
     return value
 
 
@@ -196,8 +198,8 @@ def _checks(name: str, value: Any) -> tuple[HttpCheck, ...]:
 def _check(each: str, entry: Mapping[str, Any]) -> HttpCheck:
     contains = entry.get("contains")
     if contains is not None and (not isinstance(contains, str) or not contains):
-        raise input_readers.refuse(f"{each}.contains", contains, "a text that is not empty")
-    status = input_readers.whole_number(f"{each}.status", entry.get("status", 200), 100, 599)
+        raise input_readers.input_error(f"{each}.contains", contains, "a text that is not empty")
+    status = input_readers.read_whole_number(f"{each}.status", entry.get("status", 200), 100, 599)
     return HttpCheck(url=_url(f"{each}.url", entry.get("url")), status=status, contains=contains)
 
 
@@ -208,7 +210,7 @@ def _url(name: str, value: Any) -> str:
         shown = (
             "what is given"
             if not isinstance(value, str) or "@" in value
-            else input_readers.shown(value.partition("?")[0])
+            else input_readers.shorten_value(value.partition("?")[0])
         )
         raise InputError(name, f"{shown} is not allowed; give {_URL}")
     return value
@@ -225,19 +227,19 @@ def _is_url(value: str) -> bool:
 
 
 _READERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
-    "ocean_id": input_readers.text,
-    "migration_ids": input_readers.texts,
-    "succeeded": input_readers.flag,
-    "remaining": input_readers.texts,
-    "scheduled": input_readers.flag,
-    "heartbeat": input_readers.flag,
+    "ocean_id": input_readers.read_text,
+    "migration_ids": input_readers.read_texts,
+    "succeeded": input_readers.read_flag,
+    "remaining": input_readers.read_texts,
+    "scheduled": input_readers.read_flag,
+    "heartbeat": input_readers.read_flag,
     "kubernetes_conditions": _conditions,
     "http_checks": _checks,
     "hold_for": _seconds,
     "timeout": _limit,
-    "account_id": input_readers.text,
-    "kubeconfig": input_readers.secret,
-    "kube_context": input_readers.text,
+    "account_id": input_readers.read_text,
+    "kubeconfig": input_readers.read_secret,
+    "kube_context": input_readers.read_text,
 }
 
 ACCEPTED: Final = tuple(_READERS)

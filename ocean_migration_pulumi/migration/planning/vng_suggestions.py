@@ -7,17 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
+from ocean_migration_pulumi.common.text import count_noun, sanitize
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
     PODS,
     KubernetesNode,
+    KubernetesSnapshot,
     Pod,
     Taint,
-    Workloads,
 )
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, clean, counted
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
-MOST: Final = 5
+MAX_SUGGESTIONS: Final = 5
 """How many groups are shown: beyond that the selector is more likely to be wrong than the cluster."""
 
 _BUILT_IN: Final = re.compile(r"(?:[^/]+\.)?(?:kubernetes|k8s)\.io/.*")
@@ -33,14 +34,14 @@ _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 Key = tuple[str | None, tuple[tuple[str, str], ...], tuple[Taint, ...]]
 
 
-def suggestions(ocean_id: str, nodes: Iterable[PlannedNode], workloads: Workloads | None) -> list[tuple[str, str]]:
+def suggest_vngs(ocean_id: str, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot | None) -> list[tuple[str, str]]:
     """Return, for each kind of node among those that match nothing, which nodes they are, and the source.
 
     Nodes with the same labels and taints are of one kind; without Kubernetes, those of the same Auto Scaling Group. Of
     labels, those count that someone gave them: not the built-in ones, nor those of tools that made the node, unless a
     pod there asks for them. The largest kinds come first.
     """
-    known = workloads if workloads is not None and workloads.knows(NODES) else None
+    known = kube if kube is not None and kube.knows(NODES) else None
     asked = _asked_labels(known) if known else {}
     kinds: dict[Key, list[PlannedNode]] = defaultdict(list)
     for node in nodes:
@@ -48,7 +49,7 @@ def suggestions(ocean_id: str, nodes: Iterable[PlannedNode], workloads: Workload
         kinds[_key(node, found, asked)].append(node)
     ordered = sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[1][0].instance_id))
     used: set[str] = set()
-    return [(_named(taken), _source(ocean_id, key, taken, used)) for key, taken in ordered[:MOST]]
+    return [(_named(taken), _source(ocean_id, key, taken, used)) for key, taken in ordered[:MAX_SUGGESTIONS]]
 
 
 def _key(node: PlannedNode, found: KubernetesNode | None, asked: dict[str, set[str]]) -> Key:
@@ -69,11 +70,11 @@ def _counts(name: str) -> bool:
     return not _BUILT_IN.fullmatch(name) and not name.startswith(_OF_OTHERS)
 
 
-def _asked_labels(workloads: Workloads) -> dict[str, set[str]]:
+def _asked_labels(kube: KubernetesSnapshot) -> dict[str, set[str]]:
     """Return, by node, the labels outside of Kubernetes' own that its pods ask for."""
     asked: dict[str, set[str]] = defaultdict(set)
-    if workloads.knows(PODS):
-        for pod in workloads.pods:
+    if kube.knows(PODS):
+        for pod in kube.pods:
             if pod.node_name:
                 asked[pod.node_name] |= {name for name in _conditions(pod) if not _BUILT_IN.fullmatch(name)}
     return asked
@@ -86,9 +87,9 @@ def _conditions(pod: Pod) -> Iterable[str]:
 
 
 def _named(nodes: list[PlannedNode]) -> str:
-    groups = sorted({clean(node.asg_name) for node in nodes if node.asg_name})
+    groups = sorted({sanitize(node.asg_name) for node in nodes if node.asg_name})
     where = f" of {', '.join(groups[:3])}" if groups else ""
-    return f"{counted(len(nodes), 'node')}{where}{' and others' if len(groups) > 3 else ''}"
+    return f"{count_noun(len(nodes), 'node')}{where}{' and others' if len(groups) > 3 else ''}"
 
 
 def _source(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str]) -> str:

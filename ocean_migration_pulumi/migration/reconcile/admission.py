@@ -6,19 +6,20 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import count_with_verb, list_some, sanitize
 from ocean_migration_pulumi.errors import ApiError, MissingAccountError, NoAnswerError, PlanError, PrerequisiteError
 from ocean_migration_pulumi.migration.checks import service
-from ocean_migration_pulumi.migration.checks.check_result import Verdict
-from ocean_migration_pulumi.migration.planning.findings_text import finding_line
-from ocean_migration_pulumi.migration.planning.preflight import Examination, examine
-from ocean_migration_pulumi.migration.reconcile.context import Job
+from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
+from ocean_migration_pulumi.migration.planning.findings_text import format_check
+from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import held_pods
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial
-from ocean_migration_pulumi.migration.snapshot.snapshot import Sight
+from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws, ask_kubernetes
 from ocean_migration_pulumi.migration.spec import diagnostic
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, clean, difference, is_approved, some, told
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, describe_difference, is_approved
 
 KUBERNETES_DEADLINE: Final = 60.0
 """Seconds that Kubernetes and AWS may take before a start; what they have not told by then is unknown."""
@@ -26,7 +27,7 @@ KUBERNETES_DEADLINE: Final = 60.0
 _MOST_TRIALS: Final = 20
 
 
-def may_start(job: Job, work: list[str]) -> None:
+def ensure_startable(job: ReconcileContext, work: list[str]) -> None:
     """Check all that only a run can refuse, before anything is written.
 
     Raises MissingAccountError, PlanError or PrerequisiteError.
@@ -34,63 +35,67 @@ def may_start(job: Job, work: list[str]) -> None:
     if job.api.account_id is None:
         msg = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
         raise MissingAccountError(msg)
-    wish, planned = job.wish, job.record.planned
-    if wish.approved_plan is not None and not is_approved(job.reviewed or planned, wish.approved_plan):
-        msg = f"{difference(job.reviewed or planned, wish.approved_plan)}; have the plan of today's preview approved"
+    spec, planned = job.spec, job.record.planned
+    if spec.approved_plan is not None and not is_approved(job.reviewed or planned, spec.approved_plan):
+        msg = (
+            f"{describe_difference(job.reviewed or planned, spec.approved_plan)}; have the plan of "
+            "today's preview approved"
+        )
         raise PlanError(msg)
     nodes = job.nodes(work)
     elsewhere = job.matched_elsewhere(nodes)
     if elsewhere:
         job.tell.warning(
-            f"{told(len(elsewhere), 'node', 'match')} another Virtual Node Group than planned: {some(elsewhere)}"
+            f"{count_with_verb(len(elsewhere), 'node', 'match')} another Virtual Node Group than "
+            f"planned: {list_some(elsewhere)}"
         )
-    groups = job.desk.view.groups(job.api, job.scope, fresh=True)
-    matched = service.check_groups(nodes, groups, wish.unmatched_nodes)
-    if matched.verdict is Verdict.FAIL:
+    groups = job.claims.view.groups(job.api, job.scope, fresh=True)
+    matched = service.check_groups(nodes, groups, spec.unmatched_nodes)
+    if matched.verdict is CheckStatus.FAIL:
         msg = f"nothing was started: {matched.line}"
         raise PrerequisiteError(msg)
-    if wish.prerequisites == "off":
+    if spec.prerequisites == "off":
         return
     found = _examine(job, nodes)
-    if found.failed and wish.prerequisites == "enforce":
-        lines = "; ".join(finding.line for finding in found.failed)
+    if found.failed and spec.prerequisites == "enforce":
+        lines = "; ".join(check_result.line for check_result in found.failed)
         msg = f'nothing was started: {lines} (prerequisites="warn" starts all the same)'
         raise PrerequisiteError(msg)
-    for finding in found.failed:
-        job.tell.warning(finding_line(finding))
+    for check_result in found.failed:
+        job.tell.warning(format_check(check_result))
 
 
-def _examine(job: Job, nodes: list[PlannedNode]) -> Examination:
+def _examine(job: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
     """Judge afresh what stands in the way, with evictions on trial: only a run has the right to those."""
-    view, scope = job.desk.view, job.scope
+    view, scope = job.claims.view, job.scope
     cluster = view.cluster(job.api, scope, fresh=True)
     heartbeat = view.heartbeat(job.api, scope, fresh=True)
     ocean_nodes = None
     with suppress(ApiError, NoAnswerError):  # without them only the room is unknown
         ocean_nodes = view.nodes(job.api, scope)
     bounded = scope.at_most(KUBERNETES_DEADLINE)
-    sight = Sight(
+    snapshot = ClusterSnapshot(
         offered=job.offered,
         groups=view.groups(job.api, scope),
         cluster=cluster,
         heartbeat=heartbeat,
         ocean_nodes=ocean_nodes,
-        around=ask_kubernetes(job.sources, bounded, offered=job.offered, ocean_nodes=ocean_nodes or (), fresh=True),
+        facts=ask_kubernetes(job.sources, bounded, offered=job.offered, ocean_nodes=ocean_nodes or (), fresh=True),
     )
     judged = partial(
-        examine,
-        job.wish,
+        run_preflight,
+        job.spec,
         nodes,
-        sight,
-        cloud=ask_aws(job.sources, bounded, nodes, cluster, sight.groups),
+        snapshot,
+        cloud=ask_aws(job.sources, bounded, nodes, cluster, snapshot.groups),
         foreign=(),
         now=job.now(),
         first=not job.record.runs,
     )
     found = judged()
-    if found.failed and job.wish.prerequisites == "enforce":
+    if found.failed and job.spec.prerequisites == "enforce":
         return found
-    trials = _try_evictions(job, nodes, sight, bounded)
+    trials = _try_evictions(job, nodes, snapshot, bounded)
     if not trials:
         return found
     tried = judged(trials=trials)
@@ -99,14 +104,16 @@ def _examine(job: Job, nodes: list[PlannedNode]) -> Examination:
             job.tell.warning(diagnostic.blocker(text))
     for budget, trial in trials.items():
         if trial.allowed:
-            job.tell.info(f"PodDisruptionBudget {clean(budget)} allows an eviction now, the API server says")
+            job.tell.info(f"PodDisruptionBudget {sanitize(budget)} allows an eviction now, the API server says")
     return tried
 
 
-def _try_evictions(job: Job, nodes: list[PlannedNode], sight: Sight, scope: Scope) -> dict[str, EvictionTrial]:
+def _try_evictions(
+    job: ReconcileContext, nodes: list[PlannedNode], snapshot: ClusterSnapshot, scope: CancelScope
+) -> dict[str, EvictionTrial]:
     """Ask the API server itself about budgets that seem to hold pods: it knows better than their status."""
-    kubernetes, workloads = job.sources.kubernetes, sight.around.workloads
-    if kubernetes is None or workloads is None:
+    kubernetes, kube = job.sources.kubernetes, snapshot.facts.kube
+    if kubernetes is None or kube is None:
         return {}
-    held = sorted(held_pods(job.wish, nodes, workloads).items())
+    held = sorted(held_pods(job.spec, nodes, kube).items())
     return {budget: kubernetes.try_eviction(scope, pod) for budget, pod in held[:_MOST_TRIALS]}

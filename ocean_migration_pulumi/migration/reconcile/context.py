@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.errors import (
     DeadlineError,
@@ -17,31 +18,37 @@ from ocean_migration_pulumi.errors import (
     MigrationNotFoundError,
     OceanMigrationError,
 )
-from ocean_migration_pulumi.migration.reconcile.events import ENDS, Announce, Event, Kind, resource_of, to_nobody
-from ocean_migration_pulumi.migration.reconcile.waiter import Patience, Progress
-from ocean_migration_pulumi.migration.snapshot.claims import ClusterDesk
-from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Teller
-from ocean_migration_pulumi.migration.snapshot.snapshot import same_flags
-from ocean_migration_pulumi.migration.snapshot.sources import Sources, ask_labels
-from ocean_migration_pulumi.migration.spec.node_selector import NO_LABELS, Labelled, NodeSelector, choose
-from ocean_migration_pulumi.migration.spec.planned_nodes import (
-    UNKNOWN_GROUP,
-    PlannedNode,
-    clean,
-    counted,
-    parse_planned,
-    some,
+from ocean_migration_pulumi.migration.reconcile.events import (
+    ENDS,
+    Event,
+    EventKind,
+    EventSink,
+    discard_event,
+    resource_name,
 )
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from ocean_migration_pulumi.migration.state.hints import Words
-from ocean_migration_pulumi.migration.state.phases import share
-from ocean_migration_pulumi.migration.state.resource_state import ADOPTED, ADOPTED_PART, Record, Run
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
+from ocean_migration_pulumi.migration.snapshot.snapshot import has_same_flags
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_labels
+from ocean_migration_pulumi.migration.spec.node_selector import (
+    NO_LABEL_MATCHES,
+    LabelMatches,
+    NodeSelector,
+    select_nodes,
+)
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, parse_planned
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.hints import Hints
+from ocean_migration_pulumi.migration.state.phases import describe_share
+from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.state.resource_state import ADOPTED, ADOPTED_PART, MigrationRecord, ResourceState
 
 _LABELS_DEADLINE = 20.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Job:
+class ReconcileContext:
     """Everything that a run of a resource shares between its steps.
 
     ``owner`` is the resource's URN. ``creating`` marks the first run, which knows no record of its own.
@@ -52,31 +59,31 @@ class Job:
     """
 
     api: OceanApi
-    desk: ClusterDesk
-    scope: Scope
-    tell: Teller
-    announce: Announce = to_nobody
+    claims: ClusterClaims
+    scope: CancelScope
+    tell: Reporter
+    announce: EventSink = discard_event
     owner: str
-    wish: Wish
-    record: Record
-    patience: Patience = field(default_factory=Patience)
-    sources: Sources = field(default_factory=Sources)
-    words: Words = field(default_factory=Words)
+    spec: MigrationSpec
+    record: ResourceState
+    poll_policy: PollPolicy = field(default_factory=PollPolicy)
+    sources: DataSources = field(default_factory=DataSources)
+    words: Hints = field(default_factory=Hints)
     creating: bool = False
     offered: dict[str, Candidate] = field(default_factory=dict)
-    labelled: Labelled = NO_LABELS
+    label_matches: LabelMatches = NO_LABEL_MATCHES
     discovered: bool = False
-    adopted_now: set[str] = field(default_factory=set)
-    held_by_others: set[str] = field(default_factory=set)
-    taken_by_others: frozenset[str] = frozenset()
+    newly_adopted: set[str] = field(default_factory=set)
+    held_by_other_migrations: set[str] = field(default_factory=set)
+    claimed_by_other_calls: frozenset[str] = frozenset()
     reviewed: dict[str, str] = field(default_factory=dict)
 
     @property
     def ocean_id(self) -> str:
         """The cluster."""
-        return self.wish.ocean_id
+        return self.spec.ocean_id
 
-    def bounded(self, seconds: float) -> Job:
+    def bounded(self, seconds: float) -> ReconcileContext:
         """Return this job with so many seconds from now, whatever its own deadline was."""
         return replace(self, scope=replace(self.scope, deadline=self.scope.clock() + seconds))
 
@@ -86,18 +93,18 @@ class Job:
 
     def status(self, migration_id: str) -> MigrationStatus:
         """Read a migration's status afresh."""
-        return self.desk.view.status(self.api, self.scope, migration_id, fresh=True)
+        return self.claims.view.status(self.api, self.scope, migration_id, fresh=True)
 
     def discover(self) -> dict[str, Candidate]:
         """Read afresh which nodes the service offers."""
-        found = self.desk.view.candidates(self.api, self.scope, fresh=True)
+        found = self.claims.view.candidates(self.api, self.scope, fresh=True)
         self.offered = {candidate.instance_id: candidate for candidate in found}
         self.discovered = True
-        if self.sources.kubernetes is not None and self.wish.nodes.label_selectors:
+        if self.sources.kubernetes is not None and self.spec.nodes.label_selectors:
             # Only the output of nodes that joined needs them here: without an answer there are none.
             with suppress(KubernetesError, InputError, DeadlineError):
                 bounded = self.scope.at_most(_LABELS_DEADLINE)
-                self.labelled = ask_labels(self.sources.kubernetes, bounded, self.wish.nodes.label_selectors)
+                self.label_matches = ask_labels(self.sources.kubernetes, bounded, self.spec.nodes.label_selectors)
         return self.offered
 
     def is_ours(self, status: MigrationStatus) -> bool:
@@ -108,71 +115,78 @@ class Job:
         other resource of this process claims it.
         """
         ids = status.instance_ids
-        if not ids & self.record.planned.keys() or not same_flags(status, self.wish):
+        if not ids & self.record.planned.keys() or not has_same_flags(status, self.spec):
             return False
-        if status.id in self.taken_by_others or self.desk.someone_else_claims(self.owner, status.id, ids):
+        if status.id in self.claimed_by_other_calls or self.claims.someone_else_claims(self.owner, status.id, ids):
             return False
         rest = [node for node in status.old_instances if node.instance_id not in self.record.planned]
         if not rest:
             return True
         return self.creating and not any(
-            node.instance_id in self.offered or self.wish.nodes.contradicts(node) for node in rest
+            node.instance_id in self.offered or self.spec.nodes.contradicts(node) for node in rest
         )
 
-    def adopt(self, status: MigrationStatus) -> Run:
+    def adopt(self, status: MigrationStatus) -> MigrationRecord:
         """Record a migration that is ours and was not recorded; batch size and force are not known of it."""
-        run = Run(
+        run = MigrationRecord(
             id=status.id,
             origin=ADOPTED if status.instance_ids <= self.record.planned.keys() else ADOPTED_PART,
             instance_ids=sorted(status.instance_ids),
             should_terminate_drained_nodes=status.should_terminate_drained_nodes,
             should_evict_stand_alone_pods=status.should_evict_stand_alone_pods,
-            triggers_digest=self.wish.triggers_digest,
+            triggers_digest=self.spec.triggers_digest,
         )
         run.follow(status)
         self.recorded(run)
-        self.adopted_now |= status.instance_ids
+        self.newly_adopted |= status.instance_ids
         self.record.follow(status)
         return run
 
-    def recorded(self, run: Run) -> None:
+    def recorded(self, run: MigrationRecord) -> None:
         """Record a run, and that the present selector and triggers have been acted upon."""
         self.record.add(run)
         self.acted()
-        self.desk.take_over(self.owner, run.id)
+        self.claims.take_over(self.owner, run.id)
 
     def acted(self) -> None:
         """Note that the present selector and triggers have been acted upon."""
-        self.record.nodes = self.wish.nodes.to_inputs()
-        self.record.triggers = list(self.wish.triggers)
+        self.record.nodes = self.spec.nodes.to_inputs()
+        self.record.triggers = list(self.spec.triggers)
 
-    def happened(
-        self, kind: Kind, run: Run, message: str, *, status: MigrationStatus | None, reason: str = "", remedy: str = ""
+    def emit(
+        self,
+        kind: EventKind,
+        run: MigrationRecord,
+        message: str,
+        *,
+        status: MigrationStatus | None,
+        reason: str = "",
+        remedy: str = "",
     ) -> None:
         """Announce what has happened to a run; ``status`` is its last one, None when none was read yet."""
-        progress = None if status is None else Progress.of(status)
+        progress = None if status is None else Progress.from_status(status)
         event = Event(
             kind=kind,
             ocean_id=self.ocean_id,
             migration_id=run.id,
-            resource=resource_of(self.owner),
+            resource=resource_name(self.owner),
             state=run.status if status is None else status.state,
             nodes_done=0 if progress is None else progress.done,
             nodes=len(run.instance_ids) if progress is None else progress.total,
             pods_left=None if progress is None else progress.pods,
-            message=clean(message),
+            message=sanitize(message),
             reason=reason or None,
             remedy=remedy or None,
             at=format_time(self.now()),
         )
         self.announce(event)
 
-    def take(self, run: Run, status: MigrationStatus) -> None:
+    def take(self, run: MigrationRecord, status: MigrationStatus) -> None:
         """Take over a status: into the run, the outputs, and the timeline when the state changed."""
         changed = run.status != status.state or not self.record.timeline
         run.follow(status)
         self.record.follow(status)
-        progress = Progress.of(status)
+        progress = Progress.from_status(status)
         done = {node.instance_id for node in status.old_instances if node.running_pods == 0}
         planned = self.record.planned.keys()
         reached = len((self.record.migrated | done) & planned)
@@ -187,7 +201,7 @@ class Job:
                 progress.unscheduled,
             )
 
-    def settle(self, run: Run, status: MigrationStatus | None) -> None:
+    def settle(self, run: MigrationRecord, status: MigrationStatus | None) -> None:
         """Judge the nodes of a run that has ended; None when the service no longer knows it."""
         offered = self.discover()
         if status is None:
@@ -196,18 +210,18 @@ class Job:
         else:
             self.take(run, status)
             self.record.settle(run, status, offered)
-        self.reckon()
+        self.recompute_outcomes()
 
-    def reckon(self) -> None:
+    def recompute_outcomes(self) -> None:
         """Bring what remains, what joined and the progress up to what is known."""
         record = self.record
         open_nodes = record.planned.keys() - record.migrated - record.manual
         held = {name for run in record.runs if not run.ended for name in run.instance_ids}
         open_nodes -= self.skipped
         if self.discovered:
-            open_nodes &= self.offered.keys() | held | self.held_by_others
-            free = [node for name, node in self.offered.items() if name not in self.wish.planned_elsewhere]
-            chosen = choose(self.wish.nodes, free, kept=record.planned, labelled=self.labelled)
+            open_nodes &= self.offered.keys() | held | self.held_by_other_migrations
+            free = [node for name, node in self.offered.items() if name not in self.spec.planned_elsewhere]
+            chosen = select_nodes(self.spec.nodes, free, kept=record.planned, label_matches=self.label_matches)
             record.joined = [node.instance_id for node in chosen.taken]
         record.remaining = set(open_nodes)
         if record.planned:
@@ -220,7 +234,7 @@ class Job:
     @property
     def skipped(self) -> set[str]:
         """The planned nodes that match no Virtual Node Group any more and are left out for it."""
-        if self.wish.unmatched_nodes != "skip":
+        if self.spec.unmatched_nodes != "skip":
             return set()
         open_nodes = self.record.planned.keys() - self.record.migrated - self.record.manual
         return {
@@ -240,11 +254,11 @@ class Job:
 
     def unrecorded(self, *, fresh: bool = True) -> list[MigrationStatus]:
         """Return the migrations of ours that are not recorded, oldest first: those of a run that was killed."""
-        listed = self.desk.view.migrations(self.api, self.scope, fresh=fresh)
+        listed = self.claims.view.migrations(self.api, self.scope, fresh=fresh)
         newer = self.newer_than_record((summary.id, summary.created_at) for summary in listed)
         if not newer:
             return []
-        recent = self.desk.view.recent(self.api, self.scope)
+        recent = self.claims.view.recent(self.api, self.scope)
         found = [status for status in recent if status.id in newer and self.is_ours(status)]
         return sorted(found, key=lambda status: (status.created_at or "", status.id))
 
@@ -260,15 +274,15 @@ class Job:
                 gone = f"migration {run.id} is no longer listed; its nodes are judged by discovery"
                 self.tell.warning(gone)
                 self.settle(run, None)
-                self.happened(Kind.UNHEARD, run, gone, status=None)
+                self.emit(EventKind.UNHEARD, run, gone, status=None)
                 continue
             self.take(run, status)
             if status.is_terminal:
-                self._ended_unseen(run, status)
+                self._emit_unseen_end(run, status)
                 if status.state == "STOPPED" and run.stopped_by is None:
                     run.stopped_by = "others"
                 self.settle(run, status)
-        self.reckon()
+        self.recompute_outcomes()
 
     def catch_up(self) -> None:
         """Bring the recorded runs up to date, and record those that a killed run had started."""
@@ -276,36 +290,36 @@ class Job:
         for status in self.unrecorded():
             run = self.adopt(status)
             self.tell.info(
-                f"adopted migration {status.id}: {Progress.of(status).done}/{len(status.old_instances)} nodes"
+                f"adopted migration {status.id}: {Progress.from_status(status).done}/{len(status.old_instances)} nodes"
             )
             if run.origin == ADOPTED_PART:
                 self.tell.warning(f"migration {run.id} also holds nodes that are not planned")
             if not status.is_terminal:
                 self.tell.warning(f"whether {run.id} forces evictions against PodDisruptionBudgets is not known")
             if status.is_terminal:
-                self._ended_unseen(run, status)
+                self._emit_unseen_end(run, status)
                 if status.state == "STOPPED" and not self.creating:
                     run.stopped_by = "others"
                 self.settle(run, status)
-        self.reckon()
+        self.recompute_outcomes()
 
-    def _ended_unseen(self, run: Run, status: MigrationStatus) -> None:
+    def _emit_unseen_end(self, run: MigrationRecord, status: MigrationStatus) -> None:
         """Announce an end that nobody has waited for; whether it was our stop that stopped it may not be known yet."""
-        line = f"migration {run.id} is {status.state}, {share(status)}: it ended while nobody waited for it"
-        self.happened(ENDS[status.state], run, line, status=status, reason=run.stopped_by or "")
+        line = f"migration {run.id} is {status.state}, {describe_share(status)}: it ended while nobody waited for it"
+        self.emit(ENDS[status.state], run, line, status=status, reason=run.stopped_by or "")
 
-    def tell_gone(self, gone: Collection[str]) -> None:
+    def report_gone_nodes(self, gone: Collection[str]) -> None:
         """Warn of planned nodes that are gone: they stay recorded, but nothing is to be done for them."""
         if gone:
             self.tell.warning(
-                f"{counted(len(gone), 'planned node')} gone, nothing to migrate there: {some(sorted(gone))}"
+                f"{count_noun(len(gone), 'planned node')} gone, nothing to migrate there: {list_some(sorted(gone))}"
             )
 
-    def look_for_others(self) -> None:
+    def find_nodes_held_by_others(self) -> None:
         """Note which nodes a foreign migration holds: discovery does not offer them, but they are not gone."""
         known = {run.id for run in self.record.runs}
-        running = self.desk.view.running(self.api, self.scope, fresh=True)
-        self.held_by_others = {
+        running = self.claims.view.running(self.api, self.scope, fresh=True)
+        self.held_by_other_migrations = {
             name
             for status in running
             if status.id not in known and not status.is_terminal
@@ -316,7 +330,8 @@ class Job:
         """Return nodes with the Virtual Node Group that they match today; as planned where discovery has none."""
         planned = parse_planned(self.record.planned)
         return [
-            PlannedNode.of(self.offered[name], {}) if name in self.offered else planned[name] for name in instance_ids
+            PlannedNode.from_candidate(self.offered[name], {}) if name in self.offered else planned[name]
+            for name in instance_ids
         ]
 
     def matched_elsewhere(self, nodes: Iterable[PlannedNode]) -> list[str]:

@@ -12,7 +12,7 @@ from ocean_migration_pulumi.api.models.migration import MigrationState
 _URN: Final = "urn:pulumi:"
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What has happened; after the last four the migration goes on."""
 
     STARTED = "started"
@@ -25,10 +25,10 @@ class Kind(StrEnum):
     UNHEARD = "unheard"
 
 
-ENDS: Final[Mapping[str, Kind]] = {
-    MigrationState.FINISHED: Kind.FINISHED,
-    MigrationState.FINISHED_ERROR: Kind.FAILED,
-    MigrationState.STOPPED: Kind.STOPPED,
+ENDS: Final[Mapping[str, EventKind]] = {
+    MigrationState.FINISHED: EventKind.FINISHED,
+    MigrationState.FINISHED_ERROR: EventKind.FAILED,
+    MigrationState.STOPPED: EventKind.STOPPED,
 }
 """What the states that a migration never leaves are told as."""
 
@@ -43,7 +43,7 @@ class Event:
     ``at`` is the service's time.
     """
 
-    kind: Kind
+    kind: EventKind
     ocean_id: str
     migration_id: str
     resource: str | None
@@ -74,14 +74,14 @@ class Event:
         }
 
 
-Announce = Callable[[Event], None]
+EventSink = Callable[[Event], None]
 """Takes an event: returns at once and never raises."""
 
 
-def to_nobody(event: Event) -> None:
+def discard_event(event: Event) -> None:
     """Take an event that nobody wants to know of."""
 
 
-def resource_of(owner: str) -> str | None:
+def resource_name(owner: str) -> str | None:
     """Return the name of the resource with this URN; None for an owner outside of a stack."""
     return owner.rpartition("::")[2] if owner.startswith(_URN) else None

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.common.text import count_noun, list_some
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
@@ -21,12 +22,12 @@ from ocean_migration_pulumi.errors import (
     RequestRejectedError,
     ServiceError,
 )
-from ocean_migration_pulumi.migration.reconcile.admission import may_start
-from ocean_migration_pulumi.migration.reconcile.context import Job
-from ocean_migration_pulumi.migration.reconcile.events import Kind
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress, Waiter
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted, some
-from ocean_migration_pulumi.migration.state.resource_state import STARTED, Run, UnansweredStart
+from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.events import EventKind
+from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
+from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.state.resource_state import STARTED, MigrationRecord, UnansweredStart
 
 LOST_SEARCH: Final = 60.0
 """Seconds for which a start whose answer was lost is looked for in the list."""
@@ -34,7 +35,7 @@ LOST_SEARCH: Final = 60.0
 _LOOK: Final = 2.0
 
 
-def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None:
+def start_migration(job: ReconcileContext, work: list[str]) -> tuple[MigrationRecord, frozenset[str] | None] | None:
     """Start a migration of ``work``, or adopt the one that is ours; wait for a foreign one first.
 
     Returns the run, and the ids that were listed before it was started (None when it was adopted), or None when
@@ -44,9 +45,9 @@ def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None
     while True:
         with _alone(job):
             job.scope.check()
-            listed = job.desk.view.migrations(job.api, job.scope, fresh=True)
+            listed = job.claims.view.migrations(job.api, job.scope, fresh=True)
             foreign = None
-            for status in job.desk.view.running(job.api, job.scope, fresh=True):
+            for status in job.claims.view.running(job.api, job.scope, fresh=True):
                 if status.is_terminal:
                     continue
                 if job.is_ours(status):
@@ -58,18 +59,18 @@ def start(job: Job, work: list[str]) -> tuple[Run, frozenset[str] | None] | None
                 if run is not None:
                     return run, before
         if foreign is not None:
-            wait_for_foreign(job, foreign)
-            job.held_by_others = set()
+            wait_for_other_migration(job, foreign)
+            job.held_by_other_migrations = set()
             still_offered = job.discover()
-            job.reckon()
-            job.tell_gone(set(work) - still_offered.keys() - foreign.instance_ids)
+            job.recompute_outcomes()
+            job.report_gone_nodes(set(work) - still_offered.keys() - foreign.instance_ids)
             work = [name for name in work if name in still_offered]
             if not work:
                 return None
-            may_start(job, work)  # the wait may have been a long one
+            ensure_startable(job, work)  # the wait may have been a long one
 
 
-def find_unanswered(job: Job) -> Run | None:
+def find_unanswered_start(job: ReconcileContext) -> MigrationRecord | None:
     """Look for a start whose answer was lost in an earlier run; it is settled either way.
 
     Its effect may be seen only now: until a minute after the start, none is no answer.
@@ -83,7 +84,7 @@ def find_unanswered(job: Job) -> Run | None:
         if at is None or (job.now() - at).total_seconds() >= LOST_SEARCH or job.scope.clock() >= until:
             break
         job.tell.status("looking for the migration whose answer was lost")
-        job.scope.sleep(min(_LOOK, job.patience.poll_interval))
+        job.scope.sleep(min(_LOOK, job.poll_policy.poll_interval))
     job.record.unanswered = None
     if found is None:
         job.tell.info("the start whose answer was lost had no effect")
@@ -93,22 +94,22 @@ def find_unanswered(job: Job) -> Run | None:
     run.origin = STARTED
     line = f"migration {run.id} had started, although its answer was lost"
     job.tell.info(line)
-    job.happened(Kind.STARTED, run, line, status=found)
+    job.emit(EventKind.STARTED, run, line, status=found)
     return run
 
 
-def wait_for_foreign(job: Job, foreign: MigrationStatus) -> None:
+def wait_for_other_migration(job: ReconcileContext, foreign: MigrationStatus) -> None:
     """Wait for a migration that is not ours.
 
     Raises ClusterBusyError when ``when_busy`` is ``"fail"``, or a WaitEndedError.
     """
-    progress = Progress.of(foreign)
-    named = f"migration {foreign.id} ({progress.done} of {counted(progress.total, 'node')} done)"
-    if job.wish.when_busy == "fail":
+    progress = Progress.from_status(foreign)
+    named = f"migration {foreign.id} ({progress.done} of {count_noun(progress.total, 'node')} done)"
+    if job.spec.when_busy == "fail":
         msg = f'{named} runs on {job.ocean_id} and is not ours; wait for its end, or set when_busy="wait"'
         raise ClusterBusyError(msg)
     job.tell.info(f"waiting for {named}, which is not ours")
-    waiter = Waiter(lambda: job.status(foreign.id), scope=job.scope, tell=job.tell, patience=job.patience)
+    waiter = Waiter(lambda: job.status(foreign.id), scope=job.scope, tell=job.tell, poll_policy=job.poll_policy)
     try:
         waiter.until(lambda status: False)
     except MigrationNotFoundError:
@@ -119,77 +120,79 @@ def wait_for_foreign(job: Job, foreign: MigrationStatus) -> None:
     except OceanMigrationError as error:
         msg = f"waiting for migration {foreign.id}, which is not ours, ended: {error}; nothing was started"
         raise ClusterBusyError(msg) from error
-    job.desk.view.changed()
+    job.claims.view.changed()
 
 
 @contextmanager
-def _alone(job: Job) -> Iterator[None]:
+def _alone(job: ReconcileContext) -> Iterator[None]:
     """Hold the cluster's lock of this process; waiting for it can be interrupted."""
-    while not job.desk.starting.acquire(timeout=0.1):
+    while not job.claims.starting.acquire(timeout=0.1):
         job.scope.check()
     try:
         yield
     finally:
-        job.desk.starting.release()
+        job.claims.starting.release()
 
 
-def _post(job: Job, work: list[str], before: frozenset[str]) -> Run | None:
+def _post(job: ReconcileContext, work: list[str], before: frozenset[str]) -> MigrationRecord | None:
     """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
-    wish = job.wish
+    spec = job.spec
     lost = job.record.unanswered = UnansweredStart(
         listed=sorted(before), instance_ids=sorted(work), at=format_time(job.now())
     )
-    job.tell.info(f"starting a migration of {counted(len(work), 'node')}")
+    job.tell.info(f"starting a migration of {count_noun(len(work), 'node')}")
     try:
         migration_id = job.api.within(job.scope).create_migration(
             job.ocean_id,
             sorted(work),
-            batch_size_percentage=wish.batch_size_percentage,
-            should_terminate_drained_nodes=wish.should_terminate_drained_nodes,
-            should_evict_stand_alone_pods=wish.should_evict_stand_alone_pods,
-            force_pod_eviction_on_pdb_failure=wish.force_pod_eviction_on_pdb_failure,
+            batch_size_percentage=spec.batch_size_percentage,
+            should_terminate_drained_nodes=spec.should_terminate_drained_nodes,
+            should_evict_stand_alone_pods=spec.should_evict_stand_alone_pods,
+            force_pod_eviction_on_pdb_failure=spec.force_pod_eviction_on_pdb_failure,
         )
     except AnswerLostError as error:
-        job.desk.view.changed()
+        job.claims.view.changed()
         return _search(job, lost, error)
     except RequestRejectedError as error:
         job.record.unanswered = None
-        job.desk.view.changed()
-        if any(not status.is_terminal for status in job.desk.view.running(job.api, job.scope, fresh=True)):
+        job.claims.view.changed()
+        if any(not status.is_terminal for status in job.claims.view.running(job.api, job.scope, fresh=True)):
             return None
-        msg = f"Ocean refuses to start a migration of {some(sorted(work))} on {job.ocean_id}: {error}"
+        msg = f"Ocean refuses to start a migration of {list_some(sorted(work))} on {job.ocean_id}: {error}"
         raise MigrationError(msg) from error
     except OceanMigrationError:
         # Whatever is not told as a lost answer had no effect.
         job.record.unanswered = None
         raise
     finally:
-        job.desk.view.changed()
+        job.claims.view.changed()
     return _started(job, migration_id, lost.instance_ids)
 
 
-def _started(job: Job, migration_id: str, instance_ids: list[str], status: MigrationStatus | None = None) -> Run:
-    wish = job.wish
-    run = Run(
+def _started(
+    job: ReconcileContext, migration_id: str, instance_ids: list[str], status: MigrationStatus | None = None
+) -> MigrationRecord:
+    spec = job.spec
+    run = MigrationRecord(
         id=migration_id,
         instance_ids=instance_ids,
-        batch_size_percentage=wish.batch_size_percentage,
-        should_terminate_drained_nodes=wish.should_terminate_drained_nodes,
-        should_evict_stand_alone_pods=wish.should_evict_stand_alone_pods,
-        force_pod_eviction_on_pdb_failure=wish.force_pod_eviction_on_pdb_failure,
-        triggers_digest=wish.triggers_digest,
+        batch_size_percentage=spec.batch_size_percentage,
+        should_terminate_drained_nodes=spec.should_terminate_drained_nodes,
+        should_evict_stand_alone_pods=spec.should_evict_stand_alone_pods,
+        force_pod_eviction_on_pdb_failure=spec.force_pod_eviction_on_pdb_failure,
+        triggers_digest=spec.triggers_digest,
     )
     job.record.unanswered = None
     if status is not None:
         run.follow(status)
     job.recorded(run)
-    line = f"migration {migration_id} of {counted(len(instance_ids), 'node')} has started"
+    line = f"migration {migration_id} of {count_noun(len(instance_ids), 'node')} has started"
     job.tell.info(line)
-    job.happened(Kind.STARTED, run, line, status=status)
+    job.emit(EventKind.STARTED, run, line, status=status)
     return run
 
 
-def _search(job: Job, lost: UnansweredStart, error: AnswerLostError) -> Run:
+def _search(job: ReconcileContext, lost: UnansweredStart, error: AnswerLostError) -> MigrationRecord:
     """Look for the migration of a lost answer for a minute; there is no second POST."""
     cause = error.__cause__ or error
     job.tell.warning(f"the answer to the start was lost ({cause}); looking for the migration in the list")
@@ -204,21 +207,22 @@ def _search(job: Job, lost: UnansweredStart, error: AnswerLostError) -> Run:
         if found is not None:
             return _started(job, found.id, lost.instance_ids, found)
         try:
-            job.scope.sleep(min(_LOOK, job.patience.poll_interval))
+            job.scope.sleep(min(_LOOK, job.poll_policy.poll_interval))
         except (InterruptedWaitError, DeadlineError):
             break
     msg = (
-        f"the answer to the start of a migration of {counted(len(lost.instance_ids), 'node')} was lost ({cause}), and "
+        f"the answer to the start of a migration of {count_noun(len(lost.instance_ids), 'node')} was "
+        f"lost ({cause}), and "
         f"none has appeared yet: one may have started. {job.words.looks}."
     )
     raise MigrationError(msg) from error
 
 
-def _match(job: Job, lost: UnansweredStart) -> MigrationStatus | None:
+def _match(job: ReconcileContext, lost: UnansweredStart) -> MigrationStatus | None:
     """Find the migration that was not listed before and holds exactly the nodes that were asked for."""
     asked = frozenset(lost.instance_ids)
-    for summary in job.desk.view.migrations(job.api, job.scope, fresh=True):
-        if summary.id in lost.listed or job.desk.holder(summary.id) not in {None, job.owner}:
+    for summary in job.claims.view.migrations(job.api, job.scope, fresh=True):
+        if summary.id in lost.listed or job.claims.holder(summary.id) not in {None, job.owner}:
             continue
         status = job.status(summary.id)
         if status.instance_ids == asked:

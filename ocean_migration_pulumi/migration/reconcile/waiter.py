@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationState, MigrationStatus
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.common.times import elapsed
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     MigrationNotFoundError,
@@ -19,8 +19,8 @@ from ocean_migration_pulumi.errors import (
     ServiceError,
     StalledError,
 )
-from ocean_migration_pulumi.migration.snapshot.protocols import Teller
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+from ocean_migration_pulumi.migration.snapshot.protocols import Reporter
+from ocean_migration_pulumi.migration.state.progress import Progress
 
 OUTAGE: Final = 600.0
 """Seconds without any answer of the service after which a wait gives up; what it waited for goes on."""
@@ -32,51 +32,8 @@ _HEARTBEAT: Final = 60.0
 _JITTER: Final = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a migration is: nodes without pods left, of all nodes."""
-
-    state: str
-    done: int
-    total: int
-    pods: int
-    unscheduled: int
-    manual: int
-
-    @classmethod
-    def of(cls, status: MigrationStatus) -> Progress:
-        """Count what a status says; a node whose pods are not told counts as done only when the migration is."""
-        finished = status.state == MigrationState.FINISHED
-        old = status.old_instances
-        manual = sum(instance.state == REQUIRES_MANUAL_MIGRATION for instance in old)
-        return cls(
-            state=status.state,
-            done=len(old) - manual if finished else sum(instance.running_pods == 0 for instance in old),
-            total=len(old),
-            pods=sum(instance.running_pods or 0 for instance in old),
-            unscheduled=len({*status.unscheduled_pods, *status.new_unscheduled_pods}),
-            manual=manual,
-        )
-
-    @property
-    def percentage(self) -> float:
-        """The share of nodes done, 0 to 100."""
-        return 100.0 * self.done / self.total if self.total else 0.0
-
-    def line(self, since: float) -> str:
-        """Return the live line: state, nodes, pods left, unscheduled pods, time."""
-        parts = [f"{self.state} {self.done}/{self.total} nodes"]
-        if self.pods:
-            parts.append(f"{counted(self.pods, 'pod')} left")
-        if self.unscheduled:
-            parts.append(f"{self.unscheduled} unscheduled")
-        if self.manual:
-            parts.append(f"{self.manual} to move by hand")
-        return ", ".join([*parts, elapsed(since)])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class PollPolicy:
     """How a wait polls: seconds between polls (±10 %), and after how many without any progress it is stalled.
 
     ``stall_timeout`` None means never.
@@ -94,16 +51,16 @@ class Waiter:
         self,
         read: Callable[[], MigrationStatus],
         *,
-        scope: Scope,
-        tell: Teller,
-        patience: Patience,
+        scope: CancelScope,
+        tell: Reporter,
+        poll_policy: PollPolicy,
         on_status: Callable[[MigrationStatus], None] = lambda status: None,
         on_poll: Callable[[], None] = lambda: None,
     ) -> None:
         self._read = read
         self._scope = scope
         self._tell = tell
-        self._patience = patience
+        self._patience = poll_policy
         self._on_status = on_status
         self._on_poll = on_poll
         self._started = scope.clock()
@@ -147,8 +104,8 @@ class Waiter:
             self._scope.sleep(self._patience.poll_interval * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - spreads the polls
 
     def _take(self, status: MigrationStatus) -> None:
-        progress = Progress.of(status)
-        changed = self.last is None or progress != Progress.of(self.last)
+        progress = Progress.from_status(status)
+        changed = self.last is None or progress != Progress.from_status(self.last)
         if status.state not in MigrationState.__members__ and status.state not in self._unknown:
             self._unknown.add(status.state)
             self._tell.warning(f"Ocean reports the unknown state {status.state!r} of {status.id}; waiting on")
@@ -165,13 +122,13 @@ class Waiter:
         silent = self._scope.clock() - answered_at
         if silent >= self._patience.outage:
             raise error
-        self._tell.status(f"no answer for {elapsed(silent)}, trying on: {error}")
+        self._tell.status(f"no answer for {format_elapsed(silent)}, trying on: {error}")
 
     def _judge_stall(self, moved_at: float) -> None:
         limit = self._patience.stall_timeout
         still = self._scope.clock() - moved_at
         if limit is not None and still >= limit:
-            msg = f"no progress for {elapsed(still)}"
+            msg = f"no progress for {format_elapsed(still)}"
             raise StalledError(msg)
 
 
@@ -186,6 +143,6 @@ def _mark(status: MigrationStatus) -> object:
     )
 
 
-def outlasted(error: Exception) -> bool:
+def is_timeout(error: Exception) -> bool:
     """Tell whether a wait ended because its time was up, not because somebody interrupted it."""
     return isinstance(error, (DeadlineError, StalledError))

@@ -15,7 +15,7 @@ _ROLE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineType:
+class InstanceTypeSpec:
     """An EC2 instance type: what it has, and the architectures it runs, in Kubernetes' words (``amd64``, ``arm64``)."""
 
     resources: Resources
@@ -23,7 +23,7 @@ class MachineType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloudQuestion:
+class AwsQuery:
     """What is asked of AWS: only what the judgement needs. Empty fields ask nothing; None: the name is not known."""
 
     region: str
@@ -34,7 +34,7 @@ class CloudQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cloud:
+class AwsFacts:
     """What AWS answered.
 
     ``roles`` are role ARNs by instance profile, as it was asked for (name or ARN). ``access_entries`` are the principal
@@ -46,11 +46,11 @@ class Cloud:
     roles: Mapping[str, str] = field(default_factory=dict)
     access_entries: frozenset[str] | None = None
     zones: Mapping[str, str] = field(default_factory=dict)
-    machines: Mapping[str, MachineType] = field(default_factory=dict)
+    machines: Mapping[str, InstanceTypeSpec] = field(default_factory=dict)
     gaps: Mapping[str, Gap] = field(default_factory=dict)
 
 
-def same_role(one: str, other: str) -> bool:
+def is_same_role(one: str, other: str) -> bool:
     """Tell whether two ARNs are of the same IAM role, whether or not they have its path.
 
     ``aws-auth`` has to leave the path out (``role/team/nodes`` is written ``role/nodes``), access entries keep it. A

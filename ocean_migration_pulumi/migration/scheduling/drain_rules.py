@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, Budget, Pod, Workloads
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, Budget, KubernetesSnapshot, Pod
 from ocean_migration_pulumi.migration.scheduling.label_matching import selects
-from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 _DAEMON_SET: Final = "DaemonSet"
 
 
-class Fate(StrEnum):
+class DrainOutcome(StrEnum):
     """What becomes of a pod whose node is drained."""
 
     EVICTED = "evicted"
@@ -38,68 +38,70 @@ class Fate(StrEnum):
     """It is being deleted already."""
 
 
-LEAVES: Final = frozenset({Fate.EVICTED, Fate.FORCED, Fate.DELETED})
+LEAVING_OUTCOMES: Final = frozenset({DrainOutcome.EVICTED, DrainOutcome.FORCED, DrainOutcome.DELETED})
 """Pods that a drain ends; those that are held would be ended too, if they could."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaver:
+class DrainedPod:
     """A pod of a drained node; ``budgets`` are those that forbid its eviction."""
 
     pod: Pod
-    fate: Fate
+    outcome: DrainOutcome
     budgets: tuple[Budget, ...] = ()
 
 
-def fates(
-    pods: Iterable[Pod], workloads: Workloads, wish: Wish, allowed: Collection[str] = frozenset()
-) -> list[Leaver]:
+def drain_outcomes(
+    pods: Iterable[Pod], kube: KubernetesSnapshot, spec: MigrationSpec, allowed: Collection[str] = frozenset()
+) -> list[DrainedPod]:
     """Return what becomes of each of these pods, sorted by name.
 
     ``allowed`` are the full names of budgets of which the API server itself said that they allow an eviction.
     """
     budgets: dict[str, list[Budget]] = defaultdict(list)
-    for budget in sorted(workloads.budgets, key=lambda budget: budget.full_name):
+    for budget in sorted(kube.budgets, key=lambda budget: budget.full_name):
         budgets[budget.namespace].append(budget)
     guarding: dict[tuple[str, frozenset[tuple[str, str]]], list[Budget]] = {}
-    leavers = []
+    drained_pods = []
     for pod in sorted(pods, key=lambda pod: pod.full_name):
         alike = pod.namespace, frozenset(pod.labels.items())
         if alike not in guarding:
             guarding[alike] = [budget for budget in budgets[pod.namespace] if selects(budget.selector, pod.labels)]
-        leavers.append(_leaver(pod, workloads, wish, guarding[alike], allowed))
-    return leavers
+        drained_pods.append(_leaver(pod, kube, spec, guarding[alike], allowed))
+    return drained_pods
 
 
-def is_orphan(pod: Pod, workloads: Workloads) -> bool:
+def is_orphan(pod: Pod, kube: KubernetesSnapshot) -> bool:
     """Tell whether the DaemonSet that made a pod is gone, so that nothing brings it back."""
     owner = pod.controller
     return (
         owner is not None
         and owner.kind == _DAEMON_SET
-        and workloads.knows(DAEMON_SETS)
-        and (pod.namespace, owner.name) not in workloads.daemon_sets
+        and kube.knows(DAEMON_SETS)
+        and (pod.namespace, owner.name) not in kube.daemon_sets
     )
 
 
-def _leaver(pod: Pod, workloads: Workloads, wish: Wish, budgets: Sequence[Budget], allowed: Collection[str]) -> Leaver:
+def _leaver(
+    pod: Pod, kube: KubernetesSnapshot, spec: MigrationSpec, budgets: Sequence[Budget], allowed: Collection[str]
+) -> DrainedPod:
     if pod.mirror:
-        return Leaver(pod=pod, fate=Fate.STATIC)
+        return DrainedPod(pod=pod, outcome=DrainOutcome.STATIC)
     if pod.finished:
-        return Leaver(pod=pod, fate=Fate.FINISHED)
+        return DrainedPod(pod=pod, outcome=DrainOutcome.FINISHED)
     if pod.deleting:
-        return Leaver(pod=pod, fate=Fate.LEAVING)
-    alone = pod.controller is None or is_orphan(pod, workloads)
+        return DrainedPod(pod=pod, outcome=DrainOutcome.LEAVING)
+    alone = pod.controller is None or is_orphan(pod, kube)
     if not alone and pod.controller is not None and pod.controller.kind == _DAEMON_SET:
-        return Leaver(pod=pod, fate=Fate.DAEMON)
-    if alone and not wish.should_evict_stand_alone_pods:
-        return Leaver(pod=pod, fate=Fate.KEPT)
-    holding = _holding(pod, budgets, allowed)
-    if holding and not wish.force_pod_eviction_on_pdb_failure:
-        return Leaver(pod=pod, fate=Fate.HELD, budgets=holding)
+        return DrainedPod(pod=pod, outcome=DrainOutcome.DAEMON)
+    if alone and not spec.should_evict_stand_alone_pods:
+        return DrainedPod(pod=pod, outcome=DrainOutcome.KEPT)
+    stuck_pod = _holding(pod, budgets, allowed)
+    if stuck_pod and not spec.force_pod_eviction_on_pdb_failure:
+        return DrainedPod(pod=pod, outcome=DrainOutcome.HELD, budgets=stuck_pod)
     if alone:
-        return Leaver(pod=pod, fate=Fate.DELETED, budgets=holding)
-    return Leaver(pod=pod, fate=Fate.FORCED if holding else Fate.EVICTED, budgets=holding)
+        return DrainedPod(pod=pod, outcome=DrainOutcome.DELETED, budgets=stuck_pod)
+    return DrainedPod(pod=pod, outcome=DrainOutcome.FORCED if stuck_pod else DrainOutcome.EVICTED, budgets=stuck_pod)
 
 
 def _holding(pod: Pod, budgets: Sequence[Budget], allowed: Collection[str]) -> tuple[Budget, ...]:

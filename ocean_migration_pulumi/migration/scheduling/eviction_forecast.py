@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ocean_migration_pulumi.migration.scheduling.drain_rules import LEAVES, Fate, Leaver, fates, is_orphan
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.migration.scheduling.drain_rules import (
+    LEAVING_OUTCOMES,
+    DrainedPod,
+    DrainOutcome,
+    drain_outcomes,
+    is_orphan,
+)
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
     DAEMON_SETS,
@@ -16,11 +23,11 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Budget,
     EvictionTrial,
     Gap,
+    KubernetesSnapshot,
     Pod,
-    Workloads,
 )
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, clean, counted, some, told
-from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 NO_TRIALS: Final[Mapping[str, EvictionTrial]] = {}
 """In a preview: no eviction was tried."""
@@ -54,7 +61,7 @@ _JUDGED: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Departure:
+class EvictionForecast:
     """What becomes of the pods on the planned nodes.
 
     Every pod is counted once: ``evicted`` ones start elsewhere, ``held`` ones a PodDisruptionBudget does not let go,
@@ -98,88 +105,89 @@ class Departure:
         if not self.knows_budgets:
             text += "; whether PodDisruptionBudgets hold any is not known"
         if self.losing_data:
-            text += f"; {told(self.losing_data, 'pod', 'lose')} the data of emptyDir volumes"
+            text += f"; {count_with_verb(self.losing_data, 'pod', 'lose')} the data of emptyDir volumes"
         return text
 
 
-def judge(
-    wish: Wish,
+def forecast_evictions(
+    spec: MigrationSpec,
     nodes: Iterable[PlannedNode],
-    workloads: Workloads,
+    kube: KubernetesSnapshot,
     trials: Mapping[str, EvictionTrial] = NO_TRIALS,
-) -> Departure:
+) -> EvictionForecast:
     """Judge what becomes of the pods on these nodes.
 
     ``trials`` are the API server's own answers for one held pod of each budget, by the budget's full name.
     """
     planned = list(nodes)
     allowed = {name for name, trial in trials.items() if trial.allowed}
-    leavers = fates(_pods_on(planned, workloads), workloads, wish, allowed)
-    count = Counter(leaver.fate for leaver in leavers)
-    by_fate: dict[Fate, list[Leaver]] = defaultdict(list)
-    for leaver in leavers:
-        by_fate[leaver.fate].append(leaver)
+    drained_pods = drain_outcomes(_pods_on(planned, kube), kube, spec, allowed)
+    count = Counter(drained.outcome for drained in drained_pods)
+    by_fate: dict[DrainOutcome, list[DrainedPod]] = defaultdict(list)
+    for drained in drained_pods:
+        by_fate[drained.outcome].append(drained)
     movers = [
-        leaver.pod
-        for leaver in leavers
-        if leaver.fate in {Fate.EVICTED, Fate.HELD, Fate.FORCED} and not _is_alone(leaver.pod, workloads)
+        drained.pod
+        for drained in drained_pods
+        if drained.outcome in {DrainOutcome.EVICTED, DrainOutcome.HELD, DrainOutcome.FORCED}
+        and not _is_alone(drained.pod, kube)
     ]
-    kept = _stays(by_fate[Fate.KEPT], workloads)
-    deleted = _deletions(by_fate[Fate.DELETED], workloads)
-    return Departure(
-        evicted=count[Fate.EVICTED],
-        held=count[Fate.HELD],
-        forced=count[Fate.FORCED],
-        kept=count[Fate.KEPT],
-        deleted=count[Fate.DELETED],
-        daemon_set_pods=count[Fate.DAEMON],
-        static_pods=count[Fate.STATIC],
-        finished=count[Fate.FINISHED],
-        leaving=count[Fate.LEAVING],
-        losing_data=sum(leaver.pod.empty_dir for leaver in leavers if leaver.fate in LEAVES),
+    kept = _stays(by_fate[DrainOutcome.KEPT], kube)
+    deleted = _deletions(by_fate[DrainOutcome.DELETED], kube)
+    return EvictionForecast(
+        evicted=count[DrainOutcome.EVICTED],
+        held=count[DrainOutcome.HELD],
+        forced=count[DrainOutcome.FORCED],
+        kept=count[DrainOutcome.KEPT],
+        deleted=count[DrainOutcome.DELETED],
+        daemon_set_pods=count[DrainOutcome.DAEMON],
+        static_pods=count[DrainOutcome.STATIC],
+        finished=count[DrainOutcome.FINISHED],
+        leaving=count[DrainOutcome.LEAVING],
+        losing_data=sum(drained.pod.empty_dir for drained in drained_pods if drained.outcome in LEAVING_OUTCOMES),
         movers=tuple(movers),
-        blockers=(*_budget_lines(by_fate[Fate.HELD], trials), *kept),
-        warnings=(*deleted, *_budget_lines(by_fate[Fate.FORCED], trials), *_protected(leavers)),
-        unjudged=_unjudged(planned, workloads, count),
-        knows_pods=workloads.knows(PODS),
-        knows_budgets=workloads.knows(BUDGETS),
+        blockers=(*_budget_lines(by_fate[DrainOutcome.HELD], trials), *kept),
+        warnings=(*deleted, *_budget_lines(by_fate[DrainOutcome.FORCED], trials), *_protected(drained_pods)),
+        unjudged=_unjudged(planned, kube, count),
+        knows_pods=kube.knows(PODS),
+        knows_budgets=kube.knows(BUDGETS),
     )
 
 
-def held_pods(wish: Wish, nodes: Iterable[PlannedNode], workloads: Workloads) -> dict[str, Pod]:
+def held_pods(spec: MigrationSpec, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> dict[str, Pod]:
     """Return, by the full name of each budget that holds pods, one of them to try an eviction with.
 
     A pod of several budgets says nothing of any single one: the API server refuses it without looking at them.
     """
     samples: dict[str, Pod] = {}
-    for leaver in fates(_pods_on(list(nodes), workloads), workloads, wish):
-        if len(leaver.budgets) == 1:
-            samples.setdefault(leaver.budgets[0].full_name, leaver.pod)
+    for drained in drain_outcomes(_pods_on(list(nodes), kube), kube, spec):
+        if len(drained.budgets) == 1:
+            samples.setdefault(drained.budgets[0].full_name, drained.pod)
     return samples
 
 
-def node_name(node: PlannedNode, workloads: Workloads) -> str:
+def node_name(node: PlannedNode, kube: KubernetesSnapshot) -> str:
     """Return the name by which Kubernetes knows a planned node; empty when it is not known."""
-    known = workloads.nodes.get(node.instance_id)
+    known = kube.nodes.get(node.instance_id)
     return known.name if known else node.node_name
 
 
-def _pods_on(nodes: Iterable[PlannedNode], workloads: Workloads) -> list[Pod]:
-    return workloads.pods_on(frozenset(name for node in nodes if (name := node_name(node, workloads))))
+def _pods_on(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> list[Pod]:
+    return kube.pods_on(frozenset(name for node in nodes if (name := node_name(node, kube))))
 
 
-def _is_alone(pod: Pod, workloads: Workloads) -> bool:
-    return pod.controller is None or is_orphan(pod, workloads)
+def _is_alone(pod: Pod, kube: KubernetesSnapshot) -> bool:
+    return pod.controller is None or is_orphan(pod, kube)
 
 
-def _budget_lines(leavers: Iterable[Leaver], trials: Mapping[str, EvictionTrial]) -> list[str]:
+def _budget_lines(drained_pods: Iterable[DrainedPod], trials: Mapping[str, EvictionTrial]) -> list[str]:
     """Return a line for each budget, or set of budgets, that forbids evictions.
 
     First those that no healthy pod will ever change, then those with the most pods.
     """
-    grouped: dict[tuple[Budget, ...], list[Leaver]] = defaultdict(list)
-    for leaver in leavers:
-        grouped[leaver.budgets].append(leaver)
+    grouped: dict[tuple[Budget, ...], list[DrainedPod]] = defaultdict(list)
+    for drained in drained_pods:
+        grouped[drained.budgets].append(drained)
     ordered = sorted(
         grouped.items(),
         key=lambda item: (
@@ -196,36 +204,36 @@ def _budget_lines(leavers: Iterable[Leaver], trials: Mapping[str, EvictionTrial]
         for budgets, held in ordered[:_MOST_LINES]
     ]
     if others := ordered[_MOST_LINES:]:
-        names = some(" and ".join(_names_of(budgets)) for budgets, _ in others)
-        held = [leaver for _, group in others for leaver in group]
+        names = list_some(" and ".join(_names_of(budgets)) for budgets, _ in others)
+        held = [drained for _, group in others for drained in group]
         lines.append(
-            f"{told(len(others), 'more PodDisruptionBudget', 'allow')} no disruption ({names}): "
+            f"{count_with_verb(len(others), 'more PodDisruptionBudget', 'allow')} no disruption ({names}): "
             f"{_where(held)} {_outcome(held, 'them')}"
         )
     return lines
 
 
-def _budget_line(budget: Budget, held: Sequence[Leaver], trial: EvictionTrial | None) -> str:
+def _budget_line(budget: Budget, held: Sequence[DrainedPod], trial: EvictionTrial | None) -> str:
     text = (
-        f"PodDisruptionBudget {clean(budget.full_name)} allows no disruption: {_where(held)} {_outcome(held)} "
+        f"PodDisruptionBudget {sanitize(budget.full_name)} allows no disruption: {_where(held)} {_outcome(held)} "
         f"(needs {budget.desired_healthy} healthy, has {budget.current_healthy})"
     )
     if trial is not None:
         said = "the API server confirms it" if trial.allowed is False else "the API server could not confirm it"
-        text += f"; {said}" + (f": {clean(trial.message)}" if trial.message else "")
-    if held[0].fate is Fate.FORCED:
+        text += f"; {said}" + (f": {sanitize(trial.message)}" if trial.message else "")
+    if held[0].outcome is DrainOutcome.FORCED:
         return f"{text}; {_FORCE} is set"
     if _never_allows(budget):
         return f"{text}; it never allows one: run more pods, change it, or set {_FORCE}"
     return f"{text}; wait until more of its pods are healthy, or set {_FORCE}"
 
 
-def _several_budgets_line(budgets: Sequence[Budget], held: Sequence[Leaver]) -> str:
+def _several_budgets_line(budgets: Sequence[Budget], held: Sequence[DrainedPod]) -> str:
     text = (
         f"{_where(held)} {_outcome(held, 'them')}: the API server evicts no pod of several PodDisruptionBudgets "
         f"({', '.join(_names_of(budgets))})"
     )
-    if held[0].fate is Fate.FORCED:
+    if held[0].outcome is DrainOutcome.FORCED:
         return f"{text}; {_FORCE} is set"
     return f"{text}; leave one budget to each pod, or set {_FORCE}"
 
@@ -235,72 +243,79 @@ def _never_allows(budget: Budget) -> bool:
 
 
 def _names_of(budgets: Iterable[Budget]) -> list[str]:
-    return [clean(budget.full_name) for budget in budgets]
+    return [sanitize(budget.full_name) for budget in budgets]
 
 
-def _outcome(leavers: Sequence[Leaver], budgets: str = "it") -> str:
-    return f"will be killed against {budgets}" if leavers[0].fate is Fate.FORCED else "will block"
+def _outcome(drained_pods: Sequence[DrainedPod], budgets: str = "it") -> str:
+    return f"will be killed against {budgets}" if drained_pods[0].outcome is DrainOutcome.FORCED else "will block"
 
 
-def _where(leavers: Sequence[Leaver]) -> str:
+def _where(drained_pods: Sequence[DrainedPod]) -> str:
     """Return how many pods on which nodes."""
-    nodes = sorted({clean(leaver.pod.node_name) for leaver in leavers})
-    on = nodes[0] if len(nodes) == 1 else f"{counted(len(nodes), 'node')} ({some(nodes, _MOST_NAMED)})"
-    return f"{counted(len(leavers), 'pod')} on {on}"
+    nodes = sorted({sanitize(drained.pod.node_name) for drained in drained_pods})
+    on = nodes[0] if len(nodes) == 1 else f"{count_noun(len(nodes), 'node')} ({list_some(nodes, _MOST_NAMED)})"
+    return f"{count_noun(len(drained_pods), 'pod')} on {on}"
 
 
-def _stays(leavers: Sequence[Leaver], workloads: Workloads) -> list[str]:
-    if len(leavers) > _MOST_NAMED:
-        return [f"{_alone(leavers)} stay behind: {_named(leavers)}: move them by hand, or set {_EVICT}"]
-    return [f"{_introduced(leaver, workloads)} stays behind: move it by hand, or set {_EVICT}" for leaver in leavers]
+def _stays(drained_pods: Sequence[DrainedPod], kube: KubernetesSnapshot) -> list[str]:
+    if len(drained_pods) > _MOST_NAMED:
+        return [f"{_alone(drained_pods)} stay behind: {_named(drained_pods)}: move them by hand, or set {_EVICT}"]
+    return [f"{_introduced(drained, kube)} stays behind: move it by hand, or set {_EVICT}" for drained in drained_pods]
 
 
-def _deletions(leavers: Sequence[Leaver], workloads: Workloads) -> list[str]:
-    if len(leavers) > _MOST_NAMED:
+def _deletions(drained_pods: Sequence[DrainedPod], kube: KubernetesSnapshot) -> list[str]:
+    if len(drained_pods) > _MOST_NAMED:
         return [
-            f"{_alone(leavers)} are deleted for good: {_named(leavers)}: nothing starts them again; {_EVICT} is set"
+            f"{_alone(drained_pods)} are deleted for good: {_named(drained_pods)}: nothing starts "
+            f"them again; {_EVICT} is set"
         ]
     return [
-        f"{_introduced(leaver, workloads)} is deleted for good: nothing starts it again; {_EVICT} is set"
-        for leaver in leavers
+        f"{_introduced(drained, kube)} is deleted for good: nothing starts it again; {_EVICT} is set"
+        for drained in drained_pods
     ]
 
 
-def _alone(leavers: Sequence[Leaver]) -> str:
-    return counted(len(leavers), "stand-alone pod")
+def _alone(drained_pods: Sequence[DrainedPod]) -> str:
+    return count_noun(len(drained_pods), "stand-alone pod")
 
 
-def _named(leavers: Iterable[Leaver]) -> str:
-    return some(clean(leaver.pod.full_name) for leaver in leavers)
+def _named(drained_pods: Iterable[DrainedPod]) -> str:
+    return list_some(sanitize(drained.pod.full_name) for drained in drained_pods)
 
 
-def _introduced(leaver: Leaver, workloads: Workloads) -> str:
-    pod = leaver.pod
-    why = " (its DaemonSet is gone)" if is_orphan(pod, workloads) else ""
-    return f"stand-alone pod {clean(pod.full_name)}{why} on {clean(pod.node_name)}"
+def _introduced(drained: DrainedPod, kube: KubernetesSnapshot) -> str:
+    pod = drained.pod
+    why = " (its DaemonSet is gone)" if is_orphan(pod, kube) else ""
+    return f"stand-alone pod {sanitize(pod.full_name)}{why} on {sanitize(pod.node_name)}"
 
 
-def _protected(leavers: Iterable[Leaver]) -> list[str]:
+def _protected(drained_pods: Iterable[DrainedPod]) -> list[str]:
     """Return a line for each annotation by which pods ask not to be moved."""
-    moving = [leaver for leaver in leavers if leaver.fate in LEAVES or leaver.fate is Fate.HELD]
+    moving = [
+        drained
+        for drained in drained_pods
+        if drained.outcome in LEAVING_OUTCOMES or drained.outcome is DrainOutcome.HELD
+    ]
     lines = []
     for key, value in _PROTECTING:
-        asking = [leaver for leaver in moving if leaver.pod.annotations.get(key) == value]
+        asking = [drained for drained in moving if drained.pod.annotations.get(key) == value]
         if asking:
             lines.append(
-                f'{counted(len(asking), "pod")} annotated {key}: "{value}" ({_named(asking)}); '
+                f'{count_noun(len(asking), "pod")} annotated {key}: "{value}" ({_named(asking)}); '
                 "Ocean does not document whether a migration obeys it"
             )
     return lines
 
 
-def _unjudged(nodes: Iterable[PlannedNode], workloads: Workloads, count: Mapping[Fate, int]) -> tuple[str, ...]:
+def _unjudged(
+    nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, count: Mapping[DrainOutcome, int]
+) -> tuple[str, ...]:
     """Return a line for each reason for which something could not be judged."""
-    gaps = {name: workloads.gaps[name] for name in (PODS, BUDGETS) if name in workloads.gaps}
-    if DAEMON_SETS in workloads.gaps and (PODS in gaps or count[Fate.DAEMON]):
-        gaps[DAEMON_SETS] = workloads.gaps[DAEMON_SETS]
-    if nameless := sorted(node.instance_id for node in nodes if not node_name(node, workloads)):
-        gaps[NODES] = workloads.gaps.get(NODES, Gap(reason=f"Kubernetes has no node for {some(nameless)}"))
+    gaps = {name: kube.gaps[name] for name in (PODS, BUDGETS) if name in kube.gaps}
+    if DAEMON_SETS in kube.gaps and (PODS in gaps or count[DrainOutcome.DAEMON]):
+        gaps[DAEMON_SETS] = kube.gaps[DAEMON_SETS]
+    if nameless := sorted(node.instance_id for node in nodes if not node_name(node, kube)):
+        gaps[NODES] = kube.gaps.get(NODES, Gap(reason=f"Kubernetes has no node for {list_some(nameless)}"))
     return gap_lines({_JUDGED[name]: gap for name, gap in gaps.items()})
 
 
@@ -310,6 +325,6 @@ def gap_lines(gaps: Mapping[str, Gap]) -> tuple[str, ...]:
     for judged, gap in gaps.items():
         reasons[gap].append(judged)
     return tuple(
-        f"not judged: {', '.join(judged)} ({clean(gap.reason)})" + (f"; {gap.remedy}" if gap.remedy else "")
+        f"not judged: {', '.join(judged)} ({sanitize(gap.reason)})" + (f"; {gap.remedy}" if gap.remedy else "")
         for gap, judged in reasons.items()
     )

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode, LaunchTemplate
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, MachineType
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, InstanceTypeSpec
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 
 ANY_SIZE: Final = Resources(milli_cpu=10**9, memory_mib=10**9, gpu=10**9)
@@ -28,7 +28,7 @@ _FIRST_REGULAR: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class InstanceType:
     """A kind of machine.
 
     ``name`` is an instance type, or a pattern: then it stands for those that nobody names. ``resources`` is None, and
@@ -41,14 +41,14 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class InstanceTypeCatalog:
     """What is known of instance types: from AWS, else from Ocean's own nodes, else from their names."""
 
-    described: Mapping[str, MachineType] = field(default_factory=dict)
+    described: Mapping[str, InstanceTypeSpec] = field(default_factory=dict)
     seen: Mapping[str, Resources] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, cloud: Cloud | None, ocean_nodes: Iterable[ClusterNode]) -> Catalogue:
+    def from_sources(cls, cloud: AwsFacts | None, ocean_nodes: Iterable[ClusterNode]) -> InstanceTypeCatalog:
         """Collect what is known; of nodes of one type the largest counts."""
         seen: dict[str, Resources] = {}
         for node in ocean_nodes:
@@ -62,15 +62,17 @@ class Catalogue:
                 )
         return cls(described=cloud.machines if cloud else {}, seen=seen)
 
-    def machine(self, name: str) -> Machine:
+    def machine(self, name: str) -> InstanceType:
         """Return what is known of a type, or of a pattern of types."""
         described = self.described.get(name)
         if described is not None:
-            return Machine(name=name, resources=described.resources, architectures=frozenset(described.architectures))
+            return InstanceType(
+                name=name, resources=described.resources, architectures=frozenset(described.architectures)
+            )
         if name == _ANY_TYPE:
-            return Machine(name=name, resources=ANY_SIZE, architectures=_AMD64 | _ARM64)
+            return InstanceType(name=name, resources=ANY_SIZE, architectures=_AMD64 | _ARM64)
         resources, architectures = _by_name(name)
-        return Machine(name=name, resources=self.seen.get(name, resources), architectures=architectures)
+        return InstanceType(name=name, resources=self.seen.get(name, resources), architectures=architectures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,23 +83,23 @@ class AllowedTypes:
     denied: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, template: LaunchTemplate, cluster: LaunchTemplate) -> AllowedTypes:
+    def from_template(cls, template: LaunchTemplate, cluster: LaunchTemplate) -> AllowedTypes:
         """Return those of a template: its own ones, else the cluster's, else any."""
         if template.instance_types:
             return cls(allowed=template.instance_types)
         return cls(allowed=cluster.instance_types or (_ANY_TYPE,), denied=cluster.denied_types)
 
-    def machines(self, catalogue: Catalogue, named: Iterable[str] = ()) -> list[Machine]:
+    def machines(self, catalogue: InstanceTypeCatalog, named: Iterable[str] = ()) -> list[InstanceType]:
         """Return the kinds of machines; of those behind a pattern, the ``named`` ones by their own name too."""
         wanted = sorted(set(named))
-        found: dict[str, Machine] = {}
+        found: dict[str, InstanceType] = {}
         for entry in self.allowed:
             names = [name for name in wanted if fnmatchcase(name, entry)] if "*" in entry else []
             for name in (*names, entry):
                 if name not in found and not any(fnmatchcase(name, pattern) for pattern in self.denied):
                     found[name] = catalogue.machine(name)
         # Lists that leave nothing say nothing that can be held against a pod.
-        return list(found.values()) or [Machine(name=_ANY_TYPE)]
+        return list(found.values()) or [InstanceType(name=_ANY_TYPE)]
 
 
 def _by_name(name: str) -> tuple[Resources | None, frozenset[str]]:

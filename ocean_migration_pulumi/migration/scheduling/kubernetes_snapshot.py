@@ -180,7 +180,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workloads:
+class KubernetesSnapshot:
     """Everything that was read of a cluster at one moment.
 
     ``gaps`` names, by resource (``PODS``, ``BUDGETS``, ...), what could not be read: its part is then empty or

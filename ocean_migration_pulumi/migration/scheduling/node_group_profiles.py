@@ -10,8 +10,13 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud
-from ocean_migration_pulumi.migration.scheduling.instance_types import ANY_SIZE, AllowedTypes, Catalogue, Machine
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
+from ocean_migration_pulumi.migration.scheduling.instance_types import (
+    ANY_SIZE,
+    AllowedTypes,
+    InstanceType,
+    InstanceTypeCatalog,
+)
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ARCHITECTURE_LABEL,
     INSTANCE_TYPE_LABEL,
@@ -48,7 +53,7 @@ _GIVEN_BY_OTHERS: Final = ("spotinst.io/", "aws.spot.io/", "topology.k8s.aws/")
 
 _HARD: Final = frozenset({"NoSchedule", "NoExecute"})
 _NOTHING: Final = Resources()
-_ANY_MACHINE: Final = Machine(name="")
+_ANY_MACHINE: Final = InstanceType(name="")
 _NO_NODES: Final[Mapping[str, KubernetesNode]] = {}
 
 Terms = tuple[Term, ...] | None
@@ -56,21 +61,21 @@ Terms = tuple[Term, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
+class NodeCapacity:
     """How much a pod may ask for: on nodes that take it for ``sure``, and on those that ``perhaps`` do."""
 
     sure: tuple[Resources, ...] = ()
     perhaps: tuple[Resources, ...] = ()
 
     @classmethod
-    def of(cls, machine: Machine) -> Space:
+    def from_instance_type(cls, machine: InstanceType) -> NodeCapacity:
         """Return the space of a machine that takes a pod for certain."""
         if machine.resources is None:
             return cls(sure=(_NOTHING,), perhaps=(ANY_SIZE,))
         return cls(sure=(machine.resources,))
 
     @classmethod
-    def together(cls, spaces: Iterable[Space]) -> Space:
+    def together(cls, spaces: Iterable[NodeCapacity]) -> NodeCapacity:
         """Return the space of several machines of which a pod needs one."""
         known = list(spaces)
         return cls(
@@ -78,11 +83,11 @@ class Space:
             perhaps=_largest({size for space in known for size in space.perhaps}),
         )
 
-    def under(self, verdict: bool | None) -> Space:
+    def under(self, verdict: bool | None) -> NodeCapacity:
         """Return what is left of it when that is whether its nodes take the pod."""
         if verdict is None:
-            return Space(perhaps=_largest({*self.sure, *self.perhaps}))
-        return self if verdict else Space()
+            return NodeCapacity(perhaps=_largest({*self.sure, *self.perhaps}))
+        return self if verdict else NodeCapacity()
 
     def takes(self, requests: Resources) -> bool | None:
         """Tell whether there is a node for so much; None when it is not known."""
@@ -92,7 +97,7 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class NodeGroupProfile:
     """A Virtual Node Group, or the cluster's own template (``Default``).
 
     ``zones`` are those where it starts nodes for certain; with ``other_zones`` there may be more. ``region`` is empty
@@ -107,9 +112,9 @@ class Target:
     other_zones: bool = True
     region: str = ""
     types: AllowedTypes = field(default_factory=AllowedTypes)
-    machines: tuple[Machine, ...] = field(default=(), repr=False)
-    whole: Space = field(default_factory=Space, repr=False)
-    catalogue: Catalogue = field(default_factory=Catalogue, repr=False)
+    machines: tuple[InstanceType, ...] = field(default=(), repr=False)
+    whole: NodeCapacity = field(default_factory=NodeCapacity, repr=False)
+    catalogue: InstanceTypeCatalog = field(default_factory=InstanceTypeCatalog, repr=False)
     seen_labels: frozenset[str] = frozenset()
     user_data: str = field(default="", repr=False)
 
@@ -118,10 +123,10 @@ class Target:
         """Whether it has neither labels nor taints, so that it takes nodes of any match."""
         return not self.labels and not self.taints
 
-    def space(self, conditions: Sequence[Terms], tolerations: tuple[Toleration, ...] | None) -> Space:
+    def space(self, conditions: Sequence[Terms], tolerations: tuple[Toleration, ...] | None) -> NodeCapacity:
         """Return how much a pod with these conditions may ask for; with tolerations None, taints do not count."""
         if tolerations is not None and not all(tolerates(tolerations, taint) for taint in self.taints):
-            return Space()
+            return NodeCapacity()
         asked = [part for terms in conditions if terms for term in terms for part in term]
         keys = {part.key for part in asked}
         named = {value for part in asked if part.key in TYPE_LABELS for value in part.values}
@@ -134,11 +139,11 @@ class Target:
             alike = (machine.name if keys & TYPE_LABELS else "", machine.architectures)
             if alike not in verdicts:
                 verdicts[alike] = self._verdict(conditions, keys, machine)
-            spaces.append(Space.of(machine).under(verdicts[alike]))
-        return Space.together(spaces)
+            spaces.append(NodeCapacity.from_instance_type(machine).under(verdicts[alike]))
+        return NodeCapacity.together(spaces)
 
     def _verdict(
-        self, conditions: Sequence[Terms], keys: Collection[str], machine: Machine = _ANY_MACHINE
+        self, conditions: Sequence[Terms], keys: Collection[str], machine: InstanceType = _ANY_MACHINE
     ) -> bool | None:
         """Tell whether some node of this machine meets all conditions at once."""
         zones: list[Value] = [*self.zones, *([Unsure.VALUE] if self.other_zones else [])]
@@ -182,16 +187,16 @@ class Target:
         return found
 
 
-def targets_of(
+def profile_node_groups(
     cluster: Cluster,
     groups: Mapping[str, VirtualNodeGroup],
     ocean_nodes: Iterable[ClusterNode] = (),
-    cloud: Cloud | None = None,
+    cloud: AwsFacts | None = None,
     kubernetes_nodes: Mapping[str, KubernetesNode] = _NO_NODES,
-) -> list[Target]:
+) -> list[NodeGroupProfile]:
     """Return where the pods of a cluster can go, sorted by id; ``kubernetes_nodes`` are by instance id."""
     nodes = list(ocean_nodes)
-    catalogue = Catalogue.of(cloud, nodes)
+    catalogue = InstanceTypeCatalog.from_sources(cloud, nodes)
     seen_zones: dict[str, set[str]] = defaultdict(set)
     seen_labels: dict[str, set[str]] = defaultdict(set)
     for node in nodes:
@@ -200,15 +205,15 @@ def targets_of(
         if node.instance_id in kubernetes_nodes:
             seen_labels[group_id] |= kubernetes_nodes[node.instance_id].labels.keys()
 
-    def target(group_id: str, template: LaunchTemplate, group: VirtualNodeGroup | None = None) -> Target:
+    def target(group_id: str, template: LaunchTemplate, group: VirtualNodeGroup | None = None) -> NodeGroupProfile:
         known = cloud.zones if cloud else {}
         subnets = template.subnet_ids or cluster.template.subnet_ids
         zones = {known[subnet] for subnet in subnets if subnet in known}
         others = not subnets or any(subnet not in known for subnet in subnets)
         taints = [Taint(key=key, value=value, effect=effect) for key, value, effect in (group.taints if group else ())]
-        types = AllowedTypes.of(template, cluster.template)
+        types = AllowedTypes.from_template(template, cluster.template)
         machines = tuple(types.machines(catalogue))
-        return Target(
+        return NodeGroupProfile(
             id=group_id,
             labels=dict(group.labels) if group else {},
             taints=tuple(taint for taint in taints if taint.effect in _HARD),
@@ -217,7 +222,7 @@ def targets_of(
             region=cluster.region,
             types=types,
             machines=machines,
-            whole=Space.together(map(Space.of, machines)),
+            whole=NodeCapacity.together(map(NodeCapacity.from_instance_type, machines)),
             catalogue=catalogue,
             seen_labels=frozenset(seen_labels[group_id]),
             user_data=template.user_data or cluster.template.user_data,

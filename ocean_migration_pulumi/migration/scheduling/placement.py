@@ -9,32 +9,38 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import gap_lines, node_name
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ARCHITECTURE_LABEL,
     CLAIMS,
     VOLUMES,
+    KubernetesSnapshot,
     Pod,
     Requirement,
-    Workloads,
 )
 from ocean_migration_pulumi.migration.scheduling.label_matching import any_of
 from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
     ARCHITECTURE_LABELS,
-    Space,
-    Target,
-    targets_of,
+    NodeCapacity,
+    NodeGroupProfile,
+    profile_node_groups,
 )
-from ocean_migration_pulumi.migration.scheduling.pod_requirements import INTOLERANT, Demands, Reason, together
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, clean, counted, some, told
+from ocean_migration_pulumi.migration.scheduling.pod_requirements import (
+    INTOLERANT,
+    PodRequirements,
+    UnmetRequirement,
+    combine_requirements,
+)
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 _MOST_LINES: Final = 10
-_NO_GROUP: Final = Reason("the cluster has none", "make one")
+_NO_GROUP: Final = UnmetRequirement("the cluster has none", "make one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class PlacementForecast:
     """Whether the pods will fit.
 
     Every pod is counted once: ``fitting`` ones fit somewhere, and as far as is known with the match of their node;
@@ -60,21 +66,21 @@ class _Sorted:
 
     fitting: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
-    homeless: dict[tuple[Reason, ...], list[str]] = field(default_factory=lambda: defaultdict(list))
-    unknown: dict[tuple[Reason, ...], list[str]] = field(default_factory=lambda: defaultdict(list))
+    homeless: dict[tuple[UnmetRequirement, ...], list[str]] = field(default_factory=lambda: defaultdict(list))
+    unknown: dict[tuple[UnmetRequirement, ...], list[str]] = field(default_factory=lambda: defaultdict(list))
     strange: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
-def judge(
+def forecast_placement(
     pods: Iterable[Pod],
     nodes: Iterable[PlannedNode],
-    workloads: Workloads,
+    kube: KubernetesSnapshot,
     *,
     cluster: Cluster,
     groups: Mapping[str, VirtualNodeGroup],
     ocean_nodes: Iterable[ClusterNode] = (),
-    cloud: Cloud | None = None,
-) -> Fit:
+    cloud: AwsFacts | None = None,
+) -> PlacementForecast:
     """Judge whether these pods, of these planned nodes, fit a Virtual Node Group of the cluster.
 
     ``groups`` are all of the cluster by id, ``ocean_nodes`` those that it runs already: what they are shows what is
@@ -83,24 +89,24 @@ def judge(
     moving = sorted(pods, key=lambda pod: pod.full_name)
     planned = {node.instance_id: node for node in nodes}
     running = [node for node in ocean_nodes if node.instance_id not in planned]
-    fitter = _Fitter(targets_of(cluster, groups, running, cloud, workloads.nodes))
-    homes = {node_name(node, workloads): node.virtual_node_group_id for node in planned.values()}
-    architectures = {node.name: node.labels.get(ARCHITECTURE_LABEL, "") for node in workloads.nodes.values()}
+    fitter = _Fitter(profile_node_groups(cluster, groups, running, cloud, kube.nodes))
+    homes = {node_name(node, kube): node.virtual_node_group_id for node in planned.values()}
+    architectures = {node.name: node.labels.get(ARCHITECTURE_LABEL, "") for node in kube.nodes.values()}
     found = _Sorted()
     for pod in moving:
-        demands = Demands.of(pod, workloads)
-        name = clean(pod.full_name)
-        home, anywhere = fitter.verdicts(demands, homes.get(pod.node_name))
+        requirements = PodRequirements.from_pod(pod, kube)
+        name = sanitize(pod.full_name)
+        home, anywhere = fitter.verdicts(requirements, homes.get(pod.node_name))
         if anywhere is False:
-            found.homeless[fitter.reasons(demands, wanted=False)].append(name)
+            found.homeless[fitter.reasons(requirements, wanted=False)].append(name)
         elif anywhere is None:
-            found.unknown[fitter.reasons(demands, wanted=None)].append(name)
+            found.unknown[fitter.reasons(requirements, wanted=None)].append(name)
         else:
             (found.elsewhere if home is False else found.fitting).append(name)
             architecture = architectures.get(pod.node_name, "")
-            if architecture and fitter.loses(demands, architecture, homes.get(pod.node_name) if home else None):
+            if architecture and fitter.loses(requirements, architecture, homes.get(pod.node_name) if home else None):
                 found.strange[architecture].append(name)
-    return Fit(
+    return PlacementForecast(
         fitting=len(found.fitting),
         elsewhere=len(found.elsewhere),
         homeless=sum(map(len, found.homeless.values())),
@@ -108,45 +114,45 @@ def judge(
         blockers=tuple(_blockers(found.homeless)),
         warnings=tuple(_strange(found.strange)),
         remarks=(*_elsewhere(found.elsewhere), *_unknown(found.unknown)),
-        unjudged=_unjudged(moving, workloads, cloud if found.unknown else None),
+        unjudged=_unjudged(moving, kube, cloud if found.unknown else None),
     )
 
 
 class _Fitter:
     """Judges demands; most pods are like others, so that every answer is kept."""
 
-    def __init__(self, targets: Sequence[Target]) -> None:
+    def __init__(self, targets: Sequence[NodeGroupProfile]) -> None:
         self._targets = targets
-        self._spaces: dict[Demands, dict[str, Space]] = {}
-        self._verdicts: dict[tuple[Demands, str | None], tuple[bool | None, bool | None]] = {}
-        self._reasons: dict[tuple[Demands, bool | None], tuple[Reason, ...]] = {}
-        self._lost: dict[tuple[Demands, str, str | None], bool] = {}
+        self._spaces: dict[PodRequirements, dict[str, NodeCapacity]] = {}
+        self._verdicts: dict[tuple[PodRequirements, str | None], tuple[bool | None, bool | None]] = {}
+        self._reasons: dict[tuple[PodRequirements, bool | None], tuple[UnmetRequirement, ...]] = {}
+        self._lost: dict[tuple[PodRequirements, str, str | None], bool] = {}
 
-    def verdicts(self, demands: Demands, match: str | None) -> tuple[bool | None, bool | None]:
+    def verdicts(self, requirements: PodRequirements, match: str | None) -> tuple[bool | None, bool | None]:
         """Tell whether the match of its node takes a pod, and whether any target does.
 
         Without a match, or with one that is not known, the first is that of any target.
         """
-        key = demands, match
+        key = requirements, match
         if key not in self._verdicts:
             homes = self._homes(match)
-            home = self._verdict(demands, homes) if homes else None
-            anywhere = True if home else self._verdict(demands, self._targets)
+            home = self._verdict(requirements, homes) if homes else None
+            anywhere = True if home else self._verdict(requirements, self._targets)
             self._verdicts[key] = (home if homes else anywhere), anywhere
         return self._verdicts[key]
 
-    def reasons(self, demands: Demands, *, wanted: bool | None) -> tuple[Reason, ...]:
+    def reasons(self, requirements: PodRequirements, *, wanted: bool | None) -> tuple[UnmetRequirement, ...]:
         """Return the demands of which, alone, every target has this verdict (or none a better one)."""
         if not self._targets:
             return (_NO_GROUP,)
-        key = demands, wanted
+        key = requirements, wanted
         if key not in self._reasons:
-            singles = list(demands.single())
+            singles = list(requirements.single())
             found = tuple(reason for single, reason in singles if self._verdict(single, self._targets) is wanted)
-            self._reasons[key] = found or (together(self._unmet(singles)),)
+            self._reasons[key] = found or (combine_requirements(self._unmet(singles)),)
         return self._reasons[key]
 
-    def _unmet(self, singles: Sequence[tuple[Demands, Reason]]) -> list[Reason]:
+    def _unmet(self, singles: Sequence[tuple[PodRequirements, UnmetRequirement]]) -> list[UnmetRequirement]:
         """Return the demands that some target does not meet; all of them, when only together they are too much."""
         unmet = [
             reason
@@ -155,39 +161,39 @@ class _Fitter:
         ]
         return unmet or [reason for _, reason in singles if reason is not INTOLERANT]
 
-    def loses(self, demands: Demands, architecture: str, match: str | None) -> bool:
+    def loses(self, requirements: PodRequirements, architecture: str, match: str | None) -> bool:
         """Tell whether no node that takes a pod, of its match or of any target, is of this architecture."""
-        key = demands, architecture, match
+        key = requirements, architecture, match
         if key not in self._lost:
-            if demands.names(ARCHITECTURE_LABELS):
+            if requirements.names(ARCHITECTURE_LABELS):
                 self._lost[key] = False
             else:
                 asked = Requirement(key=ARCHITECTURE_LABEL, values=(architecture,))
-                same = replace(demands, selector=(*demands.selector, asked))
+                same = replace(requirements, selector=(*requirements.selector, asked))
                 self._lost[key] = self._verdict(same, self._homes(match) or self._targets) is False
         return self._lost[key]
 
-    def _homes(self, match: str | None) -> list[Target]:
+    def _homes(self, match: str | None) -> list[NodeGroupProfile]:
         if match == DEFAULT_VIRTUAL_NODE_GROUP:
             return [target for target in self._targets if target.is_plain]
         return [target for target in self._targets if target.id == match]
 
-    def _verdict(self, demands: Demands, targets: Iterable[Target]) -> bool | None:
-        place = replace(demands, requests=_ANY.requests)
+    def _verdict(self, requirements: PodRequirements, targets: Iterable[NodeGroupProfile]) -> bool | None:
+        place = replace(requirements, requests=_ANY.requests)
         spaces = self._spaces.setdefault(place, {})
-        return any_of(self._space(place, spaces, target).takes(demands.requests) for target in targets)
+        return any_of(self._space(place, spaces, target).takes(requirements.requests) for target in targets)
 
     @staticmethod
-    def _space(place: Demands, spaces: dict[str, Space], target: Target) -> Space:
+    def _space(place: PodRequirements, spaces: dict[str, NodeCapacity], target: NodeGroupProfile) -> NodeCapacity:
         if target.id not in spaces:
             spaces[target.id] = target.space(place.conditions, place.tolerations)
         return spaces[target.id]
 
 
-_ANY: Final = Demands()
+_ANY: Final = PodRequirements()
 
 
-def _blockers(homeless: Mapping[tuple[Reason, ...], Sequence[str]]) -> list[str]:
+def _blockers(homeless: Mapping[tuple[UnmetRequirement, ...], Sequence[str]]) -> list[str]:
     """Return a line for each set of reasons, those of the most pods first."""
     ordered = _ordered(homeless)
     lines = []
@@ -195,25 +201,29 @@ def _blockers(homeless: Mapping[tuple[Reason, ...], Sequence[str]]) -> list[str]
         remedy = "; ".join(dict.fromkeys(reason.remedy for reason in reasons if reason.remedy))
         if reasons == (INTOLERANT,):
             lines.append(
-                f"{told(len(names), 'pod', 'tolerate')} the taints of no Virtual Node Group ({some(names)}); {remedy}"
+                f"{count_with_verb(len(names), 'pod', 'tolerate')} the taints of no Virtual Node "
+                f"Group ({list_some(names)}); {remedy}"
             )
         else:
             lines.append(
-                f"{told(len(names), 'pod', 'fit')} no Virtual Node Group: {_words(reasons)} ({some(names)}); {remedy}"
+                f"{count_with_verb(len(names), 'pod', 'fit')} no Virtual Node Group: "
+                f"{_words(reasons)} ({list_some(names)}); {remedy}"
             )
     if others := ordered[_MOST_LINES:]:
         names = sorted(name for _, group in others for name in group)
         lines.append(
-            f"{told(len(names), 'more pod', 'fit')} no Virtual Node Group, for {counted(len(others), 'other reason')} "
-            f"({some(names)})"
+            f"{count_with_verb(len(names), 'more pod', 'fit')} no Virtual Node Group, for "
+            f"{count_noun(len(others), 'other reason')} "
+            f"({list_some(names)})"
         )
     return lines
 
 
 def _strange(strange: Mapping[str, Sequence[str]]) -> list[str]:
     return [
-        f"{told(len(names), 'pod', 'run')} on {clean(architecture)} now, and no machine that Ocean may start for "
-        f"{'it' if len(names) == 1 else 'them'} is of that architecture ({some(names)}); "
+        f"{count_with_verb(len(names), 'pod', 'run')} on {sanitize(architecture)} now, and no machine "
+        "that Ocean may start for "
+        f"{'it' if len(names) == 1 else 'them'} is of that architecture ({list_some(names)}); "
         f"make sure that {'its' if len(names) == 1 else 'their'} images run there"
         for architecture, names in sorted(strange.items())
     ]
@@ -223,41 +233,45 @@ def _elsewhere(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     whose = "its" if len(names) == 1 else "their"
-    return [f"{counted(len(names), 'pod')} will move to another Virtual Node Group than {whose} node's: {some(names)}"]
+    return [
+        f"{count_noun(len(names), 'pod')} will move to another Virtual Node Group than {whose} "
+        f"node's: {list_some(names)}"
+    ]
 
 
-def _unknown(unknown: Mapping[tuple[Reason, ...], Sequence[str]]) -> list[str]:
+def _unknown(unknown: Mapping[tuple[UnmetRequirement, ...], Sequence[str]]) -> list[str]:
     ordered = _ordered(unknown)
     lines = [
-        f"whether {told(len(names), 'pod', 'fit')} a Virtual Node Group is not known: {_words(reasons)} ({some(names)})"
+        f"whether {count_with_verb(len(names), 'pod', 'fit')} a Virtual Node Group is not known: "
+        f"{_words(reasons)} ({list_some(names)})"
         for reasons, names in ordered[:_MOST_LINES]
     ]
     if others := ordered[_MOST_LINES:]:
         names = sorted(name for _, group in others for name in group)
         lines.append(
-            f"whether {told(len(names), 'more pod', 'fit')} a Virtual Node Group is not known, for "
-            f"{counted(len(others), 'other reason')} ({some(names)})"
+            f"whether {count_with_verb(len(names), 'more pod', 'fit')} a Virtual Node Group is not known, for "
+            f"{count_noun(len(others), 'other reason')} ({list_some(names)})"
         )
     return lines
 
 
 def _ordered(
-    groups: Mapping[tuple[Reason, ...], Sequence[str]],
-) -> list[tuple[tuple[Reason, ...], Sequence[str]]]:
+    groups: Mapping[tuple[UnmetRequirement, ...], Sequence[str]],
+) -> list[tuple[tuple[UnmetRequirement, ...], Sequence[str]]]:
     return sorted(groups.items(), key=lambda item: (-len(item[1]), _words(item[0])))
 
 
-def _words(reasons: Iterable[Reason]) -> str:
+def _words(reasons: Iterable[UnmetRequirement]) -> str:
     return ", ".join(reason.words for reason in reasons)
 
 
-def _unjudged(pods: Iterable[Pod], workloads: Workloads, cloud: Cloud | None) -> tuple[str, ...]:
+def _unjudged(pods: Iterable[Pod], kube: KubernetesSnapshot, cloud: AwsFacts | None) -> tuple[str, ...]:
     """Return what could not be judged; what AWS did not tell counts only where it left something open."""
     gaps = {}
     if any(pod.claims for pod in pods):
         for name, judged in ((CLAIMS, "the volumes of pods"), (VOLUMES, "the zones of volumes")):
-            if name in workloads.gaps:
-                gaps[judged] = workloads.gaps[name]
+            if name in kube.gaps:
+                gaps[judged] = kube.gaps[name]
     if cloud is not None:
         for name, judged in (("zones", "the zones of subnets"), ("machines", "the sizes of instance types")):
             if name in cloud.gaps:

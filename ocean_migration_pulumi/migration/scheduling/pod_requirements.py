@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     CLAIMS,
     VOLUMES,
+    KubernetesSnapshot,
     Pod,
     Requirement,
     Resources,
     Toleration,
-    Workloads,
 )
 from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
     ARCHITECTURE_LABELS,
@@ -24,7 +25,6 @@ from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
     ZONE_LABELS,
     Terms,
 )
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean, some
 
 _NOTHING: Final = Resources()
 _MOST_VALUES: Final = 3
@@ -32,7 +32,7 @@ _SIGNS: Final = {"Gt": ">", "Lt": "<"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demands:
+class PodRequirements:
     """What a pod demands; equal for pods that are alike.
 
     ``selector`` and ``affinity`` are conditions on the labels of the node, ``volumes`` those of each of its volumes
@@ -46,9 +46,9 @@ class Demands:
     requests: Resources = _NOTHING
 
     @classmethod
-    def of(cls, pod: Pod, workloads: Workloads) -> Demands:
+    def from_pod(cls, pod: Pod, kube: KubernetesSnapshot) -> PodRequirements:
         """Return what a pod demands."""
-        lost = bool(pod.claims) and not workloads.knows(CLAIMS, VOLUMES)
+        lost = bool(pod.claims) and not kube.knows(CLAIMS, VOLUMES)
         return cls(
             selector=tuple(Requirement(key=key, values=(value,)) for key, value in sorted(pod.node_selector.items())),
             affinity=pod.terms,
@@ -66,48 +66,57 @@ class Demands:
         """Tell whether it says something of one of these labels."""
         return any(part.key in keys for terms in self.conditions for part in _parts(terms))
 
-    def single(self) -> Iterator[tuple[Demands, Reason]]:
+    def single(self) -> Iterator[tuple[PodRequirements, UnmetRequirement]]:
         """Yield each demand alone, and what is said when nothing meets it."""
         for part in self.selector:
-            yield Demands(selector=(part,)), Reason(f"nodeSelector {_told(part)}", _remedy([part], "selector"))
+            yield (
+                PodRequirements(selector=(part,)),
+                UnmetRequirement(f"nodeSelector {_told(part)}", _remedy([part], "selector")),
+            )
         if self.affinity:
             words = f"required node affinity {_any_of(self.affinity)}"
-            yield Demands(affinity=self.affinity), Reason(words, _remedy(_parts(self.affinity), "affinity"))
+            yield (
+                PodRequirements(affinity=self.affinity),
+                UnmetRequirement(words, _remedy(_parts(self.affinity), "affinity")),
+            )
         for terms in self.volumes:
-            yield Demands(volumes=(terms,)), _of_volume(terms)
+            yield PodRequirements(volumes=(terms,)), _of_volume(terms)
         if self.tolerations is not None:
-            yield Demands(tolerations=self.tolerations), INTOLERANT
+            yield PodRequirements(tolerations=self.tolerations), INTOLERANT
         if self.requests != _NOTHING:
             words = f"request of {_amounts(self.requests)}"
-            yield Demands(requests=self.requests), Reason(words, "allow larger instance types, or ask for less")
+            yield (
+                PodRequirements(requests=self.requests),
+                UnmetRequirement(words, "allow larger instance types, or ask for less"),
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class UnmetRequirement:
     """Why a pod finds no node: the demand that nothing meets, and what to do about it."""
 
     words: str
     remedy: str
 
 
-INTOLERANT: Final = Reason(
+INTOLERANT: Final = UnmetRequirement(
     "no toleration of their taints", "add a toleration, or make a Virtual Node Group without the taint"
 )
 """Why a pod finds no node when every one has a taint that it does not tolerate."""
 
 
-def together(reasons: Iterable[Reason]) -> Reason:
+def combine_requirements(reasons: Iterable[UnmetRequirement]) -> UnmetRequirement:
     """Return the reason when each demand is met somewhere, but nowhere all of them."""
     words = " together with ".join(reason.words for reason in reasons)
-    return Reason(words, "make a Virtual Node Group that meets all of it")
+    return UnmetRequirement(words, "make a Virtual Node Group that meets all of it")
 
 
-def _of_volume(terms: Terms) -> Reason:
+def _of_volume(terms: Terms) -> UnmetRequirement:
     if terms is None:
-        return Reason("volumes whose place is not known", "")
+        return UnmetRequirement("volumes whose place is not known", "")
     parts = _parts(terms)
     if any(_is_name(part) for part in parts):
-        return Reason(
+        return UnmetRequirement(
             "a volume on the disk of its node", "its data cannot move: take the pod and its volume away first"
         )
     zones = {value for part in parts for value in part.values}
@@ -115,7 +124,7 @@ def _of_volume(terms: Terms) -> Reason:
         words = f"a volume in {_values(sorted(zones), ' or ')}"
     else:
         words = f"a volume bound to {_any_of(terms)}"
-    return Reason(words, _remedy(parts, "volume"))
+    return UnmetRequirement(words, _remedy(parts, "volume"))
 
 
 def _remedy(parts: Iterable[Requirement], what: str) -> str:
@@ -145,7 +154,7 @@ def _any_of(terms: Terms) -> str:
 
 def _told(part: Requirement) -> str:
     """Return a condition in words; without values where they are of single nodes, so that pods group."""
-    key = clean(part.key)
+    key = sanitize(part.key)
     if _is_name(part) or part.operator == "Exists":
         return key
     if part.operator == "DoesNotExist":
@@ -158,8 +167,8 @@ def _told(part: Requirement) -> str:
 
 
 def _values(values: Iterable[str], between: str = ", ") -> str:
-    cleaned = [clean(value) for value in values]
-    return between.join(cleaned) if len(cleaned) <= _MOST_VALUES else some(cleaned, _MOST_VALUES)
+    cleaned = [sanitize(value) for value in values]
+    return between.join(cleaned) if len(cleaned) <= _MOST_VALUES else list_some(cleaned, _MOST_VALUES)
 
 
 def _amounts(requests: Resources) -> str:

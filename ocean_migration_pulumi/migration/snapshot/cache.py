@@ -11,8 +11,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus, MigrationSummary
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.common.times import parse_time, sortable
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.times import parse_time, sort_key
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     MigrationNotFoundError,
@@ -44,7 +44,7 @@ class _Slot(Generic[T]):
         self._value: T | None = None
         self._outage: OceanMigrationError | None = None
 
-    def get(self, scope: Scope, ask: Callable[[], T], *, fresh: bool) -> T:
+    def get(self, scope: CancelScope, ask: Callable[[], T], *, fresh: bool) -> T:
         asked_at = self._clock()
         remaining = scope.remaining()
         if not self._lock.acquire(timeout=-1 if remaining is None else remaining):
@@ -75,7 +75,7 @@ class _Slot(Generic[T]):
         self._at = float("-inf")
 
 
-class ClusterView:
+class ClusterCache:
     """The shared answers about one cluster of one account."""
 
     def __init__(self, ocean_id: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -85,14 +85,14 @@ class ClusterView:
         self._ended: dict[str, MigrationStatus] = {}
         self._lock = threading.Lock()
 
-    def candidates(self, api: Any, scope: Scope, *, fresh: bool = False) -> tuple[Candidate, ...]:
+    def candidates(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> tuple[Candidate, ...]:
         """Return the nodes that discovery offers, with their pods."""
         found: tuple[Candidate, ...] = self._ask(
             "discovery", scope, lambda: api.within(scope).discover(self.ocean_id, fetch_pods=True), fresh
         )
         return found
 
-    def migrations(self, api: Any, scope: Scope, *, fresh: bool = False) -> tuple[MigrationSummary, ...]:
+    def migrations(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> tuple[MigrationSummary, ...]:
         """Return the list of migrations."""
         found: tuple[MigrationSummary, ...] = self._ask(
             "migrations", scope, lambda: api.within(scope).list_migrations(self.ocean_id), fresh
@@ -100,7 +100,7 @@ class ClusterView:
         return found
 
     def status(
-        self, api: Any, scope: Scope, migration_id: str, *, fresh: bool = False, had_ended: bool = False
+        self, api: Any, scope: CancelScope, migration_id: str, *, fresh: bool = False, had_ended: bool = False
     ) -> MigrationStatus:
         """Return the status of a migration; that of an ended one is asked once per process.
 
@@ -122,36 +122,36 @@ class ClusterView:
                         self._slot("discovery").drop()
         return found
 
-    def cluster(self, api: Any, scope: Scope, *, fresh: bool = False) -> Cluster:
+    def cluster(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> Cluster:
         """Return the cluster."""
         found: Cluster = self._ask("cluster", scope, lambda: api.within(scope).get_cluster(self.ocean_id), fresh)
         return found
 
-    def groups(self, api: Any, scope: Scope, *, fresh: bool = False) -> dict[str, VirtualNodeGroup]:
+    def groups(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> dict[str, VirtualNodeGroup]:
         """Return the Virtual Node Groups by id."""
         found: tuple[VirtualNodeGroup, ...] = self._ask(
             "groups", scope, lambda: api.within(scope).list_virtual_node_groups(self.ocean_id), fresh
         )
         return {group.id: group for group in found}
 
-    def heartbeat(self, api: Any, scope: Scope, *, fresh: bool = False) -> Heartbeat:
+    def heartbeat(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> Heartbeat:
         """Return the controller's sign of life."""
         found: Heartbeat = self._ask("heartbeat", scope, lambda: api.within(scope).get_heartbeat(self.ocean_id), fresh)
         return found
 
-    def nodes(self, api: Any, scope: Scope) -> tuple[ClusterNode, ...]:
+    def nodes(self, api: Any, scope: CancelScope) -> tuple[ClusterNode, ...]:
         """Return Ocean's own nodes."""
         found: tuple[ClusterNode, ...] = self._ask(
             "nodes", scope, lambda: api.within(scope).list_nodes(self.ocean_id), False
         )
         return found
 
-    def running(self, api: Any, scope: Scope, *, fresh: bool = False) -> list[MigrationStatus]:
+    def running(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> list[MigrationStatus]:
         """Return the statuses of the migrations that run."""
         listed = [summary for summary in self.migrations(api, scope, fresh=fresh) if not summary.is_terminal]
         return self._statuses(api, scope, listed[:_MOST_STATUSES], fresh)
 
-    def recent(self, api: Any, scope: Scope) -> list[MigrationStatus]:
+    def recent(self, api: Any, scope: CancelScope) -> list[MigrationStatus]:
         """Return the statuses of the migrations that run, and then of those created in the last 24 hours.
 
         The newest come first; of very many only these are asked.
@@ -162,7 +162,7 @@ class ClusterView:
             for summary in self.migrations(api, scope)
             if not summary.is_terminal or ((created := parse_time(summary.created_at)) is not None and created > oldest)
         ]
-        listed.sort(key=lambda summary: (not summary.is_terminal, sortable(summary.created_at)), reverse=True)
+        listed.sort(key=lambda summary: (not summary.is_terminal, sort_key(summary.created_at)), reverse=True)
         return self._statuses(api, scope, listed[:_MOST_STATUSES], False, may_be_gone=True)
 
     def together(self, asks: Iterable[Callable[[], object]]) -> None:
@@ -178,7 +178,7 @@ class ClusterView:
             self._slot(name).drop()
 
     def _statuses(
-        self, api: Any, scope: Scope, listed: list[MigrationSummary], fresh: bool, *, may_be_gone: bool = False
+        self, api: Any, scope: CancelScope, listed: list[MigrationSummary], fresh: bool, *, may_be_gone: bool = False
     ) -> list[MigrationStatus]:
         def ask(summary: MigrationSummary, fresh: bool) -> Callable[[], MigrationStatus]:
             return lambda: self.status(api, scope, summary.id, fresh=fresh, had_ended=summary.is_terminal)
@@ -196,7 +196,7 @@ class ClusterView:
                     raise
         return found
 
-    def _ask(self, name: str, scope: Scope, ask: Callable[[], T], fresh: bool) -> T:
+    def _ask(self, name: str, scope: CancelScope, ask: Callable[[], T], fresh: bool) -> T:
         slot: _Slot[T] = self._slot(name)
         return slot.get(scope, ask, fresh=fresh)
 

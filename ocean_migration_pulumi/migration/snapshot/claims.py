@@ -6,17 +6,17 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ocean_migration_pulumi.migration.snapshot.cache import ClusterView
+from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
 
 
 @dataclass(slots=True)
-class ClusterDesk:
+class ClusterClaims:
     """What the resources of this process share about one cluster.
 
     ``starting`` is held while the list is read and a migration is started, never while something is waited for.
     """
 
-    view: ClusterView
+    view: ClusterCache
     starting: threading.Lock = field(default_factory=threading.Lock)
     _plans: dict[str, frozenset[str]] = field(default_factory=dict)
     _holders: dict[str, str] = field(default_factory=dict)
@@ -53,19 +53,19 @@ class ClusterDesk:
         return any(nodes & planned for other, planned in list(self._plans.items()) if other != owner)
 
 
-class Registry:
+class ClaimsRegistry:
     """The desks of this process, one per account and cluster."""
 
-    def __init__(self, make_view: Callable[[str], ClusterView] = ClusterView) -> None:
+    def __init__(self, make_view: Callable[[str], ClusterCache] = ClusterCache) -> None:
         self._make_view = make_view
-        self._desks: dict[tuple[str, str], ClusterDesk] = {}
+        self._desks: dict[tuple[str, str], ClusterClaims] = {}
         self._lock = threading.Lock()
 
-    def desk(self, account_id: str | None, ocean_id: str) -> ClusterDesk:
+    def claims(self, account_id: str | None, ocean_id: str) -> ClusterClaims:
         """Return the desk of a cluster."""
         key = (account_id or "", ocean_id)
         with self._lock:
-            desk = self._desks.get(key)
-            if desk is None:
-                desk = self._desks[key] = ClusterDesk(self._make_view(ocean_id))
-            return desk
+            claims = self._desks.get(key)
+            if claims is None:
+                claims = self._desks[key] = ClusterClaims(self._make_view(ocean_id))
+            return claims

@@ -14,9 +14,9 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
     MigrationSummary,
 )
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, CloudQuestion
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, Pod, Workloads
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, KubernetesSnapshot, Pod
 
 
 class OceanApi(Protocol):
@@ -26,7 +26,7 @@ class OceanApi(Protocol):
     def account_id(self) -> str | None:
         """The account that is asked; None when nothing names one."""
 
-    def within(self, scope: Scope) -> OceanApi:
+    def within(self, scope: CancelScope) -> OceanApi:
         """Return the same service under other bounds."""
 
     def server_now(self) -> datetime:
@@ -85,7 +85,7 @@ class OceanApi(Protocol):
         """Return the cluster's Virtual Node Groups."""
 
 
-class Teller(Protocol):
+class Reporter(Protocol):
     """Where a run says what it does."""
 
     def status(self, message: str) -> None:
@@ -104,25 +104,25 @@ class KubernetesApi(Protocol):
     Each raises InterruptedWaitError or EngineGoneError when the operation may not go on.
     """
 
-    def read(self, scope: Scope, *, max_age: float = 30.0, fresh: bool = False) -> Workloads:
+    def read(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
         """Return what the cluster tells, at most ``max_age`` seconds old; what it does not tell is a gap."""
 
     def nodes_with(
-        self, scope: Scope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
+        self, scope: CancelScope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
     ) -> frozenset[str]:
         """Return the instance ids of the nodes that kubectl's selector takes.
 
         Raises InputError for a selector that the API server refuses, KubernetesError when it cannot be asked.
         """
 
-    def try_eviction(self, scope: Scope, pod: Pod) -> EvictionTrial:
+    def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Ask whether a pod may be evicted now, by an eviction that is only tried."""
 
 
-class CloudApi(Protocol):
+class AwsApi(Protocol):
     """What is asked of AWS; nothing is ever changed there."""
 
-    def read(self, scope: Scope, question: CloudQuestion) -> Cloud:
+    def read(self, scope: CancelScope, question: AwsQuery) -> AwsFacts:
         """Return what AWS answers, at most 10 minutes old; what it does not answer in time is a gap.
 
         Raises InterruptedWaitError or EngineGoneError when the operation may not go on.

@@ -9,19 +9,19 @@ from typing import Any
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError
-from ocean_migration_pulumi.migration.snapshot.claims import ClusterDesk
-from ocean_migration_pulumi.migration.snapshot.sources import Sources, Surroundings, ask_kubernetes
-from ocean_migration_pulumi.migration.spec.node_selector import Labelled
-from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.sources import ClusterFacts, DataSources, ask_kubernetes
+from ocean_migration_pulumi.migration.spec.node_selector import LabelMatches
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 _KEPT_BACK = 1.0
 """Seconds of a preview that Kubernetes may not use up."""
 
 
 @dataclass(slots=True)
-class Preview:
+class PlanPreview:
     """What ``check`` found: the planned nodes (None when none can be told), and lines to show.
 
     ``unplanned`` is why a new selection could not be turned into a plan; None when it could, or did not have to be.
@@ -35,7 +35,7 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class ClusterSnapshot:
     """What is seen of a cluster at one moment.
 
     ``ocean_nodes`` are the nodes that Ocean runs itself, None when they could not be listed. ``around`` is what
@@ -48,7 +48,7 @@ class Sight:
     cluster: Cluster = field(default_factory=lambda: Cluster(id=""))
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     ocean_nodes: tuple[ClusterNode, ...] | None = None
-    around: Surroundings = field(default_factory=Surroundings)
+    facts: ClusterFacts = field(default_factory=ClusterFacts)
 
     @property
     def running(self) -> list[MigrationStatus]:
@@ -66,17 +66,19 @@ class Sight:
         return {group.id: group.name for group in self.groups.values()}
 
     @property
-    def labelled(self) -> Labelled:
+    def label_matches(self) -> LabelMatches:
         """What is known of node labels."""
-        return self.around.labelled
+        return self.facts.label_matches
 
 
-def look(api: Any, desk: ClusterDesk, scope: Scope, wish: Wish, sources: Sources) -> Sight:
+def take_snapshot(
+    api: Any, claims: ClusterClaims, scope: CancelScope, spec: MigrationSpec, sources: DataSources
+) -> ClusterSnapshot:
     """Ask what planning needs, all at once: the service, and Kubernetes where there is access to it.
 
     Raises an error of the API, InputError when a label selector cannot be read, or a WaitEndedError.
     """
-    view, kubernetes = desk.view, sources.kubernetes
+    view, kubernetes = claims.view, sources.kubernetes
     left = scope.remaining()
     # What Kubernetes takes must not be missing for what is asked of the service afterwards.
     patient = scope if left is None else scope.at_most(max(left - _KEPT_BACK, left / 2))
@@ -97,26 +99,26 @@ def look(api: Any, desk: ClusterDesk, scope: Scope, wish: Wish, sources: Sources
     ocean_nodes = None
     with suppress(OceanMigrationError):  # the only question without which there is still a plan
         ocean_nodes = view.nodes(api, scope)
-    return Sight(
+    return ClusterSnapshot(
         offered=offered,
         recent=recent,
         groups=view.groups(api, scope),
         cluster=cluster,
         heartbeat=view.heartbeat(api, scope),
         ocean_nodes=ocean_nodes,
-        around=ask_kubernetes(
+        facts=ask_kubernetes(
             sources,
             patient,
             offered=offered,
             ocean_nodes=ocean_nodes or (),
-            label_selectors=wish.nodes.label_selectors,
+            label_selectors=spec.nodes.label_selectors,
         ),
     )
 
 
-def same_flags(status: MigrationStatus, wish: Wish) -> bool:
+def has_same_flags(status: MigrationStatus, spec: MigrationSpec) -> bool:
     """Tell whether a migration runs with our flags, as far as the service echoes them."""
     return (
-        status.should_terminate_drained_nodes == wish.should_terminate_drained_nodes
-        and status.should_evict_stand_alone_pods == wish.should_evict_stand_alone_pods
+        status.should_terminate_drained_nodes == spec.should_terminate_drained_nodes
+        and status.should_evict_stand_alone_pods == spec.should_evict_stand_alone_pods
     )

@@ -20,7 +20,7 @@ _COUNT: Final = re.compile(r"\d+")
 _BY_ID: Final = attrgetter("instance_id")
 
 
-class Node(Protocol):
+class SelectableNode(Protocol):
     """What the selector looks at."""
 
     @property
@@ -37,7 +37,7 @@ class Node(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
+class LabelMatches:
     """What Kubernetes says of node labels: the instances it ``knows``, and those that each label selector takes."""
 
     knows: frozenset[str] = frozenset()
@@ -49,7 +49,7 @@ class Labelled:
         return None if taken is None or instance_id not in self.knows else instance_id in taken
 
 
-NO_LABELS: Final = Labelled()
+NO_LABEL_MATCHES: Final = LabelMatches()
 """Without Kubernetes: no label selector can be judged."""
 
 
@@ -82,7 +82,7 @@ class NodeSelector:
     def parse(cls, value: Any, name: str = "nodes") -> NodeSelector:
         """Read a selector; raises InputError that names the part that is not allowed."""
         if not isinstance(value, Mapping):
-            raise input_readers.refuse(name, value, "a selector (NodeSelectorArgs)")
+            raise input_readers.input_error(name, value, "a selector (NodeSelectorArgs)")
         known = {part.name for part in fields(cls)}
         read: dict[str, Any] = {}
         empty = []
@@ -93,15 +93,15 @@ class NodeSelector:
             if item is None:
                 continue
             if key == "all_nodes":
-                read[key] = input_readers.flag(part, item)
+                read[key] = input_readers.read_flag(part, item)
             elif key == "limit":
                 read[key] = _limit(part, item)
             elif key == "label_selector":
-                read[key] = input_readers.text(part, item)
+                read[key] = input_readers.read_text(part, item)
             elif key == "exclude":
                 read[key] = cls._parse_exclude(item, part)
             else:
-                read[key] = input_readers.texts(part, item)
+                read[key] = input_readers.read_texts(part, item)
                 empty += [] if read[key] else [part]
         selector = cls(**read)
         if selector.selects and empty:
@@ -117,7 +117,7 @@ class NodeSelector:
     @classmethod
     def _parse_exclude(cls, value: Any, name: str) -> NodeSelector | None:
         if not isinstance(value, Mapping):
-            raise input_readers.refuse(name, value, "a selector (NodeSelectorArgs)")
+            raise input_readers.input_error(name, value, "a selector (NodeSelectorArgs)")
         # An earlier wave without any node excludes nothing; as if absent, an empty list excludes only more.
         given = {key: item for key, item in value.items() if item is not None and item != [] and item != ()}
         if given.get("limit") is not None:
@@ -158,27 +158,31 @@ class NodeSelector:
 
     def matches(
         self,
-        node: Node,
+        node: SelectableNode,
         virtual_node_group_id: str | None = None,
         *,
         certain_group: bool = True,
-        labelled: Labelled = NO_LABELS,
+        label_matches: LabelMatches = NO_LABEL_MATCHES,
     ) -> bool | None:
         """Tell whether the selector takes a node: None when what is known of the node does not decide it.
 
         ``virtual_node_group_id`` is the match that discovery reports, unknown when not ``certain_group``.
         """
-        included = self._included(node, virtual_node_group_id, certain_group, labelled)
+        included = self._included(node, virtual_node_group_id, certain_group, label_matches)
         if self.exclude is None:
             return included
-        excluded = self.exclude.matches(node, virtual_node_group_id, certain_group=certain_group, labelled=labelled)
+        excluded = self.exclude.matches(
+            node, virtual_node_group_id, certain_group=certain_group, label_matches=label_matches
+        )
         return _both(included, _not(excluded))
 
-    def contradicts(self, node: Node) -> bool:
+    def contradicts(self, node: SelectableNode) -> bool:
         """Tell whether id, name or ASG of a node rule it out, whatever else may be true of it."""
         return self.matches(node, certain_group=False) is False
 
-    def _included(self, node: Node, group: str | None, certain_group: bool, labelled: Labelled) -> bool | None:
+    def _included(
+        self, node: SelectableNode, group: str | None, certain_group: bool, label_matches: LabelMatches
+    ) -> bool | None:
         verdict: bool | None = True
         if self.instance_ids:
             verdict = _both(verdict, node.instance_id in self.instance_ids)
@@ -192,7 +196,7 @@ class NodeSelector:
         if self.virtual_node_groups:
             verdict = _both(verdict, group in self.virtual_node_groups if certain_group else None)
         if self.label_selector is not None:
-            verdict = _both(verdict, labelled.verdict(self.label_selector, node.instance_id))
+            verdict = _both(verdict, label_matches.verdict(self.label_selector, node.instance_id))
         return verdict
 
     def limit_of(self, matching: int) -> int:
@@ -203,7 +207,7 @@ class NodeSelector:
             return ceil(matching * int(self.limit[:-1]) / 100)
         return int(self.limit)
 
-    def same_wish(self, other: NodeSelector) -> bool:
+    def is_same_selection(self, other: NodeSelector) -> bool:
         """Tell whether this selector asks for the same as an older one.
 
         An ``exclude`` that only gained ids asks for nothing new: the planned nodes of an earlier wave come into it. The
@@ -220,21 +224,21 @@ class NodeSelector:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class NodeSelection:
     """What a selector takes: ``undecided`` nodes could not be judged and are not taken."""
 
     taken: tuple[Any, ...] = ()
     undecided: tuple[Any, ...] = field(default=())
 
 
-def choose(
+def select_nodes(
     selector: NodeSelector,
     candidates: Iterable[Any],
     *,
     kept: Iterable[str] = (),
     preferred: Iterable[str] = (),
-    labelled: Labelled = NO_LABELS,
-) -> Choice:
+    label_matches: LabelMatches = NO_LABEL_MATCHES,
+) -> NodeSelection:
     """Choose among candidates, independent of their order.
 
     The limit takes ``kept`` instance ids first (they count, but are not returned), then ``preferred`` ones (those that
@@ -252,7 +256,7 @@ def choose(
         if alike and kind in verdicts:
             verdict = verdicts[kind]
         else:
-            verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP, labelled=labelled)
+            verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP, label_matches=label_matches)
             verdicts[kind] = verdict
         if verdict is None:
             undecided.append(node)
@@ -262,18 +266,18 @@ def choose(
     if preferred_ids:
         taken.sort(key=lambda node: node.instance_id not in preferred_ids)
     room = selector.limit_of(len(kept_ids) + len(taken)) - len(kept_ids)
-    return Choice(tuple(taken[: max(0, room)]), tuple(sorted(undecided, key=_BY_ID)))
+    return NodeSelection(tuple(taken[: max(0, room)]), tuple(sorted(undecided, key=_BY_ID)))
 
 
 def _limit(name: str, value: Any) -> str:
     allowed = '"5" (at least 1 node) or "50%" (1% to 100% of the matching nodes)'
     if not isinstance(value, str):
-        raise input_readers.refuse(name, value, allowed)
+        raise input_readers.input_error(name, value, allowed)
     if _PERCENT.fullmatch(value) and 1 <= int(value[:-1]) <= 100:
         return f"{int(value[:-1])}%"
     if _COUNT.fullmatch(value) and int(value) >= 1:
         return str(int(value))
-    raise input_readers.refuse(name, value, allowed)
+    raise input_readers.input_error(name, value, allowed)
 
 
 def _both(one: bool | None, other: bool | None) -> bool | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
+from ocean_migration_pulumi.common.text import _ARROW, count_noun, list_some, sanitize
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
@@ -19,20 +20,8 @@ UNKNOWN_GROUP: Final = "unknown"
 
 _MOST_BATCHES: Final = 10
 _NONE: Final = "none"
-_ARROW: Final = "→"
 _ROUTE: Final = re.compile(r"(?P<asg>.+?) -> (?P<name>.+) \((?P<group>[^()\s]+)\)(?: in (?P<migration>\S+))?")
 _ROUTES: Final = 4096
-# Control characters, halves of characters, and what nobody sees but what changes the direction of what stands around.
-_UNPRINTABLE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+"
-)
-
-
-def clean(text: str) -> str:
-    """Return a name of someone else's choosing as one printable line that cannot be read as part of an entry."""
-    if text.isprintable() and "->" not in text:
-        return text.strip() or "-"
-    return _UNPRINTABLE.sub(" ", text).replace("->", _ARROW).strip() or "-"
 
 
 class _Route(NamedTuple):
@@ -47,7 +36,7 @@ class _Route(NamedTuple):
 @lru_cache(maxsize=_ROUTES)
 def _written(route: tuple[str | None, str | None, str, str | None]) -> str:
     asg_name, group_id, group_name, migration_id = route
-    asg = clean(asg_name) if asg_name else "-"
+    asg = sanitize(asg_name) if asg_name else "-"
     if group_id is None:
         target = f"no Virtual Node Group ({_NONE})"
     elif group_id == DEFAULT_VIRTUAL_NODE_GROUP:
@@ -55,7 +44,7 @@ def _written(route: tuple[str | None, str | None, str, str | None]) -> str:
     elif group_id == UNKNOWN_GROUP:
         target = f"the Virtual Node Group of its migration ({UNKNOWN_GROUP})"
     else:
-        target = f"{clean(group_name)} ({group_id})"
+        target = f"{sanitize(group_name)} ({group_id})"
     return f"{asg} -> {target}" + (f" in {migration_id}" if migration_id else "")
 
 
@@ -81,7 +70,7 @@ def _digested(route: str) -> str | None:
 
 def _entry(node: str, route: tuple[str | None, str | None, str, str | None]) -> str:
     if not node.isprintable() or " " in node or "->" in node or not node:
-        node = "_".join(clean(node).split())
+        node = "_".join(sanitize(node).split())
     return f"{node} {_written(route)}"
 
 
@@ -122,14 +111,16 @@ class PlannedNode(NamedTuple):
         return cls(instance_id, node_name, *route)
 
     @classmethod
-    def of(cls, candidate: Candidate, names: Mapping[str, str], *, migration_id: str | None = None) -> PlannedNode:
+    def from_candidate(
+        cls, candidate: Candidate, names: Mapping[str, str], *, migration_id: str | None = None
+    ) -> PlannedNode:
         """Plan a candidate; ``names`` are those of the Virtual Node Groups by id."""
         group = candidate.virtual_node_group_id
         name = (names.get(group) or group) if group else ""
         return cls(candidate.instance_id, candidate.node_name, candidate.asg_name, group, name, migration_id)
 
 
-def entry_of(candidate: Candidate, names: Mapping[str, str]) -> str:
+def format_entry(candidate: Candidate, names: Mapping[str, str]) -> str:
     """Return the line of a candidate as a planned node has it; ``names`` are those of the Virtual Node Groups by id."""
     group = candidate.virtual_node_group_id
     name = (names.get(group) or group) if group else ""
@@ -156,7 +147,7 @@ def plan_digest(planned: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def short(digest: str) -> str:
+def shorten_digest(digest: str) -> str:
     """Return the digest as messages show it."""
     return digest[:8]
 
@@ -174,7 +165,7 @@ def batch_count(nodes: int, percentage: int) -> int:
     return ceil(nodes / batch_size(nodes, percentage)) if nodes else 0
 
 
-def batches_of(instance_ids: Iterable[str], percentage: int) -> list[list[str]]:
+def split_batches(instance_ids: Iterable[str], percentage: int) -> list[list[str]]:
     """Return the batches of these nodes, in the order in which they are sent: that of their ids.
 
     The service does not document in which order it takes them; so what is said of a batch is an estimate.
@@ -184,11 +175,11 @@ def batches_of(instance_ids: Iterable[str], percentage: int) -> list[list[str]]:
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def batches_line(instance_ids: Iterable[str], offered: Mapping[str, Candidate], percentage: int) -> str:
+def describe_batches(instance_ids: Iterable[str], offered: Mapping[str, Candidate], percentage: int) -> str:
     """Return the batches in one line: how many of how many nodes, and the pods of each, or the range of very many."""
-    batches = batches_of(instance_ids, percentage)
+    batches = split_batches(instance_ids, percentage)
     sizes = [len(batch) for batch in batches]
-    text = f"{len(batches)} of {counted(sizes[0], 'node')}"
+    text = f"{len(batches)} of {count_noun(sizes[0], 'node')}"
     if sizes[-1] != sizes[0]:
         text = f"{len(batches)} of {sizes[0]} nodes, the last of {sizes[-1]}"
     pods = [[offered[name].running_pods for name in batch] for batch in batches]
@@ -196,35 +187,17 @@ def batches_line(instance_ids: Iterable[str], offered: Mapping[str, Candidate], 
         return text
     sums = [sum(number or 0 for number in batch) for batch in pods]
     if len(sums) == 1:
-        return f"{text}: {counted(sums[0], 'pod')}"
+        return f"{text}: {count_noun(sums[0], 'pod')}"
     if len(sums) <= _MOST_BATCHES:
         return f"{text}: {', '.join(map(str, sums[:-1]))} and {sums[-1]} pods, if Ocean takes them in the order of ids"
     return f"{text}: {min(sums)} to {max(sums)} pods each, if Ocean takes them in the order of ids"
 
 
-def counted(amount: int, noun: str) -> str:
-    """Return ``1 node`` or ``2 nodes``."""
-    plural = (
-        noun
-        if amount == 1
-        else f"{noun[:-1]}ies"
-        if noun.endswith("y")
-        else f"{noun}{'es' if noun.endswith('h') else 's'}"
-    )
-    return f"{amount} {plural}"
-
-
-def told(amount: int, noun: str, verb: str) -> str:
-    """Return ``1 node remains`` or ``2 nodes remain``."""
-    singular = f"{verb}es" if verb.endswith("h") else f"{verb}s"
-    return f"{counted(amount, noun)} {singular if amount == 1 else verb}"
-
-
-def summary(
+def summarize_plan(
     planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], percentage: int
 ) -> str:
     """Return the plan in one line; ``active`` instances are being migrated right now."""
-    head = f"plan {short(plan_digest(planned))}: {counted(len(planned), 'node')}"
+    head = f"plan {shorten_digest(plan_digest(planned))}: {count_noun(len(planned), 'node')}"
     waiting = [offered[instance_id] for instance_id in planned if instance_id in offered]
     moving = len(frozenset(active) & planned.keys())
     parts = []
@@ -234,8 +207,8 @@ def summary(
         if len(waiting) != len(planned):
             parts.append(f"{len(waiting)} still to migrate")
         if known:
-            parts.append(counted(sum(known), "pod"))
-        parts.append(f"{counted(batch_count(len(waiting), percentage), 'batch')} of {counted(size, 'node')}")
+            parts.append(count_noun(sum(known), "pod"))
+        parts.append(f"{count_noun(batch_count(len(waiting), percentage), 'batch')} of {count_noun(size, 'node')}")
     if moving:
         parts.append(f"{moving} being migrated now")
     if planned and not waiting and not moving:
@@ -243,7 +216,7 @@ def summary(
     return ", ".join([head, *parts])
 
 
-def destinations(
+def describe_destinations(
     nodes: Iterable[PlannedNode],
     offered: Mapping[str, Candidate],
     groups: Mapping[str, VirtualNodeGroup],
@@ -261,20 +234,20 @@ def destinations(
             moving.setdefault(node.virtual_node_group_id or "", []).append(node)
     lines = []
     for group_id, taken in sorted(moving.items(), key=lambda item: (-len(item[1]), item[0])):
-        parts = [counted(len(taken), "node")]
+        parts = [count_noun(len(taken), "node")]
         candidates = [offered[node.instance_id] for node in taken if node.instance_id in offered]
         if pods := [node.running_pods for node in candidates if node.running_pods is not None]:
-            parts.append(counted(sum(pods), "pod"))
+            parts.append(count_noun(sum(pods), "pod"))
         if group_id == DEFAULT_VIRTUAL_NODE_GROUP:
             name = "any Virtual Node Group"
         else:
-            name = clean(taken[0].virtual_node_group_name)
+            name = sanitize(taken[0].virtual_node_group_name)
         if group_id in groups:
             parts.append(_market(groups[group_id], cluster))
         lines.append(f"to {name} ({group_id}): {', '.join(parts)}")
     if len(lines) > most:
         others = sum(len(taken) for taken in sorted(moving.values(), key=len)[: len(lines) - most])
-        lines[most:] = [f"to {counted(len(lines) - most, 'other Virtual Node Group')}: {counted(others, 'node')}"]
+        lines[most:] = [f"to {count_noun(len(lines) - most, 'other Virtual Node Group')}: {count_noun(others, 'node')}"]
     return lines
 
 
@@ -293,10 +266,10 @@ def _market(group: VirtualNodeGroup, cluster: Cluster) -> str:
 def is_approved(planned: Mapping[str, str], approved: str) -> bool:
     """Tell whether the approved digest, whole or as messages show it, is that of the plan."""
     digest = plan_digest(planned)
-    return approved in {digest, short(digest)}
+    return approved in {digest, shorten_digest(digest)}
 
 
-def as_reviewed(planned: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:
+def restore_reviewed_entries(planned: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:
     """Return the plan with the lines that were reviewed, where today's only say that a migration holds the node."""
     today = parse_planned(planned)
     return {
@@ -305,15 +278,8 @@ def as_reviewed(planned: Mapping[str, str], recorded: Mapping[str, str]) -> dict
     }
 
 
-def difference(planned: Mapping[str, str], approved: str) -> str:
+def describe_difference(planned: Mapping[str, str], approved: str) -> str:
     """Tell a plan from the approved digest: both digests, and the nodes of today's plan."""
     nodes = sorted(node.instance_id for node in parse_planned(planned).values() if node.migration_id is None)
-    listed = f"{counted(len(nodes), 'node')}: {some(nodes)}"
+    listed = f"{count_noun(len(nodes), 'node')}: {list_some(nodes)}"
     return f"plan {plan_digest(planned)} ({listed}) is not the approved plan {approved}"
-
-
-def some(names: Sequence[str] | Iterable[str], most: int = 5) -> str:
-    """Return the first few names, and how many more there are."""
-    listed = list(names)
-    shown = ", ".join(listed[:most])
-    return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"

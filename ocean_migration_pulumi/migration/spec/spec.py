@@ -16,7 +16,7 @@ Reader = Callable[[str, Any], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class MigrationSpec:
     """What one resource asks for.
 
     Durations are seconds (``stall_timeout`` None means never). ``planned_nodes`` is what ``check`` planned, None when
@@ -62,10 +62,10 @@ class Wish:
     @property
     def triggers_digest(self) -> str:
         """A short digest of the triggers, the same for the same values."""
-        return digest_of(self.triggers)
+        return digest_value(self.triggers)
 
 
-def digest_of(value: Any) -> str:
+def digest_value(value: Any) -> str:
     """Return a short, stable digest of JSON values; 3 and 3.0 are the same number."""
     plain = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
@@ -82,50 +82,50 @@ def _plain(value: Any) -> Any:
 
 
 def _seconds(name: str, value: Any) -> float:
-    return input_readers.duration(name, value) or 0.0
+    return input_readers.read_duration(name, value) or 0.0
 
 
 def _planned(name: str, value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise input_readers.refuse(name, value, "what the preview planned")
+        raise input_readers.input_error(name, value, "what the preview planned")
     return {str(key): str(entry) for key, entry in value.items()}
 
 
 def _list(name: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
-        raise input_readers.refuse(name, value, "a list")
+        raise input_readers.input_error(name, value, "a list")
     return tuple(value)
 
 
 def _words(*allowed: str) -> Reader:
-    return lambda name, value: input_readers.choice(name, value, allowed)
+    return lambda name, value: input_readers.read_choice(name, value, allowed)
 
 
 _READERS: Final[Mapping[str, Reader]] = {
-    "ocean_id": input_readers.text,
+    "ocean_id": input_readers.read_text,
     "nodes": lambda name, value: NodeSelector.parse(value, name),
     "new_nodes": _words("report", "migrate"),
-    "batch_size_percentage": lambda name, value: input_readers.whole_number(name, value, 1, 50),
-    "should_terminate_drained_nodes": input_readers.flag,
-    "should_evict_stand_alone_pods": input_readers.flag,
-    "force_pod_eviction_on_pdb_failure": input_readers.flag,
+    "batch_size_percentage": lambda name, value: input_readers.read_whole_number(name, value, 1, 50),
+    "should_terminate_drained_nodes": input_readers.read_flag,
+    "should_evict_stand_alone_pods": input_readers.read_flag,
+    "force_pod_eviction_on_pdb_failure": input_readers.read_flag,
     "unmatched_nodes": _words("fail", "skip", "allow"),
-    "virtual_node_group_ids": input_readers.texts,
-    "planned_elsewhere": input_readers.texts,
+    "virtual_node_group_ids": input_readers.read_texts,
+    "planned_elsewhere": input_readers.read_texts,
     "prerequisites": _words("enforce", "warn", "off"),
-    "approved_plan": input_readers.text,
+    "approved_plan": input_readers.read_text,
     "when_busy": _words("wait", "fail"),
     "wait_for": _words("finished", "started", "progress"),
-    "wait_for_percentage": lambda name, value: input_readers.whole_number(name, value, 1, 100),
-    "stall_timeout": lambda name, value: input_readers.duration(name, value, never=True),
+    "wait_for_percentage": lambda name, value: input_readers.read_whole_number(name, value, 1, 100),
+    "stall_timeout": lambda name, value: input_readers.read_duration(name, value, never=True),
     "soak_time": _seconds,
     "on_timeout": _words("leave", "stop"),
-    "terminate_drained_nodes_on_stop": input_readers.flag,
+    "terminate_drained_nodes_on_stop": input_readers.read_flag,
     "triggers": _list,
-    "account_id": input_readers.text,
-    "kubeconfig": input_readers.secret,
-    "kube_context": input_readers.text,
-    "notifications": input_readers.endpoints,
+    "account_id": input_readers.read_text,
+    "kubeconfig": input_readers.read_secret,
+    "kube_context": input_readers.read_text,
+    "notifications": input_readers.read_endpoints,
     "planned_nodes": _planned,
 }
 
@@ -155,7 +155,9 @@ _NOT_COMPARED: Final = frozenset(
 )
 
 
-def read(props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()) -> tuple[Wish, list[InputError]]:
+def read_spec(
+    props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()
+) -> tuple[MigrationSpec, list[InputError]]:
     """Read inputs; every one that is not allowed is reported, and its default stands in the wish.
 
     ``unknown`` inputs (known only later) are taken at their default and not judged.
@@ -172,17 +174,17 @@ def read(props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()) -> 
             read_values[name] = reader(name, value)
         except InputError as problem:
             problems.append(problem)
-    wish = Wish(**read_values)
+    spec = MigrationSpec(**read_values)
     progress = {"wait_for", "wait_for_percentage"}
     if not progress & unknown and not any(problem.property_name in progress for problem in problems):
-        if wish.wait_for == "progress" and wish.wait_for_percentage is None:
+        if spec.wait_for == "progress" and spec.wait_for_percentage is None:
             problems.append(InputError("wait_for_percentage", 'is required with wait_for="progress"; give 1 to 100'))
-        if wish.wait_for != "progress" and wish.wait_for_percentage is not None:
+        if spec.wait_for != "progress" and spec.wait_for_percentage is not None:
             problems.append(InputError("wait_for_percentage", 'goes only with wait_for="progress"'))
-    return wish, problems
+    return spec, problems
 
 
-def changed_options(old: Wish, new: Wish) -> list[str]:
+def changed_options(old: MigrationSpec, new: MigrationSpec) -> list[str]:
     """Return the names of the options that differ; what selects nodes is judged elsewhere."""
     return [
         name

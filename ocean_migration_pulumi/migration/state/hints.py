@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Hints:
     """Parts of sentences, each naming the command that the reader has at hand."""
 
     again: str = "run `pulumi up` again"

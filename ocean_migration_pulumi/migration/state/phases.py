@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
-from ocean_migration_pulumi.common.times import elapsed, parse_time
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress
-from ocean_migration_pulumi.migration.spec.planned_nodes import clean, counted
+from ocean_migration_pulumi.common.text import count_noun, sanitize
+from ocean_migration_pulumi.common.times import format_elapsed, parse_time
+from ocean_migration_pulumi.migration.state.progress import Progress
 
 PHASES: Final[Mapping[str, str]] = {
     MigrationState.STARTING: "prepares the next batch",
@@ -28,27 +28,27 @@ PHASES: Final[Mapping[str, str]] = {
 """What a migration does in each of the 13 states; the service documents their names alone."""
 
 
-def phase(state: str) -> str:
+def describe_phase(state: str) -> str:
     """Return what a migration does in a state, a state that is not documented included."""
-    return PHASES.get(state) or f"is in the state {clean(state)}, which is not documented"
+    return PHASES.get(state) or f"is in the state {sanitize(state)}, which is not documented"
 
 
-def share(status: MigrationStatus | None) -> str:
+def describe_share(status: MigrationStatus | None) -> str:
     """Return how many of its nodes are done."""
     if status is None:
         return "no status was read yet"
-    progress = Progress.of(status)
-    return f"{progress.done} of {counted(progress.total, 'node')} done"
+    progress = Progress.from_status(status)
+    return f"{progress.done} of {count_noun(progress.total, 'node')} done"
 
 
-def duration(status: MigrationStatus) -> float | None:
+def migration_duration(status: MigrationStatus) -> float | None:
     """Return how many seconds a migration took from its creation to its end; None when that is not told."""
     begun = parse_time(status.created_at)
     ended = parse_time(status.completed_at or status.errored_at or status.stopped_at)
     return (ended - begun).total_seconds() if begun and ended else None
 
 
-def took(status: MigrationStatus, waited: float) -> str:
+def describe_duration(status: MigrationStatus, waited: float) -> str:
     """Return how long a migration took, as messages show it; what was ``waited`` for it when it does not tell."""
-    seconds = duration(status)
-    return elapsed(waited if seconds is None else seconds)
+    seconds = migration_duration(status)
+    return format_elapsed(waited if seconds is None else seconds)

@@ -12,7 +12,7 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationState,
     MigrationStatus,
 )
-from ocean_migration_pulumi.migration.spec.spec import INPUTS, Wish
+from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec
 
 STARTED: Final = "started"
 ADOPTED: Final = "adopted"
@@ -32,7 +32,7 @@ def _flag(value: Any) -> bool | None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Run:
+class MigrationRecord:
     """A migration that this resource started or adopted.
 
     The batch size and force are None when adopted: the service does not tell them. ``stopped_by`` is ``"us"``,
@@ -77,7 +77,7 @@ class Run:
         return {name: value for name, value in entry.items() if value is not None and (name != "lost" or value)}
 
     @classmethod
-    def from_output(cls, entry: Mapping[str, Any]) -> Run:
+    def from_output(cls, entry: Mapping[str, Any]) -> MigrationRecord:
         """Read an entry back; what a later version added is passed over."""
         known = {name: entry[name] for name in _RUN_FIELDS if entry.get(name) is not None}
         known["instance_ids"] = _texts(entry.get("instance_ids"))
@@ -86,7 +86,7 @@ class Run:
         return cls(**{**known, "id": str(entry.get("id", ""))})
 
 
-_RUN_FIELDS: Final = tuple(Run.__dataclass_fields__)
+_RUN_FIELDS: Final = tuple(MigrationRecord.__dataclass_fields__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,14 +106,14 @@ class UnansweredStart:
 
 
 @dataclass(slots=True, kw_only=True)
-class Record:
+class ResourceState:
     """Everything that the outputs hold, in the form the lifecycle works with.
 
     Of pods that are left over or unscheduled the first 100 are named: a state has to stay small.
     """
 
     planned: dict[str, str] = field(default_factory=dict)
-    runs: list[Run] = field(default_factory=list)
+    runs: list[MigrationRecord] = field(default_factory=list)
     migrated: set[str] = field(default_factory=set)
     manual: set[str] = field(default_factory=set)
     manual_pods: list[dict[str, str]] = field(default_factory=list)
@@ -134,15 +134,15 @@ class Record:
     target_reached: bool = False
 
     @property
-    def latest(self) -> Run | None:
+    def latest(self) -> MigrationRecord | None:
         """The latest migration; None before the first."""
         return self.runs[-1] if self.runs else None
 
-    def run(self, migration_id: str) -> Run | None:
+    def run(self, migration_id: str) -> MigrationRecord | None:
         """Return the run of a migration; None when it is not recorded."""
         return next((run for run in self.runs if run.id == migration_id), None)
 
-    def add(self, run: Run) -> None:
+    def add(self, run: MigrationRecord) -> None:
         """Record a run; it is the latest from now on, and what was true of an earlier one is so no longer."""
         self.runs.append(run)
         self.soaked_until = None
@@ -161,14 +161,14 @@ class Record:
         }
         self.timeline = [*self.timeline, entry][-_TIMELINE:]
 
-    def to_outputs(self, wish: Wish, echo: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    def to_outputs(self, spec: MigrationSpec, echo: Mapping[str, Any], digest: str) -> dict[str, Any]:
         """Return the outputs; ``echo`` is the inputs as they came, without secrets."""
         latest = self.latest
         outputs: dict[str, Any] = {name: echo[name] for name in INPUTS if name in echo and name not in _NOT_ECHOED}
         outputs |= {
             "planned_nodes": dict(self.planned),
             "plan_digest": digest,
-            "nodes": self.nodes if self.nodes is not None else wish.nodes.to_inputs(),
+            "nodes": self.nodes if self.nodes is not None else spec.nodes.to_inputs(),
             "triggers": list(self.triggers),
             "succeeded": self.succeeded,
             "progress": round(self.progress, 1),
@@ -206,7 +206,7 @@ class Record:
         return self.failure is None and self.unanswered is None and not self.remaining and not going_on
 
     @classmethod
-    def from_outputs(cls, outputs: Mapping[str, Any]) -> Record:
+    def from_outputs(cls, outputs: Mapping[str, Any]) -> ResourceState:
         """Read the outputs of an earlier run; what is missing is empty."""
         planned = outputs.get("planned_nodes")
         unanswered = outputs.get("unanswered_start")
@@ -216,7 +216,7 @@ class Record:
         progress = outputs.get("progress")
         return cls(
             planned={str(key): str(entry) for key, entry in planned.items()} if isinstance(planned, Mapping) else {},
-            runs=[Run.from_output(entry) for entry in _mappings(outputs.get("migrations"))],
+            runs=[MigrationRecord.from_output(entry) for entry in _mappings(outputs.get("migrations"))],
             migrated=set(_texts(outputs.get("migrated_nodes"))),
             manual=set(_texts(outputs.get("manual_nodes"))),
             manual_pods=[
@@ -245,7 +245,7 @@ class Record:
             target_reached=_flag(outputs.get("target_reached")) or False,
         )
 
-    def settle(self, run: Run, status: MigrationStatus, offered: Iterable[str]) -> None:
+    def settle(self, run: MigrationRecord, status: MigrationStatus, offered: Iterable[str]) -> None:
         """Judge the nodes of a migration that has ended.
 
         After FINISHED a node is migrated unless it requires manual migration; after a stop or a failure it is migrated
@@ -272,14 +272,14 @@ class Record:
             ]
             del self.manual_pods[_MOST_PODS:]
 
-    def settle_unseen(self, run: Run, offered: Iterable[str]) -> None:
+    def settle_unseen(self, run: MigrationRecord, offered: Iterable[str]) -> None:
         """Judge the nodes of a migration that the service no longer lists: by discovery alone."""
         still_offered = frozenset(offered)
         for instance_id in run.instance_ids:
             if instance_id not in still_offered:
                 self._migrated(instance_id, run, empty=True)
 
-    def _migrated(self, instance_id: str, run: Run, *, empty: bool) -> None:
+    def _migrated(self, instance_id: str, run: MigrationRecord, *, empty: bool) -> None:
         if instance_id not in self.planned:
             return
         self.migrated.add(instance_id)

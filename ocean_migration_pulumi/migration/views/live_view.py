@@ -28,8 +28,8 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
 )
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress
-from ocean_migration_pulumi.migration.state.phases import phase
+from ocean_migration_pulumi.migration.state.phases import describe_phase
+from ocean_migration_pulumi.migration.state.progress import Progress
 
 WINDOW: Final = timedelta(minutes=10)
 """How far back the trend looks."""
@@ -123,7 +123,7 @@ class Trend:
         return self.samples[-1][0] - self.samples[0][0] if self.samples else timedelta()
 
     @classmethod
-    def of(cls, before: Trend, at: datetime, done: int, remaining: int) -> Trend:
+    def from_samples(cls, before: Trend, at: datetime, done: int, remaining: int) -> Trend:
         """Add what is done at a time; what is older than the window is forgotten."""
         kept = tuple(sample for sample in before.samples if at - WINDOW <= sample[0] < at)
         samples = (*kept, (at, done))
@@ -136,7 +136,7 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class LiveView:
     """A migration at one moment, ready to be drawn; knows no terminal.
 
     ``nodes`` has the interesting ones first, ``new_nodes`` the newest. ``elapsed`` is None when the service does not
@@ -157,14 +157,14 @@ class Picture:
     changed_at: datetime
 
     @classmethod
-    def of(
+    def from_status(
         cls,
         status: MigrationStatus,
         *,
         at: datetime,
-        before: Picture | None = None,
+        before: LiveView | None = None,
         ocean_nodes: Iterable[ClusterNode] = (),
-    ) -> Picture:
+    ) -> LiveView:
         """Look at a status that arrived at a time of the service's clock, after another one (None: the first look).
 
         ``ocean_nodes`` are Ocean's own nodes, as far as they are known.
@@ -174,18 +174,18 @@ class Picture:
         listed = status.instance_ids
         gone = [_gone(node) for name, node in seen.items() if name not in listed]
         nodes += gone
-        progress = Progress.of(status)
+        progress = Progress.from_status(status)
         done, total = progress.done + len(gone), progress.total + len(gone)
         remaining = sum(node.stage not in {Stage.DONE, Stage.TERMINATED, Stage.MANUAL} for node in nodes)
         word = _word(status, before)
-        trend = Trend.of(before.trend if before else Trend(), at, done, remaining)
+        trend = Trend.from_samples(before.trend if before else Trend(), at, done, remaining)
         if word != _RUNS:
             trend = Trend(samples=trend.samples)
         return cls(
             status=status,
             at=at,
             word=word,
-            phase=phase(status.state),
+            phase=describe_phase(status.state),
             done=done,
             total=total,
             nodes=tuple(sorted(nodes, key=_interest)),
@@ -222,7 +222,7 @@ class Picture:
         return self.at - self.changed_at
 
 
-def _word(status: MigrationStatus, before: Picture | None) -> str:
+def _word(status: MigrationStatus, before: LiveView | None) -> str:
     """Return the overall status; nodes are terminated and made schedulable on more than one way."""
     word = _WORDS.get(status.state, _RUNS)
     if before is not None and not status.is_terminal and before.word in {_STOPS, _FAILS}:
@@ -286,7 +286,7 @@ def _natural(name: str) -> list[str | int]:
 
 
 def _new_nodes(
-    status: MigrationStatus, at: datetime, before: Picture | None, known: Mapping[str, ClusterNode]
+    status: MigrationStatus, at: datetime, before: LiveView | None, known: Mapping[str, ClusterNode]
 ) -> tuple[NewNode, ...]:
     seen = {node.instance_id: node for node in before.new_nodes} if before else {}
     nodes = []

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationState, MigrationStatus
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, OceanMigrationError
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, explain_migration
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import log_span
-from ocean_migration_pulumi.migration.diagnosis.log_query import oldest_first
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress
+from ocean_migration_pulumi.migration.diagnosis.log_query import sort_oldest_first
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.state.progress import Progress
 
 T = TypeVar("T")
 
@@ -39,9 +39,9 @@ class Moment:
     manual: int = 0
 
     @classmethod
-    def of(cls, at: datetime, status: MigrationStatus) -> Moment:
+    def from_status(cls, at: datetime, status: MigrationStatus) -> Moment:
         """Return what a status says, and when it said so."""
-        progress = Progress.of(status)
+        progress = Progress.from_status(status)
         return cls(
             at=at,
             state=progress.state,
@@ -68,7 +68,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class RunReport:
     """Everything a report needs; it knows no format.
 
     ``moments`` are in their order, and the last one is that of ``status``: without a record, the only one.
@@ -81,7 +81,7 @@ class Story:
     status: MigrationStatus
     moments: tuple[Moment, ...]
     log: tuple[LogEntry, ...]
-    explanation: Explanation
+    explanation: Diagnosis
     virtual_node_groups: Mapping[str, str]
     generated_at: datetime
     notes: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class Story:
     @property
     def progress(self) -> Progress:
         """How far it came."""
-        return Progress.of(self.status)
+        return Progress.from_status(self.status)
 
     @property
     def begun(self) -> datetime | None:
@@ -139,16 +139,16 @@ class Story:
         return tuple(visits)
 
 
-def tell(
+def build_run_report(
     api: OceanApi,
-    scope: Scope,
-    sources: Sources,
+    scope: CancelScope,
+    sources: DataSources,
     ocean_id: str,
     migration_id: str,
     *,
     moments: Iterable[Moment] = (),
     now: datetime | None = None,
-) -> Story:
+) -> RunReport:
     """Ask for everything that a report tells of a migration; ``moments`` are those that somebody wrote down.
 
     ``now`` is the time of the look, None the service's present one. What cannot be read, other than the status, is
@@ -158,18 +158,18 @@ def tell(
     status = api.get_migration(ocean_id, migration_id)
     now = api.server_now() if now is None else now
     notes: list[str] = []
-    told = _with_last(moments, Moment.of(end_of(status) or now, status))
+    told = _with_last(moments, Moment.from_status(end_of(status) or now, status))
     cluster = _asked(lambda: api.get_cluster(ocean_id), "the name of the cluster", notes)
     nodes: Sequence[ClusterNode] = _asked(lambda: api.list_nodes(ocean_id), "Virtual Node Groups", notes) or ()
     log = _asked(lambda: _log(api, ocean_id, status, now), "the log", notes) or ()
     joined = {instance.instance_id for instance in status.new_instances}
-    return Story(
+    return RunReport(
         ocean_id=ocean_id,
         cluster_name=cluster.name if cluster else "",
         status=status,
         moments=told,
         log=log,
-        explanation=explain_migration(api, scope, sources, ocean_id, status, moved_at=moved_at(told), now=now),
+        explanation=diagnose_migration(api, scope, sources, ocean_id, status, moved_at=moved_at(told), now=now),
         virtual_node_groups={
             node.instance_id: name
             for node in nodes
@@ -230,7 +230,7 @@ def moved_at(moments: Sequence[Moment]) -> datetime | None:
 
 def _log(api: OceanApi, ocean_id: str, status: MigrationStatus, now: datetime) -> tuple[LogEntry, ...]:
     since, until = log_span(status, now)
-    return tuple(oldest_first(api.get_log(ocean_id, since=since, until=until)))
+    return tuple(sort_oldest_first(api.get_log(ocean_id, since=since, until=until)))
 
 
 def _asked(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ocean_migration_pulumi.migration.spec.planned_nodes import told
+from ocean_migration_pulumi.common.text import count_with_verb
 from ocean_migration_pulumi.report.markdown import code, fence, item, prose
 from ocean_migration_pulumi.report.pull_request.layout import Part, Weight, fit
-from ocean_migration_pulumi.report.pull_request.preview import Operation, Preview
+from ocean_migration_pulumi.report.pull_request.preview import ParsedPreview, PreviewOperation
 from ocean_migration_pulumi.report.pull_request.sections import section
 from ocean_migration_pulumi.report.pull_request.verdict import Judgement, sentence
 
@@ -16,10 +16,10 @@ LIMITS: Final[Mapping[str, int]] = {"github": 65_000, "gitlab": 950_000}
 """How many characters a comment may have, below what each platform takes: 65,536 and 1,000,000."""
 
 _WORDS: Final[Mapping[str, str]] = {
-    Operation.CREATE: "to create",
-    Operation.REPLACE: "to replace",
-    Operation.UPDATE: "to update",
-    Operation.DELETE: "to delete",
+    PreviewOperation.CREATE: "to create",
+    PreviewOperation.REPLACE: "to replace",
+    PreviewOperation.UPDATE: "to update",
+    PreviewOperation.DELETE: "to delete",
 }
 _LINES: Final = 25  # of a traceback: its end says what went wrong
 
@@ -30,7 +30,7 @@ def marker(name: str) -> str:
 
 
 def render(
-    preview: Preview,
+    preview: ParsedPreview,
     judgements: Sequence[Judgement],
     *,
     name: str,
@@ -45,7 +45,7 @@ def render(
     if title:
         head.append(Part(rows=(prose(title),)))
     head += _errors(preview)
-    seen = [judgement for judgement in judgements if judgement.migration.operation is not Operation.UNTOLD]
+    seen = [judgement for judgement in judgements if judgement.migration.operation is not PreviewOperation.UNTOLD]
     return fit(head, [section(judgement) for judgement in seen], [_others(preview)], limit - 1) + "\n"
 
 
@@ -56,7 +56,7 @@ def unreadable(problem: str, *, name: str, title: str | None = None) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _errors(preview: Preview) -> list[Part]:
+def _errors(preview: ParsedPreview) -> list[Part]:
     errors = [*preview.errors, *((each.name, message) for each in preview.migrations for message in each.errors)]
     rows = tuple(_error(name, message) for name, message in errors)
     head = "**Why the preview failed**\n\n"
@@ -71,11 +71,13 @@ def _error(name: str, message: str) -> str:
     return f"{item(f'{whose}{prose(lines[-1])}')}\n\n{fence(chr(10).join(lines[-_LINES:]), 'text')}"
 
 
-def _others(preview: Preview) -> Part:
+def _others(preview: ParsedPreview) -> Part:
     counts = [
         f"{preview.others[operation]} {word}" for operation, word in _WORDS.items() if operation in preview.others
     ]
     if not counts:
         return Part(rows=("Nothing else of the stack changes.",))
     total = sum(preview.others[operation] for operation in _WORDS if operation in preview.others)
-    return Part(rows=(f"Of the rest of the stack, {told(total, 'resource', 'change')}: {', '.join(counts)}.",))
+    return Part(
+        rows=(f"Of the rest of the stack, {count_with_verb(total, 'resource', 'change')}: {', '.join(counts)}.",)
+    )

@@ -9,7 +9,7 @@ from enum import IntEnum
 from itertools import accumulate
 from typing import Final
 
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.report.markdown import width
 
 _GAP: Final = "\n\n"
@@ -73,8 +73,8 @@ class Part:
         full = self.full
         if self.weight is Weight.FIXED or self.size(full) <= max(room, self.size(0)):
             return full
-        around = width(self.head) + len(self._more(len(self.rows))) + width(self.tail)
-        return min(bisect_right(self._ends, room - around), full)
+        facts = width(self.head) + len(self._more(len(self.rows))) + width(self.tail)
+        return min(bisect_right(self._ends, room - facts), full)
 
     @property
     def full(self) -> int:
@@ -87,11 +87,11 @@ class Part:
         return self.size(self.fitting(0))
 
     def _more(self, left: int) -> str:
-        return f"{_GAP}and {counted(left, f'more {self.noun}')}"
+        return f"{_GAP}and {count_noun(left, f'more {self.noun}')}"
 
     @property
     def _none(self) -> str:
-        return f"{counted(len(self.rows), self.noun)} not listed: the text would be too long."
+        return f"{count_noun(len(self.rows), self.noun)} not listed: the text would be too long."
 
 
 def fit(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence[Part], limit: int) -> str:
@@ -103,7 +103,7 @@ def fit(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence
     shown = _room_for(head, sections, foot, limit)
     parts = [*head, *(part for section in sections[:shown] for part in section)]
     if left := len(sections) - shown:
-        parts.append(Part(rows=(f"and {counted(left, 'more migration')}: the text would be too long.",)))
+        parts.append(Part(rows=(f"and {count_noun(left, 'more migration')}: the text would be too long.",)))
     parts += foot
     kept = [part.full for part in parts]
     excess = sum(part.size(count) + len(_GAP) for part, count in zip(parts, kept, strict=True)) - limit

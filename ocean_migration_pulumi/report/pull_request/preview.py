@@ -27,7 +27,7 @@ _DOCUMENT: Final = re.compile(r"^\{", re.MULTILINE)
 _PARTS: Final = frozenset({"steps", "diagnostics", "changeSummary"})
 
 
-class Operation(StrEnum):
+class PreviewOperation(StrEnum):
     """What would be done; ``UNTOLD`` when the preview failed before it came to that."""
 
     CREATE = "create"
@@ -38,22 +38,28 @@ class Operation(StrEnum):
     UNTOLD = "untold"
 
 
-_OPERATIONS: Final[Mapping[str, Operation]] = {
-    "create": Operation.CREATE,
-    "create-replacement": Operation.REPLACE,
-    "delete": Operation.DELETE,
-    "delete-replaced": Operation.REPLACE,
-    "import": Operation.CREATE,
-    "import-replacement": Operation.REPLACE,
-    "replace": Operation.REPLACE,
-    "same": Operation.SAME,
-    "update": Operation.UPDATE,
+_OPERATIONS: Final[Mapping[str, PreviewOperation]] = {
+    "create": PreviewOperation.CREATE,
+    "create-replacement": PreviewOperation.REPLACE,
+    "delete": PreviewOperation.DELETE,
+    "delete-replaced": PreviewOperation.REPLACE,
+    "import": PreviewOperation.CREATE,
+    "import-replacement": PreviewOperation.REPLACE,
+    "replace": PreviewOperation.REPLACE,
+    "same": PreviewOperation.SAME,
+    "update": PreviewOperation.UPDATE,
 }
-_STRONGEST: Final = (Operation.REPLACE, Operation.CREATE, Operation.UPDATE, Operation.DELETE, Operation.SAME)
+_STRONGEST: Final = (
+    PreviewOperation.REPLACE,
+    PreviewOperation.CREATE,
+    PreviewOperation.UPDATE,
+    PreviewOperation.DELETE,
+    PreviewOperation.SAME,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Migration:
+class PreviewedMigration:
     """An OceanWorkloadMigration of the stack, as the preview has it.
 
     ``inputs`` are those that it will have, ``before`` those that it has, ``outputs`` what the last run left; each is
@@ -63,7 +69,7 @@ class Migration:
 
     name: str
     stack: str = ""
-    operation: Operation = Operation.UNTOLD
+    operation: PreviewOperation = PreviewOperation.UNTOLD
     inputs: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -75,7 +81,7 @@ class Migration:
     @property
     def starts(self) -> bool:
         """Whether `up` would call create or update."""
-        return self.operation in {Operation.CREATE, Operation.REPLACE, Operation.UPDATE}
+        return self.operation in {PreviewOperation.CREATE, PreviewOperation.REPLACE, PreviewOperation.UPDATE}
 
     @property
     def planned(self) -> Mapping[str, str] | None:
@@ -93,10 +99,10 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class ParsedPreview:
     """A whole preview; ``errors`` are those of the program and of other resources, ``others`` counts their changes."""
 
-    migrations: tuple[Migration, ...] = ()
+    migrations: tuple[PreviewedMigration, ...] = ()
     errors: tuple[tuple[str, str], ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
 
@@ -106,7 +112,7 @@ class Preview:
         return bool(self.errors) or any(migration.errors for migration in self.migrations)
 
 
-def read(text: str, *, status: int = 0) -> Preview:
+def parse_preview(text: str, *, status: int = 0) -> ParsedPreview:
     """Read what `pulumi preview --json` printed, whatever stands before and after it.
 
     ``status`` is how the command ended: other than 0, it failed even where no error is told. Raises InputError when
@@ -138,7 +144,7 @@ def read(text: str, *, status: int = 0) -> Preview:
         _migration(urn, steps.get(urn, []), notes.get(urn, []), errors.get(urn, []), failed=bool(errors))
         for urn in ours
     ]
-    return Preview(
+    return ParsedPreview(
         migrations=tuple(sorted(told, key=lambda migration: migration.name)),
         errors=tuple((_name(urn), message) for urn, told in errors.items() if _type(urn) != TYPE for message in told),
         others={operation: count for operation, count in others.items() if count},
@@ -199,13 +205,13 @@ def _plan(inputs: Mapping[str, Any]) -> Mapping[str, str] | None:
 
 def _migration(
     urn: str, steps: list[Mapping[str, Any]], notes: list[Note], errors: list[str], *, failed: bool
-) -> Migration:
+) -> PreviewedMigration:
     operations = {_OPERATIONS[str(step["op"])] for step in steps}
-    nothing = Operation.UNTOLD if failed else Operation.SAME  # steps without a change are not printed
+    nothing = PreviewOperation.UNTOLD if failed else PreviewOperation.SAME  # steps without a change are not printed
     new = next((_mapping(step["newState"]) for step in steps if _mapping(step.get("newState"))), {})
     old = next((_mapping(step["oldState"]) for step in steps if _mapping(step.get("oldState"))), {})
     reasons = [reason for step in steps for reason in _list(step.get("replaceReasons"))]
-    return Migration(
+    return PreviewedMigration(
         name=_name(urn),
         stack=urn.removeprefix("urn:pulumi:").partition("::")[0],
         operation=next((operation for operation in _STRONGEST if operation in operations), nothing),

@@ -8,20 +8,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, counted, parse_planned, short, told
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned, shorten_digest
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Weight
-from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, Migration, Operation
+from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, PreviewedMigration, PreviewOperation
 from ocean_migration_pulumi.report.pull_request.verdict import Approval, Judgement, is_enforced, is_refusal, is_running
 
-_HEADS: Final[Mapping[Operation, str]] = {
-    Operation.CREATE: "is new",
-    Operation.REPLACE: "is replaced",
-    Operation.UPDATE: "is updated",
-    Operation.DELETE: "is removed from the stack",
-    Operation.SAME: "does not change",
-    Operation.UNTOLD: "could not be previewed",
+_HEADS: Final[Mapping[PreviewOperation, str]] = {
+    PreviewOperation.CREATE: "is new",
+    PreviewOperation.REPLACE: "is replaced",
+    PreviewOperation.UPDATE: "is updated",
+    PreviewOperation.DELETE: "is removed from the stack",
+    PreviewOperation.SAME: "does not change",
+    PreviewOperation.UNTOLD: "could not be previewed",
 }
 _DESTROYS: Final[Mapping[str, str]] = {
     "should_terminate_drained_nodes": "old instances are terminated once they are drained",
@@ -73,7 +74,10 @@ def _opening(judgement: Judgement) -> Iterable[str]:
         digest = judgement.digest
         gone = sum(node.migration_id is not None for node in parse_planned(judgement.planned).values())
         apart = f"; {gone} of them moved before and are no part of it" if gone else ""
-        yield f"Plan {code(short(digest))} of {counted(len(judgement.planned), 'node')}, in full {code(digest)}{apart}."
+        yield (
+            f"Plan {code(shorten_digest(digest))} of {count_noun(len(judgement.planned), 'node')}, in "
+            f"full {code(digest)}{apart}."
+        )
     elif migration.starts:
         yield f"Which nodes: {_unplanned(migration)}."
     yield from _changes(migration)
@@ -81,7 +85,7 @@ def _opening(judgement: Judgement) -> Iterable[str]:
         yield _destruction(migration)
 
 
-def _unplanned(migration: Migration) -> str:
+def _unplanned(migration: PreviewedMigration) -> str:
     planned = migration.inputs.get("planned_nodes")
     if planned == UNKNOWN:
         return "not known before something else of the stack is there; `up` plans them then"
@@ -90,33 +94,33 @@ def _unplanned(migration: Migration) -> str:
     return "not planned yet; the warnings say why"
 
 
-def _changes(migration: Migration) -> Iterable[str]:
+def _changes(migration: PreviewedMigration) -> Iterable[str]:
     end = "Nothing of it runs; what has moved stays where it is."
     if is_running(migration):
         running = code(str(migration.outputs["migration_id"]))
         end = f"Its migration {running}, which runs, {'is left alone' if migration.retained else 'is stopped'}."
-    if migration.operation is Operation.DELETE:
+    if migration.operation is PreviewOperation.DELETE:
         yield end
-    if migration.operation is Operation.REPLACE:
+    if migration.operation is PreviewOperation.REPLACE:
         why = f", because of {', '.join(map(code, migration.reasons[:_FEW]))}" if migration.reasons else ""
         yield f"The old one is deleted first{why}. {end}"
-    if migration.operation is Operation.UPDATE:
+    if migration.operation is PreviewOperation.UPDATE:
         yield from _joined(migration)
         yield from _options(migration)
 
 
-def _joined(migration: Migration) -> Iterable[str]:
+def _joined(migration: PreviewedMigration) -> Iterable[str]:
     planned, before = migration.planned, migration.recorded
     if planned is None or not before:
         return
     joined, left = sorted(planned.keys() - before.keys()), sorted(before.keys() - planned.keys())
     if joined:
-        yield f"{told(len(joined), 'node', 'join')} the plan: {_some(joined)}."
+        yield f"{count_with_verb(len(joined), 'node', 'join')} the plan: {_some(joined)}."
     if left:
-        yield f"{told(len(left), 'node', 'leave')} the plan: {_some(left)}."
+        yield f"{count_with_verb(len(left), 'node', 'leave')} the plan: {_some(left)}."
 
 
-def _options(migration: Migration) -> Iterable[str]:
+def _options(migration: PreviewedMigration) -> Iterable[str]:
     names = (migration.inputs.keys() | migration.before.keys()) - {"__provider", "planned_nodes"}
     changed = [name for name in sorted(names) if migration.inputs.get(name) != migration.before.get(name)]
     shown = [
@@ -136,7 +140,7 @@ def _value(value: Any) -> str:
     return code(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def _destruction(migration: Migration) -> str:
+def _destruction(migration: PreviewedMigration) -> str:
     """Say what cannot be undone; an option that is not known counts as on."""
     told_of = [
         f"**{text}** ({code(name)}{'' if migration.inputs[name] is True else ', not known yet'})"
@@ -186,7 +190,7 @@ def _titled(title: str, items: Sequence[str], weight: Weight, noun: str) -> list
     return [Part(rows=tuple(items), head=head, weight=weight, noun=noun, most=_MANY)] if items else []
 
 
-def _prerequisites(migration: Migration) -> list[Part]:
+def _prerequisites(migration: PreviewedMigration) -> list[Part]:
     rows = []
     for note in sorted(migration.of(*_OPEN), key=lambda note: list(_OPEN).index(note.kind)):
         state = _OPEN[note.kind]
@@ -197,7 +201,7 @@ def _prerequisites(migration: Migration) -> list[Part]:
     return _titled("Prerequisites", rows, Weight.PREREQUISITE, "prerequisite")
 
 
-def _groups(migration: Migration, planned: Mapping[str, str]) -> Part:
+def _groups(migration: PreviewedMigration, planned: Mapping[str, str]) -> Part:
     markets = {}
     for note in migration.of(Kind.DESTINATION):
         found = _DESTINATION.fullmatch(note.text)
@@ -225,7 +229,7 @@ def _target(node: PlannedNode) -> str:
     return name if same else f"{name} {code(node.virtual_node_group_id)}"
 
 
-def _moves(migration: Migration) -> list[Part]:
+def _moves(migration: PreviewedMigration) -> list[Part]:
     batches = [note.text for note in migration.of(Kind.BATCHES)]
     if not batches:
         batches = [
@@ -239,7 +243,7 @@ def _moves(migration: Migration) -> list[Part]:
     return _titled("What moves" if migration.starts else "Remarks", rows, Weight.REMARK, "line")
 
 
-def _snippets(migration: Migration) -> list[Part]:
+def _snippets(migration: PreviewedMigration) -> list[Part]:
     rows = []
     for note in migration.of(Kind.GROUP):
         which, _, source = note.text.partition("\n")
@@ -251,7 +255,7 @@ def _snippets(migration: Migration) -> list[Part]:
 
 def _nodes(planned: Mapping[str, str]) -> Part:
     rows = tuple(_node(node) for _, node in sorted(parse_planned(planned).items()))
-    head = f"<details><summary>All {counted(len(rows), 'node')} of the plan</summary>\n\n"
+    head = f"<details><summary>All {count_noun(len(rows), 'node')} of the plan</summary>\n\n"
     if len(rows) == 1:
         head = "<details><summary>The node of the plan</summary>\n\n"
     head += heading(("instance", "node", "Auto Scaling Group", "Virtual Node Group")) + "\n"

@@ -9,18 +9,17 @@ from enum import IntEnum, StrEnum
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb
 from ocean_migration_pulumi.migration.checks.service import GROUPS, IDLE
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind
 from ocean_migration_pulumi.migration.spec.planned_nodes import (
-    as_reviewed,
-    counted,
     is_approved,
     parse_planned,
     plan_digest,
-    told,
+    restore_reviewed_entries,
 )
 from ocean_migration_pulumi.report.markdown import code
-from ocean_migration_pulumi.report.pull_request.preview import Migration, Operation, Preview
+from ocean_migration_pulumi.report.pull_request.preview import ParsedPreview, PreviewedMigration, PreviewOperation
 
 _ALWAYS: Final = frozenset({GROUPS, IDLE})
 """Prerequisites that `unmatched_nodes` and `when_busy` decide, and not `prerequisites`."""
@@ -73,7 +72,7 @@ class Judgement:
     stopped.
     """
 
-    migration: Migration
+    migration: PreviewedMigration
     level: Level
     amounts: Amounts = field(default_factory=Amounts)
     approval: Approval = Approval.NEEDLESS
@@ -87,10 +86,10 @@ class Judgement:
     stopped: bool = False
 
 
-def judge(migration: Migration) -> Judgement:
+def judge_migration(migration: PreviewedMigration) -> Judgement:
     """Judge one migration."""
     planned = migration.planned
-    reviewed = None if planned is None else as_reviewed(planned, migration.recorded)
+    reviewed = None if planned is None else restore_reviewed_entries(planned, migration.recorded)
     amounts = _amounts(migration, reviewed)
     approval = _approval(migration, reviewed, amounts)
     refusals = _refusals(migration, approval, reviewed, amounts)
@@ -100,12 +99,12 @@ def judge(migration: Migration) -> Judgement:
     in_the_way, unchecked = len(held) - refused, len(migration.of(Kind.UNKNOWN))
     stopped = _stops(migration)
     # Without a line on the plan nobody could be asked what of an older one is still to be done.
-    unasked = migration.operation is Operation.UPDATE and not migration.of(Kind.PLAN)
+    unasked = migration.operation is PreviewOperation.UPDATE and not migration.of(Kind.PLAN)
     unknown = migration.starts and (planned is None or unasked)
     if refusals:
         level = Level.REFUSED
     elif not migration.starts and not stopped:
-        level = Level.READY if migration.operation is Operation.DELETE else Level.NONE
+        level = Level.READY if migration.operation is PreviewOperation.DELETE else Level.NONE
     elif in_the_way or unchecked or stopped or (warnings and not unknown):
         level = Level.LOOK
     else:
@@ -126,7 +125,7 @@ def judge(migration: Migration) -> Judgement:
     )
 
 
-def is_enforced(migration: Migration, name: str) -> bool:
+def is_enforced(migration: PreviewedMigration, name: str) -> bool:
     """Tell whether a prerequisite that is not met makes `up` refuse."""
     return name in _ALWAYS or migration.inputs.get("prerequisites", "enforce") == "enforce"
 
@@ -136,22 +135,22 @@ def is_refusal(text: str) -> bool:
     return _NOT_APPROVED.match(text) is not None
 
 
-def is_running(migration: Migration) -> bool:
+def is_running(migration: PreviewedMigration) -> bool:
     """Tell whether a migration of this resource ran when the last run, or the last refresh, looked."""
     return bool(migration.outputs.get("migration_id")) and migration.outputs.get("status") not in TERMINAL_STATES
 
 
-def is_approved_whole(preview: Preview, judgements: Sequence[Judgement]) -> bool:
+def is_approved_whole(preview: ParsedPreview, judgements: Sequence[Judgement]) -> bool:
     """Tell whether everything that `up` would start was approved."""
     wanting = {Approval.MISSING, Approval.OTHER, Approval.UNKNOWN}
     return not preview.failed and not any(judgement.approval in wanting for judgement in judgements)
 
 
-def sentence(preview: Preview, judgements: Sequence[Judgement]) -> str:
+def sentence(preview: ParsedPreview, judgements: Sequence[Judgement]) -> str:
     """Return the verdict on all of it as one line of Markdown, without an end."""
     errors = len(preview.errors) + sum(len(migration.errors) for migration in preview.migrations)
     if preview.failed:
-        return f"Will be refused: the preview failed with {counted(errors, 'error')}."
+        return f"Will be refused: the preview failed with {count_noun(errors, 'error')}."
     level = max((judgement.level for judgement in judgements), default=Level.NONE)
     if level is Level.NONE:
         return "No migration changes."
@@ -166,7 +165,7 @@ def sentence(preview: Preview, judgements: Sequence[Judgement]) -> str:
     return f"Look first: {said}; {_trouble(judgements)}." if level is Level.LOOK else f"Ready: {said}."
 
 
-def _amounts(migration: Migration, planned: Mapping[str, str] | None) -> Amounts:
+def _amounts(migration: PreviewedMigration, planned: Mapping[str, str] | None) -> Amounts:
     if not migration.starts:
         return Amounts()
     for note in migration.of(Kind.PLAN):
@@ -186,7 +185,7 @@ def _number(form: re.Pattern[str], text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _approval(migration: Migration, planned: Mapping[str, str] | None, amounts: Amounts) -> Approval:
+def _approval(migration: PreviewedMigration, planned: Mapping[str, str] | None, amounts: Amounts) -> Approval:
     if not migration.starts:
         return Approval.NEEDLESS
     if planned is None:
@@ -202,7 +201,7 @@ def _approval(migration: Migration, planned: Mapping[str, str] | None, amounts: 
 
 
 def _refusals(
-    migration: Migration, approval: Approval, planned: Mapping[str, str] | None, amounts: Amounts
+    migration: PreviewedMigration, approval: Approval, planned: Mapping[str, str] | None, amounts: Amounts
 ) -> list[str]:
     if not migration.starts:
         return []
@@ -215,14 +214,14 @@ def _refusals(
         # The preview looks for nothing then, and `up` refuses these all the same.
         nodes = parse_planned(planned or {}).values() if amounts.moving else ()
         if unmatched := sum(node.virtual_node_group_id is None and node.migration_id is None for node in nodes):
-            found.append(f"{told(unmatched, 'node', 'match')} no Virtual Node Group")
+            found.append(f"{count_with_verb(unmatched, 'node', 'match')} no Virtual Node Group")
     if approval is Approval.OTHER:
         found.append("the plan is not the approved one")
     return found
 
 
-def _stops(migration: Migration) -> bool:
-    ends = migration.operation in {Operation.REPLACE, Operation.DELETE} and not migration.retained
+def _stops(migration: PreviewedMigration) -> bool:
+    ends = migration.operation in {PreviewOperation.REPLACE, PreviewOperation.DELETE} and not migration.retained
     return ends and is_running(migration)
 
 
@@ -241,17 +240,17 @@ def _moves(judgements: Sequence[Judgement]) -> list[str]:
     pods = [amounts.pods for amounts in moving if amounts.pods is not None]
     said = []
     if nodes:
-        subject = counted(nodes, "node")
+        subject = count_noun(nodes, "node")
         if len(pods) == len(moving):
-            subject += f" with {counted(sum(pods), 'pod')}"
+            subject += f" with {count_noun(sum(pods), 'pod')}"
         where = ""
         if len(moving) > 1:
             where = f" in {len(moving)} migrations"
         elif moving[0].batches:
-            where = f" in {counted(moving[0].batches, 'batch')}"
+            where = f" in {count_noun(moving[0].batches, 'batch')}"
         said.append(f"{subject} {'moves' if nodes == 1 else 'move'} into Ocean{where}")
     if active := sum(judgement.amounts.active for judgement in judgements):
-        said.append(f"{counted(active, 'node')} {'is' if active == 1 else 'are'} being migrated already")
+        said.append(f"{count_noun(active, 'node')} {'is' if active == 1 else 'are'} being migrated already")
     return said
 
 
@@ -268,11 +267,11 @@ def _trouble(judgements: Sequence[Judgement]) -> str:
     stopped = sum(judgement.stopped for judgement in judgements)
     parts = []
     if in_the_way:
-        parts.append(f"{told(in_the_way, 'thing', 'stand')} in the way")
+        parts.append(f"{count_with_verb(in_the_way, 'thing', 'stand')} in the way")
     if stopped:
-        parts.append(f"{counted(stopped, 'running migration')} {'is' if stopped == 1 else 'are'} stopped")
+        parts.append(f"{count_noun(stopped, 'running migration')} {'is' if stopped == 1 else 'are'} stopped")
     if unchecked:
-        parts.append(f"{counted(unchecked, 'thing')} could not be checked")
+        parts.append(f"{count_noun(unchecked, 'thing')} could not be checked")
     if warnings:
-        parts.append(counted(warnings, "warning"))
+        parts.append(count_noun(warnings, "warning"))
     return ", ".join(parts)

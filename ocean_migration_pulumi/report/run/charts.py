@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ocean_migration_pulumi.common.times import elapsed
-from ocean_migration_pulumi.migration.views.run_report import Moment, Story
+from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
 from ocean_migration_pulumi.report.run.facts import UNSEEN, WHOLE, changes, lanes, summed
 from ocean_migration_pulumi.report.run.html_elements import Html, element, joined, name
 
@@ -29,18 +29,20 @@ _KINDS: Final = {
 }
 
 
-def course(story: Story) -> Html:
+def course(run_report: RunReport) -> Html:
     """Return the drawings, one below the other; empty when nothing is known of the time."""
-    seconds = story.seconds
-    if story.begun is None or not seconds:
+    seconds = run_report.seconds
+    if run_report.begun is None or not seconds:
         return Html("")
-    rows = [_lane(number, state, spans, seconds) for number, (state, spans) in enumerate(lanes(story).items())]
-    if story.is_recorded:
-        points = _thinned(changes(story.moments))
-        total = max(1, story.progress.total)
-        rows.append(_line("done", "Nodes done", f"{points[-1].done} of {total}", _done(points, story), total, seconds))
+    rows = [_lane(number, state, spans, seconds) for number, (state, spans) in enumerate(lanes(run_report).items())]
+    if run_report.is_recorded:
+        points = _thinned(changes(run_report.moments))
+        total = max(1, run_report.progress.total)
+        rows.append(
+            _line("done", "Nodes done", f"{points[-1].done} of {total}", _done(points, run_report), total, seconds)
+        )
         most = max(moment.pods for moment in points)
-        pods = [(at, moment.pods) for at, moment in zip(_times(points, story), points, strict=True)]
+        pods = [(at, moment.pods) for at, moment in zip(_times(points, run_report), points, strict=True)]
         rows.append(_line("pods", "Pods left", f"{points[-1].pods} of {most}", pods, max(1, most), seconds))
     return element("figure", *rows, _axis(seconds), class_="course")
 
@@ -50,9 +52,12 @@ def _lane(number: int, state: str, spans: Sequence[tuple[float, float]], seconds
     bars = []
     for begin, end in spans:
         x, width = begin / seconds * _WIDTH, max((end - begin) / seconds * _WIDTH, _THIN)
-        tip = element("title", f"{name(state)}: {elapsed(end - begin)}, from {elapsed(begin)} to {elapsed(end)}")
+        tip = element(
+            "title",
+            f"{name(state)}: {format_elapsed(end - begin)}, from {format_elapsed(begin)} to {format_elapsed(end)}",
+        )
         bars.append(element("rect", tip, x=_round(min(x, _WIDTH - _THIN)), y=0, width=_round(width), height=_HEIGHT))
-    when = "; ".join(f"{elapsed(begin)} to {elapsed(end)}" for begin, end in spans[:20])
+    when = "; ".join(f"{format_elapsed(begin)} to {format_elapsed(end)}" for begin, end in spans[:20])
     drawing = _drawing(f"lane-{number}", said, f"since the begin: {when}", joined(*bars), _KINDS.get(state, "usual"))
     return _row(state if state in {UNSEEN, WHOLE} else element("code", name(state)), drawing, summed(spans))
 
@@ -72,13 +77,13 @@ def _line(which: str, label: str, now: str, points: Sequence[tuple[float, int]],
     return _row(label, element("div", drawing, scale, class_="scaled"), now)
 
 
-def _done(points: Sequence[Moment], story: Story) -> list[tuple[float, int]]:
-    known = [(at, moment.done) for at, moment in zip(_times(points, story), points, strict=True)]
+def _done(points: Sequence[Moment], run_report: RunReport) -> list[tuple[float, int]]:
+    known = [(at, moment.done) for at, moment in zip(_times(points, run_report), points, strict=True)]
     return known if known[0][0] <= 0 else [(0.0, 0), *known]
 
 
-def _times(points: Iterable[Moment], story: Story) -> list[float]:
-    return [max(0.0, (moment.at - (story.begun or moment.at)).total_seconds()) for moment in points]
+def _times(points: Iterable[Moment], run_report: RunReport) -> list[float]:
+    return [max(0.0, (moment.at - (run_report.begun or moment.at)).total_seconds()) for moment in points]
 
 
 def _row(label: str, drawing: Html, value: str) -> Html:
@@ -110,7 +115,7 @@ def _axis(seconds: float) -> Html:
     # The end has a mark of its own; one right before it would be written over it.
     marks = [mark for mark in marks if seconds - mark > step / 2] + [seconds]
     ticks = [
-        element("span", elapsed(mark), style=f"left:{100 * mark / seconds:.2f}%", class_=_place(mark, seconds))
+        element("span", format_elapsed(mark), style=f"left:{100 * mark / seconds:.2f}%", class_=_place(mark, seconds))
         for mark in marks
     ]
     said = element("div", *ticks, class_="ticks")

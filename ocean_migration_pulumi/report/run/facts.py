@@ -16,10 +16,10 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationInstance,
     MigrationState,
 )
-from ocean_migration_pulumi.common.times import elapsed, parse_time
+from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.times import format_elapsed, parse_time
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Outcome
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
-from ocean_migration_pulumi.migration.views.run_report import Moment, Story
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
 
 VERDICTS: Final[Mapping[str, str]] = {
     Outcome.RUNNING: "Running",
@@ -49,7 +49,7 @@ _DIGITS: Final = re.compile(r"[0-9]+|[^0-9]+")
 _MOST_STATES: Final = 15
 
 
-class Stage(IntEnum):
+class ReportedStage(IntEnum):
     """How far an old node is; what needs somebody comes first."""
 
     MANUAL = 0
@@ -58,17 +58,17 @@ class Stage(IntEnum):
     DONE = 3
 
 
-STAGES: Final[Mapping[Stage, str]] = {
-    Stage.MANUAL: "to move by hand",
-    Stage.PODS: "with pods left",
-    Stage.UNTOLD: "not told",
-    Stage.DONE: "done",
+REPORTED_STAGES: Final[Mapping[ReportedStage, str]] = {
+    ReportedStage.MANUAL: "to move by hand",
+    ReportedStage.PODS: "with pods left",
+    ReportedStage.UNTOLD: "not told",
+    ReportedStage.DONE: "done",
 }
 """The stage of a node in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OldNode:
+class ReportedOldNode:
     """An old node; ``pods`` is None when the service does not tell how many are left."""
 
     instance_id: str
@@ -76,11 +76,11 @@ class OldNode:
     group: str
     state: str
     pods: int | None
-    stage: Stage
+    stage: ReportedStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewNode:
+class ReportedNewNode:
     """A new node; ``virtual_node_group`` is empty when it is not known, ``pods`` None when they are not told."""
 
     instance_id: str
@@ -99,16 +99,16 @@ class Fact:
     names: tuple[str, ...] = ()
 
 
-def facts(story: Story) -> list[Fact]:
+def facts(run_report: RunReport) -> list[Fact]:
     """Return the facts, each in a line."""
-    status, progress = story.status, story.progress
-    cluster = tuple(name for name in (story.cluster_name, story.ocean_id) if name)
+    status, progress = run_report.status, run_report.progress
+    cluster = tuple(name for name in (run_report.cluster_name, run_report.ocean_id) if name)
     found = [
         Fact(label="Cluster", names=cluster),
         Fact(label="State", names=(status.state,)),
-        Fact(label="Begun", text=time_of(story.begun)),
-        Fact(label="Ended", text=time_of(story.ended) if status.is_terminal else "it still runs"),
-        Fact(label="Duration", text=duration(story)),
+        Fact(label="Begun", text=time_of(run_report.begun)),
+        Fact(label="Ended", text=time_of(run_report.ended) if status.is_terminal else "it still runs"),
+        Fact(label="Duration", text=duration(run_report)),
         Fact(label="Nodes done", text=f"{progress.done} of {progress.total}"),
         Fact(label="Pods left on old nodes", text=str(progress.pods)),
         Fact(label="Unscheduled pods", text=str(progress.unscheduled)),
@@ -124,18 +124,18 @@ def facts(story: Story) -> list[Fact]:
     return found
 
 
-def why(story: Story) -> tuple[str, str, tuple[str, ...], str]:
+def why(run_report: RunReport) -> tuple[str, str, tuple[str, ...], str]:
     """Return a title, and the reason, what shows it and the remedy, each empty when there is none."""
-    explanation = story.explanation
+    explanation = run_report.explanation
     title = "Why, and what to do" if explanation.reason or explanation.remedy else "Where it stands"
     return title, explanation.reason, explanation.evidence, explanation.remedy
 
 
-def old_nodes(story: Story) -> list[OldNode]:
+def old_nodes(run_report: RunReport) -> list[ReportedOldNode]:
     """Return the old nodes: first those that need somebody, then those with the most pods, at last what is done."""
-    finished = story.status.state == MigrationState.FINISHED
+    finished = run_report.status.state == MigrationState.FINISHED
     nodes = [
-        OldNode(
+        ReportedOldNode(
             instance_id=instance.instance_id,
             name=instance.node_name,
             group=instance.asg_name or "",
@@ -143,41 +143,41 @@ def old_nodes(story: Story) -> list[OldNode]:
             pods=instance.running_pods,
             stage=_stage(instance, finished=finished),
         )
-        for instance in story.status.old_instances
+        for instance in run_report.status.old_instances
     ]
     return sorted(nodes, key=lambda node: (node.stage, -(node.pods or 0), *_by_number(node.name, node.instance_id)))
 
 
-def new_nodes(story: Story) -> list[NewNode]:
+def new_nodes(run_report: RunReport) -> list[ReportedNewNode]:
     """Return the new nodes by Virtual Node Group and name."""
     nodes = [
-        NewNode(
+        ReportedNewNode(
             instance_id=instance.instance_id,
             name=instance.node_name,
             state=instance.state,
             pods=instance.running_pods,
-            virtual_node_group=story.virtual_node_groups.get(instance.instance_id, ""),
+            virtual_node_group=run_report.virtual_node_groups.get(instance.instance_id, ""),
         )
-        for instance in story.status.new_instances
+        for instance in run_report.status.new_instances
     ]
     return sorted(nodes, key=lambda node: (node.virtual_node_group, *_by_number(node.name, node.instance_id)))
 
 
-def notes(story: Story) -> list[str]:
+def notes(run_report: RunReport) -> list[str]:
     """Return what could not be known, and why, each once."""
-    return list(dict.fromkeys((*story.explanation.notes, *story.notes)))
+    return list(dict.fromkeys((*run_report.explanation.notes, *run_report.notes)))
 
 
-def unscheduled(story: Story) -> list[str]:
+def unscheduled(run_report: RunReport) -> list[str]:
     """Return the ids of the unscheduled pods, each once."""
-    return sorted({*story.status.unscheduled_pods, *story.status.new_unscheduled_pods})
+    return sorted({*run_report.status.unscheduled_pods, *run_report.status.new_unscheduled_pods})
 
 
-def duration(story: Story) -> str:
+def duration(run_report: RunReport) -> str:
     """Return how long it took, or has taken so far."""
-    if story.seconds is None:
+    if run_report.seconds is None:
         return "not told"
-    return elapsed(story.seconds) + ("" if story.status.is_terminal else " so far")
+    return format_elapsed(run_report.seconds) + ("" if run_report.status.is_terminal else " so far")
 
 
 def time_of(moment: datetime | None) -> str:
@@ -199,7 +199,7 @@ def excerpt(log: Sequence[LogEntry], most: int) -> list[LogEntry]:
 
 def of_all(shown: int, total: int, noun: str) -> str:
     """Return ``3 lines``, or ``100 of 345 lines``."""
-    return counted(total, noun) if shown == total else f"{shown} of {counted(total, noun)}"
+    return count_noun(total, noun) if shown == total else f"{shown} of {count_noun(total, noun)}"
 
 
 def changes(moments: Iterable[Moment]) -> list[Moment]:
@@ -209,17 +209,17 @@ def changes(moments: Iterable[Moment]) -> list[Moment]:
     return found if not seen or found[-1] == seen[-1] else [*found, seen[-1]]
 
 
-def lanes(story: Story) -> dict[str, list[tuple[float, float]]]:
+def lanes(run_report: RunReport) -> dict[str, list[tuple[float, float]]]:
     """Return for each state, in the order of their first visit, the spans in seconds since the begin.
 
     Beyond 15 states, which only a service of another version has, the others share a lane without a name of its own.
     """
     found: dict[str, list[tuple[float, float]]] = {}
-    for visit in story.visits():
-        state = visit.state or (UNSEEN if story.is_recorded else WHOLE)
+    for visit in run_report.visits():
+        state = visit.state or (UNSEEN if run_report.is_recorded else WHOLE)
         if state not in found and len(found) >= _MOST_STATES:
             state = "other states"
-        begun = (visit.begun - (story.begun or visit.begun)).total_seconds()
+        begun = (visit.begun - (run_report.begun or visit.begun)).total_seconds()
         found.setdefault(state, []).append((begun, begun + visit.seconds))
     return found
 
@@ -227,7 +227,7 @@ def lanes(story: Story) -> dict[str, list[tuple[float, float]]]:
 def summed(spans: Iterable[tuple[float, float]]) -> str:
     """Return how long the spans are together, and how many they are when they are several."""
     times = [end - begin for begin, end in spans]
-    return elapsed(sum(times)) + (f", {len(times)} times" if len(times) > 1 else "")
+    return format_elapsed(sum(times)) + (f", {len(times)} times" if len(times) > 1 else "")
 
 
 def pods_of(pods: int | None) -> str:
@@ -235,12 +235,14 @@ def pods_of(pods: int | None) -> str:
     return NONE if pods is None else str(pods)
 
 
-def summary_of(nodes: Iterable[OldNode]) -> str:
+def summary_of(nodes: Iterable[ReportedOldNode]) -> str:
     """Return how many of the nodes are at which stage, the most urgent first."""
-    count = {stage: 0 for stage in Stage}
+    count = {stage: 0 for stage in ReportedStage}
     for node in nodes:
         count[node.stage] += 1
-    return ", ".join(f"{number} {STAGES[stage]}" for stage, number in count.items() if number) or counted(0, "node")
+    return ", ".join(f"{number} {REPORTED_STAGES[stage]}" for stage, number in count.items() if number) or count_noun(
+        0, "node"
+    )
 
 
 def _by_number(*names: str) -> list[list[tuple[int, str]]]:
@@ -248,9 +250,9 @@ def _by_number(*names: str) -> list[list[tuple[int, str]]]:
     return [[(len(part), part) if part.isdigit() else (0, part) for part in _DIGITS.findall(name)] for name in names]
 
 
-def _stage(instance: MigrationInstance, *, finished: bool) -> Stage:
+def _stage(instance: MigrationInstance, *, finished: bool) -> ReportedStage:
     if instance.state == REQUIRES_MANUAL_MIGRATION:
-        return Stage.MANUAL
+        return ReportedStage.MANUAL
     if finished or instance.running_pods == 0:
-        return Stage.DONE
-    return Stage.UNTOLD if instance.running_pods is None else Stage.PODS
+        return ReportedStage.DONE
+    return ReportedStage.UNTOLD if instance.running_pods is None else ReportedStage.PODS

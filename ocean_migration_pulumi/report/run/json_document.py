@@ -7,27 +7,27 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationInstance, PodDetail
 from ocean_migration_pulumi.common.times import format_time, parse_time
-from ocean_migration_pulumi.migration.views.run_report import Moment, Story
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
 from ocean_migration_pulumi.report.run import facts
 
 VERSION: Final = 1
 """The version of the form: another one when a key goes or changes its meaning, and not when one is added."""
 
 
-def document(story: Story) -> dict[str, Any]:
+def document(run_report: RunReport) -> dict[str, Any]:
     """Return the report; what is not known is null, and names are as the service gives them."""
-    status, progress, explanation = story.status, story.progress, story.explanation
+    status, progress, explanation = run_report.status, run_report.progress, run_report.explanation
     return {
         "version": VERSION,
-        "generated_at": format_time(story.generated_at),
-        "cluster": {"id": story.ocean_id, "name": story.cluster_name or None},
+        "generated_at": format_time(run_report.generated_at),
+        "cluster": {"id": run_report.ocean_id, "name": run_report.cluster_name or None},
         "migration": {
             "id": status.id,
             "state": status.state,
             "outcome": str(explanation.outcome),
             "created_at": _time(parse_time(status.created_at)),
-            "ended_at": _time(story.ended),
-            "seconds": None if story.seconds is None else round(story.seconds, 3),
+            "ended_at": _time(run_report.ended),
+            "seconds": None if run_report.seconds is None else round(run_report.seconds, 3),
             "should_terminate_drained_nodes": status.should_terminate_drained_nodes,
             "should_evict_stand_alone_pods": status.should_evict_stand_alone_pods,
         },
@@ -47,7 +47,7 @@ def document(story: Story) -> dict[str, Any]:
             "remedy": explanation.remedy or None,
         },
         "timeline": {
-            "recorded": story.is_recorded,
+            "recorded": run_report.is_recorded,
             "states": [
                 {
                     "state": visit.state or None,
@@ -55,9 +55,9 @@ def document(story: Story) -> dict[str, Any]:
                     "ended_at": format_time(visit.ended),
                     "seconds": round(visit.seconds, 3),
                 }
-                for visit in story.visits()
+                for visit in run_report.visits()
             ],
-            "moments": [_moment(moment) for moment in story.moments],
+            "moments": [_moment(moment) for moment in run_report.moments],
         },
         "old_nodes": [_old_node(instance) for instance in status.old_instances],
         "new_nodes": [
@@ -68,18 +68,18 @@ def document(story: Story) -> dict[str, Any]:
                 "pods": node.pods,
                 "virtual_node_group": node.virtual_node_group or None,
             }
-            for node in facts.new_nodes(story)
+            for node in facts.new_nodes(run_report)
         ],
         "leftover_pods": [
             {"pod": held.pod, "node": held.node or None, "why": held.why, "remedy": held.remedy}
-            for held in explanation.holdings
+            for held in explanation.stuck
         ],
-        "unscheduled_pods": facts.unscheduled(story),
+        "unscheduled_pods": facts.unscheduled(run_report),
         "log": [
             {"at": _time(parse_time(line.created_at)), "severity": line.severity or None, "message": line.message}
-            for line in story.log
+            for line in run_report.log
         ],
-        "notes": facts.notes(story),
+        "notes": facts.notes(run_report),
     }
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import LogEntry
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Holding
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
-from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import StuckPod
+from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, one_line, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Weight, fit
 from ocean_migration_pulumi.report.run import facts, mermaid
-from ocean_migration_pulumi.report.run.facts import Fact, NewNode, OldNode, Stage
+from ocean_migration_pulumi.report.run.facts import Fact, ReportedNewNode, ReportedOldNode, ReportedStage
 
 LIMIT: Final = 65_000
 """How many characters a report may have, below what GitHub takes of a comment or an issue: 65,536."""
@@ -23,30 +23,30 @@ _MOST_MOMENTS: Final = 200
 _LINE: Final = 300  # characters of a line of the log
 
 
-def render(story: Story, *, limit: int = LIMIT) -> str:
+def render(run_report: RunReport, *, limit: int = LIMIT) -> str:
     """Return the report, no longer than the limit (at least 10,000 characters); it ends with a line break."""
-    nodes = facts.old_nodes(story)
+    nodes = facts.old_nodes(run_report)
     parts = [
-        _opening(story),
-        *_why(story),
-        *_course(story),
-        *_leftovers(story.explanation.holdings),
-        *_unscheduled(facts.unscheduled(story)),
+        _opening(run_report),
+        *_why(run_report),
+        *_course(run_report),
+        *_leftovers(run_report.explanation.stuck),
+        *_unscheduled(facts.unscheduled(run_report)),
         *_old_nodes(nodes),
-        *_new_nodes(facts.new_nodes(story)),
-        *_log(story.log),
-        *_notes(facts.notes(story)),
-        Part(rows=(f"As of {facts.time_of(story.generated_at)}, told by `ocean-migration report`.",)),
+        *_new_nodes(facts.new_nodes(run_report)),
+        *_log(run_report.log),
+        *_notes(facts.notes(run_report)),
+        Part(rows=(f"As of {facts.time_of(run_report.generated_at)}, told by `ocean-migration report`.",)),
     ]
     return fit(parts, [], [], limit - 1) + "\n"
 
 
-def _opening(story: Story) -> Part:
-    verdict = facts.VERDICTS[story.explanation.outcome]
+def _opening(run_report: RunReport) -> Part:
+    verdict = facts.VERDICTS[run_report.explanation.outcome]
     rows = [
-        f"## Migration {code(story.status.id)}",
-        f"**{verdict}**: {prose(story.explanation.headline)}",
-        "\n".join([heading(("", "")), *(row((fact.label, _fact(fact))) for fact in facts.facts(story))]),
+        f"## Migration {code(run_report.status.id)}",
+        f"**{verdict}**: {prose(run_report.explanation.headline)}",
+        "\n".join([heading(("", "")), *(row((fact.label, _fact(fact))) for fact in facts.facts(run_report))]),
     ]
     return Part(rows=tuple(rows), between="\n\n")
 
@@ -55,8 +55,8 @@ def _fact(fact: Fact) -> str:
     return " ".join([*([fact.text] if fact.text else []), *map(code, fact.names)])
 
 
-def _why(story: Story) -> list[Part]:
-    title, reason, evidence, remedy = facts.why(story)
+def _why(run_report: RunReport) -> list[Part]:
+    title, reason, evidence, remedy = facts.why(run_report)
     rows = [f"**Reason**: {code(reason)}"] if reason else []
     rows += map(prose, evidence)
     if remedy:
@@ -68,15 +68,15 @@ def _why(story: Story) -> list[Part]:
     return [Part(rows=tuple(map(item, rows)), head=head, weight=Weight.ERROR, noun="line", most=_MANY)]
 
 
-def _course(story: Story) -> list[Part]:
+def _course(run_report: RunReport) -> list[Part]:
     rows = ["### What happened"]
-    if states := mermaid.states(story):
+    if states := mermaid.states(run_report):
         rows.append(fence(states, "mermaid"))
-    if done := mermaid.nodes_done(story):
+    if done := mermaid.nodes_done(run_report):
         rows.append(fence(done, "mermaid"))
-    if not story.is_recorded:
+    if not run_report.is_recorded:
         return [Part(rows=(*rows, facts.NOT_RECORDED), between="\n\n")]
-    changes = facts.changes(story.moments)
+    changes = facts.changes(run_report.moments)
     lines = [
         row(
             (
@@ -92,43 +92,43 @@ def _course(story: Story) -> list[Part]:
     columns = ("at", "state", "nodes done", "pods left", "unscheduled pods")
     return [
         Part(rows=tuple(rows), between="\n\n"),
-        _folded(f"The {counted(len(lines), 'change')} as a table", columns, lines, "change", _MOST_MOMENTS),
+        _folded(f"The {count_noun(len(lines), 'change')} as a table", columns, lines, "change", _MOST_MOMENTS),
     ]
 
 
-def _leftovers(holdings: Sequence[Holding]) -> list[Part]:
-    rows = [row((code(held.pod), _code(held.node), prose(held.why), prose(held.remedy))) for held in holdings]
+def _leftovers(stuck: Sequence[StuckPod]) -> list[Part]:
+    rows = [row((code(held.pod), _code(held.node), prose(held.why), prose(held.remedy))) for held in stuck]
     columns = ("pod", "old node", "what holds it", "what to do")
-    return _table(f"Pods that are left: {counted(len(rows), 'pod')}", columns, rows, "pod", Weight.WARNING)
+    return _table(f"Pods that are left: {count_noun(len(rows), 'pod')}", columns, rows, "pod", Weight.WARNING)
 
 
 def _unscheduled(pods: Sequence[str]) -> list[Part]:
     if not pods:
         return []
     rows = tuple(item(code(pod)) for pod in pods)
-    head = f"### Unscheduled: {counted(len(rows), 'pod')}\n\n"
+    head = f"### Unscheduled: {count_noun(len(rows), 'pod')}\n\n"
     return [Part(rows=rows, head=head, weight=Weight.REMARK, noun="pod", most=_MANY)]
 
 
-def _old_nodes(nodes: Sequence[OldNode]) -> list[Part]:
+def _old_nodes(nodes: Sequence[ReportedOldNode]) -> list[Part]:
     columns = ("node", "what became of it", "pods left", "state", "instance", "Auto Scaling Group")
     title = f"Old nodes: {facts.summary_of(nodes)}"
     rows = [_old_node(node) for node in nodes]
     if len(nodes) <= _MANY:
         return _table(title, columns, rows, "node", Weight.TABLE)
-    pending = sum(node.stage is not Stage.DONE for node in nodes)
+    pending = sum(node.stage is not ReportedStage.DONE for node in nodes)
     parts = _table(title, columns, rows[:pending], "node", Weight.TABLE) or [Part(rows=(f"### {title}",))]
     if done := rows[pending:]:
-        parts.append(_folded(f"{counted(len(done), 'node')} done", columns, done, "node"))
+        parts.append(_folded(f"{count_noun(len(done), 'node')} done", columns, done, "node"))
     return parts
 
 
-def _old_node(node: OldNode) -> str:
-    told = (facts.STAGES[node.stage], facts.pods_of(node.pods))
+def _old_node(node: ReportedOldNode) -> str:
+    told = (facts.REPORTED_STAGES[node.stage], facts.pods_of(node.pods))
     return row((_code(node.name), *told, _code(node.state), code(node.instance_id), _code(node.group)))
 
 
-def _new_nodes(nodes: Sequence[NewNode]) -> list[Part]:
+def _new_nodes(nodes: Sequence[ReportedNewNode]) -> list[Part]:
     columns = ("node", "Virtual Node Group", "pods", "state", "instance")
     rows = [
         row(

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run.facts import UNSEEN, WHOLE, lanes, summed
 
 _MOST_BARS: Final = 200
@@ -22,17 +22,22 @@ _LINE: Final = (
 )
 
 
-def states(story: Story) -> str:
+def states(run_report: RunReport) -> str:
     """Return the states with their times as a Gantt diagram; empty when the begin is not known.
 
     Times are those of UTC as they stand there, whatever the reader's time zone. Of very many visits only the first
     begin and the last end of each state are drawn.
     """
-    begun, found = story.begun, lanes(story)
+    begun, found = run_report.begun, lanes(run_report)
     if begun is None or not found:
         return ""
     many = sum(map(len, found.values())) > _MOST_BARS
-    lines = [_LANES, "gantt", "    dateFormat YYYY-MM-DD HH:mm:ss", f"    axisFormat {_axis(story.seconds or 0.0)}"]
+    lines = [
+        _LANES,
+        "gantt",
+        "    dateFormat YYYY-MM-DD HH:mm:ss",
+        f"    axisFormat {_axis(run_report.seconds or 0.0)}",
+    ]
     for state, spans in found.items():
         lines.append(f"    section {_name(state)} {summed(spans)}")
         for begin, end in [(spans[0][0], spans[-1][1])] if many else spans:
@@ -40,24 +45,24 @@ def states(story: Story) -> str:
     return "\n".join(lines)
 
 
-def nodes_done(story: Story) -> str:
+def nodes_done(run_report: RunReport) -> str:
     """Return the nodes done over time as a chart; empty when nobody wrote down what happened."""
-    begun, seconds = story.begun, story.seconds
-    if begun is None or not seconds or not story.is_recorded:
+    begun, seconds = run_report.begun, run_report.seconds
+    if begun is None or not seconds or not run_report.is_recorded:
         return ""
-    times = [(moment.at - begun).total_seconds() for moment in story.moments]
+    times = [(moment.at - begun).total_seconds() for moment in run_report.moments]
     unit, name = (1, "seconds") if seconds < 180 else (60, "minutes") if seconds < 10_800 else (3600, "hours")
     values = []
     for point in range(_POINTS):
         # The last point is the last moment, whatever rounding makes of its time.
         place = len(times) if point == _POINTS - 1 else bisect_right(times, seconds * point / (_POINTS - 1))
-        values.append(story.moments[place - 1].done if place else 0)
+        values.append(run_report.moments[place - 1].done if place else 0)
     return "\n".join(
         (
             _LINE,
             "xychart-beta",
             f'    x-axis "{name} since the begin" 0 --> {max(seconds / unit, 0.1):.1f}',
-            f'    y-axis "nodes done" 0 --> {max(1, story.progress.total, *values)}',
+            f'    y-axis "nodes done" 0 --> {max(1, run_report.progress.total, *values)}',
             f"    line [{', '.join(map(str, values))}]",
         )
     )

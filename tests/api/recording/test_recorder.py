@@ -28,12 +28,12 @@ from ocean_migration_pulumi.api.recording.redaction import (
     LONGEST_TEXT,
     REDACTED,
     Exchange,
-    Observation,
+    ExchangeObservation,
     Redaction,
     placeholder,
 )
 from ocean_migration_pulumi.api.recording.replay_client import read_record
-from ocean_migration_pulumi.api.responses import Answer, Call
+from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
 from ocean_migration_pulumi.errors import (
     InterruptedWaitError,
@@ -320,9 +320,9 @@ def test_trouble_with_the_redaction_breaks_no_call() -> None:
             raise RuntimeError("broken")
 
     seen: list[Exchange] = []
-    observation = Observation([seen.append], Broken())
-    answer = Answer(status=200, headers={}, body=b"{}")
-    observation.answered(Call(method="GET", route="/x"), answer, datetime.now(UTC), time.monotonic())
+    observation = ExchangeObservation([seen.append], Broken())
+    answer = ApiResponse(status=200, headers={}, body=b"{}")
+    observation.answered(ApiCall(method="GET", route="/x"), answer, datetime.now(UTC), time.monotonic())
     assert (seen, str(observation.trouble)) == ([], "broken")
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.component.importing.aws_sources import Template
-from ocean_migration_pulumi.component.importing.builder import PROGRAM, Draft
+from ocean_migration_pulumi.component.importing.builder import PROGRAM, ConfigurationBuilder
 
 
 def test_only_what_is_missing_is_filled() -> None:
     """What was told stays, and what is filled is remembered."""
-    draft = Draft(document={"imageId": "ami-1"}, origin="Spot")
+    draft = ConfigurationBuilder(document={"imageId": "ami-1"}, origin="Spot")
     draft.fill("imageId", "ami-2", "AWS")
     draft.fill("userData", "Ym9vdA==", "AWS")
     draft.fill("subnetIds", [], "AWS")
@@ -32,7 +32,7 @@ def test_only_what_is_missing_is_filled() -> None:
 def test_what_excludes_one_another_is_not_put_together(told: dict[str, Any], name: str, part: Any) -> None:
     """The service refuses both in one specification."""
     for template, document in (("", dict(told)), ("compute.launchSpecification.", {"compute": {}})):
-        draft = Draft(document=document, origin="Spot", template=template)
+        draft = ConfigurationBuilder(document=document, origin="Spot", template=template)
         for path, value in told.items():
             draft.put(template + path, value, "Spot")
         draft.fill(template + name, part, "AWS")
@@ -41,7 +41,7 @@ def test_what_excludes_one_another_is_not_put_together(told: dict[str, Any], nam
 
 def test_parts_are_put_where_nothing_was() -> None:
     """The objects above are made, also in the place of null."""
-    draft = Draft(document={"compute": None}, origin="Spot")
+    draft = ConfigurationBuilder(document={"compute": None}, origin="Spot")
     draft.put("compute.launchSpecification.imageId", "ami-1", PROGRAM)
     assert draft.document == {"compute": {"launchSpecification": {"imageId": "ami-1"}}}
     assert list(draft.told(["compute.launchSpecification.imageId"])) == []
@@ -50,10 +50,10 @@ def test_parts_are_put_where_nothing_was() -> None:
 def test_doubt_is_said_when_something_was_taken() -> None:
     """A template that gave nothing needs no comparison."""
     template = Template(origin="launch template lt-1", parts={"imageId": "ami-2"}, doubt="it may be another")
-    idle = Draft(document={"imageId": "ami-1"}, origin="Spot")
+    idle = ConfigurationBuilder(document={"imageId": "ami-1"}, origin="Spot")
     idle.fill_from(template)
     assert idle.warnings == []
-    used = Draft(document={}, origin="Spot")
+    used = ConfigurationBuilder(document={}, origin="Spot")
     used.fill_from(template)
     assert used.warnings == ["it may be another: compare what was taken from it"]
 
@@ -68,7 +68,7 @@ def test_doubt_is_said_when_something_was_taken() -> None:
 )
 def test_tags_of_aws_are_left_behind(tags: Any, kept: list[Any]) -> None:
     """AWS refuses to start an instance with them."""
-    draft = Draft(document={"tags": tags}, origin="Spot")
+    draft = ConfigurationBuilder(document={"tags": tags}, origin="Spot")
     draft.drop_reserved_tags()
     assert draft.document == {"tags": kept}
     assert [(left.path, left.reason) for left in draft.left] == [
@@ -79,7 +79,7 @@ def test_tags_of_aws_are_left_behind(tags: Any, kept: list[Any]) -> None:
 @pytest.mark.parametrize("tags", [None, [], "team", [{"tagKey": "team"}], ["odd"]], ids=str)
 def test_other_tags_stay(tags: Any) -> None:
     """Also those that nobody can read: the conversion tells of them."""
-    draft = Draft(document={"tags": tags}, origin="Spot")
+    draft = ConfigurationBuilder(document={"tags": tags}, origin="Spot")
     draft.drop_reserved_tags()
     assert draft.document == {"tags": tags}
     assert draft.left == []

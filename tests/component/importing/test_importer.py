@@ -13,9 +13,9 @@ import pytest
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.component.importing.importer import (
-    AutoScalingGroup,
+    AutoScalingGroupSource,
     Imported,
-    NodeGroup,
+    NodeGroupSource,
     import_cluster,
     import_group,
 )
@@ -32,8 +32,8 @@ from tests.support import http_server as http
 # pulumi_aws.ec2 warns of one of its own modules when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:aws.ec2/encryptioncontrol:DeprecationWarning")
 
-ASG = AutoScalingGroup(name="web")
-GROUP = NodeGroup(name="web", eks_cluster="demo")
+ASG = AutoScalingGroupSource(name="web")
+GROUP = NodeGroupSource(name="web", eks_cluster="demo")
 REGION = "us-west-2"
 SUBNETS = ["subnet-0a1b2c3d", "subnet-0b2c3d4e"]
 PROFILE = "arn:aws:iam::123456789012:instance-profile/nodes"
@@ -247,7 +247,7 @@ def test_group_like_a_node_group(client: OceanClient, aws: Aws) -> None:
 
 @pytest.mark.parametrize("source", [ASG, GROUP], ids=["asg", "node-group"])
 def test_group_of_an_existing_cluster(
-    sim: Simulator, client: OceanClient, aws: Aws, source: AutoScalingGroup | NodeGroup
+    sim: Simulator, client: OceanClient, aws: Aws, source: AutoScalingGroupSource | NodeGroupSource
 ) -> None:
     """With a cluster, the service is asked about that one, and the arguments name it."""
     found = import_group(client, source, region=REGION, ocean_id=sim.ocean_id, name="front")
@@ -374,8 +374,10 @@ def test_what_aws_does_not_tell(client: OceanClient, aws: Aws) -> None:
     )
 
 
-@pytest.mark.parametrize("source", [AutoScalingGroup(name="nowhere"), NodeGroup(name="nowhere", eks_cluster="demo")])
-def test_gone_says_the_service(client: OceanClient, aws: Aws, source: AutoScalingGroup | NodeGroup) -> None:
+@pytest.mark.parametrize(
+    "source", [AutoScalingGroupSource(name="nowhere"), NodeGroupSource(name="nowhere", eks_cluster="demo")]
+)
+def test_gone_says_the_service(client: OceanClient, aws: Aws, source: AutoScalingGroupSource | NodeGroupSource) -> None:
     """A source that the service does not know is an error of its own kind."""
     aws.change(GET_NODE_GROUP, resources=[])
     with pytest.raises(SourceGoneError, match=f"{source} does not exist, says Spot's import"):

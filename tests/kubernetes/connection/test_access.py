@@ -12,21 +12,21 @@ import pytest
 import yaml
 
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError, SettingsError
-from ocean_migration_pulumi.kubernetes import Access, find
+from ocean_migration_pulumi.kubernetes import KubernetesAccess, find_access
 from tests.kubernetes.support import TOKEN, kubeconfig
 
 SERVER = "https://canary.example"
 ARN = "arn:aws:eks:eu-central-1:123456789012:cluster/shop"
 
 
-def found(content: str, context: str | None = None) -> Access:
+def found(content: str, context: str | None = None) -> KubernetesAccess:
     """Return the access that a kubeconfig gives."""
-    access = find(content, context, {})
+    access = find_access(content, context, {})
     assert access is not None
     return access
 
 
-def with_exec(*args: str, server: str = SERVER, name: str = "web") -> Access:
+def with_exec(*args: str, server: str = SERVER, name: str = "web") -> KubernetesAccess:
     """Return the access of a kubeconfig with a credential plugin."""
     plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "aws", "args": list(args)}
     return found(kubeconfig(server, {"exec": plugin}, name=name))
@@ -71,13 +71,13 @@ def test_input_stands_above_the_environment(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(kubeconfig("https://other.example"))
     environ = {"KUBECONFIG": str(path)}
-    given = find(kubeconfig(SERVER), None, environ)
+    given = find_access(kubeconfig(SERVER), None, environ)
     assert given is not None
     assert given.source == "the input kubeconfig"
-    ambient = find(None, None, environ)
+    ambient = find_access(None, None, environ)
     assert ambient is not None
     assert (ambient.source, ambient.explicit) == ("KUBECONFIG", False)
-    named = find(None, "web", environ)
+    named = find_access(None, "web", environ)
     assert named is not None
     assert (named.source, named.explicit) == ("KUBECONFIG", True)
 
@@ -86,8 +86,8 @@ def test_nothing(tmp_path: Path) -> None:
     """The kubeconfig of the home directory says nothing about a stack."""
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube" / "config").write_text(kubeconfig(SERVER))
-    assert find(None, None, {"HOME": str(tmp_path), "KUBECONFIG": ""}) is None
-    assert find(None, "web", {"HOME": str(tmp_path)}) is None
+    assert find_access(None, None, {"HOME": str(tmp_path), "KUBECONFIG": ""}) is None
+    assert find_access(None, "web", {"HOME": str(tmp_path)}) is None
 
 
 def test_key_is_of_the_content() -> None:
@@ -134,7 +134,7 @@ def test_context() -> None:
     assert found(content, "a").target.cluster["server"] == "https://a.example"
     assert found(content).target.user == {}
     with pytest.raises(InputError, match=r"^kube_context: 'canary' is no context of the kubeconfig; give the name"):
-        find(content, "canary", {})
+        find_access(content, "canary", {})
 
 
 def test_files_of_the_environment_are_merged(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_files_of_the_environment_are_merged(tmp_path: Path) -> None:
     one.write_text(yaml.safe_dump({"clusters": [{"name": "web", "cluster": cluster}], "contexts": []}))
     other.write_text(kubeconfig("https://other.example", {"tokenFile": "ca.crt"}, {"certificate-authority": "ca.crt"}))
     paths = os.pathsep.join([str(one), "", str(tmp_path / "missing"), str(other)])
-    access = find(None, None, {"KUBECONFIG": paths})
+    access = find_access(None, None, {"KUBECONFIG": paths})
     assert access is not None
     assert access.target.cluster == {
         "server": "https://one.example",
@@ -168,17 +168,17 @@ def test_relative_command_is_below_its_file(tmp_path: Path) -> None:
 def test_pod(tmp_path: Path) -> None:
     """Its service account counts when both files are there, unless a context is asked for."""
     environ = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "6443"}
-    assert find(None, None, environ, service_account=tmp_path) is None
+    assert find_access(None, None, environ, service_account=tmp_path) is None
     (tmp_path / "token").write_text(TOKEN)
-    assert find(None, None, environ, service_account=tmp_path) is None
+    assert find_access(None, None, environ, service_account=tmp_path) is None
     (tmp_path / "ca.crt").write_text("ca")
-    access = find(None, None, environ, service_account=tmp_path)
+    access = find_access(None, None, environ, service_account=tmp_path)
     assert access is not None
     assert (access.source, access.explicit) == ("the service account of this pod", False)
     assert access.target.cluster["server"] == "https://10.0.0.1:6443"
-    assert find(None, "web", environ, service_account=tmp_path) is None
-    assert find(None, None, {}, service_account=tmp_path) is None
-    access = find(None, None, {"KUBERNETES_SERVICE_HOST": "fd00::1"}, service_account=tmp_path)
+    assert find_access(None, "web", environ, service_account=tmp_path) is None
+    assert find_access(None, None, {}, service_account=tmp_path) is None
+    access = find_access(None, None, {"KUBERNETES_SERVICE_HOST": "fd00::1"}, service_account=tmp_path)
     assert access is not None
     assert access.target.cluster["server"] == "https://[fd00::1]:443"
 
@@ -200,7 +200,7 @@ def test_pod(tmp_path: Path) -> None:
     ],
     ids=["aws", "equals", "i", "id", "cut", "empty", "arn", "gov", "host", "china", "none"],
 )
-def test_eks_cluster(access: Access, name: str | None, region: str | None) -> None:
+def test_eks_cluster(access: KubernetesAccess, name: str | None, region: str | None) -> None:
     """As far as the kubeconfig tells."""
     assert (access.eks_cluster, access.region) == (name, region)
 
@@ -266,7 +266,7 @@ def assert_tells_nothing(error: OceanMigrationError) -> None:
 def test_unusable_input(content: str) -> None:
     """One line says what is allowed, and nothing of the content."""
     with pytest.raises(InputError) as caught:
-        find(content, None, {})
+        find_access(content, None, {})
     assert caught.value.property_name == "kubeconfig"
     assert str(caught.value).endswith("give the content of a kubeconfig (YAML or JSON), or the path of one")
     assert_tells_nothing(caught.value)
@@ -280,7 +280,7 @@ def test_unusable_environment(content: str, tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(content)
     with pytest.raises(SettingsError, match=r"^KUBECONFIG: its? ") as caught:
-        find(None, None, {"KUBECONFIG": str(path)})
+        find_access(None, None, {"KUBECONFIG": str(path)})
     assert_tells_nothing(caught.value)
 
 
@@ -289,9 +289,9 @@ def test_environment_without_a_usable_file(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
     for name in ("", "binary"):
         with pytest.raises(SettingsError, match="KUBECONFIG: a file that it names cannot be read"):
-            find(None, None, {"KUBECONFIG": str(tmp_path / name)})
+            find_access(None, None, {"KUBECONFIG": str(tmp_path / name)})
     with pytest.raises(SettingsError, match="KUBECONFIG: none of the files that it names is there"):
-        find(None, None, {"KUBECONFIG": str(tmp_path / "missing")})
+        find_access(None, None, {"KUBECONFIG": str(tmp_path / "missing")})
 
 
 def test_context_that_the_environment_lacks(tmp_path: Path) -> None:
@@ -299,5 +299,5 @@ def test_context_that_the_environment_lacks(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(kubeconfig(SERVER))
     with pytest.raises(InputError, match="kube_context: 'other' is no context of the kubeconfig") as caught:
-        find(None, "other", {"KUBECONFIG": str(path)})
+        find_access(None, "other", {"KUBECONFIG": str(path)})
     assert_tells_nothing(caught.value)

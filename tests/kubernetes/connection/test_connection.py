@@ -20,12 +20,12 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.kubernetes import KubernetesReader, find
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access
 from ocean_migration_pulumi.kubernetes.connection import connection
 from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
 from ocean_migration_pulumi.kubernetes.connection.tls_client import open_client
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap, Workloads
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap, KubernetesSnapshot
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import ALL, TOKEN, access, kubeconfig, reading, shop
 from tests.secrets.finder import Finder, with_variables
@@ -55,11 +55,11 @@ def encoded(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def read(server: ScriptedServer, cluster: dict[str, Any], user: dict[str, Any] | None = None) -> Workloads:
+def read(server: ScriptedServer, cluster: dict[str, Any], user: dict[str, Any] | None = None) -> KubernetesSnapshot:
     """Read a cluster once."""
     reader = KubernetesReader(access(server.url, user, cluster))
     try:
-        return reader.read(Scope())
+        return reader.read(CancelScope())
     finally:
         reader.close()
 
@@ -149,8 +149,8 @@ def watch(event, arguments):
             opened.append(os.fsdecode(path))
 sys.addaudithook(watch)
 import ssl
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.kubernetes import KubernetesReader, find
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access
 given = []
 class Watched(ssl.SSLContext):
     def load_cert_chain(self, *paths, **options):
@@ -160,9 +160,9 @@ class Watched(ssl.SSLContext):
 from ocean_migration_pulumi.kubernetes import tls_client
 tls_client._TlsContext.__bases__ = (Watched,)
 descriptors = len(os.listdir("/dev/fd"))
-access = find(sys.stdin.read(), None, {})
+access = find_access(sys.stdin.read(), None, {})
 reader = KubernetesReader(access)
-gaps = sorted(reader.read(Scope()).gaps)
+gaps = sorted(reader.read(CancelScope()).gaps)
 reader.close()
 shown = repr([access, access.target, reader, reader._connection, reader._connection._sign_in])
 print(json.dumps([gaps, given, opened, tempfile.gettempdir(), len(os.listdir("/dev/fd")) - descriptors, shown]))
@@ -274,7 +274,7 @@ def test_plain_text_is_no_tls() -> None:
         thread = threading.Thread(target=greet, args=(listener,))
         thread.start()
         with reading(f"https://127.0.0.1:{listener.getsockname()[1]}") as reader:
-            assert reader.read(Scope()).gaps[PODS] == Gap(reason="Kubernetes cannot be reached: TLS fails")
+            assert reader.read(CancelScope()).gaps[PODS] == Gap(reason="Kubernetes cannot be reached: TLS fails")
         thread.join(30)
 
 
@@ -283,18 +283,18 @@ def test_service_account_of_a_pod(server: ScriptedServer, authority: trustme.CA,
     authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
     (tmp_path / "token").write_text("old")
     environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(server.port)}
-    found = find(None, None, environ, service_account=tmp_path)
+    found = find_access(None, None, environ, service_account=tmp_path)
     assert found is not None
     reader = KubernetesReader(found)
-    assert reader.read(Scope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+    assert reader.read(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
     (tmp_path / "token").write_text(f"{TOKEN}\n")
-    workloads = reader.read(Scope(), fresh=True)
-    assert workloads.gaps == {}
-    assert workloads.source == "the service account of this pod"
+    kube = reader.read(CancelScope(), fresh=True)
+    assert kube.gaps == {}
+    assert kube.source == "the service account of this pod"
     reader.close()
     (tmp_path / "token").unlink()
     reader = KubernetesReader(found)
-    gap = reader.read(Scope()).gaps[PODS]
+    gap = reader.read(CancelScope()).gaps[PODS]
     assert gap.reason == "the file with the token of the kubeconfig's user cannot be read"
     reader.close()
 
@@ -304,7 +304,7 @@ def test_user_and_password() -> None:
     api = shop()
     api.token = None
     with api.serve() as server, reading(server.url, {"username": "admin", "password": "canary"}) as reader:
-        assert reader.read(Scope()).gaps == {}
+        assert reader.read(CancelScope()).gaps == {}
         basic = f"Basic {encoded(b'admin:canary')}"
         assert {request.headers["authorization"] for request in server.requests} == {basic}
 
@@ -316,7 +316,7 @@ def test_password_stands_above_a_plugin() -> None:
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-plugin"}
     user = {"username": "admin", "password": "canary", "exec": plugin}
     with api.serve() as server, reading(server.url, user) as reader:
-        assert reader.read(Scope()).gaps == {}
+        assert reader.read(CancelScope()).gaps == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"canary\ncanary", b"canary \xff"], ids=["empty", "lines", "binary"])
@@ -325,7 +325,7 @@ def test_file_without_a_token(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_bytes(content)
     with shop().serve() as server, reading(server.url, {"tokenFile": str(path)}) as reader:
-        found = reader.read(Scope())
+        found = reader.read(CancelScope())
         assert server.requests == []
     assert found.gaps[PODS].reason == "the file with the token of the kubeconfig's user cannot be read"
     assert "canary" not in repr(found)
@@ -334,21 +334,21 @@ def test_file_without_a_token(content: bytes, tmp_path: Path) -> None:
 def test_refused_token_is_not_sent_again() -> None:
     """There is no other one."""
     with shop().serve() as server, reading(server.url, {"token": "another"}) as reader:
-        assert reader.read(Scope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+        assert reader.read(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
         assert len(server.requests) == 1
 
 
 def test_nobody_in_particular() -> None:
     """A user that the context does not name signs in as nobody."""
     with shop().serve() as server, reading(server.url, {}) as reader:
-        assert reader.read(Scope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+        assert reader.read(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
         assert "authorization" not in server.requests[0].headers
 
 
 def test_path_of_the_server_is_kept() -> None:
     """Some API servers are reached below a path of a gateway."""
     with shop().serve() as server, reading(f"{server.url}/k8s/clusters/c-1/") as reader:
-        reader.read(Scope())
+        reader.read(CancelScope())
         assert server.requests[0].path == f"/k8s/clusters/c-1{fake.AWS_AUTH}"
 
 
@@ -410,9 +410,9 @@ def test_environment_s_proxy_is_not_for_this_machine(monkeypatch: pytest.MonkeyP
     with shop().serve() as server:
         for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
             with reading(url) as reader:
-                assert reader.read(Scope()).gaps == {}
+                assert reader.read(CancelScope()).gaps == {}
     with reading("https://cluster.invalid") as reader:
-        assert reader.read(Scope()).gaps[PODS].reason == "Kubernetes cannot be reached: connection refused"
+        assert reader.read(CancelScope()).gaps[PODS].reason == "Kubernetes cannot be reached: connection refused"
 
 
 def test_answer_that_is_too_long_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -421,7 +421,7 @@ def test_answer_that_is_too_long_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> No
     api = shop()
     api.faults[fake.PODS] = [http.answer(200, b" " * (1024**2 + 1))]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(Scope()).gaps == {PODS: Gap(reason="an answer is longer than 1 MiB")}
+        assert reader.read(CancelScope()).gaps == {PODS: Gap(reason="an answer is longer than 1 MiB")}
 
 
 def test_silence_of_a_step_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,7 +430,7 @@ def test_silence_of_a_step_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     api = shop()
     api.faults[fake.PODS] = [http.silence]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(Scope()).gaps == {PODS: Gap(reason="Kubernetes did not answer in time")}
+        assert reader.read(CancelScope()).gaps == {PODS: Gap(reason="Kubernetes did not answer in time")}
 
 
 def test_package_costs_nothing_and_says_what_to_install() -> None:
@@ -444,7 +444,7 @@ found = []
 for name in ("msgspec", "yaml"):
     sys.modules[name] = None
     try:
-        kubernetes.find(sys.argv[1], None, {})
+        kubernetes.find_access(sys.argv[1], None, {})
     except SettingsError as error:
         found.append(str(error))
     del sys.modules[name]

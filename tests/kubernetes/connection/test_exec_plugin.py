@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InterruptedWaitError
 from ocean_migration_pulumi.kubernetes.connection import exec_plugin as plugins
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, EvictionTrial, Pod, Workloads
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, EvictionTrial, KubernetesSnapshot, Pod
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import ALL, TOKEN, reading, shop
 from tests.support import http_server as http
@@ -48,10 +48,10 @@ def runs(tmp_path: Path) -> list[Any]:
     return [json.loads(line) for line in (tmp_path / "runs").read_text().splitlines()]
 
 
-def read(api: FakeApi, signed_in: dict[str, Any], scope: Scope | None = None) -> Workloads:
+def read(api: FakeApi, signed_in: dict[str, Any], scope: CancelScope | None = None) -> KubernetesSnapshot:
     """Read a cluster once."""
     with api.serve() as server, reading(server.url, signed_in) as reader:
-        return reader.read(scope or Scope())
+        return reader.read(scope or CancelScope())
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
@@ -68,7 +68,7 @@ def test_plugin_is_told_the_cluster_if_it_wants_to_know(tmp_path: Path) -> None:
     api = shop()
     signed_in = user(tmp_path, SIGN_IN, TOKEN, provideClusterInfo=True)
     with api.serve() as server, reading(server.url, signed_in) as reader:
-        reader.read(Scope())
+        reader.read(CancelScope())
         assert [told["spec"]["cluster"] for told in runs(tmp_path)] == [{"server": server.url}]
 
 
@@ -80,15 +80,15 @@ def test_token_that_has_run_out_is_renewed(tmp_path: Path) -> None:
     path = "/api/v1/namespaces/shop/pods/cart-0/eviction"
     api.evictions[path] = http.answer(201, {})
     with api.serve() as server, reading(server.url, user(tmp_path, SIGN_IN, "first,second,third")) as reader:
-        assert reader.read(Scope()).gaps == {}
+        assert reader.read(CancelScope()).gaps == {}
         api.token = "second"
-        assert reader.read(Scope(), fresh=True).gaps == {}
+        assert reader.read(CancelScope(), fresh=True).gaps == {}
         assert len(runs(tmp_path)) == 2
         api.token = "third"
-        assert reader.try_eviction(Scope(), pod) == EvictionTrial(allowed=True)
+        assert reader.try_eviction(CancelScope(), pod) == EvictionTrial(allowed=True)
         assert len(runs(tmp_path)) == 3
         api.token = "fourth"
-        assert reader.read(Scope(), fresh=True).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+        assert reader.read(CancelScope(), fresh=True).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
 
 
 FAILS = f"import sys; print('{TOKEN}'); print('{TOKEN}', file=sys.stderr); sys.exit(3)"
@@ -166,14 +166,14 @@ def ended(process: int) -> bool:
 
 def test_plugin_that_hangs_is_ended(tmp_path: Path) -> None:
     """With the deadline, nobody waits for it longer."""
-    found = read(shop(), user(tmp_path, HANGS), Scope().at_most(1))
+    found = read(shop(), user(tmp_path, HANGS), CancelScope().at_most(1))
     assert {gap.reason for gap in found.gaps.values()} == {"Kubernetes did not answer in time"}
     assert ended(process_of(tmp_path / "runs"))
 
 
 def test_plugin_is_ended_by_an_interruption(tmp_path: Path) -> None:
     """At once."""
-    scope = Scope()
+    scope = CancelScope()
 
     def interrupt() -> None:
         process_of(tmp_path / "runs")
@@ -207,5 +207,5 @@ def test_plugin_asks_nobody(tmp_path: Path) -> None:
 def test_nothing_is_asked_without_a_token(tmp_path: Path) -> None:
     """A failing plugin costs no request."""
     with shop().serve() as server, reading(server.url, user(tmp_path, FAILS)) as reader:
-        reader.read(Scope())
+        reader.read(CancelScope())
         assert not server.requests

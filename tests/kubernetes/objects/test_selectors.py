@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, KubernetesError
 from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
 from tests.kubernetes import fake_api as fake
@@ -18,9 +18,9 @@ def test_nodes_with_a_selector() -> None:
     """The API server judges the selector; each one is asked once."""
     api = shop()
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.nodes_with(Scope(), "disk in (ssd,nvme),!gpu") == {"i-0a1", "i-0a2"}
-        assert reader.nodes_with(Scope(), "disk in (ssd,nvme),!gpu") == {"i-0a1", "i-0a2"}
-        reader.nodes_with(Scope(), "other=1")
+        assert reader.nodes_with(CancelScope(), "disk in (ssd,nvme),!gpu") == {"i-0a1", "i-0a2"}
+        assert reader.nodes_with(CancelScope(), "disk in (ssd,nvme),!gpu") == {"i-0a1", "i-0a2"}
+        reader.nodes_with(CancelScope(), "other=1")
         asked = [request.query for request in server.requests]
     assert asked == [{"limit": "500", "labelSelector": selector} for selector in ("disk in (ssd,nvme),!gpu", "other=1")]
 
@@ -37,7 +37,7 @@ def test_selector_that_the_server_refuses() -> None:
         raised = []
         for _ in range(2):
             with pytest.raises(InputError) as caught:
-                reader.nodes_with(Scope(), "=")
+                reader.nodes_with(CancelScope(), "=")
             raised.append(caught.value)
         assert len(server.requests) == 1
     assert [str(error) for error in raised] == [expected] * 2
@@ -58,13 +58,13 @@ def test_selector_that_cannot_be_asked(step: http.Step, message: str) -> None:
     api = shop()
     api.faults[fake.NODES] = [step]
     with api.serve() as server, reading(server.url) as reader, pytest.raises(KubernetesError) as caught:
-        reader.nodes_with(Scope().at_most(0.5), "a=b")
+        reader.nodes_with(CancelScope().at_most(0.5), "a=b")
     assert str(caught.value).startswith(message)
 
 
 def test_selector_after_the_deadline() -> None:
     """While another thread asks, the wait ends with the deadline."""
-    api, arrived, slow = shop(), threading.Event(), Scope()
+    api, arrived, slow = shop(), threading.Event(), CancelScope()
     api.faults[fake.NODES] = [http.setting(arrived, http.silence)]
 
     def wait(reader: KubernetesReader) -> None:
@@ -76,7 +76,7 @@ def test_selector_after_the_deadline() -> None:
         thread.start()
         assert arrived.wait(30)
         with pytest.raises(KubernetesError, match="did not answer in time"):
-            reader.nodes_with(Scope().at_most(0.1), "a=b")
+            reader.nodes_with(CancelScope().at_most(0.1), "a=b")
         slow.ended.set()
         thread.join(30)
         assert not thread.is_alive()

@@ -10,8 +10,8 @@ import pytest
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Heartbeat
 from ocean_migration_pulumi.migration.checks import service
-from ocean_migration_pulumi.migration.checks.check_result import Verdict
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap, Pod, Workloads
+from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap, KubernetesSnapshot, Pod
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
 from tests.migration.builders import status
 
@@ -32,21 +32,21 @@ def node(name: str, group: str | None) -> PlannedNode:
 @pytest.mark.parametrize(
     ("heartbeat", "verdict", "seen"),
     [
-        (beat(timedelta(minutes=10)), Verdict.PASS, "reports"),
-        (beat(timedelta(minutes=10, seconds=1)), Verdict.FAIL, "ACTIVE, its last heartbeat was 10m01s ago"),
-        (beat(timedelta(0), "INACTIVE"), Verdict.FAIL, "is INACTIVE"),
-        (beat(timedelta(0), None), Verdict.FAIL, "of unknown state"),
-        (Heartbeat(), Verdict.FAIL, "has never reported"),
-        (Heartbeat(status="ACTIVE", last_heartbeat="soon"), Verdict.FAIL, "has never reported"),
+        (beat(timedelta(minutes=10)), CheckStatus.PASS, "reports"),
+        (beat(timedelta(minutes=10, seconds=1)), CheckStatus.FAIL, "ACTIVE, its last heartbeat was 10m01s ago"),
+        (beat(timedelta(0), "INACTIVE"), CheckStatus.FAIL, "is INACTIVE"),
+        (beat(timedelta(0), None), CheckStatus.FAIL, "of unknown state"),
+        (Heartbeat(), CheckStatus.FAIL, "has never reported"),
+        (Heartbeat(status="ACTIVE", last_heartbeat="soon"), CheckStatus.FAIL, "has never reported"),
     ],
     ids=repr,
 )
-def test_controller_must_report_and_be_fresh(heartbeat: Heartbeat, verdict: Verdict, seen: str) -> None:
+def test_controller_must_report_and_be_fresh(heartbeat: Heartbeat, verdict: CheckStatus, seen: str) -> None:
     """ACTIVE, and within ten minutes by the service's clock."""
-    finding = service.check_connection(heartbeat, NOW)
-    assert finding.verdict is verdict
-    assert seen in finding.seen
-    assert bool(finding.remedy) is (verdict is Verdict.FAIL)
+    check_result = service.check_connection(heartbeat, NOW)
+    assert check_result.verdict is verdict
+    assert seen in check_result.seen
+    assert bool(check_result.remedy) is (verdict is CheckStatus.FAIL)
 
 
 def test_heartbeat_of_the_future_is_alive() -> None:
@@ -55,28 +55,28 @@ def test_heartbeat_of_the_future_is_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unmatched", "verdict"), [("fail", Verdict.FAIL), ("skip", Verdict.FAIL), ("allow", Verdict.WARN)]
+    ("unmatched", "verdict"), [("fail", CheckStatus.FAIL), ("skip", CheckStatus.FAIL), ("allow", CheckStatus.WARN)]
 )
-def test_nodes_without_a_group_are_named(unmatched: str, verdict: Verdict) -> None:
+def test_nodes_without_a_group_are_named(unmatched: str, verdict: CheckStatus) -> None:
     """What they mean is the resource's decision."""
-    finding = service.check_groups([node("i-1", None), node("i-2", "ols-1")], GROUPS, unmatched)
-    assert finding.verdict is verdict
-    assert finding.seen == "1 planned node matches no Virtual Node Group: i-1"
-    assert finding.line == f"{finding.seen}; {finding.remedy}"
+    check_result = service.check_groups([node("i-1", None), node("i-2", "ols-1")], GROUPS, unmatched)
+    assert check_result.verdict is verdict
+    assert check_result.seen == "1 planned node matches no Virtual Node Group: i-1"
+    assert check_result.line == f"{check_result.seen}; {check_result.remedy}"
 
 
 def test_group_that_is_gone_fails() -> None:
     """Whatever may become of unmatched nodes."""
-    finding = service.check_groups([node("i-1", "ols-2")], GROUPS, "allow")
-    assert finding.verdict is Verdict.FAIL
-    assert "ols-2 (for i-1)" in finding.seen
+    check_result = service.check_groups([node("i-1", "ols-2")], GROUPS, "allow")
+    assert check_result.verdict is CheckStatus.FAIL
+    assert "ols-2 (for i-1)" in check_result.seen
 
 
 def test_nodes_that_match_pass() -> None:
     """A group that exists, any group, or that of a running migration."""
     nodes = [node("i-1", "ols-1"), node("i-2", "Default"), node("i-3", UNKNOWN_GROUP)]
-    finding = service.check_groups(nodes, GROUPS, "fail")
-    assert (finding.verdict, finding.line) == (Verdict.PASS, finding.seen)
+    check_result = service.check_groups(nodes, GROUPS, "fail")
+    assert (check_result.verdict, check_result.line) == (CheckStatus.PASS, check_result.seen)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_nodes_that_match_pass() -> None:
 )
 def test_ocean_must_be_able_to_start_nodes(options: dict[str, Any], seen: str) -> None:
     """Each thing in the way is a failure of its own."""
-    (finding,) = service.check_scaling(Cluster(id="o-1", **options), NOW)
-    assert finding.verdict is Verdict.FAIL
-    assert seen in finding.seen
+    (check_result,) = service.check_scaling(Cluster(id="o-1", **options), NOW)
+    assert check_result.verdict is CheckStatus.FAIL
+    assert seen in check_result.seen
 
 
 @pytest.mark.parametrize(
@@ -114,28 +114,30 @@ def test_ocean_must_be_able_to_start_nodes(options: dict[str, Any], seen: str) -
 def test_shutdown_window_may_cross_the_week(window: str, inside: bool) -> None:
     """In UTC; a window that cannot be read is none."""
     cluster = Cluster(id="o-1", shutdown_enabled=True, shutdown_hours=(window,))
-    failed = [finding for finding in service.check_scaling(cluster, NOW) if finding.verdict is Verdict.FAIL]
+    failed = [
+        check_result for check_result in service.check_scaling(cluster, NOW) if check_result.verdict is CheckStatus.FAIL
+    ]
     assert bool(failed) is inside
 
 
 def test_shutdown_hours_that_are_off_do_not_count() -> None:
     """They mean something only while they are enabled."""
     cluster = Cluster(id="o-1", shutdown_hours=("Fri:20:00-Mon:04:00",))
-    assert [finding.verdict for finding in service.check_scaling(cluster, NOW)] == [Verdict.PASS]
+    assert [check_result.verdict for check_result in service.check_scaling(cluster, NOW)] == [CheckStatus.PASS]
 
 
-@pytest.mark.parametrize(("when_busy", "verdict"), [("wait", Verdict.WARN), ("fail", Verdict.FAIL)])
-def test_foreign_migration_is_in_the_way(when_busy: str, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("when_busy", "verdict"), [("wait", CheckStatus.WARN), ("fail", CheckStatus.FAIL)])
+def test_foreign_migration_is_in_the_way(when_busy: str, verdict: CheckStatus) -> None:
     """It is named with its state."""
-    (finding,) = service.check_idle([status("i-1")], when_busy)
-    assert finding.verdict is verdict
-    assert "migration owm-1 of 1 node runs already (DRAIN_NODES)" in finding.seen
+    (check_result,) = service.check_idle([status("i-1")], when_busy)
+    assert check_result.verdict is verdict
+    assert "migration owm-1 of 1 node runs already (DRAIN_NODES)" in check_result.seen
     (idle,) = service.check_idle([], when_busy)
-    assert idle.verdict is Verdict.PASS
+    assert idle.verdict is CheckStatus.PASS
 
 
-@pytest.mark.parametrize(("first", "verdict"), [(True, Verdict.FAIL), (False, Verdict.WARN)])
-def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("first", "verdict"), [(True, CheckStatus.FAIL), (False, CheckStatus.WARN)])
+def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, verdict: CheckStatus) -> None:
     """A later start may find those that a migration left; finished, moving and placed pods do not wait."""
     pods = (
         Pod(namespace="shop", name="b", phase="Pending"),
@@ -144,13 +146,15 @@ def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, verdi
         Pod(namespace="shop", name="leaving", phase="Pending", deleting=True),
         Pod(namespace="shop", name="done", phase="Succeeded"),
     )
-    finding = service.check_pending(Workloads(pods=pods), first=first)
-    assert finding.verdict is verdict
-    assert finding.seen == "2 pods wait for a node: shop/a, shop/b"
-    assert service.check_pending(Workloads(pods=pods[2:]), first=first).verdict is Verdict.PASS
+    check_result = service.check_pending(KubernetesSnapshot(pods=pods), first=first)
+    assert check_result.verdict is verdict
+    assert check_result.seen == "2 pods wait for a node: shop/a, shop/b"
+    assert service.check_pending(KubernetesSnapshot(pods=pods[2:]), first=first).verdict is CheckStatus.PASS
 
 
 def test_pods_that_could_not_be_read_are_unknown() -> None:
     """No pod in sight is no proof that none waits."""
-    finding = service.check_pending(Workloads(gaps={PODS: Gap(reason="403", remedy="add a rule")}), first=True)
-    assert (finding.verdict, finding.line) == (Verdict.UNKNOWN, "403; add a rule")
+    check_result = service.check_pending(
+        KubernetesSnapshot(gaps={PODS: Gap(reason="403", remedy="add a rule")}), first=True
+    )
+    assert (check_result.verdict, check_result.line) == (CheckStatus.UNKNOWN, "403; add a rule")

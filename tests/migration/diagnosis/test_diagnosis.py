@@ -12,10 +12,17 @@ import pytest
 from ocean_migration_pulumi.api.models.migration import MigrationInstance, MigrationState, MigrationStatus, PodDetail
 from ocean_migration_pulumi.errors import InterruptedWaitError
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Outcome, explain_migration
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import BUDGETS, PODS, Gap, Owner, Pod, Workloads
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
-from ocean_migration_pulumi.migration.state.phases import PHASES, phase
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, diagnose_migration
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    BUDGETS,
+    PODS,
+    Gap,
+    KubernetesSnapshot,
+    Owner,
+    Pod,
+)
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.state.phases import PHASES, describe_phase
 from tests.migration.builders import MANUAL, instance, left_over, status
 from tests.migration.known import KnownKubernetes, budget_of, pod_on, workloads_of
 from tests.migration.stage import Stage
@@ -24,11 +31,13 @@ NOW = datetime(2026, 1, 2, 3, 14, 5, tzinfo=UTC)
 """Ten minutes after the creation of what ``builders.status`` returns."""
 
 
-def explain(stage: Stage, found: MigrationStatus, kubernetes: Workloads | None = None, **more: Any) -> Explanation:
+def explain(
+    stage: Stage, found: MigrationStatus, kubernetes: KubernetesSnapshot | None = None, **more: Any
+) -> Diagnosis:
     """Explain a status that the stage's service never had, at NOW."""
-    sources = Sources() if kubernetes is None else KnownKubernetes(kubernetes).sources()
+    sources = DataSources() if kubernetes is None else KnownKubernetes(kubernetes).sources()
     more.setdefault("now", NOW)
-    return explain_migration(stage.client, stage.scope(), sources, stage.ocean_id, found, **more)
+    return diagnose_migration(stage.client, stage.scope(), sources, stage.ocean_id, found, **more)
 
 
 def migrate(stage: Stage, seconds: float) -> str:
@@ -45,10 +54,10 @@ def migrate(stage: Stage, seconds: float) -> str:
     return made
 
 
-def of(stage: Stage, migration: str, **more: Any) -> Explanation:
+def of(stage: Stage, migration: str, **more: Any) -> Diagnosis:
     """Explain a migration of the stage."""
     found = stage.client.get_migration(stage.ocean_id, migration)
-    return explain_migration(stage.client, stage.scope(), Sources(), stage.ocean_id, found, **more)
+    return diagnose_migration(stage.client, stage.scope(), DataSources(), stage.ocean_id, found, **more)
 
 
 @pytest.mark.parametrize("state", list(MigrationState))
@@ -66,7 +75,7 @@ def test_state_that_is_not_documented_is_named(stage: Stage) -> None:
     found = explain(stage, status("a", state="PAUSED\n"), moved_at=NOW)
     assert found.outcome is Outcome.RUNNING
     assert found.headline.endswith("it is in the state PAUSED, which is not documented")
-    assert phase("") == "is in the state -, which is not documented"
+    assert describe_phase("") == "is in the state -, which is not documented"
 
 
 def test_it_stalls_when_its_status_has_not_changed_for_long(stage: Stage) -> None:
@@ -151,7 +160,7 @@ def test_an_interruption_is_none_of_these(stages: Callable[..., Stage], route: s
     stage.control.fault("GET", route, "503", times=1)
     stage.clock.after(0, scope.ended.set)  # with the wait before the question is asked again
     with pytest.raises(InterruptedWaitError):
-        explain_migration(stage.client, scope, Sources(), stage.ocean_id, found)
+        diagnose_migration(stage.client, scope, DataSources(), stage.ocean_id, found)
 
 
 def test_an_interruption_ends_the_look_for_a_sign_of_life_too(stages: Callable[..., Stage]) -> None:
@@ -162,7 +171,7 @@ def test_an_interruption_ends_the_look_for_a_sign_of_life_too(stages: Callable[.
     stage.control.fault("GET", "*/log", "503", times=1)
     stage.clock.after(0, scope.ended.set)
     with pytest.raises(InterruptedWaitError):
-        explain_migration(stage.client, scope, Sources(), stage.ocean_id, found)
+        diagnose_migration(stage.client, scope, DataSources(), stage.ocean_id, found)
 
 
 def test_a_stall_of_which_nothing_is_known(stage: Stage) -> None:
@@ -190,7 +199,7 @@ def test_errors_without_a_known_reason_are_shown(stage: Stage) -> None:
 def test_another_cluster_is_told_as_such(stage: Stage) -> None:
     """Nothing is said of its pods."""
     found = explain(stage, status("a", "b"), workloads_of(["x"], pod_on("x", "cart")), moved_at=NOW)
-    assert found.holdings == ()
+    assert found.stuck == ()
     assert found.notes == (
         "what holds pods is not known: KUBECONFIG is of another cluster: none of its nodes is one that Ocean offers",
     )
@@ -199,21 +208,21 @@ def test_another_cluster_is_told_as_such(stage: Stage) -> None:
 def test_what_kubernetes_does_not_tell_is_a_note(stage: Stage) -> None:
     """With what to do about it; without pods the service's own list stands."""
     manual = left_over("a", "debug")
-    around = workloads_of(["a"], pod_on("a", "cart"))
+    facts = workloads_of(["a"], pod_on("a", "cart"))
     gap = Gap(reason="pods is forbidden", remedy="allow it")
-    found = explain(stage, status(manual, "b"), replace(around, gaps={PODS: gap}), moved_at=NOW)
-    assert [pod.pod for pod in found.holdings] == ["debug"]
+    found = explain(stage, status(manual, "b"), replace(facts, gaps={PODS: gap}), moved_at=NOW)
+    assert [pod.pod for pod in found.stuck] == ["debug"]
     assert found.notes == ("not judged: which pods are left (pods is forbidden); allow it",)
-    found = explain(stage, status(manual, state="FINISHED"), replace(around, gaps={BUDGETS: gap}))
+    found = explain(stage, status(manual, state="FINISHED"), replace(facts, gaps={BUDGETS: gap}))
     assert found.outcome is Outcome.LEFTOVERS
     assert found.notes[0] == "not judged: which pods PodDisruptionBudgets hold (pods is forbidden); allow it"
 
 
 def _hold(*pods: Pod, budgets: tuple[Any, ...] = (), **more: Any) -> dict[str, str]:
     """Return why each pod on the node ``a`` of a migration is still there."""
-    around = replace(workloads_of(["a"], *pods, budgets=budgets), **more)
+    facts = replace(workloads_of(["a"], *pods, budgets=budgets), **more)
     nodes = [instance("a", pods=9)]
-    return {pod.pod: pod.why for pod in stuck_pods.seen(status(*nodes), around, nodes)}
+    return {pod.pod: pod.why for pod in stuck_pods.find_stuck_pods(status(*nodes), facts, nodes)}
 
 
 def test_each_way_to_hold_a_pod_has_its_words() -> None:
@@ -255,8 +264,8 @@ def test_every_held_pod_has_a_remedy() -> None:
         Pod(namespace="shop", name="waits", phase="Pending"),
     )
     nodes = [instance("a", pods=9)]
-    around = workloads_of(["a"], *pods, budgets=(budget_of("cart"),))
-    found = stuck_pods.seen(status(*nodes), around, nodes, idle=nodes, pending=True)
+    facts = workloads_of(["a"], *pods, budgets=(budget_of("cart"),))
+    found = stuck_pods.find_stuck_pods(status(*nodes), facts, nodes, idle=nodes, pending=True)
     assert [pod.pod for pod in found] == [
         "shop/alone",
         "shop/cart",
@@ -271,26 +280,26 @@ def test_every_held_pod_has_a_remedy() -> None:
 
 def test_a_budget_may_be_forced_without_our_knowledge(stage: Stage) -> None:
     """Which is said while the migration runs; after its end, that Kubernetes tells of now."""
-    around = workloads_of(["a"], pod_on("a", "cart", app="cart"), budgets=(budget_of("cart"),))
-    found = explain(stage, status("a"), around, moved_at=NOW)
+    facts = workloads_of(["a"], pod_on("a", "cart", app="cart"), budgets=(budget_of("cart"),))
+    found = explain(stage, status("a"), facts, moved_at=NOW)
     assert found.notes == ("Ocean does not tell whether this migration forces evictions against PodDisruptionBudgets",)
-    ended = explain(stage, status("a", state="FINISHED_ERROR"), around)
+    ended = explain(stage, status("a", state="FINISHED_ERROR"), facts)
     assert ended.notes == ("what Kubernetes tells is of now, and not of the end of the migration",)
 
 
 def test_what_holds_pods_comes_first_in_a_stall(stage: Stage) -> None:
     """Only of the nodes that are being drained, where the service tells them apart."""
-    around = workloads_of(
+    facts = workloads_of(
         ["a", "b"], pod_on("a", "cart", app="cart"), pod_on("b", "debug", alone=True), budgets=(budget_of("cart"),)
     )
     nodes = instance("a", pods=1, state="DRAINING"), instance("b", pods=1)
     found = explain(
         stage,
         status(*nodes, unscheduled_pods=("p-1",), new_unscheduled_pods=("p-1", "p-2")),
-        around,
+        facts,
         moved_at=NOW - timedelta(hours=1),
     )
-    assert [pod.pod for pod in found.holdings] == ["shop/cart"]
+    assert [pod.pod for pod in found.stuck] == ["shop/cart"]
     assert found.remedy.startswith("Take away what holds these pods, or stop the migration")
     assert "1 node not drained yet: node-a (1 pod)" in found.evidence
     assert "1 more node waits for a later batch" in found.evidence
@@ -300,12 +309,12 @@ def test_what_holds_pods_comes_first_in_a_stall(stage: Stage) -> None:
 def test_pods_that_are_gone_by_now_are_no_leftovers(stage: Stage) -> None:
     """Where Kubernetes tells so; any other kind of pod is named as it came."""
     manual = left_over("a", "debug", "tool")
-    around = workloads_of(["a"], pod_on("a", "debug", alone=True))
-    found = explain(stage, status(manual, state="FINISHED"), around)
-    assert [pod.pod for pod in found.holdings] == ["shop/debug"]
+    facts = workloads_of(["a"], pod_on("a", "debug", alone=True))
+    found = explain(stage, status(manual, state="FINISHED"), facts)
+    assert [pod.pod for pod in found.stuck] == ["shop/debug"]
     assert found.notes == ("left by Ocean, and gone by now: tool",)
     odd = MigrationInstance(instance_id="i-1", state=MANUAL, pods=(PodDetail(id="p-1", kind="JOB"),))
-    (pod,) = stuck_pods.told([odd])
+    (pod,) = stuck_pods.pods_named_by_ocean([odd])
     assert (pod.pod, pod.node) == ("p-1", "i-1")
     assert pod.why == "Ocean did not move it, and does not tell why (JOB)"
 
@@ -322,9 +331,9 @@ def test_drained_nodes_that_stay_are_told(stage: Stage) -> None:
 def test_of_a_stop_it_is_told_what_stays(stage: Stage) -> None:
     """With Kubernetes also the nodes that take no pods; nothing is to be done when none remains."""
     nodes = instance("a"), instance("b", pods=2), instance("c", pods=None)
-    around = workloads_of(["a", "b", "c"])
-    closed = {**around.nodes, "c": replace(around.nodes["c"], cordoned=True)}
-    found = explain(stage, status(*nodes, state="STOPPED"), replace(around, nodes=closed))
+    facts = workloads_of(["a", "b", "c"])
+    closed = {**facts.nodes, "c": replace(facts.nodes["c"], cordoned=True)}
+    found = explain(stage, status(*nodes, state="STOPPED"), replace(facts, nodes=closed))
     assert found.evidence == (
         "1 drained node stays, cordoned and billed: node-a",
         "1 node takes pods again: node-b (2 pods)",

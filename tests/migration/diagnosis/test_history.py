@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from ocean_migration_pulumi.errors import InterruptedWaitError
-from ocean_migration_pulumi.migration.diagnosis.history import History, read_history
+from ocean_migration_pulumi.migration.diagnosis.history import MigrationHistory, read_history
 from tests.migration.stage import Stage
 
 
-def _read(stage: Stage, most: int | None = None) -> History:
+def _read(stage: Stage, most: int | None = None) -> MigrationHistory:
     return read_history(stage.client, stage.scope(), stage.ocean_id, most=most)
 
 
@@ -32,7 +32,7 @@ def _failing(stage: Stage, reason: str) -> str:
 
 def test_empty_history(stage: Stage) -> None:
     """There was none."""
-    assert _read(stage) == History()
+    assert _read(stage) == MigrationHistory()
 
 
 def test_each_failure_has_the_reason_of_its_own_time(stage: Stage) -> None:
@@ -57,7 +57,7 @@ def test_each_failure_has_the_reason_of_its_own_time(stage: Stage) -> None:
 def test_leftovers_are_told(stages: Callable[..., Stage]) -> None:
     """With the nodes that somebody has to look at, the time it took and the flags."""
     stage = stages("stand-alone-pods")
-    stage.up(stage.planned(stage.wish(should_terminate_drained_nodes=True)))
+    stage.up(stage.planned(stage.spec(should_terminate_drained_nodes=True)))
     (past,) = _read(stage).migrations
     assert (past.state, past.outcome, past.reason) == ("FINISHED", "finished, pods left on 3 nodes", "")
     assert (past.done, past.total) == (3, 6)
@@ -111,7 +111,7 @@ def test_a_log_that_cannot_be_read_leaves_the_reasons_open(stage: Stage) -> None
 def test_a_log_that_is_too_long_leaves_the_oldest_reasons_open(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not told to be unknown, as the log may well tell them."""
     older = _failing(stage, "instances")
-    monkeypatch.setattr("ocean_migration_pulumi.migration.diagnosis.history.MOST_LINES", 3)
+    monkeypatch.setattr("ocean_migration_pulumi.migration.diagnosis.history.MAX_LINES", 3)
     newer = _failing(stage, "timeout")
     found = _read(stage)
     assert [(past.id, past.outcome) for past in found.migrations] == [(newer, "failed: timeout"), (older, "failed")]

@@ -12,27 +12,27 @@ from ocean_migration_pulumi.migration.gate.spec import (
     ACCEPTED,
     CONDITIONS,
     INPUTS,
-    GateWish,
+    GateSpec,
     HttpCheck,
     KubernetesCondition,
-    changed,
-    read,
+    changed_inputs,
+    read_gate_spec,
 )
 
 URL = "https://shop.example/health"
 CART = {"kind": "Deployment", "namespace": "shop", "name": "cart"}
 
 
-def wish(**inputs: Any) -> GateWish:
+def spec(**inputs: Any) -> GateSpec:
     """Return what these inputs ask for; they must be allowed."""
-    found, problems = read({"ocean_id": "o-1", **inputs})
+    found, problems = read_gate_spec({"ocean_id": "o-1", **inputs})
     assert problems == []
     return found
 
 
 def refusal(**inputs: Any) -> tuple[str, str]:
     """Return the input and the message of the only problem."""
-    _, problems = read({"ocean_id": "o-1", **inputs})
+    _, problems = read_gate_spec({"ocean_id": "o-1", **inputs})
     ((name, message),) = [(problem.property_name, problem.message) for problem in problems]
     assert "\n" not in message
     return name, message
@@ -40,14 +40,14 @@ def refusal(**inputs: Any) -> tuple[str, str]:
 
 def test_defaults() -> None:
     """A gate that says nothing more looks at pods and controller, for half a minute."""
-    assert wish() == GateWish(ocean_id="o-1")
-    assert (wish().scheduled, wish().heartbeat, wish().succeeded) == (True, True, True)
-    assert (wish().hold_for, wish().limit(None)) == (30.0, 900.0)
+    assert spec() == GateSpec(ocean_id="o-1")
+    assert (spec().scheduled, spec().heartbeat, spec().succeeded) == (True, True, True)
+    assert (spec().hold_for, spec().limit(None)) == (30.0, 900.0)
 
 
 def test_everything_is_read() -> None:
     """Numbers arrive as floats, as Pulumi sends them."""
-    found = wish(
+    found = spec(
         migration_ids=["owm-1", "owm-2"],
         succeeded=False,
         remaining=["i-1"],
@@ -75,7 +75,7 @@ def test_everything_is_read() -> None:
 def test_every_kind_has_a_condition_that_is_meant(kind: str) -> None:
     """Without a namespace only where there is none."""
     given_one = {"kind": kind, "name": "cart"} | ({} if kind == "Node" else {"namespace": "shop"})
-    (found,) = wish(kubernetes_conditions=[given_one]).kubernetes_conditions
+    (found,) = spec(kubernetes_conditions=[given_one]).kubernetes_conditions
     assert found == KubernetesCondition(
         kind=kind, name="cart", namespace="" if kind == "Node" else "shop", condition=CONDITIONS[kind]
     )
@@ -87,7 +87,7 @@ def test_every_kind_has_a_condition_that_is_meant(kind: str) -> None:
 )
 def test_the_shorter_of_two_timeouts_counts(timeout: str | None, custom: float | None, limit: float) -> None:
     """And custom timeouts alone replace the default."""
-    assert wish(timeout=timeout).limit(custom) == limit
+    assert spec(timeout=timeout).limit(custom) == limit
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_checks_of_a_wrong_form_are_not_shown(given_checks: object) -> None:
 
 def test_unknown_inputs_are_not_judged() -> None:
     """A preview does not know the wave before yet."""
-    found, problems = read(
+    found, problems = read_gate_spec(
         {"migration_ids": object(), "hold_for": "1h"}, unknown=frozenset({"migration_ids", "timeout"})
     )
     assert found.migration_ids == ()
@@ -184,19 +184,20 @@ def test_unknown_inputs_are_not_judged() -> None:
 
 def test_an_open_gate_asks_again_when_what_it_asks_for_changes() -> None:
     """Not when only the way to ask does, and not for another spelling."""
-    before = wish(migration_ids=["owm-1"], hold_for="60s", http_checks=[{"url": URL}])
+    before = spec(migration_ids=["owm-1"], hold_for="60s", http_checks=[{"url": URL}])
     assert (
-        changed(before, wish(migration_ids=["owm-1"], hold_for="1m", http_checks=[{"url": URL, "status": 200}])) == []
+        changed_inputs(before, spec(migration_ids=["owm-1"], hold_for="1m", http_checks=[{"url": URL, "status": 200}]))
+        == []
     )
-    more = wish(migration_ids=["owm-1"], hold_for="1m", http_checks=[{"url": URL}], timeout="1h", kube_context="web")
-    assert changed(before, more) == []
-    after = wish(migration_ids=["owm-1", "owm-2"], hold_for="1m", http_checks=[{"url": URL, "status": 204}])
-    assert changed(before, after) == ["migration_ids", "http_checks"]
+    more = spec(migration_ids=["owm-1"], hold_for="1m", http_checks=[{"url": URL}], timeout="1h", kube_context="web")
+    assert changed_inputs(before, more) == []
+    after = spec(migration_ids=["owm-1", "owm-2"], hold_for="1m", http_checks=[{"url": URL, "status": 204}])
+    assert changed_inputs(before, after) == ["migration_ids", "http_checks"]
 
 
 def test_names_of_the_inputs_are_those_of_the_wish() -> None:
     """All of them, and a state holds all but the kubeconfig."""
-    assert set(ACCEPTED) == set(GateWish.__dataclass_fields__)
+    assert set(ACCEPTED) == set(GateSpec.__dataclass_fields__)
     assert set(ACCEPTED) - set(INPUTS) == {"kubeconfig"}
 
 
@@ -212,7 +213,7 @@ def test_names_of_the_inputs_are_those_of_the_wish() -> None:
 )
 def test_whatever_is_given_is_read_or_refused(props: dict[str, Any]) -> None:
     """Nothing else is raised, and every refusal names an input on one line."""
-    _, problems = read(props)
+    _, problems = read_gate_spec(props)
     for problem in problems:
         assert problem.property_name.partition("[")[0] in ACCEPTED
         assert len(problem.message.splitlines()) == 1

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus
-from ocean_migration_pulumi.api.responses import Answer
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.api.responses import ApiResponse
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_time
 from ocean_migration_pulumi.errors import (
     AuthenticationError,
@@ -30,8 +30,8 @@ from ocean_migration_pulumi.errors import (
     PrerequisiteError,
     ServiceError,
 )
-from ocean_migration_pulumi.migration.gate.spec import GateWish, HttpCheck, KubernetesCondition, Observed
-from ocean_migration_pulumi.migration.gate.wait import LONGEST_LOOK, Gate, Passage, wait_at
+from ocean_migration_pulumi.migration.gate.spec import GateObservation, GateSpec, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.gate.wait import LONGEST_LOOK, GateContext, GateResult, wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from tests.migration.builders import candidate, status
 from tests.migration.tellers import RecordingTeller
@@ -45,7 +45,7 @@ CART = KubernetesCondition(kind="Deployment", namespace="shop", name="cart", con
 HUNG = "hung"
 
 
-def take(script: list[Any], scope: Scope) -> Any:
+def take(script: list[Any], scope: CancelScope) -> Any:
     """Return, or raise, the next of a script, of which the last stays; HUNG lasts as long as the scope lets it."""
     found = script.pop(0) if len(script) > 1 else script[0]
     if found is HUNG:
@@ -66,9 +66,9 @@ class FakeOcean:
     offered: tuple[Candidate, ...] = ()
     own: tuple[ClusterNode, ...] = ()
     asked: list[str] = field(default_factory=list)
-    scope: Scope = field(default_factory=Scope)
+    scope: CancelScope = field(default_factory=CancelScope)
 
-    def within(self, scope: Scope) -> FakeOcean:
+    def within(self, scope: CancelScope) -> FakeOcean:
         """Return the same under other bounds."""
         self.scope = scope
         return self
@@ -103,20 +103,22 @@ class FakeKubernetes:
 
     nodes: list[Any] = field(default_factory=lambda: [frozenset({"i-1"})])
     pending: list[Any] = field(default_factory=lambda: [()])
-    conditions: list[Any] = field(default_factory=lambda: [(Observed(True, "Deployment shop/cart is Available"),)])
+    conditions: list[Any] = field(
+        default_factory=lambda: [(GateObservation(True, "Deployment shop/cart is Available"),)]
+    )
 
-    def instances(self, scope: Scope) -> frozenset[str]:
+    def instances(self, scope: CancelScope) -> frozenset[str]:
         """Return the next nodes."""
         return cast("frozenset[str]", take(self.nodes, scope))
 
-    def pending_pods(self, scope: Scope) -> tuple[str, ...]:
+    def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
         """Return the next pods."""
         return cast("tuple[str, ...]", take(self.pending, scope))
 
-    def observe(self, scope: Scope, wanted: Sequence[KubernetesCondition]) -> tuple[Observed, ...]:
+    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
         """Return what is seen next."""
         assert wanted == (CART,)
-        return cast("tuple[Observed, ...]", take(self.conditions, scope))
+        return cast("tuple[GateObservation, ...]", take(self.conditions, scope))
 
 
 class Stand:
@@ -130,8 +132,8 @@ class Stand:
         self.probed: list[str] = []
         seconds = more.pop("seconds", 900.0)
         bounds = {name: more.pop(name) for name in ("ended", "alive") if name in more}
-        self.gate = Gate(
-            wish=GateWish(ocean_id="o-1", **more.pop("wish", {})),
+        self.gate = GateContext(
+            spec=GateSpec(ocean_id="o-1", **more.pop("spec", {})),
             api=cast(OceanApi, self.ocean),
             scope=self.clock.scope(seconds=seconds, **bounds),
             tell=self.tell,
@@ -139,16 +141,16 @@ class Stand:
             **more,
         )
 
-    def probe(self, url: str, scope: Scope) -> Answer:
+    def probe(self, url: str, scope: CancelScope) -> ApiResponse:
         """Return the next answer of the URL: a status, with a body or without."""
         self.probed.append(url)
         found = take(self.answers, scope)
         code, body = found if isinstance(found, tuple) else (found, b"")
-        return Answer(status=code, headers={}, body=body)
+        return ApiResponse(status=code, headers={}, body=body)
 
-    def opens(self) -> Passage:
+    def opens(self) -> GateResult:
         """Wait until the gate opens."""
-        return wait_at(self.gate)
+        return wait_for_gate(self.gate)
 
     def stays_shut(self, kind: type[OceanMigrationError]) -> str:
         """Return why the gate did not open: one line."""
@@ -168,7 +170,7 @@ class Stand:
 
 def test_calm_cluster_opens_after_the_hold() -> None:
     """And not before; the line says what was seen."""
-    stand = Stand(wish={"migration_ids": ("owm-1", "owm-2")})
+    stand = Stand(spec={"migration_ids": ("owm-1", "owm-2")})
     passage = stand.opens()
     assert passage.at == "2026-01-02T03:04:05.000Z"
     assert passage.seen == ("the Ocean Controller reports", "all pods scheduled")
@@ -179,14 +181,14 @@ def test_calm_cluster_opens_after_the_hold() -> None:
 
 def test_gate_without_hold_opens_at_the_first_look() -> None:
     """Nothing is slept."""
-    stand = Stand(wish={"hold_for": 0.0})
+    stand = Stand(spec={"hold_for": 0.0})
     assert stand.opens().seen == ("the Ocean Controller reports", "no migration ran before")
     assert stand.clock.sleeps == []
 
 
 def test_gate_that_asks_for_nothing_asks_nobody() -> None:
     """Only that the wave before has succeeded."""
-    stand = Stand(wish={"hold_for": 0.0, "scheduled": False, "heartbeat": False})
+    stand = Stand(spec={"hold_for": 0.0, "scheduled": False, "heartbeat": False})
     assert stand.opens().seen == ()
     assert stand.ocean.asked == []
     assert stand.tell.infos == ["open after 0s"]
@@ -202,7 +204,7 @@ def test_live_line_names_everything_that_is_waited_for() -> None:
     stand = Stand(
         ocean=FakeOcean(statuses=leaving),
         answers=[503, NoAnswerError("no answer: ConnectError"), 200],
-        wish={"migration_ids": ("owm-1",), "http_checks": (SHOP,)},
+        spec={"migration_ids": ("owm-1",), "http_checks": (SHOP,)},
     )
     assert stand.opens().seen[1:] == ("all pods scheduled", "https://shop.example/health answers 200")
     first, second, third = stand.tell.statuses[1:4]
@@ -215,7 +217,7 @@ def test_live_line_names_everything_that_is_waited_for() -> None:
 
 def test_break_begins_the_hold_anew() -> None:
     """One bad look among good ones, whatever it is of."""
-    stand = Stand(answers=[200, 200, 500, 200], wish={"http_checks": (SHOP,)}, poll_interval=10.0)
+    stand = Stand(answers=[200, 200, 500, 200], spec={"http_checks": (SHOP,)}, poll_interval=10.0)
     stand.opens()
     assert stand.waited >= 18.0 + 9.0 + 30.0
 
@@ -225,7 +227,7 @@ def test_status_and_text_of_an_answer_count() -> None:
     check = HttpCheck(url="http://shop.example/", status=204, contains="grün")
     stand = Stand(
         answers=[200, (204, b"canary"), (204, "alles grün".encode())],
-        wish={"http_checks": (check,), "hold_for": 0.0},
+        spec={"http_checks": (check,), "hold_for": 0.0},
     )
     assert stand.opens().seen[-1] == "http://shop.example/ answers 204"
     assert "answers 200 instead of 204" in stand.tell.statuses[1]
@@ -238,7 +240,7 @@ def test_status_and_text_of_an_answer_count() -> None:
 )
 def test_wave_that_did_not_succeed_keeps_the_gate_shut(remaining: tuple[str, ...], named: str) -> None:
     """At once: nothing is asked."""
-    stand = Stand(wish={"succeeded": False, "migration_ids": ("owm-1",), "remaining": remaining})
+    stand = Stand(spec={"succeeded": False, "migration_ids": ("owm-1",), "remaining": remaining})
     reason = stand.stays_shut(PrerequisiteError)
     assert reason.startswith("the wave before did not succeed (its latest migration is owm-1)" + named)
     assert (stand.ocean.asked, stand.waited) == ([], 0.0)
@@ -257,7 +259,7 @@ def test_outage_of_ocean_is_waited_out(outage: OceanMigrationError) -> None:
 
 def test_ocean_that_hangs_is_asked_again() -> None:
     """One look does not use up the time of all."""
-    stand = Stand(ocean=FakeOcean(heartbeats=[HUNG, ALIVE]), wish={"hold_for": 0.0})
+    stand = Stand(ocean=FakeOcean(heartbeats=[HUNG, ALIVE]), spec={"hold_for": 0.0})
     stand.opens()
     assert stand.tell.statuses[1] == f"waiting: Ocean did not answer in time, {LONGEST_LOOK:.0f}s"
 
@@ -272,13 +274,13 @@ def test_refused_token_ends_it_at_once() -> None:
 def test_migration_that_is_no_longer_listed_is_told() -> None:
     """Its pods are then not known, and that is said."""
     gone = MigrationNotFoundError("gone", status=404)
-    stand = Stand(ocean=FakeOcean(statuses=[gone]), wish={"migration_ids": ("owm-1",), "hold_for": 0.0})
+    stand = Stand(ocean=FakeOcean(statuses=[gone]), spec={"migration_ids": ("owm-1",), "hold_for": 0.0})
     assert "owm-1 is no longer listed: its unscheduled pods are not known" in stand.opens().seen[-1]
 
 
 def test_deadline_says_what_was_missing() -> None:
     """At the last look."""
-    stand = Stand(answers=[503], wish={"http_checks": (SHOP,)}, seconds=120.0)
+    stand = Stand(answers=[503], spec={"http_checks": (SHOP,)}, seconds=120.0)
     assert stand.stays_shut(DeadlineError) == (
         "the gate did not open within 2m00s: https://shop.example/health answers 503 instead of 200; see to it, then "
         "run `pulumi up` again"
@@ -287,7 +289,7 @@ def test_deadline_says_what_was_missing() -> None:
 
 def test_deadline_in_the_hold_says_so() -> None:
     """Everything held, but not for long enough."""
-    stand = Stand(wish={"hold_for": 60.0}, seconds=45.0)
+    stand = Stand(spec={"hold_for": 60.0}, seconds=45.0)
     assert "it was not calm for long enough" in stand.stays_shut(DeadlineError)
 
 
@@ -300,12 +302,12 @@ def test_deadline_in_the_first_look_has_seen_nothing() -> None:
 def test_ctrl_c_is_one_clear_reason() -> None:
     """What was missing, and that the next run asks again."""
     ended = threading.Event()
-    stand = Stand(ended=ended, wish={"http_checks": (SHOP,)})
+    stand = Stand(ended=ended, spec={"http_checks": (SHOP,)})
 
-    def probe(url: str, scope: Scope) -> Answer:
+    def probe(url: str, scope: CancelScope) -> ApiResponse:
         if stand.waited > 20:
             ended.set()
-        return Answer(status=503, headers={}, body=b"")
+        return ApiResponse(status=503, headers={}, body=b"")
 
     stand.gate.probe = probe
     reason = stand.stays_shut(InterruptedWaitError)
@@ -325,11 +327,14 @@ def test_kubernetes_tells_pending_pods_and_conditions() -> None:
     """Then the service is not asked for the migration's pods, which may be old."""
     kubernetes = FakeKubernetes(
         pending=[("shop/b", "shop/a"), ("shop/b",), ()],
-        conditions=[(Observed(False, "Deployment shop/cart is not Available"),), (Observed(True, "it is"),)],
+        conditions=[
+            (GateObservation(False, "Deployment shop/cart is not Available"),),
+            (GateObservation(True, "it is"),),
+        ],
     )
     stand = Stand(
         kubernetes=kubernetes,
-        wish={"migration_ids": ("owm-1",), "kubernetes_conditions": (CART,), "hold_for": 0.0},
+        spec={"migration_ids": ("owm-1",), "kubernetes_conditions": (CART,), "hold_for": 0.0},
     )
     assert stand.opens().seen == ("the Ocean Controller reports", "all pods scheduled", "it is")
     assert stand.tell.statuses[1] == (
@@ -343,7 +348,7 @@ def test_kubernetes_tells_pending_pods_and_conditions() -> None:
 def test_conditions_alone_leave_pods_out() -> None:
     """As ``scheduled=False`` asks."""
     kubernetes = FakeKubernetes(pending=[("shop/a",)])
-    stand = Stand(kubernetes=kubernetes, wish={"scheduled": False, "kubernetes_conditions": (CART,), "hold_for": 0.0})
+    stand = Stand(kubernetes=kubernetes, spec={"scheduled": False, "kubernetes_conditions": (CART,), "hold_for": 0.0})
     assert stand.opens().seen == ("the Ocean Controller reports", "Deployment shop/cart is Available")
 
 
@@ -352,14 +357,14 @@ def test_outage_of_kubernetes_is_waited_out(part: str) -> None:
     """Whichever question meets it."""
     kubernetes = FakeKubernetes()
     getattr(kubernetes, part).insert(0, KubernetesError("Kubernetes cannot be reached: connection refused"))
-    stand = Stand(kubernetes=kubernetes, wish={"kubernetes_conditions": (CART,), "hold_for": 0.0})
+    stand = Stand(kubernetes=kubernetes, spec={"kubernetes_conditions": (CART,), "hold_for": 0.0})
     assert len(stand.opens().seen) == 3
     assert stand.tell.statuses[1] == "waiting: Kubernetes cannot be reached: connection refused, 0s"
 
 
 def test_conditions_need_access() -> None:
     """At once, with the reason why there is none."""
-    stand = Stand(wish={"kubernetes_conditions": (CART,)}, absent="there is none")
+    stand = Stand(spec={"kubernetes_conditions": (CART,)}, absent="there is none")
     assert stand.stays_shut(PrerequisiteError) == "kubernetes_conditions: there is none"
     assert Stand(explicit=True, absent="broken").stays_shut(PrerequisiteError) == "kubeconfig: broken"
 
@@ -367,7 +372,7 @@ def test_conditions_need_access() -> None:
 def test_missing_right_ends_it_when_the_gate_asks_for_kubernetes() -> None:
     """By a kubeconfig of its own, or by a condition."""
     refused = PrerequisiteError("may not list pods (403); add to the role: {}")
-    for more in ({"explicit": True}, {"wish": {"kubernetes_conditions": (CART,)}}):
+    for more in ({"explicit": True}, {"spec": {"kubernetes_conditions": (CART,)}}):
         stand = Stand(kubernetes=FakeKubernetes(pending=[refused]), **more)
         assert "may not list pods (403)" in stand.stays_shut(PrerequisiteError)
 
@@ -375,7 +380,7 @@ def test_missing_right_ends_it_when_the_gate_asks_for_kubernetes() -> None:
 def test_access_of_the_environment_without_the_right_is_done_without() -> None:
     """A warning says so, once, and the service tells what it knows."""
     refused = PrerequisiteError("may not list pods (403); add to the role: {}")
-    stand = Stand(kubernetes=FakeKubernetes(pending=[refused]), wish={"migration_ids": ("owm-1",)})
+    stand = Stand(kubernetes=FakeKubernetes(pending=[refused]), spec={"migration_ids": ("owm-1",)})
     assert stand.opens().seen == ("the Ocean Controller reports", "all pods scheduled")
     (warning,) = stand.tell.warnings
     assert warning.startswith("may not list pods (403)")
@@ -395,14 +400,14 @@ def test_environment_of_another_cluster_is_not_used() -> None:
     stand = Stand(kubernetes=kubernetes)
     stand.opens()
     assert "of another cluster" in stand.tell.warnings[0]
-    asking = Stand(kubernetes=kubernetes, wish={"kubernetes_conditions": (CART,)})
+    asking = Stand(kubernetes=kubernetes, spec={"kubernetes_conditions": (CART,)})
     assert "of another cluster" in asking.stays_shut(PrerequisiteError)
 
 
 def test_nodes_that_ocean_runs_make_it_the_right_cluster() -> None:
     """After the last wave none is offered any more."""
     ocean = FakeOcean(own=(ClusterNode(instance_id="i-1"),))
-    stand = Stand(ocean=ocean, kubernetes=FakeKubernetes(), explicit=True, wish={"hold_for": 0.0})
+    stand = Stand(ocean=ocean, kubernetes=FakeKubernetes(), explicit=True, spec={"hold_for": 0.0})
     assert stand.opens().seen[-1] == "all pods scheduled"
 
 
@@ -413,15 +418,15 @@ def test_nodes_that_ocean_runs_make_it_the_right_cluster() -> None:
 )
 def test_gate_opens_only_after_an_unbroken_hold(looks: list[bool], hold_for: float, poll_interval: float) -> None:
     """Whatever comes before: from the last bad look on, so much time must have passed."""
-    stand = Stand(wish={"hold_for": hold_for, "http_checks": (SHOP,)}, poll_interval=poll_interval, seconds=None)
+    stand = Stand(spec={"hold_for": hold_for, "http_checks": (SHOP,)}, poll_interval=poll_interval, seconds=None)
     bad: list[float] = []
     good: list[float] = []
     script = iter(looks)
 
-    def probe(url: str, scope: Scope) -> Answer:
+    def probe(url: str, scope: CancelScope) -> ApiResponse:
         calm = next(script, True)
         (good if calm else bad).append(stand.clock.now)
-        return Answer(status=200 if calm else 500, headers={}, body=b"")
+        return ApiResponse(status=200 if calm else 500, headers={}, body=b"")
 
     stand.gate.probe = probe
     stand.opens()

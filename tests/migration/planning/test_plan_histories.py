@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import Candidate
-from ocean_migration_pulumi.migration.planning.planner import Preview, plan_nodes
-from ocean_migration_pulumi.migration.snapshot.cache import ClusterView
-from ocean_migration_pulumi.migration.snapshot.claims import ClusterDesk
+from ocean_migration_pulumi.migration.planning.planner import PlanPreview, plan_nodes
+from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.planned_nodes import parse_planned
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from tests.migration.builders import candidate, sight, wish
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from tests.migration.builders import candidate, snapshot, spec
 
 ASGS = {f"i-{number}": ("web", "api", None)[number % 3] for number in range(10)}  # a node never changes its group
 ids = st.sampled_from(sorted(ASGS))
@@ -44,7 +44,7 @@ class Step:
     """One preview: what the cluster offers, and what is asked for."""
 
     offered: list[Candidate]
-    wish: Wish
+    spec: MigrationSpec
 
 
 @st.composite
@@ -52,21 +52,21 @@ def steps(draw: st.DrawFn) -> Step:
     """Return a step of a history."""
     offered = [candidate(name, ASGS[name], group) for name, group in draw(nodes).items()]
     triggers = draw(st.sampled_from([(), (1,)]))
-    return Step(offered, wish(nodes=draw(selectors), triggers=triggers, **draw(options)))
+    return Step(offered, spec(nodes=draw(selectors), triggers=triggers, **draw(options)))
 
 
-def plan(step: Step, old: Wish | None) -> tuple[dict[str, str], Preview]:
+def plan(step: Step, old: MigrationSpec | None) -> tuple[dict[str, str], PlanPreview]:
     """Plan a step after the last inputs."""
-    result = Preview()
+    result = PlanPreview()
     unused: Any = None
     planned = plan_nodes(
         result,
         unused,
-        ClusterDesk(ClusterView("o-1")),
+        ClusterClaims(ClusterCache("o-1")),
         unused,
         owner="web",
-        sight=sight(*step.offered),
-        wish=step.wish,
+        snapshot=snapshot(*step.offered),
+        spec=step.spec,
         old=old,
     )
     return planned, result
@@ -75,12 +75,12 @@ def plan(step: Step, old: Wish | None) -> tuple[dict[str, str], Preview]:
 @given(st.lists(steps(), min_size=1, max_size=6))
 def test_every_history_keeps_the_rules(history: list[Step]) -> None:
     """Entries stay word for word; what is added was asked for, matches, and fits the limit."""
-    old: Wish | None = None
+    old: MigrationSpec | None = None
     for step in history:
         before = dict(old.planned_nodes or {}) if old else {}
         planned, _ = plan(step, old)
-        now = step.wish
-        same = old is not None and now.nodes.same_wish(old.nodes)
+        now = step.spec
+        same = old is not None and now.nodes.is_same_selection(old.nodes)
         asks = old is None or not same or now.triggers != old.triggers
         assert list(planned) == sorted(planned)
         assert all(planned[name] == before[name] for name in before if name in planned)
@@ -108,8 +108,8 @@ def test_every_history_keeps_the_rules(history: list[Step]) -> None:
 def test_first_plan_is_repeated_by_every_later_preview(step: Step) -> None:
     """Planning twice is planning once, whatever the service lists in whatever order."""
     planned, _ = plan(step, None)
-    old = replace(step.wish, planned_nodes=planned)
-    turned = Step(list(reversed(step.offered)), step.wish)
+    old = replace(step.spec, planned_nodes=planned)
+    turned = Step(list(reversed(step.offered)), step.spec)
     assert plan(turned, None)[0] == planned
     again, _ = plan(turned, old)
     assert again == planned
@@ -118,16 +118,16 @@ def test_first_plan_is_repeated_by_every_later_preview(step: Step) -> None:
 @given(steps(), st.sets(ids, max_size=4))
 def test_earlier_wave_as_an_exclude_never_overlaps(step: Step, wave: set[str]) -> None:
     """Two waves share no node, and the second keeps its plan while the first one grows."""
-    inputs = step.wish.nodes.to_inputs()
+    inputs = step.spec.nodes.to_inputs()
     given_ids = sorted(wave)
     if not given_ids:
         return
     later = NodeSelector.parse({**inputs, "exclude": {"instance_ids": given_ids}})
-    planned, _ = plan(Step(step.offered, replace(step.wish, nodes=later)), None)
+    planned, _ = plan(Step(step.offered, replace(step.spec, nodes=later)), None)
     assert not planned.keys() & wave
     grown = NodeSelector.parse({**inputs, "exclude": {"instance_ids": [*given_ids, "i-99"]}})
-    old = replace(step.wish, nodes=later, planned_nodes=planned)
-    report = replace(step.wish, nodes=grown, new_nodes="report")
+    old = replace(step.spec, nodes=later, planned_nodes=planned)
+    report = replace(step.spec, nodes=grown, new_nodes="report")
     assert plan(Step(step.offered, report), old)[0] == planned
 
 
@@ -136,7 +136,7 @@ def test_what_is_planned_elsewhere_is_never_added_and_never_taken_away(
     step: Step, elsewhere: set[str], more: set[str]
 ) -> None:
     """Waves share no node; one that an earlier wave takes later stays where it was planned first."""
-    first = replace(step.wish, planned_elsewhere=tuple(sorted(elsewhere)))
+    first = replace(step.spec, planned_elsewhere=tuple(sorted(elsewhere)))
     planned, _ = plan(Step(step.offered, first), None)
     assert not planned.keys() & elsewhere
     old = replace(first, planned_nodes=planned)

@@ -19,7 +19,7 @@ WEB = {"asg_names": ["web"]}
 
 def test_new_resource_plans_every_matching_node(stage: Stage) -> None:
     """One entry for each, sorted, and one line with digest, pods and batches."""
-    found = stage.preview(stage.wish(nodes=WEB))
+    found = stage.preview(stage.spec(nodes=WEB))
     assert found.planned is not None
     assert list(found.planned) == stage.ids("web")
     assert all(" web -> web (ols-" in entry for entry in found.planned.values())
@@ -34,19 +34,19 @@ def test_preview_asks_at_most_six_times_however_many_resources_share_the_cluster
     """And once for each migration that runs or was created in the last 24 hours; for an ended one only once."""
     for number in range(5):
         nodes = {"instance_ids": stage.ids("web")[:1]}
-        assert stage.preview(stage.wish(nodes=nodes), owner=f"urn:{number}").planned
+        assert stage.preview(stage.spec(nodes=nodes), owner=f"urn:{number}").planned
     assert len(stage.control.requests()) <= 6
-    stage.up(stage.planned(stage.wish(nodes=WEB)))
+    stage.up(stage.planned(stage.spec(nodes=WEB)))
     stage.restart()
     stage.control.clear_requests()
     for number in range(5):
-        stage.preview(stage.wish(), owner=f"urn:{number}")
+        stage.preview(stage.spec(), owner=f"urn:{number}")
     assert len(stage.control.requests()) <= 7
 
 
 def test_same_inputs_again_keep_every_entry_word_for_word(stage: Stage) -> None:
     """Although the nodes are gone, renamed or match another group."""
-    old = stage.planned(stage.wish(nodes=WEB))
+    old = stage.planned(stage.spec(nodes=WEB))
     kept = {name: f"renamed {entry}" for name, entry in (old.planned_nodes or {}).items()}
     for name in stage.ids("web")[:2]:
         stage.control.remove_node(stage.ocean_id, name)
@@ -57,38 +57,38 @@ def test_same_inputs_again_keep_every_entry_word_for_word(stage: Stage) -> None:
 
 def test_changed_nodes_drop_what_they_contradict_and_take_what_they_match(stage: Stage) -> None:
     """By id, name or ASG; what cannot be known of a kept entry does not drop it."""
-    old = stage.planned(stage.wish(nodes={"asg_names": ["web", "api"]}))
-    found = stage.preview(stage.wish(nodes={"asg_names": ["api", "batch"]}), old)
+    old = stage.planned(stage.spec(nodes={"asg_names": ["web", "api"]}))
+    found = stage.preview(stage.spec(nodes={"asg_names": ["api", "batch"]}), old)
     assert list(found.planned or {}) == sorted([*stage.ids("api"), *stage.ids("batch")])
-    by_group = stage.preview(stage.wish(nodes={"virtual_node_groups": ["ols-none"]}), old)
+    by_group = stage.preview(stage.spec(nodes={"virtual_node_groups": ["ols-none"]}), old)
     assert by_group.planned == old.planned_nodes
 
 
 def test_joined_node_is_planned_only_when_asked_for(stage: Stage) -> None:
     """By new_nodes, by triggers, or by another selection."""
-    old = stage.planned(stage.wish(nodes=WEB))
+    old = stage.planned(stage.spec(nodes=WEB))
     new = stage.control.add_node(stage.ocean_id, "web")["instance_id"]
     stage.restart()
     told = stage.preview(old, old)
     assert told.planned == old.planned_nodes
     assert any(f"1 node joined and matches ({new}): not planned" in line for line in told.info)
-    for wish in (
+    for spec in (
         replace(old, new_nodes="migrate"),
         replace(old, triggers=(1,)),
-        stage.wish(nodes={"asg_names": ["web", "none"]}),
+        stage.spec(nodes={"asg_names": ["web", "none"]}),
     ):
         stage.restart()
-        found = stage.preview(replace(wish, planned_nodes=None), old)
+        found = stage.preview(replace(spec, planned_nodes=None), old)
         assert set(found.planned or {}) - set(old.planned_nodes or {}) == {new}
 
 
 def test_exclude_that_gained_ids_changes_nothing(stage: Stage) -> None:
     """It adds no node and removes no kept entry; but who expected that must be told."""
-    old = stage.planned(stage.wish(nodes=WEB))
+    old = stage.planned(stage.spec(nodes=WEB))
     excluded = list(old.planned_nodes or {})[:2]
     stage.control.add_node(stage.ocean_id, "web")
     stage.restart()
-    gained = stage.wish(nodes={**WEB, "exclude": {"instance_ids": excluded}})
+    gained = stage.spec(nodes={**WEB, "exclude": {"instance_ids": excluded}})
     found = stage.preview(gained, old)
     assert found.planned == old.planned_nodes
     assert any("still planned: " + ", ".join(excluded) in line for line in found.warnings)
@@ -100,12 +100,12 @@ def test_exclude_that_gained_ids_changes_nothing(stage: Stage) -> None:
 
 def test_limit_takes_kept_entries_first(stage: Stage) -> None:
     """A node with a smaller id that joins does not push one out."""
-    old = stage.planned(stage.wish(nodes={**WEB, "limit": "2"}))
+    old = stage.planned(stage.spec(nodes={**WEB, "limit": "2"}))
     assert list(old.planned_nodes or {}) == stage.ids("web")[:2]
     stage.control.add_node(stage.ocean_id, "web", instance_id="i-0")
     stage.restart()
     assert stage.preview(replace(old, new_nodes="migrate"), old).planned == old.planned_nodes
-    wider = stage.preview(stage.wish(nodes={**WEB, "limit": "3"}), old)
+    wider = stage.preview(stage.spec(nodes={**WEB, "limit": "3"}), old)
     assert set(wider.planned or {}) == {*(old.planned_nodes or {}), "i-0"}
 
 
@@ -113,7 +113,7 @@ def test_limit_takes_kept_entries_first(stage: Stage) -> None:
 def test_limit_of_a_killed_create_takes_what_it_had_started(stage: Stage, ended: bool) -> None:
     """Not as many nodes again: those of its migration come before smaller ids."""
     chosen = stage.ids("web")[-1]
-    limited = stage.wish(nodes={**WEB, "limit": "1"})
+    limited = stage.spec(nodes={**WEB, "limit": "1"})
     stage.control.start_foreign_migration(stage.ocean_id, [chosen], terminate=False, evict=False)
     if ended:
         stage.control.advance(7200)
@@ -128,39 +128,39 @@ def test_limit_of_a_killed_create_takes_what_it_had_started(stage: Stage, ended:
 def test_migration_of_other_flags_or_days_is_none_of_ours(stage: Stage) -> None:
     """Its nodes are not planned: they would not be adopted."""
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True, evict=False)
-    found = stage.preview(stage.wish(nodes=WEB))
+    found = stage.preview(stage.spec(nodes=WEB))
     assert found.planned == {}
     assert any("runs already" in line or "no node matches" in line for line in found.warnings)
     stage.control.advance(7200)
     stage.restart()
-    assert list(stage.preview(stage.wish(nodes=WEB, should_terminate_drained_nodes=True)).planned or {}) != []
+    assert list(stage.preview(stage.spec(nodes=WEB, should_terminate_drained_nodes=True)).planned or {}) != []
     stage.control.advance(86_400)
     stage.restart()
-    assert stage.preview(stage.wish(nodes=WEB, should_terminate_drained_nodes=True)).planned == {}
+    assert stage.preview(stage.spec(nodes=WEB, should_terminate_drained_nodes=True)).planned == {}
 
 
 def test_ended_migration_counts_only_for_what_a_killed_or_failed_run_may_have_started(stage: Stage) -> None:
     """Not for nodes that are merely followed, and only when nothing in it contradicts the selection."""
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web") + stage.ids("api"), evict=False)
     stage.control.advance(7200)
-    assert stage.preview(stage.wish(nodes=WEB)).planned == {}
-    changed = stage.preview(stage.wish(), replace(stage.wish(nodes=WEB), planned_nodes={}))
+    assert stage.preview(stage.spec(nodes=WEB)).planned == {}
+    changed = stage.preview(stage.spec(), replace(stage.spec(nodes=WEB), planned_nodes={}))
     assert len(changed.planned or {}) == 6
-    assert len(stage.preview(stage.wish()).planned or {}) == 6
-    following = stage.wish(new_nodes="migrate")
+    assert len(stage.preview(stage.spec()).planned or {}) == 6
+    following = stage.spec(new_nodes="migrate")
     old = replace(following, planned_nodes={})
     assert list(stage.preview(following, old).planned or {}) == stage.ids("batch")
 
 
 def test_selection_that_cannot_be_judged_is_not_counted_as_true(stage: Stage) -> None:
     """Of a running migration nobody tells the groups any more: its nodes are named, and not planned."""
-    group = next(iter((stage.planned(stage.wish(nodes=WEB)).planned_nodes or {}).values()))[-13:-1]
+    group = next(iter((stage.planned(stage.spec(nodes=WEB)).planned_nodes or {}).values()))[-13:-1]
     stage.restart()
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), evict=False)
-    found = stage.preview(stage.wish(nodes={"virtual_node_groups": [group]}))
+    found = stage.preview(stage.spec(nodes={"virtual_node_groups": [group]}))
     assert found.planned == {}
     assert any("not enough is known of 3 nodes" in line for line in found.warnings)
-    excluding = stage.preview(stage.wish(nodes={"all_nodes": True, "exclude": {"virtual_node_groups": ["ols-x"]}}))
+    excluding = stage.preview(stage.spec(nodes={"all_nodes": True, "exclude": {"virtual_node_groups": ["ols-x"]}}))
     assert not set(stage.ids("web")) & set(excluding.planned or {})
 
 
@@ -172,7 +172,7 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     """A new resource has none, an existing one keeps its own; the warning says what is missing."""
     stage = stages("never-heartbeat" if why == "no heartbeat" else "success")
     nodes: dict[str, Any] = {"label_selector": "a=b"} if why == "labels" else WEB
-    before = replace(stage.wish(nodes=nodes), planned_nodes={"i-1": "kept"}) if old else None
+    before = replace(stage.spec(nodes=nodes), planned_nodes={"i-1": "kept"}) if old else None
     said = {
         "labels": "label_selector cannot be judged: there is no access to Kubernetes",
         "no account": "no account: set account_id",
@@ -193,7 +193,7 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     elif why == "gone migration":
         stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
         stage.control.fault("GET", "*/migration/owm-*", "status", times=100, status=404)
-    found = stage.preview(stage.wish(nodes=nodes), before)
+    found = stage.preview(stage.spec(nodes=nodes), before)
     stage.client.close()
     assert found.planned == ({"i-1": "kept"} if old else None)
     assert (found.unplanned is None) is old
@@ -205,8 +205,8 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
 def test_changed_selection_that_cannot_be_planned_is_marked(stage: Stage) -> None:
     """So that `update` does not take the old plan for the new one."""
     stage.control.fault("GET", "*", "503", times=1000, seconds=0)
-    old = replace(stage.wish(nodes=WEB), planned_nodes={"i-1": "kept"})
-    for changed in (stage.wish(), replace(old, triggers=(1,), planned_nodes=None)):
+    old = replace(stage.spec(nodes=WEB), planned_nodes={"i-1": "kept"})
+    for changed in (stage.spec(), replace(old, triggers=(1,), planned_nodes=None)):
         found = stage.preview(changed, old)
         assert found.planned == {"i-1": "kept"}
         assert "cannot ask Spot" in (found.unplanned or "")
@@ -215,10 +215,10 @@ def test_changed_selection_that_cannot_be_planned_is_marked(stage: Stage) -> Non
 def test_service_that_is_down_costs_a_preview_its_seconds_once(stage: Stage) -> None:
     """However many resources share the cluster."""
     stage.control.fault("GET", "*", "503", times=1000, seconds=0)
-    stage.preview(stage.wish(), owner="one")
+    stage.preview(stage.spec(), owner="one")
     asked = len(stage.control.requests())
     spent = sum(stage.clock.sleeps)
-    stage.preview(stage.wish(), owner="two")
+    stage.preview(stage.spec(), owner="two")
     assert len(stage.control.requests()) == asked
     assert sum(stage.clock.sleeps) == spent
     assert spent <= 5 * BUDGET  # five questions at once, by a clock that adds up what passes side by side
@@ -226,14 +226,14 @@ def test_service_that_is_down_costs_a_preview_its_seconds_once(stage: Stage) -> 
 
 def test_plan_that_create_made_stays_absent_until_something_changes(stage: Stage) -> None:
     """The record is in the outputs."""
-    old = stage.wish(nodes=WEB)
-    found = stage.preview(stage.wish(nodes=WEB), old)
+    old = stage.spec(nodes=WEB)
+    found = stage.preview(stage.spec(nodes=WEB), old)
     assert found.planned is None
     assert any("see its output planned_nodes" in line for line in found.info)
     assert list(stage.preview(replace(old, triggers=(1,)), old).planned or {}) == stage.ids("web")
     stage.control.fault("GET", "*", "503", times=1000, seconds=0)
     stage.restart()
-    down = stage.preview(stage.wish(nodes=WEB), old)
+    down = stage.preview(stage.spec(nodes=WEB), old)
     assert down.planned is None
     assert down.unplanned is None
     assert down.warnings[0].endswith("the plan stays as it is in the output planned_nodes")
@@ -241,15 +241,15 @@ def test_plan_that_create_made_stays_absent_until_something_changes(stage: Stage
 
 def test_replacement_is_planned_afresh(stage: Stage) -> None:
     """Entries of another cluster or account say nothing of this one."""
-    old = replace(stage.wish(ocean_id="o-other", nodes=WEB), planned_nodes={"i-1": "kept"})
-    assert list(stage.preview(stage.wish(nodes=WEB), old).planned or {}) == stage.ids("web")
-    other_account = replace(stage.wish(nodes=WEB), planned_nodes={"i-1": "kept"}, account_id="act-other")
-    assert list(stage.preview(stage.wish(nodes=WEB), other_account).planned or {}) == stage.ids("web")
+    old = replace(stage.spec(ocean_id="o-other", nodes=WEB), planned_nodes={"i-1": "kept"})
+    assert list(stage.preview(stage.spec(nodes=WEB), old).planned or {}) == stage.ids("web")
+    other_account = replace(stage.spec(nodes=WEB), planned_nodes={"i-1": "kept"}, account_id="act-other")
+    assert list(stage.preview(stage.spec(nodes=WEB), other_account).planned or {}) == stage.ids("web")
 
 
 def test_cluster_that_does_not_exist_is_bad_input(stage: Stage) -> None:
     """The property and the id are named."""
-    (problem,) = stage.preview(stage.wish(ocean_id="o-none")).problems
+    (problem,) = stage.preview(stage.spec(ocean_id="o-none")).problems
     assert problem.property_name == "ocean_id"
     assert "'o-none'" in problem.message
 
@@ -258,7 +258,7 @@ def test_refused_token_is_an_error(stage: Stage) -> None:
     """Not a service that cannot be asked."""
     stage.control.revoke_token(stage.sim.token)
     with pytest.raises(AuthenticationError):
-        stage.preview(stage.wish())
+        stage.preview(stage.spec())
 
 
 def test_id_that_was_never_a_candidate_is_bad_input_and_says_why(stage: Stage) -> None:
@@ -267,7 +267,7 @@ def test_id_that_was_never_a_candidate_is_bad_input_and_says_why(stage: Stage) -
     held = stage.ids("api")[0]
     stage.control.start_foreign_migration(stage.ocean_id, [held], terminate=True)
     ids = ["i-none", managed, held, stage.ids("web")[0]]
-    problems = stage.preview(stage.wish(nodes={"instance_ids": ids})).problems
+    problems = stage.preview(stage.spec(nodes={"instance_ids": ids})).problems
     assert {problem.property_name for problem in problems} == {"nodes.instance_ids"}
     reasons = {problem.message.split("'")[1]: problem.message for problem in problems}
     assert "it is no node of this cluster" in reasons.pop("i-none")
@@ -281,13 +281,13 @@ def test_id_that_a_migration_of_somebody_else_has_taken_names_it(stage: Stage) -
     taken = stage.ids("api")[0]
     theirs = stage.control.start_foreign_migration(stage.ocean_id, [taken], evict=True)
     stage.control.advance(3600)
-    (problem,) = stage.preview(stage.wish(nodes={"instance_ids": [taken]})).problems
+    (problem,) = stage.preview(stage.spec(nodes={"instance_ids": [taken]})).problems
     assert f"migration {theirs}, which is not this resource's, has taken it" in problem.message
 
 
 def test_id_of_the_old_plan_is_no_bad_input(stage: Stage) -> None:
     """It was migrated and is gone."""
-    wish = stage.wish(nodes={"instance_ids": ["i-gone"]})
-    found = stage.preview(wish, replace(wish, planned_nodes={"i-gone": "kept"}))
+    spec = stage.spec(nodes={"instance_ids": ["i-gone"]})
+    found = stage.preview(spec, replace(spec, planned_nodes={"i-gone": "kept"}))
     assert found.problems == []
     assert found.planned == {"i-gone": "kept"}

@@ -10,15 +10,15 @@ import pulumi
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.planning.vng_suggestions import MOST, suggestions
+from ocean_migration_pulumi.migration.planning.vng_suggestions import MAX_SUGGESTIONS, suggest_vngs
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
     Gap,
     KubernetesNode,
+    KubernetesSnapshot,
     Pod,
     Requirement,
     Taint,
-    Workloads,
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
@@ -30,10 +30,10 @@ def unmatched(*instance_ids: str, asg: str | None = "gpu") -> list[PlannedNode]:
 
 def cluster(
     labels: dict[str, str], *taints: Taint, pods: tuple[Pod, ...] = (), ids: tuple[str, ...] = ("i-1",)
-) -> Workloads:
+) -> KubernetesSnapshot:
     """Return what Kubernetes says of nodes that are alike."""
     nodes = {name: KubernetesNode(name=f"n-{name}", instance_id=name, labels=labels, taints=taints) for name in ids}
-    return Workloads(nodes=nodes, pods=pods)
+    return KubernetesSnapshot(nodes=nodes, pods=pods)
 
 
 class Recorder(pulumi.runtime.Mocks):
@@ -67,8 +67,8 @@ def run(source: str) -> list[tuple[str, str, dict[str, Any]]]:
 
 def test_source_makes_the_group_with_the_labels_and_taints_of_the_nodes() -> None:
     """Pasted into a program, with pulumi_spotinst imported."""
-    workloads = cluster({"team": "ml", "kubernetes.io/arch": "amd64"}, Taint(key="gpu", value="true"))
-    ((which, source),) = suggestions("o-1", unmatched("i-1"), workloads)
+    kube = cluster({"team": "ml", "kubernetes.io/arch": "amd64"}, Taint(key="gpu", value="true"))
+    ((which, source),) = suggest_vngs("o-1", unmatched("i-1"), kube)
     assert which == "1 node of gpu"
     ((kind, name, inputs),) = run(source)
     assert (kind, name) == ("spotinst:aws/oceanLaunchSpec:OceanLaunchSpec", "gpu")
@@ -91,7 +91,7 @@ def test_labels_that_a_tool_or_kubernetes_gave_count_only_when_a_pod_asks_for_th
         "spotinst.io/node-lifecycle": "od",
         "own": "1",
     }
-    ((_, plain),) = suggestions("o-1", unmatched("i-1"), cluster(labels))
+    ((_, plain),) = suggest_vngs("o-1", unmatched("i-1"), cluster(labels))
     assert "key=" in plain
     assert [line for line in plain.splitlines() if "LabelArgs" in line] == [
         "        pulumi_spotinst.aws.OceanLaunchSpecLabelArgs(key='own', value='1'),"
@@ -103,7 +103,7 @@ def test_labels_that_a_tool_or_kubernetes_gave_count_only_when_a_pod_asks_for_th
         node_selector={"eks.amazonaws.com/nodegroup": "gpu", "kubernetes.io/os": "linux"},
         terms=((Requirement(key="karpenter.sh/nodepool", values=("p",)),),),
     )
-    ((_, asked),) = suggestions("o-1", unmatched("i-1"), cluster(labels, pods=(asks,)))
+    ((_, asked),) = suggest_vngs("o-1", unmatched("i-1"), cluster(labels, pods=(asks,)))
     keys = [line.split("'")[1] for line in asked.splitlines() if "LabelArgs" in line]
     assert keys == ["eks.amazonaws.com/nodegroup", "karpenter.sh/nodepool", "own"]
 
@@ -113,7 +113,7 @@ def test_nodes_of_one_kind_share_a_group_and_the_largest_kind_comes_first() -> N
     nodes = [*unmatched("i-1", asg="a"), *unmatched("i-2", "i-3", asg="b"), *unmatched("i-4", asg="c")]
     gpu = cluster({"gpu": "1"}, ids=("i-1", "i-4", "i-3"))
     other = cluster({"tier": "x"}, Taint(key="t", effect="NoExecute"), ids=("i-2",))
-    found = suggestions("o-1", nodes, Workloads(nodes={**gpu.nodes, **other.nodes}))
+    found = suggest_vngs("o-1", nodes, KubernetesSnapshot(nodes={**gpu.nodes, **other.nodes}))
     assert [which for which, _ in found] == ["3 nodes of a, b, c", "1 node of b"]
     assert "name='1'" in found[0][1]
     assert "effect='NoExecute'" in found[1][1]
@@ -122,8 +122,8 @@ def test_nodes_of_one_kind_share_a_group_and_the_largest_kind_comes_first() -> N
 def test_without_kubernetes_the_groups_are_told_and_what_is_missing() -> None:
     """No label is guessed."""
     nodes = [*unmatched("i-1", "i-2", asg="gpu"), *unmatched("i-3", asg=None)]
-    for workloads in (None, Workloads(gaps={NODES: Gap(reason="403")})):
-        found = suggestions("o-1", nodes, workloads)
+    for kube in (None, KubernetesSnapshot(gaps={NODES: Gap(reason="403")})):
+        found = suggest_vngs("o-1", nodes, kube)
         assert [which for which, _ in found] == ["2 nodes of gpu", "1 node"]
         for _, source in found:
             assert "Labels and taints are not known here" in source
@@ -133,16 +133,16 @@ def test_without_kubernetes_the_groups_are_told_and_what_is_missing() -> None:
 
 def test_only_the_largest_kinds_are_shown() -> None:
     """Beyond that nobody pastes any."""
-    nodes = [node for number in range(MOST + 3) for node in unmatched(f"i-{number}", asg=f"g-{number}")]
-    found = suggestions("o-1", nodes, None)
-    assert len(found) == MOST
-    assert len({source.splitlines()[1] for _, source in found}) == MOST
+    nodes = [node for number in range(MAX_SUGGESTIONS + 3) for node in unmatched(f"i-{number}", asg=f"g-{number}")]
+    found = suggest_vngs("o-1", nodes, None)
+    assert len(found) == MAX_SUGGESTIONS
+    assert len({source.splitlines()[1] for _, source in found}) == MAX_SUGGESTIONS
 
 
 @given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_hostile_names_stay_texts(key: str, value: str, asg: str) -> None:
     """Whatever a label or a group is called, the source is one call with texts as arguments."""
-    ((_, source),) = suggestions("o-1", unmatched("i-1", asg=asg), cluster({f"x{key}": value}, Taint(key=f"t{key}")))
+    ((_, source),) = suggest_vngs("o-1", unmatched("i-1", asg=asg), cluster({f"x{key}": value}, Taint(key=f"t{key}")))
     (statement,) = ast.parse(source).body
     assert isinstance(statement, ast.Expr)
     assert isinstance(statement.value, ast.Call)

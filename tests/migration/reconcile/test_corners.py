@@ -11,7 +11,7 @@ import pytest
 
 from ocean_migration_pulumi.errors import InterruptedWaitError, MigrationError
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.state.resource_state import ADOPTED, ADOPTED_PART, Record
+from ocean_migration_pulumi.migration.state.resource_state import ADOPTED, ADOPTED_PART, ResourceState
 from tests.migration.stage import Stage
 
 WEB = {"asg_names": ["web"]}
@@ -31,7 +31,7 @@ def during(stage: Stage, method: str, route: str, action: Callable[[], Any], poi
 
 def test_migration_of_ours_that_appears_before_the_post_is_adopted_and_followed_up(stage: Stage) -> None:
     """Another run of the same stack was faster: what it left is started, and nothing twice."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     first, *rest = stage.ids("web")
     during(
         stage, "GET", "*/launchSpec", lambda: stage.control.start_foreign_migration(stage.ocean_id, rest, evict=False)
@@ -46,8 +46,8 @@ def test_migration_that_holds_other_nodes_too_is_adopted_in_part(stage: Stage) -
     """Only by the first run, which knows no record; it is never stopped, whatever its flags."""
     pair = stage.ids("web")[:2]
     stage.control.start_foreign_migration(stage.ocean_id, pair, terminate=True, evict=False)
-    wish = stage.wish(nodes={**WEB, "limit": "1"}, should_terminate_drained_nodes=True)
-    planned = stage.planned(wish)
+    spec = stage.spec(nodes={**WEB, "limit": "1"}, should_terminate_drained_nodes=True)
+    planned = stage.planned(spec)
     assert list(planned.planned_nodes or {}) == pair[:1]
     stage.clock.after(60, lambda: stage.ended.set())
     job, _ = stage.fails(InterruptedWaitError, planned)
@@ -62,9 +62,9 @@ def test_migration_that_holds_other_nodes_too_is_adopted_in_part(stage: Stage) -
 
 def test_update_without_a_plan_takes_the_one_of_the_outputs(stage: Stage) -> None:
     """Where `create` planned by itself, the inputs have none."""
-    wish = stage.wish(nodes=WEB)
-    job = stage.up(wish)
-    again = stage.up(replace(wish, batch_size_percentage=30), job.record)
+    spec = stage.spec(nodes=WEB)
+    job = stage.up(spec)
+    again = stage.up(replace(spec, batch_size_percentage=30), job.record)
     assert again.record.planned == job.record.planned
     assert again.record.succeeded
     assert stage.writes() == 1
@@ -73,14 +73,14 @@ def test_update_without_a_plan_takes_the_one_of_the_outputs(stage: Stage) -> Non
 def test_create_that_plans_by_itself_passes_on_what_it_found(stages: Callable[..., Stage]) -> None:
     """The warnings that a preview would have shown."""
     stage = stages("unmatched-nodes")
-    job = stage.up(stage.wish(nodes=WEB, unmatched_nodes="skip"))
+    job = stage.up(stage.spec(nodes=WEB, unmatched_nodes="skip"))
     assert any("2 nodes match no Virtual Node Group, skipped" in line for line in job.tell.warnings)
     assert len(job.record.planned) == 1
 
 
 def test_migration_whose_status_is_gone_counts_as_ended(stage: Stage) -> None:
     """However short before it was still there."""
-    planned = stage.planned(stage.wish(nodes=WEB, wait_for="started"))
+    planned = stage.planned(stage.spec(nodes=WEB, wait_for="started"))
     job = stage.up(planned)
     stage.restart()
     stage.control.fault("GET", "*/migration/owm-*", "status", status=404, after=1, times=1000)
@@ -90,10 +90,10 @@ def test_migration_whose_status_is_gone_counts_as_ended(stage: Stage) -> None:
 
 def test_migration_that_is_gone_when_it_is_to_be_stopped_is_stopped(stage: Stage) -> None:
     """There is nothing to ask."""
-    job = stage.up(stage.planned(stage.wish(nodes=WEB, wait_for="started")))
+    job = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
     stage.restart()
     stage.control.fault("GET", "*/migration/owm-*", "status", status=404, after=1, times=1000)
-    ending = stage.job(job.wish, job.record)
+    ending = stage.job(job.spec, job.record)
     reconcile.destroy(ending)
     assert ending.record.runs[0].lost
     assert stage.requests("PUT") == []
@@ -101,9 +101,9 @@ def test_migration_that_is_gone_when_it_is_to_be_stopped_is_stopped(stage: Stage
 
 def test_ctrl_c_while_a_stop_is_unanswered_says_so(stage: Stage) -> None:
     """The stop may have been heard; the next destroy looks."""
-    job = stage.up(stage.planned(stage.wish(nodes=WEB, wait_for="started")))
+    job = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
     stage.restart()
-    ending = stage.job(job.wish, job.record)
+    ending = stage.job(job.spec, job.record)
     barrier = stage.control.barrier("PUT", "*/migration/*", "before")
 
     def press() -> None:
@@ -116,14 +116,14 @@ def test_ctrl_c_while_a_stop_is_unanswered_says_so(stage: Stage) -> None:
     barrier.release()
     stage.restart()
     stage.control.clear_faults()
-    reconcile.destroy(stage.job(job.wish, job.record))
+    reconcile.destroy(stage.job(job.spec, job.record))
     assert stage.migrations()[0]["state"] == "STOPPED"
 
 
 def test_ctrl_c_while_the_reason_is_read_ends_the_run(stages: Callable[..., Stage]) -> None:
     """The state knows how the migration ended; a refresh reads the reason."""
     stage = stages("failure-timeout")
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     barrier = stage.control.barrier("GET", "*/log", "before")
 
     def press() -> None:
@@ -144,7 +144,7 @@ def test_ctrl_c_while_the_reason_is_read_ends_the_run(stages: Callable[..., Stag
 
 def test_list_that_cannot_be_read_after_the_start_is_looked_at_again(stage: Stage) -> None:
     """One refused look for a collision is no reason to give up a migration."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     during(
         stage,
         "POST",
@@ -159,12 +159,12 @@ def test_lost_start_is_told_from_every_other_migration(stage: Stage) -> None:
     """Those that were listed before, and those of other nodes, are not it."""
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("batch"))
     stage.control.advance(7200)
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", "*/migration", "status", status=500)
     stage.clock.after(5, lambda: stage.ended.set())
     job = stage.job(planned)
     with pytest.raises(MigrationError, match="one may have started"):
-        reconcile.converge(job)
+        reconcile.reconcile(job)
     stage.restart()
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
     again = stage.up(planned, job.record)
@@ -174,13 +174,13 @@ def test_lost_start_is_told_from_every_other_migration(stage: Stage) -> None:
 
 def test_selector_of_another_version_in_the_state_is_no_change(stage: Stage) -> None:
     """What cannot be read is not compared."""
-    job = stage.job(stage.wish(), Record(nodes={"colour": "red"}))
+    job = stage.job(stage.spec(), ResourceState(nodes={"colour": "red"}))
     assert job.recorded_selector() is None
-    assert stage.job(stage.wish(), Record(nodes=WEB)).recorded_selector() == stage.wish(nodes=WEB).nodes
+    assert stage.job(stage.spec(), ResourceState(nodes=WEB)).recorded_selector() == stage.spec(nodes=WEB).nodes
 
 
 def test_stranger_is_bad_input_although_ocean_s_own_nodes_cannot_be_listed(stage: Stage) -> None:
     """Only the reason is less exact."""
     stage.control.fault("GET", "*/nodes", "status", status=400)
-    (problem,) = stage.preview(stage.wish(nodes={"instance_ids": ["i-none"]})).problems
+    (problem,) = stage.preview(stage.spec(nodes={"instance_ids": ["i-none"]})).problems
     assert "it is no node of this cluster" in problem.message

@@ -19,7 +19,7 @@ from ocean_migration_pulumi.errors import (
     ServiceError,
 )
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.state.resource_state import ADOPTED_PART, Record, Run
+from ocean_migration_pulumi.migration.state.resource_state import ADOPTED_PART, MigrationRecord, ResourceState
 from tests.migration.stage import OWNER, Stage, StagedJob
 
 WEB = {"asg_names": ["web"]}
@@ -27,14 +27,14 @@ WEB = {"asg_names": ["web"]}
 
 def running(stage: Stage, **options: Any) -> StagedJob:
     """Run an `up` that leaves its migration running, in a process of its own."""
-    job = stage.up(stage.planned(stage.wish(nodes=WEB, wait_for="started", **options)))
+    job = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started", **options)))
     stage.restart()
     return job
 
 
 def destroyed(stage: Stage, job: StagedJob, **more: Any) -> StagedJob:
     """Destroy what a run has left; return the job."""
-    ending = stage.job(job.wish, job.record, seconds=900, **more)
+    ending = stage.job(job.spec, job.record, seconds=900, **more)
     ending.creating = False
     reconcile.destroy(ending)
     return ending
@@ -118,7 +118,7 @@ def test_migration_that_is_forgotten_is_stopped(stage: Stage) -> None:
         stage.control.advance(7200)
         stage.control.forget_migrations(stage.ocean_id)
 
-    again = stage.up(replace(stage.planned(stage.wish(nodes={"asg_names": ["api"]})), wait_for="started"))
+    again = stage.up(replace(stage.planned(stage.spec(nodes={"asg_names": ["api"]})), wait_for="started"))
     stage.restart()
     stage.clock.after(1, forget)
     destroyed(stage, again)
@@ -150,7 +150,7 @@ def test_destroy_of_a_cluster_that_is_gone_is_success(stage: Stage) -> None:
 
 def test_destroy_finds_what_a_killed_update_has_started(stage: Stage) -> None:
     """The state does not know it, the list does."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     older = stage.job(planned)
     older.record.planned = dict(planned.planned_nodes or {})
     running(stage)
@@ -170,7 +170,7 @@ def test_destroy_leaves_alone_what_holds_other_nodes_too(stage: Stage) -> None:
 def test_destroy_leaves_alone_what_another_resource_has_adopted(stage: Stage) -> None:
     """A renamed resource is created first."""
     job = running(stage)
-    stage.up(replace(stage.planned(stage.wish(nodes=WEB), owner="new"), wait_for="started"), owner="new")
+    stage.up(replace(stage.planned(stage.spec(nodes=WEB), owner="new"), wait_for="started"), owner="new")
     ending = destroyed(stage, job)
     assert any("is left to the resource that has adopted it" in line for line in ending.tell.infos)
     assert stage.requests("PUT") == []
@@ -183,7 +183,7 @@ def test_destroy_leaves_alone_what_its_replacement_has_taken(stage: Stage, known
     if not known:
         stage.control.advance(60)
         job.record.runs = []
-    replacement = stage.up(replace(stage.planned(stage.wish(nodes=WEB)), wait_for="started"))
+    replacement = stage.up(replace(stage.planned(stage.spec(nodes=WEB)), wait_for="started"))
     assert replacement.owner == OWNER
     assert len(replacement.record.runs) == 1
     destroyed(stage, job)
@@ -195,10 +195,10 @@ def test_refresh_follows_the_service(stage: Stage) -> None:
     """A migration that has ended since is recorded as it ended."""
     job = running(stage)
     stage.control.advance(7200)
-    reading = stage.job(job.wish, job.record)
+    reading = stage.job(job.spec, job.record)
     assert reconcile.refresh(reading)
     assert reading.record.succeeded
-    assert reading.record.migrated == {*(job.wish.planned_nodes or {})}
+    assert reading.record.migrated == {*(job.spec.planned_nodes or {})}
     assert stage.writes() == 1
 
 
@@ -207,14 +207,14 @@ def test_refresh_brings_the_reason_of_a_failure(stages: Callable[..., Stage]) ->
     stage = stages("failure-instances")
     job = running(stage)
     stage.control.advance(7200)
-    reading = stage.job(job.wish, job.record)
+    reading = stage.job(job.spec, job.record)
     assert reconcile.refresh(reading)
     assert reading.record.failure is not None
     assert reading.record.failure["reason"] == "instances"
-    assert reconcile.unfinished(reading.record, job.wish) is not None
-    (reminder,) = reconcile.reminders(reading.record)
+    assert reconcile.find_unfinished(reading.record, job.spec) is not None
+    (reminder,) = reconcile.collect_reminders(reading.record)
     assert "failed: Ocean could not start enough new instances" in reminder
-    fresh = stage.job(job.wish, reading.record)
+    fresh = stage.job(job.spec, reading.record)
     assert reconcile.refresh(fresh)
     assert fresh.record.failure == reading.record.failure
 
@@ -225,7 +225,7 @@ def test_reason_that_cannot_be_read_is_no_reason_to_fail(stages: Callable[..., S
     job = running(stage)
     stage.control.advance(7200)
     stage.control.fault("GET", "*/log", "status", status=400)
-    reading = stage.job(job.wish, job.record)
+    reading = stage.job(job.spec, job.record)
     assert reconcile.refresh(reading)
     assert reading.record.failure is not None
     assert "could not be read" in reading.record.failure["message"]
@@ -236,10 +236,10 @@ def test_failure_is_over_when_nothing_remains(stage: Stage) -> None:
     job = running(stage)
     job.record.failure = {"message": "interrupted", "reason": "InterruptedWait", "remedy": ""}
     stage.control.advance(7200)
-    reading = stage.job(job.wish, job.record)
+    reading = stage.job(job.spec, job.record)
     assert reconcile.refresh(reading)
     assert reading.record.failure is None
-    assert reconcile.reminders(reading.record) == []
+    assert reconcile.collect_reminders(reading.record) == []
 
 
 def test_refresh_removes_only_what_the_service_says_is_gone(stage: Stage) -> None:
@@ -252,10 +252,10 @@ def test_refresh_removes_only_what_the_service_says_is_gone(stage: Stage) -> Non
     ):
         stage.control.fault("GET", "*/cluster/o-????????", kind, times=100, status=code)
         with pytest.raises(error):
-            reconcile.refresh(stage.job(job.wish, job.record))
+            reconcile.refresh(stage.job(job.spec, job.record))
         stage.control.clear_faults()
     stage.control.delete_cluster(stage.ocean_id)
-    assert reconcile.refresh(stage.job(job.wish, job.record)) is False
+    assert reconcile.refresh(stage.job(job.spec, job.record)) is False
 
 
 def test_refresh_keeps_a_migration_that_is_no_longer_listed(stage: Stage) -> None:
@@ -264,16 +264,16 @@ def test_refresh_keeps_a_migration_that_is_no_longer_listed(stage: Stage) -> Non
     before = job.record.runs[0].id
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
-    reading = stage.job(job.wish, job.record)
+    reading = stage.job(job.spec, job.record)
     assert reconcile.refresh(reading)
     assert [run.id for run in reading.record.runs] == [before]
     assert reading.record.runs[0].lost
-    assert reconcile.unfinished(reading.record, job.wish) is None
+    assert reconcile.find_unfinished(reading.record, job.spec) is None
 
 
 def test_soak_watches_after_the_end(stage: Stage) -> None:
     """And records when it had passed; it is not done again."""
-    planned = stage.planned(stage.wish(nodes=WEB, soak_time=120.0))
+    planned = stage.planned(stage.spec(nodes=WEB, soak_time=120.0))
     job = stage.up(planned)
     assert any(line.startswith("soaking, ") for line in job.tell.statuses)
     assert job.record.soaked_until is not None
@@ -286,10 +286,10 @@ def test_soak_watches_after_the_end(stage: Stage) -> None:
 @pytest.mark.parametrize("trouble", ["pod", "controller", "Ctrl-C"])
 def test_soak_that_fails_starts_anew(stage: Stage, trouble: str) -> None:
     """A pod without a node, a dead controller, or Ctrl-C: unfinished."""
-    planned = stage.planned(stage.wish(nodes=WEB, soak_time=600.0))
+    planned = stage.planned(stage.spec(nodes=WEB, soak_time=600.0))
     first = stage.up(replace(planned, soak_time=0.0))
     assert first.record.soaked_until is None
-    assert reconcile.unfinished(first.record, planned) is not None
+    assert reconcile.find_unfinished(first.record, planned) is not None
     actions = {
         "pod": lambda: stage.control.add_pod(stage.ocean_id, None, name="homeless"),
         "controller": lambda: stage.control.heartbeat(stage.ocean_id, status="INACTIVE", age_seconds=3600),
@@ -301,7 +301,7 @@ def test_soak_that_fails_starts_anew(stage: Stage, trouble: str) -> None:
     expected = {"pod": "1 pod unscheduled", "controller": "the Ocean Controller is INACTIVE", "Ctrl-C": "interrupted"}
     assert expected[trouble] in message
     assert job.record.soaked_until is None
-    assert reconcile.unfinished(job.record, planned) is not None
+    assert reconcile.find_unfinished(job.record, planned) is not None
     stage.restart()
     stage.control.heartbeat(stage.ocean_id)
     if trouble == "pod":
@@ -311,5 +311,10 @@ def test_soak_that_fails_starts_anew(stage: Stage, trouble: str) -> None:
 
 def test_reminder_of_a_quiet_record_is_none() -> None:
     """A preview has nothing to say of what is done."""
-    assert reconcile.reminders(Record()) == []
-    assert reconcile.reminders(Record(runs=[Run(id="owm-1", status="DRAIN_NODES")], remaining={"i-1"})) == []
+    assert reconcile.collect_reminders(ResourceState()) == []
+    assert (
+        reconcile.collect_reminders(
+            ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], remaining={"i-1"})
+        )
+        == []
+    )

@@ -22,9 +22,9 @@ from ocean_migration_pulumi.errors import (
     UnheardError,
 )
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.reconcile.events import Event, resource_of, to_nobody
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from ocean_migration_pulumi.migration.state.resource_state import Record
+from ocean_migration_pulumi.migration.reconcile.events import Event, discard_event, resource_name
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from tests.migration.reconcile.test_start import CREATE, WEB, collide
 from tests.migration.stage import Stage, StagedJob
 
@@ -52,18 +52,20 @@ class Listener:
         return self.events[-1]
 
 
-def heard(stage: Stage, wish: Wish, record: Record | None = None, **more: Any) -> tuple[Listener, StagedJob]:
+def heard(
+    stage: Stage, spec: MigrationSpec, record: ResourceState | None = None, **more: Any
+) -> tuple[Listener, StagedJob]:
     """Run create or update, which succeeds."""
     listener = Listener()
-    return listener, stage.up(wish, record, announce=listener, **more)
+    return listener, stage.up(spec, record, announce=listener, **more)
 
 
 def heard_failing(
-    stage: Stage, error: type[Exception], wish: Wish, record: Record | None = None, **more: Any
+    stage: Stage, error: type[Exception], spec: MigrationSpec, record: ResourceState | None = None, **more: Any
 ) -> tuple[Listener, StagedJob]:
     """Run create or update, which ends with an error."""
     listener = Listener()
-    return listener, stage.fails(error, wish, record, announce=listener, **more)[0]
+    return listener, stage.fails(error, spec, record, announce=listener, **more)[0]
 
 
 def stopped_by_someone_else(stage: Stage) -> None:
@@ -73,7 +75,7 @@ def stopped_by_someone_else(stage: Stage) -> None:
 
 def test_start_and_end_are_announced(stage: Stage) -> None:
     """With the numbers of that moment, by the service's clock."""
-    listener, _ = heard(stage, stage.planned(stage.wish(nodes=WEB)), owner=URN)
+    listener, _ = heard(stage, stage.planned(stage.spec(nodes=WEB)), owner=URN)
     started, finished = listener.events
     assert (started.kind, finished.kind) == ("started", "finished")
     (migration,) = stage.migrations()
@@ -91,19 +93,19 @@ def test_start_and_end_are_announced(stage: Stage) -> None:
 
 def test_owner_outside_of_a_stack_is_no_resource() -> None:
     """A URN ends with the resource's name; another owner has none."""
-    assert resource_of(URN) == "web"
-    assert resource_of("o-1#0123456789abcdef") is None
+    assert resource_name(URN) == "web"
+    assert resource_name("o-1#0123456789abcdef") is None
 
 
 def test_nobody_has_to_listen(stage: Stage) -> None:
     """A job announces to nobody, unless it is told to whom."""
-    assert stage.up(stage.planned(stage.wish(nodes=WEB))).announce is to_nobody
+    assert stage.up(stage.planned(stage.spec(nodes=WEB))).announce is discard_event
 
 
 def test_leftovers_are_told_with_the_end(stages: Callable[..., Stage]) -> None:
     """It finished, and there is something to do."""
     stage = stages("stand-alone-pods")
-    listener, job = heard(stage, stage.planned(stage.wish(nodes=WEB)))
+    listener, job = heard(stage, stage.planned(stage.spec(nodes=WEB)))
     assert listener.kinds == ["started", "finished"]
     assert listener.last.reason == "leftovers"
     assert "pods that Ocean does not move are left on " in listener.last.message
@@ -114,7 +116,7 @@ def test_leftovers_are_told_with_the_end(stages: Callable[..., Stage]) -> None:
 def test_failure_is_told_with_reason_and_remedy(stages: Callable[..., Stage]) -> None:
     """As the output has it."""
     stage = stages("failure-connectivity")
-    listener, job = heard_failing(stage, MigrationFailedError, stage.planned(stage.wish(nodes=WEB)))
+    listener, job = heard_failing(stage, MigrationFailedError, stage.planned(stage.spec(nodes=WEB)))
     assert listener.kinds == ["started", "failed"]
     assert job.record.failure is not None
     assert listener.last.state == "FINISHED_ERROR"
@@ -126,23 +128,23 @@ def test_failure_is_told_with_reason_and_remedy(stages: Callable[..., Stage]) ->
 def test_stop_of_someone_else_is_told_once(stage: Stage) -> None:
     """With its time; what is found stopped again is nothing new."""
     stage.clock.after(60, lambda: stopped_by_someone_else(stage))
-    wish = stage.planned(stage.wish(nodes=WEB))
-    listener, job = heard_failing(stage, MigrationStoppedError, wish)
+    spec = stage.planned(stage.spec(nodes=WEB))
+    listener, job = heard_failing(stage, MigrationStoppedError, spec)
     assert listener.kinds == ["started", "stopped"]
     assert listener.last.reason == "others"
     assert f"was stopped by someone else at {job.record.runs[0].stopped_at}, " in listener.last.message
-    again, _ = heard(stage, wish, job.record)
+    again, _ = heard(stage, spec, job.record)
     assert again.events == []
 
 
 def test_stop_of_ours_is_told_with_its_cause(stage: Stage) -> None:
     """A migration that does what is no longer wanted, and the one that follows it."""
     stage.clock.after(30, stage.ended.set)
-    wish = stage.planned(stage.wish(nodes=WEB, should_evict_stand_alone_pods=True))
-    listener, job = heard_failing(stage, InterruptedWaitError, wish)
+    spec = stage.planned(stage.spec(nodes=WEB, should_evict_stand_alone_pods=True))
+    listener, job = heard_failing(stage, InterruptedWaitError, spec)
     assert listener.kinds == ["started", "interrupted"]
     stage.restart()
-    again, _ = heard(stage, stage.planned(stage.wish(nodes=WEB), wish), job.record)
+    again, _ = heard(stage, stage.planned(stage.spec(nodes=WEB), spec), job.record)
     assert again.kinds[:2] == ["stopped", "started"]
     assert again.events[0].reason == "us"
     assert again.events[0].message.endswith("(should_evict_stand_alone_pods is now false)")
@@ -154,22 +156,22 @@ def test_stop_of_ours_is_told_with_its_cause(stage: Stage) -> None:
 def test_wait_that_ends_early_is_told(stage: Stage, error: type[Exception], kind: str, seconds: float) -> None:
     """The migration goes on; the run that sees its end tells of that, and of no second start."""
     stage.control.hold(stage.ocean_id)
-    wish = stage.planned(stage.wish(nodes=WEB))
-    listener, job = heard_failing(stage, error, wish, seconds=seconds)
+    spec = stage.planned(stage.spec(nodes=WEB))
+    listener, job = heard_failing(stage, error, spec, seconds=seconds)
     assert listener.kinds == ["started", kind]
     assert "goes on in Ocean (0 of " in listener.last.message
     assert "pulumi up" not in listener.last.message
     assert listener.last.state not in {"", "STOPPED"}
     stage.control.hold(stage.ocean_id, False)
     stage.restart()
-    again, _ = heard(stage, wish, job.record)
+    again, _ = heard(stage, spec, job.record)
     assert again.kinds == ["finished"]
 
 
 def test_stop_after_a_timeout_is_one_event(stage: Stage) -> None:
     """That the time was up is its cause."""
-    wish = stage.planned(stage.wish(nodes=WEB, on_timeout="stop"))
-    listener, _ = heard_failing(stage, DeadlineError, wish, seconds=60.0)
+    spec = stage.planned(stage.spec(nodes=WEB, on_timeout="stop"))
+    listener, _ = heard_failing(stage, DeadlineError, spec, seconds=60.0)
     assert listener.kinds == ["started", "stopped"]
     assert listener.last.reason == "us"
     assert "(the deadline passed after " in listener.last.message
@@ -179,8 +181,8 @@ def test_stop_that_does_not_succeed_is_told(stage: Stage) -> None:
     """The migration goes on, then."""
     stage.control.hold(stage.ocean_id)
     stage.control.fault("PUT", "*/migration/*", "status", status=400)
-    wish = stage.planned(stage.wish(nodes=WEB, on_timeout="stop"))
-    listener, _ = heard_failing(stage, StalledError, wish)
+    spec = stage.planned(stage.spec(nodes=WEB, on_timeout="stop"))
+    listener, _ = heard_failing(stage, StalledError, spec)
     assert listener.kinds == ["started", "stalled"]
     assert "did not succeed" in listener.last.message
 
@@ -188,14 +190,14 @@ def test_stop_that_does_not_succeed_is_told(stage: Stage) -> None:
 def test_end_that_nobody_waited_for_is_told_by_the_next_run(stage: Stage) -> None:
     """Whatever the end was."""
     stage.clock.after(30, stage.ended.set)
-    wish = stage.planned(stage.wish(nodes=WEB))
-    _, job = heard_failing(stage, InterruptedWaitError, wish)
+    spec = stage.planned(stage.spec(nodes=WEB))
+    _, job = heard_failing(stage, InterruptedWaitError, spec)
     stage.control.advance(4 * 3600)
     stage.restart()
-    listener, done = heard(stage, wish, job.record)
+    listener, done = heard(stage, spec, job.record)
     assert listener.kinds == ["finished"]
     assert listener.last.message.endswith("it ended while nobody waited for it")
-    assert heard(stage, wish, done.record)[0].events == []
+    assert heard(stage, spec, done.record)[0].events == []
 
 
 def test_migration_that_ocean_forgets_is_told(stage: Stage) -> None:
@@ -206,11 +208,11 @@ def test_migration_that_ocean_forgets_is_told(stage: Stage) -> None:
         stage.control.forget_migrations(stage.ocean_id)
 
     stage.clock.after(60, forget)
-    wish = stage.planned(stage.wish(nodes=WEB))
-    listener, _ = heard(stage, wish)
+    spec = stage.planned(stage.spec(nodes=WEB))
+    listener, _ = heard(stage, spec)
     assert listener.kinds == ["started", "unheard"]
     assert "is no longer listed" in listener.last.message
-    api = stage.planned(stage.wish(nodes={"asg_names": ["api"]}))
+    api = stage.planned(stage.spec(nodes={"asg_names": ["api"]}))
     running, job = heard(stage, replace(api, wait_for="started"))
     assert running.kinds == ["started"]
     forget()
@@ -222,46 +224,46 @@ def test_migration_that_ocean_forgets_is_told(stage: Stage) -> None:
 def test_service_that_is_silent_is_told(stage: Stage) -> None:
     """What becomes of the migration cannot be known."""
     stage.clock.after(60, lambda: stage.control.fault("GET", "*/migration/owm-*", "status", times=10_000, status=403))
-    listener, _ = heard_failing(stage, UnheardError, stage.planned(stage.wish(nodes=WEB)))
+    listener, _ = heard_failing(stage, UnheardError, stage.planned(stage.spec(nodes=WEB)))
     assert listener.kinds == ["started", "unheard"]
 
 
 def test_lost_answer_is_one_start(stage: Stage) -> None:
     """Told when the migration is found."""
     stage.control.fault("POST", CREATE, "reset-after")
-    listener, _ = heard(stage, stage.planned(stage.wish(nodes=WEB)))
+    listener, _ = heard(stage, stage.planned(stage.spec(nodes=WEB)))
     assert listener.kinds == ["started", "finished"]
 
 
 def test_start_that_is_found_only_by_the_next_run_is_told_by_it(stage: Stage) -> None:
     """The first did not know whether there was one."""
-    wish = stage.planned(stage.wish(nodes=WEB))
+    spec = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
     stage.clock.after(10, stage.ended.set)
-    listener, job = heard_failing(stage, MigrationError, wish)
+    listener, job = heard_failing(stage, MigrationError, spec)
     assert listener.events == []
     stage.restart()
     web = stage.ids("web")
     stage.clock.after(20, lambda: stage.control.start_foreign_migration(stage.ocean_id, web, batch_size_percentage=20))
-    again, _ = heard(stage, wish, job.record)
+    again, _ = heard(stage, spec, job.record)
     assert again.kinds == ["started", "finished"]
     assert again.events[0].message.endswith("had started, although its answer was lost")
 
 
 def test_adopted_migration_was_not_started_now(stage: Stage) -> None:
     """Its end is told all the same."""
-    wish = stage.planned(stage.wish(nodes=WEB))
-    assert wish.planned_nodes is not None
-    stage.control.start_foreign_migration(stage.ocean_id, sorted(wish.planned_nodes))
-    listener, _ = heard(stage, wish)
+    spec = stage.planned(stage.spec(nodes=WEB))
+    assert spec.planned_nodes is not None
+    stage.control.start_foreign_migration(stage.ocean_id, sorted(spec.planned_nodes))
+    listener, _ = heard(stage, spec)
     assert listener.kinds == ["finished"]
 
 
 def test_collision_is_told_as_our_stop(stage: Stage) -> None:
     """The younger of two migrations gives way."""
-    wish = stage.planned(stage.wish(nodes=WEB))
+    spec = stage.planned(stage.spec(nodes=WEB))
     collide(stage, older=True)
-    listener, _ = heard_failing(stage, DuplicateMigrationError, wish)
+    listener, _ = heard_failing(stage, DuplicateMigrationError, spec)
     assert listener.kinds == ["started", "stopped"]
     assert listener.last.reason == "us"
     assert "is older" in listener.last.message
@@ -269,9 +271,9 @@ def test_collision_is_told_as_our_stop(stage: Stage) -> None:
 
 def test_nothing_is_announced_without_a_migration(stage: Stage) -> None:
     """What fails before the start is for the run alone."""
-    wish = stage.planned(stage.wish(nodes=WEB))
+    spec = stage.planned(stage.spec(nodes=WEB))
     stage.control.heartbeat(stage.ocean_id, age_seconds=3600)
-    listener, _ = heard_failing(stage, PrerequisiteError, wish)
+    listener, _ = heard_failing(stage, PrerequisiteError, spec)
     assert listener.events == []
 
 
@@ -279,9 +281,9 @@ def test_engine_that_is_gone_hears_nothing(stage: Stage) -> None:
     """Nor does anybody else."""
     listener = Listener()
     gone = threading.Event()
-    job = stage.job(stage.planned(stage.wish(nodes=WEB)), announce=listener)
+    job = stage.job(stage.planned(stage.spec(nodes=WEB)), announce=listener)
     job.scope = stage.clock.scope(seconds=3000, alive=lambda: not gone.is_set())
     stage.clock.after(60, gone.set)
     with pytest.raises(EngineGoneError):
-        reconcile.converge(job)
+        reconcile.reconcile(job)
     assert listener.kinds == ["started"]

@@ -20,8 +20,8 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
-from ocean_migration_pulumi.migration.state.resource_state import Record, Run
-from tests.migration.builders import wish
+from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState
+from tests.migration.builders import spec
 from tests.migration.stage import Stage, outputs
 
 WEB = {"asg_names": ["web"]}
@@ -29,7 +29,7 @@ WEB = {"asg_names": ["web"]}
 
 def test_first_up_migrates_what_was_planned_and_says_all_of_it(stage: Stage) -> None:
     """One POST with the flags, and outputs that tell nodes, times and states."""
-    planned = stage.planned(stage.wish(nodes=WEB, batch_size_percentage=50, should_evict_stand_alone_pods=True))
+    planned = stage.planned(stage.spec(nodes=WEB, batch_size_percentage=50, should_evict_stand_alone_pods=True))
     job = stage.up(planned)
     web = stage.ids("web")
     (post,) = stage.requests("POST")
@@ -56,11 +56,11 @@ def test_first_up_migrates_what_was_planned_and_says_all_of_it(stage: Stage) -> 
 
 def test_up_again_writes_nothing(stage: Stage) -> None:
     """Neither when nothing changed nor when only options did."""
-    first = stage.planned(stage.wish(nodes=WEB))
+    first = stage.planned(stage.spec(nodes=WEB))
     job = stage.up(first)
     stage.restart()
-    assert reconcile.unfinished(job.record, first) is None
-    assert reconcile.left_by_killed_run(stage.job(first, job.record)) is None
+    assert reconcile.find_unfinished(job.record, first) is None
+    assert reconcile.find_left_by_killed_run(stage.job(first, job.record)) is None
     changed = stage.planned(replace(first, planned_nodes=None, batch_size_percentage=50), first)
     assert changed.planned_nodes == first.planned_nodes
     again = stage.up(changed, job.record)
@@ -70,7 +70,7 @@ def test_up_again_writes_nothing(stage: Stage) -> None:
 
 def test_terminated_nodes_are_not_billed(stage: Stage) -> None:
     """With termination nothing stays cordoned."""
-    job = stage.up(stage.planned(stage.wish(nodes=WEB, should_terminate_drained_nodes=True)))
+    job = stage.up(stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True)))
     assert (len(job.record.terminated), job.record.drained) == (3, set())
     assert job.tell.infos[-1] == "3 of 3 nodes migrated"
     assert stage.ids("web") == []
@@ -78,7 +78,7 @@ def test_terminated_nodes_are_not_billed(stage: Stage) -> None:
 
 def test_joined_node_is_told_of_or_followed_alone(stage: Stage) -> None:
     """A second migration holds the new node and nothing else."""
-    first = stage.planned(stage.wish(nodes=WEB))
+    first = stage.planned(stage.spec(nodes=WEB))
     job = stage.up(first)
     stage.restart()
     new = stage.control.add_node(stage.ocean_id, "web")["instance_id"]
@@ -96,7 +96,7 @@ def test_joined_node_is_told_of_or_followed_alone(stage: Stage) -> None:
 
 def test_planned_node_that_vanished_is_dropped_with_a_warning_but_stays_in_the_record(stage: Stage) -> None:
     """The outputs echo the plan exactly."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     gone, *rest = stage.ids("web")
     stage.control.remove_node(stage.ocean_id, gone)
     job = stage.up(planned)
@@ -110,7 +110,7 @@ def test_planned_node_that_vanished_is_dropped_with_a_warning_but_stays_in_the_r
 
 def test_no_node_at_all_is_a_success_with_a_warning(stage: Stage) -> None:
     """And nothing is written."""
-    job = stage.up(stage.planned(stage.wish(nodes={"asg_names": ["none"]})))
+    job = stage.up(stage.planned(stage.spec(nodes={"asg_names": ["none"]})))
     assert job.tell.warnings == ["no node matched; nothing was migrated"]
     assert job.record.succeeded
     assert job.record.progress == 100.0
@@ -120,7 +120,7 @@ def test_no_node_at_all_is_a_success_with_a_warning(stage: Stage) -> None:
 def test_nodes_with_pods_left_over_are_a_success_that_names_them(stages: Callable[..., Stage]) -> None:
     """They are retried only when stand-alone pods may be evicted, and then alone."""
     stage = stages("stand-alone-pods")
-    first = stage.planned(stage.wish())
+    first = stage.planned(stage.spec())
     job = stage.up(first)
     assert len(job.record.manual) == 3
     assert not job.record.manual & job.record.migrated
@@ -128,7 +128,7 @@ def test_nodes_with_pods_left_over_are_a_success_that_names_them(stages: Callabl
     (warning,) = [line for line in job.tell.warnings if "pods that Ocean does not move" in line]
     assert all(f"debug-{number} on ip-10" in warning for number in (1, 2, 3))
     assert {pod["kind"] for pod in job.record.manual_pods} == {"STAND_ALONE_POD"}
-    assert reconcile.unfinished(job.record, first) is None
+    assert reconcile.find_unfinished(job.record, first) is None
     again = stage.up(replace(first, soak_time=0.0, batch_size_percentage=30), job.record)
     assert len(stage.asked_for()) == 1
     evicting = stage.up(replace(first, should_evict_stand_alone_pods=True), again.record)
@@ -140,7 +140,7 @@ def test_nodes_with_pods_left_over_are_a_success_that_names_them(stages: Callabl
 def test_changed_triggers_take_nodes_with_pods_once_more(stages: Callable[..., Stage]) -> None:
     """Those that the service still offers; once, not with every `up` from then on."""
     stage = stages("stand-alone-pods")
-    first = stage.planned(stage.wish())
+    first = stage.planned(stage.spec())
     job = stage.up(first)
     changed = replace(first, triggers=("again",))
     second = stage.up(changed, job.record)
@@ -152,7 +152,7 @@ def test_changed_triggers_take_nodes_with_pods_once_more(stages: Callable[..., S
 @pytest.mark.parametrize("length", [8, 16])
 def test_approved_plan_is_run_and_any_other_is_refused_before_the_post(stage: Stage, length: int) -> None:
     """A node fewer than approved is another plan; the short digest of the preview counts."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     whole = dict(planned.planned_nodes or {})
     digest = plan_digest(whole)[:length]
     fewer = dict(list(whole.items())[1:])
@@ -167,7 +167,7 @@ def test_approved_plan_is_run_and_any_other_is_refused_before_the_post(stage: St
 def test_failed_prerequisite_starts_nothing_unless_it_is_only_to_warn(stages: Callable[..., Stage]) -> None:
     """And "off" asks for nothing."""
     stage = stages("dead-controller")
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     _, message = stage.fails(PrerequisiteError, planned)
     # The simulated time goes on while the test runs: a busy machine is at the next minute already.
     said = r"nothing was started: the Ocean Controller is INACTIVE, its last heartbeat was (1h\d\dm|59m\d\ds) ago"
@@ -183,11 +183,11 @@ def test_failed_prerequisite_starts_nothing_unless_it_is_only_to_warn(stages: Ca
 def test_unmatched_nodes_fail_are_skipped_or_allowed(stages: Callable[..., Stage]) -> None:
     """An error before the POST, a migration of the others, or a migration that the service may refuse."""
     stage = stages("unmatched-nodes")
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     _, message = stage.fails(PrerequisiteError, planned)
     assert "2 planned nodes match no Virtual Node Group" in message
     assert stage.writes() == 0
-    skipping = stage.planned(stage.wish(nodes=WEB, unmatched_nodes="skip"))
+    skipping = stage.planned(stage.spec(nodes=WEB, unmatched_nodes="skip"))
     assert len(skipping.planned_nodes or {}) == 1
     assert stage.up(skipping).record.succeeded
     allowing = replace(planned, unmatched_nodes="allow")
@@ -197,22 +197,22 @@ def test_unmatched_nodes_fail_are_skipped_or_allowed(stages: Callable[..., Stage
 
 def test_node_that_lost_its_group_since_the_plan_is_skipped_and_not_unfinished(stage: Stage) -> None:
     """A wish that skips such nodes is done without them, now and later."""
-    planned = stage.planned(stage.wish(nodes=WEB, unmatched_nodes="skip"))
+    planned = stage.planned(stage.spec(nodes=WEB, unmatched_nodes="skip"))
     lost = stage.ids("web")[0]
     stage.control.set_node(stage.ocean_id, lost, labels={"gpu": "true"})
     job = stage.up(planned)
     assert lost not in stage.asked_for()[0]
     assert any(f"skipped, no Virtual Node Group matches: {lost}" in line for line in job.tell.warnings)
     assert (job.record.remaining, job.record.succeeded) == (set(), True)
-    assert reconcile.unfinished(job.record, planned) is None
+    assert reconcile.find_unfinished(job.record, planned) is None
     refreshed = stage.job(planned, job.record)
     assert reconcile.refresh(refreshed)
-    assert reconcile.unfinished(refreshed.record, planned) is None
+    assert reconcile.find_unfinished(refreshed.record, planned) is None
 
 
 def test_group_that_was_made_anew_since_the_plan_does_not_block(stage: Stage) -> None:
     """What the nodes match today decides; the entry of the plan stays as it was reviewed."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     outdated = {name: entry.replace("ols-", "ols-0") for name, entry in (planned.planned_nodes or {}).items()}
     job = stage.up(replace(planned, planned_nodes=outdated))
     assert job.record.succeeded
@@ -222,7 +222,7 @@ def test_group_that_was_made_anew_since_the_plan_does_not_block(stage: Stage) ->
 
 def test_no_write_without_an_account(stage: Stage) -> None:
     """The error names every place where one can be set."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.client = OceanClient(replace(stage.settings, account_id=None))
     with stage.client:
         _, message = stage.fails(MissingAccountError, planned)
@@ -232,7 +232,7 @@ def test_no_write_without_an_account(stage: Stage) -> None:
 
 def test_create_plans_by_itself_when_the_preview_could_not(stage: Stage) -> None:
     """The plan is in the outputs, and is told before it starts."""
-    job = stage.up(stage.wish(nodes=WEB))
+    job = stage.up(stage.spec(nodes=WEB))
     assert sorted(job.record.planned) == stage.ids("web")
     assert job.tell.infos[0].startswith(f"plan {plan_digest(job.record.planned)[:8]}: 3 nodes")
     assert job.record.succeeded
@@ -243,7 +243,7 @@ def test_create_waits_for_a_new_cluster_s_controller_and_a_steady_discovery(stag
     stage = stages("never-heartbeat", nodes=2)
     stage.clock.after(120, lambda: stage.control.heartbeat(stage.ocean_id))
     stage.clock.after(140, lambda: stage.control.add_node(stage.ocean_id, "web"))
-    job = stage.up(stage.wish())
+    job = stage.up(stage.spec())
     assert sorted(job.record.planned) == stage.ids()
     assert len(job.record.planned) == 3
     assert any("waiting for the Ocean Controller" in line for line in job.tell.statuses)
@@ -253,23 +253,23 @@ def test_create_waits_for_a_new_cluster_s_controller_and_a_steady_discovery(stag
 def test_controller_that_never_reports_ends_create_after_fifteen_minutes(stages: Callable[..., Stage]) -> None:
     """With what to do; nothing was started."""
     stage = stages("never-heartbeat")
-    _, message = stage.fails(PlanError, stage.wish(), seconds=3000)
+    _, message = stage.fails(PlanError, stage.spec(), seconds=3000)
     assert "has not reported for 15m00s" in message
     assert stage.writes() == 0
-    assert "1m40s" in stage.fails(PlanError, stage.wish(), seconds=100)[1]
+    assert "1m40s" in stage.fails(PlanError, stage.spec(), seconds=100)[1]
 
 
 def test_create_that_plans_by_itself_still_refuses_bad_input(stage: Stage) -> None:
     """An id that is nowhere, and labels that nobody can tell."""
-    _, message = stage.fails(PlanError, stage.wish(nodes={"instance_ids": ["i-none"]}))
+    _, message = stage.fails(PlanError, stage.spec(nodes={"instance_ids": ["i-none"]}))
     assert "'i-none' cannot be migrated: it is no node of this cluster" in message
-    assert "label_selector" in stage.fails(PlanError, stage.wish(nodes={"label_selector": "a=b"}))[1]
+    assert "label_selector" in stage.fails(PlanError, stage.spec(nodes={"label_selector": "a=b"}))[1]
     assert stage.writes() == 0
 
 
 def test_change_that_could_not_be_planned_stays_pending(stage: Stage) -> None:
     """The update fails, does nothing, and leaves the record as it was."""
-    first = stage.planned(stage.wish(nodes=WEB))
+    first = stage.planned(stage.spec(nodes=WEB))
     job = stage.up(first)
     with pytest.raises(PlanError, match="could not be planned: no answer; nothing was done"):
         stage.up(replace(first, triggers=(1,)), job.record, unplanned="no answer")
@@ -279,38 +279,64 @@ def test_change_that_could_not_be_planned_stays_pending(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("record", "options", "why"),
     [
-        (Record(), {}, None),
-        (Record(remaining={"i-1"}), {}, "1 node remains"),
-        (Record(runs=[Run(id="owm-1", status="DRAIN_NODES")]), {}, "owm-1 was still running"),
-        (Record(runs=[Run(id="owm-1", status="DRAIN_NODES")], target_reached=True), {}, None),
+        (ResourceState(), {}, None),
+        (ResourceState(remaining={"i-1"}), {}, "1 node remains"),
+        (ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES")]), {}, "owm-1 was still running"),
+        (ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], target_reached=True), {}, None),
         (
-            Record(runs=[Run(id="owm-1", status="FINISHED_ERROR")], remaining={"i-1"}),
+            ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED_ERROR")], remaining={"i-1"}),
             {},
             "after owm-1 (FINISHED_ERROR)",
         ),
-        (Record(runs=[Run(id="owm-1", status="FINISHED_ERROR")]), {}, None),
-        (Record(runs=[Run(id="owm-1", status="STOPPED", stopped_by="us")], remaining={"i-1"}), {}, "after owm-1"),
-        (Record(runs=[Run(id="owm-1", status="STOPPED", stopped_by="others")], remaining={"i-1"}), {}, None),
-        (Record(runs=[Run(id="owm-1", status="FINISHED")], remaining={"i-1"}), {}, None),
-        (Record(runs=[Run(id="owm-1", status="FINISHED")], remaining={"i-1"}, failure={"message": "m"}), {}, "remain"),
-        (Record(runs=[Run(id="owm-1", status="DRAIN_NODES", lost=True)], remaining={"i-1"}), {}, "1 node remains"),
-        (Record(runs=[Run(id="owm-1", status="FINISHED")]), {"soak_time": 60.0}, "the soak has not passed"),
-        (Record(runs=[Run(id="owm-1", status="FINISHED")], soaked_until="t"), {"soak_time": 60.0}, None),
-        (Record(runs=[Run(id="owm-1", status="STOPPED")]), {"soak_time": 60.0}, None),
+        (ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED_ERROR")]), {}, None),
+        (
+            ResourceState(runs=[MigrationRecord(id="owm-1", status="STOPPED", stopped_by="us")], remaining={"i-1"}),
+            {},
+            "after owm-1",
+        ),
+        (
+            ResourceState(runs=[MigrationRecord(id="owm-1", status="STOPPED", stopped_by="others")], remaining={"i-1"}),
+            {},
+            None,
+        ),
+        (ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}), {}, None),
+        (
+            ResourceState(
+                runs=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}, failure={"message": "m"}
+            ),
+            {},
+            "remain",
+        ),
+        (
+            ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES", lost=True)], remaining={"i-1"}),
+            {},
+            "1 node remains",
+        ),
+        (
+            ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED")]),
+            {"soak_time": 60.0},
+            "the soak has not passed",
+        ),
+        (
+            ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED")], soaked_until="t"),
+            {"soak_time": 60.0},
+            None,
+        ),
+        (ResourceState(runs=[MigrationRecord(id="owm-1", status="STOPPED")]), {"soak_time": 60.0}, None),
     ],
     ids=repr,
 )
 def test_unfinished_work_is_found_in_the_outputs_alone(
-    record: Record, options: dict[str, Any], why: str | None
+    record: ResourceState, options: dict[str, Any], why: str | None
 ) -> None:
     """A refresh clears the engine's own mark of a failure."""
-    found = reconcile.unfinished(record, wish(**options))
+    found = reconcile.find_unfinished(record, spec(**options))
     assert (found is None) is (why is None)
     assert why is None or (found is not None and why in found.why)
 
 
 def test_error_of_the_run_is_one_line(stage: Stage) -> None:
     """One that nobody foresaw says what it is."""
-    assert failure_reasons.describe(InterruptedWaitError("a\n  b")) == "a b"
-    assert failure_reasons.describe(KeyError("x")) == "unexpected KeyError: 'x'"
+    assert failure_reasons.describe_failure(InterruptedWaitError("a\n  b")) == "a b"
+    assert failure_reasons.describe_failure(KeyError("x")) == "unexpected KeyError: 'x'"
     assert failure_reasons.failure_of(PlanError("no")) == {"message": "no", "reason": "Plan", "remedy": ""}

@@ -17,17 +17,17 @@ from ocean_migration_pulumi.errors import (
     UnheardError,
 )
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.resource_state import ADOPTED
 from tests.migration.stage import Stage, StagedJob
 
 WEB = {"asg_names": ["web"]}
 
 
-def interrupted(stage: Stage, wish: Wish, *, after: float = 300) -> StagedJob:
+def interrupted(stage: Stage, spec: MigrationSpec, *, after: float = 300) -> StagedJob:
     """Run an `up` that Ctrl-C ends after so many seconds; return its job, in a new process."""
     stage.clock.after(after, lambda: stage.ended.set())
-    job, message = stage.fails(InterruptedWaitError, wish)
+    job, message = stage.fails(InterruptedWaitError, spec)
     assert message.startswith("interrupted after ")
     stage.restart()
     return job
@@ -43,14 +43,14 @@ def stopped_in_between(stage: Stage, job: StagedJob) -> None:
 
 def test_interrupted_wait_is_resumed_without_another_start(stage: Stage) -> None:
     """The state knows the migration, and the next `up` waits for it again."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(300, lambda: stage.ended.set())
     job, message = stage.fails(InterruptedWaitError, planned)
     assert message.endswith("goes on in Ocean (1 of 3 nodes done). `pulumi up` waits for it again.")
     assert not job.record.succeeded
     assert len(job.record.remaining) == 3
     stage.restart()
-    unfinished = reconcile.unfinished(job.record, planned)
+    unfinished = reconcile.find_unfinished(job.record, planned)
     assert unfinished is not None
     assert "was still running" in unfinished.why
     again = stage.up(planned, job.record)
@@ -61,7 +61,7 @@ def test_interrupted_wait_is_resumed_without_another_start(stage: Stage) -> None
 
 def test_deadline_leaves_the_migration_alone(stage: Stage) -> None:
     """By default nothing is stopped because a job's time is up."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     job, message = stage.fails(DeadlineError, planned, seconds=100)
     assert "the deadline passed after 1m40s" in message
     assert stage.requests("PUT") == []
@@ -71,7 +71,7 @@ def test_deadline_leaves_the_migration_alone(stage: Stage) -> None:
 def test_on_timeout_stop_stops_and_waits_for_stopped(stage: Stage) -> None:
     """Beyond the deadline; the next `up` goes on with the rest."""
     planned = stage.planned(
-        stage.wish(nodes=WEB, on_timeout="stop", terminate_drained_nodes_on_stop=True, batch_size_percentage=1)
+        stage.spec(nodes=WEB, on_timeout="stop", terminate_drained_nodes_on_stop=True, batch_size_percentage=1)
     )
     job, message = stage.fails(DeadlineError, planned, seconds=300)
     (put,) = stage.requests("PUT")
@@ -87,7 +87,7 @@ def test_on_timeout_stop_stops_and_waits_for_stopped(stage: Stage) -> None:
 
 def test_stall_ends_the_wait_and_a_stop_that_hangs_is_told(stage: Stage) -> None:
     """A migration that does not even stop is left with its reason."""
-    planned = stage.planned(stage.wish(nodes=WEB, stall_timeout=600.0, on_timeout="stop"))
+    planned = stage.planned(stage.spec(nodes=WEB, stall_timeout=600.0, on_timeout="stop"))
     stage.clock.after(120, lambda: stage.control.hold(stage.ocean_id))
     job, message = stage.fails(StalledError, planned)
     assert message.startswith("no progress for 10m")
@@ -114,7 +114,7 @@ def test_failure_tells_its_reason_and_the_next_up_follows_up(
 ) -> None:
     """The remaining nodes alone are started again."""
     stage = stages(f"failure-{reason}")
-    planned = stage.planned(stage.wish(nodes=WEB, should_terminate_drained_nodes=True))
+    planned = stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True))
     stage.control.write_log(stage.ocean_id, "The migration has failed due to technical timeout.", severity="ERROR")
     stage.control.advance(5)
     job, message = stage.fails(MigrationFailedError, planned)
@@ -133,13 +133,13 @@ def test_failure_tells_its_reason_and_the_next_up_follows_up(
 
 def test_stopped_by_someone_else_fails_once_and_starts_nothing_until_asked(stage: Stage) -> None:
     """An unrelated deploy must not drain again what somebody stopped in an incident."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(300, lambda: stage.control.stop_foreign(stage.ocean_id, stage.migrations()[0]["id"]))
     job, message = stage.fails(MigrationStoppedError, planned)
     assert "was stopped by someone else at 20" in message
     assert "nothing is started again until triggers or nodes change" in message
-    assert reconcile.unfinished(job.record, planned) is None
-    (reminder,) = reconcile.reminders(job.record)
+    assert reconcile.find_unfinished(job.record, planned) is None
+    (reminder,) = reconcile.collect_reminders(job.record)
     assert "was stopped by someone else; 2 nodes remain until triggers or nodes change" in reminder
     later = stage.up(replace(planned, batch_size_percentage=30), job.record)
     assert any("was stopped by someone else at 20" in line for line in later.tell.warnings)
@@ -150,13 +150,13 @@ def test_stopped_by_someone_else_fails_once_and_starts_nothing_until_asked(stage
 
 def test_changed_nodes_go_on_after_a_stop_by_someone_else(stage: Stage) -> None:
     """Whoever changes the selection means it."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     job = interrupted(stage, planned)
     stopped_in_between(stage, job)
     quiet = stage.up(planned, job.record)
     assert any("was stopped by someone else" in line for line in quiet.tell.warnings)
     assert len(stage.asked_for()) == 1
-    wider = stage.planned(stage.wish(nodes={"asg_names": ["web", "api"]}), planned)
+    wider = stage.planned(stage.spec(nodes={"asg_names": ["web", "api"]}), planned)
     assert stage.up(wider, quiet.record).record.succeeded
     assert set(stage.asked_for()[1]) == {*quiet.record.remaining, *stage.ids("api")}
 
@@ -166,7 +166,7 @@ def test_changed_nodes_go_on_after_a_stop_by_someone_else(stage: Stage) -> None:
 )
 def test_flag_that_is_false_now_stops_the_migration_that_has_it(stage: Stage, flag: str) -> None:
     """And the rest is started without it; what the old inputs were does not matter."""
-    planned = stage.planned(stage.wish(nodes=WEB, **{flag: True}))
+    planned = stage.planned(stage.spec(nodes=WEB, **{flag: True}))
     job = interrupted(stage, planned)
     options: dict[str, Any] = {flag: False}
     again = stage.up(replace(planned, **options), job.record)
@@ -179,7 +179,7 @@ def test_flag_that_is_false_now_stops_the_migration_that_has_it(stage: Stage, fl
 
 def test_killed_while_it_stopped_for_a_flag_goes_on_with_the_rest(stage: Stage) -> None:
     """The state does not know of the PUT; the flags tell that this run would have stopped it, too."""
-    planned = stage.planned(stage.wish(nodes=WEB, should_terminate_drained_nodes=True))
+    planned = stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True))
     job = interrupted(stage, planned)
     stopped_in_between(stage, job)
     again = stage.up(replace(planned, should_terminate_drained_nodes=False), job.record)
@@ -189,7 +189,7 @@ def test_killed_while_it_stopped_for_a_flag_goes_on_with_the_rest(stage: Stage) 
 
 def test_flag_that_is_true_now_lets_the_migration_go_on(stage: Stage) -> None:
     """Only a warning: it was started with less."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     job = interrupted(stage, planned)
     again = stage.up(replace(planned, should_terminate_drained_nodes=True, batch_size_percentage=50), job.record)
     assert any("goes on with the options it was started with" in line for line in again.tell.warnings)
@@ -198,10 +198,10 @@ def test_flag_that_is_true_now_lets_the_migration_go_on(stage: Stage) -> None:
 
 def test_node_that_is_excluded_while_it_is_migrated_stops_the_migration(stage: Stage) -> None:
     """The rest is started again, without it."""
-    first = stage.planned(stage.wish(nodes=WEB))
+    first = stage.planned(stage.spec(nodes=WEB))
     job = interrupted(stage, first, after=60)
     spared = stage.ids("web")[2]
-    narrower = stage.planned(stage.wish(nodes={**WEB, "exclude": {"node_names": [entry_name(first, spared)]}}), first)
+    narrower = stage.planned(stage.spec(nodes={**WEB, "exclude": {"node_names": [entry_name(first, spared)]}}), first)
     assert spared not in (narrower.planned_nodes or {})
     again = stage.up(narrower, job.record)
     assert any(f"{spared} is no longer selected" in line for line in again.tell.infos)
@@ -209,16 +209,16 @@ def test_node_that_is_excluded_while_it_is_migrated_stops_the_migration(stage: S
     assert again.record.succeeded
 
 
-def entry_name(wish: Wish, instance_id: str) -> str:
+def entry_name(spec: MigrationSpec, instance_id: str) -> str:
     """Return the node name in a plan's entry."""
-    return (wish.planned_nodes or {})[instance_id].split()[0]
+    return (spec.planned_nodes or {})[instance_id].split()[0]
 
 
 def test_ids_that_an_earlier_wave_took_do_not_stop_the_migration(stage: Stage) -> None:
     """An exclude that only gained ids is no other wish."""
-    first = stage.planned(stage.wish(nodes=WEB))
+    first = stage.planned(stage.spec(nodes=WEB))
     job = interrupted(stage, first, after=60)
-    gained = stage.planned(stage.wish(nodes={**WEB, "exclude": {"instance_ids": [stage.ids("web")[0]]}}), first)
+    gained = stage.planned(stage.spec(nodes={**WEB, "exclude": {"instance_ids": [stage.ids("web")[0]]}}), first)
     assert gained.planned_nodes == first.planned_nodes
     assert stage.up(gained, job.record).record.succeeded
     assert stage.writes() == 1
@@ -226,8 +226,8 @@ def test_ids_that_an_earlier_wave_took_do_not_stop_the_migration(stage: Stage) -
 
 def test_killed_create_is_adopted_by_the_next_one(stage: Stage) -> None:
     """Without a state: the running migration has our nodes and flags."""
-    interrupted(stage, stage.planned(stage.wish(nodes=WEB)))
-    planned = stage.planned(stage.wish(nodes=WEB))
+    interrupted(stage, stage.planned(stage.spec(nodes=WEB)))
+    planned = stage.planned(stage.spec(nodes=WEB))
     assert sorted(planned.planned_nodes or {}) == stage.ids("web")
     job = stage.up(planned)
     (run,) = job.record.runs
@@ -240,10 +240,10 @@ def test_killed_create_is_adopted_by_the_next_one(stage: Stage) -> None:
 def test_killed_create_whose_migration_has_ended_is_recorded_and_followed_up(stages: Callable[..., Stage]) -> None:
     """In one `up`: what it migrated counts, and what it left is started."""
     stage = stages("failure-timeout")
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     interrupted(stage, planned, after=60)
     stage.control.advance(3600)
-    again = stage.planned(stage.wish(nodes=WEB))
+    again = stage.planned(stage.spec(nodes=WEB))
     assert sorted(again.planned_nodes or {}) == stage.ids("web")
     job = stage.up(again)
     assert [run.status for run in job.record.runs] == ["FINISHED_ERROR", "FINISHED"]
@@ -253,7 +253,7 @@ def test_killed_create_whose_migration_has_ended_is_recorded_and_followed_up(sta
 
 def test_killed_update_is_found_by_diff_and_adopted(stage: Stage) -> None:
     """The state knows the first migration, not the second; nothing is taken a third time."""
-    first = stage.planned(stage.wish(nodes=WEB))
+    first = stage.planned(stage.spec(nodes=WEB))
     job = stage.up(first)
     for instance_id in stage.ids("web"):
         stage.control.set_node(stage.ocean_id, instance_id, cordoned=False)
@@ -263,7 +263,7 @@ def test_killed_update_is_found_by_diff_and_adopted(stage: Stage) -> None:
     stage.fails(InterruptedWaitError, changed, job.record)
     assert len(stage.asked_for()) == 2
     stage.restart()
-    found = reconcile.left_by_killed_run(stage.job(first, job.record))
+    found = reconcile.find_left_by_killed_run(stage.job(first, job.record))
     assert found is not None
     assert "is ours, and the state does not know it" in found.why
     stage.restart()
@@ -275,7 +275,7 @@ def test_killed_update_is_found_by_diff_and_adopted(stage: Stage) -> None:
 
 def test_older_state_restored_adopts_what_it_does_not_know(stage: Stage) -> None:
     """A state of before the first migration."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     older = stage.job(planned, None).record
     interrupted(stage, planned)
     job = stage.up(planned, older)
@@ -285,7 +285,7 @@ def test_older_state_restored_adopts_what_it_does_not_know(stage: Stage) -> None
 
 def test_migration_that_is_no_longer_listed_counts_as_ended(stage: Stage) -> None:
     """What remains is judged by discovery."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     job = interrupted(stage, planned, after=120)
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
@@ -298,7 +298,7 @@ def test_migration_that_is_no_longer_listed_counts_as_ended(stage: Stage) -> Non
 
 def test_migration_that_is_forgotten_while_it_is_waited_for_counts_as_ended(stage: Stage) -> None:
     """A fault of the service in the middle of a wait, too."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
 
     def forget() -> None:
         stage.control.advance(7200)
@@ -314,7 +314,7 @@ def test_all_that_runs_is_waited_for(stage: Stage) -> None:
     """Where the service lets two migrations run, both are followed."""
     stage.control.quirk("concurrent_migrations", "allow")
     nodes = stage.ids("web")
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     for part in (nodes[:1], nodes[1:]):
         stage.control.start_foreign_migration(stage.ocean_id, part, batch_size_percentage=50)
     job = stage.up(planned)
@@ -325,7 +325,7 @@ def test_all_that_runs_is_waited_for(stage: Stage) -> None:
 
 def test_service_that_falls_silent_ends_the_wait_and_saves_the_id(stage: Stage) -> None:
     """After ten minutes without an answer; the migration goes on."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(60, lambda: stage.control.fault("GET", "*/migration/owm-*", "503", times=10_000, seconds=0))
     job, message = stage.fails(UnheardError, planned)
     assert "the service could not be asked about migration owm-" in message
@@ -344,12 +344,12 @@ def test_target_that_is_reached_leaves_the_migration_running(
     stage: Stage, options: dict[str, object], done: int
 ) -> None:
     """There is no diff until an input changes; to wait for the end is such a change."""
-    planned = stage.planned(stage.wish(nodes=WEB, **options))
+    planned = stage.planned(stage.spec(nodes=WEB, **options))
     job = stage.up(planned)
     assert job.record.target_reached
     assert sum(line.startswith("migration") and "goes on in Ocean" in line for line in job.tell.infos) == 1
     assert len(stage.migrations()[0]["drained"]) == done
-    assert reconcile.unfinished(job.record, planned) is None
+    assert reconcile.find_unfinished(job.record, planned) is None
     ending = stage.up(replace(planned, wait_for="finished", wait_for_percentage=None), job.record)
     assert ending.record.succeeded
     assert stage.writes() == 1

@@ -16,7 +16,7 @@ from ocean_migration_pulumi.errors import (
     MigrationError,
 )
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.reconcile.start import start
+from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.state.resource_state import STARTED
 from tests.migration.stage import Stage
 
@@ -28,7 +28,7 @@ def test_foreign_migration_is_waited_for_by_name(stages: Callable[..., Stage]) -
     """Then ours starts."""
     stage = stages("busy-cluster")
     foreign = stage.migrations()[0]["id"]
-    job = stage.up(stage.planned(stage.wish(nodes=WEB)))
+    job = stage.up(stage.planned(stage.spec(nodes=WEB)))
     assert any(
         f"waiting for migration {foreign} (0 of 2 nodes done), which is not ours" in line for line in job.tell.infos
     )
@@ -40,14 +40,14 @@ def test_foreign_migration_is_waited_for_by_name(stages: Callable[..., Stage]) -
 def test_busy_cluster_is_an_error_when_asked_for(stages: Callable[..., Stage]) -> None:
     """Nothing is started."""
     stage = stages("busy-cluster")
-    _, message = stage.fails(ClusterBusyError, stage.planned(stage.wish(nodes=WEB, when_busy="fail")))
+    _, message = stage.fails(ClusterBusyError, stage.planned(stage.spec(nodes=WEB, when_busy="fail")))
     assert stage.migrations()[0]["id"] in message
     assert stage.writes() == 0
 
 
 def test_foreign_migration_of_planned_nodes_leaves_nothing_to_start(stage: Stage) -> None:
     """Nodes that it holds are not gone: they are waited for, and then they are Ocean's already."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True)
     job = stage.up(planned)
     assert not any("gone" in line for line in job.tell.warnings)
@@ -64,7 +64,7 @@ def test_foreign_migration_that_is_no_longer_listed_is_over(stages: Callable[...
         stage.control.advance(7200)
         stage.control.forget_migrations(stage.ocean_id)
 
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(60, forget)
     assert stage.up(planned).record.succeeded
 
@@ -72,7 +72,7 @@ def test_foreign_migration_that_is_no_longer_listed_is_over(stages: Callable[...
 def test_wait_for_a_foreign_migration_can_be_interrupted_and_has_its_bounds(stages: Callable[..., Stage]) -> None:
     """Nothing was started, so there is nothing to save."""
     stage = stages("busy-cluster")
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     _, message = stage.fails(ClusterBusyError, planned, seconds=120)
     assert "which is not ours, ended: the deadline has passed; nothing was started" in message
     stage.clock.after(60, lambda: stage.ended.set())
@@ -85,7 +85,7 @@ def test_wait_for_a_foreign_migration_can_be_interrupted_and_has_its_bounds(stag
 @pytest.mark.parametrize("kind", ["reset-after", "truncate"])
 def test_lost_answer_is_found_in_the_list(stage: Stage, kind: str) -> None:
     """One POST, and the migration is ours by its nodes; it runs with the flags of this run."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, kind)
     job = stage.up(planned)
     assert job.record.runs[0].origin == STARTED
@@ -97,14 +97,14 @@ def test_lost_answer_is_found_in_the_list(stage: Stage, kind: str) -> None:
 
 def test_lost_start_without_effect_is_told_and_tried_again_by_the_next_up(stage: Stage) -> None:
     """After a minute of looking; the ids that were listed before are in the state."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
     job, message = stage.fails(MigrationError, planned)
     assert "`pulumi up` looks for it before it starts any other" in message
     assert 60 <= sum(stage.clock.sleeps) < 80
     assert job.record.unanswered is not None
     assert job.record.unanswered.instance_ids == stage.ids("web")
-    found = reconcile.unfinished(job.record, planned)
+    found = reconcile.find_unfinished(job.record, planned)
     assert found is not None
     assert "whose id is not known yet" in found.why
     again = stage.up(planned, job.record)
@@ -115,7 +115,7 @@ def test_lost_start_without_effect_is_told_and_tried_again_by_the_next_up(stage:
 
 def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -> None:
     """Ctrl-C while its answer is looked for: the next `up` takes the time that is left of the minute."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
     stage.clock.after(10, lambda: stage.ended.set())
     job, message = stage.fails(MigrationError, planned)
@@ -132,7 +132,7 @@ def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -
 
 def test_lost_start_is_found_with_the_flags_it_was_made_with(stage: Stage) -> None:
     """A wish that has changed since does not stand for what runs: here it stops it."""
-    planned = stage.planned(stage.wish(nodes=WEB, should_terminate_drained_nodes=True))
+    planned = stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True))
     stage.control.fault("POST", CREATE, "500")
     job, _ = stage.fails(MigrationError, planned)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True)
@@ -143,7 +143,7 @@ def test_lost_start_is_found_with_the_flags_it_was_made_with(stage: Stage) -> No
 
 def test_list_that_cannot_be_read_is_asked_again_while_an_answer_is_looked_for(stage: Stage) -> None:
     """An outage right after the start is no reason to give up."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "reset-after")
     stage.control.fault("GET", CREATE, "503", times=8, after=3, seconds=0)
     job = stage.up(planned)
@@ -153,7 +153,7 @@ def test_list_that_cannot_be_read_is_asked_again_while_an_answer_is_looked_for(s
 
 def test_ctrl_c_while_an_answer_is_looked_for_is_saved(stage: Stage) -> None:
     """With the reason that one may have started."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "reset-after")
     stage.control.fault("GET", CREATE, "503", times=10_000, after=3, seconds=0)
     stage.clock.after(5, lambda: stage.ended.set())
@@ -169,7 +169,7 @@ def test_ctrl_c_while_an_answer_is_looked_for_is_saved(stage: Stage) -> None:
 
 def test_ctrl_c_while_the_post_is_unanswered_is_saved(stage: Stage) -> None:
     """The answer is given a moment; then the next `up` looks for the migration."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     with stage.control.barrier("POST", CREATE, "after") as barrier:
 
         def press() -> None:
@@ -191,18 +191,18 @@ def test_ctrl_c_while_the_post_is_unanswered_is_saved(stage: Stage) -> None:
 
 def test_ctrl_c_before_the_post_leaves_nothing_to_look_for(stage: Stage) -> None:
     """What was not sent cannot have started anything."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     job = stage.job(planned)
     job.tell.info = lambda message: stage.ended.set()  # type: ignore[method-assign]  # the line before the POST
     with pytest.raises(InterruptedWaitError):
-        reconcile.converge(job)
+        reconcile.reconcile(job)
     assert job.record.unanswered is None
     assert stage.writes() == 0
 
 
 def test_deadline_while_an_answer_is_looked_for_says_what_may_have_started(stage: Stage) -> None:
     """However short the time was, the state has all that the next `up` needs."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
     job, message = stage.fails(MigrationError, planned, seconds=20)
     assert "one may have started" in message
@@ -211,7 +211,7 @@ def test_deadline_while_an_answer_is_looked_for_says_what_may_have_started(stage
 
 def test_refused_start_is_an_error_that_names_the_nodes(stage: Stage) -> None:
     """Nothing is looked for: the service has said no."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "status", status=400)
     job, message = stage.fails(MigrationError, planned)
     assert f"Ocean refuses to start a migration of {', '.join(stage.ids('web'))} on {stage.ocean_id}" in message
@@ -220,7 +220,7 @@ def test_refused_start_is_an_error_that_names_the_nodes(stage: Stage) -> None:
 
 def test_start_that_meets_a_migration_just_begun_waits_for_it(stage: Stage) -> None:
     """Between the list and the POST somebody else was faster."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     with stage.control.barrier("POST", CREATE, "before") as barrier:
 
         def overtake() -> None:
@@ -239,7 +239,7 @@ def test_start_that_meets_a_migration_just_begun_waits_for_it(stage: Stage) -> N
 
 def test_rate_limit_that_outlives_the_deadline_starts_nothing(stage: Stage) -> None:
     """A refusal for the rate has no effect, so nothing is looked for."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "429", times=100, seconds=1000)
     job, _ = stage.fails(DeadlineError, planned, seconds=300)
     assert job.record.unanswered is None
@@ -248,12 +248,12 @@ def test_rate_limit_that_outlives_the_deadline_starts_nothing(stage: Stage) -> N
 
 def test_lock_of_the_cluster_can_be_waited_for_no_longer_than_the_deadline(stage: Stage) -> None:
     """Another resource of this process is just starting its own."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     job = stage.job(planned, seconds=0.4)
     job.scope = replace(stage.scope(), deadline=stage.clock.now + 1)
     stage.clock.now += 2
-    with job.desk.starting, pytest.raises(DeadlineError):
-        start(job, stage.ids("web"))
+    with job.claims.starting, pytest.raises(DeadlineError):
+        start_migration(job, stage.ids("web"))
     assert stage.writes() == 0
 
 
@@ -274,7 +274,7 @@ def collide(stage: Stage, *, older: bool) -> None:
 
 def test_younger_of_two_migrations_of_a_node_stops_itself(stage: Stage) -> None:
     """It names the other, which goes on; no node was drained twice."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     collide(stage, older=True)
     job, message = stage.fails(DuplicateMigrationError, planned)
     other, ours = stage.migrations()
@@ -287,7 +287,7 @@ def test_younger_of_two_migrations_of_a_node_stops_itself(stage: Stage) -> None:
 
 def test_older_of_two_migrations_of_a_node_goes_on(stage: Stage) -> None:
     """Both look at the times of the service, so only one of them stops."""
-    planned = stage.planned(stage.wish(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB))
     collide(stage, older=False)
     assert stage.up(planned).record.succeeded
     ours, other = stage.migrations()
@@ -297,8 +297,8 @@ def test_older_of_two_migrations_of_a_node_goes_on(stage: Stage) -> None:
 
 def test_two_resources_of_one_process_migrate_one_after_the_other(stage: Stage) -> None:
     """Disjoint nodes, one cluster: the second waits for the first."""
-    web = stage.planned(stage.wish(nodes=WEB), owner="web")
-    api = stage.planned(stage.wish(nodes={"asg_names": ["api"]}), owner="api")
+    web = stage.planned(stage.spec(nodes=WEB), owner="web")
+    api = stage.planned(stage.spec(nodes={"asg_names": ["api"]}), owner="api")
     running = stage.up(replace(web, wait_for="started"), owner="web")
     job = stage.up(api, owner="api")
     assert stage.asked_for() == [stage.ids("web"), stage.ids("api")]
@@ -308,8 +308,8 @@ def test_two_resources_of_one_process_migrate_one_after_the_other(stage: Stage) 
 
 def test_migration_that_another_resource_of_this_process_plans_is_not_adopted(stage: Stage) -> None:
     """Although its nodes and flags would fit."""
-    stage.up(replace(stage.planned(stage.wish(nodes=WEB), owner="one"), wait_for="started"), owner="one")
-    both = replace(stage.wish(nodes=WEB), planned_nodes=stage.planned(stage.wish(), owner="one").planned_nodes)
+    stage.up(replace(stage.planned(stage.spec(nodes=WEB), owner="one"), wait_for="started"), owner="one")
+    both = replace(stage.spec(nodes=WEB), planned_nodes=stage.planned(stage.spec(), owner="one").planned_nodes)
     job = stage.up(both, owner="two")
     assert not any("adopted" in line for line in job.tell.infos)
     assert stage.asked_for()[0] == stage.ids("web")

@@ -20,7 +20,8 @@ from ocean_migration_pulumi.errors import (
     ServiceError,
     StalledError,
 )
-from ocean_migration_pulumi.migration.reconcile.waiter import Patience, Progress, Waiter, outlasted
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter, is_timeout
+from ocean_migration_pulumi.migration.state.progress import Progress
 from tests.migration.builders import instance, left_over, status
 from tests.migration.tellers import RecordingTeller
 from tests.support.fake_clock import FakeClock
@@ -40,12 +41,12 @@ class Wait:
         self.tell = RecordingTeller()
         self.taken: list[MigrationStatus] = []
         self.polls = 0
-        patience = Patience(**{"stall_timeout": None, **more.pop("patience", {})})
+        poll_policy = PollPolicy(**{"stall_timeout": None, **more.pop("poll_policy", {})})
         self.waiter = Waiter(
             self.read,
             scope=self.clock.scope(seconds=seconds, **more),
             tell=self.tell,
-            patience=patience,
+            poll_policy=poll_policy,
             on_status=self.taken.append,
             on_poll=self.poll,
         )
@@ -89,7 +90,7 @@ def test_target_ends_the_wait() -> None:
 
 def test_polls_keep_their_distance_within_a_tenth() -> None:
     """Many waits must not ask at the same moments."""
-    wait = Wait([*(drain(number) for number in range(40, 0, -1)), FINISHED], patience={"poll_interval": 15.0})
+    wait = Wait([*(drain(number) for number in range(40, 0, -1)), FINISHED], poll_policy={"poll_interval": 15.0})
     wait.until()
     assert len(wait.clock.sleeps) == 40
     assert all(13.5 <= seconds <= 16.5 for seconds in wait.clock.sleeps)
@@ -100,7 +101,7 @@ def test_polls_keep_their_distance_within_a_tenth() -> None:
 def test_stall_is_no_progress_at_all() -> None:
     """Any change of state or pods starts the time anew."""
     moving = [drain(pods) for pods in range(60, 0, -1)]
-    wait = Wait([*moving, drain(1)], patience={"stall_timeout": 100.0})
+    wait = Wait([*moving, drain(1)], poll_policy={"stall_timeout": 100.0})
     with pytest.raises(StalledError, match=r"no progress for 1m\d\ds"):
         wait.until()
     assert wait.waiter.elapsed > 60 * 13.5 + 100
@@ -120,7 +121,7 @@ def test_stall_is_no_progress_at_all() -> None:
 def test_each_kind_of_progress_counts(moved: MigrationStatus) -> None:
     """New nodes and scheduled pods are progress, too."""
     still = [drain(6)] * 6
-    wait = Wait([*still, *[moved] * 6, FINISHED], patience={"stall_timeout": 110.0})
+    wait = Wait([*still, *[moved] * 6, FINISHED], poll_policy={"stall_timeout": 110.0})
     assert wait.until() == FINISHED
 
 
@@ -172,7 +173,7 @@ def test_outage_is_borne_and_ends_the_wait_only_when_it_lasts() -> None:
 
 def test_outage_counts_as_no_progress() -> None:
     """A stall that is shorter than the outage's bound ends the wait first."""
-    wait = Wait([NoAnswerError("down")], patience={"stall_timeout": 60.0})
+    wait = Wait([NoAnswerError("down")], poll_policy={"stall_timeout": 60.0})
     with pytest.raises(StalledError):
         wait.until()
 
@@ -233,20 +234,20 @@ def test_live_line_tells_all_that_is_left() -> None:
         instance("i-1"), instance("i-2", pods=31), left_over("i-3", "a"), instance("i-4", pods=None),
         unscheduled_pods=("p", "q"), new_unscheduled_pods=("q",),
     )  # fmt: skip
-    progress = Progress.of(seen)
+    progress = Progress.from_status(seen)
     assert progress.line(370) == "DRAIN_NODES 1/4 nodes, 32 pods left, 2 unscheduled, 1 to move by hand, 6m10s"
     assert progress.percentage == 25
-    assert Progress.of(status()).percentage == 0
+    assert Progress.from_status(status()).percentage == 0
 
 
 def test_finished_migration_is_done_but_for_what_needs_a_hand() -> None:
     """Nodes whose pods are not told any more are done, too."""
-    progress = Progress.of(status(instance("i-1", pods=None), left_over("i-2", "a"), state="FINISHED"))
+    progress = Progress.from_status(status(instance("i-1", pods=None), left_over("i-2", "a"), state="FINISHED"))
     assert (progress.done, progress.total, progress.manual) == (1, 2, 1)
 
 
 def test_time_that_was_up_is_told_from_an_interruption() -> None:
     """Only the first makes on_timeout count."""
-    assert outlasted(DeadlineError())
-    assert outlasted(StalledError())
-    assert not outlasted(InterruptedWaitError())
+    assert is_timeout(DeadlineError())
+    assert is_timeout(StalledError())
+    assert not is_timeout(InterruptedWaitError())

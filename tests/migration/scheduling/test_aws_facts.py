@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.scheduling.aws_facts import same_role
+from ocean_migration_pulumi.migration.scheduling.aws_facts import is_same_role
 
 partitions = st.sampled_from(["aws", "aws-cn", "aws-us-gov"])
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
@@ -24,8 +24,8 @@ def arn(role: tuple[str, str, str], path: str = "") -> str:
 @given(roles, paths, paths)
 def test_path_makes_no_other_role(role: tuple[str, str, str], path: str, other: str) -> None:
     """Nor does the case of the name."""
-    assert same_role(arn(role, path), arn(role, other))
-    assert same_role(arn(role, path), arn((role[0], role[1], role[2].swapcase()), other))
+    assert is_same_role(arn(role, path), arn(role, other))
+    assert is_same_role(arn(role, path), arn((role[0], role[1], role[2].swapcase()), other))
 
 
 @given(roles, roles, paths, paths)
@@ -34,8 +34,8 @@ def test_partition_account_and_name_make_the_role(
 ) -> None:
     """Whichever is first."""
     same = (*one[:2], one[2].casefold()) == (*other[:2], other[2].casefold())
-    assert same_role(arn(one, path), arn(other, other_path)) is same
-    assert same_role(arn(other, other_path), arn(one, path)) is same
+    assert is_same_role(arn(one, path), arn(other, other_path)) is same
+    assert is_same_role(arn(other, other_path), arn(one, path)) is same
 
 
 @pytest.mark.parametrize(
@@ -54,5 +54,5 @@ def test_partition_account_and_name_make_the_role(
 )
 def test_anything_else_is_another_role(other: str) -> None:
     """What is no role is not even the same as itself."""
-    assert not same_role("arn:aws:iam::111122223333:role/nodes", other)
-    assert not same_role("role/nodes", "role/nodes")
+    assert not is_same_role("arn:aws:iam::111122223333:role/nodes", other)
+    assert not is_same_role("role/nodes", "role/nodes")

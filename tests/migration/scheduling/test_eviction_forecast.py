@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.migration.scheduling import eviction_forecast
-from ocean_migration_pulumi.migration.scheduling.drain_rules import Fate, fates
+from ocean_migration_pulumi.migration.scheduling.drain_rules import DrainOutcome, drain_outcomes
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
     DAEMON_SETS,
@@ -20,13 +20,13 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     EvictionTrial,
     Gap,
     KubernetesNode,
+    KubernetesSnapshot,
     Owner,
     Pod,
     Requirement,
-    Workloads,
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
-from tests.migration.builders import wish
+from tests.migration.builders import spec
 
 REPLICA_SET = Owner(kind="ReplicaSet", name="cart-5d9")
 AGENT = Owner(kind="DaemonSet", name="agent")
@@ -54,52 +54,52 @@ def budget(name: str = "cart", **more: Any) -> Budget:
     return Budget(name=name, **{**values, **more})
 
 
-def cluster(*pods: Pod, **more: Any) -> Workloads:
+def cluster(*pods: Pod, **more: Any) -> KubernetesSnapshot:
     """Return a cluster with these pods; its only DaemonSet is the agent."""
     more.setdefault("daemon_sets", frozenset({("shop", "agent")}))
-    return Workloads(pods=pods, **more)
+    return KubernetesSnapshot(pods=pods, **more)
 
 
-def judge(workloads: Workloads, **options: Any) -> eviction_forecast.Departure:
+def judge(kube: KubernetesSnapshot, **options: Any) -> eviction_forecast.EvictionForecast:
     """Judge the planned nodes."""
     trials = options.pop("trials", eviction_forecast.NO_TRIALS)
-    return eviction_forecast.judge(wish(**options), NODES_PLANNED, workloads, trials)
+    return eviction_forecast.forecast_evictions(spec(**options), NODES_PLANNED, kube, trials)
 
 
 @pytest.mark.parametrize(
-    ("of", "evict", "fate"),
+    ("of", "evict", "outcome"),
     [
-        (pod(), False, Fate.EVICTED),
-        (pod(controller=Owner(kind="StatefulSet", name="db")), False, Fate.EVICTED),
-        (pod(controller=Owner(kind="Job", name="once")), False, Fate.EVICTED),
-        (pod(phase="Pending"), False, Fate.EVICTED),
-        (pod(empty_dir=True), False, Fate.EVICTED),
-        (pod(controller=AGENT), True, Fate.DAEMON),
-        (pod(controller=Owner(kind="DaemonSet", name="gone")), False, Fate.KEPT),
-        (pod(controller=Owner(kind="DaemonSet", name="gone")), True, Fate.DELETED),
-        (pod(controller=AGENT, namespace="other"), False, Fate.KEPT),
-        (pod(mirror=True, controller=Owner(kind="Node", name="ip-10-0-1-1")), True, Fate.STATIC),
-        (pod(mirror=True, controller=None), True, Fate.STATIC),
-        (alone("debug"), False, Fate.KEPT),
-        (alone("debug"), True, Fate.DELETED),
-        (alone("debug", phase="Succeeded"), False, Fate.FINISHED),
-        (pod(phase="Failed", controller=AGENT), False, Fate.FINISHED),
-        (pod(deleting=True), False, Fate.LEAVING),
-        (alone("debug", deleting=True), False, Fate.LEAVING),
+        (pod(), False, DrainOutcome.EVICTED),
+        (pod(controller=Owner(kind="StatefulSet", name="db")), False, DrainOutcome.EVICTED),
+        (pod(controller=Owner(kind="Job", name="once")), False, DrainOutcome.EVICTED),
+        (pod(phase="Pending"), False, DrainOutcome.EVICTED),
+        (pod(empty_dir=True), False, DrainOutcome.EVICTED),
+        (pod(controller=AGENT), True, DrainOutcome.DAEMON),
+        (pod(controller=Owner(kind="DaemonSet", name="gone")), False, DrainOutcome.KEPT),
+        (pod(controller=Owner(kind="DaemonSet", name="gone")), True, DrainOutcome.DELETED),
+        (pod(controller=AGENT, namespace="other"), False, DrainOutcome.KEPT),
+        (pod(mirror=True, controller=Owner(kind="Node", name="ip-10-0-1-1")), True, DrainOutcome.STATIC),
+        (pod(mirror=True, controller=None), True, DrainOutcome.STATIC),
+        (alone("debug"), False, DrainOutcome.KEPT),
+        (alone("debug"), True, DrainOutcome.DELETED),
+        (alone("debug", phase="Succeeded"), False, DrainOutcome.FINISHED),
+        (pod(phase="Failed", controller=AGENT), False, DrainOutcome.FINISHED),
+        (pod(deleting=True), False, DrainOutcome.LEAVING),
+        (alone("debug", deleting=True), False, DrainOutcome.LEAVING),
     ],
 )
-def test_pods_are_told_apart_as_a_drain_does(of: Pod, evict: bool, fate: Fate) -> None:
+def test_pods_are_told_apart_as_a_drain_does(of: Pod, evict: bool, outcome: DrainOutcome) -> None:
     """By controller, phase and mirror annotation, and by what the flag allows."""
-    (leaver,) = fates([of], cluster(), wish(should_evict_stand_alone_pods=evict))
-    assert leaver.fate is fate
+    (drained,) = drain_outcomes([of], cluster(), spec(should_evict_stand_alone_pods=evict))
+    assert drained.outcome is outcome
 
 
 def test_daemon_set_counts_as_there_when_daemon_sets_are_not_known() -> None:
     """And it is said that this was not judged."""
-    workloads = cluster(pod(controller=AGENT), daemon_sets=frozenset(), gaps={DAEMON_SETS: FORBIDDEN})
-    departure = judge(workloads)
-    assert (departure.daemon_set_pods, departure.kept) == (1, 0)
-    assert departure.unjudged == (
+    kube = cluster(pod(controller=AGENT), daemon_sets=frozenset(), gaps={DAEMON_SETS: FORBIDDEN})
+    forecast = judge(kube)
+    assert (forecast.daemon_set_pods, forecast.kept) == (1, 0)
+    assert forecast.unjudged == (
         "not judged: whether the DaemonSets of pods still exist (forbidden: poddisruptionbudgets); add the rule",
     )
     assert judge(cluster(pod(), gaps={DAEMON_SETS: FORBIDDEN})).unjudged == ()
@@ -108,10 +108,10 @@ def test_daemon_set_counts_as_there_when_daemon_sets_are_not_known() -> None:
 def test_only_pods_of_planned_nodes_count() -> None:
     """A node is known by the name that Kubernetes gives its instance, else by the plan's."""
     nodes = {"i-1": KubernetesNode(name="renamed", instance_id="i-1")}
-    workloads = cluster(
+    kube = cluster(
         pod("a", node_name="renamed"), pod("b"), pod("c", node_name="ip-10-0-1-2"), pod("d", node_name=""), nodes=nodes
     )
-    assert [of.name for of in judge(workloads).movers] == ["a", "c"]
+    assert [of.name for of in judge(kube).movers] == ["a", "c"]
 
 
 @pytest.mark.parametrize(
@@ -141,10 +141,10 @@ def test_only_pods_of_planned_nodes_count() -> None:
 )
 def test_budget_holds_what_the_eviction_api_refuses(of: Pod, of_budget: Budget, held: bool) -> None:
     """By selector, namespace, status, and the health of the pod."""
-    departure = judge(cluster(of, budgets=(of_budget,)))
-    assert bool(departure.held) is held
-    assert bool(departure.blockers) is held
-    assert bool(eviction_forecast.held_pods(wish(), NODES_PLANNED, cluster(of, budgets=(of_budget,)))) is held
+    forecast = judge(cluster(of, budgets=(of_budget,)))
+    assert bool(forecast.held) is held
+    assert bool(forecast.blockers) is held
+    assert bool(eviction_forecast.held_pods(spec(), NODES_PLANNED, cluster(of, budgets=(of_budget,)))) is held
 
 
 def test_budget_is_told_as_the_design_shows_it() -> None:
@@ -165,13 +165,13 @@ def test_budget_is_told_as_the_design_shows_it() -> None:
 
 def test_forced_pods_are_a_warning_and_no_blocker() -> None:
     """Nothing stands in the way, but something is destroyed."""
-    departure = judge(cluster(pod(), budgets=(budget(),)), force_pod_eviction_on_pdb_failure=True)
-    assert (departure.held, departure.forced, departure.blockers) == (0, 1, ())
-    assert departure.warnings == (
+    forecast = judge(cluster(pod(), budgets=(budget(),)), force_pod_eviction_on_pdb_failure=True)
+    assert (forecast.held, forecast.forced, forecast.blockers) == (0, 1, ())
+    assert forecast.warnings == (
         "PodDisruptionBudget shop/cart allows no disruption: 1 pod on ip-10-0-1-1 will be killed against it "
         "(needs 3 healthy, has 3); force_pod_eviction_on_pdb_failure is set",
     )
-    assert departure.movers == (pod(),)
+    assert forecast.movers == (pod(),)
 
 
 @pytest.mark.parametrize(
@@ -186,23 +186,23 @@ def test_forced_pods_are_a_warning_and_no_blocker() -> None:
 )
 def test_answer_of_the_api_server_overrides_the_status(trial: EvictionTrial, held: int, said: str | None) -> None:
     """A status may be old; what could not be asked is said to be so."""
-    departure = judge(cluster(pod(), budgets=(budget(),)), trials={"shop/cart": trial})
-    assert departure.held == held
-    assert departure.evicted == 1 - held
-    assert [said in text for text in departure.blockers if said] == [True] * held
+    forecast = judge(cluster(pod(), budgets=(budget(),)), trials={"shop/cart": trial})
+    assert forecast.held == held
+    assert forecast.evicted == 1 - held
+    assert [said in text for text in forecast.blockers if said] == [True] * held
 
 
 def test_pod_of_two_budgets_cannot_be_evicted() -> None:
     """Even where both allow it; nothing is tried with it, for its answer says nothing of either."""
     both = (budget("b", disruptions_allowed=1), budget("a", disruptions_allowed=1))
-    workloads = cluster(pod(ready=False), budgets=both)
-    departure = judge(workloads, trials={"shop/a": EvictionTrial(allowed=True)})
-    assert departure.blockers == (
+    kube = cluster(pod(ready=False), budgets=both)
+    forecast = judge(kube, trials={"shop/a": EvictionTrial(allowed=True)})
+    assert forecast.blockers == (
         "1 pod on ip-10-0-1-1 will block: the API server evicts no pod of several PodDisruptionBudgets "
         "(shop/a, shop/b); leave one budget to each pod, or set force_pod_eviction_on_pdb_failure",
     )
-    assert eviction_forecast.held_pods(wish(), NODES_PLANNED, workloads) == {}
-    forced = judge(workloads, force_pod_eviction_on_pdb_failure=True)
+    assert eviction_forecast.held_pods(spec(), NODES_PLANNED, kube) == {}
+    forced = judge(kube, force_pod_eviction_on_pdb_failure=True)
     assert forced.warnings[0].endswith("(shop/a, shop/b); force_pod_eviction_on_pdb_failure is set")
     assert "will be killed against them" in forced.warnings[0]
 
@@ -211,50 +211,50 @@ def test_one_held_pod_of_each_budget_is_tried() -> None:
     """With the flag to force too: then it tells whether anything is forced."""
     pods = (pod("cart-2"), pod("cart-1"), pod("db-1", labels={"app": "db"}), pod("free", labels={}))
     db = budget("db", selector=(Requirement(key="app", values=("db",)),))
-    workloads = cluster(*pods, budgets=(budget(), db))
+    kube = cluster(*pods, budgets=(budget(), db))
     for force in (False, True):
-        samples = eviction_forecast.held_pods(wish(force_pod_eviction_on_pdb_failure=force), NODES_PLANNED, workloads)
+        samples = eviction_forecast.held_pods(spec(force_pod_eviction_on_pdb_failure=force), NODES_PLANNED, kube)
         assert {name: sample.name for name, sample in samples.items()} == {"shop/cart": "cart-1", "shop/db": "db-1"}
 
 
 def test_stand_alone_pods_are_told_as_the_design_shows_it() -> None:
     """A few by name and node, with what the flag would do and does."""
     gone = pod("log", controller=Owner(kind="DaemonSet", name="gone"))
-    workloads = cluster(alone("debug", node_name="ip-10-0-1-2"), gone)
-    assert judge(workloads).blockers == (
+    kube = cluster(alone("debug", node_name="ip-10-0-1-2"), gone)
+    assert judge(kube).blockers == (
         "stand-alone pod shop/debug on ip-10-0-1-2 stays behind: move it by hand, or set should_evict_stand_alone_pods",
         "stand-alone pod shop/log (its DaemonSet is gone) on ip-10-0-1-1 stays behind: move it by hand, or set "
         "should_evict_stand_alone_pods",
     )
-    departure = judge(workloads, should_evict_stand_alone_pods=True)
-    assert departure.blockers == ()
-    assert departure.warnings[0] == (
+    forecast = judge(kube, should_evict_stand_alone_pods=True)
+    assert forecast.blockers == ()
+    assert forecast.warnings[0] == (
         "stand-alone pod shop/debug on ip-10-0-1-2 is deleted for good: nothing starts it again; "
         "should_evict_stand_alone_pods is set"
     )
-    assert departure.movers == ()
+    assert forecast.movers == ()
 
 
 def test_many_stand_alone_pods_make_one_line() -> None:
     """With the first few names."""
-    workloads = cluster(*(alone(f"debug-{number}") for number in range(1, 10)))
-    (line,) = judge(workloads).blockers
+    kube = cluster(*(alone(f"debug-{number}") for number in range(1, 10)))
+    (line,) = judge(kube).blockers
     assert line == (
         "9 stand-alone pods stay behind: shop/debug-1, shop/debug-2, shop/debug-3, shop/debug-4, shop/debug-5 and "
         "4 more: move them by hand, or set should_evict_stand_alone_pods"
     )
-    (line,) = judge(workloads, should_evict_stand_alone_pods=True).warnings
+    (line,) = judge(kube, should_evict_stand_alone_pods=True).warnings
     assert line.startswith("9 stand-alone pods are deleted for good: shop/debug-1, ")
     assert line.endswith("nothing starts them again; should_evict_stand_alone_pods is set")
 
 
 def test_stand_alone_pod_that_stays_is_not_held() -> None:
     """It is not evicted at all; one that is to be evicted can be held, and when forced is deleted for good."""
-    workloads = cluster(pod(controller=None), budgets=(budget(),))
-    assert (judge(workloads).kept, judge(workloads).held) == (1, 0)
-    held = judge(workloads, should_evict_stand_alone_pods=True)
+    kube = cluster(pod(controller=None), budgets=(budget(),))
+    assert (judge(kube).kept, judge(kube).held) == (1, 0)
+    held = judge(kube, should_evict_stand_alone_pods=True)
     assert (held.held, held.deleted, held.movers) == (1, 0, ())
-    forced = judge(workloads, should_evict_stand_alone_pods=True, force_pod_eviction_on_pdb_failure=True)
+    forced = judge(kube, should_evict_stand_alone_pods=True, force_pod_eviction_on_pdb_failure=True)
     assert (forced.held, forced.forced, forced.deleted) == (0, 0, 1)
 
 
@@ -298,14 +298,14 @@ def test_thousand_pods_of_many_budgets_make_few_lines() -> None:
 
 def test_pods_that_ask_not_to_be_moved_are_named() -> None:
     """By the annotations of both autoscalers, only with the value that means it, and only where they would move."""
-    workloads = cluster(
+    kube = cluster(
         pod("a", annotations={"karpenter.sh/do-not-disrupt": "true"}),
         pod("b", annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}),
         pod("c", annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}),
         pod("d", annotations={"karpenter.sh/do-not-evict": "true"}, controller=AGENT),
         alone("e", annotations={"karpenter.sh/do-not-evict": "true"}),
     )
-    assert judge(workloads).warnings == (
+    assert judge(kube).warnings == (
         '1 pod annotated karpenter.sh/do-not-disrupt: "true" (shop/a); '
         "Ocean does not document whether a migration obeys it",
         '1 pod annotated cluster-autoscaler.kubernetes.io/safe-to-evict: "false" (shop/b); '
@@ -315,7 +315,7 @@ def test_pods_that_ask_not_to_be_moved_are_named() -> None:
 
 def test_line_tells_what_becomes_of_the_pods() -> None:
     """Only what there is, in the order of what matters."""
-    workloads = cluster(
+    kube = cluster(
         pod("a", labels={}, empty_dir=True),
         pod("b", labels={}),
         pod("c"),
@@ -327,12 +327,12 @@ def test_line_tells_what_becomes_of_the_pods() -> None:
         pod("i", deleting=True),
         budgets=(budget(),),
     )
-    assert judge(workloads).pods_line() == (
+    assert judge(kube).pods_line() == (
         "2 pods are evicted and start elsewhere, 1 held by PodDisruptionBudgets, 1 stand-alone stays behind, "
         "1 leaves already, 1 has finished, 2 of DaemonSets are not moved, 1 static is not moved; "
         "1 pod loses the data of emptyDir volumes"
     )
-    forced = judge(workloads, should_evict_stand_alone_pods=True, force_pod_eviction_on_pdb_failure=True)
+    forced = judge(kube, should_evict_stand_alone_pods=True, force_pod_eviction_on_pdb_failure=True)
     assert "1 killed against PodDisruptionBudgets, 1 stand-alone is deleted for good, " in forced.pods_line()
     assert judge(cluster(alone("d"))).pods_line() == "1 stand-alone pod stays behind"
     assert judge(cluster()).pods_line() == "none has to move"
@@ -345,11 +345,11 @@ def test_what_is_unknown_does_not_read_as_none() -> None:
     assert unread.unjudged == (
         "not judged: what becomes of the pods, which pods PodDisruptionBudgets hold (timed out)",
     )
-    departure = judge(cluster(pod(), gaps={BUDGETS: FORBIDDEN}))
-    assert departure.pods_line() == (
+    forecast = judge(cluster(pod(), gaps={BUDGETS: FORBIDDEN}))
+    assert forecast.pods_line() == (
         "1 pod is evicted and starts elsewhere; whether PodDisruptionBudgets hold any is not known"
     )
-    assert departure.unjudged == (
+    assert forecast.unjudged == (
         "not judged: which pods PodDisruptionBudgets hold (forbidden: poddisruptionbudgets); add the rule",
     )
 
@@ -357,17 +357,20 @@ def test_what_is_unknown_does_not_read_as_none() -> None:
 def test_node_without_a_name_is_not_passed_over() -> None:
     """Its pods cannot be found."""
     nodes = [PlannedNode(instance_id="i-9")]
-    assert eviction_forecast.judge(wish(), nodes, cluster(pod())).unjudged == (
+    assert eviction_forecast.forecast_evictions(spec(), nodes, cluster(pod())).unjudged == (
         "not judged: the pods on nodes whose name is not known (Kubernetes has no node for i-9)",
     )
     unread = cluster(gaps={NODES: FORBIDDEN})
-    assert "(forbidden: poddisruptionbudgets); add" in eviction_forecast.judge(wish(), nodes, unread).unjudged[0]
+    assert (
+        "(forbidden: poddisruptionbudgets); add"
+        in eviction_forecast.forecast_evictions(spec(), nodes, unread).unjudged[0]
+    )
 
 
 def test_names_of_others_stay_on_one_line() -> None:
     """Whatever a name holds."""
-    workloads = cluster(alone("a\nb -> c"), pod(), budgets=(budget("x\ny"),))
-    assert all(len(line.splitlines()) == 1 and "->" not in line for line in judge(workloads).blockers)
+    kube = cluster(alone("a\nb -> c"), pod(), budgets=(budget("x\ny"),))
+    assert all(len(line.splitlines()) == 1 and "->" not in line for line in judge(kube).blockers)
 
 
 pods = st.builds(
@@ -404,29 +407,27 @@ def test_every_pod_is_counted_once_whatever_the_order(
 ) -> None:
     """And force lets nothing be held, evict lets nothing stay."""
     options = {"should_evict_stand_alone_pods": evict, "force_pod_eviction_on_pdb_failure": force}
-    departure = judge(cluster(*some_pods, budgets=tuple(some_budgets)), **options)
+    forecast = judge(cluster(*some_pods, budgets=tuple(some_budgets)), **options)
     here = [of for of in some_pods if of.node_name in {"ip-10-0-1-1", "ip-10-0-1-2"}]
-    counts = (departure.evicted, departure.held, departure.forced, departure.kept, departure.deleted)
-    others = (departure.daemon_set_pods, departure.static_pods, departure.finished, departure.leaving)
+    counts = (forecast.evicted, forecast.held, forecast.forced, forecast.kept, forecast.deleted)
+    others = (forecast.daemon_set_pods, forecast.static_pods, forecast.finished, forecast.leaving)
     assert sum(counts) + sum(others) == len(here)
-    assert not (force and departure.held)
-    assert not (evict and departure.kept)
-    assert not (departure.deleted and not evict)
-    assert bool(departure.blockers) is bool(departure.held or departure.kept)
-    assert departure.losing_data <= departure.evicted + departure.forced + departure.deleted
-    assert all(mover in here for mover in departure.movers)
-    assert len(departure.movers) <= departure.evicted + departure.held + departure.forced
+    assert not (force and forecast.held)
+    assert not (evict and forecast.kept)
+    assert not (forecast.deleted and not evict)
+    assert bool(forecast.blockers) is bool(forecast.held or forecast.kept)
+    assert forecast.losing_data <= forecast.evicted + forecast.forced + forecast.deleted
+    assert all(mover in here for mover in forecast.movers)
+    assert len(forecast.movers) <= forecast.evicted + forecast.held + forecast.forced
     shuffler.shuffle(some_pods)
     shuffler.shuffle(some_budgets)
-    assert judge(cluster(*some_pods, budgets=tuple(some_budgets)), **options) == departure
+    assert judge(cluster(*some_pods, budgets=tuple(some_budgets)), **options) == forecast
 
 
 @given(st.lists(pods, max_size=12, unique_by=lambda of: of.name), budgets)
 def test_answer_that_allows_everything_leaves_no_budget_in_the_way(some_pods: list[Pod], one: Budget) -> None:
     """Of a single budget, the API server's word is the last."""
-    workloads = cluster(*some_pods, budgets=(one,))
-    trials = {
-        name: EvictionTrial(allowed=True) for name in eviction_forecast.held_pods(wish(), NODES_PLANNED, workloads)
-    }
-    before, after = judge(workloads), judge(workloads, trials=trials)
+    kube = cluster(*some_pods, budgets=(one,))
+    trials = {name: EvictionTrial(allowed=True) for name in eviction_forecast.held_pods(spec(), NODES_PLANNED, kube)}
+    before, after = judge(kube), judge(kube, trials=trials)
     assert (after.held, after.evicted) == (0, before.evicted + before.held)

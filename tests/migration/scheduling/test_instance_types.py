@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode, LaunchTemplate
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, MachineType
-from ocean_migration_pulumi.migration.scheduling.instance_types import ANY_SIZE, AllowedTypes, Catalogue
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, InstanceTypeSpec
+from ocean_migration_pulumi.migration.scheduling.instance_types import ANY_SIZE, AllowedTypes, InstanceTypeCatalog
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 
 
@@ -48,7 +48,7 @@ def test_names_of_types_tell_what_ec2_means_by_them(
     name: str, resources: Resources | None, architectures: set[str]
 ) -> None:
     """Where the rule has exceptions, the size is not known."""
-    machine = Catalogue().machine(name)
+    machine = InstanceTypeCatalog().machine(name)
     assert (machine.name, machine.resources, set(machine.architectures)) == (name, resources, architectures)
 
 
@@ -69,8 +69,8 @@ def test_aws_knows_better_than_nodes_and_nodes_better_than_names() -> None:
         ClusterNode(instance_id="i-4", instance_type="r5.large", allocatable_milli_cpu=0, allocatable_memory_mib=0),
         ClusterNode(instance_id="i-5", allocatable_milli_cpu=9, allocatable_memory_mib=9),
     ]
-    described = MachineType(resources=size(3, 9), architectures=("arm64",))
-    catalogue = Catalogue.of(Cloud(machines={"m5.large": described}), nodes)
+    described = InstanceTypeSpec(resources=size(3, 9), architectures=("arm64",))
+    catalogue = InstanceTypeCatalog.from_sources(AwsFacts(machines={"m5.large": described}), nodes)
     assert catalogue.machine("m5.large").resources == size(3, 9)
     assert catalogue.machine("m5.large").architectures == {"arm64"}
     assert catalogue.machine("t3.large").resources == Resources(milli_cpu=1930, memory_mib=7100, gpu=ANY_SIZE.gpu)
@@ -94,5 +94,5 @@ def test_allowed_types_are_its_own_or_those_of_the_cluster(
     own: tuple[str, ...], cluster: LaunchTemplate, names: list[str]
 ) -> None:
     """Behind a pattern, the type that a pod names stands by itself."""
-    allowed = AllowedTypes.of(LaunchTemplate(instance_types=own), cluster)
-    assert [machine.name for machine in allowed.machines(Catalogue(), {"m5.xlarge"})] == names
+    allowed = AllowedTypes.from_template(LaunchTemplate(instance_types=own), cluster)
+    assert [machine.name for machine in allowed.machines(InstanceTypeCatalog(), {"m5.xlarge"})] == names

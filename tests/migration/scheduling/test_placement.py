@@ -13,24 +13,24 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
 from ocean_migration_pulumi.migration.scheduling import placement
-from ocean_migration_pulumi.migration.scheduling.aws_facts import Cloud, MachineType
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, InstanceTypeSpec
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     CLAIMS,
     VOLUMES,
     Gap,
     KubernetesNode,
+    KubernetesSnapshot,
     Pod,
     Requirement,
     Resources,
     Taint,
     Term,
     Toleration,
-    Workloads,
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
 from tests.migration.scheduling.test_label_matching import naive_holds, naive_tolerates
 
-CLOUD = Cloud(zones={"subnet-a": "us-west-2a", "subnet-b": "us-west-2b"})
+CLOUD = AwsFacts(zones={"subnet-a": "us-west-2a", "subnet-b": "us-west-2b"})
 GPU = ("gpu", "yes", "NoSchedule")
 TOLERANT = (Toleration(key="gpu", operator="Exists"),)
 NOWHERE = "no Virtual Node Group"
@@ -56,16 +56,16 @@ def pod(name: str = "cart-1", **more: Any) -> Pod:
 
 def judge(
     *pods: Pod, match: str | None = "ols-1", groups: tuple[VirtualNodeGroup, ...] = (group(),), **more: Any
-) -> placement.Fit:
+) -> placement.PlacementForecast:
     """Judge pods of one planned node in a cluster whose own template starts nothing."""
     more.setdefault("cloud", CLOUD)
     more.setdefault("cluster", Cluster(id="o-1", region="us-west-2", template_only=True))
-    workloads = more.pop("workloads", Workloads())
+    kube = more.pop("kube", KubernetesSnapshot())
     nodes = [PlannedNode(instance_id="i-1", node_name="node-1", virtual_node_group_id=match)]
-    return placement.judge(pods, nodes, workloads, groups={one.id: one for one in groups}, **more)
+    return placement.forecast_placement(pods, nodes, kube, groups={one.id: one for one in groups}, **more)
 
 
-def verdict(fit: placement.Fit) -> bool | None:
+def verdict(fit: placement.PlacementForecast) -> bool | None:
     """Return whether the only pod fits."""
     assert fit.fitting + fit.elsewhere + fit.homeless + fit.unknown == 1
     assert bool(fit.blockers) is bool(fit.homeless)
@@ -197,7 +197,7 @@ def test_volume_is_reached_from_the_zones_of_the_subnets(key: str, zone: str, ex
     ],
 )
 def test_zones_are_those_of_the_subnets_or_not_known(
-    cloud: Cloud | None, subnets: tuple[str, ...], seen: str, expected: dict[str, bool | None]
+    cloud: AwsFacts | None, subnets: tuple[str, ...], seen: str, expected: dict[str, bool | None]
 ) -> None:
     """Its own, else the cluster's; nodes that run there only show what is possible."""
     own = (group(template=LaunchTemplate(subnet_ids=subnets)),)
@@ -252,8 +252,8 @@ def test_label_that_nodes_of_the_group_have_already_is_unknown() -> None:
     asks = pod(node_selector={"disk": "ssd"})
     nodes = {name: KubernetesNode(name=name, instance_id=name, labels={"disk": "ssd"}) for name in ("i-1", "i-9")}
     running = [ClusterNode(instance_id=name, virtual_node_group_id="ols-1") for name in nodes]
-    assert verdict(judge(asks, ocean_nodes=running, workloads=Workloads(nodes=nodes))) is None
-    assert verdict(judge(asks, ocean_nodes=running[:1], workloads=Workloads(nodes=nodes))) is False
+    assert verdict(judge(asks, ocean_nodes=running, kube=KubernetesSnapshot(nodes=nodes))) is None
+    assert verdict(judge(asks, ocean_nodes=running[:1], kube=KubernetesSnapshot(nodes=nodes))) is False
 
 
 def test_windows_nodes_are_told_by_their_user_data() -> None:
@@ -300,7 +300,7 @@ def test_request_and_architecture_are_held_against_the_allowed_types(
 def test_aws_tells_the_size_of_a_type() -> None:
     """Where the name does not."""
     groups = (group(template=template(instance_types=("t3.large",))),)
-    cloud = Cloud(zones=CLOUD.zones, machines={"t3.large": MachineType(resources=Resources(milli_cpu=2000))})
+    cloud = AwsFacts(zones=CLOUD.zones, machines={"t3.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000))})
     assert verdict(judge(pod(requests=Resources(milli_cpu=2000)), groups=groups, cloud=cloud)) is True
     assert verdict(judge(pod(requests=Resources(milli_cpu=2001)), groups=groups, cloud=cloud)) is False
 
@@ -476,7 +476,7 @@ def test_default_match_takes_any_group_without_labels_and_taints() -> None:
 def test_what_is_not_known_is_a_remark_and_never_a_blocker() -> None:
     """With the demand that could not be judged, and what AWS did not tell."""
     pods = [pod(f"cart-{number}", node_selector={"topology.kubernetes.io/zone": "us-west-2a"}) for number in (1, 2)]
-    cloud = Cloud(
+    cloud = AwsFacts(
         gaps={
             "zones": Gap(reason="AccessDenied", remedy="allow ec2:DescribeSubnets"),
             "machines": Gap(reason="AccessDenied", remedy="allow ec2:DescribeSubnets"),
@@ -507,32 +507,32 @@ def test_very_many_doubts_make_few_lines() -> None:
 @pytest.mark.parametrize("gap", [CLAIMS, VOLUMES])
 def test_volumes_that_could_not_be_read_are_unknown(gap: str) -> None:
     """Only for pods that have any."""
-    workloads = Workloads(gaps={gap: Gap(reason="forbidden", remedy="add the rule")})
-    fit = judge(pod("a", claims=("data",)), pod("b"), workloads=workloads)
+    kube = KubernetesSnapshot(gaps={gap: Gap(reason="forbidden", remedy="add the rule")})
+    fit = judge(pod("a", claims=("data",)), pod("b"), kube=kube)
     assert (fit.fitting, fit.unknown) == (1, 1)
     assert fit.remarks == (
         "whether 1 pod fits a Virtual Node Group is not known: volumes whose place is not known (shop/a)",
     )
     assert fit.unjudged[0].endswith("(forbidden); add the rule")
-    assert judge(pod("b"), workloads=workloads).unjudged == ()
+    assert judge(pod("b"), kube=kube).unjudged == ()
     pinned = pod("a", claims=("data",), node_selector={"disk": "ssd"})
-    assert judge(pinned, workloads=workloads).homeless == 1
+    assert judge(pinned, kube=kube).homeless == 1
 
 
 def test_pods_that_change_the_architecture_are_warned_of() -> None:
     """Whether their images run there cannot be seen; a pod that names an architecture knows."""
     nodes = {"i-1": KubernetesNode(name="node-1", instance_id="i-1", labels={"kubernetes.io/arch": "amd64"})}
     arm = (group(template=template(instance_types=("m6g.large",))),)
-    workloads = Workloads(nodes=nodes)
+    kube = KubernetesSnapshot(nodes=nodes)
     named = pod("named", terms=((Requirement(key="kubernetes.io/arch", values=("arm64", "amd64")),),))
-    assert judge(pod(), named, groups=arm, workloads=workloads).warnings == (
+    assert judge(pod(), named, groups=arm, kube=kube).warnings == (
         "1 pod runs on amd64 now, and no machine that Ocean may start for it is of that architecture (shop/cart-1); "
         "make sure that its images run there",
     )
     both = (group(template=template(instance_types=("m6g.large", "m5.large"))),)
     unknown = (group(template=template(instance_types=("u-6tb1.metal",))),)
     for groups in (both, unknown, (group(),)):
-        assert judge(pod(), groups=groups, workloads=workloads).warnings == ()
+        assert judge(pod(), groups=groups, kube=kube).warnings == ()
 
 
 def test_names_of_others_stay_on_one_line() -> None:

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import ClusterNotFoundError, DeadlineError, MigrationNotFoundError, ServiceError
-from ocean_migration_pulumi.migration.snapshot.cache import ClusterView
+from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
 from tests.migration.stage import Stage
 from tests.support.fake_clock import FakeClock
 
 
 @pytest.fixture
-def view(stage: Stage) -> tuple[ClusterView, FakeClock, Stage]:
+def view(stage: Stage) -> tuple[ClusterCache, FakeClock, Stage]:
     """Return a view with a clock of its own."""
     clock = FakeClock()
-    return ClusterView(stage.ocean_id, clock.read), clock, stage
+    return ClusterCache(stage.ocean_id, clock.read), clock, stage
 
 
 def asked(stage: Stage) -> int:
@@ -27,7 +27,7 @@ def asked(stage: Stage) -> int:
     return len(stage.control.requests())
 
 
-def test_answer_is_good_for_half_a_minute(view: tuple[ClusterView, FakeClock, Stage]) -> None:
+def test_answer_is_good_for_half_a_minute(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
     """Then, or when it has to be fresh, it is asked again."""
     found, clock, stage = view
     first = found.candidates(stage.client, stage.scope())
@@ -42,7 +42,7 @@ def test_answer_is_good_for_half_a_minute(view: tuple[ClusterView, FakeClock, St
     assert asked(stage) == 3
 
 
-def test_write_makes_what_it_may_have_changed_old(view: tuple[ClusterView, FakeClock, Stage]) -> None:
+def test_write_makes_what_it_may_have_changed_old(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
     """The cluster itself is not among that."""
     found, _, stage = view
     for ask in (found.candidates, found.migrations, found.nodes, found.cluster):
@@ -53,13 +53,13 @@ def test_write_makes_what_it_may_have_changed_old(view: tuple[ClusterView, FakeC
     assert asked(stage) == 7
 
 
-def test_many_threads_ask_once(view: tuple[ClusterView, FakeClock, Stage]) -> None:
+def test_many_threads_ask_once(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
     """One of them asks, the others wait for its answer."""
     found, _, stage = view
     stage.control.latency(50)
     answers: list[Any] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(found.candidates(stage.client, Scope()))) for _ in range(8)
+        threading.Thread(target=lambda: answers.append(found.candidates(stage.client, CancelScope()))) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -69,19 +69,19 @@ def test_many_threads_ask_once(view: tuple[ClusterView, FakeClock, Stage]) -> No
     assert asked(stage) == 1
 
 
-def test_waiting_for_another_thread_s_answer_is_bounded(view: tuple[ClusterView, FakeClock, Stage]) -> None:
+def test_waiting_for_another_thread_s_answer_is_bounded(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
     """By one's own deadline."""
     found, _, stage = view
     with stage.control.barrier("GET", "*/discovery", "before") as barrier:
-        slow = threading.Thread(target=lambda: found.candidates(stage.client, Scope()))
+        slow = threading.Thread(target=lambda: found.candidates(stage.client, CancelScope()))
         slow.start()
         assert barrier.wait(10)
         with pytest.raises(DeadlineError, match="did not answer in time"):
-            found.candidates(stage.client, Scope().at_most(0.05))
+            found.candidates(stage.client, CancelScope().at_most(0.05))
     slow.join(30)
 
 
-def test_outage_is_remembered_for_previews_only(view: tuple[ClusterView, FakeClock, Stage]) -> None:
+def test_outage_is_remembered_for_previews_only(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
     """A run asks again, and so does a preview half a minute later; what is no outage is not remembered."""
     found, clock, stage = view
     short = stage.scope(short=True)
@@ -94,14 +94,14 @@ def test_outage_is_remembered_for_previews_only(view: tuple[ClusterView, FakeClo
     assert asked(stage) == count
     stage.control.clear_faults()
     assert found.candidates(stage.client, stage.scope())
-    other = ClusterView("o-none", clock.read)
+    other = ClusterCache("o-none", clock.read)
     for _ in range(2):
         with pytest.raises(ClusterNotFoundError):
             other.cluster(stage.client, short)
     assert asked(stage) == count + 3
 
 
-def test_status_of_an_ended_migration_is_asked_once(view: tuple[ClusterView, FakeClock, Stage]) -> None:
+def test_status_of_an_ended_migration_is_asked_once(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
     """It never changes again; its end makes discovery old."""
     found, _, stage = view
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
@@ -118,7 +118,7 @@ def test_status_of_an_ended_migration_is_asked_once(view: tuple[ClusterView, Fak
 def test_running_migrations_come_first_and_then_the_newest(stages: Callable[..., Stage]) -> None:
     """Of very many, twenty are asked for."""
     stage = stages(nodes=30)
-    found = ClusterView(stage.ocean_id)
+    found = ClusterCache(stage.ocean_id)
     for node in stage.ids()[:24]:
         stage.control.start_foreign_migration(stage.ocean_id, [node])
         stage.control.advance(1200)
@@ -131,7 +131,7 @@ def test_running_migrations_come_first_and_then_the_newest(stages: Callable[...,
 
 def test_migrations_of_more_than_a_day_ago_are_not_recent(stage: Stage) -> None:
     """Unless they run."""
-    found = ClusterView(stage.ocean_id)
+    found = ClusterCache(stage.ocean_id)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
     stage.control.advance(7200)
     stage.control.hold(stage.ocean_id)
@@ -143,7 +143,7 @@ def test_migrations_of_more_than_a_day_ago_are_not_recent(stage: Stage) -> None:
 
 def test_ended_migration_that_is_gone_between_list_and_status_is_passed_over(stage: Stage) -> None:
     """One that runs is not: it may hold our nodes."""
-    found = ClusterView(stage.ocean_id)
+    found = ClusterCache(stage.ocean_id)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
     stage.control.advance(7200)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
@@ -153,4 +153,4 @@ def test_ended_migration_that_is_gone_between_list_and_status_is_passed_over(sta
     assert [status.id for status in found.recent(stage.client, stage.scope())] == [running]
     stage.control.fault("GET", f"*/{running}", "status", status=404, times=5)
     with pytest.raises(MigrationNotFoundError):
-        ClusterView(stage.ocean_id).recent(stage.client, stage.scope())
+        ClusterCache(stage.ocean_id).recent(stage.client, stage.scope())

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from ocean_migration_pulumi.migration.snapshot.cache import ClusterView
-from ocean_migration_pulumi.migration.snapshot.claims import ClusterDesk, Registry
+from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
+from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry, ClusterClaims
 
 
-def desk() -> ClusterDesk:
+def claims() -> ClusterClaims:
     """Return the desk of a cluster."""
-    return ClusterDesk(ClusterView("o-1"))
+    return ClusterClaims(ClusterCache("o-1"))
 
 
 def test_one_desk_for_each_account_and_cluster() -> None:
     """The same id in two accounts is two clusters."""
-    registry = Registry()
-    one = registry.desk("act-1", "o-1")
-    assert registry.desk("act-1", "o-1") is one
-    assert len({id(found) for found in (one, registry.desk("act-2", "o-1"), registry.desk(None, "o-1"))}) == 3
+    registry = ClaimsRegistry()
+    one = registry.claims("act-1", "o-1")
+    assert registry.claims("act-1", "o-1") is one
+    assert len({id(found) for found in (one, registry.claims("act-2", "o-1"), registry.claims(None, "o-1"))}) == 3
     assert one.view.ocean_id == "o-1"
 
 
 def test_migration_belongs_to_who_recorded_it_first_until_it_is_taken_over() -> None:
     """A second resource with an older state does not get it by naming it."""
-    shared = desk()
+    shared = claims()
     shared.hold("a", ["owm-1"])
     shared.hold("b", ["owm-1", "owm-2"])
     assert (shared.holder("owm-1"), shared.holder("owm-2"), shared.holder("owm-3")) == ("a", "b", None)
@@ -34,7 +34,7 @@ def test_migration_belongs_to_who_recorded_it_first_until_it_is_taken_over() -> 
 
 def test_someone_else_claims_what_it_holds_or_plans() -> None:
     """A resource's own record and plan are no claim against itself."""
-    shared = desk()
+    shared = claims()
     shared.hold("a", ["owm-1"])
     shared.plan("a", ["i-1"])
     assert not shared.someone_else_claims("a", "owm-1", ["i-1"])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.checks.check_result import Finding, Verdict
-from ocean_migration_pulumi.migration.planning.findings_text import finding_line
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
+from ocean_migration_pulumi.migration.planning.findings_text import format_check
 from ocean_migration_pulumi.migration.spec import diagnostic
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
 
@@ -16,11 +16,11 @@ words = texts.filter(bool)
 names = st.from_regex(r"[A-Za-z][A-Za-z ]{0,20}[a-z]", fullmatch=True)
 
 
-@given(st.sampled_from([Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN]), names, words)
-def test_prerequisite_reads_back_with_its_name(verdict: Verdict, name: str, text: str) -> None:
+@given(st.sampled_from([CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN]), names, words)
+def test_prerequisite_reads_back_with_its_name(verdict: CheckStatus, name: str, text: str) -> None:
     """Whatever was seen."""
-    kinds = {Verdict.FAIL: Kind.FAILED, Verdict.WARN: Kind.DOUBTED, Verdict.UNKNOWN: Kind.UNKNOWN}
-    line = finding_line(Finding(name, verdict, text))
+    kinds = {CheckStatus.FAIL: Kind.FAILED, CheckStatus.WARN: Kind.DOUBTED, CheckStatus.UNKNOWN: Kind.UNKNOWN}
+    line = format_check(CheckResult(name, verdict, text))
     assert diagnostic.parse("warning", line) == [Note(kinds[verdict], text, name)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import Candidate
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.spec.node_selector import Labelled, NodeSelector, choose, eks_node_group
+from ocean_migration_pulumi.migration.spec.node_selector import LabelMatches, NodeSelector, eks_node_group, select_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP
 from tests.migration.builders import candidate
 
@@ -51,7 +51,7 @@ def selectors(draw: st.DrawFn) -> NodeSelector:
 
 def taken(selector: NodeSelector, *nodes: Candidate, **more: Any) -> list[str]:
     """Return the ids that a selector takes."""
-    return [node.instance_id for node in choose(selector, nodes, **more).taken]
+    return [node.instance_id for node in select_nodes(selector, nodes, **more).taken]
 
 
 @given(selectors(), clusters, st.frozensets(ids, max_size=4), st.frozensets(ids, max_size=4), st.randoms())
@@ -61,13 +61,15 @@ def test_choice_does_not_depend_on_the_order_of_the_nodes(
     """Discovery may list the nodes as it likes."""
     shuffled = list(nodes)
     order.shuffle(shuffled)
-    assert choose(selector, nodes, kept=kept, preferred=moved) == choose(selector, shuffled, kept=kept, preferred=moved)
+    assert select_nodes(selector, nodes, kept=kept, preferred=moved) == select_nodes(
+        selector, shuffled, kept=kept, preferred=moved
+    )
 
 
 @given(selectors(), clusters)
 def test_exclude_always_wins(selector: NodeSelector, nodes: list[Candidate]) -> None:
     """No node is taken that the exclude takes, or may take for all that is known."""
-    for node in choose(selector, nodes).taken:
+    for node in select_nodes(selector, nodes).taken:
         group = node.virtual_node_group_id
         certain = group != UNKNOWN_GROUP
         assert selector.exclude is None or selector.exclude.matches(node, group, certain_group=certain) is False
@@ -78,7 +80,7 @@ def test_limit_holds_and_counts_what_is_kept(
     selector: NodeSelector, nodes: list[Candidate], kept: frozenset[str]
 ) -> None:
     """Kept and taken nodes together are never more than the limit, unless more were kept already."""
-    chosen = choose(selector, nodes, kept=kept).taken
+    chosen = select_nodes(selector, nodes, kept=kept).taken
     assert not kept & {node.instance_id for node in chosen}
     if selector.limit is not None and not selector.limit.endswith("%"):
         assert not chosen or len(kept) + len(chosen) <= int(selector.limit)
@@ -99,7 +101,7 @@ def test_selector_survives_its_way_through_the_state(selector: NodeSelector) -> 
     """What is written as outputs reads as the same selector, which asks for nothing new."""
     again = NodeSelector.parse(selector.to_inputs())
     assert again == selector
-    assert again.same_wish(selector)
+    assert again.is_same_selection(selector)
 
 
 @given(selectors(), clusters)
@@ -107,7 +109,7 @@ def test_labels_without_kubernetes_never_count_as_true(selector: NodeSelector, n
     """A selector by labels takes nothing while nobody can tell the labels."""
     if selector.label_selector is not None:
         assert selector.label_selector in selector.label_selectors
-        assert choose(selector, nodes).taken == ()
+        assert select_nodes(selector, nodes).taken == ()
 
 
 @given(selectors(), clusters, st.data())
@@ -117,8 +119,8 @@ def test_labels_decide_as_kubernetes_does(selector: NodeSelector, nodes: list[Ca
     some_ids = st.frozensets(st.sampled_from(ids)) if ids else st.just(frozenset[str]())
     knows = data.draw(some_ids)
     taken_by = {label_selector: data.draw(some_ids) & knows for label_selector in selector.label_selectors}
-    labelled = Labelled(knows=knows, taken=taken_by)
-    chosen = choose(selector, nodes, labelled=labelled)
+    label_matches = LabelMatches(knows=knows, taken=taken_by)
+    chosen = select_nodes(selector, nodes, label_matches=label_matches)
     for node in chosen.taken:
         assert selector.label_selector is None or node.instance_id in taken_by[selector.label_selector]
         exclude = selector.exclude
@@ -159,7 +161,7 @@ def test_each_field_selects(selector: dict[str, Any], expected: list[str]) -> No
 
 def test_node_whose_name_is_unknown_is_undecided_and_not_taken() -> None:
     """An empty name is neither the wanted one nor another one."""
-    choice = choose(NodeSelector.parse({"node_names": ["a"]}), [Candidate(instance_id="i-1")])
+    choice = select_nodes(NodeSelector.parse({"node_names": ["a"]}), [Candidate(instance_id="i-1")])
     assert (choice.taken, [node.instance_id for node in choice.undecided]) == ((), ["i-1"])
 
 
@@ -257,14 +259,14 @@ def selecting(**exclude: Any) -> NodeSelector:
 )
 def test_exclude_that_only_gained_ids_is_no_other_wish(old: dict[str, Any], new: dict[str, Any], same: bool) -> None:
     """Ids of an earlier wave may come into the exclude; anything else that changes is another wish."""
-    assert selecting(**new).same_wish(selecting(**old)) is same
+    assert selecting(**new).is_same_selection(selecting(**old)) is same
 
 
 def test_gained_ids_do_not_hide_another_change() -> None:
     """The rest of the selector has to be the same."""
     old = NodeSelector.parse({"asg_names": ["web"]})
     new = NodeSelector.parse({"asg_names": ["api"], "exclude": {"instance_ids": ["i-1"]}})
-    assert not new.same_wish(old)
+    assert not new.is_same_selection(old)
 
 
 def test_contradiction_is_by_id_name_and_group_alone() -> None:

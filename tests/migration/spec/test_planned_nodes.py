@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Candidate
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.spec import planned_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, parse_planned, plan_digest
 from tests.migration.builders import candidate
@@ -58,13 +59,17 @@ def test_names_that_aws_and_kubernetes_allow_come_back_as_they_were(node: str, a
 
 def test_entry_shows_node_group_and_target() -> None:
     """The line of the pull request."""
-    node = PlannedNode.of(candidate("i-1"), {"ols-1": "web-vng"})
+    node = PlannedNode.from_candidate(candidate("i-1"), {"ols-1": "web-vng"})
     assert node.entry == "node-i-1 web -> web-vng (ols-1)"
     assert (
-        PlannedNode.of(candidate("i-1", None, "Default"), {}).entry == "node-i-1 - -> any Virtual Node Group (Default)"
+        PlannedNode.from_candidate(candidate("i-1", None, "Default"), {}).entry
+        == "node-i-1 - -> any Virtual Node Group (Default)"
     )
-    assert PlannedNode.of(candidate("i-1", group=None), {}).entry == "node-i-1 web -> no Virtual Node Group (none)"
-    assert PlannedNode.of(candidate("i-1"), {}).entry == "node-i-1 web -> ols-1 (ols-1)"
+    assert (
+        PlannedNode.from_candidate(candidate("i-1", group=None), {}).entry
+        == "node-i-1 web -> no Virtual Node Group (none)"
+    )
+    assert PlannedNode.from_candidate(candidate("i-1"), {}).entry == "node-i-1 web -> ols-1 (ols-1)"
 
 
 def test_entry_of_unknown_form_still_stands_for_its_instance() -> None:
@@ -74,7 +79,7 @@ def test_entry_of_unknown_form_still_stands_for_its_instance() -> None:
 
 def entries(**groups: str | None) -> dict[str, str]:
     """Return a plan of nodes by the group that each matches."""
-    return {name: PlannedNode.of(candidate(name, group=group), {}).entry for name, group in groups.items()}
+    return {name: PlannedNode.from_candidate(candidate(name, group=group), {}).entry for name, group in groups.items()}
 
 
 def test_digest_is_of_instance_and_group_ids_alone() -> None:
@@ -91,7 +96,7 @@ def test_digest_is_of_instance_and_group_ids_alone() -> None:
         entries(a=None, b="ols-1"),
     ]
     assert len({digest, *map(plan_digest, others)}) == 5
-    assert planned_nodes.short(digest) == digest[:8]
+    assert planned_nodes.shorten_digest(digest) == digest[:8]
 
 
 def test_node_that_an_earlier_migration_took_is_not_in_the_digest() -> None:
@@ -117,7 +122,7 @@ def test_batches_are_a_percentage_rounded_up(nodes: int, percentage: int, size: 
 )
 def test_amounts_are_written_as_one_says_them(amount: int, noun: str, text: str) -> None:
     """Singular and plural."""
-    assert planned_nodes.counted(amount, noun) == text
+    assert count_noun(amount, noun) == text
 
 
 @pytest.mark.parametrize(
@@ -126,19 +131,19 @@ def test_amounts_are_written_as_one_says_them(amount: int, noun: str, text: str)
 )
 def test_verbs_go_with_their_amounts(amount: int, verb: str, text: str) -> None:
     """A message is a sentence."""
-    assert planned_nodes.told(amount, "node", verb) == text
+    assert count_with_verb(amount, "node", verb) == text
 
 
 def test_long_lists_of_names_are_cut() -> None:
     """Five names are enough for a message."""
-    assert planned_nodes.some(["a", "b"]) == "a, b"
-    assert planned_nodes.some(iter("abcdefg")) == "a, b, c, d, e and 2 more"
+    assert list_some(["a", "b"]) == "a, b"
+    assert list_some(iter("abcdefg")) == "a, b, c, d, e and 2 more"
 
 
 def summary(*offered: str, planned: tuple[str, ...], active: tuple[str, ...] = (), pods: int | None = 6) -> str:
     """Return the line of a plan, without its digest."""
     found = {name: candidate(name, pods=pods) for name in offered}
-    line = planned_nodes.summary(entries(**dict.fromkeys(planned, "ols-1")), found, active, 50)
+    line = planned_nodes.summarize_plan(entries(**dict.fromkeys(planned, "ols-1")), found, active, 50)
     head, _, rest = line.partition(": ")
     assert head == f"plan {plan_digest(entries(**dict.fromkeys(planned, 'ols-1')))[:8]}"
     return rest
@@ -159,13 +164,13 @@ def test_summary_tells_nodes_pods_and_batches() -> None:
 def test_difference_names_both_digests_and_todays_nodes() -> None:
     """What was approved is known by its digest alone."""
     planned = entries(a="ols-1", b="ols-1") | {"c": "n - -> x (unknown) in owm-1"}
-    text = planned_nodes.difference(planned, "feedbeef")
+    text = planned_nodes.describe_difference(planned, "feedbeef")
     assert text == f"plan {plan_digest(planned)} (2 nodes: a, b) is not the approved plan feedbeef"
 
 
 def planned(*candidates: Candidate) -> tuple[list[PlannedNode], dict[str, Candidate]]:
     """Return candidates as a plan has them, and as discovery offers them."""
-    nodes = [PlannedNode.of(node, {"ols-1": "web-vng", "ols-2": "gpu-vng"}) for node in candidates]
+    nodes = [PlannedNode.from_candidate(node, {"ols-1": "web-vng", "ols-2": "gpu-vng"}) for node in candidates]
     return nodes, {node.instance_id: node for node in candidates}
 
 
@@ -187,7 +192,7 @@ def test_destination_says_spot_or_on_demand(
     group: float | None, cluster: float | None, fallback: bool | None, said: str
 ) -> None:
     """The group's own share counts, else the cluster's; the fallback is the cluster's."""
-    lines = planned_nodes.destinations(
+    lines = planned_nodes.describe_destinations(
         *planned(candidate("i-1"), candidate("i-2", pods=1)),
         {"ols-1": VirtualNodeGroup(id="ols-1", name="web-vng", spot_percentage=group)},
         Cluster(id="o-1", spot_percentage=cluster, fallback_to_od=fallback),
@@ -197,7 +202,7 @@ def test_destination_says_spot_or_on_demand(
 
 def test_destinations_leave_out_what_is_not_known() -> None:
     """A node without a group goes nowhere, pods that were not told are no zero, a group may be gone."""
-    lines = planned_nodes.destinations(
+    lines = planned_nodes.describe_destinations(
         *planned(
             candidate("i-1", group=None),
             candidate("i-2", group=UNKNOWN_GROUP),
@@ -214,7 +219,7 @@ def test_many_destinations_end_with_a_count() -> None:
     """The largest first; the last line counts the rest and their nodes."""
     sizes = {f"ols-{number:02}": number for number in range(1, 14)}
     nodes = [candidate(f"i-{group}-{n}", group=group) for group, size in sizes.items() for n in range(size)]
-    lines = planned_nodes.destinations(*planned(*nodes), {}, Cluster(id="o-1"))
+    lines = planned_nodes.describe_destinations(*planned(*nodes), {}, Cluster(id="o-1"))
     assert len(lines) == 11
     assert [line.split(": ")[1].split(",")[0] for line in lines[:10]] == [f"{n} nodes" for n in range(13, 3, -1)]
     assert lines[10] == "to 3 other Virtual Node Groups: 6 nodes"
@@ -229,7 +234,7 @@ def test_hostile_group_name_stays_in_its_line() -> None:
         virtual_node_group_id="ols-1",
         virtual_node_group_name="a\nwarning: b",
     )
-    (line,) = planned_nodes.destinations([node], {"i-1": candidate("i-1")}, {}, Cluster(id="o-1"))
+    (line,) = planned_nodes.describe_destinations([node], {"i-1": candidate("i-1")}, {}, Cluster(id="o-1"))
     assert len(line.splitlines()) == 1
 
 
@@ -252,14 +257,14 @@ def offered(*pods: int | None) -> dict[str, Candidate]:
 def test_batches_are_told_in_one_line(pods: tuple[int | None, ...], percentage: int, line: str) -> None:
     """As far as discovery tells the pods; of many batches the range."""
     nodes = offered(*pods)
-    assert planned_nodes.batches_line(reversed(list(nodes)), nodes, percentage) == line
+    assert planned_nodes.describe_batches(reversed(list(nodes)), nodes, percentage) == line
 
 
 @given(st.sets(st.integers(0, 300), min_size=1), st.integers(1, 50))
 def test_batches_hold_every_node_once_and_are_as_many_as_told(numbers: set[int], percentage: int) -> None:
     """What the summary counts is what the batches are."""
     ids = [f"i-{number:03}" for number in numbers]
-    batches = planned_nodes.batches_of(ids, percentage)
+    batches = planned_nodes.split_batches(ids, percentage)
     assert [name for batch in batches for name in batch] == sorted(ids)
     assert len(batches) == planned_nodes.batch_count(len(ids), percentage)
     assert {len(batch) for batch in batches[:-1]} <= {planned_nodes.batch_size(len(ids), percentage)}

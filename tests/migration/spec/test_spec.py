@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.migration.spec.spec import INPUTS, Wish, changed_options, digest_of, read
-from tests.migration.builders import wish
+from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, digest_value, read_spec
+from tests.migration.builders import spec
 
 REQUIRED = {"ocean_id": "o-1", "nodes": {"all_nodes": True}}
 
 
 def problems(**inputs: Any) -> dict[str, str]:
     """Return what is said of inputs, by property."""
-    return {problem.property_name: problem.message for problem in read({**REQUIRED, **inputs})[1]}
+    return {problem.property_name: problem.message for problem in read_spec({**REQUIRED, **inputs})[1]}
 
 
 def test_defaults_destroy_nothing() -> None:
     """What is not asked for does not happen."""
-    found, errors = read(REQUIRED)
+    found, errors = read_spec(REQUIRED)
     assert errors == []
     assert found.flags == (False, False, False)
     assert (found.new_nodes, found.unmatched_nodes, found.on_timeout) == ("report", "fail", "leave")
@@ -31,7 +31,7 @@ def test_defaults_destroy_nothing() -> None:
 
 def test_absent_and_none_are_the_default() -> None:
     """A field that is None is not there."""
-    assert read({**REQUIRED, "soak_time": None, "triggers": None})[0] == read(REQUIRED)[0]
+    assert read_spec({**REQUIRED, "soak_time": None, "triggers": None})[0] == read_spec(REQUIRED)[0]
 
 
 @pytest.mark.parametrize(
@@ -75,26 +75,28 @@ def test_bad_input_names_property_value_and_what_is_allowed(
 
 def test_every_mistake_is_reported_at_once() -> None:
     """Nobody has to run a preview for each of them; defaults stand in for them."""
-    found, errors = read({"batch_size_percentage": 0, "soak_time": "x"})
+    found, errors = read_spec({"batch_size_percentage": 0, "soak_time": "x"})
     assert {error.property_name for error in errors} == {"ocean_id", "nodes", "batch_size_percentage", "soak_time"}
-    assert found == Wish()
+    assert found == MigrationSpec()
 
 
 def test_unknown_inputs_are_not_judged() -> None:
     """What is known only later is judged later."""
     unknown = frozenset({"ocean_id", "nodes", "wait_for_percentage"})
-    assert read({"ocean_id": object(), "nodes": object(), "wait_for": "progress"}, unknown=unknown)[1] == []
+    assert read_spec({"ocean_id": object(), "nodes": object(), "wait_for": "progress"}, unknown=unknown)[1] == []
 
 
 def test_later_versions_inputs_are_passed_over() -> None:
     """A state of a later version still reads."""
-    assert read({**REQUIRED, "colour": "red", "__provider": "x"}) == read(REQUIRED)
+    assert read_spec({**REQUIRED, "colour": "red", "__provider": "x"}) == read_spec(REQUIRED)
 
 
 def test_numbers_of_the_wire_make_no_change() -> None:
     """3 and 3.0 are one number, an absent option is its default, and a duration is its length."""
-    old = read({**REQUIRED, "batch_size_percentage": 20.0, "triggers": [1.0, {"a": (2.0,)}], "soak_time": "60s"})[0]
-    new = read({**REQUIRED, "triggers": [1, {"a": [2]}], "soak_time": "1m", "stall_timeout": "30m"})[0]
+    old = read_spec({**REQUIRED, "batch_size_percentage": 20.0, "triggers": [1.0, {"a": (2.0,)}], "soak_time": "60s"})[
+        0
+    ]
+    new = read_spec({**REQUIRED, "triggers": [1, {"a": [2]}], "soak_time": "1m", "stall_timeout": "30m"})[0]
     assert changed_options(old, new) == []
     assert old.triggers_digest == new.triggers_digest
 
@@ -103,7 +105,7 @@ def test_numbers_of_the_wire_make_no_change() -> None:
 def test_each_trigger_has_its_own_digest(value: list[Any]) -> None:
     """Values that look alike are told apart."""
     others = [[1], [True], ["1"], [[1]], [None], [], [{"a": 1}], [1, 2]]
-    assert [digest_of(other) for other in others].count(digest_of(value)) == 1
+    assert [digest_value(other) for other in others].count(digest_value(value)) == 1
 
 
 NOT_COMPARED = {
@@ -139,9 +141,9 @@ def test_every_option_is_compared_but_what_selects() -> None:
     """A field that is added to the inputs has to be put on one side or the other."""
     assert set(OTHER) == set(INPUTS) - NOT_COMPARED
     for name, value in OTHER.items():
-        assert changed_options(wish(), wish(**{name: value})) == [name]
+        assert changed_options(spec(), spec(**{name: value})) == [name]
 
 
 def test_virtual_node_groups_to_wait_for_are_not_compared() -> None:
     """They are there for the order alone."""
-    assert changed_options(wish(), wish(virtual_node_group_ids=("ols-1",))) == []
+    assert changed_options(spec(), spec(virtual_node_group_ids=("ols-1",))) == []

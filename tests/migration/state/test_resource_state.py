@@ -8,8 +8,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.state.resource_state import ADOPTED, Record, Run, UnansweredStart
-from tests.migration.builders import instance, left_over, status, wish
+from ocean_migration_pulumi.migration.state.resource_state import (
+    ADOPTED,
+    MigrationRecord,
+    ResourceState,
+    UnansweredStart,
+)
+from tests.migration.builders import instance, left_over, spec, status
 
 PLAN = {name: f"node-{name} web -> web (ols-1)" for name in ("i-1", "i-2", "i-3")}
 
@@ -21,15 +26,15 @@ junk = st.recursive(
 )
 
 
-def outputs(record: Record, **more: Any) -> dict[str, Any]:
+def outputs(record: ResourceState, **more: Any) -> dict[str, Any]:
     """Return the outputs of a record, through JSON as in a state."""
-    result: dict[str, Any] = json.loads(json.dumps(record.to_outputs(wish(**more), {"ocean_id": "o-1"}, "digest")))
+    result: dict[str, Any] = json.loads(json.dumps(record.to_outputs(spec(**more), {"ocean_id": "o-1"}, "digest")))
     return result
 
 
-def full() -> Record:
+def full() -> ResourceState:
     """Return a record in which everything is set."""
-    record = Record(
+    record = ResourceState(
         planned=dict(PLAN),
         migrated={"i-1"},
         manual={"i-2"},
@@ -47,7 +52,7 @@ def full() -> Record:
         triggers=[1, {"a": "b"}],
     )
     record.add(
-        Run(
+        MigrationRecord(
             id="owm-1",
             origin=ADOPTED,
             status="STOPPED",
@@ -73,16 +78,16 @@ def full() -> Record:
 
 def test_record_survives_its_way_through_the_state() -> None:
     """Everything that is written is read back."""
-    assert Record.from_outputs(outputs(full())) == full()
-    empty = Record(nodes={"all_nodes": True})
-    assert Record.from_outputs(outputs(empty)) == empty
+    assert ResourceState.from_outputs(outputs(full())) == full()
+    empty = ResourceState(nodes={"all_nodes": True})
+    assert ResourceState.from_outputs(outputs(empty)) == empty
 
 
 def test_numbers_of_the_wire_are_numbers_again() -> None:
     """The engine hands out floats."""
     stored = outputs(full())
     stored["migrations"][0]["batch_size_percentage"] = 20.0
-    run = Record.from_outputs(stored).runs[0]
+    run = ResourceState.from_outputs(stored).runs[0]
     assert run.batch_size_percentage == 20
     assert isinstance(run.batch_size_percentage, int)
 
@@ -90,22 +95,22 @@ def test_numbers_of_the_wire_are_numbers_again() -> None:
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(outputs(full())), junk)))
 def test_any_outputs_are_read(stored: dict[str, Any]) -> None:
     """A state of another version, or one edited by hand, never breaks the next run."""
-    record = Record.from_outputs(stored)
-    assert Record.from_outputs(outputs(record)).planned == record.planned
+    record = ResourceState.from_outputs(stored)
+    assert ResourceState.from_outputs(outputs(record)).planned == record.planned
 
 
 def test_what_later_versions_add_is_passed_over() -> None:
     """An entry with unknown parts still reads."""
     stored = outputs(full()) | {"colour": "red"}
     stored["migrations"][0]["colour"] = "red"
-    assert Record.from_outputs(stored) == full()
+    assert ResourceState.from_outputs(stored) == full()
 
 
 def test_outputs_echo_the_inputs_but_what_was_acted_upon() -> None:
     """Options stand as they came; selector and triggers are those of the last run."""
-    record = Record(planned=dict(PLAN), nodes={"asg_names": ["old"]}, triggers=[1])
+    record = ResourceState(planned=dict(PLAN), nodes={"asg_names": ["old"]}, triggers=[1])
     echo = {"ocean_id": "o-1", "soak_time": "5m", "nodes": {"all_nodes": True}, "triggers": [2], "planned_nodes": {}}
-    found = record.to_outputs(wish(), echo, "d")
+    found = record.to_outputs(spec(), echo, "d")
     assert (found["soak_time"], found["nodes"], found["triggers"]) == ("5m", {"asg_names": ["old"]}, [1])
     assert found["planned_nodes"] == PLAN
     assert "migration_id" not in found
@@ -113,10 +118,12 @@ def test_outputs_echo_the_inputs_but_what_was_acted_upon() -> None:
 
 def test_latest_run_gives_status_and_times() -> None:
     """The outputs beside the list are those of the latest."""
-    record = Record()
+    record = ResourceState()
     assert record.latest is None
     for number in (1, 2):
-        record.add(Run(id=f"owm-{number}", status="FINISHED", created_at=f"t{number}", completed_at=f"c{number}"))
+        record.add(
+            MigrationRecord(id=f"owm-{number}", status="FINISHED", created_at=f"t{number}", completed_at=f"c{number}")
+        )
     found = outputs(record)
     assert [found[name] for name in ("migration_id", "status", "created_at", "completed_at")] == [
         "owm-2",
@@ -131,13 +138,13 @@ def test_latest_run_gives_status_and_times() -> None:
 def test_new_run_takes_away_what_was_true_of_an_earlier_one() -> None:
     """Soak, failure and target belong to one migration."""
     record = full()
-    record.add(Run(id="owm-2"))
+    record.add(MigrationRecord(id="owm-2"))
     assert (record.soaked_until, record.failure, record.target_reached) == (None, None, False)
 
 
 def test_timeline_keeps_the_latest_sixty() -> None:
     """A long life does not make a large state."""
-    record = Record()
+    record = ResourceState()
     for number in range(100):
         record.note(f"t{number}", "DRAIN_NODES", number, 100, 5, 1)
     assert [entry["at"] for entry in record.timeline] == [f"t{number}" for number in range(40, 100)]
@@ -146,21 +153,21 @@ def test_timeline_keeps_the_latest_sixty() -> None:
 
 def test_succeeded_only_when_nothing_is_left() -> None:
     """Nothing failed, nothing remains, nothing goes on, nothing is unknown."""
-    assert Record().succeeded
-    assert not Record(failure={"message": "m"}).succeeded
-    assert not Record(remaining={"i-1"}).succeeded
-    assert not Record(runs=[Run(id="owm-1", status="DRAIN_NODES")]).succeeded
-    assert not Record(unanswered=UnansweredStart(listed=[], instance_ids=[])).succeeded
-    assert Record(runs=[Run(id="owm-1", status="DRAIN_NODES", lost=True)]).succeeded
+    assert ResourceState().succeeded
+    assert not ResourceState(failure={"message": "m"}).succeeded
+    assert not ResourceState(remaining={"i-1"}).succeeded
+    assert not ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES")]).succeeded
+    assert not ResourceState(unanswered=UnansweredStart(listed=[], instance_ids=[])).succeeded
+    assert ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES", lost=True)]).succeeded
 
 
 def settled(
-    *old: Any, state: str = "FINISHED", offered: tuple[str, ...] = (), run: Run | None = None, **more: Any
-) -> Record:
+    *old: Any, state: str = "FINISHED", offered: tuple[str, ...] = (), run: MigrationRecord | None = None, **more: Any
+) -> ResourceState:
     """Return a record after a migration of its nodes has ended."""
-    record = Record(planned=dict(PLAN))
+    record = ResourceState(planned=dict(PLAN))
     seen = status(*old, state=state)
-    followed = run or Run(id="owm-1", **more)
+    followed = run or MigrationRecord(id="owm-1", **more)
     followed.follow(seen)
     record.settle(followed, seen, offered)
     return record
@@ -201,27 +208,27 @@ def test_manual_node_that_is_migrated_later_is_manual_no_more() -> None:
     """And what remains to be moved by hand on other nodes stays named."""
     record = settled(left_over("i-1", "a"), left_over("i-2", "b"))
     again = status(instance("i-1"), state="FINISHED", id_="owm-2")
-    record.settle(Run(id="owm-2", status="FINISHED"), again, ())
+    record.settle(MigrationRecord(id="owm-2", status="FINISHED"), again, ())
     assert (record.manual, record.migrated) == ({"i-2"}, {"i-1"})
     assert [pod["pod"] for pod in record.manual_pods] == ["b"]
 
 
 def test_migration_that_is_no_longer_listed_is_judged_by_discovery() -> None:
     """What is still offered was not migrated."""
-    record = Record(planned=dict(PLAN))
-    record.settle_unseen(Run(id="owm-1", instance_ids=["i-1", "i-2", "i-9"]), ["i-2"])
+    record = ResourceState(planned=dict(PLAN))
+    record.settle_unseen(MigrationRecord(id="owm-1", instance_ids=["i-1", "i-2", "i-9"]), ["i-2"])
     assert (record.migrated, record.drained) == ({"i-1"}, {"i-1"})
 
 
 def test_run_follows_what_the_service_says_and_forgets_nothing() -> None:
     """A time that is told once stays; the nodes are taken when they were not known."""
-    run = Run(id="owm-1")
+    run = MigrationRecord(id="owm-1")
     run.follow(status("i-2", "i-1", created_at="t0", stopped_at="t1"))
     run.follow(status("i-3", state="STOPPED", created_at=None))
     assert (run.status, run.created_at, run.stopped_at, run.instance_ids) == ("STOPPED", "t0", "t1", ["i-1", "i-2"])
     assert run.ended
-    assert not Run(id="owm-1").ended
-    assert Run(id="owm-1", lost=True).ended
+    assert not MigrationRecord(id="owm-1").ended
+    assert MigrationRecord(id="owm-1", lost=True).ended
 
 
 def test_pods_are_named_only_up_to_a_bound() -> None:
@@ -239,7 +246,7 @@ def test_pods_are_named_only_up_to_a_bound() -> None:
 
 def test_new_instances_add_up_over_migrations() -> None:
     """Unscheduled pods are those of the last look."""
-    record = Record()
+    record = ResourceState()
     record.follow(status(new_instances=(instance("i-7"),), unscheduled_pods=("p",)))
     record.follow(status(new_instances=(instance("i-8"),), new_unscheduled_pods=("q",)))
     assert (record.ocean_nodes, record.unscheduled) == (["i-7", "i-8"], ["q"])

@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import MigrationInstance, MigrationState, MigrationStatus
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress
-from ocean_migration_pulumi.migration.views.live_view import Picture, Stage
+from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.views.live_view import LiveView, Stage
 from tests.migration.builders import MANUAL, instance, left_over, status
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def look(seen: MigrationStatus, minutes: float = 5.0, before: Picture | None = None, **more: Any) -> Picture:
+def look(seen: MigrationStatus, minutes: float = 5.0, before: LiveView | None = None, **more: Any) -> LiveView:
     """Look at a status so many minutes after the migration was created."""
-    return Picture.of(seen, at=CREATED + timedelta(minutes=minutes), before=before, **more)
+    return LiveView.from_status(seen, at=CREATED + timedelta(minutes=minutes), before=before, **more)
 
 
-def stages(picture: Picture) -> dict[str, Stage]:
+def stages(live_view: LiveView) -> dict[str, Stage]:
     """Return the stage of each old node."""
-    return {node.instance_id: node.stage for node in picture.nodes}
+    return {node.instance_id: node.stage for node in live_view.nodes}
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_the_stage_of_a_node_follows_from_what_is_documented(state: str, node: M
 
 def test_a_node_drains_once_pods_were_seen_to_leave_it() -> None:
     """It still does when the next pod takes its time."""
-    picture = look(status("i-1", "i-2"))
+    live_view = look(status("i-1", "i-2"))
     for pods in (4, 4):
-        picture = look(status(instance("i-1", pods=pods), "i-2"), before=picture)
-    assert stages(picture) == {"i-1": Stage.DRAINING, "i-2": Stage.WAITING}
+        live_view = look(status(instance("i-1", pods=pods), "i-2"), before=live_view)
+    assert stages(live_view) == {"i-1": Stage.DRAINING, "i-2": Stage.WAITING}
 
 
 def test_a_state_that_is_not_documented_is_kept_as_it_came() -> None:
@@ -79,16 +79,16 @@ def test_a_state_that_is_not_documented_is_kept_as_it_came() -> None:
 def test_a_node_that_is_no_longer_listed_is_terminated() -> None:
     """It stays in the picture, and counts as done."""
     first = look(status("i-1", "i-2"))
-    picture = look(status("i-2"), before=look(status("i-2"), before=first))
-    assert stages(picture) == {"i-2": Stage.WAITING, "i-1": Stage.TERMINATED}
-    assert (picture.done, picture.total, picture.share) == (1, 2, 0.5)
-    assert stages(look(status("i-1", "i-2"), before=picture))["i-1"] is Stage.WAITING
+    live_view = look(status("i-2"), before=look(status("i-2"), before=first))
+    assert stages(live_view) == {"i-2": Stage.WAITING, "i-1": Stage.TERMINATED}
+    assert (live_view.done, live_view.total, live_view.share) == (1, 2, 0.5)
+    assert stages(look(status("i-1", "i-2"), before=live_view))["i-1"] is Stage.WAITING
 
 
 def test_the_interesting_nodes_come_first() -> None:
     """Manual work, then what drains with the most pods, then what waits, by name as people count."""
     before = look(status("i-a", "i-b", "i-c", "i-10", "i-9", "i-z"))
-    picture = look(
+    live_view = look(
         status(
             instance("i-a", pods=0),
             instance("i-b", pods=2),
@@ -99,14 +99,14 @@ def test_the_interesting_nodes_come_first() -> None:
         ),
         before=before,
     )
-    assert [node.instance_id for node in picture.nodes] == ["i-z", "i-c", "i-b", "i-9", "i-10", "i-a"]
-    assert picture.nodes[0].left_over == ("debug",)
+    assert [node.instance_id for node in live_view.nodes] == ["i-z", "i-c", "i-b", "i-9", "i-10", "i-a"]
+    assert live_view.nodes[0].left_over == ("debug",)
 
 
 def test_the_counters_are_those_of_the_dashboard() -> None:
     """Each comes from the status; unscheduled pods that are named twice count once."""
     before = look(status("i-1", "i-2", "i-3"))
-    picture = look(
+    live_view = look(
         status(
             instance("i-1", pods=0),
             instance("i-2", pods=2),
@@ -117,17 +117,17 @@ def test_the_counters_are_those_of_the_dashboard() -> None:
         ),
         before=before,
     )
-    assert (picture.word, picture.phase) == ("Running", "drains the old nodes of the batch")
-    assert (len(picture.new_nodes), picture.new_pods, picture.old_pods) == (2, 4, 8)
-    assert picture.unscheduled == ("p-1", "p-2", "p-3")
-    assert picture.stages == {Stage.DONE: 1, Stage.DRAINING: 1, Stage.WAITING: 1}
+    assert (live_view.word, live_view.phase) == ("Running", "drains the old nodes of the batch")
+    assert (len(live_view.new_nodes), live_view.new_pods, live_view.old_pods) == (2, 4, 8)
+    assert live_view.unscheduled == ("p-1", "p-2", "p-3")
+    assert live_view.stages == {Stage.DONE: 1, Stage.DRAINING: 1, Stage.WAITING: 1}
 
 
 def test_what_nobody_tells_is_none() -> None:
     """A status of nothing but an id and a state is still a picture."""
-    picture = look(MigrationStatus(id="owm-1", state="NEW_STATE"))
-    assert (picture.word, picture.phase) == ("Running", "is in the state NEW_STATE, which is not documented")
-    assert (picture.old_pods, picture.new_pods, picture.elapsed, picture.share) == (None, None, None, 0.0)
+    live_view = look(MigrationStatus(id="owm-1", state="NEW_STATE"))
+    assert (live_view.word, live_view.phase) == ("Running", "is in the state NEW_STATE, which is not documented")
+    assert (live_view.old_pods, live_view.new_pods, live_view.elapsed, live_view.share) == (None, None, None, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_what_nobody_tells_is_none() -> None:
 )
 def test_the_overall_status_remembers_how_the_end_began(states: list[str], words: list[str]) -> None:
     """Nodes are terminated, and made schedulable again, on more than one way."""
-    picture: Picture | None = None
+    live_view: LiveView | None = None
     for state, word in zip(states, words, strict=True):
-        picture = look(status("i-1", state=state), before=picture)
-        assert picture.word == word
+        live_view = look(status("i-1", state=state), before=live_view)
+        assert live_view.word == word
 
 
 def test_the_time_ends_with_the_migration() -> None:
@@ -190,14 +190,14 @@ def test_new_nodes_are_known_by_what_ocean_tells_of_them() -> None:
     assert (fourth.new_nodes[0].instance_id, fourth.new_nodes[0].joined_at) == ("i-o", CREATED + timedelta(minutes=6))
 
 
-def watched(*done: int, total: int = 10, state: str = "DRAIN_NODES") -> Picture:
+def watched(*done: int, total: int = 10, state: str = "DRAIN_NODES") -> LiveView:
     """Watch one minute after the other how many nodes are done."""
-    picture: Picture | None = None
+    live_view: LiveView | None = None
     for minute, number in enumerate(done):
         nodes = [instance(f"i-{place}", pods=0 if place < number else 6) for place in range(total)]
-        picture = look(status(*nodes, state=state), minute, before=picture)
-    assert picture is not None
-    return picture
+        live_view = look(status(*nodes, state=state), minute, before=live_view)
+    assert live_view is not None
+    return live_view
 
 
 def test_a_trend_needs_two_minutes() -> None:
@@ -210,8 +210,8 @@ def test_the_time_left_is_estimated_from_the_trend() -> None:
     """What needs manual work is not waited for."""
     assert watched(0, 1, 2, 4).trend.left == timedelta(minutes=4.5)
     before = look(status("i-1", "i-2", "i-3"), 0)
-    picture = look(status(instance("i-1", pods=0), "i-2", left_over("i-3", "debug")), 4, before=before)
-    assert picture.trend.left == timedelta(minutes=4)
+    live_view = look(status(instance("i-1", pods=0), "i-2", left_over("i-3", "debug")), 4, before=before)
+    assert live_view.trend.left == timedelta(minutes=4)
 
 
 def test_without_progress_no_time_left_is_said() -> None:
@@ -230,10 +230,10 @@ def test_the_trend_forgets_what_is_older_than_ten_minutes() -> None:
 
 def test_it_is_known_how_long_nothing_has_changed() -> None:
     """As far as it was watched."""
-    picture = look(status("i-1"), 1)
-    picture = look(status("i-1"), 5, before=picture)
-    assert picture.still == timedelta(minutes=4)
-    assert look(status(instance("i-1", pods=5)), 6, before=picture).still == timedelta()
+    live_view = look(status("i-1"), 1)
+    live_view = look(status("i-1"), 5, before=live_view)
+    assert live_view.still == timedelta(minutes=4)
+    assert look(status(instance("i-1", pods=5)), 6, before=live_view).still == timedelta()
 
 
 INSTANCES = st.builds(
@@ -256,12 +256,12 @@ STATUSES = st.builds(
 @given(st.lists(STATUSES, min_size=1, max_size=6))
 def test_whatever_is_told_the_picture_adds_up(told: list[MigrationStatus]) -> None:
     """Every node that was ever seen is in one stage, and what waits tell is the same."""
-    picture: Picture | None = None
+    live_view: LiveView | None = None
     for minute, seen in enumerate(told):
-        picture = look(seen, minute, before=picture)
-    assert picture is not None
-    assert {node.instance_id for node in picture.nodes} == set().union(*(seen.instance_ids for seen in told))
-    assert picture.stages.total() == picture.total == len(picture.nodes)
-    gone = picture.total - len(told[-1].old_instances)
-    assert picture.done == Progress.of(told[-1]).done + gone
-    assert 0 <= picture.share <= 1
+        live_view = look(seen, minute, before=live_view)
+    assert live_view is not None
+    assert {node.instance_id for node in live_view.nodes} == set().union(*(seen.instance_ids for seen in told))
+    assert live_view.stages.total() == live_view.total == len(live_view.nodes)
+    gone = live_view.total - len(told[-1].old_instances)
+    assert live_view.done == Progress.from_status(told[-1]).done + gone
+    assert 0 <= live_view.share <= 1

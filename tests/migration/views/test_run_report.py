@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.common.cancellation import Scope
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.errors import InterruptedWaitError, MigrationNotFoundError
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Outcome
-from ocean_migration_pulumi.migration.snapshot.sources import Sources
-from ocean_migration_pulumi.migration.views.run_report import Moment, Story, end_of, moments_of, tell
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport, build_run_report, end_of, moments_of
 from ocean_migration_pulumi.simulator import Simulator
 
 BEGUN = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -41,15 +41,15 @@ def moment(seconds: float, state: str, done: int = 0) -> Moment:
     return Moment(at=at(seconds), state=state, done=done, total=4, pods=0, unscheduled=0)
 
 
-def story(status: MigrationStatus, *moments: Moment, now: float = 100) -> Story:
+def run_report(status: MigrationStatus, *moments: Moment, now: float = 100) -> RunReport:
     """Return a story of a status and what was seen before it."""
-    return Story(
+    return RunReport(
         ocean_id="o-1",
         cluster_name="",
         status=status,
-        moments=(*moments, Moment.of(end_of(status) or at(now), status)),
+        moments=(*moments, Moment.from_status(end_of(status) or at(now), status)),
         log=(),
-        explanation=Explanation(outcome=Outcome.RUNNING, headline=""),
+        explanation=Diagnosis(outcome=Outcome.RUNNING, headline=""),
         virtual_node_groups={},
         generated_at=at(now),
     )
@@ -63,7 +63,7 @@ def status(state: str, *, created: bool = True, ended: float | None = None) -> M
     return MigrationStatus(id="owm-1", state=state, created_at=format_time(BEGUN) if created else None, **times)
 
 
-def spans(told: Story) -> list[tuple[str, float, float]]:
+def spans(told: RunReport) -> list[tuple[str, float, float]]:
     """Return the visits in seconds since the begin."""
     return [
         (visit.state, (visit.begun - BEGUN).total_seconds(), (visit.ended - BEGUN).total_seconds())
@@ -96,7 +96,7 @@ def test_a_run_is_told_from_the_service(sim: Simulator, client: OceanClient) -> 
     """Status, names, log and the Virtual Node Group of each new node, without any record."""
     migration_id = begun(sim, client)
     sim.control.advance(3600)
-    told = tell(client, Scope(), Sources(), sim.ocean_id, migration_id)
+    told = build_run_report(client, CancelScope(), DataSources(), sim.ocean_id, migration_id)
     assert told.status.state == MigrationState.FINISHED
     assert told.explanation.outcome is Outcome.FINISHED
     assert told.cluster_name == client.get_cluster(sim.ocean_id).name != ""
@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_noted(sim: Simulator, client: OceanClient) -> No
     sim.control.fault("GET", f"*/cluster/{sim.ocean_id}", "status", status=400)
     sim.control.fault("GET", "*/nodes", "status", status=400)
     sim.control.fault("GET", "*/log", "status", status=400, times=2)
-    told = tell(client, Scope(), Sources(), sim.ocean_id, migration_id)
+    told = build_run_report(client, CancelScope(), DataSources(), sim.ocean_id, migration_id)
     assert (told.cluster_name, told.virtual_node_groups, told.log) == ("", {}, ())
     assert [note.partition(" could not be read: ")[0] for note in told.notes] == [
         "the name of the cluster",
@@ -128,12 +128,12 @@ def test_what_cannot_be_read_is_noted(sim: Simulator, client: OceanClient) -> No
 def test_nothing_is_told_of_a_migration_that_is_not_there(sim: Simulator, client: OceanClient) -> None:
     """As of any status."""
     with pytest.raises(MigrationNotFoundError):
-        tell(client, Scope(), Sources(), sim.ocean_id, "owm-00000000")
+        build_run_report(client, CancelScope(), DataSources(), sim.ocean_id, "owm-00000000")
 
 
 def test_an_interruption_is_no_missing_part(sim: Simulator, client: OceanClient) -> None:
     """It ends the report wherever it comes."""
-    migration_id, scope = begun(sim, client), Scope()
+    migration_id, scope = begun(sim, client), CancelScope()
     client.get_migration(sim.ocean_id, migration_id)
 
     class Interrupted(OceanClient):
@@ -144,13 +144,13 @@ def test_an_interruption_is_no_missing_part(sim: Simulator, client: OceanClient)
             scope.ended.set()
             return super().get_cluster(ocean_id)
 
-        def within(self, scope: Scope) -> Any:
+        def within(self, scope: CancelScope) -> Any:
             """Stay what it is."""
             self._scope = scope
             return self
 
     with Interrupted(client.settings, base_scope=scope) as api, pytest.raises(InterruptedWaitError):
-        tell(api, scope, Sources(), sim.ocean_id, migration_id)
+        build_run_report(api, scope, DataSources(), sim.ocean_id, migration_id)
 
 
 def test_recorded_moments_end_with_the_present_status(sim: Simulator, client: OceanClient) -> None:
@@ -159,11 +159,13 @@ def test_recorded_moments_end_with_the_present_status(sim: Simulator, client: Oc
     seen = []
     for _ in range(100):
         now = client.get_migration(sim.ocean_id, migration_id)
-        seen.append(Moment.of(client.server_now(), now))
+        seen.append(Moment.from_status(client.server_now(), now))
         if now.is_terminal:
             break
         sim.control.advance(30)
-    told = tell(client, Scope(), Sources(), sim.ocean_id, migration_id, moments=reversed([*seen, seen[-1]]))
+    told = build_run_report(
+        client, CancelScope(), DataSources(), sim.ocean_id, migration_id, moments=reversed([*seen, seen[-1]])
+    )
     assert told.is_recorded
     assert [each.state for each in told.moments].count("FINISHED") == 1
     assert list(told.moments) == sorted(told.moments, key=lambda each: each.at)
@@ -176,7 +178,7 @@ def test_recorded_moments_end_with_the_present_status(sim: Simulator, client: Oc
 
 def test_a_state_holds_until_the_next_one_is_seen() -> None:
     """One that is seen again goes on; the end is that of the migration and not of the looks."""
-    told = story(
+    told = run_report(
         status("FINISHED", ended=90),
         moment(1, "STARTING"),
         moment(20, "DRAIN_NODES"),
@@ -189,19 +191,22 @@ def test_a_state_holds_until_the_next_one_is_seen() -> None:
 
 def test_time_before_the_first_look_was_not_seen() -> None:
     """Unless it is in the state that every migration begins with."""
-    assert spans(story(status("DRAIN_NODES"), moment(40, "DRAIN_NODES"))) == [("", 0, 40), ("DRAIN_NODES", 40, 100)]
+    assert spans(run_report(status("DRAIN_NODES"), moment(40, "DRAIN_NODES"))) == [
+        ("", 0, 40),
+        ("DRAIN_NODES", 40, 100),
+    ]
 
 
 def test_a_single_status_tells_begin_and_end_alone() -> None:
     """What was in between nobody saw."""
-    assert spans(story(status("STOPPED", ended=70))) == [("", 0, 70)]
+    assert spans(run_report(status("STOPPED", ended=70))) == [("", 0, 70)]
 
 
 def test_without_a_begin_there_is_no_time() -> None:
     """With a record it is that of the first look."""
-    alone = story(status("DRAIN_NODES", created=False))
+    alone = run_report(status("DRAIN_NODES", created=False))
     assert (alone.begun, alone.seconds, alone.visits()) == (None, None, ())
-    seen = story(status("DRAIN_NODES", created=False), moment(10, "DRAIN_NODES"))
+    seen = run_report(status("DRAIN_NODES", created=False), moment(10, "DRAIN_NODES"))
     assert (seen.begun, seen.seconds) == (at(10), 90)
 
 
@@ -210,7 +215,7 @@ def test_each_end_has_its_own_time(state: str) -> None:
     """And one that the service does not tell is the time of the look."""
     assert end_of(status(state, ended=5)) == at(5)
     assert end_of(status(state)) is None
-    assert story(status(state)).until == at(100)
+    assert run_report(status(state)).until == at(100)
 
 
 def test_a_timeline_is_read_back() -> None:
@@ -234,7 +239,7 @@ def test_a_timeline_is_read_back() -> None:
 def test_visits_have_no_gap_and_no_overlap(looks: list[tuple[float, str]], state: str, end: float) -> None:
     """Whatever clocks say, they are in order and fill the time from begin to end."""
     seen = sorted((moment(seconds, str(name)) for seconds, name in looks), key=lambda each: each.at)
-    told = story(status(state, ended=end), *seen, now=max(end, 0))
+    told = run_report(status(state, ended=end), *seen, now=max(end, 0))
     visits = told.visits()
     assert all(one.ended == later.begun for one, later in pairwise(visits))
     assert all(visit.seconds > 0 for visit in visits)

@@ -10,9 +10,21 @@ from ocean_migration_pulumi.api.models.migration import Candidate
 from ocean_migration_pulumi.migration.checks.service import GROUPS, IDLE
 from ocean_migration_pulumi.migration.spec import diagnostic
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, difference, plan_digest, short, summary
-from ocean_migration_pulumi.report.pull_request.preview import UNKNOWN, read
-from ocean_migration_pulumi.report.pull_request.verdict import Amounts, Approval, Judgement, is_approved_whole, judge
+from ocean_migration_pulumi.migration.spec.planned_nodes import (
+    PlannedNode,
+    describe_difference,
+    plan_digest,
+    shorten_digest,
+    summarize_plan,
+)
+from ocean_migration_pulumi.report.pull_request.preview import UNKNOWN, parse_preview
+from ocean_migration_pulumi.report.pull_request.verdict import (
+    Amounts,
+    Approval,
+    Judgement,
+    is_approved_whole,
+    judge_migration,
+)
 from tests.report.documents import blocked, document, line, plan_line, planned, ready, step, stored, unmatched, verdict
 
 SIXTEEN = "16 nodes with 96 pods move into Ocean in 4 batches"
@@ -20,8 +32,8 @@ SIXTEEN = "16 nodes with 96 pods move into Ocean in 4 batches"
 
 def judged(text: str) -> Judgement:
     """Judge the one migration of a preview."""
-    (migration,) = read(text).migrations
-    return judge(migration)
+    (migration,) = parse_preview(text).migrations
+    return judge_migration(migration)
 
 
 def of(made: tuple[dict[str, Any], list[dict[str, Any]]], *more: dict[str, Any]) -> str:
@@ -146,7 +158,9 @@ PLANNED = {name: PlannedNode(instance_id=name, virtual_node_group_id="ols-1").en
 def test_the_amounts_are_those_of_the_plan(offered: int, active: int, amounts: Amounts) -> None:
     """As the line on the plan has them."""
     names = list(CANDIDATES)
-    told = summary(PLANNED, {name: CANDIDATES[name] for name in names[:offered]}, names[offered : offered + active], 20)
+    told = summarize_plan(
+        PLANNED, {name: CANDIDATES[name] for name in names[:offered]}, names[offered : offered + active], 20
+    )
     assert judged(document([step("web", {"planned_nodes": PLANNED})], [line("web", told)])).amounts == amounts
 
 
@@ -155,7 +169,7 @@ def test_what_is_being_migrated_already_is_told_apart() -> None:
     for active, told in [(1, "1 node is being migrated already"), (2, "2 nodes are being migrated already")]:
         names = list(CANDIDATES)
         offered = {name: CANDIDATES[name] for name in names[active:]}
-        line_on_plan = summary(PLANNED, offered, names[:active], 50)
+        line_on_plan = summarize_plan(PLANNED, offered, names[:active], 50)
         text = document([step("web", {"planned_nodes": PLANNED})], [line("web", line_on_plan)])
         rest = f"{5 - active} nodes with {15 - 3 * active} pods move into Ocean in 2 batches"
         assert verdict(text) == f"Ready: {rest}; {told}."
@@ -175,7 +189,7 @@ DIGEST = plan_digest(planned(16))
     [
         (None, Approval.MISSING),
         (DIGEST, Approval.GIVEN),
-        (short(DIGEST), Approval.GIVEN),
+        (shorten_digest(DIGEST), Approval.GIVEN),
         (DIGEST[:7], Approval.OTHER),
         ("0123456789abcdef", Approval.OTHER),
         (UNKNOWN, Approval.OTHER),
@@ -187,14 +201,14 @@ def test_what_was_approved(approved: Any, approval: Approval) -> None:
     """Only the digest itself, whole or as messages show it."""
     text = of(ready(approved_plan=approved))
     assert judged(text).approval is approval
-    assert is_approved_whole(read(text), [judged(text)]) is (approval is Approval.GIVEN)
+    assert is_approved_whole(parse_preview(text), [judged(text)]) is (approval is Approval.GIVEN)
     refused = "Will be refused: the plan is not the approved one."
     assert verdict(text) == (refused if approval is Approval.OTHER else f"Ready: {SIXTEEN}.")
 
 
 def test_what_the_check_says_of_the_approval_counts() -> None:
     """It sees more than the inputs; its line is no warning besides."""
-    told = line("web", f"{difference(planned(16), 'other')}; `up` will refuse it", "warning")
+    told = line("web", f"{describe_difference(planned(16), 'other')}; `up` will refuse it", "warning")
     judgement = judged(of(ready(approved_plan=DIGEST), told))
     assert (judgement.approval, judgement.warnings) == (Approval.OTHER, 0)
 
@@ -224,13 +238,13 @@ def test_what_starts_nothing_needs_no_approval() -> None:
     ]
     for text in texts:
         assert judged(text).approval is Approval.NEEDLESS
-        assert is_approved_whole(read(text), [judged(text)])
+        assert is_approved_whole(parse_preview(text), [judged(text)])
 
 
 def test_what_cannot_be_told_is_not_approved() -> None:
     """A plan that is not known, and a preview that failed."""
     text = document([step("web", {"planned_nodes": UNKNOWN, "approved_plan": DIGEST})])
     assert judged(text).approval is Approval.UNKNOWN
-    assert not is_approved_whole(read(text), [judged(text)])
+    assert not is_approved_whole(parse_preview(text), [judged(text)])
     text = of(ready(approved_plan=DIGEST))
-    assert not is_approved_whole(read(text, status=1), [judged(text)])
+    assert not is_approved_whole(parse_preview(text, status=1), [judged(text)])

@@ -6,21 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationInstance, MigrationStatus
-from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import facts
-from ocean_migration_pulumi.report.run.facts import Stage
+from ocean_migration_pulumi.report.run.facts import ReportedStage
 from tests.report import run_reports
-from tests.report.run_reports import course, log, moment, new, old, story
+from tests.report.run_reports import course, log, moment, new, old, run_report
 
 
-def labelled(told: Story) -> dict[str, str]:
+def label_matches(told: RunReport) -> dict[str, str]:
     """Return the facts by label."""
     return {fact.label: " ".join((fact.text, *fact.names)).strip() for fact in facts.facts(told)}
 
 
 def test_facts_of_an_ended_run() -> None:
     """Times in UTC, and how long it took."""
-    assert labelled(run_reports.failed()) == {
+    assert label_matches(run_reports.failed()) == {
         "Cluster": "shop o-123abcd",
         "State": "FINISHED_ERROR",
         "Begun": "2024-05-01 12:00:00 UTC",
@@ -37,15 +37,15 @@ def test_facts_of_an_ended_run() -> None:
 
 def test_facts_of_a_run_that_goes_on() -> None:
     """So far, and what the service does not tell is left out."""
-    found = labelled(story(moments=course()[:2]))
+    found = label_matches(run_report(moments=course()[:2]))
     assert (found["Ended"], found["Duration"]) == ("it still runs", "10m00s so far")
     assert "Drained nodes" not in found
-    assert labelled(run_reports.with_leftovers())["Nodes to move by hand"] == "3"
+    assert label_matches(run_reports.with_leftovers())["Nodes to move by hand"] == "3"
 
 
 def test_times_that_are_not_told() -> None:
     """Are said not to be."""
-    found = labelled(story(MigrationStatus(id="owm-1", state="FINISHED")))
+    found = label_matches(run_report(MigrationStatus(id="owm-1", state="FINISHED")))
     assert (found["Begun"], found["Ended"], found["Duration"]) == ("not told", "not told", "not told")
 
 
@@ -57,9 +57,9 @@ def test_what_needs_somebody_comes_first() -> None:
         old_instances=(old(10), old(9), old(3, pods=None), old(4, pods=2), old(5, pods=7), old(6, pods=1, state="X")),
     )
     manual = old(7, pods=1, state="REQUIRES_MANUAL_MIGRATION")
-    nodes = facts.old_nodes(story(MigrationStatus(id="owm-1", state="X", old_instances=(old(1), manual))))
-    assert [node.stage for node in nodes] == [Stage.MANUAL, Stage.DONE]
-    nodes = facts.old_nodes(story(status))
+    nodes = facts.old_nodes(run_report(MigrationStatus(id="owm-1", state="X", old_instances=(old(1), manual))))
+    assert [node.stage for node in nodes] == [ReportedStage.MANUAL, ReportedStage.DONE]
+    nodes = facts.old_nodes(run_report(status))
     assert [node.name.split(".")[0] for node in nodes] == [
         f"ip-10-0-0-{number}" for number in (5, 4, 6, 3, 9, 10)
     ]  # fmt: skip
@@ -70,14 +70,14 @@ def test_what_needs_somebody_comes_first() -> None:
 def test_a_finished_run_is_done_with_every_node_that_needs_nobody() -> None:
     """Also where the service does not tell the pods."""
     status = MigrationStatus(id="owm-1", state="FINISHED", old_instances=(old(1, pods=None), old(2, pods=3)))
-    assert facts.summary_of(facts.old_nodes(story(status))) == "2 done"
+    assert facts.summary_of(facts.old_nodes(run_report(status))) == "2 done"
 
 
 def test_new_nodes_stand_by_virtual_node_group() -> None:
     """One whose group is not known comes first."""
     status = MigrationStatus(id="owm-1", state="X", new_instances=(new(10), new(9), new(1)))
     groups = {new(10).instance_id: "web", new(9).instance_id: "web"}
-    found = facts.new_nodes(story(status, virtual_node_groups=groups))
+    found = facts.new_nodes(run_report(status, virtual_node_groups=groups))
     assert [(node.virtual_node_group, node.name.split(".")[0]) for node in found] == [
         ("", "ip-10-1-0-1"),
         ("web", "ip-10-1-0-9"),
@@ -116,7 +116,7 @@ def test_lanes_hold_every_visit() -> None:
     assert facts.summed(found["VALIDATE_DRAIN"]) == "2m06s, 2 times"
     assert facts.summed(found["ERROR"]) == "40s"
     many = [moment(number, f"STATE_{number}") for number in range(30)]
-    assert list(facts.lanes(story(moments=many)))[-2:] == ["STATE_14", "other states"]
+    assert list(facts.lanes(run_report(moments=many)))[-2:] == ["STATE_14", "other states"]
     assert list(facts.lanes(run_reports.with_leftovers())) == [facts.WHOLE]
 
 
@@ -125,10 +125,10 @@ def test_any_names_can_be_sorted(names: list[str]) -> None:
     """Digits of any script, and as many as anybody likes."""
     instances = tuple(MigrationInstance(instance_id=name) for name in names)
     status = MigrationStatus(id="owm-1", state="X", old_instances=instances)
-    assert len(facts.old_nodes(story(status))) == len(names)
+    assert len(facts.old_nodes(run_report(status))) == len(names)
 
 
 def test_notes_are_told_once() -> None:
     """What explaining and telling both could not read."""
-    told = story(notes=("the log could not be read",), explanation=run_reports.failed().explanation)
+    told = run_report(notes=("the log could not be read",), explanation=run_reports.failed().explanation)
     assert facts.notes(told) == ["AWS was not asked: there is no access to it", "the log could not be read"]

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationInstance, MigrationStatus, PodDetail
 from ocean_migration_pulumi.common.times import format_time
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Holding, Outcome
-from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
+from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import html, json_document, markdown_document
 from tests.report.pages import Page
 from tests.report.rendered import parse, structure, texts
-from tests.report.run_reports import BEGUN, at, moment, story
+from tests.report.run_reports import BEGUN, at, moment, run_report
 from tests.report.test_hostile_names import HOSTILE
 
 OURS = re.compile(r"<details><summary>(?:The \d+ changes? as a table|\d+ lines? of the log)</summary>|</details>")
 REFERENCE = re.compile(r"@\w|[#!~%$&^][\w\"'({]|[A-Za-z][\w+.-]*://|\w@\w|:[A-Za-z_+-][\w+-]*:|\[\w+:")
 
 
-def told(text: str) -> Story:
+def told(text: str) -> RunReport:
     """Return a run that holds a text wherever somebody else chooses what stands there."""
     old = MigrationInstance(
         instance_id=text, node_name=text, asg_name=text, state=text, running_pods=1, pods=(PodDetail(name=text),)
@@ -40,16 +40,16 @@ def told(text: str) -> Story:
         created_at=format_time(BEGUN),
         should_terminate_drained_nodes=True,
     )
-    explanation = Explanation(
+    explanation = Diagnosis(
         outcome=Outcome.FAILED,
         headline=text,
         reason=text,
         evidence=(text,),
         remedy=text,
-        holdings=(Holding(pod=text, node=text, why=text, remedy=text),),
+        stuck=(StuckPod(pod=text, node=text, why=text, remedy=text),),
         notes=(text,),
     )
-    return story(
+    return run_report(
         status,
         moments=[moment(5, text), moment(30, "DRAIN_NODES")],
         explanation=explanation,
@@ -122,6 +122,6 @@ def test_json_holds_nothing_that_a_terminal_obeys(text: str) -> None:
 @given(st.text(alphabet="`~", min_size=1, max_size=12))
 def test_no_line_of_the_log_ends_its_block(ticks: str) -> None:
     """However many backquotes it has."""
-    made = markdown_document.render(story(log=(LogEntry(message=f"{ticks} <b>", created_at=format_time(at(1))),)))
+    made = markdown_document.render(run_report(log=(LogEntry(message=f"{ticks} <b>", created_at=format_time(at(1))),)))
     (block,) = [token for token in parse(made) if token.type == "fence" and token.info == "text"]
     assert block.content == f"2024-05-01 12:00:01 - {ticks} <b>\n"

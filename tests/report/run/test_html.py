@@ -7,16 +7,16 @@ import re
 import pytest
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import facts, html
 from ocean_migration_pulumi.report.run.charts import course
 from ocean_migration_pulumi.report.run.html_elements import Html, element, quoted
 from ocean_migration_pulumi.report.run.style import STYLE
 from tests.report import run_reports
 from tests.report.pages import Page
-from tests.report.run_reports import BEGUN, moment, story
+from tests.report.run_reports import BEGUN, moment, run_report
 
-STORIES = [run_reports.failed(), run_reports.with_leftovers(), run_reports.large(300), story()]
+STORIES = [run_reports.failed(), run_reports.with_leftovers(), run_reports.large(300), run_report()]
 TOKEN = re.compile(r"--([a-z]+): (#[0-9a-f]{3,6})")
 
 
@@ -35,7 +35,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain"])
-def test_a_page_needs_nothing_from_elsewhere(told: Story) -> None:
+def test_a_page_needs_nothing_from_elsewhere(told: RunReport) -> None:
     """No script, no link, no address; and its policy lets no browser fetch any."""
     text = html.render(told)
     page = Page(text)
@@ -47,7 +47,7 @@ def test_a_page_needs_nothing_from_elsewhere(told: Story) -> None:
 
 
 @pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain"])
-def test_a_page_is_for_every_reader(told: Story) -> None:
+def test_a_page_is_for_every_reader(told: RunReport) -> None:
     """A language, one title, headings in their order, tables with headings, drawings with names."""
     page = Page(html.render(told))
     assert page.all("html") == [{"lang": "en"}]
@@ -101,13 +101,13 @@ def test_states_nodes_and_pods_are_drawn_on_one_axis() -> None:
 
 def test_nothing_is_drawn_without_a_time() -> None:
     """Of a migration whose begin nobody knows, and of one that has just begun."""
-    assert course(story(MigrationStatus(id="owm-1", state="X"))) == ""
-    assert course(story(seconds=0)) == ""
+    assert course(run_report(MigrationStatus(id="owm-1", state="X"))) == ""
+    assert course(run_report(seconds=0)) == ""
 
 
 def test_a_short_visit_is_still_to_be_seen() -> None:
     """At the very end, too."""
-    told = story(moments=[moment(0, "STARTING"), moment(99_999, "ERROR")], seconds=100_000)
+    told = run_report(moments=[moment(0, "STARTING"), moment(99_999, "ERROR")], seconds=100_000)
     last = Page(course(told)).all("rect")[-1]
     assert float(str(last["width"])) == 2
     assert float(str(last["x"])) == 998
@@ -117,14 +117,14 @@ def test_very_many_looks_are_thinned() -> None:
     """A line has no more points than a screen; the last one is kept."""
     status = MigrationStatus(id="owm-1", state="X", created_at=BEGUN.isoformat())
     looks = [moment(number, "DRAIN_NODES", number, total=5000) for number in range(5000)]
-    drawn = course(story(status, moments=looks, seconds=5000))
+    drawn = course(run_report(status, moments=looks, seconds=5000))
     assert len(drawn) < 60_000
     assert "0 of 5000" not in drawn
 
 
 def test_a_run_of_a_month_has_marks_on_its_axis() -> None:
     """However long it is."""
-    assert Page(course(story(seconds=30 * 86_400.0))).text.count("h00m") >= 6
+    assert Page(course(run_report(seconds=30 * 86_400.0))).text.count("h00m") >= 6
 
 
 def test_what_is_done_is_folded_when_there_are_many() -> None:

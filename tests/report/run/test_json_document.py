@@ -7,11 +7,11 @@ import json
 import pytest
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationStatus
-from ocean_migration_pulumi.migration.views.run_report import Story
+from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import json_document
 from tests.cli.conftest import described
 from tests.report import run_reports
-from tests.report.run_reports import story
+from tests.report.run_reports import run_report
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ from tests.report.run_reports import story
         run_reports.failed(),
         run_reports.with_leftovers(),
         run_reports.large(60),
-        story(MigrationStatus(id="owm-1", state="NEW_STATE"), cluster_name="", log=(LogEntry(message="x"),)),
+        run_report(MigrationStatus(id="owm-1", state="NEW_STATE"), cluster_name="", log=(LogEntry(message="x"),)),
     ],
     ids=["failed", "leftovers", "running", "untold"],
 )
-def test_the_schema_describes_it_whole(told: Story) -> None:
+def test_the_schema_describes_it_whole(told: RunReport) -> None:
     """As it is read back."""
     described("report", json.loads(json.dumps(json_document.document(told))))
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Outcome
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome
 from ocean_migration_pulumi.report.markdown import width
 from ocean_migration_pulumi.report.run import facts, markdown_document, mermaid
 from tests.report import run_reports
 from tests.report.rendered import parse
-from tests.report.run_reports import BEGUN, course, moment, old, story
+from tests.report.run_reports import BEGUN, course, moment, old, run_report
 
 SECTION = re.compile(r"    section [A-Za-z0-9_ ]+ (?:\d+h\d\dm|\d+m\d\ds|\d+s)(?:, \d+ times)?")
 BAR = re.compile(r"    \. :(?:crit, |done, )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d), (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
@@ -85,7 +85,7 @@ def test_states_and_nodes_are_drawn() -> None:
 @pytest.mark.parametrize(("seconds", "unit"), [(100, "seconds"), (1000, "minutes"), (20_000, "hours")])
 def test_the_axis_has_a_fitting_unit(seconds: float, unit: str) -> None:
     """So that its numbers are small."""
-    drawn = mermaid.nodes_done(story(moments=[moment(1, "STARTING")], seconds=seconds))
+    drawn = mermaid.nodes_done(run_report(moments=[moment(1, "STARTING")], seconds=seconds))
     assert f'"{unit} since the begin"' in drawn
 
 
@@ -100,13 +100,13 @@ def test_without_a_record_begin_and_end_are_told() -> None:
 
 def test_without_a_begin_nothing_is_drawn() -> None:
     """There is no axis to draw it on."""
-    assert diagrams(markdown_document.render(story(MigrationStatus(id="owm-1", state="FINISHED")))) == []
+    assert diagrams(markdown_document.render(run_report(MigrationStatus(id="owm-1", state="FINISHED")))) == []
 
 
 def test_very_many_visits_are_one_bar_for_each_state() -> None:
     """A diagram of Mermaid may hold 50,000 characters."""
     looks = [moment(number, f"STATE_{number % 3}", number % 16) for number in range(2000)]
-    drawn = mermaid.states(story(moments=looks, seconds=2000))
+    drawn = mermaid.states(run_report(moments=looks, seconds=2000))
     assert_states(drawn)
     assert drawn.count("    . :") == 3
     assert len(drawn) < 2000
@@ -114,7 +114,7 @@ def test_very_many_visits_are_one_bar_for_each_state() -> None:
 
 def test_a_run_of_days_has_dates_on_its_axis() -> None:
     """Hours alone would repeat."""
-    drawn = mermaid.states(story(seconds=200_000))
+    drawn = mermaid.states(run_report(seconds=200_000))
     assert "axisFormat %m-%d %H:%M" in drawn
     assert f"{BEGUN + timedelta(seconds=200_000):%Y-%m-%d %H:%M:%S}" in drawn
 
@@ -123,7 +123,7 @@ def test_a_run_of_days_has_dates_on_its_axis() -> None:
 def test_no_state_breaks_a_diagram(first: str, second: str) -> None:
     """A state is what the service calls it, in a later version whatever it likes."""
     looks = [moment(5, first), moment(9, second)]
-    told = story(MigrationStatus(id="owm-1", state=first, created_at=BEGUN.isoformat()), moments=looks)
+    told = run_report(MigrationStatus(id="owm-1", state=first, created_at=BEGUN.isoformat()), moments=looks)
     assert_states(mermaid.states(told))
 
 
@@ -148,21 +148,23 @@ def test_any_limit_is_kept(limit: int) -> None:
 
 def test_a_short_run_has_nothing_folded_but_the_table_of_changes() -> None:
     """A reader of four nodes has to unfold nothing."""
-    text = markdown_document.render(story(moments=course(2)))
+    text = markdown_document.render(run_report(moments=course(2)))
     assert text.count("<details>") == 1
     assert "Why" not in text
 
 
 def test_what_shows_where_it_stands_is_told_without_a_reason() -> None:
     """As of a run that goes on."""
-    explanation = Explanation(outcome=Outcome.RUNNING, headline="it runs", evidence=("3 pods are left",))
-    assert "### Where it stands\n\n- 3 pods are left\n" in markdown_document.render(story(explanation=explanation))
+    explanation = Diagnosis(outcome=Outcome.RUNNING, headline="it runs", evidence=("3 pods are left",))
+    assert "### Where it stands\n\n- 3 pods are left\n" in markdown_document.render(run_report(explanation=explanation))
 
 
 @pytest.mark.parametrize(("pods", "shown"), [(0, "60 done\n\n<details>"), (1, "60 with pods left\n\n| node")])
 def test_a_run_of_many_nodes_of_one_kind(pods: int, shown: str) -> None:
     """Has only the fold, or none."""
     instances = tuple(old(number, pods=pods) for number in range(60))
-    text = markdown_document.render(story(MigrationStatus(id="owm-1", state="DRAIN_NODES", old_instances=instances)))
+    text = markdown_document.render(
+        run_report(MigrationStatus(id="owm-1", state="DRAIN_NODES", old_instances=instances))
+    )
     assert f"### Old nodes: {shown}" in text
     assert text.count("<details>") == (pods == 0)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.testing.offline.engine.events import Recorder
+from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder
 from ocean_migration_pulumi.testing.offline.engine.planner import Goal, Planner, Refused
 from ocean_migration_pulumi.testing.offline.plugin.mocks import MockProvider, ResourceMocks
-from ocean_migration_pulumi.testing.offline.plugin.providers import Checked, Difference, Target
-from ocean_migration_pulumi.testing.offline.state.state import Resource
+from ocean_migration_pulumi.testing.offline.plugin.providers import Checked, Difference, ResourceTarget
+from ocean_migration_pulumi.testing.offline.state.state import StateResource
 from ocean_migration_pulumi.testing.offline.state.values import Properties, contains_unknown, secret
 
 TYPE = "pkg:index:Thing"
@@ -23,11 +23,11 @@ class Picky(MockProvider):
     def __init__(self) -> None:
         super().__init__(ResourceMocks(), "pkg")
 
-    def check(self, target: Target, news: Properties) -> Checked:
+    def check(self, target: ResourceTarget, news: Properties) -> Checked:
         """Refuse what is under `bad`."""
         return Checked(dict(news), [("bad", "no")] if "bad" in news else [])
 
-    def diff(self, target: Target, news: Properties, ignore_changes: Sequence[str]) -> Difference:
+    def diff(self, target: ResourceTarget, news: Properties, ignore_changes: Sequence[str]) -> Difference:
         """Compare, and look at `place`."""
         moved = news.get("place") != target.inputs.get("place") or contains_unknown(news.get("place"))
         return Difference(None if not moved else True, ["place"] if moved else [], moved)
@@ -38,9 +38,9 @@ def urn(name: str) -> str:
     return f"urn:pulumi:dev::p::{TYPE}::{name}"
 
 
-def thing(name: str, **options: Any) -> Resource:
+def thing(name: str, **options: Any) -> StateResource:
     """Return a thing of the state."""
-    return Resource(urn=urn(name), type=TYPE, custom=True, id=name, provider="p::1", **options)
+    return StateResource(urn=urn(name), type=TYPE, custom=True, id=name, provider="p::1", **options)
 
 
 def goal(name: str, **options: Any) -> Goal:
@@ -48,9 +48,9 @@ def goal(name: str, **options: Any) -> Goal:
     return Goal(type=TYPE, name=name, custom=True, provider="p::1", **options)
 
 
-def planner(*base: Resource, recorder: Recorder | None = None) -> Planner:
+def planner(*base: StateResource, recorder: EventRecorder | None = None) -> Planner:
     """Return a planner over a state."""
-    return Planner(base, lambda each: Picky() if each.custom else None, recorder or Recorder("up"))
+    return Planner(base, lambda each: Picky() if each.custom else None, recorder or EventRecorder("up"))
 
 
 def ops(plan: Planner, name: str, **options: Any) -> list[str]:
@@ -73,7 +73,7 @@ def ops(plan: Planner, name: str, **options: Any) -> list[str]:
 )
 def test_bad_values_are_printed_as_the_engine_does(value: Any, printed: str) -> None:
     """A refused input is shown as the engine shows it, a secret not at all."""
-    recorder = Recorder("up")
+    recorder = EventRecorder("up")
     with pytest.raises(Refused) as refused:
         ops(planner(recorder=recorder), "a", inputs={"bad": value})
     assert refused.value.reported
@@ -94,7 +94,7 @@ def test_inputs_that_force_a_replacement_by_option() -> None:
 
 def test_components_and_providers_compare_their_inputs() -> None:
     """What no provider manages is updated when its inputs differ; a component that becomes a resource is replaced."""
-    old = Resource(urn=urn("a"), type=TYPE, custom=False, inputs={"x": 1})
+    old = StateResource(urn=urn("a"), type=TYPE, custom=False, inputs={"x": 1})
     for inputs, op in (({"x": 1}, "same"), ({"x": 2}, "update")):
         wanted = Goal(type=TYPE, name="a", custom=False, inputs=inputs)
         assert [action.op for action in planner(old).plan(urn("a"), wanted)] == [op]
@@ -110,7 +110,7 @@ def test_dependents_are_replaced_only_if_they_must_be() -> None:
         thing("next", inputs={"place": "z"}, property_dependencies={"place": [urn("moved")]}),
         thing("noted", inputs={"note": "y"}, property_dependencies={"note": [urn("root")]}),
         thing("with", deleted_with=urn("root")),
-        Resource(urn=urn("group"), type=TYPE, custom=False, property_dependencies={"x": [urn("root")]}),
+        StateResource(urn=urn("group"), type=TYPE, custom=False, property_dependencies={"x": [urn("root")]}),
     ]
     plan = planner(*base)
     actions = plan.plan(urn("root"), goal("root", inputs={"place": "elsewhere"}))

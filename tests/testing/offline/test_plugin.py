@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ocean_migration_pulumi.testing.offline.plugin.plugin import DynamicPlugin
-from ocean_migration_pulumi.testing.offline.plugin.providers import PartialFailure, ProviderFailure, Target
+from ocean_migration_pulumi.testing.offline.plugin.providers import PartialFailure, ProviderFailure, ResourceTarget
 
 
 def test_a_plugin_that_does_not_start_is_an_error(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_plugin_that_died_fails_calls_and_can_be_closed(tmp_path: Path) -> Non
     )
     plugin.close(at_once=True)
     with pytest.raises(ProviderFailure):
-        plugin.read(Target("urn:pulumi:dev::p::t::n", "1"))
+        plugin.read(ResourceTarget("urn:pulumi:dev::p::t::n", "1"))
     plugin.cancel()
     plugin.close()
 

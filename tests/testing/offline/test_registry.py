@@ -7,7 +7,7 @@ import pytest
 from ocean_migration_pulumi.testing.offline.plugin.mocks import MockProvider
 from ocean_migration_pulumi.testing.offline.plugin.providers import ProviderFailure
 from ocean_migration_pulumi.testing.offline.plugin.registry import ProviderRegistry
-from ocean_migration_pulumi.testing.offline.state.state import PROVIDER_PREFIX, Resource
+from ocean_migration_pulumi.testing.offline.state.state import PROVIDER_PREFIX, StateResource
 from ocean_migration_pulumi.testing.offline.state.values import Properties
 
 URN = "urn:pulumi:dev::p::pulumi:providers:pulumi-python::default"
@@ -31,14 +31,14 @@ class Noted(MockProvider):
         self.told.append("kill" if at_once else "close")
 
 
-def registry(*resources: Resource) -> ProviderRegistry:
+def registry(*resources: StateResource) -> ProviderRegistry:
     """Return a registry that starts noted providers."""
     return ProviderRegistry(resources=resources, start=Noted, mocks=None)
 
 
 def test_a_provider_comes_from_the_state_until_it_is_configured_anew() -> None:
     """A reference of the state has the configuration stored there; a new one starts another provider."""
-    stored = Resource(urn=URN, type=PROVIDER_PREFIX + "pulumi-python", custom=True, id="1", inputs={"x": "old"})
+    stored = StateResource(urn=URN, type=PROVIDER_PREFIX + "pulumi-python", custom=True, id="1", inputs={"x": "old"})
     providers = registry(stored)
     first = providers.get(REFERENCE)
     assert isinstance(first, Noted)

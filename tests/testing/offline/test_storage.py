@@ -9,8 +9,8 @@ import pytest
 
 from ocean_migration_pulumi.testing.offline.state.state import (
     Journal,
-    Operation,
-    Resource,
+    PendingOperation,
+    StateResource,
     deletion_order,
     without_dangling,
 )
@@ -18,9 +18,9 @@ from ocean_migration_pulumi.testing.offline.state.storage import StateError, Sta
 from ocean_migration_pulumi.testing.offline.state.values import SECRET, SIGNATURE, secret
 
 
-def named(name: str, **options: object) -> Resource:
+def named(name: str, **options: object) -> StateResource:
     """Return a resource."""
-    return Resource(urn=f"urn::{name}", type="t", custom=True, id=name, **options)  # type: ignore[arg-type]
+    return StateResource(urn=f"urn::{name}", type="t", custom=True, id=name, **options)  # type: ignore[arg-type]
 
 
 def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -31,7 +31,9 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
         property_dependencies={"x": ["urn::b"]}, custom_timeouts={"create": 1.5}, protect=True, init_errors=["no"],
         additional_secret_outputs=["z"], retain_on_delete=True, pending_replacement=True, deleted_with="urn::c",
     )  # fmt: skip
-    journal = Journal([resource], [Operation(named("b"), "creating"), Operation(named("c"), "updating")], file.save)
+    journal = Journal(
+        [resource], [PendingOperation(named("b"), "creating"), PendingOperation(named("c"), "updating")], file.save
+    )
     file.save(journal)
     assert "canary" not in file.path.read_text(encoding="utf-8")
     resources, operations = file.load()

@@ -109,23 +109,23 @@ class Api:
         """Return the ids of the nodes that can be migrated."""
         return [instance["instanceId"] for instance in self.discover()]
 
-    def create(self, instance_ids: list[str] | None = None, **wish: Any) -> str:
+    def create(self, instance_ids: list[str] | None = None, **spec: Any) -> str:
         """Start a migration of the given nodes, or of all that are offered, and return its id."""
-        reply = self.post(self.offered() if instance_ids is None else instance_ids, **wish)
+        reply = self.post(self.offered() if instance_ids is None else instance_ids, **spec)
         return str(reply.items[0]["id"])
 
-    def post(self, instance_ids: list[str], **wish: Any) -> Reply:
+    def post(self, instance_ids: list[str], **spec: Any) -> Reply:
         """Ask for a migration."""
-        return self.send("POST", self.base, {"migration": {**WISH, "instanceIds": instance_ids, **wish}})
+        return self.send("POST", self.base, {"migration": {**WISH, "instanceIds": instance_ids, **spec}})
 
     def status(self, migration_id: str) -> dict[str, Any]:
         """Return the status of a migration."""
         item: dict[str, Any] = self.send("GET", f"{self.base}/{migration_id}").items[0]
         return item
 
-    def stop(self, migration_id: str, **wish: Any) -> Reply:
+    def stop(self, migration_id: str, **spec: Any) -> Reply:
         """Ask a migration to stop."""
-        return self.send("PUT", f"{self.base}/{migration_id}", {"migration": {"state": "STOPPED", **wish}})
+        return self.send("PUT", f"{self.base}/{migration_id}", {"migration": {"state": "STOPPED", **spec}})
 
     def log(self, **query: Any) -> list[dict[str, Any]]:
         """Return the log of all times."""

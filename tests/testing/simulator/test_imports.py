@@ -26,9 +26,9 @@ def _cluster(api: Api, name: str = "web", **query: Any) -> dict[str, Any]:
     return item
 
 
-def _group(api: Api, **wish: Any) -> dict[str, Any]:
+def _group(api: Api, **spec: Any) -> dict[str, Any]:
     query = {"autoScalingGroupName": "web", "oceanId": api.ocean_id}
-    item: dict[str, Any] = api.send("POST", GROUP_OF_ASG, {"launchSpec": wish}, **query).items[0]
+    item: dict[str, Any] = api.send("POST", GROUP_OF_ASG, {"launchSpec": spec}, **query).items[0]
     return item
 
 
@@ -52,20 +52,20 @@ def test_a_cluster_like_an_auto_scaling_group(api: Api) -> None:
     assert "blockDeviceMappings" not in template
     assert len(api.send("GET", CLUSTERS).items) == 1
     assert api.send("POST", CLUSTERS, {"cluster": cluster}).status == 200
-    wish = {"cluster": {"instanceTypes": ["c3.large"]}}
-    chosen = api.send("POST", CLUSTER_OF_ASG, wish, autoScalingGroupName="web", region=REGION).items[0]
+    spec = {"cluster": {"instanceTypes": ["c3.large"]}}
+    chosen = api.send("POST", CLUSTER_OF_ASG, spec, autoScalingGroupName="web", region=REGION).items[0]
     assert chosen["compute"]["instanceTypes"] == {"whitelist": ["c3.large"]}
 
 
 def test_a_group_like_an_auto_scaling_group(api: Api) -> None:
     """Name, labels and taints are those that were sent, all else is taken over; it can be created."""
-    wish = {
+    spec = {
         "name": "web-2",
         "labels": [{"key": "a", "value": "b"}],
         "taints": [{"key": "c", "value": "", "effect": "NoSchedule"}],
     }
-    group = _group(api, **wish)
-    assert {name: group[name] for name in wish} == wish
+    group = _group(api, **spec)
+    assert {name: group[name] for name in spec} == spec
     assert (group["oceanId"], group["instanceTypes"]) == (api.ocean_id, ["m5.large", "m5a.large"])
     assert {"userData", "iamInstanceProfile", "subnetIds", "tags"} < group.keys()
     assert "keyPair" not in group

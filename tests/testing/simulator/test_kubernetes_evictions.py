@@ -143,8 +143,8 @@ def test_a_body_that_is_no_eviction_is_refused(api: Api, kubernetes: Kubernetes)
     bodies: list[Any] = [b"{", b"[]", {"kind": "Pod"}, {"metadata": {"name": "y"}}]
     for body in bodies:
         assert kubernetes.send("POST", path, body).status == 400
-    for wish, query in (({"deleteOptions": {"dryRun": ["Some"]}}, {}), ({}, {"dryRun": "true"})):
-        reply = kubernetes.send("POST", path, wish, **query)
+    for spec, query in (({"deleteOptions": {"dryRun": ["Some"]}}, {}), ({}, {"dryRun": "true"})):
+        reply = kubernetes.send("POST", path, spec, **query)
         assert (reply.status, reply.body["reason"]) == (422, "Invalid")
     assert "x" in _pods(api)
 

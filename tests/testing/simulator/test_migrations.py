@@ -221,9 +221,9 @@ def test_nodes_of_a_running_migration_are_not_offered(api: Api) -> None:
         ({"batchSize": 20}, "batchSize", "is not allowed"),
     ],
 )
-def test_a_bad_body_is_a_validation_error(api: Api, wish: dict[str, Any], field: str, message: str) -> None:
+def test_a_bad_body_is_a_validation_error(api: Api, spec: dict[str, Any], field: str, message: str) -> None:
     """The error names the field; nothing is started."""
-    reply = api.post(api.offered(), **wish)
+    reply = api.post(api.offered(), **spec)
     assert reply.status == 400
     error = reply.body["response"]["errors"][0]
     assert (error["code"], error["field"]) == ("ValidationError", f"body:migration.{field}")
@@ -235,9 +235,9 @@ def test_a_bad_body_is_a_validation_error(api: Api, wish: dict[str, Any], field:
 @pytest.mark.parametrize("missing", [*WISH, "instanceIds"])
 def test_every_field_of_a_create_is_required(api: Api, missing: str) -> None:
     """All five fields must be there."""
-    wish = {**WISH, "instanceIds": api.offered()}
-    del wish[missing]
-    reply = api.send("POST", api.base, {"migration": wish})
+    spec = {**WISH, "instanceIds": api.offered()}
+    del spec[missing]
+    reply = api.send("POST", api.base, {"migration": spec})
     assert reply.body["response"]["errors"] == [
         {"code": "ValidationError", "message": f'"{missing}" is required', "field": f"body:migration.{missing}"}
     ]
@@ -285,14 +285,14 @@ def test_time_in_one_leap_or_in_small_steps_is_the_same(simulate: Callable[..., 
     for _ in range(100):
         steps.sim.control.advance(7)
 
-    def picture(api: Api) -> Any:
+    def live_view(api: Api) -> Any:
         status = api.status(migration)
         return [
             (status["status"], [(one["instanceId"], one["runningPods"]) for one in status[key]])
             for key in ("oldInstances", "newInstances")
         ]
 
-    assert picture(leap) == picture(steps)
+    assert live_view(leap) == live_view(steps)
 
 
 def test_the_same_seed_makes_the_same_world(simulate: Callable[..., Api]) -> None:

@@ -116,12 +116,12 @@ def test_the_date_header_agrees_with_the_stamps(api: Api) -> None:
 def test_a_roll_runs_and_ends(api: Api) -> None:
     """It needs nodes, there is one at a time, it can be stopped, and it ends by itself."""
     path = _cluster(api, "roll")
-    wish = {"roll": {"batchSizePercentage": 20, "respectPdb": False}}
-    assert api.send("POST", path, wish).code == "CLUSTER_HAS_NO_ACTIVE_INSTANCES"
+    spec = {"roll": {"batchSizePercentage": 20, "respectPdb": False}}
+    assert api.send("POST", path, spec).code == "CLUSTER_HAS_NO_ACTIVE_INSTANCES"
     api.run(api.create())
-    first = api.send("POST", path, wish).items[0]
+    first = api.send("POST", path, spec).items[0]
     assert (first["status"], first["numOfBatches"], first["scope"]) == ("IN_PROGRESS", 5, "Cluster")
-    again = api.send("POST", path, wish)
+    again = api.send("POST", path, spec)
     assert again.body["response"]["errors"][0]["message"].startswith("Can't have 2 Rolls at the same time.")
     api.sim.control.advance(300)
     assert api.send("GET", f"{path}/{first['id']}").items[0]["progress"]["value"] == 50

@@ -157,9 +157,9 @@ def test_a_put_merges(api: Api) -> None:
     assert changed["autoScaler"] == {"isEnabled": True, "resourceLimits": {"maxMemoryGib": 300}}
     assert changed["compute"] == {**created["compute"], "subnetIds": ["subnet-2", "subnet-3"]}
     group = _group(api, labels=[{"key": "a", "value": "b"}], strategy={"spotPercentage": 50, "drainingTimeout": 300})
-    wish = {"labels": [{"key": "c", "value": "d"}], "strategy": {"spotPercentage": None}, "taints": None}
-    merged = api.send("PUT", f"{GROUPS}/{group['id']}", {"launchSpec": wish}).items[0]
-    assert merged["labels"] == wish["labels"]
+    spec = {"labels": [{"key": "c", "value": "d"}], "strategy": {"spotPercentage": None}, "taints": None}
+    merged = api.send("PUT", f"{GROUPS}/{group['id']}", {"launchSpec": spec}).items[0]
+    assert merged["labels"] == spec["labels"]
     assert merged["strategy"] == {"drainingTimeout": 300}
     assert "taints" not in merged
 
@@ -277,12 +277,12 @@ def test_region_and_controller_stay(api: Api) -> None:
 def test_a_roll_after_a_put(api: Api) -> None:
     """Without nodes there is nothing to roll, which the provider takes for success by its code."""
     ocean_id = _cluster(api)["id"]
-    wish = {"roll": {"batchSizePercentage": 20, "respectPdb": False}}
+    spec = {"roll": {"batchSizePercentage": 20, "respectPdb": False}}
     path = f"{CLUSTERS}/{ocean_id}/roll"
-    assert _error(api.send("POST", path, wish))["code"] == "CLUSTER_HAS_NO_ACTIVE_INSTANCES"
+    assert _error(api.send("POST", path, spec))["code"] == "CLUSTER_HAS_NO_ACTIVE_INSTANCES"
     api.send("POST", GROUPS, {"launchSpec": {"oceanId": ocean_id}}, initialNodes=1)
     api.send("PUT", f"{CLUSTERS}/{ocean_id}", {"cluster": {"name": "x"}}, autoApplyTags="true")
-    assert api.send("POST", path, wish).items[0]["status"] == "IN_PROGRESS"
+    assert api.send("POST", path, spec).items[0]["status"] == "IN_PROGRESS"
 
 
 def test_options_of_create_and_delete(api: Api) -> None:

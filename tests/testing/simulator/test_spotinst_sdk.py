@@ -125,9 +125,9 @@ def test_the_three_imports(api: Api, sdk: Any) -> None:
         "web", api.ocean_id, aws.ImportASGToOceanVNG(name="w", labels=[label], taints=[])
     )
     assert (group["name"], group["labels"]) == ("w", [{"key": "a", "value": "b"}])
-    wish = aws.ImportEKSNodeGroupToOceanVNG(name="n", labels=[label])
+    spec = aws.ImportEKSNodeGroupToOceanVNG(name="n", labels=[label])
     for place in ({"ocean_id": api.ocean_id}, {"region": "us-west-2"}):
-        assert sdk.import_eks_cluster_node_group_to_ocean_vng("demo", "batch", wish, **place)["name"] == "n"
+        assert sdk.import_eks_cluster_node_group_to_ocean_vng("demo", "batch", spec, **place)["name"] == "n"
 
 
 def test_log_heartbeat_detaching_and_rolls(api: Api, sdk: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
-from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import Output, Table, output_options
 from ocean_migration_pulumi.results import MigrationCandidate, MigrationCandidates
 
@@ -17,12 +17,12 @@ Example:
 
 @click.command("candidates", epilog=_EPILOG)
 @output_options()
-@reach_options
-def command(reach: Reach, output: Output) -> None:
+@context_options
+def command(reach: CliContext, output: Output) -> None:
     """List the nodes whose workloads can be migrated, and the Virtual Node Group that each one matches."""
     cluster = reach.cluster_id
     names = {group.id: group.name for group in reach.client.list_virtual_node_groups(cluster)}
-    found = MigrationCandidates.of(cluster, reach.client.discover(cluster), names)
+    found = MigrationCandidates.from_discovery(cluster, reach.client.discover(cluster), names)
     table = Table(
         title=f"Nodes of {cluster} that can be migrated",
         columns=("instance", "node", "ASG", "EKS node group", "Virtual Node Group", "pods"),

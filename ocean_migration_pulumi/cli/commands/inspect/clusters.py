@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import Output, Table, output_options
 
 _EPILOG = """\b
@@ -15,8 +15,8 @@ Example:
 
 @click.command("clusters", epilog=_EPILOG)
 @output_options()
-@reach_options
-def command(reach: Reach, output: Output) -> None:
+@context_options
+def command(reach: CliContext, output: Output) -> None:
     """List the Ocean clusters of the account."""
     found = sorted(reach.client.list_clusters(), key=lambda cluster: (cluster.name, cluster.id))
     table = Table(

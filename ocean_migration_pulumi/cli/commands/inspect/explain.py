@@ -10,13 +10,13 @@ from typing import Any, Final
 import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, migration_argument, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.output import Output, output_options
-from ocean_migration_pulumi.cli.recording import SOURCES, from_option, opened
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Explanation, Holding, explain_migration
+from ocean_migration_pulumi.cli.recording import SOURCES, from_option, open_recording
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, StuckPod, diagnose_migration
 from ocean_migration_pulumi.migration.spec import input_readers
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
 from ocean_migration_pulumi.migration.views.run_report import moved_at
 from ocean_migration_pulumi.report.markdown import one_line
 
@@ -42,52 +42,54 @@ Example:
 )
 @output_options()
 @kubernetes_options
-@reach_options
-def command(reach: Reach, output: Output, migration: str | None, source: Path | None, stall_timeout: str) -> None:
+@context_options
+def command(reach: CliContext, output: Output, migration: str | None, source: Path | None, stall_timeout: str) -> None:
     """Tell why a migration failed, was stopped, or stands still, and what to do about it.
 
     Of the one that runs, or else of the newest, unless it is named. With access to Kubernetes the pods that are still
     on the old nodes are told, and what holds each.
     """
-    patience = input_readers.duration("--stall-timeout", stall_timeout) or 0.0
+    poll_policy = input_readers.read_duration("--stall-timeout", stall_timeout) or 0.0
     if source is None:
         status = reach.client.get_migration(reach.cluster_id, reach.migration_id(migration))
-        found = explain_migration(
-            reach.client, reach.scope, reach.sources(), reach.cluster_id, status, stall_timeout=patience
+        found = diagnose_migration(
+            reach.client, reach.scope, reach.sources(), reach.cluster_id, status, stall_timeout=poll_policy
         )
         _show(output, reach.cluster_id, status, found)
     else:
-        _show(output, *explain_record(source, migration, reach.scope, patience))
+        _show(output, *explain_record(source, migration, reach.scope, poll_policy))
 
 
-def lines(found: Explanation) -> Iterator[str]:
+def lines(found: Diagnosis) -> Iterator[str]:
     """Return an explanation for people, line by line."""
     yield one_line(found.headline)
     for heading, texts in _parts(found):
         yield from ("", heading, *texts)
 
 
-def to_json(ocean_id: str, status: MigrationStatus, found: Explanation) -> dict[str, Any]:
+def to_json(ocean_id: str, status: MigrationStatus, found: Diagnosis) -> dict[str, Any]:
     """Return an explanation as JSON has it."""
+    document = asdict(found)
     return {
         "ocean_id": ocean_id,
         "migration_id": status.id,
         "state": status.state,
-        **asdict(found),
+        "holdings": document.pop("stuck"),
+        **document,
         "outcome": found.outcome.value,
     }
 
 
 def explain_record(
-    record: Path, migration: str | None, scope: Scope, stall_timeout: float
-) -> tuple[str, MigrationStatus, Explanation]:
+    record: Path, migration: str | None, scope: CancelScope, stall_timeout: float
+) -> tuple[str, MigrationStatus, Diagnosis]:
     """Explain a migration from a record; None is the one whose status was read last.
 
     Returns the cluster, the last status, and the explanation. Raises SettingsError for a file that is no record, and
     InputError for a migration that it does not hold.
     """
-    with opened(record, migration) as recorded:
-        found = explain_migration(
+    with open_recording(record, migration) as recorded:
+        found = diagnose_migration(
             recorded.client,
             scope,
             SOURCES,
@@ -100,23 +102,23 @@ def explain_record(
         return recorded.ocean_id, recorded.status, found
 
 
-def _parts(found: Explanation) -> Iterator[tuple[str, list[str]]]:
+def _parts(found: Diagnosis) -> Iterator[tuple[str, list[str]]]:
     """Return the headings that have something to say, each with its indented lines."""
     if found.evidence:
         yield "What shows it", _indented(found.evidence)
-    if found.holdings:
-        more = len(found.holdings[MOST_PODS:])
-        rest = _indented([f"and {counted(more, 'pod')} more: see --json"] if more else ())
-        yield "Pods that are left", [*_grouped(found.holdings[:MOST_PODS]), *rest]
+    if found.stuck:
+        more = len(found.stuck[MOST_PODS:])
+        rest = _indented([f"and {count_noun(more, 'pod')} more: see --json"] if more else ())
+        yield "Pods that are left", [*_grouped(found.stuck[:MOST_PODS]), *rest]
     if found.remedy:
         yield "What to do", _indented([f"{found.remedy}."])
     if found.notes:
         yield "Notes", _indented(found.notes)
 
 
-def _grouped(pods: Iterable[Holding]) -> Iterator[str]:
+def _grouped(pods: Iterable[StuckPod]) -> Iterator[str]:
     """Return pods under what holds them, which many of them share."""
-    alike: dict[tuple[str, str], list[Holding]] = {}
+    alike: dict[tuple[str, str], list[StuckPod]] = {}
     for pod in pods:
         alike.setdefault((pod.why, pod.remedy), []).append(pod)
     for (why, remedy), group in alike.items():
@@ -128,7 +130,7 @@ def _indented(texts: Iterable[str], indent: str = "  ") -> list[str]:
     return [indent + one_line(text) for text in texts]
 
 
-def _show(output: Output, ocean_id: str, status: MigrationStatus, found: Explanation) -> None:
+def _show(output: Output, ocean_id: str, status: MigrationStatus, found: Diagnosis) -> None:
     if output.is_table:
         output.text("\n".join(lines(found)))
     else:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import click
 
-from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import Output, Table, output_options, say
-from ocean_migration_pulumi.common.times import elapsed
-from ocean_migration_pulumi.migration.diagnosis.history import MOST_STATUSES, Past, read_history
+from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.migration.diagnosis.history import MOST_STATUSES, PastMigration, read_history
 
 _EPILOG = """\b
 Example:
@@ -20,8 +20,8 @@ Example:
 @click.command("history", epilog=_EPILOG)
 @click.option("--all", "whole", is_flag=True, help=f"Ask for all, and not for the newest {MOST_STATUSES} alone.")
 @output_options()
-@reach_options
-def command(reach: Reach, output: Output, whole: bool) -> None:
+@context_options
+def command(reach: CliContext, output: Output, whole: bool) -> None:
     """List the migrations of a cluster, the newest first, with how each ended, and why it failed."""
     cluster = reach.cluster_id
     found = read_history(reach.client, reach.scope, cluster, most=None if whole else MOST_STATUSES)
@@ -38,11 +38,11 @@ def command(reach: Reach, output: Output, whole: bool) -> None:
             say(note)
 
 
-def _row(past: Past) -> tuple[str | bool | None, ...]:
+def _row(past: PastMigration) -> tuple[str | bool | None, ...]:
     return (
         past.id,
         past.created_at,
-        None if past.seconds is None else elapsed(past.seconds),
+        None if past.seconds is None else format_elapsed(past.seconds),
         None if past.total is None else f"{past.done}/{past.total}",
         past.outcome,
         past.should_terminate_drained_nodes,

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from ocean_migration_pulumi.api.models.migration import LogEntry
-from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import Output, output_options, say
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, NoAnswerError, RateLimitError, ServiceError
@@ -42,25 +42,25 @@ Example:
 )
 @click.option(
     "--limit",
-    type=click.IntRange(1, log_query.MOST_LINES),
+    type=click.IntRange(1, log_query.MAX_LINES),
     default=500,
     show_default=True,
     help="At most so many lines, the newest.",
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on with every new line, until Ctrl-C.")
 @output_options()
-@reach_options
+@context_options
 def command(
-    reach: Reach, output: Output, since: str, until: str | None, severity: str, limit: int, follow: bool
+    reach: CliContext, output: Output, since: str, until: str | None, severity: str, limit: int, follow: bool
 ) -> None:
     """Show the log that Ocean keeps of a cluster, the oldest line first: among others why a migration failed."""
     if follow and (until is not None or not output.is_table):
         raise InputError("--follow", "goes on for ever, line by line: give neither --until nor --json")
     cluster = reach.cluster_id
     reach.client.get_heartbeat(cluster)  # any answer tells the service's time, by which its log is dated
-    start, end = log_query.span(since, until, reach.client.server_now())
+    start, end = log_query.log_span_of_options(since, until, reach.client.server_now())
     found = reach.client.get_log(cluster, since=start, until=end, severity=severity.upper(), limit=limit)
-    log = ClusterLog.of(cluster, found)
+    log = ClusterLog.from_log(cluster, found)
     if output.is_table:
         output.lines(map(_line, log.lines))
     else:
@@ -74,7 +74,7 @@ def command(
 
 
 def _follow(
-    reach: Reach, output: Output, cluster: str, severity: str, told: tuple[LogEntry, ...], start: datetime
+    reach: CliContext, output: Output, cluster: str, severity: str, told: tuple[LogEntry, ...], start: datetime
 ) -> None:
     """Show every new line until Ctrl-C, which is how it is meant to end.
 
@@ -84,7 +84,7 @@ def _follow(
     newest = _newest(told, start)
     try:
         while True:
-            reach.scope.sleep(reach.patience.poll_interval)
+            reach.scope.sleep(reach.poll_policy.poll_interval)
             since = max(start, newest - _OVERLAP)
             try:
                 found = reach.client.get_log(
@@ -94,7 +94,7 @@ def _follow(
                 say(f"no answer, trying on: {error}")
                 continue
             fresh = Counter(found) - shown
-            output.lines(map(_line, ClusterLog.of(cluster, tuple(fresh.elements())).lines))
+            output.lines(map(_line, ClusterLog.from_log(cluster, tuple(fresh.elements())).lines))
             newest = _newest(found, newest)
             # What is older than the next question's time is not told again.
             shown = Counter(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import Output, Table, output_options
 from ocean_migration_pulumi.results import ClusterNodes
 
@@ -17,11 +17,11 @@ Example:
 @click.command("nodes", epilog=_EPILOG)
 @click.option("--virtual-node-group", metavar="ols-...", help="Only those of this Virtual Node Group.")
 @output_options()
-@reach_options
-def command(reach: Reach, output: Output, virtual_node_group: str | None) -> None:
+@context_options
+def command(reach: CliContext, output: Output, virtual_node_group: str | None) -> None:
     """List the nodes that Ocean itself runs in the cluster."""
     cluster = reach.cluster_id
-    found = ClusterNodes.of(cluster, reach.client.list_nodes(cluster, virtual_node_group_id=virtual_node_group))
+    found = ClusterNodes.from_nodes(cluster, reach.client.list_nodes(cluster, virtual_node_group_id=virtual_node_group))
     table = Table(
         title=f"Nodes that Ocean runs in {cluster}",
         columns=("instance", "node", "type", "zone", "Virtual Node Group", "life cycle", "registration", "created"),

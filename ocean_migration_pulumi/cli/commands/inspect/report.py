@@ -8,11 +8,11 @@ from typing import BinaryIO
 
 import click
 
-from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, migration_argument, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.output import HTML, JSON, MARKDOWN, Output, output_options
-from ocean_migration_pulumi.cli.recording import SOURCES, from_option, opened
-from ocean_migration_pulumi.common.cancellation import Scope
-from ocean_migration_pulumi.migration.views.run_report import Moment, Story, tell
+from ocean_migration_pulumi.cli.recording import SOURCES, from_option, open_recording
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport, build_run_report
 
 _EPILOG = """\b
 Example:
@@ -39,9 +39,14 @@ Example:
 )
 @output_options((MARKDOWN, JSON, HTML))
 @kubernetes_options
-@reach_options
+@context_options
 def command(
-    reach: Reach, output: Output, migration: str | None, source: Path | None, stack: BinaryIO | None, to: Path | None
+    reach: CliContext,
+    output: Output,
+    migration: str | None,
+    source: Path | None,
+    stack: BinaryIO | None,
+    to: Path | None,
 ) -> None:
     """Tell what happened in a migration: its states, nodes and leftovers, why it ended so, and what to do.
 
@@ -52,8 +57,8 @@ def command(
     if source is not None and stack is not None:
         msg = "give --from or --stack, not both"
         raise click.UsageError(msg)
-    story = _asked(reach, migration, stack) if source is None else tell_record(source, migration, reach.scope)
-    text = written(story, output.format)
+    run_report = _asked(reach, migration, stack) if source is None else tell_record(source, migration, reach.scope)
+    text = written(run_report, output.format)
     if to is None:
         output.text(text.removesuffix("\n"))
         return
@@ -64,28 +69,28 @@ def command(
         raise click.ClickException(msg) from None
 
 
-def written(story: Story, form: str) -> str:
+def written(run_report: RunReport, form: str) -> str:
     """Return a report in one of the formats; it ends with a line break."""
     if form == JSON:
         from ocean_migration_pulumi.report.run import json_document
 
-        return json.dumps(json_document.document(story), indent=2) + "\n"
+        return json.dumps(json_document.document(run_report), indent=2) + "\n"
     if form == HTML:
         from ocean_migration_pulumi.report.run import html
 
-        return html.render(story)
+        return html.render(run_report)
     from ocean_migration_pulumi.report.run import markdown_document
 
-    return markdown_document.render(story)
+    return markdown_document.render(run_report)
 
 
-def tell_record(record: Path, migration: str | None, scope: Scope) -> Story:
+def tell_record(record: Path, migration: str | None, scope: CancelScope) -> RunReport:
     """Tell a migration from a record; None is the one whose status was read last.
 
     Raises SettingsError for a file that is no record, and InputError for a migration that it does not hold.
     """
-    with opened(record, migration) as recorded:
-        return tell(
+    with open_recording(record, migration) as recorded:
+        return build_run_report(
             recorded.client,
             scope,
             SOURCES,
@@ -96,7 +101,7 @@ def tell_record(record: Path, migration: str | None, scope: Scope) -> Story:
         )
 
 
-def _asked(reach: Reach, migration: str | None, stack: BinaryIO | None) -> Story:
+def _asked(reach: CliContext, migration: str | None, stack: BinaryIO | None) -> RunReport:
     ocean_id = reach.cluster_id
     migration_id = reach.migration_id(migration)
     moments: tuple[Moment, ...] = ()
@@ -104,4 +109,4 @@ def _asked(reach: Reach, migration: str | None, stack: BinaryIO | None) -> Story
         from ocean_migration_pulumi.report.run import exported_timeline
 
         moments = exported_timeline.moments(stack.read().decode("utf-8-sig", "replace"), migration_id)
-    return tell(reach.client, reach.scope, reach.sources(), ocean_id, migration_id, moments=moments)
+    return build_run_report(reach.client, reach.scope, reach.sources(), ocean_id, migration_id, moments=moments)

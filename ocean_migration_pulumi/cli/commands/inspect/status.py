@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.cli.context import Reach, migration_argument, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options, migration_argument
 from ocean_migration_pulumi.cli.output import Output, Table, output_options
-from ocean_migration_pulumi.common.times import elapsed, parse_time
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress
+from ocean_migration_pulumi.common.times import format_elapsed, parse_time
+from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.results import Migration
 
 _EPILOG = """\b
@@ -20,8 +20,8 @@ Example:
 @click.command("status", epilog=_EPILOG)
 @migration_argument
 @output_options()
-@reach_options
-def command(reach: Reach, output: Output, migration: str | None) -> None:
+@context_options
+def command(reach: CliContext, output: Output, migration: str | None) -> None:
     """Tell how a migration stands: the one that runs, or else the newest, unless it is named."""
     cluster = reach.cluster_id
     status = reach.client.get_migration(cluster, reach.migration_id(migration))
@@ -37,8 +37,8 @@ def command(reach: Reach, output: Output, migration: str | None) -> None:
         numbers=frozenset({"pods"}),
         empty="it holds no node",
     )
-    progress = Progress.of(status)
-    data = Migration.of(cluster, status).to_dict() | {
+    progress = Progress.from_status(status)
+    data = Migration.from_status(cluster, status).to_dict() | {
         "progress": {
             "nodes_done": progress.done,
             "nodes": progress.total,
@@ -51,15 +51,15 @@ def command(reach: Reach, output: Output, migration: str | None) -> None:
     output.show(table, data)
 
 
-def _summary(reach: Reach, cluster: str, status: MigrationStatus) -> list[str]:
+def _summary(reach: CliContext, cluster: str, status: MigrationStatus) -> list[str]:
     begun = parse_time(status.created_at)
     ended_at = status.completed_at or status.errored_at or status.stopped_at
     ended = parse_time(ended_at) or reach.client.server_now()
-    line = Progress.of(status).line((ended - begun).total_seconds()) if begun else status.state
+    line = Progress.from_status(status).line((ended - begun).total_seconds()) if begun else status.state
     lines = [f"migration {status.id} of {cluster}: {line}"]
     lines.append(f"created {status.created_at or '-'}" + (f", ended {ended_at}" if ended_at else ""))
     if begun and ended_at:
-        lines[-1] += f" after {elapsed((ended - begun).total_seconds())}"
+        lines[-1] += f" after {format_elapsed((ended - begun).total_seconds())}"
     names = {True: "yes", False: "no", None: "not told"}
     lines.append(
         f"terminate drained nodes: {names[status.should_terminate_drained_nodes]}, "

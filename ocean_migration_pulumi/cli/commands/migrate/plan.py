@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CHANGES
 from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, output_options
 from ocean_migration_pulumi.cli.plan_view import make_plan
-from ocean_migration_pulumi.migration.spec.spec import Wish
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 _EPILOG = """\b
 Example:
@@ -30,13 +30,13 @@ Exit status with --detailed-exitcode:
 @click.option("--detailed-exitcode", is_flag=True, help="Tell by the exit status whether there is something to do.")
 @output_options()
 @kubernetes_options
-@reach_options
-def command(reach: Reach, output: Output, wish: Wish, detailed_exitcode: bool) -> None:
+@context_options
+def command(reach: CliContext, output: Output, spec: MigrationSpec, detailed_exitcode: bool) -> None:
     """Show what a migration would do, as the preview of the resource does; nothing but GETs are sent.
 
     The digest of the plan is that of the resource: `start --approved-plan` starts this plan and no other.
     """
-    planned = make_plan(reach, wish)
+    planned = make_plan(reach, spec)
     planned.show(output)
     if detailed_exitcode and planned.waiting:
         sys.exit(BLOCKED if planned.refusal else CHANGES)

@@ -10,23 +10,23 @@ import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.commands.migrate.watch import onlooker
-from ocean_migration_pulumi.cli.console import Speaker, confirmed, is_interactive
-from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, reach_options
+from ocean_migration_pulumi.cli.console import Console, confirmed, is_interactive
+from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
 from ocean_migration_pulumi.cli.dashboard.following import Follower
-from ocean_migration_pulumi.cli.dashboard.onlookers import Lines
-from ocean_migration_pulumi.cli.jobs import job_of
+from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay
+from ocean_migration_pulumi.cli.jobs import make_context
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
 from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, output_options, say
-from ocean_migration_pulumi.cli.plan_view import Planned, make_plan
+from ocean_migration_pulumi.cli.plan_view import PlanView, make_plan
+from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
-from ocean_migration_pulumi.migration.reconcile.admission import may_start
-from ocean_migration_pulumi.migration.reconcile.events import Announce
-from ocean_migration_pulumi.migration.reconcile.start import start
-from ocean_migration_pulumi.migration.reconcile.wait import follow
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from ocean_migration_pulumi.migration.state.phases import share
+from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
+from ocean_migration_pulumi.migration.reconcile.events import EventSink
+from ocean_migration_pulumi.migration.reconcile.start import start_migration
+from ocean_migration_pulumi.migration.reconcile.wait import wait_for_migration
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.phases import describe_share
 
 _EPILOG = """\b
 Example:
@@ -45,22 +45,26 @@ _SECONDS: Final = 600.0
 @notify_option
 @output_options()
 @kubernetes_options
-@reach_options
-def command(reach: Reach, output: Output, wish: Wish, yes: bool, then: str | None, notify: tuple[str, ...]) -> None:
+@context_options
+def command(
+    reach: CliContext, output: Output, spec: MigrationSpec, yes: bool, then: str | None, notify: tuple[str, ...]
+) -> None:
     """Show the plan of a migration, ask, and start it.
 
     Nothing is terminated, deleted or forced unless the options say so. While another migration runs on the cluster none
     is started. Without a terminal --yes must be given.
     """
     with notifying(notify) as to:
-        _command(reach, output, wish, yes=yes, then=then, to=to)
+        _command(reach, output, spec, yes=yes, then=then, to=to)
 
 
-def _command(reach: Reach, output: Output, wish: Wish, *, yes: bool, then: str | None, to: Announce) -> None:
-    running = reach.desk.view.running(reach.client, reach.scope, fresh=True)
+def _command(
+    reach: CliContext, output: Output, spec: MigrationSpec, *, yes: bool, then: str | None, to: EventSink
+) -> None:
+    running = reach.claims.view.running(reach.client, reach.scope, fresh=True)
     if running:
         _busy(reach, running[0], yes=yes, to=to)
-    planned = make_plan(reach, wish)
+    planned = make_plan(reach, spec)
     for line in planned.lines():
         say(line, err=not output.is_table)
     if not planned.waiting:
@@ -80,9 +84,9 @@ def _command(reach: Reach, output: Output, wish: Wish, *, yes: bool, then: str |
         sys.exit(_followed(reach, migration_id, then, to))
 
 
-def _busy(reach: Reach, status: MigrationStatus, *, yes: bool, to: Announce) -> NoReturn:
+def _busy(reach: CliContext, status: MigrationStatus, *, yes: bool, to: EventSink) -> NoReturn:
     """Offer to watch the migration that runs; without a terminal it is an error."""
-    named = f"migration {status.id} runs on {reach.cluster_id} ({share(status)}); none is started beside it"
+    named = f"migration {status.id} runs on {reach.cluster_id} ({describe_share(status)}); none is started beside it"
     if not yes and is_interactive():
         say(named)
         if confirmed("Watch it?", default=True):
@@ -93,48 +97,48 @@ def _busy(reach: Reach, status: MigrationStatus, *, yes: bool, to: Announce) -> 
     raise ClusterBusyError(msg)
 
 
-def _ask(planned: Planned) -> None:
+def _ask(planned: PlanView) -> None:
     if not is_interactive():
         msg = "there is no terminal to ask on: give --yes"
         raise click.UsageError(msg)
-    wish = planned.wish
+    spec = planned.spec
     flags = [
         text
         for text, chosen in zip(
             ("terminates drained nodes", "deletes stand-alone pods", "kills pods against PodDisruptionBudgets"),
-            wish.flags,
+            spec.flags,
             strict=True,
         )
         if chosen
     ]
     more = f", which {' and '.join(flags)}" if flags else ""
-    if not confirmed(f"Start a migration of {counted(len(planned.waiting), 'node')}{more}?"):
+    if not confirmed(f"Start a migration of {count_noun(len(planned.waiting), 'node')}{more}?"):
         msg = "nothing was started"
         raise InterruptedWaitError(msg)
 
 
-def _start(reach: Reach, planned: Planned, to: Announce) -> str:
+def _start(reach: CliContext, planned: PlanView, to: EventSink) -> str:
     """Start it, once, and return its id; the run is the resource's, up to the moment at which it has started."""
-    speaker = Speaker()
-    wish = replace(planned.wish, wait_for="started")
-    job = job_of(reach, wish, seconds=_SECONDS, speaker=speaker, announce=to)
+    speaker = Console()
+    spec = replace(planned.spec, wait_for="started")
+    job = make_context(reach, spec, seconds=_SECONDS, speaker=speaker, announce=to)
     try:
         offered = job.discover()
         work = [name for name in planned.waiting if name in offered]
-        job.tell_gone(set(planned.waiting) - offered.keys())
-        may_start(job, work)
-        begun = start(job, work)
+        job.report_gone_nodes(set(planned.waiting) - offered.keys())
+        ensure_startable(job, work)
+        begun = start_migration(job, work)
         if begun is None:
             msg = "nothing was started: nothing is left to migrate"
             raise ClusterBusyError(msg)
         run, before = begun
-        follow(job, run, listed_before=before)
+        wait_for_migration(job, run, listed_before=before)
     finally:
         speaker.end()
     return run.id
 
 
-def _followed(reach: Reach, migration_id: str, how: str, to: Announce) -> int:
+def _followed(reach: CliContext, migration_id: str, how: str, to: EventSink) -> int:
     """Wait for a migration, or watch it, and return the exit status."""
-    looking_on = onlooker(reach, migration_id) if how == "watch" else Lines(err=True, now=reach.client.server_now)
+    looking_on = onlooker(reach, migration_id) if how == "watch" else LineDisplay(err=True, now=reach.client.server_now)
     return Follower(reach, migration_id, looking_on, just_started=True, to=to).follow()

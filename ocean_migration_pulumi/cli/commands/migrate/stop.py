@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from ocean_migration_pulumi.cli.console import Speaker
-from ocean_migration_pulumi.cli.context import Reach, migration_argument, reach_options
-from ocean_migration_pulumi.cli.jobs import job_of
+from ocean_migration_pulumi.cli.console import Console
+from ocean_migration_pulumi.cli.context import CliContext, context_options, migration_argument
+from ocean_migration_pulumi.cli.jobs import make_context
 from ocean_migration_pulumi.cli.output import Output, output_options
 from ocean_migration_pulumi.migration.reconcile.reconcile import DELETE_DEADLINE
-from ocean_migration_pulumi.migration.reconcile.wait import stop
-from ocean_migration_pulumi.migration.spec.spec import Wish
-from ocean_migration_pulumi.migration.state.phases import share
-from ocean_migration_pulumi.migration.state.resource_state import Run
+from ocean_migration_pulumi.migration.reconcile.wait import stop_migration
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.phases import describe_share
+from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord
 from ocean_migration_pulumi.results import Migration
 
 _EPILOG = """\b
@@ -26,8 +26,8 @@ Example:
 @click.option("--terminate-drained", is_flag=True, help="Also terminate the nodes that are drained by then.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it has stopped.")
 @output_options()
-@reach_options
-def command(reach: Reach, output: Output, migration: str | None, terminate_drained: bool, no_wait: bool) -> None:
+@context_options
+def command(reach: CliContext, output: Output, migration: str | None, terminate_drained: bool, no_wait: bool) -> None:
     """Stop a migration, whoever started it: the one that runs, unless it is named.
 
     Ocean ends the current batch first. What has moved stays where it is, nodes that were not drained take pods again,
@@ -38,21 +38,21 @@ def command(reach: Reach, output: Output, migration: str | None, terminate_drain
     cluster = reach.cluster_id
     wanted = reach.migration_id(migration, running=True)
     status = reach.client.get_migration(cluster, wanted)
-    speaker = Speaker()
+    speaker = Console()
     if status.is_terminal:
         speaker.info(f"migration {wanted} has ended already")
     elif no_wait:
         reach.client.stop_migration(cluster, wanted, should_terminate_drained_nodes=terminate_drained)
         status = reach.client.get_migration(cluster, wanted)
     else:
-        job = job_of(reach, Wish(ocean_id=cluster), seconds=DELETE_DEADLINE, speaker=speaker)
-        run = Run(id=wanted, instance_ids=sorted(status.instance_ids), created_at=status.created_at)
+        job = make_context(reach, MigrationSpec(ocean_id=cluster), seconds=DELETE_DEADLINE, speaker=speaker)
+        run = MigrationRecord(id=wanted, instance_ids=sorted(status.instance_ids), created_at=status.created_at)
         try:
-            stop(job, run, terminate_drained_nodes=terminate_drained, why="asked for")
+            stop_migration(job, run, terminate_drained_nodes=terminate_drained, why="asked for")
         finally:
             speaker.end()
         status = reach.client.get_migration(cluster, wanted)
     if output.is_table:
-        output.lines([f"migration {wanted}: {status.state}, {share(status)}"])
+        output.lines([f"migration {wanted}: {status.state}, {describe_share(status)}"])
     else:
-        output.json(Migration.of(cluster, status).to_dict())
+        output.json(Migration.from_status(cluster, status).to_dict())

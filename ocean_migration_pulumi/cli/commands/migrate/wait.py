@@ -10,12 +10,12 @@ from typing import Final
 import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, migration_argument, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.dashboard.following import Follower
-from ocean_migration_pulumi.cli.dashboard.onlookers import Lines
+from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
-from ocean_migration_pulumi.migration.reconcile.waiter import Progress
-from ocean_migration_pulumi.migration.spec.input_readers import duration, refuse
+from ocean_migration_pulumi.migration.spec.input_readers import input_error, read_duration
+from ocean_migration_pulumi.migration.state.progress import Progress
 
 _SHARE: Final = re.compile(r"(100|[1-9]\d?)%")
 
@@ -52,19 +52,22 @@ Exit status:
 )
 @notify_option
 @kubernetes_options
-@reach_options
+@context_options
 def command(
-    reach: Reach, migration: str | None, target: str, timeout: str, stall_timeout: str, notify: tuple[str, ...]
+    reach: CliContext, migration: str | None, target: str, timeout: str, stall_timeout: str, notify: tuple[str, ...]
 ) -> None:
     """Wait for a migration: the one that runs, or else the newest, unless it is named.
 
     Progress goes to stderr, the result to stdout.
     """
     reached = _reached(target)
-    most, stalled = duration("--timeout", timeout, never=True), duration("--stall-timeout", stall_timeout, never=True)
+    most, stalled = (
+        read_duration("--timeout", timeout, never=True),
+        read_duration("--stall-timeout", stall_timeout, never=True),
+    )
     with notifying(notify) as to:
         migration_id = reach.migration_id(migration)
-        onlooker = Lines(err=True, now=reach.client.server_now)
+        onlooker = LineDisplay(err=True, now=reach.client.server_now)
         follower = Follower(reach, migration_id, onlooker, timeout=most, stall_timeout=stalled, to=to)
         sys.exit(follower.follow(reached))
 
@@ -76,6 +79,6 @@ def _reached(target: str) -> Callable[[MigrationStatus], bool]:
         return lambda status: True
     share = _SHARE.fullmatch(target)
     if share is None:
-        raise refuse("--for", target, '"finished", "started", or a percentage from "1%" to "100%"')
+        raise input_error("--for", target, '"finished", "started", or a percentage from "1%" to "100%"')
     least = int(share[1])
-    return lambda status: Progress.of(status).percentage >= least
+    return lambda status: Progress.from_status(status).percentage >= least

@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, migration_argument, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.dashboard.following import Follower
-from ocean_migration_pulumi.cli.dashboard.onlookers import Lines, Onlooker, Screen, terminal
+from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay, ProgressDisplay, ScreenDisplay, terminal
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
 from ocean_migration_pulumi.errors import OceanMigrationError, WaitEndedError
-from ocean_migration_pulumi.migration.spec.input_readers import duration
+from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 
 _EPILOG = """\b
 Example:
@@ -39,15 +39,20 @@ Exit status:
 )
 @notify_option
 @kubernetes_options
-@reach_options
-def command(reach: Reach, migration: str | None, timeout: str, stall_timeout: str, notify: tuple[str, ...]) -> None:
+@context_options
+def command(
+    reach: CliContext, migration: str | None, timeout: str, stall_timeout: str, notify: tuple[str, ...]
+) -> None:
     """Watch a migration: the one that runs, or else the newest, unless it is named.
 
     On a terminal this is what the console's dashboard is: the overall status, the counters, each old node with the pods
     that are left on it, the new nodes as they join, and the trend. Anywhere else it is a line for each change, and at
     least one each minute. Ctrl-C ends the watching; the migration goes on.
     """
-    most, stalled = duration("--timeout", timeout, never=True), duration("--stall-timeout", stall_timeout, never=True)
+    most, stalled = (
+        read_duration("--timeout", timeout, never=True),
+        read_duration("--stall-timeout", stall_timeout, never=True),
+    )
     with notifying(notify) as to:
         migration_id = reach.migration_id(migration)
         follower = Follower(
@@ -56,19 +61,19 @@ def command(reach: Reach, migration: str | None, timeout: str, stall_timeout: st
         sys.exit(follower.follow())
 
 
-def onlooker(reach: Reach, migration_id: str) -> Onlooker:
+def onlooker(reach: CliContext, migration_id: str) -> ProgressDisplay:
     """Return who looks on: a dashboard where stdout is a terminal that can show one, else lines."""
     console = terminal()
     if console is None:
-        return Lines(now=reach.client.server_now)
-    return Screen(
+        return LineDisplay(now=reach.client.server_now)
+    return ScreenDisplay(
         console,
         cluster_name=_cluster_name(reach),
         hint=f"Leave: Ctrl-C. Stop: {reach.steering('stop', migration_id)}",
     )
 
 
-def _cluster_name(reach: Reach) -> str:
+def _cluster_name(reach: CliContext) -> str:
     try:
         return reach.client.get_cluster(reach.cluster_id).name
     except WaitEndedError:

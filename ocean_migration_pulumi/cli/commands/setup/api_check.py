@@ -24,14 +24,14 @@ from ocean_migration_pulumi.api_check import (
 from ocean_migration_pulumi.api_check.live_text import LIVE_COLUMNS, live_rows
 from ocean_migration_pulumi.api_check.questions import AnsweredQuestion
 from ocean_migration_pulumi.api_check.rendering import COLUMNS, rows, summary, to_json, to_markdown
-from ocean_migration_pulumi.cli.console import Speaker, confirmed, is_interactive
-from ocean_migration_pulumi.cli.context import Reach, reach_options
+from ocean_migration_pulumi.cli.console import Console, confirmed, is_interactive
+from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import JSON, MARKDOWN, TABLE, Output, Table, output_options, say
 from ocean_migration_pulumi.cli.recording import from_option
-from ocean_migration_pulumi.common.times import elapsed
+from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, OceanMigrationError
-from ocean_migration_pulumi.migration.spec.input_readers import duration
-from ocean_migration_pulumi.migration.spec.planned_nodes import counted
+from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 
 _EPILOG: Final = """\b
 Example:
@@ -62,9 +62,9 @@ _PROBE_SECONDS: Final = 120.0
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before --live starts the migration.")
 @output_options((TABLE, JSON, MARKDOWN))
-@reach_options
+@context_options
 def command(
-    reach: Reach,
+    reach: CliContext,
     output: Output,
     source: Path | None,
     live: bool,
@@ -93,8 +93,8 @@ def command(
         _run_live(
             reach,
             instance_id,
-            stop_after=duration("--stop-after", stop_after) or 0.0,
-            timeout=duration("--timeout", timeout) or 0.0,
+            stop_after=read_duration("--stop-after", stop_after) or 0.0,
+            timeout=read_duration("--timeout", timeout) or 0.0,
             yes=yes,
         )
     elif instance_id is not None:
@@ -107,11 +107,11 @@ def command(
     _show(output, answer_questions(exchanges), check_migration(exchanges))
 
 
-def _probe(reach: Reach) -> None:
+def _probe(reach: CliContext) -> None:
     send_probes(reach.client.within(reach.scope.at_most(_PROBE_SECONDS)), reach.cluster_id)
 
 
-def _run_live(reach: Reach, instance_id: str, *, stop_after: float, timeout: float, yes: bool) -> None:
+def _run_live(reach: CliContext, instance_id: str, *, stop_after: float, timeout: float, yes: bool) -> None:
     """Ask, send the GETs, and run the migration.
 
     Raises:
@@ -134,7 +134,7 @@ def _run_live(reach: Reach, instance_id: str, *, stop_after: float, timeout: flo
         msg = "nothing was started"
         raise InterruptedWaitError(msg)
     _probe(reach)
-    speaker = Speaker()
+    speaker = Console()
     run = LiveRun(
         reach.client,
         reach.scope,
@@ -143,7 +143,7 @@ def _run_live(reach: Reach, instance_id: str, *, stop_after: float, timeout: flo
         instance_id=instance_id,
         stop_after=stop_after,
         timeout=timeout,
-        poll_interval=reach.patience.poll_interval,
+        poll_interval=reach.poll_policy.poll_interval,
     )
     try:
         run.run()
@@ -156,7 +156,7 @@ def _run_live(reach: Reach, instance_id: str, *, stop_after: float, timeout: flo
         speaker.end()
 
 
-def _prepare_record(reach: Reach) -> Path:
+def _prepare_record(reach: CliContext) -> Path:
     """Choose the file of the record: the one that was given, else one named after the time."""
     path = reach.settings.record or Path(f"api-check-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     if path.exists():
@@ -166,15 +166,16 @@ def _prepare_record(reach: Reach) -> Path:
 
 
 def _describe_plan(ocean_id: str, candidate: Candidate, stop_after: float) -> str:
-    pods = "" if candidate.running_pods is None else f", {counted(candidate.running_pods, 'pod')}"
+    pods = "" if candidate.running_pods is None else f", {count_noun(candidate.running_pods, 'pod')}"
     name = f"{candidate.node_name} ({candidate.instance_id})" if candidate.node_name else candidate.instance_id
     return (
-        f"1 node of {ocean_id} to migrate: {name}{pods}. Until the stop, {elapsed(stop_after)} after the start, Ocean "
+        f"1 node of {ocean_id} to migrate: {name}{pods}. Until the stop, {format_elapsed(stop_after)} "
+        "after the start, Ocean "
         "may launch a node and evict pods. Nothing is terminated, forced or deleted."
     )
 
 
-def _say_what_runs(reach: Reach, run: LiveRun, instance_id: str) -> None:
+def _say_what_runs(reach: CliContext, run: LiveRun, instance_id: str) -> None:
     """Name the migration that goes on in Ocean, and the command that stops it."""
     if run.migration_id is None:
         if run.may_have_started:

@@ -88,17 +88,17 @@ def command(
     The first line is hidden and always the same, so that the comment can be found and updated in place.
     """
     from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render, unreadable
-    from ocean_migration_pulumi.report.pull_request.preview import read
-    from ocean_migration_pulumi.report.pull_request.verdict import is_approved_whole, judge
+    from ocean_migration_pulumi.report.pull_request.preview import parse_preview
+    from ocean_migration_pulumi.report.pull_request.verdict import is_approved_whole, judge_migration
 
     status = 0
     try:
-        preview = read(file.read().decode("utf-8-sig", "replace"), status=preview_status)
+        preview = parse_preview(file.read().decode("utf-8-sig", "replace"), status=preview_status)
     except InputError as error:
         click.echo(f"Error: {error}", err=True)
         text, status = unreadable(error.message, name=marker, title=title), NOT_A_PREVIEW
     else:
-        judgements = [judge(migration) for migration in preview.migrations]
+        judgements = [judge_migration(migration) for migration in preview.migrations]
         text = render(preview, judgements, name=marker, title=title, limit=LIMITS[platform])
         if require_approved and not is_approved_whole(preview, judgements):
             click.echo("Error: not all that would start was approved; the comment says what", err=True)

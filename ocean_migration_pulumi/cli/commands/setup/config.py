@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ocean_migration_pulumi.api.settings import NOT_SET
-from ocean_migration_pulumi.cli.context import Reach, kubernetes_options, reach_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
 from ocean_migration_pulumi.cli.output import Output, Table, output_options
 
 _EPILOG = """\b
@@ -19,8 +19,8 @@ _HIDDEN = "[set]"
 @click.command("config", epilog=_EPILOG)
 @output_options()
 @kubernetes_options
-@reach_options
-def command(reach: Reach, output: Output) -> None:
+@context_options
+def command(reach: CliContext, output: Output) -> None:
     """Show the settings that are in force, and where each one comes from; the token itself is never shown.
 
     A Pulumi program reads the config of its stack first; this command has no stack.

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ocean_migration_pulumi.testing.offline.engine.events import Recorder
-from ocean_migration_pulumi.testing.offline.engine.executor import Executor, Protected, Registry
+from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder
+from ocean_migration_pulumi.testing.offline.engine.executor import Executor, Protected, ProviderLookup
 from ocean_migration_pulumi.testing.offline.engine.planner import Action, Goal, Planner, Refused
 from ocean_migration_pulumi.testing.offline.plugin.providers import ProviderFailure
 from ocean_migration_pulumi.testing.offline.state.state import (
     PROVIDER_PREFIX,
     STACK_TYPE,
     Journal,
-    Resource,
+    StateResource,
     without_dangling,
 )
 from ocean_migration_pulumi.testing.offline.state.values import Properties
@@ -28,7 +28,7 @@ class Stopped(Exception):
     """No step starts any more: one has failed, or the update was interrupted."""
 
 
-class Deployment:
+class DeploymentCoordinator:
     """One preview, update, refresh or destruction of a stack, at most `parallel` steps at once.
 
     Threads of the monitor call `register`, `read` and `register_outputs`; `interrupt` and `terminate` may be called
@@ -41,8 +41,8 @@ class Deployment:
         stack: str,
         project: str,
         journal: Journal,
-        registry: Registry,
-        recorder: Recorder,
+        registry: ProviderLookup,
+        recorder: EventRecorder,
         preview: bool = False,
         parallel: int = 16,
     ) -> None:
@@ -59,7 +59,7 @@ class Deployment:
         self._slots = threading.BoundedSemaphore(parallel)
         self._planning = threading.RLock()
         self._planner = self._new_planner()
-        self._registered: dict[str, Resource] = {}
+        self._registered: dict[str, StateResource] = {}
         self._stack_outputs: Properties | None = None
         self._active = 0
         self._idle = threading.Condition()
@@ -96,7 +96,7 @@ class Deployment:
             resource = self._registered.get(urn) or self.register(goal)
             return f"{urn}::{resource.id}"
 
-    def register(self, goal: Goal) -> Resource:
+    def register(self, goal: Goal) -> StateResource:
         """Bring a resource to its goal and return it as it is then.
 
         Raises `Stopped` when the update is to end, be it because of this resource.
@@ -107,7 +107,7 @@ class Deployment:
         self._run(actions)
         return self._register(urn, actions)
 
-    def read(self, goal: Goal, id_: str) -> Resource:
+    def read(self, goal: Goal, id_: str) -> StateResource:
         """Read a resource that something else manages."""
         urn = self.urn(goal.type, goal.name, goal.parent)
         with self._planned(urn) as planner:
@@ -151,9 +151,9 @@ class Deployment:
 
     def refresh(self) -> None:
         """Read every resource of the state and store what is found; what is gone is taken out."""
-        found: dict[Resource, Resource | None] = {}
+        found: dict[StateResource, StateResource | None] = {}
 
-        def look(resource: Resource) -> None:
+        def look(resource: StateResource) -> None:
             with self._slot():
                 try:
                     found[resource] = self._executor.refresh(resource)
@@ -211,7 +211,7 @@ class Deployment:
     def _new_planner(self) -> Planner:
         return Planner(self._journal.base, self._executor.provider_of, self._recorder)
 
-    def _register(self, urn: str, actions: list[Action]) -> Resource:
+    def _register(self, urn: str, actions: list[Action]) -> StateResource:
         resource = next(action.new for action in reversed(actions) if action.new is not None)
         self._registered[urn] = resource
         return resource

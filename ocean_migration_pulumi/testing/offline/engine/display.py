@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ocean_migration_pulumi.testing.offline.engine.events import Diagnostic, Result, Step
+from ocean_migration_pulumi.testing.offline.engine.events import EngineDiagnostic, Result, Step
 from ocean_migration_pulumi.testing.offline.state.state import STACK_TYPE
 
 _PREFIX = {
@@ -50,7 +50,7 @@ class Display:
         self._write = write
         self._preview = preview
         self._running: dict[str, Step] = {}
-        self._said: list[Diagnostic] = []
+        self._said: list[EngineDiagnostic] = []
         self._last: dict[str, str] = {}
         self._stack = ""
 
@@ -78,7 +78,7 @@ class Display:
         else:
             self._row(step, f"{_VERBS[step.op][1]} ({time.monotonic() - step.started:.2f}s)", message)
 
-    def said(self, diagnostic: Diagnostic) -> None:
+    def said(self, diagnostic: EngineDiagnostic) -> None:
         """Print a message in the row of its resource, if that has one now, and keep it for the end."""
         urn = diagnostic.urn
         if not diagnostic.ephemeral:
@@ -169,7 +169,7 @@ def _printed(value: Any) -> str:
     )
 
 
-def _prefixed(diagnostic: Diagnostic, text: str) -> str:
+def _prefixed(diagnostic: EngineDiagnostic, text: str) -> str:
     return text if diagnostic.severity == "info" else f"{diagnostic.severity}: {text}"
 
 

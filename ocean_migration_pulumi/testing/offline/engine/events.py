@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ocean_migration_pulumi.testing.offline.state.state import Resource
+from ocean_migration_pulumi.testing.offline.state.state import StateResource
 from ocean_migration_pulumi.testing.offline.state.values import Properties, changed_keys, redact
 
 LOGICAL = frozenset({"same", "create", "update", "replace", "delete", "read", "refresh"})
@@ -18,7 +18,7 @@ LOGICAL = frozenset({"same", "create", "update", "replace", "delete", "read", "r
 
 
 @dataclass(slots=True, frozen=True)
-class Diagnostic:
+class EngineDiagnostic:
     """One message: severity `info`, `warning` or `error`, of a resource (no URN: of the whole update).
 
     An ephemeral one is a status line that is shown while the resource's step runs and then forgotten.
@@ -51,14 +51,16 @@ class Step:
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def of(cls, op: str, resource: Resource, *, before: Resource | None, after: Resource | None) -> Step:
+    def from_operation(
+        cls, op: str, resource: StateResource, *, before: StateResource | None, after: StateResource | None
+    ) -> Step:
         """Describe an operation on a resource, which was not there before, or is not afterwards, if that is `None`."""
         old = before.inputs if before else {}
         new = after.inputs if after else {}
         keys = changed_keys(old, new) if before and after else []
         return cls(op, resource.urn, resource.name, resource.type, redact(old), redact(new), diff_keys=keys)
 
-    def describe(self, new: Resource) -> None:
+    def describe(self, new: StateResource) -> None:
         """Take over the inputs and outputs that the resource has by now."""
         self.inputs, self.outputs = redact(new.inputs), redact(new.outputs)
 
@@ -69,7 +71,7 @@ class Result:
 
     command: str
     steps: list[Step] = field(default_factory=list)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    diagnostics: list[EngineDiagnostic] = field(default_factory=list)
     error: str | None = None
     outputs: Properties = field(default_factory=dict)
     seconds: float = 0.0
@@ -110,14 +112,14 @@ class Observer(Protocol):
     def ended(self, step: Step) -> None:
         """Note that a step ended well, or failed when it has an `error`."""
 
-    def said(self, diagnostic: Diagnostic) -> None:
+    def said(self, diagnostic: EngineDiagnostic) -> None:
         """Note a message."""
 
     def finished(self, result: Result) -> None:
         """Note the end of the update."""
 
 
-class Recorder:
+class EventRecorder:
     """Collects the result of an update and passes each event on to the observers."""
 
     def __init__(self, command: str, observers: Iterable[Observer] = ()) -> None:
@@ -148,7 +150,7 @@ class Recorder:
 
     def say(self, severity: str, message: str, urn: str = "", *, ephemeral: bool = False) -> None:
         """Record a message."""
-        diagnostic = Diagnostic(severity, message, urn, ephemeral)
+        diagnostic = EngineDiagnostic(severity, message, urn, ephemeral)
         with self._lock:
             self.result.diagnostics.append(diagnostic)
             for observer in self._observers:
@@ -180,7 +182,7 @@ class EventLog:
         """Write a `resOutputsEvent`, or a `resOpFailedEvent`."""
         self._write("resOpFailedEvent" if step.error else "resOutputsEvent", {"metadata": _metadata(step)})
 
-    def said(self, diagnostic: Diagnostic) -> None:
+    def said(self, diagnostic: EngineDiagnostic) -> None:
         """Write a `diagnosticEvent`."""
         self._write("diagnosticEvent", _diagnostic_json(diagnostic))
 
@@ -223,7 +225,7 @@ def _step_json(step: Step) -> dict[str, Any]:
     }
 
 
-def _diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
+def _diagnostic_json(diagnostic: EngineDiagnostic) -> dict[str, Any]:
     return {
         "severity": diagnostic.severity,
         "message": diagnostic.message,

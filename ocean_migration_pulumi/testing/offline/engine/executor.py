@@ -8,16 +8,16 @@ import uuid
 from collections.abc import Iterable
 from typing import Protocol
 
-from ocean_migration_pulumi.testing.offline.engine.events import Recorder, Step
+from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder, Step
 from ocean_migration_pulumi.testing.offline.engine.planner import Action
 from ocean_migration_pulumi.testing.offline.plugin.providers import (
     Live,
     PartialFailure,
     Provider,
     ProviderFailure,
-    Target,
+    ResourceTarget,
 )
-from ocean_migration_pulumi.testing.offline.state.state import Journal, Resource, now
+from ocean_migration_pulumi.testing.offline.state.state import Journal, StateResource, now
 from ocean_migration_pulumi.testing.offline.state.values import Properties, changed_keys, contains_secret, secret
 
 _OPERATIONS = {
@@ -34,7 +34,7 @@ class Protected(ProviderFailure):
     """A resource may not be deleted; the others may."""
 
 
-class Registry(Protocol):
+class ProviderLookup(Protocol):
     """The configured providers of a stack, by reference (`URN::id`)."""
 
     def configure(self, reference: str, config: Properties) -> None:
@@ -51,7 +51,13 @@ class Executor:
     """Does one action at a time for each thread that calls it."""
 
     def __init__(
-        self, *, journal: Journal, registry: Registry, recorder: Recorder, preview: bool, terminated: threading.Event
+        self,
+        *,
+        journal: Journal,
+        registry: ProviderLookup,
+        recorder: EventRecorder,
+        preview: bool,
+        terminated: threading.Event,
     ) -> None:
         self._journal = journal
         self._registry = registry
@@ -60,7 +66,7 @@ class Executor:
         self._terminated = terminated
         self._condemned: set[str] = set()
 
-    def provider_of(self, resource: Resource) -> Provider | None:
+    def provider_of(self, resource: StateResource) -> Provider | None:
         """Return the provider that manages the resource; components and providers have none."""
         if not resource.custom or resource.is_provider:
             return None
@@ -76,7 +82,7 @@ class Executor:
         # Default providers are the engine's own affair: they are in the state, but nobody is told.
         silent = resource.is_provider and resource.name == "default"
         before = resource if action.deletes else action.old
-        step = Step.of(action.op, resource, before=before, after=action.new)
+        step = Step.from_operation(action.op, resource, before=before, after=action.new)
         step.diff_keys = action.keys or step.diff_keys
         if not silent:
             self._recorder.started(step)
@@ -106,14 +112,14 @@ class Executor:
         if failure is not None:
             raise failure
 
-    def refresh(self, resource: Resource) -> Resource | None:
+    def refresh(self, resource: StateResource) -> StateResource | None:
         """Read a resource and return it as it is now, `None` when it is gone; the old one is left alone.
 
         Raises `ProviderFailure`, after it has been reported, when it cannot be read.
         """
         if not resource.custom or resource.is_provider or resource.pending_replacement:
             return resource
-        step = Step.of("refresh", resource, before=resource, after=resource)
+        step = Step.from_operation("refresh", resource, before=resource, after=resource)
         self._recorder.started(step)
         try:
             new = self._read(resource, step)
@@ -125,7 +131,7 @@ class Executor:
             self._recorder.ended(step)
         return new
 
-    def _read(self, resource: Resource, step: Step) -> Resource | None:
+    def _read(self, resource: StateResource, step: Step) -> StateResource | None:
         provider = self._registry.get(resource.provider)
         errors: list[str] = []
         try:
@@ -175,7 +181,7 @@ class Executor:
         elif self._preview and new.custom:
             new.outputs = dict(new.inputs)
         elif new.custom:
-            target = Target(new.urn, inputs=new.inputs)
+            target = ResourceTarget(new.urn, inputs=new.inputs)
             try:
                 live = self._registry.get(new.provider).create(target, new.custom_timeouts.get("create", 0.0))
             except PartialFailure as exc:
@@ -185,12 +191,12 @@ class Executor:
         if action.pending and action.old is not None:
             action.old.delete = True
 
-    def _keep(self, new: Resource, old: Resource) -> None:
+    def _keep(self, new: StateResource, old: StateResource) -> None:
         new.id, new.outputs = old.id, old.outputs
         if new.is_provider:
             self._registry.configure(f"{new.urn}::{new.id}", old.inputs)
 
-    def _update(self, new: Resource, old: Resource) -> None:
+    def _update(self, new: StateResource, old: StateResource) -> None:
         new.id = old.id
         if new.is_provider:
             new.outputs = dict(new.inputs)
@@ -225,8 +231,8 @@ class Executor:
         if action.pending:
             old.pending_replacement = True
 
-    def _read_foreign(self, new: Resource) -> None:
-        live = self._registry.get(new.provider).read(Target(new.urn, new.id, new.inputs, new.inputs))
+    def _read_foreign(self, new: StateResource) -> None:
+        live = self._registry.get(new.provider).read(ResourceTarget(new.urn, new.id, new.inputs, new.inputs))
         if not live.id:
             msg = f"resource '{new.id}' does not exist"
             raise ProviderFailure(msg)
@@ -242,12 +248,12 @@ class Executor:
             self._journal.end(resource, new=resource, done=[old] if old is not None else [])
 
 
-def mark_secrets(resource: Resource) -> None:
+def mark_secrets(resource: StateResource) -> None:
     """Mark the outputs that are to be secret: those the program names, and those whose input is."""
     for key, value in resource.outputs.items():
         if key in resource.additional_secret_outputs or contains_secret(resource.inputs.get(key)):
             resource.outputs[key] = secret(value)
 
 
-def _target(resource: Resource) -> Target:
-    return Target(resource.urn, resource.id, resource.inputs, resource.outputs)
+def _target(resource: StateResource) -> ResourceTarget:
+    return ResourceTarget(resource.urn, resource.id, resource.inputs, resource.outputs)

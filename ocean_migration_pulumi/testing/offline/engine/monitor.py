@@ -12,13 +12,13 @@ import grpc
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # protobuf has no types of its own
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, resource_pb2, resource_pb2_grpc
 
-from ocean_migration_pulumi.testing.offline.engine.deployment import Deployment, Stopped
-from ocean_migration_pulumi.testing.offline.engine.events import Recorder
+from ocean_migration_pulumi.testing.offline.engine.deployment import DeploymentCoordinator, Stopped
+from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder
 from ocean_migration_pulumi.testing.offline.engine.planner import Goal
 from ocean_migration_pulumi.testing.offline.plugin.plugin import CHANNEL_OPTIONS
 from ocean_migration_pulumi.testing.offline.plugin.providers import ProviderFailure
 from ocean_migration_pulumi.testing.offline.plugin.registry import DYNAMIC, ProviderRegistry
-from ocean_migration_pulumi.testing.offline.state.state import PROVIDER_PREFIX, Resource
+from ocean_migration_pulumi.testing.offline.state.state import PROVIDER_PREFIX, StateResource
 from ocean_migration_pulumi.testing.offline.state.values import Properties, from_struct, to_struct
 
 _FEATURES = frozenset({"secrets", "aliasSpecs", "deletedWith"})
@@ -38,7 +38,7 @@ class Services:
     still waits is told that the monitor has gone.
     """
 
-    def __init__(self, recorder: Recorder, *, threads: int) -> None:
+    def __init__(self, recorder: EventRecorder, *, threads: int) -> None:
         self._recorder = recorder
         self._threads = futures.ThreadPoolExecutor(threads, "offline-engine")
         self._server = grpc.server(self._threads, options=CHANNEL_OPTIONS)
@@ -46,7 +46,9 @@ class Services:
         self._monitor: MonitorService | None = None
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
-    def serve(self, deployment: Deployment, registry: ProviderRegistry, config: Callable[[str], Properties]) -> None:
+    def serve(
+        self, deployment: DeploymentCoordinator, registry: ProviderRegistry, config: Callable[[str], Properties]
+    ) -> None:
         """Start to serve the deployment."""
         self._monitor = MonitorService(deployment, registry, config)
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(self._monitor, self._server)
@@ -67,7 +69,7 @@ class Services:
 class EngineService(engine_pb2_grpc.EngineServicer):
     """Takes the log messages of the program and of the plugins."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: EventRecorder) -> None:
         self._recorder = recorder
         self._root = ""
 
@@ -95,12 +97,14 @@ class EngineService(engine_pb2_grpc.EngineServicer):
 class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
     """Turns what the program registers into goals of the deployment."""
 
-    def __init__(self, deployment: Deployment, registry: ProviderRegistry, config: Callable[[str], Properties]) -> None:
+    def __init__(
+        self, deployment: DeploymentCoordinator, registry: ProviderRegistry, config: Callable[[str], Properties]
+    ) -> None:
         self.closed = threading.Event()
         self._deployment = deployment
         self._registry = registry
         self._config = config
-        self._known: dict[str, Resource] = {}
+        self._known: dict[str, StateResource] = {}
 
     def SupportsFeature(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Tell the SDK what it may use."""
@@ -159,7 +163,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         """Let the program end: nothing calls back into it."""
         return empty_pb2.Empty()
 
-    def _goal(self, request: Any, parent: Resource | None) -> Goal:
+    def _goal(self, request: Any, parent: StateResource | None) -> Goal:
         """Translate a registration; what it leaves open is inherited from its parent, as the engine does."""
         protect = request.protect if request.HasField("protect") else bool(parent and parent.protect)
         retain = (

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ocean_migration_pulumi.testing.offline.engine.events import Recorder
-from ocean_migration_pulumi.testing.offline.plugin.providers import Difference, Provider, Target
-from ocean_migration_pulumi.testing.offline.state.state import Resource, deletion_order
+from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder
+from ocean_migration_pulumi.testing.offline.plugin.providers import Difference, Provider, ResourceTarget
+from ocean_migration_pulumi.testing.offline.state.state import StateResource, deletion_order
 from ocean_migration_pulumi.testing.offline.state.values import (
     UNKNOWN,
     Properties,
@@ -58,8 +58,8 @@ class Action:
     """
 
     op: str
-    resource: Resource
-    old: Resource | None = None
+    resource: StateResource
+    old: StateResource | None = None
     keys: list[str] = field(default_factory=list)
     pending: bool = False
 
@@ -69,7 +69,7 @@ class Action:
         return self.op in ("delete", "delete-replaced")
 
     @property
-    def new(self) -> Resource | None:
+    def new(self) -> StateResource | None:
         """The resource that there is afterwards."""
         return None if self.deletes else self.resource
 
@@ -81,7 +81,10 @@ class Planner:
     """
 
     def __init__(
-        self, base: Iterable[Resource], provider_of: Callable[[Resource], Provider | None], recorder: Recorder
+        self,
+        base: Iterable[StateResource],
+        provider_of: Callable[[StateResource], Provider | None],
+        recorder: EventRecorder,
     ) -> None:
         self._base = list(base)
         self._olds = {each.urn: each for each in self._base if not each.delete}
@@ -91,7 +94,7 @@ class Planner:
         self._recreating: set[str] = set()
         self._replaced: set[str] = set()
 
-    def old(self, urn: str, aliases: Iterable[str] = ()) -> Resource | None:
+    def old(self, urn: str, aliases: Iterable[str] = ()) -> StateResource | None:
         """Return the resource of an earlier update that is registered under the URN, or under an alias."""
         return next((self._olds[each] for each in (urn, *aliases) if each in self._olds), None)
 
@@ -148,8 +151,10 @@ class Planner:
         }
         return [[condemned[each] for each in group] for group in deletion_order(condemned)]
 
-    def _checked(self, provider: Provider, new: Resource, known: Resource | None, news: Properties) -> Properties:
-        checked = provider.check(Target(new.urn, inputs=known.inputs if known else {}), news)
+    def _checked(
+        self, provider: Provider, new: StateResource, known: StateResource | None, news: Properties
+    ) -> Properties:
+        checked = provider.check(ResourceTarget(new.urn, inputs=known.inputs if known else {}), news)
         for name, reason in checked.failures:
             problem = f"has a problem: {reason}"
             if name:
@@ -161,7 +166,7 @@ class Planner:
             raise Refused(msg, reported=True)
         return checked.inputs
 
-    def _changed(self, goal: Goal, old: Resource, new: Resource, provider: Provider | None) -> list[Action]:
+    def _changed(self, goal: Goal, old: StateResource, new: StateResource, provider: Provider | None) -> list[Action]:
         difference = self._difference(goal, old, new, provider)
         if difference.changes or old.pending_replacement:
             if difference.replaces or old.pending_replacement:
@@ -172,7 +177,7 @@ class Planner:
             return [Action(op="update", old=old, resource=new)]
         return [Action(op="same", old=old, resource=new)]
 
-    def _difference(self, goal: Goal, old: Resource, new: Resource, provider: Provider | None) -> Difference:
+    def _difference(self, goal: Goal, old: StateResource, new: StateResource, provider: Provider | None) -> Difference:
         if new.deleted_with in self._replaced:
             return Difference(changes=True, replaces=["deletedWith"])
         if bool(old.provider) != bool(new.provider):
@@ -190,7 +195,7 @@ class Planner:
         return difference
 
     def _replacement(
-        self, goal: Goal, old: Resource, new: Resource, provider: Provider | None, difference: Difference
+        self, goal: Goal, old: StateResource, new: StateResource, provider: Provider | None, difference: Difference
     ) -> list[Action]:
         if new.protect and old.protect:
             msg = (
@@ -220,7 +225,7 @@ class Planner:
         actions.append(Action(op="create-replacement", old=old, resource=new, keys=keys))
         return actions
 
-    def _dependents_to_replace(self, root: Resource) -> list[Resource]:
+    def _dependents_to_replace(self, root: StateResource) -> list[StateResource]:
         """Return what must be deleted before `root` is, because its inputs come from it and force a replacement."""
         replaced = {root.urn}
         found = []
@@ -242,8 +247,8 @@ class Planner:
         return found
 
 
-def _new_resource(urn: str, goal: Goal, old: Resource | None) -> Resource:
-    return Resource(
+def _new_resource(urn: str, goal: Goal, old: StateResource | None) -> StateResource:
+    return StateResource(
         urn=urn,
         type=goal.type,
         custom=goal.custom,
@@ -264,8 +269,8 @@ def _new_resource(urn: str, goal: Goal, old: Resource | None) -> Resource:
     )
 
 
-def _target(resource: Resource) -> Target:
-    return Target(resource.urn, resource.id, resource.inputs, resource.outputs)
+def _target(resource: StateResource) -> ResourceTarget:
+    return ResourceTarget(resource.urn, resource.id, resource.inputs, resource.outputs)
 
 
 def _printed(value: Any) -> str:

@@ -18,13 +18,13 @@ from typing import IO, Any
 import yaml
 from pulumi.runtime import Mocks
 
-from ocean_migration_pulumi.testing.offline.engine.deployment import Deployment, Stopped
-from ocean_migration_pulumi.testing.offline.engine.events import Observer, Recorder, Result
+from ocean_migration_pulumi.testing.offline.engine.deployment import DeploymentCoordinator, Stopped
+from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder, Observer, Result
 from ocean_migration_pulumi.testing.offline.engine.monitor import Services, config_for
 from ocean_migration_pulumi.testing.offline.plugin.plugin import DynamicPlugin
 from ocean_migration_pulumi.testing.offline.plugin.program import REPORTED
 from ocean_migration_pulumi.testing.offline.plugin.registry import ProviderRegistry
-from ocean_migration_pulumi.testing.offline.state.state import STACK_TYPE, Journal, Operation
+from ocean_migration_pulumi.testing.offline.state.state import STACK_TYPE, Journal, PendingOperation
 from ocean_migration_pulumi.testing.offline.state.storage import StateError, StateFile
 from ocean_migration_pulumi.testing.offline.state.values import Properties, secret
 
@@ -75,7 +75,7 @@ class OfflineStack:
         self._environment = dict(environment or {})
         self._observers = list(observers)
         self._parallel = parallel
-        self._current: Deployment | None = None
+        self._current: DeploymentCoordinator | None = None
         self._interrupts = 0
 
     def __repr__(self) -> str:
@@ -103,7 +103,7 @@ class OfflineStack:
 
     def cancel(self) -> Result:
         """Take away the lock that a killed update left."""
-        recorder = Recorder("cancel", self._observers)
+        recorder = EventRecorder("cancel", self._observers)
         removed = self._file.unlock()
         recorder.say("info", "the lock was removed" if removed else "the stack was not locked")
         return recorder.finish(error=None, outputs={})
@@ -143,7 +143,7 @@ class OfflineStack:
             raise StateError(msg)
 
     def _run(self, command: str, work: Callable[..., Properties], *, preview: bool = False, **options: bool) -> Result:
-        recorder = Recorder(command, self._observers)
+        recorder = EventRecorder(command, self._observers)
         self._interrupts = 0
         lock: AbstractContextManager[None] = nullcontext() if preview else self._file.locked(command)
         error: str | None = None
@@ -204,7 +204,7 @@ class OfflineStack:
             program.end(at_once=deployment.terminated.is_set())
 
     @contextmanager
-    def _session(self, recorder: Recorder, *, preview: bool) -> Iterator[_Session]:
+    def _session(self, recorder: EventRecorder, *, preview: bool) -> Iterator[_Session]:
         resources, operations = self._file.load()
         journal = Journal(resources, operations, (lambda _: None) if preview else self._file.save)
         services = Services(recorder, threads=self._parallel * 4 + 32)
@@ -219,7 +219,7 @@ class OfflineStack:
             ),
             mocks=self.mocks,
         )
-        deployment = Deployment(
+        deployment = DeploymentCoordinator(
             stack=self.stack,
             project=self.project,
             journal=journal,
@@ -243,7 +243,7 @@ class OfflineStack:
             registry.close(at_once=deployment.terminated.is_set())
             services.close()
 
-    def _pass_on(self, deployment: Deployment) -> None:
+    def _pass_on(self, deployment: DeploymentCoordinator) -> None:
         if self._interrupts > 1:
             deployment.terminate()
         else:
@@ -288,12 +288,12 @@ class _Session:
     """All that belongs to one run of a command."""
 
     preview: bool
-    recorder: Recorder
+    recorder: EventRecorder
     journal: Journal
-    operations: list[Operation]
+    operations: list[PendingOperation]
     registry: ProviderRegistry
     services: Services
-    deployment: Deployment
+    deployment: DeploymentCoordinator
 
     def warn_of_pending_operations(self) -> None:
         listed = "".join(f"  * {each.resource.urn}, interrupted while {each.type}\n" for each in self.operations)

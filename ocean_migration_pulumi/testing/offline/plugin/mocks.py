@@ -13,7 +13,13 @@ from typing import Any
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
 from ocean_migration_pulumi.testing.offline.plugin import spotinst_inputs
-from ocean_migration_pulumi.testing.offline.plugin.providers import Checked, Difference, Live, ProviderFailure, Target
+from ocean_migration_pulumi.testing.offline.plugin.providers import (
+    Checked,
+    Difference,
+    Live,
+    ProviderFailure,
+    ResourceTarget,
+)
 from ocean_migration_pulumi.testing.offline.state.values import Properties, annotate_secrets, reveal
 
 
@@ -47,22 +53,22 @@ class MockProvider:
         self._mocks = mocks
         self._package = package
 
-    def check(self, target: Target, news: Properties) -> Checked:
+    def check(self, target: ResourceTarget, news: Properties) -> Checked:
         """Take the inputs as they are."""
         self._need()
         return Checked(dict(news))
 
-    def diff(self, target: Target, news: Properties, ignore_changes: Sequence[str]) -> Difference:
+    def diff(self, target: ResourceTarget, news: Properties, ignore_changes: Sequence[str]) -> Difference:
         """Leave the comparison to the engine."""
         return Difference()
 
-    def create(self, target: Target, timeout: float) -> Live:
+    def create(self, target: ResourceTarget, timeout: float) -> Live:
         """Call `new_resource`."""
         with _Reported():
             id_, outputs = self._need().new_resource(_arguments(target, target.inputs))
         return _live(id_ or f"{target.name}-id", outputs, target.inputs)
 
-    def update(self, target: Target, news: Properties, timeout: float, ignore_changes: Sequence[str]) -> Live:
+    def update(self, target: ResourceTarget, news: Properties, timeout: float, ignore_changes: Sequence[str]) -> Live:
         """Call `update_resource`; without it the new inputs replace the outputs of the same names."""
         mocks = self._need()
         outputs = reveal(target.outputs)
@@ -73,14 +79,14 @@ class MockProvider:
                 changed = {**outputs, **reveal(news)}
         return _live(target.id, changed, news)
 
-    def delete(self, target: Target, timeout: float) -> None:
+    def delete(self, target: ResourceTarget, timeout: float) -> None:
         """Call `delete_resource`, if there is one."""
         mocks = self._need()
         if isinstance(mocks, ResourceMocks):
             with _Reported():
                 mocks.delete_resource(_arguments(target, target.inputs), reveal(target.outputs))
 
-    def read(self, target: Target) -> Live:
+    def read(self, target: ResourceTarget) -> Live:
         """Call `read_resource`; without it a managed resource is as it was, and any other is made by `new_resource`."""
         mocks = self._need()
         arguments = _arguments(target, target.inputs)
@@ -237,7 +243,7 @@ class _Reported:
             raise ProviderFailure(msg) from error
 
 
-def _arguments(target: Target, inputs: Properties) -> MockResourceArgs:
+def _arguments(target: ResourceTarget, inputs: Properties) -> MockResourceArgs:
     return MockResourceArgs(
         typ=target.type, name=target.name, inputs=reveal(inputs), provider="", resource_id=target.id, custom=True
     )

@@ -23,7 +23,7 @@ from ocean_migration_pulumi.testing.offline.plugin.providers import (
     Live,
     PartialFailure,
     ProviderFailure,
-    Target,
+    ResourceTarget,
 )
 from ocean_migration_pulumi.testing.offline.state.values import (
     Properties,
@@ -101,7 +101,7 @@ class DynamicPlugin:
                 )
             )
 
-    def check(self, target: Target, news: Properties) -> Checked:
+    def check(self, target: ResourceTarget, news: Properties) -> Checked:
         """Call `Check` with the old and new inputs."""
         request = provider_pb2.CheckRequest(
             urn=target.urn, name=target.name, type=target.type, olds=_plain(target.inputs), news=_plain(news)
@@ -112,7 +112,7 @@ class DynamicPlugin:
         annotate_secrets(inputs, news)
         return Checked(inputs, [(failure.property, failure.reason) for failure in answer.failures])
 
-    def diff(self, target: Target, news: Properties, ignore_changes: Sequence[str]) -> Difference:
+    def diff(self, target: ResourceTarget, news: Properties, ignore_changes: Sequence[str]) -> Difference:
         """Call `Diff` with the old outputs, the old inputs and the new inputs."""
         request = provider_pb2.DiffRequest(
             **_identity(target),
@@ -127,7 +127,7 @@ class DynamicPlugin:
         changes = None if unknown else answer.changes == provider_pb2.DiffResponse.DIFF_SOME
         return Difference(changes, list(answer.replaces), answer.deleteBeforeReplace, list(answer.diffs))
 
-    def create(self, target: Target, timeout: float) -> Live:
+    def create(self, target: ResourceTarget, timeout: float) -> Live:
         """Call `Create` with the inputs."""
         request = provider_pb2.CreateRequest(
             urn=target.urn, name=target.name, type=target.type, properties=_plain(target.inputs), timeout=timeout
@@ -139,7 +139,7 @@ class DynamicPlugin:
             raise ProviderFailure(msg)
         return _live(answer.id, answer.properties, target.inputs)
 
-    def update(self, target: Target, news: Properties, timeout: float, ignore_changes: Sequence[str]) -> Live:
+    def update(self, target: ResourceTarget, news: Properties, timeout: float, ignore_changes: Sequence[str]) -> Live:
         """Call `Update` with the old outputs, the old inputs and the new inputs."""
         request = provider_pb2.UpdateRequest(
             **_identity(target),
@@ -153,7 +153,7 @@ class DynamicPlugin:
             answer = self._stub.Update(request)
         return _live(target.id, answer.properties, news)
 
-    def delete(self, target: Target, timeout: float) -> None:
+    def delete(self, target: ResourceTarget, timeout: float) -> None:
         """Call `Delete` with the outputs and the inputs."""
         request = provider_pb2.DeleteRequest(
             **_identity(target),
@@ -164,7 +164,7 @@ class DynamicPlugin:
         with _failures():
             self._stub.Delete(request)
 
-    def read(self, target: Target) -> Live:
+    def read(self, target: ResourceTarget) -> Live:
         """Call `Read` with the outputs and the inputs."""
         request = provider_pb2.ReadRequest(
             **_identity(target), properties=_plain(target.outputs), inputs=_plain(target.inputs)
@@ -210,7 +210,7 @@ class DynamicPlugin:
                     self._log(line.rstrip("\n"))
 
 
-def _identity(target: Target) -> dict[str, Any]:
+def _identity(target: ResourceTarget) -> dict[str, Any]:
     return {"id": target.id, "urn": target.urn, "name": target.name, "type": target.type}
 
 

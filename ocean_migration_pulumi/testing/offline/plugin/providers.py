@@ -53,7 +53,7 @@ class Live:
 
 
 @dataclass(slots=True, frozen=True)
-class Target:
+class ResourceTarget:
     """The resource that a call is about: its URN, its id (empty before it exists), what the state holds of it."""
 
     urn: str
@@ -75,22 +75,22 @@ class Target:
 class Provider(Protocol):
     """A configured provider. Every method may raise `ProviderFailure`; timeouts are seconds, 0 when unset."""
 
-    def check(self, target: Target, news: Properties) -> Checked:
+    def check(self, target: ResourceTarget, news: Properties) -> Checked:
         """Validate and complete new inputs; the target holds the old inputs, if any."""
 
-    def diff(self, target: Target, news: Properties, ignore_changes: Sequence[str]) -> Difference:
+    def diff(self, target: ResourceTarget, news: Properties, ignore_changes: Sequence[str]) -> Difference:
         """Compare the state with new inputs."""
 
-    def create(self, target: Target, timeout: float) -> Live:
+    def create(self, target: ResourceTarget, timeout: float) -> Live:
         """Create the target from its inputs."""
 
-    def update(self, target: Target, news: Properties, timeout: float, ignore_changes: Sequence[str]) -> Live:
+    def update(self, target: ResourceTarget, news: Properties, timeout: float, ignore_changes: Sequence[str]) -> Live:
         """Change the target to new inputs."""
 
-    def delete(self, target: Target, timeout: float) -> None:
+    def delete(self, target: ResourceTarget, timeout: float) -> None:
         """Delete the target."""
 
-    def read(self, target: Target) -> Live:
+    def read(self, target: ResourceTarget) -> Live:
         """Look at the target as it is now."""
 
     def cancel(self) -> None:

@@ -9,7 +9,7 @@ from pulumi.runtime import Mocks
 
 from ocean_migration_pulumi.testing.offline.plugin.mocks import MockProvider
 from ocean_migration_pulumi.testing.offline.plugin.providers import Provider, ProviderFailure
-from ocean_migration_pulumi.testing.offline.state.state import PROVIDER_PREFIX, Resource
+from ocean_migration_pulumi.testing.offline.state.state import PROVIDER_PREFIX, StateResource
 from ocean_migration_pulumi.testing.offline.state.values import Properties
 
 DYNAMIC = "pulumi-python"
@@ -23,7 +23,7 @@ class ProviderRegistry:
     """
 
     def __init__(
-        self, *, resources: Iterable[Resource], start: Callable[[Properties], Provider], mocks: Mocks | None
+        self, *, resources: Iterable[StateResource], start: Callable[[Properties], Provider], mocks: Mocks | None
     ) -> None:
         self._configs = {f"{each.urn}::{each.id}": each.inputs for each in resources if each.is_provider}
         self._start = start

@@ -15,7 +15,7 @@ PROVIDER_PREFIX = "pulumi:providers:"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Resource:
+class StateResource:
     """One resource as the state knows it; compared by identity, since an old and a new one may share a URN."""
 
     urn: str
@@ -65,17 +65,17 @@ class Resource:
         return {key: value for key, value in found.items() if value or key in ("urn", "custom", "type")}
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Resource:
+    def from_json(cls, document: dict[str, Any]) -> StateResource:
         """Read a resource of an exported stack; what is not modelled is dropped."""
         known = {_wire_name(each.name): each.name for each in fields(cls)}
         return cls(**{known[key]: value for key, value in document.items() if key in known and value is not None})
 
 
 @dataclass(slots=True, eq=False)
-class Operation:
+class PendingOperation:
     """Something begun on a resource of which the end is not recorded (yet)."""
 
-    resource: Resource
+    resource: StateResource
     type: str
 
 
@@ -83,34 +83,39 @@ class Journal:
     """The snapshot of a stack while an update runs; whenever it changes, the whole of it is handed to `save`."""
 
     def __init__(
-        self, resources: Iterable[Resource], operations: Iterable[Operation], save: Callable[[Journal], None]
+        self,
+        resources: Iterable[StateResource],
+        operations: Iterable[PendingOperation],
+        save: Callable[[Journal], None],
     ) -> None:
         self.base = list(resources)
         self._inherited = [operation for operation in operations if operation.type == "creating"]
-        self._new: list[Resource] = []
-        self._done: set[Resource] = set()
-        self._running: dict[Resource, Operation] = {}
+        self._new: list[StateResource] = []
+        self._done: set[StateResource] = set()
+        self._running: dict[StateResource, PendingOperation] = {}
         self._save = save
         self._frozen = False
         self._lock = threading.RLock()
 
-    def resources(self) -> list[Resource]:
+    def resources(self) -> list[StateResource]:
         """Return what exists by now, dependencies before their dependents."""
         with self._lock:
             return [resource for resource in (*self._new, *self.base) if resource not in self._done]
 
-    def operations(self) -> list[Operation]:
+    def operations(self) -> list[PendingOperation]:
         """Return what runs, and the creations that an earlier update left without an end."""
         with self._lock:
             return [*self._running.values(), *self._inherited]
 
-    def begin(self, resource: Resource, operation: str) -> None:
+    def begin(self, resource: StateResource, operation: str) -> None:
         """Record that an operation on the resource starts: a kill leaves this entry."""
         with self._lock:
-            self._running[resource] = Operation(resource, operation)
+            self._running[resource] = PendingOperation(resource, operation)
             self._write()
 
-    def end(self, resource: Resource, *, new: Resource | None = None, done: Iterable[Resource] = ()) -> None:
+    def end(
+        self, resource: StateResource, *, new: StateResource | None = None, done: Iterable[StateResource] = ()
+    ) -> None:
         """Record the end of an operation: `new` exists from now on, what is `done` no longer does."""
         with self._lock:
             self._running.pop(resource, None)
@@ -119,7 +124,7 @@ class Journal:
                 self._new.append(new)
             self._write()
 
-    def rebase(self, resources: Iterable[Resource]) -> None:
+    def rebase(self, resources: Iterable[StateResource]) -> None:
         """Replace the resources from which the update started, after a refresh."""
         with self._lock:
             self.base = list(resources)
@@ -146,7 +151,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def without_dangling(resources: Iterable[Resource]) -> Iterator[Resource]:
+def without_dangling(resources: Iterable[StateResource]) -> Iterator[StateResource]:
     """Yield resources in order, with references to what is no longer there removed and parents moved up."""
     parents: dict[str, str] = {}
     for resource in resources:
@@ -162,10 +167,10 @@ def without_dangling(resources: Iterable[Resource]) -> Iterator[Resource]:
         yield resource
 
 
-def deletion_order(condemned: Iterable[Resource]) -> list[list[Resource]]:
+def deletion_order(condemned: Iterable[StateResource]) -> list[list[StateResource]]:
     """Group resources so that each group can be deleted at once, and none before all that needs it is gone."""
     left = list(condemned)
-    groups: list[list[Resource]] = []
+    groups: list[list[StateResource]] = []
     while left:
         urns_needed = set().union(*(resource.needs - {resource.urn} for resource in left))
         group = [resource for resource in left if resource.urn not in urns_needed] or left[-1:]

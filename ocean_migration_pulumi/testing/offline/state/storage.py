@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ocean_migration_pulumi.testing.offline.state.state import Journal, Operation, Resource, now
+from ocean_migration_pulumi.testing.offline.state.state import Journal, PendingOperation, StateResource, now
 from ocean_migration_pulumi.testing.offline.state.values import SECRET, SIGNATURE
 
 
@@ -47,12 +47,12 @@ class StateFile:
         else:
             return dict(document)
 
-    def load(self) -> tuple[list[Resource], list[Operation]]:
+    def load(self) -> tuple[list[StateResource], list[PendingOperation]]:
         """Read the resources and the operations that never ended, secrets in clear."""
         deployment = self._secrets.walk(self.export()["deployment"], self._secrets.decrypted)
-        resources = [Resource.from_json(each) for each in deployment.get("resources") or ()]
+        resources = [StateResource.from_json(each) for each in deployment.get("resources") or ()]
         operations = [
-            Operation(Resource.from_json(each["resource"]), each["type"])
+            PendingOperation(StateResource.from_json(each["resource"]), each["type"])
             for each in deployment.get("pending_operations") or ()
         ]
         return resources, operations
@@ -139,7 +139,7 @@ class _Secrets:
         return Fernet(self._path.read_text(encoding="ascii"))
 
 
-def _document(resources: list[Resource], operations: list[Operation]) -> dict[str, Any]:
+def _document(resources: list[StateResource], operations: list[PendingOperation]) -> dict[str, Any]:
     deployment: dict[str, Any] = {"manifest": {"time": now(), "version": "offline"}}
     if resources:
         deployment["resources"] = [each.to_json() for each in resources]

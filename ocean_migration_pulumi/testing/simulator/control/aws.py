@@ -7,9 +7,9 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.control.kubernetes import KubernetesControls
 from ocean_migration_pulumi.testing.simulator.world import auto_scaling, state_machine
-from ocean_migration_pulumi.testing.simulator.world.auto_scaling import AutoScalingGroup
+from ocean_migration_pulumi.testing.simulator.world.auto_scaling import SimAutoScalingGroup
 
-_PARTS = frozenset(part.name for part in fields(AutoScalingGroup)) - {"name", "region"}
+_PARTS = frozenset(part.name for part in fields(SimAutoScalingGroup)) - {"name", "region"}
 
 
 class AwsControls(KubernetesControls):

@@ -11,12 +11,12 @@ from ocean_migration_pulumi.testing.simulator.spot_api.wire import QUIRKS
 from ocean_migration_pulumi.testing.simulator.world import instance_types, scenarios, seeding, state_machine
 from ocean_migration_pulumi.testing.simulator.world.world import (
     PHASES,
-    Cluster,
-    Heartbeat,
-    Migration,
-    Node,
     PendingPod,
-    Pod,
+    SimCluster,
+    SimHeartbeat,
+    SimMigration,
+    SimNode,
+    SimPod,
 )
 
 
@@ -130,7 +130,7 @@ class Controls(AwsControls):
             cluster.deployments = installed
         beats = status == "ACTIVE" and age_seconds == 0
         frozen_at = None if beats else self._simulation.clock.now() - age_seconds
-        cluster.heartbeat = Heartbeat(status=status, frozen_at=frozen_at)
+        cluster.heartbeat = SimHeartbeat(status=status, frozen_at=frozen_at)
 
     def quirk(self, *, name: str, value: str) -> None:
         """Choose a reading of what the service's documents leave open."""
@@ -220,7 +220,7 @@ class Controls(AwsControls):
         if budget is not None and namespace not in (None, home):
             raise ValueError(f"the budget {budget} holds no pods of the namespace {namespace}")
         selected = cluster.selectors.get(budget or "", {}).get("matchLabels") or {}
-        pod = Pod(
+        pod = SimPod(
             id=self._world.new_id("", 32),
             name=name,
             namespace=namespace or home,
@@ -379,10 +379,10 @@ class Controls(AwsControls):
             raise ValueError("latency must not be negative")
         self._simulation.latency = milliseconds / 1000
 
-    def _node(self, cluster: Cluster, instance_id: str) -> Node:
+    def _node(self, cluster: SimCluster, instance_id: str) -> SimNode:
         return cluster.nodes[instance_id]
 
-    def _migration(self, ocean_id: str, migration_id: str) -> tuple[Cluster, Migration]:
+    def _migration(self, ocean_id: str, migration_id: str) -> tuple[SimCluster, SimMigration]:
         cluster = self._cluster(ocean_id)
         return cluster, cluster.migrations[migration_id]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import access
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import Deployment
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.routes import FORBIDDABLE
 from ocean_migration_pulumi.testing.simulator.server.simulation import Simulation
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster
 
 
 class KubernetesControls:
@@ -16,7 +16,7 @@ class KubernetesControls:
         self._simulation = simulation
         self._world = simulation.world
 
-    def _cluster(self, ocean_id: str) -> Cluster:
+    def _cluster(self, ocean_id: str) -> SimCluster:
         return self._world.clusters[ocean_id]
 
     def kubeconfig(self, *, ocean_id: str | None = None, identity: str = "preview") -> str:
@@ -43,7 +43,7 @@ class KubernetesControls:
     ) -> None:
         """Add a Deployment without pods; one of the same name is replaced."""
         cluster = self._cluster(ocean_id)
-        added = Deployment(name=name, namespace=namespace, labels=labels or {}, image=image, replicas=replicas)
+        added = SimDeployment(name=name, namespace=namespace, labels=labels or {}, image=image, replicas=replicas)
         cluster.deployments = [*self._other_deployments(cluster, name, namespace), added]
 
     def remove_deployment(self, *, ocean_id: str, name: str, namespace: str = "default") -> None:
@@ -59,5 +59,5 @@ class KubernetesControls:
         self._cluster(ocean_id).mapped_roles = roles
 
     @staticmethod
-    def _other_deployments(cluster: Cluster, name: str, namespace: str) -> list[Deployment]:
+    def _other_deployments(cluster: SimCluster, name: str, namespace: str) -> list[SimDeployment]:
         return [one for one in cluster.deployments if (one.name, one.namespace) != (name, namespace)]

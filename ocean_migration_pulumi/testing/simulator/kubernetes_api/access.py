@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.status import KubernetesError
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, World
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.status import KubernetesStatusError
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, World
 
 IDENTITIES = ("preview", "run", "none")
 """To look, to look and evict, and one that may do nothing."""
@@ -68,7 +68,7 @@ def user(identity: str) -> str:
     return f"system:serviceaccount:ocean-migration:{identity}"
 
 
-def permit(cluster: Cluster, identity: str, request: Request) -> None:
+def permit(cluster: SimCluster, identity: str, request: Request) -> None:
     """Raise ``KubernetesError`` for what an identity may not do."""
     may_write = identity == "run" and (request.verb, request.resource) == ("create", EVICTIONS)
     is_read = identity != "none" and request.verb in ("get", "list")
@@ -77,16 +77,16 @@ def permit(cluster: Cluster, identity: str, request: Request) -> None:
     raise forbidden(identity, request)
 
 
-def forbidden(identity: str, request: Request) -> KubernetesError:
+def forbidden(identity: str, request: Request) -> KubernetesStatusError:
     """Return the error of a right that is missing."""
     if not request.resource:
         message = f'forbidden: User "{user(identity)}" cannot {request.verb} path "{request.path}"'
-        return KubernetesError(403, message, details={})
+        return KubernetesStatusError(403, message, details={})
     plural = request.resource.partition("/")[0]
     known_as = f"{plural}.{request.group}" if request.group else plural
     which = f'{known_as} "{request.name}"' if request.name else known_as
     where = f'in the namespace "{request.namespace}"' if request.namespace else "at the cluster scope"
-    return KubernetesError(
+    return KubernetesStatusError(
         403,
         f'{which} is forbidden: User "{user(identity)}" cannot {request.verb} resource "{request.resource}" '
         f'in API group "{request.group}" {where}',

@@ -10,7 +10,7 @@ _ABOUT_THE_RELEASE = ("app.kubernetes.io/version", "helm.sh/chart")
 
 
 @dataclass(kw_only=True, eq=False)
-class Deployment:
+class SimDeployment:
     """A Deployment whose pods nobody has to move, so that they are not part of the world."""
 
     name: str
@@ -30,9 +30,9 @@ class Deployment:
         return self.labels.get("app.kubernetes.io/name") == _V2 or self.labels.get("k8s-app") == _V1
 
 
-def controller_v2(version: str = "2.3.0") -> Deployment:
+def controller_v2(version: str = "2.3.0") -> SimDeployment:
     """Return Ocean's controller as its present chart installs it."""
-    return Deployment(
+    return SimDeployment(
         name=f"ocean-controller-{_V2}",
         namespace="spot-system",
         labels={
@@ -47,9 +47,9 @@ def controller_v2(version: str = "2.3.0") -> Deployment:
     )
 
 
-def controller_v1(version: str) -> Deployment:
+def controller_v1(version: str) -> SimDeployment:
     """Return the older controller as its manifest installs it."""
-    return Deployment(
+    return SimDeployment(
         name=_V1,
         namespace="kube-system",
         labels={"k8s-app": _V1},
@@ -57,9 +57,9 @@ def controller_v1(version: str) -> Deployment:
     )
 
 
-def cluster_autoscaler(replicas: int) -> Deployment:
+def cluster_autoscaler(replicas: int) -> SimDeployment:
     """Return the Cluster Autoscaler as its example manifest installs it; 0 replicas is switched off."""
-    return Deployment(
+    return SimDeployment(
         name="cluster-autoscaler",
         namespace="kube-system",
         labels={"app": "cluster-autoscaler"},
@@ -68,9 +68,9 @@ def cluster_autoscaler(replicas: int) -> Deployment:
     )
 
 
-def karpenter() -> Deployment:
+def karpenter() -> SimDeployment:
     """Return Karpenter as its chart installs it."""
-    return Deployment(
+    return SimDeployment(
         name="karpenter",
         namespace="karpenter",
         labels={
@@ -83,12 +83,12 @@ def karpenter() -> Deployment:
     )
 
 
-def usual(*, installed: bool) -> list[Deployment]:
+def usual(*, installed: bool) -> list[SimDeployment]:
     """Return what a cluster has whose Cluster Autoscaler is switched off, with Ocean's controller or without."""
     return with_controller([cluster_autoscaler(0)], installed=installed)
 
 
-def with_controller(deployments: list[Deployment], *, installed: bool) -> list[Deployment]:
+def with_controller(deployments: list[SimDeployment], *, installed: bool) -> list[SimDeployment]:
     """Return the Deployments with a controller among them, or without any."""
     if not installed:
         return [deployment for deployment in deployments if not deployment.is_controller]

@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import view
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import Deployment
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.view import App, PlacedPod, Row
 from ocean_migration_pulumi.testing.simulator.world import budgets, pods
 from ocean_migration_pulumi.testing.simulator.world.instance_types import GPU, machine, requests_of
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, Node, Pod
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimNode, SimPod
 
 VERSION = "v1.30.4-eks-a737599"
 _DEFAULT_TOLERATIONS = [
@@ -40,7 +40,7 @@ def _metadata(kind: str, row: Row, created_at: float, labels: dict[str, str], ui
     }
 
 
-def node_labels(node: Node) -> dict[str, str]:
+def node_labels(node: SimNode) -> dict[str, str]:
     """Return a node's labels; the kubelet sees to it that its own are there."""
     zone = node.zone
     return {
@@ -54,9 +54,9 @@ def node_labels(node: Node) -> dict[str, str]:
     }
 
 
-def node(cluster: Cluster, row: Row) -> dict[str, Any]:
+def node(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Return a node."""
-    thing: Node = row.thing
+    thing: SimNode = row.thing
     offered = machine(thing.instance_type)
     taints = [*thing.taints, *([_CORDONED] if thing.cordoned else [])]
     gpus = {GPU: str(offered.gpus)} if offered.gpus else {}
@@ -112,11 +112,11 @@ def node(cluster: Cluster, row: Row) -> dict[str, Any]:
     }
 
 
-def _address(node: Node) -> str:
+def _address(node: SimNode) -> str:
     return node.node_name.partition(".")[0].removeprefix("ip-").replace("-", ".")
 
 
-def pod(cluster: Cluster, row: Row) -> dict[str, Any]:
+def pod(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Return a pod."""
     placed: PlacedPod = row.thing
     thing = placed.pod
@@ -150,8 +150,8 @@ def _pod_spec(placed: PlacedPod) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _containers(app: str, wish: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
-    requests = dict(wish)
+def _containers(app: str, spec: tuple[tuple[str, str], ...]) -> list[dict[str, Any]]:
+    requests = dict(spec)
     # What no node can lend has to be asked for as a limit, too.
     limits = {"limits": {GPU: requests[GPU]}} if GPU in requests else {}
     return [{"name": app, "image": view.image_of(app), "resources": {"requests": requests, **limits}}]
@@ -192,9 +192,9 @@ def _conditions(ready: str, since: str) -> list[dict[str, Any]]:
     ]
 
 
-def claim(cluster: Cluster, row: Row) -> dict[str, Any]:
+def claim(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Return a PersistentVolumeClaim, which is bound."""
-    thing: Pod = row.thing.pod
+    thing: SimPod = row.thing.pod
     return {
         "metadata": _metadata("PersistentVolumeClaim", row, row.thing.since, {}),
         "spec": {
@@ -208,9 +208,9 @@ def claim(cluster: Cluster, row: Row) -> dict[str, Any]:
     }
 
 
-def volume(cluster: Cluster, row: Row) -> dict[str, Any]:
+def volume(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Return a PersistentVolume, which is in one zone."""
-    thing: Pod = row.thing.pod
+    thing: SimPod = row.thing.pod
     in_its_zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": [thing.claim_zone]}
     return {
         "metadata": _metadata("PersistentVolume", row, row.thing.since, {}),
@@ -233,7 +233,7 @@ def volume(cluster: Cluster, row: Row) -> dict[str, Any]:
     }
 
 
-def config_map(cluster: Cluster, row: Row) -> dict[str, Any]:
+def config_map(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Return ``aws-auth`` as EKS keeps it: the mapped roles are YAML in a text."""
     roles = "".join(
         "- groups:\n  - system:bootstrappers\n  - system:nodes\n"
@@ -243,7 +243,7 @@ def config_map(cluster: Cluster, row: Row) -> dict[str, Any]:
     return {"metadata": _metadata("ConfigMap", row, cluster.created_at, {}), "data": {"mapRoles": roles}}
 
 
-def budget(cluster: Cluster, row: Row) -> dict[str, Any]:
+def budget(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Return a PodDisruptionBudget."""
     thing: budgets.Standing = row.thing
     allows = thing.allowed > 0
@@ -273,9 +273,9 @@ def budget(cluster: Cluster, row: Row) -> dict[str, Any]:
     }
 
 
-def deployment(cluster: Cluster, row: Row) -> dict[str, Any]:
+def deployment(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Return a Deployment; counts of 0 are left out of its status, as the API server does."""
-    thing: Deployment
+    thing: SimDeployment
     thing, ready = row.thing
     container = thing.pod_labels.get("app.kubernetes.io/name", thing.name)
     counts = {"replicas": thing.replicas, "updatedReplicas": thing.replicas}
@@ -294,7 +294,7 @@ def deployment(cluster: Cluster, row: Row) -> dict[str, Any]:
     }
 
 
-def daemon_set(cluster: Cluster, row: Row) -> dict[str, Any]:
+def daemon_set(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Return a DaemonSet."""
     thing: App = row.thing
     labels = {"app": thing.name}

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import status
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.status import KubernetesError
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.status import KubernetesStatusError
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.view import Row
 
 REMEMBERED_SECONDS = 300.0
@@ -52,10 +52,10 @@ class Pages:
             start = json.loads(base64.urlsafe_b64decode(token.encode()))
             version, offset = str(start["rv"]), int(start["start"])
         except (KeyError, TypeError, ValueError):
-            raise KubernetesError(410, status.EXPIRED) from None
+            raise KubernetesStatusError(410, status.EXPIRED) from None
         deadline, listed, rows = self._lists.get(version, (0.0, "", []))
         if listed != path or time.monotonic() > deadline or not 0 < offset < len(rows):
-            raise KubernetesError(410, status.EXPIRED)
+            raise KubernetesStatusError(410, status.EXPIRED)
         return _page(rows, version, offset, limit)
 
 

@@ -15,12 +15,12 @@ from ocean_migration_pulumi.testing.simulator.kubernetes_api.routes import (
     KubernetesCall,
     KubernetesRoute,
 )
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.status import KubernetesError
-from ocean_migration_pulumi.testing.simulator.server.middleware import Exchange, as_json
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.status import KubernetesStatusError
+from ocean_migration_pulumi.testing.simulator.server.middleware import RequestExchange, as_json
 from ocean_migration_pulumi.testing.simulator.server.simulation import Simulation
 
 
-class KubernetesExchange(Exchange):
+class KubernetesExchange(RequestExchange):
     """A request of the API server of one cluster; a route without rules answers that there is none."""
 
     api = "kubernetes"
@@ -52,7 +52,7 @@ class KubernetesExchange(Exchange):
         now = simulation.advance()
         try:
             answer = self._answer(now)
-        except KubernetesError as error:
+        except KubernetesStatusError as error:
             self.entry["status"], self.entry["code"] = error.code, error.reason or None
             simulation.save(now=False)
             return self.dress(_failure(error))
@@ -100,5 +100,5 @@ class KubernetesExchange(Exchange):
         return response
 
 
-def _failure(error: KubernetesError) -> Response:
+def _failure(error: KubernetesStatusError) -> Response:
     return as_json(error.code, error.body)

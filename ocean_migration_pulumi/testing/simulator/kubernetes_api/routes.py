@@ -12,12 +12,12 @@ from ocean_migration_pulumi.testing.simulator.kubernetes_api import objects, sel
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import status as kubernetes_status
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.access import EVICTIONS, Request
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.pages import Pages
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.status import KubernetesError
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.status import KubernetesStatusError
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.view import Row
 from ocean_migration_pulumi.testing.simulator.world import draining
 from ocean_migration_pulumi.testing.simulator.world.budgets import Guards
 from ocean_migration_pulumi.testing.simulator.world.pods import labels_of
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster
 
 PREFIX = "/kubernetes/{ocean_id}"
 
@@ -35,7 +35,7 @@ class KubernetesAnswer:
 class KubernetesCall:
     """A permitted request: its cluster, the parts of its path, its query and its raw body."""
 
-    cluster: Cluster
+    cluster: SimCluster
     pages: Pages
     now: float
     url_path: str
@@ -56,15 +56,15 @@ def _no_fields(thing: Any) -> dict[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resource:
+class KubernetesResource:
     """A kind of object: where it is served, what there is, and how one is written."""
 
     plural: str
     kind: str
     group: str = ""
     namespaced: bool = True
-    rows: Callable[[Cluster], list[Row]]
-    write: Callable[[Cluster, Row], dict[str, Any]]
+    rows: Callable[[SimCluster], list[Row]]
+    write: Callable[[SimCluster, Row], dict[str, Any]]
     labels: Callable[[Any], dict[str, str]] = _no_labels
     fields: Callable[[Any], dict[str, str]] = _no_fields
     field_names: frozenset[str] = frozenset()
@@ -86,7 +86,7 @@ def _pod_fields(thing: view.PlacedPod) -> dict[str, str]:
 
 
 RESOURCES = (
-    Resource(
+    KubernetesResource(
         plural="nodes",
         kind="Node",
         namespaced=False,
@@ -94,7 +94,7 @@ RESOURCES = (
         write=objects.node,
         labels=objects.node_labels,
     ),
-    Resource(
+    KubernetesResource(
         plural="pods",
         kind="Pod",
         rows=view.pods,
@@ -103,33 +103,33 @@ RESOURCES = (
         fields=_pod_fields,
         field_names=frozenset({"spec.nodeName", "status.phase"}),
     ),
-    Resource(
+    KubernetesResource(
         plural="persistentvolumeclaims",
         kind="PersistentVolumeClaim",
         rows=view.claims,
         write=objects.claim,
     ),
-    Resource(
+    KubernetesResource(
         plural="persistentvolumes",
         kind="PersistentVolume",
         namespaced=False,
         rows=view.volumes,
         write=objects.volume,
     ),
-    Resource(
+    KubernetesResource(
         plural="configmaps",
         kind="ConfigMap",
         rows=view.config_maps,
         write=objects.config_map,
     ),
-    Resource(
+    KubernetesResource(
         plural="poddisruptionbudgets",
         kind="PodDisruptionBudget",
         group="policy",
         rows=view.budgets,
         write=objects.budget,
     ),
-    Resource(
+    KubernetesResource(
         plural="deployments",
         kind="Deployment",
         group="apps",
@@ -137,7 +137,7 @@ RESOURCES = (
         write=objects.deployment,
         labels=lambda thing: thing[0].labels,
     ),
-    Resource(
+    KubernetesResource(
         plural="daemonsets",
         kind="DaemonSet",
         group="apps",
@@ -177,7 +177,7 @@ def version(call: KubernetesCall) -> KubernetesAnswer:
     )
 
 
-def list_rows(resource: Resource, call: KubernetesCall) -> KubernetesAnswer:
+def list_rows(resource: KubernetesResource, call: KubernetesCall) -> KubernetesAnswer:
     """List objects, in pages when asked to."""
     limit = _limit(call)
     selected = bool(call.query.get("labelSelector") or call.query.get("fieldSelector"))
@@ -199,11 +199,11 @@ def list_rows(resource: Resource, call: KubernetesCall) -> KubernetesAnswer:
 def _limit(call: KubernetesCall) -> int:
     text = call.query.get("limit") or "0"
     if not text.isdecimal():
-        raise KubernetesError(400, f'strconv.ParseInt: parsing "{text}": invalid syntax')
+        raise KubernetesStatusError(400, f'strconv.ParseInt: parsing "{text}": invalid syntax')
     return int(text)
 
 
-def _selected(resource: Resource, call: KubernetesCall) -> Iterator[Row]:
+def _selected(resource: KubernetesResource, call: KubernetesCall) -> Iterator[Row]:
     labels, fields = call.query.get("labelSelector", ""), call.query.get("fieldSelector", "")
     known = resource.field_names | {"metadata.name", *(["metadata.namespace"] if resource.namespaced else [])}
     try:
@@ -211,7 +211,7 @@ def _selected(resource: Resource, call: KubernetesCall) -> Iterator[Row]:
         conditions = selectors.parse_fields(fields, known)
     except selectors.SelectorError as error:
         what = f"{resource.version if resource.group else '/v1'}, Resource={resource.plural}"
-        raise KubernetesError(
+        raise KubernetesStatusError(
             400,
             f'Unable to find "{what}" that match label selector "{labels}", field selector "{fields}": {error}',
         ) from None
@@ -228,7 +228,7 @@ def _selected(resource: Resource, call: KubernetesCall) -> Iterator[Row]:
         yield row
 
 
-def read_row(resource: Resource, call: KubernetesCall) -> KubernetesAnswer:
+def read_row(resource: KubernetesResource, call: KubernetesCall) -> KubernetesAnswer:
     """Return one object."""
     key = (call.path.get("namespace", ""), call.path["name"])
     for row in resource.rows(call.cluster):
@@ -248,7 +248,7 @@ def evict(call: KubernetesCall) -> KubernetesAnswer:
     pod, guards = placed.pod, Guards(cluster)
     blocking = guards.blocking(pod) if placed.node is not None else []
     if len(blocking) > 1:
-        raise KubernetesError(
+        raise KubernetesStatusError(
             500,
             "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
             reason="",
@@ -259,7 +259,7 @@ def evict(call: KubernetesCall) -> KubernetesAnswer:
             f"The disruption budget {standing.name.rpartition('/')[2]} needs {standing.minimum} healthy pods "
             f"and has {standing.healthy} currently"
         )
-        raise KubernetesError(
+        raise KubernetesStatusError(
             429,
             "Cannot evict pod as it would violate the pod's disruption budget.",
             details={"causes": [{"reason": "DisruptionBudget", "message": cause}]},
@@ -279,12 +279,12 @@ def _is_dry(call: KubernetesCall, namespace: str, name: str) -> bool:
         dry = (body.get("deleteOptions") or {}).get("dryRun") or []
         known_as = metadata.get("name", name), metadata.get("namespace", namespace)
     except (AttributeError, ValueError):
-        raise KubernetesError(400, "the object provided is unrecognized: couldn't get version/kind") from None
+        raise KubernetesStatusError(400, "the object provided is unrecognized: couldn't get version/kind") from None
     if body.get("kind", "Eviction") != "Eviction" or known_as != (name, namespace):
-        raise KubernetesError(400, f"the body is not an Eviction of the pod {namespace}/{name}")
+        raise KubernetesStatusError(400, f"the body is not an Eviction of the pod {namespace}/{name}")
     wishes = [*dry, *filter(None, [call.query.get("dryRun")])]
-    if any(wish != "All" for wish in wishes):
-        raise KubernetesError(422, f'dryRun: Unsupported value: {wishes}: supported values: "All"')
+    if any(spec != "All" for spec in wishes):
+        raise KubernetesStatusError(422, f'dryRun: Unsupported value: {wishes}: supported values: "All"')
     return bool(wishes)
 
 

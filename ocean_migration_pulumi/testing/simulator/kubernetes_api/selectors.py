@@ -19,7 +19,7 @@ class SelectorError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
+class SelectorRequirement:
     """One condition; ``operator`` is In, NotIn, Exists, DoesNotExist, Gt or Lt."""
 
     key: str
@@ -36,7 +36,7 @@ class Requirement:
         return (value in self.values) == (self.operator == "In")
 
 
-Selector = tuple[Requirement, ...]
+Selector = tuple[SelectorRequirement, ...]
 """Conditions that must all hold."""
 
 
@@ -55,11 +55,11 @@ def of_json(selector: Mapping[str, Any]) -> Selector:
     """Return a ``LabelSelector``; an empty one selects everything. Raises ``SelectorError``."""
     try:
         labels = [
-            Requirement(key=key, operator="In", values=frozenset({value}))
+            SelectorRequirement(key=key, operator="In", values=frozenset({value}))
             for key, value in (selector.get("matchLabels") or {}).items()
         ]
         expressions = [
-            Requirement(key=part["key"], operator=part["operator"], values=frozenset(part.get("values") or ()))
+            SelectorRequirement(key=part["key"], operator=part["operator"], values=frozenset(part.get("values") or ()))
             for part in selector.get("matchExpressions") or []
         ]
     except (AttributeError, KeyError, TypeError):
@@ -84,7 +84,7 @@ class _Parser:
         self._at = 0
 
     def parse(self) -> Selector:
-        requirements: list[Requirement] = []
+        requirements: list[SelectorRequirement] = []
         while self._ahead or requirements:
             if requirements and not (self._ahead == "!" or self._is_word()):
                 raise SelectorError(f"found '{self._ahead}', expected: identifier after ','")
@@ -112,12 +112,12 @@ class _Parser:
         self._at += word != ""
         return word
 
-    def _requirement(self) -> Requirement:
+    def _requirement(self) -> SelectorRequirement:
         absent = self._ahead == "!" and bool(self._take())
         key = self._word("identifier")
         _check_key(key)
         if absent or self._ahead in ("", ","):
-            return Requirement(key=key, operator="DoesNotExist" if absent else "Exists")
+            return SelectorRequirement(key=key, operator="DoesNotExist" if absent else "Exists")
         operator = self._take()
         if operator not in _OPERATORS:
             raise SelectorError(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
@@ -126,7 +126,7 @@ class _Parser:
             _check_value(key, value)
         if operator in "<>" and not re.fullmatch(r"-?\d+", next(iter(values))):
             raise SelectorError(f'values[0][{key}]: Invalid value: "{next(iter(values))}": must be an integer')
-        return Requirement(key=key, operator=_OPERATORS[operator], values=values)
+        return SelectorRequirement(key=key, operator=_OPERATORS[operator], values=values)
 
     def _word(self, expected: str) -> str:
         if not self._is_word():

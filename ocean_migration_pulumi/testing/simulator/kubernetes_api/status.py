@@ -26,7 +26,7 @@ _REASONS = {
 }
 
 
-class KubernetesError(Exception):
+class KubernetesStatusError(Exception):
     """An answer that is an error; ``reason`` None takes the one of the status, an empty one leaves it out."""
 
     def __init__(
@@ -58,27 +58,27 @@ def success(code: int) -> dict[str, Any]:
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}
 
 
-def plain(code: int, retry_seconds: float | None = None) -> KubernetesError:
+def plain(code: int, retry_seconds: float | None = None) -> KubernetesStatusError:
     """Return an error that says no more than its status; ``retry_seconds`` is when to ask again."""
     if code == 410:
-        return KubernetesError(410, EXPIRED)
+        return KubernetesStatusError(410, EXPIRED)
     details = None if retry_seconds is None else {"retryAfterSeconds": int(retry_seconds)}
     message = "Too many requests, please try again later." if code == 429 else http.HTTPStatus(code).phrase
-    return KubernetesError(code, message, details=details)
+    return KubernetesStatusError(code, message, details=details)
 
 
-def nowhere() -> KubernetesError:
+def nowhere() -> KubernetesStatusError:
     """Return the error of a path that the server does not know."""
-    return KubernetesError(404, "the server could not find the requested resource", details={})
+    return KubernetesStatusError(404, "the server could not find the requested resource", details={})
 
 
-def not_allowed() -> KubernetesError:
+def not_allowed() -> KubernetesStatusError:
     """Return the error of a method that the server does not know for a path."""
-    return KubernetesError(405, "the server does not allow this method on the requested resource", details={})
+    return KubernetesStatusError(405, "the server does not allow this method on the requested resource", details={})
 
 
-def missing(resource: str, group: str, name: str) -> KubernetesError:
+def missing(resource: str, group: str, name: str) -> KubernetesStatusError:
     """Return the error of an object that does not exist."""
     known_as = f"{resource}.{group}" if group else resource
     details = {"name": name, **({"group": group} if group else {}), "kind": resource}
-    return KubernetesError(404, f'{known_as} "{name}" not found', details=details)
+    return KubernetesStatusError(404, f'{known_as} "{name}" not found', details=details)

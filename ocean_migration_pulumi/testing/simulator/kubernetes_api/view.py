@@ -9,10 +9,10 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import Deployment
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
 from ocean_migration_pulumi.testing.simulator.world import pods as kubernetes_pods
 from ocean_migration_pulumi.testing.simulator.world.budgets import Guards, Standing
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, Node, Pod
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimNode, SimPod
 
 SYSTEM = "kube-system"
 AWS_AUTH = "aws-auth"
@@ -37,8 +37,8 @@ class Row(NamedTuple):
 class PlacedPod(NamedTuple):
     """A pod and where it is; ``node`` None is one that is pending, ``since`` is when it came to where it is."""
 
-    pod: Pod
-    node: Node | None
+    pod: SimPod
+    node: SimNode | None
     since: float
 
 
@@ -56,7 +56,7 @@ def _in_order(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=itemgetter(0, 1))
 
 
-def nodes(cluster: Cluster) -> list[Row]:
+def nodes(cluster: SimCluster) -> list[Row]:
     """Return the nodes that live, as they are now."""
     return _in_order(
         Row(
@@ -69,12 +69,12 @@ def nodes(cluster: Cluster) -> list[Row]:
     )
 
 
-def pods(cluster: Cluster) -> list[Row]:
+def pods(cluster: SimCluster) -> list[Row]:
     """Return the pods on living nodes, those of the system's DaemonSets included, and the pending ones."""
     return _in_order(Row(placed.pod.namespace, placed.pod.name, placed) for placed in _all_pods(cluster))
 
 
-def find_pod(cluster: Cluster, namespace: str, name: str) -> PlacedPod | None:
+def find_pod(cluster: SimCluster, namespace: str, name: str) -> PlacedPod | None:
     """Return a pod by its name, None when there is none."""
     for placed in _all_pods(cluster):
         if placed.pod.name == name and placed.pod.namespace == namespace:
@@ -82,7 +82,7 @@ def find_pod(cluster: Cluster, namespace: str, name: str) -> PlacedPod | None:
     return None
 
 
-def _all_pods(cluster: Cluster) -> Iterator[PlacedPod]:
+def _all_pods(cluster: SimCluster) -> Iterator[PlacedPod]:
     for node in cluster.nodes.values():
         if not node.terminated:
             for daemon in SYSTEM_DAEMONS:
@@ -94,10 +94,10 @@ def _all_pods(cluster: Cluster) -> Iterator[PlacedPod]:
 
 
 @lru_cache(maxsize=32_768)
-def _daemon_pod(daemon: str, instance_id: str, node_name: str) -> Pod:
+def _daemon_pod(daemon: str, instance_id: str, node_name: str) -> SimPod:
     name = f"{daemon}-{instance_id.removeprefix('i-')}"
     on_its_node = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node_name]}]}
-    return Pod(
+    return SimPod(
         id="",
         name=name,
         namespace=SYSTEM,
@@ -111,36 +111,36 @@ def _daemon_pod(daemon: str, instance_id: str, node_name: str) -> Pod:
     )
 
 
-def claims(cluster: Cluster) -> list[Row]:
+def claims(cluster: SimCluster) -> list[Row]:
     """Return the PersistentVolumeClaims of the pods that have one."""
     return _in_order(Row(placed.pod.namespace, claim_name(placed.pod), placed) for placed in _with_claims(cluster))
 
 
-def volumes(cluster: Cluster) -> list[Row]:
+def volumes(cluster: SimCluster) -> list[Row]:
     """Return the PersistentVolumes behind them."""
     return _in_order(Row("", volume_name(placed.pod), placed) for placed in _with_claims(cluster))
 
 
-def _with_claims(cluster: Cluster) -> Iterator[PlacedPod]:
+def _with_claims(cluster: SimCluster) -> Iterator[PlacedPod]:
     return (placed for placed in _all_pods(cluster) if placed.pod.claim_zone is not None)
 
 
-def claim_name(pod: Pod) -> str:
+def claim_name(pod: SimPod) -> str:
     """Return the name of a pod's claim."""
     return f"data-{pod.name}"
 
 
-def volume_name(pod: Pod) -> str:
+def volume_name(pod: SimPod) -> str:
     """Return the name of the volume that a pod's claim is bound to."""
     return f"pvc-{kubernetes_pods.uid('PersistentVolumeClaim', pod.namespace, claim_name(pod))}"
 
 
-def config_maps(cluster: Cluster) -> list[Row]:
+def config_maps(cluster: SimCluster) -> list[Row]:
     """Return ``aws-auth``, or nothing."""
     return [] if cluster.mapped_roles is None else [Row(SYSTEM, AWS_AUTH, tuple(cluster.mapped_roles))]
 
 
-def budgets(cluster: Cluster) -> list[Row]:
+def budgets(cluster: SimCluster) -> list[Row]:
     """Return the PodDisruptionBudgets with their standing."""
     return _in_order(_budget_row(standing) for standing in Guards(cluster).standings())
 
@@ -150,7 +150,7 @@ def _budget_row(standing: Standing) -> Row:
     return Row(namespace, name, standing)
 
 
-def deployments(cluster: Cluster) -> list[Row]:
+def deployments(cluster: SimCluster) -> list[Row]:
     """Return the Deployments of the pods, and those that have no pods here.
 
     Ocean's controller is ready as long as Spot takes it for active.
@@ -169,9 +169,9 @@ def deployments(cluster: Cluster) -> list[Row]:
     return _in_order(unique.values())
 
 
-def _as_deployment(app: App) -> Deployment:
+def _as_deployment(app: App) -> SimDeployment:
     labels = {"app": app.name}
-    return Deployment(
+    return SimDeployment(
         name=app.name, namespace=app.namespace, labels=labels, image=image_of(app.name), replicas=app.pods
     )
 
@@ -181,12 +181,12 @@ def image_of(app: str) -> str:
     return f"registry.example.com/{app}:1.4.2"
 
 
-def daemon_sets(cluster: Cluster) -> list[Row]:
+def daemon_sets(cluster: SimCluster) -> list[Row]:
     """Return the DaemonSets whose pods are on the nodes, the system's included."""
     return _in_order(Row(app.namespace, app.name, app) for app in _apps(cluster, "DaemonSet"))
 
 
-def _apps(cluster: Cluster, controller: str) -> Iterator[App]:
+def _apps(cluster: SimCluster, controller: str) -> Iterator[App]:
     found: dict[tuple[str, str], list[PlacedPod]] = defaultdict(list)
     for placed in _all_pods(cluster):
         if placed.pod.controller == controller and not placed.pod.orphaned:

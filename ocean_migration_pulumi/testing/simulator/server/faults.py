@@ -56,7 +56,7 @@ class Fault:
 
 
 @dataclass(kw_only=True)
-class Barrier:
+class BarrierState:
     """Holds every matching request at a point until it is released."""
 
     id: int
@@ -77,7 +77,7 @@ class Troubles:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self._faults: list[Fault] = []
-        self.barriers: dict[int, Barrier] = {}
+        self.barriers: dict[int, BarrierState] = {}
 
     def add_fault(
         self,
@@ -125,7 +125,7 @@ class Troubles:
 
     def add_barrier(self, method: str, route: str, point: str) -> int:
         """Raise a barrier and return its id."""
-        barrier = Barrier(id=next(self._numbers), method=method.upper(), route=route, point=point)
+        barrier = BarrierState(id=next(self._numbers), method=method.upper(), route=route, point=point)
         self.barriers[barrier.id] = barrier
         return barrier.id
 
@@ -142,5 +142,5 @@ class Troubles:
                 await barrier.released.wait()
 
 
-def _concerns(rule: Fault | Barrier, method: str, path: str) -> bool:
+def _concerns(rule: Fault | BarrierState, method: str, path: str) -> bool:
     return rule.method in ("*", method) and fnmatchcase(path, rule.route)

@@ -19,15 +19,15 @@ from ocean_migration_pulumi.testing.simulator.server.faults import WITHOUT_EFFEC
 from ocean_migration_pulumi.testing.simulator.server.simulation import Simulation
 from ocean_migration_pulumi.testing.simulator.server.tcp_frontend import Connections
 from ocean_migration_pulumi.testing.simulator.spot_api import wire
-from ocean_migration_pulumi.testing.simulator.spot_api.context import Call, Rule
-from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import Verdict
-from ocean_migration_pulumi.testing.simulator.spot_api.wire import Answer, WireError
+from ocean_migration_pulumi.testing.simulator.spot_api.context import RequestContext, Rule
+from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import RateLimitDecision
+from ocean_migration_pulumi.testing.simulator.spot_api.wire import SpotResponse, WireError
 
 
 class Endpoint:
     """An ASGI application for one route of an API; ``exchange`` makes what answers one request."""
 
-    def __init__(self, connections: Connections, exchange: Callable[[Request, bytes], Exchange]) -> None:
+    def __init__(self, connections: Connections, exchange: Callable[[Request, bytes], RequestExchange]) -> None:
         self._connections = connections
         self._exchange = exchange
 
@@ -70,7 +70,7 @@ async def _disconnected(receive: Receive) -> None:
     await receive()
 
 
-class Exchange(ABC):
+class RequestExchange(ABC):
     """One request and its answer; what the APIs do each in its own way is left to them."""
 
     api: ClassVar[str]
@@ -164,7 +164,7 @@ class Exchange(ABC):
         return token.strip() if scheme.lower() == "bearer" else None
 
 
-class SpotExchange(Exchange):
+class SpotExchange(RequestExchange):
     """A request of Spot's API; ``rule`` None answers that there is no such route."""
 
     api = "spot"
@@ -190,7 +190,7 @@ class SpotExchange(Exchange):
         """Let the request have its effect; what it changed is saved before anything is answered."""
         simulation = self.simulation
         now = simulation.advance()
-        answer: Answer | None = None
+        answer: SpotResponse | None = None
         error: WireError | None = None
         try:
             account_id = self._authorize()
@@ -199,7 +199,7 @@ class SpotExchange(Exchange):
             if self._rule is None:
                 raise WireError("Not Found", status=404)
             answer = self._rule(
-                Call(
+                RequestContext(
                     world=simulation.world,
                     now=now,
                     account_id=account_id,
@@ -232,7 +232,7 @@ class SpotExchange(Exchange):
             raise WireError("An unknown error occurred", code="")
         return account_id
 
-    def _limit(self, account_id: str, *, count: bool) -> Verdict:
+    def _limit(self, account_id: str, *, count: bool) -> RateLimitDecision:
         return self.simulation.limits.judge(
             account_id, self._template, self.request.method, time.monotonic(), count=count
         )

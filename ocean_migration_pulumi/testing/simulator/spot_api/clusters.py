@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import deployments
-from ocean_migration_pulumi.testing.simulator.spot_api.context import Call, Route, merge, posted
+from ocean_migration_pulumi.testing.simulator.spot_api.context import RequestContext, Route, merge, posted
 from ocean_migration_pulumi.testing.simulator.spot_api.validation import LABELS, TAINTS, Field, check
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import (
     KIND_CLUSTER,
     KIND_GROUP,
-    Answer,
+    SpotResponse,
     WireError,
     not_found,
 )
@@ -98,27 +98,27 @@ _UPDATE_GROUP = {
 }
 
 
-def create_cluster(call: Call) -> Answer:
+def create_cluster(call: RequestContext) -> SpotResponse:
     """Create a cluster; it has no heartbeat until a controller is installed."""
     body = posted(call.body(_CLUSTER)["cluster"])
     cluster = seeding.new_cluster(call.world, call.account_id, body, call.now)
     cluster.heartbeat.status = None
     cluster.deployments = deployments.usual(installed=False)
-    return Answer(kind=KIND_CLUSTER, items=[call.present.cluster(cluster)])
+    return SpotResponse(kind=KIND_CLUSTER, items=[call.present.cluster(cluster)])
 
 
-def list_clusters(call: Call) -> Answer:
+def list_clusters(call: RequestContext) -> SpotResponse:
     """List the account's clusters."""
     clusters = [cluster for cluster in call.world.clusters.values() if cluster.account_id == call.account_id]
-    return Answer(kind=KIND_CLUSTER, items=[call.present.cluster(cluster) for cluster in clusters])
+    return SpotResponse(kind=KIND_CLUSTER, items=[call.present.cluster(cluster) for cluster in clusters])
 
 
-def read_cluster(call: Call) -> Answer:
+def read_cluster(call: RequestContext) -> SpotResponse:
     """Return a cluster."""
-    return Answer(kind=KIND_CLUSTER, items=[call.present.cluster(call.cluster())])
+    return SpotResponse(kind=KIND_CLUSTER, items=[call.present.cluster(call.cluster())])
 
 
-def update_cluster(call: Call) -> Answer:
+def update_cluster(call: RequestContext) -> SpotResponse:
     """Merge changes into a cluster; its region and controller id stay."""
     cluster = call.cluster()
     changes = call.body(_UPDATE_CLUSTER)["cluster"]
@@ -132,10 +132,10 @@ def update_cluster(call: Call) -> Answer:
             "Can't set useAsTemplateOnly flag to true without any custom launchSpecs", code="CANT_UPDATE_OCEAN_ENTITY"
         )
     cluster.body, cluster.updated_at = body, call.now
-    return Answer(kind=KIND_CLUSTER, items=[call.present.cluster(cluster)])
+    return SpotResponse(kind=KIND_CLUSTER, items=[call.present.cluster(cluster)])
 
 
-def delete_cluster(call: Call) -> Answer:
+def delete_cluster(call: RequestContext) -> SpotResponse:
     """Delete a cluster and all that is in it, but not while a migration runs.
 
     What the service does then is in none of its documents: to refuse it shows programs that delete too early.
@@ -145,10 +145,10 @@ def delete_cluster(call: Call) -> Answer:
     if running and call.present.quirk("delete_migrating") == "refuse":
         raise WireError(f"Can't delete a cluster while {running[0]} is running", code="CANT_DELETE_OCEAN_ENTITY")
     del call.world.clusters[cluster.id]
-    return Answer()
+    return SpotResponse()
 
 
-def _group(call: Call) -> tuple[str, dict[str, dict[str, Any]]]:
+def _group(call: RequestContext) -> tuple[str, dict[str, dict[str, Any]]]:
     """Return the id of the group of the path, and all groups of its cluster."""
     group_id = call.path["group_id"]
     for cluster in call.world.clusters.values():
@@ -157,7 +157,7 @@ def _group(call: Call) -> tuple[str, dict[str, dict[str, Any]]]:
     raise not_found("CANT_GET_OCEAN_LAUNCH_SPEC", "LaunchSpec", group_id)
 
 
-def create_group(call: Call) -> Answer:
+def create_group(call: RequestContext) -> SpotResponse:
     """Create a Virtual Node Group, with ``initialNodes`` nodes at once."""
     body = call.body(_CREATE_GROUP)["launchSpec"]
     cluster = call.cluster(body["oceanId"])
@@ -168,10 +168,10 @@ def create_group(call: Call) -> Answer:
     cluster.groups[group_id] = posted(body) | {"createdAt": call.now, "updatedAt": call.now}
     for _ in range(int(initial)):
         state_machine.launch(call.world, cluster, call.now, group_id)
-    return Answer(kind=KIND_GROUP, items=[call.present.group(group_id, cluster.groups[group_id])])
+    return SpotResponse(kind=KIND_GROUP, items=[call.present.group(group_id, cluster.groups[group_id])])
 
 
-def list_groups(call: Call) -> Answer:
+def list_groups(call: RequestContext) -> SpotResponse:
     """List the Virtual Node Groups of one cluster, or of all of the account."""
     wanted = call.query.get("oceanId")
     clusters = (
@@ -180,26 +180,26 @@ def list_groups(call: Call) -> Answer:
         else [cluster for cluster in call.world.clusters.values() if cluster.account_id == call.account_id]
     )
     items = [call.present.group(key, body) for cluster in clusters for key, body in cluster.groups.items()]
-    return Answer(kind=KIND_GROUP, items=items)
+    return SpotResponse(kind=KIND_GROUP, items=items)
 
 
-def read_group(call: Call) -> Answer:
+def read_group(call: RequestContext) -> SpotResponse:
     """Return a Virtual Node Group."""
     group_id, groups = _group(call)
-    return Answer(kind=KIND_GROUP, items=[call.present.group(group_id, groups[group_id])])
+    return SpotResponse(kind=KIND_GROUP, items=[call.present.group(group_id, groups[group_id])])
 
 
-def update_group(call: Call) -> Answer:
+def update_group(call: RequestContext) -> SpotResponse:
     """Merge changes into a Virtual Node Group."""
     group_id, groups = _group(call)
     changes = call.body(_UPDATE_GROUP)["launchSpec"]
     if changes.get("oceanId", groups[group_id]["oceanId"]) != groups[group_id]["oceanId"]:
         raise WireError("oceanId can't be updated", code="CANT_UPDATE_OCEAN_ENTITY", field="body:launchSpec.oceanId")
     groups[group_id] = merge(groups[group_id], changes) | {"updatedAt": call.now}
-    return Answer(kind=KIND_GROUP, items=[call.present.group(group_id, groups[group_id])])
+    return SpotResponse(kind=KIND_GROUP, items=[call.present.group(group_id, groups[group_id])])
 
 
-def delete_group(call: Call) -> Answer:
+def delete_group(call: RequestContext) -> SpotResponse:
     """Delete a Virtual Node Group; with ``deleteNodes`` its nodes are terminated.
 
     The last one of a cluster that is only a template needs ``forceDelete``.
@@ -216,7 +216,7 @@ def delete_group(call: Call) -> Answer:
     for node in cluster.nodes.values():
         if node.virtual_node_group_id == group_id and not node.terminated and call.flag("deleteNodes"):
             state_machine.terminate(cluster, node, call.now)
-    return Answer()
+    return SpotResponse()
 
 
 ROUTES: list[Route] = [

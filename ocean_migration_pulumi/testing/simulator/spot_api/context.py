@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.spot_api import validation, wire
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, World
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, World
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class RequestContext:
     """An authorized request: its account, the parts of its path, its query and its raw body."""
 
     world: World
@@ -32,7 +32,7 @@ class Call:
         validation.check(body, fields)
         return body
 
-    def cluster(self, ocean_id: str | None = None) -> Cluster:
+    def cluster(self, ocean_id: str | None = None) -> SimCluster:
         """Return the cluster of the path, or of the given id; one of another account does not exist."""
         wanted = self.path["ocean_id"] if ocean_id is None else ocean_id
         cluster = self.world.clusters.get(wanted)
@@ -52,7 +52,7 @@ class Call:
         return tuple(self.query[name] for name in names)
 
 
-Rule = Callable[[Call], wire.Answer]
+Rule = Callable[[RequestContext], wire.SpotResponse]
 Route = tuple[str, str, Rule]
 """Method, path template, and the rule that answers."""
 

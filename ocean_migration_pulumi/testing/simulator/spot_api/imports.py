@@ -6,17 +6,17 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.spot_api.context import Call, Route
+from ocean_migration_pulumi.testing.simulator.spot_api.context import RequestContext, Route
 from ocean_migration_pulumi.testing.simulator.spot_api.validation import LABELS, TAINTS, Field
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import (
     KIND_CLUSTER,
     KIND_GROUP,
-    Answer,
+    SpotResponse,
     WireError,
     not_found,
 )
 from ocean_migration_pulumi.testing.simulator.world import auto_scaling
-from ocean_migration_pulumi.testing.simulator.world.auto_scaling import AutoScalingGroup
+from ocean_migration_pulumi.testing.simulator.world.auto_scaling import SimAutoScalingGroup
 
 _CLUSTER = {"cluster": Field(type="object", fields={"instanceTypes": Field(type="array", items=Field(type="string"))})}
 _GROUP_OF_ASG = {
@@ -30,7 +30,9 @@ _DOCUMENTED_TEMPLATE = frozenset(
 _DOCUMENTED_GROUP = frozenset({"imageId", "securityGroupIds", "tags", "instanceMetadataOptions"})
 
 
-def _template(call: Call, group: AutoScalingGroup, documented: frozenset[str], *, as_object: bool) -> dict[str, Any]:
+def _template(
+    call: RequestContext, group: SimAutoScalingGroup, documented: frozenset[str], *, as_object: bool
+) -> dict[str, Any]:
     """Return what the nodes of a group are made from, in the words of a launch specification."""
     tags: Any = [{"tagKey": key, "tagValue": value} for key, value in group.tags.items()]
     if as_object and call.present.quirk("import_tags") == "object":
@@ -53,7 +55,7 @@ def _template(call: Call, group: AutoScalingGroup, documented: frozenset[str], *
 
 
 def _group(
-    call: Call, source: AutoScalingGroup, ocean_id: str | None, wish: Mapping[str, Any], *, as_object: bool
+    call: RequestContext, source: SimAutoScalingGroup, ocean_id: str | None, spec: Mapping[str, Any], *, as_object: bool
 ) -> dict[str, Any]:
     """Return a Virtual Node Group like an Auto Scaling Group, which has no key pair of its own."""
     body = {
@@ -64,28 +66,28 @@ def _group(
     body.pop("keyPair", None)
     if call.present.quirk("imports") == "full":
         body |= {"subnetIds": source.subnet_ids, "instanceTypes": source.instance_types}
-    return {**body, **wish}
+    return {**body, **spec}
 
 
-def _region(call: Call, ocean_id: str | None, region: str | None) -> str:
+def _region(call: RequestContext, ocean_id: str | None, region: str | None) -> str:
     return call.cluster(ocean_id).body["region"] if ocean_id else region or ""
 
 
-def _found(call: Call, name: str, region: str, what: str, code: str) -> AutoScalingGroup:
+def _found(call: RequestContext, name: str, region: str, what: str, code: str) -> SimAutoScalingGroup:
     group = auto_scaling.find(call.world.auto_scaling_groups, name, region)
     if group is None:
         raise not_found(code, what, name)
     return group
 
 
-def _asg(call: Call, name: str, region: str) -> AutoScalingGroup:
+def _asg(call: RequestContext, name: str, region: str) -> SimAutoScalingGroup:
     return _found(call, name, region, "AutoScalingGroup", "CANT_GET_AUTO_SCALING_GROUP")
 
 
-def cluster_from_asg(call: Call) -> Answer:
+def cluster_from_asg(call: RequestContext) -> SpotResponse:
     """Return the configuration of a cluster like an Auto Scaling Group, with an identifier that is made up."""
     name, region = call.require("autoScalingGroupName", "region")
-    wish = call.body(_CLUSTER).get("cluster", {})
+    spec = call.body(_CLUSTER).get("cluster", {})
     group = _asg(call, name, region)
     nodes = [
         node
@@ -102,30 +104,30 @@ def cluster_from_asg(call: Call) -> Answer:
         "capacity": {"minimum": 0, "maximum": 1000, "target": len(nodes)},
         "compute": {
             "subnetIds": group.subnet_ids,
-            **({"instanceTypes": {"whitelist": wish["instanceTypes"]}} if "instanceTypes" in wish else {}),
+            **({"instanceTypes": {"whitelist": spec["instanceTypes"]}} if "instanceTypes" in spec else {}),
             "launchSpecification": _template(call, group, _DOCUMENTED_TEMPLATE, as_object=True),
         },
     }
-    return Answer(kind=KIND_CLUSTER, items=[body])
+    return SpotResponse(kind=KIND_CLUSTER, items=[body])
 
 
-def group_from_asg(call: Call) -> Answer:
+def group_from_asg(call: RequestContext) -> SpotResponse:
     """Return the configuration of a Virtual Node Group like an Auto Scaling Group."""
     name, ocean_id = call.require("autoScalingGroupName", "oceanId")
-    wish = call.body(_GROUP_OF_ASG).get("launchSpec", {})
+    spec = call.body(_GROUP_OF_ASG).get("launchSpec", {})
     source = _asg(call, name, _region(call, ocean_id, None))
-    return Answer(kind=KIND_GROUP, items=[_group(call, source, ocean_id, wish, as_object=True)])
+    return SpotResponse(kind=KIND_GROUP, items=[_group(call, source, ocean_id, spec, as_object=True)])
 
 
-def group_from_node_group(call: Call) -> Answer:
+def group_from_node_group(call: RequestContext) -> SpotResponse:
     """Return the configuration of a Virtual Node Group like an EKS managed node group, of any EKS cluster."""
     _, name = call.require("eksClusterName", "eksNodeGroupName")
     ocean_id, region = call.query.get("oceanId"), call.query.get("region")
     if bool(ocean_id) == bool(region):
         raise WireError("Exactly one of region or oceanId must be supplied", code="ValidationError")
-    wish = call.body(_GROUP_OF_NODE_GROUP).get("launchSpec", {})
+    spec = call.body(_GROUP_OF_NODE_GROUP).get("launchSpec", {})
     source = _found(call, name, _region(call, ocean_id, region), "EksNodeGroup", "CANT_GET_EKS_NODE_GROUP")
-    return Answer(kind=KIND_GROUP, items=[_group(call, source, ocean_id, wish, as_object=False)])
+    return SpotResponse(kind=KIND_GROUP, items=[_group(call, source, ocean_id, spec, as_object=False)])
 
 
 ROUTES: list[Route] = [

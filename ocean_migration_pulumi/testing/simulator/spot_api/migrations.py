@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ocean_migration_pulumi.testing.simulator.spot_api.context import Call, Route
+from ocean_migration_pulumi.testing.simulator.spot_api.context import RequestContext, Route
 from ocean_migration_pulumi.testing.simulator.spot_api.validation import Field
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import (
     KIND_DISCOVERY,
     KIND_MIGRATION,
-    Answer,
+    SpotResponse,
     WireError,
     not_found,
 )
 from ocean_migration_pulumi.testing.simulator.world import state_machine
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, Migration, Node
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, SimNode
 
 _CREATE = {
     "migration": Field(
@@ -44,20 +44,20 @@ CODE_BUSY = "MIGRATION_ALREADY_RUNNING"
 CODE_ENDED = "MIGRATION_ALREADY_ENDED"
 
 
-def _migration(call: Call, cluster: Cluster) -> Migration:
+def _migration(call: RequestContext, cluster: SimCluster) -> SimMigration:
     migration = cluster.migrations.get(call.path["migration_id"])
     if migration is None or migration.forgotten:
         raise not_found(CODE_MISSING, "Migration", call.path["migration_id"])
     return migration
 
 
-def create(call: Call) -> Answer:
+def create(call: RequestContext) -> SpotResponse:
     """Start a migration of nodes that are not Ocean's own."""
     cluster = call.cluster()
-    wish = call.body(_CREATE)["migration"]
+    spec = call.body(_CREATE)["migration"]
     if call.present.quirk("concurrent_migrations") == "refuse" and (running := cluster.running_migrations()):
         raise WireError(f"Migration {running[0].id} is still running.", code=CODE_BUSY)
-    instance_ids = list(dict.fromkeys(wish["instanceIds"]))
+    instance_ids = list(dict.fromkeys(spec["instanceIds"]))
     for instance_id in instance_ids:
         node = cluster.nodes.get(instance_id)
         if node is None or node.terminated:
@@ -69,40 +69,40 @@ def create(call: Call) -> Answer:
         cluster,
         call.now,
         instance_ids,
-        terminate=wish["shouldTerminateDrainedNodes"],
-        evict=wish["shouldEvictStandAlonePods"],
-        force=wish["forcePodEvictionOnPdbFailure"],
-        batch_size_percentage=wish["batchSizePercentage"],
+        terminate=spec["shouldTerminateDrainedNodes"],
+        evict=spec["shouldEvictStandAlonePods"],
+        force=spec["forcePodEvictionOnPdbFailure"],
+        batch_size_percentage=spec["batchSizePercentage"],
     )
-    return Answer(kind=KIND_MIGRATION, items=[{"id": migration.id}], migration_id=migration.id, effective=True)
+    return SpotResponse(kind=KIND_MIGRATION, items=[{"id": migration.id}], migration_id=migration.id, effective=True)
 
 
-def list_all(call: Call) -> Answer:
+def list_all(call: RequestContext) -> SpotResponse:
     """List every migration of the cluster that is remembered, the newest first."""
     shown = [migration for migration in call.cluster().migrations.values() if not migration.forgotten]
-    return Answer(kind=KIND_MIGRATION, items=[call.present.summary(migration) for migration in reversed(shown)])
+    return SpotResponse(kind=KIND_MIGRATION, items=[call.present.summary(migration) for migration in reversed(shown)])
 
 
-def status(call: Call) -> Answer:
+def status(call: RequestContext) -> SpotResponse:
     """Tell where a migration stands."""
     cluster = call.cluster()
     migration = _migration(call, cluster)
-    return Answer(kind=KIND_MIGRATION, items=[call.present.status(cluster, migration)], migration_id=migration.id)
+    return SpotResponse(kind=KIND_MIGRATION, items=[call.present.status(cluster, migration)], migration_id=migration.id)
 
 
-def stop(call: Call) -> Answer:
+def stop(call: RequestContext) -> SpotResponse:
     """Stop a migration; one that has ended or is failing is refused, one that is stopping is not."""
     cluster = call.cluster()
     migration = _migration(call, cluster)
-    wish = call.body(_STOP)["migration"]
+    spec = call.body(_STOP)["migration"]
     if migration.terminal or migration.state == "ERROR":
         raise WireError(f"Migration {migration.id} has already ended.", code=CODE_ENDED)
-    state_machine.stop(cluster, migration, call.now, terminate=wish.get("shouldTerminateDrainedNodes", False))
+    state_machine.stop(cluster, migration, call.now, terminate=spec.get("shouldTerminateDrainedNodes", False))
     item = {"id": migration.id, "oceanId": cluster.id, "state": "STOPPED"}
-    return Answer(kind=KIND_MIGRATION, items=[item], migration_id=migration.id)
+    return SpotResponse(kind=KIND_MIGRATION, items=[item], migration_id=migration.id)
 
 
-def candidates(cluster: Cluster, *, offer_migrating: bool) -> list[Node]:
+def candidates(cluster: SimCluster, *, offer_migrating: bool) -> list[SimNode]:
     """Return the nodes that can be migrated.
 
     Not Ocean's own nodes, not those of a running migration, and not those that were drained and stay cordoned.
@@ -118,12 +118,12 @@ def candidates(cluster: Cluster, *, offer_migrating: bool) -> list[Node]:
     ]
 
 
-def discovery(call: Call) -> Answer:
+def discovery(call: RequestContext) -> SpotResponse:
     """Offer the nodes that can be migrated, each with the Virtual Node Group that takes it."""
     cluster = call.cluster()
     nodes = candidates(cluster, offer_migrating=call.present.quirk("offer_migrating") == "yes")
     items = call.present.discovery(cluster, nodes, with_pods=call.flag("shouldFetchPods"))
-    return Answer(kind=KIND_DISCOVERY, items=items)
+    return SpotResponse(kind=KIND_DISCOVERY, items=items)
 
 
 ROUTES: list[Route] = [

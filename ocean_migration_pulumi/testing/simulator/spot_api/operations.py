@@ -7,20 +7,20 @@ import re
 import time
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.spot_api.context import Call, Route
+from ocean_migration_pulumi.testing.simulator.spot_api.context import RequestContext, Route
 from ocean_migration_pulumi.testing.simulator.spot_api.validation import Field
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import (
     KIND_HEARTBEAT,
     KIND_LOG,
     KIND_NODES,
     KIND_ROLL,
-    Answer,
+    SpotResponse,
     WireError,
     not_found,
     stamp,
 )
 from ocean_migration_pulumi.testing.simulator.world import state_machine
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster
 
 ROLL_SECONDS = 600.0
 """Simulated seconds that a roll takes."""
@@ -54,7 +54,7 @@ _STOP_ROLL = {
 }
 
 
-def nodes(call: Call) -> Answer:
+def nodes(call: RequestContext) -> SpotResponse:
     """List the nodes that are Ocean's own."""
     cluster = call.cluster()
     group_id, instance_id = call.query.get("launchSpecId"), call.query.get("instanceId")
@@ -66,15 +66,15 @@ def nodes(call: Call) -> Answer:
         and group_id in (None, "", node.virtual_node_group_id)
         and instance_id in (None, "", node.instance_id)
     ]
-    return Answer(kind=KIND_NODES, items=items)
+    return SpotResponse(kind=KIND_NODES, items=items)
 
 
-def heartbeat(call: Call) -> Answer:
+def heartbeat(call: RequestContext) -> SpotResponse:
     """Tell when the controller was last heard of."""
-    return Answer(kind=KIND_HEARTBEAT, items=call.present.heartbeat(call.cluster()))
+    return SpotResponse(kind=KIND_HEARTBEAT, items=call.present.heartbeat(call.cluster()))
 
 
-def log(call: Call) -> Answer:
+def log(call: RequestContext) -> SpotResponse:
     """Return the newest lines of a time span, newest first."""
     cluster = _cluster_by_any_name(call)
     since, until = (
@@ -99,10 +99,10 @@ def log(call: Call) -> Answer:
         {"message": line.message, "severity": line.severity, "createdAt": stamp(line.created_at)}
         for line in lines[: int(limit)]
     ]
-    return Answer(kind=KIND_LOG, items=items)
+    return SpotResponse(kind=KIND_LOG, items=items)
 
 
-def _cluster_by_any_name(call: Call) -> Cluster:
+def _cluster_by_any_name(call: RequestContext) -> SimCluster:
     """Return the cluster by its id, or by the reporting identifier of its controller, as the log route takes both."""
     for cluster in call.world.clusters.values():
         if cluster.account_id == call.account_id and cluster.body["controllerClusterId"] == call.path["ocean_id"]:
@@ -122,24 +122,24 @@ def _moment(name: str, value: str) -> float:
     raise WireError(f'"{name}" must be yyyy-mm-dd or milliseconds', code="ValidationError", field=f"query:{name}")
 
 
-def detach(call: Call) -> Answer:
+def detach(call: RequestContext) -> SpotResponse:
     """Take instances out of Ocean, and terminate them when asked to."""
     cluster = call.cluster()
-    wish = call.body(_DETACH)
+    spec = call.body(_DETACH)
     chosen = []
-    for instance_id in wish["instancesToDetach"]:
+    for instance_id in spec["instancesToDetach"]:
         node = cluster.nodes.get(instance_id)
         if node is None or node.terminated or not node.ocean_managed:
             raise not_found("INSTANCE_DOESNT_EXIST", "Instance", instance_id)
         chosen.append(node)
     for node in chosen:
         node.ocean_managed = False
-        if wish.get("shouldTerminateInstances", False):
+        if spec.get("shouldTerminateInstances", False):
             state_machine.terminate(cluster, node, call.now)
-    return Answer()
+    return SpotResponse()
 
 
-def _roll_item(cluster: Cluster, roll: dict[str, Any], now: float) -> dict[str, Any]:
+def _roll_item(cluster: SimCluster, roll: dict[str, Any], now: float) -> dict[str, Any]:
     """Return a roll as it stands now: it takes its time, and ends."""
     done = min(1.0, (min(now, roll.get("stopped_at", now)) - roll["started_at"]) / ROLL_SECONDS)
     status = "COMPLETED" if done == 1 else "STOPPED" if "stopped_at" in roll else "IN_PROGRESS"
@@ -158,54 +158,54 @@ def _roll_item(cluster: Cluster, roll: dict[str, Any], now: float) -> dict[str, 
     }
 
 
-def start_roll(call: Call) -> Answer:
+def start_roll(call: RequestContext) -> SpotResponse:
     """Replace Ocean's own nodes by new ones of the current configuration; one roll at a time."""
     cluster = call.cluster()
-    wish = call.body(_ROLL)["roll"]
+    spec = call.body(_ROLL)["roll"]
     if not any(node.ocean_managed and not node.terminated for node in cluster.nodes.values()):
         raise WireError("Cluster has no active instances", code="CLUSTER_HAS_NO_ACTIVE_INSTANCES")
     if any(_roll_item(cluster, roll, call.now)["status"] == "IN_PROGRESS" for roll in cluster.rolls):
         raise WireError(
             "Can't have 2 Rolls at the same time. Please stop the previous one", code="CANT_CREATE_CLUSTER_ROLL"
         )
-    scope = "Instances" if "instanceIds" in wish else "Vngs" if "launchSpecIds" in wish else "Cluster"
+    scope = "Instances" if "instanceIds" in spec else "Vngs" if "launchSpecIds" in spec else "Cluster"
     roll = {
         "id": call.world.new_id("scr-"),
-        "wish": wish,
+        "wish": spec,
         "scope": scope,
-        "batches": -(-100 // wish.get("batchSizePercentage", 20)),
+        "batches": -(-100 // spec.get("batchSizePercentage", 20)),
         "started_at": call.now,
     }
     cluster.rolls.append(roll)
-    return Answer(kind=KIND_ROLL, items=[_roll_item(cluster, roll, call.now)])
+    return SpotResponse(kind=KIND_ROLL, items=[_roll_item(cluster, roll, call.now)])
 
 
-def list_rolls(call: Call) -> Answer:
+def list_rolls(call: RequestContext) -> SpotResponse:
     """List the rolls of a cluster."""
     cluster = call.cluster()
-    return Answer(kind=KIND_ROLL, items=[_roll_item(cluster, roll, call.now) for roll in cluster.rolls])
+    return SpotResponse(kind=KIND_ROLL, items=[_roll_item(cluster, roll, call.now) for roll in cluster.rolls])
 
 
-def _roll(call: Call, cluster: Cluster) -> dict[str, Any]:
+def _roll(call: RequestContext, cluster: SimCluster) -> dict[str, Any]:
     for roll in cluster.rolls:
         if roll["id"] == call.path["roll_id"]:
             return roll
     raise not_found("CANT_GET_CLUSTER_ROLL", "Roll", call.path["roll_id"])
 
 
-def read_roll(call: Call) -> Answer:
+def read_roll(call: RequestContext) -> SpotResponse:
     """Tell where a roll stands."""
     cluster = call.cluster()
-    return Answer(kind=KIND_ROLL, items=[_roll_item(cluster, _roll(call, cluster), call.now)])
+    return SpotResponse(kind=KIND_ROLL, items=[_roll_item(cluster, _roll(call, cluster), call.now)])
 
 
-def stop_roll(call: Call) -> Answer:
+def stop_roll(call: RequestContext) -> SpotResponse:
     """Stop a roll."""
     cluster = call.cluster()
     roll = _roll(call, cluster)
     call.body(_STOP_ROLL)
     roll.setdefault("stopped_at", call.now)
-    return Answer(kind=KIND_ROLL, items=[_roll_item(cluster, roll, call.now)])
+    return SpotResponse(kind=KIND_ROLL, items=[_roll_item(cluster, roll, call.now)])
 
 
 ROUTES: list[Route] = [

@@ -14,7 +14,7 @@ WINDOW_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RateLimitDecision:
     """Whether a request passes, and what the headers say; ``reset`` is in whole seconds, rounded up."""
 
     allowed: bool
@@ -49,7 +49,9 @@ class Limits:
         self._rules.clear()
         self._seen.clear()
 
-    def judge(self, account_id: str, template: str, method: str, now: float, *, count: bool = True) -> Verdict:
+    def judge(
+        self, account_id: str, template: str, method: str, now: float, *, count: bool = True
+    ) -> RateLimitDecision:
         """Judge a request at a monotonic time in seconds; ``count`` False only looks."""
         limit, window = self._rule(template, method)
         seen = self._seen.setdefault((account_id, template, method), deque())
@@ -62,7 +64,7 @@ class Limits:
             while len(seen) > max(limit, 1):
                 seen.popleft()
         reset = math.ceil(seen[0] + window - now) if seen else 0
-        return Verdict(allowed, limit, max(0, limit - len(seen)), reset)
+        return RateLimitDecision(allowed, limit, max(0, limit - len(seen)), reset)
 
     def _rule(self, template: str, method: str) -> tuple[int, float]:
         for route, wanted, limit, window in reversed(self._rules):

@@ -10,7 +10,7 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.world.instance_types import machine, requested
 from ocean_migration_pulumi.testing.simulator.world.vng_matching import match
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, Migration, Node, World
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, SimNode, World
 
 KIND_CLUSTER = "spotinst:ocean:aws:k8s"
 KIND_GROUP = "spotinst:ocean:aws:k8s:launchSpec"
@@ -51,7 +51,7 @@ class WireError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class SpotResponse:
     """A successful answer; ``kind`` None is one without items. ``migration_id`` is for the request log."""
 
     kind: str | None = None
@@ -66,7 +66,7 @@ def not_found(code: str, what: str, identifier: str) -> WireError:
 
 
 def envelope(
-    request: dict[str, str], status: int, *, answer: Answer | None = None, error: WireError | None = None
+    request: dict[str, str], status: int, *, answer: SpotResponse | None = None, error: WireError | None = None
 ) -> dict[str, Any]:
     """Wrap an answer, an error, or nothing but a status."""
     response: dict[str, Any] = {"status": {"code": status, "message": http.HTTPStatus(status).phrase}}
@@ -102,7 +102,7 @@ class Presenter:
         """Return the reading that is in force."""
         return self._quirks.get(name, QUIRKS[name][0])
 
-    def discovery(self, cluster: Cluster, nodes: Iterable[Node], *, with_pods: bool) -> list[Any]:
+    def discovery(self, cluster: SimCluster, nodes: Iterable[SimNode], *, with_pods: bool) -> list[Any]:
         """Return the nodes that can be migrated."""
         default = self.quirk("default")
         instances = []
@@ -125,7 +125,7 @@ class Presenter:
             return [{"instances": instances[:middle]}, {"instances": instances[middle:]}]
         return [{"instances": instances}]
 
-    def summary(self, migration: Migration) -> dict[str, Any]:
+    def summary(self, migration: SimMigration) -> dict[str, Any]:
         """Return a line of the list of migrations."""
         return {
             self.quirk("idKey"): migration.id,
@@ -134,7 +134,7 @@ class Presenter:
             **self._stamps(completedAt=migration.completed_at),
         }
 
-    def status(self, cluster: Cluster, migration: Migration) -> dict[str, Any]:
+    def status(self, cluster: SimCluster, migration: SimMigration) -> dict[str, Any]:
         """Return the status of a migration."""
         before, during = _unscheduled(cluster, migration)
         return {
@@ -159,7 +159,7 @@ class Presenter:
             ),
         }
 
-    def _old_instances(self, cluster: Cluster, migration: Migration) -> list[dict[str, Any]]:
+    def _old_instances(self, cluster: SimCluster, migration: SimMigration) -> list[dict[str, Any]]:
         drained, manual = set(migration.drained), set(migration.manual)
         draining = set(migration.batch_ids) if migration.state == "DRAIN_NODES" else set()
         items = []
@@ -177,7 +177,7 @@ class Presenter:
                 items.append(self._instance(node, "DRAINING" if instance_id in draining else "RUNNING"))
         return items
 
-    def _instance(self, node: Node, state: str) -> dict[str, Any]:
+    def _instance(self, node: SimNode, state: str) -> dict[str, Any]:
         item: dict[str, Any] = {
             "instanceId": node.instance_id,
             "k8sNodeName": node.node_name,
@@ -192,7 +192,7 @@ class Presenter:
             ]
         return item
 
-    def node(self, cluster: Cluster, node: Node) -> dict[str, Any]:
+    def node(self, cluster: SimCluster, node: SimNode) -> dict[str, Any]:
         """Return one of Ocean's own nodes."""
         group = cluster.groups.get(node.virtual_node_group_id or "", {})
         cpu, memory, gpus = requested(node.workload)
@@ -219,7 +219,7 @@ class Presenter:
             "createdAt": stamp(node.created_at),
         }
 
-    def cluster(self, cluster: Cluster) -> dict[str, Any]:
+    def cluster(self, cluster: SimCluster) -> dict[str, Any]:
         """Return a cluster's configuration as it was posted, with its id and times (RFC 3339: Go parses them)."""
         return {
             **cluster.body,
@@ -233,7 +233,7 @@ class Presenter:
         times = {"createdAt": stamp(body["createdAt"]), "updatedAt": stamp(body["updatedAt"])}
         return {**body, "id": group_id, **times}
 
-    def heartbeat(self, cluster: Cluster) -> list[dict[str, Any]]:
+    def heartbeat(self, cluster: SimCluster) -> list[dict[str, Any]]:
         """Return the controller's sign of life."""
         beat = cluster.heartbeat
         if beat.status is None:
@@ -262,7 +262,7 @@ class Presenter:
         }
 
 
-def _unscheduled(cluster: Cluster, migration: Migration) -> tuple[list[str], list[str]]:
+def _unscheduled(cluster: SimCluster, migration: SimMigration) -> tuple[list[str], list[str]]:
     before = [pending.pod.id for pending in cluster.pending if pending.since <= migration.created_at]
     during = [pending.pod.id for pending in cluster.pending if pending.since > migration.created_at]
     return before, during

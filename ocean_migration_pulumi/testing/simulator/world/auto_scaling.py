@@ -25,7 +25,7 @@ _PARTS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(kw_only=True)
-class AutoScalingGroup:
+class SimAutoScalingGroup:
     """An Auto Scaling Group, which may be that of an EKS node group of the same name.
 
     ``user_data`` is in base64, ``block_devices`` are as Spot has them; None and what is empty: it has none.
@@ -44,18 +44,18 @@ class AutoScalingGroup:
     block_devices: list[dict[str, Any]] = field(default_factory=list)
 
 
-def usual(name: str, region: str) -> AutoScalingGroup:
+def usual(name: str, region: str) -> SimAutoScalingGroup:
     """Return an Auto Scaling Group as it is when nothing else is said."""
     user_data = base64.b64encode(_USER_DATA.format(name=name).encode()).decode()
-    return AutoScalingGroup(**{"name": name, "region": region, "user_data": user_data, **_PARTS.get(name, {})})
+    return SimAutoScalingGroup(**{"name": name, "region": region, "user_data": user_data, **_PARTS.get(name, {})})
 
 
-def find(groups: Iterable[AutoScalingGroup], name: str, region: str) -> AutoScalingGroup | None:
+def find(groups: Iterable[SimAutoScalingGroup], name: str, region: str) -> SimAutoScalingGroup | None:
     """Return a group, None when there is none."""
     return next((group for group in groups if (group.name, group.region) == (name, region)), None)
 
 
-def ensure(groups: list[AutoScalingGroup], name: str, region: str) -> AutoScalingGroup:
+def ensure(groups: list[SimAutoScalingGroup], name: str, region: str) -> SimAutoScalingGroup:
     """Return a group, which is made where there is none."""
     group = find(groups, name, region)
     if group is None:

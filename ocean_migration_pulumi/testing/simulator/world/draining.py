@@ -6,7 +6,7 @@ import heapq
 import math
 
 from ocean_migration_pulumi.testing.simulator.world.budgets import Guards
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, Migration, Node, PendingPod, Pod
+from ocean_migration_pulumi.testing.simulator.world.world import PendingPod, SimCluster, SimMigration, SimNode, SimPod
 
 TICK_SECONDS = 15.0
 """Simulated seconds between two rounds of evictions in a batch."""
@@ -15,13 +15,13 @@ DEFAULT_DRAINING_TIMEOUT = 300.0
 """Spot's documented default of ``strategy.drainingTimeout``."""
 
 
-def timed_out(cluster: Cluster, migration: Migration, now: float) -> bool:
+def timed_out(cluster: SimCluster, migration: SimMigration, now: float) -> bool:
     """Whether the batch has been draining for the cluster's draining timeout."""
     configured = (cluster.body.get("strategy") or {}).get("drainingTimeout")
     return now - migration.drain_started_at >= float(configured or DEFAULT_DRAINING_TIMEOUT)
 
 
-def tick(cluster: Cluster, migration: Migration, now: float) -> bool:
+def tick(cluster: SimCluster, migration: SimMigration, now: float) -> bool:
     """Do one round of evictions in the current batch; return whether the batch has no more to do.
 
     Evicted pods are unscheduled until the next round. A PodDisruptionBudget that allows no disruption blocks until the
@@ -47,7 +47,7 @@ def tick(cluster: Cluster, migration: Migration, now: float) -> bool:
     return True
 
 
-def place_pending(cluster: Cluster, migration: Migration) -> None:
+def place_pending(cluster: SimCluster, migration: SimMigration) -> None:
     """Bind the pods that the migration evicted to its new nodes, the emptiest first."""
     homes = [(len(node.pods), order, node) for order, node in enumerate(cluster.living(migration.new_instances))]
     if not homes:
@@ -64,7 +64,9 @@ def place_pending(cluster: Cluster, migration: Migration) -> None:
     cluster.pending = left
 
 
-def _evict_round(cluster: Cluster, migration: Migration, node: Node, now: float, *, late: bool, guards: Guards) -> bool:
+def _evict_round(
+    cluster: SimCluster, migration: SimMigration, node: SimNode, now: float, *, late: bool, guards: Guards
+) -> bool:
     """Evict some of a node's pods; return whether it still has pods that can leave, now or later."""
     movable = [pod for pod in node.workload if migration.evict or pod.controller is not None]
     allowance = math.ceil(len(movable) / 6)
@@ -87,7 +89,7 @@ def _evict_round(cluster: Cluster, migration: Migration, node: Node, now: float,
     return bool(left) and not given_up
 
 
-def evict(cluster: Cluster, node: Node, pod: Pod, now: float, migration_id: str | None = None) -> None:
+def evict(cluster: SimCluster, node: SimNode, pod: SimPod, now: float, migration_id: str | None = None) -> None:
     """Take a pod off its node; with a controller it is pending from then on, else gone for good."""
     node.pods.remove(pod)
     if pod.controller is not None:

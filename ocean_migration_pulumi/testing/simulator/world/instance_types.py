@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ocean_migration_pulumi.testing.simulator.world.world import Pod
+from ocean_migration_pulumi.testing.simulator.world.world import SimPod
 
 GPU = "nvidia.com/gpu"
 USUAL_REQUESTS = {"cpu": "250m", "memory": "256Mi"}
@@ -21,7 +21,7 @@ _UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class SimInstanceType:
     """An instance type: what it has, what of it pods may use, and the architecture in Kubernetes' words."""
 
     cpus: int
@@ -43,13 +43,13 @@ class Machine:
 
 
 @lru_cache(maxsize=256)
-def machine(instance_type: str) -> Machine:
+def machine(instance_type: str) -> SimInstanceType:
     """Return an instance type by its name, as far as the name tells; what it does not is that of ``m5.large``."""
     family, _, size = instance_type.partition(".")
     times = re.fullmatch(r"(\d*)xlarge", size)
     cpus = 4 * int(times[1] or 1) if times else 2
     small = 4096 if size == "medium" else 0
-    return Machine(
+    return SimInstanceType(
         cpus=cpus,
         memory_mib=small or 1024 * cpus * _MEMORY_GIB_PER_CPU.get(family[:1], 4),
         gpus=_GPUS.get(size, 1) if re.match(r"[gp]\d", family) else 0,
@@ -71,17 +71,17 @@ def mebibytes(quantity: str) -> int:
     return int(float(parts[1]) * _UNITS[parts[2]] / _UNITS["Mi"])
 
 
-def requests_of(pod: Pod) -> dict[str, str]:
+def requests_of(pod: SimPod) -> dict[str, str]:
     """Return what a pod asks for."""
     return USUAL_REQUESTS if pod.requests is None else pod.requests
 
 
-def requested(pods: Iterable[Pod]) -> tuple[int, int, int]:
+def requested(pods: Iterable[SimPod]) -> tuple[int, int, int]:
     """Return what pods ask for together: thousandths of processors, MiB and GPUs."""
     cpu = memory = gpus = 0
     for pod in pods:
-        wish = requests_of(pod)
-        cpu += milli_cpu(wish.get("cpu", "0"))
-        memory += mebibytes(wish.get("memory", "0"))
-        gpus += int(wish.get(GPU, "0"))
+        spec = requests_of(pod)
+        cpu += milli_cpu(spec.get("cpu", "0"))
+        memory += mebibytes(spec.get("memory", "0"))
+        gpus += int(spec.get(GPU, "0"))
     return cpu, memory, gpus

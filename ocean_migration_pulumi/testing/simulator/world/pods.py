@@ -7,7 +7,7 @@ import uuid
 from functools import lru_cache
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.world.world import Node, Pod
+from ocean_migration_pulumi.testing.simulator.world.world import SimNode, SimPod
 
 BUDGET_LABEL = "pdb"
 """The label that a PodDisruptionBudget without a selector of its own selects by."""
@@ -15,7 +15,7 @@ BUDGET_LABEL = "pdb"
 _OWNER_VERSIONS = {"ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Job": "batch/v1"}
 
 
-def application(pod: Pod) -> str:
+def application(pod: SimPod) -> str:
     """Return the name of the application: the label ``app``, else the pod's name without its last part."""
     return pod.labels.get("app") or pod.name.rpartition("-")[0] or pod.name
 
@@ -26,13 +26,13 @@ def template_hash(namespace: str, name: str) -> str:
     return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:10]
 
 
-def owner_name(pod: Pod) -> str:
+def owner_name(pod: SimPod) -> str:
     """Return the name of a pod's controller; that of a Deployment's pod is the ReplicaSet."""
     name = application(pod)
     return f"{name}-{template_hash(pod.namespace, name)}" if pod.controller == "ReplicaSet" else name
 
 
-def labels_of(pod: Pod) -> dict[str, str]:
+def labels_of(pod: SimPod) -> dict[str, str]:
     """Return the labels of a pod: a controller selects its pods, so they have at least one."""
     shown = dict(pod.labels)
     if pod.controller is not None:
@@ -50,12 +50,12 @@ def uid(kind: str, namespace: str, name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{kind}/{namespace}/{name}"))
 
 
-def annotations_of(pod: Pod) -> dict[str, str]:
+def annotations_of(pod: SimPod) -> dict[str, str]:
     """Return the annotations of a pod; a static pod's mirror is known by one."""
     return {"kubernetes.io/config.mirror": pod.id, **pod.annotations} if pod.controller == "Node" else pod.annotations
 
 
-def owner_reference(pod: Pod, node: Node | None) -> list[dict[str, Any]]:
+def owner_reference(pod: SimPod, node: SimNode | None) -> list[dict[str, Any]]:
     """Return ``metadata.ownerReferences``: one, or none for a stand-alone pod."""
     kind = pod.controller
     if kind is None:

@@ -8,7 +8,14 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import usual, with_controller
 from ocean_migration_pulumi.testing.simulator.world.auto_scaling import ensure
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, Heartbeat, Node, Pod, World, tolerating
+from ocean_migration_pulumi.testing.simulator.world.world import (
+    SimCluster,
+    SimHeartbeat,
+    SimNode,
+    SimPod,
+    World,
+    tolerating,
+)
 
 REGION = "us-west-2"
 INSTANCE_PROFILE = {"arn": "arn:aws:iam::123456789012:instance-profile/ocean-node"}
@@ -31,7 +38,9 @@ def new_world(seed: int) -> World:
     return world
 
 
-def add_cluster(world: World, now: float, *, nodes: int, name: str = "demo", account_id: str | None = None) -> Cluster:
+def add_cluster(
+    world: World, now: float, *, nodes: int, name: str = "demo", account_id: str | None = None
+) -> SimCluster:
     """Add a cluster with its groups and nodes; its controller is installed and beats."""
     body = cluster_body(name, nodes)
     body["compute"]["launchSpecification"]["iamInstanceProfile"] = dict(INSTANCE_PROFILE)
@@ -43,14 +52,14 @@ def add_cluster(world: World, now: float, *, nodes: int, name: str = "demo", acc
     return cluster
 
 
-def connect(world: World, cluster: Cluster, now: float, nodes: int | Mapping[str, int]) -> None:
+def connect(world: World, cluster: SimCluster, now: float, nodes: int | Mapping[str, int]) -> None:
     """Install the controller of a cluster, so that the nodes show that it had all the time: by group, or a number."""
-    cluster.heartbeat = Heartbeat()
+    cluster.heartbeat = SimHeartbeat()
     cluster.deployments = with_controller(cluster.deployments, installed=True)
     _populate(world, cluster, now, _split(nodes) if isinstance(nodes, int) else list(nodes.items()))
 
 
-def _populate(world: World, cluster: Cluster, now: float, counts: Iterable[tuple[str, int]]) -> None:
+def _populate(world: World, cluster: SimCluster, now: float, counts: Iterable[tuple[str, int]]) -> None:
     """Add so many nodes of each Auto Scaling Group, and the budget that holds some of their pods."""
     seeded = random.Random(f"{world.seed}/{cluster.id}")  # noqa: S311 - a reproducible world, no secret
     for group, count in counts:
@@ -60,9 +69,9 @@ def _populate(world: World, cluster: Cluster, now: float, counts: Iterable[tuple
     cluster.selectors[_BUDGET] = {"matchLabels": {"app": "cart"}}
 
 
-def new_cluster(world: World, account_id: str, body: dict[str, Any], now: float) -> Cluster:
+def new_cluster(world: World, account_id: str, body: dict[str, Any], now: float) -> SimCluster:
     """Add a cluster without nodes; it beats."""
-    cluster = Cluster(id=world.new_id("o-"), account_id=account_id, body=body, created_at=now, updated_at=now)
+    cluster = SimCluster(id=world.new_id("o-"), account_id=account_id, body=body, created_at=now, updated_at=now)
     cluster.deployments = usual(installed=True)
     world.clusters[cluster.id] = cluster
     cluster.write_log(now, "INFO", f"Ocean {cluster.id} successfully created.")
@@ -71,7 +80,7 @@ def new_cluster(world: World, account_id: str, body: dict[str, Any], now: float)
 
 def add_node(
     world: World,
-    cluster: Cluster,
+    cluster: SimCluster,
     now: float,
     *,
     asg_name: str | None,
@@ -80,7 +89,7 @@ def add_node(
     taints: list[dict[str, str]] | None = None,
     pods: int = 6,
     instance_id: str | None = None,
-) -> Node:
+) -> SimNode:
     """Add a node that is not Ocean's own; labels and taints default to those of its Auto Scaling Group."""
     name = world.new_node_name()
     region = cluster.body["region"]
@@ -94,7 +103,7 @@ def add_node(
         "node.kubernetes.io/instance-type": "m5.large",
         **({"eks.amazonaws.com/nodegroup": group} if group else {}),
     }
-    node = Node(
+    node = SimNode(
         instance_id=instance_id or world.new_id("i-", 17),
         node_name=name,
         asg_name=asg_name,
@@ -110,10 +119,10 @@ def add_node(
     return node
 
 
-def _pod(world: World, namespace: str, app: str, taints: list[dict[str, str]]) -> Pod:
+def _pod(world: World, namespace: str, app: str, taints: list[dict[str, str]]) -> SimPod:
     pod_id = world.new_id("", 32)
     budget = _BUDGET if app == "cart" else None
-    return Pod(
+    return SimPod(
         id=f"{pod_id[:8]}-{pod_id[8:12]}-{pod_id[12:16]}-{pod_id[16:20]}-{pod_id[20:32]}",
         # Long enough to be the only one of its name among ten thousands.
         name=f"{app}-{pod_id[:10]}",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from ocean_migration_pulumi.testing.simulator.world import draining
 from ocean_migration_pulumi.testing.simulator.world.vng_matching import match
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, Migration, Node, Refill, World
+from ocean_migration_pulumi.testing.simulator.world.world import Refill, SimCluster, SimMigration, SimNode, World
 
 SECONDS_IN_STATE = {
     "STARTING": 20.0,
@@ -45,7 +45,7 @@ REFILL_SECONDS = 60.0
 
 def start(
     world: World,
-    cluster: Cluster,
+    cluster: SimCluster,
     now: float,
     instance_ids: list[str],
     *,
@@ -54,9 +54,9 @@ def start(
     force: bool,
     batch_size_percentage: int,
     foreign: bool = False,
-) -> Migration:
+) -> SimMigration:
     """Start a migration: every chosen node is cordoned at once, the first batch begins."""
-    migration = Migration(
+    migration = SimMigration(
         id=world.new_id("owm-"),
         instance_ids=list(instance_ids),
         terminate=terminate,
@@ -77,7 +77,7 @@ def start(
     return migration
 
 
-def stop(cluster: Cluster, migration: Migration, now: float, *, terminate: bool) -> None:
+def stop(cluster: SimCluster, migration: SimMigration, now: float, *, terminate: bool) -> None:
     """Ask a running migration to stop; asking again changes nothing."""
     if migration.stop_requested_at is not None:
         return
@@ -88,14 +88,14 @@ def stop(cluster: Cluster, migration: Migration, now: float, *, terminate: bool)
     enter(cluster, migration, "STOPPING", now)
 
 
-def fail(cluster: Cluster, migration: Migration, reason: str, now: float) -> None:
+def fail(cluster: SimCluster, migration: SimMigration, reason: str, now: float) -> None:
     """Let a running migration fail for a reason of ``FAILURE_MESSAGES``."""
     migration.errored_at = now
     cluster.write_log(now, "ERROR", FAILURE_MESSAGES[reason])
     enter(cluster, migration, "ERROR", now)
 
 
-def enter(cluster: Cluster, migration: Migration, state: str, now: float) -> None:
+def enter(cluster: SimCluster, migration: SimMigration, state: str, now: float) -> None:
     """Put a migration into a state at a time."""
     migration.state, migration.shown_state, migration.entered_at = state, None, now
     seconds = SECONDS_IN_STATE.get(state)
@@ -114,7 +114,7 @@ def enter(cluster: Cluster, migration: Migration, state: str, now: float) -> Non
         migration.errored_at = now
 
 
-def hold(cluster: Cluster, now: float, *, held: bool) -> None:
+def hold(cluster: SimCluster, now: float, *, held: bool) -> None:
     """Freeze every migration of the cluster (a stop too), or let them go on where they were."""
     if held:
         cluster.held_since = now if cluster.held_since is None else cluster.held_since
@@ -135,7 +135,7 @@ def advance(world: World, now: float) -> None:
             _STEPS[migration.state](world, cluster, migration, at)
 
 
-def _events(world: World) -> Iterator[tuple[float, Cluster, Migration | None]]:
+def _events(world: World) -> Iterator[tuple[float, SimCluster, SimMigration | None]]:
     for cluster in world.clusters.values():
         for refill in cluster.refills:
             yield refill.due_at, cluster, None
@@ -145,19 +145,19 @@ def _events(world: World) -> Iterator[tuple[float, Cluster, Migration | None]]:
                     yield migration.due_at, cluster, migration
 
 
-def _strikes(migration: Migration, reason: str) -> bool:
+def _strikes(migration: SimMigration, reason: str) -> bool:
     """Whether an armed failure of a batch happens now: in the second batch, or in the only one."""
     return migration.failure == reason and migration.batch == min(1, migration.batches - 1)
 
 
-def _starting(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _starting(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     if cluster.heartbeat.status != "ACTIVE":
         fail(cluster, migration, "connectivity", at)
     else:
         enter(cluster, migration, "AWAIT_REPLACEMENTS", at)
 
 
-def _await_replacements(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _await_replacements(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     old = list(cluster.living(migration.batch_ids))
     matches = [match(cluster, node) for node in old]
     if None in matches or _strikes(migration, "instances"):
@@ -170,13 +170,13 @@ def _await_replacements(world: World, cluster: Cluster, migration: Migration, at
 
 
 def launch(
-    world: World, cluster: Cluster, at: float, group_id: str | None, instance_type: str = "m5.large", zone: str = ""
-) -> Node:
+    world: World, cluster: SimCluster, at: float, group_id: str | None, instance_type: str = "m5.large", zone: str = ""
+) -> SimNode:
     """Start one of Ocean's own nodes; None takes the first Virtual Node Group, or the cluster's template."""
     group_id = group_id or next(iter(cluster.groups), None)
     group = cluster.groups.get(group_id or "", {})
     labels = {label["key"]: label.get("value", "") for label in group.get("labels") or []}
-    node = Node(
+    node = SimNode(
         instance_id=world.new_id("i-", 17),
         node_name=world.new_node_name(),
         labels={**labels, "spotinst.io/node-lifecycle": "spot"},
@@ -192,12 +192,12 @@ def launch(
     return node
 
 
-def _handle_unschedule(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _handle_unschedule(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     draining.place_pending(cluster, migration)
     enter(cluster, migration, "DRAIN_NODES", at)
 
 
-def _drain_nodes(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _drain_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     if _strikes(migration, "connectivity"):
         fail(cluster, migration, "connectivity", at)
     elif draining.tick(cluster, migration, at):
@@ -206,7 +206,7 @@ def _drain_nodes(world: World, cluster: Cluster, migration: Migration, at: float
         migration.due_at = at + draining.TICK_SECONDS
 
 
-def _validate_drain(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _validate_drain(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     homeless = any(pending.migration_id == migration.id for pending in cluster.pending)
     if _strikes(migration, "timeout"):
         fail(cluster, migration, "timeout", at)
@@ -224,7 +224,7 @@ def _validate_drain(world: World, cluster: Cluster, migration: Migration, at: fl
         enter(cluster, migration, "FINISHED", at)
 
 
-def _terminate_nodes(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _terminate_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     reason = "terminate" if migration.stop_requested_at is None else "stop-terminate"
     if migration.failure == reason:
         fail(cluster, migration, reason, at)
@@ -232,13 +232,13 @@ def _terminate_nodes(world: World, cluster: Cluster, migration: Migration, at: f
         enter(cluster, migration, "AWAIT_TERMINATION", at)
 
 
-def _await_termination(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _await_termination(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     for node in cluster.living(migration.drained):
         terminate(cluster, node, at)
     enter(cluster, migration, "FINISHED" if migration.stop_requested_at is None else "STOPPED", at)
 
 
-def terminate(cluster: Cluster, node: Node, at: float) -> None:
+def terminate(cluster: SimCluster, node: SimNode, at: float) -> None:
     """Terminate a node; a refilling Auto Scaling Group will start another."""
     node.terminated = True
     cluster.write_log(at, "INFO", f"Instance {node.instance_id} was terminated.", node.instance_id)
@@ -255,12 +255,12 @@ def terminate(cluster: Cluster, node: Node, at: float) -> None:
         )
 
 
-def _stopping(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _stopping(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     draining.place_pending(cluster, migration)
     enter(cluster, migration, "RESCHEDULE_NODES", at)
 
 
-def _reschedule_nodes(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _reschedule_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     if migration.failure == "stop-reschedule":
         fail(cluster, migration, "stop-reschedule", at)
         return
@@ -269,24 +269,24 @@ def _reschedule_nodes(world: World, cluster: Cluster, migration: Migration, at: 
     enter(cluster, migration, "TERMINATE_NODES" if ends_drained else "STOPPED", at)
 
 
-def _error(world: World, cluster: Cluster, migration: Migration, at: float) -> None:
+def _error(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     draining.place_pending(cluster, migration)
     if migration.failure != "stop-reschedule":
         _uncordon(cluster, migration)
     enter(cluster, migration, "FINISHED_ERROR", at)
 
 
-def _uncordon(cluster: Cluster, migration: Migration) -> None:
+def _uncordon(cluster: SimCluster, migration: SimMigration) -> None:
     for node in cluster.living(migration.instance_ids):
         if not node.drained:
             node.cordoned = False
 
 
-def _refill(world: World, cluster: Cluster, at: float) -> None:
+def _refill(world: World, cluster: SimCluster, at: float) -> None:
     refill = min(cluster.refills, key=lambda candidate: candidate.due_at)
     cluster.refills.remove(refill)
     instance_id = world.new_id("i-", 17)
-    cluster.nodes[instance_id] = Node(
+    cluster.nodes[instance_id] = SimNode(
         instance_id=instance_id,
         node_name=world.new_node_name(),
         asg_name=refill.asg_name,
@@ -298,7 +298,7 @@ def _refill(world: World, cluster: Cluster, at: float) -> None:
     )
 
 
-_STEPS: dict[str, Callable[[World, Cluster, Migration, float], None]] = {
+_STEPS: dict[str, Callable[[World, SimCluster, SimMigration, float], None]] = {
     "STARTING": _starting,
     "AWAIT_REPLACEMENTS": _await_replacements,
     "HANDLE_UNSCHEDULE": _handle_unschedule,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.world.world import Cluster, Node
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimNode
 
 _BUILT_IN_DOMAINS = ("kubernetes.io", "k8s.io", "eks.amazonaws.com", "spotinst.io")
 
@@ -26,7 +26,7 @@ def _taints(taints: Iterable[dict[str, Any]]) -> set[tuple[str, str, str]]:
     return {(taint.get("key") or "", taint.get("value") or "", taint.get("effect") or "") for taint in taints}
 
 
-def match(cluster: Cluster, node: Node) -> str | None:
+def match(cluster: SimCluster, node: SimNode) -> str | None:
     """Return the id of the first group with the node's labels and taints, ``"Default"``, or None for no match.
 
     A group takes a node when it carries every label of the node (more are fine) and exactly its taints. A node

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import Deployment, usual
-from ocean_migration_pulumi.testing.simulator.world.auto_scaling import AutoScalingGroup, ensure
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment, usual
+from ocean_migration_pulumi.testing.simulator.world.auto_scaling import SimAutoScalingGroup, ensure
 
 TERMINAL_STATES = frozenset({"FINISHED", "FINISHED_ERROR", "STOPPED"})
 PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
@@ -20,7 +20,7 @@ _FINISHED = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(kw_only=True, eq=False)
-class Pod:
+class SimPod:
     """A pod; ``controller`` is None for a stand-alone pod, ``budget`` names its PodDisruptionBudget.
 
     ``controller`` Node is a static pod of the kubelet. The fields from ``node_selector`` on are only shown, as
@@ -54,7 +54,7 @@ class Pod:
 
 
 @dataclass(kw_only=True, eq=False)
-class Node:
+class SimNode:
     """An EC2 instance that is a Kubernetes node, in Ocean or not yet.
 
     ``told_match`` is which Virtual Node Group takes its pods, where somebody said so: an id, ``Default``, or empty for
@@ -66,7 +66,7 @@ class Node:
     asg_name: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
     taints: list[dict[str, str]] = field(default_factory=list)
-    pods: list[Pod] = field(default_factory=list)
+    pods: list[SimPod] = field(default_factory=list)
     cordoned: bool = False
     drained: bool = False
     terminated: bool = False
@@ -78,7 +78,7 @@ class Node:
     told_match: str | None = None
 
     @property
-    def workload(self) -> list[Pod]:
+    def workload(self) -> list[SimPod]:
         """The pods that a drain has to move: not those of DaemonSets or the kubelet's own, and none that has ended."""
         return [pod for pod in self.pods if pod.controller not in _STAYING and pod.phase not in _FINISHED]
 
@@ -87,13 +87,13 @@ class Node:
 class PendingPod:
     """A pod without a node; ``migration_id`` is the migration that evicted it, None when none did."""
 
-    pod: Pod
+    pod: SimPod
     since: float
     migration_id: str | None = None
 
 
 @dataclass(kw_only=True)
-class Migration:
+class SimMigration:
     """A migration and where it stands; times are simulated epoch seconds, None while they have not come."""
 
     id: str
@@ -152,7 +152,7 @@ class Refill:
 
 
 @dataclass(kw_only=True)
-class Heartbeat:
+class SimHeartbeat:
     """The controller's sign of life: beating now when ``frozen_at`` is None; ``status`` None: never installed."""
 
     status: str | None = "ACTIVE"
@@ -160,7 +160,7 @@ class Heartbeat:
 
 
 @dataclass(kw_only=True)
-class LogLine:
+class SimLogLine:
     """A line of a cluster's log."""
 
     message: str
@@ -170,7 +170,7 @@ class LogLine:
 
 
 @dataclass(kw_only=True)
-class Cluster:
+class SimCluster:
     """An Ocean cluster: its configuration as posted, and all that runs in it.
 
     ``budgets`` are the smallest numbers of healthy pods by ``namespace/name``; one without a selector in ``selectors``
@@ -183,33 +183,33 @@ class Cluster:
     body: dict[str, Any]
     created_at: float
     updated_at: float
-    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    heartbeat: SimHeartbeat = field(default_factory=SimHeartbeat)
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
-    nodes: dict[str, Node] = field(default_factory=dict)
+    nodes: dict[str, SimNode] = field(default_factory=dict)
     refilling: list[str] = field(default_factory=list)
     refills: list[Refill] = field(default_factory=list)
     budgets: dict[str, int] = field(default_factory=dict)
     selectors: dict[str, dict[str, Any]] = field(default_factory=dict)
-    deployments: list[Deployment] = field(default_factory=list)
+    deployments: list[SimDeployment] = field(default_factory=list)
     mapped_roles: list[str] | None = field(default_factory=lambda: list(NODE_ROLES))
     forbidden_resources: list[str] = field(default_factory=list)
     pending: list[PendingPod] = field(default_factory=list)
-    migrations: dict[str, Migration] = field(default_factory=dict)
+    migrations: dict[str, SimMigration] = field(default_factory=dict)
     rolls: list[dict[str, Any]] = field(default_factory=list)
-    log: list[LogLine] = field(default_factory=list)
+    log: list[SimLogLine] = field(default_factory=list)
     armed_failure: str | None = None
     stalls: bool = False
     held_since: float | None = None
 
     def write_log(self, now: float, severity: str, message: str, resource_id: str | None = None) -> None:
         """Append a line to the log."""
-        self.log.append(LogLine(message=message, severity=severity, created_at=now, resource_id=resource_id))
+        self.log.append(SimLogLine(message=message, severity=severity, created_at=now, resource_id=resource_id))
 
-    def running_migrations(self) -> list[Migration]:
+    def running_migrations(self) -> list[SimMigration]:
         """Return the migrations that have not ended, oldest first."""
         return [migration for migration in self.migrations.values() if not migration.terminal]
 
-    def living(self, instance_ids: list[str]) -> Iterator[Node]:
+    def living(self, instance_ids: list[str]) -> Iterator[SimNode]:
         """Yield those of the instances that still exist."""
         for instance_id in instance_ids:
             node = self.nodes.get(instance_id)
@@ -231,8 +231,8 @@ class World:
     accounts: list[str] = field(default_factory=list)
     forbidden: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
-    clusters: dict[str, Cluster] = field(default_factory=dict)
-    auto_scaling_groups: list[AutoScalingGroup] = field(default_factory=list)
+    clusters: dict[str, SimCluster] = field(default_factory=dict)
+    auto_scaling_groups: list[SimAutoScalingGroup] = field(default_factory=list)
     quirks: dict[str, str] = field(default_factory=dict)
 
     def new_id(self, prefix: str, length: int = 8) -> str:
@@ -251,7 +251,7 @@ class World:
     def from_plain(cls, plain: dict[str, Any]) -> World:
         """Return the world that was saved as JSON (each object as its attributes)."""
         clusters = {key: _cluster(value) for key, value in plain["clusters"].items()}
-        groups = [AutoScalingGroup(**value) for value in plain.get("auto_scaling_groups", ())]
+        groups = [SimAutoScalingGroup(**value) for value in plain.get("auto_scaling_groups", ())]
         world = cls(**{**plain, "clusters": clusters, "auto_scaling_groups": groups})
         if "auto_scaling_groups" not in plain:
             world.ensure_groups()
@@ -273,27 +273,27 @@ def _rest(taint: dict[str, str]) -> dict[str, str]:
     return {name: taint[name] for name in ("value", "effect") if taint.get(name)}
 
 
-def _pod(plain: dict[str, Any], taints: Iterable[dict[str, str]] = ()) -> Pod:
+def _pod(plain: dict[str, Any], taints: Iterable[dict[str, str]] = ()) -> SimPod:
     """Return a pod; what an older file does not say is made to fit: its node's taints, its budget's namespace."""
     if "tolerations" not in plain:
         budget = plain.get("budget")
         plain = {**plain, "tolerations": tolerating(taints)}
         plain["namespace"] = budget.partition("/")[0] if budget else plain["namespace"]
-    return Pod(**plain)
+    return SimPod(**plain)
 
 
-def _node(plain: dict[str, Any]) -> Node:
-    return Node(**{**plain, "pods": [_pod(pod, plain["taints"]) for pod in plain["pods"]]})
+def _node(plain: dict[str, Any]) -> SimNode:
+    return SimNode(**{**plain, "pods": [_pod(pod, plain["taints"]) for pod in plain["pods"]]})
 
 
-def _cluster(plain: dict[str, Any]) -> Cluster:
-    heartbeat = Heartbeat(**plain["heartbeat"])
+def _cluster(plain: dict[str, Any]) -> SimCluster:
+    heartbeat = SimHeartbeat(**plain["heartbeat"])
     deployments = (
-        [Deployment(**value) for value in plain["deployments"]]
+        [SimDeployment(**value) for value in plain["deployments"]]
         if "deployments" in plain
         else usual(installed=heartbeat.status is not None)
     )
-    return Cluster(
+    return SimCluster(
         **{
             **plain,
             "heartbeat": heartbeat,
@@ -301,7 +301,7 @@ def _cluster(plain: dict[str, Any]) -> Cluster:
             "nodes": {key: _node(value) for key, value in plain["nodes"].items()},
             "refills": [Refill(**value) for value in plain["refills"]],
             "pending": [PendingPod(**{**value, "pod": _pod(value["pod"])}) for value in plain["pending"]],
-            "migrations": {key: Migration(**value) for key, value in plain["migrations"].items()},
-            "log": [LogLine(**value) for value in plain["log"]],
+            "migrations": {key: SimMigration(**value) for key, value in plain["migrations"].items()},
+            "log": [SimLogLine(**value) for value in plain["log"]],
         }
     )

@@ -38,11 +38,11 @@ from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import 
 from ocean_migration_pulumi.testing.simulator.world import instance_types
 from ocean_migration_pulumi.testing.simulator.world.world import (
     PHASES,
-    Cluster,
-    Heartbeat,
-    Node,
     PendingPod,
-    Pod,
+    SimCluster,
+    SimHeartbeat,
+    SimNode,
+    SimPod,
     World,
 )
 
@@ -52,8 +52,8 @@ _FIRST_NODE = 200 * 250 * 250
 """New nodes are named from ``ip-10-200-0-2`` on, so that they can be told from the others."""
 
 _PARTS = frozenset({"format", "account", "cluster", "groups", "heartbeat", "nodes", "pending", "budgets"})
-_OF_NODE = frozenset(each.name for each in fields(Node)) - {"drained", "terminated", "created_at"}
-_OF_POD = frozenset(each.name for each in fields(Pod))
+_OF_NODE = frozenset(each.name for each in fields(SimNode)) - {"drained", "terminated", "created_at"}
+_OF_POD = frozenset(each.name for each in fields(SimPod))
 _OF_BUDGET = frozenset({"name", "minimum", "selector"})
 _OF_HEARTBEAT = frozenset({"status", "age_seconds"})
 
@@ -83,12 +83,12 @@ def build(description: Mapping[str, Any], *, seed: int, now: float) -> World:
     return world
 
 
-def _cluster(description: Mapping[str, Any], world: World, now: float) -> Cluster:
+def _cluster(description: Mapping[str, Any], world: World, now: float) -> SimCluster:
     body = dict(_object(description.get("cluster"), "cluster"))
     cluster_id = _text(body.pop("id", None), "cluster.id")
     name = body.get("name") or cluster_id
     heartbeat = _heartbeat(_object(description.get("heartbeat", {}), "heartbeat"), now)
-    cluster = Cluster(
+    cluster = SimCluster(
         id=cluster_id,
         account_id=world.accounts[0],
         # What the rules of other routes take for granted.
@@ -104,19 +104,19 @@ def _cluster(description: Mapping[str, Any], world: World, now: float) -> Cluste
     return cluster
 
 
-def _heartbeat(plain: Mapping[str, Any], now: float) -> Heartbeat:
+def _heartbeat(plain: Mapping[str, Any], now: float) -> SimHeartbeat:
     _only(plain, _OF_HEARTBEAT, "heartbeat")
     status, age = plain.get("status", "ACTIVE"), float(plain.get("age_seconds") or 0)
-    return Heartbeat(status=status, frozen_at=None if status == "ACTIVE" and age == 0 else now - age)
+    return SimHeartbeat(status=status, frozen_at=None if status == "ACTIVE" and age == 0 else now - age)
 
 
-def _node(plain: Mapping[str, Any], where: str, world: World, now: float) -> Node:
+def _node(plain: Mapping[str, Any], where: str, world: World, now: float) -> SimNode:
     _only(plain, _OF_NODE, where)
     known = {name: value for name, value in plain.items() if value is not None}
     pods = known.pop("pods", 0)
     instance_id = _text(known.pop("instance_id", None), f"{where}.instance_id")
     name = known.pop("node_name", None) or world.new_node_name()
-    node = Node(instance_id=instance_id, node_name=name, created_at=now, **known)
+    node = SimNode(instance_id=instance_id, node_name=name, created_at=now, **known)
     if isinstance(pods, int) and not isinstance(pods, bool):
         node.pods = [_unnamed(world) for _ in range(pods)]
     else:
@@ -126,15 +126,15 @@ def _node(plain: Mapping[str, Any], where: str, world: World, now: float) -> Nod
     return node
 
 
-def _unnamed(world: World) -> Pod:
+def _unnamed(world: World) -> SimPod:
     pod_id = world.new_id("", 32)
-    return Pod(id=pod_id, name=f"pod-{pod_id[:10]}")
+    return SimPod(id=pod_id, name=f"pod-{pod_id[:10]}")
 
 
-def _pod(plain: Mapping[str, Any], where: str, world: World) -> Pod:
+def _pod(plain: Mapping[str, Any], where: str, world: World) -> SimPod:
     _only(plain, _OF_POD, where)
     name = _text(plain.get("name"), f"{where}.name")
-    pod = Pod(**{**plain, "name": name, "id": plain.get("id") or world.new_id("", 32)})
+    pod = SimPod(**{**plain, "name": name, "id": plain.get("id") or world.new_id("", 32)})
     if pod.phase not in PHASES:
         raise ValueError(f"{where}.phase: {pod.phase!r} is none of {', '.join(PHASES)}")
     try:
@@ -144,7 +144,7 @@ def _pod(plain: Mapping[str, Any], where: str, world: World) -> Pod:
     return pod
 
 
-def _add_budget(cluster: Cluster, plain: Mapping[str, Any], where: str) -> None:
+def _add_budget(cluster: SimCluster, plain: Mapping[str, Any], where: str) -> None:
     _only(plain, _OF_BUDGET, where)
     name, selector = _text(plain.get("name"), f"{where}.name"), plain.get("selector")
     if not all(name.partition("/")):

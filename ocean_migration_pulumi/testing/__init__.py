@@ -6,13 +6,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ocean_migration_pulumi.testing.offline.engine.events import EngineDiagnostic, EventLog, Observer, Result, Step
+    from ocean_migration_pulumi.testing.offline.engine.events import EngineDiagnostic as Diagnostic
+    from ocean_migration_pulumi.testing.offline.engine.events import EventLog, Observer, Result, Step
     from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
     from ocean_migration_pulumi.testing.offline.plugin.mocks import ResourceMocks, SimulatorMocks
     from ocean_migration_pulumi.testing.offline.state.storage import StateError
 
 __all__ = [
-    "EngineDiagnostic",
+    "Diagnostic",
     "EventLog",
     "Observer",
     "OfflineStack",
@@ -35,9 +36,13 @@ _MODULES = {
     "Step": "engine.events",
 }
 
+_NAMES_THERE = {"Diagnostic": "EngineDiagnostic"}
+"""Public names that their modules know by another one: a preview of ours has diagnostics, too."""
+
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(importlib.import_module(f"{__name__}.offline.{_MODULES[name]}"), name)
+    module = importlib.import_module(f"{__name__}.offline.{_MODULES[name]}")
+    return getattr(module, _NAMES_THERE.get(name, name))

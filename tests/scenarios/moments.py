@@ -52,7 +52,7 @@ class Moment:
     prepare: Callable[[Held], Callable[[], None]]
 
     @contextmanager
-    def from_status(self, scene: Scene) -> Iterator[tuple[Held, Callable[[], None]]]:
+    def hold(self, scene: Scene) -> Iterator[tuple[Held, Callable[[], None]]]:
         """Yield what holds the next command of a scene there, and what waits until it is; let it go at the end."""
         held = Held(scene)
         try:

@@ -59,7 +59,7 @@ def test_an_interrupted_create_saves_the_migration(driver: Driver, moment: Momen
     with Scene(driver) as scene:
         scene.hold()
         scene.declare()
-        with moment.of(scene) as (_, wait):
+        with moment.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             run = end(running, running.interrupt)
@@ -77,7 +77,7 @@ def test_an_interrupt_before_the_start_starts_nothing(driver: Driver) -> None:
     """A run that had written nothing leaves nothing behind."""
     with Scene(driver) as scene:
         scene.declare()
-        with BEFORE.of(scene) as (_, wait):
+        with BEFORE.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             end(running, running.interrupt)
@@ -93,7 +93,7 @@ def test_an_interrupt_of_an_unanswered_start_says_that_one_may_have_started(driv
     with Scene(driver) as scene:
         scene.hold()
         scene.declare()
-        with moment.of(scene) as (_, wait):
+        with moment.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             run = end(running, running.interrupt)
@@ -112,7 +112,7 @@ def test_an_interrupted_start_that_had_no_effect_is_sent_again(driver: Driver) -
     with Scene(driver) as scene:
         scene.declare()
         scene.control.fault("POST", "*/migration", "reset-before")
-        with SENT.of(scene) as (_, wait):
+        with SENT.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             run = end(running, running.interrupt)
@@ -130,7 +130,7 @@ def test_an_interrupted_update_goes_on_with_the_next_up(driver: Driver, moment: 
         scene.up()
         scene.declare(nodes={"asg_names": ["web", "api"]})
         scene.hold()
-        with moment.of(scene) as (_, wait):
+        with moment.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             end(running, running.interrupt)
@@ -146,7 +146,7 @@ def test_an_interrupted_stop_of_an_update_goes_on_with_the_next_up(driver: Drive
         scene.declare(should_evict_stand_alone_pods=True, wait_for="started")
         scene.up()
         scene.declare()
-        with moment.of(scene) as (_, wait):
+        with moment.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             end(running, running.interrupt)
@@ -162,7 +162,7 @@ def test_an_interrupted_destroy_goes_on_with_the_next_destroy(driver: Driver, mo
         scene.hold()
         scene.declare(wait_for="started")
         scene.up()
-        with moment.of(scene) as (_, wait):
+        with moment.hold(scene) as (_, wait):
             running = scene.driver.start("destroy")
             wait()
             run = end(running, running.interrupt)
@@ -181,7 +181,7 @@ def test_a_terminated_run_ends_like_an_interrupted_one(driver: Driver) -> None:
     with Scene(driver) as scene:
         scene.hold()
         scene.declare()
-        with WAITING.of(scene) as (_, wait):
+        with WAITING.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             run = end(running, running.terminate)
@@ -196,7 +196,7 @@ def test_after_a_second_interrupt_up_adopts_what_was_started(driver: Driver) -> 
     with Scene(driver) as scene:
         scene.hold()
         scene.declare()
-        with UNANSWERED.of(scene) as (_, wait):
+        with UNANSWERED.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             running.interrupt()

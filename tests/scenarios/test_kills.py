@@ -70,7 +70,7 @@ def test_a_killed_create_is_taken_up_by_the_next_up(driver: Driver, moment: Mome
     with Scene(driver) as scene:
         scene.declare()
         scene.hold()
-        with moment.of(scene) as (held, wait):
+        with moment.hold(scene) as (held, wait):
             running = scene.driver.start("up")
             wait()
             kill(scene, running, victim, held)
@@ -88,7 +88,7 @@ def test_a_killed_update_is_taken_up_by_the_next_up(driver: Driver, moment: Mome
         scene.up()
         scene.declare(nodes={"asg_names": ["web", "api"]})
         scene.hold()
-        with moment.of(scene) as (held, wait):
+        with moment.hold(scene) as (held, wait):
             running = scene.driver.start("up")
             wait()
             kill(scene, running, victim, held)
@@ -107,7 +107,7 @@ def test_a_killed_stop_of_an_update_is_taken_up_by_the_next_up(driver: Driver, m
         scene.declare(should_evict_stand_alone_pods=True, wait_for="started")
         scene.up()
         scene.declare()
-        with moment.of(scene) as (held, wait):
+        with moment.hold(scene) as (held, wait):
             running = scene.driver.start("up")
             wait()
             kill(scene, running, victim, held)
@@ -129,7 +129,7 @@ def test_a_killed_destroy_is_taken_up_by_the_next_destroy(driver: Driver, moment
         scene.hold()
         scene.declare(wait_for="started")
         scene.up()
-        with moment.of(scene) as (held, wait):
+        with moment.hold(scene) as (held, wait):
             running = scene.driver.start("destroy")
             wait()
             kill(scene, running, victim, held)
@@ -153,7 +153,7 @@ def test_a_destroy_after_a_killed_update_stops_what_that_had_started(driver: Dri
         scene.control.arm_failure(scene.ocean_id, "instances")
         scene.up_fails()
         scene.hold()
-        with WAITING.of(scene) as (held, wait):
+        with WAITING.hold(scene) as (held, wait):
             running = scene.driver.start("up")
             wait()
             kill(scene, running, "all", held)

@@ -208,7 +208,7 @@ def test_nodes_of_a_running_migration_are_not_offered(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "field", "message"),
+    ("spec", "field", "message"),
     [
         ({"batchSizePercentage": 0}, "batchSizePercentage", "must be larger than or equal to 1"),
         ({"batchSizePercentage": 51}, "batchSizePercentage", "must be less than or equal to 50"),

@@ -145,7 +145,7 @@ def _roll_item(cluster: SimCluster, roll: dict[str, Any], now: float) -> dict[st
     status = "COMPLETED" if done == 1 else "STOPPED" if "stopped_at" in roll else "IN_PROGRESS"
     batches = roll["batches"]
     return {
-        **roll["wish"],
+        **roll["spec"],
         "id": roll["id"],
         "oceanId": cluster.id,
         "scope": roll["scope"],
@@ -171,7 +171,7 @@ def start_roll(call: RequestContext) -> SpotResponse:
     scope = "Instances" if "instanceIds" in spec else "Vngs" if "launchSpecIds" in spec else "Cluster"
     roll = {
         "id": call.world.new_id("scr-"),
-        "wish": spec,
+        "spec": spec,
         "scope": scope,
         "batches": -(-100 // spec.get("batchSizePercentage", 20)),
         "started_at": call.now,

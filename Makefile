@@ -4,9 +4,9 @@
 PYTHON ?=
 # For `make demo`: auto (the `pulumi` on the PATH, else OfflineStack), pulumi, offline or download.
 ENGINE ?= auto
-# For `make test`: most tests wait for processes that they start, so there are more workers than a small machine's cores.
+# For the tests: most of them wait for processes that they start, so there are more workers than a small machine's cores.
 WORKERS ?= 4
-# For `make test`; a part of the tests does not cover enough: PYTEST_ARGS="--no-cov -k digest".
+# For the tests: make test PYTEST_ARGS="-k digest". A part of them does not cover enough for `make test-all`.
 PYTEST_ARGS ?=
 # For `make chaos`: CHAOS_ARGS="--runs 20 --engine offline", or one run again: CHAOS_ARGS="--runs 1 --seed 4".
 CHAOS_ARGS ?=
@@ -16,10 +16,10 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench chaos check format build wheel clean
+.PHONY: help setup demo test test-all bench chaos check format build wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(INSTALLED) ## Make .venv with the package, its extras and all tools; done once
 
@@ -46,9 +46,17 @@ demo: setup ## Show the whole story against a simulator (ENGINE=download gets th
 
 # The tests start hundreds of interpreters, which need not compile the package each. The programs that tests write are
 # never cached: a change within a second would go unseen.
-test: setup ## Run all tests, with branch coverage
+PYTEST = PYTHONDONTWRITEBYTECODE=1 $(RUN) -m pytest -n $(WORKERS) --dist worksteal
+
+test: setup ## Run the tests but for the slow proofs: about 5 minutes on 2 idle cores
+	@echo "the tests but for the slow proofs (make test-all): about 5 minutes on 2 idle cores"
 	@$(RUN) -m compileall -q ocean_migration_pulumi
-	PYTHONDONTWRITEBYTECODE=1 $(RUN) -m pytest -n $(WORKERS) --cov --cov-report=term $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+
+test-all: setup ## Run all tests, properties at depth, with branch coverage: about 17 minutes on 2 idle cores
+	@echo "all tests, with branch coverage: about 17 minutes on 2 idle cores"
+	@$(RUN) -m compileall -q ocean_migration_pulumi
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-deep} $(PYTEST) --cov --cov-report=term $(PYTEST_ARGS)
 
 bench: setup ## Measure what is promised, and write benchmarks/RESULTS.md
 	$(RUN) -m benchmarks --write

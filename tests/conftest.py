@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.support.forked import forked_processes
+from tests.support.properties import load_profile
+from tests.support.signals import restore_signals
 
-# Enough to find what breaks while working on it; HYPOTHESIS_PROFILE=thorough looks for what is rare.
-settings.register_profile("suite", max_examples=40, deadline=None)
-settings.register_profile("thorough", max_examples=2_000, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+restore_signals()
+load_profile()
 
 _SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -34,6 +34,15 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers() -> Iterator[None]:
+    """Give back the handlers of before: a command that a test runs in this process leaves its own behind."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

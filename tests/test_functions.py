@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +31,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack, ResourceMocks
 from ocean_migration_pulumi.testing.offline.engine.events import Result
+from tests.support.timing import ends_soon
 
 EKS_ASG = "eks-blue-7cc6a7a2-1e5c-4b5e-9d6b-4a1f4fd3c1f2"
 
@@ -351,19 +351,15 @@ def test_slow_service_costs_no_more_than_the_budget(
     """Thirty seconds, here less; a closed rate limit that outlives it is not waited for."""
     assert functions.BUDGET == 30.0
     environment.setattr(functions, "BUDGET", 0.5)
-    begun = time.monotonic()
-    with sim.control.barrier("GET", "*"), pytest.raises((DeadlineError, NoAnswerError)):
+    with sim.control.barrier("GET", "*"), ends_soon(), pytest.raises((DeadlineError, NoAnswerError)):
         CALLS[name](ocean_id)
-    assert time.monotonic() - begun < 5.0
 
 
 def test_closed_rate_limit_is_told_at_once(sim: Simulator, ocean_id: str) -> None:
     """A program is not held up for a minute."""
     sim.control.fault("GET", "*/migration", "429", seconds=300)
-    begun = time.monotonic()
-    with pytest.raises(RateLimitError):
+    with ends_soon(), pytest.raises(RateLimitError):
         om.get_migrations(ocean_id)
-    assert time.monotonic() - begun < 10.0
 
 
 def test_results_are_frozen_and_become_dictionaries(sim: Simulator, ocean_id: str) -> None:

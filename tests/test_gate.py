@@ -25,8 +25,9 @@ from ocean_migration_pulumi.migration.gate.spec import ACCEPTED, GateSpec
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
 from tests.support import http_server as http
-from tests.support.plugin import PluginProcess, status_of, struct, until
+from tests.support.plugin import PluginProcess, status_of, struct
 from tests.support.resource_plugin import Resource, config_of, message_of, without_provider, without_settings
+from tests.support.timing import until
 
 TYPE = "pulumi-python:dynamic/ocean-migration:OceanMigrationGate"
 PROVIDER = OceanMigrationGateProvider()

@@ -13,18 +13,29 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.simulator import Simulator
-from tests.support.plugin import PluginProcess, init_failure_of, until
+from tests.support.plugin import PluginProcess, init_failure_of
+from tests.support.plugin_clock import PluginClock
 from tests.support.resource_plugin import Resource, config_of, message_of, sent
+from tests.support.timing import PATIENCE, until
 
 WEB = {"asg_names": ["web"]}
+HOUR = 3600.0
 
 
 class Shop:
     """A cluster of its own on a simulator that several tests share, and the plugin that is pointed at it."""
 
-    def __init__(self, sim: Simulator, *plugins: PluginProcess, scenario: str = "success", nodes: int = 6) -> None:
+    def __init__(
+        self,
+        sim: Simulator,
+        *plugins: PluginProcess,
+        clock: PluginClock | None = None,
+        scenario: str = "success",
+        nodes: int = 6,
+    ) -> None:
         plugin, *self._later = plugins
         self.sim = sim
+        self.clock = clock
         self.control = sim.control
         self.plugin = plugin
         self.ocean_id = str(self.control.add_cluster(nodes, scenario=scenario)["id"])
@@ -53,6 +64,12 @@ class Shop:
         self.web.plugin = self._later.pop()
         self.web.plugin.engine.lines.clear()
 
+    def pass_deadline(self) -> None:
+        """Wait until a migration has started, and set the clock forward by an hour."""
+        assert self.clock is not None
+        until(lambda: self.web.has_said("INFO", "has started"))
+        self.clock.advance(HOUR)
+
     def held(self) -> Callable[[], None]:
         """Freeze the cluster's migrations as soon as one has begun to drain; return what lets them go on."""
         self.control.hold(self.ocean_id)
@@ -68,16 +85,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, ...
         for name in ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT", "SPOTINST_BASE_URL"):
             patch.delenv(name, raising=False)
         sim = stack.enter_context(Simulator(nodes=1, speed=10_000))
-        plugins = [stack.enter_context(PluginProcess()) for _ in range(2)]
+        clock = PluginClock(tmp_path_factory.mktemp("clock") / "ahead")
+        plugins = [stack.enter_context(PluginProcess(before=clock.source)), stack.enter_context(PluginProcess())]
         for plugin in plugins:
             plugin.configure(config_of(sim))
-        yield sim, *plugins
+        yield clock, sim, *plugins
 
 
 @pytest.fixture
 def shops(running: tuple[Any, ...]) -> Callable[..., Shop]:
     """Return a function that opens a shop on a cluster of the given scenario."""
-    return lambda scenario="success": Shop(*running, scenario=scenario)
+    clock, *others = running
+    return lambda scenario="success": Shop(*others, clock=clock, scenario=scenario)
 
 
 @pytest.fixture
@@ -137,7 +156,7 @@ def test_joined_node_is_no_diff_until_it_is_followed(shop: Shop) -> None:
 def test_interrupted_create_saves_id_and_outputs_and_update_resumes(shop: Shop) -> None:
     """A deadline stands for any end of a wait; the engine then calls `update` by itself."""
     release = shop.held()
-    reason = shop.web.fails_to_create(timeout=1.0, **shop.spec())
+    reason = shop.web.fails_to_create(timeout=HOUR, meanwhile=shop.pass_deadline, **shop.spec())
     assert "the deadline passed after" in reason
     assert "goes on in Ocean" in reason
     assert shop.web.id == f"{shop.ocean_id}/web"
@@ -198,19 +217,19 @@ def test_create_that_is_refused_saves_nothing(shops: Callable[..., Shop]) -> Non
 
 def test_ctrl_c_ends_the_wait_with_the_id_in_the_answer(running: tuple[Any, ...]) -> None:
     """Cancel holds for the whole process, so this test has one of its own."""
-    sim = running[0]
+    sim = running[1]
     with PluginProcess() as plugin:
         plugin.configure(config_of(sim))
         shop = Shop(sim, plugin)
         shop.held()
         inputs = shop.web.checked(**shop.spec())
         request = provider_pb2.CreateRequest(urn=shop.web.urn, properties=sent(inputs))
-        answer = plugin.stub.Create.future(request, timeout=60)
+        answer = plugin.stub.Create.future(request, timeout=PATIENCE)
         until(lambda: "POST" in shop.writes())
-        until(lambda: any("has started" in line for line in shop.web.said("INFO")))
+        until(lambda: shop.web.has_said("INFO", "has started"))
         plugin.cancel()
         with pytest.raises(grpc.RpcError) as caught:
-            answer.result(10)
+            answer.result(PATIENCE)
     failure = init_failure_of(caught.value)
     assert failure.id == f"{shop.ocean_id}/web"
     assert message_of(caught.value).startswith("interrupted after ")
@@ -220,7 +239,7 @@ def test_read_follows_the_service_and_drops_what_is_gone(shop: Shop) -> None:
     """A cluster that does not exist any more takes the resource with it; an answer of a proxy does not."""
     shop.web.create(**shop.spec(wait_for="started"))
     assert not shop.web.has_changes(**shop.spec(wait_for="started"))
-    until(lambda: shop.web.read() and shop.web.outputs["status"] == "FINISHED", 30)
+    until(lambda: shop.web.read() and shop.web.outputs["status"] == "FINISHED")
     assert shop.web.outputs["succeeded"] is True
     assert not shop.web.has_changes(**shop.spec(wait_for="started"))
     shop.control.fault("GET", f"*/cluster/{shop.ocean_id}", "html-404", times=20)
@@ -239,7 +258,7 @@ def test_delete_stops_what_runs(shop: Shop) -> None:
     shop.next_up()
 
     def release_when_stopping() -> None:
-        until(lambda: "PUT" in shop.writes(), 60)
+        until(lambda: "PUT" in shop.writes())
         release()
 
     threading.Thread(target=release_when_stopping, daemon=True).start()

@@ -13,25 +13,45 @@ from pulumi.runtime import rpc
 
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess, plain
-from tests.support.resource_plugin import Resource, config_of, without_settings
+from tests.support.plugin_clock import PluginClock
+from tests.support.resource_plugin import Cluster, Resource, config_of, without_settings
+from tests.support.timing import until
 
 WEB = {"asg_names": ["web"]}
 
 
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """Run a simulator with things in the way of a migration."""
-    with Simulator(nodes=6, speed=600, scenario="kubernetes-trouble") as simulator:
-        yield simulator
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> PluginClock:
+    """Make the clock of the plugin."""
+    return PluginClock(tmp_path_factory.mktemp("clock") / "ahead")
+
+
+@pytest.fixture(scope="module")
+def running(clock: PluginClock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, PluginProcess]]:
+    """Run a fast simulator, and a plugin on a machine without any settings and without AWS."""
+    with pytest.MonkeyPatch.context() as patch:
+        without_settings(patch, tmp_path_factory.mktemp("home"))
+        with Simulator(nodes=1, speed=600) as simulator, PluginProcess(before=clock.source) as plugin:
+            plugin.configure(config_of(simulator))
+            yield simulator, plugin
 
 
 @pytest.fixture
-def plugin(sim: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PluginProcess]:
-    """Run a plugin on a machine without any settings and without AWS."""
-    without_settings(monkeypatch, tmp_path)
-    with PluginProcess() as running:
-        running.configure(config_of(sim))
-        yield running
+def sim(running: tuple[Simulator, PluginProcess]) -> Iterator[Cluster]:
+    """Add a cluster with things in the way of a migration."""
+    simulator, _ = running
+    cluster = Cluster(simulator, str(simulator.control.add_cluster(6, scenario="kubernetes-trouble")["id"]))
+    simulator.control.clear_requests()
+    yield cluster
+    simulator.control.clear_faults()
+
+
+@pytest.fixture
+def plugin(running: tuple[Simulator, PluginProcess]) -> PluginProcess:
+    """Return the plugin; what it has logged before is forgotten."""
+    _, plugin = running
+    plugin.engine.lines.clear()
+    return plugin
 
 
 def token_of(kubeconfig: str) -> str:
@@ -44,12 +64,12 @@ def everything_said(plugin: PluginProcess) -> str:
     return "\n".join(line.message for line in plugin.engine.lines)
 
 
-def asked(sim: Simulator) -> list[dict[str, Any]]:
+def asked(sim: Cluster) -> list[dict[str, Any]]:
     """Return what Kubernetes was asked."""
     return sim.control.requests(api="kubernetes")
 
 
-def test_preview_names_what_stands_in_the_way_and_only_reads(sim: Simulator, plugin: PluginProcess) -> None:
+def test_preview_names_what_stands_in_the_way_and_only_reads(sim: Cluster, plugin: PluginProcess) -> None:
     """With the identity of a pull request, which may not evict."""
     web = Resource(plugin)
     web.checked(ocean_id=sim.ocean_id, nodes=WEB, kubeconfig=sim.kubeconfig(identity="preview"))
@@ -64,7 +84,7 @@ def test_preview_names_what_stands_in_the_way_and_only_reads(sim: Simulator, plu
     assert {request["status"] for request in asked(sim)} == {200}
 
 
-def test_kubeconfig_is_in_no_input_output_state_or_line(sim: Simulator, plugin: PluginProcess) -> None:
+def test_kubeconfig_is_in_no_input_output_state_or_line(sim: Cluster, plugin: PluginProcess) -> None:
     """It stays in the memory of this process, and the run has it from there."""
     homeless = next(
         node for node in sim.control.nodes(sim.ocean_id) if any(p["name"] == "images-0" for p in node["pods"])
@@ -93,28 +113,34 @@ def test_kubeconfig_is_in_no_input_output_state_or_line(sim: Simulator, plugin: 
     assert not web.has_changes(**without)
 
 
-def test_run_tries_the_eviction_that_a_budget_seems_to_forbid(sim: Simulator, plugin: PluginProcess) -> None:
+def test_run_tries_the_eviction_that_a_budget_seems_to_forbid(
+    sim: Cluster, plugin: PluginProcess, clock: PluginClock
+) -> None:
     """The API server confirms it, and nothing is evicted by the trial."""
     before = sum(len(node["pods"]) for node in sim.control.nodes(sim.ocean_id))
     web = Resource(plugin)
+
+    def pass_deadline() -> None:
+        until(lambda: web.has_said("WARNING", "the API server confirms it"))
+        clock.advance(3600.0)
+
     web.fails_to_create(
         ocean_id=sim.ocean_id,
         nodes=WEB,
         kubeconfig=sim.kubeconfig(identity="run"),
         prerequisites="warn",
-        stall_timeout="1s",
-        timeout=2.0,
+        timeout=3600.0,
+        meanwhile=pass_deadline,
     )
     (trial,) = [request for request in asked(sim) if request["method"] == "POST"]
     assert trial["path"].endswith("/eviction")
     assert trial["status"] == 429
-    assert any("the API server confirms it" in line for line in web.said("WARNING"))
     assert before == sum(len(node["pods"]) for node in sim.control.nodes(sim.ocean_id)) or sim.control.migrations(
         sim.ocean_id
     )
 
 
-def test_nodes_are_selected_by_label(sim: Simulator, plugin: PluginProcess) -> None:
+def test_nodes_are_selected_by_label(sim: Cluster, plugin: PluginProcess) -> None:
     """As kubectl would select them."""
     web = Resource(plugin)
     inputs = web.checked(
@@ -139,7 +165,7 @@ def test_nodes_are_selected_by_label(sim: Simulator, plugin: PluginProcess) -> N
     ids=repr,
 )
 def test_bad_access_is_bad_input(
-    sim: Simulator, plugin: PluginProcess, given: dict[str, Any], name: str, message: str
+    sim: Cluster, plugin: PluginProcess, given: dict[str, Any], name: str, message: str
 ) -> None:
     """Named, in one line, and without what is secret."""
     complete = {"ocean_id": sim.ocean_id, "nodes": WEB, "kubeconfig": sim.kubeconfig(), **given}
@@ -152,7 +178,7 @@ def test_bad_access_is_bad_input(
     assert "kubeconfig" not in plain(answer.inputs)
 
 
-def test_kubeconfig_of_another_cluster_is_refused(sim: Simulator, plugin: PluginProcess) -> None:
+def test_kubeconfig_of_another_cluster_is_refused(sim: Cluster, plugin: PluginProcess) -> None:
     """Before anything is planned."""
     other = sim.control.add_cluster(4, name="other")["id"]
     answer = Resource(plugin).check(ocean_id=sim.ocean_id, nodes=WEB, kubeconfig=sim.kubeconfig(other))
@@ -161,7 +187,7 @@ def test_kubeconfig_of_another_cluster_is_refused(sim: Simulator, plugin: Plugin
     assert "another cluster" in reason
 
 
-def test_kubeconfig_that_is_known_only_later_leaves_labels_unknown(sim: Simulator, plugin: PluginProcess) -> None:
+def test_kubeconfig_that_is_known_only_later_leaves_labels_unknown(sim: Cluster, plugin: PluginProcess) -> None:
     """As when the cluster is made in the same stack; what needs no label is planned all the same."""
     by_label = Resource(plugin, name="labels").checked(
         ocean_id=sim.ocean_id, nodes={"label_selector": "workload=web"}, kubeconfig=rpc.UNKNOWN
@@ -173,7 +199,7 @@ def test_kubeconfig_that_is_known_only_later_leaves_labels_unknown(sim: Simulato
     assert len(by_group.checked(ocean_id=sim.ocean_id, nodes=WEB, kubeconfig=rpc.UNKNOWN)["planned_nodes"]) == 3
 
 
-def test_right_that_is_missing_is_told_with_its_rule(sim: Simulator, plugin: PluginProcess) -> None:
+def test_right_that_is_missing_is_told_with_its_rule(sim: Cluster, plugin: PluginProcess) -> None:
     """And its check is unknown, not passed."""
     sim.control.forbid_kubernetes(sim.ocean_id, "poddisruptionbudgets")
     web = Resource(plugin)
@@ -184,7 +210,7 @@ def test_right_that_is_missing_is_told_with_its_rule(sim: Simulator, plugin: Plu
     assert "PodDisruptionBudgets hold any is not known" in "\n".join(web.said("INFO"))
 
 
-def test_many_resources_of_a_cluster_ask_kubernetes_once(sim: Simulator, plugin: PluginProcess) -> None:
+def test_many_resources_of_a_cluster_ask_kubernetes_once(sim: Cluster, plugin: PluginProcess) -> None:
     """However many share it, and the service at most six times."""
     kubeconfig = sim.kubeconfig()
     for number, node in enumerate(sim.control.nodes(sim.ocean_id)):
@@ -196,7 +222,7 @@ def test_many_resources_of_a_cluster_ask_kubernetes_once(sim: Simulator, plugin:
     assert len(sim.control.requests()) <= 6
 
 
-def test_kubernetes_that_hangs_costs_a_preview_a_few_seconds_once(sim: Simulator, plugin: PluginProcess) -> None:
+def test_kubernetes_that_hangs_costs_a_preview_a_few_seconds_once(sim: Cluster, plugin: PluginProcess) -> None:
     """And leaves its checks unknown; the plan is there."""
     sim.control.fault("GET", "/kubernetes/*", "slow", times=1000, seconds=20)
     first = Resource(plugin, name="first")
@@ -210,11 +236,14 @@ def test_kubernetes_that_hangs_costs_a_preview_a_few_seconds_once(sim: Simulator
     assert len(asked(sim)) == before
 
 
-def test_refused_rpc_never_carries_the_kubeconfig(sim: Simulator, plugin: PluginProcess) -> None:
+def test_refused_rpc_never_carries_the_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A token that Spot refuses fails the preview; the reason is that alone."""
-    sim.control.rotate_token()
-    kubeconfig = sim.kubeconfig()
-    with pytest.raises(grpc.RpcError) as caught:
-        Resource(plugin).check(ocean_id=sim.ocean_id, nodes=WEB, kubeconfig=kubeconfig)
+    without_settings(monkeypatch, tmp_path)
+    with Simulator(nodes=2) as sim, PluginProcess() as plugin:
+        plugin.configure(config_of(sim))
+        sim.control.rotate_token()
+        kubeconfig = sim.kubeconfig()
+        with pytest.raises(grpc.RpcError) as caught:
+            Resource(plugin).check(ocean_id=sim.ocean_id, nodes=WEB, kubeconfig=kubeconfig)
     assert "token is refused" in str(caught.value.details())
     assert token_of(kubeconfig) not in str(caught.value)

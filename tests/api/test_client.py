@@ -35,6 +35,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from tests.support import http_server as http
 from tests.support.fake_clock import FakeClock
+from tests.support.timing import PATIENCE
 
 CLUSTER = "/ocean/aws/k8s/cluster/o-1"
 MIGRATION = CLUSTER + "/migration/owm-1"
@@ -383,7 +384,7 @@ def test_many_threads_share_a_client() -> None:
     together = threading.Barrier(32)
 
     def echo(connection: http.Connection, request: http.Received) -> bool:
-        together.wait(30)
+        together.wait(PATIENCE)
         return http.items({"Id": request.path.rpartition("/")[2], "status": "STARTING"})(connection, request)
 
     found: dict[str, str] = {}
@@ -396,7 +397,7 @@ def test_many_threads_share_a_client() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
     assert found == {f"owm-{number}": f"owm-{number}" for number in range(32)}
 
 

@@ -30,6 +30,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.fake_clock import FakeClock
+from tests.support.timing import PATIENCE, ends_soon
 
 MIGRATIONS = "*/migration"
 
@@ -175,11 +176,9 @@ def test_unusable_answer(kind: str, sim: Simulator, client: OceanClient) -> None
 
 def test_silence_ends_with_the_deadline(sim: Simulator, client: OceanClient) -> None:
     """A service that does not answer does not outlast the operation."""
-    sim.control.fault("GET", MIGRATIONS, "silence", seconds=30)
-    started = time.monotonic()
-    with pytest.raises(DeadlineError):
+    sim.control.fault("GET", MIGRATIONS, "silence", seconds=300)
+    with ends_soon(), pytest.raises(DeadlineError):
         client.within(CancelScope().at_most(0.01)).list_migrations(sim.ocean_id)
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("point", ["before", "after"])
@@ -198,9 +197,9 @@ def test_interrupted_create(point: str, sim: Simulator, client: OceanClient) -> 
 
         thread = threading.Thread(target=create)
         thread.start()
-        assert barrier.wait(10)
+        assert barrier.wait(PATIENCE)
         scope.ended.set()
-        thread.join(10)
+        thread.join(PATIENCE)
         assert isinstance(outcome[0].__cause__, InterruptedWaitError)
     assert len(posts(sim)) == 1
 
@@ -277,15 +276,16 @@ def test_refused_create(sim: Simulator, client: OceanClient) -> None:
 
 
 def least(times: int, act: Callable[[], Any]) -> float:
-    """Return the shortest time of some tries."""
+    """Return the shortest time of some tries, as far as this process was at work."""
     found = []
     for _ in range(times):
-        started = time.perf_counter()
+        started = time.process_time()
         act()
-        found.append(time.perf_counter() - started)
+        found.append(time.process_time() - started)
     return min(found)
 
 
+@pytest.mark.slow
 def test_large_discovery_is_lean() -> None:
     """Reading 10,000 nodes costs a small multiple of a bare GET and json.loads."""
     with Simulator(scenario="large") as sim, OceanClient(Settings.load(None, sim.environment)) as client:

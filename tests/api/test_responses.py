@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.responses import (
@@ -32,6 +32,7 @@ from ocean_migration_pulumi.errors import (
     ServiceError,
 )
 from tests.support.http_server import refusal
+from tests.support.properties import documents
 
 GET_CLUSTER = ApiCall(method="GET", route=CLUSTER, ids={"ocean_id": "o-1"}, query={"accountId": "act-1"})
 GET_MIGRATION = ApiCall(method="GET", route=MIGRATION, ids={"ocean_id": "o-1", "migration_id": "owm-1"})
@@ -178,7 +179,7 @@ ANY_JSON = st.recursive(
 )
 
 # A busy machine is no reason to fail.
-PATIENT = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = documents()
 
 
 @given(data=ANY_JSON, status=st.sampled_from([201, 302, 400, 403, 404, 409, 500, 502]))

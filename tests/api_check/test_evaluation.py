@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.client import DISCOVERY, HEARTBEAT, LOG, MIGRATIONS, NODES
@@ -18,6 +18,7 @@ from ocean_migration_pulumi.api_check.documented import IN_INSTANCE, IN_NODE, IN
 from ocean_migration_pulumi.api_check.evaluation import QUESTIONS
 from ocean_migration_pulumi.api_check.response_questions import ABSENT_CLUSTER, ABSENT_MIGRATION
 from tests.api_check.conftest import AT, answer, answered, exchange, refusal
+from tests.support.properties import documents
 
 Said = Callable[..., tuple[str, str]]
 
@@ -91,7 +92,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@documents()
 @given(st.lists(_VALUES, max_size=3))
 def test_any_answer_is_judged(items: list[Any]) -> None:
     """Nobody has seen the real ones: whatever comes is told, on one line, and fails nothing."""

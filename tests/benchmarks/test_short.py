@@ -8,9 +8,10 @@ import pytest
 
 from benchmarks import table
 from benchmarks.__main__ import SHORT
+from tests.support.sampling import slow_unless
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", slow_unless(lambda name: name in {"preview", "sizes"}, SHORT))
 def test_no_number_is_beyond_its_bound(name: str) -> None:
     """Noise only adds, so the best of three attempts is judged."""
     rows = table.run(import_module(f"benchmarks.{name}").measure, short=True)

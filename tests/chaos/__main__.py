@@ -15,6 +15,7 @@ from tests.chaos.playing import Outcome, play
 from tests.chaos.schedule import MOST_STRIKES, Schedule, decide
 from tests.chaos.table import details, line, table
 from tests.scenarios import pulumi_driver
+from tests.support.signals import restore_signals
 
 
 class _Range(click.ParamType[tuple[int, int]]):
@@ -91,4 +92,5 @@ def _played(schedule: Schedule, engine: str) -> Outcome:
 
 
 if __name__ == "__main__":
+    restore_signals()
     main()

@@ -11,7 +11,7 @@ from tests.chaos.service import Service
 from tests.scenarios.driver import Driver
 from tests.scenarios.support import assert_done, assert_moved_once, assert_nothing_pending, migrations
 
-_COMES_TO_REST: Final = 20.0
+_COMES_TO_REST: Final = 120.0
 """Seconds for what the simulator had ended and then forgot in a kill: it saves reads a tenth of a second later."""
 
 

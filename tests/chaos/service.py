@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from ocean_migration_pulumi.simulator import SimulatorControl
 from tests.chaos.schedule import Schedule
 from tests.scenarios.scene import beat
+from tests.support.timing import PATIENCE
 from tests.testing.simulator.process import Remote, running
 
 _TRIES: Final = 20
@@ -47,7 +48,7 @@ class Service:
     def kill(self) -> None:
         """Kill it."""
         self._remote.process.kill()
-        self._remote.process.wait(10)
+        self._remote.process.wait(PATIENCE)
 
     def restart(self) -> None:
         """Start it again as it was."""

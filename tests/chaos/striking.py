@@ -9,9 +9,7 @@ from typing import Any, Final
 from tests.chaos.schedule import Moment, Strike, Victim
 from tests.chaos.service import Service
 from tests.scenarios.driver import Running
-
-LAST_WRITE: Final = 0.5
-"""Seconds after a kill within which a write under way may still arrive."""
+from tests.support.timing import LAST_WRITE
 
 ORPHANS_END: Final = 30.0
 """Seconds for orphans to end: they take less than two, the rest is for a machine that is busy."""

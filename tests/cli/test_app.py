@@ -18,6 +18,7 @@ from ocean_migration_pulumi.cli.app import COMMANDS, MAINTAINER_COMMANDS
 from ocean_migration_pulumi.cli.context import interruptible
 from ocean_migration_pulumi.cli.exit_codes import exit_code
 from tests.cli.conftest import Terminal
+from tests.support.timing import PATIENCE
 
 ALL_COMMANDS = {**COMMANDS, **MAINTAINER_COMMANDS}
 
@@ -164,11 +165,11 @@ def test_simulator_runs_as_a_module_until_it_is_asked_to_end() -> None:
         assert url.startswith("http://127.0.0.1:")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with pytest.raises(urllib.error.HTTPError) as caught:
-            opener.open(f"{url}/ocean/aws/k8s/cluster", timeout=10)
+            opener.open(f"{url}/ocean/aws/k8s/cluster", timeout=PATIENCE)
         caught.value.close()
         assert caught.value.code == 401
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.communicate()

@@ -17,6 +17,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import described
 from tests.cli.explained import environment, migrate, printed, run, simulator
+from tests.support.timing import PATIENCE
 
 
 def test_log_is_told_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +142,7 @@ def test_ctrl_c_ends_a_followed_log_well() -> None:
             assert process.stdout is not None
             assert "successfully created" in process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
             process.wait()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import Terminal
 from tests.cli.test_watch import begin
+from tests.support.timing import PATIENCE
 
 
 def test_the_result_is_all_that_stdout_gets(terminal: Terminal) -> None:
@@ -77,7 +78,7 @@ def test_sigterm_ends_the_wait_in_an_orderly_way(terminal: Terminal) -> None:
         assert process.stderr is not None
         first = process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 8
     assert re.search(" [A-Z_]+ 0/5 nodes, ", first)
     assert out == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,6 +33,8 @@ EVER: Final = 1_000_000
 _SECONDS: Final = {"429": 30.0, "503": 5.0, "silence": 60.0}
 _HOST: Final = "api.spot.invalid"
 _SILENCE: Final = 0.1
+_POLLS: Final = 6
+"""More than anything is asked while there is nothing to wait for."""
 
 _ROUTES: Final = {
     "list": ("GET", "*/{ocean}/migration"),
@@ -45,6 +48,25 @@ _ROUTES: Final = {
     "cluster": ("GET", "*/cluster/{ocean}"),
     "groups": ("GET", "*/launchSpec"),
 }
+
+
+Requests = list[dict[str, Any]]
+
+
+def struck(requests: Requests) -> bool:
+    """Tell whether a fault has struck."""
+    return any(entry["fault"] for entry in requests)
+
+
+def asked_again(requests: Requests) -> bool:
+    """Tell whether anything was asked after the last fault that struck, so that its answer has been read."""
+    return struck(requests) and not requests[-1]["fault"]
+
+
+def polled(requests: Requests) -> bool:
+    """Tell whether somebody waits: the same thing was asked again and again, and all answers but the last are read."""
+    asked = Counter(entry["path"] for entry in requests if entry["method"] == "GET" and entry["status"] == 200)
+    return max(asked.values(), default=0) >= _POLLS
 
 
 class Cell(Stage):

@@ -53,7 +53,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
         sim.control.clock(manual=True)
         for name, value in sim.environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("OCEAN_MIGRATION_POLL_INTERVAL", "30")
+        monkeypatch.setenv("OCEAN_MIGRATION_POLL_INTERVAL", "0.05")
         monkeypatch.delenv("KUBECONFIG", raising=False)
         monkeypatch.setattr(sender, "_RATE_LIMITS", RateLimits())
         yield Terminal(sim)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
+from itertools import product
 from typing import Self
 
 import pytest
@@ -26,8 +27,16 @@ from ocean_migration_pulumi.simulator import Simulator
 from tests.faults.cells import EVER, Cell, up
 from tests.faults.words import CALLS, FAULTS, LASTING, NOTHING, PASSING, PREVIEW, expected, reads
 from tests.migration.stage import Stage
+from tests.support.sampling import slow_unless
 
 TAKEN_AWAY = ("token", "deleted")
+
+
+def in_test(endpoint: str, fault: str) -> bool:
+    """Tell whether a cell is one of each row and column that are always seen."""
+    return endpoint in {"create", "status"} or fault in {"500", *TAKEN_AWAY}
+
+
 RUN_AGAIN = "run the command again"
 
 
@@ -64,15 +73,16 @@ def strike(cells: Callable[..., Cell], endpoint: str, fault: str, words: str, ti
         assert len(cell.asked_for()) == (2 if endpoint == "log" else 1)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("endpoint", CALLS)
+@pytest.mark.parametrize(("endpoint", "fault"), slow_unless(in_test, product(CALLS, FAULTS)))
 def test_a_fault_that_lasts_ends_the_run_in_one_line(cells: Callable[..., Cell], endpoint: str, fault: str) -> None:
     """Whatever was started is saved, and the next run goes on without another start."""
     strike(cells, endpoint, fault, expected(LASTING, endpoint, fault))
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in TAKEN_AWAY])
-@pytest.mark.parametrize("endpoint", CALLS)
+@pytest.mark.parametrize(
+    ("endpoint", "fault"),
+    slow_unless(in_test, product(CALLS, [fault for fault in FAULTS if fault not in TAKEN_AWAY])),
+)
 def test_a_fault_that_passes_is_no_matter(cells: Callable[..., Cell], endpoint: str, fault: str) -> None:
     """It is not even told, but where nobody knows whether a start had its effect, or whether the fault will pass."""
     strike(cells, endpoint, fault, expected(PASSING, endpoint, fault), times=1)
@@ -81,7 +91,10 @@ def test_a_fault_that_passes_is_no_matter(cells: Callable[..., Cell], endpoint: 
 @pytest.mark.parametrize(
     ("endpoint", "fault"),
     # All is asked at once: what is taken away is missed by others than the nodes, which a preview can do without.
-    [(endpoint, fault) for endpoint in PREVIEW for fault in FAULTS if endpoint != "nodes" or fault not in TAKEN_AWAY],
+    slow_unless(
+        lambda endpoint, fault: endpoint == "discovery" or in_test(endpoint, fault),
+        [each for each in product(PREVIEW, FAULTS) if each[0] != "nodes" or each[1] not in TAKEN_AWAY],
+    ),
 )
 def test_a_preview_tells_what_it_could_not_ask(cell: Cell, endpoint: str, fault: str) -> None:
     """In one warning; a token that is refused and a cluster that is gone are mistakes, and fail it."""

@@ -1,4 +1,4 @@
-"""One Ctrl-C, or SIGTERM, ends every wait in less than two seconds, with all saved that the next run needs."""
+"""One Ctrl-C, or SIGTERM, ends every wait at once, with all saved that the next run needs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from tests.faults.cells import Cell, up
+from tests.faults.cells import Cell, Requests, asked_again, polled, struck, up
 from tests.faults.words import reads
 from tests.migration.stage import StagedJob
-
-SOON: Final = 2.0
-"""Seconds from the signal to the end."""
+from tests.support.timing import PATIENCE, SOON, until
 
 GOES_ON = "migration {migration} goes on in Ocean"
 NOT_STARTED = "interrupted; nothing was started; run `pulumi up` again"
@@ -37,10 +35,12 @@ class Wait:
     """A wait, and the line that Ctrl-C makes of it.
 
     ``faults`` are the requests that are struck (method, route, kind) once the run begins. ``begun`` tells that the run
-    is one that takes up a migration which stands still, ``of`` what is run.
+    is one that takes up a migration which stands still, ``of`` what is run. ``waits`` tells by the requests so far
+    whether the run has come to its wait.
     """
 
     words: str
+    waits: Callable[[Requests], bool] = struck
     faults: tuple[tuple[str, str, str], ...] = ()
     begun: bool = False
     of: Callable[[StagedJob], object] = up
@@ -59,17 +59,20 @@ def no_controller(cell: Cell) -> None:
 
 WAITS: Final = {
     "for the migration": Wait(
-        words="interrupted after {after}; " + GOES_ON + " (0 of 3 nodes done). `pulumi up` waits for it again."
+        waits=polled,
+        words="interrupted after {after}; " + GOES_ON + " (0 of 3 nodes done). `pulumi up` waits for it again.",
     ),
     "for one taken up": Wait(
+        waits=polled,
         begun=True,
         words="interrupted after {after}; " + GOES_ON + " (0 of 3 nodes done). `pulumi up` waits for it again.",
     ),
     "for somebody else's": Wait(
+        waits=polled,
         before=foreign,
         words="interrupted while waiting for migration {foreign}, which is not ours; nothing was started",
     ),
-    "for a new controller": Wait(before=no_controller, words=NOT_STARTED),
+    "for a new controller": Wait(waits=polled, before=no_controller, words=NOT_STARTED),
     "for a rate limit before the start": Wait(faults=(("GET", "migration", "429"),), words=NOT_STARTED),
     "for a rate limit of the start": Wait(faults=(("POST", "migration", "429"),), words=NOT_STARTED),
     "for a rate limit of the status": Wait(
@@ -86,10 +89,12 @@ WAITS: Final = {
         faults=(("POST", "migration", "slow"),), words=PERHAPS.replace("{cause}", "interrupted")
     ),
     "for a start whose answer was lost": Wait(
+        waits=asked_again,
         faults=(("POST", "migration", "500"),),
         words=PERHAPS.replace("{cause}", "POST /ocean/aws/k8s/cluster/{ocean}/migration: the service fails (HTTP 500)"),
     ),
     "for a migration to stop": Wait(
+        waits=polled,
         begun=True,
         of=reconcile.destroy,
         words="interrupted while migration {migration} was stopping (0 of 3 nodes done); run it again to wait for the "
@@ -111,17 +116,12 @@ WAITS: Final = {
 
 
 @contextmanager
-def pressed(cell: Cell, asked: Callable[[], int]) -> Iterator[list[float]]:
-    """Press Ctrl-C as soon as something has been asked and nothing more is; yield when that was."""
+def pressed(cell: Cell, waits: Callable[[Requests], bool]) -> Iterator[list[float]]:
+    """Press Ctrl-C as soon as the requests tell that a run waits; yield when that was."""
     at: list[float] = []
 
     def press() -> None:
-        before, since, given_up = 0, time.monotonic(), time.monotonic() + 20.0
-        while time.monotonic() < given_up and not (before and time.monotonic() - since > 0.2):
-            now = asked()
-            if now != before:
-                before, since = now, time.monotonic()
-            time.sleep(0.02)
+        until(lambda: waits(cell.control.requests()))
         at.append(time.monotonic())
         cell.ended.set()
 
@@ -142,11 +142,12 @@ def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pyte
     wait.before(cell)
     cell.restart()
     job = cell.job(spec, known)
-    job.scope = CancelScope(deadline=time.monotonic() + 100.0, ended=cell.ended)
+    job.scope = CancelScope(deadline=time.monotonic() + 2 * PATIENCE, ended=cell.ended)
+    job.poll_policy = replace(job.poll_policy, poll_interval=0.05)
     for method, route, kind in wait.faults:
-        cell.control.fault(method, f"*/{cell.ocean_id}/{route}", kind, seconds=60.0, times=100)
+        cell.control.fault(method, f"*/{cell.ocean_id}/{route}", kind, seconds=PATIENCE, times=100)
     cell.control.clear_requests()
-    with pressed(cell, lambda: len(cell.control.requests())) as at:
+    with pressed(cell, wait.waits) as at:
         with pytest.raises(OceanMigrationError) as caught:
             wait.of(job)
         ended = time.monotonic()

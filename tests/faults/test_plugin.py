@@ -12,8 +12,10 @@ from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.simulator import Simulator
 from tests.faults.words import LASTING, PREVIEW, expected, reads
-from tests.support.plugin import PluginProcess, init_failure_of, until
+from tests.support.plugin import PluginProcess, init_failure_of
+from tests.support.plugin_clock import PluginClock
 from tests.support.resource_plugin import Resource, config_of, message_of, sent, without_provider
+from tests.support.timing import PATIENCE, until
 
 WEB: Final = {"asg_names": ["web"]}
 LOST: Final = (
@@ -22,9 +24,10 @@ LOST: Final = (
 
 
 class Shop:
-    """A cluster of its own, and a resource in the plugin's hands."""
+    """A cluster of its own, and a resource in the plugin's hands; ``clock`` is that of the first plugin."""
 
-    def __init__(self, sim: Simulator, plugins: list[PluginProcess]) -> None:
+    def __init__(self, sim: Simulator, plugins: list[PluginProcess], clock: PluginClock | None = None) -> None:
+        self.clock = clock
         self.sim = sim
         self.control = sim.control
         self.plugins = plugins
@@ -51,18 +54,23 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, list[PluginProcess]]]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, list[PluginProcess], PluginClock]]:
     """Run a simulator, 10,000 times as fast as the world, and two plugins."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         for name in ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT", "SPOTINST_BASE_URL"):
             patch.delenv(name, raising=False)
-        with Simulator(nodes=1, speed=10_000) as sim, PluginProcess() as one, PluginProcess() as two:
-            yield sim, [one, two]
+        clock = PluginClock(tmp_path_factory.mktemp("clock") / "ahead")
+        with (
+            Simulator(nodes=1, speed=10_000) as sim,
+            PluginProcess(before=clock.source) as one,
+            PluginProcess() as two,
+        ):
+            yield sim, [one, two], clock
 
 
 @pytest.fixture
-def shop(running: tuple[Simulator, list[PluginProcess]]) -> Iterator[Shop]:
+def shop(running: tuple[Simulator, list[PluginProcess], PluginClock]) -> Iterator[Shop]:
     """Return a shop; the service is well again after the test."""
     yield Shop(*running)
     running[0].control.clear_faults()
@@ -73,7 +81,9 @@ def test_what_ends_a_run_before_its_start_saves_nothing(shop: Shop) -> None:
     inputs = shop.web.checked(**shop.spec)
     shop.fault("GET", "", "shape")
     with pytest.raises(grpc.RpcError) as caught:
-        shop.web.plugin.stub.Create(provider_pb2.CreateRequest(urn=shop.web.urn, properties=sent(inputs)), timeout=60)
+        shop.web.plugin.stub.Create(
+            provider_pb2.CreateRequest(urn=shop.web.urn, properties=sent(inputs)), timeout=PATIENCE
+        )
     assert shop.matches(expected(LASTING, "cluster", "shape"), message_of(caught.value)), message_of(caught.value)
     shop.control.clear_faults()
     shop.web.create(**shop.spec)
@@ -92,7 +102,13 @@ def test_lost_answer_is_one_warning(shop: Shop) -> None:
 def test_lost_answer_that_is_not_found_in_time_is_saved(shop: Shop) -> None:
     """The next `up` looks before it starts."""
     shop.fault("POST", "/migration", "500", times=1)
-    reason = shop.web.fails_to_create(timeout=2.0, **shop.spec)
+
+    def pass_deadline() -> None:
+        until(lambda: shop.web.has_said("WARNING", "lost"))
+        assert shop.clock is not None
+        shop.clock.advance(3600.0)
+
+    reason = shop.web.fails_to_create(timeout=3600.0, meanwhile=pass_deadline, **shop.spec)
     assert shop.matches(expected(LASTING, "create", "500"), reason), reason
     assert shop.web.outputs["failure"]["message"] == reason
     assert shop.web.outputs["unanswered_start"]["instance_ids"] == sorted(shop.web.outputs["planned_nodes"])
@@ -131,7 +147,7 @@ def fails_half_way(shop: Shop, action: Callable[[], None]) -> str:
     inputs = shop.web.checked(**shop.spec)
     shop.control.hold(shop.ocean_id)
     request = provider_pb2.CreateRequest(urn=shop.web.urn, properties=sent(inputs))
-    creating = shop.web.plugin.stub.Create.future(request, timeout=60)
+    creating = shop.web.plugin.stub.Create.future(request, timeout=PATIENCE)
     until(lambda: any("/3 nodes" in line.message for line in shop.web.plugin.engine.lines))
     action()
     with pytest.raises(grpc.RpcError) as caught:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from pulumi.runtime.proto import provider_pb2
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import Terminal
 from tests.cli.test_watch import begin
+from tests.faults.cells import Requests, polled, struck
 from tests.faults.words import reads
 from tests.scenarios.driver import Driver
 from tests.scenarios.moments import UNANSWERED, up_again
@@ -24,21 +25,14 @@ from tests.scenarios.scene import Scene
 from tests.scenarios.support import assert_done, assert_moved_once, assert_no_orphans
 from tests.support.plugin import PluginProcess, init_failure_of
 from tests.support.resource_plugin import Resource, config_of, message_of, sent, without_provider
-
-SOON: Final = 2.0
-"""Seconds from the signal to the end."""
+from tests.support.timing import PATIENCE, SOON, ends_soon, until
 
 WEB: Final = {"asg_names": ["web"]}
 
 
-def settled(sim: Simulator, since: int = 0) -> None:
-    """Return as soon as something has been asked and nothing more is; after 20 s in any case."""
-    before, at, given_up = 0, time.monotonic(), time.monotonic() + 20.0
-    while time.monotonic() < given_up and not (before and time.monotonic() - at > 0.3):
-        now = len(sim.control.requests(since=since))
-        if now != before:
-            before, at = now, time.monotonic()
-        time.sleep(0.02)
+def wait_for(sim: Simulator, waits: Callable[[Requests], bool], since: int = 0) -> None:
+    """Return as soon as the requests tell that somebody waits."""
+    until(lambda: waits(sim.control.requests(since=since)))
 
 
 @pytest.fixture
@@ -59,14 +53,15 @@ def test_cancel_ends_a_create_that_waits_for_the_service(sim: Simulator, method:
         plugin.configure(config_of(sim))
         web = Resource(plugin)
         inputs = web.checked(ocean_id=sim.ocean_id, nodes=WEB)
-        sim.control.fault(method, route, kind, seconds=60, times=100)
-        future = plugin.stub.Create.future(provider_pb2.CreateRequest(urn=web.urn, properties=sent(inputs)), timeout=60)
-        settled(sim)
-        cancelled = time.monotonic()
-        plugin.cancel()
-        with pytest.raises(grpc.RpcError) as caught:
-            future.result()
-        assert time.monotonic() - cancelled < SOON
+        sim.control.fault(method, route, kind, seconds=PATIENCE, times=100)
+        future = plugin.stub.Create.future(
+            provider_pb2.CreateRequest(urn=web.urn, properties=sent(inputs)), timeout=2 * PATIENCE
+        )
+        wait_for(sim, struck)
+        with ends_soon():
+            plugin.cancel()
+            with pytest.raises(grpc.RpcError) as caught:
+                future.result()
     failure = init_failure_of(caught.value)
     assert failure.id == f"{sim.ocean_id}/web"
     outputs = without_provider(failure.properties)
@@ -86,54 +81,53 @@ def test_cancel_ends_a_delete_that_waits_for_the_service(sim: Simulator) -> None
             each.configure(config_of(sim))
         web = Resource(plugin)
         web.create(ocean_id=sim.ocean_id, nodes=WEB, wait_for="started")
-        sim.control.fault("PUT", "*/migration/*", "429", seconds=60)
+        sim.control.fault("PUT", "*/migration/*", "429", seconds=PATIENCE)
         request = provider_pb2.DeleteRequest(id=web.id, urn=web.urn, properties=sent(web.outputs))
         mark = sim.control.requests()[-1]["n"]
-        future = later.stub.Delete.future(request, timeout=60)
-        settled(sim, mark)
-        cancelled = time.monotonic()
-        later.cancel()
-        with pytest.raises(grpc.RpcError) as caught:
-            future.result()
-        assert time.monotonic() - cancelled < SOON
+        future = later.stub.Delete.future(request, timeout=2 * PATIENCE)
+        wait_for(sim, struck, mark)
+        with ends_soon():
+            later.cancel()
+            with pytest.raises(grpc.RpcError) as caught:
+                future.result()
     words = "interrupted while migration {migration} was asked to stop; run it again to see it stopped"
     assert reads(words, migration=web.outputs["migration_id"]).fullmatch(message_of(caught.value))
 
 
 def test_a_cancelled_ci_job_loses_nothing(driver: Driver) -> None:
-    """SIGINT, SIGTERM 7.5 s later and SIGKILL after 2.5 s more: all is saved long before the second signal."""
+    """SIGINT, then SIGTERM and SIGKILL while it ends: the first has all saved, and nobody waits for the answer."""
     with Scene(driver) as scene:
         scene.hold()
         scene.declare()
         with UNANSWERED.of(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
-            begun = time.monotonic()
-            running.interrupt()
-            for seconds, ending in ((7.5, running.terminate), (10.0, running.kill_all)):
-                while running.alive and time.monotonic() - begun < seconds:
-                    time.sleep(0.02)
+            with ends_soon():
+                running.interrupt()
+                until(lambda: driver.resource("web") or not running.alive)
                 if running.alive:
-                    ending()
-            lasted = time.monotonic() - begun
-            running.wait()
-        assert lasted < 7.5
+                    running.terminate()
+                    running.kill_all()
+                running.wait()
         assert_no_orphans(running)
         assert driver.pending_operations() == []
         assert scene.outputs()["unanswered_start"]["instance_ids"] == scene.asg()
+        driver.cancel()  # who was killed has left its lock
         up_again(scene)
         assert_moved_once(scene.simulator, scene.asg())
         assert [each["origin"] for each in assert_done(driver, scene.asg())["migrations"]] == ["started"]
 
 
 @contextmanager
-def signalled(terminal: Terminal, number: signal.Signals) -> Iterator[list[float]]:
-    """Send a signal to this process as soon as a command waits; yield when that was."""
+def signalled(
+    terminal: Terminal, number: signal.Signals, waits: Callable[[Requests], bool] = struck
+) -> Iterator[list[float]]:
+    """Send a signal to this process as soon as the requests tell that a command waits; yield when that was."""
     at: list[float] = []
     mark = max((entry["n"] for entry in terminal.sim.control.requests()), default=0)
 
     def send() -> None:
-        settled(terminal.sim, mark)
+        wait_for(terminal.sim, waits, mark)
         at.append(time.monotonic())
         signal.pthread_kill(threading.main_thread().ident or 0, number)
 
@@ -188,8 +182,8 @@ def test_a_signal_ends_a_command_that_waits(terminal: Terminal, name: str) -> No
     command, number, fault, status, words = COMMANDS[name]
     migration_id = begin(terminal)
     if fault is not None:
-        terminal.sim.control.fault(*fault, seconds=60, times=100)
-    with signalled(terminal, number) as at:
+        terminal.sim.control.fault(*fault, seconds=PATIENCE, times=100)
+    with signalled(terminal, number, polled if fault is None else struck) as at:
         result = terminal.run(*command.split())
         assert time.monotonic() - at[0] < SOON
     assert result.exit_code == status, result.output
@@ -202,7 +196,7 @@ def test_a_signal_ends_a_command_that_waits(terminal: Terminal, name: str) -> No
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_start(terminal: Terminal, number: signal.Signals) -> None:
     """Whose answer is on its way: nobody starts another one without a look."""
-    terminal.sim.control.fault("POST", "*/migration", "slow", seconds=60)
+    terminal.sim.control.fault("POST", "*/migration", "slow", seconds=PATIENCE)
     with signalled(terminal, number) as at:
         result = terminal.run("start", "--all-nodes", "--yes")
         assert time.monotonic() - at[0] < SOON
@@ -217,7 +211,7 @@ def test_a_signal_ends_a_start(terminal: Terminal, number: signal.Signals) -> No
 
 def test_a_signal_ends_the_wait_after_a_start(terminal: Terminal) -> None:
     """The line of the start has told the id before."""
-    with signalled(terminal, signal.SIGTERM) as at:
+    with signalled(terminal, signal.SIGTERM, polled) as at:
         result = terminal.run("start", "--all-nodes", "--yes", "--wait")
         assert time.monotonic() - at[0] < SOON
     assert result.exit_code == 8, result.output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tests.support.host_changes import (
 )
 from tests.support.plugin import URN, PluginProcess, init_failure_of, plain, struct
 from tests.support.probe_provider import PlainProbe, Probe, SmallProbe
+from tests.support.timing import PATIENCE, ends_soon
 
 NOBODY = {
     "method": "",
@@ -41,57 +41,54 @@ def _deleted(plugin: PluginProcess, report: Path, **fields: Any) -> dict[str, An
     return dict(json.loads(report.read_text())["saw"])
 
 
-def test_method_and_urn_are_those_of_the_rpc(tmp_path: Path) -> None:
+def test_method_and_urn_are_those_of_the_rpc(plugin: PluginProcess, tmp_path: Path) -> None:
     """Each kind of RPC is told from the others."""
     see = {"do": "see"}
-    with PluginProcess() as plugin:
-        read = plugin.stub.Read(provider_pb2.ReadRequest(id="1", urn=URN, properties=struct(see, Probe())), timeout=30)
-        seen = [
-            plain(plugin.check(see, Probe()).inputs)["saw"],
-            plain(plugin.create(see, Probe()).properties)["saw"],
-            plain(plugin.update(see, Probe()).properties)["saw"],
-            plain(read.properties)["saw"],
-            _deleted(plugin, tmp_path / "report"),
-        ]
+    read = plugin.stub.Read(
+        provider_pb2.ReadRequest(id="1", urn=URN, properties=struct(see, Probe())), timeout=PATIENCE
+    )
+    seen = [
+        plain(plugin.check(see, Probe()).inputs)["saw"],
+        plain(plugin.create(see, Probe()).properties)["saw"],
+        plain(plugin.update(see, Probe()).properties)["saw"],
+        plain(read.properties)["saw"],
+        _deleted(plugin, tmp_path / "report"),
+    ]
     assert [saw["method"] for saw in seen] == ["Check", "Create", "Update", "Read", "Delete"]
     assert {saw["urn"] for saw in seen} == {URN}
     assert all(saw["active"] and not saw["ended"] and not saw["interrupted"] for saw in seen)
 
 
 @pytest.mark.parametrize(("sent", "seen"), [(600.0, "600.0"), (0.5, "0.5"), (0.0, "null")])
-def test_custom_timeouts_arrive(tmp_path: Path, sent: float, seen: str) -> None:
+def test_custom_timeouts_arrive(plugin: PluginProcess, tmp_path: Path, sent: float, seen: str) -> None:
     """Create, Update and Delete see the resource's custom timeout in seconds, and None when there is none."""
-    with PluginProcess() as plugin:
-        assert plain(plugin.create({"do": "see"}, Probe(), timeout=sent).properties)["saw"]["timeout"] == seen
-        assert plain(plugin.update({"do": "see"}, Probe(), timeout=sent).properties)["saw"]["timeout"] == seen
-        assert _deleted(plugin, tmp_path / "report", timeout=sent)["timeout"] == seen
+    assert plain(plugin.create({"do": "see"}, Probe(), timeout=sent).properties)["saw"]["timeout"] == seen
+    assert plain(plugin.update({"do": "see"}, Probe(), timeout=sent).properties)["saw"]["timeout"] == seen
+    assert _deleted(plugin, tmp_path / "report", timeout=sent)["timeout"] == seen
 
 
-def test_preview_is_known_where_the_request_says_it() -> None:
+def test_preview_is_known_where_the_request_says_it(plugin: PluginProcess) -> None:
     """Create and Update tell a preview from a run; Check cannot."""
-    with PluginProcess() as plugin:
-        previews = [
-            plain(plugin.create({"do": "see"}, Probe(), preview=True).properties)["saw"]["preview"],
-            plain(plugin.update({"do": "see"}, Probe(), preview=False).properties)["saw"]["preview"],
-            plain(plugin.check({"do": "see"}, Probe()).inputs)["saw"]["preview"],
-        ]
+    previews = [
+        plain(plugin.create({"do": "see"}, Probe(), preview=True).properties)["saw"]["preview"],
+        plain(plugin.update({"do": "see"}, Probe(), preview=False).properties)["saw"]["preview"],
+        plain(plugin.check({"do": "see"}, Probe()).inputs)["saw"]["preview"],
+    ]
     assert previews == ["true", "false", "null"]
 
 
-def test_old_inputs_of_a_diff_are_those_of_the_last_run() -> None:
+def test_old_inputs_of_a_diff_are_those_of_the_last_run(plugin: PluginProcess) -> None:
     """Diff sees the old inputs beside the old outputs, and None when the engine sends none."""
-    with PluginProcess() as plugin:
-        request = provider_pb2.DiffRequest(id="1", urn=URN, olds=struct({"out": 1}, Probe()), news=struct({}, Probe()))
-        assert plugin.stub.Diff(request, timeout=30).replaces == ["none"]
-        request.old_inputs.CopyFrom(struct({"batch": 20, "nodes": ["i-1"]}))
-        assert plugin.stub.Diff(request, timeout=30).replaces == ["batch", "nodes"]
+    request = provider_pb2.DiffRequest(id="1", urn=URN, olds=struct({"out": 1}, Probe()), news=struct({}, Probe()))
+    assert plugin.stub.Diff(request, timeout=PATIENCE).replaces == ["none"]
+    request.old_inputs.CopyFrom(struct({"batch": 20, "nodes": ["i-1"]}))
+    assert plugin.stub.Diff(request, timeout=PATIENCE).replaces == ["batch", "nodes"]
 
 
-def test_old_inputs_of_an_update_arrive_whole() -> None:
+def test_old_inputs_of_an_update_arrive_whole(plugin: PluginProcess) -> None:
     """Update sees their values too."""
     old = {"batch": 20.0, "nodes": {"instance_ids": ["i-1", "i-2"]}}
-    with PluginProcess() as plugin:
-        updated = plugin.update({"do": "see"}, Probe(), old_inputs=struct(old))
+    updated = plugin.update({"do": "see"}, Probe(), old_inputs=struct(old))
     assert json.loads(plain(updated.properties)["saw"]["old_inputs"]) == old
 
 
@@ -103,18 +100,16 @@ def test_old_inputs_keep_what_is_unknown() -> None:
 
 
 def test_cancel_ends_a_wait_and_saves_the_id() -> None:
-    """One Ctrl-C ends a long wait within two seconds, as a partial failure with the resource's id."""
+    """One Ctrl-C ends a long wait at once, as a partial failure with the resource's id."""
     with PluginProcess() as plugin:
-        creation = plugin.start_create({"do": "wait", "seconds": 25}, Probe())
+        creation = plugin.start_create({"do": "wait", "seconds": PATIENCE}, Probe())
         plugin.wait_for("waiting")
-        started = time.monotonic()
-        plugin.cancel()
-        error = creation.exception()
-        took = time.monotonic() - started
+        with ends_soon():
+            plugin.cancel()
+            error = creation.exception()
     failure = init_failure_of(error)
     assert (failure.id, failure.reasons) == ("probe/1", ["interrupted; owm-1 goes on"])
     assert failure.properties == struct({"migration_id": "owm-1"}, Probe())
-    assert took < 2
 
 
 def test_calls_after_cancel_end_at_once() -> None:
@@ -122,21 +117,18 @@ def test_calls_after_cancel_end_at_once() -> None:
     with PluginProcess() as plugin:
         plugin.create({"do": "see"}, Probe())
         plugin.cancel()
-        started = time.monotonic()
-        with pytest.raises(grpc.RpcError, match="interrupted; owm-1 goes on"):
-            plugin.create({"do": "wait", "seconds": 25}, Probe())
-        assert time.monotonic() - started < 2
+        with ends_soon(), pytest.raises(grpc.RpcError, match="interrupted; owm-1 goes on"):
+            plugin.create({"do": "wait", "seconds": PATIENCE}, Probe())
 
 
 def test_cancel_does_not_queue_behind_the_waits_that_it_ends() -> None:
     """With every thread of the host's pool waiting, and more waits queued, Ctrl-C still ends them all."""
     with PluginProcess() as plugin:
-        waits = [plugin.start_create({"do": "wait", "seconds": 25}, SmallProbe()) for _ in range(9)]
+        waits = [plugin.start_create({"do": "wait", "seconds": PATIENCE}, SmallProbe()) for _ in range(9)]
         plugin.wait_for("waiting", times=4)
-        started = time.monotonic()
-        plugin.cancel()
-        failures = [init_failure_of(wait.exception()) for wait in waits]
-        assert time.monotonic() - started < 2
+        with ends_soon():
+            plugin.cancel()
+            failures = [init_failure_of(wait.exception()) for wait in waits]
     assert {failure.id for failure in failures} == {"probe/1"}
 
 
@@ -144,12 +136,11 @@ def test_cancel_does_not_queue_behind_the_waits_that_it_ends() -> None:
 def test_cancel_is_heard_by_either_way(change: Change) -> None:
     """If the one way to hear Cancel is gone, the other still works."""
     with PluginProcess(**change) as plugin:
-        creation = plugin.start_create({"do": "wait", "seconds": 25}, Probe())
+        creation = plugin.start_create({"do": "wait", "seconds": PATIENCE}, Probe())
         plugin.wait_for("waiting")
-        started = time.monotonic()
-        plugin.cancel()
-        assert init_failure_of(creation.exception()).id == "probe/1"
-        assert time.monotonic() - started < 2
+        with ends_soon():
+            plugin.cancel()
+            assert init_failure_of(creation.exception()).id == "probe/1"
 
 
 def test_wait_ends_by_itself_when_cancel_cannot_be_heard() -> None:
@@ -173,14 +164,14 @@ def test_cancel_is_the_hosts_own_in_an_unprepared_process() -> None:
 def test_call_ends_when_its_rpc_is_given_up() -> None:
     """An RPC that the engine gives up ends its wait, while the process lives on and serves the next one."""
     with PluginProcess() as plugin:
-        creation = plugin.start_create({"do": "wait", "seconds": 25}, SmallProbe())
+        creation = plugin.start_create({"do": "wait", "seconds": PATIENCE}, SmallProbe())
         plugin.wait_for("waiting")
         creation.cancel()
-        others = [plugin.start_create({"do": "wait", "seconds": 0.3}, SmallProbe()) for _ in range(4)]
-        started = time.monotonic()
-        assert all(other.result().id == "probe/1" for other in others)
-        assert time.monotonic() - started < 2  # all four threads are free
+        others = [plugin.start_create({"do": "wait", "seconds": PATIENCE}, SmallProbe()) for _ in range(4)]
+        plugin.wait_for("waiting", times=5)  # all four threads are free
         assert plugin.process.poll() is None
+        plugin.cancel()
+        assert {init_failure_of(other.exception()).id for other in others} == {"probe/1"}
 
 
 @pytest.mark.parametrize("method", ["add_callback", "is_active"])

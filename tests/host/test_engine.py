@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent import futures
 from pathlib import Path
 
@@ -12,18 +11,18 @@ from pulumi.runtime.proto import engine_pb2
 from ocean_migration_pulumi.host.engine import Engine, StatusLine
 from tests.support.fake_engine import FakeEngine
 from tests.support.host_changes import OTHER_THREAD, both, context_without
-from tests.support.plugin import URN, PluginProcess, plain, until
+from tests.support.plugin import URN, PluginProcess, plain
 from tests.support.probe_provider import LateProbe, Probe
+from tests.support.timing import SOON, until
 
 
-def test_lines_reach_the_engine_in_the_resources_row() -> None:
+def test_lines_reach_the_engine_in_the_resources_row(plugin: PluginProcess) -> None:
     """Each line arrives with its severity, the resource's URN, and as live status or as one that stays."""
-    with PluginProcess() as plugin:
-        plugin.check({}, Probe())
-        plugin.create({"do": "log"}, Probe())
-        until(lambda: len(plugin.engine.lines) == 5)
-        lines = {(line.severity, line.message, line.urn, line.ephemeral) for line in plugin.engine.lines}
-        lasting = [line.message for line in plugin.engine.lines if not line.ephemeral]
+    plugin.check({}, Probe())
+    plugin.create({"do": "log"}, Probe())
+    until(lambda: len(plugin.engine.lines) == 5)
+    lines = {(line.severity, line.message, line.urn, line.ephemeral) for line in plugin.engine.lines}
+    lasting = [line.message for line in plugin.engine.lines if not line.ephemeral]
     assert lines == {
         (engine_pb2.WARNING, "checked", URN, False),
         (engine_pb2.INFO, "started", URN, False),
@@ -34,13 +33,12 @@ def test_lines_reach_the_engine_in_the_resources_row() -> None:
     assert lasting == ["checked", "started", "a pod blocks", "two pods block"]
 
 
-def test_burst_of_status_lines_ends_with_the_last_and_repeats_none() -> None:
+def test_burst_of_status_lines_ends_with_the_last_and_repeats_none(plugin: PluginProcess) -> None:
     """Status lines in quick succession cost the wait next to nothing; the last one always arrives."""
-    with PluginProcess() as plugin:
-        took = plain(plugin.create({"do": "burst", "lines": 2000}, Probe()).properties)["took"]
-        until(lambda: plugin.engine.lines and plugin.engine.lines[-1].message == "all done")
-        messages = [line.message for line in plugin.engine.lines]
-    assert took < 2
+    took = plain(plugin.create({"do": "burst", "lines": 2000}, Probe()).properties)["took"]
+    until(lambda: plugin.engine.lines and plugin.engine.lines[-1].message == "all done")
+    messages = [line.message for line in plugin.engine.lines]
+    assert took < SOON
     assert len(set(messages)) == len(messages) <= 1001
 
 
@@ -48,8 +46,8 @@ def test_engine_that_does_not_answer_holds_up_nothing() -> None:
     """A suspended engine costs status lines no time, and a line that stays two seconds."""
     with PluginProcess() as plugin:
         plugin.engine.released.clear()
-        assert plain(plugin.create({"do": "burst", "lines": 2000}, Probe()).properties)["took"] < 2
-        assert plain(plugin.create({"do": "info"}, Probe()).properties)["took"] < 4
+        assert plain(plugin.create({"do": "burst", "lines": 2000}, Probe()).properties)["took"] < SOON
+        assert plain(plugin.create({"do": "info"}, Probe()).properties)["took"] < SOON
 
 
 def test_address_is_found_behind_the_flags_of_the_engines_log() -> None:
@@ -71,17 +69,15 @@ def test_plugin_without_an_engine_to_reach_works_in_silence(arguments: tuple[str
 
 
 def test_killed_engine_stops_all_writes_and_the_plugin(tmp_path: Path) -> None:
-    """When the engine is killed in the middle of a Create, writes end within half a second, the process within two."""
+    """When the engine is killed in the middle of a Create, the provider learns it while the process still runs."""
     writes = tmp_path / "writes"
     with FakeEngine() as engine, PluginProcess(address=engine.address) as plugin:
         engine.create(plugin.port, {"do": "write", "file": str(writes)})
         until(writes.exists)
         engine.kill()
-        killed, started = time.time(), time.monotonic()
-        plugin.process.wait(10)
-        assert time.monotonic() - started < 2
-    last = float(writes.read_text().split()[-1])
-    assert last < killed + 0.5
+        plugin.process.wait(SOON)
+    told = writes.read_text().splitlines()
+    assert told == ["wanted"] * (len(told) - 1) + ["no longer"]
 
 
 def test_idle_plugin_ends_with_its_engine() -> None:
@@ -89,9 +85,7 @@ def test_idle_plugin_ends_with_its_engine() -> None:
     with PluginProcess() as plugin:
         plugin.create({"do": "see"}, Probe())
         plugin.kill_engine()
-        started = time.monotonic()
-        assert plugin.process.wait(10) == 0
-        assert time.monotonic() - started < 2
+        assert plugin.process.wait(SOON) == 0
 
 
 def test_plugin_whose_engine_died_while_the_provider_was_loaded_ends(tmp_path: Path) -> None:
@@ -101,7 +95,7 @@ def test_plugin_whose_engine_died_while_the_provider_was_loaded_ends(tmp_path: P
         until((tmp_path / "loading").exists)
         engine.kill()
         (tmp_path / "loading").unlink()
-        assert plugin.process.wait(10) == 0
+        assert plugin.process.wait(SOON) == 0
 
 
 def test_plugin_ends_with_its_engine_when_no_context_tells(tmp_path: Path) -> None:
@@ -111,9 +105,7 @@ def test_plugin_ends_with_its_engine_when_no_context_tells(tmp_path: Path) -> No
         engine.create(plugin.port, {"do": "write", "file": str(tmp_path / "writes")})
         until((tmp_path / "writes").exists)
         engine.kill()
-        started = time.monotonic()
-        plugin.process.wait(10)
-        assert time.monotonic() - started < 2
+        plugin.process.wait(SOON)
 
 
 def test_plugin_that_cannot_look_into_its_host_does_not_watch_the_engine() -> None:
@@ -137,7 +129,7 @@ def test_plugin_outlives_a_broken_connection_and_still_notices_the_end() -> None
         plugin.create({"do": "log"}, Probe())
         assert plugin.engine.lines
         plugin.kill_engine()
-        assert plugin.process.wait(5) == 0
+        assert plugin.process.wait(SOON) == 0
 
 
 def test_status_line_goes_on_after_one_that_could_not_be_sent() -> None:

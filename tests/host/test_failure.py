@@ -25,12 +25,11 @@ OUTPUTS = {
 PARTIAL = {"do": "fail", "message": REASON, "id": "o-1/web", "outputs": json.dumps(OUTPUTS)}
 
 
-def test_partial_failure_of_create_carries_everything_the_engine_records() -> None:
+def test_partial_failure_of_create_carries_everything_the_engine_records(plugin: PluginProcess) -> None:
     """A failed Create tells code, message, id, reasons, inputs, and the outputs just as a successful one does."""
-    with PluginProcess() as plugin:
-        recorded = plugin.create({**PARTIAL, "do": "succeed"}, Probe()).properties
-        with pytest.raises(grpc.RpcError) as caught:
-            plugin.create({**PARTIAL, "inputs": {"batch_size_percentage": 20}}, Probe())
+    recorded = plugin.create({**PARTIAL, "do": "succeed"}, Probe()).properties
+    with pytest.raises(grpc.RpcError) as caught:
+        plugin.create({**PARTIAL, "inputs": {"batch_size_percentage": 20}}, Probe())
     status = status_of(caught.value)
     assert status is not None
     assert (status.code, status.message) == (grpc.StatusCode.UNKNOWN.value[0], REASON)
@@ -43,26 +42,26 @@ def test_partial_failure_of_create_carries_everything_the_engine_records() -> No
     )
 
 
-def test_partial_failure_of_update_carries_everything_the_engine_records() -> None:
+def test_partial_failure_of_update_carries_everything_the_engine_records(plugin: PluginProcess) -> None:
     """A failed Update saves the same, and no inputs when it was given none."""
-    with PluginProcess() as plugin, pytest.raises(grpc.RpcError) as caught:
+    with pytest.raises(grpc.RpcError) as caught:
         plugin.update(PARTIAL, Probe())
     failure = init_failure_of(caught.value)
     assert (failure.id, failure.reasons, failure.HasField("inputs")) == ("o-1/web", [REASON], False)
     assert failure.properties == struct(OUTPUTS, Probe())
 
 
-def test_outputs_of_a_thousand_nodes_fit_into_a_partial_failure() -> None:
+def test_outputs_of_a_thousand_nodes_fit_into_a_partial_failure(plugin: PluginProcess) -> None:
     """Half a mebibyte of outputs arrives whole."""
     outputs = {"planned_nodes": {f"i-{number:017d}": "x" * 512 for number in range(1000)}}
-    with PluginProcess() as plugin, pytest.raises(grpc.RpcError) as caught:
+    with pytest.raises(grpc.RpcError) as caught:
         plugin.create({**PARTIAL, "outputs": json.dumps(outputs)}, Probe())
     assert init_failure_of(caught.value).properties == struct(outputs, Probe())
 
 
-def test_failure_with_nothing_to_save_carries_the_message_alone() -> None:
+def test_failure_with_nothing_to_save_carries_the_message_alone(plugin: PluginProcess) -> None:
     """Without an id the status has no details."""
-    with PluginProcess() as plugin, pytest.raises(grpc.RpcError) as caught:
+    with pytest.raises(grpc.RpcError) as caught:
         plugin.create({"do": "fail", "message": "no account"}, Probe())
     status = status_of(caught.value)
     assert status is not None
@@ -70,9 +69,9 @@ def test_failure_with_nothing_to_save_carries_the_message_alone() -> None:
 
 
 @pytest.mark.parametrize("properties", [PARTIAL, {"do": "fail", "message": REASON}], ids=["partial", "plain"])
-def test_failure_shows_no_traceback(properties: dict[str, object]) -> None:
+def test_failure_shows_no_traceback(plugin: PluginProcess, properties: dict[str, object]) -> None:
     """Neither the status nor gRPC's own text holds anything but the message."""
-    with PluginProcess() as plugin, pytest.raises(grpc.RpcError) as caught:
+    with pytest.raises(grpc.RpcError) as caught:
         plugin.create(properties, Probe())
     status = status_of(caught.value)
     assert status is not None
@@ -110,9 +109,9 @@ def test_reason_and_id_reach_the_user_without_the_hosts_internals(change: Change
     assert "resource o-1/web is not saved" in last
 
 
-def test_outputs_that_cannot_be_serialized_do_not_hide_the_reason() -> None:
+def test_outputs_that_cannot_be_serialized_do_not_hide_the_reason(plugin: PluginProcess) -> None:
     """A mistake of the provider itself shows beside the reason, not instead of it."""
-    with PluginProcess() as plugin, pytest.raises(grpc.RpcError, match=r"cannot be saved \(resource probe/1 is not"):
+    with pytest.raises(grpc.RpcError, match=r"cannot be saved \(resource probe/1 is not"):
         plugin.create({"do": "fail-oddly"}, Probe())
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api import transport
@@ -32,9 +32,10 @@ from tests.hostile.garbage import NAMES, ODD
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import reading, shop
 from tests.support import http_server as http
+from tests.support.properties import documents
 
 MIB = 1024 * 1024
-PATIENT = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+PATIENT = documents()
 
 
 def client_of(server: http.ScriptedServer) -> OceanClient:

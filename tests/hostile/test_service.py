@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi import cli
@@ -26,9 +26,10 @@ from tests.hostile.garbage import NAMES, NUMBERS, ODD, steers
 from tests.migration import builders
 from tests.report.pages import Page
 from tests.report.rendered import assert_harmless
+from tests.support.properties import documents
 
 # To make such an example smaller takes minutes, and it reads well enough as it is.
-PATIENT = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+PATIENT = settings(documents(), phases=(Phase.generate,))
 COMMANDS = {
     "clusters": (),
     "candidates": (),

@@ -14,6 +14,7 @@ from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import TOKEN, reading
 from tests.support import http_server as http
+from tests.support.timing import PATIENCE
 
 POD = Pod(namespace="shop", name="cart-0")
 PATH = "/api/v1/namespaces/shop/pods/cart-0/eviction"
@@ -120,7 +121,7 @@ def test_interruption_ends_the_wait() -> None:
     scope, arrived = CancelScope(), threading.Event()
 
     def interrupt() -> None:
-        arrived.wait(30)
+        arrived.wait(PATIENCE)
         scope.ended.set()
 
     threading.Thread(target=interrupt).start()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import reading, shop
@@ -54,6 +56,7 @@ def large_pod(number: int) -> bytes:
     return json.dumps(pod).encode()
 
 
+@pytest.mark.slow
 def test_ten_thousand_pods() -> None:
     """Twenty pages, read within what a preview has."""
     api = shop()

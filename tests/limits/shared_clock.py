@@ -9,6 +9,7 @@ from typing import Any
 from ocean_migration_pulumi.api.responses import ApiResponse
 from ocean_migration_pulumi.api.transport import Transport
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from tests.support.timing import PATIENCE
 
 _LOOK = 0.001
 _IDLE_LOOKS = 3
@@ -50,7 +51,7 @@ class SharedClock:
     ) -> None:
         Transport.exchange = self._exchange  # type: ignore[method-assign]
         self._over.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def read(self) -> float:
         """Return the time."""

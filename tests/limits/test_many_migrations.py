@@ -43,6 +43,7 @@ def migrate(client: OceanClient, registry: ClaimsRegistry, clock: SharedClock, o
     return job
 
 
+@pytest.mark.slow
 def test_a_stack_of_64_clusters_keeps_to_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """No request is sent while a window is closed, all migrations finish, and none waits much longer than others."""
     clock = SharedClock()

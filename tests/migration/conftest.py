@@ -6,14 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from hypothesis import settings
 
 from ocean_migration_pulumi.simulator import Simulator
 from tests.migration.stage import Stage
-
-# The machine that runs the tests may be busy: a time limit of single examples says nothing.
-settings.register_profile("steady", deadline=None, max_examples=60)
-settings.load_profile("steady")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
@@ -16,8 +16,9 @@ from ocean_migration_pulumi.report.pull_request.preview import TYPE, ParsedPrevi
 from ocean_migration_pulumi.report.pull_request.verdict import judge_migration
 from tests.report.documents import comment
 from tests.report.rendered import assert_harmless, structure
+from tests.support.properties import documents
 
-STEADY = settings(deadline=None, max_examples=60)
+STEADY = documents()
 PIECES = (
     "|", "`", "```", "~~~", "\n", "\r\n", "\n\n", "\t", "    ", "# ", "- ", "+ ", "* ", "1. ", "1) ", "> ", "---",
     "===", "<b>", "<img src=x onerror=y>", "</details>", "</code>", "</summary>", "<!--", "-->", "<script>", "&lt;",

@@ -1,6 +1,6 @@
 """Whole comments, compared with those in `snapshots/`.
 
-After a wanted change, `RENEW_SNAPSHOTS=1 make test PYTEST_ARGS="--no-cov tests/report/test_snapshots.py"` writes them
+After a wanted change, `RENEW_SNAPSHOTS=1 make test PYTEST_ARGS="tests/report/test_snapshots.py"` writes them
 anew; then read their diff.
 """
 

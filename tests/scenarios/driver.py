@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tests.support.timing import PATIENCE
+
 PROJECT = "scenario"
 STACK = "dev"
 TIMEOUT = 120.0
@@ -144,6 +146,14 @@ class Running:
         """Do what Ctrl-C does."""
         os.kill(self.pid, signal.SIGINT)
 
+    def interrupt_until_it_ends(self) -> None:
+        """Do what somebody does who presses Ctrl-C again and again: signals that come at once count as one."""
+        while self.alive:
+            with suppress(ProcessLookupError):
+                self.interrupt()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+
     def terminate(self) -> None:
         """Ask the engine to end, as a CI runner does."""
         os.kill(self.pid, signal.SIGTERM)
@@ -151,7 +161,7 @@ class Running:
     def kill_engine(self) -> None:
         """Kill the engine alone: its plugins live on."""
         os.kill(self.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
     def kill_plugin(self) -> None:
         """Kill the plugins alone."""
@@ -167,7 +177,7 @@ class Running:
         """Kill the engine, the program and the plugins at once, as a machine that goes down."""
         for pid in (self.pid, *self.plugin_pids(), *marked(self._mark)):
             _kill(pid)
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
     def plugin_pids(self) -> list[int]:
         """Return the processes of the plugins that host dynamic providers, orphans included."""

@@ -8,6 +8,7 @@ import pytest
 
 from tests.scenarios.driver import Driver, Run
 from tests.scenarios.scene import Scene, assert_failed, failed, plan_of, said, warned
+from tests.support.sampling import first_is_fast
 
 _FLAGS = ("should_terminate_drained_nodes", "should_evict_stand_alone_pods", "force_pod_eviction_on_pdb_failure")
 _WIRE = ("shouldTerminateDrainedNodes", "shouldEvictStandAlonePods", "forcePodEvictionOnPdbFailure")
@@ -47,7 +48,7 @@ def test_a_running_migration_goes_on_when_options_change(driver: Driver) -> None
         scene.up_unchanged()
 
 
-@pytest.mark.parametrize("flag", range(3), ids=["terminate", "evict", "force"])
+@pytest.mark.parametrize("flag", first_is_fast(range(3)), ids=["terminate", "evict", "force"])
 def test_a_migration_that_does_what_is_no_longer_wanted_is_stopped(driver: Driver, flag: int) -> None:
     """A flag that is False now and was True in the record: stopped, and the rest started with the new flags."""
     with Scene(driver) as scene:
@@ -66,7 +67,7 @@ def test_a_migration_that_does_what_is_no_longer_wanted_is_stopped(driver: Drive
         scene.up_unchanged()
 
 
-@pytest.mark.parametrize("by", ["id", "name", "asg"])
+@pytest.mark.parametrize("by", first_is_fast(["asg", "id", "name"]))
 def test_a_node_that_is_no_longer_selected_stops_its_migration(driver: Driver, by: str) -> None:
     """A selector that excludes, by id, name or ASG, a node that is being migrated: stopped, the rest started again."""
     with Scene(driver) as scene:
@@ -118,6 +119,7 @@ def test_what_somebody_else_stopped_is_not_started_again(driver: Driver) -> None
         assert not scene.up_unchanged().warnings
 
 
+@pytest.mark.slow
 def test_changed_nodes_start_again_what_somebody_else_stopped(driver: Driver) -> None:
     """An unrelated option is recorded without a start; a changed selector asks again."""
     with Scene(driver) as scene:
@@ -156,6 +158,7 @@ def test_a_running_migration_of_ours_is_adopted(driver: Driver) -> None:
         scene.up_unchanged()
 
 
+@pytest.mark.slow
 def test_an_ended_migration_of_ours_is_recorded_and_followed_up(driver: Driver) -> None:
     """What a lost run began and what failed since is recorded; the nodes it left are migrated in the same `up`."""
     with Scene(driver) as scene:
@@ -192,6 +195,7 @@ def test_a_foreign_migration_is_waited_for(driver: Driver) -> None:
         assert scene.outputs()["migrated_nodes"] == scene.asg()
 
 
+@pytest.mark.slow
 def test_an_interrupted_wait_for_a_foreign_migration_leaves_nothing(driver: Driver) -> None:
     """Nothing was started, so nothing is saved; the foreign migration is not touched."""
     with Scene(driver, scenario="busy-cluster") as scene:
@@ -220,6 +224,7 @@ def test_a_foreign_migration_may_be_a_failure(driver: Driver) -> None:
         assert scene.driver.resource("web") is None
 
 
+@pytest.mark.slow
 def test_a_foreign_migration_that_holds_planned_nodes_is_waited_for(driver: Driver) -> None:
     """Other flags make it foreign: its nodes are no longer offered, but they are not gone; what it left is migrated."""
     with Scene(driver) as scene:
@@ -241,6 +246,7 @@ def test_a_foreign_migration_that_holds_planned_nodes_is_waited_for(driver: Driv
         assert scene.outputs()["remaining_nodes"] == []
 
 
+@pytest.mark.slow
 def test_nodes_that_vanish_before_the_start_are_dropped(driver: Driver) -> None:
     """They stay in the record as they were planned, with a warning, and are not remaining."""
     with Scene(driver, nodes=6, scenario="busy-cluster") as scene:
@@ -261,6 +267,7 @@ def test_nodes_that_vanish_before_the_start_are_dropped(driver: Driver) -> None:
         scene.up_unchanged()
 
 
+@pytest.mark.slow
 def test_changed_nodes_that_could_not_be_planned_stay_pending(driver: Driver) -> None:
     """Without the service the old plan stays in the preview and `up` fails; the next `up` plans and migrates."""
     with Scene(driver) as scene:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.scenarios.driver import Driver
 from tests.scenarios.scene import STARTS, STATUSES, Scene, assert_failed, failed, warned
+from tests.support.sampling import first_is_fast
 
 
 def test_a_failed_migration_says_why_and_is_followed_up(driver: Driver) -> None:
@@ -38,6 +39,7 @@ def test_a_failed_migration_says_why_and_is_followed_up(driver: Driver) -> None:
         scene.up_unchanged()
 
 
+@pytest.mark.slow
 def test_an_older_failure_is_not_taken_for_the_reason(driver: Driver) -> None:
     """The reason is that of the migration's own time: an older line of the log is not shown."""
     with Scene(driver) as scene:
@@ -91,7 +93,7 @@ def test_a_deadline_leaves_the_migration_running(driver: Driver) -> None:
 def test_a_stall_leaves_the_migration_running(driver: Driver) -> None:
     """Without any progress for `stall_timeout` the wait ends; the migration is not touched."""
     with Scene(driver, scenario="stall") as scene:
-        scene.declare(stall_timeout="1s")
+        scene.declare(stall_timeout="4s")
         run = scene.up_fails()
         (migration,) = scene.migrations()
         assert failed(run, "no progress for", migration["id"], "goes on in Ocean", "1 of 2 nodes done")
@@ -99,12 +101,12 @@ def test_a_stall_leaves_the_migration_running(driver: Driver) -> None:
         assert not migration["terminal"]
 
 
-@pytest.mark.parametrize("terminate", [False, True])
+@pytest.mark.parametrize("terminate", first_is_fast([True, False]))
 def test_a_stalled_migration_is_stopped_when_asked(driver: Driver, terminate: bool) -> None:
     """`on_timeout="stop"`: stopped, STOPPED waited for; still a failure, and the next `up` goes on with the rest."""
     with Scene(driver, scenario="stall") as scene:
         spec: dict[str, Any] = {"on_timeout": "stop", "terminate_drained_nodes_on_stop": terminate}
-        scene.declare(stall_timeout="1s", **spec)
+        scene.declare(stall_timeout="4s", **spec)
         run = scene.up_fails()
         (migration,) = scene.migrations()
         assert failed(run, "no progress for", migration["id"], "was stopped", "`pulumi up` goes on with the rest")
@@ -114,7 +116,7 @@ def test_a_stalled_migration_is_stopped_when_asked(driver: Driver, terminate: bo
         assert scene.outputs()["migrated_nodes"] == [done]
         assert scene.outputs()["drained_nodes"] == ([] if terminate else [done])
 
-        scene.declare(stall_timeout="1s", wait_for="started", **spec)
+        scene.declare(stall_timeout="4s", wait_for="started", **spec)
         scene.up()
         assert [start["instanceIds"] for start in scene.starts()[1:]] == [sorted({*scene.asg()} - {done})]
 
@@ -157,6 +159,7 @@ def test_a_short_outage_is_borne(driver: Driver) -> None:
         assert len(scene.writes()) == 1
 
 
+@pytest.mark.slow
 def test_an_outage_that_lasts_ends_with_the_deadline(driver: Driver) -> None:
     """A service that answers nothing any more costs the wait, not the migration's id."""
     with Scene(driver) as scene:

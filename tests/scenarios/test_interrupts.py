@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -28,17 +27,15 @@ from tests.scenarios.support import (
     assert_nothing_pending,
     effective_starts,
 )
-
-SOON = 20.0
-"""Seconds for a command to end: the plugin takes less than two, the rest is for a machine that is busy."""
+from tests.support.sampling import first_is_fast
+from tests.support.timing import ends_soon
 
 
 def end(running: Running, how: Callable[[], None]) -> Run:
     """Interrupt a command, and see it end soon, as failed, with its plugin."""
-    asked = time.monotonic()
-    how()
-    run = running.wait()
-    assert time.monotonic() - asked < SOON
+    with ends_soon():
+        how()
+        run = running.wait()
     assert run.exit_code != 0, run.output
     # An interrupted program may print a traceback of its own.
     assert not any("Traceback" in message for _, message in run.messages("web")), run.output
@@ -53,7 +50,7 @@ def finish(scene: Scene, planned: list[str]) -> dict[str, Any]:
     return assert_done(scene.driver, planned)
 
 
-@pytest.mark.parametrize("moment", [ANSWERED, WAITING], ids=str)
+@pytest.mark.parametrize("moment", first_is_fast([ANSWERED, WAITING]), ids=str)
 def test_an_interrupted_create_saves_the_migration(driver: Driver, moment: Moment) -> None:
     """The state holds the migration's id and why `up` failed; the next `up` waits for the same migration."""
     with Scene(driver) as scene:
@@ -73,6 +70,7 @@ def test_an_interrupted_create_saves_the_migration(driver: Driver, moment: Momen
         assert not scene.init_errors()
 
 
+@pytest.mark.slow
 def test_an_interrupt_before_the_start_starts_nothing(driver: Driver) -> None:
     """A run that had written nothing leaves nothing behind."""
     with Scene(driver) as scene:
@@ -87,7 +85,7 @@ def test_an_interrupt_before_the_start_starts_nothing(driver: Driver) -> None:
         finish(scene, scene.asg())
 
 
-@pytest.mark.parametrize("moment", [SENT, UNANSWERED], ids=str)
+@pytest.mark.parametrize("moment", first_is_fast([SENT, UNANSWERED]), ids=str)
 def test_an_interrupt_of_an_unanswered_start_says_that_one_may_have_started(driver: Driver, moment: Moment) -> None:
     """Nobody knows whether the POST has an effect: the next `up` looks for it before it starts any other."""
     with Scene(driver) as scene:
@@ -107,6 +105,7 @@ def test_an_interrupt_of_an_unanswered_start_says_that_one_may_have_started(driv
         assert len(scene.writes()) == 1
 
 
+@pytest.mark.slow
 def test_an_interrupted_start_that_had_no_effect_is_sent_again(driver: Driver) -> None:
     """The next `up` finds no migration of these nodes, and only then starts one."""
     with Scene(driver) as scene:
@@ -122,7 +121,7 @@ def test_an_interrupted_start_that_had_no_effect_is_sent_again(driver: Driver) -
         assert len(scene.starts()) == 1
 
 
-@pytest.mark.parametrize("moment", [UNANSWERED, WAITING], ids=str)
+@pytest.mark.parametrize("moment", first_is_fast([UNANSWERED, WAITING]), ids=str)
 def test_an_interrupted_update_goes_on_with_the_next_up(driver: Driver, moment: Moment) -> None:
     """A partial failure of an update keeps the old inputs, and still no node is migrated twice."""
     with Scene(driver) as scene:
@@ -138,7 +137,8 @@ def test_an_interrupted_update_goes_on_with_the_next_up(driver: Driver, moment: 
         assert effective_starts(scene.simulator) == [frozenset(scene.asg()), frozenset(scene.asg("api"))]
 
 
-@pytest.mark.parametrize("moment", [STOP_UNANSWERED, STOPPING], ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", first_is_fast([STOP_UNANSWERED, STOPPING]), ids=str)
 def test_an_interrupted_stop_of_an_update_goes_on_with_the_next_up(driver: Driver, moment: Moment) -> None:
     """The stop is sent once; the rest is started with the flags of now."""
     with Scene(driver) as scene:
@@ -155,7 +155,7 @@ def test_an_interrupted_stop_of_an_update_goes_on_with_the_next_up(driver: Drive
         assert [start["shouldEvictStandAlonePods"] for start in scene.starts()] == [True, False]
 
 
-@pytest.mark.parametrize("moment", [STOP_UNANSWERED, STOPPING], ids=str)
+@pytest.mark.parametrize("moment", first_is_fast([STOP_UNANSWERED, STOPPING]), ids=str)
 def test_an_interrupted_destroy_goes_on_with_the_next_destroy(driver: Driver, moment: Moment) -> None:
     """The resource stays in the state until its migration has stopped; no second stop is sent."""
     with Scene(driver) as scene:
@@ -176,6 +176,7 @@ def test_an_interrupted_destroy_goes_on_with_the_next_destroy(driver: Driver, mo
         assert [each["state"] for each in scene.migrations()] == ["STOPPED"]
 
 
+@pytest.mark.slow
 def test_a_terminated_run_ends_like_an_interrupted_one(driver: Driver) -> None:
     """A CI runner that ends its job by SIGTERM loses nothing."""
     with Scene(driver) as scene:
@@ -199,10 +200,7 @@ def test_after_a_second_interrupt_up_adopts_what_was_started(driver: Driver) -> 
         with UNANSWERED.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
-            running.interrupt()
-            # Two signals that come at once are one; the plugin waits for the answer for longer than this.
-            time.sleep(0.2)
-            end(running, running.interrupt)
+            end(running, running.interrupt_until_it_ends)
         assert driver.resource("web") is None
         assert driver.pending_operations() == [("creating", "web")]
         run = up_again(scene)

@@ -30,9 +30,8 @@ from tests.scenarios.support import (
     effective_starts,
     eventually,
 )
-
-LAST_WRITE = 0.5
-"""Seconds after a kill within which a write under way may still arrive."""
+from tests.support.sampling import first_is_fast
+from tests.support.timing import LAST_WRITE
 
 
 def kill(scene: Scene, running: Running, victim: str, held: Held) -> None:
@@ -63,8 +62,8 @@ def assert_settled(scene: Scene, planned: list[str]) -> None:
     assert_nothing_pending(scene.driver)
 
 
-@pytest.mark.parametrize("victim", ["plugin", "engine"])
-@pytest.mark.parametrize("moment", [BEFORE, SENT, UNANSWERED, ANSWERED, WAITING], ids=str)
+@pytest.mark.parametrize("victim", first_is_fast(["plugin", "engine"]))
+@pytest.mark.parametrize("moment", first_is_fast([UNANSWERED, BEFORE, SENT, ANSWERED, WAITING]), ids=str)
 def test_a_killed_create_is_taken_up_by_the_next_up(driver: Driver, moment: Moment, victim: str) -> None:
     """After `cancel`, `up` creates again: it adopts what the killed run started, or starts it if it did not."""
     with Scene(driver) as scene:
@@ -80,7 +79,9 @@ def test_a_killed_create_is_taken_up_by_the_next_up(driver: Driver, moment: Mome
         assert_settled(scene, scene.asg())
 
 
-@pytest.mark.parametrize(("moment", "victim"), [(UNANSWERED, "plugin"), (WAITING, "engine"), (WAITING, "all")], ids=str)
+@pytest.mark.parametrize(
+    ("moment", "victim"), first_is_fast([(UNANSWERED, "plugin"), (WAITING, "engine"), (WAITING, "all")]), ids=str
+)
 def test_a_killed_update_is_taken_up_by_the_next_up(driver: Driver, moment: Moment, victim: str) -> None:
     """A follow-up migration that the state does not know is found by the next `up`, and not started again."""
     with Scene(driver) as scene:
@@ -98,7 +99,7 @@ def test_a_killed_update_is_taken_up_by_the_next_up(driver: Driver, moment: Mome
 
 
 @pytest.mark.parametrize(
-    ("moment", "victim"), [(STOP_UNANSWERED, "engine"), (STOPPING, "plugin"), (STOPPING, "all")], ids=str
+    ("moment", "victim"), first_is_fast([(STOP_UNANSWERED, "engine"), (STOPPING, "plugin"), (STOPPING, "all")]), ids=str
 )
 def test_a_killed_stop_of_an_update_is_taken_up_by_the_next_up(driver: Driver, moment: Moment, victim: str) -> None:
     """A migration whose flag was taken back is stopped once; the next `up` starts the rest with the new flags."""
@@ -120,7 +121,7 @@ def test_a_killed_stop_of_an_update_is_taken_up_by_the_next_up(driver: Driver, m
 
 @pytest.mark.parametrize(
     ("moment", "victim"),
-    [(STOP_BEFORE, "engine"), (STOP_UNANSWERED, "plugin"), (STOPPING, "engine"), (STOPPING, "all")],
+    first_is_fast([(STOPPING, "all"), (STOP_BEFORE, "engine"), (STOP_UNANSWERED, "plugin"), (STOPPING, "engine")]),
     ids=str,
 )
 def test_a_killed_destroy_is_taken_up_by_the_next_destroy(driver: Driver, moment: Moment, victim: str) -> None:
@@ -146,6 +147,7 @@ def test_a_killed_destroy_is_taken_up_by_the_next_destroy(driver: Driver, moment
         assert migration["state"] == "STOPPED"
 
 
+@pytest.mark.slow
 def test_a_destroy_after_a_killed_update_stops_what_that_had_started(driver: Driver) -> None:
     """The state does not know the follow-up that the killed update started; `destroy` finds it by its nodes."""
     with Scene(driver) as scene:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.scenarios.driver import Driver
 from tests.scenarios.scene import Expression, Scene, everything_below, failed, plain, plan_of, said, warned
 
@@ -86,6 +88,7 @@ def test_a_kubeconfig_is_nowhere_but_in_memory(driver: Driver, tmp_path: Path) -
         scene.up_unchanged()
 
 
+@pytest.mark.slow
 def test_nodes_are_selected_by_labels_in_waves(driver: Driver) -> None:
     """As kubectl would; the later wave excludes by label what the first one took, and pods come and go meanwhile."""
     with Scene(driver, nodes=6) as scene:
@@ -109,6 +112,7 @@ def test_nodes_are_selected_by_labels_in_waves(driver: Driver) -> None:
         scene.up_unchanged("web", "rest")
 
 
+@pytest.mark.slow
 def test_labels_that_cannot_be_judged_leave_the_plan_as_it_was(driver: Driver) -> None:
     """A new resource is planned by the run; an existing one keeps its plan, and nothing is taken or let go by guess."""
     with Scene(driver) as scene:
@@ -131,6 +135,7 @@ def test_labels_that_cannot_be_judged_leave_the_plan_as_it_was(driver: Driver) -
         scene.up_unchanged()
 
 
+@pytest.mark.slow
 def test_a_kubeconfig_of_another_cluster_is_refused_or_not_used(driver: Driver, tmp_path: Path) -> None:
     """Refused when the program names it; in the environment it is as none, with a warning."""
     with Scene(driver) as scene:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.scenarios.driver import Driver
 from tests.scenarios.scene import Scene, plan_of, said, warned
 
@@ -68,6 +70,7 @@ def test_a_node_that_joins_is_told_of_and_followed_when_asked(driver: Driver) ->
         assert len(scene.outputs()["migrations"]) == 2
 
 
+@pytest.mark.slow
 def test_a_node_that_replaces_a_terminated_one_is_not_followed(driver: Driver) -> None:
     """An Auto Scaling Group that refills would be migrated for ever: a warning instead, until triggers change."""
     with Scene(driver) as scene:
@@ -141,6 +144,7 @@ def test_up_may_go_on_when_the_migration_has_started(driver: Driver) -> None:
         assert len(scene.starts()) == 1
 
 
+@pytest.mark.slow
 def test_a_failure_after_the_target_is_found_by_a_refresh(driver: Driver) -> None:
     """It is a warning in the preview, and an update that follows up the nodes that remain."""
     with Scene(driver) as scene:
@@ -177,6 +181,7 @@ def test_up_may_go_on_when_a_share_of_the_nodes_is_done(driver: Driver) -> None:
         assert len(scene.starts()) == 1
 
 
+@pytest.mark.slow
 def test_a_soak_that_fails_starts_anew(driver: Driver) -> None:
     """A pod without a node ends the soak as a partial failure; the next `up` only soaks again."""
     with Scene(driver) as scene:
@@ -247,6 +252,7 @@ def test_pods_that_are_left_over_are_named_and_retried_when_asked(driver: Driver
         scene.up_unchanged()
 
 
+@pytest.mark.slow
 def test_triggers_take_nodes_once_more_that_have_pods_again(driver: Driver) -> None:
     """A migrated node that somebody uncordoned is left alone until triggers change; the other one even then."""
     with Scene(driver) as scene:

@@ -14,12 +14,13 @@ from tests.scenarios.support import (
     assert_nothing_pending,
     eventually,
 )
+from tests.support.sampling import first_is_fast
 
 STARTS = "*/migration"
 STOPS = "*/migration/owm-*"
 
 
-@pytest.mark.parametrize("fault", ["reset-after", "truncate", "shape"])
+@pytest.mark.parametrize("fault", first_is_fast(["reset-after", "truncate", "shape"]))
 def test_a_start_whose_answer_is_lost_is_found_in_the_list(driver: Driver, fault: str) -> None:
     """The migration that the POST started is the one that was not listed before and holds its nodes."""
     with Scene(driver) as scene:
@@ -33,7 +34,7 @@ def test_a_start_whose_answer_is_lost_is_found_in_the_list(driver: Driver, fault
         assert [each["origin"] for each in outputs["migrations"]] == ["started"]
 
 
-@pytest.mark.parametrize("seconds", [1.0, 3.0])
+@pytest.mark.parametrize("seconds", first_is_fast([1.0, 3.0]))
 def test_a_start_that_has_its_effect_late_is_found_when_it_has(driver: Driver, seconds: float) -> None:
     """The list is asked until the migration appears, although the connection was cut before it existed."""
     with Scene(driver) as scene:
@@ -60,7 +61,8 @@ def test_a_lost_start_that_does_not_appear_fails_and_is_looked_for_again(driver:
         assert_done(driver, scene.asg())
 
 
-@pytest.mark.parametrize("seconds", [0.0, 3.0])
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", first_is_fast([0.0, 3.0]))
 def test_a_kill_while_a_lost_start_is_looked_for_loses_nothing(driver: Driver, seconds: float) -> None:
     """The state knows nothing of the start; the next `up` adopts its migration, however late it came to be."""
     with Scene(driver) as scene:
@@ -79,7 +81,7 @@ def test_a_kill_while_a_lost_start_is_looked_for_loses_nothing(driver: Driver, s
         assert_nothing_pending(driver)
 
 
-@pytest.mark.parametrize("fault", ["reset-after", "late-effect", "503"])
+@pytest.mark.parametrize("fault", first_is_fast(["reset-after", "late-effect", "503"]))
 def test_a_stop_whose_answer_is_lost_still_stops(driver: Driver, fault: str) -> None:
     """A stop may be sent again: it asks for a state, and the second one changes nothing."""
     with Scene(driver) as scene:

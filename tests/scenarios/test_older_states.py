@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
 from tests.scenarios.driver import Driver
 from tests.scenarios.moments import up_again
@@ -39,6 +41,7 @@ def test_an_older_state_takes_in_what_it_does_not_know(driver: Driver) -> None:
         assert [each["origin"] for each in outputs["migrations"]] == ["started", "adopted"]
 
 
+@pytest.mark.slow
 def test_an_older_state_of_a_failed_run_finds_its_follow_up(driver: Driver) -> None:
     """No input differs: that the next migration has ended is found by `up` all the same."""
     with Scene(driver) as scene:
@@ -58,6 +61,7 @@ def test_an_older_state_of_a_failed_run_finds_its_follow_up(driver: Driver) -> N
         assert_done(driver, scene.asg())
 
 
+@pytest.mark.slow
 def test_an_empty_state_restored_while_a_migration_runs_adopts_it(driver: Driver) -> None:
     """A state from before the first `up` does not lead to a second migration."""
     with Scene(driver) as scene:
@@ -89,6 +93,7 @@ def test_a_state_deleted_while_its_migration_runs_is_adopted(driver: Driver) -> 
         assert [each["origin"] for each in outputs["migrations"]] == ["adopted"]
 
 
+@pytest.mark.slow
 def test_a_state_deleted_after_the_end_records_what_was_done(driver: Driver) -> None:
     """Within a day, the next `up` records the ended migration and its nodes, and starts nothing."""
     with Scene(driver) as scene:
@@ -105,6 +110,7 @@ def test_a_state_deleted_after_the_end_records_what_was_done(driver: Driver) -> 
         scene.up_unchanged()
 
 
+@pytest.mark.slow
 def test_a_state_deleted_after_a_failure_follows_up_what_remains(driver: Driver) -> None:
     """The failed migration is recorded, and only what it left is migrated, in the same `up`."""
     with Scene(driver) as scene:
@@ -120,6 +126,7 @@ def test_a_state_deleted_after_a_failure_follows_up_what_remains(driver: Driver)
         assert outputs["migrations"][0]["id"] == ended["id"]
 
 
+@pytest.mark.slow
 def test_up_after_a_destroy_starts_what_the_destroy_had_stopped(driver: Driver) -> None:
     """The stop was this stack's own doing: it keeps nobody from starting again."""
     with Scene(driver) as scene:
@@ -137,6 +144,7 @@ def test_up_after_a_destroy_starts_what_the_destroy_had_stopped(driver: Driver) 
         assert_done(driver, scene.asg())
 
 
+@pytest.mark.slow
 def test_an_approved_plan_covers_the_follow_up_of_a_failed_update(driver: Driver) -> None:
     """The engine keeps the inputs of before a failed update: what was reviewed is known from the outputs."""
     with Scene(driver, nodes=6) as scene:

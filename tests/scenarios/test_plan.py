@@ -8,6 +8,7 @@ import pytest
 
 from tests.scenarios.driver import Driver
 from tests.scenarios.scene import Scene, failed, inputs_of, plan_of, said, warned
+from tests.support.sampling import first_is_fast
 
 
 def test_a_preview_shows_the_plan_and_only_reads(driver: Driver) -> None:
@@ -150,7 +151,7 @@ def scene_split(scene: Scene) -> tuple[list[str], list[str]]:
     return unmatched, sorted({node["instance_id"] for node in nodes} - set(unmatched))
 
 
-@pytest.mark.parametrize("prerequisites", ["enforce", "warn", "off"])
+@pytest.mark.parametrize("prerequisites", first_is_fast(["enforce", "warn", "off"]))
 def test_a_failed_prerequisite_decides_by_prerequisites(driver: Driver, prerequisites: str) -> None:
     """A controller that is silent: refused, started all the same with a warning, or not looked at."""
     with Scene(driver, scenario="dead-controller") as scene:

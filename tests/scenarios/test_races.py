@@ -46,6 +46,7 @@ def test_two_resources_with_the_same_nodes_start_one_migration(driver: Driver, c
         assert not scene.writes(mark)
 
 
+@pytest.mark.slow
 def test_two_stacks_at_once_share_a_migration_where_the_service_refuses_a_second(driver: Driver, other: Driver) -> None:
     """The stack whose start is refused finds the other's migration, which is what it asked for, and waits for it."""
     with Scene(driver) as scene:
@@ -62,6 +63,7 @@ def test_two_stacks_at_once_share_a_migration_where_the_service_refuses_a_second
             assert_done(stack, scene.asg())
 
 
+@pytest.mark.slow
 def test_two_stacks_at_once_leave_one_migration_where_the_service_allows_both(driver: Driver, other: Driver) -> None:
     """The younger migration is stopped by its own stack, which fails, names the other, and converges next time."""
     with Scene(driver) as scene:
@@ -89,6 +91,7 @@ def test_two_stacks_at_once_leave_one_migration_where_the_service_allows_both(dr
         assert_done(loser, scene.asg())
 
 
+@pytest.mark.slow
 def test_a_stack_that_comes_later_waits_for_the_migration_of_the_first(driver: Driver, other: Driver) -> None:
     """It asks for the same nodes with the same flags: there is nothing to start."""
     with Scene(driver) as scene:

@@ -139,6 +139,7 @@ def test_destroy_of_a_cluster_that_is_gone_is_a_success(driver: Driver) -> None:
         assert scene.stops() == []
 
 
+@pytest.mark.slow
 def test_a_destroy_that_is_refused_keeps_the_state(driver: Driver) -> None:
     """A missing right is no reason to forget a migration that runs."""
     with Scene(driver) as scene:
@@ -183,6 +184,7 @@ def test_a_migration_that_was_adopted_in_part_is_left_alone(driver: Driver) -> N
         assert not scene.migrations()[0]["terminal"]
 
 
+@pytest.mark.slow
 def test_another_cluster_replaces(driver: Driver) -> None:
     """The migration of the old cluster is stopped first; then the new cluster's nodes are planned and migrated."""
     with Scene(driver) as scene:
@@ -218,6 +220,7 @@ def test_a_new_name_takes_the_running_migration_along(driver: Driver) -> None:
         scene.up_unchanged("shop")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["input", "settings"])
 def test_another_account_replaces(driver: Driver, way: str) -> None:
     """The effective account is what counts: of the input, or of the settings."""
@@ -251,6 +254,7 @@ def test_protect_is_the_engines_affair(driver: Driver) -> None:
         assert scene.stops() == []
 
 
+@pytest.mark.slow
 def test_retain_on_delete_leaves_the_migration_running(driver: Driver) -> None:
     """It runs on without the stack, and the next `up` adopts it."""
     with Scene(driver) as scene:

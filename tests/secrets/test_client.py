@@ -24,6 +24,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import OceanMigrationError
 from tests.secrets.finder import Finder, everything_logged, with_variables
 from tests.support import http_server as http
+from tests.support.timing import PATIENCE
 
 TOKEN = 'canary-7f3a/0+b"c&d%e<f'
 OTHER = "another-canary-of-a-profile"
@@ -151,13 +152,13 @@ def test_dump_of_all_threads_has_no_values(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=ask)
         thread.start()
-        assert arrived.wait(10)
+        assert arrived.wait(PATIENCE)
         with (tmp_path / "dump").open("w+b") as dump:
             faulthandler.dump_traceback(dump, all_threads=True)
             dump.seek(0)
             text = dump.read()
         scope.ended.set()
-        thread.join(10)
+        thread.join(PATIENCE)
     assert b"transport.py" in text
     FINDER.refute(dump=text)
 

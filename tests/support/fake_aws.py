@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.support.timing import PATIENCE
+
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
 ACCESS_KEY = "AKIACANARYCANARY0001"
@@ -120,7 +122,7 @@ class FakeAws:
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
 
     @property
     def actions(self) -> list[str]:
@@ -129,7 +131,7 @@ class FakeAws:
 
     def silence(self, asked: Asked) -> Reply:
         """Answer only when the test is over, or ``released`` is set."""
-        self.released.wait(30)
+        self.released.wait(PATIENCE)
         return Reply(status=503)
 
     def reply(self, asked: Asked) -> Reply:

@@ -13,6 +13,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from tests.support.plugin import ROOT, URN, RecordingEngine, pickled, serve, struct
 from tests.support.probe_provider import Probe
+from tests.support.timing import PATIENCE
 
 
 class FakeEngine:
@@ -41,7 +42,7 @@ class FakeEngine:
     def kill(self) -> None:
         """Kill it as the system does: with no chance to say anything to anybody."""
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
     def __exit__(self, *_: object) -> None:
         self.kill()
@@ -56,7 +57,7 @@ def _main() -> None:
     sys.stdout.flush()
     order = json.loads(sys.stdin.readline())
     stub = provider_pb2_grpc.ResourceProviderStub(grpc.insecure_channel(f"127.0.0.1:{order['port']}"))
-    stub.Create(provider_pb2.CreateRequest(urn=URN, properties=struct(order["properties"])), timeout=60)
+    stub.Create(provider_pb2.CreateRequest(urn=URN, properties=struct(order["properties"])), timeout=PATIENCE)
 
 
 if __name__ == "__main__":

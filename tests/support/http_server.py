@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.support.timing import PATIENCE
+
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
@@ -82,7 +84,7 @@ class ScriptedServer:
             with contextlib.suppress(OSError):
                 opened_socket.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
         for opened_socket in opened:
             opened_socket.close()
 
@@ -195,7 +197,7 @@ def reset(connection: Connection, request: Received) -> bool:
 
 def silence(connection: Connection, request: Received) -> bool:
     """Never answer."""
-    connection.ending.wait(30)
+    connection.ending.wait()
     return False
 
 

@@ -10,8 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from concurrent import futures
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +19,8 @@ import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
+
+from tests.support.timing import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 URN = "urn:pulumi:stack::project::pulumi-python:dynamic/probe:Probe::probe"
@@ -39,7 +39,7 @@ class RecordingEngine(engine_pb2_grpc.EngineServicer):
 
     def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Record one line."""
-        self.released.wait(30)
+        self.released.wait(PATIENCE)
         self.lines.append(request)
         return empty_pb2.Empty()
 
@@ -51,14 +51,6 @@ def serve(engine: engine_pb2_grpc.EngineServicer, port: int = 0) -> tuple[grpc.S
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     return server, f"127.0.0.1:{port}"
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until ``condition`` holds; fail the test when it takes longer."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def pickled(provider: object) -> str:
@@ -151,7 +143,7 @@ class PluginProcess:
 
     def configure(self, config: dict[str, str]) -> None:
         """Send the stack's configuration, as the engine does before anything else."""
-        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(config)), timeout=30)
+        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(config)), timeout=PATIENCE)
 
     def kill_engine(self) -> None:
         """Take the engine away as a kill does: its port refuses, its connection to the plugin breaks."""
@@ -167,14 +159,13 @@ class PluginProcess:
         """Stop serving, but leave the connection to the plugin."""
         self.engine.released.set()
         if self._server is not None:
-            self._server.stop(None).wait(10)
+            self._server.stop(None).wait(PATIENCE)
             self._server = None
 
     def close(self) -> None:
         """End the plugin; by Ctrl-C, so that it can leave in order, and by force only when that does not help.
 
-        A Ctrl-C in the moment in which the host goes to sleep is lost (the host's own race), and tests that a shell
-        runs in the background hand down that it is ignored.
+        A Ctrl-C in the moment in which the host goes to sleep is lost: the host's own race.
         """
         self.channel.close()
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
@@ -185,21 +176,21 @@ class PluginProcess:
                 break
         else:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.stop_engine()
 
     def wait_for(self, message: str, times: int = 1) -> None:
-        """Wait until the plugin has logged ``message`` so many times; at most 10 s."""
+        """Wait until the plugin has logged ``message`` so many times."""
         until(lambda: [line.message for line in self.engine.lines].count(message) >= times)
 
-    # The engine's RPCs, as short as tests want them. Each waits for the answer at most 30 s.
+    # The engine's RPCs, as short as tests want them. Each waits for the answer at most `PATIENCE` seconds.
 
     def check(self, news: dict[str, Any], provider: object, **fields: Any) -> provider_pb2.CheckResponse:
         """Run Check."""
         request = provider_pb2.CheckRequest(urn=URN, olds=struct({}), news=struct(news, provider), **fields)
-        return self.stub.Check(request, timeout=30)
+        return self.stub.Check(request, timeout=PATIENCE)
 
     def create(self, properties: dict[str, Any], provider: object, **fields: Any) -> provider_pb2.CreateResponse:
         """Run Create and wait for its answer."""
@@ -209,20 +200,20 @@ class PluginProcess:
         """Send Create; return the gRPC future of its answer."""
         fields.setdefault("urn", URN)
         request = provider_pb2.CreateRequest(properties=struct(properties, provider), **fields)
-        return self.stub.Create.future(request, timeout=30)
+        return self.stub.Create.future(request, timeout=PATIENCE)
 
     def update(self, news: dict[str, Any], provider: object, **fields: Any) -> provider_pb2.UpdateResponse:
         """Run Update of resource ``probe/1``."""
         request = provider_pb2.UpdateRequest(
             id="probe/1", urn=URN, olds=struct({}, provider), news=struct(news, provider), **fields
         )
-        return self.stub.Update(request, timeout=30)
+        return self.stub.Update(request, timeout=PATIENCE)
 
     def start_delete(self, properties: dict[str, Any], provider: object, **fields: Any) -> Any:
         """Send Delete; return the gRPC future of its answer."""
         request = provider_pb2.DeleteRequest(id="probe/1", urn=URN, properties=struct(properties, provider), **fields)
-        return self.stub.Delete.future(request, timeout=30)
+        return self.stub.Delete.future(request, timeout=PATIENCE)
 
     def cancel(self) -> None:
         """Send what the engine sends on the first Ctrl-C."""
-        self.stub.Cancel(empty_pb2.Empty(), timeout=30)
+        self.stub.Cancel(empty_pb2.Empty(), timeout=PATIENCE)

@@ -144,10 +144,11 @@ def _wait(call: host.EngineCall, props: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_on(call: host.EngineCall, file: Path) -> None:
-    """Write every few milliseconds, as long as somebody wants it; the file tells when the last write was."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if call.is_active():
+    """Write every few milliseconds as long as somebody wants it, then once that nobody does; and stay."""
+    wanted = True
+    while True:
+        if wanted or call.is_active():
+            wanted = call.is_active()
             with file.open("a") as lines:
-                lines.write(f"{time.time()}\n")
+                lines.write("wanted\n" if wanted else "no longer\n")
         call.ended.wait(0.005)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,32 @@ from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.provider import OceanWorkloadMigrationProvider
-from ocean_migration_pulumi.simulator import Simulator
+from ocean_migration_pulumi.simulator import Simulator, SimulatorControl
 from tests.support.plugin import PluginProcess, init_failure_of, plain, status_of, struct
+from tests.support.timing import PATIENCE
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster of its own on a simulator that several tests share, with the simulator's names for what they use."""
+
+    simulator: Simulator
+    ocean_id: str
+
+    @property
+    def control(self) -> SimulatorControl:
+        """A client of the simulator's control API."""
+        return self.simulator.control
+
+    @property
+    def token(self) -> str:
+        """The token of Spot's API."""
+        return self.simulator.token
+
+    def kubeconfig(self, ocean_id: str | None = None, identity: str = "preview") -> str:
+        """Return a kubeconfig of this cluster, or of another one."""
+        return self.simulator.kubeconfig(ocean_id or self.ocean_id, identity)
+
 
 TYPE = "pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration"
 
@@ -73,7 +98,7 @@ class Resource:
         request = provider_pb2.CheckRequest(
             urn=self.urn, olds=sent(self.inputs) if self.inputs else None, news=sent(news)
         )
-        return self.plugin.stub.Check(request, timeout=60)
+        return self.plugin.stub.Check(request, timeout=PATIENCE)
 
     def checked(self, **news: Any) -> dict[str, Any]:
         """Return the inputs that Check makes of these, which it must accept."""
@@ -81,12 +106,16 @@ class Resource:
         assert [(failure.property, failure.reason) for failure in answer.failures] == []
         return without_provider(answer.inputs)
 
+    def has_said(self, severity: str, part: str) -> bool:
+        """Tell whether a lasting line of this resource has such a part."""
+        return any(part in line for line in self.said(severity))
+
     def diff(self, news: dict[str, Any]) -> provider_pb2.DiffResponse:
         """Run Diff against the state."""
         request = provider_pb2.DiffRequest(
             id=self.id, urn=self.urn, olds=sent(self.outputs), news=sent(news), old_inputs=sent(self.inputs)
         )
-        return self.plugin.stub.Diff(request, timeout=60)
+        return self.plugin.stub.Diff(request, timeout=PATIENCE)
 
     def has_changes(self, **news: Any) -> bool:
         """Tell whether a preview of these inputs would show an update."""
@@ -96,15 +125,22 @@ class Resource:
         """Run Check and Create, and keep what comes of it."""
         inputs = self.checked(**news)
         request = provider_pb2.CreateRequest(urn=self.urn, properties=sent(inputs), timeout=timeout)
-        answer = self.plugin.stub.Create(request, timeout=60)
+        answer = self.plugin.stub.Create(request, timeout=PATIENCE)
         self.id, self.inputs, self.outputs = answer.id, inputs, without_provider(answer.properties)
 
-    def fails_to_create(self, *, timeout: float = 0.0, **news: Any) -> str:
-        """Run Check and Create, which must fail; keep what is saved, and return the reason."""
+    def fails_to_create(
+        self, *, timeout: float = 0.0, meanwhile: Callable[[], object] = lambda: None, **news: Any
+    ) -> str:
+        """Run Check and Create, which must fail; keep what is saved, and return the reason.
+
+        ``meanwhile`` is called while Create runs.
+        """
         inputs = self.checked(**news)
         request = provider_pb2.CreateRequest(urn=self.urn, properties=sent(inputs), timeout=timeout)
+        creating = self.plugin.stub.Create.future(request, timeout=PATIENCE)
+        meanwhile()
         with pytest.raises(grpc.RpcError) as caught:
-            self.plugin.stub.Create(request, timeout=60)
+            creating.result()
         reason = message_of(caught.value)
         status = status_of(caught.value)
         if status is not None and status.details:
@@ -116,13 +152,13 @@ class Resource:
     def update(self, **news: Any) -> None:
         """Run Check and Update, and keep what comes of it."""
         inputs = self.checked(**news)
-        answer = self.plugin.stub.Update(self._update_request(inputs), timeout=60)
+        answer = self.plugin.stub.Update(self._update_request(inputs), timeout=PATIENCE)
         self.inputs, self.outputs = inputs, without_provider(answer.properties)
 
     def fails_to_update(self, **news: Any) -> str:
         """Run Check and Update, which must fail; the engine then keeps the old inputs, and the new outputs."""
         with pytest.raises(grpc.RpcError) as caught:
-            self.plugin.stub.Update(self._update_request(self.checked(**news)), timeout=60)
+            self.plugin.stub.Update(self._update_request(self.checked(**news)), timeout=PATIENCE)
         failure = init_failure_of(caught.value)
         assert failure.id == self.id
         self.outputs = without_provider(failure.properties)
@@ -138,7 +174,7 @@ class Resource:
         request = provider_pb2.ReadRequest(
             id=self.id, urn=self.urn, properties=sent(self.outputs), inputs=sent(self.inputs)
         )
-        answer = self.plugin.stub.Read(request, timeout=60)
+        answer = self.plugin.stub.Read(request, timeout=PATIENCE)
         if answer.id:
             self.outputs = without_provider(answer.properties)
         return bool(answer.id)
@@ -146,7 +182,7 @@ class Resource:
     def delete(self) -> None:
         """Run Delete."""
         request = provider_pb2.DeleteRequest(id=self.id, urn=self.urn, properties=sent(self.outputs))
-        self.plugin.stub.Delete(request, timeout=60)
+        self.plugin.stub.Delete(request, timeout=PATIENCE)
 
 
 _SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
@@ -23,6 +23,7 @@ from ocean_migration_pulumi.api.models.migration import (
     PodDetail,
 )
 from ocean_migration_pulumi.errors import ResponseError
+from tests.support.properties import documents
 
 READERS: list[Callable[[Any], Any]] = [
     Candidate.from_api,
@@ -54,7 +55,7 @@ JSON = st.recursive(
 
 
 # A busy machine is no reason to fail.
-PATIENT = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = documents()
 
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__self__.__name__)

@@ -31,6 +31,7 @@ from tests.kubernetes.support import ALL, TOKEN, access, kubeconfig, reading, sh
 from tests.secrets.finder import Finder, with_variables
 from tests.support import http_server as http
 from tests.support.http_server import ScriptedServer
+from tests.support.timing import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +276,7 @@ def test_plain_text_is_no_tls() -> None:
         thread.start()
         with reading(f"https://127.0.0.1:{listener.getsockname()[1]}") as reader:
             assert reader.read(CancelScope()).gaps[PODS] == Gap(reason="Kubernetes cannot be reached: TLS fails")
-        thread.join(30)
+        thread.join(PATIENCE)
 
 
 def test_service_account_of_a_pod(server: ScriptedServer, authority: trustme.CA, tmp_path: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
+import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import ALL, TOKEN, reading, shop
 from tests.support import http_server as http
+from tests.support.timing import until
 
 V1 = "client.authentication.k8s.io/v1"
 SIGN_IN = f"""
@@ -130,59 +129,44 @@ def test_plugin_that_is_not_there(tmp_path: Path) -> None:
     assert found.gaps[PODS].reason.endswith("cannot be run (ValueError)")
 
 
-HANGS = """
-import os, pathlib, time
-path = pathlib.Path(os.environ["RUNS"])
-path.with_suffix(".new").write_text(str(os.getpid()))
-path.with_suffix(".new").rename(path)
-time.sleep(60)
-"""
+HANGS = "import time; time.sleep(600)"
 
 
-def process_of(path: Path) -> int:
-    """Return the id of the plugin's process, once it has said it."""
-    while not path.exists():
-        time.sleep(0.01)
-    return int(path.read_text())
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Keep the processes of the plugins that are started."""
+    found: list[subprocess.Popen[bytes]] = []
+
+    class Kept(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            found.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Kept)
+    return found
 
 
-def is_alive(process: int) -> bool:
-    """Tell whether a process is still there."""
-    try:
-        os.kill(process, signal.SIG_DFL)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def ended(process: int) -> bool:
-    """Wait until a process is gone."""
-    for _ in range(1000):
-        if not is_alive(process):
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def test_plugin_that_hangs_is_ended(tmp_path: Path) -> None:
+def test_plugin_that_hangs_is_ended(tmp_path: Path, started: list[subprocess.Popen[bytes]]) -> None:
     """With the deadline, nobody waits for it longer."""
     found = read(shop(), user(tmp_path, HANGS), CancelScope().at_most(1))
     assert {gap.reason for gap in found.gaps.values()} == {"Kubernetes did not answer in time"}
-    assert ended(process_of(tmp_path / "runs"))
+    (process,) = started
+    until(lambda: process.poll() is not None)
 
 
-def test_plugin_is_ended_by_an_interruption(tmp_path: Path) -> None:
+def test_plugin_is_ended_by_an_interruption(tmp_path: Path, started: list[subprocess.Popen[bytes]]) -> None:
     """At once."""
     scope = CancelScope()
 
     def interrupt() -> None:
-        process_of(tmp_path / "runs")
+        until(lambda: started)
         scope.ended.set()
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(InterruptedWaitError):
         read(shop(), user(tmp_path, HANGS), scope)
-    assert ended(process_of(tmp_path / "runs"))
+    (process,) = started
+    until(lambda: process.poll() is not None)
 
 
 def test_plugin_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.kubernetes.objects import objects
@@ -246,7 +246,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(KEYS, JSON, max_size=6))
 def test_whatever_comes_is_read_or_refused(data: dict[str, Any]) -> None:
     """Nothing that a server may send raises anything else."""

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
@@ -47,7 +47,6 @@ def test_everything_else_is_refused(written: str) -> None:
         quantity(written)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**12), st.sampled_from(sorted(FACTORS)))
 def test_whole_quantities(number: int, suffix: str) -> None:
     """A suffix is a factor."""

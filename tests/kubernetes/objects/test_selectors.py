@@ -12,6 +12,7 @@ from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import reading, shop
 from tests.support import http_server as http
+from tests.support.timing import PATIENCE
 
 
 def test_nodes_with_a_selector() -> None:
@@ -74,9 +75,9 @@ def test_selector_after_the_deadline() -> None:
     with api.serve() as server, reading(server.url) as reader:
         thread = threading.Thread(target=wait, args=(reader,))
         thread.start()
-        assert arrived.wait(30)
+        assert arrived.wait(PATIENCE)
         with pytest.raises(KubernetesError, match="did not answer in time"):
             reader.nodes_with(CancelScope().at_most(0.1), "a=b")
         slow.ended.set()
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()

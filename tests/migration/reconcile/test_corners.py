@@ -13,6 +13,7 @@ from ocean_migration_pulumi.errors import InterruptedWaitError, MigrationError
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.state.resource_state import ADOPTED, ADOPTED_PART, ResourceState
 from tests.migration.stage import Stage
+from tests.support.timing import PATIENCE
 
 WEB = {"asg_names": ["web"]}
 
@@ -22,7 +23,7 @@ def during(stage: Stage, method: str, route: str, action: Callable[[], Any], poi
     barrier = stage.control.barrier(method, route, point)
 
     def act() -> None:
-        barrier.wait(20)
+        barrier.wait(PATIENCE)
         action()
         barrier.release()
 
@@ -107,7 +108,7 @@ def test_ctrl_c_while_a_stop_is_unanswered_says_so(stage: Stage) -> None:
     barrier = stage.control.barrier("PUT", "*/migration/*", "before")
 
     def press() -> None:
-        barrier.wait(20)
+        barrier.wait(PATIENCE)
         stage.ended.set()
 
     threading.Thread(target=press).start()
@@ -127,7 +128,7 @@ def test_ctrl_c_while_the_reason_is_read_ends_the_run(stages: Callable[..., Stag
     barrier = stage.control.barrier("GET", "*/log", "before")
 
     def press() -> None:
-        barrier.wait(20)
+        barrier.wait(PATIENCE)
         stage.ended.set()
 
     threading.Thread(target=press).start()

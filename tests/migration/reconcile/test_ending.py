@@ -21,6 +21,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.state.resource_state import ADOPTED_PART, MigrationRecord, ResourceState
 from tests.migration.stage import OWNER, Stage, StagedJob
+from tests.support.timing import PATIENCE
 
 WEB = {"asg_names": ["web"]}
 
@@ -77,7 +78,7 @@ def test_stop_that_comes_too_late_is_no_failure(stage: Stage, state: str) -> Non
     with stage.control.barrier("PUT", f"*/{migration}", "before") as barrier:
 
         def end() -> None:
-            barrier.wait(10)
+            barrier.wait(PATIENCE)
             if state == "ERROR":
                 stage.control.fail_migration(stage.ocean_id, migration)
             else:

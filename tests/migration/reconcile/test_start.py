@@ -19,6 +19,7 @@ from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.state.resource_state import STARTED
 from tests.migration.stage import Stage
+from tests.support.timing import PATIENCE
 
 WEB = {"asg_names": ["web"]}
 CREATE = "*/migration"
@@ -173,7 +174,7 @@ def test_ctrl_c_while_the_post_is_unanswered_is_saved(stage: Stage) -> None:
     with stage.control.barrier("POST", CREATE, "after") as barrier:
 
         def press() -> None:
-            barrier.wait(10)
+            barrier.wait(PATIENCE)
             stage.ended.set()
 
         presser = threading.Thread(target=press)
@@ -224,7 +225,7 @@ def test_start_that_meets_a_migration_just_begun_waits_for_it(stage: Stage) -> N
     with stage.control.barrier("POST", CREATE, "before") as barrier:
 
         def overtake() -> None:
-            barrier.wait(10)
+            barrier.wait(PATIENCE)
             stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
             barrier.release()
 
@@ -263,7 +264,7 @@ def collide(stage: Stage, *, older: bool) -> None:
     barrier = stage.control.barrier("POST", CREATE, "before" if older else "after")
 
     def other() -> None:
-        barrier.wait(10)
+        barrier.wait(PATIENCE)
         stage.control.advance(2)
         stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web")[:1])
         stage.control.advance(2)

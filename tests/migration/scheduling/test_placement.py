@@ -667,7 +667,7 @@ def test_ten_thousand_pods_against_thirty_groups_are_judged_quickly() -> None:
         )
         for number in range(10_000)
     ]
-    started = time.monotonic()
+    started = time.process_time()
     fit = judge(*pods, groups=groups)
-    assert time.monotonic() - started < 30
+    assert time.process_time() - started < 30
     assert (fit.homeless, fit.unknown) == (2500, 0)

@@ -13,6 +13,7 @@ from ocean_migration_pulumi.errors import ClusterNotFoundError, DeadlineError, M
 from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
 from tests.migration.stage import Stage
 from tests.support.fake_clock import FakeClock
+from tests.support.timing import PATIENCE
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_many_threads_ask_once(view: tuple[ClusterCache, FakeClock, Stage]) -> N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert len(answers) == 8
     assert asked(stage) == 1
 
@@ -75,10 +76,10 @@ def test_waiting_for_another_thread_s_answer_is_bounded(view: tuple[ClusterCache
     with stage.control.barrier("GET", "*/discovery", "before") as barrier:
         slow = threading.Thread(target=lambda: found.candidates(stage.client, CancelScope()))
         slow.start()
-        assert barrier.wait(10)
+        assert barrier.wait(PATIENCE)
         with pytest.raises(DeadlineError, match="did not answer in time"):
             found.candidates(stage.client, CancelScope().at_most(0.05))
-    slow.join(30)
+    slow.join(PATIENCE)
 
 
 def test_outage_is_remembered_for_previews_only(view: tuple[ClusterCache, FakeClock, Stage]) -> None:

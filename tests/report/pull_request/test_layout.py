@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.migration.spec import diagnostic
@@ -14,8 +14,10 @@ from ocean_migration_pulumi.report.pull_request.comment import LIMITS
 from ocean_migration_pulumi.report.pull_request.layout import Part, Weight, fit
 from tests.report.documents import comment, document, line, plan_line, planned, ready, step, unmatched
 from tests.report.rendered import assert_harmless, structure
+from tests.support.properties import documents
+from tests.support.timing import SOON
 
-STEADY = settings(deadline=None, max_examples=60)
+STEADY = documents()
 PARTS = st.builds(
     Part,
     rows=st.lists(st.text("ab😀", min_size=1, max_size=60), min_size=1, max_size=30).map(tuple),
@@ -84,6 +86,7 @@ def test_a_limit_that_nothing_fits_into_is_a_mistake() -> None:
         fit([Part(rows=("x" * 20,))], [], [], 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", LIMITS)
 def test_ten_thousand_nodes_fit_and_take_no_time(platform: str) -> None:
     """With names as long as they may be, and with many blockers; the bound is generous, for machines that are busy."""
@@ -94,9 +97,9 @@ def test_ten_thousand_nodes_fit_and_take_no_time(platform: str) -> None:
     lines = [line("web", plan_line(nodes, "60000 pods, 5 batches of 2000 nodes"))]
     lines += [line("web", diagnostic.blocker(f"pod {number} {'p' * 500}"), "warning") for number in range(1000)]
     text = document([step("web", {"planned_nodes": nodes})], lines)
-    started = time.monotonic()
+    started = time.process_time()
     made = comment(text, platform=platform)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < SOON
     assert width(made) <= LIMITS[platform]
     assert_harmless(made)
     assert "and 950 more blockers" in made

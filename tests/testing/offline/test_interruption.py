@@ -10,6 +10,7 @@ import pytest
 
 from tests.scenarios.driver import Driver, Running
 from tests.scenarios.support import eventually
+from tests.support.timing import PATIENCE, ends_soon
 from tests.testing.offline.probe import HEAD, behave, calls, forget, methods
 
 
@@ -26,10 +27,9 @@ def test_one_interruption_lets_a_step_end(driver: Driver, probe_directory: Path)
     """After one Ctrl-C the provider is told to end, its partial failure is stored, and nothing else starts."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\nProbe('b', size=1, opts=ResourceOptions(depends_on=[a]))\n")
     running = waiting(driver, probe_directory, "create")
-    begun = time.monotonic()
-    running.interrupt()
-    run = running.wait()
-    assert time.monotonic() - begun < 15
+    with ends_soon():
+        running.interrupt()
+        run = running.wait()
     assert run.exit_code == 1
     assert run.failed == {"a"}
     assert run.errors == ["1 error occurred:\n\t* a was interrupted", "update failed"]
@@ -69,16 +69,15 @@ def test_sigterm_is_an_interruption(driver: Driver, probe_directory: Path) -> No
 def test_a_second_interruption_gives_up(driver: Driver, probe_directory: Path) -> None:
     """After a second Ctrl-C the engine ends at once; what ran is a pending operation, and nothing is locked."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
-    behave(probe_directory, "a", "create", sleep=60.0)
+    behave(probe_directory, "a", "create", sleep=PATIENCE)
     running = driver.start("up")
     running.wait_until(lambda _: "create" in methods(probe_directory))
-    running.interrupt()
-    time.sleep(0.5)
-    assert running.alive
-    running.interrupt()
-    begun = time.monotonic()
-    run = running.wait()
-    assert time.monotonic() - begun < 15
+    with ends_soon():
+        running.interrupt()
+        time.sleep(0.5)
+        assert running.alive
+        running.interrupt_until_it_ends()
+        run = running.wait()
     assert run.exit_code != 0
     assert driver.resources() == []
     assert driver.pending_operations() == [("creating", "a")]

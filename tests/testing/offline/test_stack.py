@@ -12,6 +12,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
 from ocean_migration_pulumi.testing import EventLog, OfflineStack, ResourceMocks, StateError
 from ocean_migration_pulumi.testing.offline.engine.display import Display
+from tests.support.timing import PATIENCE
 from tests.testing.offline.probe import HEAD, behave, calls, methods
 
 OTHER = (
@@ -264,7 +265,7 @@ def test_an_interruption_by_another_thread(program: Path) -> None:
         thread.join(0.01)
         assert thread.is_alive()
     stack.interrupt()
-    thread.join(30)
+    thread.join(PATIENCE)
     assert results[0].error == "update failed"
     assert stack.export()["deployment"]["resources"][-1]["initErrors"] == ["a was interrupted"]
     how.unlink()

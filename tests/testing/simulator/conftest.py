@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.simulator import Simulator
+from tests.support.timing import PATIENCE
 from tests.testing.simulator import schemas
 
 OWN = "own"
@@ -74,7 +75,7 @@ class Api:
         url = f"{self.sim.url}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         request = urllib.request.Request(url, data, headers, method=method)
         try:
-            with self._opener.open(request, timeout=30) as response:
+            with self._opener.open(request, timeout=PATIENCE) as response:
                 reply = self._reply(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:

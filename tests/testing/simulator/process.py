@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ocean_migration_pulumi.simulator import SimulatorControl
+from tests.support.timing import PATIENCE
 
 _LINES = 5
 _MORE_LINES = {"--intercept": 5}
@@ -54,6 +55,6 @@ def running(*arguments: str) -> Iterator[Remote]:
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(PATIENCE)
         process.stdout.close()
         process.stderr.close()

@@ -19,6 +19,7 @@ from ocean_migration_pulumi.api.models.migration import MigrationInstance, Migra
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.errors import ClusterNotFoundError, MigrationNotFoundError, OceanMigrationError
 from ocean_migration_pulumi.simulator import Simulator
+from tests.support.timing import PATIENCE
 
 FLAGS = {
     "should_terminate_drained_nodes": True,
@@ -84,7 +85,7 @@ def pair(quiet: None) -> Iterator[Callable[..., Both]]:
         ours = OceanClient(Settings.load(None, sim.environment))
         opened.append(ours)
         session = SpotinstSession(base_url=sim.url, auth_token=sim.token, account_id=sim.account_id)
-        return Both(sim=sim, ours=ours, sdk=session.client("ocean_aws", print_output=False, timeout=30))
+        return Both(sim=sim, ours=ours, sdk=session.client("ocean_aws", print_output=False, timeout=PATIENCE))
 
     yield start
     for context in reversed(opened):

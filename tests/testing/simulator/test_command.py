@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from ocean_migration_pulumi.testing.simulator.server.command import command
 from ocean_migration_pulumi.testing.simulator.world.scenarios import SCENARIOS
+from tests.support.timing import PATIENCE
 from tests.testing.simulator.conftest import Api
 from tests.testing.simulator.process import running
 
@@ -32,7 +33,7 @@ def test_it_tells_where_it_is_and_ends_cleanly(number: signal.Signals) -> None:
         assert remote.control.overview()["scenario"] == "unmatched-nodes"
         assert remote.control.overview()["clock"]["speed"] == 60
         remote.process.send_signal(number)
-        remaining, errors = remote.process.communicate(timeout=20)
+        remaining, errors = remote.process.communicate(timeout=PATIENCE)
         assert (remote.process.returncode, remaining, errors) == (0, "", "")
 
 
@@ -41,13 +42,13 @@ def test_it_ends_cleanly_while_requests_are_held() -> None:
     with running() as remote:
         remote.control.fault("GET", "*", "silence", seconds=600)
         host, port = remote.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
             client.sendall(b"GET /ocean/aws/k8s/cluster HTTP/1.1\r\nHost: x\r\n\r\n")
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE
             while not remote.control.requests():
                 assert time.monotonic() < deadline
             remote.process.terminate()
-            remote.process.communicate(timeout=20)
+            remote.process.communicate(timeout=PATIENCE)
         assert remote.process.returncode == 0
 
 

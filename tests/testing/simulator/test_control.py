@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 from ocean_migration_pulumi.simulator import ControlError, SimulatorControl
+from tests.support.timing import PATIENCE
 from tests.testing.simulator.conftest import Api
 
 
@@ -174,15 +175,15 @@ def test_what_is_refused(api: Api) -> None:
 def test_reads_work_with_get_and_writes_do_not(api: Api) -> None:
     """For a look with curl."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"{api.sim.url}/simulator/nodes?ocean_id={api.ocean_id}", timeout=10) as response:
+    with opener.open(f"{api.sim.url}/simulator/nodes?ocean_id={api.ocean_id}", timeout=PATIENCE) as response:
         assert len(json.load(response)["result"]) == 16
     api.create()
-    with opener.open(f"{api.sim.url}/simulator/requests?effective=true&since=0", timeout=10) as response:
+    with opener.open(f"{api.sim.url}/simulator/requests?effective=true&since=0", timeout=PATIENCE) as response:
         assert len(json.load(response)["result"]) == 1
-    with opener.open(f"{api.sim.url}/simulator/environment", timeout=10) as response:
+    with opener.open(f"{api.sim.url}/simulator/environment", timeout=PATIENCE) as response:
         assert json.load(response)["result"]["OCEAN_ID"] == api.ocean_id
     with pytest.raises(urllib.error.HTTPError) as caught:
-        opener.open(f"{api.sim.url}/simulator/rotate_token", timeout=10)
+        opener.open(f"{api.sim.url}/simulator/rotate_token", timeout=PATIENCE)
     with caught.value as error:
         assert error.code == 405
 
@@ -192,7 +193,10 @@ def test_nonsense_is_refused(api: Api) -> None:
     control = api.sim.control
     for body in (b"{", b"[]", b"7"):
         request = urllib.request.Request(f"{api.sim.url}/simulator/advance", body)
-        with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.build_opener().open(request, timeout=10):
+        with (
+            pytest.raises(urllib.error.HTTPError) as caught,
+            urllib.request.build_opener().open(request, timeout=PATIENCE),
+        ):
             pass
         with caught.value as error:
             assert error.code == 400

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from spotinst_sdk2 import SpotinstSession
 
+from tests.support.timing import PATIENCE
 from tests.testing.simulator.conftest import Api
 from tests.testing.simulator.process import running
 
@@ -27,14 +28,14 @@ WITH_PYTHON = """
 import json, os, urllib.request
 address = "https://api.spotinst.io/ocean/aws/k8s/cluster?accountId=" + os.environ["SPOTINST_ACCOUNT"]
 request = urllib.request.Request(address, headers={"Authorization": "Bearer " + os.environ["SPOTINST_TOKEN"]})
-with urllib.request.urlopen(request, timeout=20) as answer:
+with urllib.request.urlopen(request, timeout=120) as answer:
     print([item["id"] for item in json.load(answer)["response"]["items"]])
 """
 WITH_THE_SDK = """
 import os
 from spotinst_sdk2 import SpotinstSession
 session = SpotinstSession(auth_token=os.environ["SPOTINST_TOKEN"], account_id=os.environ["SPOTINST_ACCOUNT"])
-print([cluster["id"] for cluster in session.client("ocean_aws", timeout=20).get_all_ocean_cluster()])
+print([cluster["id"] for cluster in session.client("ocean_aws", timeout=120).get_all_ocean_cluster()])
 """
 
 
@@ -44,7 +45,7 @@ def _address(api: Api) -> tuple[str, int]:
 
 
 def _connect(api: Api, target: str) -> bytes:
-    with socket.create_connection(_address(api), timeout=10) as client:
+    with socket.create_connection(_address(api), timeout=PATIENCE) as client:
         client.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
         return client.recv(1000)
 
@@ -59,7 +60,7 @@ def test_a_tunnel_to_the_service_ends_in_the_simulator(api: Api) -> None:
     request = urllib.request.Request(
         f"https://api.spotinst.io{api.base}", headers={"Authorization": f"Bearer {api.sim.token}"}
     )
-    with opener.open(request, timeout=10) as response:
+    with opener.open(request, timeout=PATIENCE) as response:
         assert json.load(response)["response"]["items"] == []
 
 
@@ -73,7 +74,7 @@ def test_the_sdk_with_its_fixed_base_url(api: Api, monkeypatch: pytest.MonkeyPat
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     session = SpotinstSession(auth_token=api.sim.token, account_id=api.sim.account_id)
-    client = session.client("ocean_aws", timeout=10)
+    client = session.client("ocean_aws", timeout=PATIENCE)
     migration = api.create()
     assert client.get_migration_status(api.ocean_id, migration)["_id"] == migration
 
@@ -109,7 +110,7 @@ def test_the_certificate_is_in_a_folder_of_its_own_and_goes_with_the_simulator()
         assert [each.name for each in trusted.parent.iterdir()] == [trusted.name]
         assert "PRIVATE KEY" not in trusted.read_text()
         remote.process.terminate()
-        _, errors = remote.process.communicate(timeout=20)
+        _, errors = remote.process.communicate(timeout=PATIENCE)
         assert (remote.process.returncode, errors) == (0, "")
         assert not trusted.parent.exists()
 
@@ -121,11 +122,11 @@ def test_nothing_is_intercepted_unless_asked_for(api: Api) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     assert _connect(api, "api.spotinst.io:443").startswith(b"HTTP/1.1 403")
     with pytest.raises(urllib.error.HTTPError, match="404") as caught:
-        opener.open(f"{api.sim.url}/simulator/ca.pem", timeout=10)
+        opener.open(f"{api.sim.url}/simulator/ca.pem", timeout=PATIENCE)
     caught.value.close()
     trusted = api.sim.proxy_environment["SSL_CERT_FILE"]
     assert _connect(api, "api.spotinst.io:443").startswith(b"HTTP/1.1 200")
-    with opener.open(f"{api.sim.url}/simulator/ca.pem", timeout=10) as response:
+    with opener.open(f"{api.sim.url}/simulator/ca.pem", timeout=PATIENCE) as response:
         pem = response.read()
     assert pem.startswith(b"-----BEGIN CERTIFICATE-----")
     assert Path(trusted).read_bytes() == pem
@@ -146,23 +147,23 @@ def test_a_client_that_does_not_trust_it_gets_nowhere(api: Api) -> None:
         urllib.request.HTTPSHandler(context=ssl.create_default_context()),
     )
     with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
-        opener.open("https://api.spotinst.io/", timeout=10)
+        opener.open("https://api.spotinst.io/", timeout=PATIENCE)
     assert api.offered()
 
 
 def test_odd_beginnings_do_not_confuse_the_front(api: Api) -> None:
     """A CONNECT byte by byte, one without end, one that is cut off, and no request at all."""
     assert api.sim.proxy_environment
-    with socket.create_connection(_address(api), timeout=10) as client:
+    with socket.create_connection(_address(api), timeout=PATIENCE) as client:
         for byte in b"CONNECT example.com:443 HTTP/1.1\r\n\r\n":
             client.sendall(bytes([byte]))
         assert client.recv(1000).startswith(b"HTTP/1.1 403")
-    with socket.create_connection(_address(api), timeout=10) as client:
+    with socket.create_connection(_address(api), timeout=PATIENCE) as client:
         client.sendall(b"CONNECT " + b"x" * 20_000)
         assert client.recv(1000) == b""
-    with socket.create_connection(_address(api), timeout=10) as client:
+    with socket.create_connection(_address(api), timeout=PATIENCE) as client:
         client.sendall(b"CON")
-    with socket.create_connection(_address(api), timeout=10) as client:
+    with socket.create_connection(_address(api), timeout=PATIENCE) as client:
         client.sendall(b"CONNECT api.spotinst.io:443 HTTP/1.1\r\n\r\n")
         assert client.recv(1000).startswith(b"HTTP/1.1 200")
     assert api.offered()
@@ -171,12 +172,12 @@ def test_odd_beginnings_do_not_confuse_the_front(api: Api) -> None:
 def test_a_simulator_stops_with_idle_connections(simulate: Callable[..., Api]) -> None:
     """Connections that never said anything are closed."""
     api = simulate()
-    with socket.create_connection(_address(api), timeout=10) as client:
+    with socket.create_connection(_address(api), timeout=PATIENCE) as client:
         api.offered()
         stopping = threading.Thread(target=api.sim.stop)
         stopping.start()
         assert client.recv(1) == b""
-        stopping.join(10)
+        stopping.join(PATIENCE)
         assert not stopping.is_alive()
 
 
@@ -190,5 +191,5 @@ def test_a_reset_within_a_tunnel(api: Api) -> None:
     )
     api.sim.control.fault("GET", "*/migration", "reset-after")
     with pytest.raises(ConnectionResetError):
-        opener.open(f"https://api.spotinst.io{api.base}", timeout=10)
+        opener.open(f"https://api.spotinst.io{api.base}", timeout=PATIENCE)
     assert api.sim.control.requests()[-1]["fault"] == "reset-after"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.timing import PATIENCE
 from tests.testing.simulator.conftest import Api, Kubernetes
 
 ROUTE = "/kubernetes/*/pods"
@@ -117,7 +118,7 @@ def test_slow_answers_and_latency(simulate: Callable[..., Api]) -> None:
     with api.sim.control.barrier("GET", ROUTE) as barrier:
         thread = threading.Thread(target=lambda: replies.append(kubernetes.send("GET", PODS)))
         thread.start()
-        assert barrier.wait(10)
+        assert barrier.wait(PATIENCE)
         assert replies == []
     thread.join()
     assert replies[0].status == 200

@@ -187,6 +187,7 @@ def test_the_version(api: Api) -> None:
     assert Kubernetes(api.sim).get("/version")["gitVersion"].startswith("v1.30.")
 
 
+@pytest.mark.slow
 def test_pages_of_ten_thousand_nodes_come_quickly(simulate: Callable[..., Api]) -> None:
     """Eighty thousand pods in pages of five hundred: what was sorted for the first page is not sorted again."""
     kubernetes = Kubernetes(simulate(scenario="large").sim)

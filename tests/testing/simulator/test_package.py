@@ -80,6 +80,7 @@ def test_every_scenario_has_a_world_to_look_at(scenario: str) -> None:
                 api.status(migration["id"])
 
 
+@pytest.mark.slow
 def test_ten_thousand_nodes() -> None:
     """The large scenario starts, is discovered, and runs batch by batch within seconds of processor time."""
     started = time.process_time()

@@ -10,6 +10,7 @@ from spotinst_sdk2 import SpotinstSession
 from spotinst_sdk2.client import SpotinstClientException
 from spotinst_sdk2.models.ocean import aws
 
+from tests.support.timing import PATIENCE
 from tests.testing.simulator.conftest import WISH, Api
 
 
@@ -17,7 +18,7 @@ from tests.testing.simulator.conftest import WISH, Api
 def sdk(api: Api) -> Any:
     """Return the SDK's client for Ocean on AWS."""
     session = SpotinstSession(auth_token=api.sim.token, account_id=api.sim.account_id, base_url=api.sim.url)
-    return session.client("ocean_aws", timeout=30)
+    return session.client("ocean_aws", timeout=PATIENCE)
 
 
 def _migration(instance_ids: list[str], **changes: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.simulator import Simulator
+from tests.support.timing import PATIENCE
 from tests.testing.simulator.conftest import Api
 from tests.testing.simulator.process import running
 
@@ -21,7 +22,7 @@ def test_a_migration_survives_a_kill(tmp_path: Path) -> None:
     with running("--state", str(state), "--nodes", "5", "--seed", "3") as first:
         migration = Api(first).create()
         first.process.kill()
-        first.process.wait(10)
+        first.process.wait(PATIENCE)
     port = first.url.rpartition(":")[2]
     with running("--state", str(state), "--port", port) as second:
         assert second.lines == first.lines
@@ -92,7 +93,7 @@ def test_reads_are_saved_soon(tmp_path: Path) -> None:
         api = Api(sim)
         for _ in range(3):
             api.offered()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while len(json.loads(state.read_text())["requests"]) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -99,7 +99,7 @@ def test_a_cancelled_ci_job_loses_nothing(driver: Driver) -> None:
     with Scene(driver) as scene:
         scene.hold()
         scene.declare()
-        with UNANSWERED.of(scene) as (_, wait):
+        with UNANSWERED.hold(scene) as (_, wait):
             running = scene.driver.start("up")
             wait()
             with ends_soon():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
@@ -29,11 +30,19 @@ _REFUSED_CREDENTIALS: Final = frozenset(
 
 
 class AwsReadError(Exception):
-    """Nothing can be asked at all."""
+    """AWS could not be asked, or did not answer everything."""
 
-    def __init__(self, gap: Gap) -> None:
+    def __init__(self, gap: Gap, found: Mapping[str, Any] | None = None) -> None:
+        """Describe what is missing.
+
+        Args:
+            gap: Why, and what to do about it.
+            found: The part of the answer that is known; None when nothing is.
+
+        """
         super().__init__(gap.reason)
         self.gap = gap
+        self.found = found or {}
 
 
 class AwsAccess:
@@ -50,7 +59,7 @@ class AwsAccess:
         self._gap: Gap | None = None
 
     def client(self, service: str) -> Any:
-        """Return a client; raises UnreadableError when there is no way to have one."""
+        """Return a client; raise AwsReadError when there is no way to have one."""
         with self._lock:
             if self._session is None and self._gap is None:
                 try:
@@ -108,7 +117,7 @@ def _refuse_to_prompt(prompt: str) -> str:
     raise PermissionError(msg)
 
 
-def failure(error: Exception, action: str) -> Gap:
+def gap_for_error(error: Exception, action: str) -> Gap:
     """Say why AWS could not be asked.
 
     Never in its own words: they may be of any length, and hold what was sent.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ocean_migration_pulumi.aws.access import failure
+from ocean_migration_pulumi.aws.access import gap_for_error
 from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.migration.scheduling.aws_facts import InstanceTypeSpec
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
@@ -36,7 +36,7 @@ def _roles(client: Any, profiles: tuple[str, ...], found: dict[str, Any]) -> Gap
             gaps.append(Gap(reason=f"there is no {shown}", remedy="set one that exists in the Virtual Node Group"))
             continue
         except client.exceptions.ClientError as error:
-            gaps.append(failure(error, "iam:GetInstanceProfile"))
+            gaps.append(gap_for_error(error, "iam:GetInstanceProfile"))
             continue
         roles = [role["Arn"] for role in answer.get("Roles", ())]
         if profile.startswith("arn:") and answer.get("Arn") != profile:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.single_flight import run_together
 from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import KubernetesError, PrerequisiteError
-from ocean_migration_pulumi.kubernetes.background import together
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
-from ocean_migration_pulumi.kubernetes.gaps import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, gap_of, incomplete
+from ocean_migration_pulumi.kubernetes.gaps import FORBIDDEN, KUBERNETES, NOT_FOUND, UNAUTHORIZED, gap_of, incomplete
 from ocean_migration_pulumi.kubernetes.objects import objects
 from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
 from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError, part, text, whole
@@ -58,14 +59,11 @@ def observe(
     Raises KubernetesError when the cluster cannot be asked now, PrerequisiteError when it refuses the credentials or a
     right is missing, and InterruptedWaitError or EngineGoneError when the operation may not go on.
     """
-
-    def ask(condition: KubernetesCondition) -> Callable[[], GateObservation]:
-        return lambda: _observe(connection, scope, condition)
-
-    outcomes = together(scope, {str(number): ask(condition) for number, condition in enumerate(conditions)})
+    asks = {number: partial(_observe, connection, scope, condition) for number, condition in enumerate(conditions)}
+    outcomes = run_together(KUBERNETES, scope, asks)
     seen = []
     for number, condition in enumerate(conditions):
-        outcome = outcomes[str(number)]
+        outcome = outcomes[number]
         if isinstance(outcome, Exception):
             raise _error(outcome, _gap(condition, outcome))
         seen.append(outcome)
@@ -85,9 +83,8 @@ def _listed(
     read: Callable[[Mapping[str, Any]], T],
     query: Mapping[str, str] | None = None,
 ) -> list[T]:
-    outcome: Listed[T] | Exception = together(
-        scope, {resource: lambda: list_all(connection, scope, resource, read, query)}
-    )[resource]
+    ask = partial(list_all, connection, scope, resource, read, query)
+    outcome: Listed[T] | Exception = run_together(KUBERNETES, scope, {resource: ask})[resource]
     if isinstance(outcome, Exception):
         raise _error(outcome, gap_of(resource, outcome))
     if outcome.unusable:

@@ -6,16 +6,17 @@ from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
-from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError, UnreachableError
+from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnreachableError
 from ocean_migration_pulumi.kubernetes.pagination import rule, verb
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, Gap
 
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
-_TOO_MANY: Final = 429
 
-NOT_IN_TIME: Final = "Kubernetes did not answer in time"
+KUBERNETES: Final = "Kubernetes"
+"""Name of who is asked, in messages."""
+NOT_IN_TIME: Final = f"{KUBERNETES} did not answer in time"
 _SIGN_IN: Final = "renew the credentials, or give their identity access to the cluster"
 
 
@@ -54,10 +55,3 @@ def ends_all(error: Exception) -> bool:
     if isinstance(error, RefusedError):
         return error.status == UNAUTHORIZED
     return isinstance(error, DeadlineError | UnreachableError)
-
-
-def is_outage(error: Exception) -> bool:
-    """Tell whether the same question may be answered in a moment."""
-    if isinstance(error, RefusedError):
-        return error.status == _TOO_MANY or error.status >= 500
-    return isinstance(error, DeadlineError | UnreachableError | UnexpectedAnswerError)

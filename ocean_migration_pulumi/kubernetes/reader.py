@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import DeadlineError, InputError, KubernetesError
+from ocean_migration_pulumi.common.single_flight import SingleFlightCache, run_together
+from ocean_migration_pulumi.errors import InputError, KubernetesError
 from ocean_migration_pulumi.kubernetes import conditions
-from ocean_migration_pulumi.kubernetes.background import Asked, Slot, together
 from ocean_migration_pulumi.kubernetes.connection.access import KubernetesAccess
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection, KubernetesResponse
 from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED, RefusedError, UnexpectedAnswerError
 from ocean_migration_pulumi.kubernetes.gaps import (
     FORBIDDEN,
+    KUBERNETES,
     NOT_FOUND,
-    NOT_IN_TIME,
     ends_all,
     gap_of,
     incomplete,
-    is_outage,
     refused,
 )
 from ocean_migration_pulumi.kubernetes.objects import objects
@@ -52,6 +51,8 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 MAXIMUM_AGE: Final = 30.0
 """Seconds for which an answer is good enough to plan with; a run reads afresh before it writes."""
 
+# Each request is bounded; a look-up of a name that hangs is not.
+_ABANDON_AFTER: Final = 60.0
 _ALL: Final = (AWS_AUTH, NODES, PODS, BUDGETS, DEPLOYMENTS, DAEMON_SETS, CLAIMS, VOLUMES)
 _LISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     NODES: objects.node,
@@ -64,7 +65,6 @@ _BAD_REQUEST: Final = 400
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _SEVERAL_BUDGETS: Final = "more than one PodDisruptionBudget"
-_TRIAL: Final = "trial"
 
 
 class KubernetesReader:
@@ -75,11 +75,8 @@ class KubernetesReader:
 
     def __init__(self, access: KubernetesAccess, clock: Callable[[], float] = time.monotonic) -> None:
         self.access = access
-        self._clock = clock
         self._connection = Connection(access.target)
-        self._lock = threading.Lock()
-        self._workloads: Slot[KubernetesSnapshot] = Slot(clock)
-        self._selected: dict[str, Slot[frozenset[str] | Exception]] = {}
+        self._cache = SingleFlightCache(KUBERNETES, clock, abandon_after=_ABANDON_AFTER)
 
     def __repr__(self) -> str:
         return f"KubernetesReader({self.access!r})"
@@ -88,34 +85,66 @@ class KubernetesReader:
         """Close the connections."""
         self._connection.close()
 
-    def read(self, scope: CancelScope, *, max_age: float = MAXIMUM_AGE, fresh: bool = False) -> KubernetesSnapshot:
+    def read_snapshot(
+        self, scope: CancelScope, *, max_age: float = MAXIMUM_AGE, fresh: bool = False
+    ) -> KubernetesSnapshot:
         """Return what the cluster tells; what it does not tell is a gap.
 
-        Raises InterruptedWaitError or EngineGoneError when the operation may not go on.
+        Raises:
+            InterruptedWaitError: The operation was interrupted.
+            EngineGoneError: The engine is gone.
+
         """
-        try:
-            return self._workloads.get(scope, lambda: self._read(scope), max_age=max_age, fresh=fresh)
-        except DeadlineError as error:
-            return self._nothing(error)
+
+        def read_lists(reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> dict[str, Any]:
+            asks = {name: partial(list_all, self._connection, scope, name, read) for name, read in reads.items()}
+            return self._cache.get_all(scope, asks, max_age=max_age, fresh=fresh)
+
+        # Asked alone: it says whether the cluster can be reached at all, and runs the credential plugin once for all.
+        asks = {AWS_AUTH: lambda: self._mapped_roles(scope)}
+        first = self._cache.get_all(scope, asks, max_age=max_age, fresh=fresh)[AWS_AUTH]
+        if isinstance(first, Exception) and ends_all(first):
+            gaps = {resource: gap_of(resource, first) for resource in _ALL}
+            return KubernetesSnapshot(gaps=gaps, source=self.access.source)
+        outcomes = {AWS_AUTH: first, **read_lists(_LISTS)}
+        pods: list[Pod] = _found(outcomes[PODS])
+        if any(pod.claims for pod in pods):
+            outcomes |= read_lists({CLAIMS: _claim, VOLUMES: _volume})
+            places = _places(dict(_found(outcomes[CLAIMS])), dict(_found(outcomes[VOLUMES])))
+            pods = [replace(pod, volume_terms=_volume_terms(pod, places)) if pod.claims else pod for pod in pods]
+        return KubernetesSnapshot(
+            nodes={node.instance_id: node for node in _found(outcomes[NODES]) if node.instance_id},
+            pods=tuple(pods),
+            budgets=tuple(_found(outcomes[BUDGETS])),
+            deployments=tuple(_found(outcomes[DEPLOYMENTS])),
+            daemon_sets=frozenset(_found(outcomes[DAEMON_SETS])),
+            mapped_roles=None if isinstance(first, Exception) else first,
+            gaps={name: gap for name, outcome in outcomes.items() if (gap := _gap(name, outcome))},
+            source=self.access.source,
+        )
 
     def nodes_with(
         self, scope: CancelScope, label_selector: str, *, max_age: float = MAXIMUM_AGE, fresh: bool = False
     ) -> frozenset[str]:
         """Return the instance ids of the nodes that kubectl's selector takes, as the API server judges it.
 
-        Raises InputError for a selector that the API server refuses, KubernetesError when it cannot be asked, and
-        InterruptedWaitError or EngineGoneError when the operation may not go on.
+        Raises:
+            InputError: The API server refuses the selector.
+            KubernetesError: Kubernetes cannot be asked.
+            InterruptedWaitError: The operation was interrupted.
+            EngineGoneError: The engine is gone.
+
         """
-        with self._lock:
-            slot = self._selected.setdefault(label_selector, Slot(self._clock))
-        try:
-            found = slot.get(scope, lambda: self._select(scope, label_selector), max_age=max_age, fresh=fresh)
-        except DeadlineError:
-            raise KubernetesError(NOT_IN_TIME) from None
-        if isinstance(found, Exception):
-            # Several threads share the answer: each gets an exception, and a traceback, of its own.
-            raise _copy(found)
-        return found
+        query = {"labelSelector": label_selector}
+        ask = partial(list_all, self._connection, scope, NODES, objects.node, query)
+        key = (NODES, label_selector)
+        outcome = self._cache.get_all(scope, {key: ask}, max_age=max_age, fresh=fresh)[key]
+        if isinstance(outcome, RefusedError) and outcome.status == _BAD_REQUEST:
+            raise InputError("nodes.label_selector", f"Kubernetes refuses it: {outcome.said or 'bad request'}")
+        if gap := _gap(NODES, outcome):
+            # A selector of which a part is unknown must never count as one that takes fewer nodes.
+            raise KubernetesError(f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason)
+        return frozenset(node.instance_id for node in _found(outcome) if node.instance_id)
 
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Ask whether a pod may be evicted now: an eviction with ``dryRun=All``, which evicts nothing.
@@ -131,7 +160,8 @@ class KubernetesReader:
             "deleteOptions": {"dryRun": ["All"]},
         }
         path = f"api/v1/namespaces/{namespace}/pods/{name}/eviction"
-        outcome = together(scope, {_TRIAL: lambda: self._connection.post(scope, path, {"dryRun": "All"}, body)})[_TRIAL]
+        send = partial(self._connection.post, scope, path, {"dryRun": "All"}, body)
+        outcome = run_together(KUBERNETES, scope, {path: send})[path]
         if isinstance(outcome, Exception):
             return EvictionTrial(allowed=None, message=gap_of(EVICTIONS, outcome).reason)
         return _trial(outcome)
@@ -152,38 +182,6 @@ class KubernetesReader:
         """
         return conditions.observe(self._connection, scope, wanted)
 
-    def _read(self, scope: CancelScope) -> Asked[KubernetesSnapshot]:
-        # Asked alone: it says whether the cluster can be reached at all, and runs the credential plugin once for all.
-        first = together(scope, {AWS_AUTH: lambda: self._mapped_roles(scope)})[AWS_AUTH]
-        if isinstance(first, Exception) and ends_all(first):
-            return Asked(self._nothing(first), is_outage(first))
-        outcomes: dict[str, Any] = {AWS_AUTH: first, **together(scope, self._lists(scope, _LISTS))}
-        pods: list[Pod] = _found(outcomes[PODS])
-        if any(pod.claims for pod in pods):
-            storage = {CLAIMS: _claim, VOLUMES: _volume}
-            outcomes |= together(scope, self._lists(scope, storage))
-            places = _places(dict(_found(outcomes[CLAIMS])), dict(_found(outcomes[VOLUMES])))
-            pods = [replace(pod, volume_terms=_volume_terms(pod, places)) if pod.claims else pod for pod in pods]
-        kube = KubernetesSnapshot(
-            nodes={node.instance_id: node for node in _found(outcomes[NODES]) if node.instance_id},
-            pods=tuple(pods),
-            budgets=tuple(_found(outcomes[BUDGETS])),
-            deployments=tuple(_found(outcomes[DEPLOYMENTS])),
-            daemon_sets=frozenset(_found(outcomes[DAEMON_SETS])),
-            mapped_roles=None if isinstance(first, Exception) else first,
-            gaps={name: gap for name, outcome in outcomes.items() if (gap := _gap(name, outcome))},
-            source=self.access.source,
-        )
-        return Asked(kube, any(isinstance(each, Exception) and is_outage(each) for each in outcomes.values()))
-
-    def _lists(
-        self, scope: CancelScope, reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]
-    ) -> dict[str, Callable[[], Listed[Any]]]:
-        def ask(resource: str, read: Callable[[Mapping[str, Any]], Any]) -> Callable[[], Listed[Any]]:
-            return lambda: list_all(self._connection, scope, resource, read)
-
-        return {resource: ask(resource, read) for resource, read in reads.items()}
-
     def _mapped_roles(self, scope: CancelScope) -> tuple[str, ...] | None:
         try:
             found = whole_object(self._connection.get(scope, aws_auth_path()))
@@ -197,25 +195,6 @@ class KubernetesReader:
         except UnexpectedFormError:
             msg = "the roles that the ConfigMap kube-system/aws-auth maps are no list of roles"
             raise KubernetesError(msg) from None
-
-    def _select(self, scope: CancelScope, label_selector: str) -> Asked[frozenset[str] | Exception]:
-        query = {"labelSelector": label_selector}
-        outcome = together(scope, {NODES: lambda: list_all(self._connection, scope, NODES, objects.node, query)})[NODES]
-        if isinstance(outcome, RefusedError) and outcome.status == _BAD_REQUEST:
-            return Asked(
-                InputError("nodes.label_selector", f"Kubernetes refuses it: {outcome.said or 'bad request'}"), False
-            )
-        if gap := _gap(NODES, outcome):
-            # A selector of which a part is unknown must never count as one that takes fewer nodes.
-            text = f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason
-            return Asked(KubernetesError(text), isinstance(outcome, Exception) and is_outage(outcome))
-        return Asked(frozenset(node.instance_id for node in _found(outcome) if node.instance_id), False)
-
-    def _nothing(self, error: Exception) -> KubernetesSnapshot:
-        """Return what is known when the first question already failed."""
-        return KubernetesSnapshot(
-            gaps={resource: gap_of(resource, error) for resource in _ALL}, source=self.access.source
-        )
 
 
 def _found(outcome: Any) -> list[Any]:
@@ -246,12 +225,6 @@ def _places(claims: Mapping[tuple[str, str], str], volumes: Mapping[str, tuple[T
 
 def _volume_terms(pod: Pod, places: _Places) -> tuple[tuple[Term, ...], ...]:
     return tuple(terms for claim in pod.claims if (terms := places.get((pod.namespace, claim))))
-
-
-def _copy(error: Exception) -> Exception:
-    if isinstance(error, InputError):
-        return InputError(error.property_name, error.message)
-    return KubernetesError(str(error))
 
 
 def _trial(answer: KubernetesResponse) -> EvictionTrial:

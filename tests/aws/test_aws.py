@@ -16,8 +16,9 @@ import pytest
 from botocore.loaders import JSONFileLoader
 
 from ocean_migration_pulumi.aws import AwsReader
-from ocean_migration_pulumi.aws.reader import GAPS_KEPT, KEPT
+from ocean_migration_pulumi.aws.reader import KEPT
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.single_flight import FAILURES_KEPT
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery, InstanceTypeSpec
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
@@ -112,7 +113,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAws]:
         yield fake
     # A flight that was left behind would go on to the next test's fake.
     for thread in threading.enumerate():
-        if thread.name.startswith("aws "):
+        if thread.name == "ocean-migration AWS":
             thread.join(PATIENCE)
 
 
@@ -121,10 +122,12 @@ def scope(seconds: float = 20.0, **more: Any) -> CancelScope:
     return CancelScope(**more).at_most(seconds)
 
 
-def read(question: AwsQuery = QUESTION, *, seconds: float = 20.0, reader: AwsReader | None = None) -> AwsFacts:
+def read(
+    question: AwsQuery = QUESTION, *, seconds: float = 20.0, reader: AwsReader | None = None, short: bool = False
+) -> AwsFacts:
     """Ask; whatever comes back holds no key, and every gap is one line."""
     reader = reader or AwsReader()
-    cloud = reader.read(scope(seconds), question)
+    cloud = reader.read_facts(scope(seconds, short=short), question)
     for secret in (ACCESS_KEY, SECRET_KEY, SESSION_TOKEN):
         assert secret not in repr((cloud, reader, vars(reader)))
     for gap in cloud.gaps.values():
@@ -135,7 +138,7 @@ def read(question: AwsQuery = QUESTION, *, seconds: float = 20.0, reader: AwsRea
 def test_everything_is_answered_by_four_reads(aws: FakeAws) -> None:
     """Roles by profile, principals, zones and machines; the user agent says who asks."""
     reader: AwsApi = AwsReader()
-    assert reader.read(scope(), QUESTION) == AwsFacts(
+    assert reader.read_facts(scope(), QUESTION) == AwsFacts(
         roles={"nodes": f"arn:aws:iam::{ACCOUNT}:role/node-role"},
         access_entries=frozenset({ENTRY}),
         zones={"subnet-a": "eu-west-1a", "subnet-b": "eu-west-1b"},
@@ -367,35 +370,35 @@ def test_interruption_ends_the_wait(aws: FakeAws) -> None:
 
     aws.replies["ListAccessEntries"] = interrupting
     with pytest.raises(InterruptedWaitError):
-        AwsReader().read(scope(ended=ended), QUESTION)
+        AwsReader().read_facts(scope(ended=ended), QUESTION)
 
 
 def test_nothing_is_asked_for_an_engine_that_is_gone(aws: FakeAws) -> None:
     """No thread is started, either."""
     before = threading.active_count()
     with pytest.raises(EngineGoneError):
-        AwsReader().read(scope(alive=lambda: False), QUESTION)
+        AwsReader().read_facts(scope(alive=lambda: False), QUESTION)
     assert threading.active_count() == before
     assert aws.asked == []
 
 
-def test_answers_are_kept_for_ten_minutes_and_gaps_for_half_a_minute(aws: FakeAws) -> None:
+def test_answers_are_kept_for_ten_minutes_and_gaps_of_previews_for_half_a_minute(aws: FakeAws) -> None:
     """Part by part; another question asks for itself."""
     clock = Clock()
     reader = AwsReader(clock)
     aws.replies["ListAccessEntries"] = eks_error(403, "AccessDeniedException")
-    first = read(reader=reader)
+    first = read(reader=reader, short=True)
     del aws.replies["ListAccessEntries"]
-    clock.now = GAPS_KEPT - 1
+    clock.now = FAILURES_KEPT
     aws.asked.clear()
-    assert read(reader=reader) == first
+    assert read(reader=reader, short=True) == first
     assert aws.asked == []
-    clock.now = GAPS_KEPT
-    assert read(reader=reader).gaps == {}
+    clock.now = FAILURES_KEPT + 1
+    assert read(reader=reader, short=True).gaps == {}
     assert aws.actions == ["ListAccessEntries"]
     read(AwsQuery(region=REGION, instance_profiles=("nodes", "team/gpu")), reader=reader)
     assert aws.actions[1:] == ["GetInstanceProfile", "GetInstanceProfile"]
-    clock.now = KEPT
+    clock.now = KEPT + 1
     aws.asked.clear()
     read(reader=reader)
     assert sorted(aws.actions) == ["DescribeInstanceTypes", "DescribeSubnets", "GetInstanceProfile"]
@@ -419,12 +422,12 @@ def test_run_asks_again_where_a_preview_found_a_gap(aws: FakeAws) -> None:
     """It has more time; what the preview could read is kept."""
     reader = AwsReader()
     aws.replies["ListAccessEntries"] = Reply(status=503)
-    assert reader.read(scope(short=True), QUESTION).gaps.keys() == {"access_entries"}
+    assert reader.read_facts(scope(short=True), QUESTION).gaps.keys() == {"access_entries"}
     del aws.replies["ListAccessEntries"]
     aws.asked.clear()
-    assert reader.read(scope(short=True), QUESTION).gaps.keys() == {"access_entries"}
+    assert reader.read_facts(scope(short=True), QUESTION).gaps.keys() == {"access_entries"}
     assert aws.asked == []
-    assert reader.read(scope(), QUESTION).gaps == {}
+    assert reader.read_facts(scope(), QUESTION).gaps == {}
     assert aws.actions == ["ListAccessEntries"]
 
 

@@ -81,4 +81,4 @@ def shop() -> FakeApi:
 def read(api: FakeApi, scope: CancelScope | None = None, **more: Any) -> KubernetesSnapshot:
     """Read a cluster once."""
     with api.serve() as server, reading(server.url, **more) as reader:
-        return reader.read(scope or CancelScope())
+        return reader.read_snapshot(scope or CancelScope())

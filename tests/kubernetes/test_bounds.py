@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,7 +11,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
 from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, KubernetesSnapshot
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import ALL, read, reading, shop
 from tests.support import http_server as http
@@ -37,7 +38,7 @@ def test_deadline_of_the_first_question_leaves_only_gaps() -> None:
         ALL, Gap(reason="Kubernetes did not answer in time")
     )
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(CancelScope(deadline=0)).gaps.keys() == ALL
+        assert reader.read_snapshot(CancelScope(deadline=0)).gaps.keys() == ALL
         assert not server.requests
 
 
@@ -66,24 +67,21 @@ def test_each_thing_is_asked_once() -> None:
     clock = FakeClock()
     api = shop()
     with api.serve() as server, reading(server.url, clock=clock.read) as reader:
-        answers: list[KubernetesSnapshot] = []
-        threads = [threading.Thread(target=lambda: answers.append(reader.read(CancelScope()))) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(PATIENCE)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: reader.read_snapshot(CancelScope()), range(8)))
         asked = len(server.requests)
         assert asked == 8
-        assert len(answers) == 8
+        assert answers == [answers[0]] * 8
         clock.now += 30
-        assert reader.read(CancelScope()) is answers[0]
+        assert reader.read_snapshot(CancelScope()) == answers[0]
+        assert len(server.requests) == asked
         clock.now += 0.1
-        assert reader.read(CancelScope()) is not answers[0]
+        assert reader.read_snapshot(CancelScope()) == answers[0]
         assert len(server.requests) == 2 * asked
-        reader.read(CancelScope(), max_age=60)
+        reader.read_snapshot(CancelScope(), max_age=60)
         assert len(server.requests) == 2 * asked
         clock.now += 0.1
-        reader.read(CancelScope(), fresh=True)
+        reader.read_snapshot(CancelScope(), fresh=True)
         assert len(server.requests) == 3 * asked
 
 
@@ -92,23 +90,28 @@ def test_outage_costs_a_preview_its_seconds_once() -> None:
     api = shop()
     api.faults[fake.PODS] = [http.silence]
     with api.serve() as server, reading(server.url) as reader:
-        met = reader.read(CancelScope(short=True).at_most(2))
+        met = reader.read_snapshot(CancelScope(short=True).at_most(2))
         assert met.gaps.keys() == {known.PODS}
         asked = len(server.requests)
-        assert reader.read(CancelScope(short=True)) is met
+        assert reader.read_snapshot(CancelScope(short=True).at_most(2)) == met
         assert len(server.requests) == asked
-        assert reader.read(CancelScope()).gaps == {}
+        assert reader.read_snapshot(CancelScope()).gaps == {}
+        assert {request.path for request in server.requests[asked:]} == {fake.PODS, fake.CLAIMS, fake.VOLUMES}
 
 
-def test_outage_that_a_run_meets_is_not_remembered() -> None:
-    """What lacks a right is: it will lack it in a moment, too."""
+def test_failure_that_a_run_meets_is_not_remembered_for_runs() -> None:
+    """Only what failed is asked again."""
     api = shop()
     api.faults[fake.PODS] = [fake.status(500), fake.status(403)]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(CancelScope()).gaps[known.PODS].reason.startswith("Kubernetes answered 500")
-        met = reader.read(CancelScope())
+        assert reader.read_snapshot(CancelScope()).gaps[known.PODS].reason.startswith("Kubernetes answered 500")
+        asked = len(server.requests)
+        met = reader.read_snapshot(CancelScope())
         assert met.gaps[known.PODS].reason.startswith("may not")
-        assert reader.read(CancelScope()) is met
+        assert len(server.requests) == asked + 1
+        assert reader.read_snapshot(CancelScope(short=True)) == met
+        assert len(server.requests) == asked + 1
+        assert reader.read_snapshot(CancelScope()).gaps == {}
 
 
 def test_waiting_for_another_thread_is_bounded() -> None:
@@ -118,17 +121,17 @@ def test_waiting_for_another_thread_is_bounded() -> None:
 
     def wait(reader: KubernetesReader) -> None:
         with pytest.raises(InterruptedWaitError):
-            reader.read(slow)
+            reader.read_snapshot(slow)
 
     with api.serve() as server, reading(server.url) as reader:
         thread = threading.Thread(target=wait, args=(reader,))
         thread.start()
         assert arrived.wait(PATIENCE)
-        assert reader.read(CancelScope().at_most(0.1)).gaps.keys() == ALL
+        assert reader.read_snapshot(CancelScope().at_most(0.1)).gaps.keys() == ALL
         ended = CancelScope()
         ended.ended.set()
         with pytest.raises(InterruptedWaitError):
-            reader.read(ended)
+            reader.read_snapshot(ended)
         slow.ended.set()
         thread.join(PATIENCE)
         assert not thread.is_alive()

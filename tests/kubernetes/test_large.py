@@ -70,7 +70,7 @@ def test_ten_thousand_pods() -> None:
         {"metadata": {"name": f"pv-{each}", "labels": {"topology.kubernetes.io/zone": "us-west-2a"}}} for each in claims
     ]
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.read(CancelScope().at_most(60))
+        found = reader.read_snapshot(CancelScope().at_most(60))
         asked = [request.path for request in server.requests]
     assert found.gaps == {}
     assert asked.count(fake.PODS) == 20

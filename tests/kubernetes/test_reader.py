@@ -41,7 +41,7 @@ def test_only_what_is_needed_is_asked_and_only_by_get() -> None:
     api = shop()
     api.lists[fake.PODS] = [fake.pod("debug")]
     with api.serve() as server, reading(server.url) as reader:
-        reader.read(CancelScope())
+        reader.read_snapshot(CancelScope())
         asked = sorted((request.method, request.path) for request in server.requests)
     paths = (fake.AWS_AUTH, fake.NODES, fake.PODS, fake.BUDGETS, fake.DEPLOYMENTS, fake.DAEMON_SETS)
     assert asked == sorted(("GET", path) for path in paths)
@@ -62,7 +62,7 @@ def test_pages_are_followed() -> None:
     api = shop()
     api.lists[fake.PODS] = [fake.pod(f"web-{number}") for number in range(1201)]
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.read(CancelScope())
+        found = reader.read_snapshot(CancelScope())
         pages = [request.query for request in server.requests if request.path == fake.PODS]
     assert [pod.name for pod in found.pods] == [f"web-{number}" for number in range(1201)]
     assert pages == [{"limit": "500"}, {"limit": "500", "continue": "500"}, {"limit": "500", "continue": "1000"}]
@@ -88,7 +88,7 @@ def test_list_that_is_gone_again_and_again_is_a_gap() -> None:
     api = shop()
     api.faults[fake.PODS] = gone_in_the_middle(5)
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.read(CancelScope())
+        found = reader.read_snapshot(CancelScope())
         assert len([request for request in server.requests if request.path == fake.PODS]) == 6
     assert found.gaps == {known.PODS: Gap(reason="Kubernetes answered 410 when asked to list pods")}
     assert found.pods == ()
@@ -146,7 +146,7 @@ def test_refused_credentials_are_asked_once() -> None:
     api = shop()
     api.token = "another"
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.read(CancelScope())
+        found = reader.read_snapshot(CancelScope())
         assert len(server.requests) == 1
     assert found.gaps.keys() == ALL
     assert {gap.reason for gap in found.gaps.values()} == {"Kubernetes refuses the credentials (401)"}
@@ -220,7 +220,7 @@ def test_connection_that_fails_again_ends_all(step: http.Step) -> None:
     api = shop()
     api.faults[fake.AWS_AUTH] = [step] * 2
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.read(CancelScope())
+        found = reader.read_snapshot(CancelScope())
         assert len(server.requests) == 2
     assert found.gaps.keys() == ALL
     (reason,) = {gap.reason for gap in found.gaps.values()}
@@ -232,7 +232,7 @@ def test_nobody_listens() -> None:
     with FakeApi().serve() as server:
         url = server.url
     with reading(url) as reader:
-        found = reader.read(CancelScope())
+        found = reader.read_snapshot(CancelScope())
     assert found.gaps == dict.fromkeys(ALL, Gap(reason="Kubernetes cannot be reached: connection refused"))
     assert found.source == "the input kubeconfig"
 
@@ -240,7 +240,7 @@ def test_nobody_listens() -> None:
 def test_unknown_host() -> None:
     """So is a server that nobody knows."""
     with reading("https://nowhere.invalid") as reader:
-        found = reader.read(CancelScope())
+        found = reader.read_snapshot(CancelScope())
     assert found.gaps[known.PODS].reason == "Kubernetes cannot be reached: the name of its server is not known"
 
 
@@ -312,7 +312,7 @@ def test_secrets_are_in_no_repr_and_no_gap() -> None:
     api = shop()
     api.faults[fake.PODS] = [fake.status(403, TOKEN), fake.status(500, TOKEN)]
     with api.serve() as server, reading(server.url) as reader:
-        found = reader.read(CancelScope())
+        found = reader.read_snapshot(CancelScope())
         assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
         assert TOKEN not in repr(found)
         assert TOKEN not in repr(reader)

@@ -53,7 +53,7 @@ def needed(request: Received) -> Right:
 def test_role_allows_exactly_what_is_asked(name: str) -> None:
     """As the log of the API server has it; only a run may try evictions."""
     with shop().serve() as server, reading(server.url) as reader:
-        reader.read(CancelScope())
+        reader.read_snapshot(CancelScope())
         reader.nodes_with(CancelScope(), "a=b")
         if name == "run":
             reader.try_eviction(CancelScope(), Pod(namespace="shop", name="cart-0"))

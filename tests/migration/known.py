@@ -43,7 +43,7 @@ class KnownKubernetes:
     tried: list[str] = field(default_factory=list)
     reads: int = 0
 
-    def read(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
+    def read_snapshot(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
         """Return what was given."""
         self.reads += 1
         return self.kube

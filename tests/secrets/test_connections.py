@@ -69,7 +69,7 @@ def reader_of(url: str, **cluster: Any) -> KubernetesReader:
 def ask_kubernetes(url: str) -> None:
     """Ask for all that is asked for."""
     reader = reader_of(url)
-    assert reader.read(CancelScope()).gaps
+    assert reader.read_snapshot(CancelScope()).gaps
     reader.close()
 
 
@@ -185,7 +185,9 @@ def test_nothing_turns_the_verification_off(
         with OceanClient(settings) as client, pytest.raises(NoAnswerError, match="CERTIFICATE_VERIFY_FAILED"):
             client.get_cluster("o-1")
         reader = reader_of(impostor.url)
-        assert all("certificate is not trusted" in gap.reason for gap in reader.read(CancelScope()).gaps.values())
+        assert all(
+            "certificate is not trusted" in gap.reason for gap in reader.read_snapshot(CancelScope()).gaps.values()
+        )
         reader.close()
         for call in (probe, lambda url, scope: post(url, {}, scope)):
             with pytest.raises(NoAnswerError, match="CERTIFICATE_VERIFY_FAILED"):

@@ -13,6 +13,7 @@ from pulumi_kubernetes.apps.v1 import DeploymentPatch, DeploymentSpecPatchArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.single_flight import run_together
 from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.migration.checks.controllers import is_cluster_autoscaler, is_v1
@@ -81,9 +82,8 @@ def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deploy
     ``absent``.
     """
     from ocean_migration_pulumi.kubernetes import find_access
-    from ocean_migration_pulumi.kubernetes.background import together
     from ocean_migration_pulumi.kubernetes.connection.connection import Connection
-    from ocean_migration_pulumi.kubernetes.gaps import gap_of
+    from ocean_migration_pulumi.kubernetes.gaps import KUBERNETES, gap_of
     from ocean_migration_pulumi.kubernetes.objects import objects
     from ocean_migration_pulumi.kubernetes.pagination import list_all
 
@@ -98,7 +98,7 @@ def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deploy
     try:
         # Only this list, and not all that a plan needs: pods may be thousands.
         ask = {DEPLOYMENTS: lambda: list_all(connection, scope, DEPLOYMENTS, objects.deployment)}
-        outcome = together(scope, ask)[DEPLOYMENTS]
+        outcome = run_together(KUBERNETES, scope, ask)[DEPLOYMENTS]
     finally:
         connection.close()
     if isinstance(outcome, Exception):

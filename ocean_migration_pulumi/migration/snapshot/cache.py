@@ -7,20 +7,15 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.single_flight import SingleFlightCache
 from ocean_migration_pulumi.common.times import parse_time, sort_key
-from ocean_migration_pulumi.errors import (
-    DeadlineError,
-    MigrationNotFoundError,
-    NoAnswerError,
-    OceanMigrationError,
-    RateLimitError,
-    ServiceError,
-)
+from ocean_migration_pulumi.errors import MigrationNotFoundError
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 
 T = TypeVar("T")
 
@@ -31,48 +26,6 @@ RECENT: Final = timedelta(hours=24)
 """How long an ended migration is still looked at, so that a killed run finds what it had started."""
 
 _MOST_STATUSES: Final = 20
-_OUTAGES: Final = (NoAnswerError, ServiceError, DeadlineError, RateLimitError)
-
-
-class _Slot(Generic[T]):
-    """One answer: asked by one thread at a time, shared by all."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._at = float("-inf")
-        self._value: T | None = None
-        self._outage: OceanMigrationError | None = None
-
-    def get(self, scope: CancelScope, ask: Callable[[], T], *, fresh: bool) -> T:
-        asked_at = self._clock()
-        remaining = scope.remaining()
-        if not self._lock.acquire(timeout=-1 if remaining is None else remaining):
-            msg = "the service did not answer in time"
-            raise DeadlineError(msg)
-        try:
-            oldest = asked_at if fresh else self._clock() - MAXIMUM_AGE
-            # A run has more time than the preview that met the outage, so it asks for itself.
-            if self._at >= oldest and (self._outage is None or scope.short):
-                if self._outage is not None:
-                    raise self._outage
-                return self._value  # type: ignore[return-value]  # set whenever _at is
-            # An answer is as old as its question: what happened in between may be missing from it.
-            begun = self._clock()
-            try:
-                self._value, self._outage = ask(), None
-            except _OUTAGES as outage:
-                if scope.short:
-                    # A service that is down costs a preview its few seconds once, not once for each resource.
-                    self._value, self._outage, self._at = None, outage, self._clock()
-                raise
-            self._at = begun
-            return self._value
-        finally:
-            self._lock.release()
-
-    def drop(self) -> None:
-        self._at = float("-inf")
 
 
 class ClusterCache:
@@ -80,27 +33,20 @@ class ClusterCache:
 
     def __init__(self, ocean_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.ocean_id = ocean_id
-        self._clock = clock
-        self._slots: dict[str, _Slot[Any]] = {}
+        self._cache = SingleFlightCache("Spot", clock)
         self._ended: dict[str, MigrationStatus] = {}
         self._lock = threading.Lock()
 
-    def candidates(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> tuple[Candidate, ...]:
+    def candidates(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> tuple[Candidate, ...]:
         """Return the nodes that discovery offers, with their pods."""
-        found: tuple[Candidate, ...] = self._ask(
-            "discovery", scope, lambda: api.within(scope).discover(self.ocean_id, fetch_pods=True), fresh
-        )
-        return found
+        return self._ask("discovery", scope, lambda: api.within(scope).discover(self.ocean_id, fetch_pods=True), fresh)
 
-    def migrations(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> tuple[MigrationSummary, ...]:
+    def migrations(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> tuple[MigrationSummary, ...]:
         """Return the list of migrations."""
-        found: tuple[MigrationSummary, ...] = self._ask(
-            "migrations", scope, lambda: api.within(scope).list_migrations(self.ocean_id), fresh
-        )
-        return found
+        return self._ask("migrations", scope, lambda: api.within(scope).list_migrations(self.ocean_id), fresh)
 
     def status(
-        self, api: Any, scope: CancelScope, migration_id: str, *, fresh: bool = False, had_ended: bool = False
+        self, api: OceanApi, scope: CancelScope, migration_id: str, *, fresh: bool = False, had_ended: bool = False
     ) -> MigrationStatus:
         """Return the status of a migration; that of an ended one is asked once per process.
 
@@ -108,7 +54,7 @@ class ClusterCache:
         """
         if migration_id in self._ended:
             return self._ended[migration_id]
-        found: MigrationStatus = self._ask(
+        found = self._ask(
             f"migration {migration_id}",
             scope,
             lambda: api.within(scope).get_migration(self.ocean_id, migration_id),
@@ -119,39 +65,32 @@ class ClusterCache:
                 if migration_id not in self._ended:
                     self._ended[migration_id] = found
                     if not had_ended:
-                        self._slot("discovery").drop()
+                        self._cache.drop("discovery")
         return found
 
-    def cluster(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> Cluster:
+    def cluster(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> Cluster:
         """Return the cluster."""
-        found: Cluster = self._ask("cluster", scope, lambda: api.within(scope).get_cluster(self.ocean_id), fresh)
-        return found
+        return self._ask("cluster", scope, lambda: api.within(scope).get_cluster(self.ocean_id), fresh)
 
-    def groups(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> dict[str, VirtualNodeGroup]:
+    def groups(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> dict[str, VirtualNodeGroup]:
         """Return the Virtual Node Groups by id."""
-        found: tuple[VirtualNodeGroup, ...] = self._ask(
-            "groups", scope, lambda: api.within(scope).list_virtual_node_groups(self.ocean_id), fresh
-        )
+        found = self._ask("groups", scope, lambda: api.within(scope).list_virtual_node_groups(self.ocean_id), fresh)
         return {group.id: group for group in found}
 
-    def heartbeat(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> Heartbeat:
+    def heartbeat(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> Heartbeat:
         """Return the controller's sign of life."""
-        found: Heartbeat = self._ask("heartbeat", scope, lambda: api.within(scope).get_heartbeat(self.ocean_id), fresh)
-        return found
+        return self._ask("heartbeat", scope, lambda: api.within(scope).get_heartbeat(self.ocean_id), fresh)
 
-    def nodes(self, api: Any, scope: CancelScope) -> tuple[ClusterNode, ...]:
+    def nodes(self, api: OceanApi, scope: CancelScope) -> tuple[ClusterNode, ...]:
         """Return Ocean's own nodes."""
-        found: tuple[ClusterNode, ...] = self._ask(
-            "nodes", scope, lambda: api.within(scope).list_nodes(self.ocean_id), False
-        )
-        return found
+        return self._ask("nodes", scope, lambda: api.within(scope).list_nodes(self.ocean_id), False)
 
-    def running(self, api: Any, scope: CancelScope, *, fresh: bool = False) -> list[MigrationStatus]:
+    def running(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> list[MigrationStatus]:
         """Return the statuses of the migrations that run."""
         listed = [summary for summary in self.migrations(api, scope, fresh=fresh) if not summary.is_terminal]
         return self._statuses(api, scope, listed[:_MOST_STATUSES], fresh)
 
-    def recent(self, api: Any, scope: CancelScope) -> list[MigrationStatus]:
+    def recent(self, api: OceanApi, scope: CancelScope) -> list[MigrationStatus]:
         """Return the statuses of the migrations that run, and then of those created in the last 24 hours.
 
         The newest come first; of very many only these are asked.
@@ -174,11 +113,16 @@ class ClusterCache:
 
     def changed(self) -> None:
         """Forget what a write or the end of a migration has made old."""
-        for name in ("discovery", "migrations", "nodes"):
-            self._slot(name).drop()
+        self._cache.drop("discovery", "migrations", "nodes")
 
     def _statuses(
-        self, api: Any, scope: CancelScope, listed: list[MigrationSummary], fresh: bool, *, may_be_gone: bool = False
+        self,
+        api: OceanApi,
+        scope: CancelScope,
+        listed: list[MigrationSummary],
+        fresh: bool,
+        *,
+        may_be_gone: bool = False,
     ) -> list[MigrationStatus]:
         def ask(summary: MigrationSummary, fresh: bool) -> Callable[[], MigrationStatus]:
             return lambda: self.status(api, scope, summary.id, fresh=fresh, had_ended=summary.is_terminal)
@@ -197,11 +141,4 @@ class ClusterCache:
         return found
 
     def _ask(self, name: str, scope: CancelScope, ask: Callable[[], T], fresh: bool) -> T:
-        slot: _Slot[T] = self._slot(name)
-        return slot.get(scope, ask, fresh=fresh)
-
-    def _slot(self, name: str) -> _Slot[Any]:
-        slot = self._slots.get(name)
-        if slot is None:
-            slot = self._slots.setdefault(name, _Slot(self._clock))
-        return slot
+        return self._cache.get(scope, name, ask, max_age=MAXIMUM_AGE, fresh=fresh)

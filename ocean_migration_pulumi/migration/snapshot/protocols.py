@@ -104,7 +104,7 @@ class KubernetesApi(Protocol):
     Each raises InterruptedWaitError or EngineGoneError when the operation may not go on.
     """
 
-    def read(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
+    def read_snapshot(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
         """Return what the cluster tells, at most ``max_age`` seconds old; what it does not tell is a gap."""
 
     def nodes_with(
@@ -122,7 +122,7 @@ class KubernetesApi(Protocol):
 class AwsApi(Protocol):
     """What is asked of AWS; nothing is ever changed there."""
 
-    def read(self, scope: CancelScope, question: AwsQuery) -> AwsFacts:
+    def read_facts(self, scope: CancelScope, query: AwsQuery) -> AwsFacts:
         """Return what AWS answers, at most 10 minutes old; what it does not answer in time is a gap.
 
         Raises InterruptedWaitError or EngineGoneError when the operation may not go on.

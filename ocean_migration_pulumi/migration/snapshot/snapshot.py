@@ -91,7 +91,7 @@ def take_snapshot(
         lambda: view.nodes(api, scope),
     ]
     if kubernetes is not None:
-        asks.append(lambda: kubernetes.read(patient))
+        asks.append(lambda: kubernetes.read_snapshot(patient))
     view.together(asks)
     cluster = view.cluster(api, scope)  # first: a cluster that does not exist is the clearest answer
     offered = {candidate.instance_id: candidate for candidate in view.candidates(api, scope)}

@@ -68,7 +68,7 @@ def ask_kubernetes(
     kubernetes = sources.kubernetes
     if kubernetes is None:
         return ClusterFacts(absent=sources.absent, explicit=sources.explicit)
-    kube = kubernetes.read(scope, fresh=fresh)
+    kube = kubernetes.read_snapshot(scope, fresh=fresh)
     known = {*offered, *(node.instance_id for node in ocean_nodes)}
     if kube.knows(NODES) and kube.nodes and known and not kube.nodes.keys() & known:
         absent = f"{sources.name} is of another cluster: none of its nodes is one that Ocean offers"
@@ -117,4 +117,4 @@ def ask_aws(
         instance_types=tuple(sorted({kind for template in templates for kind in template.instance_types})),
         eks_cluster=sources.eks_cluster,
     )
-    return sources.aws.read(scope, question)
+    return sources.aws.read_facts(scope, question)

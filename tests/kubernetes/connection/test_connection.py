@@ -60,7 +60,7 @@ def read(server: ScriptedServer, cluster: dict[str, Any], user: dict[str, Any] |
     """Read a cluster once."""
     reader = KubernetesReader(access(server.url, user, cluster))
     try:
-        return reader.read(CancelScope())
+        return reader.read_snapshot(CancelScope())
     finally:
         reader.close()
 
@@ -158,12 +158,12 @@ class Watched(ssl.SSLContext):
         given.extend(stat.S_ISFIFO(os.stat(path).st_mode) for path in paths)
         super().load_cert_chain(*paths, **options)
         given.append(sorted(os.listdir(tempfile.gettempdir())))
-from ocean_migration_pulumi.kubernetes import tls_client
+from ocean_migration_pulumi.kubernetes.connection import tls_client
 tls_client._TlsContext.__bases__ = (Watched,)
 descriptors = len(os.listdir("/dev/fd"))
 access = find_access(sys.stdin.read(), None, {})
 reader = KubernetesReader(access)
-gaps = sorted(reader.read(CancelScope()).gaps)
+gaps = sorted(reader.read_snapshot(CancelScope()).gaps)
 reader.close()
 shown = repr([access, access.target, reader, reader._connection, reader._connection._sign_in])
 print(json.dumps([gaps, given, opened, tempfile.gettempdir(), len(os.listdir("/dev/fd")) - descriptors, shown]))
@@ -275,7 +275,9 @@ def test_plain_text_is_no_tls() -> None:
         thread = threading.Thread(target=greet, args=(listener,))
         thread.start()
         with reading(f"https://127.0.0.1:{listener.getsockname()[1]}") as reader:
-            assert reader.read(CancelScope()).gaps[PODS] == Gap(reason="Kubernetes cannot be reached: TLS fails")
+            assert reader.read_snapshot(CancelScope()).gaps[PODS] == Gap(
+                reason="Kubernetes cannot be reached: TLS fails"
+            )
         thread.join(PATIENCE)
 
 
@@ -287,15 +289,15 @@ def test_service_account_of_a_pod(server: ScriptedServer, authority: trustme.CA,
     found = find_access(None, None, environ, service_account=tmp_path)
     assert found is not None
     reader = KubernetesReader(found)
-    assert reader.read(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+    assert reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
     (tmp_path / "token").write_text(f"{TOKEN}\n")
-    kube = reader.read(CancelScope(), fresh=True)
+    kube = reader.read_snapshot(CancelScope(), fresh=True)
     assert kube.gaps == {}
     assert kube.source == "the service account of this pod"
     reader.close()
     (tmp_path / "token").unlink()
     reader = KubernetesReader(found)
-    gap = reader.read(CancelScope()).gaps[PODS]
+    gap = reader.read_snapshot(CancelScope()).gaps[PODS]
     assert gap.reason == "the file with the token of the kubeconfig's user cannot be read"
     reader.close()
 
@@ -305,7 +307,7 @@ def test_user_and_password() -> None:
     api = shop()
     api.token = None
     with api.serve() as server, reading(server.url, {"username": "admin", "password": "canary"}) as reader:
-        assert reader.read(CancelScope()).gaps == {}
+        assert reader.read_snapshot(CancelScope()).gaps == {}
         basic = f"Basic {encoded(b'admin:canary')}"
         assert {request.headers["authorization"] for request in server.requests} == {basic}
 
@@ -317,7 +319,7 @@ def test_password_stands_above_a_plugin() -> None:
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-plugin"}
     user = {"username": "admin", "password": "canary", "exec": plugin}
     with api.serve() as server, reading(server.url, user) as reader:
-        assert reader.read(CancelScope()).gaps == {}
+        assert reader.read_snapshot(CancelScope()).gaps == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"canary\ncanary", b"canary \xff"], ids=["empty", "lines", "binary"])
@@ -326,7 +328,7 @@ def test_file_without_a_token(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_bytes(content)
     with shop().serve() as server, reading(server.url, {"tokenFile": str(path)}) as reader:
-        found = reader.read(CancelScope())
+        found = reader.read_snapshot(CancelScope())
         assert server.requests == []
     assert found.gaps[PODS].reason == "the file with the token of the kubeconfig's user cannot be read"
     assert "canary" not in repr(found)
@@ -335,21 +337,21 @@ def test_file_without_a_token(content: bytes, tmp_path: Path) -> None:
 def test_refused_token_is_not_sent_again() -> None:
     """There is no other one."""
     with shop().serve() as server, reading(server.url, {"token": "another"}) as reader:
-        assert reader.read(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+        assert reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
         assert len(server.requests) == 1
 
 
 def test_nobody_in_particular() -> None:
     """A user that the context does not name signs in as nobody."""
     with shop().serve() as server, reading(server.url, {}) as reader:
-        assert reader.read(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+        assert reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
         assert "authorization" not in server.requests[0].headers
 
 
 def test_path_of_the_server_is_kept() -> None:
     """Some API servers are reached below a path of a gateway."""
     with shop().serve() as server, reading(f"{server.url}/k8s/clusters/c-1/") as reader:
-        reader.read(CancelScope())
+        reader.read_snapshot(CancelScope())
         assert server.requests[0].path == f"/k8s/clusters/c-1{fake.AWS_AUTH}"
 
 
@@ -411,9 +413,11 @@ def test_environment_s_proxy_is_not_for_this_machine(monkeypatch: pytest.MonkeyP
     with shop().serve() as server:
         for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
             with reading(url) as reader:
-                assert reader.read(CancelScope()).gaps == {}
+                assert reader.read_snapshot(CancelScope()).gaps == {}
     with reading("https://cluster.invalid") as reader:
-        assert reader.read(CancelScope()).gaps[PODS].reason == "Kubernetes cannot be reached: connection refused"
+        assert (
+            reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes cannot be reached: connection refused"
+        )
 
 
 def test_answer_that_is_too_long_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,7 +426,7 @@ def test_answer_that_is_too_long_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> No
     api = shop()
     api.faults[fake.PODS] = [http.answer(200, b" " * (1024**2 + 1))]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(CancelScope()).gaps == {PODS: Gap(reason="an answer is longer than 1 MiB")}
+        assert reader.read_snapshot(CancelScope()).gaps == {PODS: Gap(reason="an answer is longer than 1 MiB")}
 
 
 def test_silence_of_a_step_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -431,7 +435,7 @@ def test_silence_of_a_step_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     api = shop()
     api.faults[fake.PODS] = [http.silence]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read(CancelScope()).gaps == {PODS: Gap(reason="Kubernetes did not answer in time")}
+        assert reader.read_snapshot(CancelScope()).gaps == {PODS: Gap(reason="Kubernetes did not answer in time")}
 
 
 def test_package_costs_nothing_and_says_what_to_install() -> None:

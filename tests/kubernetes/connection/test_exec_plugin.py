@@ -50,7 +50,7 @@ def runs(tmp_path: Path) -> list[Any]:
 def read(api: FakeApi, signed_in: dict[str, Any], scope: CancelScope | None = None) -> KubernetesSnapshot:
     """Read a cluster once."""
     with api.serve() as server, reading(server.url, signed_in) as reader:
-        return reader.read(scope or CancelScope())
+        return reader.read_snapshot(scope or CancelScope())
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
@@ -67,7 +67,7 @@ def test_plugin_is_told_the_cluster_if_it_wants_to_know(tmp_path: Path) -> None:
     api = shop()
     signed_in = user(tmp_path, SIGN_IN, TOKEN, provideClusterInfo=True)
     with api.serve() as server, reading(server.url, signed_in) as reader:
-        reader.read(CancelScope())
+        reader.read_snapshot(CancelScope())
         assert [told["spec"]["cluster"] for told in runs(tmp_path)] == [{"server": server.url}]
 
 
@@ -79,15 +79,18 @@ def test_token_that_has_run_out_is_renewed(tmp_path: Path) -> None:
     path = "/api/v1/namespaces/shop/pods/cart-0/eviction"
     api.evictions[path] = http.answer(201, {})
     with api.serve() as server, reading(server.url, user(tmp_path, SIGN_IN, "first,second,third")) as reader:
-        assert reader.read(CancelScope()).gaps == {}
+        assert reader.read_snapshot(CancelScope()).gaps == {}
         api.token = "second"
-        assert reader.read(CancelScope(), fresh=True).gaps == {}
+        assert reader.read_snapshot(CancelScope(), fresh=True).gaps == {}
         assert len(runs(tmp_path)) == 2
         api.token = "third"
         assert reader.try_eviction(CancelScope(), pod) == EvictionTrial(allowed=True)
         assert len(runs(tmp_path)) == 3
         api.token = "fourth"
-        assert reader.read(CancelScope(), fresh=True).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+        assert (
+            reader.read_snapshot(CancelScope(), fresh=True).gaps[PODS].reason
+            == "Kubernetes refuses the credentials (401)"
+        )
 
 
 FAILS = f"import sys; print('{TOKEN}'); print('{TOKEN}', file=sys.stderr); sys.exit(3)"
@@ -191,5 +194,5 @@ def test_plugin_asks_nobody(tmp_path: Path) -> None:
 def test_nothing_is_asked_without_a_token(tmp_path: Path) -> None:
     """A failing plugin costs no request."""
     with shop().serve() as server, reading(server.url, user(tmp_path, FAILS)) as reader:
-        reader.read(CancelScope())
+        reader.read_snapshot(CancelScope())
         assert not server.requests

@@ -27,7 +27,7 @@ def test_nodes_with_a_selector() -> None:
 
 
 def test_selector_that_the_server_refuses() -> None:
-    """Its own words say what is wrong, and they are asked for once."""
+    """Its own words say what is wrong, and a preview asks for them once."""
     api = shop()
     words = "unable to parse requirement: found '=',\nexpected: identifier"
     api.faults[fake.NODES] = [fake.status(400, words, "BadRequest")]
@@ -38,7 +38,7 @@ def test_selector_that_the_server_refuses() -> None:
         raised = []
         for _ in range(2):
             with pytest.raises(InputError) as caught:
-                reader.nodes_with(CancelScope(), "=")
+                reader.nodes_with(CancelScope(short=True), "=")
             raised.append(caught.value)
         assert len(server.requests) == 1
     assert [str(error) for error in raised] == [expected] * 2

@@ -83,7 +83,7 @@ def test_waiting_for_another_thread_s_answer_is_bounded(view: tuple[ClusterCache
 
 
 def test_outage_is_remembered_for_previews_only(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
-    """A run asks again, and so does a preview half a minute later; what is no outage is not remembered."""
+    """A run asks again, and so does a preview half a minute later."""
     found, clock, stage = view
     short = stage.scope(short=True)
     stage.control.fault("GET", "*/discovery", "status", status=503, times=5)
@@ -99,6 +99,10 @@ def test_outage_is_remembered_for_previews_only(view: tuple[ClusterCache, FakeCl
     for _ in range(2):
         with pytest.raises(ClusterNotFoundError):
             other.cluster(stage.client, short)
+    assert asked(stage) == count + 2
+    clock.now += 31
+    with pytest.raises(ClusterNotFoundError):
+        other.cluster(stage.client, short)
     assert asked(stage) == count + 3
 
 

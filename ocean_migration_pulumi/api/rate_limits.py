@@ -6,12 +6,10 @@ import math
 import threading
 from collections.abc import Mapping
 
-from ocean_migration_pulumi.api.retry import RetryPolicy
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.retry import RetryPolicy, parse_seconds
 from ocean_migration_pulumi.errors import RateLimitError
 
-LONGEST_RESET = 300.0
-"""Seconds; a window is 60 s long, so a longer reset is not a number of seconds but something else, such as a date."""
 REFUSED = RetryPolicy(attempts=10, initial_wait=1.0, longest_wait=30.0)
 """For requests that are refused with 429; its wait closes a window whose reset the service does not tell."""
 
@@ -117,23 +115,10 @@ class RateLimits:
 def seconds_until_reset(headers: Mapping[str, str]) -> float | None:
     """Return how long to send nothing: ``X-RateLimit-Reset``, else ``Retry-After``, in seconds; None when not told."""
     for name in ("x-ratelimit-reset", "retry-after"):
-        seconds = _seconds(headers.get(name))
+        seconds = parse_seconds(headers.get(name))
         if seconds is not None:
             return seconds
     return None
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return ``Retry-After`` in seconds; None when not told."""
-    return _seconds(headers.get("retry-after"))
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        seconds = float(value or "")
-    except ValueError:
-        return None
-    return min(seconds, LONGEST_RESET) if seconds >= 0 else None
 
 
 def _whole(value: str | None) -> int | None:

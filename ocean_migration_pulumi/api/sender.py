@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ocean_migration_pulumi.api import responses
-from ocean_migration_pulumi.api.rate_limits import REFUSED, RateLimits, retry_after, seconds_until_reset
+from ocean_migration_pulumi.api.rate_limits import REFUSED, RateLimits, seconds_until_reset
 from ocean_migration_pulumi.api.recording.redaction import (
     SHORTEST_SECRET,
     TOKEN,
@@ -20,10 +20,10 @@ from ocean_migration_pulumi.api.recording.redaction import (
     forms,
 )
 from ocean_migration_pulumi.api.responses import UNDECODABLE, ApiCall, ApiResponse
-from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
 from ocean_migration_pulumi.api.transport import Transport, UnansweredError
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.retry import RetryableError, RetryPolicy, retry_after, run_with_retries
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     AuthenticationError,

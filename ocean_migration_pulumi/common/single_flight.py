@@ -188,7 +188,8 @@ class _Flight:
     def run(self, ask: Callable[[], object]) -> None:
         """Ask in this thread; raise what went wrong."""
         # A KeyboardInterrupt lands the flight, too, with a failure that is nobody else's.
-        answer, failure = None, InterruptedWaitError("interrupted")
+        answer: object = None
+        failure: Exception | None = InterruptedWaitError("interrupted")
         try:
             answer, failure = ask(), None
         except Exception as error:

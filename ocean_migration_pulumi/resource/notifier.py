@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ocean_migration_pulumi.api.rate_limits import retry_after
-from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.retry import RetryableError, RetryPolicy, retry_after, run_with_retries
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import EngineGoneError, NoAnswerError, OceanMigrationError
 from ocean_migration_pulumi.migration.reconcile.events import Event, EventKind

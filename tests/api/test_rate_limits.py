@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from ocean_migration_pulumi.api.rate_limits import LONGEST_RESET, RateLimits, RateLimitWindow, seconds_until_reset
+from ocean_migration_pulumi.api.rate_limits import RateLimits, RateLimitWindow, seconds_until_reset
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.retry import LONGEST_TOLD
 from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, RateLimitError
 from tests.support.fake_clock import FakeClock
 
@@ -160,7 +161,7 @@ def test_windows_are_told_apart() -> None:
         ({"x-ratelimit-reset": "soon", "retry-after": "0.5"}, 0.5),
         ({"x-ratelimit-reset": "-1"}, None),
         ({"x-ratelimit-reset": "nan"}, None),
-        ({"x-ratelimit-reset": "1700000000"}, LONGEST_RESET),
+        ({"x-ratelimit-reset": "1700000000"}, LONGEST_TOLD),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
     ],
 )

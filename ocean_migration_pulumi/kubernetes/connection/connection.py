@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ocean_migration_pulumi.api.rate_limits import retry_after
-from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.retry import RetryableError, RetryPolicy, retry_after, run_with_retries
 from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.kubernetes.connection.errors import (
     UNEXPECTED,

@@ -1,11 +1,11 @@
-"""The retry policy of every HTTP client in this package."""
+"""Retry policies, and the one loop that sends a request again: for every HTTP client of this package."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -14,6 +14,9 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 T = TypeVar("T")
 Uniform = Callable[[float, float], float]
 """Returns a random number between two others, as ``random.uniform`` does."""
+
+LONGEST_TOLD: Final = 300.0
+"""Seconds: a server that names more in a header means something else, such as a date."""
 
 # Enough for every longest wait; a power of many thousand failures would overflow.
 _MOST_DOUBLINGS: Final = 32
@@ -90,3 +93,17 @@ def run_with_retries(attempt: Callable[[], T], scope: CancelScope, *, uniform: U
             if failures[policy] >= policy.attempts or pause >= left:
                 raise failed.error from failed.__cause__
         scope.sleep(pause)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return ``Retry-After`` in seconds; None when it is absent or no number of seconds."""
+    return parse_seconds(headers.get("retry-after"))
+
+
+def parse_seconds(value: str | None) -> float | None:
+    """Return the seconds of a header, at most ``LONGEST_TOLD``; None when it has none."""
+    try:
+        seconds = float(value or "")
+    except ValueError:
+        return None
+    return min(seconds, LONGEST_TOLD) if seconds >= 0 else None

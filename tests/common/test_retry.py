@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from ocean_migration_pulumi.api.retry import RetryableError, RetryPolicy, run_with_retries
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.retry import RetryableError, RetryPolicy, run_with_retries
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, ServiceError
 from tests.support.fake_clock import FakeClock
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
     InputError,
@@ -189,9 +190,4 @@ def _mark(data: Any) -> str:
 
 
 def _line(value: Any) -> str:
-    """Return text of somebody else as one short line that a terminal can show."""
-    if not isinstance(value, str):
-        return ""
-    shown = "".join(character if character.isprintable() else " " for character in value[: 4 * _LONGEST_TEXT])
-    line = " ".join(shown.split())
-    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
+    return one_line(value, _LONGEST_TEXT) if isinstance(value, str) else ""

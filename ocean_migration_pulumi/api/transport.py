@@ -18,6 +18,7 @@ from ocean_migration_pulumi.api import responses
 from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.loopback import is_loopback
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     NoAnswerError,
@@ -375,7 +376,7 @@ def _forget(error: BaseException) -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = one_line(str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ocean_migration_pulumi.api_check.responses import Responses
+from ocean_migration_pulumi.common.text import list_some
 
 
 class Verdict(StrEnum):
@@ -73,6 +74,4 @@ def not_seen(says: str) -> Finding:
 
 def listed(values: Iterable[Any], most: int = 12) -> str:
     """Return values as a sentence lists them, each once, in their order."""
-    known = list(dict.fromkeys(map(str, values)))
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + more
+    return list_some(dict.fromkeys(map(str, values)), most)

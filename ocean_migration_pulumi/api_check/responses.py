@@ -12,6 +12,7 @@ from typing import Any, Final
 from ocean_migration_pulumi.api.client import DISCOVERY, MIGRATIONS
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.responses import MIGRATION
+from ocean_migration_pulumi.common.text import shorten
 from ocean_migration_pulumi.common.times import parse_time
 
 _LONGEST: Final = 160
@@ -130,8 +131,7 @@ def excerpt(value: Any, keys: Iterable[str] = ()) -> str:
     wanted = set(keys)
     if isinstance(value, dict) and wanted:
         value = {key: part for key, part in value.items() if key in wanted}
-    text = json.dumps(value, separators=(",", ":"))
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return shorten(json.dumps(value, separators=(",", ":")), _LONGEST)
 
 
 def kind_of(value: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, ServiceError
 
 COMMANDS: Final[Mapping[str, str]] = {
@@ -101,8 +102,6 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except OceanMigrationError as error:
-            from ocean_migration_pulumi.report.markdown import one_line
-
             again = "; try again" if isinstance(error, _OUTAGES) else ""
             click.echo(f"Error: {one_line(str(error))}{again}", err=True)
             sys.exit(exit_code(error))

@@ -11,8 +11,8 @@ from typing import Final
 
 import click
 
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import InterruptedWaitError
-from ocean_migration_pulumi.report.markdown import one_line
 
 _CLEAR: Final = "\r\x1b[K"
 

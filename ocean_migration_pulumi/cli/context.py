@@ -24,13 +24,12 @@ from ocean_migration_pulumi.api.recording.redaction import ExchangeObserver
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.common.text import list_some, one_line, sanitize
 from ocean_migration_pulumi.common.times import sort_key
 from ocean_migration_pulumi.errors import InputError, MissingAccountError, OceanMigrationError
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry, ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
-from ocean_migration_pulumi.report.markdown import one_line
 from ocean_migration_pulumi.resource.session import Session
 
 R = TypeVar("R")
@@ -181,8 +180,8 @@ class CliContext:
             if self._given is None:
                 say(f"cluster {_introduced(named[0])}, the only one of the account")
             return named[0].id
-        there = ", ".join(map(_introduced, clusters[:10])) + (", ..." if len(clusters) > 10 else "")
-        known = f"the account has {there}" if clusters else "the account has no cluster"
+        there = list_some(map(_introduced, clusters), 10) or "no cluster"
+        known = f"the account has {there}"
         if self._given is None:
             raise InputError("--cluster", f"is not given; {known}")
         if named:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ocean_migration_pulumi.report.markdown import one_line
+from ocean_migration_pulumi.common.text import one_line
 
 R = TypeVar("R")
 

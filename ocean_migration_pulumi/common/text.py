@@ -1,25 +1,50 @@
-"""Text that every message is made of: other people's names made printable, counts, short lists."""
+"""Text that messages are made of: names of others made printable, long ones shortened, counts, lists."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
-_ARROW: Final = "→"
+ARROW: Final = "→"
+"""What stands in names of others for the ``->`` between the parts of a plan's entry."""
 
 
-# Control characters, halves of characters, and what nobody sees but what changes the direction of what stands around.
-_UNPRINTABLE: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]+"
-)
+def one_line(text: str, most: int | None = None) -> str:
+    """Return a text as one printable line, without line breaks, control characters and changes of direction.
+
+    Args:
+        text: Any text.
+        most: Characters that are kept; None keeps all.
+
+    """
+    if most is not None:
+        # Far more than can be kept need not be looked at.
+        text = text[: 4 * most]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(text.split())
+    return line if most is None else shorten(line, most)
 
 
-def sanitize(text: str) -> str:
-    """Return a name of someone else's choosing as one printable line that cannot be read as part of an entry."""
-    if text.isprintable() and "->" not in text:
-        return text.strip() or "-"
-    return _UNPRINTABLE.sub(" ", text).replace("->", _ARROW).strip() or "-"
+def sanitize(name: str, most: int | None = None) -> str:
+    """Return a name of others as one printable line; it cannot be read as part of a plan's entry, and is never empty.
+
+    Args:
+        name: The name, as somebody chose it.
+        most: Characters that are kept; None keeps all.
+
+    """
+    return one_line(name, most).replace("->", ARROW) or "-"
+
+
+def shorten(text: str, most: int) -> str:
+    """Return a text of at most so many characters; an ellipsis shows that it was cut."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def shorten_value(value: object) -> str:
+    """Return a value as a message quotes it: on one line, of at most 80 characters."""
+    return shorten(repr(value), 80)
 
 
 def count_noun(amount: int, noun: str) -> str:
@@ -40,7 +65,7 @@ def count_with_verb(amount: int, noun: str, verb: str) -> str:
     return f"{count_noun(amount, noun)} {singular if amount == 1 else verb}"
 
 
-def list_some(names: Sequence[str] | Iterable[str], most: int = 5) -> str:
+def list_some(names: Iterable[str], most: int = 5) -> str:
     """Return the first few names, and how many more there are."""
     listed = list(names)
     shown = ", ".join(listed[:most])

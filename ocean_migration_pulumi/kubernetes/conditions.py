@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import run_together
-from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import KubernetesError, PrerequisiteError
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
@@ -128,7 +128,7 @@ def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> 
     each = found.get(condition.condition, {})
     if text(each, "status") == _TRUE:
         return GateObservation(True, f"{subject} is {condition.condition}")
-    reason = sanitize(text(each, "reason"))[:_LONGEST_REASON] if text(each, "reason") else ""
+    reason = one_line(text(each, "reason"), _LONGEST_REASON)
     return GateObservation(False, f"{subject} is not {condition.condition}" + (f" ({reason})" if reason else ""))
 
 

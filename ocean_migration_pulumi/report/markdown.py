@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ocean_migration_pulumi.common.text import one_line
+
 NAME: Final = 120
 """The characters of a name that are shown."""
 
@@ -25,23 +27,16 @@ _TICKS: Final = re.compile(r"`+")
 
 def code(name: str, most: int = NAME) -> str:
     """Return a name in ``<code>``, on one line; a long one is cut."""
-    return f"<code>{_entities(_shortened(one_line(name), most).replace('@', '@' + _GAP)) or '-'}</code>"
+    return f"<code>{_entities(one_line(name, most).replace('@', '@' + _GAP)) or '-'}</code>"
 
 
 def prose(text: str, most: int = TEXT) -> str:
     """Return free text as one line of Markdown that is what it says, wherever it stands; a long one is cut."""
-    shown = _entities(_REFERENCE.sub(_GAP, _shortened(one_line(text), most)))
+    shown = _entities(_REFERENCE.sub(_GAP, one_line(text, most)))
     opening = _OPENING.match(shown)  # a list item or a heading may begin here
     if opening is None:
         return shown or "&#45;"
     return f"{opening['number']}&#{ord(opening['sign'])};{shown[opening.end() :]}"
-
-
-def one_line(text: str) -> str:
-    """Return a text without what cannot be seen: line breaks, control characters, changes of direction."""
-    if not text.isascii() or not text.isprintable():
-        text = "".join(" " if unicodedata.category(char) in _UNSEEN else char for char in text)
-    return " ".join(text.split())
 
 
 def fence(text: str, language: str) -> str:
@@ -76,10 +71,6 @@ def _entities(text: str) -> str:
     if _PLAIN.fullmatch(text) is None:
         text = _RISKY.sub(lambda found: f"&#{ord(found[0])};" if found[0].isascii() else found[0], text)
     return _WWW.sub(r"\1&#46;", text)
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def _is_seen(char: str) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.retry import RetryableError, RetryPolicy, retry_after, run_with_retries
-from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.text import count_noun, one_line, shorten
 from ocean_migration_pulumi.errors import EngineGoneError, NoAnswerError, OceanMigrationError
 from ocean_migration_pulumi.migration.reconcile.events import Event, EventKind
 
@@ -152,7 +152,7 @@ class _Postman:
             with self._lock:
                 given_up, self._letters, self._works = self._letters, deque(), False
             for letter in given_up:
-                letter.sender.settle(self._url, " ".join(str(error).split()))
+                letter.sender.settle(self._url, one_line(str(error)))
 
     def _work(self) -> None:
         while True:
@@ -225,6 +225,5 @@ def _text(text: str) -> dict[str, Any]:
 
 def _slack(text: str) -> str:
     """Return a text that Slack shows as it is: a name of someone else's choosing must not call a whole channel."""
-    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
-    escaped = short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = shorten(text, _LONGEST).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("@", "@\N{WORD JOINER}")

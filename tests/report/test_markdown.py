@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocean_migration_pulumi.report.markdown import code, fence, one_line, prose, width
+from ocean_migration_pulumi.report.markdown import code, fence, prose, width
 
 
 def test_usual_names_stay_readable_in_the_source() -> None:
@@ -43,11 +43,6 @@ def test_long_texts_are_cut() -> None:
     assert code("a" * 121) == f"<code>{'a' * 119}…</code>"
     assert code("a" * 120) == f"<code>{'a' * 120}</code>"
     assert prose("a" * 601) == "a" * 599 + "…"
-
-
-def test_one_line_drops_what_cannot_be_seen() -> None:
-    """Line breaks, control characters, changes of direction and halves of characters."""
-    assert one_line(" a\tb\r\nc\u2028d\u202ee\ud800f\x1b[0m ") == "a b c d e f [0m"
 
 
 def test_no_run_of_backquotes_ends_a_block() -> None:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
+from ocean_migration_pulumi.common.text import one_line
 
 SHORTEST_SECRET = 8
 """Characters of a token that is looked for in texts: one as short as a word, a simulator's, could be part of any."""
@@ -217,7 +218,7 @@ class Redaction:
         return data if data is None or isinstance(data, bool) else REDACTED
 
     def _error(self, error: Exception) -> str:
-        text = self._rough(" ".join(str(error).split()))
+        text = self._rough(one_line(str(error)))
         for place in self._places:
             text = text.replace(place, "[base URL]")
         return text

@@ -9,7 +9,7 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from ocean_migration_pulumi.report.markdown import one_line
+from ocean_migration_pulumi.common.text import one_line
 
 GAP: Final = 2
 """The columns between two cells."""

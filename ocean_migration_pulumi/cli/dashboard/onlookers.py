@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.live import Live
 
 from ocean_migration_pulumi.cli.dashboard.dashboard import Dashboard
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.migration.views.live_view import LiveView
-from ocean_migration_pulumi.report.markdown import one_line
 
 _PER_SECOND: Final = 2.0
 

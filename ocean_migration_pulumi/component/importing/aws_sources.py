@@ -259,7 +259,7 @@ def _ask(function: str, what: str, asked: Callable[[], Any], *, is_source: bool 
     try:
         return asked()
     except Exception as exc:
-        said = sanitize(str(exc))[:_LONGEST_TEXT]
+        said = sanitize(str(exc), _LONGEST_TEXT)
         if is_source and _GONE.search(said):
             msg = f"{what} does not exist: {function} says: {said}"
             raise SourceGoneError(msg) from exc

@@ -13,7 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
-from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
+from ocean_migration_pulumi.common.text import count_noun, list_some, one_line, sanitize
 from ocean_migration_pulumi.component.args import RetireArgs
 from ocean_migration_pulumi.component.importing.aws_sources import auto_scaling_group, region_of
 from ocean_migration_pulumi.errors import MigrationError
@@ -98,7 +98,7 @@ def look_up(args: RetireArgs, eks_cluster: str | None, opts: pulumi.InvokeOption
     try:
         role = _role_of_node_group(args, cluster, opts) if args.node_group else _role_of_asg(args, opts)
     except Exception as error:  # noqa: BLE001 - invokes raise plain exceptions for whatever AWS answers
-        why = f"AWS does not tell it ({' '.join(str(error).split())[:200]})"
+        why = f"AWS does not tell it ({one_line(str(error), 200)})"
         return OldGroup(args=args, eks_cluster=cluster, why_not=why)
     return OldGroup(args=args, eks_cluster=cluster, role=role, why_not="" if role else "AWS names none")
 

@@ -62,8 +62,7 @@ class KubernetesResponse:
         data = whole_object(self.body) or {}
         if data.get("kind") != "Status":
             return ""
-        text = sanitize(str(data.get("message") or data.get("reason") or ""))
-        return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
+        return sanitize(str(data.get("message") or data.get("reason") or ""), _LONGEST_TEXT)
 
 
 class Connection:

@@ -13,6 +13,7 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.common.times import parse_time, sort_key
 from ocean_migration_pulumi.errors import (
     DeadlineError,
@@ -182,7 +183,7 @@ def describe_failure(error: Exception, remedy: str = "") -> str:
     ``remedy`` is how things stand and what to do after an outage, or after an end that came while no migration was
     waited for: their own words do not know it.
     """
-    line = " ".join(str(error).split())
+    line = one_line(str(error))
     if not isinstance(error, OceanMigrationError):
         return f"unexpected {type(error).__name__}: {line}"
     ended = isinstance(error, (InterruptedWaitError, DeadlineError)) and "migration " not in line

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import LogEntry
+from ocean_migration_pulumi.common.text import shorten_value
 from ocean_migration_pulumi.common.times import parse_time, sort_key
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec import input_readers
@@ -47,7 +48,5 @@ def log_span_of_options(since: Any, until: Any, now: datetime) -> tuple[datetime
     start = parse_moment("since", since, now)
     end = now + CLOCKS if until is None else parse_moment("until", until, now)
     if end < start:
-        raise InputError(
-            "until", f"{input_readers.shorten_value(until)} is before since ({input_readers.shorten_value(since)})"
-        )
+        raise InputError("until", f"{shorten_value(until)} is before since ({shorten_value(since)})")
     return start, end

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ocean_migration_pulumi.common.text import shorten_value
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec import input_readers
 
@@ -208,9 +209,7 @@ def _url(name: str, value: Any) -> str:
         raise InputError(name, f"is required; give {_URL}")
     if not isinstance(value, str) or not _is_url(value):
         shown = (
-            "what is given"
-            if not isinstance(value, str) or "@" in value
-            else input_readers.shorten_value(value.partition("?")[0])
+            "what is given" if not isinstance(value, str) or "@" in value else shorten_value(value.partition("?")[0])
         )
         raise InputError(name, f"{shown} is not allowed; give {_URL}")
     return value

@@ -18,7 +18,6 @@ from ocean_migration_pulumi.errors import (
     KubernetesError,
     MigrationNotFoundError,
     NoAnswerError,
-    OceanMigrationError,
     PrerequisiteError,
     RateLimitError,
     ServiceError,
@@ -168,7 +167,7 @@ def _asked(
     try:
         return ask(gate, gate.scope.at_most(LONGEST_LOOK))
     except _NOT_NOW as error:
-        return [GateObservation(False, _short(error))]
+        return [GateObservation(False, sanitize(str(error), _LONGEST_REASON))]
     except DeadlineError:
         gate.scope.check()
         return [GateObservation(False, f"{whom} did not answer in time")]
@@ -241,7 +240,7 @@ def _answers(gate: GateContext, check: HttpCheck) -> GateObservation:
     try:
         answer = gate.probe(check.url, gate.scope)
     except NoAnswerError as error:
-        return GateObservation(False, f"{check.subject}: {_short(error)}")
+        return GateObservation(False, f"{check.subject}: {sanitize(str(error), _LONGEST_REASON)}")
     seen = f"{check.subject} answers {answer.status}"
     if answer.status != check.status:
         return GateObservation(False, f"{seen} instead of {check.status}")
@@ -263,8 +262,3 @@ def _missing(looks: Sequence[GateObservation]) -> str:
     if missing:
         return ", ".join(missing)
     return "it was not calm for long enough" if looks else "nothing was seen yet"
-
-
-def _short(error: OceanMigrationError) -> str:
-    line = sanitize(" ".join(str(error).split()))
-    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"

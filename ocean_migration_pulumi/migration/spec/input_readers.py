@@ -8,18 +8,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ocean_migration_pulumi.common.loopback import is_loopback
+from ocean_migration_pulumi.common.text import shorten_value
 from ocean_migration_pulumi.errors import InputError
 
 _UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _ENDPOINT: Final = "an https URL without credentials (http goes to this machine only)"
-
-
-def shorten_value(value: object) -> str:
-    """Return a value as a message shows it: short, on one line."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def input_error(name: str, value: object, allowed: str) -> InputError:

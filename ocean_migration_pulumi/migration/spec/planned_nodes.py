@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
-from ocean_migration_pulumi.common.text import _ARROW, count_noun, list_some, sanitize
+from ocean_migration_pulumi.common.text import ARROW, count_noun, list_some, sanitize
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
@@ -54,7 +54,7 @@ def _read(route: str) -> _Route | None:
     if match is None:
         return None
     return _Route(
-        asg_name=None if match["asg"] == "-" else match["asg"].replace(_ARROW, "->"),
+        asg_name=None if match["asg"] == "-" else match["asg"].replace(ARROW, "->"),
         virtual_node_group_id=None if match["group"] == _NONE else match["group"],
         virtual_node_group_name=match["name"],
         migration_id=match["migration"],

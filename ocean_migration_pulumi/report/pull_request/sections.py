@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned, shorten_digest
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
@@ -268,5 +268,4 @@ def _node(node: PlannedNode) -> str:
 
 
 def _some(names: list[str]) -> str:
-    shown = ", ".join(map(code, names[:_FEW]))
-    return shown if len(names) <= _FEW else f"{shown} and {len(names) - _FEW} more"
+    return list_some(map(code, names), _FEW)

@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.checks.service import GROUPS, IDLE
 from ocean_migration_pulumi.migration.spec.diagnostic import Kind
 from ocean_migration_pulumi.migration.spec.planned_nodes import (
@@ -256,8 +256,7 @@ def _moves(judgements: Sequence[Judgement]) -> list[str]:
 
 def _unknown(judgements: Sequence[Judgement], most: int = 3) -> str:
     named = [code(judgement.migration.name, 40) for judgement in judgements if judgement.unknown]
-    more = f" and {len(named) - most} more" if len(named) > most else ""
-    return f"which nodes {', '.join(named[:most])}{more} {'moves' if len(named) == 1 else 'move'}" if named else ""
+    return f"which nodes {list_some(named, most)} {'moves' if len(named) == 1 else 'move'}" if named else ""
 
 
 def _trouble(judgements: Sequence[Judgement]) -> str:

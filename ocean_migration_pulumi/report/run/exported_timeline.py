@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.views.run_report import Moment, moments_of
@@ -33,7 +34,7 @@ def moments(text: str, migration_id: str) -> tuple[Moment, ...]:
         until = next((moment - _ROUNDED for moment in later if moment is not None), None)
         noted = moments_of(_objects(outputs.get("timeline")), until=until)
         return tuple(moment for moment in noted if begun is None or moment.at >= begun - _ROUNDED)
-    there = f"its migrations are {', '.join(known[:10])}" if known else "it ran no migration"
+    there = f"its migrations are {list_some(known, 10)}" if known else "it ran no migration"
     raise InputError(_OPTION, f"knows nothing of {migration_id}: {there}")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 
-from ocean_migration_pulumi.report.markdown import NAME, TEXT, one_line
+from ocean_migration_pulumi.common.text import one_line
+from ocean_migration_pulumi.report.markdown import NAME, TEXT
 
 
 class Html(str):
@@ -33,8 +34,7 @@ def joined(*children: str) -> Html:
 
 def name(text: str, most: int = NAME) -> str:
     """Return a name as one line; a long one is cut, a missing one is a dash."""
-    shown = one_line(text)
-    return (shown if len(shown) <= most else f"{shown[: most - 1].rstrip()}…") or "-"
+    return one_line(text, most) or "-"
 
 
 def code(text: str) -> Html:

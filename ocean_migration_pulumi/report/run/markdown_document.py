@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import LogEntry
-from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.text import count_noun, one_line
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import StuckPod
 from ocean_migration_pulumi.migration.views.run_report import RunReport
-from ocean_migration_pulumi.report.markdown import code, fence, heading, item, one_line, prose, row
+from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Weight, fit
 from ocean_migration_pulumi.report.run import facts, mermaid
 from ocean_migration_pulumi.report.run.facts import Fact, ReportedNewNode, ReportedOldNode, ReportedStage

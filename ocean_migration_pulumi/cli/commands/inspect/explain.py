@@ -14,11 +14,10 @@ from ocean_migration_pulumi.cli.context import CliContext, context_options, kube
 from ocean_migration_pulumi.cli.output import Output, output_options
 from ocean_migration_pulumi.cli.recording import SOURCES, from_option, open_recording
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.text import count_noun, one_line
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, StuckPod, diagnose_migration
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.views.run_report import moved_at
-from ocean_migration_pulumi.report.markdown import one_line
 
 MOST_PODS: Final = 50
 """How many pods are listed for people; JSON has all."""

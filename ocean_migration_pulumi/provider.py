@@ -27,7 +27,7 @@ from ocean_migration_pulumi import host
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration.spec.spec import HIDDEN, KUBECONFIG, read_spec
 from ocean_migration_pulumi.resource.session import SESSION, owner_of
-from ocean_migration_pulumi.resource.stack_config import approved_plan_of, refuse_plain_token
+from ocean_migration_pulumi.resource.stack_config import approved_plan_for, refuse_plain_token
 
 _PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"})
 _PROVIDER: Final = "__provider"
@@ -240,7 +240,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             "virtual_node_group_ids": virtual_node_group_ids,
             "planned_elsewhere": planned_elsewhere,
             "prerequisites": prerequisites,
-            "approved_plan": approved_plan if approved_plan is not None else approved_plan_of(resource_name),
+            "approved_plan": approved_plan if approved_plan is not None else approved_plan_for(resource_name),
             "when_busy": when_busy,
             "wait_for": wait_for,
             "wait_for_percentage": wait_for_percentage,

@@ -22,7 +22,7 @@ from ocean_migration_pulumi.api.models.migration import (
 from ocean_migration_pulumi.api.recording.recorder import Recorder
 from ocean_migration_pulumi.api.recording.redaction import ExchangeObserver
 from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, ApiCall
-from ocean_migration_pulumi.api.sender import Sender, lost
+from ocean_migration_pulumi.api.sender import Sender, answer_lost
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, MissingAccountError, ResponseError
@@ -135,7 +135,7 @@ class OceanClient:
         try:
             return self._one(call, _created_id)
         except ResponseError as exc:
-            raise lost(exc) from exc
+            raise answer_lost(exc) from exc
 
     def stop_migration(
         self, ocean_id: str, migration_id: str, *, should_terminate_drained_nodes: bool = False
@@ -291,7 +291,7 @@ class OceanClient:
         data = self._sender.send(call, self._scope)
         found = responses.response_items(call, data)
         if not found:
-            raise responses.unusable(call, "no item", data)
+            raise responses.unusable_answer(call, "no item", data)
         return _read_all(call, data, found[:1], read)[0]
 
     def _get_all(
@@ -310,7 +310,7 @@ def _read_all(call: ApiCall, data: Any, found: list[Any], read: Callable[[Any], 
     try:
         return tuple(map(read, found))
     except ResponseError as exc:
-        raise responses.unusable(call, str(exc), data) from exc
+        raise responses.unusable_answer(call, str(exc), data) from exc
 
 
 def _created_id(item: Any) -> str:

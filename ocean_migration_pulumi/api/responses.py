@@ -83,7 +83,7 @@ class Undecodable:
 UNDECODABLE = Undecodable()
 
 
-def decode(answer: ApiResponse) -> Any:
+def decode_body(answer: ApiResponse) -> Any:
     """Return the JSON of a body, UNDECODABLE when it is none."""
     try:
         data = json.loads(answer.body)
@@ -102,11 +102,11 @@ def response_items(call: ApiCall, data: Any) -> list[Any]:
     """
     found = _response(data).get("items")
     if not isinstance(found, list):
-        raise unusable(call, "no list of items", data)
+        raise unusable_answer(call, "no list of items", data)
     return found
 
 
-def unusable(call: ApiCall, reason: str, data: Any = UNDECODABLE) -> ResponseError:
+def unusable_answer(call: ApiCall, reason: str, data: Any = UNDECODABLE) -> ResponseError:
     """Return the error for an answer that nothing can be made of."""
     return ResponseError(f"{call}: unusable answer: {reason}{_mark(data)}")
 
@@ -135,7 +135,7 @@ def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMig
         message = f"{call}: the token may not do this{because}; grant its user the permission"
         return PermissionDeniedError(message, status=status, code=code, request_id=request)
     if not has_envelope(data) or status < 400:
-        return unusable(call, f"HTTP {status}{_STATUS_HINTS.get(status // 100, '')}", data)
+        return unusable_answer(call, f"HTTP {status}{_STATUS_HINTS.get(status // 100, '')}", data)
     missing = _not_found(call, status, errors)
     if missing:
         kind, what = missing

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.api.recording.redaction import (
     ExchangeObservation,
     ExchangeObserver,
     Redaction,
-    forms,
+    token_forms,
 )
 from ocean_migration_pulumi.api.responses import UNDECODABLE, ApiCall, ApiResponse
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
@@ -88,7 +88,7 @@ class Sender:
 
     def _attempt(self, call: ApiCall, scope: CancelScope) -> Any:
         answer = self._authenticated(call, scope)
-        data = responses.decode(answer)
+        data = responses.decode_body(answer)
         if answer.status == 200 and data is not UNDECODABLE:
             return data
         if answer.status == 429:
@@ -96,12 +96,12 @@ class Sender:
             reset = seconds_until_reset(answer.headers)
             raise RetryableError(RateLimitError(msg, reset=reset, request_id=responses.request_id(data)), _REFUSED)
         error = (
-            responses.unusable(call, "not JSON")
+            responses.unusable_answer(call, "not JSON")
             if answer.status == 200
             else responses.error_of_response(call, answer, data)
         )
         if call.creates and not _is_refusal(answer.status):
-            raise lost(error) from error
+            raise answer_lost(error) from error
         if answer.status == 200 or answer.status in _RETRIED_STATUSES:
             told = min(retry_after(answer.headers) or 0.0, _LONGEST_RETRY_AFTER)
             raise RetryableError(error, FAILED, retry_after=told)
@@ -123,7 +123,7 @@ class Sender:
             f"the token is refused (from {names}): create another one in Spot's console; `pulumi refresh` and `pulumi "
             "destroy` use the stack config of the last `up` unless they run with `--run-program`"
         )
-        raise AuthenticationError(msg, status=401, request_id=responses.request_id(responses.decode(answer)))
+        raise AuthenticationError(msg, status=401, request_id=responses.request_id(responses.decode_body(answer)))
 
     def _admitted(self, call: ApiCall, scope: CancelScope, token: str) -> ApiResponse:
         window = _RATE_LIMITS.window(self._base_url, call.query.get("accountId"), call.method, call.route)
@@ -138,7 +138,7 @@ class Sender:
             if missing.begun:
                 self.observation.failed(call, missing.error, self._told_time(), began)
             if call.creates and missing.sent:
-                raise lost(missing.error) from missing.error
+                raise answer_lost(missing.error) from missing.error
             if missing.transient:
                 raise RetryableError(missing.error, FAILED) from missing.__cause__
             raise missing.error from missing.__cause__
@@ -164,7 +164,7 @@ class Sender:
         return datetime.now(UTC) if abs(self._ahead) < _SMALLEST_DIFFERENCE else self.server_now()
 
 
-def lost(error: OceanMigrationError) -> AnswerLostError:
+def answer_lost(error: OceanMigrationError) -> AnswerLostError:
     """Return the error for a write that may have had its effect."""
     return AnswerLostError(f"the answer to a write was lost, it may have had its effect: {error}")
 
@@ -177,7 +177,7 @@ def _without_token(answer: ApiResponse, token: str) -> ApiResponse:
     if len(token) < SHORTEST_SECRET:
         return answer
     body, headers = answer.body, answer.headers
-    for form in forms(token):
+    for form in token_forms(token):
         body = body.replace(form.encode(), TOKEN.encode())
         headers = {name: value.replace(form, TOKEN) for name, value in headers.items()}
     return replace(answer, body=body, headers=headers)

@@ -103,10 +103,10 @@ class Transport:
         except WaitEndedError as exc:
             raise UnansweredError(exc, sent=exchange.sent, begun=exchange.begun) from exc.__cause__
         except _TooLargeError as exc:
-            unusable = responses.unusable(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
+            unusable = responses.unusable_answer(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
             raise UnansweredError(unusable, sent=exchange.sent) from exc
         except httpx.DecodingError as exc:
-            raise UnansweredError(responses.unusable(call, _reason(exc)), sent=exchange.sent) from exc
+            raise UnansweredError(responses.unusable_answer(call, _reason(exc)), sent=exchange.sent) from exc
         except (*_HTTPX_ERRORS, OSError) as exc:
             error = NoAnswerError(f"{call}: no answer from {self._base_url}: {_reason(exc)}")
             raise UnansweredError(error, sent=exchange.sent, transient=isinstance(exc, _TRANSIENT_ERRORS)) from exc
@@ -117,7 +117,7 @@ class Transport:
                 try:
                     self._client = httpx.Client(
                         headers={
-                            "User-Agent": program(),
+                            "User-Agent": program_version(),
                             "Accept": "application/json",
                             "Accept-Encoding": ", ".join(_CODINGS),
                         },
@@ -380,7 +380,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def program() -> str:
+def program_version() -> str:
     """Return the name and version of this package, as requests and records tell them."""
     try:
         return f"ocean-migration/{version('ocean-migration')}"

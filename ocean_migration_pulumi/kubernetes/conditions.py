@@ -13,11 +13,24 @@ from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import KubernetesError, PrerequisiteError
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
-from ocean_migration_pulumi.kubernetes.gaps import FORBIDDEN, KUBERNETES, NOT_FOUND, UNAUTHORIZED, gap_of, incomplete
+from ocean_migration_pulumi.kubernetes.gaps import (
+    FORBIDDEN,
+    KUBERNETES,
+    NOT_FOUND,
+    UNAUTHORIZED,
+    describe_gap,
+    gap_for_error,
+    gap_for_unusable,
+)
 from ocean_migration_pulumi.kubernetes.objects import objects
-from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError, part, text, whole
-from ocean_migration_pulumi.kubernetes.objects.json_fields import objects as entries
+from ocean_migration_pulumi.kubernetes.objects.decoding import (
+    UnexpectedFormError,
+    decode_object,
+    read_int,
+    read_objects,
+    read_part,
+    read_text,
+)
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.migration.checks.service import is_pending
 from ocean_migration_pulumi.migration.gate.spec import READY, GateObservation, KubernetesCondition
@@ -39,19 +52,19 @@ _TRUE: Final = "True"
 _LONGEST_REASON: Final = 60
 
 
-def instances(connection: Connection, scope: CancelScope) -> frozenset[str]:
+def list_instance_ids(connection: Connection, scope: CancelScope) -> frozenset[str]:
     """Return the instance ids of the cluster's nodes; raises as ``observe`` does."""
-    nodes = _listed(connection, scope, NODES, objects.node)
+    nodes = _listed(connection, scope, NODES, objects.read_node)
     return frozenset(node.instance_id for node in nodes if node.instance_id)
 
 
-def pending_pods(connection: Connection, scope: CancelScope) -> tuple[str, ...]:
+def list_pending_pods(connection: Connection, scope: CancelScope) -> tuple[str, ...]:
     """Return the pods that wait for a node, as namespace and name; raises as ``observe`` does."""
-    pods = _listed(connection, scope, PODS, objects.pod, {"fieldSelector": "status.phase=Pending"})
+    pods = _listed(connection, scope, PODS, objects.read_pod, {"fieldSelector": "status.phase=Pending"})
     return tuple(pod.full_name for pod in pods if is_pending(pod))
 
 
-def observe(
+def observe_conditions(
     connection: Connection, scope: CancelScope, conditions: Sequence[KubernetesCondition]
 ) -> tuple[GateObservation, ...]:
     """Return what was seen of each condition, in their order; all are asked at once.
@@ -70,7 +83,7 @@ def observe(
     return tuple(seen)
 
 
-def rule(kind: str) -> str:
+def rbac_rule(kind: str) -> str:
     """Return the RBAC rule that allows to look at objects of a kind, on one line."""
     group, resource = _RESOURCES[kind]
     return f'{{apiGroups: ["{group}"], resources: [{resource}], verbs: [get]}}'
@@ -86,15 +99,15 @@ def _listed(
     ask = partial(list_all, connection, scope, resource, read, query)
     outcome: Listed[T] | Exception = run_together(KUBERNETES, scope, {resource: ask})[resource]
     if isinstance(outcome, Exception):
-        raise _error(outcome, gap_of(resource, outcome))
+        raise _error(outcome, gap_for_error(resource, outcome))
     if outcome.unusable:
-        raise KubernetesError(incomplete(resource, outcome.unusable).reason)
+        raise KubernetesError(gap_for_unusable(resource, outcome.unusable).reason)
     return outcome.found
 
 
 def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCondition) -> GateObservation:
     try:
-        data = whole_object(connection.get(scope, _path(condition)))
+        data = decode_object(connection.get(scope, _path(condition)))
     except RefusedError as error:
         if error.status != NOT_FOUND:
             raise
@@ -110,25 +123,25 @@ def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCo
 
 def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> GateObservation:
     """Tell whether an object meets a condition; raise UnexpectedFormError when it is of an unexpected form."""
-    metadata, spec, status = part(data, "metadata"), part(data, "spec"), part(data, "status")
+    metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
     subject = condition.subject
-    if text(metadata, "deletionTimestamp"):
+    if read_text(metadata, "deletionTimestamp"):
         return GateObservation(False, f"{subject} is being deleted")
-    if condition.kind in _WORKLOADS and whole(status, "observedGeneration") < whole(metadata, "generation"):
+    if condition.kind in _WORKLOADS and read_int(status, "observedGeneration") < read_int(metadata, "generation"):
         return GateObservation(False, f"{subject} has changed, and its status not yet")
     if condition.kind in _WORKLOADS and condition.condition == READY:
         if condition.kind == "DaemonSet":
-            wanted, ready = whole(status, "desiredNumberScheduled"), whole(status, "numberReady")
+            wanted, ready = read_int(status, "desiredNumberScheduled"), read_int(status, "numberReady")
         else:
-            wanted, ready = whole(spec, "replicas", 1), whole(status, "readyReplicas")
+            wanted, ready = read_int(spec, "replicas", 1), read_int(status, "readyReplicas")
         return GateObservation(ready >= wanted, f"{subject} has {ready} of {wanted} replicas ready")
-    found = {text(each, "type"): each for each in entries(status, "conditions")}
-    if condition.kind == "Job" and text(found.get("Failed", {}), "status") == _TRUE:
+    found = {read_text(each, "type"): each for each in read_objects(status, "conditions")}
+    if condition.kind == "Job" and read_text(found.get("Failed", {}), "status") == _TRUE:
         return GateObservation(condition.condition == "Failed", f"{subject} has failed")
     each = found.get(condition.condition, {})
-    if text(each, "status") == _TRUE:
+    if read_text(each, "status") == _TRUE:
         return GateObservation(True, f"{subject} is {condition.condition}")
-    reason = one_line(text(each, "reason"), _LONGEST_REASON)
+    reason = one_line(read_text(each, "reason"), _LONGEST_REASON)
     return GateObservation(False, f"{subject} is not {condition.condition}" + (f" ({reason})" if reason else ""))
 
 
@@ -143,15 +156,17 @@ def _gap(condition: KubernetesCondition, error: Exception) -> Gap:
     resource = _RESOURCES[condition.kind][1]
     match error:
         case RefusedError(status=status) if status == FORBIDDEN:
-            return Gap(reason=f"may not get {resource} ({status})", remedy=f"add to the role: {rule(condition.kind)}")
+            return Gap(
+                reason=f"may not get {resource} ({status})", remedy=f"add to the role: {rbac_rule(condition.kind)}"
+            )
         case RefusedError(status=status) if status != UNAUTHORIZED:
             return Gap(reason=str(error))
-    return gap_of(resource, error)
+    return gap_for_error(resource, error)
 
 
 def _error(error: Exception, gap: Gap) -> Exception:
     """Return what to raise: what a gate may wait for to go by, and what it need not."""
-    message = f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason
+    message = describe_gap(gap)
     if isinstance(error, RefusedError) and error.status in {UNAUTHORIZED, FORBIDDEN}:
         return PrerequisiteError(message)
     return KubernetesError(message)

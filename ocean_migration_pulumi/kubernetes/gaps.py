@@ -7,7 +7,7 @@ from typing import Final
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnreachableError
-from ocean_migration_pulumi.kubernetes.pagination import rule, verb
+from ocean_migration_pulumi.kubernetes.pagination import rbac_rule, rbac_verb
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, Gap
 
 UNAUTHORIZED: Final = 401
@@ -20,7 +20,7 @@ NOT_IN_TIME: Final = f"{KUBERNETES} did not answer in time"
 _SIGN_IN: Final = "renew the credentials, or give their identity access to the cluster"
 
 
-def gap_of(resource: str, error: Exception) -> Gap:
+def gap_for_error(resource: str, error: Exception) -> Gap:
     """Return the gap that an error leaves."""
     match error:
         case DeadlineError():
@@ -28,24 +28,26 @@ def gap_of(resource: str, error: Exception) -> Gap:
         case UnreachableError():
             return Gap(reason=str(error), remedy=error.remedy)
         case RefusedError(status=status):
-            return refused(resource, status)
+            return gap_for_status(resource, status)
         case KubernetesError():
             return Gap(reason=str(error))
     # Whatever it is, it may quote what it could not handle.
     return Gap(reason=f"{resource} could not be read ({type(error).__name__})")
 
 
-def refused(resource: str, status: int) -> Gap:
+def gap_for_status(resource: str, status: int) -> Gap:
     """Return the gap that an answer with this status leaves."""
     what = f"{resource} kube-system/aws-auth" if resource == AWS_AUTH else resource
     if status == UNAUTHORIZED:
         return Gap(reason=f"Kubernetes refuses the credentials ({status})", remedy=_SIGN_IN)
     if status == FORBIDDEN:
-        return Gap(reason=f"may not {verb(resource)} {what} ({status})", remedy=f"add to the role: {rule(resource)}")
-    return Gap(reason=f"Kubernetes answered {status} when asked to {verb(resource)} {what}")
+        return Gap(
+            reason=f"may not {rbac_verb(resource)} {what} ({status})", remedy=f"add to the role: {rbac_rule(resource)}"
+        )
+    return Gap(reason=f"Kubernetes answered {status} when asked to {rbac_verb(resource)} {what}")
 
 
-def incomplete(resource: str, unusable: int) -> Gap:
+def gap_for_unusable(resource: str, unusable: int) -> Gap:
     """Return the gap that objects leave which could not be read."""
     return Gap(reason=f"{count_noun(unusable, 'object')} of unexpected form among the {resource}")
 
@@ -55,3 +57,8 @@ def ends_all(error: Exception) -> bool:
     if isinstance(error, RefusedError):
         return error.status == UNAUTHORIZED
     return isinstance(error, DeadlineError | UnreachableError)
+
+
+def describe_gap(gap: Gap) -> str:
+    """Return a gap as one line: why something is not known, and what to do about it."""
+    return f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason

@@ -10,7 +10,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
 from ocean_migration_pulumi.kubernetes.objects import decoding
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     BUDGETS,
@@ -49,13 +49,14 @@ def aws_auth_path() -> str:
     return f"api/v1/namespaces/kube-system/{AWS_AUTH}/{_AWS_AUTH_NAME}"
 
 
-def rule(resource: str) -> str:
+def rbac_rule(resource: str) -> str:
     """Return the RBAC rule that allows what is asked of a resource, on one line."""
+    group, verb = _GROUPS.get(resource, ""), rbac_verb(resource)
     named = f", resourceNames: [{_AWS_AUTH_NAME}]" if resource == AWS_AUTH else ""
-    return f'{{apiGroups: ["{_GROUPS.get(resource, "")}"], resources: [{resource}]{named}, verbs: [{verb(resource)}]}}'
+    return f'{{apiGroups: ["{group}"], resources: [{resource}]{named}, verbs: [{verb}]}}'
 
 
-def verb(resource: str) -> str:
+def rbac_verb(resource: str) -> str:
     """Return the verb, as RBAC names it, that is asked of a resource."""
     return {AWS_AUTH: "get", EVICTIONS: "create"}.get(resource, "list")
 
@@ -95,14 +96,14 @@ def _pages(
         more = {"continue": following} if following else {}
         body = connection.get(scope, list_path(resource), {**query, "limit": str(PAGE), **more})
         try:
-            page = decoding.page(body)
+            page = decoding.decode_page(body)
         except UnexpectedFormError:
             raise _unexpected(resource) from None
         if page.following and page.following == following:
             raise _unexpected(resource)
         for raw in page.items:
             try:
-                found.append(read(decoding.item(raw)))
+                found.append(read(decoding.decode_item(raw)))
             except UnexpectedFormError:
                 unusable += 1
         following = page.following

@@ -20,15 +20,15 @@ from ocean_migration_pulumi.kubernetes.gaps import (
     FORBIDDEN,
     KUBERNETES,
     NOT_FOUND,
+    describe_gap,
     ends_all,
-    gap_of,
-    incomplete,
-    refused,
+    gap_for_error,
+    gap_for_status,
+    gap_for_unusable,
 )
 from ocean_migration_pulumi.kubernetes.objects import objects
-from ocean_migration_pulumi.kubernetes.objects.affinities import volume_terms
-from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.affinities import read_volume_terms
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
 from ocean_migration_pulumi.kubernetes.pagination import Listed, aws_auth_path, list_all
 from ocean_migration_pulumi.migration.gate.spec import GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
@@ -55,11 +55,11 @@ MAXIMUM_AGE: Final = 30.0
 _ABANDON_AFTER: Final = 60.0
 _ALL: Final = (AWS_AUTH, NODES, PODS, BUDGETS, DEPLOYMENTS, DAEMON_SETS, CLAIMS, VOLUMES)
 _LISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
-    NODES: objects.node,
-    PODS: objects.pod,
-    BUDGETS: objects.budget,
-    DEPLOYMENTS: objects.deployment,
-    DAEMON_SETS: objects.full_name,
+    NODES: objects.read_node,
+    PODS: objects.read_pod,
+    BUDGETS: objects.read_budget,
+    DEPLOYMENTS: objects.read_deployment,
+    DAEMON_SETS: objects.read_full_name,
 }
 _BAD_REQUEST: Final = 400
 _TOO_MANY: Final = 429
@@ -104,7 +104,7 @@ class KubernetesReader:
         asks = {AWS_AUTH: lambda: self._mapped_roles(scope)}
         first = self._cache.get_all(scope, asks, max_age=max_age, fresh=fresh)[AWS_AUTH]
         if isinstance(first, Exception) and ends_all(first):
-            gaps = {resource: gap_of(resource, first) for resource in _ALL}
+            gaps = {resource: gap_for_error(resource, first) for resource in _ALL}
             return KubernetesSnapshot(gaps=gaps, source=self.access.source)
         outcomes = {AWS_AUTH: first, **read_lists(_LISTS)}
         pods: list[Pod] = _found(outcomes[PODS])
@@ -136,14 +136,14 @@ class KubernetesReader:
 
         """
         query = {"labelSelector": label_selector}
-        ask = partial(list_all, self._connection, scope, NODES, objects.node, query)
+        ask = partial(list_all, self._connection, scope, NODES, objects.read_node, query)
         key = (NODES, label_selector)
         outcome = self._cache.get_all(scope, {key: ask}, max_age=max_age, fresh=fresh)[key]
         if isinstance(outcome, RefusedError) and outcome.status == _BAD_REQUEST:
             raise InputError("nodes.label_selector", f"Kubernetes refuses it: {outcome.said or 'bad request'}")
         if gap := _gap(NODES, outcome):
             # A selector of which a part is unknown must never count as one that takes fewer nodes.
-            raise KubernetesError(f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason)
+            raise KubernetesError(describe_gap(gap))
         return frozenset(node.instance_id for node in _found(outcome) if node.instance_id)
 
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
@@ -163,16 +163,16 @@ class KubernetesReader:
         send = partial(self._connection.post, scope, path, {"dryRun": "All"}, body)
         outcome = run_together(KUBERNETES, scope, {path: send})[path]
         if isinstance(outcome, Exception):
-            return EvictionTrial(allowed=None, message=gap_of(EVICTIONS, outcome).reason)
+            return EvictionTrial(allowed=None, message=gap_for_error(EVICTIONS, outcome).reason)
         return _trial(outcome)
 
     def instances(self, scope: CancelScope) -> frozenset[str]:
         """Return the instance ids of the cluster's nodes, asked afresh; raises as ``observe`` does."""
-        return conditions.instances(self._connection, scope)
+        return conditions.list_instance_ids(self._connection, scope)
 
     def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
         """Return the pods that wait for a node, as namespace and name, asked afresh; raises as ``observe`` does."""
-        return conditions.pending_pods(self._connection, scope)
+        return conditions.list_pending_pods(self._connection, scope)
 
     def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
         """Return what was seen of each condition of an object, in their order, asked afresh.
@@ -180,14 +180,14 @@ class KubernetesReader:
         Raises KubernetesError when the cluster cannot be asked now, PrerequisiteError when it refuses the credentials
         or a right is missing, and InterruptedWaitError or EngineGoneError when the operation may not go on.
         """
-        return conditions.observe(self._connection, scope, wanted)
+        return conditions.observe_conditions(self._connection, scope, wanted)
 
     def _mapped_roles(self, scope: CancelScope) -> tuple[str, ...] | None:
         try:
-            found = whole_object(self._connection.get(scope, aws_auth_path()))
+            found = decode_object(self._connection.get(scope, aws_auth_path()))
             if found is None:
                 raise UnexpectedAnswerError(UNEXPECTED)
-            return objects.mapped_roles(found)
+            return objects.read_mapped_roles(found)
         except RefusedError as error:
             if error.status != NOT_FOUND:
                 raise
@@ -203,16 +203,16 @@ def _found(outcome: Any) -> list[Any]:
 
 def _gap(resource: str, outcome: object) -> Gap | None:
     if isinstance(outcome, Exception):
-        return gap_of(resource, outcome)
-    return incomplete(resource, outcome.unusable) if isinstance(outcome, Listed) and outcome.unusable else None
+        return gap_for_error(resource, outcome)
+    return gap_for_unusable(resource, outcome.unusable) if isinstance(outcome, Listed) and outcome.unusable else None
 
 
 def _claim(data: Mapping[str, Any]) -> tuple[tuple[str, str], str]:
-    return objects.full_name(data), objects.volume_of_claim(data)
+    return objects.read_full_name(data), objects.read_volume_name(data)
 
 
 def _volume(data: Mapping[str, Any]) -> tuple[str, tuple[Term, ...]]:
-    return objects.name_of(data), volume_terms(data)
+    return objects.read_name(data), read_volume_terms(data)
 
 
 _Places = Mapping[tuple[str, str], tuple[Term, ...]]
@@ -236,7 +236,7 @@ def _trial(answer: KubernetesResponse) -> EvictionTrial:
     several = answer.status == _SERVER_ERROR and _SEVERAL_BUDGETS.casefold() in answer.said.casefold()
     if several or (answer.said and answer.status == _TOO_MANY):
         return EvictionTrial(allowed=False, message=answer.said)
-    gap = refused(EVICTIONS, answer.status)
+    gap = gap_for_status(EVICTIONS, answer.status)
     if answer.status == FORBIDDEN:
-        return EvictionTrial(allowed=None, message=f"{gap.reason}; {gap.remedy}")
+        return EvictionTrial(allowed=None, message=describe_gap(gap))
     return EvictionTrial(allowed=None, message=f"{gap.reason}: {answer.said}" if answer.said else gap.reason)

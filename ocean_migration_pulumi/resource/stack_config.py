@@ -27,7 +27,7 @@ def refuse_plain_token() -> None:
             raise SettingsError(msg)
 
 
-def approved_plan_of(resource_name: str) -> str | None:
+def approved_plan_for(resource_name: str) -> str | None:
     """Return the digest that the stack's config approves for a migration; None when it has none.
 
     Raises SettingsError when ``ocean-migration:approvedPlan`` is no object of digests by resource name.

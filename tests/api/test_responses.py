@@ -15,7 +15,7 @@ from ocean_migration_pulumi.api.responses import (
     UNDECODABLE,
     ApiCall,
     ApiResponse,
-    decode,
+    decode_body,
     error_of_response,
     response_items,
 )
@@ -43,7 +43,7 @@ LIST_GROUPS = ApiCall(method="GET", route="/ocean/aws/k8s/launchSpec", query={"o
 def failed(call: ApiCall, status: int, data: Any) -> OceanMigrationError:
     """Return the error for an answer with this JSON."""
     answer = ApiResponse(status=status, headers={}, body=json.dumps(data).encode())
-    return error_of_response(call, answer, decode(answer))
+    return error_of_response(call, answer, decode_body(answer))
 
 
 CODED = {"code": "CLUSTER_DOESNT_EXIST", "message": "no such cluster"}
@@ -207,13 +207,13 @@ def test_items_are_a_list_or_refused(data: Any) -> None:
 )
 def test_undecodable(body: bytes) -> None:
     """What is not JSON, or too deep or too long for it, is told apart from JSON."""
-    assert decode(ApiResponse(status=200, headers={}, body=body)) is UNDECODABLE
+    assert decode_body(ApiResponse(status=200, headers={}, body=body)) is UNDECODABLE
 
 
 def test_lone_surrogates_are_replaced() -> None:
     """Text that nothing can encode does not get in; whole pairs stay."""
     body = b'{"a": "x\\ud83dy", "b": "\\uD83D\\uDE00"}'
-    data = decode(ApiResponse(status=200, headers={}, body=body))
+    data = decode_body(ApiResponse(status=200, headers={}, body=body))
     assert data == {"a": "x?y", "b": "😀"}
 
 

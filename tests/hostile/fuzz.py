@@ -25,14 +25,14 @@ from ocean_migration_pulumi.api.responses import (
     UNDECODABLE,
     ApiCall,
     ApiResponse,
-    decode,
+    decode_body,
     error_of_response,
     response_items,
 )
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeconfigError, choose_context, parse_kubeconfig
 from ocean_migration_pulumi.kubernetes.objects import decoding, objects
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.report.pull_request import preview
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render
 from ocean_migration_pulumi.report.pull_request.verdict import judge_migration
@@ -53,7 +53,7 @@ _READERS: Final[tuple[Callable[[Any], object], ...]] = (
 def answer(data: bytes) -> None:
     """Read an answer of the service, whatever it is the answer to."""
     came = ApiResponse(status=200, headers={}, body=data)
-    found = decode(came)
+    found = decode_body(came)
     str(error_of_response(_CALL, ApiResponse(status=400, headers={}, body=data), found))
     if found is UNDECODABLE:
         return
@@ -86,10 +86,10 @@ def record(data: bytes) -> None:
 def kubernetes(data: bytes) -> None:
     """Read a page of a list, and each object as each kind."""
     with suppress(UnexpectedFormError):
-        for raw in decoding.page(data).items:
-            for read in (objects.node, objects.pod, objects.budget, objects.deployment):
+        for raw in decoding.decode_page(data).items:
+            for read in (objects.read_node, objects.read_pod, objects.read_budget, objects.read_deployment):
                 with suppress(UnexpectedFormError):
-                    read(decoding.item(raw))
+                    read(decoding.decode_item(raw))
 
 
 def kubeconfig(data: bytes) -> None:

@@ -18,14 +18,14 @@ from ocean_migration_pulumi.api import transport
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.recording.recorder import FORMAT, VERSION
 from ocean_migration_pulumi.api.recording.replay_client import RecordedClient, read_record
-from ocean_migration_pulumi.api.responses import UNDECODABLE, ApiCall, ApiResponse, decode
+from ocean_migration_pulumi.api.responses import UNDECODABLE, ApiCall, ApiResponse, decode_body
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api.transport import probe
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, ResponseError
 from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED
 from ocean_migration_pulumi.kubernetes.objects import decoding
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
 from ocean_migration_pulumi.report.pull_request import preview
 from tests.hostile.garbage import NAMES, ODD
@@ -130,16 +130,16 @@ DEEP = {
 
 def _read_page(text: str) -> None:
     with suppress(UnexpectedFormError):
-        decoding.page(text.encode())
+        decoding.decode_page(text.encode())
 
 
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP.keys())
 @pytest.mark.parametrize(
     "read",
     [
-        lambda text: decode(ApiResponse(status=200, headers={}, body=text.encode())),
-        lambda text: decode(ApiResponse(status=200, headers={}, body=f'["\\ud800",{text}]'.encode())),
-        lambda text: decoding.whole_object(text.encode()),
+        lambda text: decode_body(ApiResponse(status=200, headers={}, body=text.encode())),
+        lambda text: decode_body(ApiResponse(status=200, headers={}, body=f'["\\ud800",{text}]'.encode())),
+        lambda text: decoding.decode_object(text.encode()),
         _read_page,
         preview.parse_preview,
         lambda text: preview.parse_preview(

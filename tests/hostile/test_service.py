@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi import cli
 from ocean_migration_pulumi.api import client as routes
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, ApiCall, ApiResponse, decode
+from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION, ApiCall, ApiResponse, decode_body
 from ocean_migration_pulumi.api.sender import Sender
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.common.cancellation import CancelScope
@@ -124,7 +124,7 @@ def anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
     def send(sender: Sender, call: ApiCall, scope: CancelScope) -> Any:
         body = json.dumps({"response": {"items": chosen.get(call.route, [])}}).encode("utf-8", "surrogatepass")
-        return decode(ApiResponse(status=200, headers={}, body=body))
+        return decode_body(ApiResponse(status=200, headers={}, body=body))
 
     monkeypatch.setattr(Sender, "send", send)
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "SPOTINST_BASE_URL"):

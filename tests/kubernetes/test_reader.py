@@ -186,7 +186,7 @@ def test_error_that_nobody_foresaw_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> 
     def fails(body: bytes) -> None:
         raise ZeroDivisionError(TOKEN)
 
-    monkeypatch.setattr(decoding, "page", fails)
+    monkeypatch.setattr(decoding, "decode_page", fails)
     found = read(shop())
     assert found.gaps[known.PODS] == Gap(reason="pods could not be read (ZeroDivisionError)")
     assert found.mapped_roles is not None

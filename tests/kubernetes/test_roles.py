@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.kubernetes.pagination import rule
+from ocean_migration_pulumi.kubernetes.pagination import rbac_rule
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS, Pod
 from tests.kubernetes.support import ALL, reading, shop
 from tests.support.http_server import Received
@@ -64,6 +64,6 @@ def test_role_allows_exactly_what_is_asked(name: str) -> None:
 
 def test_remedies_are_the_rules_of_the_roles() -> None:
     """What a message tells to add is what the role would have had."""
-    told = rights([yaml.safe_load(rule(resource)) for resource in (*ALL, EVICTIONS)])
+    told = rights([yaml.safe_load(rbac_rule(resource)) for resource in (*ALL, EVICTIONS)])
     assert told == rights(role("run")["rules"])
-    assert rights([yaml.safe_load(rule(AWS_AUTH))]) == {("", "configmaps", "aws-auth", "get")}
+    assert rights([yaml.safe_load(rbac_rule(AWS_AUTH))]) == {("", "configmaps", "aws-auth", "get")}

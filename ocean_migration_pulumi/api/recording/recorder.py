@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ocean_migration_pulumi.api.recording.redaction import Exchange
-from ocean_migration_pulumi.api.transport import program
+from ocean_migration_pulumi.api.transport import program_version
 from ocean_migration_pulumi.errors import SettingsError
 
 FORMAT = "ocean-migration"
@@ -67,7 +67,7 @@ class Recorder:
 
     def __call__(self, exchange: Exchange) -> None:
         """Append an exchange."""
-        self._append(line_of(exchange))
+        self._append(format_exchange(exchange))
 
     def close(self) -> None:
         """Close the file; what comes later is not recorded."""
@@ -81,7 +81,7 @@ class Recorder:
             msg = f"{name}: the record {path} is not a regular file"
             raise SettingsError(msg)
         if known.st_size == 0:
-            self._append(json.dumps({"record": FORMAT, "version": VERSION, "program": program(), "at": _now()}))
+            self._append(json.dumps({"record": FORMAT, "version": VERSION, "program": program_version(), "at": _now()}))
             return
         if not is_head(os.read(self._file, _LONGEST_HEAD).partition(b"\n")[0]):
             self._close()
@@ -111,7 +111,7 @@ def is_head(line: bytes) -> bool:
     return isinstance(head, dict) and head.get("record") == FORMAT and head.get("version") == VERSION
 
 
-def line_of(exchange: Exchange) -> str:
+def format_exchange(exchange: Exchange) -> str:
     """Return the line of an exchange, without its end."""
     known: dict[str, Any] = {
         "at": _stamp(exchange.at),

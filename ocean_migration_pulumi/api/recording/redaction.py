@@ -124,10 +124,10 @@ class Redaction:
     """
 
     def __init__(self, tokens: Iterable[str] = (), accounts: Iterable[str] = (), base_url: str = "") -> None:
-        known = {form for token in tokens if len(token) >= SHORTEST_SECRET for form in forms(token)}
+        known = {form for token in tokens if len(token) >= SHORTEST_SECRET for form in token_forms(token)}
         self._forms = sorted(known, key=len, reverse=True)
         named = sorted({account for account in accounts if not account.startswith(_ACCOUNT)}, key=len, reverse=True)
-        self._accounts = [(_whole(account), placeholder(account)) for account in named]
+        self._accounts = [(_whole(account), account_placeholder(account)) for account in named]
         self._odd_accounts = [account for account in named if not _PLAIN_ACCOUNT.fullmatch(account)]
         url = urlsplit(base_url)
         self._places = [place for place in (base_url, url.netloc, url.hostname) if place]
@@ -225,17 +225,17 @@ class Redaction:
 
     def _parameter(self, key: str, value: str) -> str:
         if key == "accountId":
-            return placeholder(value)
+            return account_placeholder(value)
         return REDACTED if _smells(key) else self.text(value)
 
     def _without_accounts(self, text: str) -> str:
         for account, stand_in in self._accounts:
             text = account.sub(stand_in, text)
-        return _ACCOUNTS.sub(lambda match: placeholder(match.group()), text)
+        return _ACCOUNTS.sub(lambda match: account_placeholder(match.group()), text)
 
 
 @lru_cache
-def placeholder(account_id: str) -> str:
+def account_placeholder(account_id: str) -> str:
     """Return what stands for an account, always the same; it takes long to find out for which."""
     if account_id.startswith(_ACCOUNT):
         return account_id
@@ -255,7 +255,7 @@ def _whole(account: str) -> re.Pattern[str]:
     return re.compile(rf"{text}(?<![0-9A-Za-z-]{text})(?![0-9A-Za-z-])")
 
 
-def forms(token: str) -> Iterable[str]:
+def token_forms(token: str) -> Iterable[str]:
     """Return how a token may stand in a text: as it is, percent-encoded, escaped, or within base64."""
     escaped = quote(token, safe="")
     yield from (token, escaped, re.sub(r"%..", lambda match: match.group().lower(), escaped))

@@ -131,13 +131,13 @@ class _RecordedSender(Sender):
         exact = _without_account(call.query)
         fitting.sort(key=lambda exchange: _without_account(exchange.query) == exact)
         for exchange in reversed(fitting):
-            if exchange.status == 200 and (data := responses.decode(_answer(exchange))) is not UNDECODABLE:
+            if exchange.status == 200 and (data := responses.decode_body(_answer(exchange))) is not UNDECODABLE:
                 return data
         said = next((exchange for exchange in reversed(fitting) if exchange.status is not None), None)
         if said is None or said.status in {200, 401, 429}:
             raise _absent(call)
         answer = _answer(said)
-        raise responses.error_of_response(call, answer, responses.decode(answer))
+        raise responses.error_of_response(call, answer, responses.decode_body(answer))
 
 
 def _exchange(line: bytes) -> Exchange | None:
@@ -190,7 +190,7 @@ def _merged(call: ApiCall, fitting: Sequence[Exchange]) -> Any:
     lines: Counter[str] = Counter()
     for exchange in fitting:
         if exchange.status == 200:
-            found = responses.response_items(call, responses.decode(_answer(exchange)))
+            found = responses.response_items(call, responses.decode_body(_answer(exchange)))
             lines |= Counter(json.dumps(item, sort_keys=True) for item in found)
     if not any(exchange.status == 200 for exchange in fitting):
         raise _absent(call)
@@ -200,7 +200,7 @@ def _merged(call: ApiCall, fitting: Sequence[Exchange]) -> Any:
 def _statuses(call: ApiCall, exchange: Exchange) -> list[MigrationStatus]:
     """Return the status of an answer, none of one that nothing can be made of."""
     try:
-        found = responses.response_items(call, responses.decode(_answer(exchange)))
+        found = responses.response_items(call, responses.decode_body(_answer(exchange)))
         return [MigrationStatus.from_api(item) for item in found[:1]]
     except ResponseError:
         return []

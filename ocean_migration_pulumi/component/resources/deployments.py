@@ -83,7 +83,7 @@ def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deploy
     """
     from ocean_migration_pulumi.kubernetes import find_access
     from ocean_migration_pulumi.kubernetes.connection.connection import Connection
-    from ocean_migration_pulumi.kubernetes.gaps import KUBERNETES, gap_of
+    from ocean_migration_pulumi.kubernetes.gaps import KUBERNETES, describe_gap, gap_for_error
     from ocean_migration_pulumi.kubernetes.objects import objects
     from ocean_migration_pulumi.kubernetes.pagination import list_all
 
@@ -97,13 +97,13 @@ def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deploy
     connection = Connection(access.target)
     try:
         # Only this list, and not all that a plan needs: pods may be thousands.
-        ask = {DEPLOYMENTS: lambda: list_all(connection, scope, DEPLOYMENTS, objects.deployment)}
+        ask = {DEPLOYMENTS: lambda: list_all(connection, scope, DEPLOYMENTS, objects.read_deployment)}
         outcome = run_together(KUBERNETES, scope, ask)[DEPLOYMENTS]
     finally:
         connection.close()
     if isinstance(outcome, Exception):
-        gap = gap_of(DEPLOYMENTS, outcome)
-        return Deployments(absent=f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason)
+        gap = gap_for_error(DEPLOYMENTS, outcome)
+        return Deployments(absent=describe_gap(gap))
     return Deployments(found=tuple(outcome.found))
 
 

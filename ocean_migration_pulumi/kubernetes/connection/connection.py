@@ -19,7 +19,7 @@ from ocean_migration_pulumi.kubernetes.connection.errors import (
 )
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeContext
 from ocean_migration_pulumi.kubernetes.connection.sign_in import SignIn
-from ocean_migration_pulumi.kubernetes.objects.decoding import whole_object
+from ocean_migration_pulumi.kubernetes.objects.decoding import decode_object
 
 if TYPE_CHECKING:
     import httpx
@@ -59,7 +59,7 @@ class KubernetesResponse:
     @property
     def said(self) -> str:
         """The API server's own words on one line; empty when something else answered."""
-        data = whole_object(self.body) or {}
+        data = decode_object(self.body) or {}
         if data.get("kind") != "Status":
             return ""
         return sanitize(str(data.get("message") or data.get("reason") or ""), _LONGEST_TEXT)

@@ -27,7 +27,7 @@ _TOLD: Final = (
 )
 
 
-def token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelScope) -> str:
+def fetch_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelScope) -> str:
     """Run a plugin and return its token.
 
     It is not waited for longer than ``LONGEST_RUN``, has no terminal to ask on, and nothing that it writes is repeated.

@@ -50,7 +50,7 @@ class SignIn:
             pair = f"{user['username']}:{user['password']}"
             return f"Basic {base64.b64encode(pair.encode()).decode()}"
         if "exec" in user:
-            return f"Bearer {exec_plugin.token(user['exec'], self._target.cluster, scope)}"
+            return f"Bearer {exec_plugin.fetch_token(user['exec'], self._target.cluster, scope)}"
         return None
 
 

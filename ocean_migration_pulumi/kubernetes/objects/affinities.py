@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ocean_migration_pulumi.kubernetes.objects.json_fields import mapping, objects, pairs, part, required, texts
+from ocean_migration_pulumi.kubernetes.objects.decoding import (
+    read_mapping,
+    read_objects,
+    read_pairs,
+    read_part,
+    read_texts,
+    require_text,
+)
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import ZONE_LABEL, Requirement, Term
 
 _NOWHERE: Final[Term] = (Requirement(key="metadata.name", operator="In", values=(), on_field=True),)
@@ -16,29 +23,29 @@ _ZONE_LABELS: Final = frozenset({ZONE_LABEL, _OLD_ZONE_LABEL, "topology.ebs.csi.
 """Labels that all hold the availability zone; a Virtual Node Group is known to give only the first of them."""
 
 
-def node_terms(selector: Mapping[str, Any]) -> tuple[Term, ...]:
+def read_node_terms(selector: Mapping[str, Any]) -> tuple[Term, ...]:
     """Return the terms of a node selector, of which one is enough."""
     return tuple(
         (*_requirements(term, "matchExpressions"), *_requirements(term, "matchFields", on_field=True)) or _NOWHERE
-        for term in objects(selector, "nodeSelectorTerms")
+        for term in read_objects(selector, "nodeSelectorTerms")
     )
 
 
-def label_term(selector: Any) -> Term | None:
+def read_label_term(selector: Any) -> Term | None:
     """Return the conditions of a label selector: none of them takes every object, None takes no object."""
     if selector is None:
         return None
-    found = mapping(selector)
-    equal = tuple(Requirement(key=key, values=(value,)) for key, value in pairs(found, "matchLabels").items())
+    found = read_mapping(selector)
+    equal = tuple(Requirement(key=key, values=(value,)) for key, value in read_pairs(found, "matchLabels").items())
     return (*equal, *_requirements(found, "matchExpressions"))
 
 
-def volume_terms(volume: Mapping[str, Any]) -> tuple[Term, ...]:
+def read_volume_terms(volume: Mapping[str, Any]) -> tuple[Term, ...]:
     """Return where a PersistentVolume can be used; no term: anywhere."""
-    terms = node_terms(part(volume, "spec", "nodeAffinity", "required"))
+    terms = read_node_terms(read_part(volume, "spec", "nodeAffinity", "required"))
     if terms:
         return tuple(tuple(_zoned(condition) for condition in term) for term in terms)
-    labels = pairs(part(volume, "metadata"), "labels")
+    labels = read_pairs(read_part(volume, "metadata"), "labels")
     zones = labels.get(ZONE_LABEL) or labels.get(_OLD_ZONE_LABEL)
     # A volume of several zones has them all in one label.
     return ((Requirement(key=ZONE_LABEL, values=tuple(zones.split("__"))),),) if zones else ()
@@ -47,12 +54,12 @@ def volume_terms(volume: Mapping[str, Any]) -> tuple[Term, ...]:
 def _requirements(data: Mapping[str, Any], key: str, *, on_field: bool = False) -> tuple[Requirement, ...]:
     return tuple(
         Requirement(
-            key=required(item, "key"),
-            operator=required(item, "operator"),
-            values=texts(item, "values"),
+            key=require_text(item, "key"),
+            operator=require_text(item, "operator"),
+            values=read_texts(item, "values"),
             on_field=on_field,
         )
-        for item in objects(data, key)
+        for item in read_objects(data, key)
     )
 
 

@@ -1,17 +1,22 @@
-"""Decoding what the API server writes: of the objects of a list only the parts that are read, which is much faster."""
+"""Decoding of the API server's JSON: what is absent is empty, what is of another type makes an object unusable.
+
+Of the objects of a list only the parts that are read are decoded, which is much faster.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
-
 # Everything but ``managedFields``, which is about half of a pod.
 _METADATA: Final = ("name", "namespace", "labels", "annotations", "deletionTimestamp", "ownerReferences")
+
+
+class UnexpectedFormError(Exception):
+    """An object that is not of the form that the Kubernetes API reference promises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +27,7 @@ class ListPage:
     following: str
 
 
-def whole_object(body: bytes) -> dict[str, Any] | None:
+def decode_object(body: bytes) -> dict[str, Any] | None:
     """Return a JSON object; None when it is none."""
     try:
         data = json.loads(body)
@@ -31,7 +36,7 @@ def whole_object(body: bytes) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def page(body: bytes) -> ListPage:
+def decode_page(body: bytes) -> ListPage:
     """Return a page of a list; raise UnexpectedFormError when it is none."""
     found = _decoded(_decoders()[0], body)
     following = (found.metadata or {}).get("continue") or ""
@@ -41,7 +46,7 @@ def page(body: bytes) -> ListPage:
     return ListPage(items=found.items or [], following=following)
 
 
-def item(raw: Any) -> dict[str, Any]:
+def decode_item(raw: Any) -> dict[str, Any]:
     """Return an object of a page; raise UnexpectedFormError when it is none."""
     import msgspec
 
@@ -70,3 +75,86 @@ def _decoded(decode: Callable[[Any], Any], data: Any) -> Any:
         return decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise UnexpectedFormError from None
+
+
+def read_mapping(value: Any) -> dict[str, Any]:
+    """Return an object, empty for null; raise UnexpectedFormError when it is none."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UnexpectedFormError
+    return value
+
+
+def read_part(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return an object inside of an object, empty when there is none."""
+    found: Any = data
+    for key in keys:
+        found = read_mapping(found).get(key)
+    return read_mapping(found)
+
+
+def read_objects(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return a list of objects, empty when there is none."""
+    found = data.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise UnexpectedFormError
+    return [read_mapping(item) for item in found]
+
+
+def read_text(data: Mapping[str, Any], key: str, default: str = "") -> str:
+    """Return a text; ``default`` when it is absent or empty."""
+    found = data.get(key)
+    if found is None:
+        return default
+    if not isinstance(found, str):
+        raise UnexpectedFormError
+    return found or default
+
+
+def require_text(data: Mapping[str, Any], key: str) -> str:
+    """Return a text that is not empty."""
+    found = read_text(data, key)
+    if not found:
+        raise UnexpectedFormError
+    return found
+
+
+def read_int(data: Mapping[str, Any], key: str, default: int = 0) -> int:
+    """Return a whole number."""
+    found = data.get(key)
+    if found is None:
+        return default
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise UnexpectedFormError
+    return found
+
+
+def read_flag(data: Mapping[str, Any], key: str) -> bool:
+    """Return a boolean; what is absent is False."""
+    found = data.get(key)
+    if found is None:
+        return False
+    if not isinstance(found, bool):
+        raise UnexpectedFormError
+    return found
+
+
+def read_texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return a list of texts."""
+    found = data.get(key)
+    if found is None:
+        return ()
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise UnexpectedFormError
+    return tuple(found)
+
+
+def read_pairs(data: Mapping[str, Any], key: str) -> dict[str, str]:
+    """Return a mapping of texts, such as labels."""
+    found = read_part(data, key)
+    if not all(isinstance(value, str) for value in found.values()):
+        raise UnexpectedFormError
+    return found

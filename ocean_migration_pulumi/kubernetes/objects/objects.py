@@ -7,18 +7,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ocean_migration_pulumi.kubernetes.objects.affinities import label_term, node_terms
-from ocean_migration_pulumi.kubernetes.objects.json_fields import (
+from ocean_migration_pulumi.kubernetes.objects.affinities import read_label_term, read_node_terms
+from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
-    flag,
-    objects,
-    pairs,
-    part,
-    required,
-    text,
-    whole,
+    read_flag,
+    read_int,
+    read_objects,
+    read_pairs,
+    read_part,
+    read_text,
+    require_text,
 )
-from ocean_migration_pulumi.kubernetes.objects.quantities import requests
+from ocean_migration_pulumi.kubernetes.objects.quantities import read_requests
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Budget,
     Deployment,
@@ -47,104 +47,108 @@ _OWNERS: Final = frozenset(
 )
 
 
-def node(data: Mapping[str, Any]) -> KubernetesNode:
+def read_node(data: Mapping[str, Any]) -> KubernetesNode:
     """Read a Node."""
-    metadata, spec = part(data, "metadata"), part(data, "spec")
-    match = _INSTANCE.fullmatch(text(spec, "providerID"))
+    metadata, spec = read_part(data, "metadata"), read_part(data, "spec")
+    match = _INSTANCE.fullmatch(read_text(spec, "providerID"))
     return KubernetesNode(
-        name=required(metadata, "name"),
+        name=require_text(metadata, "name"),
         instance_id=match[1] if match else "",
-        labels=pairs(metadata, "labels"),
+        labels=read_pairs(metadata, "labels"),
         taints=tuple(
-            Taint(key=required(item, "key"), value=text(item, "value"), effect=text(item, "effect", "NoSchedule"))
-            for item in objects(spec, "taints")
+            Taint(
+                key=require_text(item, "key"),
+                value=read_text(item, "value"),
+                effect=read_text(item, "effect", "NoSchedule"),
+            )
+            for item in read_objects(spec, "taints")
         ),
-        cordoned=flag(spec, "unschedulable"),
+        cordoned=read_flag(spec, "unschedulable"),
     )
 
 
-def pod(data: Mapping[str, Any]) -> Pod:
+def read_pod(data: Mapping[str, Any]) -> Pod:
     """Read a Pod; where its volumes are is not known yet."""
-    metadata, spec, status = part(data, "metadata"), part(data, "spec"), part(data, "status")
-    name = required(metadata, "name")
-    annotations = pairs(metadata, "annotations")
-    volumes = objects(spec, "volumes")
-    required_nodes = part(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
+    name = require_text(metadata, "name")
+    annotations = read_pairs(metadata, "annotations")
+    volumes = read_objects(spec, "volumes")
+    required_nodes = read_part(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     return Pod(
-        namespace=required(metadata, "namespace"),
+        namespace=require_text(metadata, "namespace"),
         name=name,
-        node_name=text(spec, "nodeName"),
-        phase=text(status, "phase", "Unknown"),
+        node_name=read_text(spec, "nodeName"),
+        phase=read_text(status, "phase", "Unknown"),
         ready=any(
-            text(condition, "type") == "Ready" and text(condition, "status") == "True"
-            for condition in objects(status, "conditions")
+            read_text(condition, "type") == "Ready" and read_text(condition, "status") == "True"
+            for condition in read_objects(status, "conditions")
         ),
-        deleting=bool(text(metadata, "deletionTimestamp")),
+        deleting=bool(read_text(metadata, "deletionTimestamp")),
         controller=_controller(metadata),
         finalizers=tuple(item for item in metadata.get("finalizers") or () if isinstance(item, str)),
         mirror=_MIRROR in annotations,
-        labels=pairs(metadata, "labels"),
+        labels=read_pairs(metadata, "labels"),
         annotations={key: annotations[key] for key in _ANNOTATIONS & annotations.keys()},
-        node_selector=pairs(spec, "nodeSelector"),
-        terms=node_terms(required_nodes),
-        tolerations=tuple(_toleration(item) for item in objects(spec, "tolerations")),
+        node_selector=read_pairs(spec, "nodeSelector"),
+        terms=read_node_terms(required_nodes),
+        tolerations=tuple(_toleration(item) for item in read_objects(spec, "tolerations")),
         empty_dir=any(volume.get("emptyDir") is not None for volume in volumes),
         claims=tuple(claim for volume in volumes if (claim := _claim_of(volume, name))),
-        requests=requests(spec),
+        requests=read_requests(spec),
     )
 
 
-def budget(data: Mapping[str, Any]) -> Budget:
+def read_budget(data: Mapping[str, Any]) -> Budget:
     """Read a PodDisruptionBudget."""
-    metadata, spec, status = part(data, "metadata"), part(data, "spec"), part(data, "status")
+    metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
     return Budget(
-        namespace=required(metadata, "namespace"),
-        name=required(metadata, "name"),
-        selector=label_term(spec.get("selector")),
-        disruptions_allowed=whole(status, "disruptionsAllowed"),
-        current_healthy=whole(status, "currentHealthy"),
-        desired_healthy=whole(status, "desiredHealthy"),
-        expected_pods=whole(status, "expectedPods"),
-        always_allows_unhealthy=text(spec, "unhealthyPodEvictionPolicy") == "AlwaysAllow",
+        namespace=require_text(metadata, "namespace"),
+        name=require_text(metadata, "name"),
+        selector=read_label_term(spec.get("selector")),
+        disruptions_allowed=read_int(status, "disruptionsAllowed"),
+        current_healthy=read_int(status, "currentHealthy"),
+        desired_healthy=read_int(status, "desiredHealthy"),
+        expected_pods=read_int(status, "expectedPods"),
+        always_allows_unhealthy=read_text(spec, "unhealthyPodEvictionPolicy") == "AlwaysAllow",
     )
 
 
-def deployment(data: Mapping[str, Any]) -> Deployment:
+def read_deployment(data: Mapping[str, Any]) -> Deployment:
     """Read a Deployment."""
-    metadata, spec = part(data, "metadata"), part(data, "spec")
-    annotations = pairs(metadata, "annotations")
-    containers = objects(part(spec, "template", "spec"), "containers")
+    metadata, spec = read_part(data, "metadata"), read_part(data, "spec")
+    annotations = read_pairs(metadata, "annotations")
+    containers = read_objects(read_part(spec, "template", "spec"), "containers")
     return Deployment(
-        namespace=required(metadata, "namespace"),
-        name=required(metadata, "name"),
-        labels=pairs(metadata, "labels"),
+        namespace=require_text(metadata, "namespace"),
+        name=require_text(metadata, "name"),
+        labels=read_pairs(metadata, "labels"),
         annotations={key: annotations[key] for key in _OWNERS & annotations.keys()},
-        images=tuple(image for container in containers if (image := text(container, "image"))),
-        replicas=whole(spec, "replicas", 1),
-        ready_replicas=whole(part(data, "status"), "readyReplicas"),
+        images=tuple(image for container in containers if (image := read_text(container, "image"))),
+        replicas=read_int(spec, "replicas", 1),
+        ready_replicas=read_int(read_part(data, "status"), "readyReplicas"),
     )
 
 
-def full_name(data: Mapping[str, Any]) -> tuple[str, str]:
+def read_full_name(data: Mapping[str, Any]) -> tuple[str, str]:
     """Return namespace and name."""
-    metadata = part(data, "metadata")
-    return required(metadata, "namespace"), required(metadata, "name")
+    metadata = read_part(data, "metadata")
+    return require_text(metadata, "namespace"), require_text(metadata, "name")
 
 
-def name_of(data: Mapping[str, Any]) -> str:
+def read_name(data: Mapping[str, Any]) -> str:
     """Return the name."""
-    return required(part(data, "metadata"), "name")
+    return require_text(read_part(data, "metadata"), "name")
 
 
-def volume_of_claim(data: Mapping[str, Any]) -> str:
+def read_volume_name(data: Mapping[str, Any]) -> str:
     """Return the PersistentVolume of a claim, empty while it has none."""
-    return text(part(data, "spec"), "volumeName")
+    return read_text(read_part(data, "spec"), "volumeName")
 
 
-def mapped_roles(data: Mapping[str, Any]) -> tuple[str, ...]:
+def read_mapped_roles(data: Mapping[str, Any]) -> tuple[str, ...]:
     """Read the role ARNs of the ConfigMap ``aws-auth``; raise UnexpectedFormError when they are no list of roles."""
-    written = pairs(data, "data").get("mapRoles", "").strip()
-    return tuple(required(item, "rolearn") for item in objects({"roles": _yaml(written)}, "roles"))
+    written = read_pairs(data, "data").get("mapRoles", "").strip()
+    return tuple(require_text(item, "rolearn") for item in read_objects({"roles": _yaml(written)}, "roles"))
 
 
 def _yaml(written: str) -> Any:
@@ -162,23 +166,23 @@ def _yaml(written: str) -> Any:
 
 
 def _controller(metadata: Mapping[str, Any]) -> Owner | None:
-    for owner in objects(metadata, "ownerReferences"):
-        if flag(owner, "controller"):
-            return Owner(kind=required(owner, "kind"), name=required(owner, "name"))
+    for owner in read_objects(metadata, "ownerReferences"):
+        if read_flag(owner, "controller"):
+            return Owner(kind=require_text(owner, "kind"), name=require_text(owner, "name"))
     return None
 
 
 def _toleration(item: Mapping[str, Any]) -> Toleration:
     return Toleration(
-        key=text(item, "key"),
-        operator=text(item, "operator", "Equal"),
-        value=text(item, "value"),
-        effect=text(item, "effect"),
+        key=read_text(item, "key"),
+        operator=read_text(item, "operator", "Equal"),
+        value=read_text(item, "value"),
+        effect=read_text(item, "effect"),
     )
 
 
 def _claim_of(volume: Mapping[str, Any], pod_name: str) -> str:
     if volume.get("ephemeral") is not None:
-        return f"{pod_name}-{required(volume, 'name')}"
-    claim = part(volume, "persistentVolumeClaim")
-    return required(claim, "claimName") if claim else ""
+        return f"{pod_name}-{require_text(volume, 'name')}"
+    claim = read_part(volume, "persistentVolumeClaim")
+    return require_text(claim, "claimName") if claim else ""

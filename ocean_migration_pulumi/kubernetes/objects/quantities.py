@@ -9,7 +9,12 @@ from functools import lru_cache
 from math import ceil
 from typing import Any, Final
 
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError, objects, part, text
+from ocean_migration_pulumi.kubernetes.objects.decoding import (
+    UnexpectedFormError,
+    read_objects,
+    read_part,
+    read_text,
+)
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 
 _NANO: Final = 10**9
@@ -39,7 +44,7 @@ _Amounts = dict[str, int]
 
 
 @lru_cache(maxsize=4096)
-def quantity(written: str) -> int:
+def parse_quantity(written: str) -> int:
     """Return a quantity in billionths, the finest that Kubernetes knows, rounded up.
 
     Raises UnexpectedFormError for a text that is none.
@@ -51,18 +56,18 @@ def quantity(written: str) -> int:
     return ceil(Fraction(match["number"]) * factor * _NANO)
 
 
-def requests(spec: Mapping[str, Any]) -> Resources:
+def read_requests(spec: Mapping[str, Any]) -> Resources:
     """Return what the scheduler counts for a pod with this ``spec``, rounded up.
 
     All containers run at once, beside the sidecars: init containers that restart always. The other init containers run
     before, one after the other, each beside the sidecars that were started earlier.
     """
-    running = _sum(_asked(container) for container in objects(spec, "containers"))
+    running = _sum(_asked(container) for container in read_objects(spec, "containers"))
     sidecars: _Amounts = {}
     starting: _Amounts = {}
-    for container in objects(spec, "initContainers"):
+    for container in read_objects(spec, "initContainers"):
         asked = _asked(container)
-        if text(container, "restartPolicy") == "Always":
+        if read_text(container, "restartPolicy") == "Always":
             sidecars = _sum((sidecars, asked))
             asked = sidecars
         else:
@@ -71,7 +76,7 @@ def requests(spec: Mapping[str, Any]) -> Resources:
     total = _largest(_sum((running, sidecars)), starting)
     # What is said of the pod as a whole stands above what its containers say.
     total |= _asked(spec)
-    total = _sum((total, _amounts(part(spec, "overhead"))))
+    total = _sum((total, _amounts(read_part(spec, "overhead"))))
     return Resources(
         milli_cpu=-(-total.get(_CPU, 0) // _MILLI),
         memory_mib=-(-total.get(_MEMORY, 0) // _MIB),
@@ -80,7 +85,7 @@ def requests(spec: Mapping[str, Any]) -> Resources:
 
 
 def _asked(data: Mapping[str, Any]) -> _Amounts:
-    return _amounts(part(data, "resources", "requests"))
+    return _amounts(read_part(data, "resources", "requests"))
 
 
 def _amounts(data: Mapping[str, Any]) -> _Amounts:
@@ -91,7 +96,7 @@ def _amounts(data: Mapping[str, Any]) -> _Amounts:
         if kind in {_CPU, _MEMORY, _GPU}:
             if not isinstance(written, str):
                 raise UnexpectedFormError
-            amounts[kind] = amounts.get(kind, 0) + quantity(written)
+            amounts[kind] = amounts.get(kind, 0) + parse_quantity(written)
     return amounts
 
 

@@ -30,7 +30,7 @@ from ocean_migration_pulumi.api.recording.redaction import (
     Exchange,
     ExchangeObservation,
     Redaction,
-    placeholder,
+    account_placeholder,
 )
 from ocean_migration_pulumi.api.recording.replay_client import read_record
 from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
@@ -101,7 +101,7 @@ def test_an_exchange_is_one_readable_line(tmp_path: Path) -> None:
     (line,) = lines(path)
     assert line["route"] == "/ocean/aws/k8s/cluster/{ocean_id}"
     assert (line["method"], line["path"], line["status"]) == ("GET", "/ocean/aws/k8s/cluster/o-1", 200)
-    assert line["query"] == {"accountId": placeholder(ACCOUNT)}
+    assert line["query"] == {"accountId": account_placeholder(ACCOUNT)}
     assert line["headers"] == {"content-type": "application/json", "x-ratelimit-remaining": "7"}
     assert line["body"]["response"]["items"] == [CLUSTER]
     assert 0 <= line["seconds"] < 60
@@ -208,7 +208,7 @@ def test_a_number_that_holds_the_token_becomes_a_text() -> None:
     """A token of digits must not break what it stands in; a short one is part of anything, and is left."""
     redaction = Redaction(["12345678", "777"], ["999"])
     text, _ = redaction.body(b'{"a": 1234567890, "b": 777, "c": 999, "d": 9990}')
-    assert json.loads(text) == {"a": "[token]90", "b": 777, "c": placeholder("999"), "d": 9990}
+    assert json.loads(text) == {"a": "[token]90", "b": 777, "c": account_placeholder("999"), "d": 9990}
 
 
 def test_most_answers_are_not_written_anew() -> None:
@@ -217,7 +217,7 @@ def test_most_answers_are_not_written_anew() -> None:
     body = json.dumps({"request": {"url": f"/x?accountId={ACCOUNT}"}, "response": {"items": nodes}}, indent=1)
     text, is_json = Redaction([TOKEN], [ACCOUNT]).body(body.encode())
     assert is_json
-    assert text == body.replace("\n", " ").replace(ACCOUNT, placeholder(ACCOUNT))
+    assert text == body.replace("\n", " ").replace(ACCOUNT, account_placeholder(ACCOUNT))
 
 
 def test_what_is_no_json_is_cut(tmp_path: Path) -> None:
@@ -233,12 +233,12 @@ def test_what_is_no_json_is_cut(tmp_path: Path) -> None:
 
 def test_accounts_have_stable_stand_ins() -> None:
     """The same one always, another one for another account, also for accounts that nobody named; not within words."""
-    redaction = Redaction(accounts=[ACCOUNT, placeholder("act-0")])
+    redaction = Redaction(accounts=[ACCOUNT, account_placeholder("act-0")])
     other = "act-99887766"
-    assert redaction.text(f"{ACCOUNT},{other}") == f"{placeholder(ACCOUNT)},{placeholder(other)}"
-    assert placeholder(ACCOUNT) != placeholder(other)
-    assert placeholder(placeholder(ACCOUNT)) == placeholder(ACCOUNT)
-    for kept in (f"imp{ACCOUNT}", f"{ACCOUNT}0", f"{ACCOUNT}-web", placeholder("act-0")):
+    assert redaction.text(f"{ACCOUNT},{other}") == f"{account_placeholder(ACCOUNT)},{account_placeholder(other)}"
+    assert account_placeholder(ACCOUNT) != account_placeholder(other)
+    assert account_placeholder(account_placeholder(ACCOUNT)) == account_placeholder(ACCOUNT)
+    for kept in (f"imp{ACCOUNT}", f"{ACCOUNT}0", f"{ACCOUNT}-web", account_placeholder("act-0")):
         assert redaction.text(kept) == kept
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.api.recording.redaction import Exchange, placeholder
+from ocean_migration_pulumi.api.recording.redaction import Exchange, account_placeholder
 from ocean_migration_pulumi.api.recording.replay_client import RecordedClient, read_record
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.errors import (
@@ -103,7 +103,7 @@ def test_everything_can_be_asked_again(run: Run, offline: RecordedClient) -> Non
     assert run.seen["log"]
     assert offline.get_migration(run.ocean_id, run.migration_id) == run.statuses[-1]
     assert offline.discover(run.ocean_id, fetch_pods=False) == run.seen["candidates"]
-    assert offline.account_id == placeholder(run.account_id)
+    assert offline.account_id == account_placeholder(run.account_id)
     assert run.account_id not in run.path.read_text()
     assert "token" not in repr(offline)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.kubernetes.objects import objects
-from ocean_migration_pulumi.kubernetes.objects.affinities import node_terms, volume_terms
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.affinities import read_node_terms, read_volume_terms
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ZONE_LABEL,
     Budget,
@@ -29,14 +29,14 @@ def test_node() -> None:
     data = fake.node(
         "ip-1", "i-0a1", unschedulable=True, taints=[{"key": "gpu", "value": "yes", "effect": "NoExecute"}]
     )
-    assert objects.node(data) == KubernetesNode(
+    assert objects.read_node(data) == KubernetesNode(
         name="ip-1",
         instance_id="i-0a1",
         labels={"kubernetes.io/hostname": "ip-1"},
         taints=(Taint(key="gpu", value="yes", effect="NoExecute"),),
         cordoned=True,
     )
-    assert objects.node({"metadata": {"name": "bare"}}) == KubernetesNode(name="bare")
+    assert objects.read_node({"metadata": {"name": "bare"}}) == KubernetesNode(name="bare")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_node() -> None:
 )
 def test_instance_of_a_node(provider_id: str, expected: str) -> None:
     """Fargate and other clouds have no instance."""
-    assert objects.node(fake.node("ip-1", "x", providerID=provider_id)).instance_id == expected
+    assert objects.read_node(fake.node("ip-1", "x", providerID=provider_id)).instance_id == expected
 
 
 def test_pod_with_everything() -> None:
@@ -86,7 +86,7 @@ def test_pod_with_everything() -> None:
             {"kind": "StatefulSet", "name": "cart", "controller": True},
         ],
     }
-    found = objects.pod(data)
+    found = objects.read_pod(data)
     assert found.full_name == "shop/cart-0"
     assert (found.node_name, found.phase, found.ready, found.deleting) == ("ip-1", "Running", True, True)
     assert found.controller == Owner(kind="StatefulSet", name="cart")
@@ -112,7 +112,7 @@ def test_pod_with_everything() -> None:
 
 def test_pod_with_nothing() -> None:
     """One that waits for a node is not ready, has no controller and no volumes."""
-    found = objects.pod({"metadata": {"name": "a", "namespace": "b"}, "status": {"phase": "Pending"}})
+    found = objects.read_pod({"metadata": {"name": "a", "namespace": "b"}, "status": {"phase": "Pending"}})
     assert (found.node_name, found.phase, found.ready, found.deleting) == ("", "Pending", False, False)
     assert found.controller is None
     assert (found.claims, found.empty_dir, found.terms) == ((), False, ())
@@ -122,7 +122,7 @@ def test_mirror_pod() -> None:
     """The kubelet's own pods are marked by an annotation."""
     data = fake.pod("kube-proxy")
     data["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "9f2c"}
-    assert objects.pod(data).mirror
+    assert objects.read_pod(data).mirror
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_budget(selector: Any, expected: Any) -> None:
     """An empty selector is of every pod, none of no pod."""
     counts = {"disruptionsAllowed": 1, "currentHealthy": 4, "desiredHealthy": 3, "expectedPods": 5}
     spec = {"selector": selector, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
-    assert objects.budget(fake.named("cart", spec=spec, status=counts)) == Budget(
+    assert objects.read_budget(fake.named("cart", spec=spec, status=counts)) == Budget(
         namespace="shop",
         name="cart",
         selector=expected,
@@ -159,10 +159,10 @@ def test_deployment() -> None:
     template = {"spec": {"containers": [{"image": "a:1"}, {"image": "b:2"}, {}]}}
     data = fake.named("web", spec={"replicas": 0, "template": template}, status={"readyReplicas": 2})
     data["metadata"]["labels"] = {"app": "web"}
-    assert objects.deployment(data) == Deployment(
+    assert objects.read_deployment(data) == Deployment(
         namespace="shop", name="web", labels={"app": "web"}, images=("a:1", "b:2"), replicas=0, ready_replicas=2
     )
-    assert objects.deployment(fake.named("web")).replicas == 1
+    assert objects.read_deployment(fake.named("web")).replicas == 1
 
 
 def volume(labels: dict[str, str] | None = None, *terms: dict[str, Any]) -> dict[str, Any]:
@@ -185,22 +185,22 @@ def test_zone_of_a_volume_has_one_name(key: str) -> None:
     other = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
     term = {"matchExpressions": [{"key": key, "operator": "In", "values": ["us-west-2a"]}, other]}
     os_is_linux = Requirement(key="kubernetes.io/os", values=("linux",))
-    assert volume_terms(volume(None, term)) == ((in_zone("us-west-2a"), os_is_linux),)
+    assert read_volume_terms(volume(None, term)) == ((in_zone("us-west-2a"), os_is_linux),)
 
 
 def test_old_volumes_have_their_zone_in_a_label() -> None:
     """Several zones in one, and only where there is no affinity."""
     old = {"failure-domain.beta.kubernetes.io/zone": "us-west-2a__us-west-2b"}
-    assert volume_terms(volume(old)) == ((in_zone("us-west-2a", "us-west-2b"),),)
-    assert volume_terms(volume({ZONE_LABEL: "us-west-2c"})) == ((in_zone("us-west-2c"),),)
-    assert volume_terms(volume()) == ()
+    assert read_volume_terms(volume(old)) == ((in_zone("us-west-2a", "us-west-2b"),),)
+    assert read_volume_terms(volume({ZONE_LABEL: "us-west-2c"})) == ((in_zone("us-west-2c"),),)
+    assert read_volume_terms(volume()) == ()
     term = {"matchExpressions": [{"key": ZONE_LABEL, "operator": "In", "values": ["us-west-2d"]}]}
-    assert volume_terms(volume(old, term)) == ((in_zone("us-west-2d"),),)
+    assert read_volume_terms(volume(old, term)) == ((in_zone("us-west-2d"),),)
 
 
 def test_term_without_a_condition_takes_no_node() -> None:
     """It is not one that takes every node."""
-    (term,) = node_terms({"nodeSelectorTerms": [{}]})
+    (term,) = read_node_terms({"nodeSelectorTerms": [{}]})
     assert term == (Requirement(key="metadata.name", values=(), on_field=True),)
 
 
@@ -230,7 +230,7 @@ ODD_AFFINITY = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelector
 def test_unexpected_form(data: dict[str, Any]) -> None:
     """A pod that cannot be read is told from one that has nothing."""
     with pytest.raises(UnexpectedFormError):
-        objects.pod(data)
+        objects.read_pod(data)
 
 
 NAMES = """
@@ -250,15 +250,15 @@ JSON = st.recursive(
 def test_whatever_comes_is_read_or_refused(data: dict[str, Any]) -> None:
     """Nothing that a server may send raises anything else."""
     readers = (
-        objects.node,
-        objects.pod,
-        objects.budget,
-        objects.deployment,
-        objects.full_name,
-        objects.name_of,
-        objects.volume_of_claim,
-        objects.mapped_roles,
-        volume_terms,
+        objects.read_node,
+        objects.read_pod,
+        objects.read_budget,
+        objects.read_deployment,
+        objects.read_full_name,
+        objects.read_name,
+        objects.read_volume_name,
+        objects.read_mapped_roles,
+        read_volume_terms,
     )
     for read in readers:
         try:

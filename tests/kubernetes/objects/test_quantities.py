@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.kubernetes.objects.json_fields import UnexpectedFormError
-from ocean_migration_pulumi.kubernetes.objects.quantities import quantity, requests
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.quantities import parse_quantity, read_requests
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 
 NANO = 10**9
@@ -37,20 +37,20 @@ FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, 
 )
 def test_forms(written: str, expected: Fraction) -> None:
     """All that the API reference has, what is finer than a billionth rounded up."""
-    assert quantity(written) == expected * NANO
+    assert parse_quantity(written) == expected * NANO
 
 
 @pytest.mark.parametrize("written", ["", "x", "1 Gi", "1gi", "1e", "1KI", "--1", "1e999999999", "9" * 50, "1.5.2", "٣"])
 def test_everything_else_is_refused(written: str) -> None:
     """A quantity that cannot be read is not zero, and none fills the memory."""
     with pytest.raises(UnexpectedFormError):
-        quantity(written)
+        parse_quantity(written)
 
 
 @given(st.integers(0, 10**12), st.sampled_from(sorted(FACTORS)))
 def test_whole_quantities(number: int, suffix: str) -> None:
     """A suffix is a factor."""
-    assert quantity(f"{number}{suffix}") == number * FACTORS[suffix] * NANO
+    assert parse_quantity(f"{number}{suffix}") == number * FACTORS[suffix] * NANO
 
 
 def container(cpu: str = "0", memory: str = "0", **more: Any) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def container(cpu: str = "0", memory: str = "0", **more: Any) -> dict[str, Any]:
 def test_containers_are_added_and_rounded_up() -> None:
     """Once, in the end."""
     spec = {"containers": [container("100500u", "600Ki"), container("100500u", "600Ki"), {}]}
-    assert requests(spec) == Resources(milli_cpu=201, memory_mib=2)
+    assert read_requests(spec) == Resources(milli_cpu=201, memory_mib=2)
 
 
 def test_init_container_counts_when_it_is_the_largest() -> None:
@@ -70,7 +70,7 @@ def test_init_container_counts_when_it_is_the_largest() -> None:
         "containers": [container("1", "1Gi")],
         "initContainers": [container("500m", "2Gi"), container("2", "1Mi")],
     }
-    assert requests(spec) == Resources(milli_cpu=2000, memory_mib=2048)
+    assert read_requests(spec) == Resources(milli_cpu=2000, memory_mib=2048)
 
 
 def test_sidecars_run_beside_everything_that_starts_later() -> None:
@@ -78,9 +78,9 @@ def test_sidecars_run_beside_everything_that_starts_later() -> None:
     sidecar = container("1", "100Mi", restartPolicy="Always")
     early = {"containers": [container("1")], "initContainers": [sidecar, container("3")]}
     late = {"containers": [container("1")], "initContainers": [container("3"), sidecar]}
-    assert requests(early).milli_cpu == 4000
-    assert requests(late).milli_cpu == 3000
-    assert requests(late).memory_mib == 100
+    assert read_requests(early).milli_cpu == 4000
+    assert read_requests(late).milli_cpu == 3000
+    assert read_requests(late).memory_mib == 100
 
 
 def test_overhead_and_the_pod_s_own_requests() -> None:
@@ -90,16 +90,16 @@ def test_overhead_and_the_pod_s_own_requests() -> None:
         "resources": {"requests": {"cpu": "3"}},
         "overhead": {"cpu": "250m", "memory": "120Mi"},
     }
-    assert requests(spec) == Resources(milli_cpu=3250, memory_mib=1144)
+    assert read_requests(spec) == Resources(milli_cpu=3250, memory_mib=1144)
 
 
 def test_gpus_of_all_makers() -> None:
     """Whatever else is asked for does not matter."""
     asked = {"nvidia.com/gpu": "2", "amd.com/gpu": "1", "ephemeral-storage": "?", "hugepages-2Mi": "4Mi"}
-    assert requests({"containers": [{"resources": {"requests": asked}}]}) == Resources(gpu=3)
+    assert read_requests({"containers": [{"resources": {"requests": asked}}]}) == Resources(gpu=3)
 
 
 def test_number_that_is_no_text_is_of_unexpected_form() -> None:
     """The API server writes quantities as texts."""
     with pytest.raises(UnexpectedFormError):
-        requests({"containers": [{"resources": {"requests": {"cpu": 1}}}]})
+        read_requests({"containers": [{"resources": {"requests": {"cpu": 1}}}]})

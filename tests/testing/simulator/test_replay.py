@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.api.recording.redaction import placeholder
+from ocean_migration_pulumi.api.recording.redaction import account_placeholder
 from ocean_migration_pulumi.api.recording.replay_client import RecordedClient, read_record
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.errors import ClusterNotFoundError, MigrationNotFoundError
@@ -104,7 +104,7 @@ def test_an_incident_happens_again(incident: Incident, play: Callable[[Path], Si
     """The same client sees the same states in the same order, the lost answer and the refusal included."""
     simulator = play(incident.path)
     assert simulator.ocean_id == incident.ocean_id
-    assert simulator.account_id == placeholder(incident.account_id)
+    assert simulator.account_id == account_placeholder(incident.account_id)
     with opened(simulator) as client:
         offered = [candidate.instance_id for candidate in client.discover(simulator.ocean_id)]
         migration_id, seen = run(client, simulator, offered, REPLAYED)
@@ -274,7 +274,7 @@ def test_the_command_plays_a_record(incident: Incident) -> None:
     """At the speed that is asked for: the exports are those of the record."""
     with running("--replay", str(incident.path), "--speed", "9000") as remote:
         assert remote.ocean_id == incident.ocean_id
-        assert remote.account_id == placeholder(incident.account_id)
+        assert remote.account_id == account_placeholder(incident.account_id)
         api = Api(remote, checked=False)  # type: ignore[arg-type] # it has what is needed of a simulator
         seen: list[str] = []
         while not seen or seen[-1] != "FINISHED_ERROR":

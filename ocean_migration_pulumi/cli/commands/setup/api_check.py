@@ -11,7 +11,7 @@ import click
 from ocean_migration_pulumi.api.models.migration import Candidate
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.recording.replay_client import read_record
-from ocean_migration_pulumi.api.transport import program
+from ocean_migration_pulumi.api.transport import program_version
 from ocean_migration_pulumi.api_check import (
     LiveCheck,
     LiveRun,
@@ -194,7 +194,7 @@ def _say_what_runs(reach: CliContext, run: LiveRun, instance_id: str) -> None:
 
 def _show(output: Output, answered: tuple[AnsweredQuestion, ...], live: LiveCheck | None) -> None:
     if output.format == MARKDOWN:
-        output.text(to_markdown(answered, program(), live))
+        output.text(to_markdown(answered, program_version(), live))
     elif output.format == JSON:
         output.json(to_json(answered, live))
     else:

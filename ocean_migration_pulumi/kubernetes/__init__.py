@@ -1,4 +1,4 @@
-"""What only the Kubernetes cluster knows, read from its API server; needs the extra ``kubernetes`` once it is asked."""
+"""Reads a cluster's Kubernetes API, and never writes to it; a read needs the extra ``kubernetes``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a gate asks of a cluster: which nodes it has, which pods wait for one, and the conditions of single objects."""
+"""What a gate asks of Kubernetes: nodes, pending pods, and the conditions of single objects."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ _RESOURCES: Final[Mapping[str, tuple[str, str]]] = {
     "Node": ("", "nodes"),
     "Pod": ("", "pods"),
 }
-# Their status tells which version of the object it is of.
+# Their status names the generation of the object that it describes.
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _TRUE: Final = "True"
 _LONGEST_REASON: Final = 60
 
 
 def list_instance_ids(connection: Connection, scope: CancelScope) -> frozenset[str]:
-    """Return the instance ids of the cluster's nodes; raises as ``observe`` does."""
+    """Return the instance ids of the cluster's nodes; raise what ``observe_conditions`` does."""
     nodes = _listed(connection, scope, NODES, objects.read_node)
     return frozenset(node.instance_id for node in nodes if node.instance_id)
 
 
 def list_pending_pods(connection: Connection, scope: CancelScope) -> tuple[str, ...]:
-    """Return the pods that wait for a node, as namespace and name; raises as ``observe`` does."""
+    """Return the pods that wait for a node, as namespace and name; raise what ``observe_conditions`` does."""
     pods = _listed(connection, scope, PODS, objects.read_pod, {"fieldSelector": "status.phase=Pending"})
     return tuple(pod.full_name for pod in pods if is_pending(pod))
 
@@ -67,24 +67,28 @@ def list_pending_pods(connection: Connection, scope: CancelScope) -> tuple[str, 
 def observe_conditions(
     connection: Connection, scope: CancelScope, conditions: Sequence[KubernetesCondition]
 ) -> tuple[GateObservation, ...]:
-    """Return what was seen of each condition, in their order; all are asked at once.
+    """Return what was observed of each condition, in their order; all objects are read at once.
 
-    Raises KubernetesError when the cluster cannot be asked now, PrerequisiteError when it refuses the credentials or a
-    right is missing, and InterruptedWaitError or EngineGoneError when the operation may not go on.
+    Raises:
+        KubernetesError: The cluster cannot be read now.
+        PrerequisiteError: The cluster refuses the credentials, or a right is missing.
+        InterruptedWaitError: The operation was interrupted.
+        EngineGoneError: The engine is gone.
+
     """
     asks = {number: partial(_observe, connection, scope, condition) for number, condition in enumerate(conditions)}
     outcomes = run_together(KUBERNETES, scope, asks)
-    seen = []
+    observed = []
     for number, condition in enumerate(conditions):
         outcome = outcomes[number]
         if isinstance(outcome, Exception):
             raise _error(outcome, _gap(condition, outcome))
-        seen.append(outcome)
-    return tuple(seen)
+        observed.append(outcome)
+    return tuple(observed)
 
 
 def rbac_rule(kind: str) -> str:
-    """Return the RBAC rule that allows to look at objects of a kind, on one line."""
+    """Return the RBAC rule that allows to get objects of a kind, on one line."""
     group, resource = _RESOURCES[kind]
     return f'{{apiGroups: ["{group}"], resources: [{resource}], verbs: [get]}}'
 
@@ -165,7 +169,7 @@ def _gap(condition: KubernetesCondition, error: Exception) -> Gap:
 
 
 def _error(error: Exception, gap: Gap) -> Exception:
-    """Return what to raise: what a gate may wait for to go by, and what it need not."""
+    """Return what to raise: a KubernetesError may pass while a gate waits, a PrerequisiteError does not."""
     message = describe_gap(gap)
     if isinstance(error, RefusedError) and error.status in {UNAUTHORIZED, FORBIDDEN}:
         return PrerequisiteError(message)

@@ -1,4 +1,4 @@
-"""Why something is not known of the cluster, and what to do about it."""
+"""Gaps in what is known of a cluster: the reason, and the remedy."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def gap_for_error(resource: str, error: Exception) -> Gap:
             return gap_for_status(resource, status)
         case KubernetesError():
             return Gap(reason=str(error))
-    # Whatever it is, it may quote what it could not handle.
+    # The message may quote data of the cluster.
     return Gap(reason=f"{resource} could not be read ({type(error).__name__})")
 
 
 def gap_for_status(resource: str, status: int) -> Gap:
-    """Return the gap that an answer with this status leaves."""
+    """Return the gap that a response with this status leaves."""
     what = f"{resource} kube-system/aws-auth" if resource == AWS_AUTH else resource
     if status == UNAUTHORIZED:
         return Gap(reason=f"Kubernetes refuses the credentials ({status})", remedy=_SIGN_IN)
@@ -48,12 +48,12 @@ def gap_for_status(resource: str, status: int) -> Gap:
 
 
 def gap_for_unusable(resource: str, unusable: int) -> Gap:
-    """Return the gap that objects leave which could not be read."""
+    """Return the gap that unreadable objects of a list leave."""
     return Gap(reason=f"{count_noun(unusable, 'object')} of unexpected form among the {resource}")
 
 
 def ends_all(error: Exception) -> bool:
-    """Tell whether nothing else needs to be asked after this error: it would fail as well."""
+    """Tell whether every other request would fail with this error, too."""
     if isinstance(error, RefusedError):
         return error.status == UNAUTHORIZED
     return isinstance(error, DeadlineError | UnreachableError)

@@ -1,4 +1,4 @@
-"""Reading whole lists, page by page, whatever happens to single objects of them."""
+"""Reads complete lists page by page; an object that cannot be read loses no other."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ _AWS_AUTH_NAME: Final = "aws-auth"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed(Generic[T]):
-    """What was read of a list, and how many of its objects are of an unexpected form and left out."""
+    """A list as it was read."""
 
     found: list[T]
+    """Objects that could be read."""
     unusable: int = 0
+    """Number of objects that are left out, as they are of an unexpected form."""
 
 
 def list_path(resource: str) -> str:
@@ -50,14 +52,14 @@ def aws_auth_path() -> str:
 
 
 def rbac_rule(resource: str) -> str:
-    """Return the RBAC rule that allows what is asked of a resource, on one line."""
+    """Return the RBAC rule that allows what is done with a resource here, on one line."""
     group, verb = _GROUPS.get(resource, ""), rbac_verb(resource)
     named = f", resourceNames: [{_AWS_AUTH_NAME}]" if resource == AWS_AUTH else ""
     return f'{{apiGroups: ["{group}"], resources: [{resource}]{named}, verbs: [{verb}]}}'
 
 
 def rbac_verb(resource: str) -> str:
-    """Return the verb, as RBAC names it, that is asked of a resource."""
+    """Return the RBAC verb for what is done with a resource here."""
     return {AWS_AUTH: "get", EVICTIONS: "create"}.get(resource, "list")
 
 
@@ -70,8 +72,19 @@ def list_all(
 ) -> Listed[T]:
     """Return all objects of a resource.
 
-    A list that the API server no longer has (410, when reading its pages took long) is begun anew, at most twice.
-    Raises a KubernetesError or a WaitEndedError.
+    A list that the API server no longer has (410, when reading its pages took long) is started over, at most twice.
+
+    Args:
+        connection: The API server.
+        scope: Bounds the requests.
+        resource: The resource, such as ``pods``.
+        read: Reads one object; raises UnexpectedFormError.
+        query: Further parameters, such as a selector.
+
+    Raises:
+        KubernetesError: The list cannot be read.
+        WaitEndedError: The scope ended.
+
     """
     for _ in range(_STARTS - 1):
         try:

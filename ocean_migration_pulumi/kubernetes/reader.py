@@ -1,4 +1,4 @@
-"""Everything that is asked of one cluster's API server: each thing once, bounded, and never a change."""
+"""KubernetesReader: reads one cluster, each list once for all resources of the process."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 )
 
 MAXIMUM_AGE: Final = 30.0
-"""Seconds for which an answer is good enough to plan with; a run reads afresh before it writes."""
+"""Seconds for which a list is good enough to plan with; a run reads anew before it writes."""
 
 # Each request is bounded; a look-up of a name that hangs is not.
 _ABANDON_AFTER: Final = 60.0
@@ -68,9 +68,9 @@ _SEVERAL_BUDGETS: Final = "more than one PodDisruptionBudget"
 
 
 class KubernetesReader:
-    """The cluster that an access leads to; one for each access and process, thread-safe.
+    """Reads the cluster that an access leads to; one for each access and process, thread-safe.
 
-    Fulfils the protocols ``KubernetesApi`` and ``GateKubernetes``. ``access`` is the way to the cluster.
+    Implements the protocols ``KubernetesApi`` and ``GateKubernetes``. It never writes: a trial eviction is a dry run.
     """
 
     def __init__(self, access: KubernetesAccess, clock: Callable[[], float] = time.monotonic) -> None:
@@ -88,7 +88,12 @@ class KubernetesReader:
     def read_snapshot(
         self, scope: CancelScope, *, max_age: float = MAXIMUM_AGE, fresh: bool = False
     ) -> KubernetesSnapshot:
-        """Return what the cluster tells; what it does not tell is a gap.
+        """Return what could be read of the cluster; whatever could not is a gap.
+
+        Args:
+            scope: Bounds the reading. At its deadline, what is not read yet is a gap.
+            max_age: Seconds: the largest age of each part.
+            fresh: Read everything again.
 
         Raises:
             InterruptedWaitError: The operation was interrupted.
@@ -100,7 +105,7 @@ class KubernetesReader:
             asks = {name: partial(list_all, self._connection, scope, name, read) for name, read in reads.items()}
             return self._cache.get_all(scope, asks, max_age=max_age, fresh=fresh)
 
-        # Asked alone: it says whether the cluster can be reached at all, and runs the credential plugin once for all.
+        # First and alone: it shows whether the cluster can be reached at all, and runs the credential plugin once.
         asks = {AWS_AUTH: lambda: self._mapped_roles(scope)}
         first = self._cache.get_all(scope, asks, max_age=max_age, fresh=fresh)[AWS_AUTH]
         if isinstance(first, Exception) and ends_all(first):
@@ -147,16 +152,19 @@ class KubernetesReader:
         return frozenset(node.instance_id for node in _found(outcome) if node.instance_id)
 
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
-        """Ask whether a pod may be evicted now: an eviction with ``dryRun=All``, which evicts nothing.
+        """Return whether a pod may be evicted now, by an eviction with ``dryRun=All``, which evicts nothing.
 
-        Raises InterruptedWaitError or EngineGoneError when the operation may not go on.
+        Raises:
+            InterruptedWaitError: The operation was interrupted.
+            EngineGoneError: The engine is gone.
+
         """
         namespace, name = quote(pod.namespace, safe=""), quote(pod.name, safe="")
         body = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
             "metadata": {"namespace": pod.namespace, "name": pod.name},
-            # Said twice: either alone already keeps the eviction from happening.
+            # The query says it, too: either alone keeps the eviction from happening.
             "deleteOptions": {"dryRun": ["All"]},
         }
         path = f"api/v1/namespaces/{namespace}/pods/{name}/eviction"
@@ -167,18 +175,22 @@ class KubernetesReader:
         return _trial(outcome)
 
     def instances(self, scope: CancelScope) -> frozenset[str]:
-        """Return the instance ids of the cluster's nodes, asked afresh; raises as ``observe`` does."""
+        """Return the instance ids of the cluster's nodes, read anew; raise what ``observe`` does."""
         return conditions.list_instance_ids(self._connection, scope)
 
     def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
-        """Return the pods that wait for a node, as namespace and name, asked afresh; raises as ``observe`` does."""
+        """Return the pods that wait for a node, as namespace and name, read anew; raise what ``observe`` does."""
         return conditions.list_pending_pods(self._connection, scope)
 
     def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
-        """Return what was seen of each condition of an object, in their order, asked afresh.
+        """Return what was observed of each condition, in their order, read anew.
 
-        Raises KubernetesError when the cluster cannot be asked now, PrerequisiteError when it refuses the credentials
-        or a right is missing, and InterruptedWaitError or EngineGoneError when the operation may not go on.
+        Raises:
+            KubernetesError: The cluster cannot be read now.
+            PrerequisiteError: The cluster refuses the credentials, or a right is missing.
+            InterruptedWaitError: The operation was interrupted.
+            EngineGoneError: The engine is gone.
+
         """
         return conditions.observe_conditions(self._connection, scope, wanted)
 
@@ -228,7 +240,7 @@ def _volume_terms(pod: Pod, places: _Places) -> tuple[tuple[Term, ...], ...]:
 
 
 def _trial(answer: KubernetesResponse) -> EvictionTrial:
-    """Say what an answer to an eviction means; only the API server's own words count, not those of a proxy."""
+    """Return what the response to an eviction means; only the API server's own words count, not those of a proxy."""
     if answer.ok:
         return EvictionTrial(allowed=True)
     if answer.said and answer.status == NOT_FOUND:

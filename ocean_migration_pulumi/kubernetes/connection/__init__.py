@@ -1,1 +1,1 @@
-"""Access to one API server: kubeconfig, credentials, TLS, requests."""
+"""The connection to one API server: kubeconfig, credentials, TLS, requests."""

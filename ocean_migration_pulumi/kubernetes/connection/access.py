@@ -1,4 +1,4 @@
-"""Where the access to Kubernetes comes from: the input, ``KUBECONFIG``, or the pod that this runs in."""
+"""Finds the access to a cluster: the input ``kubeconfig``, ``KUBECONFIG``, or the service account of a pod."""
 
 from __future__ import annotations
 
@@ -32,19 +32,20 @@ _HOST: Final = re.compile(r"https://[^/]*\.(?P<region>[a-z0-9-]+)\.eks\.amazonaw
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesAccess:
-    """A way to a cluster; its ``repr`` has no secret.
-
-    ``source`` says where it was found, ``explicit`` whether the resource's own inputs name it, ``key`` is the same for
-    the same access. ``eks_cluster`` is the name of the cluster in EKS and ``region`` its region, None where the access
-    does not tell.
-    """
+    """A cluster and the credentials for it; its ``repr`` has no secret."""
 
     source: str
+    """Where it was found, as messages name it."""
     explicit: bool
+    """Whether the inputs of the resource name it."""
     key: str
+    """The same for the same access."""
     eks_cluster: str | None = None
+    """Name of the cluster in EKS; None when the access does not have it."""
     region: str | None = None
+    """AWS region; None when the access does not have it."""
     target: KubeContext = field(repr=False, compare=False)
+    """Server and credentials."""
 
 
 def find_access(
@@ -54,15 +55,23 @@ def find_access(
     *,
     service_account: Path = SERVICE_ACCOUNT,
 ) -> KubernetesAccess | None:
-    """Find the first way to a cluster; None when there is none.
+    """Return the first access of these: the given kubeconfig, ``KUBECONFIG``, the service account of the pod.
 
-    ``kubeconfig`` is the content of a kubeconfig or the path of one, ``context`` one of its contexts (None: the current
-    one). Else ``KUBECONFIG`` of ``environ`` names files, which are merged as kubectl does, and else, unless a context
-    is asked for, the service account of the pod counts. The kubeconfig in the home directory says nothing about a stack
-    and is never read.
+    The kubeconfig in the home directory says nothing about a stack and is never read. No error quotes a kubeconfig.
 
-    Raises InputError or SettingsError, without any content of a kubeconfig, for one that cannot be used, and
-    SettingsError when the extra is not installed.
+    Args:
+        kubeconfig: Content or path of a kubeconfig; None: use the environment.
+        context: A context of the kubeconfig; None: the current one. With one, the pod's service account is not used.
+        environ: The environment; files of ``KUBECONFIG`` are merged as kubectl does.
+        service_account: Directory of the pod's service account.
+
+    Returns:
+        The access; None when there is none.
+
+    Raises:
+        InputError: The given kubeconfig, or its context, cannot be used.
+        SettingsError: The kubeconfig of the environment cannot be used, or the extra is not installed.
+
     """
     if not all(map(find_spec, _EXTRA)):
         msg = 'access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"'
@@ -71,7 +80,7 @@ def find_access(
         return _of_input(kubeconfig, context)
     if environ.get("KUBECONFIG"):
         return _of_environment(environ["KUBECONFIG"], context)
-    # A pod of a CI system is often one of another cluster: a context says that somebody means something else.
+    # A pod of a CI system often runs in another cluster; whoever names a context means a kubeconfig.
     return None if context else _of_pod(environ, service_account)
 
 
@@ -108,7 +117,7 @@ def _of_environment(paths: str, context: str | None) -> KubernetesAccess:
 
 def _files(paths: str) -> Iterator[Kubeconfig]:
     for name in paths.split(os.pathsep):
-        # Like kubectl: a file that is not there says nothing.
+        # Like kubectl: a missing file is ignored.
         if name and Path(name).exists():
             yield _read(Path(name))
 
@@ -149,7 +158,7 @@ def _access(source: str, target: KubeContext, *, explicit: bool) -> KubernetesAc
 
 
 def _eks(target: KubeContext) -> tuple[str | None, str | None]:
-    """Return the cluster's name in EKS and its region, as far as the access tells."""
+    """Return the cluster's name in EKS and its region; None for what the access does not have."""
     arguments = target.user.get("exec", {}).get("args", [])
     name = _option(arguments, "--cluster-name") or _option(arguments, "--cluster-id") or _option(arguments, "-i")
     region = _option(arguments, "--region")

@@ -1,4 +1,4 @@
-"""Requests to one API server: bounded by a scope, signed in, and without any secret in their errors."""
+"""Connection: authenticated requests to one API server, bounded by a scope; no error has a secret."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import httpx
 
 LONGEST_STEP: Final = 10.0
-"""Seconds for each step of an exchange: to connect, to send, and between two pieces of an answer."""
+"""Seconds for each step of an exchange: to connect, to send, and between two pieces of a response."""
 LARGEST_BODY: Final = 64 * 1024 * 1024
-"""Bytes of an answer, decompressed."""
+"""Bytes of a response, decompressed."""
 
 RESET: Final = RetryPolicy(attempts=2)
 """For reads whose connection was reset: that says nothing about the cluster."""
@@ -42,7 +42,7 @@ _OVERLOADED_STATUSES: Final = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesResponse:
-    """An answer as it came."""
+    """A response of the API server."""
 
     status: int
     """HTTP status."""
@@ -53,12 +53,12 @@ class KubernetesResponse:
 
     @property
     def ok(self) -> bool:
-        """Whether the answer is what was asked for."""
+        """Whether the request succeeded."""
         return 200 <= self.status < 300
 
     @property
     def said(self) -> str:
-        """The API server's own words on one line; empty when something else answered."""
+        """The API server's own message on one line; empty when something else responded."""
         data = decode_object(self.body) or {}
         if data.get("kind") != "Status":
             return ""
@@ -82,9 +82,14 @@ class Connection:
             client.close()
 
     def get(self, scope: CancelScope, path: str, query: Mapping[str, str] | None = None) -> bytes:
-        """Ask for something, again where ``RESET`` or ``OVERLOADED`` allows it, and return the body of the answer.
+        """Send a GET, again where ``RESET`` or ``OVERLOADED`` allows it, and return the body of the response.
 
-        Raises UnreachableError, RefusedError, UnexpectedAnswerError or a WaitEndedError.
+        Raises:
+            UnreachableError: No usable response arrived.
+            RefusedError: The status is none of 200 to 299.
+            UnexpectedAnswerError: The response is too large, or wrongly encoded.
+            WaitEndedError: The scope ended.
+
         """
 
         def attempt() -> bytes:
@@ -101,16 +106,19 @@ class Connection:
     def post(
         self, scope: CancelScope, path: str, query: Mapping[str, str], body: Mapping[str, Any]
     ) -> KubernetesResponse:
-        """Send something once and return the answer, whatever its status.
+        """Send a POST once, after ``scope.before_write()``, and return the response, whatever its status.
 
-        ``scope.before_write()`` is asked right before. Raises UnreachableError or a WaitEndedError.
+        Raises:
+            UnreachableError: No usable response arrived.
+            WaitEndedError: The scope ended.
+
         """
         return self._signed_in(scope, "POST", path, query, json.dumps(body).encode())
 
     def _signed_in(
         self, scope: CancelScope, method: str, path: str, query: Mapping[str, str], body: bytes | None = None
     ) -> KubernetesResponse:
-        """Send a request, again with a new token if there is one and the old one is refused: then it had no effect."""
+        """Send a request, once more with another token when the API server refuses the first one."""
         header = self._sign_in.header(scope)
         answer = self._exchange(scope, _Request(method, path, query, body, header))
         if answer.status == _UNAUTHORIZED:
@@ -182,12 +190,12 @@ class _Request:
 
 
 def _pieces(response: httpx.Response, scope: CancelScope) -> Iterator[bytes]:
-    # One coding inside of another would fill the memory with a single piece.
+    # A coding inside of another one could fill the memory with a single piece.
     if response.headers.get("Content-Encoding", "").strip().casefold() not in {"", "identity", "gzip"}:
         raise UnexpectedAnswerError(UNEXPECTED)
     size = 0
     for piece in response.iter_bytes():
-        # The timeout of a step never ends an answer that trickles.
+        # The timeout of a step never ends a response that trickles.
         scope.check()
         size += len(piece)
         if size > LARGEST_BODY:

@@ -1,4 +1,4 @@
-"""Why Kubernetes did not answer; each is a KubernetesError to whoever asked."""
+"""Errors of requests to Kubernetes; each is a KubernetesError."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ from typing import Final
 from ocean_migration_pulumi.errors import KubernetesError
 
 UNEXPECTED: Final = "the answer is not what the Kubernetes API reference promises"
-"""What is said of an answer that nothing can be made of."""
+"""Message for a response that cannot be read."""
 
 
 class UnreachableError(KubernetesError):
-    """No usable answer arrived, and none is to be expected from another question.
-
-    ``remedy`` says what to do about it, empty where the message says enough.
-    """
+    """No usable response arrived, and another request would not get one, either."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
+        """Describe the failure.
+
+        Args:
+            message: What failed, and why.
+            remedy: What to do; empty when the message says enough.
+
+        """
         super().__init__(message)
         self.remedy = remedy
 
 
 class RefusedError(KubernetesError):
-    """The API server answered with an error.
-
-    ``status`` is the HTTP status, ``said`` the API server's own words on one line (empty when it was not the API server
-    that answered, but something before it).
-    """
+    """The API server, or a proxy before it, answered with an error."""
 
     def __init__(self, status: int, said: str = "") -> None:
+        """Describe the response.
+
+        Args:
+            status: HTTP status.
+            said: The API server's own message on one line; empty when a proxy answered.
+
+        """
         super().__init__(f"Kubernetes answered {status}" + (f": {said}" if said else ""))
         self.status = status
         self.said = said
 
 
 class UnexpectedAnswerError(KubernetesError):
-    """An answer that is not what the Kubernetes API reference promises."""
+    """A response that is not what the Kubernetes API reference promises."""

@@ -1,4 +1,4 @@
-"""Credential plugins of a kubeconfig, such as ``aws eks get-token``: run once, bounded, and never quoted."""
+"""Runs the credential plugin of a kubeconfig, such as ``aws eks get-token``; no error quotes its output."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import is_token
 
 LONGEST_RUN: Final = 60.0
-"""Seconds after which a plugin is ended, however much time whoever asked has."""
+"""Seconds after which a plugin is killed, whatever the scope allows."""
 
 _LOOK_AROUND: Final = 0.1
-_TOLD: Final = (
+_CLUSTER_KEYS: Final = (
     "server",
     "tls-server-name",
     "certificate-authority-data",
@@ -28,11 +28,17 @@ _TOLD: Final = (
 
 
 def fetch_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelScope) -> str:
-    """Run a plugin and return its token.
+    """Run a plugin, without a terminal and for at most ``LONGEST_RUN``, and return its token.
 
-    It is not waited for longer than ``LONGEST_RUN``, has no terminal to ask on, and nothing that it writes is repeated.
+    Args:
+        plugin: ``exec`` of the kubeconfig's user.
+        cluster: The kubeconfig's cluster, for a plugin that wants to know it.
+        scope: Bounds the run.
 
-    Raises UnreachableError, naming the command and its exit code only, or a WaitEndedError.
+    Raises:
+        UnreachableError: The plugin gave no token; the error names the command and its exit code only.
+        WaitEndedError: The scope ended.
+
     """
     name = sanitize(Path(plugin["command"]).name)
     remedy = "run the command of the kubeconfig's exec by hand, as the user that runs Pulumi"
@@ -59,7 +65,7 @@ def _run(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelSco
     bounded.check()
     with subprocess.Popen(  # noqa: S603 - the kubeconfig's own command, as kubectl runs it
         [plugin["command"], *plugin["args"]],
-        # The environment of whoever runs Pulumi, as with kubectl: it has the AWS credentials.
+        # As with kubectl, the plugin gets the whole environment: it has the AWS credentials.
         env={**os.environ, **plugin["env"], "KUBERNETES_EXEC_INFO": _information(plugin, cluster)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -81,10 +87,10 @@ def _run(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelSco
 
 
 def _information(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
-    """Return what the protocol tells a plugin: which version of it is spoken, and the cluster if it wants to know."""
+    """Return ``KUBERNETES_EXEC_INFO``: the version of the protocol, and the cluster if the plugin wants to know it."""
     spec: dict[str, Any] = {"interactive": False}
     if plugin["provideClusterInfo"]:
-        spec["cluster"] = {key: cluster[key] for key in _TOLD if key in cluster}
+        spec["cluster"] = {key: cluster[key] for key in _CLUSTER_KEYS if key in cluster}
     return json.dumps({"apiVersion": plugin["apiVersion"], "kind": "ExecCredential", "spec": spec})
 
 

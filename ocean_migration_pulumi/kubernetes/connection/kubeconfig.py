@@ -1,4 +1,4 @@
-"""Kubeconfigs: read, merged as kubectl does, and the one context of them that is used; no message quotes them."""
+"""Kubeconfigs: parsed, merged as kubectl does, validated for the one context in use; no error quotes them."""
 
 from __future__ import annotations
 
@@ -38,40 +38,58 @@ _VISIBLE: Final = re.compile(r"[!-~]+")
 
 
 class KubeconfigError(Exception):
-    """A kubeconfig that cannot be used: one line, without any of its content.
-
-    ``of_context`` is True when it is the context that was asked for which is not there.
-    """
+    """A kubeconfig that cannot be used; the message has none of its content."""
 
     def __init__(self, message: str, *, of_context: bool = False) -> None:
+        """Describe the problem.
+
+        Args:
+            message: One line.
+            of_context: Whether the kubeconfig does not have the requested context.
+
+        """
         super().__init__(message)
         self.of_context = of_context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubeconfig:
-    """What one or several kubeconfigs say, by name; paths are absolute."""
+    """The entries of one or several kubeconfigs; paths are absolute."""
 
     current: str = ""
+    """Name of the current context; empty when there is none."""
     clusters: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    """Clusters by name, as the kubeconfig has them."""
     users: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    """Users by name, as the kubeconfig has them."""
     contexts: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    """Contexts by name, as the kubeconfig has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeContext:
-    """A cluster and how to sign in there, in the words of a kubeconfig; everything in it was checked."""
+    """The validated entries that one context of a kubeconfig stands for."""
 
     context: str = field(repr=False)
+    """Name of the context."""
     cluster_name: str = field(repr=False)
+    """Name of the cluster."""
     cluster: Mapping[str, Any] = field(repr=False)
+    """The kubeconfig's cluster: ``server`` and how to verify it."""
     user: Mapping[str, Any] = field(repr=False)
+    """The kubeconfig's user: its credentials, or the plugin that has them."""
 
 
 def parse_kubeconfig(text: str, directory: Path | None) -> Kubeconfig:
-    """Read a kubeconfig, YAML or JSON; its relative paths are below ``directory``, None allows no such path.
+    """Parse a kubeconfig.
 
-    Raises KubeconfigError.
+    Args:
+        text: YAML or JSON.
+        directory: Where relative paths start; None refuses them.
+
+    Raises:
+        KubeconfigError: It is not a kubeconfig.
+
     """
     data = _mapping(_decoded(text), "it is neither YAML nor JSON of the form of a kubeconfig")
     return Kubeconfig(
@@ -83,7 +101,7 @@ def parse_kubeconfig(text: str, directory: Path | None) -> Kubeconfig:
 
 
 def merge_kubeconfigs(several: Iterable[Kubeconfig]) -> Kubeconfig:
-    """Return several kubeconfigs as one: what the first one says of a name counts."""
+    """Return several kubeconfigs as one; the first one that has a name wins."""
     total = Kubeconfig()
     for each in several:
         total = Kubeconfig(
@@ -96,7 +114,7 @@ def merge_kubeconfigs(several: Iterable[Kubeconfig]) -> Kubeconfig:
 
 
 def choose_context(kubeconfig: Kubeconfig, context: str | None) -> KubeContext:
-    """Return what a context stands for, None: the current one; raise KubeconfigError when it cannot be used."""
+    """Return the entries of a context, None: the current one; raise KubeconfigError when they cannot be used."""
     name = context or kubeconfig.current
     if not name:
         msg = "it has no current-context, and kube_context names none"

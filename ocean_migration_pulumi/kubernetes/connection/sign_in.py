@@ -1,4 +1,4 @@
-"""How requests are signed in: the ``Authorization`` header that a kubeconfig's user stands for."""
+"""The ``Authorization`` header of a kubeconfig's user."""
 
 from __future__ import annotations
 

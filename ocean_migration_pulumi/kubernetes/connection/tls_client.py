@@ -1,4 +1,4 @@
-"""The HTTP client of one API server: whom it trusts, its certificate, its proxy, and why a connection fails."""
+"""The HTTP client of one API server: trusted authorities, client certificate, proxy, reasons of failure."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def open_client(target: KubeContext) -> httpx.Client:
 
 
 def describe_failure(error: BaseException) -> str:
-    """Say why the API server cannot be reached; the errors' own texts may quote a token or a key."""
+    """Return why the API server cannot be reached; the errors' own texts may quote a token or a key."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -1,4 +1,4 @@
-"""Selectors and affinities of Kubernetes' JSON as the conditions that they are."""
+"""Reads selectors and node affinities from the API server's JSON."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import ZONE_LABEL, Requirement, Term
 
 _NOWHERE: Final[Term] = (Requirement(key="metadata.name", operator="In", values=(), on_field=True),)
-"""What a term without any condition stands for: it takes no node, unlike conditions of which none is left."""
+"""A term without any condition, which takes no node."""
 
 _OLD_ZONE_LABEL: Final = "failure-domain.beta.kubernetes.io/zone"
 _ZONE_LABELS: Final = frozenset({ZONE_LABEL, _OLD_ZONE_LABEL, "topology.ebs.csi.aws.com/zone"})
-"""Labels that all hold the availability zone; a Virtual Node Group is known to give only the first of them."""
+"""Labels of the availability zone; nodes of a Virtual Node Group are known to have only the first one."""
 
 
 def read_node_terms(selector: Mapping[str, Any]) -> tuple[Term, ...]:
-    """Return the terms of a node selector, of which one is enough."""
+    """Return the terms of a node selector; a node has to meet one of them."""
     return tuple(
         (*_requirements(term, "matchExpressions"), *_requirements(term, "matchFields", on_field=True)) or _NOWHERE
         for term in read_objects(selector, "nodeSelectorTerms")
@@ -32,7 +32,7 @@ def read_node_terms(selector: Mapping[str, Any]) -> tuple[Term, ...]:
 
 
 def read_label_term(selector: Any) -> Term | None:
-    """Return the conditions of a label selector: none of them takes every object, None takes no object."""
+    """Return the conditions of a label selector; without conditions it takes every object, None takes none."""
     if selector is None:
         return None
     found = read_mapping(selector)
@@ -41,7 +41,7 @@ def read_label_term(selector: Any) -> Term | None:
 
 
 def read_volume_terms(volume: Mapping[str, Any]) -> tuple[Term, ...]:
-    """Return where a PersistentVolume can be used; no term: anywhere."""
+    """Return the terms of the nodes that can use a PersistentVolume; without terms, all can."""
     terms = read_node_terms(read_part(volume, "spec", "nodeAffinity", "required"))
     if terms:
         return tuple(tuple(_zoned(condition) for condition in term) for term in terms)

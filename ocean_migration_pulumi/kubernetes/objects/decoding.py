@@ -9,26 +9,30 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 # Everything but ``managedFields``, which is about half of a pod.
 _METADATA: Final = ("name", "namespace", "labels", "annotations", "deletionTimestamp", "ownerReferences")
 
 
 class UnexpectedFormError(Exception):
-    """An object that is not of the form that the Kubernetes API reference promises."""
+    """An object that is not what the Kubernetes API reference promises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    """A page of a list: its objects, not decoded yet, and what to ask for the next page with (empty: the last)."""
+    """A page of a list."""
 
     items: list[Any]
+    """Objects, not decoded yet."""
     following: str
+    """``continue`` of the next page; empty on the last one."""
 
 
 def decode_object(body: bytes) -> dict[str, Any] | None:
-    """Return a JSON object; None when it is none."""
+    """Return a JSON object; None when the body is anything else."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
@@ -37,7 +41,7 @@ def decode_object(body: bytes) -> dict[str, Any] | None:
 
 
 def decode_page(body: bytes) -> ListPage:
-    """Return a page of a list; raise UnexpectedFormError when it is none."""
+    """Return a page of a list; raise UnexpectedFormError when the body is anything else."""
     found = _decoded(_decoders()[0], body)
     following = (found.metadata or {}).get("continue") or ""
     if not isinstance(following, str):
@@ -47,7 +51,7 @@ def decode_page(body: bytes) -> ListPage:
 
 
 def decode_item(raw: Any) -> dict[str, Any]:
-    """Return an object of a page; raise UnexpectedFormError when it is none."""
+    """Return an object of a page; raise UnexpectedFormError when it is anything else."""
     import msgspec
 
     found = _decoded(_decoders()[1], raw)
@@ -57,7 +61,7 @@ def decode_item(raw: Any) -> dict[str, Any]:
 
 @cache
 def _decoders() -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return how a page and an object of it are decoded; msgspec is imported no earlier."""
+    """Return the decoders of pages and of their objects; msgspec is imported no earlier."""
     import msgspec
 
     metadata = msgspec.defstruct("Metadata", [(name, Any, None) for name in _METADATA])
@@ -78,7 +82,7 @@ def _decoded(decode: Callable[[Any], Any], data: Any) -> Any:
 
 
 def read_mapping(value: Any) -> dict[str, Any]:
-    """Return an object, empty for null; raise UnexpectedFormError when it is none."""
+    """Return an object, empty for null; raise UnexpectedFormError when it is anything else."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -87,7 +91,7 @@ def read_mapping(value: Any) -> dict[str, Any]:
 
 
 def read_part(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    """Return an object inside of an object, empty when there is none."""
+    """Return a nested object, empty when it is absent."""
     found: Any = data
     for key in keys:
         found = read_mapping(found).get(key)
@@ -95,27 +99,17 @@ def read_part(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def read_objects(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """Return a list of objects, empty when there is none."""
-    found = data.get(key)
-    if found is None:
-        return []
-    if not isinstance(found, list):
-        raise UnexpectedFormError
-    return [read_mapping(item) for item in found]
+    """Return a list of objects, empty when it is absent."""
+    return [read_mapping(item) for item in _read(data, key, list, [])]
 
 
 def read_text(data: Mapping[str, Any], key: str, default: str = "") -> str:
-    """Return a text; ``default`` when it is absent or empty."""
-    found = data.get(key)
-    if found is None:
-        return default
-    if not isinstance(found, str):
-        raise UnexpectedFormError
-    return found or default
+    """Return a string; ``default`` when it is absent or empty."""
+    return _read(data, key, str, "") or default
 
 
 def require_text(data: Mapping[str, Any], key: str) -> str:
-    """Return a text that is not empty."""
+    """Return a string that is not empty."""
     found = read_text(data, key)
     if not found:
         raise UnexpectedFormError
@@ -123,38 +117,36 @@ def require_text(data: Mapping[str, Any], key: str) -> str:
 
 
 def read_int(data: Mapping[str, Any], key: str, default: int = 0) -> int:
-    """Return a whole number."""
-    found = data.get(key)
-    if found is None:
-        return default
-    if isinstance(found, bool) or not isinstance(found, int):
-        raise UnexpectedFormError
-    return found
+    """Return an integer; ``default`` when it is absent."""
+    return _read(data, key, int, default)
 
 
 def read_flag(data: Mapping[str, Any], key: str) -> bool:
-    """Return a boolean; what is absent is False."""
-    found = data.get(key)
-    if found is None:
-        return False
-    if not isinstance(found, bool):
-        raise UnexpectedFormError
-    return found
+    """Return a boolean; False when it is absent."""
+    return _read(data, key, bool, False)
 
 
 def read_texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """Return a list of texts."""
-    found = data.get(key)
-    if found is None:
-        return ()
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+    """Return a list of strings, empty when it is absent."""
+    found = _read(data, key, list, [])
+    if not all(isinstance(item, str) for item in found):
         raise UnexpectedFormError
     return tuple(found)
 
 
 def read_pairs(data: Mapping[str, Any], key: str) -> dict[str, str]:
-    """Return a mapping of texts, such as labels."""
+    """Return strings by name, such as labels; empty when they are absent."""
     found = read_part(data, key)
     if not all(isinstance(value, str) for value in found.values()):
+        raise UnexpectedFormError
+    return found
+
+
+def _read(data: Mapping[str, Any], key: str, kind: type[T], default: T) -> T:
+    found = data.get(key)
+    if found is None:
+        return default
+    # By the exact type: JSON's true is no integer.
+    if type(found) is not kind:
         raise UnexpectedFormError
     return found

@@ -1,4 +1,4 @@
-"""Kubernetes' JSON as the plain data that the rest of the package works with; what does not matter is dropped."""
+"""Reads Kubernetes objects from the API server's JSON."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def read_node(data: Mapping[str, Any]) -> KubernetesNode:
 
 
 def read_pod(data: Mapping[str, Any]) -> Pod:
-    """Read a Pod; where its volumes are is not known yet."""
+    """Read a Pod; ``volume_terms`` has to be filled in from its volumes."""
     metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
     name = require_text(metadata, "name")
     annotations = read_pairs(metadata, "annotations")
@@ -141,7 +141,7 @@ def read_name(data: Mapping[str, Any]) -> str:
 
 
 def read_volume_name(data: Mapping[str, Any]) -> str:
-    """Return the PersistentVolume of a claim, empty while it has none."""
+    """Return the name of a claim's PersistentVolume; empty while it has none."""
     return read_text(read_part(data, "spec"), "volumeName")
 
 

@@ -1,4 +1,4 @@
-"""Kubernetes' quantities, such as ``250m`` and ``1.5Gi``, and what containers ask for with them."""
+"""Quantities, such as ``250m`` and ``1.5Gi``, and the resource requests of pods."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ _Amounts = dict[str, int]
 def parse_quantity(written: str) -> int:
     """Return a quantity in billionths, the finest that Kubernetes knows, rounded up.
 
-    Raises UnexpectedFormError for a text that is none.
+    Raises:
+        UnexpectedFormError: The text is not a quantity.
+
     """
     match = _QUANTITY.fullmatch(written)
     if match is None:
@@ -57,9 +59,9 @@ def parse_quantity(written: str) -> int:
 
 
 def read_requests(spec: Mapping[str, Any]) -> Resources:
-    """Return what the scheduler counts for a pod with this ``spec``, rounded up.
+    """Return the requests that the scheduler counts for a pod with this ``spec``, rounded up.
 
-    All containers run at once, beside the sidecars: init containers that restart always. The other init containers run
+    All containers run at once, beside the sidecars (init containers that restart always). The other init containers run
     before, one after the other, each beside the sidecars that were started earlier.
     """
     running = _sum(_asked(container) for container in read_objects(spec, "containers"))
@@ -74,7 +76,7 @@ def read_requests(spec: Mapping[str, Any]) -> Resources:
             asked = _sum((sidecars, asked))
         starting = _largest(starting, asked)
     total = _largest(_sum((running, sidecars)), starting)
-    # What is said of the pod as a whole stands above what its containers say.
+    # The requests of the pod as a whole replace those of its containers.
     total |= _asked(spec)
     total = _sum((total, _amounts(read_part(spec, "overhead"))))
     return Resources(

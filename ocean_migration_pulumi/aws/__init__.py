@@ -1,4 +1,4 @@
-"""What AWS tells of where Ocean's nodes will run; needs boto3, the optional extra ``aws``."""
+"""Reads what AWS knows of the places where Ocean starts nodes; a read needs the extra ``aws``."""
 
 from __future__ import annotations
 

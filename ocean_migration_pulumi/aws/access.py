@@ -1,4 +1,4 @@
-"""The way to AWS: credentials and clients, and why there is none."""
+"""AWS credentials and clients, and the gaps that their errors leave."""
 
 from __future__ import annotations
 
@@ -46,12 +46,16 @@ class AwsReadError(Exception):
 
 
 class AwsAccess:
-    """How AWS is asked in one reading: a session of its own, so that no credentials of an earlier one stick.
-
-    ``seconds`` bounds each connection and each pause in an answer.
-    """
+    """The clients of one reading; its own session, so that no credentials of an earlier reading stick."""
 
     def __init__(self, region: str, seconds: float) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            region: AWS region.
+            seconds: Bounds each connection, and each pause in a response.
+
+        """
         self.region = region
         self.seconds = seconds
         self._lock = threading.Lock()
@@ -59,7 +63,7 @@ class AwsAccess:
         self._gap: Gap | None = None
 
     def client(self, service: str) -> Any:
-        """Return a client; raise AwsReadError when there is no way to have one."""
+        """Return the client of a service; raise AwsReadError without credentials."""
         with self._lock:
             if self._session is None and self._gap is None:
                 try:
@@ -94,10 +98,10 @@ def _session(region: str) -> Any:
     try:
         inner = botocore.session.Session()
         inner.set_config_variable("region", region)
-        # Outside of EC2 the service that has an instance's credentials does not answer at all.
+        # Outside of EC2 the metadata service, which has an instance's credentials, does not answer at all.
         inner.set_config_variable("metadata_service_timeout", _METADATA_SECONDS)
         inner.set_config_variable("metadata_service_num_attempts", 1)
-        # A question for a code would stand in the middle of Pulumi's display, and nobody would answer it.
+        # A prompt for an MFA code would appear in the middle of Pulumi's display.
         inner.get_component("credential_provider").get_provider("assume-role")._prompter = _refuse_to_prompt
         credentials = inner.get_credentials()
         if credentials is not None:
@@ -118,9 +122,14 @@ def _refuse_to_prompt(prompt: str) -> str:
 
 
 def gap_for_error(error: Exception, action: str) -> Gap:
-    """Say why AWS could not be asked.
+    """Return the gap that an error of botocore leaves.
 
-    Never in its own words: they may be of any length, and hold what was sent.
+    The message of the error is not repeated: it may be of any length, and have what was sent.
+
+    Args:
+        error: The error.
+        action: The IAM action that the call needs.
+
     """
     from botocore import exceptions
 
@@ -139,7 +148,7 @@ def gap_for_error(error: Exception, action: str) -> Gap:
 
 
 def _code(error: Exception) -> str | None:
-    """Return the code of an answer that is a refusal (a ClientError of botocore); None of any other error."""
+    """Return AWS's error code of a ClientError of botocore; None of any other error."""
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         return None

@@ -1,4 +1,4 @@
-"""The four things that AWS is asked, each by calls that only read."""
+"""The calls to AWS for each part of ``AwsFacts``; all of them only read."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ _ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsRequest:
-    """How one part of a question is asked: ``ask`` fills a dictionary, and returns what it could not find."""
+    """How one part of ``AwsFacts`` is read."""
 
     service: str
+    """Name of the client in boto3."""
     action: str
+    """The IAM action that the call needs."""
     ask: Callable[[Any, tuple[str, ...], dict[str, Any]], Gap | None] = field(repr=False)
+    """Fills a dictionary from a client and names, and returns the gap of what it could not find."""
 
 
 def _roles(client: Any, profiles: tuple[str, ...], found: dict[str, Any]) -> Gap | None:

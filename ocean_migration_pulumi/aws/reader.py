@@ -1,4 +1,4 @@
-"""Reads what AWS knows of a cluster, each thing once and within a deadline."""
+"""AwsReader: reads roles, access entries, zones and instance types, each once for all resources of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this process knows of one cluster: each thing is asked once, however many resources share the cluster."""
+"""ClusterCache: what Spot answered about one cluster, asked once for all resources of the process."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 T = TypeVar("T")
 
 MAXIMUM_AGE: Final = 30.0
-"""Seconds for which an answer is good enough to plan with; a run reads afresh before it writes."""
+"""Seconds for which an answer is good enough to plan with; a run asks again before it writes."""
 
 RECENT: Final = timedelta(hours=24)
-"""How long an ended migration is still looked at, so that a killed run finds what it had started."""
+"""Age up to which ended migrations are read, so that a killed run finds the migration that it had started."""
 
 _MOST_STATUSES: Final = 20
 
 
 class ClusterCache:
-    """The shared answers about one cluster of one account."""
+    """The answers about one cluster of one account; thread-safe.
+
+    Each method raises what the method of ``OceanApi`` raises that it calls.
+    """
 
     def __init__(self, ocean_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.ocean_id = ocean_id
@@ -38,7 +41,7 @@ class ClusterCache:
         self._lock = threading.Lock()
 
     def candidates(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> tuple[Candidate, ...]:
-        """Return the nodes that discovery offers, with their pods."""
+        """Return the candidates, with their pods."""
         return self._ask("discovery", scope, lambda: api.within(scope).discover(self.ocean_id, fetch_pods=True), fresh)
 
     def migrations(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> tuple[MigrationSummary, ...]:
@@ -48,9 +51,15 @@ class ClusterCache:
     def status(
         self, api: OceanApi, scope: CancelScope, migration_id: str, *, fresh: bool = False, had_ended: bool = False
     ) -> MigrationStatus:
-        """Return the status of a migration; that of an ended one is asked once per process.
+        """Return the status of a migration; that of an ended one is asked for once per process.
 
-        The end of one makes discovery old, unless it ``had_ended`` before discovery was asked.
+        Args:
+            api: Spot's API.
+            scope: Bounds the question.
+            migration_id: The migration.
+            fresh: Ask again, unless it has ended.
+            had_ended: Whether the list shows it as ended. Otherwise its end makes the candidates outdated.
+
         """
         if migration_id in self._ended:
             return self._ended[migration_id]
@@ -78,22 +87,22 @@ class ClusterCache:
         return {group.id: group for group in found}
 
     def heartbeat(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> Heartbeat:
-        """Return the controller's sign of life."""
+        """Return the heartbeat of the Ocean controller."""
         return self._ask("heartbeat", scope, lambda: api.within(scope).get_heartbeat(self.ocean_id), fresh)
 
     def nodes(self, api: OceanApi, scope: CancelScope) -> tuple[ClusterNode, ...]:
-        """Return Ocean's own nodes."""
+        """Return the nodes that Ocean runs."""
         return self._ask("nodes", scope, lambda: api.within(scope).list_nodes(self.ocean_id), False)
 
     def running(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> list[MigrationStatus]:
-        """Return the statuses of the migrations that run."""
+        """Return the statuses of the running migrations."""
         listed = [summary for summary in self.migrations(api, scope, fresh=fresh) if not summary.is_terminal]
         return self._statuses(api, scope, listed[:_MOST_STATUSES], fresh)
 
     def recent(self, api: OceanApi, scope: CancelScope) -> list[MigrationStatus]:
-        """Return the statuses of the migrations that run, and then of those created in the last 24 hours.
+        """Return the statuses of the running migrations, and then of those created in the last 24 hours.
 
-        The newest come first; of very many only these are asked.
+        The newest come first; at most 20 are read.
         """
         oldest = api.server_now() - RECENT
         listed = [
@@ -105,14 +114,14 @@ class ClusterCache:
         return self._statuses(api, scope, listed[:_MOST_STATUSES], False, may_be_gone=True)
 
     def together(self, asks: Iterable[Callable[[], object]]) -> None:
-        """Ask several things at once; what fails is left for whoever reads that answer."""
+        """Run several questions at once; whoever needs an answer gets its error from asking again."""
         work = list(asks)
         with ThreadPoolExecutor(max_workers=max(1, min(6, len(work)))) as pool:
             for done in [pool.submit(ask) for ask in work]:
                 done.exception()
 
     def changed(self) -> None:
-        """Forget what a write or the end of a migration has made old."""
+        """Forget what a write or the end of a migration has outdated."""
         self._cache.drop("discovery", "migrations", "nodes")
 
     def _statuses(

@@ -1,4 +1,4 @@
-"""Which resource of this process plans which nodes and holds which migration: so that two never move the same node."""
+"""Which resource of this process plans which nodes and owns which migration, so that no node is migrated twice."""
 
 from __future__ import annotations
 
@@ -11,42 +11,44 @@ from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
 
 @dataclass(slots=True)
 class ClusterClaims:
-    """What the resources of this process share about one cluster.
-
-    ``starting`` is held while the list is read and a migration is started, never while something is waited for.
-    """
+    """What the resources of this process share about one cluster."""
 
     view: ClusterCache
+    """What Spot answered about the cluster."""
     starting: threading.Lock = field(default_factory=threading.Lock)
+    """Held while migrations are listed and one is started; never during a wait."""
     _plans: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Planned instance ids by owner."""
     _holders: dict[str, str] = field(default_factory=dict)
+    """Owners by migration id."""
     _taken: set[str] = field(default_factory=set)
+    """Migrations that were started or adopted by this process."""
 
     def plan(self, owner: str, instance_ids: Iterable[str]) -> None:
-        """Note what a resource plans."""
+        """Set the nodes that a resource plans."""
         self._plans[owner] = frozenset(instance_ids)
 
     def hold(self, owner: str, migration_ids: Iterable[str]) -> None:
-        """Note that a resource has recorded migrations; the first holder keeps each."""
+        """Make a resource the owner of the migrations in its state; an earlier owner keeps them."""
         for migration_id in migration_ids:
             self._holders.setdefault(migration_id, owner)
 
     def take_over(self, owner: str, migration_id: str) -> None:
-        """Note that a call starts or adopts a migration for its resource, whoever recorded it before."""
+        """Make a resource the owner of a migration that it starts or adopts, whoever owned it before."""
         self._holders[migration_id] = owner
         self._taken.add(migration_id)
 
     @property
     def taken(self) -> frozenset[str]:
-        """The migrations that calls of this process have started or adopted."""
+        """The migrations that this process has started or adopted."""
         return frozenset(self._taken)
 
     def holder(self, migration_id: str) -> str | None:
-        """Return who holds a migration; None when nobody does."""
+        """Return the owner of a migration; None when it has none."""
         return self._holders.get(migration_id)
 
     def someone_else_claims(self, owner: str, migration_id: str, instance_ids: Iterable[str]) -> bool:
-        """Tell whether another resource of this process recorded the migration or plans one of its nodes."""
+        """Tell whether another resource of this process owns the migration, or plans one of its nodes."""
         if self._holders.get(migration_id, owner) != owner:
             return True
         nodes = frozenset(instance_ids)
@@ -54,18 +56,18 @@ class ClusterClaims:
 
 
 class ClaimsRegistry:
-    """The desks of this process, one per account and cluster."""
+    """The claims of this process, one ``ClusterClaims`` per account and cluster."""
 
     def __init__(self, make_view: Callable[[str], ClusterCache] = ClusterCache) -> None:
         self._make_view = make_view
-        self._desks: dict[tuple[str, str], ClusterClaims] = {}
+        self._claims: dict[tuple[str, str], ClusterClaims] = {}
         self._lock = threading.Lock()
 
     def claims(self, account_id: str | None, ocean_id: str) -> ClusterClaims:
-        """Return the desk of a cluster."""
+        """Return the claims on a cluster, always the same object."""
         key = (account_id or "", ocean_id)
         with self._lock:
-            claims = self._desks.get(key)
+            claims = self._claims.get(key)
             if claims is None:
-                claims = self._desks[key] = ClusterClaims(self._make_view(ocean_id))
+                claims = self._claims[key] = ClusterClaims(self._make_view(ocean_id))
             return claims

@@ -1,4 +1,4 @@
-"""What deciding and driving need of the service: the protocol that the API client fulfils."""
+"""Protocols of what planning and running need: Spot's API, Kubernetes, AWS, and a place for messages."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Evic
 
 
 class OceanApi(Protocol):
-    """The calls; each raises an error of ``errors.py`` and keeps within the scope it was made for."""
+    """Spot's API for one account; each call raises an OceanMigrationError, and ends with its scope."""
 
     @property
     def account_id(self) -> str | None:
-        """The account that is asked; None when nothing names one."""
+        """The account; None when no source names one."""
 
     def within(self, scope: CancelScope) -> OceanApi:
-        """Return the same service under other bounds."""
+        """Return the same API, bounded by another scope."""
 
     def server_now(self) -> datetime:
-        """Return the service's time."""
+        """Return the time by the service's clock."""
 
     def list_migrations(self, ocean_id: str) -> tuple[MigrationSummary, ...]:
         """List all migrations of a cluster."""
@@ -48,7 +48,7 @@ class OceanApi(Protocol):
         should_evict_stand_alone_pods: bool,
         force_pod_eviction_on_pdb_failure: bool,
     ) -> str:
-        """Start a migration and return its id; raises AnswerLostError when it may have started."""
+        """Start a migration and return its id; raise AnswerLostError when it may have started."""
 
     def stop_migration(
         self, ocean_id: str, migration_id: str, *, should_terminate_drained_nodes: bool = False
@@ -56,12 +56,12 @@ class OceanApi(Protocol):
         """Ask a migration to stop."""
 
     def discover(self, ocean_id: str, *, fetch_pods: bool = True) -> tuple[Candidate, ...]:
-        """Return the nodes that can be migrated."""
+        """Return the candidates."""
 
     def list_nodes(
         self, ocean_id: str, *, instance_id: str | None = None, virtual_node_group_id: str | None = None
     ) -> tuple[ClusterNode, ...]:
-        """Return Ocean's own nodes."""
+        """Return the nodes that Ocean runs."""
 
     def get_log(
         self,
@@ -73,57 +73,63 @@ class OceanApi(Protocol):
         limit: int = 1000,
         resource_id: str | None = None,
     ) -> tuple[LogEntry, ...]:
-        """Return the cluster's log of a span of the service's time."""
+        """Return the cluster's log between two times of the service's clock."""
 
     def get_heartbeat(self, ocean_id: str) -> Heartbeat:
-        """Return the controller's sign of life."""
+        """Return the heartbeat of the Ocean controller."""
 
     def get_cluster(self, ocean_id: str) -> Cluster:
-        """Return the cluster; raises ClusterNotFoundError when it is gone."""
+        """Return the cluster; raise ClusterNotFoundError when it is gone."""
 
     def list_virtual_node_groups(self, ocean_id: str) -> tuple[VirtualNodeGroup, ...]:
         """Return the cluster's Virtual Node Groups."""
 
 
 class Reporter(Protocol):
-    """Where a run says what it does."""
+    """Where a run reports what it does."""
 
     def status(self, message: str) -> None:
         """Show a live line that the next one replaces."""
 
     def info(self, message: str) -> None:
-        """Say something that stays."""
+        """Show a line that stays."""
 
     def warning(self, message: str) -> None:
-        """Say something that stays and that somebody should look at."""
+        """Show a line that stays, marked as a warning."""
 
 
 class KubernetesApi(Protocol):
-    """What is asked of Kubernetes; nothing is ever changed there.
+    """Reads of Kubernetes.
 
     Each raises InterruptedWaitError or EngineGoneError when the operation may not go on.
     """
 
     def read_snapshot(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
-        """Return what the cluster tells, at most ``max_age`` seconds old; what it does not tell is a gap."""
+        """Return the cluster, at most ``max_age`` seconds old; whatever could not be read is a gap."""
 
     def nodes_with(
         self, scope: CancelScope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
     ) -> frozenset[str]:
-        """Return the instance ids of the nodes that kubectl's selector takes.
+        """Return the instance ids of the nodes that a label selector takes.
 
-        Raises InputError for a selector that the API server refuses, KubernetesError when it cannot be asked.
+        Raises:
+            InputError: The API server refuses the selector.
+            KubernetesError: Kubernetes cannot be asked.
+
         """
 
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
-        """Ask whether a pod may be evicted now, by an eviction that is only tried."""
+        """Return whether a pod may be evicted now, by a dry run."""
 
 
 class AwsApi(Protocol):
-    """What is asked of AWS; nothing is ever changed there."""
+    """Reads of AWS."""
 
     def read_facts(self, scope: CancelScope, query: AwsQuery) -> AwsFacts:
         """Return what AWS answers, at most 10 minutes old; what it does not answer in time is a gap.
 
-        Raises InterruptedWaitError or EngineGoneError when the operation may not go on.
+        Raises:
+            InterruptedWaitError: The operation was interrupted.
+            EngineGoneError: The engine is gone.
+
         """

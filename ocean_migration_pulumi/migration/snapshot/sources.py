@@ -1,4 +1,4 @@
-"""Whom else than the service can be asked about a cluster, and what they said: Kubernetes and AWS."""
+"""Optional data sources besides Spot, Kubernetes and AWS, and what they answered."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 NO_ACCESS = "there is no access to Kubernetes: set kubeconfig, or KUBECONFIG"
-"""Why nothing is known of Kubernetes, when nobody gave access to it."""
+"""Why nothing is known of Kubernetes without access to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSources:
-    """Who can be asked.
-
-    ``kubernetes`` is None without access, and ``absent`` says why. ``explicit`` marks access that the resource itself
-    names: then it must be the right cluster. ``name`` says where the access comes from. ``eks_cluster`` is the name
-    that AWS knows the cluster by, None when the access does not tell. ``aws`` is None when AWS cannot be asked.
-    """
+    """The data sources of one resource."""
 
     kubernetes: KubernetesApi | None = None
+    """Reads the cluster; None without access."""
     absent: str = NO_ACCESS
+    """Why there is no access."""
     explicit: bool = False
+    """Whether the inputs of the resource name the access; then it has to lead to the right cluster."""
     name: str = ""
+    """Where the access comes from."""
     aws: AwsApi | None = None
+    """Reads AWS; None without boto3."""
     eks_cluster: str | None = None
+    """Name of the cluster in EKS; None when the access does not have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
-    """What they said.
-
-    ``workloads`` is None when Kubernetes was not asked, or is that of another cluster (``foreign``): ``absent`` says
-    why.
-    """
+    """What Kubernetes answered about a cluster."""
 
     kube: KubernetesSnapshot | None = None
+    """The snapshot; None without access, or when the access leads to another cluster."""
     label_matches: LabelMatches = NO_LABEL_MATCHES
+    """Which nodes each label selector takes."""
     absent: str = NO_ACCESS
+    """Why something is not known; empty when everything is."""
     foreign: bool = False
+    """Whether the access leads to another cluster."""
     explicit: bool = False
+    """Whether the inputs of the resource name the access."""
 
 
 def ask_kubernetes(
@@ -60,10 +62,20 @@ def ask_kubernetes(
     label_selectors: Iterable[str] = (),
     fresh: bool = False,
 ) -> ClusterFacts:
-    """Ask Kubernetes, and make sure that it is the cluster whose nodes the service offers, or runs itself.
+    """Read Kubernetes, and verify that it is the right cluster: one with a candidate or an Ocean node.
 
-    What has ended and is gone says nothing of which cluster this is. Raises InputError when a label selector cannot be
-    read, or a WaitEndedError.
+    Args:
+        sources: The data sources.
+        scope: Bounds the reading.
+        offered: Instance ids of the candidates.
+        ocean_nodes: The nodes that Ocean runs.
+        label_selectors: Selectors whose nodes are wanted.
+        fresh: Read everything again.
+
+    Raises:
+        InputError: The API server refuses a label selector.
+        WaitEndedError: The operation was interrupted.
+
     """
     kubernetes = sources.kubernetes
     if kubernetes is None:
@@ -87,9 +99,13 @@ def ask_kubernetes(
 
 
 def ask_labels(kubernetes: KubernetesApi, scope: CancelScope, label_selectors: Iterable[str]) -> LabelMatches:
-    """Ask Kubernetes for node labels alone.
+    """Return which nodes each label selector takes.
 
-    Raises KubernetesError, InputError when a label selector cannot be read, or a WaitEndedError.
+    Raises:
+        KubernetesError: Kubernetes cannot be asked.
+        InputError: The API server refuses a label selector.
+        WaitEndedError: The operation was interrupted.
+
     """
     taken = {selector: kubernetes.nodes_with(scope, selector) for selector in label_selectors}
     return LabelMatches(knows=kubernetes.nodes_with(scope, ""), taken=taken)
@@ -102,19 +118,22 @@ def ask_aws(
     cluster: Cluster,
     groups: Mapping[str, VirtualNodeGroup],
 ) -> AwsFacts | None:
-    """Ask AWS what the judgement of these nodes needs; None when it cannot be asked.
+    """Return what AWS knows of the places where Ocean starts nodes for these; None when AWS cannot be asked.
 
-    Raises a WaitEndedError only when the operation itself may not go on.
+    Raises:
+        InterruptedWaitError: The operation was interrupted.
+        EngineGoneError: The engine is gone.
+
     """
     if sources.aws is None or sources.kubernetes is None:
         return None
     profiles = {target.instance_profile for target in profiled(nodes, cluster, groups)}
     templates = [cluster.template, *(group.template for group in groups.values())]
-    question = AwsQuery(
+    query = AwsQuery(
         region=cluster.region,
         instance_profiles=tuple(sorted(profile for profile in profiles if profile)),
         subnet_ids=tuple(sorted({subnet for template in templates for subnet in template.subnet_ids})),
         instance_types=tuple(sorted({kind for template in templates for kind in template.instance_types})),
         eks_cluster=sources.eks_cluster,
     )
-    return sources.aws.read_facts(scope, question)
+    return sources.aws.read_facts(scope, query)

@@ -1,8 +1,8 @@
-"""Data sources for programs: what Spot says of a cluster's candidates, migrations, nodes and log.
+"""Functions for programs: a cluster's candidates, migrations, nodes and log, as Spot returns them.
 
-Each function asks at once, in the program's own process and with the settings of its stack; its twin that ends in
-``_output`` takes Outputs, waits for them, and asks nothing in a preview that does not know them yet. All send nothing
-but GETs, need 30 seconds at most, and raise an OceanMigrationError.
+Each function reads at once, in the program's own process and with the settings of its stack. Its variant that ends in
+``_output`` takes Outputs, waits for them, and reads nothing in a preview that does not know them yet. All functions
+send only GETs, take 30 seconds at most, and raise an OceanMigrationError.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 BUDGET: Final = 30.0
-"""Seconds that a function may need."""
+"""Seconds that a function takes at most."""
 
 
 def get_migration_candidates(
@@ -48,11 +48,14 @@ def get_migration_candidates(
 ) -> MigrationCandidates:
     """Return the nodes that can be migrated into Ocean.
 
-    :param ocean_id: the Ocean cluster, ``o-...``.
-    :param nodes: which of them, as for OceanWorkloadMigration but without ``label_selector``. None means all.
-    :param account_id: the Spot account; None means that of the settings.
+    Args:
+        ocean_id: The Ocean cluster, ``o-...``.
+        nodes: Selects nodes, as for OceanWorkloadMigration but without ``label_selector``. None means all.
+        account_id: The Spot account; None means that of the settings.
 
-    Raises InputError for a selector that cannot be judged here.
+    Raises:
+        InputError: The selector needs access to Kubernetes.
+
     """
     cluster = _text("ocean_id", ocean_id)
     selector = None if nodes is None else _selector(nodes)
@@ -77,8 +80,10 @@ def get_migration_candidates_output(
 def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migrations:
     """Return the cluster's migrations, running and ended ones.
 
-    :param ocean_id: the Ocean cluster, ``o-...``.
-    :param account_id: the Spot account; None means that of the settings.
+    Args:
+        ocean_id: The Ocean cluster, ``o-...``.
+        account_id: The Spot account; None means that of the settings.
+
     """
     cluster = _text("ocean_id", ocean_id)
     with open_service(account_id) as service:
@@ -94,11 +99,14 @@ def get_migrations_output(ocean_id: Input[str], *, account_id: Input[str] | None
 def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = None) -> Migration:
     """Return one migration as it stands.
 
-    :param ocean_id: the Ocean cluster, ``o-...``.
-    :param migration_id: the migration, ``owm-...``, such as the output ``migration_id`` of OceanWorkloadMigration.
-    :param account_id: the Spot account; None means that of the settings.
+    Args:
+        ocean_id: The Ocean cluster, ``o-...``.
+        migration_id: The migration, ``owm-...``, such as the output ``migration_id`` of OceanWorkloadMigration.
+        account_id: The Spot account; None means that of the settings.
 
-    Raises MigrationNotFoundError when the service does not know it (any more).
+    Raises:
+        MigrationNotFoundError: The service does not know the migration, or no longer.
+
     """
     cluster, wanted = _text("ocean_id", ocean_id), _text("migration_id", migration_id)
     with open_service(account_id) as service:
@@ -118,9 +126,11 @@ def get_cluster_nodes(
 ) -> ClusterNodes:
     """Return the nodes that Ocean runs in the cluster.
 
-    :param ocean_id: the Ocean cluster, ``o-...``.
-    :param virtual_node_group_id: only those of this Virtual Node Group, ``ols-...``. None means all.
-    :param account_id: the Spot account; None means that of the settings.
+    Args:
+        ocean_id: The Ocean cluster, ``o-...``.
+        virtual_node_group_id: Only those of this Virtual Node Group, ``ols-...``. None means all.
+        account_id: The Spot account; None means that of the settings.
+
     """
     cluster, group = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
     with open_service(account_id) as service:
@@ -151,12 +161,14 @@ def get_cluster_log(
 ) -> ClusterLog:
     """Return a part of the cluster's log.
 
-    :param ocean_id: the Ocean cluster, ``o-...``.
-    :param since: from when on: a span before now such as ``"24h"``, or a time such as ``"2024-05-01T12:00:00Z"``.
-    :param until: until when, likewise. None means now.
-    :param severity: ``"ALL"``, ``"INFO"``, ``"DEBUG"``, ``"WARN"`` or ``"ERROR"``.
-    :param limit: at most so many lines, 1 to 1000.
-    :param account_id: the Spot account; None means that of the settings.
+    Args:
+        ocean_id: The Ocean cluster, ``o-...``.
+        since: Beginning: a time before now such as ``"24h"``, or ``"2024-05-01T12:00:00Z"``.
+        until: End, in the same formats. None means now.
+        severity: ``"ALL"``, ``"INFO"``, ``"DEBUG"``, ``"WARN"`` or ``"ERROR"``.
+        limit: Largest number of lines, 1 to 1000.
+        account_id: The Spot account; None means that of the settings.
+
     """
     cluster, now = _text("ocean_id", ocean_id), datetime.now(UTC)
     start, end = log_query.log_span_of_options(_known("since", since), _known("until", until), now)
@@ -189,15 +201,15 @@ def get_cluster_log_output(
 
 
 def _later(function: Callable[..., R], **arguments: Any) -> Output[R]:
-    # Refused where the program calls, and not when the Outputs are known: with a new cluster that may take minutes.
+    # Refuse it at once, not when the Outputs are known: with a new cluster that may take minutes.
     refuse_plain_token()
     return Output.all(**arguments).apply(lambda known: function(**known))
 
 
 @contextmanager
 def open_service(account_id: str | None) -> Iterator[OceanClient]:
-    """Open a client with the settings of the stack, for the time of one function."""
-    # The client brings httpx, which a program without functions does not need.
+    """Open a client with the settings of the stack for one call."""
+    # Imported late: they bring httpx, which a program without functions does not need.
     from ocean_migration_pulumi.api.client import OceanClient
     from ocean_migration_pulumi.api.settings import Settings
 

@@ -1,4 +1,4 @@
-"""What the functions for programs return."""
+"""Results of the functions for programs."""
 
 from __future__ import annotations
 
@@ -21,44 +21,47 @@ from ocean_migration_pulumi.migration.spec.node_selector import eks_node_group
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionResult:
-    """Plain data; ``pulumi.export`` takes it as it is, inputs of resources and JSON take ``to_dict()``."""
+    """Plain data: pass it to ``pulumi.export``, and its ``to_dict()`` to inputs of resources and to JSON."""
 
     # No slots, here and below: pulumi.export reads the attributes from the instance's __dict__.
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the whole of it as dictionaries and tuples."""
+        """Return everything as dictionaries and tuples."""
         return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationCandidate(FunctionResult):
-    """A node whose workloads can be migrated into Ocean.
-
-    ``node_name`` is empty when Kubernetes does not know the node; ``asg_name`` is None outside of any Auto Scaling
-    Group, ``eks_node_group`` outside of any EKS managed node group (known by the name that EKS gives its group).
-    ``virtual_node_group_id`` is the Virtual Node Group that the node matches, ``"Default"`` when any of them takes it,
-    None when none does; its name is None where there is no single one. ``running_pods`` is None when not told.
-    """
+    """A node whose workloads can be migrated into Ocean."""
 
     instance_id: str
+    """EC2 instance id."""
     node_name: str
+    """Kubernetes node; empty when Kubernetes does not know it."""
     asg_name: str | None
+    """Auto Scaling Group; None outside of any."""
     eks_node_group: str | None
+    """EKS managed node group, told from the name of the Auto Scaling Group; None outside of any."""
     virtual_node_group_id: str | None
+    """Virtual Node Group that takes its pods, ``"Default"`` when any does; None when none does."""
     virtual_node_group_name: str | None
+    """Its name; None without a single one."""
     running_pods: int | None
+    """Number of pods; None when the service does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationCandidates(FunctionResult):
-    """The nodes of a cluster that can be migrated, by instance id."""
+    """The candidates of a cluster."""
 
     ocean_id: str
+    """Id of the cluster."""
     nodes: tuple[MigrationCandidate, ...]
+    """Candidates by instance id."""
 
     @classmethod
     def from_discovery(cls, ocean_id: str, found: Iterable[Candidate], names: Mapping[str, str]) -> Self:
-        """Take over what discovery offers; ``names`` are those of the Virtual Node Groups by id."""
+        """Convert candidates; ``names`` has the names of the Virtual Node Groups by id."""
         return cls(
             ocean_id=ocean_id,
             nodes=tuple(
@@ -78,29 +81,32 @@ class MigrationCandidates(FunctionResult):
 
 @dataclass(frozen=True, kw_only=True)
 class ListedMigration(FunctionResult):
-    """A migration in the list.
-
-    ``status`` is in the service's words, ``ended`` whether it never changes again. The times are in UTC as the service
-    writes them, None when not told.
-    """
+    """A migration in the list."""
 
     id: str
+    """Id, ``owm-...``."""
     status: str
+    """State in the service's words."""
     ended: bool
+    """Whether the state is final."""
     created_at: str | None
+    """Creation in UTC, as the service writes times; None when it does not tell."""
     completed_at: str | None
+    """End in UTC, as the service writes times; None when it does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Migrations(FunctionResult):
-    """The migrations of a cluster that the service still lists, oldest first."""
+    """The migrations of a cluster that the service still lists."""
 
     ocean_id: str
+    """Id of the cluster."""
     migrations: tuple[ListedMigration, ...]
+    """Migrations, oldest first."""
 
     @classmethod
     def from_list(cls, ocean_id: str, found: Iterable[MigrationSummary]) -> Self:
-        """Take over the list of the service."""
+        """Convert the service's list."""
         return cls(
             ocean_id=ocean_id,
             migrations=tuple(
@@ -118,29 +124,34 @@ class Migrations(FunctionResult):
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationPod(FunctionResult):
-    """A pod that a migration left on its node; ``kind`` is ``STAND_ALONE_POD``, ``UNKNOWN``, or what else came."""
+    """A pod that a migration left on its node."""
 
     name: str
+    """Name."""
     kind: str
+    """``STAND_ALONE_POD``, ``UNKNOWN``, or what came."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationNode(FunctionResult):
-    """An old or new node of a migration.
-
-    ``state`` is in the service's words; ``running_pods`` is None when not told, ``pods`` are those that it left.
-    """
+    """An old node, or an Ocean node, of a migration."""
 
     instance_id: str
+    """EC2 instance id."""
     node_name: str
+    """Kubernetes node; empty when the service does not tell."""
     asg_name: str | None
+    """Auto Scaling Group; None outside of any."""
     state: str
+    """State in the service's words."""
     running_pods: int | None
+    """Number of pods; None when the service does not tell."""
     pods: tuple[MigrationPod, ...]
+    """Pods that the migration left on it."""
 
     @classmethod
     def from_status(cls, instance: MigrationInstance) -> Self:
-        """Take over what a status says of an instance."""
+        """Convert an instance of a status."""
         return cls(
             instance_id=instance.instance_id,
             node_name=instance.node_name,
@@ -153,30 +164,41 @@ class MigrationNode(FunctionResult):
 
 @dataclass(frozen=True, kw_only=True)
 class Migration(FunctionResult):
-    """One migration as it stands.
+    """The status of one migration; a flag or time is None when the service does not tell.
 
-    ``status`` is in the service's words, ``ended`` whether it never changes again. ``old_nodes`` are those that it
-    drains, ``new_nodes`` those that Ocean started; ``unscheduled_pods`` are the ids of pods without a node. The flags
-    and times are None when the service does not tell them: force and the batch size it never does.
+    The service never tells the batch size, and whether pods are evicted in spite of a PodDisruptionBudget.
     """
 
     ocean_id: str
+    """Id of the cluster."""
     id: str
+    """Id, ``owm-...``."""
     status: str
+    """State in the service's words."""
     ended: bool
+    """Whether the state is final."""
     old_nodes: tuple[MigrationNode, ...]
+    """Nodes that it drains."""
     new_nodes: tuple[MigrationNode, ...]
+    """Ocean nodes that it started."""
     unscheduled_pods: tuple[str, ...]
+    """Ids of pods that wait for a node."""
     should_terminate_drained_nodes: bool | None
+    """Whether drained nodes are terminated."""
     should_evict_stand_alone_pods: bool | None
+    """Whether standalone pods are evicted."""
     created_at: str | None
+    """Creation in UTC, as the service writes times."""
     completed_at: str | None
+    """End in UTC, as the service writes times."""
     stopped_at: str | None
+    """Stop in UTC, as the service writes times."""
     errored_at: str | None
+    """Failure in UTC, as the service writes times."""
 
     @classmethod
     def from_status(cls, ocean_id: str, found: MigrationStatus) -> Self:
-        """Take over a status."""
+        """Convert a status."""
         return cls(
             ocean_id=ocean_id,
             id=found.id,
@@ -196,32 +218,40 @@ class Migration(FunctionResult):
 
 @dataclass(frozen=True, kw_only=True)
 class OceanNode(FunctionResult):
-    """A node that Ocean runs.
-
-    ``life_cycle`` (``SPOT``, ``OD``) and ``registration_status`` are in the service's words, empty when not told.
-    """
+    """A node that Ocean runs; a text is empty when the service does not tell."""
 
     instance_id: str
+    """EC2 instance id."""
     node_name: str
+    """Kubernetes node."""
     instance_type: str
+    """EC2 instance type."""
     availability_zone: str
+    """Availability zone."""
     virtual_node_group_id: str | None
+    """Virtual Node Group, ``ols-...``; None when the service does not tell."""
     virtual_node_group_name: str | None
+    """Its name; None when the service does not tell."""
     life_cycle: str
+    """``SPOT`` or ``OD``."""
     registration_status: str
+    """Whether it has joined the cluster, in the service's words."""
     created_at: str | None
+    """Start in UTC, as the service writes times; None when it does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterNodes(FunctionResult):
-    """The nodes that Ocean runs in a cluster, by instance id."""
+    """The nodes that Ocean runs in a cluster."""
 
     ocean_id: str
+    """Id of the cluster."""
     nodes: tuple[OceanNode, ...]
+    """Nodes by instance id."""
 
     @classmethod
     def from_nodes(cls, ocean_id: str, found: Iterable[ClusterNode]) -> Self:
-        """Take over the list of the service."""
+        """Convert the service's list."""
         return cls(
             ocean_id=ocean_id,
             nodes=tuple(
@@ -243,23 +273,28 @@ class ClusterNodes(FunctionResult):
 
 @dataclass(frozen=True, kw_only=True)
 class LogLine(FunctionResult):
-    """A line of a cluster's log; ``severity`` is ``INFO``, ``DEBUG``, ``WARN`` or ``ERROR``."""
+    """A line of a cluster's log."""
 
     message: str
+    """Message."""
     severity: str
+    """``INFO``, ``DEBUG``, ``WARN`` or ``ERROR``."""
     created_at: str | None
+    """Time in UTC, as the service writes times; None when it does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterLog(FunctionResult):
-    """Lines of a cluster's log, oldest first."""
+    """A part of a cluster's log."""
 
     ocean_id: str
+    """Id of the cluster."""
     lines: tuple[LogLine, ...]
+    """Lines, oldest first."""
 
     @classmethod
     def from_log(cls, ocean_id: str, found: Sequence[LogEntry]) -> Self:
-        """Take over what the service tells."""
+        """Convert lines of the service's log."""
         return cls(
             ocean_id=ocean_id,
             lines=tuple(

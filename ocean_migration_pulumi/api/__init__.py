@@ -1,1 +1,1 @@
-"""Spot's REST API; knows nothing of Pulumi."""
+"""The client of Spot's REST API."""

@@ -1,4 +1,4 @@
-"""OceanClient: one method for each endpoint."""
+"""OceanClient: Spot's Ocean API for Kubernetes on AWS, one method for each endpoint."""
 
 from __future__ import annotations
 
@@ -44,20 +44,30 @@ _Model = TypeVar("_Model")
 class OceanClient:
     """Spot's Ocean API for Kubernetes on AWS; thread-safe.
 
-    Every call is bounded by the client's scope, sends the account when it is known, and raises OceanMigrationError:
-    MissingTokenError without a token, AuthenticationError, PermissionDeniedError, ClusterNotFoundError,
-    MigrationNotFoundError, RateLimitError, RequestRejectedError and ServiceError for what the service refuses,
-    NoAnswerError without an answer, ResponseError for one that is not as Spot's API reference has it, and
-    WaitEndedError when the scope ends. GETs, imports and the stop are retried, a create only while it provably had no
-    effect.
+    Every call is bounded by the client's scope, and sends the account when it is known. GETs, imports and the stop are
+    retried, a create only while it provably had no effect.
 
-    ``observers`` are told of each exchange after it has ended, in the order in which they did; so is the record of the
-    settings. Raises SettingsError when that cannot be written.
+    Every call raises an OceanMigrationError: MissingTokenError without a token; AuthenticationError,
+    PermissionDeniedError, ClusterNotFoundError, MigrationNotFoundError, RateLimitError, RequestRejectedError or
+    ServiceError when the service refuses; NoAnswerError without a response; ResponseError for a response that is not
+    what Spot's API reference promises; WaitEndedError when the scope ends.
     """
 
     def __init__(
         self, settings: Settings, *, base_scope: CancelScope | None = None, observers: Sequence[ExchangeObserver] = ()
     ) -> None:
+        """Prepare the client; nothing is sent yet.
+
+        Args:
+            settings: Base URL, token and account.
+            base_scope: Bounds the calls; None does not.
+            observers: Called with each exchange after its end, in the order of the ends. The record of the settings is
+                one more observer.
+
+        Raises:
+            SettingsError: The record cannot be written.
+
+        """
         self.settings = settings
         self.account_id = settings.account_id
         self._scope = base_scope or CancelScope()
@@ -68,13 +78,13 @@ class OceanClient:
         self._sender = Sender(settings, observers)
 
     def within(self, scope: CancelScope) -> OceanClient:
-        """Return a view of this client with other bounds; connections, token and rate limits are shared."""
+        """Return this client with another scope; connections, token and rate limits are shared."""
         view = copy.copy(self)
         view._scope = scope
         return view
 
     def close(self) -> None:
-        """Close the connections and the record, those of all views included."""
+        """Close the connections and the record, for all views of ``within``, too."""
         self._sender.close()
         if self._recorder is not None:
             self._recorder.close()
@@ -92,7 +102,7 @@ class OceanClient:
 
     @property
     def observer_trouble(self) -> Exception | None:
-        """What the first observer that failed raised, a record that could not be written included; None so far."""
+        """The first error of an observer, such as a record that could not be written; None without one."""
         return self._sender.observation.trouble
 
     def server_now(self) -> datetime:
@@ -100,7 +110,7 @@ class OceanClient:
         return self._sender.server_now()
 
     def list_migrations(self, ocean_id: str) -> tuple[MigrationSummary, ...]:
-        """Return the cluster's migrations, running and ended."""
+        """Return the cluster's migrations, running and ended ones."""
         return self._get_all(MIGRATIONS, MigrationSummary.from_api, ocean_id=ocean_id)
 
     def get_migration(self, ocean_id: str, migration_id: str) -> MigrationStatus:
@@ -119,8 +129,18 @@ class OceanClient:
     ) -> str:
         """Start a migration and return its id.
 
-        Raises AnswerLostError when the migration may have started although no id arrived: look in the list before
-        starting another one. Any other error means that none was started.
+        Args:
+            ocean_id: The cluster.
+            instance_ids: Nodes to migrate, one or more.
+            batch_size_percentage: Nodes of a batch, in percent of the migration's nodes.
+            should_terminate_drained_nodes: Terminate nodes once they are drained.
+            should_evict_stand_alone_pods: Evict standalone pods, too.
+            force_pod_eviction_on_pdb_failure: Evict pods that a PodDisruptionBudget blocks.
+
+        Raises:
+            AnswerLostError: The migration may have started, but no id arrived. Search the list before starting another
+                one. Any other error means that none was started.
+
         """
         if not instance_ids:
             raise InputError("instance_ids", "names no instance")
@@ -140,16 +160,20 @@ class OceanClient:
     def stop_migration(
         self, ocean_id: str, migration_id: str, *, should_terminate_drained_nodes: bool = False
     ) -> MigrationSummary:
-        """Ask a migration to stop; it does so after the current batch, so that its status has to be polled.
+        """Ask a migration to stop after its current batch; poll its status for the end. Safe to repeat.
 
-        Safe to repeat. ``should_terminate_drained_nodes`` also terminates the nodes that are drained by then.
+        Args:
+            ocean_id: The cluster.
+            migration_id: The migration.
+            should_terminate_drained_nodes: Terminate the nodes that are drained by then.
+
         """
         migration = {"state": "STOPPED", "shouldTerminateDrainedNodes": should_terminate_drained_nodes}
         call = self._write("PUT", MIGRATION, {"migration": migration}, ocean_id=ocean_id, migration_id=migration_id)
         return self._one(call, MigrationSummary.from_api)
 
     def discover(self, ocean_id: str, *, fetch_pods: bool = True) -> tuple[Candidate, ...]:
-        """Return the nodes that can be migrated; ``fetch_pods`` asks for their number of pods, too."""
+        """Return the candidates; ``fetch_pods`` asks for their number of pods, too."""
         call = self._call(DISCOVERY, {"shouldFetchPods": "true" if fetch_pods else "false"}, ocean_id=ocean_id)
         data = self._sender.send(call, self._scope)
         found: list[Any] = []
@@ -179,10 +203,16 @@ class OceanClient:
         limit: int = 1000,
         resource_id: str | None = None,
     ) -> tuple[LogEntry, ...]:
-        """Return the cluster's log between two times, which need a time zone.
+        """Return the cluster's log between two times.
 
-        ``severity`` is ALL, INFO, DEBUG, ERROR or WARN; ``limit`` is at most 1000 lines; ``resource_id`` (None: any)
-        is an instance id, for example.
+        Args:
+            ocean_id: The cluster.
+            since: Beginning, with a time zone.
+            until: End, with a time zone.
+            severity: ALL, INFO, DEBUG, ERROR or WARN.
+            limit: Lines, at most 1000.
+            resource_id: For example an instance id; None: any.
+
         """
         query = {
             "fromDate": _milliseconds("since", since),
@@ -194,7 +224,7 @@ class OceanClient:
         return self._get_all(LOG, LogEntry.from_api, query, ocean_id=ocean_id)
 
     def get_heartbeat(self, ocean_id: str) -> Heartbeat:
-        """Return the controller's sign of life, an empty one when the service knows none."""
+        """Return the heartbeat of the Ocean controller, an empty one when the service knows none."""
         found = self._get_all(HEARTBEAT, Heartbeat.from_api, ocean_id=ocean_id)
         return found[0] if found else Heartbeat()
 
@@ -217,7 +247,11 @@ class OceanClient:
     ) -> dict[str, Any]:
         """Return the configuration, as the service has it, of a cluster like an Auto Scaling Group; nothing is created.
 
-        ``instance_types`` are those that the cluster may use (none: the service decides).
+        Args:
+            asg_name: The Auto Scaling Group.
+            region: Its AWS region.
+            instance_types: Types that the cluster may use; without any, the service decides.
+
         """
         spec = {"instanceTypes": list(instance_types)} if instance_types else {}
         query = {"autoScalingGroupName": _named("asg_name", asg_name), "region": _named("region", region)}
@@ -234,11 +268,16 @@ class OceanClient:
     ) -> dict[str, Any]:
         """Return the configuration of a Virtual Node Group like an Auto Scaling Group; nothing is created.
 
-        ``name`` is that of the Virtual Node Group (None: the service decides). A label has a ``key`` and a ``value``, a
-        taint an ``effect``, too; Kubernetes' built-in labels are refused.
+        Args:
+            asg_name: The Auto Scaling Group.
+            ocean_id: The cluster.
+            name: Name of the Virtual Node Group; None: the service decides.
+            labels: Each with ``key`` and ``value``; Kubernetes' built-in labels are refused.
+            taints: Each with ``key``, ``value`` and ``effect``.
+
         """
         query = {"autoScalingGroupName": _named("asg_name", asg_name), "oceanId": _named("ocean_id", ocean_id)}
-        return self._import(GROUP_IMPORT, query, {"launchSpec": _wish(name, labels, taints)})
+        return self._import(GROUP_IMPORT, query, {"launchSpec": _launch_spec(name, labels, taints)})
 
     def import_group_from_node_group(
         self,
@@ -252,8 +291,16 @@ class OceanClient:
     ) -> dict[str, Any]:
         """Return the configuration of a Virtual Node Group like an EKS managed node group; nothing is created.
 
-        Takes either ``region`` or ``ocean_id``. Spot's policy in AWS needs eks:ListNodegroups and
-        eks:DescribeNodegroup.
+        Spot's policy in AWS needs eks:ListNodegroups and eks:DescribeNodegroup.
+
+        Args:
+            eks_cluster: Name of the cluster in EKS.
+            node_group: The managed node group.
+            region: Its AWS region; give this or ``ocean_id``.
+            ocean_id: The cluster in Ocean; give this or ``region``.
+            name: Name of the Virtual Node Group; None: the service decides.
+            labels: Each with ``key`` and ``value``.
+
         """
         if bool(region) == bool(ocean_id):
             raise InputError("region", "name either the region or the Ocean cluster, and not both")
@@ -263,10 +310,10 @@ class OceanClient:
             "region": region,
             "oceanId": ocean_id,
         }
-        return self._import(NODE_GROUP_IMPORT, query, {"launchSpec": _wish(name, labels, ())})
+        return self._import(NODE_GROUP_IMPORT, query, {"launchSpec": _launch_spec(name, labels, ())})
 
     def _import(self, route: str, query: Mapping[str, str | None], body: Mapping[str, Any]) -> dict[str, Any]:
-        """Read by POST: as it creates nothing, it needs no account and may be repeated like a GET."""
+        """Send a POST that creates nothing: it needs no account, and may be repeated like a GET."""
         call = replace(self._call(route, query), method="POST", body=body, reads=True)
         return self._one(call, lambda item: decode.mapping(item, "a configuration"))
 
@@ -323,7 +370,9 @@ def _named(name: str, value: str) -> str:
     return value
 
 
-def _wish(name: str | None, labels: Sequence[Mapping[str, str]], taints: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def _launch_spec(
+    name: str | None, labels: Sequence[Mapping[str, str]], taints: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     known = {"name": name, "labels": [dict(label) for label in labels], "taints": [dict(taint) for taint in taints]}
     return {key: value for key, value in known.items() if value}
 

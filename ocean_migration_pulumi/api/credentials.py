@@ -1,4 +1,4 @@
-"""The credentials file that Spot's SDKs share."""
+"""Reads the credentials file that Spot's SDKs share."""
 
 from __future__ import annotations
 
@@ -21,20 +21,34 @@ _NO_SECTION = "\0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What one profile of the file says; None where it says nothing."""
+    """One profile of the file."""
 
     source: str
+    """Path and profile, as messages name them."""
     token: str | None = field(default=None, repr=False)
+    """Token; None when the profile has none."""
     account_id: str | None = None
+    """Account id; None when the profile has none."""
 
 
 def read_credentials(environ: Mapping[str, str], home: Path | None) -> Credentials | None:
-    """Return the chosen profile; None when no file was named and the default one has nothing to say.
+    """Return the selected profile of the credentials file.
 
     The file is INI (the form that Spot documents) or flat JSON. The default is ``.spotinst/credentials`` below
-    ``home``, profile ``default``; a profile is not completed from another one, so that a token never meets the account
-    of somebody else. Raises SettingsError, naming the setting and never a line of the file, when a file or a profile
-    that was named is not there or the file cannot be read.
+    ``home``, profile ``default``. A profile is not completed from another one, so that a token is never used with the
+    account of somebody else.
+
+    Args:
+        environ: The environment, which may name file and profile.
+        home: The home directory; None: there is none.
+
+    Returns:
+        The profile; None when no file is named and the default one does not have it.
+
+    Raises:
+        SettingsError: A named file or profile does not exist, or the file cannot be read. The message names the
+            setting, and quotes no line of the file.
+
     """
     file_variable = next((name for name in FILE_VARIABLES if environ.get(name)), None)
     profile_variable = next((name for name in PROFILE_VARIABLES if environ.get(name)), None)

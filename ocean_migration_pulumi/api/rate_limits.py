@@ -1,4 +1,4 @@
-"""The rate-limit windows of the service, shared by everyone in this process."""
+"""The service's rate-limit windows, which all requests of this process share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ocean_migration_pulumi.common.retry import RetryPolicy, parse_seconds
 from ocean_migration_pulumi.errors import RateLimitError
 
 REFUSED = RetryPolicy(attempts=10, initial_wait=1.0, longest_wait=30.0)
-"""For requests that are refused with 429; its wait closes a window whose reset the service does not tell."""
+"""For requests that are refused with 429; its wait closes a window when the service does not tell the reset."""
 
 _BEHIND_ANOTHER = 0.05
 
 
 class RateLimitWindow:
-    """What is known of the window of one route, method and account.
+    """The window of one route, method and account; thread-safe.
 
-    While the window is closed nobody is let through. Once it opens, one request goes ahead to learn what is left, and
-    the others queue up behind it: pollers that waited for the same reset must not close the window again at once. Who
-    waits longest goes first. Times are readings of the scopes' clock.
+    A closed window admits no request. Once it opens, it admits one request, whose response tells what is left, and
+    queues the others behind it: pollers that waited for the same reset must not close the window again at once. The
+    request that waits longest goes first. Times are readings of the scopes' clock.
     """
 
     def __init__(self) -> None:
@@ -36,8 +36,14 @@ class RateLimitWindow:
     def admit(self, scope: CancelScope, call: str) -> None:
         """Wait until a request may be sent, and count it as sent; ``settle`` or ``release`` must follow.
 
-        Raises RateLimitError when the operation is short and ends before the window opens, and what ``scope.sleep``
-        raises.
+        Args:
+            scope: Bounds the wait.
+            call: The request, for the error.
+
+        Raises:
+            RateLimitError: The operation is short, and ends before the window opens.
+            WaitEndedError: The scope ended.
+
         """
         place = object()
         try:
@@ -52,7 +58,7 @@ class RateLimitWindow:
                 self._queue.pop(place, None)
 
     def _enter(self, place: object, now: float) -> float:
-        """Return 0 and count a request as sent, or return the seconds after which to ask again."""
+        """Count a request as sent and return 0, or return the seconds after which to try again."""
         with self._lock:
             if pause := self._pause(place, now):
                 self._queue.setdefault(place)
@@ -73,20 +79,23 @@ class RateLimitWindow:
         return _BEHIND_ANOTHER if (self._in_flight or ahead) and self._left <= ahead else 0.0
 
     def release(self) -> None:
-        """Note that a request ended without an answer."""
+        """Count a request as ended without a response."""
         with self._lock:
             self._in_flight -= 1
 
     def settle(self, headers: Mapping[str, str], now: float, *, refused: bool) -> None:
-        """Learn from the headers of an answer: how many requests are left, and when the window opens.
+        """Learn from a response how many requests are left, and when the window opens.
 
-        ``refused`` says that the answer was 429: the window closes, by a growing time when no header tells how long.
+        Args:
+            headers: Headers of the response.
+            now: When it arrived.
+            refused: Whether its status is 429. The window closes, for a growing time when no header has the seconds.
+
         """
         left, reset = _whole(headers.get("x-ratelimit-remaining")), seconds_until_reset(headers)
         with self._lock:
             self._in_flight -= 1
-            # Answers overtake each other: what is under way may not have been counted when this one was written, and of
-            # several that were under way at once none can be taken for the newest. One by itself is.
+            # Responses can arrive out of order: trust the remaining number only when one request was in flight.
             before = self._left if self._crossing else None
             self._left = None if left is None else left - self._in_flight
             if before is not None and self._left is not None:
@@ -100,7 +109,7 @@ class RateLimitWindow:
 
 
 class RateLimits:
-    """The windows by whatever tells them apart."""
+    """Windows by key; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -113,7 +122,7 @@ class RateLimits:
 
 
 def seconds_until_reset(headers: Mapping[str, str]) -> float | None:
-    """Return how long to send nothing: ``X-RateLimit-Reset``, else ``Retry-After``, in seconds; None when not told."""
+    """Return ``X-RateLimit-Reset``, else ``Retry-After``, in seconds; None when the headers have neither."""
     for name in ("x-ratelimit-reset", "retry-after"):
         seconds = parse_seconds(headers.get(name))
         if seconds is not None:

@@ -1,4 +1,4 @@
-"""The service's envelope: what was asked for, or the error of this package that says why not."""
+"""Requests and responses of Spot's API: the envelope, its items, and the error for each kind of refusal."""
 
 from __future__ import annotations
 
@@ -31,17 +31,20 @@ _MIGRATION_NOT_FOUND = re.compile(r"migration.*(not[ _]?found|(doesnt|doesn't|do
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
-    """A request: its route with the ids that fill it, its query and its JSON body (None: none).
-
-    ``reads`` is for a POST that changes nothing, as its body only says what to read.
-    """
+    """A request."""
 
     method: str
+    """HTTP method."""
     route: str
+    """Path with the names of ids in braces."""
     ids: Mapping[str, str] = field(default_factory=dict)
+    """Ids by name."""
     query: Mapping[str, str] = field(default_factory=dict)
+    """Parameters."""
     body: Mapping[str, Any] | None = None
+    """JSON; None sends no body."""
     reads: bool = False
+    """Whether it is a POST that changes nothing."""
 
     @property
     def writes(self) -> bool:
@@ -50,41 +53,45 @@ class ApiCall:
 
     @property
     def creates(self) -> bool:
-        """Whether sending this twice could do it twice."""
+        """Whether sending this twice could have the effect twice."""
         return self.method == "POST" and not self.reads
 
     @property
     def path(self) -> str:
-        """The path with its ids; raises InputError for an id that would lead to another route."""
+        """The path with its ids; raise InputError for an id that would lead to another route."""
         for name, value in self.ids.items():
             if value in {"", ".", ".."}:
                 raise InputError(name, f"{value!r} is not an id")
         return self.route.format(**{name: quote(value, safe="") for name, value in self.ids.items()})
 
     def __str__(self) -> str:
-        # The one id that may stand in the query alone: without it nobody could tell which cluster is meant.
+        # Without a path that has the cluster's id, the query says which cluster is meant.
         ocean_id = self.query.get("oceanId")
         return f"{self.method} {self.path}" + (f"?oceanId={quote(ocean_id, safe='')}" if ocean_id else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """An answer as it came; the names of ``headers`` are in lower case."""
+    """A response."""
 
     status: int
+    """HTTP status."""
     headers: Mapping[str, str]
+    """Headers; the names are in lower case."""
     body: bytes = field(repr=False)
+    """Decompressed body."""
 
 
 class Undecodable:
-    """What a body that is not JSON is read as."""
+    """The type of ``UNDECODABLE``."""
 
 
 UNDECODABLE = Undecodable()
+"""Stands for a body that is not JSON."""
 
 
 def decode_body(answer: ApiResponse) -> Any:
-    """Return the JSON of a body, UNDECODABLE when it is none."""
+    """Return the JSON of a body; UNDECODABLE when it is not JSON."""
     try:
         data = json.loads(answer.body)
         if b"\\" in answer.body and (b"\\ud" in answer.body or b"\\uD" in answer.body):
@@ -96,9 +103,11 @@ def decode_body(answer: ApiResponse) -> Any:
 
 
 def response_items(call: ApiCall, data: Any) -> list[Any]:
-    """Return the items of a successful answer.
+    """Return the items of a successful response.
 
-    Raises ResponseError without a list of items: reading that as "none" could start a migration twice.
+    Raises:
+        ResponseError: There is no list of items. To read that as "no items" could start a migration twice.
+
     """
     found = _response(data).get("items")
     if not isinstance(found, list):
@@ -107,23 +116,23 @@ def response_items(call: ApiCall, data: Any) -> list[Any]:
 
 
 def unusable_answer(call: ApiCall, reason: str, data: Any = UNDECODABLE) -> ResponseError:
-    """Return the error for an answer that nothing can be made of."""
+    """Return the error for a response that cannot be read."""
     return ResponseError(f"{call}: unusable answer: {reason}{_mark(data)}")
 
 
 def request_id(data: Any) -> str | None:
-    """Return the id that Spot's support asks for; None when the answer has none."""
+    """Return the request id that Spot's support asks for; None when the response has none."""
     request = data.get("request") if isinstance(data, dict) else None
     return (_line(request.get("id")) or None) if isinstance(request, dict) else None
 
 
 def has_envelope(data: Any) -> bool:
-    """Tell whether the service itself answered, and not a proxy or another server."""
+    """Tell whether the service itself responded, and not a proxy or another server."""
     return bool(_response(data))
 
 
 def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMigrationError:
-    """Return the error that an answer with another status than 200, 401 and 429 stands for."""
+    """Return the error for a response whose status is none of 200, 401 and 429."""
     status, request = answer.status, request_id(data)
     errors = [error for error in _errors(data) if isinstance(error, dict)]
     code = (_line(errors[0].get("code")) or None) if errors else None
@@ -158,7 +167,7 @@ _STATUS_HINTS = {
 
 
 def _not_found(call: ApiCall, status: int, errors: list[dict[str, Any]]) -> tuple[type[NotFoundError], str] | None:
-    """Return what does not exist: the service says so by a code, with HTTP 400 as well as with 404."""
+    """Return the error type and message for what does not exist: the service sends a code with HTTP 400 or 404."""
     codes = {error.get("code") for error in errors if isinstance(error.get("code"), str)}
     ocean_id = call.ids.get("ocean_id") or call.query.get("oceanId", "")
     account = call.query.get("accountId", "the token's default account")

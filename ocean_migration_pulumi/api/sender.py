@@ -1,4 +1,4 @@
-"""When to send a call, with which token, and when again: retries, rate limits, the server's clock; and who is told."""
+"""Sender: sends a call with the right token, within the rate limits, again where that is safe."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from ocean_migration_pulumi.errors import (
 )
 
 FAILED = RetryPolicy(attempts=5, initial_wait=0.5, longest_wait=8.0)
-"""For requests whose answer is missing, undecodable or 5xx."""
+"""For requests whose response is missing, not JSON, or 5xx."""
 
-# The rate-limit window already waits, for everybody, before it admits the next attempt.
+# The rate-limit window already waits before it admits the next attempt.
 _REFUSED = replace(REFUSED, initial_wait=0.0)
 _RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 _LONGEST_RETRY_AFTER = 60.0
@@ -45,12 +45,16 @@ _RATE_LIMITS = RateLimits()
 
 
 class Sender:
-    """Sends calls and returns the JSON of their answers; thread-safe.
-
-    ``observation`` tells the observers of every exchange, those that are repeated included.
-    """
+    """Sends calls and returns the JSON of their responses; thread-safe."""
 
     def __init__(self, settings: Settings, observers: Sequence[ExchangeObserver] = ()) -> None:
+        """Prepare the connections.
+
+        Args:
+            settings: Base URL, tokens and account.
+            observers: Called with every exchange, also with those that are repeated.
+
+        """
         self._base_url = settings.base_url
         self._transport = Transport(settings.base_url, is_loopback=settings.is_loopback)
         self._tokens = settings.alternatives
@@ -68,15 +72,18 @@ class Sender:
         self._transport.close()
 
     def server_now(self) -> datetime:
-        """Return the time by the service's clock, as far as its last answer told."""
+        """Return the local time, corrected by the ``Date`` of the service's last response."""
         return datetime.now(UTC) + self._ahead
 
     def send(self, call: ApiCall, scope: CancelScope) -> Any:
-        """Send a call, again where that is safe, and return the JSON of its answer.
+        """Send a call, again where that is safe, and return the JSON of its response.
 
-        A GET or PUT, or a POST that only reads, is repeated after a missing, undecodable or 5xx answer; any other POST
-        only when it provably had no effect, as its body did not go out or it was refused with 429 or 401. Nothing is
-        repeated for which no time is left. Raises OceanMigrationError.
+        A GET or PUT, or a POST that only reads, is repeated when the response is missing, not JSON, or 5xx; any other
+        POST only when it provably had no effect: its body was not sent, or the status is 429 or 401.
+
+        Raises:
+            OceanMigrationError: The error of the last attempt.
+
         """
         if not self._tokens:
             msg = (
@@ -103,12 +110,12 @@ class Sender:
         if call.creates and not _is_refusal(answer.status):
             raise answer_lost(error) from error
         if answer.status == 200 or answer.status in _RETRIED_STATUSES:
-            told = min(retry_after(answer.headers) or 0.0, _LONGEST_RETRY_AFTER)
-            raise RetryableError(error, FAILED, retry_after=told)
+            wanted = min(retry_after(answer.headers) or 0.0, _LONGEST_RETRY_AFTER)
+            raise RetryableError(error, FAILED, retry_after=wanted)
         raise error
 
     def _authenticated(self, call: ApiCall, scope: CancelScope) -> ApiResponse:
-        """Send with the token that worked last and, while one is refused, with each of the others."""
+        """Send with the token that worked last; when it is refused, with each of the others."""
         first = self._preferred
         for step in range(len(self._tokens)):
             chosen = (first + step) % len(self._tokens)
@@ -136,7 +143,7 @@ class Sender:
             answer = self._transport.exchange(call, token, scope)
         except UnansweredError as missing:
             if missing.begun:
-                self.observation.failed(call, missing.error, self._told_time(), began)
+                self.observation.failed(call, missing.error, self._service_time(), began)
             if call.creates and missing.sent:
                 raise answer_lost(missing.error) from missing.error
             if missing.transient:
@@ -148,7 +155,7 @@ class Sender:
             else:
                 window.settle(answer.headers, scope.clock(), refused=answer.status == 429)
         self._learn_time(answer)
-        self.observation.answered(call, answer, self._told_time(), began)
+        self.observation.answered(call, answer, self._service_time(), began)
         return answer
 
     def _learn_time(self, answer: ApiResponse) -> None:
@@ -159,8 +166,8 @@ class Sender:
         if served.tzinfo is not None:
             self._ahead = served - datetime.now(UTC)
 
-    def _told_time(self) -> datetime:
-        """Return the service's time; where both clocks agree, the local one, as a ``Date`` has whole seconds."""
+    def _service_time(self) -> datetime:
+        """Return the service's time; the local time where both clocks agree, as a ``Date`` has whole seconds."""
         return datetime.now(UTC) if abs(self._ahead) < _SMALLEST_DIFFERENCE else self.server_now()
 
 
@@ -170,9 +177,9 @@ def answer_lost(error: OceanMigrationError) -> AnswerLostError:
 
 
 def _without_token(answer: ApiResponse, token: str) -> ApiResponse:
-    """Return an answer that may be shown: nobody knows what a proxy writes into it.
+    """Return a response without the token, which a proxy may have written into it.
 
-    A token as short as a word is that of a simulator, and could be part of any text.
+    A token as short as a word belongs to a simulator, and could be part of any text.
     """
     if len(token) < SHORTEST_SECRET:
         return answer
@@ -184,5 +191,5 @@ def _without_token(answer: ApiResponse, token: str) -> ApiResponse:
 
 
 def _is_refusal(status: int) -> bool:
-    """Tell whether a status says that nothing was done; after 408 a proxy may have passed the request on."""
+    """Tell whether a status says that nothing was done; with 408 a proxy may have passed the request on."""
     return 400 <= status < 500 and status != 408

@@ -1,4 +1,4 @@
-"""Where base URL, token, account, poll interval and the file of a record come from."""
+"""Settings: base URL, token, account, poll interval and record, and which source each comes from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_POLL_INTERVAL = 15.0
 MINIMUM_POLL_INTERVAL = 0.05
 
 NOT_SET = "not set"
-"""What ``Settings.sources`` says of a setting that no source names."""
+"""The source, in ``Settings.sources``, of a setting that no source names."""
 
 _CONFIG = "stack config "
 _TOKEN_NAMES = (_CONFIG + "ocean-migration:token", _CONFIG + "spotinst:token", "SPOTINST_TOKEN")
@@ -32,7 +32,7 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 class Token(str):
-    """A token of which no ``repr`` tells anything: whatever holds it, or shows the variables of a function."""
+    """A token whose ``repr`` does not show it, in no dataclass and in no dump of a function's variables."""
 
     __slots__ = ()
 
@@ -45,7 +45,9 @@ class TokenSource:
     """A token and where it was found."""
 
     name: str
+    """The source, as messages name it."""
     token: str = field(repr=False)
+    """The token."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token", Token(self.token))
@@ -55,21 +57,25 @@ class TokenSource:
 class Settings:
     """How to reach the service.
 
-    ``token`` and ``account_id`` are None when no source names one: calls, or writes, then fail. ``poll_interval`` is in
-    seconds. ``record`` is the file that every exchange with the service is appended to (None: none). ``sources`` tells
-    where each of ``base_url``, ``token``, ``account``, ``poll_interval`` and ``record`` came from. ``alternatives`` are
-    the tokens of the other sources, which are tried in their order when ``token`` is refused.
+    Raises:
+        SettingsError: A value cannot be used. The message has neither a token nor a password.
 
-    Raises SettingsError when a value cannot be used; the message has neither a token nor a password.
     """
 
     base_url: str = DEFAULT_BASE_URL
+    """URL of the API."""
     token: str | None = field(default=None, repr=False)
+    """Token; None when no source names one: then every call fails."""
     account_id: str | None = None
+    """Account; None when no source names one: then every write fails."""
     poll_interval: float = DEFAULT_POLL_INTERVAL
+    """Seconds between two polls of a status."""
     record: Path | None = None
+    """File that every exchange is appended to; None records nothing."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where ``base_url``, ``token``, ``account``, ``poll_interval`` and ``record`` come from."""
     alternatives: tuple[TokenSource, ...] = ()
+    """Tokens of other sources, tried in their order when the service refuses ``token``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _base_url(self.base_url, "base_url"))
@@ -112,10 +118,16 @@ class Settings:
         the profile is ``SPOTINST_PROFILE``, ``SPOTINST_CREDENTIALS_PROFILE`` or ``default``. A file that cannot be read
         matters only while token or account is not named elsewhere.
 
-        ``options`` are those of a command (``--account``, ``--base-url``, ``--record``), which go before all else but
-        ``account_id``. ``config`` has full keys such as ``ocean-migration:token``; ``home`` is the home directory
-        (None: that of ``environ``). Raises SettingsError, naming the setting, when a value or the credentials file
-        cannot be used.
+        Args:
+            config: Stack config by full key, such as ``ocean-migration:token``.
+            environ: The environment.
+            account_id: The account that an input names; None: none does.
+            options: A command's ``--account``, ``--base-url`` and ``--record``, which precede all but ``account_id``.
+            home: The home directory; None: that of ``environ``.
+
+        Raises:
+            SettingsError: A value, or the credentials file, cannot be used. The message names the setting.
+
         """
         named = {_CONFIG + key: value for key, value in (config or {}).items()}
         named |= {name: value for name, value in environ.items() if not name.startswith("--")}
@@ -163,7 +175,7 @@ def _found(named: Mapping[str, str], names: Iterable[str]) -> Iterable[tuple[str
 
 
 def _alternatives(tokens: Iterable[tuple[str, str]]) -> Iterable[TokenSource]:
-    """Return the usable tokens after the first, each once: a bad one that may never be needed is no reason to fail."""
+    """Return the usable tokens after the first, each once; one that may never be needed is no reason to fail."""
     seen: set[str] = set()
     for position, (name, token) in enumerate(tokens):
         if position and token not in seen and _VISIBLE.fullmatch(token):
@@ -177,7 +189,7 @@ def _home(environ: Mapping[str, str]) -> Path | None:
 
 
 def _expanded(value: str, home: Path | None) -> Path:
-    """Return a path; what begins with ``~`` is in the home directory, if one is known."""
+    """Return a path; a leading ``~`` stands for the home directory, if there is one."""
     first, *rest = Path(value).parts
     return home.joinpath(*rest) if first == "~" and home else Path(value)
 
@@ -192,7 +204,7 @@ def _credentials(environ: Mapping[str, str], home: Path | None, *, needed: bool)
 
 
 def _base_url(value: str, name: str) -> str:
-    """Return the URL without a slash at its end; the value is never shown, as it may hold a password."""
+    """Return the URL without a slash at its end; errors never quote it, as it may have a password."""
     problem = None
     try:
         url = urlsplit(value)

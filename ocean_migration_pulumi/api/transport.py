@@ -1,4 +1,4 @@
-"""One HTTP exchange, bounded and interruptible; the only importer of httpx."""
+"""Transport: single HTTP exchanges, bounded and interruptible, with Spot's API and other URLs."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from ocean_migration_pulumi.errors import (
 TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}
 """Seconds for each step of an exchange."""
 LONGEST_EXCHANGE = 60.0
-"""Seconds for a request and its whole answer: the timeout of a read alone never ends an answer that trickles."""
+"""Seconds for a request and its complete response: the timeout of a read never ends a response that trickles."""
 WRITE_GRACE = 0.75
-"""Seconds that the answer to a write under way may still take once its scope has ended: its effect is worth knowing."""
+"""Seconds that the response to a write may still take once its scope has ended: its effect is worth knowing."""
 LARGEST_BODY = 64 * 1024 * 1024
-"""Bytes of an answer, decompressed."""
+"""Bytes of a response, decompressed."""
 LONGEST_PROBE = 5.0
-"""Seconds for a probe and its whole answer."""
+"""Seconds for a probe and its complete response."""
 LARGEST_PROBED_BODY = 64 * 1024
-"""Bytes of the answer to a probe that are read, decompressed; what follows is left out."""
+"""Bytes of the response to a probe that are read, decompressed."""
 
 # Shorter than the time after which servers close idle connections (5 s and more): a POST that meets a connection just
-# closed could not be told from one whose answer was lost.
+# closed could not be told from one whose response was lost.
 _KEEP_ALIVE = 3.0
-# Each blows a piece up a thousandfold at most; one inside of another, or a newer one, could fill the memory with one.
+# Each grows a piece a thousandfold at most; a newer coding, or one inside of another, could fill the memory.
 _CODINGS = ("gzip", "deflate")
 _LOOK_AROUND = 0.05
 _GRACE = 0.5
@@ -53,13 +53,18 @@ _TRANSIENT_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.ProxyErro
 
 
 class UnansweredError(Exception):
-    """An exchange without an answer.
-
-    ``error`` is what to raise for it, ``sent`` tells whether the body of the request went out (so that the service may
-    have acted on it), ``transient`` whether to try again can help, and ``begun`` whether anything was tried at all.
-    """
+    """An exchange without a response."""
 
     def __init__(self, error: OceanMigrationError, *, sent: bool, transient: bool = False, begun: bool = True) -> None:
+        """Describe the exchange.
+
+        Args:
+            error: What the caller gets.
+            sent: Whether the body of the request was sent, so that the service may have acted on it.
+            transient: Whether another attempt may succeed.
+            begun: Whether anything was attempted.
+
+        """
         super().__init__(str(error))
         self.error = error
         self.sent = sent
@@ -88,10 +93,14 @@ class Transport:
             client.close()
 
     def exchange(self, call: ApiCall, token: str, scope: CancelScope) -> ApiResponse:
-        """Send a call once and return the answer, whatever its status.
+        """Send a call once and return the response, whatever its status.
 
-        ``scope.before_write()`` is asked again right before the body of a request goes out. Raises UnansweredError, and
-        SettingsError when the environment's proxies or certificates cannot be used.
+        Calls ``scope.before_write()`` right before it sends the body of a request.
+
+        Raises:
+            UnansweredError: There is no response.
+            SettingsError: The environment's proxies or certificates cannot be used.
+
         """
         client = self._open()
         exchange = _Exchange(call, scope)
@@ -137,55 +146,74 @@ class Transport:
 
 
 def probe(url: str, scope: CancelScope) -> ApiResponse:
-    """GET a URL that is not the service's, once, and return the answer, whatever its status.
+    """GET a URL outside of Spot's API once, without token, account and cookies.
 
-    Nothing of ours goes there: no token, no account, no cookie. ``scope`` bounds it, and 5 seconds. Raises
-    NoAnswerError, a WaitEndedError, or SettingsError when the environment's proxies or certificates cannot be used.
+    Args:
+        url: The URL.
+        scope: Bounds the exchange, which takes 5 seconds at most.
+
+    Returns:
+        The response, whatever its status, with the beginning of its body.
+
+    Raises:
+        NoAnswerError: There is no response.
+        WaitEndedError: The scope ended.
+        SettingsError: The environment's proxies or certificates cannot be used.
+
     """
-    # One for each probe: a connection that is kept says nothing of the next one.
-    transport = Transport(url, is_loopback=is_loopback(url))
-    try:
-        return _Probe(url, scope.at_most(LONGEST_PROBE)).run(transport._open(), url, "")
-    except DeadlineError:
-        scope.check()
-        msg = f"no answer within {LONGEST_PROBE:g} s"
-        raise NoAnswerError(msg) from None
-    except (*_HTTPX_ERRORS, OSError) as exc:
-        msg = f"no answer: {_reason(exc)}"
-        raise NoAnswerError(msg) from exc
-    finally:
-        transport.close()
+    return _exchange_alone(url, _Probe(url, scope.at_most(LONGEST_PROBE)), scope, _reason)
 
 
 def post(url: str, body: Mapping[str, Any], scope: CancelScope) -> ApiResponse:
-    """POST JSON to a URL that is not the service's, once, and return the answer without its body, whatever its status.
+    """POST JSON to a URL outside of Spot's API once; no error, log or repr shows the URL, which is a secret.
 
-    As with a probe nothing of ours goes there but the body, ``scope`` bounds it, and so do 5 seconds; what is raised is
-    the same, too. The URL is a secret: no error tells it.
+    Args:
+        url: The URL.
+        body: JSON.
+        scope: Bounds the exchange, which takes 5 seconds at most.
+
+    Returns:
+        The response without its body, whatever its status.
+
+    Raises:
+        NoAnswerError: There is no response.
+        WaitEndedError: The scope ended.
+        SettingsError: The environment's proxies or certificates cannot be used.
+
     """
     logging.getLogger("httpcore.http11").addFilter(_DISCRETION)
+
+    def describe(error: Exception) -> str:
+        # Other errors may quote the URL, or what the server made of it.
+        return _reason(error) if isinstance(error, (httpx.NetworkError, OSError)) else type(error).__name__
+
+    return _exchange_alone(url, _Post(url, body, scope.at_most(LONGEST_PROBE)), scope, describe)
+
+
+def _exchange_alone(
+    url: str, exchange: _Exchange, scope: CancelScope, describe: Callable[[Exception], str]
+) -> ApiResponse:
+    # A connection of its own: one that is kept open would say nothing about the next probe.
     transport = Transport(url, is_loopback=is_loopback(url))
     try:
-        return _Post(url, body, scope.at_most(LONGEST_PROBE)).run(transport._open(), url, "")
+        return exchange.run(transport._open(), url, "")
     except DeadlineError:
         scope.check()
         msg = f"no answer within {LONGEST_PROBE:g} s"
         raise NoAnswerError(msg) from None
     except (*_HTTPX_ERRORS, OSError) as exc:
-        # What else went wrong may quote what the server has made of the URL.
-        told = _reason(exc) if isinstance(exc, (httpx.NetworkError, OSError)) else type(exc).__name__
-        msg = f"no answer: {told}"
+        msg = f"no answer: {describe(exc)}"
         raise NoAnswerError(msg) from None
     finally:
         transport.close()
 
 
 class _TooLargeError(Exception):
-    """The body of an answer is longer than any answer of the service."""
+    """The body is larger than any response of the service."""
 
 
 class _Exchange:
-    """A request in a thread of its own, so that whoever asked can leave it behind at once."""
+    """A request in a thread of its own, so that its caller can leave it behind at once."""
 
     thread = "ocean-migration-call"
 
@@ -200,7 +228,7 @@ class _Exchange:
         self._outcome: ApiResponse | Exception = RuntimeError("the exchange ended without an outcome")
 
     def run(self, client: httpx.Client, url: str, token: str) -> ApiResponse:
-        """Return the answer; raise what ended the exchange, or the wait for it."""
+        """Return the response; raise what ended the exchange, or the wait for it."""
         self._scope.check()
         request = self._build(client, url, token)
         ends = time.monotonic() + LONGEST_EXCHANGE
@@ -226,7 +254,7 @@ class _Exchange:
 
     def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
         left = self._scope.remaining()
-        # A little longer than the deadline: that it has passed is for the one to say who waits.
+        # A little longer than the deadline, which ends the wait of the caller first.
         most = LONGEST_EXCHANGE if left is None else left + _GRACE
         headers = {"Authorization": f"Bearer {token}"}
         content = None
@@ -244,7 +272,7 @@ class _Exchange:
         )
 
     def _before_body(self) -> None:
-        """Let the body of a write go out, unless nobody waits for it any more; without its body it has no effect."""
+        """Allow the body of a write to be sent, unless its caller has left; without a body it has no effect."""
         with self._lock:
             if self._left_behind:
                 raise httpx.WriteTimeout("left behind")
@@ -261,7 +289,7 @@ class _Exchange:
                 )
             finally:
                 response.close()
-        except Exception as exc:  # noqa: BLE001  # raised again in the thread of whoever asked
+        except Exception as exc:  # noqa: BLE001  # raised again in the thread of the caller
             _forget(exc)
             self._outcome = exc
         finally:
@@ -280,7 +308,7 @@ class _Exchange:
 
 
 class _Probe(_Exchange):
-    """A request of nobody: without a token, and content with the beginning of the body."""
+    """A request without a token, which reads only the beginning of the body."""
 
     def __init__(self, url: str, scope: CancelScope) -> None:
         super().__init__(ApiCall(method="GET", route=url), scope)
@@ -299,7 +327,7 @@ class _Probe(_Exchange):
 
 
 class _Post(_Probe):
-    """The same with a body; of the answer the status alone counts."""
+    """A probe with a body, which reads only the status."""
 
     thread = "ocean-migration-post"
 
@@ -320,7 +348,7 @@ class _Post(_Probe):
 
 
 class _SecretUrl(httpx.URL):
-    """A URL of whose text, which httpx logs, nothing is told but the host."""
+    """A URL that is logged by httpx without anything but its host."""
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.host}/..."
@@ -330,7 +358,7 @@ class _SecretUrl(httpx.URL):
 
 
 class _Discretion(logging.Filter):
-    """Keeps back what httpcore logs of a POST to a secret URL: the headers of a redirect often repeat it."""
+    """Drops httpcore's log of a POST to a secret URL: the headers of a redirect often repeat it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.threadName != _Post.thread
@@ -340,7 +368,7 @@ _DISCRETION = _Discretion()
 
 
 class _GuardedBody:
-    """The body of a request that asks before it goes out."""
+    """The body of a request, with a check right before it is sent."""
 
     def __init__(self, content: bytes, before: Callable[[], None]) -> None:
         self._content = content
@@ -352,7 +380,7 @@ class _GuardedBody:
 
 
 def _decoded(response: httpx.Response) -> Iterator[bytes]:
-    """Return the body piece by piece, decompressed; raise httpx.DecodingError for what was not to be sent."""
+    """Return the body piece by piece, decompressed; raise httpx.DecodingError for a coding that is not accepted."""
     coding = response.headers.get("Content-Encoding", "").strip().casefold()
     if coding not in {"", "identity", *_CODINGS}:
         msg = "the body is encoded in a way that was not asked for"
@@ -361,14 +389,14 @@ def _decoded(response: httpx.Response) -> Iterator[bytes]:
 
 
 def _certificates(base_url: str) -> ssl.SSLContext:
-    """Return who is trusted: for plain http, where nobody is asked, nobody, as to read the authorities takes long."""
+    """Return the trusted authorities; none for plain http, which needs none, as reading them takes long."""
     if base_url.casefold().startswith("http:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.create_ssl_context()
 
 
 def _forget(error: BaseException) -> None:
-    """Take the variables of functions out of an error and its causes: some hold the headers as they are sent."""
+    """Clear the frames of an error and its causes: some have the headers as they were sent."""
     told: BaseException | None = error
     while told is not None:
         traceback.clear_frames(told.__traceback__)
@@ -381,7 +409,7 @@ def _reason(error: Exception) -> str:
 
 
 def program_version() -> str:
-    """Return the name and version of this package, as requests and records tell them."""
+    """Return the name and version of this package, for the user agent and records."""
     try:
         return f"ocean-migration/{version('ocean-migration')}"
     except PackageNotFoundError:

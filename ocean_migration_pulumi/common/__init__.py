@@ -1,1 +1,1 @@
-"""Small things that every room uses: text, times, cancellation, single flight."""
+"""What every other folder uses: text, times, cancellation, single flight, retries."""

@@ -1,4 +1,4 @@
-"""Which addresses are this machine itself: there plain http is allowed, and no proxy is asked."""
+"""Loopback URLs: plain http is allowed there, and no proxy is used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether the host of a URL is this machine; one whose host cannot be told is not."""
+    """Tell whether the host of a URL is this machine; without a host it is not."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""Text that messages are made of: names of others made printable, long ones shortened, counts, lists."""
+"""Text for messages: names on one printable line, shortened texts, counts and lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 ARROW: Final = "→"
-"""What stands in names of others for the ``->`` between the parts of a plan's entry."""
+"""Replaces ``->`` in names."""
 
 
 def one_line(text: str, most: int | None = None) -> str:
@@ -27,7 +27,7 @@ def one_line(text: str, most: int | None = None) -> str:
 
 
 def sanitize(name: str, most: int | None = None) -> str:
-    """Return a name of others as one printable line; it cannot be read as part of a plan's entry, and is never empty.
+    """Return a name as one printable line that is never empty and has no ``->``, which separates a plan's entries.
 
     Args:
         name: The name, as somebody chose it.

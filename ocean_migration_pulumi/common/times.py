@@ -1,4 +1,4 @@
-"""The service's times, which its own examples write in several ways."""
+"""Times in the formats of the service, and durations as messages show them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _YEARS: Final = (1970, 9000)
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """Read a time as the service writes it: unpadded days, ``Z``, ``+0000`` or no zone (UTC); None when it is none.
+    """Return a time of the service; None when the text is not a time, or one outside of the years 1970 to 9000.
 
-    No time is one with which nothing could be reckoned: that of no migration, at either end of the calendar.
+    The API reference has unpadded days, and ``Z``, ``+0000`` or no time zone, which means UTC.
     """
     match = _STAMP.fullmatch((text or "").strip())
     if match is None:
@@ -40,18 +40,18 @@ def parse_time(text: str | None) -> datetime | None:
 
 
 def sort_key(text: str | None) -> float:
-    """Return a time as the service writes it as a number to sort by; what is none comes before all."""
+    """Return a time of the service as a number to sort by; what is not a time comes first."""
     moment = parse_time(text)
     return moment.timestamp() if moment else float("-inf")
 
 
 def format_time(moment: datetime) -> str:
-    """Write a time as the service does: UTC, milliseconds, ``Z``."""
+    """Return a time as the service writes it: UTC, milliseconds, ``Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def format_elapsed(seconds: float) -> str:
-    """Write a span as messages show it: ``45s``, ``6m10s``, ``1h05m``."""
+    """Return a duration as messages show it: ``45s``, ``6m10s``, ``1h05m``."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"

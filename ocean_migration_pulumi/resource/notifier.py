@@ -1,6 +1,6 @@
-"""Notifications: the events of a migration, posted to the URLs of whoever wants to know, beside the migration.
+"""Notifier: posts the events of a migration to URLs.
 
-Whatever becomes of a notification, the migration neither fails nor waits for it.
+A migration neither fails because of a notification nor waits for one.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ocean_migration_pulumi.errors import EngineGoneError, NoAnswerError, OceanM
 from ocean_migration_pulumi.migration.reconcile.events import Event, EventKind
 
 DRAIN: Final = 2.0
-"""Seconds that the end of a run waits at most for what is still to be delivered: the process may end with it."""
+"""Seconds that the end of a run waits for open notifications: the process may end with it."""
 
 MOST_WAITING: Final = 100
-"""Notifications for one URL that may wait for their delivery; further ones are given up."""
+"""Notifications for one URL that may wait; further ones are dropped."""
 
 FAILED: Final = RetryPolicy(attempts=2, initial_wait=1.0, total=30.0)
-"""For deliveries that get no answer, 429 or 5xx: an event that arrives twice does less harm than one that is lost."""
+"""For deliveries without a response, or with 429 or 5xx: an event that arrives twice is better than a lost one."""
 
 _SLACK: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _TOO_MANY: Final = 429
@@ -45,21 +45,17 @@ _HEADS: Final = {
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL: all that may be shown of it."""
+    """Return the host of a URL, the only part that may be shown."""
     return urlsplit(url).hostname or ""
 
 
 def body_for(url: str, event: Event) -> dict[str, Any]:
-    """Return what is posted to a URL: the event, in Slack's format for one of Slack's."""
+    """Return the body to post to a URL: the event as JSON, in Slack's format for a URL of Slack."""
     return _for_slack(event) if host_of(url) in _SLACK else event.to_json()
 
 
 class Notifier:
-    """Posts the events of one run to some URLs, in threads of their own.
-
-    ``tell`` takes a line for each host that a notification did not reach, once; ``alive`` tells whether whoever asked
-    for the run is still there: without them nothing is sent any more.
-    """
+    """Posts the events of one run, in threads of its own."""
 
     def __init__(
         self,
@@ -68,6 +64,14 @@ class Notifier:
         tell: Callable[[str], None] = lambda line: None,
         alive: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Prepare the notifier.
+
+        Args:
+            urls: Where to post.
+            tell: Called once with a line for each host that a notification did not reach.
+            alive: Returns whether the engine that started the run still exists; without it, nothing more is sent.
+
+        """
         self._urls = tuple(urls)
         self._tell = tell
         self._alive = alive
@@ -81,27 +85,27 @@ class Notifier:
         for url in self._urls:
             with self._changed:
                 self._open.append(host_of(url))
-            _postman(url).take(_Letter(body=body_for(url, event), sender=self))
+            _delivery(url).deliver(_Notification(body=body_for(url, event), notifier=self))
 
     def drain(self, seconds: float = DRAIN) -> None:
-        """Wait until all is delivered or given up, at most so many seconds; what is not by then may still be."""
+        """Wait until all notifications are delivered or dropped, for so many seconds at most; the rest goes on."""
         ends = time.monotonic() + seconds
         with self._changed:
             while self._open and self.may_send() and (left := ends - time.monotonic()) > 0:
                 self._changed.wait(min(left, 0.1))
             late = list(self._open)
-            # From now on it is the process that counts: the call that this is for has ended when it returns.
+            # The engine's call has ended now: from here on, deliveries go on as long as the process does.
             self._over = self.may_send()
         if self._over:
             for host in late:
                 self._complain(host, "no answer by the end of the run")
 
     def may_send(self) -> bool:
-        """Tell whether whoever asked for the run is still there, or was at its end."""
+        """Tell whether the engine still exists, or did at the end of the run."""
         return self._over or self._alive()
 
     def settle(self, url: str, trouble: str | None) -> None:
-        """Note that a notification was delivered, or why not."""
+        """Count a notification as delivered, or report why it was not."""
         host = host_of(url)
         if trouble is not None:
             self._complain(host, trouble)
@@ -114,34 +118,36 @@ class Notifier:
             if host in self._told:
                 return
             self._told.add(host)
-        with suppress(Exception):  # whoever is told may be gone
+        with suppress(Exception):  # the engine may be gone
             self._tell(f"notification to {host} not delivered: {trouble}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Letter:
+class _Notification:
     body: dict[str, Any]
-    sender: Notifier
+    """JSON to post."""
+    notifier: Notifier
+    """Told when it is delivered, or why not."""
 
 
-class _Postman:
-    """Delivers the letters to one URL in their order, in a thread that lives as long as there are any."""
+class _Delivery:
+    """Delivers the notifications for one URL in their order, in a thread that ends with the last one."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._letters: deque[_Letter] = deque()
+        self._waiting: deque[_Notification] = deque()
         self._lock = threading.Lock()
-        self._works = False
+        self._running = False
 
-    def take(self, letter: _Letter) -> None:
-        """Take a letter, and deliver it after those that were taken before."""
+    def deliver(self, notification: _Notification) -> None:
+        """Deliver a notification after all earlier ones."""
         with self._lock:
-            full = len(self._letters) >= MOST_WAITING
+            full = len(self._waiting) >= MOST_WAITING
             if not full:
-                self._letters.append(letter)
-            starts, self._works = not self._works, True
+                self._waiting.append(notification)
+            starts, self._running = not self._running, True
         if full:
-            letter.sender.settle(self._url, f"{MOST_WAITING} others wait already")
+            notification.notifier.settle(self._url, f"{MOST_WAITING} others wait already")
         if starts:
             self._start()
 
@@ -150,43 +156,43 @@ class _Postman:
             threading.Thread(target=self._work, name="ocean-migration-notifications", daemon=True).start()
         except RuntimeError as error:  # no thread left, or the process ends
             with self._lock:
-                given_up, self._letters, self._works = self._letters, deque(), False
-            for letter in given_up:
-                letter.sender.settle(self._url, one_line(str(error)))
+                given_up, self._waiting, self._running = self._waiting, deque(), False
+            for notification in given_up:
+                notification.notifier.settle(self._url, one_line(str(error)))
 
     def _work(self) -> None:
         while True:
             with self._lock:
-                if not self._letters:
-                    self._works = False
+                if not self._waiting:
+                    self._running = False
                     return
-                letter = self._letters.popleft()
+                notification = self._waiting.popleft()
             try:
-                trouble = _deliver(self._url, letter)
+                trouble = _deliver(self._url, notification)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the URL
                 trouble = type(error).__name__
-            letter.sender.settle(self._url, trouble)
+            notification.notifier.settle(self._url, trouble)
 
 
-_postmen: dict[str, _Postman] = {}
-_postmen_lock = threading.Lock()
+_deliveries: dict[str, _Delivery] = {}
+_deliveries_lock = threading.Lock()
 
 
-def _postman(url: str) -> _Postman:
-    with _postmen_lock:
-        return _postmen.setdefault(url, _Postman(url))
+def _delivery(url: str) -> _Delivery:
+    with _deliveries_lock:
+        return _deliveries.setdefault(url, _Delivery(url))
 
 
-def _deliver(url: str, letter: _Letter) -> str | None:
-    """Post a letter, and once more where that may help; return why it was not delivered, None when it was."""
-    # The transport brings httpx, which a preview does not need.
+def _deliver(url: str, notification: _Notification) -> str | None:
+    """Post a notification, again as ``FAILED`` allows; return why it was not delivered, None when it was."""
+    # Imported late: the transport brings httpx, which a preview does not need.
     from ocean_migration_pulumi.api.transport import post
 
-    scope = CancelScope(alive=letter.sender.may_send)
+    scope = CancelScope(alive=notification.notifier.may_send)
 
     def attempt() -> str | None:
         try:
-            answer = post(url, letter.body, scope)
+            answer = post(url, notification.body, scope)
         except NoAnswerError as error:
             raise RetryableError(error, FAILED) from None
         if answer.status < 300:
@@ -219,11 +225,11 @@ def _for_slack(event: Event) -> dict[str, Any]:
 
 
 def _text(text: str) -> dict[str, Any]:
-    # As it stands: nothing in it becomes a link or a mention.
+    # Verbatim: Slack makes no link or mention of it.
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _slack(text: str) -> str:
-    """Return a text that Slack shows as it is: a name of someone else's choosing must not call a whole channel."""
+    """Return a text that Slack shows as it is: a name that somebody chose must not mention a whole channel."""
     escaped = shorten(text, _LONGEST).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("@", "@\N{WORD JOINER}")

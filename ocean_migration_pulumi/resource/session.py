@@ -1,4 +1,4 @@
-"""What the plugin's process keeps between the calls of the engine: settings, clients, and the registry."""
+"""Session: what a plugin process keeps between the calls of the engine: config, clients, readers and claims."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ CONFIG_KEYS: Final = (
     "spotinst:token",
     "spotinst:account",
 )
-"""The keys of the stack's config that are read."""
+"""Keys of the stack config in use."""
 
 
 class Session:
     """One per process; thread-safe.
 
-    ``unplanned`` holds, by URN, why ``check`` could not turn a changed selection into a plan: ``update`` of the same
-    process must not take the old plan for the new one. ``hidden`` holds, by URN, the inputs that ``check`` was given
-    and took out, so that they are in no state.
+    Attributes:
+        unplanned: By URN, why ``check`` could not plan a changed selection, for which the old plan is wrong.
+        hidden: By URN, the inputs that ``check`` removed, so that no state has them.
+
     """
 
     def __init__(self) -> None:
@@ -50,8 +51,8 @@ class Session:
 
     @property
     def registry(self) -> ClaimsRegistry:
-        """What the resources of this process share."""
-        # It brings what asks the service, which a preview of an unknown cluster does not need.
+        """The claims of the resources of this process."""
+        # Imported late: a preview of an unknown cluster does not need it.
         from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
 
         with self._lock:
@@ -60,18 +61,20 @@ class Session:
             return self._registry
 
     def configure(self, get: Callable[[str], object]) -> None:
-        """Take over the stack's config, a key of which ``get`` returns; clients of an earlier one are dropped."""
+        """Set the stack config from ``get``, which returns a key's value, and drop the clients of an earlier config."""
         found = {key: get(key) for key in CONFIG_KEYS}
         with self._lock:
             self._config = {key: str(value) for key, value in found.items() if value is not None}
             self._clients.clear()
 
     def client(self, account_id: str | None) -> OceanClient:
-        """Return the client for an account; None means the account of the settings.
+        """Return the client for an account; None: the account of the settings.
 
-        Raises SettingsError when a setting cannot be used.
+        Raises:
+            SettingsError: A setting cannot be used.
+
         """
-        # The client brings httpx, which a preview of an unknown cluster does not need.
+        # Imported late: they bring httpx, which a preview of an unknown cluster does not need.
         from ocean_migration_pulumi.api.client import OceanClient
         from ocean_migration_pulumi.api.settings import Settings
 
@@ -83,10 +86,15 @@ class Session:
             return client
 
     def sources(self, kubeconfig: str | None, context: str | None) -> DataSources:
-        """Return who else can be asked about a cluster: with a kubeconfig, or with what the environment gives.
+        """Return the data sources besides Spot; a kubeconfig of the environment that cannot be used counts as absent.
 
-        Raises InputError when the given kubeconfig, or its context, cannot be used. One of the environment that cannot
-        is as none.
+        Args:
+            kubeconfig: Content or path of a kubeconfig; None: use the environment.
+            context: A context of the kubeconfig; None: the current one.
+
+        Raises:
+            InputError: The given kubeconfig, or its context, cannot be used.
+
         """
         from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 
@@ -110,10 +118,16 @@ class Session:
         )
 
     def reader(self, kubeconfig: str | None, context: str | None) -> KubernetesReader | None:
-        """Return who asks the cluster's Kubernetes; None when nobody gave access to it.
+        """Return the reader of a cluster; None without access.
 
-        Raises InputError when the given kubeconfig, or its context, cannot be used, and SettingsError when one of the
-        environment cannot, or the extra ``kubernetes`` is not installed.
+        Args:
+            kubeconfig: Content or path of a kubeconfig; None: use the environment.
+            context: A context of the kubeconfig; None: the current one.
+
+        Raises:
+            InputError: The given kubeconfig, or its context, cannot be used.
+            SettingsError: The kubeconfig of the environment cannot be used, or the extra is not installed.
+
         """
         from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access
 
@@ -125,7 +139,7 @@ class Session:
 
     @property
     def record_trouble(self) -> Exception | None:
-        """What was wrong with writing the record; None while it is complete."""
+        """Why the record is not complete; None while it is."""
         with self._lock:
             return next((trouble for each in self._clients.values() if (trouble := each.observer_trouble)), None)
 
@@ -143,5 +157,5 @@ SESSION: Final = Session()
 
 
 def owner_of(urn: str, spec: MigrationSpec) -> str:
-    """Return by what a resource is known in this process: its URN, or what it asks for where the engine gives none."""
+    """Return the name of a resource in this process: its URN, or a digest of its selection where it has none."""
     return urn or f"{spec.ocean_id}#{digest_value(spec.nodes.to_inputs())}"

@@ -1,4 +1,4 @@
-"""The stack's config as a program sees it."""
+"""Reads the stack config in a program."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from ocean_migration_pulumi.errors import SettingsError
 
 
 def stack_config(keys: Iterable[str]) -> dict[str, str]:
-    """Return those of the full keys (``ocean-migration:account``) that are set, for ``Settings.load``.
+    """Return the values of the full keys (``ocean-migration:account``) that are set, for ``Settings.load``.
 
-    Raises SettingsError when a token is in clear.
+    Raises:
+        SettingsError: A token is not a secret.
+
     """
     refuse_plain_token()
     found = {key: _get(key) for key in keys}
@@ -20,7 +22,7 @@ def stack_config(keys: Iterable[str]) -> dict[str, str]:
 
 
 def refuse_plain_token() -> None:
-    """Raise SettingsError when the stack's config holds a token that is not a secret."""
+    """Raise SettingsError when the stack config has a token that is not a secret."""
     for key in ("ocean-migration:token", "spotinst:token"):
         if _get(key) is not None and not pulumi.runtime.is_config_secret(key):
             msg = f"the stack's config {key} is in clear: set it again with `pulumi config set --secret {key}`"
@@ -28,9 +30,11 @@ def refuse_plain_token() -> None:
 
 
 def approved_plan_for(resource_name: str) -> str | None:
-    """Return the digest that the stack's config approves for a migration; None when it has none.
+    """Return the plan digest that the stack config approves for a resource; None when it approves none.
 
-    Raises SettingsError when ``ocean-migration:approvedPlan`` is no object of digests by resource name.
+    Raises:
+        SettingsError: ``ocean-migration:approvedPlan`` is not an object of digests by resource name.
+
     """
     approved = pulumi.Config("ocean-migration").get_object("approvedPlan")
     if approved is None:

@@ -16,7 +16,7 @@ from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.spec import read_spec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
-from ocean_migration_pulumi.resource.notifier import Notifier, _Letter, _Postman
+from ocean_migration_pulumi.resource.notifier import Notifier, _Delivery, _Notification
 from ocean_migration_pulumi.resource.session import Session
 from tests.kubernetes.support import kubeconfig
 from tests.migration.tellers import RecordingTeller
@@ -72,9 +72,11 @@ def test_a_run() -> None:
         record=ResourceState(),
     )
     notifier = Notifier(spec.notifications)
-    FINDER.refute(spec=spec, job=job, notifier=notifier, postman=_Postman(URL))
+    FINDER.refute(spec=spec, job=job, notifier=notifier, delivery=_Delivery(URL))
     FINDER.refute(
-        letter=_Letter(body={}, sender=notifier), record=job.record, outputs=job.record.to_outputs(spec, {}, "")
+        notification=_Notification(body={}, notifier=notifier),
+        record=job.record,
+        outputs=job.record.to_outputs(spec, {}, ""),
     )
 
 

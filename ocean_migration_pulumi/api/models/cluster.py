@@ -1,4 +1,4 @@
-"""What the service tells of a cluster itself: its configuration, its Virtual Node Groups, and its own nodes."""
+"""Clusters, Virtual Node Groups, and the nodes that Ocean runs, as the service returns them."""
 
 from __future__ import annotations
 
@@ -11,27 +11,36 @@ from ocean_migration_pulumi.api.models import decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterNode:
-    """A node that Ocean itself runs.
-
-    The allocatable amounts are None when the service does not tell them; memory in MiB.
-    """
+    """A node that Ocean runs."""
 
     instance_id: str
+    """EC2 instance id."""
     node_name: str = ""
+    """Kubernetes node; empty until it has joined."""
     instance_type: str = ""
+    """EC2 instance type."""
     availability_zone: str = ""
+    """Availability zone."""
     virtual_node_group_id: str | None = None
+    """Virtual Node Group; None when the service does not tell."""
     virtual_node_group_name: str | None = None
+    """Its name; None when the service does not tell."""
     life_cycle: str = ""
+    """``SPOT`` or ``OD``."""
     registration_status: str = ""
+    """Whether it has joined, in the service's words."""
     allocatable_milli_cpu: float | None = None
+    """CPU in thousandths; None when the service does not tell."""
     allocatable_memory_mib: float | None = None
+    """Memory in MiB; None when the service does not tell."""
     allocatable_gpu: float | None = None
+    """GPUs; None when the service does not tell."""
     created_at: str | None = None
+    """Start, as the service writes times; None when it does not tell."""
 
     @classmethod
     def from_api(cls, data: Any) -> ClusterNode:
-        """Read a node; raise ResponseError when it is no object or has no instance id."""
+        """Read a node; raise ResponseError when it is not an object or has no instance id."""
         data = decode.mapping(data, "a node")
         return cls(
             instance_id=decode.required(data.get("instanceId"), "instanceId of a node"),
@@ -51,17 +60,18 @@ class ClusterNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchTemplate:
-    """What new nodes are made of.
-
-    ``instance_types`` are the only ones allowed (none: any), ``denied_types`` those that are not. ``instance_profile``
-    is a name or an ARN, None when none is set. ``user_data`` is decoded, and may hold what nobody should read.
-    """
+    """How new nodes are configured."""
 
     instance_types: tuple[str, ...] = ()
+    """The only allowed types; empty allows all."""
     denied_types: tuple[str, ...] = ()
+    """Types that are not allowed."""
     subnet_ids: tuple[str, ...] = ()
+    """Subnets."""
     instance_profile: str | None = None
+    """Name or ARN of the IAM instance profile; None when none is set."""
     user_data: str = field(default="", repr=False)
+    """Decoded user data, which may have secrets."""
 
     @classmethod
     def of_cluster(cls, data: dict[str, Any]) -> LaunchTemplate:
@@ -105,32 +115,40 @@ def _decoded(user_data: Any) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """An Ocean cluster, as far as a migration needs it; ``raw`` is the whole answer.
-
-    ``autoscaler_enabled``, ``capacity_maximum`` (instances) and the autoscaler's limits ``maximum_vcpu`` (virtual
-    CPUs) and ``maximum_memory_gib`` (GiB) are None when the service does not tell. ``shutdown_hours`` are windows such
-    as ``Fri:15:30-Sat:13:30`` and mean something only while ``shutdown_enabled``. ``template`` is what the cluster's
-    own launch specification gives to nodes: those of no other Virtual Node Group, unless ``template_only``.
-    """
+    """An Ocean cluster, as far as a migration needs it."""
 
     id: str
+    """Id, ``o-...``."""
     name: str = ""
+    """Name."""
     controller_cluster_id: str = ""
+    """Identifier that the controller in Kubernetes uses."""
     region: str = ""
+    """AWS region."""
     autoscaler_enabled: bool | None = None
+    """Whether Ocean scales the cluster; None when the service does not tell."""
     capacity_maximum: int | None = None
+    """Largest number of instances; None when the service does not tell."""
     maximum_vcpu: float | None = None
+    """The autoscaler's limit of virtual CPUs; None when the service does not tell."""
     maximum_memory_gib: float | None = None
+    """The autoscaler's limit of memory in GiB; None when the service does not tell."""
     spot_percentage: float | None = None
+    """Share of Spot instances in percent; None when the service does not tell."""
     fallback_to_od: bool | None = None
+    """Whether on-demand instances replace Spot instances that AWS lacks; None when the service does not tell."""
     shutdown_hours: tuple[str, ...] = ()
+    """Windows such as ``Fri:15:30-Sat:13:30``."""
     shutdown_enabled: bool = False
+    """Whether the cluster is shut down during ``shutdown_hours``."""
     template: LaunchTemplate = field(default_factory=LaunchTemplate)
+    """The cluster's own launch specification."""
     template_only: bool = False
+    """Whether Ocean starts no node from ``template`` itself, only from Virtual Node Groups."""
 
     @classmethod
     def from_api(cls, data: Any) -> Cluster:
-        """Read a cluster; raise ResponseError when it is no object or has no id."""
+        """Read a cluster; raise ResponseError when it is not an object or has no id."""
         data = decode.mapping(data, "a cluster")
         autoscaler = decode.part(data, "autoScaler")
         limits = decode.part(autoscaler, "resourceLimits")
@@ -159,24 +177,28 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualNodeGroup:
-    """A Virtual Node Group (`launchSpec` on the wire).
-
-    ``labels`` are (key, value), ``taints`` (key, value, effect). ``spot_percentage`` is None when it is the cluster's,
-    ``maximum_instance_count`` when there is no limit. What ``template`` leaves out is the cluster's.
-    """
+    """A Virtual Node Group (``launchSpec`` in the API)."""
 
     id: str
+    """Id, ``ols-...``."""
     name: str = ""
+    """Name."""
     ocean_id: str = ""
+    """Id of its cluster."""
     labels: tuple[tuple[str, str], ...] = ()
+    """Key and value of each label of its nodes."""
     taints: tuple[tuple[str, str, str], ...] = ()
+    """Key, value and effect of each taint of its nodes."""
     spot_percentage: float | None = None
+    """Share of Spot instances in percent; None: that of the cluster."""
     maximum_instance_count: int | None = None
+    """Largest number of instances; None: no limit."""
     template: LaunchTemplate = field(default_factory=LaunchTemplate)
+    """How its nodes are configured; what is empty is that of the cluster."""
 
     @classmethod
     def from_api(cls, data: Any) -> VirtualNodeGroup:
-        """Read a Virtual Node Group; raise ResponseError when it is no object or has no id."""
+        """Read a Virtual Node Group; raise ResponseError when it is not an object or has no id."""
         data = decode.mapping(data, "a Virtual Node Group")
         labels = [decode.mapping(label, "a label") for label in decode.items(data, "labels")]
         taints = [decode.mapping(taint, "a taint") for taint in decode.items(data, "taints")]

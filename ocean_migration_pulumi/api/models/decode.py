@@ -1,4 +1,4 @@
-"""Reading the loosely typed JSON of the service: a field that is not what it should be is no field."""
+"""Reads the loosely typed JSON of the service: a field of an unexpected type counts as absent."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ _LARGEST = float(2**63)
 
 
 def wrong(what: str) -> ResponseError:
-    """Return the error for an answer that nothing can work with."""
+    """Return the error for a response that cannot be used."""
     return ResponseError(f"unexpected shape: {what}")
 
 
 def mapping(value: Any, what: str) -> dict[str, Any]:
-    """Return an object; raise ResponseError when it is none."""
+    """Return an object; raise ResponseError when the value is not one."""
     if not isinstance(value, dict):
         raise wrong(f"{what} is not an object")
     return value
 
 
 def part(data: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return an object inside of an object, empty when there is none."""
+    """Return a nested object, empty when it is absent."""
     value = data.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def items(data: dict[str, Any], key: str) -> list[Any]:
-    """Return a list inside of an object, empty when there is none."""
+    """Return a nested list, empty when it is absent."""
     value = data.get(key)
     return value if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:
-    """Return text as it is, a number as text, and anything else as nothing."""
+    """Return a string, or a number as one; anything else is empty."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or number(value) is None:
@@ -43,13 +43,13 @@ def text(value: Any) -> str:
 
 
 def word(value: Any) -> str:
-    """Return text that the service has a list of; what cannot be shown in a line is none of it."""
+    """Return a string of which the service has a list; empty when it cannot be printed."""
     found = text(value)
     return found if found.isprintable() else ""
 
 
 def count(value: Any) -> int | None:
-    """Return a whole number, which the API reference shows both as 6 and as "6"."""
+    """Return an integer, which the API reference shows both as 6 and as "6"; None when it is anything else."""
     if isinstance(value, bool):
         return None
     found = number(value)
@@ -59,19 +59,19 @@ def count(value: Any) -> int | None:
 
 
 def number(value: Any) -> float | None:
-    """Return a number, also one written as text; None when it is none, or so large that it cannot be reckoned with."""
+    """Return a number, also one in a string; None when it is anything else, or too large to calculate with."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         found = float(value)
     except (ValueError, OverflowError):
         return None
-    # This leaves out what is no number, too.
+    # NaN fails this comparison, too.
     return found if abs(found) <= _LARGEST else None
 
 
 def flag(value: Any) -> bool | None:
-    """Return a boolean, also one written as text; None when it is none."""
+    """Return a boolean, also one in a string; None when it is anything else."""
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.strip().casefold())
     return value if isinstance(value, bool) else None
@@ -93,7 +93,7 @@ def identity(data: dict[str, Any]) -> Any:
 
 
 def required(value: Any, what: str) -> str:
-    """Return an id or a state; raise ResponseError when there is none, or one that cannot be shown in a line."""
+    """Return an id or a state; raise ResponseError when it is absent or cannot be printed."""
     if not isinstance(value, str) or not value:
         raise wrong(f"{what} is missing")
     if not value.isprintable():

@@ -1,4 +1,4 @@
-"""Wire JSON to frozen dataclasses; the 13 states."""
+"""Migrations, candidates, log entries and heartbeats, as the service returns them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class MigrationState(StrEnum):
 TERMINAL_STATES: frozenset[str] = frozenset(
     {MigrationState.FINISHED, MigrationState.FINISHED_ERROR, MigrationState.STOPPED}
 )
-"""States that a migration never leaves. Any other value, an unknown one included, is polled on."""
+"""States that a migration never leaves. With any other state, also an unknown one, it runs."""
 
 DEFAULT_VIRTUAL_NODE_GROUP = "Default"
-"""What discovery says of a node without labels and taints, which any Virtual Node Group takes."""
+"""The Virtual Node Group, in discovery, of a node without labels and taints: any of them takes it."""
 
 REQUIRES_MANUAL_MIGRATION = "REQUIRES_MANUAL_MIGRATION"
 """The state of an old instance whose remaining pods somebody has to move."""
@@ -43,21 +43,22 @@ _DEFAULT_FOLDED = DEFAULT_VIRTUAL_NODE_GROUP.casefold()
 
 
 class Candidate(NamedTuple):
-    """A node that discovery offers; one of up to 10,000, so a tuple: that is made in a third of the time.
-
-    ``virtual_node_group_id`` is an id, ``"Default"``, or None when no Virtual Node Group matches; ``asg_name`` is None
-    outside of any Auto Scaling Group; ``running_pods`` is None when pods were not fetched.
-    """
+    """A node that discovery returns; a tuple, as there are up to 10,000 and a dataclass takes three times as long."""
 
     instance_id: str
+    """EC2 instance id."""
     node_name: str = ""
+    """Kubernetes node; empty when Kubernetes does not know it."""
     asg_name: str | None = None
+    """Auto Scaling Group; None outside of any."""
     virtual_node_group_id: str | None = None
+    """Virtual Node Group that takes its pods, ``"Default"`` for any; None when none does."""
     running_pods: int | None = None
+    """Number of pods; None when they were not fetched."""
 
     @classmethod
     def from_api(cls, data: Any) -> Candidate:
-        """Read a node of discovery; raise ResponseError when it is no object or has no instance id."""
+        """Read a candidate; raise ResponseError when it is not an object or has no instance id."""
         if not isinstance(data, dict):
             raise decode.wrong("a discovered node is not an object")
         get = data.get
@@ -69,7 +70,7 @@ class Candidate(NamedTuple):
         instance_id, name, asg, pods = get("instanceId"), get("k8sNodeName"), get("asgName"), get("runningPods")
         if type(instance_id) is not str or not instance_id or not instance_id.isprintable():
             raise decode.wrong("instanceId of a discovered node is missing, or cannot be printed")
-        # The usual types take the short way.
+        # A check of the exact type is faster than decoding, and does for most.
         return cls(
             instance_id,
             name if type(name) is str else decode.text(name),
@@ -81,16 +82,20 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationSummary:
-    """A line of the list of migrations; ``state`` is kept as it came, unknown values included."""
+    """An entry of the list of migrations."""
 
     id: str
+    """Id, ``owm-...``."""
     state: str
+    """State as it came, also an unknown one."""
     created_at: str | None = None
+    """Creation, as the service writes times; None when it does not tell."""
     completed_at: str | None = None
+    """End, as the service writes times; None when it does not tell."""
 
     @classmethod
     def from_api(cls, data: Any) -> MigrationSummary:
-        """Read a line of the list or the answer to a stop; raise ResponseError without an id or a state."""
+        """Read an entry of the list, or the response to a stop; raise ResponseError without an id or a state."""
         data = decode.mapping(data, "a migration")
         return cls(
             id=decode.required(decode.identity(data), "the id of a migration"),
@@ -107,15 +112,18 @@ class MigrationSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodDetail:
-    """A pod that a migration left on its node; ``kind`` is STAND_ALONE_POD, UNKNOWN, or what came."""
+    """A pod that a migration left on its node."""
 
     id: str = ""
+    """Id; empty when the service does not tell."""
     name: str = ""
+    """Name; empty when the service does not tell."""
     kind: str = "UNKNOWN"
+    """STAND_ALONE_POD, UNKNOWN, or what came."""
 
     @classmethod
     def from_api(cls, data: Any) -> PodDetail:
-        """Read a pod; raise ResponseError when it is no object."""
+        """Read a pod; raise ResponseError when it is not an object."""
         data = decode.mapping(data, "a pod")
         return cls(
             id=decode.text(decode.identity(data)),
@@ -126,18 +134,24 @@ class PodDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationInstance:
-    """An old or new instance of a migration; ``running_pods`` is None when the service does not tell."""
+    """An old node, or an Ocean node, of a migration."""
 
     instance_id: str
+    """EC2 instance id."""
     node_name: str = ""
+    """Kubernetes node; empty when the service does not tell."""
     asg_name: str | None = None
+    """Auto Scaling Group; None outside of any."""
     state: str = ""
+    """State as it came; empty when the service does not tell."""
     running_pods: int | None = None
+    """Number of pods; None when the service does not tell."""
     pods: tuple[PodDetail, ...] = ()
+    """Pods that the migration left on it."""
 
     @classmethod
     def from_api(cls, data: Any) -> MigrationInstance:
-        """Read an instance of a status; raise ResponseError when it is no object or has no instance id."""
+        """Read an instance of a status; raise ResponseError when it is not an object or has no instance id."""
         data = decode.mapping(data, "an instance of a migration")
         return cls(
             instance_id=decode.required(data.get("instanceId"), "instanceId of a migration's instance"),
@@ -151,21 +165,34 @@ class MigrationInstance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStatus:
-    """The status of one migration; flags and times are None when the service does not tell."""
+    """The status of one migration; a flag or time is None when the service does not tell."""
 
     id: str
+    """Id, ``owm-...``."""
     ocean_id: str = ""
+    """Id of the cluster."""
     state: str
+    """State as it came, also an unknown one."""
     old_instances: tuple[MigrationInstance, ...] = ()
+    """Old nodes."""
     new_instances: tuple[MigrationInstance, ...] = ()
+    """Ocean nodes that it started."""
     unscheduled_pods: tuple[str, ...] = ()
+    """Ids of pods that wait for a node."""
     new_unscheduled_pods: tuple[str, ...] = ()
+    """Ids of pods that wait for a node since the migration began."""
     should_terminate_drained_nodes: bool | None = None
+    """Whether drained nodes are terminated."""
     should_evict_stand_alone_pods: bool | None = None
+    """Whether standalone pods are evicted."""
     created_at: str | None = None
+    """Creation, as the service writes times."""
     errored_at: str | None = None
+    """Failure, as the service writes times."""
     stopped_at: str | None = None
+    """Stop, as the service writes times."""
     completed_at: str | None = None
+    """End, as the service writes times."""
 
     @classmethod
     def from_api(cls, data: Any) -> MigrationStatus:
@@ -195,7 +222,7 @@ class MigrationStatus:
 
     @property
     def instance_ids(self) -> frozenset[str]:
-        """The ids of the old instances."""
+        """Instance ids of the old nodes."""
         return frozenset(instance.instance_id for instance in self.old_instances)
 
 
@@ -204,12 +231,15 @@ class LogEntry:
     """A line of the cluster's log."""
 
     message: str
+    """Message."""
     severity: str = ""
+    """INFO, DEBUG, WARN or ERROR; empty when the service does not tell."""
     created_at: str | None = None
+    """Time, as the service writes times; None when it does not tell."""
 
     @classmethod
     def from_api(cls, data: Any) -> LogEntry:
-        """Read a line of the log; raise ResponseError when it is no object."""
+        """Read a line of the log; raise ResponseError when it is not an object."""
         data = decode.mapping(data, "a log entry")
         return cls(
             message=decode.text(data.get("message")),
@@ -220,14 +250,16 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """The controller's sign of life; ``last_heartbeat`` is None when there never was one."""
+    """The heartbeat of the Ocean controller."""
 
     status: str | None = None
+    """Status in the service's words; None when it does not tell."""
     last_heartbeat: str | None = None
+    """Last heartbeat, as the service writes times; None without one."""
 
     @classmethod
     def from_api(cls, data: Any) -> Heartbeat:
-        """Read a heartbeat; raise ResponseError when it is no object."""
+        """Read a heartbeat; raise ResponseError when it is not an object."""
         data = decode.mapping(data, "a heartbeat")
         return cls(
             status=decode.word(data.get("status")) or None,

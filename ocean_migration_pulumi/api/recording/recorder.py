@@ -1,4 +1,4 @@
-"""The flight record: a file that every exchange with Spot's API is appended to.
+"""Recorder: appends every exchange with Spot's API to a file, the record.
 
 A record is JSON in UTF-8, one object in each line. The first line names the format; a record that several processes
 began at the same time may have that line again::
@@ -42,13 +42,19 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | g
 
 
 class Recorder:
-    """An observer that appends to a record; thread-safe, and several processes may share the file.
-
-    A new file is for its owner only. ``name`` is the setting that named the file. Raises SettingsError when the file
-    cannot be opened, or holds something else than a record; a call raises OSError when it cannot be written.
-    """
+    """An observer that appends to a record; thread-safe, and several processes may share the file."""
 
     def __init__(self, path: Path, *, name: str = "record") -> None:
+        """Open the record, or create one that only its owner may read.
+
+        Args:
+            path: The file.
+            name: The setting that names the file, for errors.
+
+        Raises:
+            SettingsError: The file cannot be opened, or is not a record.
+
+        """
         self._lock = threading.Lock()
         try:
             file = os.open(path, _FLAGS, 0o600)
@@ -66,11 +72,11 @@ class Recorder:
             raise SettingsError(msg) from exc
 
     def __call__(self, exchange: Exchange) -> None:
-        """Append an exchange."""
+        """Append an exchange; raise OSError when it cannot be written."""
         self._append(format_exchange(exchange))
 
     def close(self) -> None:
-        """Close the file; what comes later is not recorded."""
+        """Close the file; later exchanges are not recorded."""
         with self._lock:
             self._close()
 
@@ -89,7 +95,7 @@ class Recorder:
             raise SettingsError(msg)
         os.lseek(self._file, -1, os.SEEK_END)
         if os.read(self._file, 1) != b"\n":
-            # Somebody was killed while it wrote: the next line must not become part of that one.
+            # A process was killed while it wrote: the next line must not become part of that one.
             self._append("")
 
     def _append(self, line: str) -> None:
@@ -103,7 +109,7 @@ class Recorder:
 
 
 def is_head(line: bytes) -> bool:
-    """Tell whether a line is the first one of a record that can be read here."""
+    """Tell whether a line is the first one of a record of this version."""
     try:
         head = json.loads(line)
     except (ValueError, RecursionError):

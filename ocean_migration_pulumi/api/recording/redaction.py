@@ -1,4 +1,4 @@
-"""One exchange with Spot's API as it may be kept: without tokens, account ids and secrets; and who is told of it."""
+"""Exchanges with Spot's API without tokens, account ids and secrets, and their observers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
 from ocean_migration_pulumi.common.text import one_line
 
 SHORTEST_SECRET = 8
-"""Characters of a token that is looked for in texts: one as short as a word, a simulator's, could be part of any."""
+"""Characters of the shortest token that is redacted: a simulator's, as short as a word, could be part of any text."""
 LONGEST_TEXT = 64 * 1024
 """Characters of a body that is not JSON, and of an error, that are kept."""
 CUT = " [cut]"
@@ -48,39 +48,47 @@ _PAIR = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request and what became of it; no token in it, ever.
-
-    ``at`` is when it was sent, by the service's clock as far as its answers tell, and ``seconds`` how long it took.
-    ``route`` is the template of ``path``. ``request`` is the JSON of the request, None without one. Without an answer
-    ``status`` and ``body`` are None and ``error`` says why. ``headers``, names in lower case, are only those that
-    matter; ``is_json`` tells that ``body`` is known to be JSON in one line.
-    """
+    """A redacted request with its response."""
 
     at: datetime
+    """When it was sent, by the service's clock."""
     seconds: float
+    """How long it took."""
     method: str
+    """HTTP method."""
     route: str
+    """Path with the names of ids in braces."""
     path: str
+    """Path."""
     query: Mapping[str, str] = field(default_factory=dict)
+    """Parameters."""
     request: Any | None = None
+    """JSON of the request; None without a body."""
     status: int | None = None
+    """HTTP status; None without a response."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Response headers of use, names in lower case."""
     body: str | None = None
+    """Body of the response; None without a response."""
     error: str | None = None
+    """Why there is no response; None with one."""
     is_json: bool = field(default=False, compare=False)
+    """Whether ``body`` is known to be JSON in one line."""
 
 
 class ExchangeObserver(Protocol):
-    """Who is told of every exchange, once it has ended."""
+    """Called with every exchange, once it has ended."""
 
     def __call__(self, exchange: Exchange, /) -> None:
-        """Take note of an exchange; what this raises is kept from the call."""
+        """Observe an exchange; an error of the observer never reaches the call."""
 
 
 class ExchangeObservation:
-    """Tells observers of exchanges, in the order in which they ended; thread-safe.
+    """Calls observers with redacted exchanges, in the order of their ends; thread-safe.
 
-    ``trouble`` is the first error that an observer raised, None as long as none did.
+    Attributes:
+        trouble: The first error of an observer; None without one.
+
     """
 
     def __init__(self, observers: Sequence[ExchangeObserver], redaction: Redaction) -> None:
@@ -90,12 +98,12 @@ class ExchangeObservation:
         self._lock = threading.Lock()
 
     def answered(self, call: ApiCall, answer: ApiResponse, ended: datetime, began: float) -> None:
-        """Tell of an answer; ``ended`` is by the service's clock, ``began`` by ``time.monotonic``."""
+        """Report a response; ``ended`` is by the service's clock, ``began`` by ``time.monotonic``."""
         if self._observers:
             self._tell(call, ended, began, answer, None)
 
     def failed(self, call: ApiCall, error: Exception, ended: datetime, began: float) -> None:
-        """Tell of an exchange that has no answer."""
+        """Report an exchange without a response."""
         if self._observers:
             self._tell(call, ended, began, None, error)
 
@@ -117,13 +125,17 @@ class ExchangeObservation:
 
 
 class Redaction:
-    """What must not be kept, and what stands in its place.
-
-    ``tokens`` are replaced wherever they stand: as they are, percent-encoded, escaped, or within base64. An account id
-    becomes ``placeholder(account_id)``. ``base_url`` is left out of errors.
-    """
+    """Replaces tokens, account ids and secrets."""
 
     def __init__(self, tokens: Iterable[str] = (), accounts: Iterable[str] = (), base_url: str = "") -> None:
+        """Prepare the replacements.
+
+        Args:
+            tokens: Replaced as they are, percent-encoded, escaped, and within base64.
+            accounts: Account ids, each replaced by its ``account_placeholder``.
+            base_url: Left out of errors.
+
+        """
         known = {form for token in tokens if len(token) >= SHORTEST_SECRET for form in token_forms(token)}
         self._forms = sorted(known, key=len, reverse=True)
         named = sorted({account for account in accounts if not account.startswith(_ACCOUNT)}, key=len, reverse=True)
@@ -135,7 +147,7 @@ class Redaction:
     def exchange(
         self, call: ApiCall, at: datetime, seconds: float, answer: ApiResponse | None, error: Exception | None
     ) -> Exchange:
-        """Return an exchange as it may be kept."""
+        """Return a redacted exchange."""
         body, is_json, headers = None, False, {}
         if answer is not None:
             body, is_json = self.body(answer.body)
@@ -163,7 +175,7 @@ class Redaction:
         return self._without_accounts(text)
 
     def tree(self, data: Any) -> Any:
-        """Return JSON without tokens, account ids, and what stands under the name of a secret."""
+        """Return JSON without tokens, account ids, and the values of fields that are named like secrets."""
         if isinstance(data, dict):
             tag = data.get("tagKey")
             named = isinstance(tag, str) and _smells(tag)
@@ -183,7 +195,7 @@ class Redaction:
         return data if text == str(data) else text
 
     def body(self, body: bytes) -> tuple[str, bool]:
-        """Return a body, and whether it is JSON: that is kept whole, in one line; any other text is cut."""
+        """Return a body, and whether it is JSON, which is kept complete on one line; any other text is cut."""
         encoding = json.detect_encoding(body)
         try:
             text = body.decode(encoding)
@@ -191,13 +203,13 @@ class Redaction:
             if self._needs_a_look(text):
                 return json.dumps(self.tree(data), separators=(",", ":")), True
         except (ValueError, RecursionError):
-            # What follows is never shown: without its end a token would not be found.
+            # Redact before cutting: without its end a token would not be found.
             return self._rough(body.decode(encoding, "replace")), False
         # JSON has line breaks only between its parts.
         return self._without_accounts(text.replace("\r", " ").replace("\n", " ")), True
 
     def _needs_a_look(self, text: str) -> bool:
-        """Tell whether something in JSON has to be replaced part by part: most answers need not be written anew."""
+        """Tell whether JSON has to be redacted value by value, which most responses need not."""
         if "\\" in text or any(form in text for form in (*self._forms, *self._odd_accounts)):
             return True
         return _smells(text)
@@ -210,7 +222,7 @@ class Redaction:
         return _PAIR.sub(rf"\g<1>{REDACTED}", text) if _smells(text) else text
 
     def _hidden(self, data: Any) -> Any:
-        """Return the shape of what is secret."""
+        """Return a secret's structure without its values."""
         if isinstance(data, dict):
             return {self.text(key): self._hidden(value) for key, value in data.items()}
         if isinstance(data, list):
@@ -236,10 +248,10 @@ class Redaction:
 
 @lru_cache
 def account_placeholder(account_id: str) -> str:
-    """Return what stands for an account, always the same; it takes long to find out for which."""
+    """Return the placeholder of an account, always the same; to find the account for one takes long."""
     if account_id.startswith(_ACCOUNT):
         return account_id
-    # Account ids are short: a plain hash of all of them is soon made.
+    # Account ids are short: plain hashes of all of them are soon computed.
     digest = hashlib.pbkdf2_hmac("sha256", account_id.encode(), b"ocean-migration record", _HASH_ROUNDS)
     return _ACCOUNT + digest.hex()[:8]
 
@@ -256,13 +268,13 @@ def _whole(account: str) -> re.Pattern[str]:
 
 
 def token_forms(token: str) -> Iterable[str]:
-    """Return how a token may stand in a text: as it is, percent-encoded, escaped, or within base64."""
+    """Return the forms of a token in a text: as it is, percent-encoded, escaped, and within base64."""
     escaped = quote(token, safe="")
     yield from (token, escaped, re.sub(r"%..", lambda match: match.group().lower(), escaped))
     yield from (json.dumps(token)[1:-1], html.escape(token))
     raw = token.encode()
     for before in range(3):
-        # What stands before and after the token decides the characters at its edges, the others are always the same.
+        # The characters at the edges depend on what is next to the token, the others are always the same.
         encoded = base64.b64encode(bytes(before) + raw).decode()
         first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
         for form in (encoded, encoded.replace("+", "-").replace("/", "_")):

@@ -1,4 +1,4 @@
-"""A record read back: its exchanges, and the service as they show it, without any connection."""
+"""RecordedClient: answers calls from a record, without any connection."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 def read_record(path: Path) -> tuple[Exchange, ...]:
-    """Return the exchanges of a record, in the order in which they ended; a damaged line is passed over.
+    """Return the exchanges of a record, in the order of their ends; damaged lines are skipped.
 
-    Raises SettingsError when the file cannot be read, or is no record.
+    Raises:
+        SettingsError: The file cannot be read, or is not a record.
+
     """
     found: list[Exchange] = []
     try:
@@ -49,10 +51,10 @@ def read_record(path: Path) -> tuple[Exchange, ...]:
 
 
 class RecordedClient(OceanClient):
-    """OceanClient over a record: every call gets the newest good answer that the record holds.
+    """OceanClient over a record: every call gets the newest successful response that the record has.
 
-    ``account_id`` is what stands for the account in the record; ``server_now()`` is the time of its last exchange.
-    Raises what OceanClient does; NoAnswerError for what the record does not hold, InputError for a write.
+    ``account_id`` is the placeholder of the account, ``server_now()`` the time of the last exchange. Calls raise what
+    those of OceanClient raise, NoAnswerError when the record has no response, and InputError for a write.
     """
 
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
@@ -74,7 +76,7 @@ class RecordedClient(OceanClient):
         limit: int = 1000,
         resource_id: str | None = None,
     ) -> tuple[LogEntry, ...]:
-        """Return what all recorded looks at the log saw between two times, newest first, as OceanClient does."""
+        """Return the lines of all recorded responses between two times, newest first, as OceanClient does."""
         seen = super().get_log(
             ocean_id, since=since, until=until, severity=severity, limit=limit, resource_id=resource_id
         )
@@ -87,7 +89,7 @@ class RecordedClient(OceanClient):
         return tuple(sorted(within, key=lambda entry: times[entry] or _BEGINNING, reverse=True)[:limit])
 
     def statuses(self, ocean_id: str, migration_id: str) -> tuple[tuple[datetime, MigrationStatus], ...]:
-        """Return every status of a migration that was seen, with when, in order."""
+        """Return every recorded status of a migration with its time, in order."""
         call = ApiCall(method="GET", route=MIGRATION, ids={"ocean_id": ocean_id, "migration_id": migration_id})
         return tuple(
             (exchange.at + timedelta(seconds=exchange.seconds), status)
@@ -97,18 +99,18 @@ class RecordedClient(OceanClient):
         )
 
     def clusters(self) -> tuple[str, ...]:
-        """Return the ids of the clusters that were asked about."""
+        """Return the ids of the clusters in the record."""
         found = (_ids(exchange).get("ocean_id") or exchange.query.get("oceanId") for exchange in self._exchanges)
         return tuple(dict.fromkeys(ocean_id for ocean_id in found if ocean_id))
 
     def migrations(self) -> tuple[tuple[str, str], ...]:
-        """Return the ids of cluster and migration of each migration whose status was asked for."""
+        """Return the ids of cluster and migration for each migration with a recorded status."""
         found = map(_ids, (exchange for exchange in self._exchanges if exchange.route == MIGRATION))
         return tuple(dict.fromkeys((ids["ocean_id"], ids["migration_id"]) for ids in found if len(ids) > 1))
 
 
 class _RecordedSender(Sender):
-    """Answers from a record what reads, and refuses what writes."""
+    """Answers reads from a record, and refuses writes."""
 
     def __init__(self, settings: Settings, exchanges: Sequence[Exchange]) -> None:
         super().__init__(settings)
@@ -120,14 +122,14 @@ class _RecordedSender(Sender):
         return max(ends, default=datetime.now(UTC))
 
     def send(self, call: ApiCall, scope: CancelScope) -> Any:
-        """Return the JSON of the newest good answer; raise what the newest other one stands for when there is none."""
+        """Return the JSON of the newest successful response; without one, raise the error of the newest other one."""
         scope.check()
         if call.writes:
-            raise InputError("record", f"{call} cannot be answered from a record: it only shows what was")
+            raise InputError("record", f"{call} cannot be answered from a record")
         fitting = [exchange for exchange in self._exchanges if _fits(call, exchange)]
         if call.route == LOG:
             return _merged(call, fitting)
-        # Those that were asked in the very same way come first, then the newest.
+        # Exchanges with the same query come last, as they are the first ones of the reversed list.
         exact = _without_account(call.query)
         fitting.sort(key=lambda exchange: _without_account(exchange.query) == exact)
         for exchange in reversed(fitting):
@@ -141,7 +143,7 @@ class _RecordedSender(Sender):
 
 
 def _exchange(line: bytes) -> Exchange | None:
-    """Read a line; None when it is no exchange."""
+    """Read a line; None when it is not an exchange."""
     try:
         known = json.loads(line)
         body = json.dumps(known["body"]) if "body" in known else known.get("text")
@@ -169,7 +171,7 @@ def _answer(exchange: Exchange) -> ApiResponse:
 
 
 def _fits(call: ApiCall, exchange: Exchange) -> bool:
-    """Tell whether a recorded answer is one to a call: of another time, or in other detail, but of the same thing."""
+    """Tell whether a recorded response answers a call: the time or detail may differ, but not the thing."""
     if (exchange.method, exchange.path) != (call.method, call.path):
         return False
     if call.route == LOG:
@@ -186,7 +188,7 @@ def _overlap(call: ApiCall, exchange: Exchange) -> bool:
 
 
 def _merged(call: ApiCall, fitting: Sequence[Exchange]) -> Any:
-    """Return one answer with each line of the log once, unless one answer alone had it more often."""
+    """Return one response with each line of the log once, or as often as one response has it."""
     lines: Counter[str] = Counter()
     for exchange in fitting:
         if exchange.status == 200:
@@ -198,7 +200,7 @@ def _merged(call: ApiCall, fitting: Sequence[Exchange]) -> Any:
 
 
 def _statuses(call: ApiCall, exchange: Exchange) -> list[MigrationStatus]:
-    """Return the status of an answer, none of one that nothing can be made of."""
+    """Return the status of a response, or nothing when it cannot be read."""
     try:
         found = responses.response_items(call, responses.decode_body(_answer(exchange)))
         return [MigrationStatus.from_api(item) for item in found[:1]]

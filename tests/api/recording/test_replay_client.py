@@ -124,7 +124,7 @@ def test_the_course_of_a_migration(run: Run, offline: RecordedClient) -> None:
 
 def test_nothing_can_be_done_in_the_past(run: Run, offline: RecordedClient) -> None:
     """Neither a start nor a stop is answered."""
-    with pytest.raises(InputError, match=r"record: POST .* it only shows what was"):
+    with pytest.raises(InputError, match=r"record: POST .* cannot be answered from a record"):
         offline.create_migration(
             run.ocean_id,
             ["i-1"],

@@ -143,7 +143,7 @@ class Sender:
             answer = self._transport.exchange(call, token, scope)
         except UnansweredError as missing:
             if missing.begun:
-                self.observation.failed(call, missing.error, self._service_time(), began)
+                self.observation.report(call, missing.error, self._service_time(), began)
             if call.creates and missing.sent:
                 raise answer_lost(missing.error) from missing.error
             if missing.transient:
@@ -155,7 +155,7 @@ class Sender:
             else:
                 window.settle(answer.headers, scope.clock(), refused=answer.status == 429)
         self._learn_time(answer)
-        self.observation.answered(call, answer, self._service_time(), began)
+        self.observation.report(call, answer, self._service_time(), began)
         return answer
 
     def _learn_time(self, answer: ApiResponse) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import run_together
@@ -32,20 +31,23 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_text,
 )
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
+from ocean_migration_pulumi.kubernetes.resources import resource_path
 from ocean_migration_pulumi.migration.checks.service import is_pending
 from ocean_migration_pulumi.migration.gate.spec import READY, GateObservation, KubernetesCondition
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, Gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, DEPLOYMENTS, NODES, PODS, Gap
 
 T = TypeVar("T")
 
-_RESOURCES: Final[Mapping[str, tuple[str, str]]] = {
-    "Deployment": ("apps", "deployments"),
-    "StatefulSet": ("apps", "statefulsets"),
-    "DaemonSet": ("apps", "daemonsets"),
-    "Job": ("batch", "jobs"),
-    "Node": ("", "nodes"),
-    "Pod": ("", "pods"),
+RESOURCES: Final[Mapping[str, str]] = {
+    "Deployment": DEPLOYMENTS,
+    "StatefulSet": "statefulsets",
+    "DaemonSet": DAEMON_SETS,
+    "Job": "jobs",
+    "Node": NODES,
+    "Pod": PODS,
 }
+"""The resource of each kind that has conditions."""
+
 # Their status names the generation of the object that it describes.
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 _TRUE: Final = "True"
@@ -82,15 +84,9 @@ def observe_conditions(
     for number, condition in enumerate(conditions):
         outcome = outcomes[number]
         if isinstance(outcome, Exception):
-            raise _error(outcome, _gap(condition, outcome))
+            raise _error(outcome, gap_for_error(RESOURCES[condition.kind], outcome, "get"))
         observed.append(outcome)
     return tuple(observed)
-
-
-def rbac_rule(kind: str) -> str:
-    """Return the RBAC rule that allows to get objects of a kind, on one line."""
-    group, resource = _RESOURCES[kind]
-    return f'{{apiGroups: ["{group}"], resources: [{resource}], verbs: [get]}}'
 
 
 def _listed(
@@ -111,7 +107,8 @@ def _listed(
 
 def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCondition) -> GateObservation:
     try:
-        data = decode_object(connection.get(scope, _path(condition)))
+        path = resource_path(RESOURCES[condition.kind], condition.namespace, condition.name)
+        data = decode_object(connection.get(scope, path))
     except RefusedError as error:
         if error.status != NOT_FOUND:
             raise
@@ -147,25 +144,6 @@ def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> 
         return GateObservation(True, f"{subject} is {condition.condition}")
     reason = one_line(read_text(each, "reason"), _LONGEST_REASON)
     return GateObservation(False, f"{subject} is not {condition.condition}" + (f" ({reason})" if reason else ""))
-
-
-def _path(condition: KubernetesCondition) -> str:
-    group, resource = _RESOURCES[condition.kind]
-    base = f"apis/{group}/v1" if group else "api/v1"
-    namespace = f"/namespaces/{quote(condition.namespace, safe='')}" if condition.namespace else ""
-    return f"{base}{namespace}/{resource}/{quote(condition.name, safe='')}"
-
-
-def _gap(condition: KubernetesCondition, error: Exception) -> Gap:
-    resource = _RESOURCES[condition.kind][1]
-    match error:
-        case RefusedError(status=status) if status == FORBIDDEN:
-            return Gap(
-                reason=f"may not get {resource} ({status})", remedy=f"add to the role: {rbac_rule(condition.kind)}"
-            )
-        case RefusedError(status=status) if status != UNAUTHORIZED:
-            return Gap(reason=str(error))
-    return gap_for_error(resource, error)
 
 
 def _error(error: Exception, gap: Gap) -> Exception:

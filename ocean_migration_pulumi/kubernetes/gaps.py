@@ -7,7 +7,7 @@ from typing import Final
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnreachableError
-from ocean_migration_pulumi.kubernetes.pagination import rbac_rule, rbac_verb
+from ocean_migration_pulumi.kubernetes.resources import rbac_rule, rbac_verb
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, Gap
 
 UNAUTHORIZED: Final = 401
@@ -20,31 +20,38 @@ NOT_IN_TIME: Final = f"{KUBERNETES} did not answer in time"
 _SIGN_IN: Final = "renew the credentials, or give their identity access to the cluster"
 
 
-def gap_for_error(resource: str, error: Exception) -> Gap:
-    """Return the gap that an error leaves."""
+def gap_for_error(resource: str, error: Exception, verb: str | None = None) -> Gap:
+    """Return the gap that an error leaves.
+
+    Args:
+        resource: What was read.
+        error: Why it could not be.
+        verb: The RBAC verb of the request; None: that of a snapshot.
+
+    """
     match error:
         case DeadlineError():
             return Gap(reason=NOT_IN_TIME)
         case UnreachableError():
             return Gap(reason=str(error), remedy=error.remedy)
         case RefusedError(status=status):
-            return gap_for_status(resource, status)
+            return gap_for_status(resource, status, verb)
         case KubernetesError():
             return Gap(reason=str(error))
     # The message may quote data of the cluster.
     return Gap(reason=f"{resource} could not be read ({type(error).__name__})")
 
 
-def gap_for_status(resource: str, status: int) -> Gap:
-    """Return the gap that a response with this status leaves."""
+def gap_for_status(resource: str, status: int, verb: str | None = None) -> Gap:
+    """Return the gap that a response with this status leaves; the arguments are those of ``gap_for_error``."""
+    verb = verb or rbac_verb(resource)
     what = f"{resource} kube-system/aws-auth" if resource == AWS_AUTH else resource
     if status == UNAUTHORIZED:
         return Gap(reason=f"Kubernetes refuses the credentials ({status})", remedy=_SIGN_IN)
     if status == FORBIDDEN:
-        return Gap(
-            reason=f"may not {rbac_verb(resource)} {what} ({status})", remedy=f"add to the role: {rbac_rule(resource)}"
-        )
-    return Gap(reason=f"Kubernetes answered {status} when asked to {rbac_verb(resource)} {what}")
+        rule = rbac_rule(resource, verb)
+        return Gap(reason=f"may not {verb} {what} ({status})", remedy=f"add to the role: {rule}")
+    return Gap(reason=f"Kubernetes answered {status} when asked to {verb} {what}")
 
 
 def gap_for_unusable(resource: str, unusable: int) -> Gap:

@@ -11,13 +11,7 @@ from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
 from ocean_migration_pulumi.kubernetes.objects import decoding
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
-    AWS_AUTH,
-    BUDGETS,
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    EVICTIONS,
-)
+from ocean_migration_pulumi.kubernetes.resources import resource_path
 
 T = TypeVar("T")
 
@@ -26,8 +20,6 @@ PAGE: Final = 500
 
 _GONE: Final = 410
 _STARTS: Final = 3
-_GROUPS: Final[Mapping[str, str]] = {BUDGETS: "policy", DEPLOYMENTS: "apps", DAEMON_SETS: "apps"}
-_AWS_AUTH_NAME: Final = "aws-auth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,29 +30,6 @@ class Listed(Generic[T]):
     """Objects that could be read."""
     unusable: int = 0
     """Number of objects that are left out, as they are of an unexpected form."""
-
-
-def list_path(resource: str) -> str:
-    """Return the path of all objects of a resource, in all namespaces."""
-    group = _GROUPS.get(resource)
-    return f"apis/{group}/v1/{resource}" if group else f"api/v1/{resource}"
-
-
-def aws_auth_path() -> str:
-    """Return the path of the ConfigMap that maps IAM roles."""
-    return f"api/v1/namespaces/kube-system/{AWS_AUTH}/{_AWS_AUTH_NAME}"
-
-
-def rbac_rule(resource: str) -> str:
-    """Return the RBAC rule that allows what is done with a resource here, on one line."""
-    group, verb = _GROUPS.get(resource, ""), rbac_verb(resource)
-    named = f", resourceNames: [{_AWS_AUTH_NAME}]" if resource == AWS_AUTH else ""
-    return f'{{apiGroups: ["{group}"], resources: [{resource}]{named}, verbs: [{verb}]}}'
-
-
-def rbac_verb(resource: str) -> str:
-    """Return the RBAC verb for what is done with a resource here."""
-    return {AWS_AUTH: "get", EVICTIONS: "create"}.get(resource, "list")
 
 
 def list_all(
@@ -107,7 +76,7 @@ def _pages(
     following = ""
     while True:
         more = {"continue": following} if following else {}
-        body = connection.get(scope, list_path(resource), {**query, "limit": str(PAGE), **more})
+        body = connection.get(scope, resource_path(resource), {**query, "limit": str(PAGE), **more})
         try:
             page = decoding.decode_page(body)
         except UnexpectedFormError:

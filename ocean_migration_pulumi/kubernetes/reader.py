@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
-from urllib.parse import quote
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import SingleFlightCache, run_together
@@ -29,7 +28,8 @@ from ocean_migration_pulumi.kubernetes.gaps import (
 from ocean_migration_pulumi.kubernetes.objects import objects
 from ocean_migration_pulumi.kubernetes.objects.affinities import read_volume_terms
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
-from ocean_migration_pulumi.kubernetes.pagination import Listed, aws_auth_path, list_all
+from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
+from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
 from ocean_migration_pulumi.migration.gate.spec import GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
@@ -159,7 +159,6 @@ class KubernetesReader:
             EngineGoneError: The engine is gone.
 
         """
-        namespace, name = quote(pod.namespace, safe=""), quote(pod.name, safe="")
         body = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
@@ -167,7 +166,7 @@ class KubernetesReader:
             # The query says it, too: either alone keeps the eviction from happening.
             "deleteOptions": {"dryRun": ["All"]},
         }
-        path = f"api/v1/namespaces/{namespace}/pods/{name}/eviction"
+        path = f"{resource_path(PODS, pod.namespace, pod.name)}/eviction"
         send = partial(self._connection.post, scope, path, {"dryRun": "All"}, body)
         outcome = run_together(KUBERNETES, scope, {path: send})[path]
         if isinstance(outcome, Exception):
@@ -196,7 +195,8 @@ class KubernetesReader:
 
     def _mapped_roles(self, scope: CancelScope) -> tuple[str, ...] | None:
         try:
-            found = decode_object(self._connection.get(scope, aws_auth_path()))
+            path = resource_path(AWS_AUTH, "kube-system", AWS_AUTH_NAME)
+            found = decode_object(self._connection.get(scope, path))
             if found is None:
                 raise UnexpectedAnswerError(UNEXPECTED)
             return objects.read_mapped_roles(found)

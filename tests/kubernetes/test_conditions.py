@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InterruptedWaitError, KubernetesError, PrerequisiteError
-from ocean_migration_pulumi.kubernetes.conditions import check_condition, rbac_rule
+from ocean_migration_pulumi.kubernetes.conditions import RESOURCES, check_condition
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.resources import rbac_rule
 from ocean_migration_pulumi.migration.gate.spec import CONDITIONS, GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.gate.wait import GateKubernetes
 from tests.kubernetes import fake_api as fake
@@ -91,7 +92,7 @@ def test_every_kind_is_read_at_its_place_and_only_by_get() -> None:
         assert {request.method for request in server.requests} == {"GET"}
     assert [each.met for each in found] == [True] * 6
     assert asked == rights(role("gate")["rules"])
-    assert asked == rights([yaml.safe_load(rbac_rule(kind)) for kind in CONDITIONS])
+    assert asked == rights([yaml.safe_load(rbac_rule(RESOURCES[kind], "get")) for kind in CONDITIONS])
 
 
 def test_order_is_that_of_the_question() -> None:
@@ -164,7 +165,7 @@ def test_whatever_an_object_holds_is_judged_or_of_unexpected_form(kind: str, dat
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (fake.status(500, "etcd is slow"), "Kubernetes answered 500: etcd is slow"),
+        (fake.status(500, "etcd is slow"), "Kubernetes answered 500 when asked to get deployments"),
         (http.answer(200, b"<html>"), "Deployment shop/cart is not what the Kubernetes API reference promises"),
         (http.answer(200, {"status": 7}), "Deployment shop/cart is not what the Kubernetes API reference promises"),
         (http.reset, "Kubernetes cannot be reached"),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.kubernetes.pagination import rbac_rule
+from ocean_migration_pulumi.kubernetes.resources import rbac_rule
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS, Pod
 from tests.kubernetes.support import ALL, reading, shop
 from tests.support.http_server import Received

@@ -97,23 +97,22 @@ class ExchangeObservation:
         self._redaction = redaction
         self._lock = threading.Lock()
 
-    def answered(self, call: ApiCall, answer: ApiResponse, ended: datetime, began: float) -> None:
-        """Report a response; ``ended`` is by the service's clock, ``began`` by ``time.monotonic``."""
-        if self._observers:
-            self._tell(call, ended, began, answer, None)
+    def report(self, call: ApiCall, outcome: ApiResponse | Exception, ended: datetime, began: float) -> None:
+        """Call the observers with an exchange.
 
-    def failed(self, call: ApiCall, error: Exception, ended: datetime, began: float) -> None:
-        """Report an exchange without a response."""
-        if self._observers:
-            self._tell(call, ended, began, None, error)
+        Args:
+            call: The request.
+            outcome: The response, or why there is none.
+            ended: When the exchange ended, by the service's clock.
+            began: When it began, by ``time.monotonic``.
 
-    def _tell(
-        self, call: ApiCall, ended: datetime, began: float, answer: ApiResponse | None, error: Exception | None
-    ) -> None:
+        """
+        if not self._observers:
+            return
         seconds = time.monotonic() - began
         with self._lock:
             try:
-                exchange = self._redaction.exchange(call, ended - timedelta(seconds=seconds), seconds, answer, error)
+                exchange = self._redaction.exchange(call, ended - timedelta(seconds=seconds), seconds, outcome)
             except Exception as exc:  # noqa: BLE001  # to keep a record must never break a call
                 self.trouble = self.trouble or exc
                 return
@@ -144,10 +143,9 @@ class Redaction:
         url = urlsplit(base_url)
         self._places = [place for place in (base_url, url.netloc, url.hostname) if place]
 
-    def exchange(
-        self, call: ApiCall, at: datetime, seconds: float, answer: ApiResponse | None, error: Exception | None
-    ) -> Exchange:
-        """Return a redacted exchange."""
+    def exchange(self, call: ApiCall, at: datetime, seconds: float, outcome: ApiResponse | Exception) -> Exchange:
+        """Return a redacted exchange; ``outcome`` is the response, or why there is none."""
+        answer = None if isinstance(outcome, Exception) else outcome
         body, is_json, headers = None, False, {}
         if answer is not None:
             body, is_json = self.body(answer.body)
@@ -165,7 +163,7 @@ class Redaction:
             headers=headers,
             body=body,
             is_json=is_json,
-            error=None if error is None else self._error(error),
+            error=self._error(outcome) if isinstance(outcome, Exception) else None,
         )
 
     def text(self, text: str) -> str:

@@ -322,7 +322,7 @@ def test_trouble_with_the_redaction_breaks_no_call() -> None:
     seen: list[Exchange] = []
     observation = ExchangeObservation([seen.append], Broken())
     answer = ApiResponse(status=200, headers={}, body=b"{}")
-    observation.answered(ApiCall(method="GET", route="/x"), answer, datetime.now(UTC), time.monotonic())
+    observation.report(ApiCall(method="GET", route="/x"), answer, datetime.now(UTC), time.monotonic())
     assert (seen, str(observation.trouble)) == ([], "broken")
 
 

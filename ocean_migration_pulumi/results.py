@@ -41,7 +41,7 @@ class MigrationCandidate(FunctionResult):
     asg_name: str | None
     """Auto Scaling Group; None outside of any."""
     eks_node_group: str | None
-    """EKS managed node group, told from the name of the Auto Scaling Group; None outside of any."""
+    """EKS managed node group, by the name of the Auto Scaling Group; None outside of any."""
     virtual_node_group_id: str | None
     """Virtual Node Group that takes its pods, ``"Default"`` when any does; None when none does."""
     virtual_node_group_name: str | None

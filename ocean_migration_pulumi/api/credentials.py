@@ -35,8 +35,8 @@ def read_credentials(environ: Mapping[str, str], home: Path | None) -> Credentia
     """Return the selected profile of the credentials file.
 
     The file is INI (the form that Spot documents) or flat JSON. The default is ``.spotinst/credentials`` below
-    ``home``, profile ``default``. A profile is not completed from another one, so that a token is never used with the
-    account of somebody else.
+    ``home``, profile ``default``. A profile is not completed from another one, so that a token is never used with
+    another user's account.
 
     Args:
         environ: The environment, which may name file and profile.

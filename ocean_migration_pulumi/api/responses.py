@@ -132,7 +132,7 @@ def has_envelope(data: Any) -> bool:
 
 
 def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMigrationError:
-    """Return the error for a response whose status is none of 200, 401 and 429."""
+    """Return the error for a response whose status is neither 200 nor 401 nor 429."""
     status, request = answer.status, request_id(data)
     errors = [error for error in _errors(data) if isinstance(error, dict)]
     code = (_line(errors[0].get("code")) or None) if errors else None

@@ -41,7 +41,7 @@ LARGEST_PROBED_BODY = 64 * 1024
 """Bytes of the response to a probe that are read, decompressed."""
 
 # Shorter than the time after which servers close idle connections (5 s and more): a POST that meets a connection just
-# closed could not be told from one whose response was lost.
+# closed would look like one whose response was lost.
 _KEEP_ALIVE = 3.0
 # Each grows a piece a thousandfold at most; a newer coding, or one inside of another, could fill the memory.
 _CODINGS = ("gzip", "deflate")
@@ -397,10 +397,10 @@ def _certificates(base_url: str) -> ssl.SSLContext:
 
 def _forget(error: BaseException) -> None:
     """Clear the frames of an error and its causes: some have the headers as they were sent."""
-    told: BaseException | None = error
-    while told is not None:
-        traceback.clear_frames(told.__traceback__)
-        told = told.__cause__ or told.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        traceback.clear_frames(cause.__traceback__)
+        cause = cause.__cause__ or cause.__context__
 
 
 def _reason(error: Exception) -> str:

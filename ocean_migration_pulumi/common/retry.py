@@ -46,7 +46,7 @@ class RetryPolicy:
 class RetryableError(Exception):
     """A failed attempt that may be repeated.
 
-    Whoever raises it knows that the attempt had no effect, or that a repeated one has no other effect. A POST of which
+    Raise it only when the attempt had no effect, or when another one has no further effect. A POST of which
     neither is known must raise its own error instead.
     """
 

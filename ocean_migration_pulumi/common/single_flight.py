@@ -83,10 +83,10 @@ class SingleFlightCache:
     def get_all(
         self, scope: CancelScope, asks: Mapping[K, Callable[[], T]], *, max_age: float, fresh: bool = False
     ) -> dict[K, T | Exception]:
-        """Return what became of each question: its answer, or why there is none.
+        """Return the answer to each question, or the exception that stands for it.
 
-        All that has to be asked for is asked at once, each in a thread of its own. A thread whose answer nobody waits
-        for any longer is left behind; an answer that comes too late is there for the next caller.
+        Questions without an answer are asked at once, each in a thread of its own. A thread whose caller has gone is
+        left behind; an answer that comes too late is there for the next caller.
 
         Args:
             scope: Bounds the wait. At its deadline, what is not answered yet becomes a DeadlineError.
@@ -116,7 +116,7 @@ class SingleFlightCache:
         return outcomes
 
     def drop(self, *keys: Hashable) -> None:
-        """Forget answers, also those that are still under way; whoever waits for these still gets them."""
+        """Forget answers, also those that are still under way, which only their present callers get."""
         with self._lock:
             for key in keys:
                 self._flights.pop(key, None)
@@ -177,7 +177,7 @@ class _Flight:
         """Ask in a thread of its own, which may be left behind."""
 
         def work() -> None:
-            with suppress(Exception):  # whoever waits is told
+            with suppress(Exception):  # the flight has it for those who wait
                 self.run(ask)
 
         try:
@@ -187,7 +187,7 @@ class _Flight:
 
     def run(self, ask: Callable[[], object]) -> None:
         """Ask in this thread; raise what went wrong."""
-        # A KeyboardInterrupt lands the flight, too, with a failure that is nobody else's.
+        # A KeyboardInterrupt lands the flight, too, with a failure that no other caller takes.
         answer: object = None
         failure: Exception | None = InterruptedWaitError("interrupted")
         try:

@@ -30,7 +30,7 @@ def sanitize(name: str, most: int | None = None) -> str:
     """Return a name as one printable line that is never empty and has no ``->``, which separates a plan's entries.
 
     Args:
-        name: The name, as somebody chose it.
+        name: Any text.
         most: Characters that are kept; None keeps all.
 
     """

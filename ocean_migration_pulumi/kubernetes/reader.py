@@ -49,7 +49,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 )
 
 MAXIMUM_AGE: Final = 30.0
-"""Seconds for which a list is good enough to plan with; a run reads anew before it writes."""
+"""Seconds for which a list is good enough to plan with; a run reads again before it writes."""
 
 # Each request is bounded; a look-up of a name that hangs is not.
 _ABANDON_AFTER: Final = 60.0
@@ -131,7 +131,7 @@ class KubernetesReader:
     def nodes_with(
         self, scope: CancelScope, label_selector: str, *, max_age: float = MAXIMUM_AGE, fresh: bool = False
     ) -> frozenset[str]:
-        """Return the instance ids of the nodes that kubectl's selector takes, as the API server judges it.
+        """Return the instance ids of the nodes that a label selector takes, as the API server evaluates it.
 
         Raises:
             InputError: The API server refuses the selector.
@@ -174,15 +174,15 @@ class KubernetesReader:
         return _trial(outcome)
 
     def instances(self, scope: CancelScope) -> frozenset[str]:
-        """Return the instance ids of the cluster's nodes, read anew; raise what ``observe`` does."""
+        """Return the instance ids of the cluster's nodes, never from the cache; raise what ``observe`` does."""
         return conditions.list_instance_ids(self._connection, scope)
 
     def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
-        """Return the pods that wait for a node, as namespace and name, read anew; raise what ``observe`` does."""
+        """Return namespace and name of pending pods, never from the cache; raise what ``observe`` does."""
         return conditions.list_pending_pods(self._connection, scope)
 
     def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
-        """Return what was observed of each condition, in their order, read anew.
+        """Return what was observed of each condition, in their order, never from the cache.
 
         Raises:
             KubernetesError: The cluster cannot be read now.

@@ -36,7 +36,7 @@ DEFAULT_VIRTUAL_NODE_GROUP = "Default"
 """The Virtual Node Group, in discovery, of a node without labels and taints: any of them takes it."""
 
 REQUIRES_MANUAL_MIGRATION = "REQUIRES_MANUAL_MIGRATION"
-"""The state of an old instance whose remaining pods somebody has to move."""
+"""The state of an old node whose remaining pods have to be moved by hand."""
 
 _MOST_PODS = 1_000_000
 _DEFAULT_FOLDED = DEFAULT_VIRTUAL_NODE_GROUP.casefold()

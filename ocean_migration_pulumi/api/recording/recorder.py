@@ -37,7 +37,7 @@ FORMAT = "ocean-migration"
 VERSION = 1
 
 _LONGEST_HEAD = 4096
-# O_NONBLOCK: to open a pipe that nobody reads would wait for somebody who does.
+# O_NONBLOCK: to open a pipe without a reader would block.
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 

@@ -35,7 +35,7 @@ _SMELLS = (
     *("apikey", "api_key", "privatekey", "private_key"),
 )
 _KEPT_HEADERS = re.compile(r"content-type|date|retry-after|x-ratelimit-.*")
-# Outside of its strings JSON has no such text: it can be replaced without another look at what it stands in.
+# JSON has such text only within strings, so that it can be replaced without parsing.
 _PLAIN_ACCOUNT = re.compile(r"[A-Za-z]+-[\w-]+", re.ASCII)
 _ACCOUNTS = re.compile(r"act-(?<![0-9A-Za-z-]act-)[0-9a-f]{7,8}(?![0-9A-Za-z-])")
 _PAIR = re.compile(

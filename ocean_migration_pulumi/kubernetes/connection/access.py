@@ -80,7 +80,7 @@ def find_access(
         return _of_input(kubeconfig, context)
     if environ.get("KUBECONFIG"):
         return _of_environment(environ["KUBECONFIG"], context)
-    # A pod of a CI system often runs in another cluster; whoever names a context means a kubeconfig.
+    # A pod of a CI system often runs in another cluster: a context can only be one of a kubeconfig.
     return None if context else _of_pod(environ, service_account)
 
 

@@ -86,7 +86,7 @@ class Connection:
 
         Raises:
             UnreachableError: No usable response arrived.
-            RefusedError: The status is none of 200 to 299.
+            RefusedError: The status is an error.
             UnexpectedAnswerError: The response is too large, or wrongly encoded.
             WaitEndedError: The scope ended.
 

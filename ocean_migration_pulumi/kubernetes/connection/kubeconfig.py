@@ -68,7 +68,7 @@ class Kubeconfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeContext:
-    """The validated entries that one context of a kubeconfig stands for."""
+    """The validated cluster and user of one context of a kubeconfig."""
 
     context: str = field(repr=False)
     """Name of the context."""

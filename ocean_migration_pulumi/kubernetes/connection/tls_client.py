@@ -88,7 +88,7 @@ def _tls_context(target: KubeContext) -> ssl.SSLContext:
     cluster, user = target.cluster, target.user
     context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = cluster.get("tls-server-name")
-    # Data stands above a file, as with kubectl.
+    # Data precedes a file, as with kubectl.
     if "certificate-authority-data" in cluster:
         context.load_verify_locations(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
     elif "certificate-authority" in cluster:

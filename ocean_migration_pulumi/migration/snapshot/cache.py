@@ -63,12 +63,17 @@ class ClusterCache:
         """
         if migration_id in self._ended:
             return self._ended[migration_id]
-        found = self._ask(
-            f"migration {migration_id}",
-            scope,
-            lambda: api.within(scope).get_migration(self.ocean_id, migration_id),
-            fresh,
-        )
+        try:
+            found = self._ask(
+                f"migration {migration_id}",
+                scope,
+                lambda: api.within(scope).get_migration(self.ocean_id, migration_id),
+                fresh,
+            )
+        except MigrationNotFoundError:
+            # A list that still has it is outdated.
+            self._cache.drop("migrations")
+            raise
         if found.is_terminal:
             with self._lock:
                 if migration_id not in self._ended:
@@ -114,7 +119,7 @@ class ClusterCache:
         return self._statuses(api, scope, listed[:_MOST_STATUSES], False, may_be_gone=True)
 
     def together(self, asks: Iterable[Callable[[], object]]) -> None:
-        """Run several questions at once; whoever needs an answer gets its error from asking again."""
+        """Run several questions at once, to fill the cache; errors are left to those who ask again."""
         work = list(asks)
         with ThreadPoolExecutor(max_workers=max(1, min(6, len(work)))) as pool:
             for done in [pool.submit(ask) for ask in work]:

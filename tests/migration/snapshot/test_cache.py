@@ -159,3 +159,15 @@ def test_ended_migration_that_is_gone_between_list_and_status_is_passed_over(sta
     stage.control.fault("GET", f"*/{running}", "status", status=404, times=5)
     with pytest.raises(MigrationNotFoundError):
         ClusterCache(stage.ocean_id).recent(stage.client, stage.scope())
+
+
+def test_status_that_does_not_exist_makes_the_list_old(stage: Stage) -> None:
+    """The list may be the one in which the migration was found."""
+    found = ClusterCache(stage.ocean_id)
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
+    (summary,) = found.migrations(stage.client, stage.scope())
+    stage.control.advance(7200)
+    stage.control.forget_migrations(stage.ocean_id)
+    with pytest.raises(MigrationNotFoundError):
+        found.status(stage.client, stage.scope(), summary.id)
+    assert found.migrations(stage.client, stage.scope()) == ()

@@ -7,11 +7,11 @@ from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry, Clu
 
 
 def claims() -> ClusterClaims:
-    """Return the desk of a cluster."""
+    """Return the claims on a cluster."""
     return ClusterClaims(ClusterCache("o-1"))
 
 
-def test_one_desk_for_each_account_and_cluster() -> None:
+def test_one_object_for_each_account_and_cluster() -> None:
     """The same id in two accounts is two clusters."""
     registry = ClaimsRegistry()
     one = registry.claims("act-1", "o-1")

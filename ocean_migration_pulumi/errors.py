@@ -44,12 +44,23 @@ class OceanMigrationError(Exception):
 
 
 class InputError(OceanMigrationError):
-    """An input that is not what it may be: names the property, the value and what is allowed."""
+    """An input that is not allowed.
 
-    def __init__(self, property_name: str, message: str) -> None:
-        super().__init__(f"{property_name}: {message}")
+    Args:
+        property_name: The input, down to its part: ``nodes.limit``, ``http_checks[0].url``.
+        message: What is wrong, and what is allowed. Pulumi shows it after the name and the value of the input.
+        predicate: Whether name and message are one sentence ("ocean_id must not be empty").
+    """
+
+    def __init__(self, property_name: str, message: str, *, predicate: bool = False) -> None:
+        super().__init__(f"{property_name} {message}" if predicate else f"{property_name}: {message}")
         self.property_name = property_name
         self.message = message
+        self.predicate = predicate
+
+    def renamed(self, property_name: str) -> InputError:
+        """Return the same error for the name that the caller knows, such as an option of the command."""
+        return InputError(property_name, self.message, predicate=self.predicate)
 
 
 class SettingsError(OceanMigrationError):

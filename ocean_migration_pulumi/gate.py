@@ -25,6 +25,7 @@ from pulumi.dynamic import (
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, SettingsError
+from ocean_migration_pulumi.inputs import resource_properties
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe_failure
 from ocean_migration_pulumi.migration.gate.spec import INPUTS, GateSpec, changed_inputs, read_gate_spec
 from ocean_migration_pulumi.migration.gate.wait import GateContext, wait_for_gate
@@ -118,53 +119,34 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
     ) -> None:
         """Declare a gate.
 
-        :param ocean_id: the Ocean cluster, ``o-...``.
-        :param migration_ids: the migrations of the wave before, the latest last: when they change, the gate asks again.
-            None means that no wave is before it.
-        :param succeeded: the wave's output of that name: a wave that did not succeed keeps the gate shut. None means
-            True.
-        :param remaining: the nodes that the wave left, for the reason when it did not succeed.
-        :param scheduled: whether no pod may be without a node; None means True.
-        :param heartbeat: whether the Ocean Controller has to report; None means True.
-        :param kubernetes_conditions: conditions of single objects, each with ``kind`` (``"Deployment"``,
-            ``"StatefulSet"``, ``"DaemonSet"``, ``"Job"``, ``"Node"`` or ``"Pod"``), ``namespace`` (none for a Node),
-            ``name`` and ``condition``: ``"Available"`` by default for a Deployment, ``"Complete"`` for a Job, else
-            ``"Ready"``, which for a Deployment, StatefulSet or DaemonSet is that all its replicas are ready. They need
-            access to Kubernetes.
-        :param http_checks: URLs that have to answer a GET within 5 seconds, each with ``url`` (http or https, without
-            credentials; redirects are not followed), ``status`` (200 by default) and ``contains``, a text in the first
-            64 KiB of the answer (any by default).
-        :param hold_for: for how long all has to hold without a break, ``"30s"`` by default.
-        :param timeout: how long the gate waits at most, ``"15m"`` by default. With ``custom_timeouts``, too, the
-            shorter counts; those alone replace the default.
-        :param account_id: the Spot account; None means that of the settings.
-        :param kubeconfig: access to the cluster's Kubernetes API, as text or as the path of a file. It is a secret, and
-            in no state. None means KUBECONFIG, or the pod that this runs in.
-        :param kube_context: the context of the kubeconfig; None means its current one.
+        Args:
+            resource_name: Name of the resource in the program.
+            ocean_id: Ocean cluster, ``o-...``.
+            migration_ids: Migrations of the wave before, the latest last. The gate waits again when they change.
+            succeeded: Output ``succeeded`` of the wave before: the gate fails unless it is true. Default: ``True``.
+            remaining: Output ``remaining_nodes`` of the wave before, for the message when it did not succeed.
+            scheduled: Every pod must be scheduled: of the cluster, or without access to Kubernetes of the latest
+                migration. Default: ``True``.
+            heartbeat: The Ocean Controller must report: active, and within the last 10 minutes. Default: ``True``.
+            kubernetes_conditions: Conditions of Kubernetes objects, each with ``kind``, ``namespace``, ``name`` and
+                ``condition``.
+            http_checks: URLs that must answer, each with ``url``, ``status`` (200) and ``contains``.
+            hold_for: How long everything must hold without a break; no answer is a break. Default: ``"30s"``.
+            timeout: How long the gate waits at most; a shorter ``custom_timeouts`` applies, and alone replaces the
+                default. Default: ``"15m"``.
+            account_id: Spot account, ``act-...``. None means the account of the settings.
+            kubeconfig: Kubeconfig of the cluster, content or path. Never stored in state. None means ``KUBECONFIG``, or
+                the pod that Pulumi runs in.
+            kube_context: Context of the kubeconfig. None means its current context.
+            opts: Options of the resource. The ``depends_on`` of the next wave names the gate.
 
-        Raises SettingsError when the stack's config holds a token that is not a secret.
+        Raises:
+            SettingsError: The token in the stack's config is not a secret.
         """
         refuse_plain_token()
-        inputs: dict[str, Any] = {
-            "ocean_id": ocean_id,
-            "migration_ids": migration_ids,
-            "succeeded": succeeded,
-            "remaining": remaining,
-            "scheduled": scheduled,
-            "heartbeat": heartbeat,
-            "kubernetes_conditions": kubernetes_conditions,
-            "http_checks": http_checks,
-            "hold_for": hold_for,
-            "timeout": timeout,
-            "account_id": account_id,
-            "kubeconfig": None if kubeconfig is None else Output.secret(kubeconfig),
-            "kube_context": kube_context,
-        }
-        # An input that is None must not be sent, an output has to be named to be there for the program.
-        props = dict.fromkeys(name for name in type(self).__annotations__) | {
-            name: value for name, value in inputs.items() if value is not None
-        }
-        super().__init__(OceanMigrationGateProvider(), resource_name, props, opts)
+        # The parameters are the declared inputs, which a test compares; to list them all once more adds nothing.
+        properties = resource_properties(OceanMigrationGate, GateSpec, locals())
+        super().__init__(OceanMigrationGateProvider(), resource_name, properties, opts)
 
 
 def _owner(call: host.EngineCall, spec: GateSpec) -> str:

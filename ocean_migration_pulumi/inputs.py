@@ -1,12 +1,15 @@
-"""The input types of the resource, as classes and as dictionaries."""
+"""The node selector as programs write it, and how a resource collects its inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import pulumi
-from pulumi import Input
+from pulumi import Input, Output
+
+from ocean_migration_pulumi.migration.spec.options import declared_inputs
 
 
 class NodeSelectorArgsDict(TypedDict, total=False):
@@ -24,60 +27,51 @@ class NodeSelectorArgsDict(TypedDict, total=False):
 
 
 @pulumi.input_type
+@dataclass(kw_only=True, eq=False)
 class NodeSelectorArgs:
-    """Which nodes: values of one field are alternatives, different fields must all hold.
+    """Which nodes: values of one field are alternatives, different fields must all match.
 
-    A selector without any field is an error: migrating every node has to be said, with ``all_nodes``.
+    A selector without any field is an error: to migrate every node, set ``all_nodes``.
     """
 
-    def __init__(
-        self,
-        *,
-        instance_ids: Input[Sequence[Input[str]]] | None = None,
-        node_names: Input[Sequence[Input[str]]] | None = None,
-        asg_names: Input[Sequence[Input[str]]] | None = None,
-        eks_node_groups: Input[Sequence[Input[str]]] | None = None,
-        virtual_node_groups: Input[Sequence[Input[str]]] | None = None,
-        label_selector: Input[str] | None = None,
-        exclude: Input[NodeSelectorArgs | NodeSelectorArgsDict] | None = None,
-        all_nodes: Input[bool] | None = None,
-        limit: Input[str] | None = None,
-    ) -> None:
-        """Select nodes.
+    instance_ids: Input[Sequence[Input[str]]] | None = None
+    """EC2 instance ids. An id that Ocean does not offer is an error."""
+    node_names: Input[Sequence[Input[str]]] | None = None
+    """Kubernetes node names."""
+    asg_names: Input[Sequence[Input[str]]] | None = None
+    """Names of Auto Scaling Groups; ``*``, ``?`` and ``[...]`` are wildcards, case matters."""
+    eks_node_groups: Input[Sequence[Input[str]]] | None = None
+    """Names of EKS managed node groups, which are part of the names of their Auto Scaling Groups."""
+    virtual_node_groups: Input[Sequence[Input[str]]] | None = None
+    """Ids of the Virtual Node Groups that nodes match, or ``"Default"`` for nodes that match any."""
+    label_selector: Input[str] | None = None
+    """Node labels, in kubectl's syntax: ``tier=web,!gpu``. Needs access to Kubernetes; without it the plan does not
+    change."""
+    exclude: Input[NodeSelectorArgs | NodeSelectorArgsDict] | None = None
+    """Selector of nodes that are never migrated; has no limit."""
+    all_nodes: Input[bool] | None = None
+    """Every node that can be migrated."""
+    limit: Input[str] | None = None
+    """At most this many nodes (``"5"``), or this share of the matching nodes, rounded up (``"50%"``)."""
 
-        :param instance_ids: EC2 instance ids.
-        :param node_names: Kubernetes node names.
-        :param asg_names: names of Auto Scaling Groups; ``*``, ``?`` and ``[...]`` are wildcards.
-        :param eks_node_groups: names of EKS managed node groups.
-        :param virtual_node_groups: ids of the Virtual Node Groups that the nodes match, or ``"Default"`` for nodes
-            without labels and taints.
-        :param label_selector: node labels, in kubectl's syntax; needs access to Kubernetes.
-        :param exclude: nodes that are never taken.
-        :param all_nodes: every node that can be migrated.
-        :param limit: at most so many nodes (``"5"``), or such a share of the matching ones, rounded up (``"50%"``).
-            None means all.
-        """
-        given: dict[str, Any] = {
-            "instance_ids": instance_ids,
-            "node_names": node_names,
-            "asg_names": asg_names,
-            "eks_node_groups": eks_node_groups,
-            "virtual_node_groups": virtual_node_groups,
-            "label_selector": label_selector,
-            "exclude": exclude,
-            "all_nodes": all_nodes,
-            "limit": limit,
-        }
-        for name, value in given.items():
-            if value is not None:
-                pulumi.set(self, name, value)
 
-    instance_ids: Input[Sequence[Input[str]]] | None = pulumi.property("instance_ids")
-    node_names: Input[Sequence[Input[str]]] | None = pulumi.property("node_names")
-    asg_names: Input[Sequence[Input[str]]] | None = pulumi.property("asg_names")
-    eks_node_groups: Input[Sequence[Input[str]]] | None = pulumi.property("eks_node_groups")
-    virtual_node_groups: Input[Sequence[Input[str]]] | None = pulumi.property("virtual_node_groups")
-    label_selector: Input[str] | None = pulumi.property("label_selector")
-    exclude: Input[Any] | None = pulumi.property("exclude")
-    all_nodes: Input[bool] | None = pulumi.property("all_nodes")
-    limit: Input[str] | None = pulumi.property("limit")
+def resource_properties(
+    resource: type[pulumi.Resource], spec: type[Any], arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the properties that a dynamic resource passes to Pulumi.
+
+    Args:
+        resource: The class of the resource; its annotations are its outputs.
+        spec: The dataclass that declares its inputs.
+        arguments: The arguments of its constructor; others than the declared inputs are ignored.
+
+    Returns:
+        Every output without a value, as Pulumi sets only named ones, and every given input, secrets marked. An absent
+        input is left out, as the engine would store None.
+    """
+    given = {
+        name: Output.secret(arguments[name]) if each.secret else arguments[name]
+        for name, each in declared_inputs(spec).items()
+        if arguments.get(name) is not None
+    }
+    return dict.fromkeys(resource.__annotations__) | given

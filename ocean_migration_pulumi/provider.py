@@ -24,8 +24,8 @@ from pulumi.dynamic import (
 )
 
 from ocean_migration_pulumi import host
-from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
-from ocean_migration_pulumi.migration.spec.spec import HIDDEN, KUBECONFIG, read_spec
+from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict, resource_properties
+from ocean_migration_pulumi.migration.spec.spec import HIDDEN, KUBECONFIG, MigrationSpec, read_spec
 from ocean_migration_pulumi.resource.session import SESSION, owner_of
 from ocean_migration_pulumi.resource.stack_config import approved_plan_for, refuse_plain_token
 
@@ -184,78 +184,51 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
     ) -> None:
         """Declare a migration.
 
-        Deadlines are ``custom_timeouts`` (50 min for create and update, 15 min for delete); to leave a running
-        migration alone on destroy is ``retain_on_delete``.
+        Args:
+            resource_name: Name of the resource in the program.
+            ocean_id: Ocean cluster, ``o-...``.
+            nodes: Nodes to migrate.
+            new_nodes: Nodes that match later: ``"report"`` lists them, ``"migrate"`` adds them to the plan. Default:
+                ``"report"``.
+            batch_size_percentage: Percentage of the nodes to drain at once, 1 to 50. Default: ``20``.
+            should_terminate_drained_nodes: Terminate drained nodes. Default: ``False``.
+            should_evict_stand_alone_pods: Delete standalone pods, which no controller recreates. Default: ``False``.
+            force_pod_eviction_on_pdb_failure: Delete pods that PodDisruptionBudgets protect. Default: ``False``.
+            unmatched_nodes: Nodes that match no Virtual Node Group: ``"fail"`` the plan, ``"skip"`` them, or
+                ``"allow"`` them. Default: ``"fail"``.
+            virtual_node_group_ids: Virtual Node Groups of the stack that must exist before the migration.
+            planned_elsewhere: Instance ids that other migrations plan, such as earlier waves; never added to this plan.
+            prerequisites: Failed pre-flight checks: ``"enforce"`` prevents the start, ``"warn"`` warns, ``"off"`` skips
+                the checks. Default: ``"enforce"``.
+            approved_plan: Digest of the reviewed plan; another plan is refused. None means the digest in
+                ``ocean-migration:approvedPlan``.
+            when_busy: If another migration is running on the cluster: ``"wait"`` for its end, or ``"fail"``. Default:
+                ``"wait"``.
+            wait_for: When ``up`` continues: ``"finished"``, ``"started"``, or ``"progress"`` with
+                ``wait_for_percentage``. Default: ``"finished"``.
+            wait_for_percentage: Percentage of migrated nodes for ``wait_for="progress"``, 1 to 100.
+            stall_timeout: Fail after this long without any progress, or ``"never"``. Default: ``"30m"``.
+            soak_time: After the end, require scheduled pods and an active Ocean Controller for this long. Default:
+                ``"0s"``.
+            on_timeout: After a deadline or stall, ``"leave"`` the migration running or ``"stop"`` it. Default:
+                ``"leave"``.
+            terminate_drained_nodes_on_stop: Terminate nodes that are already drained when a migration is stopped.
+                Default: ``False``.
+            triggers: Any change migrates planned nodes that still have pods once more.
+            account_id: Spot account, ``act-...``. None means the account of the settings.
+            kubeconfig: Kubeconfig of the cluster, content or path. Never stored in state. None means ``KUBECONFIG``, or
+                the pod that Pulumi runs in.
+            kube_context: Context of the kubeconfig. None means its current context.
+            notifications: URLs that receive start, end and problems. Never stored in state.
+            opts: Options of the resource. Deadlines are ``custom_timeouts``, by default 50 minutes for create and
+                update and 15 minutes for delete. ``retain_on_delete`` leaves a running migration alone on destroy.
 
-        :param ocean_id: the Ocean cluster, ``o-...``.
-        :param nodes: which nodes.
-        :param new_nodes: nodes that match and join later are told of (``"report"``, the default) or followed
-            (``"migrate"``).
-        :param batch_size_percentage: how many of the nodes are drained at once, 1 to 50 percent; None means 20.
-        :param should_terminate_drained_nodes: whether Ocean terminates the old instances that it has drained; None
-            means False.
-        :param should_evict_stand_alone_pods: whether Ocean deletes pods that no controller brings back; None means
-            False.
-        :param force_pod_eviction_on_pdb_failure: whether pods go although a PodDisruptionBudget forbids it; None means
-            False.
-        :param unmatched_nodes: what becomes of nodes that match no Virtual Node Group: ``"fail"`` (the default),
-            ``"skip"`` or ``"allow"``.
-        :param virtual_node_group_ids: Virtual Node Groups that have to exist first, those of the same stack.
-        :param planned_elsewhere: instance ids that other migrations of the stack plan, such as earlier waves: never
-            added to this plan. A change of them is no change of this resource.
-        :param prerequisites: ``"enforce"`` (the default), ``"warn"`` or ``"off"``.
-        :param approved_plan: the digest of the reviewed plan: any other plan is refused. None means the config
-            ``ocean-migration:approvedPlan`` of this resource's name, if any.
-        :param when_busy: another migration on the cluster is waited for (``"wait"``, the default) or an error
-            (``"fail"``).
-        :param wait_for: when ``up`` goes on: ``"finished"`` (the default), ``"started"`` or ``"progress"``.
-        :param wait_for_percentage: with ``wait_for="progress"``, how much, 1 to 100.
-        :param stall_timeout: no progress for so long is a failure, ``"30m"`` by default, or ``"never"``.
-        :param soak_time: after the end, watch for so long that all pods are scheduled and the controller reports;
-            ``"0s"`` by default.
-        :param on_timeout: a migration whose deadline or stall ends the wait goes on (``"leave"``, the default) or is
-            stopped (``"stop"``).
-        :param terminate_drained_nodes_on_stop: whether a stop terminates the nodes that are drained by then; None means
-            False.
-        :param triggers: any change takes planned nodes that still have pods once more.
-        :param account_id: the Spot account; None means that of the settings.
-        :param kubeconfig: access to the cluster's Kubernetes API, as text or as the path of a file: for what only the
-            cluster can answer. It is a secret, and in no state. None means KUBECONFIG, or the pod that this runs in.
-        :param kube_context: the context of the kubeconfig; None means its current one.
-        :param notifications: a URL, or a list of them, to which start, end and what needs a look are posted: as JSON,
-            or as Slack wants it. They are a secret, and in no state. None means that nobody is told.
-
-        Raises SettingsError when the stack's config holds a token that is not a secret.
+        Raises:
+            SettingsError: The token in the stack's config is not a secret.
         """
         refuse_plain_token()
-        inputs: dict[str, Any] = {
-            "ocean_id": ocean_id,
-            "nodes": nodes,
-            "new_nodes": new_nodes,
-            "batch_size_percentage": batch_size_percentage,
-            "should_terminate_drained_nodes": should_terminate_drained_nodes,
-            "should_evict_stand_alone_pods": should_evict_stand_alone_pods,
-            "force_pod_eviction_on_pdb_failure": force_pod_eviction_on_pdb_failure,
-            "unmatched_nodes": unmatched_nodes,
-            "virtual_node_group_ids": virtual_node_group_ids,
-            "planned_elsewhere": planned_elsewhere,
-            "prerequisites": prerequisites,
-            "approved_plan": approved_plan if approved_plan is not None else approved_plan_for(resource_name),
-            "when_busy": when_busy,
-            "wait_for": wait_for,
-            "wait_for_percentage": wait_for_percentage,
-            "stall_timeout": stall_timeout,
-            "soak_time": soak_time,
-            "on_timeout": on_timeout,
-            "terminate_drained_nodes_on_stop": terminate_drained_nodes_on_stop,
-            "triggers": triggers,
-            "account_id": account_id,
-            "kubeconfig": None if kubeconfig is None else Output.secret(kubeconfig),
-            "kube_context": kube_context,
-            "notifications": None if notifications is None else Output.secret(notifications),
-        }
-        # An input that is None must not be sent, an output has to be named to be there for the program.
-        props = dict.fromkeys(name for name in type(self).__annotations__) | {
-            name: value for name, value in inputs.items() if value is not None
-        }
-        super().__init__(OceanWorkloadMigrationProvider(), resource_name, props, opts)
+        if approved_plan is None:
+            approved_plan = approved_plan_for(resource_name)
+        # The parameters are the declared inputs, which a test compares; to list them all once more adds nothing.
+        properties = resource_properties(OceanWorkloadMigration, MigrationSpec, locals())
+        super().__init__(OceanWorkloadMigrationProvider(), resource_name, properties, opts)

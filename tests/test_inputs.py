@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from contextlib import closing
+from collections.abc import Coroutine
 from typing import Any
 
 import pulumi
+import pytest
 from pulumi.runtime import rpc
 
-from ocean_migration_pulumi import NodeSelectorArgs, NodeSelectorArgsDict, OceanWorkloadMigration
+from ocean_migration_pulumi import (
+    NodeSelectorArgs,
+    NodeSelectorArgsDict,
+    OceanMigrationGate,
+    OceanWorkloadMigration,
+)
+from ocean_migration_pulumi.inputs import resource_properties
+from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
-from ocean_migration_pulumi.migration.spec.spec import ACCEPTED, MigrationSpec, read_spec
+from ocean_migration_pulumi.migration.spec.options import declared_inputs
+from ocean_migration_pulumi.migration.spec.spec import HIDDEN, MigrationSpec, read_spec
 from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState, UnansweredStart
 
 GIVEN: dict[str, Any] = {
@@ -33,10 +42,18 @@ async def sent(value: Any) -> Any:
     return rpc.deserialize_properties(await rpc.serialize_properties({"nodes": value}, {}))["nodes"]
 
 
+def finish(work: Coroutine[Any, Any, Any]) -> Any:
+    """Return the result of a coroutine; unlike `asyncio.run`, it leaves the thread's event loop to later tests."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
 def run(value: Any) -> Any:
-    """Return a value as the engine gets it; pulumi's mocks still find their event loop afterwards."""
-    with closing(asyncio.new_event_loop()) as loop:
-        return loop.run_until_complete(sent(value))
+    """Return a value as the engine gets it."""
+    return finish(sent(value))
 
 
 def test_every_field_of_the_selector_arrives_as_it_was_given() -> None:
@@ -47,20 +64,58 @@ def test_every_field_of_the_selector_arrives_as_it_was_given() -> None:
 
 
 def test_class_and_dictionary_have_the_fields_that_are_read() -> None:
-    """One list of fields in three places."""
-    fields = set(NodeSelector.__dataclass_fields__)
-    assert set(NodeSelectorArgsDict.__annotations__) == fields == set(GIVEN)
-    assert set(inspect.signature(NodeSelectorArgs).parameters) == fields
+    """By the same names, in the same order, and of the declared types."""
+    declared = {name: f"Input[{each.type.annotation}] | None" for name, each in declared_inputs(NodeSelector).items()}
+    parameters = inspect.signature(NodeSelectorArgs).parameters.values()
+    assert {parameter.name: parameter.annotation for parameter in parameters} == declared
+    assert all(parameter.kind is parameter.KEYWORD_ONLY and parameter.default is None for parameter in parameters)
+    assert list(NodeSelectorArgsDict.__annotations__) == list(declared) == list(GIVEN)
     selector = NodeSelectorArgs(**GIVEN)
-    assert {name: getattr(selector, name) for name in fields} == GIVEN
+    assert {name: getattr(selector, name) for name in declared} == GIVEN
 
 
-def test_resource_takes_every_input_that_is_read() -> None:
-    """But what `check` itself adds."""
-    parameters = set(inspect.signature(OceanWorkloadMigration).parameters) - {"resource_name", "opts"}
-    assert (
-        parameters == set(ACCEPTED) - {"planned_nodes"} == set(MigrationSpec.__dataclass_fields__) - {"planned_nodes"}
-    )
+@pytest.mark.parametrize(
+    ("resource", "spec", "positional"),
+    [
+        (OceanWorkloadMigration, MigrationSpec, ["resource_name", "ocean_id", "nodes"]),
+        (OceanMigrationGate, GateSpec, ["resource_name", "ocean_id"]),
+    ],
+)
+def test_constructor_has_the_declared_inputs(resource: type[Any], spec: type[Any], positional: list[str]) -> None:
+    """By name, order, kind, default and type; what the provider sets itself is no parameter."""
+    parameters = inspect.signature(resource).parameters
+    declared = {name: each for name, each in declared_inputs(spec).items() if not each.internal}
+    assert list(parameters) == ["resource_name", *declared, "opts"]
+    assert [name for name, each in parameters.items() if each.kind is not each.KEYWORD_ONLY] == positional
+    for name, each in declared.items():
+        annotation = f"Input[{each.type.annotation}]"
+        assert parameters[name].annotation == (annotation if name in positional else f"{annotation} | None"), name
+        assert parameters[name].default is (inspect.Parameter.empty if name in positional else None), name
+        assert each.required is (name in positional), name
+
+
+def test_defaults_are_those_that_are_declared() -> None:
+    """What a program would write as the default is read as what an absent input is."""
+    for kind in (MigrationSpec, GateSpec, NodeSelector):
+        for name, each in declared_inputs(kind).items():
+            assert each.doc.endswith("."), name
+            if each.default is not None and (kind, name) != (GateSpec, "timeout"):
+                assert getattr(kind(), name) == each.type.read(name, each.default), name
+    assert GateSpec().limit(None) == declared_inputs(GateSpec)["timeout"].type.read("timeout", "15m")
+
+
+def test_secrets_are_marked_and_hidden() -> None:
+    """The constructor marks them, and no repr shows them."""
+    given = {"ocean_id": "o-1", "kubeconfig": "canary", "notifications": "https://canary.example", "kube_context": None}
+
+    async def collect() -> dict[str, Any]:
+        return resource_properties(OceanWorkloadMigration, MigrationSpec, given)
+
+    properties = finish(collect())
+    assert {name for name, value in properties.items() if isinstance(value, pulumi.Output)} == set(HIDDEN)
+    assert "kube_context" not in properties
+    assert set(OceanWorkloadMigration.__annotations__) < set(properties)
+    assert "canary" not in repr(read_spec({"nodes": {"all_nodes": True}, **given})[0])
 
 
 def test_resource_names_every_output_that_is_written() -> None:

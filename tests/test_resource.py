@@ -96,4 +96,4 @@ def test_approved_plan_that_is_no_object_is_refused(sim: Simulator, tmp_path: Pa
     result = stack(sim, tmp_path, {"ocean-migration:approvedPlan": '["feedbeef"]'}).preview()
     assert not result.succeeded
     said = "\n".join([str(result.error), *(line.message for line in result.diagnostics)])
-    assert "give an object of digests by resource name" in said
+    assert "ocean-migration:approvedPlan must be an object of digests by resource name" in said

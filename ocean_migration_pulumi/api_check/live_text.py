@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ocean_migration_pulumi.api_check.live_findings import LiveCheck, LiveCode, LiveFinding
-from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.text import count_noun, one_line
 from ocean_migration_pulumi.common.times import format_elapsed
-from ocean_migration_pulumi.report.markdown import heading, one_line, prose, row
+from ocean_migration_pulumi.report.markdown import heading, prose, row
 
 LIVE_COLUMNS: Final = ("severity", "subject", "finding")
 """The headings of the rows."""

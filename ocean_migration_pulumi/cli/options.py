@@ -1,4 +1,4 @@
-"""The options that choose nodes and say how they are migrated; they are the resource's inputs by the same names."""
+"""The options of commands that plan a migration: the resource's inputs, by the same names."""
 
 from __future__ import annotations
 
@@ -8,98 +8,111 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, read_spec
+from ocean_migration_pulumi.migration.spec.input_readers import FLAG, TEXTS, input_error
+from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
+from ocean_migration_pulumi.migration.spec.options import InputDeclaration, declared_inputs, unknown_field
+from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS, MigrationSpec, read_spec
 
 R = TypeVar("R")
 
-_LISTS: Final = (
-    ("instance_ids", "--instance-id", "i-...", "This instance; repeat for more."),
-    ("node_names", "--node-name", "NAME", "The node of this name; repeat for more."),
-    ("asg_names", "--asg-name", "GLOB", "Nodes of Auto Scaling Groups whose name matches; repeat for more."),
-    ("eks_node_groups", "--eks-node-group", "NAME", "Nodes of this EKS managed node group; repeat for more."),
-    (
-        "virtual_node_groups",
-        "--virtual-node-group",
-        "ols-...",
-        "Nodes that match it (or Default); repeat for more.",
-    ),
-)
-_FIELDS: Final = {name: option for name, option, _, _ in _LISTS} | {"label_selector": "--label-selector"}
-_NODE_OPTIONS: Final = (
-    *(click.option(option, name, multiple=True, metavar=metavar, help=text) for name, option, metavar, text in _LISTS),
-    click.option("--label-selector", metavar="SELECTOR", help="Nodes with these labels; needs access to Kubernetes."),
-    click.option(
-        "--exclude",
-        multiple=True,
-        metavar="FIELD=VALUE",
-        help="But not these, such as node_names=ip-10-0-1-17; fields are those of the resource, and all must hold.",
-    ),
-    click.option("--all-nodes", is_flag=True, help="All nodes; this must be said."),
-    click.option("--limit", metavar="N|N%", help="At most so many of the matching nodes."),
-)
-_OPTIONS: Final = (
-    click.option("--batch-size-percentage", type=int, metavar="N", help="Drain so many of the nodes at once (20)."),
-    click.option("--should-terminate-drained-nodes", is_flag=True, help="Let Ocean terminate the drained nodes."),
-    click.option("--should-evict-stand-alone-pods", is_flag=True, help="Delete pods that nothing starts again."),
-    click.option(
-        "--force-pod-eviction-on-pdb-failure", is_flag=True, help="Kill pods that a PodDisruptionBudget protects."
-    ),
-    click.option("--unmatched-nodes", type=click.Choice(["fail", "skip", "allow"]), help="Without a match (fail)."),
-    click.option(
-        "--prerequisites", type=click.Choice(["enforce", "warn", "off"]), help="What a missing one does (enforce)."
-    ),
-    click.option("--approved-plan", metavar="DIGEST", help="Start no other plan than the one of this digest."),
-)
-_NODE_FIELDS: Final = (*(name for name, _, _, _ in _LISTS), "label_selector", "exclude", "all_nodes", "limit")
-_FLAGS: Final = (
-    "batch_size_percentage",
-    "should_terminate_drained_nodes",
-    "should_evict_stand_alone_pods",
-    "force_pod_eviction_on_pdb_failure",
-    "unmatched_nodes",
-    "prerequisites",
-    "approved_plan",
-)
+_SELECTOR: Final = declared_inputs(NodeSelector)
+_OPTIONS: Final = {
+    name: INPUT_DECLARATIONS[name]
+    for name in (
+        "batch_size_percentage",
+        "should_terminate_drained_nodes",
+        "should_evict_stand_alone_pods",
+        "force_pod_eviction_on_pdb_failure",
+        "unmatched_nodes",
+        "prerequisites",
+        "approved_plan",
+    )
+}
+_METAVARS: Final = {
+    "instance_ids": "i-...",
+    "asg_names": "GLOB",
+    "virtual_node_groups": "ols-...",
+    "label_selector": "SELECTOR",
+    "exclude": "FIELD=VALUE",
+    "limit": "N|N%",
+    "batch_size_percentage": "N",
+    "approved_plan": "DIGEST",
+}
+_EXCLUDE_HELP: Final = "Nodes that are never migrated, such as node_names=ip-10-0-1-17; all given fields must match."
+
+
+def _flag_name(name: str, declaration: InputDeclaration) -> str:
+    """Return the option for an input; one that is given once for each value is in the singular."""
+    singular = name.removesuffix("s") if declaration.type is TEXTS else name
+    return f"--{singular.replace('_', '-')}"
+
+
+_NAMES: Final = {name: _flag_name(name, each) for name, each in (_SELECTOR | _OPTIONS).items()}
+_EXCLUDED: Final = tuple(name for name in _SELECTOR if name not in {"exclude", "all_nodes", "limit"})
+
+
+def _option(name: str, declaration: InputDeclaration) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Return the decorator that adds the option for an input."""
+    kind: dict[str, Any] = {"metavar": _METAVARS.get(name, "NAME")}
+    if declaration.type is FLAG:
+        kind = {"is_flag": True}
+    elif declaration.type.choices:
+        kind = {"type": click.Choice(declaration.type.choices)}
+    elif declaration.type.annotation == "int":
+        kind["type"] = int
+    if name == "exclude" or declaration.type is TEXTS:
+        kind["multiple"] = True
+    default = f" Default: {declaration.default}." if declaration.default else ""
+    repeat = " Repeatable." if kind.get("multiple") else ""
+    meaning = _EXCLUDE_HELP if name == "exclude" else declaration.doc.replace("``", "").replace('"', "")
+    return click.option(_NAMES[name], name, help=meaning + default + repeat, **kind)
 
 
 def selection_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Add the options of a migration; the command is called with a ``wish`` without a cluster.
+    """Add the options of a migration; the command is called with a ``spec`` without a cluster.
 
-    ``with_cluster`` completes it. Raises InputError for the first value that is not allowed.
+    The command raises InputError, which names the option, for the first value that is not allowed.
     """
 
     @wraps(function)
-    def choosing(**given: Any) -> R:
-        nodes = {name: given.pop(name) for name in _NODE_FIELDS}
-        options = {name: given.pop(name) for name in _FLAGS}
-        return function(spec=_wish(nodes, options), **given)
+    def selecting(**given: Any) -> R:
+        nodes = {name: given.pop(name) for name in _SELECTOR}
+        options = {name: given.pop(name) for name in _OPTIONS}
+        return function(spec=_make_spec(nodes, options), **given)
 
-    decorated: Callable[..., R] = choosing
-    for option in reversed((*_NODE_OPTIONS, *_OPTIONS)):
-        decorated = option(decorated)
+    decorated: Callable[..., R] = selecting
+    for name, declaration in reversed((_SELECTOR | _OPTIONS).items()):
+        decorated = _option(name, declaration)(decorated)
     return decorated
 
 
-def _wish(nodes: dict[str, Any], options: dict[str, Any]) -> MigrationSpec:
-    selector = {name: list(value) if isinstance(value, tuple) else value for name, value in nodes.items() if value}
-    if nodes["exclude"]:
-        selector["exclude"] = _excluded(nodes["exclude"])
+def _make_spec(nodes: dict[str, Any], options: dict[str, Any]) -> MigrationSpec:
+    selector = _given(nodes)
     if not selector.keys() - {"exclude", "limit"}:
-        raise InputError("nodes", "are not chosen: give --asg-name, --instance-id or alike, or --all-nodes")
-    spec, problems = read_spec({"ocean_id": "o-unknown", "nodes": selector} | {k: v for k, v in options.items() if v})
+        msg = f"No nodes selected. Use {', '.join(_NAMES[name] for name in _EXCLUDED)} or --all-nodes."
+        raise click.UsageError(msg)
+    if nodes["exclude"]:
+        selector["exclude"] = _read_exclude(nodes["exclude"])
+    spec, problems = read_spec({"ocean_id": "o-unknown", "nodes": selector, **_given(options)})
     if problems:
-        raise problems[0]
+        name = problems[0].property_name
+        raise problems[0].renamed(_NAMES.get(name.removeprefix("nodes.").partition("[")[0], name))
     return spec
 
 
-def _excluded(given: tuple[str, ...]) -> dict[str, Any]:
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given; an empty string was, and is refused later."""
+    return {name: value for name, value in values.items() if value is not None and value is not False and value != ()}
+
+
+def _read_exclude(given: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for entry in given:
-        name, sign, value = entry.partition("=")
-        if not sign or not value or name not in _FIELDS:
-            allowed = ", ".join(_FIELDS)
-            raise InputError("--exclude", f"{entry!r} is not allowed; give FIELD=VALUE with one of {allowed}")
+        name, _, value = entry.partition("=")
+        if not value:
+            raise input_error("--exclude", entry, "FIELD=VALUE")
+        if name not in _EXCLUDED:
+            raise unknown_field("--exclude", name, _EXCLUDED).renamed("--exclude")
         if name == "label_selector":
             found[name] = value
         else:

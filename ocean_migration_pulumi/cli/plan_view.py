@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ocean_migration_pulumi.cli.context import CliContext
@@ -106,12 +106,7 @@ class PlanView:
                 }
                 for node in self.nodes
             ],
-            "options": {
-                "batch_size_percentage": spec.batch_size_percentage,
-                "should_terminate_drained_nodes": spec.should_terminate_drained_nodes,
-                "should_evict_stand_alone_pods": spec.should_evict_stand_alone_pods,
-                "force_pod_eviction_on_pdb_failure": spec.force_pod_eviction_on_pdb_failure,
-            },
+            "options": asdict(spec.options),
             "prerequisites": [
                 {"name": note.name, "verdict": _VERDICTS[note.kind], "text": note.text}
                 for note in found

@@ -1,10 +1,10 @@
-"""The input types of the component, as classes and as dictionaries, and what must be true of them together."""
+"""The arguments of the component, as classes and as dictionaries, and the checks that need several of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypedDict, TypeVar
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Final, TypedDict, TypeVar
 
 import pulumi
 from pulumi import Input
@@ -14,17 +14,20 @@ from ocean_migration_pulumi.component.kubernetes_args import (
     ClusterAutoscalerArgsDict,
     ControllerArgs,
     ControllerArgsDict,
-    judge_autoscaler,
-    judge_controller,
+    check_autoscaler,
+    check_controller,
 )
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
+from ocean_migration_pulumi.migration.spec.input_readers import exclusive_error, read_text, secret_error
+from ocean_migration_pulumi.migration.spec.options import unknown_field
+from ocean_migration_pulumi.migration.spec.spec import ACCEPTED
 
 T = TypeVar("T")
 
 
 class ImportFromArgsDict(TypedDict, total=False):
-    """What an Ocean cluster is made like, as a dictionary; see ``ImportFromArgs``."""
+    """The source of a new Ocean cluster, as a dictionary; see ``ImportFromArgs``."""
 
     eks_cluster: Input[str]
     auto_scaling_group: Input[str]
@@ -34,16 +37,16 @@ class ImportFromArgsDict(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class ImportFromArgs:
-    """What an Ocean cluster is made like: an EKS cluster, and one of its groups of nodes."""
+    """The source of a new Ocean cluster's configuration: an EKS cluster, and one of its node groups."""
 
     eks_cluster: Input[str]
-    """The name of the EKS cluster. It becomes the identifier of the Ocean Controller."""
+    """Name of the EKS cluster. It becomes the cluster identifier of the Ocean Controller."""
     auto_scaling_group: Input[str] | None = None
-    """The Auto Scaling Group whose configuration is taken over; this or ``node_group``."""
+    """Auto Scaling Group to copy the configuration from; mutually exclusive with ``node_group``."""
     node_group: Input[str] | None = None
-    """The EKS managed node group whose configuration is taken over; this or ``auto_scaling_group``."""
+    """EKS managed node group to copy the configuration from; mutually exclusive with ``auto_scaling_group``."""
     region: Input[str] | None = None
-    """The region of AWS; None means that of the AWS provider."""
+    """AWS region. None means the region of the AWS provider."""
 
 
 class TaintArgsDict(TypedDict, total=False):
@@ -59,9 +62,9 @@ class TaintArgs:
     """A taint of the nodes of a Virtual Node Group."""
 
     key: Input[str]
-    """The key."""
+    """Key."""
     value: Input[str] | None = None
-    """The value; None means an empty one."""
+    """Value. None means an empty value."""
     effect: Input[str] = "NoSchedule"
     """``NoSchedule``, ``PreferNoSchedule`` or ``NoExecute``."""
 
@@ -83,32 +86,33 @@ class VirtualNodeGroupArgsDict(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class VirtualNodeGroupArgs:
-    """A Virtual Node Group: declared, or made like a group of nodes; what is declared comes first."""
+    """A Virtual Node Group: declared, or copied from a node group; declared fields take precedence."""
 
     name: str
-    """Its name, in Ocean and in the outputs; each only once."""
+    """Name in Ocean and in the outputs; unique."""
     auto_scaling_group: Input[str] | None = None
-    """The Auto Scaling Group that it is made like; None means that it is declared."""
+    """Auto Scaling Group to copy; mutually exclusive with ``node_group``. None means nothing is copied from one."""
     node_group: Input[str] | None = None
-    """The EKS managed node group that it is made like; None means that it is declared."""
+    """EKS managed node group to copy; mutually exclusive with ``auto_scaling_group``. None means nothing is copied from
+    one."""
     eks_cluster: Input[str] | None = None
-    """The EKS cluster of ``node_group``; None means that of ``import_from``."""
+    """EKS cluster of ``node_group``. None means the cluster of ``import_from``."""
     labels: Mapping[str, Input[str]] | None = None
-    """Labels of its nodes; None means those of the group that it is made like, or none."""
+    """Labels of the nodes. None means the labels of the copied group, or none."""
     taints: Sequence[TaintArgs | TaintArgsDict] | None = None
-    """Taints of its nodes; None means those of the group that it is made like, or none."""
+    """Taints of the nodes (``TaintArgs``). None means the taints of the copied group, or none."""
     spot_percentage: Input[int] | None = None
-    """The share of spot instances, 0 to 100; None means the cluster's."""
+    """Percentage of spot instances, 0 to 100. None means the percentage of the cluster."""
     instance_types: Input[Sequence[Input[str]]] | None = None
-    """The only instance types; None means any."""
+    """Allowed instance types. None means any."""
     max_instance_count: Input[int] | None = None
-    """The most instances at a time; None means no limit."""
+    """Maximum number of instances. None means no limit."""
     options: Mapping[str, Any] | None = None
-    """Any other argument of ``pulumi_spotinst.aws.OceanLaunchSpec``; None means no other."""
+    """Other arguments of ``pulumi_spotinst.aws.OceanLaunchSpec``. None means no others."""
 
 
 class GateArgsDict(TypedDict, total=False):
-    """What must hold before the next wave, as a dictionary; see ``GateArgs``."""
+    """Conditions before the next wave, as a dictionary; see ``GateArgs``."""
 
     scheduled: bool
     heartbeat: bool
@@ -120,20 +124,17 @@ class GateArgsDict(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class GateArgs:
-    """What must hold after a wave, without a break, before the next one starts."""
+    """Conditions that must hold after a wave, without a break, before the next wave starts.
+
+    The fields are the inputs of ``OceanMigrationGate`` by the same names.
+    """
 
     scheduled: bool = True
-    """Whether every pod must have a node."""
     heartbeat: bool = True
-    """Whether the Ocean Controller must report."""
     kubernetes_conditions: Sequence[Mapping[str, Input[str]]] | None = None
-    """Conditions in the cluster: ``kind``, ``namespace``, ``name``, ``condition``; None means none."""
     http_checks: Sequence[Mapping[str, Any]] | None = None
-    """Addresses that must answer: ``url``, and ``status`` (200) or ``contains``; None means none."""
     hold_for: Input[str] | None = None
-    """For how long all of it must hold, ``"30s"``; None means the gate's default."""
     timeout: Input[str] | None = None
-    """How long is waited for it, ``"15m"``; None means the gate's default."""
 
 
 class WaveArgsDict(TypedDict, total=False):
@@ -161,52 +162,39 @@ class WaveArgsDict(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class WaveArgs:
-    """One wave: which nodes, with which options; each takes what no earlier one has planned.
+    """One wave: an ``OceanWorkloadMigration`` of nodes that no earlier wave has planned.
 
-    What is None has the default of ``OceanWorkloadMigration``, whose inputs of the same names these are.
+    The fields without a description are inputs of that resource; None means its default.
     """
 
     name: str
-    """Its name: the migration is called ``<component>-<wave>``."""
+    """Name of the wave, unique: the migration is named ``<component>-<wave>``."""
     nodes: NodeSelectorArgs | NodeSelectorArgsDict
-    """Which nodes; those of earlier waves are left out by themselves."""
+    """Nodes to migrate; nodes of earlier waves are excluded. ``limit="50%"`` is a share of the nodes that earlier waves
+    leave."""
     new_nodes: Input[str] | None = None
-    """Nodes that match and join later: ``"report"`` or ``"migrate"``."""
     batch_size_percentage: Input[int] | None = None
-    """How many of the nodes are drained at once, 1 to 50 percent."""
     should_terminate_drained_nodes: Input[bool] | None = None
-    """Whether Ocean terminates the old nodes that it has drained."""
     should_evict_stand_alone_pods: Input[bool] | None = None
-    """Whether Ocean deletes pods that no controller brings back."""
     force_pod_eviction_on_pdb_failure: Input[bool] | None = None
-    """Whether pods go although a PodDisruptionBudget forbids it."""
     unmatched_nodes: Input[str] | None = None
-    """Nodes that match no Virtual Node Group: ``"fail"``, ``"skip"`` or ``"allow"``."""
     prerequisites: Input[str] | None = None
-    """``"enforce"``, ``"warn"`` or ``"off"``."""
     approved_plan: Input[str] | None = None
-    """The digest of the reviewed plan; None: that of the migration's name in ``ocean-migration:approvedPlan``."""
     when_busy: Input[str] | None = None
-    """Another migration runs on the cluster: ``"wait"`` or ``"fail"``."""
     stall_timeout: Input[str] | None = None
-    """No progress at all for so long is a failure."""
     soak_time: Input[str] | None = None
-    """After the end, watch for so long."""
     on_timeout: Input[str] | None = None
-    """A migration whose deadline ends the wait: ``"leave"`` or ``"stop"``."""
     terminate_drained_nodes_on_stop: Input[bool] | None = None
-    """Whether a stop terminates the nodes that are drained by then."""
     triggers: Input[Sequence[Any]] | None = None
-    """Any change takes planned nodes that still have pods once more."""
     timeouts: pulumi.CustomTimeouts | None = None
-    """The deadlines of this wave: those of the component do not reach it. None means those of the resource."""
+    """Deadlines of this wave, which ignores those of the component. None means the defaults of the resource."""
     gate: GateArgs | GateArgsDict | None = None
-    """What must hold before the next wave starts; None means that pods have nodes and the controller reports, and
-    nothing for the last wave."""
+    """Conditions before the next wave starts. None means the defaults of ``GateArgs``, and no gate after the last
+    wave."""
 
 
 class RetireArgsDict(TypedDict, total=False):
-    """An old group of nodes, as a dictionary; see ``RetireArgs``."""
+    """An old node group, as a dictionary; see ``RetireArgs``."""
 
     auto_scaling_group: str
     node_group: str
@@ -216,21 +204,21 @@ class RetireArgsDict(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class RetireArgs:
-    """An old group of nodes that is no longer needed: the change that retires it is told, never made."""
+    """An old node group to retire: the component names the required change, and never makes it."""
 
     auto_scaling_group: str | None = None
-    """The Auto Scaling Group; this or ``node_group``."""
+    """Auto Scaling Group; mutually exclusive with ``node_group``."""
     node_group: str | None = None
-    """The EKS managed node group; this or ``auto_scaling_group``."""
+    """EKS managed node group; mutually exclusive with ``auto_scaling_group``."""
     eks_cluster: str | None = None
-    """The EKS cluster of ``node_group``; None means that of ``import_from``."""
+    """EKS cluster of ``node_group``. None means the cluster of ``import_from``."""
     declaration: str | None = None
-    """What declares the group, such as ``the resource "web" of this program``: then that has to go. None means that
-    nothing does, and its size is to be set to zero."""
+    """What declares the group, such as ``the resource "web" of this program``, and must be removed. None means that
+    nothing does, and that the size of the group must be set to zero."""
 
 
 class OceanMigrationArgsDict(TypedDict, total=False):
-    """From node groups into Ocean, as a dictionary; see ``OceanMigrationArgs``."""
+    """The arguments of ``OceanMigration``, as a dictionary; see ``OceanMigrationArgs``."""
 
     ocean_id: Input[str]
     import_from: ImportFromArgs | ImportFromArgsDict
@@ -250,65 +238,76 @@ class OceanMigrationArgsDict(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class OceanMigrationArgs:
-    """From the node groups of an EKS cluster into Ocean: what there is, what is to be made, and in which waves."""
+    """The arguments of ``OceanMigration``: what exists, what to create, and the waves."""
 
     ocean_id: Input[str] | None = None
-    """An Ocean cluster that exists, ``o-...``; this or ``import_from``."""
+    """Existing Ocean cluster, ``o-...``; mutually exclusive with ``import_from``."""
     import_from: ImportFromArgs | ImportFromArgsDict | None = None
-    """What a new Ocean cluster is made like; this or ``ocean_id``."""
+    """Source of a new Ocean cluster; mutually exclusive with ``ocean_id``."""
     cluster_name: Input[str] | None = None
-    """The name of a new Ocean cluster; None means that of the EKS cluster."""
+    """Name of a new Ocean cluster. None means the name of the EKS cluster."""
     cluster_options: Mapping[str, Any] | None = None
-    """Arguments of ``pulumi_spotinst.aws.Ocean`` that come before what is taken over; None means none."""
+    """Arguments of ``pulumi_spotinst.aws.Ocean`` that override the copied ones. None means no overrides."""
     virtual_node_groups: Sequence[VirtualNodeGroupArgs | VirtualNodeGroupArgsDict] | None = None
-    """The Virtual Node Groups to make; None means none."""
+    """Virtual Node Groups to create. None means none."""
     controller: ControllerArgs | ControllerArgsDict | None = None
-    """How the Ocean Controller is installed; None means that it is not: it is there already."""
+    """How to install the Ocean Controller. None means that it is not installed."""
     cluster_autoscaler: ClusterAutoscalerArgs | ClusterAutoscalerArgsDict | None = None
-    """The Cluster Autoscaler to scale to zero; None means that it is left alone."""
+    """Cluster Autoscaler to scale to zero. None means that none is changed."""
     waves: Sequence[WaveArgs | WaveArgsDict] | None = None
-    """The migrations, one after another; None means none yet."""
+    """Migrations, one after another. None means no migration."""
     retire: Sequence[RetireArgs | RetireArgsDict] | None = None
-    """Old groups to tell the end of; None means none."""
+    """Old node groups to retire. None means none."""
     protect: bool = True
-    """Whether cluster, Virtual Node Groups and controller are protected from deletion: they carry the workloads."""
+    """Whether cluster, Virtual Node Groups and controller, which carry the workloads, are protected from deletion."""
     account_id: Input[str] | None = None
-    """The Spot account; None means that of the settings."""
+    """Spot account, ``act-...``. None means the account of the settings."""
     kubeconfig: Input[str] | None = None
-    """Access to the cluster's Kubernetes API for the migrations; for controller and Cluster Autoscaler, too, where the
-    component is given no provider of ``kubernetes``: the one that it makes then is in the state, encrypted. None means
-    KUBECONFIG."""
+    """Kubeconfig of the cluster: its content or a path. Migrations and gates never store it in state. Without a
+    ``kubernetes`` provider, the component creates one of it for controller and Cluster Autoscaler, which is in the
+    state, encrypted. None means ``KUBECONFIG``."""
     kube_context: Input[str] | None = None
-    """The context of the kubeconfig; None means its current one."""
+    """Context of the kubeconfig. None means its current context."""
     notifications: Input[str | Sequence[Input[str]]] | None = None
-    """A URL, or a list of them, to which each wave posts its start, its end and what needs a look: a secret in no
-    state. None means that nobody is told."""
+    """URLs that receive start, end and problems of each wave. Never stored in state. None means no notifications."""
 
 
-def read(kind: type[T], value: T | Mapping[str, Any], name: str) -> T:
+WAVE_OPTIONS: Final = tuple(name for name in ACCEPTED if name in WaveArgs.__dataclass_fields__ and name != "nodes")
+"""The fields of a wave that its migration takes as they are."""
+
+GATE_OPTIONS: Final = tuple(GateArgs.__dataclass_fields__)
+"""The fields of a gate, all of which its resource takes as they are."""
+
+
+def read_args(kind: type[T], value: T | Mapping[str, Any], name: str) -> T:
     """Return arguments that were given as a class or as a dictionary.
 
-    Raises InputError for a field that there is not, or one that is missing.
+    Args:
+        kind: The class of the arguments.
+        value: An instance of it, or a dictionary of its fields.
+        name: The argument, for errors.
+
+    Raises:
+        InputError: A field is unknown, or a required one is missing.
     """
     if isinstance(value, kind):
         return value
     if not isinstance(value, Mapping):
-        msg = f"{type(value).__name__} is not allowed; give {kind.__name__} or a dictionary"
-        raise InputError(name, msg)
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # each kind is a dataclass
-    strange = sorted(value.keys() - set(known))
-    if strange:
-        raise InputError(f"{name}.{strange[0]}", f"is not a field; there are {', '.join(known)}")
-    try:
-        return kind(**{key: item for key, item in value.items() if item is not None})
-    except TypeError as error:
-        missing = str(error).rpartition(": ")[2]
-        raise InputError(name, f"{missing} is required") from None
+        raise secret_error(name, f"{kind.__name__} or a dictionary, not {type(value).__name__}")
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # each kind is a dataclass
+    given = {key: item for key, item in value.items() if item is not None}
+    for key in value:
+        if key not in known:
+            raise unknown_field(name, key, known)
+    for key, field in known.items():
+        if field.default is MISSING and key not in given:
+            raise InputError(f"{name}.{key}", "is required", predicate=True)
+    return kind(**given)
 
 
 @dataclass(kw_only=True)
 class Declared:
-    """The arguments of a component, read and judged."""
+    """The arguments of a component, read and checked."""
 
     args: OceanMigrationArgs
     import_from: ImportFromArgs | None
@@ -321,72 +320,80 @@ class Declared:
 
 
 def declare(given: OceanMigrationArgs | OceanMigrationArgsDict) -> Declared:
-    """Read all arguments, and judge them together.
+    """Read all arguments, and check them together, before any resource is registered.
 
-    Raises InputError that names the first one that is wrong; nothing is registered by then.
+    Raises:
+        InputError: The first argument that is not allowed.
     """
-    args = read(OceanMigrationArgs, given, "args")
-    if (args.ocean_id is None) == (args.import_from is None):
-        raise InputError("ocean_id", "give either an Ocean cluster that exists, or import_from for a new one")
-    import_from = None if args.import_from is None else read(ImportFromArgs, args.import_from, "import_from")
+    args = read_args(OceanMigrationArgs, given, "args")
+    _check_one_of("ocean_id", args.ocean_id, "import_from", args.import_from)
+    import_from = None if args.import_from is None else read_args(ImportFromArgs, args.import_from, "import_from")
     if import_from is not None:
-        _one_of(import_from, "import_from")
+        _check_group(import_from, "import_from")
     elif args.cluster_options or args.cluster_name is not None:
         name = "cluster_options" if args.cluster_options else "cluster_name"
-        raise InputError(name, "goes only with import_from: a cluster that exists is not changed")
+        raise InputError(name, "requires import_from: an existing cluster is not changed", predicate=True)
     groups = _all(VirtualNodeGroupArgs, args.virtual_node_groups, "virtual_node_groups")
     for index, group in enumerate(groups):
-        _judge_group(group, f"virtual_node_groups[{index}]", import_from)
+        _check_virtual_node_group(group, f"virtual_node_groups[{index}]", import_from)
     waves = _all(WaveArgs, args.waves, "waves")
     _distinct([group.name for group in groups], "virtual_node_groups")
     _distinct([wave.name for wave in waves], "waves")
     retire = _all(RetireArgs, args.retire, "retire")
     for index, old in enumerate(retire):
-        _one_of(old, f"retire[{index}]")
+        _check_group(old, f"retire[{index}]")
         if old.node_group and old.eks_cluster is None and import_from is None:
-            raise InputError(f"retire[{index}].eks_cluster", "is required without import_from")
-    controller = None if args.controller is None else read(ControllerArgs, args.controller, "controller")
+            raise InputError(f"retire[{index}].eks_cluster", "is required without import_from", predicate=True)
+    controller = None if args.controller is None else read_args(ControllerArgs, args.controller, "controller")
     if controller is not None:
-        judge_controller(controller, args.account_id)
+        check_controller(controller, args.account_id)
     autoscaler = None
     if args.cluster_autoscaler is not None:
-        autoscaler = read(ClusterAutoscalerArgs, args.cluster_autoscaler, "cluster_autoscaler")
-        judge_autoscaler(autoscaler)
+        autoscaler = read_args(ClusterAutoscalerArgs, args.cluster_autoscaler, "cluster_autoscaler")
+        check_autoscaler(autoscaler)
     return Declared(
         args=args,
         import_from=import_from,
         groups=groups,
         waves=waves,
-        gates=[None if wave.gate is None else read(GateArgs, wave.gate, f"waves.{wave.name}.gate") for wave in waves],
+        gates=[
+            None if wave.gate is None else read_args(GateArgs, wave.gate, f"waves[{index}].gate")
+            for index, wave in enumerate(waves)
+        ],
         retire=retire,
         controller=controller,
         cluster_autoscaler=autoscaler,
     )
 
 
-def _judge_group(group: VirtualNodeGroupArgs, name: str, import_from: ImportFromArgs | None) -> None:
+def _check_virtual_node_group(group: VirtualNodeGroupArgs, name: str, import_from: ImportFromArgs | None) -> None:
     if group.auto_scaling_group is not None and group.node_group is not None:
-        raise InputError(f"{name}.node_group", "goes not with auto_scaling_group; give one of them, or none")
+        raise exclusive_error(f"{name}.node_group", "auto_scaling_group")
     if group.node_group is not None and group.eks_cluster is None and import_from is None:
-        raise InputError(f"{name}.eks_cluster", "is required with node_group when there is no import_from")
+        raise InputError(f"{name}.eks_cluster", "is required with node_group without import_from", predicate=True)
     if group.eks_cluster is not None and group.node_group is None:
-        raise InputError(f"{name}.eks_cluster", "goes only with node_group")
+        raise InputError(f"{name}.eks_cluster", "requires node_group", predicate=True)
 
 
-def _one_of(args: ImportFromArgs | RetireArgs, name: str) -> None:
-    if (args.auto_scaling_group is None) == (args.node_group is None):
-        raise InputError(f"{name}.auto_scaling_group", "give either this or node_group")
+def _check_group(args: ImportFromArgs | RetireArgs, name: str) -> None:
+    _check_one_of(f"{name}.auto_scaling_group", args.auto_scaling_group, "node_group", args.node_group)
+
+
+def _check_one_of(name: str, value: object, other: str, other_value: object) -> None:
+    if value is None and other_value is None:
+        raise InputError(name, f"is required without {other}", predicate=True)
+    if value is not None and other_value is not None:
+        raise exclusive_error(name, other)
 
 
 def _all(kind: type[T], given: Sequence[T | Mapping[str, Any]] | None, name: str) -> list[T]:
-    return [read(kind, value, f"{name}[{index}]") for index, value in enumerate(given or ())]
+    return [read_args(kind, value, f"{name}[{index}]") for index, value in enumerate(given or ())]
 
 
 def _distinct(names: Sequence[str], name: str) -> None:
     seen: set[str] = set()
     for index, each in enumerate(names):
-        if not isinstance(each, str) or not each.strip():
-            raise InputError(f"{name}[{index}].name", f"{each!r} is not allowed; give a text that is not empty")
+        read_text(f"{name}[{index}].name", each)
         if each in seen:
-            raise InputError(f"{name}[{index}].name", f"{each!r} is there twice; give each its own")
+            raise InputError(f"{name}[{index}].name", f"must be unique, {each!r} is already used", predicate=True)
         seen.add(each)

@@ -1,4 +1,4 @@
-"""The component's input types for what is done in Kubernetes, and what must be true of them."""
+"""The arguments of the component for changes in Kubernetes, and their checks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ NAMESPACE: Final = "spot-system"
 
 _CONFIGS: Final = ("ocean-migration", "spotinst")
 _OWN_VALUES: Final[Mapping[str, str]] = {
-    "token": "the token comes from existing_secret, or with token_in_state from token: values are in clear",
-    "clusterIdentifier": "it is the Ocean cluster's own, and taken from there",
+    "token": "values are not secret; set existing_secret or token_in_state",
+    "clusterIdentifier": "it is taken from the Ocean cluster",
 }
 
 
 class ControllerArgsDict(TypedDict, total=False):
-    """How the Ocean Controller is installed, as a dictionary; see ``ControllerArgs``."""
+    """How to install the Ocean Controller, as a dictionary; see ``ControllerArgs``."""
 
     existing_secret: Input[str]
     token_in_state: bool
@@ -45,55 +45,51 @@ class ControllerArgsDict(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class ControllerArgs:
-    """How version 2 of the Ocean Controller is installed: the chart ``ocean-kubernetes-controller``.
+    """How to install version 2 of the Ocean Controller: the chart ``ocean-kubernetes-controller``.
 
-    It needs a token of Spot. The usual way is a Secret that something else has made, in the namespace of the release
-    and with two keys: ``token``, a token of Spot, and ``account``, the account's id (``act-...``)::
+    The controller needs a Spot token. Create a Secret in the namespace of the release with two keys: ``token``, and
+    ``account`` (``act-...``). Then set ``existing_secret``, and the stack never sees the token::
 
         kubectl create namespace spot-system
         kubectl --namespace spot-system create secret generic spot --from-file=token --from-literal=account=act-...
 
-    Then ``existing_secret`` is ``spot``, and no token comes near the stack. The controller reads the Secret when it
-    starts: after a change of it, restart the controller. A controller that somebody else has installed is not taken
-    over: leave ``controller`` out then, or import its release first.
+    The controller reads the Secret at startup: restart it after a change. A controller that is already installed is not
+    adopted: leave ``controller`` out, or import its release first.
     """
 
     existing_secret: Input[str] | None = None
-    """The name of that Secret; this, or ``token_in_state``. The chart's values are ``secret.create=false`` and
-    ``secret.name``."""
+    """Name of the Secret; mutually exclusive with ``token_in_state``. Sets ``secret.create=false`` and ``secret.name``
+    of the chart."""
     token_in_state: bool = False
-    """Whether the stack makes the Secret. Then the token is in the stack's state, encrypted with the stack's key, and
-    whoever may read the stack's secrets has it; in the cluster it is in the Secret alone, and not among the values of
-    the release. A new token makes a new Secret and starts the controller anew."""
+    """Whether the stack creates the Secret. The token is then in the stack's state, encrypted, and readable by everyone
+    who can read the stack's secrets. A new token restarts the controller."""
     token: Input[str] | None = field(default=None, repr=False)
-    """The token for ``token_in_state``, which has to be a secret: ``pulumi.Config().require_secret("spotToken")``. None
-    means the one of the stack's config, ``ocean-migration:token`` or ``spotinst:token``."""
+    """Token for ``token_in_state``; must be a secret, such as ``pulumi.Config().require_secret("spotToken")``. None
+    means ``ocean-migration:token`` or ``spotinst:token`` of the stack's config."""
     version: Input[str] = CHART_VERSION
-    """The version of the chart."""
+    """Version of the chart."""
     repository: Input[str] = REPOSITORY
-    """Where the chart comes from."""
+    """Repository of the chart."""
     release_name: Input[str] = RELEASE
-    """The name of the Helm release."""
+    """Name of the Helm release."""
     namespace: Input[str] = NAMESPACE
-    """The namespace of the release; it is made when there is none, and never deleted."""
+    """Namespace of the release; created if it does not exist, never deleted."""
     auto_update: bool = False
-    """Whether the controller may install newer versions of the chart by itself, as the chart has it by default. Off, as
-    the version is the program's: an update in the middle of a migration starts the controller anew, and the next change
-    of the release takes it back."""
+    """Whether the controller may install newer versions of the chart. Off, unlike in the chart: an update restarts the
+    controller, also during a migration, and the next change of the release reverts it."""
     metrics_server: Input[bool] = False
-    """Whether the chart brings a metrics-server. Off, unlike in the chart: its installation fails where there is
-    another one, as in many clusters. A migration needs none; where nothing else serves metrics, autoscaling of pods and
-    Ocean's right-sizing need this one."""
+    """Whether the chart installs metrics-server. Off, unlike in the chart: the installation fails if one exists. Pod
+    autoscaling and Ocean's right-sizing need one, a migration does not."""
     replace_v1: bool | None = None
-    """Whether version 1 of the controller is there and is scaled to zero first: version 2 waits for that. None means
-    that the cluster is asked, if there is access to it. It stays at zero when the stack is destroyed."""
+    """Whether to scale version 1 of the controller to zero first, as version 2 requires. It stays at zero when the
+    stack is destroyed. None means to ask the cluster, if it can be reached."""
     values: Mapping[str, Any] | None = None
-    """More values of the chart, merged over those of the component; those of the token have inputs of their own. None
-    means none."""
+    """More values of the chart, which override those of the component; the token has its own inputs. None means no
+    more values."""
 
 
 class ClusterAutoscalerArgsDict(TypedDict, total=False):
-    """The Cluster Autoscaler to switch off, as a dictionary; see ``ClusterAutoscalerArgs``."""
+    """The Cluster Autoscaler to scale to zero, as a dictionary; see ``ClusterAutoscalerArgs``."""
 
     name: Input[str]
     namespace: Input[str]
@@ -102,28 +98,32 @@ class ClusterAutoscalerArgsDict(TypedDict, total=False):
 
 @dataclass(kw_only=True)
 class ClusterAutoscalerArgs:
-    """The Cluster Autoscaler, whose Deployment is scaled to zero: two autoscalers work against each other.
+    """The Cluster Autoscaler to scale to zero, as two autoscalers work against each other.
 
-    The number of replicas is taken over by a server-side apply, and whoever owned it no longer does. How many there
-    were, when that was seen, stays on the Deployment: in the annotation ``ocean-migration/replicas``.
+    A server-side apply takes over the number of replicas of its Deployment. The annotation
+    ``ocean-migration/replicas`` of the Deployment records the former number, if it was known.
     """
 
     name: Input[str] | None = None
-    """The name of its Deployment. None means that the cluster is asked, and that every Cluster Autoscaler found is
-    switched off."""
+    """Name of the Deployment. None means to ask the cluster, and to scale every Cluster Autoscaler to zero."""
     namespace: Input[str] | None = None
-    """The Deployment's namespace, with ``name``; None means ``kube-system``."""
+    """Namespace of the Deployment; requires ``name``. None means ``kube-system``."""
     restore_on_destroy: bool = False
-    """Whether destroying the stack gives the number of replicas back, which needs ``name``. Nobody owns the number
-    then, so Kubernetes sets its default, 1, however many there were; a tool that applies the Deployment sets its own
-    again. By default the Deployment stays at zero, and nothing is sent."""
+    """Whether destroying the stack releases the number of replicas; requires ``name``. Kubernetes then sets its
+    default, 1, and a tool that applies the Deployment sets its own number again. By default the Deployment stays at
+    zero."""
 
 
-def judge_controller(args: ControllerArgs, account: Input[str] | None = None) -> None:
-    """Judge these arguments, as far as that is possible before anything is registered.
+def check_controller(args: ControllerArgs, account: Input[str] | None = None) -> None:
+    """Check these arguments, as far as that is possible before anything is registered.
 
-    ``account`` is the Spot account, None for that of the stack's config. Raises InputError, or SettingsError when the
-    config has a token in clear.
+    Args:
+        args: The arguments.
+        account: The Spot account; None means the account of the stack's config.
+
+    Raises:
+        InputError: An argument is not allowed.
+        SettingsError: The token in the stack's config is not a secret.
     """
     name = "controller"
     for flag in ("token_in_state", "auto_update"):
@@ -131,41 +131,39 @@ def judge_controller(args: ControllerArgs, account: Input[str] | None = None) ->
     if args.replace_v1 is not None:
         input_readers.read_flag(f"{name}.replace_v1", args.replace_v1)
     if args.existing_secret is None and not args.token_in_state:
-        told = (
-            "give the name of a Secret with the keys token and account, or token_in_state, and the state has the token"
-        )
-        raise InputError(f"{name}.existing_secret", told)
+        raise InputError(f"{name}.existing_secret", "is required without token_in_state", predicate=True)
     if args.existing_secret is not None and args.token_in_state:
-        raise InputError(f"{name}.token_in_state", "goes not with existing_secret: give one of them")
+        raise input_readers.exclusive_error(f"{name}.token_in_state", "existing_secret")
     if args.token is not None and not args.token_in_state:
-        raise InputError(f"{name}.token", "goes only with token_in_state, for it would be in the stack's state")
+        raise InputError(f"{name}.token", "requires token_in_state: the stack's state would hold it", predicate=True)
     if args.token is not None and not isinstance(args.token, Output):
         # Never shown: it may be the token itself.
         raise not_secret()
     if args.existing_secret is not None and not isinstance(args.existing_secret, Output):
         input_readers.read_text(f"{name}.existing_secret", args.existing_secret)
-    _judge_values(args.values, f"{name}.values")
+    _check_values(args.values, f"{name}.values")
     if args.token_in_state:
         if args.token is None:
             _namespace_of_token()
         account_for_token(account)
 
 
-def judge_autoscaler(args: ClusterAutoscalerArgs) -> None:
+def check_autoscaler(args: ClusterAutoscalerArgs) -> None:
     """Raise InputError when these arguments cannot be used."""
     name = "cluster_autoscaler"
     input_readers.read_flag(f"{name}.restore_on_destroy", args.restore_on_destroy)
     if args.name is None and args.namespace is not None:
-        raise InputError(f"{name}.namespace", "goes only with name")
+        raise InputError(f"{name}.namespace", "requires name", predicate=True)
     if args.name is None and args.restore_on_destroy:
-        told = "is required with restore_on_destroy: else it came back whenever the cluster cannot be asked"
-        raise InputError(f"{name}.name", told)
+        raise InputError(f"{name}.name", "is required with restore_on_destroy", predicate=True)
 
 
 def token_of(args: ControllerArgs) -> Output[str]:
     """Return the token for ``token_in_state``, as a secret.
 
-    Raises InputError when there is none, or SettingsError when the config has one in clear.
+    Raises:
+        InputError: There is no token.
+        SettingsError: The token in the stack's config is not a secret.
     """
     if isinstance(args.token, Output):
         return Output.secret(args.token)
@@ -173,9 +171,10 @@ def token_of(args: ControllerArgs) -> Output[str]:
 
 
 def account_for_token(given: Input[str] | None) -> Input[str]:
-    """Return the account that goes with the token: the given one, or that of the stack's config.
+    """Return the account of the token: the given one, or that of the stack's config.
 
-    Raises InputError when there is none.
+    Raises:
+        InputError: There is no account.
     """
     if given is not None:
         return given
@@ -184,14 +183,14 @@ def account_for_token(given: Input[str] | None) -> Input[str]:
     for key in keys:
         if key in configured:
             return configured[key]
-    allowed = "give it, or set it with `pulumi config set ocean-migration:account act-...`"
-    raise InputError("account_id", f"is required with token_in_state in controller; {allowed}")
+    remedy = "give it, or run `pulumi config set ocean-migration:account act-...`"
+    raise InputError("account_id", f"is required with controller.token_in_state; {remedy}", predicate=True)
 
 
 def not_secret() -> InputError:
     """Return the error for a token that would be in the state in clear."""
-    allowed = 'pulumi.Config().require_secret("spotToken"), set with `pulumi config set --secret spotToken`'
-    return InputError("controller.token", f"is no secret; give one, such as {allowed}")
+    allowed = 'a secret, such as `pulumi.Config().require_secret("spotToken")`'
+    return input_readers.secret_error("controller.token", allowed)
 
 
 def _namespace_of_token() -> str:
@@ -200,20 +199,20 @@ def _namespace_of_token() -> str:
     for namespace in _CONFIGS:
         if pulumi.Config(namespace).get("token") is not None:
             return namespace
-    allowed = "give it, or set it with `pulumi config set --secret ocean-migration:token`"
-    raise InputError("controller.token", f"is required with token_in_state; {allowed}")
+    remedy = "give it, or run `pulumi config set --secret ocean-migration:token`"
+    raise InputError("controller.token", f"is required with token_in_state; {remedy}", predicate=True)
 
 
-def _judge_values(given: Mapping[str, Any] | None, name: str) -> None:
+def _check_values(given: Mapping[str, Any] | None, name: str) -> None:
     if given is None:
         return
     if not isinstance(given, Mapping):
-        raise InputError(name, "is no dictionary; give one, whose values may be Outputs")
+        raise input_readers.secret_error(name, "a dictionary; only its values may be Outputs")
     if "secret" in given:
-        raise InputError(f"{name}.secret", "has inputs of its own: existing_secret, or token_in_state")
+        raise InputError(f"{name}.secret", "is not allowed: set existing_secret or token_in_state", predicate=True)
     spotinst = given.get("spotinst", {})
     if not isinstance(spotinst, Mapping):
-        raise InputError(f"{name}.spotinst", "is no dictionary; give one, whose values may be Outputs")
+        raise input_readers.secret_error(f"{name}.spotinst", "a dictionary; only its values may be Outputs")
     for key, why in _OWN_VALUES.items():
         if key in spotinst:
-            raise InputError(f"{name}.spotinst.{key}", f"is not allowed: {why}")
+            raise InputError(f"{name}.spotinst.{key}", f"is not allowed: {why}", predicate=True)

@@ -40,7 +40,7 @@ def approved_plan_for(resource_name: str) -> str | None:
     if approved is None:
         return None
     if not isinstance(approved, dict):
-        msg = f"ocean-migration:approvedPlan: {approved!r} is not allowed; give an object of digests by resource name"
+        msg = f"ocean-migration:approvedPlan must be an object of digests by resource name, not {approved!r}"
         raise SettingsError(msg)
     digest = approved.get(resource_name)
     return None if digest is None else str(digest)

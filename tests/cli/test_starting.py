@@ -45,13 +45,25 @@ def test_every_field_of_the_selector_is_an_option(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "nodes: are not chosen: give --asg-name, --instance-id or alike, or --all-nodes"),
-        (("--limit", "2"), "nodes: are not chosen"),
-        (("--all-nodes", "--limit", "none"), "nodes.limit: 'none' is not allowed"),
-        (("--all-nodes", "--batch-size-percentage", "51"), "batch_size_percentage: 51 is not allowed"),
-        (("--all-nodes", "--exclude", "web"), "--exclude: 'web' is not allowed; give FIELD=VALUE"),
-        (("--all-nodes", "--exclude", "name=web"), "--exclude: 'name=web' is not allowed"),
-        (("--instance-id", "i-0"), "nodes.instance_ids: 'i-0' cannot be migrated"),
+        (
+            ("--all-nodes", "--limit", "none"),
+            'Error: --limit must be a number of nodes such as "5", or "1%" to "100%" of them, not \'none\'',
+        ),
+        (
+            ("--all-nodes", "--batch-size-percentage", "51"),
+            "Error: --batch-size-percentage must be a whole number from 1 to 50, not 51",
+        ),
+        (("--all-nodes", "--exclude", "web"), "Error: --exclude must be FIELD=VALUE, not 'web'"),
+        (("--all-nodes", "--exclude", "asg_name=web"), "Error: --exclude: unknown field; did you mean `asg_names`?"),
+        (("--all-nodes", "--exclude", "limit=1"), "Error: --exclude: unknown field; valid fields: instance_ids, node_"),
+        (
+            ("--all-nodes", "--batch-size-percentage", "0"),
+            "Error: --batch-size-percentage must be a whole",
+        ),
+        (("--all-nodes", "--approved-plan", ""), "Error: --approved-plan must not be empty"),
+        (("--label-selector", ""), "Error: --label-selector must not be empty"),
+        (("--asg-name", ""), "Error: --asg-name must not be empty"),
+        (("--instance-id", "i-0"), "Error: nodes.instance_ids: 'i-0' cannot be migrated"),
     ],
 )
 def test_bad_input_is_one_line_before_anything_is_started(
@@ -61,9 +73,20 @@ def test_bad_input_is_one_line_before_anything_is_started(
     for command in ("plan", "start"):
         result = terminal.run(command, *options)
         assert result.exit_code == 2
-        assert result.stderr.startswith(f"Error: {said}")
+        assert result.stderr.startswith(said)
         assert result.stderr.count("\n") == 1
     assert terminal.sim.control.requests(method="POST") == []
+
+
+@pytest.mark.parametrize("options", [(), ("--limit", "2"), ("--exclude", "asg_names=web")])
+def test_nodes_must_be_selected(terminal: Terminal, options: tuple[str, ...]) -> None:
+    """To migrate everything must be asked for."""
+    result = terminal.run("plan", *options)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "Error: No nodes selected. Use --instance-id, --node-name, --asg-name, --eks-node-group, "
+        "--virtual-node-group, --label-selector or --all-nodes.\n"
+    )
 
 
 def test_detailed_exit_status(terminal: Terminal) -> None:

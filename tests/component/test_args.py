@@ -11,7 +11,8 @@ import pytest
 
 from ocean_migration_pulumi import NodeSelectorArgs
 from ocean_migration_pulumi.component import args, kubernetes_args
-from ocean_migration_pulumi.component.resources.waves import _OPTIONS
+from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.gate import OceanMigrationGate
 from ocean_migration_pulumi.provider import OceanWorkloadMigration
 
 KINDS = [
@@ -29,15 +30,17 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_class_and_dictionary_have_the_same_fields(kind: type[Any]) -> None:
-    """In the same order."""
-    twin = getattr(inspect.getmodule(kind), f"{kind.__name__}Dict")
-    assert [field.name for field in fields(kind)] == list(twin.__annotations__)
-    assert twin.__total__ is False
+    """In the same order and of the same types, where None stands for an absent key."""
+    form = getattr(inspect.getmodule(kind), f"{kind.__name__}Dict")
+    types = {field.name: str(field.type).removesuffix(" | None") for field in fields(kind)}
+    assert list(types.items()) == [(name, hint.__forward_arg__) for name, hint in form.__annotations__.items()]
+    assert form.__total__ is False
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_field_is_documented(kind: type[Any]) -> None:
-    """A sentence below each, that says what None means where it may be None."""
+    """A sentence below each; inputs of a resource are documented by their declaration alone."""
+    documented = {args.WaveArgs: args.WAVE_OPTIONS, args.GateArgs: args.GATE_OPTIONS}.get(kind, ())
     (definition,) = ast.parse(inspect.getsource(kind)).body
     assert isinstance(definition, ast.ClassDef)
     body = definition.body
@@ -47,6 +50,8 @@ def test_every_field_is_documented(kind: type[Any]) -> None:
             for number, node in enumerate(body)
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == field.name
         )
+        if field.name in documented:
+            continue
         below = body[index + 1]
         assert isinstance(below, ast.Expr), field.name
         assert isinstance(below.value, ast.Constant), field.name
@@ -54,12 +59,70 @@ def test_every_field_is_documented(kind: type[Any]) -> None:
 
 
 def test_a_wave_has_every_option_of_a_migration() -> None:
-    """Those that the component gives itself left out; how long is waited for is a wave's end."""
+    """By the same names and of the same types; the component sets the others, and how long to wait is up to it."""
     own = {"resource_name", "opts", "ocean_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"}
     own |= {"account_id", "kubeconfig", "kube_context", "notifications", "wait_for", "wait_for_percentage"}
-    options = set(inspect.signature(OceanWorkloadMigration).parameters) - own
-    assert set(_OPTIONS) == options
-    assert {field.name for field in fields(args.WaveArgs)} == options | {"name", "nodes", "timeouts", "gate"}
+    parameters = inspect.signature(OceanWorkloadMigration).parameters
+    assert list(args.WAVE_OPTIONS) == [name for name in parameters if name not in own]
+    types = {field.name: field.type for field in fields(args.WaveArgs)}
+    assert set(types) == {*args.WAVE_OPTIONS, "name", "nodes", "timeouts", "gate"}
+    assert {name: types[name] for name in args.WAVE_OPTIONS} == {
+        name: parameters[name].annotation for name in args.WAVE_OPTIONS
+    }
+
+
+def test_a_gate_has_only_inputs_of_its_resource() -> None:
+    """By the same names."""
+    assert set(args.GATE_OPTIONS) < set(inspect.signature(OceanMigrationGate).parameters)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "ocean_id is required without import_from"),
+        ({"ocean_id": "o-1", "import_from": {}}, "ocean_id: mutually exclusive with import_from"),
+        (
+            {"ocean_id": "o-1", "cluster_name": "shop"},
+            "cluster_name requires import_from: an existing cluster is not changed",
+        ),
+        ({"ocean_id": "o-1", "wave": []}, "args.wave: unknown field; did you mean `waves`?"),
+        ({"ocean_id": "o-1", "waves": [{"nodes": {"all_nodes": True}}]}, "waves[0].name is required"),
+        ({"ocean_id": "o-1", "waves": [{"name": "", "nodes": {}}]}, "waves[0].name must not be empty"),
+        ({"ocean_id": "o-1", "waves": ["a"]}, "waves[0] must be WaveArgs or a dictionary, not str"),
+        (
+            {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {}}, {"name": "a", "nodes": {}}]},
+            "waves[1].name must be unique, 'a' is already used",
+        ),
+        (
+            {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {}, "gate": {"time_out": "5m"}}]},
+            "waves[0].gate.time_out: unknown field; did you mean `timeout`?",
+        ),
+        (
+            {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "node_group": "x", "auto_scaling_group": "y"}]},
+            "virtual_node_groups[0].node_group: mutually exclusive with auto_scaling_group",
+        ),
+        (
+            {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "node_group": "x"}]},
+            "virtual_node_groups[0].eks_cluster is required with node_group without import_from",
+        ),
+        (
+            {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "eks_cluster": "x"}]},
+            "virtual_node_groups[0].eks_cluster requires node_group",
+        ),
+        ({"ocean_id": "o-1", "retire": [{}]}, "retire[0].auto_scaling_group is required without node_group"),
+        (
+            {"ocean_id": "o-1", "retire": [{"node_group": "x"}]},
+            "retire[0].eks_cluster is required without import_from",
+        ),
+        ({"import_from": {"auto_scaling_group": "web"}}, "import_from.eks_cluster is required"),
+    ],
+    ids=repr,
+)
+def test_every_kind_of_bad_argument_has_one_clear_line(arguments: dict[str, Any], message: str) -> None:
+    """It names the argument down to the field, before anything is registered."""
+    with pytest.raises(InputError) as caught:
+        args.declare(arguments)  # type: ignore[arg-type]  # what a program may pass at run time
+    assert str(caught.value) == message
 
 
 def test_what_is_given_as_a_class_is_taken_as_it_is() -> None:

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_spotinst as spotinst
 from pulumi import Input, Output
 
-from ocean_migration_pulumi.component.args import ImportFromArgs, TaintArgs, VirtualNodeGroupArgs, read
+from ocean_migration_pulumi.component.args import ImportFromArgs, TaintArgs, VirtualNodeGroupArgs, read_args
 from ocean_migration_pulumi.component.importing.importer import (
     AutoScalingGroupSource,
     Imported,
@@ -148,7 +148,7 @@ def _declared(group: VirtualNodeGroupArgs) -> dict[str, Any]:
             spotinst.aws.OceanLaunchSpecLabelArgs(key=key, value=value) for key, value in sorted(group.labels.items())
         ]
     if group.taints is not None:
-        taints = [read(TaintArgs, taint, f"virtual_node_groups.{group.name}.taints") for taint in group.taints]
+        taints = [read_args(TaintArgs, taint, f"virtual_node_groups.{group.name}.taints") for taint in group.taints]
         declared["taints"] = [
             spotinst.aws.OceanLaunchSpecTaintArgs(
                 key=taint.key, value="" if taint.value is None else taint.value, effect=taint.effect

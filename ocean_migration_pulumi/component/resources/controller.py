@@ -17,7 +17,7 @@ from ocean_migration_pulumi.component.kubernetes_args import (
     CHART,
     ControllerArgs,
     account_for_token,
-    judge_controller,
+    check_controller,
     not_secret,
     token_of,
 )
@@ -80,7 +80,7 @@ def install_controller(
     Raises InputError or SettingsError before anything is registered. Whether a token that is an Output is a secret
     shows only while the program runs: if it is not, each of these resources fails, and none is made.
     """
-    judge_controller(args, account)
+    check_controller(args, account)
     found = found or UNKNOWN
     token: Mapping[str, Input[str]] | None = None
     if args.token_in_state:

@@ -9,25 +9,13 @@ from typing import Any, Final
 import pulumi
 from pulumi import Input, Output
 
-from ocean_migration_pulumi.component.args import GateArgs, WaveArgs
+from ocean_migration_pulumi.component.args import GATE_OPTIONS, WAVE_OPTIONS, GateArgs, WaveArgs
 from ocean_migration_pulumi.gate import OceanMigrationGate
 from ocean_migration_pulumi.provider import OceanWorkloadMigration
 
-_OPTIONS: Final = (
-    "new_nodes",
-    "batch_size_percentage",
-    "should_terminate_drained_nodes",
-    "should_evict_stand_alone_pods",
-    "force_pod_eviction_on_pdb_failure",
-    "unmatched_nodes",
-    "prerequisites",
-    "approved_plan",
-    "when_busy",
-    "stall_timeout",
-    "soak_time",
-    "on_timeout",
-    "terminate_drained_nodes_on_stop",
-    "triggers",
+_REPORTED: Final = (
+    *("migration_id", "status", "succeeded", "progress", "plan_digest", "failure"),
+    *("planned_nodes", "migrated_nodes", "remaining_nodes", "manual_nodes", "drained_nodes"),
 )
 
 
@@ -43,12 +31,7 @@ class WaveAccess:
 
     def inputs(self) -> dict[str, Any]:
         """Return it as inputs of a wave or a gate."""
-        return {
-            "ocean_id": self.ocean_id,
-            "account_id": self.account_id,
-            "kubeconfig": self.kubeconfig,
-            "kube_context": self.kube_context,
-        }
+        return {name: getattr(self, name) for name in ("ocean_id", "account_id", "kubeconfig", "kube_context")}
 
 
 @dataclass(kw_only=True)
@@ -82,7 +65,7 @@ def make_waves(
             nodes=wave.nodes,
             **access.inputs(),
             notifications=access.notifications,
-            **{option: getattr(wave, option) for option in _OPTIONS},
+            **{option: getattr(wave, option) for option in WAVE_OPTIONS},
             virtual_node_group_ids=list(virtual_node_group_ids) or None,
             planned_elsewhere=Output.all(*earlier).apply(_ids) if earlier else None,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=list(before), custom_timeouts=wave.timeouts),
@@ -111,12 +94,7 @@ def _gate(
         migration_ids=migration.migrations.apply(lambda runs: [run["id"] for run in runs or ()]),
         succeeded=migration.succeeded,
         remaining=migration.remaining_nodes,
-        scheduled=gate.scheduled,
-        heartbeat=gate.heartbeat,
-        kubernetes_conditions=gate.kubernetes_conditions,
-        http_checks=gate.http_checks,
-        hold_for=gate.hold_for,
-        timeout=gate.timeout,
+        **{option: getattr(gate, option) for option in GATE_OPTIONS},
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[migration]),
     )
 
@@ -127,19 +105,8 @@ def _ids(plans: Sequence[Mapping[str, str] | None]) -> list[str]:
 
 def report_of(migration: OceanWorkloadMigration) -> Output[dict[str, Any]]:
     """Return what a report needs of one wave."""
-    return Output.all(
-        migration_id=migration.migration_id,
-        status=migration.status,
-        succeeded=migration.succeeded,
-        progress=migration.progress,
-        plan_digest=migration.plan_digest,
-        planned_nodes=migration.planned_nodes,
-        migrated_nodes=migration.migrated_nodes,
-        remaining_nodes=migration.remaining_nodes,
-        manual_nodes=migration.manual_nodes,
-        drained_nodes=migration.drained_nodes,
-        failure=migration.failure,
-    ).apply(lambda values: {name: value for name, value in values.items() if value is not None})
+    outputs = {name: getattr(migration, name) for name in _REPORTED}
+    return Output.all(**outputs).apply(lambda values: {name: each for name, each in values.items() if each is not None})
 
 
 def totals_of(reports: Sequence[Mapping[str, Any]]) -> dict[str, int]:

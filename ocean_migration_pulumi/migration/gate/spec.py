@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ocean_migration_pulumi.common.text import shorten_value
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec import input_readers
+from ocean_migration_pulumi.migration.spec.input_readers import DURATION, FLAG, SECRET, TEXT, TEXTS, InputType
+from ocean_migration_pulumi.migration.spec.options import declare_input, declared_inputs, read_inputs, unknown_field
 
 TIMEOUT: Final = 900.0
 """Seconds that a gate waits when neither ``timeout`` nor custom timeouts are set."""
@@ -32,6 +33,7 @@ _WITHOUT_CONDITIONS: Final = frozenset({"StatefulSet", "DaemonSet"})
 _WITHOUT_NAMESPACE: Final = frozenset({"Node"})
 _CONDITION: Final = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
 _OBJECT: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_MAPS: Final = "Sequence[Input[Mapping[str, Any]]]"
 _URL: Final = 'an http or https URL without credentials, such as "https://shop.example/health"'
 
 
@@ -72,98 +74,30 @@ class GateObservation:
     seen: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateSpec:
-    """What one gate asks for.
-
-    ``migration_ids`` (the latest one last), ``succeeded`` and ``remaining`` are of the wave before. Durations are
-    seconds; ``timeout`` None means that none was given. ``account_id`` None means the account of the settings.
-    ``kubeconfig`` is a secret that no state holds.
-    """
-
-    ocean_id: str = ""
-    migration_ids: tuple[str, ...] = ()
-    succeeded: bool = True
-    remaining: tuple[str, ...] = ()
-    scheduled: bool = True
-    heartbeat: bool = True
-    kubernetes_conditions: tuple[KubernetesCondition, ...] = ()
-    http_checks: tuple[HttpCheck, ...] = ()
-    hold_for: float = 30.0
-    timeout: float | None = None
-    account_id: str | None = None
-    kubeconfig: str | None = field(default=None, repr=False)
-    kube_context: str | None = None
-
-    def limit(self, custom: float | None) -> float:
-        """Return the seconds until the deadline; of ``timeout`` and a ``custom`` timeout the shorter counts."""
-        return min((seconds for seconds in (self.timeout, custom) if seconds is not None), default=TIMEOUT)
-
-
-def read_gate_spec(
-    props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()
-) -> tuple[GateSpec, list[InputError]]:
-    """Read inputs; every one that is not allowed is reported, and its default stands in the wish.
-
-    ``unknown`` inputs (known only later) are taken at their default and not judged.
-    """
-    found: dict[str, Any] = {}
-    problems: list[InputError] = []
-    for name, reader in _READERS.items():
-        value = props.get(name)
-        if name in unknown:
-            continue
-        if value is None:
-            if name == "ocean_id":
-                problems.append(InputError(name, "is required"))
-            continue
-        try:
-            found[name] = reader(name, value)
-        except InputError as problem:
-            problems.append(problem)
-    spec = GateSpec(**found)
-    judged = not {"hold_for", "timeout"} & (unknown | {problem.property_name for problem in problems})
-    if judged and spec.hold_for >= spec.limit(None):
-        shorter = "15m, the default of timeout" if spec.timeout is None else f"timeout ({props['timeout']})"
-        problems.append(
-            input_readers.input_error("hold_for", props.get("hold_for", "30s"), f"a duration shorter than {shorter}")
-        )
-    return spec, problems
-
-
-def changed_inputs(old: GateSpec, new: GateSpec) -> list[str]:
-    """Return the names of the inputs for which an open gate asks again when they differ."""
-    return [name for name in INPUTS if name not in _NOT_COMPARED and getattr(old, name) != getattr(new, name)]
-
-
-def _seconds(name: str, value: Any) -> float:
-    return input_readers.read_duration(name, value) or 0.0
-
-
-def _limit(name: str, value: Any) -> float:
-    seconds = _seconds(name, value)
+def _read_timeout(name: str, value: Any) -> float:
+    seconds = input_readers.read_seconds(name, value)
     if not seconds:
-        raise input_readers.input_error(name, value, "a duration longer than nothing")
+        raise input_readers.input_error(name, value, "longer than 0s")
     return seconds
 
 
 def _entries(name: str, value: Any, allowed: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
-    """Read a list of objects, each with its name; none of a wrong form is shown, for a URL may hold a password."""
+    """Read a list of maps, each with its name; a value of another form is not shown, as a URL may hold a password."""
     if not isinstance(value, (list, tuple)):
-        raise InputError(name, f"what is given is not allowed; give a list of objects with {', '.join(allowed)}")
+        raise input_readers.secret_error(name, f"a list of maps with {', '.join(allowed)}")
     entries = []
     for number, entry in enumerate(value):
         each = f"{name}[{number}]"
         if not isinstance(entry, Mapping):
-            raise InputError(each, f"what is given is not allowed; give an object with {', '.join(allowed)}")
+            raise input_readers.secret_error(each, f"a map with {', '.join(allowed)}")
         for key in entry:
             if key not in allowed:
-                raise input_readers.input_error(each, key, f"only {', '.join(allowed)}")
+                raise unknown_field(each, key, allowed)
         entries.append((each, {key: part for key, part in entry.items() if part is not None}))
     return entries
 
 
-def _conditions(name: str, value: Any) -> tuple[KubernetesCondition, ...]:
+def _read_conditions(name: str, value: Any) -> tuple[KubernetesCondition, ...]:
     found = _entries(name, value, ("kind", "namespace", "name", "condition"))
     return tuple(dict.fromkeys(_condition(each, entry) for each, entry in found))
 
@@ -173,45 +107,48 @@ def _condition(each: str, entry: Mapping[str, Any]) -> KubernetesCondition:
     name = _named(f"{each}.name", entry.get("name"))
     if kind in _WITHOUT_NAMESPACE:
         if "namespace" in entry:
-            raise input_readers.input_error(f"{each}.namespace", entry["namespace"], f"none, as a {kind} has none")
+            raise InputError(f"{each}.namespace", f"is not allowed: a {kind} has no namespace", predicate=True)
         namespace = ""
     else:
         namespace = _named(f"{each}.namespace", entry.get("namespace"))
     condition = input_readers.read_text(f"{each}.condition", entry.get("condition", CONDITIONS[kind]))
     if kind in _WITHOUT_CONDITIONS and condition != READY:
-        raise input_readers.input_error(f"{each}.condition", condition, f'"{READY}": a {kind} knows no other')
+        raise input_readers.input_error(f"{each}.condition", condition, f'"{READY}" for a {kind}')
     if not _CONDITION.fullmatch(condition):
-        raise input_readers.input_error(f"{each}.condition", condition, 'the type of a condition, such as "Available"')
+        raise input_readers.input_error(f"{each}.condition", condition, 'a condition type such as "Available"')
     return KubernetesCondition(kind=kind, name=name, namespace=namespace, condition=condition)
 
 
 def _named(name: str, value: Any) -> str:
+    if value is None:
+        raise InputError(name, "is required", predicate=True)
     if not isinstance(value, str) or len(value) > 253 or not _OBJECT.fullmatch(value):
-        raise input_readers.input_error(name, value, "a name as Kubernetes has them")
+        raise input_readers.input_error(name, value, "a name that Kubernetes allows")
     return value
 
 
-def _checks(name: str, value: Any) -> tuple[HttpCheck, ...]:
+def _read_checks(name: str, value: Any) -> tuple[HttpCheck, ...]:
     found = _entries(name, value, ("url", "status", "contains"))
     return tuple(dict.fromkeys(_check(each, entry) for each, entry in found))
 
 
 def _check(each: str, entry: Mapping[str, Any]) -> HttpCheck:
     contains = entry.get("contains")
-    if contains is not None and (not isinstance(contains, str) or not contains):
-        raise input_readers.input_error(f"{each}.contains", contains, "a text that is not empty")
+    if contains is not None and not isinstance(contains, str):
+        raise input_readers.input_error(f"{each}.contains", contains, "a string")
+    if contains == "":
+        raise InputError(f"{each}.contains", "must not be empty", predicate=True)
     status = input_readers.read_whole_number(f"{each}.status", entry.get("status", 200), 100, 599)
     return HttpCheck(url=_url(f"{each}.url", entry.get("url")), status=status, contains=contains)
 
 
 def _url(name: str, value: Any) -> str:
     if value is None:
-        raise InputError(name, f"is required; give {_URL}")
-    if not isinstance(value, str) or not _is_url(value):
-        shown = (
-            "what is given" if not isinstance(value, str) or "@" in value else shorten_value(value.partition("?")[0])
-        )
-        raise InputError(name, f"{shown} is not allowed; give {_URL}")
+        raise InputError(name, "is required", predicate=True)
+    if not isinstance(value, str) or "@" in value:
+        raise input_readers.secret_error(name, _URL)
+    if not _is_url(value):
+        raise input_readers.input_error(name, value.partition("?")[0], _URL)
     return value
 
 
@@ -225,27 +162,86 @@ def _is_url(value: str) -> bool:
     return known and plain and "@" not in parts.netloc
 
 
-_READERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
-    "ocean_id": input_readers.read_text,
-    "migration_ids": input_readers.read_texts,
-    "succeeded": input_readers.read_flag,
-    "remaining": input_readers.read_texts,
-    "scheduled": input_readers.read_flag,
-    "heartbeat": input_readers.read_flag,
-    "kubernetes_conditions": _conditions,
-    "http_checks": _checks,
-    "hold_for": _seconds,
-    "timeout": _limit,
-    "account_id": input_readers.read_text,
-    "kubeconfig": input_readers.read_secret,
-    "kube_context": input_readers.read_text,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSpec:
+    """The inputs of one gate, in the order of the reference. Durations are seconds."""
 
-ACCEPTED: Final = tuple(_READERS)
+    ocean_id: str = declare_input(TEXT, "Ocean cluster, ``o-...``.", absent="", required=True)
+    migration_ids: tuple[str, ...] = declare_input(
+        TEXTS, "Migrations of the wave before, the latest last. The gate waits again when they change."
+    )
+    succeeded: bool = declare_input(
+        FLAG, "Output ``succeeded`` of the wave before: the gate fails unless it is true.", default=True
+    )
+    remaining: tuple[str, ...] = declare_input(
+        TEXTS, "Output ``remaining_nodes`` of the wave before, for the message when it did not succeed."
+    )
+    scheduled: bool = declare_input(
+        FLAG,
+        "Every pod must be scheduled: of the cluster, or without access to Kubernetes of the latest migration.",
+        default=True,
+    )
+    heartbeat: bool = declare_input(
+        FLAG, "The Ocean Controller must report: active, and within the last 10 minutes.", default=True
+    )
+    kubernetes_conditions: tuple[KubernetesCondition, ...] = declare_input(
+        InputType(_read_conditions, _MAPS, "list of maps", absent=()),
+        "Conditions of Kubernetes objects, each with ``kind``, ``namespace``, ``name`` and ``condition``.",
+    )
+    http_checks: tuple[HttpCheck, ...] = declare_input(
+        InputType(_read_checks, _MAPS, "list of maps", absent=()),
+        "URLs that must answer, each with ``url``, ``status`` (200) and ``contains``.",
+    )
+    hold_for: float = declare_input(
+        DURATION, "How long everything must hold without a break; no answer is a break.", default="30s"
+    )
+    timeout: float | None = declare_input(
+        InputType(_read_timeout, "str"),
+        "How long the gate waits at most; a shorter ``custom_timeouts`` applies, and alone replaces the default.",
+        default="15m",
+        absent=None,
+        compared=False,
+    )
+    account_id: str | None = declare_input(TEXT, "Spot account, ``act-...``.", none_means="the account of the settings")
+    kubeconfig: str | None = declare_input(
+        SECRET,
+        "Kubeconfig of the cluster, content or path. Never stored in state.",
+        none_means="``KUBECONFIG``, or the pod that Pulumi runs in",
+        secret=True,
+    )
+    kube_context: str | None = declare_input(
+        TEXT, "Context of the kubeconfig.", none_means="its current context", compared=False
+    )
+
+    def limit(self, custom: float | None) -> float:
+        """Return the seconds until the deadline; of ``timeout`` and a ``custom`` timeout the shorter counts."""
+        return min((seconds for seconds in (self.timeout, custom) if seconds is not None), default=TIMEOUT)
+
+
+INPUT_DECLARATIONS: Final = declared_inputs(GateSpec)
+
+ACCEPTED: Final = tuple(INPUT_DECLARATIONS)
 """The names of all inputs, in the order of the reference."""
 
-INPUTS: Final = tuple(name for name in _READERS if name != "kubeconfig")
+INPUTS: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if not each.secret)
 """The names of all inputs that a state may hold."""
 
-# How long is waited, and by which way is asked, says nothing of what was seen.
-_NOT_COMPARED: Final = frozenset({"timeout", "kube_context"})
+
+def read_gate_spec(
+    props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()
+) -> tuple[GateSpec, list[InputError]]:
+    """Read the inputs of a gate, and check those that depend on each other; see ``read_inputs``."""
+    spec, problems = read_inputs(GateSpec, props, unknown)
+    checked = not {"hold_for", "timeout"} & (unknown | {problem.property_name for problem in problems})
+    if checked and spec.hold_for >= spec.limit(None):
+        timeout, held = (
+            props[name] if props.get(name) is not None else INPUT_DECLARATIONS[name].default
+            for name in ("timeout", "hold_for")
+        )
+        problems.append(input_readers.input_error("hold_for", held, f"shorter than timeout ({timeout})"))
+    return spec, problems
+
+
+def changed_inputs(old: GateSpec, new: GateSpec) -> list[str]:
+    """Return the names of the inputs for which an open gate waits again when they differ."""
+    return [name for name in INPUTS if INPUT_DECLARATIONS[name].compared and getattr(old, name) != getattr(new, name)]

@@ -21,18 +21,13 @@ from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.start import find_unanswered_start, start_migration
 from ocean_migration_pulumi.migration.reconcile.wait import find_failure, soak, stop_migration, wait_for_migration
 from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview, take_snapshot
+from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.planned_nodes import restore_reviewed_entries, summarize_plan
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.resource_state import ADOPTED_PART, MigrationRecord, ResourceState
 
 NEW_CLUSTER: Final = 900.0
 """Seconds that a new cluster's controller may take to report."""
-
-_FLAGS: Final = (
-    "should_terminate_drained_nodes",
-    "should_evict_stand_alone_pods",
-    "force_pod_eviction_on_pdb_failure",
-)
 
 DEADLINE: Final = 3000.0
 """Seconds for create and update without custom timeouts: below a CI job's hour, for a wait resumes."""
@@ -268,7 +263,7 @@ def _resume(job: ReconcileContext) -> None:
             continue
         if reason:
             job.tell.warning(f"migration {run.id} also holds nodes that are not planned, so it goes on: {reason}")
-        elif _options_differ(run, job.spec):
+        elif job.spec.options.differs_from(MigrationOptions.from_attributes(run)):
             job.tell.warning(f"migration {run.id} goes on with the options it was started with")
         wait_for_migration(job, run)
 
@@ -283,8 +278,8 @@ def _excuse(job: ReconcileContext, running: set[str]) -> None:
 def _unwanted(job: ReconcileContext, run: MigrationRecord) -> str | None:
     """Return why a running migration may not go on; None when it may."""
     spec = job.spec
-    for name in _FLAGS:
-        if getattr(run, name) is True and not getattr(spec, name):
+    for name, wanted in spec.options.flags.items():
+        if getattr(run, name) is True and not wanted:
             return f"{name} is now false"
     try:
         status = job.status(run.id)
@@ -296,16 +291,6 @@ def _unwanted(job: ReconcileContext, run: MigrationRecord) -> str | None:
         if node.instance_id not in job.record.planned and spec.nodes.contradicts(node)
     )
     return f"{list_some(excluded)} is no longer selected" if excluded else None
-
-
-def _options_differ(run: MigrationRecord, spec: MigrationSpec) -> bool:
-    pairs = (
-        (run.batch_size_percentage, spec.batch_size_percentage),
-        (run.should_terminate_drained_nodes, spec.should_terminate_drained_nodes),
-        (run.should_evict_stand_alone_pods, spec.should_evict_stand_alone_pods),
-        (run.force_pod_eviction_on_pdb_failure, spec.force_pod_eviction_on_pdb_failure),
-    )
-    return any(before is not None and before != now for before, now in pairs)
 
 
 def _work(job: ReconcileContext, *, again: bool, manual: bool) -> list[str]:

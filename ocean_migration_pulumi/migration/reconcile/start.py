@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
@@ -136,7 +137,6 @@ def _alone(job: ReconcileContext) -> Iterator[None]:
 
 def _post(job: ReconcileContext, work: list[str], before: frozenset[str]) -> MigrationRecord | None:
     """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
-    spec = job.spec
     lost = job.record.unanswered = UnansweredStart(
         listed=sorted(before), instance_ids=sorted(work), at=format_time(job.now())
     )
@@ -145,10 +145,7 @@ def _post(job: ReconcileContext, work: list[str], before: frozenset[str]) -> Mig
         migration_id = job.api.within(job.scope).create_migration(
             job.ocean_id,
             sorted(work),
-            batch_size_percentage=spec.batch_size_percentage,
-            should_terminate_drained_nodes=spec.should_terminate_drained_nodes,
-            should_evict_stand_alone_pods=spec.should_evict_stand_alone_pods,
-            force_pod_eviction_on_pdb_failure=spec.force_pod_eviction_on_pdb_failure,
+            **asdict(job.spec.options),
         )
     except AnswerLostError as error:
         job.claims.view.changed()
@@ -172,15 +169,11 @@ def _post(job: ReconcileContext, work: list[str], before: frozenset[str]) -> Mig
 def _started(
     job: ReconcileContext, migration_id: str, instance_ids: list[str], status: MigrationStatus | None = None
 ) -> MigrationRecord:
-    spec = job.spec
     run = MigrationRecord(
         id=migration_id,
         instance_ids=instance_ids,
-        batch_size_percentage=spec.batch_size_percentage,
-        should_terminate_drained_nodes=spec.should_terminate_drained_nodes,
-        should_evict_stand_alone_pods=spec.should_evict_stand_alone_pods,
-        force_pod_eviction_on_pdb_failure=spec.force_pod_eviction_on_pdb_failure,
-        triggers_digest=spec.triggers_digest,
+        **asdict(job.spec.options),
+        triggers_digest=job.spec.triggers_digest,
     )
     job.record.unanswered = None
     if status is not None:

@@ -1,4 +1,4 @@
-"""Which nodes a wish means: the selector, and what it says of a node of which not everything is known."""
+"""Which nodes a spec selects, also while not everything is known of a node."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import Any, Final, Protocol
 
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec import input_readers
+from ocean_migration_pulumi.migration.spec.input_readers import FLAG, TEXT, TEXTS, InputType
+from ocean_migration_pulumi.migration.spec.options import declare_input, declared_inputs, unknown_field
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP
 
 _EKS_ASG: Final = re.compile(r"eks-(?P<group>.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PERCENT: Final = re.compile(r"\d+%")
 _COUNT: Final = re.compile(r"\d+")
 _BY_ID: Final = attrgetter("instance_id")
+_A_SELECTOR: Final = "a selector (NodeSelectorArgs, or a map of its fields)"
 
 
 class SelectableNode(Protocol):
@@ -59,70 +62,85 @@ def eks_node_group(asg_name: str | None) -> str | None:
     return match["group"] if match else None
 
 
+def _read_limit(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        if _PERCENT.fullmatch(value) and 1 <= int(value[:-1]) <= 100:
+            return f"{int(value[:-1])}%"
+        if _COUNT.fullmatch(value) and int(value) >= 1:
+            return str(int(value))
+    raise input_readers.input_error(name, value, 'a number of nodes such as "5", or "1%" to "100%" of them')
+
+
+def _read_exclude(name: str, value: Any) -> NodeSelector | None:
+    if not isinstance(value, Mapping):
+        raise input_readers.input_error(name, value, _A_SELECTOR)
+    # An earlier wave without any node excludes nothing; as if absent, an empty list excludes only more.
+    given = {key: item for key, item in value.items() if item is not None and item != [] and item != ()}
+    if given.get("limit") is not None:
+        raise InputError(f"{name}.limit", "is not allowed: an exclude has no limit", predicate=True)
+    return NodeSelector.parse(given, name) if given else None
+
+
+_LIMIT: Final = InputType(_read_limit, "str")
+_EXCLUDE: Final = InputType(_read_exclude, "NodeSelectorArgs | NodeSelectorArgsDict", "NodeSelectorArgs")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSelector:
-    """Which candidates: values of one field are alternatives, different fields must all hold.
+    """Which candidates to take: values of one field are alternatives, different fields must all match."""
 
-    ``asg_names`` are globs. ``label_selector`` is kubectl's syntax, and judged by Kubernetes itself.
-    ``limit`` is a number of nodes or a percentage of the matching ones (rounded up); None means all. An ``exclude``
-    without any field excludes nothing, and has no limit of its own.
-    """
-
-    instance_ids: tuple[str, ...] = ()
-    node_names: tuple[str, ...] = ()
-    asg_names: tuple[str, ...] = ()
-    eks_node_groups: tuple[str, ...] = ()
-    virtual_node_groups: tuple[str, ...] = ()
-    label_selector: str | None = None
-    exclude: NodeSelector | None = None
-    all_nodes: bool = False
-    limit: str | None = None
+    instance_ids: tuple[str, ...] = declare_input(
+        TEXTS, "EC2 instance ids. An id that Ocean does not offer is an error."
+    )
+    node_names: tuple[str, ...] = declare_input(TEXTS, "Kubernetes node names.")
+    asg_names: tuple[str, ...] = declare_input(
+        TEXTS, "Names of Auto Scaling Groups; ``*``, ``?`` and ``[...]`` are wildcards, case matters."
+    )
+    eks_node_groups: tuple[str, ...] = declare_input(
+        TEXTS, "Names of EKS managed node groups, which are part of the names of their Auto Scaling Groups."
+    )
+    virtual_node_groups: tuple[str, ...] = declare_input(
+        TEXTS, 'Ids of the Virtual Node Groups that nodes match, or ``"Default"`` for nodes that match any.'
+    )
+    label_selector: str | None = declare_input(
+        TEXT,
+        "Node labels, in kubectl's syntax: ``tier=web,!gpu``. Needs access to Kubernetes; without it the plan does not "
+        "change.",
+    )
+    exclude: NodeSelector | None = declare_input(_EXCLUDE, "Selector of nodes that are never migrated; has no limit.")
+    all_nodes: bool = declare_input(FLAG, "Every node that can be migrated.", absent=False)
+    limit: str | None = declare_input(
+        _LIMIT, 'At most this many nodes (``"5"``), or this share of the matching nodes, rounded up (``"50%"``).'
+    )
 
     @classmethod
     def parse(cls, value: Any, name: str = "nodes") -> NodeSelector:
-        """Read a selector; raises InputError that names the part that is not allowed."""
-        if not isinstance(value, Mapping):
-            raise input_readers.input_error(name, value, "a selector (NodeSelectorArgs)")
-        known = {part.name for part in fields(cls)}
-        read: dict[str, Any] = {}
-        empty = []
-        for key, item in value.items():
-            part = f"{name}.{key}"
-            if key not in known:
-                raise InputError(part, f"is not a field of the selector; it has {', '.join(sorted(known))}")
-            if item is None:
-                continue
-            if key == "all_nodes":
-                read[key] = input_readers.read_flag(part, item)
-            elif key == "limit":
-                read[key] = _limit(part, item)
-            elif key == "label_selector":
-                read[key] = input_readers.read_text(part, item)
-            elif key == "exclude":
-                read[key] = cls._parse_exclude(item, part)
-            else:
-                read[key] = input_readers.read_texts(part, item)
-                empty += [] if read[key] else [part]
-        selector = cls(**read)
-        if selector.selects and empty:
-            # As if absent, it would widen the choice to all that the other fields take.
-            raise InputError(empty[0], "is empty, so no node can match; leave it out or give at least one")
-        if not selector.selects:
-            allowed = (
-                "instance_ids, node_names, asg_names, eks_node_groups, virtual_node_groups, label_selector or all_nodes"
-            )
-            raise InputError(name, f"selects nothing; give {allowed} (migrating every node must be said: all_nodes)")
-        return selector
+        """Read a selector.
 
-    @classmethod
-    def _parse_exclude(cls, value: Any, name: str) -> NodeSelector | None:
+        Args:
+            value: The selector as a map of its fields.
+            name: The input, for errors.
+
+        Raises:
+            InputError: A field is unknown or not allowed, or nothing is selected.
+        """
         if not isinstance(value, Mapping):
-            raise input_readers.input_error(name, value, "a selector (NodeSelectorArgs)")
-        # An earlier wave without any node excludes nothing; as if absent, an empty list excludes only more.
-        given = {key: item for key, item in value.items() if item is not None and item != [] and item != ()}
-        if given.get("limit") is not None:
-            raise InputError(f"{name}.limit", "has no meaning here; give the nodes that are never taken")
-        return cls.parse(given, name) if given else None
+            raise input_readers.input_error(name, value, _A_SELECTOR)
+        known = declared_inputs(cls)
+        for key in value:
+            if key not in known:
+                raise unknown_field(name, key, known)
+        given = {key: item for key, item in value.items() if item is not None}
+        read = {key: known[key].type.read(f"{name}.{key}", item) for key, item in given.items()}
+        selector = cls(**read)
+        if not selector.selects:
+            allowed = ", ".join(key for key in known if key not in {"exclude", "limit"})
+            raise InputError(name, f"no nodes selected; give one of {allowed}")
+        for key, item in read.items():
+            if item == ():
+                # As if absent, it would widen the selection to all nodes that the other fields select.
+                raise InputError(f"{name}.{key}", "must not be empty; leave it out instead", predicate=True)
+        return selector
 
     @property
     def selects(self) -> bool:
@@ -267,17 +285,6 @@ def select_nodes(
         taken.sort(key=lambda node: node.instance_id not in preferred_ids)
     room = selector.limit_of(len(kept_ids) + len(taken)) - len(kept_ids)
     return NodeSelection(tuple(taken[: max(0, room)]), tuple(sorted(undecided, key=_BY_ID)))
-
-
-def _limit(name: str, value: Any) -> str:
-    allowed = '"5" (at least 1 node) or "50%" (1% to 100% of the matching nodes)'
-    if not isinstance(value, str):
-        raise input_readers.input_error(name, value, allowed)
-    if _PERCENT.fullmatch(value) and 1 <= int(value[:-1]) <= 100:
-        return f"{int(value[:-1])}%"
-    if _COUNT.fullmatch(value) and int(value) >= 1:
-        return str(int(value))
-    raise input_readers.input_error(name, value, allowed)
 
 
 def _both(one: bool | None, other: bool | None) -> bool | None:

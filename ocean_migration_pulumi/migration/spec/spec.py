@@ -1,63 +1,143 @@
-"""The inputs of the resource, validated: one wish per resource."""
+"""The validated inputs of the resource: one declaration for each."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.spec import input_readers
+from ocean_migration_pulumi.migration.spec.input_readers import (
+    ANYTHING,
+    DURATION,
+    DURATION_OR_NEVER,
+    ENDPOINTS,
+    FLAG,
+    SECRET,
+    TEXT,
+    TEXTS,
+    InputType,
+    choice,
+    input_error,
+    whole_number,
+)
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
+from ocean_migration_pulumi.migration.spec.options import MigrationOptions, declare_input, declared_inputs, read_inputs
 
-Reader = Callable[[str, Any], Any]
+
+def _read_planned(name: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise input_error(name, value, "a map of the planned nodes, by instance id")
+    return {str(key): str(entry) for key, entry in value.items()}
+
+
+_SELECTOR: Final = InputType(
+    lambda name, value: NodeSelector.parse(value, name), "NodeSelectorArgs | NodeSelectorArgsDict", "NodeSelectorArgs"
+)
+_PLANNED: Final = InputType(_read_planned, "Mapping[str, str]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationSpec:
-    """What one resource asks for.
+    """The inputs of one resource, in the order of the reference. Durations are seconds; None is never."""
 
-    Durations are seconds (``stall_timeout`` None means never). ``planned_nodes`` is what ``check`` planned, None when
-    it could not. ``account_id`` None means the account of the settings. ``kubeconfig`` and ``notifications`` (URLs) are
-    secrets that no state holds.
-    """
-
-    ocean_id: str = ""
-    nodes: NodeSelector = field(default_factory=NodeSelector)
-    new_nodes: str = "report"
-    batch_size_percentage: int = 20
-    should_terminate_drained_nodes: bool = False
-    should_evict_stand_alone_pods: bool = False
-    force_pod_eviction_on_pdb_failure: bool = False
-    unmatched_nodes: str = "fail"
-    virtual_node_group_ids: tuple[str, ...] = ()
-    planned_elsewhere: tuple[str, ...] = ()
-    prerequisites: str = "enforce"
-    approved_plan: str | None = None
-    when_busy: str = "wait"
-    wait_for: str = "finished"
-    wait_for_percentage: int | None = None
-    stall_timeout: float | None = 1800.0
-    soak_time: float = 0.0
-    on_timeout: str = "leave"
-    terminate_drained_nodes_on_stop: bool = False
-    triggers: tuple[Any, ...] = ()
-    account_id: str | None = None
-    kubeconfig: str | None = field(default=None, repr=False)
-    kube_context: str | None = None
-    notifications: tuple[str, ...] = field(default=(), repr=False)
-    planned_nodes: Mapping[str, str] | None = None
+    ocean_id: str = declare_input(TEXT, "Ocean cluster, ``o-...``.", absent="", required=True, compared=False)
+    nodes: NodeSelector = declare_input(
+        _SELECTOR, "Nodes to migrate.", absent=NodeSelector(), required=True, compared=False
+    )
+    new_nodes: str = declare_input(
+        choice("report", "migrate"),
+        'Nodes that match later: ``"report"`` lists them, ``"migrate"`` adds them to the plan.',
+        default="report",
+    )
+    batch_size_percentage: int = declare_input(
+        whole_number(1, 50), "Percentage of the nodes to drain at once, 1 to 50.", default=20
+    )
+    should_terminate_drained_nodes: bool = declare_input(FLAG, "Terminate drained nodes.", default=False)
+    should_evict_stand_alone_pods: bool = declare_input(
+        FLAG, "Delete standalone pods, which no controller recreates.", default=False
+    )
+    force_pod_eviction_on_pdb_failure: bool = declare_input(
+        FLAG, "Delete pods that PodDisruptionBudgets protect.", default=False
+    )
+    unmatched_nodes: str = declare_input(
+        choice("fail", "skip", "allow"),
+        'Nodes that match no Virtual Node Group: ``"fail"`` the plan, ``"skip"`` them, or ``"allow"`` them.',
+        default="fail",
+    )
+    virtual_node_group_ids: tuple[str, ...] = declare_input(
+        TEXTS, "Virtual Node Groups of the stack that must exist before the migration.", compared=False
+    )
+    planned_elsewhere: tuple[str, ...] = declare_input(
+        TEXTS,
+        "Instance ids that other migrations plan, such as earlier waves; never added to this plan.",
+        compared=False,
+    )
+    prerequisites: str = declare_input(
+        choice("enforce", "warn", "off"),
+        'Failed pre-flight checks: ``"enforce"`` prevents the start, ``"warn"`` warns, ``"off"`` skips the checks.',
+        default="enforce",
+    )
+    approved_plan: str | None = declare_input(
+        TEXT,
+        "Digest of the reviewed plan; another plan is refused.",
+        none_means="the digest in ``ocean-migration:approvedPlan``",
+    )
+    when_busy: str = declare_input(
+        choice("wait", "fail"),
+        'If another migration is running on the cluster: ``"wait"`` for its end, or ``"fail"``.',
+        default="wait",
+    )
+    wait_for: str = declare_input(
+        choice("finished", "started", "progress"),
+        'When ``up`` continues: ``"finished"``, ``"started"``, or ``"progress"`` with ``wait_for_percentage``.',
+        default="finished",
+    )
+    wait_for_percentage: int | None = declare_input(
+        whole_number(1, 100), 'Percentage of migrated nodes for ``wait_for="progress"``, 1 to 100.'
+    )
+    stall_timeout: float | None = declare_input(
+        DURATION_OR_NEVER, 'Fail after this long without any progress, or ``"never"``.', default="30m"
+    )
+    soak_time: float = declare_input(
+        DURATION, "After the end, require scheduled pods and an active Ocean Controller for this long.", default="0s"
+    )
+    on_timeout: str = declare_input(
+        choice("leave", "stop"),
+        'After a deadline or stall, ``"leave"`` the migration running or ``"stop"`` it.',
+        default="leave",
+    )
+    terminate_drained_nodes_on_stop: bool = declare_input(
+        FLAG, "Terminate nodes that are already drained when a migration is stopped.", default=False
+    )
+    triggers: tuple[Any, ...] = declare_input(
+        ANYTHING, "Any change migrates planned nodes that still have pods once more."
+    )
+    account_id: str | None = declare_input(
+        TEXT, "Spot account, ``act-...``.", none_means="the account of the settings", compared=False
+    )
+    kubeconfig: str | None = declare_input(
+        SECRET,
+        "Kubeconfig of the cluster, content or path. Never stored in state.",
+        none_means="``KUBECONFIG``, or the pod that Pulumi runs in",
+        secret=True,
+    )
+    kube_context: str | None = declare_input(
+        TEXT, "Context of the kubeconfig.", none_means="its current context", compared=False
+    )
+    notifications: tuple[str, ...] = declare_input(
+        ENDPOINTS, "URLs that receive start, end and problems. Never stored in state.", secret=True
+    )
+    planned_nodes: Mapping[str, str] | None = declare_input(
+        _PLANNED, "The plan, as ``check`` adds it.", none_means="that it cannot be made", compared=False, internal=True
+    )
 
     @property
-    def flags(self) -> tuple[bool, bool, bool]:
-        """Terminate, evict, force: in the order of the service's API reference."""
-        return (
-            self.should_terminate_drained_nodes,
-            self.should_evict_stand_alone_pods,
-            self.force_pod_eviction_on_pdb_failure,
-        )
+    def options(self) -> MigrationOptions:
+        """The options that Ocean takes."""
+        return MigrationOptions.from_attributes(self)
 
     @property
     def triggers_digest(self) -> str:
@@ -81,113 +161,39 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _seconds(name: str, value: Any) -> float:
-    return input_readers.read_duration(name, value) or 0.0
-
-
-def _planned(name: str, value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise input_readers.input_error(name, value, "what the preview planned")
-    return {str(key): str(entry) for key, entry in value.items()}
-
-
-def _list(name: str, value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise input_readers.input_error(name, value, "a list")
-    return tuple(value)
-
-
-def _words(*allowed: str) -> Reader:
-    return lambda name, value: input_readers.read_choice(name, value, allowed)
-
-
-_READERS: Final[Mapping[str, Reader]] = {
-    "ocean_id": input_readers.read_text,
-    "nodes": lambda name, value: NodeSelector.parse(value, name),
-    "new_nodes": _words("report", "migrate"),
-    "batch_size_percentage": lambda name, value: input_readers.read_whole_number(name, value, 1, 50),
-    "should_terminate_drained_nodes": input_readers.read_flag,
-    "should_evict_stand_alone_pods": input_readers.read_flag,
-    "force_pod_eviction_on_pdb_failure": input_readers.read_flag,
-    "unmatched_nodes": _words("fail", "skip", "allow"),
-    "virtual_node_group_ids": input_readers.read_texts,
-    "planned_elsewhere": input_readers.read_texts,
-    "prerequisites": _words("enforce", "warn", "off"),
-    "approved_plan": input_readers.read_text,
-    "when_busy": _words("wait", "fail"),
-    "wait_for": _words("finished", "started", "progress"),
-    "wait_for_percentage": lambda name, value: input_readers.read_whole_number(name, value, 1, 100),
-    "stall_timeout": lambda name, value: input_readers.read_duration(name, value, never=True),
-    "soak_time": _seconds,
-    "on_timeout": _words("leave", "stop"),
-    "terminate_drained_nodes_on_stop": input_readers.read_flag,
-    "triggers": _list,
-    "account_id": input_readers.read_text,
-    "kubeconfig": input_readers.read_secret,
-    "kube_context": input_readers.read_text,
-    "notifications": input_readers.read_endpoints,
-    "planned_nodes": _planned,
-}
+INPUT_DECLARATIONS: Final = declared_inputs(MigrationSpec)
 
 KUBECONFIG: Final = "kubeconfig"
 """The input that gives access to Kubernetes."""
 
-HIDDEN: Final = (KUBECONFIG, "notifications")
+HIDDEN: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if each.secret)
 """The inputs that never get beyond ``check``, so that no state holds them."""
 
-ACCEPTED: Final = tuple(_READERS)
+ACCEPTED: Final = tuple(INPUT_DECLARATIONS)
 """The names of all inputs, in the order of the reference."""
 
-INPUTS: Final = tuple(name for name in _READERS if name not in HIDDEN)
+INPUTS: Final = tuple(name for name in ACCEPTED if name not in HIDDEN)
 """The names of all inputs that a state may hold."""
-
-_REQUIRED: Final = ("ocean_id", "nodes")
-_NOT_COMPARED: Final = frozenset(
-    {
-        "virtual_node_group_ids",
-        "planned_elsewhere",
-        "planned_nodes",
-        "nodes",
-        "ocean_id",
-        "account_id",
-        "kube_context",
-    }
-)
 
 
 def read_spec(
     props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()
 ) -> tuple[MigrationSpec, list[InputError]]:
-    """Read inputs; every one that is not allowed is reported, and its default stands in the wish.
-
-    ``unknown`` inputs (known only later) are taken at their default and not judged.
-    """
-    read_values: dict[str, Any] = {}
-    problems: list[InputError] = []
-    for name, reader in _READERS.items():
-        value = props.get(name)
-        if value is None or name in unknown:
-            if name in _REQUIRED and name not in unknown:
-                problems.append(InputError(name, "is required"))
-            continue
-        try:
-            read_values[name] = reader(name, value)
-        except InputError as problem:
-            problems.append(problem)
-    spec = MigrationSpec(**read_values)
-    progress = {"wait_for", "wait_for_percentage"}
-    if not progress & unknown and not any(problem.property_name in progress for problem in problems):
+    """Read the inputs of a resource, and check those that depend on each other; see ``read_inputs``."""
+    spec, problems = read_inputs(MigrationSpec, props, unknown)
+    unchecked = unknown | {problem.property_name for problem in problems}
+    if unchecked.isdisjoint({"wait_for", "wait_for_percentage"}):
         if spec.wait_for == "progress" and spec.wait_for_percentage is None:
-            problems.append(InputError("wait_for_percentage", 'is required with wait_for="progress"; give 1 to 100'))
+            problems.append(InputError("wait_for_percentage", 'is required with wait_for="progress"', predicate=True))
         if spec.wait_for != "progress" and spec.wait_for_percentage is not None:
-            problems.append(InputError("wait_for_percentage", 'goes only with wait_for="progress"'))
+            problems.append(InputError("wait_for_percentage", 'requires wait_for="progress"', predicate=True))
     return spec, problems
 
 
 def changed_options(old: MigrationSpec, new: MigrationSpec) -> list[str]:
-    """Return the names of the options that differ; what selects nodes is judged elsewhere."""
+    """Return the names of the options that differ; what selects nodes is compared elsewhere."""
     return [
         name
         for name in INPUTS
-        if name not in _NOT_COMPARED and _plain(getattr(old, name)) != _plain(getattr(new, name))
+        if INPUT_DECLARATIONS[name].compared and _plain(getattr(old, name)) != _plain(getattr(new, name))
     ]

@@ -165,9 +165,12 @@ def test_nobody_applies_it(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: ClusterAutoscalerArgs(namespace="x"), "cluster_autoscaler.namespace: "),
-        (lambda: ClusterAutoscalerArgs(restore_on_destroy=True), "cluster_autoscaler.name: is required"),
-        (lambda: ClusterAutoscalerArgs(name="x", restore_on_destroy=1), "cluster_autoscaler.restore_on_destroy: 1"),  # type: ignore[arg-type]  # wrong
+        (lambda: ClusterAutoscalerArgs(namespace="x"), "cluster_autoscaler.namespace requires name"),
+        (lambda: ClusterAutoscalerArgs(restore_on_destroy=True), "cluster_autoscaler.name is required"),
+        (
+            lambda: ClusterAutoscalerArgs(name="x", restore_on_destroy=1),
+            "cluster_autoscaler.restore_on_destroy must",
+        ),  # type: ignore[arg-type]  # wrong
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(

@@ -149,7 +149,7 @@ def test_given_token_that_is_an_output_in_clear_makes_nothing(stage: Stage) -> N
     assert not result.succeeded
     assert [name for _, name in stage.cluster.sent] == ["cluster"]
     told = " ".join(each.message for each in result.diagnostics)
-    assert "controller.token: is no secret" in told
+    assert "controller.token must be a secret" in told
     assert TOKEN not in told
 
 
@@ -187,22 +187,26 @@ PLAIN = {"ocean-migration:token": TOKEN}
 @pytest.mark.parametrize(
     ("make", "config", "named"),
     [
-        (lambda: ControllerArgs(), {}, "controller.existing_secret: "),
-        (lambda: ControllerArgs(existing_secret=" "), {}, "controller.existing_secret: "),
-        (lambda: ControllerArgs(existing_secret="s", token_in_state=True), {}, "controller.token_in_state: "),
-        (lambda: ControllerArgs(existing_secret="s", token=Output.secret(TOKEN)), {}, "controller.token: goes only"),
-        (lambda: ControllerArgs(token_in_state=True, token=TOKEN), {}, "controller.token: is no secret"),
-        (lambda: ControllerArgs(token_in_state=True), {}, "controller.token: is required"),
+        (lambda: ControllerArgs(), {}, "controller.existing_secret is required without token_in_state"),
+        (lambda: ControllerArgs(existing_secret=" "), {}, "controller.existing_secret must not be empty"),
+        (lambda: ControllerArgs(existing_secret="s", token_in_state=True), {}, "controller.token_in_state: mutually"),
+        (lambda: ControllerArgs(existing_secret="s", token=Output.secret(TOKEN)), {}, "controller.token requires"),
+        (lambda: ControllerArgs(token_in_state=True, token=TOKEN), {}, "controller.token must be a secret"),
+        (lambda: ControllerArgs(token_in_state=True), {}, "controller.token is required"),
         (lambda: ControllerArgs(token_in_state=True), PLAIN, "ocean-migration:token is in clear"),
-        (lambda: ControllerArgs(token_in_state="yes"), {}, "controller.token_in_state: 'yes'"),  # type: ignore[arg-type]  # wrong
-        (lambda: ControllerArgs(existing_secret="s", auto_update=None), {}, "controller.auto_update: None"),  # type: ignore[arg-type]  # wrong
-        (lambda: ControllerArgs(existing_secret="s", replace_v1="no"), {}, "controller.replace_v1: 'no'"),  # type: ignore[arg-type]  # wrong
-        (lambda: values([]), {}, "controller.values: "),
-        (lambda: values({"secret": {"name": "x"}}), {}, "controller.values.secret: "),
-        (lambda: values({"spotinst": {"token": TOKEN}}), {}, "controller.values.spotinst.token: "),
+        (lambda: ControllerArgs(token_in_state="yes"), {}, "controller.token_in_state must be true"),  # type: ignore[arg-type]  # wrong
+        (lambda: ControllerArgs(existing_secret="s", auto_update=None), {}, "controller.auto_update must be true"),  # type: ignore[arg-type]  # wrong
+        (lambda: ControllerArgs(existing_secret="s", replace_v1="no"), {}, "controller.replace_v1 must be true"),  # type: ignore[arg-type]  # wrong
+        (lambda: values([]), {}, "controller.values must be a dictionary"),
+        (lambda: values({"secret": {"name": "x"}}), {}, "controller.values.secret is not allowed"),
+        (lambda: values({"spotinst": {"token": TOKEN}}), {}, "controller.values.spotinst.token is not allowed"),
         (lambda: values({"spotinst": {"clusterIdentifier": "x"}}), {}, "controller.values.spotinst.clusterIdentifier"),
-        (lambda: values({"spotinst": Output.secret({"token": TOKEN})}), {}, "controller.values.spotinst: is no dict"),
-        (lambda: values({"spotinst": None}), {}, "controller.values.spotinst: is no dict"),
+        (
+            lambda: values({"spotinst": Output.secret({"token": TOKEN})}),
+            {},
+            "controller.values.spotinst must be a",
+        ),
+        (lambda: values({"spotinst": None}), {}, "controller.values.spotinst must be a"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(
@@ -223,7 +227,7 @@ def values(given: Any) -> ControllerArgs:
 def test_token_needs_an_account() -> None:
     """Else the Secret would lack a key, and the controller would not start."""
     cluster, refusal = attempt(lambda: ControllerArgs(token_in_state=True, token=Output.secret(TOKEN)), {})
-    assert refusal.startswith("account_id: is required with token_in_state")
+    assert refusal.startswith("account_id is required with controller.token_in_state")
     assert cluster.sent == []
 
 

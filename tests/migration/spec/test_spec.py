@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, digest_value, read_spec
 from tests.migration.builders import spec
 
 REQUIRED = {"ocean_id": "o-1", "nodes": {"all_nodes": True}}
 
 
-def problems(**inputs: Any) -> dict[str, str]:
-    """Return what is said of inputs, by property."""
-    return {problem.property_name: problem.message for problem in read_spec({**REQUIRED, **inputs})[1]}
-
-
 def test_defaults_destroy_nothing() -> None:
-    """What is not asked for does not happen."""
+    """Nothing is terminated, deleted or forced unless an input says so."""
     found, errors = read_spec(REQUIRED)
     assert errors == []
-    assert found.flags == (False, False, False)
+    assert set(found.options.flags.values()) == {False}
     assert (found.new_nodes, found.unmatched_nodes, found.on_timeout) == ("report", "fail", "leave")
     assert (found.batch_size_percentage, found.prerequisites, found.when_busy) == (20, "enforce", "wait")
     assert (found.wait_for, found.stall_timeout, found.soak_time) == ("finished", 1800.0, 0.0)
@@ -35,42 +34,106 @@ def test_absent_and_none_are_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "name", "shown", "allowed"),
+    ("inputs", "message"),
     [
-        ({"batch_size_percentage": 0.0}, "batch_size_percentage", "0", "1 to 50"),
-        ({"batch_size_percentage": 51.0}, "batch_size_percentage", "51", "1 to 50"),
-        ({"batch_size_percentage": 12.5}, "batch_size_percentage", "12.5", "1 to 50"),
-        ({"batch_size_percentage": "ten"}, "batch_size_percentage", "'ten'", "1 to 50"),
-        ({"nodes": {}}, "nodes", "selects nothing", "all_nodes"),
-        ({"new_nodes": "follow"}, "new_nodes", "'follow'", '"migrate"'),
-        ({"unmatched_nodes": "ignore"}, "unmatched_nodes", "'ignore'", '"skip"'),
-        ({"prerequisites": True}, "prerequisites", "True", '"enforce"'),
-        ({"when_busy": ""}, "when_busy", "''", '"wait"'),
-        ({"wait_for": "done"}, "wait_for", "'done'", '"started"'),
-        ({"on_timeout": "kill"}, "on_timeout", "'kill'", '"leave"'),
-        ({"stall_timeout": "soon"}, "stall_timeout", "'soon'", '"never"'),
-        ({"soak_time": "5"}, "soak_time", "'5'", '"20m"'),
-        ({"nodes": {"all_nodes": True, "limit": "0"}}, "nodes.limit", "'0'", "at least 1"),
-        ({"nodes": {"all_nodes": True, "limit": "150%"}}, "nodes.limit", "'150%'", "1% to 100%"),
-        ({"should_terminate_drained_nodes": "true"}, "should_terminate_drained_nodes", "'true'", "true or false"),
-        ({"triggers": "deploy"}, "triggers", "'deploy'", "a list"),
-        ({"planned_nodes": ["i-1"]}, "planned_nodes", "['i-1']", "what the preview planned"),
-        ({"virtual_node_group_ids": "ols-1"}, "virtual_node_group_ids", "'ols-1'", "a list of texts"),
-        ({"wait_for_percentage": 50}, "wait_for_percentage", "goes only", 'wait_for="progress"'),
-        ({"wait_for": "progress"}, "wait_for_percentage", "is required", "1 to 100"),
-        ({"wait_for": "progress", "wait_for_percentage": 101}, "wait_for_percentage", "101", "1 to 100"),
-        ({"ocean_id": ""}, "ocean_id", "''", "a text that is not empty"),
+        ({"ocean_id": None}, "ocean_id is required"),
+        ({"ocean_id": ""}, "ocean_id must not be empty"),
+        ({"ocean_id": 7}, "ocean_id must be a string, not 7"),
+        ({"batch_size_percentage": 75.0}, "batch_size_percentage must be a whole number from 1 to 50, not 75"),
+        ({"batch_size_percentage": 12.5}, "batch_size_percentage must be a whole number from 1 to 50, not 12.5"),
+        ({"batch_size_percentage": "ten"}, "batch_size_percentage must be a whole number from 1 to 50, not 'ten'"),
+        ({"new_nodes": "follow"}, 'new_nodes must be "report" or "migrate", not \'follow\''),
+        ({"unmatched_nodes": "ignore"}, 'unmatched_nodes must be "fail", "skip" or "allow", not \'ignore\''),
+        ({"prerequisites": True}, 'prerequisites must be "enforce", "warn" or "off", not True'),
+        ({"when_busy": ""}, 'when_busy must be "wait" or "fail", not empty'),
+        ({"wait_for": "done"}, 'wait_for must be "finished", "started" or "progress", not \'done\''),
+        ({"on_timeout": "kill"}, 'on_timeout must be "leave" or "stop", not \'kill\''),
+        (
+            {"stall_timeout": "soon"},
+            'stall_timeout must be a duration such as "90s", "20m", "1h30m" or "never", not \'soon\'',
+        ),
+        ({"soak_time": "5"}, 'soak_time must be a duration such as "90s", "20m" or "1h30m", not \'5\''),
+        (
+            {"should_terminate_drained_nodes": "true"},
+            "should_terminate_drained_nodes must be true or false, not 'true'",
+        ),
+        ({"triggers": "deploy"}, "triggers must be a list, not 'deploy'"),
+        ({"virtual_node_group_ids": "ols-1"}, "virtual_node_group_ids must be a list of strings, not 'ols-1'"),
+        ({"virtual_node_group_ids": ["ols-1", ""]}, "virtual_node_group_ids[1] must not be empty"),
+        ({"planned_nodes": ["i-1"]}, "planned_nodes must be a map of the planned nodes, by instance id, not ['i-1']"),
+        ({"wait_for_percentage": 50}, 'wait_for_percentage requires wait_for="progress"'),
+        ({"wait_for": "progress"}, 'wait_for_percentage is required with wait_for="progress"'),
+        (
+            {"wait_for": "progress", "wait_for_percentage": 101},
+            "wait_for_percentage must be a whole number from 1 to 100, not 101",
+        ),
+        ({"kubeconfig": 7}, "kubeconfig must be the content of a kubeconfig or the path of one"),
+        ({"notifications": 7}, "notifications must be a URL or a list of URLs"),
+        ({"notifications": ["https://u:p@x.example"]}, "notifications[0] must be an https URL without credentials"),
+        (
+            {"notifications": "http://x.example/token"},
+            "notifications must be an https URL (http only for this machine); the host is 'x.example'",
+        ),
+        (
+            {"nodes": "web"},
+            "nodes must be a selector (NodeSelectorArgs, or a map of its fields), not 'web'",
+        ),
+        ({"nodes": {"asg_name": ["web"]}}, "nodes.asg_name: unknown field; did you mean `asg_names`?"),
+        (
+            {"nodes": {"colour": "red"}},
+            "nodes.colour: unknown field; valid fields: instance_ids, node_names, asg_names, eks_node_groups, "
+            "virtual_node_groups, label_selector, exclude, all_nodes, limit",
+        ),
+        (
+            {"nodes": {}},
+            "nodes: no nodes selected; give one of instance_ids, node_names, asg_names, eks_node_groups, "
+            "virtual_node_groups, label_selector, all_nodes",
+        ),
+        ({"nodes": {"all_nodes": True, "node_names": []}}, "nodes.node_names must not be empty; leave it out instead"),
+        (
+            {"nodes": {"all_nodes": True, "limit": "150%"}},
+            'nodes.limit must be a number of nodes such as "5", or "1%" to "100%" of them, not \'150%\'',
+        ),
+        (
+            {"nodes": {"all_nodes": True, "exclude": {"asg_names": ["web"], "limit": "1"}}},
+            "nodes.exclude.limit is not allowed: an exclude has no limit",
+        ),
     ],
     ids=repr,
 )
-def test_bad_input_names_property_value_and_what_is_allowed(
-    inputs: dict[str, Any], name: str, shown: str, allowed: str
-) -> None:
-    """One problem for one mistake, with all that is needed to mend it."""
-    found = problems(**inputs)
-    assert list(found) == [name]
-    assert shown in found[name]
-    assert allowed in found[name]
+def test_every_kind_of_bad_input_has_one_clear_line(inputs: dict[str, Any], message: str) -> None:
+    """It names the input, what is allowed, and the value unless that may be a secret."""
+    (problem,) = read_spec({**REQUIRED, **inputs})[1]
+    assert str(problem) == message
+    assert message.removeprefix(problem.property_name).lstrip(": ") == problem.message
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differs"),
+    [
+        ({}, {"batch_size_percentage": 20}, False),
+        ({"batch_size_percentage": 20}, {"batch_size_percentage": 30}, True),
+        ({"should_evict_stand_alone_pods": False}, {"should_evict_stand_alone_pods": True}, True),
+        ({"should_evict_stand_alone_pods": False}, {"should_terminate_drained_nodes": True}, False),
+    ],
+)
+def test_options_differ_only_where_both_are_known(ours: dict[str, Any], theirs: dict[str, Any], differs: bool) -> None:
+    """Ocean does not report every option of a migration."""
+    assert MigrationOptions(**ours).differs_from(MigrationOptions(**theirs)) is differs
+    assert MigrationOptions(**theirs).differs_from(MigrationOptions(**ours)) is differs
+
+
+def test_options_of_a_spec_are_what_ocean_takes() -> None:
+    """By the names of the arguments of the client."""
+    options = spec(batch_size_percentage=30, should_terminate_drained_nodes=True).options
+    parameters = inspect.signature(OceanClient.create_migration).parameters
+    assert set(asdict(options)) <= set(parameters)
+    assert options.batch_size_percentage == 30
+    assert options.flags == {
+        "should_terminate_drained_nodes": True,
+        "should_evict_stand_alone_pods": False,
+        "force_pod_eviction_on_pdb_failure": False,
+    }
 
 
 def test_every_mistake_is_reported_at_once() -> None:

@@ -101,12 +101,11 @@ def _ask(planned: PlanView) -> None:
     if not is_interactive():
         msg = "there is no terminal to ask on: give --yes"
         raise click.UsageError(msg)
-    spec = planned.spec
     flags = [
         text
         for text, chosen in zip(
             ("terminates drained nodes", "deletes stand-alone pods", "kills pods against PodDisruptionBudgets"),
-            spec.flags,
+            planned.spec.options.flags.values(),
             strict=True,
         )
         if chosen

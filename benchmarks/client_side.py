@@ -56,7 +56,7 @@ def _plan(service: Service) -> Callable[[], object]:
     from ocean_migration_pulumi.common.cancellation import CancelScope
     from ocean_migration_pulumi.migration.planning import planner
     from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
-    from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot, PlanPreview
+    from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
     from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
     from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
     from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -67,8 +67,7 @@ def _plan(service: Service) -> Callable[[], object]:
 
     def run() -> object:
         found = client.discover(service.ocean_id)
-        planned = planner.plan_nodes(
-            PlanPreview(),
+        preview = planner.plan_nodes(
             client,
             ClaimsRegistry().claims(service.account_id, service.ocean_id),
             CancelScope(short=True),
@@ -77,7 +76,7 @@ def _plan(service: Service) -> Callable[[], object]:
             spec=spec,
             old=None,
         )
-        return planned, plan_digest(planned)
+        return preview, plan_digest(preview.planned or {})
 
     return run
 

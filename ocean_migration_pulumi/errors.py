@@ -188,7 +188,11 @@ class UnheardError(WaitEndedError):
 
 
 class MigrationError(OceanMigrationError):
-    """A migration cannot start, or did not end well."""
+    """A migration cannot start, or did not end well; ``diagnostics`` are the typed findings behind the message."""
+
+    def __init__(self, message: str, diagnostics: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.diagnostics = diagnostics
 
 
 class MigrationFailedError(MigrationError):

@@ -194,11 +194,11 @@ def test_gate_opens_after_a_wave_and_stays_open(shop: Shop) -> None:
     assert shop.gate.id == f"{shop.ocean_id}/rest"
     outputs = shop.gate.outputs
     assert (outputs["migration_ids"], outputs["hold_for"]) == (wave["migration_ids"], "300ms")
-    assert outputs["seen"] == ["the Ocean Controller reports", "all pods scheduled"]
+    assert outputs["seen"] == ["Ocean Controller reports", "all pods scheduled"]
     assert outputs["passed_at"].endswith("Z")
     (line,) = shop.gate.lines(live=False)
     assert line.startswith("open after ")
-    assert line.endswith("s: the Ocean Controller reports, all pods scheduled")
+    assert line.endswith("s: Ocean Controller reports, all pods scheduled")
     assert {request["method"] for request in shop.sim.control.requests()} == {"GET"}
     assert not shop.gate.changes(**shop.asks(**wave, hold_for="0.3s", timeout="1h"))
     assert shop.gate.changes(**shop.asks(**{**wave, "migration_ids": [*wave["migration_ids"], "owm-2"]}))
@@ -240,8 +240,8 @@ def test_dead_controller_is_waited_for_until_the_deadline(shop: Shop) -> None:
     for each in bounds:
         reason = shop.gate.fails_to_create(**shop.asks(**each))
         assert reason.startswith("the gate did not open within ")
-        assert "the Ocean Controller is INACTIVE" in reason
-    assert any("waiting: the Ocean Controller is INACTIVE" in line for line in shop.gate.lines(live=True))
+        assert "Ocean Controller is INACTIVE" in reason
+    assert any("waiting: Ocean Controller is INACTIVE" in line for line in shop.gate.lines(live=True))
     shop.sim.control.heartbeat(shop.ocean_id, status="ACTIVE")
     shop.gate.create(**shop.asks())
 

@@ -122,9 +122,9 @@ def test_create_migrates_and_the_next_up_has_nothing_to_do(shop: Shop) -> None:
 
 
 def test_preview_says_the_plan_in_the_row(shop: Shop) -> None:
-    """One INFO line with digest and batches, and a warning for each thing in the way; nothing is written."""
+    """One INFO line with the digest, and a warning for each blocker and check; nothing is written."""
     shop.web.checked(**shop.spec())
-    assert any(line.startswith("plan ") and "3 nodes" in line for line in shop.web.said("INFO"))
+    assert any(line.startswith("Plan ") and "3 nodes" in line for line in shop.web.said("INFO"))
     assert any("Kubernetes" in line for line in shop.web.said("WARNING"))
     assert shop.writes() == []
 
@@ -144,7 +144,7 @@ def test_joined_node_is_no_diff_until_it_is_followed(shop: Shop) -> None:
     new = shop.control.add_node(shop.ocean_id, "web")["instance_id"]
     shop.next_up()
     assert not shop.web.has_changes(**shop.spec())
-    assert any(f"1 node joined and matches ({new})" in line for line in shop.web.said("INFO"))
+    assert any(line.startswith(f"1 new node matches but is not in the plan ({new})") for line in shop.web.said("INFO"))
     following = shop.spec(new_nodes="migrate")
     added = set(shop.web.checked(**following)["planned_nodes"]) - set(shop.web.inputs["planned_nodes"])
     assert added == {new}
@@ -207,11 +207,11 @@ def test_create_that_is_refused_saves_nothing(shops: Callable[..., Shop]) -> Non
     assert any("2 planned nodes match no Virtual Node Group" in line for line in shop.web.said("WARNING"))
     assert shop.web.id == ""
     dead = shops("dead-controller")
-    assert "the Ocean Controller is INACTIVE" in dead.web.fails_to_create(**dead.spec())
-    assert any("the Ocean Controller is INACTIVE" in line for line in dead.web.said("WARNING"))
+    assert "Ocean Controller is INACTIVE" in dead.web.fails_to_create(**dead.spec())
+    assert any("Ocean Controller is INACTIVE" in line for line in dead.web.said("WARNING"))
     other = shops()
     assert "is not the approved plan feedbeef" in other.web.fails_to_create(**other.spec(approved_plan="feedbeef"))
-    assert any("`up` will refuse it" in line for line in other.web.said("WARNING"))
+    assert any("is not the approved plan feedbeef" in line for line in other.web.said("WARNING"))
     assert [*shop.writes(), *dead.writes(), *other.writes()] == []
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from pulumi.runtime import rpc
 
+from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.resource.preview_file import VARIABLE, read_previews
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess, plain, status_of
 from tests.support.resource_plugin import Resource, config_of, message_of, without_provider
@@ -155,14 +158,16 @@ def test_existing_plan_is_kept_while_spot_cannot_be_asked(
     web = Resource(plugins(config_of(sim, **{"ocean-migration:baseUrl": address})))
     inputs = {"ocean_id": sim.ocean_id, "nodes": ALL}
     assert "planned_nodes" not in web.checked(**inputs)
-    assert any("cannot ask Spot" in line and "`up` plans" in line for line in web.said("WARNING"))
+    assert any(
+        "Cannot read the cluster from Spot" in line and "`pulumi up` plans" in line for line in web.said("WARNING")
+    )
     kept = {"i-1": "node web -> web (ols-1)"}
     web.inputs = {**inputs, "planned_nodes": kept}
     web.outputs, web.id = {**web.inputs, "migrated_nodes": ["i-1"]}, f"{sim.ocean_id}/web"
     assert web.checked(**inputs)["planned_nodes"] == kept
     assert not web.has_changes(**inputs)
     reason = web.fails_to_update(**{**inputs, "triggers": [1]})
-    assert reason.startswith("the changed nodes could not be planned: cannot ask Spot")
+    assert reason.startswith("the changed nodes could not be planned: cannot read the cluster from Spot")
     assert web.outputs["migrated_nodes"] == ["i-1"]
     assert web.outputs["triggers"] == []
 
@@ -181,7 +186,7 @@ def test_missing_setting_is_a_warning_in_the_preview_and_an_error_in_the_run(
     config = {name: value for name, value in config_of(sim).items() if name != missing}
     web = Resource(plugins(config))
     assert said in web.fails_to_create(ocean_id=sim.ocean_id, nodes=ALL)
-    assert any(said in line for line in web.said("WARNING"))
+    assert any(said.removeprefix("no ") in line for line in web.said("WARNING"))
     assert writes(sim) == []
 
 
@@ -213,7 +218,43 @@ def test_answer_that_nobody_foresaw_fails_in_one_line(sim: Simulator, plugin: Pl
     web = Resource(plugin)
     assert "planned_nodes" not in web.checked(ocean_id=other, nodes=ALL)
     sim.control.clear_faults()
-    assert any("cannot ask Spot" in line for line in web.said("WARNING"))
+    assert any("Cannot read the cluster from Spot" in line for line in web.said("WARNING"))
+
+
+def test_preview_file_holds_what_the_preview_shows(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One record for each call of check, with the approval; no token is in it."""
+    path = tmp_path / "preview.jsonl"
+    monkeypatch.setenv(VARIABLE, str(path))
+    with PluginProcess() as plugin:
+        plugin.configure(config_of(sim))
+        web, other = Resource(plugin), Resource(plugin, name="other")
+        inputs = web.checked(ocean_id=sim.ocean_id, nodes=ALL)
+        web.checked(ocean_id=sim.ocean_id, nodes=ALL, approved_plan="0123456789abcdef")
+        other.checked(ocean_id=sim.ocean_id, nodes={"label_selector": "a=b"})
+    assert len(path.read_text().splitlines()) == 3
+    records = read_previews(path)
+    assert records[web.urn].planned_nodes == inputs["planned_nodes"]
+    assert records[web.urn].plan_digest == plan_digest(inputs["planned_nodes"])
+    assert records[web.urn].approved is False
+    said = [*web.said("INFO"), *web.said("WARNING")]
+    assert {each.text for each in records[web.urn].diagnostics} == set(said)
+    assert records[other.urn].planned_nodes is None
+    assert (records[other.urn].unplanned or "").startswith("cannot evaluate label_selector: ")
+    assert sim.token not in path.read_text()
+
+
+def test_preview_file_that_cannot_be_written_is_a_warning(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The preview itself ends well."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with PluginProcess() as plugin:
+        plugin.configure(config_of(sim))
+        web = Resource(plugin)
+        assert web.checked(ocean_id=sim.ocean_id, nodes=ALL)["planned_nodes"]
+    assert "Cannot write the file that OCEAN_MIGRATION_PREVIEW_FILE names: Is a directory" in web.said("WARNING")
 
 
 def test_token_is_in_nothing_that_leaves_the_plugin(

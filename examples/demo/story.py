@@ -49,7 +49,7 @@ class Story:
             f"it plans the {len(web)} nodes of web and none of the {self._count() - len(web)} others",
             bool(web) and planned.keys() == web,
         )
-        tell.proved("it tells the digest, the batches and a warning", "plan " in run.text and "batches" in run.text
+        tell.proved("it tells the digest, the batches and a warning", "Plan " in run.text and "batches" in run.text
                     and bool(run.warnings))  # fmt: skip
         reads = len(self._requests("GET"))
         tell.proved(f"it asked Spot {reads} times and wrote nothing", 0 < reads <= 6 and not self._writes())

@@ -1,8 +1,7 @@
-"""The plan of a migration as ``plan`` and ``start`` show it: word for word what the resource's preview says."""
+"""The plan of a migration as ``plan`` and ``start`` show it: what the resource's preview shows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,30 +10,26 @@ from ocean_migration_pulumi.cli.output import Output, Table
 from ocean_migration_pulumi.errors import PlanError
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning import planner
+from ocean_migration_pulumi.migration.planning.findings_text import render, render_cause, render_check, render_line
 from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
-from ocean_migration_pulumi.migration.spec import diagnostic
-from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, is_approved, parse_planned, plan_digest
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 OWNER = "command"
 """Who plans: there is no other in the process of a command."""
 
-_VERDICTS = {
-    Kind.MET: CheckStatus.PASS,
-    Kind.FAILED: CheckStatus.FAIL,
-    Kind.DOUBTED: CheckStatus.WARN,
-    Kind.UNKNOWN: CheckStatus.UNKNOWN,
-}
+_CHECKS = frozenset({Code.CHECK_FAILED, Code.CHECK_WARNING, Code.CHECK_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """A plan, and what is said of it; ``pods`` are those that run on each node, None where that is not told."""
+    """A plan, and what its preview found."""
 
     spec: MigrationSpec
     nodes: tuple[PlannedNode, ...]
     pods: dict[str, int | None]
+    """How many pods run on each candidate; None where discovery does not count them."""
     preview: PlanPreview
 
     @property
@@ -54,24 +49,16 @@ class PlanView:
         if spec.approved_plan and not is_approved(self.preview.planned or {}, spec.approved_plan):
             return f"the approved plan is {spec.approved_plan}, and this one is {self.digest}"
         unmatched = [node for node in self.nodes if node.virtual_node_group_id is None]
-        failed = [note.name for note in self.notes() if note.kind is Kind.FAILED]
+        failed = [each.name for each in self.preview.check_results if each.status is CheckStatus.FAIL]
         if failed and (spec.prerequisites == "enforce" or (unmatched and spec.unmatched_nodes == "fail")):
-            return f"prerequisites are not met: {', '.join(dict.fromkeys(failed))}"
+            return f"checks failed: {', '.join(dict.fromkeys(failed))}"
         if unmatched and spec.unmatched_nodes == "fail":
             return "nodes match no Virtual Node Group"
         return None
 
-    def notes(self) -> Iterator[Note]:
-        """Return what is said, read back by kind."""
-        for line in self.preview.info:
-            yield from diagnostic.parse("info", line)
-        for line in self.preview.warnings:
-            yield from diagnostic.parse("warning", line)
-
     def lines(self) -> list[str]:
-        """Return what the preview says, a source of a Virtual Node Group in lines of its own."""
-        said = [part for line in self.preview.info for part in line.splitlines()]
-        return said + [f"warning: {line}" for line in self.preview.warnings]
+        """Return what the preview shows, the source of a Virtual Node Group in lines of its own."""
+        return [line for diagnostic in self.preview.diagnostics for line in show_diagnostic(diagnostic).splitlines()]
 
     def table(self) -> Table:
         """Return the planned nodes as a table."""
@@ -88,8 +75,7 @@ class PlanView:
 
     def to_json(self) -> dict[str, Any]:
         """Return the whole as JSON."""
-        found = list(self.notes())
-        spec = self.spec
+        spec, diagnostics = self.spec, self.preview.diagnostics
         return {
             "ocean_id": spec.ocean_id,
             "plan_digest": self.digest,
@@ -108,13 +94,16 @@ class PlanView:
             ],
             "options": asdict(spec.options),
             "prerequisites": [
-                {"name": note.name, "verdict": _VERDICTS[note.kind], "text": note.text}
-                for note in found
-                if note.kind in _VERDICTS
+                {"name": each.name, "verdict": each.status, "text": render_check(each).line}
+                for each in self.preview.check_results
             ],
-            "blockers": [note.text for note in found if note.kind is Kind.BLOCKER],
-            "warnings": [note.text for note in found if note.kind is Kind.WARNING],
-            "info": list(self.preview.info),
+            "blockers": [render(each) for each in diagnostics if each.is_blocker],
+            "warnings": [
+                render(each)
+                for each in diagnostics
+                if each.severity is not Severity.INFO and each.code not in _CHECKS and not each.is_blocker
+            ],
+            "info": [render(each) for each in diagnostics if each.severity is Severity.INFO],
             "refusal": self.refusal,
         }
 
@@ -138,8 +127,9 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
     if found.problems:
         raise found.problems[0]
     if found.planned is None:
-        msg = f"there is no plan: {found.unplanned or 'it is not known why'}"
-        raise PlanError(msg)
+        why = render_cause(found.unplanned) if found.unplanned else "the reason is unknown"
+        msg = f"there is no plan: {why}"
+        raise PlanError(msg, found.diagnostics)
     offered = claims.view.candidates(client, reach.scope)
     return PlanView(
         spec=replace(spec, planned_nodes=found.planned),
@@ -147,6 +137,13 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
         pods={node.instance_id: node.running_pods for node in offered},
         preview=found,
     )
+
+
+def show_diagnostic(diagnostic: Diagnostic) -> str:
+    """Return a diagnostic as a command shows it; what is neither a blocker nor a check says that it is a warning."""
+    text = render_line(diagnostic)
+    plain = diagnostic.severity is Severity.INFO or diagnostic.is_blocker or diagnostic.code in _CHECKS
+    return text if plain else f"Warning: {text}"
 
 
 def _target(node: PlannedNode) -> str:

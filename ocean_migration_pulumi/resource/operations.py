@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,15 +13,20 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import EngineGoneError, InputError, OceanMigrationError, SettingsError
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
+from ocean_migration_pulumi.migration.planning.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_groups, is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, read_spec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.resource.notifier import Notifier
+from ocean_migration_pulumi.resource.preview_file import VARIABLE, PreviewRecord, append_preview
 from ocean_migration_pulumi.resource.session import SESSION, owner_of
 
 _LATER: Final = DataSources(absent="the kubeconfig is known only later", explicit=True)
@@ -47,18 +53,42 @@ def plan(
         sources = _LATER if kubeconfig_later else SESSION.sources(spec.kubeconfig, spec.kube_context)
         found = planner.preview_plan(client, claims, scope, owner=owner, spec=spec, old=old, sources=sources)
     except InputError as problem:
-        return PlanPreview(problems=[problem])
+        return PlanPreview(problems=(problem,))
     except OceanMigrationError as error:
         _fail(error)
     if found.problems:
-        return PlanPreview(problems=found.problems)
+        return found
     if found.unplanned is not None:
-        SESSION.unplanned[owner] = found.unplanned
-    for line in found.info:
-        call.info(line)
-    for line in found.warnings:
-        call.warning(line)
+        SESSION.unplanned[owner] = render_cause(found.unplanned)
+    _show_preview(call, spec, found)
     return found
+
+
+def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview) -> None:
+    """Say to the engine what a preview found, and append it to the file that the environment names, if any."""
+    rendered = [replace(diagnostic, text=render_line(diagnostic)) for diagnostic in found.diagnostics]
+    if path := os.environ.get(VARIABLE):
+        planned, approved = found.planned, None
+        if spec.approved_plan is not None and planned is not None and has_all_groups(planned):
+            approved = is_approved(planned, spec.approved_plan)
+        record = PreviewRecord(
+            urn=call.urn,
+            planned_nodes=planned,
+            plan_digest="" if planned is None else plan_digest(planned),
+            approved=approved,
+            unplanned=None if found.unplanned is None else render_cause(found.unplanned),
+            diagnostics=tuple(rendered),
+        )
+        try:
+            append_preview(path, record)
+        except OSError as error:
+            fields = {"reason": error.strerror or str(error)}
+            lost = Diagnostic(code=Code.PREVIEW_FILE_NOT_WRITTEN, severity=Severity.WARNING, fields=fields)
+            rendered.append(replace(lost, text=render_line(lost)))
+    for diagnostic in rendered:
+        # An error would end the preview, which is there to show why `pulumi up` will refuse.
+        say = call.info if diagnostic.severity is Severity.INFO else call.warning
+        say(diagnostic.text)
 
 
 def compare(
@@ -156,7 +186,7 @@ def _with_hidden(call: host.EngineCall, spec: MigrationSpec) -> MigrationSpec:
     return replace(spec, **SESSION.hidden.get(owner_of(call.urn, spec), {}))
 
 
-def _reach(spec: MigrationSpec) -> tuple[Any, Any]:
+def _reach(spec: MigrationSpec) -> tuple[OceanApi, ClusterClaims]:
     try:
         client = SESSION.client(spec.account_id)
     except SettingsError as error:

@@ -19,11 +19,11 @@ def test_without_kubernetes(terminal: Terminal) -> None:
         "Virtual Node Groups": "pass",
         "scaling": "pass",
         "idle cluster": "pass",
-        "room": "pass",
+        "capacity": "pass",
     }
     lines = terminal.run("doctor").stdout.splitlines()
-    assert lines[0].split() == ["PREREQUISITE", "VERDICT", "SEEN", "WHAT", "TO", "DO"]
-    assert lines[-1] == "5 nodes can be migrated"
+    assert lines[0].split() == ["CHECK", "STATUS", "FOUND", "WHAT", "TO", "DO"]
+    assert lines[-1] == "5 candidate nodes"
     assert {entry["method"] for entry in terminal.sim.control.requests()} == {"GET"}
 
 

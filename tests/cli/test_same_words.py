@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ocean_migration_pulumi.resource.preview_file import VARIABLE, read_previews
 from tests.cli.conftest import Terminal
 from tests.support.plugin import PluginProcess
 from tests.support.resource_plugin import Resource, config_of
@@ -13,11 +14,13 @@ from tests.support.resource_plugin import Resource, config_of
 
 @pytest.mark.parametrize("scenario", ["kubernetes-trouble"])
 def test_plan_and_preview_are_the_same(terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plan, digest, destinations, batches, pods, blockers and prerequisites."""
+    """The command, the lines of the engine, and the file that the preview writes; no secret is in the file."""
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(terminal.sim.kubeconfig(identity="preview"))
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    path = tmp_path / "preview.jsonl"
+    monkeypatch.setenv(VARIABLE, str(path))
     data = terminal.json("plan", "--asg-name", "web", "--batch-size-percentage", "40")
     lines = terminal.run("plan", "--asg-name", "web", "--batch-size-percentage", "40").stdout.splitlines()
     with PluginProcess() as plugin:
@@ -27,7 +30,12 @@ def test_plan_and_preview_are_the_same(terminal: Terminal, tmp_path: Path, monke
             "planned_nodes"
         ]
     assert data["planned_nodes"] == planned
-    warnings = [f"warning: {line}" for line in web.said("WARNING")]
-    said = [part for line in web.said("INFO") for part in line.splitlines()] + warnings
-    assert any("in the way" in line for line in said)
-    assert lines[: lines.index("")] == said
+    record = read_previews(path)[web.urn]
+    said = [*web.said("INFO"), *web.said("WARNING")]
+    assert sorted(each.text for each in record.diagnostics) == sorted(said)
+    assert any(each.is_blocker for each in record.diagnostics)
+    shown = [part for each in record.diagnostics for part in each.text.splitlines()]
+    assert [line.removeprefix("Warning: ") for line in lines[: lines.index("")]] == shown
+    assert (record.planned_nodes, record.plan_digest) == (planned, data["plan_digest"])
+    assert (record.approved, record.unplanned) == (None, None)
+    assert "token" not in path.read_text()

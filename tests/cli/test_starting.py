@@ -16,14 +16,13 @@ def test_plan_is_what_the_preview_says(terminal: Terminal) -> None:
     assert data["plan_digest"] == plan_digest(data["planned_nodes"])
     assert data["refusal"] is None
     lines = terminal.run("plan", "--asg-name", "web").stdout.splitlines()
-    assert lines[0] == f"plan {data['plan_digest'][:8]}: 3 nodes, 19 pods, 3 batches of 1 node"
-    assert [line for line in lines if line.startswith("warning: ")] == [
-        "warning: 2 nodes that Ocean offers are not in this plan and stay schedulable: pods of this migration can land "
-        "there, and a later one drains them again",
-        "warning: prerequisite unknown, Kubernetes: not checked without access to Kubernetes: the Ocean Controller's "
-        "version, other node autoscalers, PodDisruptionBudgets, stand-alone pods; make sure that Cluster Autoscaler is "
-        "off and that the controller is version 2 (or at least 1.0.46)",
+    assert lines[0] == f"Plan {data['plan_digest'][:8]}: 3 nodes, 19 pods"
+    assert [line for line in lines if line.startswith("Warning: ")] == [
+        "Warning: 2 other nodes stay schedulable: evicted pods may land there and be moved again later"
     ]
+    assert [line for line in lines if line.startswith("Not checked (Kubernetes): No access to Kubernetes: ")]
+    assert data["warnings"] == ["2 other nodes stay schedulable: evicted pods may land there and be moved again later"]
+    assert {each["name"]: each["verdict"] for each in data["prerequisites"]}["Kubernetes"] == "unknown"
     assert {entry["method"] for entry in terminal.sim.control.requests()} == {"GET"}
 
 
@@ -104,7 +103,7 @@ def test_what_a_plan_needs_can_be_pasted(terminal: Terminal) -> None:
     lines = terminal.run("plan", "--all-nodes").stdout.splitlines()
     assert "pulumi_spotinst.aws.OceanLaunchSpec(" in lines
     assert terminal.json("plan", "--all-nodes", "--detailed-exitcode", status=4)["refusal"] == (
-        "prerequisites are not met: Virtual Node Groups"
+        "checks failed: Virtual Node Groups"
     )
 
 
@@ -124,7 +123,7 @@ def test_start_asks(
     as_terminal()
     result = terminal.run("start", "--all-nodes", "--should-terminate-drained-nodes", given=answer)
     assert result.exit_code == status
-    assert result.stdout.startswith("plan ")
+    assert result.stdout.startswith("Plan ")
     assert "Start a migration of 5 nodes, which terminates drained nodes? [y/N]" in result.stderr
     assert len(terminal.sim.control.requests(method="POST")) == started
 
@@ -189,7 +188,7 @@ def test_a_prerequisite_that_is_not_met_refuses_the_start(terminal: Terminal) ->
     """Before it asks; unless it is told to go on."""
     result = terminal.run("start", "--all-nodes", "--yes")
     assert result.exit_code == 4
-    assert result.stderr == "Error: nothing was started: prerequisites are not met: connection\n"
+    assert result.stderr == "Error: nothing was started: checks failed: connection\n"
     assert terminal.run("start", "--all-nodes", "--yes", "--prerequisites", "warn").exit_code == 0
 
 

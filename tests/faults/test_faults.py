@@ -21,7 +21,9 @@ from ocean_migration_pulumi.errors import (
     PlanError,
 )
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
+from ocean_migration_pulumi.migration.planning.findings_text import render_line
 from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.spec.diagnostic import Severity
 from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState
 from ocean_migration_pulumi.simulator import Simulator
 from tests.faults.cells import EVER, Cell, up
@@ -108,8 +110,8 @@ def test_a_preview_tells_what_it_could_not_ask(cell: Cell, endpoint: str, fault:
             return
         found = cell.preview(cell.spec())
     assert cell.clock.now - begun <= 5.0
-    lines = [*found.warnings, *map(str, found.problems)]
-    (line,) = [line for line in lines if "without access to Kubernetes" not in line]
+    warnings = [render_line(each) for each in found.diagnostics if each.severity is not Severity.INFO]
+    (line,) = [line for line in (*warnings, *map(str, found.problems)) if "No access to Kubernetes" not in line]
     assert words.fullmatch(line), line
     assert (found.planned is not None) == (endpoint == "nodes")
     assert cell.requests("POST") == []
@@ -148,7 +150,7 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
         reconcile.destroy(ending)
         assert stage.migrations()[-1]["state"] == "STOPPED"
         lines = [line for each in (job, again, last, ending) for line in each.tell.warnings]
-        assert [line for line in lines if "without access to Kubernetes" not in line] == []
+        assert [line for line in lines if "No access to Kubernetes" not in line] == []
         asked = {(request["method"], request["route"]) for request in stage.control.requests()}
         assert len(asked) == len(CALLS)
 

@@ -147,10 +147,10 @@ PASSING: Final[Mapping[str, Mapping[str, str]]] = {
 """The last line of a run whose endpoint is struck once; a token or a cluster is not taken away once."""
 
 _UNPLANNED: Final = {
-    _OTHERS: "cannot ask Spot: {what}; `up` plans the nodes when it runs",
+    _OTHERS: "Cannot read the cluster from Spot: {what}. `pulumi up` plans the nodes when it runs",
     # A preview has no time for it.
-    "429": "cannot ask Spot: {call}: the rate limit is used up for another 30 s (HTTP 429); `up` plans the nodes when "
-    "it runs",
+    "429": "Cannot read the cluster from Spot: {call}: the rate limit is used up for another 30 s (HTTP 429). "
+    "`pulumi up` plans the nodes when it runs",
     "token": "{what}",
     "deleted": "ocean_id: '{ocean}': {what}",
 }
@@ -161,7 +161,7 @@ PREVIEW: Final[Mapping[str, Mapping[str, str]]] = {
     "groups": _UNPLANNED,
     "heartbeat": _UNPLANNED,
     "list": _UNPLANNED,
-    "nodes": {_OTHERS: "prerequisite unknown, room: the nodes of {ocean} could not be listed; try again"},
+    "nodes": {_OTHERS: "Not checked (capacity): The Ocean nodes of {ocean} could not be listed. Try again"},
 }
 """The one warning, or the reason of the failure, of a preview whose endpoint is struck by a fault that lasts."""
 

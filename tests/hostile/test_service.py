@@ -20,6 +20,7 @@ from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.planning import planner
+from ocean_migration_pulumi.migration.planning.findings_text import render_line
 from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from tests.hostile.garbage import NAMES, NUMBERS, ODD, steers
@@ -189,7 +190,6 @@ def test_whatever_the_service_says_a_preview_tells_it_harmlessly(
         except OceanMigrationError as error:
             told.append(str(error))
         else:
-            told += [*found.info, *found.warnings, *(found.planned or {}).values(), *map(str, found.problems)]
-            told += [found.unplanned or ""]
+            told += [*map(render_line, found.diagnostics), *(found.planned or {}).values(), *map(str, found.problems)]
     for line in told:
         assert steers(line) == [], line

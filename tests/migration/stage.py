@@ -106,7 +106,7 @@ class Stage:
     def planned(self, spec: MigrationSpec, old: MigrationSpec | None = None, *, owner: str = OWNER) -> MigrationSpec:
         """Return a wish with its plan."""
         found = self.preview(spec, old, owner=owner)
-        assert found.problems == []
+        assert found.problems == ()
         return replace(spec, planned_nodes=found.planned)
 
     def job(

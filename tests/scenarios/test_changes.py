@@ -218,7 +218,7 @@ def test_a_foreign_migration_may_be_a_failure(driver: Driver) -> None:
         scene.hold()
         (foreign,) = scene.migrations()
         scene.declare(when_busy="fail")
-        assert warned(scene.preview(), foreign["id"], "wait for its end")
+        assert warned(scene.preview(), foreign["id"], "Wait for its end")
         assert failed(scene.up_fails(), foreign["id"], "is not ours")
         assert not scene.writes()
         assert scene.driver.resource("web") is None

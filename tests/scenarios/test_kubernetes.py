@@ -30,12 +30,12 @@ def test_a_preview_names_what_stands_in_the_way_and_only_reads(driver: Driver) -
         give(scene, "preview")
         scene.declare(kubeconfig=_SECRET)
         preview = scene.preview()
-        assert warned(preview, "in the way: PodDisruptionBudget", "will block")
-        assert warned(preview, "in the way: stand-alone pod")
-        assert warned(preview, "in the way: ", "fits no Virtual Node Group", "eks.amazonaws.com/nodegroup")
-        assert warned(preview, "prerequisite not met, pending pods")
-        assert said(preview, "pods: ", "held by PodDisruptionBudgets")
-        assert said(preview, "prerequisites met: ", "Ocean Controller: version 2.3.0")
+        assert warned(preview, "Blocked: PodDisruptionBudget", "allows 0 disruptions")
+        assert warned(preview, "Blocked: Standalone pod")
+        assert warned(preview, "Blocked: ", "fits no Virtual Node Group", "eks.amazonaws.com/nodegroup")
+        assert warned(preview, "Check failed (pending pods)")
+        assert said(preview, " pods: ", "blocked by PodDisruptionBudgets")
+        assert said(preview, " checks passed")
         everything = scene.control.requests(api="all")
         assert {request["method"] for request in everything} == {"GET"}
         asked = [request["path"] for request in scene.control.requests(api="kubernetes")]
@@ -60,7 +60,7 @@ def test_what_was_named_is_refused_or_overruled_by_the_run(driver: Driver) -> No
         scene.declare(kubeconfig=_SECRET, should_evict_stand_alone_pods=True)
         scene.hold()
         running = scene.driver.start("up")
-        running.wait_until(lambda run: any("the API server confirms it" in text for text in run.warnings))
+        running.wait_until(lambda run: any("The API server confirms it" in text for text in run.warnings))
         tried = [each for each in scene.control.requests(api="kubernetes") if each["method"] == "POST"]
         assert [each["status"] for each in tried] == [429]
         running.interrupt()
@@ -120,9 +120,9 @@ def test_labels_that_cannot_be_judged_leave_the_plan_as_it_was(driver: Driver) -
         scene.declare(kubeconfig=_SECRET, nodes={"label_selector": "workload=web"})
         preview = scene.preview()
         assert "planned_nodes" not in (preview.inputs("web") or {})
-        assert warned(preview, "label_selector cannot be judged", "403")
+        assert warned(preview, "Cannot evaluate label_selector", "403")
         run = scene.up_fails()
-        assert failed(run, "label_selector cannot be judged", "nothing was started")
+        assert failed(run, "cannot evaluate label_selector", "nothing was started")
         assert token not in run.output
         assert not scene.writes()
         give(scene, "run")
@@ -162,5 +162,5 @@ def test_kubernetes_that_is_down_costs_a_preview_a_few_seconds_and_no_plan(drive
         scene.program(*(scene.resource(f"wave{number}", kubeconfig=_SECRET) for number in range(5)))
         preview = scene.preview()
         assert sorted(plan_of(preview, "wave0")) == scene.asg()
-        assert warned(preview, "prerequisite unknown, Ocean Controller", "did not answer in time")
+        assert warned(preview, "Not checked (Ocean Controller)", "did not answer in time")
         assert len(scene.control.requests(api="kubernetes")) <= 8

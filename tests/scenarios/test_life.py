@@ -84,14 +84,14 @@ def test_a_node_that_replaces_a_terminated_one_is_not_followed(driver: Driver) -
         assert len(refilled) == 2
         preview = scene.preview()
         assert preview.ops["web"] == "same"
-        assert warned(preview, "ASG web replaces terminated nodes: lower its desired capacity")
+        assert warned(preview, "Auto Scaling Group web replaces terminated nodes. Lower its desired capacity")
         scene.up_unchanged()
 
         scene.control.refill(scene.ocean_id, "web", refills=False)
         scene.declare(new_nodes="migrate", should_terminate_drained_nodes=True, triggers=["again"])
         mark = scene.mark()
         run = scene.up()
-        assert warned(run, "ASG web replaces terminated nodes")
+        assert warned(run, "Auto Scaling Group web replaces terminated nodes")
         assert [start["instanceIds"] for start in scene.starts(mark)] == [refilled]
 
 

@@ -22,7 +22,8 @@ def test_a_preview_shows_the_plan_and_only_reads(driver: Driver) -> None:
         assert sorted(planned) == scene.asg()
         for instance_id, line in planned.items():
             assert line.startswith(f"{nodes[instance_id]['node_name']} web -> web (ols-")
-        assert said(preview, "plan ", "3 nodes", "3 batches of 1 node")
+        assert said(preview, "Plan ", "3 nodes")
+        assert said(preview, "3 batches of 1 node")
         calls = scene.control.requests()
         assert 1 <= len(calls) <= 6
         assert {call["method"] for call in calls} == {"GET"}
@@ -33,8 +34,8 @@ def test_a_preview_shows_the_plan_and_only_reads(driver: Driver) -> None:
     ("missing", "message"),
     [
         ({"SPOTINST_TOKEN": ""}, "no token"),
-        ({"SPOTINST_ACCOUNT": ""}, "no account"),
-        ({"SPOTINST_BASE_URL": "http://127.0.0.1:9"}, "cannot ask Spot"),
+        ({"SPOTINST_ACCOUNT": ""}, "No account"),
+        ({"SPOTINST_BASE_URL": "http://127.0.0.1:9"}, "Cannot read the cluster from Spot"),
     ],
 )
 def test_a_preview_goes_on_when_the_service_cannot_be_asked(
@@ -67,7 +68,7 @@ def test_a_service_that_hangs_costs_a_preview_its_few_seconds_once(driver: Drive
         scene.control.fault("GET", "*", "slow", times=1_000, seconds=30)
         scene.program(*(scene.resource(f"wave{number}") for number in range(10)))
         preview = scene.preview()
-        assert len([text for text in preview.warnings if "cannot ask Spot" in text]) == 10
+        assert len([text for text in preview.warnings if "Cannot read the cluster from Spot" in text]) == 10
         assert len(scene.control.requests()) <= 6
 
 
@@ -112,7 +113,7 @@ def test_no_node_at_all_is_a_success_with_a_warning(driver: Driver) -> None:
     """A selector that matches nothing starts nothing, says so, and is finished."""
     with Scene(driver) as scene:
         scene.declare(nodes={"asg_names": ["nothing-*"]})
-        assert warned(scene.preview(), "no node matches")
+        assert warned(scene.preview(), "No node matches")
         assert warned(scene.up(), "no node match")
         assert scene.outputs()["planned_nodes"] == {}
         assert scene.outputs()["succeeded"] is True
@@ -183,7 +184,7 @@ def test_another_plan_than_the_approved_one_is_refused(driver: Driver, way: str)
         approve(scene, "0123456789abcdef")
         preview = scene.preview()
         (warning,) = [text for text in preview.warnings if "not the approved plan" in text]
-        digest = warning.partition("plan ")[2].partition(" ")[0]
+        digest = warning.partition("Plan ")[2].partition(" ")[0]
         assert "0123456789abcdef" in warning
         joined = scene.control.add_node(scene.ocean_id, "web")["instance_id"]
         approve(scene, digest)
@@ -210,7 +211,7 @@ def test_a_follow_up_needs_its_own_approval(driver: Driver) -> None:
         assert failed(scene.up_fails(), "not the approved plan", before["plan_digest"])
         assert len(scene.writes()) == 1
         assert scene.outputs()["migrated_nodes"] == before["migrated_nodes"]
-        scene.declare(new_nodes="migrate", approved_plan=warning.partition("plan ")[2].partition(" ")[0])
+        scene.declare(new_nodes="migrate", approved_plan=warning.partition("Plan ")[2].partition(" ")[0])
         scene.up()
         assert scene.starts()[-1]["instanceIds"] == [joined]
         assert scene.outputs()["migrated_nodes"] == scene.asg()

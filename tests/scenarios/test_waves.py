@@ -180,5 +180,5 @@ def test_the_pull_request_sees_what_is_in_the_way_of_each_wave(driver: Driver) -
         preview = scene.preview()
         assert any("no Virtual Node Group" in text for _, text in preview.messages("web"))
         assert not any("no Virtual Node Group" in text for _, text in preview.messages("batch"))
-        assert said(preview, "plan ", "1 node,")
-        assert warned(preview, "not checked without access to Kubernetes")
+        assert said(preview, "Plan ", "1 node,")
+        assert warned(preview, "No access to Kubernetes")

@@ -1,4 +1,4 @@
-"""Is there room: the limits of the cluster and of its Virtual Node Groups, against what runs and what is to come."""
+"""Check the limits of the cluster and of its Virtual Node Groups against the nodes that run and that are to come."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
-from ocean_migration_pulumi.common.text import count_noun, sanitize
-from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Pod
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
-CAPACITY: Final = "room"
+CAPACITY: Final = "capacity"
 
 
 def check_capacity(
@@ -31,42 +30,48 @@ def check_capacity(
     """
     planned = list(nodes)
     if ocean_nodes is None:
-        return [
-            CheckResult(CAPACITY, CheckStatus.UNKNOWN, f"the nodes of {cluster.id} could not be listed", "try again")
-        ]
+        return [CheckResult(CAPACITY, CheckStatus.UNKNOWN, Finding.OCEAN_NODES_NOT_READ, {"cluster": cluster.id})]
     check_results = []
     limit = cluster.capacity_maximum
     if limit is not None:
-        check_results += _judge(f"capacity.maximum of {cluster.id}", limit, len(ocean_nodes), len(planned), "node")
+        check_results += _check_limit("capacity.maximum", cluster.id, limit, len(ocean_nodes), len(planned))
     running = Counter(node.virtual_node_group_id for node in ocean_nodes)
     coming = Counter(node.virtual_node_group_id for node in planned)
     for group_id, group in sorted(groups.items()):
         most = group.maximum_instance_count
         if most is not None and coming[group_id]:
-            what = f"maxInstanceCount of {sanitize(group.name)} ({group_id})"
-            check_results += _judge(what, most, running[group_id], coming[group_id], "node")
+            check_results += _check_limit(
+                "maxInstanceCount", group_id, most, running[group_id], coming[group_id], owner_name=group.name
+            )
     needed_cpu = -(-sum(pod.requests.milli_cpu for pod in moving) // 1000)
     needed_memory = -(-sum(pod.requests.memory_mib for pod in moving) // 1024)
-    for what, most_amount, used, needed, unit in (
+    for unit, most_amount, used, needed, divisor in (
         ("vCPU", cluster.maximum_vcpu, [node.allocatable_milli_cpu for node in ocean_nodes], needed_cpu, 1000),
         ("GiB", cluster.maximum_memory_gib, [node.allocatable_memory_mib for node in ocean_nodes], needed_memory, 1024),
     ):
         if most_amount is None:
             continue
-        in_use = round(sum(amount for amount in used if amount is not None) / unit)
-        check_results += _judge(f"autoScaler.resourceLimits of {cluster.id}", int(most_amount), in_use, needed, what)
-    return check_results or [CheckResult(CAPACITY, CheckStatus.PASS, "the limits leave room for as many new nodes")]
+        in_use = round(sum(amount for amount in used if amount is not None) / divisor)
+        check_results += _check_limit(
+            "autoScaler.resourceLimits", cluster.id, int(most_amount), in_use, needed, unit=unit
+        )
+    return check_results or [CheckResult(CAPACITY, CheckStatus.PASS, Finding.CAPACITY_FREE)]
 
 
-def _judge(what: str, most: int, used: int, needed: int, unit: str) -> list[CheckResult]:
-    """Judge one limit; ``unit`` is a noun that is counted, or the sign of a unit."""
-
-    def shown(amount: int) -> str:
-        return count_noun(amount, unit) if unit == "node" else f"{amount} {unit}"
-
-    if used >= most:
-        return [CheckResult(CAPACITY, CheckStatus.FAIL, f"{what} is {most}, and {shown(used)} are in use", "raise it")]
-    if used + needed > most:
-        seen = f"{what} is {most}: {shown(used)} in use, and up to {shown(needed)} more are needed"
-        return [CheckResult(CAPACITY, CheckStatus.WARN, seen, "raise it, or migrate fewer nodes at once")]
+def _check_limit(
+    setting: str, owner_id: str, limit: int, used: int, needed: int, *, owner_name: str = "", unit: str = "node"
+) -> list[CheckResult]:
+    """Check one limit; ``unit`` is ``node`` or the sign of a unit."""
+    fields = {
+        "setting": setting,
+        "owner_id": owner_id,
+        "owner_name": owner_name,
+        "limit": limit,
+        "used": used,
+        "unit": unit,
+    }
+    if used >= limit:
+        return [CheckResult(CAPACITY, CheckStatus.FAIL, Finding.LIMIT_REACHED, fields)]
+    if used + needed > limit:
+        return [CheckResult(CAPACITY, CheckStatus.WARN, Finding.LIMIT_TIGHT, {**fields, "needed": needed})]
     return []

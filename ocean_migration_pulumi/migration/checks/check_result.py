@@ -1,37 +1,135 @@
-"""What one check of a prerequisite comes to."""
+"""The result of one pre-flight check: a status and a typed finding."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Final, Self
 
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 
 
 class CheckStatus(StrEnum):
     """The outcome of one check."""
 
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    PASS = "pass"  # noqa: S105 - a status, not a password
     WARN = "warn"
     FAIL = "fail"
     UNKNOWN = "unknown"
 
 
+class Finding(StrEnum):
+    """What a check can find; the string under each member names its fields, ``?`` those that may be None."""
+
+    NOT_READ = "not-read"
+    """``reason``, ``remedy`` (may be empty)."""
+
+    CONTROLLER_REPORTS = "controller-reports"
+    CONTROLLER_NEVER_REPORTED = "controller-never-reported"
+    CONTROLLER_SILENT = "controller-silent"
+    """``status`` as the service has it (may be empty), ``seconds`` since the last heartbeat."""
+
+    KUBERNETES_READ = "kubernetes-read"
+    KUBERNETES_NOT_READ = "kubernetes-not-read"
+    """``reason``: why access that exists is not used (may be empty)."""
+    KUBERNETES_WRONG_CLUSTER = "kubernetes-wrong-cluster"
+    """``reason``."""
+
+    CONTROLLER_V2 = "controller-v2"
+    """``version``?"""
+    CONTROLLER_NOT_READY = "controller-not-ready"
+    """``version``?, ``deployment``."""
+    CONTROLLER_SCALED_DOWN = "controller-scaled-down"
+    """``deployment``."""
+    CONTROLLER_NOT_FOUND = "controller-not-found"
+    CONTROLLER_V1 = "controller-v1"
+    """``version``?, ``deployment``, ``too_old`` (it evicts no pods for migrations), ``blocks_v2`` (both are there)."""
+
+    NO_OTHER_AUTOSCALER = "no-other-autoscaler"
+    CLUSTER_AUTOSCALER_RUNS = "cluster-autoscaler-runs"
+    """``namespace``, ``name``, ``replicas``."""
+    KARPENTER_RUNS = "karpenter-runs"
+    """``deployment``."""
+    EKS_AUTO_MODE_RUNS = "eks-auto-mode-runs"
+    """``nodes``: names."""
+
+    NO_PENDING_PODS = "no-pending-pods"
+    PENDING_PODS = "pending-pods"
+    """``pods``."""
+
+    ROLES_MAPPED = "roles-mapped"
+    NO_INSTANCE_PROFILE = "no-instance-profile"
+    """``targets``: each with ``id`` of a VNG or cluster, and ``name`` (empty for the cluster's own template)."""
+    ROLE_NOT_READ = "role-not-read"
+    """``profile``, ``targets``, ``reason``, ``remedy`` (the last two may be empty)."""
+    ROLE_NOT_MAPPED = "role-not-mapped"
+    """``role``, ``targets``."""
+    AWS_AUTH_NOT_READ = "aws-auth-not-read"
+    """``role``, ``targets``, ``reason``, ``remedy`` (may be empty)."""
+    ACCESS_ENTRIES_NOT_READ = "access-entries-not-read"
+    """``role``, ``targets``, ``reason``, ``remedy`` (the last two may be empty)."""
+
+    NODES_MATCHED = "nodes-matched"
+    NODES_UNMATCHED = "nodes-unmatched"
+    """``nodes``, ``allowed`` (by ``unmatched_nodes``)."""
+    GROUPS_GONE = "groups-gone"
+    """``groups``: ids of VNGs, and ``nodes`` that were planned for them."""
+
+    SCALING_ENABLED = "scaling-enabled"
+    AUTOSCALER_DISABLED = "autoscaler-disabled"
+    """``cluster``."""
+    CAPACITY_ZERO = "capacity-zero"
+    """``cluster``."""
+    SHUTDOWN_HOURS = "shutdown-hours"
+    """``cluster``, ``window``."""
+
+    NO_OTHER_MIGRATION = "no-other-migration"
+    OTHER_MIGRATION_RUNS = "other-migration-runs"
+    """``migration``, ``state``, ``nodes`` (how many), ``waits`` (whether `pulumi up` waits for its end)."""
+
+    CAPACITY_FREE = "capacity-free"
+    OCEAN_NODES_NOT_READ = "ocean-nodes-not-read"
+    """``cluster``."""
+    LIMIT_REACHED = "limit-reached"
+    """``setting``, ``owner_id`` and ``owner_name`` (empty for a cluster), ``limit``, ``used``, ``unit``."""
+    LIMIT_TIGHT = "limit-tight"
+    """As ``LIMIT_REACHED``, and ``needed``."""
+
+
+_CODES: Final = {
+    CheckStatus.FAIL: Code.CHECK_FAILED,
+    CheckStatus.WARN: Code.CHECK_WARNING,
+    CheckStatus.UNKNOWN: Code.CHECK_UNKNOWN,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One checked prerequisite: what was seen, and what to do (empty when it passes)."""
+    """The result of one pre-flight check."""
 
     name: str
-    verdict: CheckStatus
-    seen: str
-    remedy: str = ""
-
-    @property
-    def line(self) -> str:
-        """Return the finding as one line."""
-        return f"{self.seen}; {self.remedy}" if self.remedy else self.seen
+    """The name of the check; one check can have several results."""
+    status: CheckStatus
+    finding: Finding
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What the finding names, as JSON-plain data."""
 
     @classmethod
-    def of_gap(cls, name: str, gap: Gap) -> CheckResult:
-        """Return the finding of something that could not be read."""
-        return cls(name, CheckStatus.UNKNOWN, gap.reason, gap.remedy)
+    def from_gap(cls, name: str, gap: Gap) -> Self:
+        """Return the result for something that could not be read."""
+        return cls(name, CheckStatus.UNKNOWN, Finding.NOT_READ, {"reason": gap.reason, "remedy": gap.remedy})
+
+    def to_diagnostic(self, *, enforced: bool) -> Diagnostic:
+        """Return the diagnostic of a result that has not passed.
+
+        Args:
+            enforced: Whether a failed check makes `pulumi up` refuse to start.
+        """
+        return Diagnostic(
+            code=_CODES[self.status],
+            severity=Severity.ERROR if enforced and self.status is CheckStatus.FAIL else Severity.WARNING,
+            subject=self.name,
+            fields={"finding": str(self.finding), **self.fields},
+        )

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
-from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DEPLOYMENTS,
     NODES,
@@ -32,52 +31,51 @@ _AUTO_MODE: Final = ("eks.amazonaws.com/compute-type", "auto")
 def check_controller(kube: KubernetesSnapshot) -> CheckResult:
     """Check the version of the Ocean Controller, by the label of its Deployment, or else the tag of its image."""
     if gap := kube.gaps.get(DEPLOYMENTS):
-        return CheckResult.of_gap(CONTROLLER, gap)
+        return CheckResult.from_gap(CONTROLLER, gap)
     new = [each for each in kube.deployments if is_v2(each) and each.replicas]
     old = [each for each in kube.deployments if is_v1(each) and each.replicas]
     if old:
-        return _judge_v1(old[0], also_v2=bool(new))
+        return _check_v1(old[0], blocks_v2=bool(new))
     if not new:
         idle = [each.full_name for each in kube.deployments if is_v2(each) or is_v1(each)]
         if idle:
-            seen = f"{sanitize(idle[0])} is scaled to zero"
-            return CheckResult(CONTROLLER, CheckStatus.FAIL, seen, "scale it up: a migration needs it")
-        seen = "no Deployment of the Ocean Controller was found"
-        return CheckResult(CONTROLLER, CheckStatus.UNKNOWN, seen, "make sure that it is version 2 (or at least 1.0.46)")
-    version = _version(new[0])
-    seen = f"version {_shown(version)}" if version else "version 2"
+            return CheckResult(CONTROLLER, CheckStatus.FAIL, Finding.CONTROLLER_SCALED_DOWN, {"deployment": idle[0]})
+        return CheckResult(CONTROLLER, CheckStatus.UNKNOWN, Finding.CONTROLLER_NOT_FOUND)
+    version = _format_version(_version(new[0]))
     if not new[0].ready_replicas:
-        remedy = "look at the pods of this Deployment: a migration needs them"
-        return CheckResult(
-            CONTROLLER, CheckStatus.WARN, f"{seen}, no pod of {sanitize(new[0].full_name)} is ready", remedy
-        )
-    return CheckResult(CONTROLLER, CheckStatus.PASS, seen)
+        fields = {"version": version, "deployment": new[0].full_name}
+        return CheckResult(CONTROLLER, CheckStatus.WARN, Finding.CONTROLLER_NOT_READY, fields)
+    return CheckResult(CONTROLLER, CheckStatus.PASS, Finding.CONTROLLER_V2, {"version": version})
 
 
 def check_autoscalers(kube: KubernetesSnapshot) -> list[CheckResult]:
     """Check that nothing else starts and ends nodes; by name, labels and images, in any namespace."""
     if gap := kube.gaps.get(DEPLOYMENTS):
-        return [CheckResult.of_gap(AUTOSCALERS, gap)]
+        return [CheckResult.from_gap(AUTOSCALERS, gap)]
     active = [each for each in kube.deployments if each.replicas]
-    check_results = []
-    for each in filter(is_cluster_autoscaler, active):
-        seen = f"Cluster Autoscaler {sanitize(each.full_name)} runs ({count_noun(each.replicas, 'replica')})"
-        remedy = f"scale it to zero: kubectl scale deployment {each.name} --namespace {each.namespace} --replicas=0"
-        check_results.append(CheckResult(AUTOSCALERS, CheckStatus.FAIL, seen, sanitize(remedy)))
-    for each in filter(_is_karpenter, active):
-        seen = f"Karpenter {sanitize(each.full_name)} runs"
-        remedy = "it may start nodes for the same pods: leave it nothing to do, or scale it to zero"
-        check_results.append(CheckResult(AUTOSCALERS, CheckStatus.WARN, seen, remedy))
+    check_results = [
+        CheckResult(
+            AUTOSCALERS,
+            CheckStatus.FAIL,
+            Finding.CLUSTER_AUTOSCALER_RUNS,
+            {"namespace": each.namespace, "name": each.name, "replicas": each.replicas},
+        )
+        for each in filter(is_cluster_autoscaler, active)
+    ]
+    check_results += [
+        CheckResult(AUTOSCALERS, CheckStatus.WARN, Finding.KARPENTER_RUNS, {"deployment": each.full_name})
+        for each in filter(_is_karpenter, active)
+    ]
     automatic = sorted(node.name for node in kube.nodes.values() if node.labels.get(_AUTO_MODE[0]) == "auto")
     if automatic:
-        seen = f"EKS Auto Mode runs {count_noun(len(automatic), 'node')} ({list_some(map(sanitize, automatic), 3)})"
-        remedy = "it may start nodes for the same pods: take its node pools away"
-        check_results.append(CheckResult(AUTOSCALERS, CheckStatus.WARN, seen, remedy))
+        check_results.append(
+            CheckResult(AUTOSCALERS, CheckStatus.WARN, Finding.EKS_AUTO_MODE_RUNS, {"nodes": automatic})
+        )
     if check_results:
         return check_results
     if gap := kube.gaps.get(NODES):
-        return [CheckResult.of_gap(AUTOSCALERS, gap)]
-    return [CheckResult(AUTOSCALERS, CheckStatus.PASS, "no other one is active")]
+        return [CheckResult.from_gap(AUTOSCALERS, gap)]
+    return [CheckResult(AUTOSCALERS, CheckStatus.PASS, Finding.NO_OTHER_AUTOSCALER)]
 
 
 def is_v2(deployment: Deployment) -> bool:
@@ -104,22 +102,17 @@ def is_cluster_autoscaler(deployment: Deployment) -> bool:
     return any("cluster-autoscaler" in text for text in texts)
 
 
-def _judge_v1(deployment: Deployment, *, also_v2: bool) -> CheckResult:
+def _check_v1(deployment: Deployment, *, blocks_v2: bool) -> CheckResult:
     version = _version(deployment)
-    waits = ", and version 2 waits until that is scaled to zero" if also_v2 else ""
-    remedy = (
-        f"scale {sanitize(deployment.full_name)} to zero"
-        if also_v2
-        else "install version 2, and scale version 1 to zero"
-    )
-    if version is None:
-        return CheckResult(CONTROLLER, CheckStatus.UNKNOWN, f"version 1 of unknown patch level{waits}", remedy)
-    seen = f"version {_shown(version)}{waits}"
-    if version < SINCE_EVICTIONS:
-        return CheckResult(
-            CONTROLLER, CheckStatus.FAIL, f"{seen}; pods are evicted for migrations since 1.0.46", remedy
-        )
-    return CheckResult(CONTROLLER, CheckStatus.WARN, f"{seen}; version 1 is deprecated", remedy)
+    too_old = version is not None and version < SINCE_EVICTIONS
+    status = CheckStatus.UNKNOWN if version is None else CheckStatus.FAIL if too_old else CheckStatus.WARN
+    fields = {
+        "version": _format_version(version),
+        "deployment": deployment.full_name,
+        "too_old": too_old,
+        "blocks_v2": blocks_v2,
+    }
+    return CheckResult(CONTROLLER, status, Finding.CONTROLLER_V1, fields)
 
 
 def _is_karpenter(deployment: Deployment) -> bool:
@@ -149,5 +142,5 @@ def _tag(image: str) -> str:
     return "" if "/" in tag else tag
 
 
-def _shown(version: tuple[int, int, int]) -> str:
-    return ".".join(map(str, version))
+def _format_version(version: tuple[int, int, int] | None) -> str | None:
+    return None if version is None else ".".join(map(str, version))

@@ -1,4 +1,4 @@
-"""What the service itself tells of the prerequisites, and of pods that wait already."""
+"""Checks of what Spot reports, and of pods that are pending already."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Heartbeat, MigrationStatus
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
-from ocean_migration_pulumi.common.times import format_elapsed, parse_time
-from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
+from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, KubernetesSnapshot, Pod
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
 
@@ -19,6 +18,9 @@ GROUPS: Final = "Virtual Node Groups"
 SCALING: Final = "scaling"
 IDLE: Final = "idle cluster"
 PENDING: Final = "pending pods"
+
+ALWAYS_ENFORCED: Final = frozenset({GROUPS, IDLE})
+"""Checks whose failure refuses a start whatever ``prerequisites`` says: other inputs decide them."""
 
 FRESH: Final = timedelta(minutes=10)
 """How old the controller's last heartbeat may be."""
@@ -37,74 +39,59 @@ def never_reported(heartbeat: Heartbeat) -> bool:
 
 def check_connection(heartbeat: Heartbeat, now: datetime) -> CheckResult:
     """Check that the Kubernetes cluster is connected to Ocean."""
-    name = CONNECTION
     if is_alive(heartbeat, now):
-        return CheckResult(name, CheckStatus.PASS, "the Ocean Controller reports")
-    remedy = "make sure that the Ocean Controller runs in the cluster and reaches Spot"
+        return CheckResult(CONNECTION, CheckStatus.PASS, Finding.CONTROLLER_REPORTS)
     last = parse_time(heartbeat.last_heartbeat)
     if last is None:
-        return CheckResult(name, CheckStatus.FAIL, "the Ocean Controller has never reported", remedy)
-    ago = format_elapsed((now - last).total_seconds())
-    seen = f"the Ocean Controller is {heartbeat.status or 'of unknown state'}, its last heartbeat was {ago} ago"
-    return CheckResult(name, CheckStatus.FAIL, seen, remedy)
+        return CheckResult(CONNECTION, CheckStatus.FAIL, Finding.CONTROLLER_NEVER_REPORTED)
+    fields = {"status": heartbeat.status or "", "seconds": (now - last).total_seconds()}
+    return CheckResult(CONNECTION, CheckStatus.FAIL, Finding.CONTROLLER_SILENT, fields)
 
 
 def check_groups(nodes: Iterable[PlannedNode], groups: Mapping[str, VirtualNodeGroup], unmatched: str) -> CheckResult:
     """Check that every planned node has a Virtual Node Group that still exists."""
-    name = GROUPS
     missing, gone = [], []
     for node in nodes:
         if node.virtual_node_group_id is None:
             missing.append(node.instance_id)
         elif node.virtual_node_group_id not in {DEFAULT_VIRTUAL_NODE_GROUP, UNKNOWN_GROUP, *groups}:
-            gone.append(f"{node.virtual_node_group_id} (for {node.instance_id})")
+            gone.append((node.virtual_node_group_id, node.instance_id))
     if gone:
-        return CheckResult(
-            name, CheckStatus.FAIL, f"Virtual Node Groups are gone: {list_some(sorted(gone))}", "plan again"
-        )
+        fields = {"groups": sorted({group for group, _ in gone}), "nodes": sorted(node for _, node in gone)}
+        return CheckResult(GROUPS, CheckStatus.FAIL, Finding.GROUPS_GONE, fields)
     if not missing:
-        return CheckResult(name, CheckStatus.PASS, "every planned node matches a Virtual Node Group")
-    seen = (
-        f"{count_with_verb(len(missing), 'planned node', 'match')} no Virtual Node Group: {list_some(sorted(missing))}"
-    )
-    if unmatched == "allow":
-        return CheckResult(name, CheckStatus.WARN, seen, "their pods may find no new node")
-    remedy = 'make a Virtual Node Group for them, or set unmatched_nodes to "skip" or "allow"'
-    return CheckResult(name, CheckStatus.FAIL, seen, remedy)
+        return CheckResult(GROUPS, CheckStatus.PASS, Finding.NODES_MATCHED)
+    allowed = unmatched == "allow"
+    status = CheckStatus.WARN if allowed else CheckStatus.FAIL
+    return CheckResult(GROUPS, status, Finding.NODES_UNMATCHED, {"nodes": sorted(missing), "allowed": allowed})
 
 
 def check_scaling(cluster: Cluster, now: datetime) -> list[CheckResult]:
     """Check that Ocean may start nodes."""
-    name = SCALING
-    check_results = []
+    fields, check_results = {"cluster": cluster.id}, []
     if cluster.autoscaler_enabled is False:
-        remedy = "enable it: a migration needs new nodes"
-        check_results.append(CheckResult(name, CheckStatus.FAIL, f"the autoscaler of {cluster.id} is off", remedy))
+        check_results.append(CheckResult(SCALING, CheckStatus.FAIL, Finding.AUTOSCALER_DISABLED, fields))
     if cluster.capacity_maximum == 0:
-        check_results.append(CheckResult(name, CheckStatus.FAIL, f"capacity.maximum of {cluster.id} is 0", "raise it"))
+        check_results.append(CheckResult(SCALING, CheckStatus.FAIL, Finding.CAPACITY_ZERO, fields))
     if cluster.shutdown_enabled and (window := _open_window(cluster.shutdown_hours, now)):
         check_results.append(
-            CheckResult(
-                name, CheckStatus.FAIL, f"{cluster.id} is within its shutdown hours {window}", "wait, or change them"
-            )
+            CheckResult(SCALING, CheckStatus.FAIL, Finding.SHUTDOWN_HOURS, {**fields, "window": window})
         )
-    return check_results or [CheckResult(name, CheckStatus.PASS, "Ocean may start nodes")]
+    return check_results or [CheckResult(SCALING, CheckStatus.PASS, Finding.SCALING_ENABLED)]
 
 
 def check_idle(foreign: Sequence[MigrationStatus], when_busy: str) -> list[CheckResult]:
     """Check that no migration of someone else runs."""
-    verdict = CheckStatus.FAIL if when_busy == "fail" else CheckStatus.WARN
-    if not foreign:
-        return [CheckResult(IDLE, CheckStatus.PASS, "no other migration runs")]
+    waits = when_busy != "fail"
     return [
         CheckResult(
             IDLE,
-            verdict,
-            f"migration {other.id} of {count_noun(len(other.old_instances), 'node')} runs already ({other.state})",
-            "wait for its end" if when_busy == "fail" else "this one waits for its end",
+            CheckStatus.WARN if waits else CheckStatus.FAIL,
+            Finding.OTHER_MIGRATION_RUNS,
+            {"migration": other.id, "state": str(other.state), "nodes": len(other.old_instances), "waits": waits},
         )
         for other in foreign
-    ]
+    ] or [CheckResult(IDLE, CheckStatus.PASS, Finding.NO_OTHER_MIGRATION)]
 
 
 def check_pending(kube: KubernetesSnapshot, *, first: bool) -> CheckResult:
@@ -113,14 +100,12 @@ def check_pending(kube: KubernetesSnapshot, *, first: bool) -> CheckResult:
     Before the ``first`` start it fails; later, a migration itself may have left them.
     """
     if gap := kube.gaps.get(PODS):
-        return CheckResult.of_gap(PENDING, gap)
+        return CheckResult.from_gap(PENDING, gap)
     waiting = sorted(pod.full_name for pod in kube.pods if is_pending(pod))
     if not waiting:
-        return CheckResult(PENDING, CheckStatus.PASS, "every pod has a node")
-    seen = f"{count_with_verb(len(waiting), 'pod', 'wait')} for a node: {list_some(map(sanitize, waiting))}"
-    return CheckResult(
-        PENDING, CheckStatus.FAIL if first else CheckStatus.WARN, seen, "find out why, or take them away"
-    )
+        return CheckResult(PENDING, CheckStatus.PASS, Finding.NO_PENDING_PODS)
+    status = CheckStatus.FAIL if first else CheckStatus.WARN
+    return CheckResult(PENDING, status, Finding.PENDING_PODS, {"pods": waiting})
 
 
 def is_pending(pod: Pod) -> bool:

@@ -32,6 +32,7 @@ from ocean_migration_pulumi.migration.diagnosis.investigation import (
     with_pods,
 )
 from ocean_migration_pulumi.migration.diagnosis.stuck_pods import StuckPod
+from ocean_migration_pulumi.migration.planning.findings_text import render_check
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -201,7 +202,7 @@ def _failed(case: Investigation) -> Diagnosis:
     kube = case.kube(offered) if case.open_nodes or waiting else None
     evidence = [logged(line) for line in failure.lines]
     if failure.reason == "connectivity" and (found := case.connection()):
-        evidence.append(f"now {found.seen}")
+        evidence.append(f"now: {render_check(found).seen}")
     if failure.reason in {"termination", "stop-termination"} and case.drained_nodes:
         nodes = list_some(map(stuck_pods.display_name, case.drained_nodes))
         evidence.append(f"{count_noun(len(case.drained_nodes), 'drained node')} not terminated: {nodes}")
@@ -244,9 +245,9 @@ def _stalled(case: Investigation, still: float, sign: str) -> Diagnosis:
         evidence.append(f"{telling(len(later), 'more node', 'wait')} for a later batch")
     evidence += unscheduled(status)
     if found:
-        evidence.append(found.seen)
+        evidence.append(render_check(found).seen)
     stuck = _holdings(case, kube, slow, idle=slow, pending=True)
-    if found and found.verdict is not CheckStatus.PASS:
+    if found and found.status is not CheckStatus.PASS:
         remedy = "Make sure that the Ocean Controller runs and reaches Spot"
     elif any(pod.why != stuck_pods.NOTHING for pod in stuck):
         remedy = "Take away what holds these pods"

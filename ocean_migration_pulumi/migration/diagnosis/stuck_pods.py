@@ -9,6 +9,7 @@ from typing import Final
 from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationInstance, MigrationStatus
 from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.migration.checks.service import is_pending
+from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.scheduling.drain_rules import (
     LEAVING_OUTCOMES,
     DrainedPod,
@@ -16,7 +17,6 @@ from ocean_migration_pulumi.migration.scheduling.drain_rules import (
     drain_outcomes,
     is_orphan,
 )
-from ocean_migration_pulumi.migration.scheduling.eviction_forecast import gap_lines
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
     DAEMON_SETS,
@@ -24,6 +24,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     PODS,
     KubernetesSnapshot,
 )
+from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 _FORCE: Final = "force_pod_eviction_on_pdb_failure"
@@ -34,11 +35,11 @@ NOTHING: Final = "nothing that can be seen holds it"
 """Of a pod that is there all the same."""
 
 _HOLDS: Final = frozenset({DrainOutcome.HELD, DrainOutcome.KEPT, DrainOutcome.LEAVING})
-_NOT_KNOWN: Final[Mapping[str, str]] = {
-    NODES: "the pods on nodes whose name is not known",
-    PODS: "which pods are left",
-    BUDGETS: "which pods PodDisruptionBudgets hold",
-    DAEMON_SETS: "whether the DaemonSets of pods still exist",
+_TOPICS: Final[Mapping[str, Topic]] = {
+    NODES: Topic.NODE_NAMES,
+    PODS: Topic.PODS_LEFT,
+    BUDGETS: Topic.BUDGETS,
+    DAEMON_SETS: Topic.DAEMON_SETS,
 }
 
 
@@ -136,7 +137,8 @@ def pods_gone(told_pods: Iterable[StuckPod], kube: KubernetesSnapshot) -> list[s
 
 def pods_unknown(kube: KubernetesSnapshot) -> tuple[str, ...]:
     """Return what Kubernetes did not tell, a line for each reason."""
-    return gap_lines({text: kube.gaps[name] for name, text in _NOT_KNOWN.items() if name in kube.gaps})
+    gaps = {topic: kube.gaps[name] for name, topic in _TOPICS.items() if name in kube.gaps}
+    return tuple(map(render, report_gaps(gaps)))
 
 
 def _known_as(node: MigrationInstance, kube: KubernetesSnapshot) -> str:

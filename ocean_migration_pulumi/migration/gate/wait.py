@@ -24,6 +24,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.gate.spec import GateObservation, GateSpec, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.planning.findings_text import render_check
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 
@@ -176,7 +177,7 @@ def _asked(
 def _heartbeat(gate: GateContext, scope: CancelScope) -> list[GateObservation]:
     heartbeat = gate.api.within(scope).get_heartbeat(gate.spec.ocean_id)
     now = gate.api.server_now()
-    seen = service.check_connection(heartbeat, now).seen
+    seen = render_check(service.check_connection(heartbeat, now)).seen
     return [GateObservation(service.is_alive(heartbeat, now), seen)]
 
 

@@ -1,131 +1,417 @@
-"""What a preview says of its plan: where the nodes go, what stands in the way, and what is ready."""
+"""The text of diagnostics: the only place that makes English of them, one template for each code."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
-from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.common.text import count_noun, list_some
-from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
-from ocean_migration_pulumi.migration.planning.preflight import run_preflight
-from ocean_migration_pulumi.migration.planning.vng_suggestions import suggest_vngs
-from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
-from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot, PlanPreview
-from ocean_migration_pulumi.migration.spec import diagnostic
-from ocean_migration_pulumi.migration.spec.planned_nodes import (
-    UNKNOWN_GROUP,
-    PlannedNode,
-    describe_batches,
-    describe_destinations,
-    describe_difference,
-    is_approved,
-    parse_planned,
-    summarize_plan,
-)
-from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult
+from ocean_migration_pulumi.migration.planning.checks_text import CheckText, describe_finding
+from ocean_migration_pulumi.migration.planning.requirements_text import describe_requirements, list_remedies
+from ocean_migration_pulumi.migration.planning.sentences import join_sentences
+from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, UnplannedCause, UnplannedEffect
+from ocean_migration_pulumi.migration.spec.planned_nodes import shorten_digest
 
-_KINDS = {
-    CheckStatus.FAIL: diagnostic.Kind.FAILED,
-    CheckStatus.WARN: diagnostic.Kind.DOUBTED,
-    CheckStatus.UNKNOWN: diagnostic.Kind.UNKNOWN,
+Fields = Mapping[str, Any]
+
+_MOST_BATCHES: Final = 10
+_MOST_NODES: Final = 3
+_FORCE: Final = "force_pod_eviction_on_pdb_failure"
+_EVICT: Final = "should_evict_stand_alone_pods"
+_SOURCE: Final = "source"
+_HEADS: Final[Mapping[str, str]] = {
+    Code.CHECK_FAILED: "Check failed",
+    Code.CHECK_WARNING: "Check warning",
+    Code.CHECK_UNKNOWN: "Not checked",
 }
+_TOPICS: Final = {
+    Topic.NODE_NAMES: "the pods on nodes whose name is unknown",
+    Topic.PODS: "what happens to the pods",
+    Topic.PODS_LEFT: "which pods are left",
+    Topic.BUDGETS: "which pods PodDisruptionBudgets block",
+    Topic.DAEMON_SETS: "whether the DaemonSets of pods still exist",
+    Topic.VOLUMES: "the volumes of pods",
+    Topic.VOLUME_ZONES: "the zones of volumes",
+    Topic.SUBNET_ZONES: "the zones of subnets",
+    Topic.INSTANCE_SIZES: "the sizes of instance types",
+}
+_POD_COUNTS: Final = (
+    ("evicted", "evicted and rescheduled"),
+    ("held", "blocked by PodDisruptionBudgets"),
+    ("forced", "killed against PodDisruptionBudgets"),
+    ("kept", "standalone staying behind"),
+    ("deleted", "standalone deleted for good"),
+    ("leaving", "already terminating"),
+    ("finished", "finished"),
+    ("daemon_set_pods", "of DaemonSets (not moved)"),
+    ("static_pods", "static (not moved)"),
+)
 
 
-def waiting_nodes(planned: Mapping[str, str], snapshot: ClusterSnapshot) -> list[PlannedNode]:
-    """Return the planned nodes that are still to be migrated, with the match of today."""
-    names = snapshot.group_names
-    return [PlannedNode.from_candidate(snapshot.offered[name], names) for name in planned if name in snapshot.offered]
+def render(diagnostic: Diagnostic) -> str:
+    """Return the text of a diagnostic, without the head that tells its kind.
+
+    What only a newer version can render comes back as that version wrote it.
+    """
+    template = _TEMPLATES.get(diagnostic.code)
+    if template is None:
+        return diagnostic.text or str(diagnostic.code)
+    try:
+        return template(_clean(diagnostic.subject), _clean(diagnostic.fields))
+    except (KeyError, TypeError, ValueError):
+        if diagnostic.text:
+            return diagnostic.text
+        raise
 
 
-def describe_plan(result: PlanPreview, snapshot: ClusterSnapshot, spec: MigrationSpec, kept: Mapping[str, str]) -> None:
-    """Say what is planned: the digest, where the nodes go, the batches, and what is not as one would expect it."""
-    planned = result.planned or {}
-    result.info.insert(0, summarize_plan(planned, snapshot.offered, snapshot.active, spec.batch_size_percentage))
-    if not planned:
-        result.warnings.append("no node matches; nothing will be migrated")
-    here = snapshot.offered.keys() | snapshot.active
-    if excluded := [
-        node.instance_id
-        for node in parse_planned(kept).values()
-        if node.instance_id in here and spec.nodes.contradicts(node)
-    ]:
-        result.warnings.append(
-            f"excluded by id, but planned before, and still planned: {list_some(excluded)}; to take a "
-            "node out of a plan, "
-            "exclude it by node_names"
-        )
-    nodes = waiting_nodes(planned, snapshot)
-    if not nodes:
-        return
-    # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.
-    whole = all(node.virtual_node_group_id != UNKNOWN_GROUP for node in parse_planned(planned).values())
-    if spec.approved_plan and whole and not is_approved(planned, spec.approved_plan):
-        result.warnings.append(f"{describe_difference(planned, spec.approved_plan)}; `up` will refuse it")
-    result.info += describe_destinations(nodes, snapshot.offered, snapshot.groups, snapshot.cluster)
-    waiting = [node.instance_id for node in nodes]
-    result.info.append(diagnostic.batches(describe_batches(waiting, snapshot.offered, spec.batch_size_percentage)))
-    _tell_drained(result, nodes, spec, kept)
-    others = len(snapshot.offered.keys() - planned.keys())
-    if others:
-        result.warnings.append(
-            f"{count_noun(others, 'node')} that Ocean offers {'is' if others == 1 else 'are'} not in this plan and stay"
-            f"{'s' if others == 1 else ''} schedulable: pods of this migration can land there, and a later one drains "
-            "them again"
-        )
+def render_line(diagnostic: Diagnostic) -> str:
+    """Return the text of a diagnostic as a line of its own: blockers and checks say what they are."""
+    text = render(diagnostic)
+    if diagnostic.is_blocker:
+        return f"Blocked: {text}"
+    head = _HEADS.get(diagnostic.code)
+    return text if head is None else f"{head} ({_clean(diagnostic.subject)}): {text}"
 
 
-def describe_readiness(
-    result: PlanPreview,
-    snapshot: ClusterSnapshot,
-    spec: MigrationSpec,
-    nodes: Sequence[PlannedNode],
-    *,
-    cloud: AwsFacts | None,
-    foreign: Sequence[MigrationStatus],
-    now: datetime,
-    first: bool,
-) -> None:
-    """Say what stands in the way of these nodes, and which prerequisites are met."""
-    found = run_preflight(spec, nodes, snapshot, cloud=cloud, foreign=foreign, now=now, first=first)
-    if found.pods_line:
-        result.info.append(diagnostic.pods(found.pods_line))
-    result.warnings += [diagnostic.blocker(text) for text in found.blockers]
-    result.warnings += found.warnings
-    result.info += found.remarks
-    if spec.prerequisites != "off":
-        met = {
-            check_result.name: check_result.seen
-            for check_result in found.check_results
-            if check_result.verdict is CheckStatus.PASS
-        }
-        open_ones = [
-            check_result for check_result in found.check_results if check_result.verdict is not CheckStatus.PASS
-        ]
-        for check_result in open_ones:
-            met.pop(check_result.name, None)
-        result.warnings += list(map(format_check, open_ones))
-        if met:
-            result.info.append(diagnostic.met(met))
-    unmatched = [node for node in nodes if node.virtual_node_group_id is None]
-    for which, source in suggest_vngs(spec.ocean_id, unmatched, snapshot.facts.kube):
-        result.info.append(diagnostic.group(which, source))
+def render_check(check_result: CheckResult) -> CheckText:
+    """Return what a check found, and what to do about it."""
+    return describe_finding(check_result.finding, _clean(check_result.fields))
 
 
-def format_check(check_result: CheckResult) -> str:
-    """Return a prerequisite that is not met, in doubt, or unknown, as a line of the preview."""
-    return diagnostic.prerequisite(_KINDS[check_result.verdict], check_result.name, check_result.line)
+def render_cause(diagnostic: Diagnostic) -> str:
+    """Return why there is no plan, of an ``UNPLANNED`` diagnostic, as a part of a sentence."""
+    return _cause(_clean(diagnostic.fields))
 
 
-def _tell_drained(
-    result: PlanPreview, nodes: Sequence[PlannedNode], spec: MigrationSpec, kept: Mapping[str, str]
-) -> None:
-    if not spec.should_terminate_drained_nodes:
-        result.info.append(f"{count_noun(len(nodes), 'drained node')} will stay, cordoned, and be billed")
-        return
-    asg_names = sorted({node.asg_name for node in nodes if node.asg_name})
-    if asg_names and not kept:
-        result.warnings.append(
-            f"drained nodes are terminated: unless the desired capacity of {list_some(asg_names)} is lowered, "
-            "the Auto Scaling Group replaces them"
-        )
+def _clean(value: Any) -> Any:
+    """Return data with every name printable: they are the choice of others."""
+    if isinstance(value, str):
+        return sanitize(value) if value else ""
+    if isinstance(value, Mapping):
+        return {key: each if key == _SOURCE else _clean(each) for key, each in value.items()}
+    return [_clean(each) for each in value] if isinstance(value, list) else value
+
+
+def _plan_summary(_: str, fields: Fields) -> str:
+    digest, nodes, waiting, active = (fields[name] for name in ("digest", "nodes", "waiting", "active"))
+    if nodes and not waiting and not active:
+        count = count_noun(nodes, "planned node")
+        return f"Nothing to do: {count}, none is a candidate any more (plan {shorten_digest(digest)})"
+    parts = [f"Plan {shorten_digest(digest)}: {count_noun(nodes, 'node')}"]
+    if waiting not in {0, nodes}:
+        parts.append(f"{waiting} still to migrate")
+    if fields["pods"] is not None:
+        parts.append(count_noun(fields["pods"], "pod"))
+    if active:
+        parts.append(f"{active} being migrated now")
+    return ", ".join(parts)
+
+
+def _plan_not_approved(_: str, fields: Fields) -> str:
+    nodes = f"{count_noun(len(fields['nodes']), 'node')}: {list_some(fields['nodes'])}"
+    return (
+        f"Plan {fields['digest']} ({nodes}) is not the approved plan {fields['approved']}. "
+        "Review today's preview and approve its digest"
+    )
+
+
+def _cause(fields: Fields) -> str:
+    detail: str = fields["detail"]
+    return {
+        UnplannedCause.NO_ACCOUNT: (
+            "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
+        ),
+        UnplannedCause.NO_LABELS: f"cannot evaluate label_selector: {detail or 'Kubernetes has no nodes'}",
+        UnplannedCause.SPOT_UNAVAILABLE: f"cannot read the cluster from Spot: {detail}",
+        UnplannedCause.CONTROLLER_NEVER_REPORTED: f"the Ocean Controller of {detail} has never reported",
+    }[UnplannedCause(fields["cause"])]
+
+
+def _unplanned(_: str, fields: Fields) -> str:
+    effect = {
+        UnplannedEffect.PLANNED_BY_UP: "`pulumi up` plans the nodes when it runs",
+        UnplannedEffect.OUTPUT_STAYS: "The plan in the output planned_nodes stays",
+        UnplannedEffect.PLAN_STAYS: "The planned nodes stay as they are",
+    }[UnplannedEffect(fields["effect"])]
+    return join_sentences([_cause(fields), effect])
+
+
+def _destination(group_id: str, fields: Fields) -> str:
+    pods = "" if fields["pods"] is None else f" ({count_noun(fields['pods'], 'pod')})"
+    name = "any Virtual Node Group" if group_id == DEFAULT_VIRTUAL_NODE_GROUP else fields["name"]
+    market = f": {describe_market(fields)}" if fields["known"] else ""
+    return f"{count_noun(fields['nodes'], 'node')}{pods} to {name} ({group_id}){market}"
+
+
+def describe_market(fields: Fields) -> str:
+    """Return what kind of instances a destination starts: spot, on-demand, or a share of both."""
+    share = fields["spot_percentage"]
+    if share is None:
+        return "share of spot unknown"
+    if share <= 0:
+        return "on-demand"
+    what = "spot" if share >= 100 else f"{share:g}% spot, {100 - share:g}% on-demand"
+    fallback = {True: ", on-demand when no spot is available", False: ", waits when no spot is available", None: ""}
+    return what + fallback[fields["fallback_to_on_demand"]]
+
+
+def _batches(_: str, fields: Fields) -> str:
+    count, size, last, pods = (fields[name] for name in ("count", "size", "last", "pods"))
+    text = f"{count_noun(count, 'batch')} of {count_noun(size, 'node')}"
+    if last != size:
+        text += f", the last of {last}"
+    if pods is None:
+        return text
+    if len(pods) == 1:
+        return f"{text} ({count_noun(pods[0], 'pod')})"
+    if len(pods) <= _MOST_BATCHES:
+        return f"{text} (about {', '.join(map(str, pods[:-1]))} and {pods[-1]} pods)"
+    return f"{text} (about {min(pods)} to {max(pods)} pods each)"
+
+
+def _pods(_: str, fields: Fields) -> str:
+    parts = [f"{fields[name]} {what}" for name, what in _POD_COUNTS if fields[name]]
+    total = sum(fields[name] for name, _ in _POD_COUNTS)
+    text = f"{count_noun(total, 'pod')}: {', '.join(parts)}" if parts else "0 pods to move"
+    if not fields["knows_budgets"]:
+        text += "; PodDisruptionBudgets unknown"
+    if fields["losing_data"]:
+        text += f"; {count_with_verb(fields['losing_data'], 'pod', 'lose')} emptyDir data"
+    return text
+
+
+def _nodes_stay(_: str, fields: Fields) -> str:
+    one = fields["nodes"] == 1
+    stays = count_with_verb(fields["nodes"], "node", "stay")
+    return f"{stays} running (cordoned) after the migration and keep{'s' if one else ''} costing money"
+
+
+def _nodes_outside_plan(_: str, fields: Fields) -> str:
+    stays = count_with_verb(fields["nodes"], "other node", "stay")
+    return f"{stays} schedulable: evicted pods may land there and be moved again later"
+
+
+def _nodes_undecided(_: str, fields: Fields) -> str:
+    nodes = fields["nodes"]
+    count = count_noun(len(nodes), "node")
+    return f"{count} not planned: too little is known of them to evaluate the selector ({list_some(nodes)})"
+
+
+def _nodes_new(_: str, fields: Fields) -> str:
+    nodes = fields["nodes"]
+    one = len(nodes) == 1
+    return (
+        f"{count_with_verb(len(nodes), 'new node', 'match')} but {'is' if one else 'are'} not in the plan "
+        f'({list_some(nodes)}). Set new_nodes="migrate" to always include new nodes, or change triggers to include '
+        f"{'it' if one else 'them'} once"
+    )
+
+
+def _nodes_skipped(_: str, fields: Fields) -> str:
+    nodes = fields["nodes"]
+    return f"{count_noun(len(nodes), 'node')} skipped: no Virtual Node Group matches ({list_some(nodes)})"
+
+
+def _nodes_excluded(_: str, fields: Fields) -> str:
+    nodes = fields["nodes"]
+    stays = count_with_verb(len(nodes), "node", "stay")
+    return (
+        f"{stays} in the plan although excluded by id ({list_some(nodes)}). "
+        "Exclude planned nodes by node_names to remove them"
+    )
+
+
+def _asg_may_replace(_: str, fields: Fields) -> str:
+    names = fields["asg_names"]
+    one = len(names) == 1
+    return (
+        f"Auto Scaling Group{'' if one else 's'} {list_some(names)} will replace terminated nodes. "
+        f"Lower {'its' if one else 'their'} desired capacity"
+    )
+
+
+def _where(fields: Fields) -> str:
+    """Return how many pods on which nodes."""
+    nodes: Sequence[str] = fields["nodes"]
+    on = nodes[0] if len(nodes) == 1 else f"{count_noun(len(nodes), 'node')} ({list_some(nodes, _MOST_NODES)})"
+    return f"{count_noun(fields['pods'], 'pod')} on {on}"
+
+
+def _effect(fields: Fields) -> str:
+    if not fields["forced"]:
+        return f"Affects {_where(fields)}"
+    return f"{_where(fields)} will be killed: {_FORCE} is set"
+
+
+def _pdb_blocks(subject: str, fields: Fields) -> str:
+    parts = [
+        f"PodDisruptionBudget {subject} allows 0 disruptions "
+        f"({fields['healthy']} healthy, {fields['required']} required)",
+        _effect(fields),
+    ]
+    if trial := fields["trial"]:
+        confirmed = "confirms" if trial["allowed"] is False else "could not confirm"
+        parts.append(f"The API server {confirmed} it" + (f": {trial['message']}" if trial["message"] else ""))
+    if fields["never"] and not fields["forced"]:
+        parts.append(f"Add replicas, relax the budget, or set {_FORCE}")
+    elif not fields["forced"]:
+        parts.append(f"Wait until more of its pods are healthy, or set {_FORCE}")
+    return join_sentences(parts)
+
+
+def _pdbs_overlap(_: str, fields: Fields) -> str:
+    budgets = ", ".join(fields["budgets"])
+    text = (
+        f"PodDisruptionBudgets {budgets} select the same pods, which the API server then never evicts. "
+        f"{_effect(fields)}"
+    )
+    return text if fields["forced"] else f"{text}. Leave one budget for each pod, or set {_FORCE}"
+
+
+def _pdbs_more(_: str, fields: Fields) -> str:
+    budgets = fields["budgets"]
+    allow = count_with_verb(len(budgets), "more PodDisruptionBudget", "allow")
+    return f"{allow} 0 disruptions ({list_some(budgets)}). {_effect(fields)}"
+
+
+def _standalone_pods(fields: Fields) -> str:
+    pods, nodes = fields["pods"], fields["nodes"]
+    why = " (DaemonSet gone)" if fields["orphaned"] else ""
+    if len(pods) == 1:
+        return f"Standalone pod {pods[0]}{why} on {nodes[0]}"
+    return f"{count_noun(len(pods), 'standalone pod')}{why} on {count_noun(len(nodes), 'node')} ({list_some(pods)})"
+
+
+def _standalone_pods_stay(_: str, fields: Fields) -> str:
+    one = len(fields["pods"]) == 1
+    return (
+        f"{_standalone_pods(fields)} {'stays' if one else 'stay'} behind. "
+        f"Move {'it' if one else 'them'} by hand, or set {_EVICT}"
+    )
+
+
+def _standalone_pods_deleted(_: str, fields: Fields) -> str:
+    verb = "is" if len(fields["pods"]) == 1 else "are"
+    return f"{_standalone_pods(fields)} {verb} deleted for good: {_EVICT} is set"
+
+
+def _pods_protected(annotation: str, fields: Fields) -> str:
+    pods = fields["pods"]
+    have = "has" if len(pods) == 1 else "have"
+    return (
+        f'{count_noun(len(pods), "pod")} {have} the annotation {annotation}: "{fields["value"]}" ({list_some(pods)}). '
+        "Ocean does not document whether a migration respects it"
+    )
+
+
+def _pods_unplaceable(_: str, fields: Fields) -> str:
+    pods, reasons = fields["pods"], fields["reasons"]
+    text = (
+        f"{count_with_verb(len(pods), 'pod', 'fit')} no Virtual Node Group: {describe_requirements(reasons)} "
+        f"({list_some(pods)})"
+    )
+    return join_sentences([text, *list_remedies(reasons)])
+
+
+def _pods_placement_unknown(_: str, fields: Fields) -> str:
+    pods = fields["pods"]
+    return (
+        f"Unknown whether {count_with_verb(len(pods), 'pod', 'fit')} a Virtual Node Group: "
+        f"{describe_requirements(fields['reasons'])} ({list_some(pods)})"
+    )
+
+
+def _for_other_reasons(fields: Fields) -> str:
+    return f"for {count_noun(fields['reasons'], 'other reason')} ({list_some(fields['pods'])})"
+
+
+def _pods_unplaceable_more(_: str, fields: Fields) -> str:
+    fit = count_with_verb(len(fields["pods"]), "more pod", "fit")
+    return f"{fit} no Virtual Node Group, {_for_other_reasons(fields)}"
+
+
+def _pods_placement_unknown_more(_: str, fields: Fields) -> str:
+    fit = count_with_verb(len(fields["pods"]), "more pod", "fit")
+    return f"Unknown whether {fit} a Virtual Node Group, {_for_other_reasons(fields)}"
+
+
+def _pods_change_group(_: str, fields: Fields) -> str:
+    pods = fields["pods"]
+    move = count_with_verb(len(pods), "pod", "move")
+    whose = "its node's" if len(pods) == 1 else "their nodes'"
+    return f"{move} to another Virtual Node Group than {whose} ({list_some(pods)})"
+
+
+def _pods_change_architecture(architecture: str, fields: Fields) -> str:
+    pods = fields["pods"]
+    one = len(pods) == 1
+    return (
+        f"{count_with_verb(len(pods), 'pod', 'run')} on {architecture}, and Ocean may start only instance types of "
+        f"other architectures for {'it' if one else 'them'} ({list_some(pods)}). "
+        f"Make sure that {'its' if one else 'their'} images run there"
+    )
+
+
+def _not_evaluated(_: str, fields: Fields) -> str:
+    topics = ", ".join(_TOPICS[Topic(topic)] for topic in fields["topics"])
+    return join_sentences([f"Not evaluated: {topics} ({fields['reason'].rstrip('.')})", fields["remedy"]])
+
+
+def _vng_suggestion(_: str, fields: Fields) -> str:
+    names = fields["asg_names"]
+    where = f" of {list_some(names, _MOST_NODES)}" if names else ""
+    return f"Virtual Node Group for {count_noun(fields['nodes'], 'node')}{where}, ready to paste:\n{fields[_SOURCE]}"
+
+
+def _check(_: str, fields: Fields) -> str:
+    return describe_finding(fields["finding"], fields).line
+
+
+_TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
+    Code.PLAN_SUMMARY: _plan_summary,
+    Code.PLAN_EMPTY: lambda _, __: "No node matches: nothing will be migrated",
+    Code.PLAN_NOT_APPROVED: _plan_not_approved,
+    Code.PLAN_KEPT_BY_RUN: lambda _, __: "The run that created this resource made the plan: see its planned_nodes",
+    Code.UNPLANNED: _unplanned,
+    Code.DESTINATION: _destination,
+    Code.DESTINATIONS_MORE: lambda _, fields: (
+        f"{count_noun(fields['nodes'], 'node')} to {count_noun(fields['groups'], 'other Virtual Node Group')}"
+    ),
+    Code.BATCHES: _batches,
+    Code.PODS: _pods,
+    Code.NODES_STAY: _nodes_stay,
+    Code.NODES_OUTSIDE_PLAN: _nodes_outside_plan,
+    Code.NODES_UNDECIDED: _nodes_undecided,
+    Code.NODES_NEW: _nodes_new,
+    Code.NODES_SKIPPED: _nodes_skipped,
+    Code.NODES_EXCLUDED: _nodes_excluded,
+    Code.ASG_MAY_REPLACE: _asg_may_replace,
+    Code.ASG_REPLACES: lambda name, _: (
+        f"Auto Scaling Group {name} replaces terminated nodes. Lower its desired capacity"
+    ),
+    Code.CHECKS_PASSED: lambda _, fields: f"{count_noun(len(fields['names']), 'check')} passed",
+    Code.CHECK_FAILED: _check,
+    Code.CHECK_WARNING: _check,
+    Code.CHECK_UNKNOWN: _check,
+    Code.PDB_BLOCKS: _pdb_blocks,
+    Code.PDBS_OVERLAP: _pdbs_overlap,
+    Code.PDBS_MORE: _pdbs_more,
+    Code.PDB_ALLOWS: lambda name, _: f"PodDisruptionBudget {name} allows an eviction now, by a dry run",
+    Code.STANDALONE_PODS_STAY: _standalone_pods_stay,
+    Code.STANDALONE_PODS_DELETED: _standalone_pods_deleted,
+    Code.PODS_PROTECTED: _pods_protected,
+    Code.PODS_UNPLACEABLE: _pods_unplaceable,
+    Code.PODS_UNPLACEABLE_MORE: _pods_unplaceable_more,
+    Code.PODS_PLACEMENT_UNKNOWN: _pods_placement_unknown,
+    Code.PODS_PLACEMENT_UNKNOWN_MORE: _pods_placement_unknown_more,
+    Code.PODS_CHANGE_GROUP: _pods_change_group,
+    Code.PODS_CHANGE_ARCHITECTURE: _pods_change_architecture,
+    Code.NOT_EVALUATED: _not_evaluated,
+    Code.VNG_SUGGESTION: _vng_suggestion,
+    Code.PREVIEW_FILE_NOT_WRITTEN: lambda _, fields: (
+        f"Cannot write the file that OCEAN_MIGRATION_PREVIEW_FILE names: {fields['reason']}"
+    ),
+}

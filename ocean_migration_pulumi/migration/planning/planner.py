@@ -1,13 +1,13 @@
-"""The preview: from old inputs, new inputs and what the cluster says now to the planned nodes, and what to tell."""
+"""Plan a migration: from old inputs, new inputs and a snapshot of the cluster to the planned nodes and diagnostics."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
     InputError,
@@ -22,8 +22,12 @@ from ocean_migration_pulumi.errors import (
     WaitEndedError,
 )
 from ocean_migration_pulumi.migration.checks import service
-from ocean_migration_pulumi.migration.planning import findings_text
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult
+from ocean_migration_pulumi.migration.planning.plan_report import report_plan, waiting_nodes
+from ocean_migration_pulumi.migration.planning.preflight import report_checks, run_preflight
+from ocean_migration_pulumi.migration.planning.vng_suggestions import suggest_vngs
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import (
     ClusterSnapshot,
     PlanPreview,
@@ -31,6 +35,13 @@ from ocean_migration_pulumi.migration.snapshot.snapshot import (
     take_snapshot,
 )
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_aws
+from ocean_migration_pulumi.migration.spec.diagnostic import (
+    Code,
+    Diagnostic,
+    Severity,
+    UnplannedCause,
+    UnplannedEffect,
+)
 from ocean_migration_pulumi.migration.spec.node_selector import select_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, format_entry, parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -52,7 +63,7 @@ UNREACHABLE: Final = (
 
 
 def preview_plan(
-    api: Any,
+    api: OceanApi,
     claims: ClusterClaims,
     scope: CancelScope,
     *,
@@ -61,68 +72,74 @@ def preview_plan(
     old: MigrationSpec | None,
     sources: DataSources,
 ) -> PlanPreview:
-    """Plan a wish; ``old`` is the wish of the last inputs (None for a new resource).
+    """Plan a migration.
 
-    Raises AuthenticationError: a refused token is not a service that cannot be asked.
+    Args:
+        api: The service.
+        claims: What the resources of this process have planned on the cluster.
+        scope: The bounds of the operation; the preview takes at most ``BUDGET`` seconds of it.
+        owner: Who plans, for the claims.
+        spec: What to migrate, and how.
+        old: The spec of the last inputs; None for a new resource.
+        sources: Kubernetes and AWS, as far as there is access.
+
+    Raises:
+        AuthenticationError: Spot refuses the token; that is no service that cannot be asked.
     """
     if old is not None and (old.ocean_id != spec.ocean_id or old.account_id != spec.account_id):
         old = None  # a replacement: the plan of another cluster says nothing of this one
-    result = PlanPreview()
     bounded = scope.at_most(BUDGET)
-    kept = _kept(spec, old)
-    asks_again = _asks_again(spec, old)
     if api.account_id is None:
-        why = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
-        return _unplanned(result, kept, old, asks_again, why)
+        return _without_plan(spec, old, UnplannedCause.NO_ACCOUNT)
     if spec.nodes.label_selectors and sources.kubernetes is None:
-        return _unplanned(result, kept, old, asks_again, f"label_selector cannot be judged: {sources.absent}")
+        return _without_plan(spec, old, UnplannedCause.NO_LABELS, sources.absent)
     try:
         snapshot = take_snapshot(api, claims, bounded, spec, sources)
     except ClusterNotFoundError as error:
-        result.problems.append(InputError("ocean_id", f"{spec.ocean_id!r}: {error}"))
-        return result
+        return PlanPreview(problems=(InputError("ocean_id", f"{spec.ocean_id!r}: {error}"),))
     except InputError as error:
-        result.problems.append(error)
-        return result
+        return PlanPreview(problems=(error,))
     except UNREACHABLE as error:
-        return _unplanned(result, kept, old, asks_again, f"cannot ask Spot: {error}")
+        return _without_plan(spec, old, UnplannedCause.SPOT_UNAVAILABLE, str(error))
     if refusal := refuse_wrong_cluster(snapshot):
-        result.problems.append(refusal)
-        return result
-    if unjudged := explain_unknown_labels(snapshot, spec):
-        return _unplanned(result, kept, old, asks_again, unjudged)
+        return PlanPreview(problems=(refusal,))
+    if are_labels_unknown(snapshot, spec):
+        return _without_plan(spec, old, UnplannedCause.NO_LABELS, snapshot.facts.absent)
     if service.never_reported(snapshot.heartbeat):
-        return _unplanned(result, kept, old, asks_again, f"the Ocean Controller of {spec.ocean_id} has never reported")
-    if old is not None and old.planned_nodes is None and not asks_again:
-        result.info.append("the plan was made by the run that created this resource; see its output planned_nodes")
-        return result
-    result.planned = plan_nodes(result, api, claims, bounded, owner=owner, snapshot=snapshot, spec=spec, old=old)
-    if result.problems:
-        return result
-    claims.plan(owner, result.planned)
-    findings_text.describe_plan(result, snapshot, spec, kept)
-    nodes = findings_text.waiting_nodes(result.planned, snapshot)
+        return _without_plan(spec, old, UnplannedCause.CONTROLLER_NEVER_REPORTED, spec.ocean_id)
+    if old is not None and old.planned_nodes is None and not _asks_again(spec, old):
+        return PlanPreview(diagnostics=(Diagnostic(code=Code.PLAN_KEPT_BY_RUN, severity=Severity.INFO),))
+    preview = plan_nodes(api, claims, bounded, owner=owner, snapshot=snapshot, spec=spec, old=old)
+    if preview.planned is None:
+        return preview
+    claims.plan(owner, preview.planned)
+    summary, *others = report_plan(preview.planned, snapshot, spec, _kept(spec, old))
+    diagnostics = [summary, *preview.diagnostics, *others]
+    check_results: tuple[CheckResult, ...] = ()
+    nodes = waiting_nodes(preview.planned, snapshot)
     if nodes:
-        foreign = [
-            status
-            for status in snapshot.running
-            if not _could_be_ours(status, result.planned, spec)
-            or claims.someone_else_claims(owner, status.id, status.instance_ids)
-        ]
-        cloud = (
-            None if spec.prerequisites == "off" else ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.groups)
-        )
-        findings_text.describe_readiness(
-            result,
-            snapshot,
+        checks = spec.prerequisites != "off"
+        found = run_preflight(
             spec,
             nodes,
-            cloud=cloud,
-            foreign=foreign,
+            snapshot,
+            cloud=ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.groups) if checks else None,
+            foreign=[
+                status
+                for status in snapshot.running
+                if not _could_be_ours(status, preview.planned, spec)
+                or claims.someone_else_claims(owner, status.id, status.instance_ids)
+            ],
             now=api.server_now(),
             first=old is None,
         )
-    return result
+        diagnostics += found.diagnostics
+        if checks:
+            check_results = found.check_results
+            diagnostics += report_checks(check_results, spec)
+        unmatched = [node for node in nodes if node.virtual_node_group_id is None]
+        diagnostics += suggest_vngs(spec.ocean_id, unmatched, snapshot.facts.kube)
+    return replace(preview, diagnostics=tuple(diagnostics), check_results=check_results)
 
 
 def refuse_wrong_cluster(snapshot: ClusterSnapshot) -> InputError | None:
@@ -132,12 +149,11 @@ def refuse_wrong_cluster(snapshot: ClusterSnapshot) -> InputError | None:
     return InputError("kubeconfig", f"{snapshot.facts.absent}; give that of the cluster {snapshot.cluster.id}")
 
 
-def explain_unknown_labels(snapshot: ClusterSnapshot, spec: MigrationSpec) -> str | None:
-    """Return why the label selectors of a wish cannot be judged; None when they can, or there are none."""
+def are_labels_unknown(snapshot: ClusterSnapshot, spec: MigrationSpec) -> bool:
+    """Tell whether the label selectors cannot be evaluated; ``snapshot.facts.absent`` may say why."""
     wanted = set(spec.nodes.label_selectors)
-    if not wanted or (snapshot.label_matches.taken.keys() >= wanted and snapshot.label_matches.knows):
-        return None
-    return f"label_selector cannot be judged: {snapshot.facts.absent or 'Kubernetes knows no node'}"
+    known = snapshot.label_matches.taken.keys() >= wanted and snapshot.label_matches.knows
+    return bool(wanted) and not known
 
 
 def _asks_again(spec: MigrationSpec, old: MigrationSpec | None) -> bool:
@@ -160,24 +176,36 @@ def _kept(spec: MigrationSpec, old: MigrationSpec | None) -> dict[str, str]:
     }
 
 
-def _unplanned(
-    result: PlanPreview, kept: dict[str, str], old: MigrationSpec | None, asks_again: bool, why: str
+def _without_plan(
+    spec: MigrationSpec, old: MigrationSpec | None, cause: UnplannedCause, detail: str = ""
 ) -> PlanPreview:
     if old is None:
-        result.warnings.append(f"{why}; `up` plans the nodes when it runs")
+        effect = UnplannedEffect.PLANNED_BY_UP
     elif old.planned_nodes is None:
-        result.warnings.append(f"{why}; the plan stays as it is in the output planned_nodes")
+        effect = UnplannedEffect.OUTPUT_STAYS
     else:
-        result.planned = dict(old.planned_nodes)
-        result.warnings.append(f"{why}; the planned nodes stay as they are")
-    if old is None or asks_again:
-        result.unplanned = why
-    return result
+        effect = UnplannedEffect.PLAN_STAYS
+    unplanned = report_unplanned(cause, detail, effect)
+    return PlanPreview(
+        planned=None if old is None or old.planned_nodes is None else dict(old.planned_nodes),
+        diagnostics=(unplanned,),
+        unplanned=unplanned if old is None or _asks_again(spec, old) else None,
+    )
+
+
+def report_unplanned(
+    cause: UnplannedCause, detail: str, effect: UnplannedEffect = UnplannedEffect.PLANNED_BY_UP
+) -> Diagnostic:
+    """Return why there is no new plan; ``detail`` is an error, a reason, or the id of the cluster."""
+    return Diagnostic(
+        code=Code.UNPLANNED,
+        severity=Severity.WARNING,
+        fields={"cause": str(cause), "detail": detail, "effect": str(effect)},
+    )
 
 
 def plan_nodes(
-    result: PlanPreview,
-    api: Any,
+    api: OceanApi,
     claims: ClusterClaims,
     scope: CancelScope,
     *,
@@ -185,8 +213,8 @@ def plan_nodes(
     snapshot: ClusterSnapshot,
     spec: MigrationSpec,
     old: MigrationSpec | None,
-) -> dict[str, str]:
-    """Return the planned nodes; what to say of them goes into ``result``."""
+) -> PlanPreview:
+    """Return the planned nodes with what there is to say of the selection; only problems when there are any."""
     kept, asks_again = _kept(spec, old), _asks_again(spec, old)
     new = old is None
     ours = [
@@ -216,32 +244,28 @@ def plan_nodes(
             candidates[node.instance_id] = node
         moved |= status.instance_ids
     candidates |= snapshot.offered
-    _refuse_strangers(result, api, claims, scope, spec, old, snapshot, candidates)
+    if problems := _refuse_strangers(api, claims, scope, spec, old, snapshot, candidates):
+        return PlanPreview(problems=tuple(problems))
     free = [node for name, node in candidates.items() if name not in spec.planned_elsewhere]
     follows = new or asks_again or spec.new_nodes == "migrate"
     chosen = select_nodes(spec.nodes, free, kept=kept, preferred=moved, label_matches=snapshot.label_matches)
+    diagnostics = []
     if chosen.undecided:
-        result.warnings.append(
-            f"not enough is known of {count_noun(len(chosen.undecided), 'node')} to tell whether the selector takes "
-            f"them, not planned: {list_some(node.instance_id for node in chosen.undecided)}"
-        )
+        diagnostics.append(_on_nodes(Code.NODES_UNDECIDED, Severity.WARNING, chosen.undecided))
     if not follows:
         if chosen.taken:
-            result.info.append(
-                f"{count_noun(len(chosen.taken), 'node')} joined and match{'es' if len(chosen.taken) == 1 else ''} "
-                f"({list_some(node.instance_id for node in chosen.taken)}): not planned; "
-                'new_nodes="migrate" follows, a change of triggers takes them once'
-            )
-        return dict(sorted(kept.items()))
+            diagnostics.append(_on_nodes(Code.NODES_NEW, Severity.INFO, chosen.taken))
+        return PlanPreview(planned=dict(sorted(kept.items())), diagnostics=tuple(diagnostics))
     planned, names = dict(kept), snapshot.group_names
     refilled = _refilled(spec, kept, snapshot) if not new else frozenset()
-    skipped: set[str] = set()
+    skipped = []
     for node in chosen.taken:
         offered = isinstance(node, Candidate)
         if node.asg_name in refilled:
-            result.warnings.append(f"ASG {node.asg_name} replaces terminated nodes: lower its desired capacity")
+            diagnostics.append(
+                Diagnostic(code=Code.ASG_REPLACES, severity=Severity.WARNING, subject=node.asg_name or "")
+            )
             if not asks_again:
-                skipped.add(node.instance_id)
                 continue
         if (
             node.virtual_node_group_id is None
@@ -249,18 +273,17 @@ def plan_nodes(
             and (offered or node.migration_id is None)
             and (node.instance_id not in snapshot.active)
         ):
-            skipped.add(node.instance_id)
+            if node.asg_name not in refilled:
+                skipped.append(node)
             continue
         planned[node.instance_id] = format_entry(node, names) if offered else node.entry
-    unmatched = sorted(
-        node.instance_id for node in chosen.taken if node.instance_id in skipped and node.asg_name not in refilled
-    )
-    if unmatched:
-        result.warnings.append(
-            f"{count_with_verb(len(unmatched), 'node', 'match')} no Virtual Node Group, skipped: {list_some(unmatched)}"
-        )
-    result.warnings[:] = list(dict.fromkeys(result.warnings))
-    return {name: planned[name] for name in sorted(planned)}
+    if skipped:
+        diagnostics.append(_on_nodes(Code.NODES_SKIPPED, Severity.WARNING, skipped))
+    return PlanPreview(planned=dict(sorted(planned.items())), diagnostics=tuple(dict.fromkeys(diagnostics)))
+
+
+def _on_nodes(code: Code, severity: Severity, nodes: Iterable[PlannedNode | Candidate]) -> Diagnostic:
+    return Diagnostic(code=code, severity=severity, fields={"nodes": sorted(node.instance_id for node in nodes)})
 
 
 def _refilled(spec: MigrationSpec, kept: Mapping[str, str], snapshot: ClusterSnapshot) -> frozenset[str]:
@@ -275,24 +298,24 @@ def _refilled(spec: MigrationSpec, kept: Mapping[str, str], snapshot: ClusterSna
 
 
 def _refuse_strangers(
-    result: PlanPreview,
-    api: Any,
+    api: OceanApi,
     claims: ClusterClaims,
     scope: CancelScope,
     spec: MigrationSpec,
     old: MigrationSpec | None,
     snapshot: ClusterSnapshot,
     candidates: Mapping[str, PlannedNode | Candidate],
-) -> None:
-    """Report ids that were never a candidate, and why they are none."""
+) -> list[InputError]:
+    """Return the ids that were never a candidate, and why they are none."""
     before = old.planned_nodes if old is not None and old.planned_nodes is not None else {}
     strangers = [name for name in spec.nodes.instance_ids if name not in candidates and name not in before]
     if not strangers:
-        return
+        return []
     try:
         ocean_nodes = {node.instance_id for node in claims.view.nodes(api, scope)}
     except OceanMigrationError:
         ocean_nodes = set()
+    problems = []
     for name in strangers:
         why = "it is a node of Ocean already" if name in ocean_nodes else "it is no node of this cluster"
         taken = next((status for status in snapshot.recent if name in status.instance_ids), None)
@@ -300,11 +323,12 @@ def _refuse_strangers(
             why = "a migration with other options holds it"
         elif taken is not None:
             why = f"migration {taken.id}, which is not this resource's, has taken it"
-        result.problems.append(
+        problems.append(
             InputError(
                 "nodes.instance_ids", f"{name!r} cannot be migrated: {why}; give ids that Ocean's discovery offers"
             )
         )
+    return problems
 
 
 def _could_be_ours(status: MigrationStatus, planned: Mapping[str, str], spec: MigrationSpec) -> bool:

@@ -1,4 +1,4 @@
-"""Everything that is judged before a start: the prerequisites, what becomes of the pods, and whether they will fit."""
+"""Everything that is checked before a start: the pre-flight checks, what becomes of the pods, whether they will fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.capacity import check_capacity
-from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.controllers import check_autoscalers, check_controller
 from ocean_migration_pulumi.migration.checks.iam_roles import check_roles
 from ocean_migration_pulumi.migration.scheduling import eviction_forecast, placement
@@ -19,6 +19,7 @@ from ocean_migration_pulumi.migration.scheduling.eviction_forecast import NO_TRI
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ClusterFacts
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
@@ -27,22 +28,16 @@ KUBERNETES: Final = "Kubernetes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What was found.
-
-    ``blockers`` are texts of what stands in the way of single nodes or pods, the worst first; ``pods_line`` tells what
-    becomes of the pods, empty when that is not known.
-    """
+    """What was found."""
 
     check_results: tuple[CheckResult, ...] = ()
-    blockers: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    pods_line: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """What becomes of the pods (unless unknown), then the blockers, the worst first, then warnings and remarks."""
 
     @property
     def failed(self) -> list[CheckResult]:
-        """The prerequisites that are not met."""
-        return [check_result for check_result in self.check_results if check_result.verdict is CheckStatus.FAIL]
+        """The checks that failed."""
+        return [check_result for check_result in self.check_results if check_result.status is CheckStatus.FAIL]
 
 
 def check_kubernetes(facts: ClusterFacts) -> CheckResult:
@@ -52,18 +47,12 @@ def check_kubernetes(facts: ClusterFacts) -> CheckResult:
     not used.
     """
     if facts.kube is not None:
-        return CheckResult(KUBERNETES, CheckStatus.PASS, "its nodes are those that Ocean offers")
-    remedy = "make sure that Cluster Autoscaler is off and that the controller is version 2 (or at least 1.0.46)"
+        return CheckResult(KUBERNETES, CheckStatus.PASS, Finding.KUBERNETES_READ)
     if facts.foreign and facts.explicit:
-        return CheckResult(KUBERNETES, CheckStatus.FAIL, facts.absent, "give the kubeconfig of this cluster")
-    why = f" ({facts.absent})" if facts.foreign else ""
-    return CheckResult(
-        KUBERNETES,
-        CheckStatus.UNKNOWN,
-        f"not checked without access to Kubernetes{why}: the Ocean Controller's version, other node autoscalers, "
-        "PodDisruptionBudgets, stand-alone pods",
-        remedy,
-    )
+        fields = {"reason": facts.absent}
+        return CheckResult(KUBERNETES, CheckStatus.FAIL, Finding.KUBERNETES_WRONG_CLUSTER, fields)
+    fields = {"reason": facts.absent if facts.foreign else ""}
+    return CheckResult(KUBERNETES, CheckStatus.UNKNOWN, Finding.KUBERNETES_NOT_READ, fields)
 
 
 def run_preflight(
@@ -77,11 +66,17 @@ def run_preflight(
     first: bool,
     trials: Mapping[str, EvictionTrial] = NO_TRIALS,
 ) -> Preflight:
-    """Judge the migration of these nodes.
+    """Check the migration of these nodes.
 
-    ``foreign`` are the migrations of others that run, ``now`` is the service's time, and ``first`` tells that this
-    resource has started none yet. ``trials`` is what the API server answered to evictions on trial, by
-    PodDisruptionBudget.
+    Args:
+        spec: What to migrate, and how.
+        nodes: The planned nodes that are still to be migrated.
+        snapshot: What was read of the cluster.
+        cloud: What AWS answered; None when it was not asked.
+        foreign: The running migrations that are not this resource's.
+        now: The service's time.
+        first: Whether this resource has started no migration yet.
+        trials: What the API server answered to trial evictions, by the full name of a PodDisruptionBudget.
     """
     kube = snapshot.facts.kube
     check_results = [
@@ -125,10 +120,23 @@ def run_preflight(
     )
     if forecast is None or fit is None:
         return Preflight(check_results=tuple(check_results))
-    return Preflight(
-        check_results=tuple(check_results),
-        blockers=(*forecast.blockers, *fit.blockers),
-        warnings=tuple(dict.fromkeys((*forecast.warnings, *fit.warnings, *forecast.unjudged, *fit.unjudged))),
-        remarks=fit.remarks,
-        pods_line=forecast.pods_line(),
-    )
+    found = dict.fromkeys((*forecast.diagnostics, *fit.diagnostics))
+    ordered = sorted(found, key=lambda diagnostic: (not diagnostic.is_blocker, diagnostic.severity is Severity.INFO))
+    summary = forecast.summary
+    return Preflight(check_results=tuple(check_results), diagnostics=(*([summary] if summary else []), *ordered))
+
+
+def report_checks(check_results: Sequence[CheckResult], spec: MigrationSpec) -> list[Diagnostic]:
+    """Return a diagnostic for each check that did not pass, and one that counts those that did."""
+    diagnostics = [
+        check_result.to_diagnostic(
+            enforced=spec.prerequisites == "enforce" or check_result.name in service.ALWAYS_ENFORCED
+        )
+        for check_result in check_results
+        if check_result.status is not CheckStatus.PASS
+    ]
+    not_passed = {diagnostic.subject for diagnostic in diagnostics}
+    passed = list(dict.fromkeys(each.name for each in check_results if each.name not in not_passed))
+    if passed:
+        diagnostics.append(Diagnostic(code=Code.CHECKS_PASSED, severity=Severity.INFO, fields={"names": passed}))
+    return diagnostics

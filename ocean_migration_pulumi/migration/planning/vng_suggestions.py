@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from ocean_migration_pulumi.common.text import count_noun, sanitize
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
     PODS,
@@ -16,6 +15,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
     Taint,
 )
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 MAX_SUGGESTIONS: Final = 5
@@ -34,8 +34,8 @@ _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 Key = tuple[str | None, tuple[tuple[str, str], ...], tuple[Taint, ...]]
 
 
-def suggest_vngs(ocean_id: str, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot | None) -> list[tuple[str, str]]:
-    """Return, for each kind of node among those that match nothing, which nodes they are, and the source.
+def suggest_vngs(ocean_id: str, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot | None) -> list[Diagnostic]:
+    """Return a suggestion for each kind of node among those that match no Virtual Node Group.
 
     Nodes with the same labels and taints are of one kind; without Kubernetes, those of the same Auto Scaling Group. Of
     labels, those count that someone gave them: not the built-in ones, nor those of tools that made the node, unless a
@@ -49,7 +49,7 @@ def suggest_vngs(ocean_id: str, nodes: Iterable[PlannedNode], kube: KubernetesSn
         kinds[_key(node, found, asked)].append(node)
     ordered = sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[1][0].instance_id))
     used: set[str] = set()
-    return [(_named(taken), _source(ocean_id, key, taken, used)) for key, taken in ordered[:MAX_SUGGESTIONS]]
+    return [_suggestion(ocean_id, key, taken, used) for key, taken in ordered[:MAX_SUGGESTIONS]]
 
 
 def _key(node: PlannedNode, found: KubernetesNode | None, asked: dict[str, set[str]]) -> Key:
@@ -86,13 +86,7 @@ def _conditions(pod: Pod) -> Iterable[str]:
         yield from (requirement.key for requirement in term if requirement.operator in {"In", "Exists"})
 
 
-def _named(nodes: list[PlannedNode]) -> str:
-    groups = sorted({sanitize(node.asg_name) for node in nodes if node.asg_name})
-    where = f" of {', '.join(groups[:3])}" if groups else ""
-    return f"{count_noun(len(nodes), 'node')}{where}{' and others' if len(groups) > 3 else ''}"
-
-
-def _source(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str]) -> str:
+def _suggestion(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str]) -> Diagnostic:
     _, labels, taints = key
     name = _name(nodes, labels, used)
     lines = [
@@ -118,7 +112,16 @@ def _source(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str]) -
             for taint in taints
         ]
         lines.append("    ],")
-    return "\n".join([*lines, ")"])
+    return Diagnostic(
+        code=Code.VNG_SUGGESTION,
+        severity=Severity.INFO,
+        subject=name,
+        fields={
+            "nodes": len(nodes),
+            "asg_names": sorted({node.asg_name for node in nodes if node.asg_name}),
+            "source": "\n".join([*lines, ")"]),
+        },
+    )
 
 
 def _name(nodes: list[PlannedNode], labels: tuple[tuple[str, str], ...], used: set[str]) -> str:

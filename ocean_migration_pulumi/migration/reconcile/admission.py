@@ -7,19 +7,21 @@ from functools import partial
 from typing import Final
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.common.text import count_with_verb, list_some
 from ocean_migration_pulumi.errors import ApiError, MissingAccountError, NoAnswerError, PlanError, PrerequisiteError
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
-from ocean_migration_pulumi.migration.planning.findings_text import format_check
+from ocean_migration_pulumi.migration.planning.findings_text import render, render_line
+from ocean_migration_pulumi.migration.planning.plan_report import compare_with_approved
 from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
+from ocean_migration_pulumi.migration.planning.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import held_pods
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws, ask_kubernetes
-from ocean_migration_pulumi.migration.spec import diagnostic
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, describe_difference, is_approved
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, is_approved
 
 KUBERNETES_DEADLINE: Final = 60.0
 """Seconds that Kubernetes and AWS may take before a start; what they have not told by then is unknown."""
@@ -37,11 +39,8 @@ def ensure_startable(job: ReconcileContext, work: list[str]) -> None:
         raise MissingAccountError(msg)
     spec, planned = job.spec, job.record.planned
     if spec.approved_plan is not None and not is_approved(job.reviewed or planned, spec.approved_plan):
-        msg = (
-            f"{describe_difference(job.reviewed or planned, spec.approved_plan)}; have the plan of "
-            "today's preview approved"
-        )
-        raise PlanError(msg)
+        difference = compare_with_approved(job.reviewed or planned, spec.approved_plan)
+        raise PlanError(render(difference), (difference,))
     nodes = job.nodes(work)
     elsewhere = job.matched_elsewhere(nodes)
     if elsewhere:
@@ -51,18 +50,21 @@ def ensure_startable(job: ReconcileContext, work: list[str]) -> None:
         )
     groups = job.claims.view.groups(job.api, job.scope, fresh=True)
     matched = service.check_groups(nodes, groups, spec.unmatched_nodes)
-    if matched.verdict is CheckStatus.FAIL:
-        msg = f"nothing was started: {matched.line}"
-        raise PrerequisiteError(msg)
+    if matched.status is CheckStatus.FAIL:
+        diagnostic = matched.to_diagnostic(enforced=True)
+        msg = f"nothing was started: {render(diagnostic)}"
+        raise PrerequisiteError(msg, (diagnostic,))
     if spec.prerequisites == "off":
         return
     found = _examine(job, nodes)
-    if found.failed and spec.prerequisites == "enforce":
-        lines = "; ".join(check_result.line for check_result in found.failed)
-        msg = f'nothing was started: {lines} (prerequisites="warn" starts all the same)'
-        raise PrerequisiteError(msg)
-    for check_result in found.failed:
-        job.tell.warning(format_check(check_result))
+    enforced = spec.prerequisites == "enforce"
+    failed = [check_result.to_diagnostic(enforced=enforced) for check_result in found.failed]
+    if failed and enforced:
+        found_texts = join_sentences([*map(render, failed), 'Set prerequisites="warn" to start anyway'])
+        msg = f"nothing was started: {found_texts}"
+        raise PrerequisiteError(msg, tuple(failed))
+    for diagnostic in failed:
+        job.tell.warning(render_line(diagnostic))
 
 
 def _examine(job: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
@@ -99,12 +101,12 @@ def _examine(job: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
     if not trials:
         return found
     tried = judged(trials=trials)
-    for text in tried.blockers:
-        if text not in found.blockers:
-            job.tell.warning(diagnostic.blocker(text))
+    for diagnostic in tried.diagnostics:
+        if diagnostic.is_blocker and diagnostic not in found.diagnostics:
+            job.tell.warning(render_line(diagnostic))
     for budget, trial in trials.items():
         if trial.allowed:
-            job.tell.info(f"PodDisruptionBudget {sanitize(budget)} allows an eviction now, the API server says")
+            job.tell.info(render(Diagnostic(code=Code.PDB_ALLOWS, severity=Severity.INFO, subject=budget)))
     return tried
 
 

@@ -16,13 +16,16 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.planning import planner
+from ocean_migration_pulumi.migration.planning.findings_text import render_cause, render_line
+from ocean_migration_pulumi.migration.planning.plan_report import summarize_plan
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.start import find_unanswered_start, start_migration
 from ocean_migration_pulumi.migration.reconcile.wait import find_failure, soak, stop_migration, wait_for_migration
-from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview, take_snapshot
+from ocean_migration_pulumi.migration.snapshot.snapshot import take_snapshot
+from ocean_migration_pulumi.migration.spec.diagnostic import UnplannedCause
 from ocean_migration_pulumi.migration.spec.options import MigrationOptions
-from ocean_migration_pulumi.migration.spec.planned_nodes import restore_reviewed_entries, summarize_plan
+from ocean_migration_pulumi.migration.spec.planned_nodes import restore_reviewed_entries
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.resource_state import ADOPTED_PART, MigrationRecord, ResourceState
 
@@ -189,20 +192,24 @@ def collect_reminders(record: ResourceState) -> list[str]:
 def _plan_now(job: ReconcileContext) -> None:
     """Plan in the run itself, because the preview could not."""
     _await_controller(job)
-    preview = PlanPreview()
     snapshot = take_snapshot(job.api, job.claims, job.scope, job.spec, job.sources)
-    if refusal := planner.refuse_wrong_cluster(snapshot) or planner.explain_unknown_labels(snapshot, job.spec):
+    if refusal := planner.refuse_wrong_cluster(snapshot):
         msg = f"{refusal}; nothing was started"
         raise PlanError(msg)
-    planned = planner.plan_nodes(
-        preview, job.api, job.claims, job.scope, owner=job.owner, snapshot=snapshot, spec=job.spec, old=None
+    if planner.are_labels_unknown(snapshot, job.spec):
+        unplanned = planner.report_unplanned(UnplannedCause.NO_LABELS, snapshot.facts.absent)
+        msg = f"{render_cause(unplanned)}; nothing was started"
+        raise PlanError(msg, (unplanned,))
+    preview = planner.plan_nodes(
+        job.api, job.claims, job.scope, owner=job.owner, snapshot=snapshot, spec=job.spec, old=None
     )
-    if preview.problems:
+    if preview.planned is None:
         raise PlanError("; ".join(str(problem) for problem in preview.problems))
-    for line in preview.warnings:
-        job.tell.warning(line)
-    job.record.planned = planned
-    job.tell.info(summarize_plan(planned, snapshot.offered, snapshot.active, job.spec.batch_size_percentage))
+    for diagnostic in preview.diagnostics:
+        job.tell.warning(render_line(diagnostic))
+    job.record.planned = preview.planned
+    summary = summarize_plan(preview.planned, snapshot.offered, snapshot.active, job.spec.batch_size_percentage)
+    job.tell.info(render_line(summary))
 
 
 def _await_controller(job: ReconcileContext) -> None:

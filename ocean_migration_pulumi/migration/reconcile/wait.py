@@ -25,6 +25,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES, FailureReason, failure_summary
+from ocean_migration_pulumi.migration.planning.findings_text import render_check
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind
 from ocean_migration_pulumi.migration.reconcile.waiter import NEW, Waiter, is_timeout
@@ -281,7 +282,8 @@ def _judge_soak(job: ReconcileContext, run: MigrationRecord) -> None:
         msg = f"the soak of {run.id} failed: {count_noun(progress.unscheduled, 'pod')} unscheduled"
         raise MigrationError(msg)
     if not service.is_alive(heartbeat, job.now()):
-        msg = f"the soak of {run.id} failed: {service.check_connection(heartbeat, job.now()).line}"
+        found = render_check(service.check_connection(heartbeat, job.now()))
+        msg = f"the soak of {run.id} failed: {found.line}"
         raise MigrationError(msg)
 
 

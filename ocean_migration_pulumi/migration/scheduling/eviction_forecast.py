@@ -1,13 +1,13 @@
-"""What becomes of each pod on the planned nodes, and what stands in the way of its leaving."""
+"""Forecast what a drain does with each pod on the planned nodes, and what blocks it."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.migration.scheduling.drain_rules import (
     LEAVING_OUTCOMES,
     DrainedPod,
@@ -26,6 +26,8 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     KubernetesSnapshot,
     Pod,
 )
+from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
@@ -33,80 +35,74 @@ NO_TRIALS: Final[Mapping[str, EvictionTrial]] = {}
 """In a preview: no eviction was tried."""
 
 _MOST_LINES: Final = 10
-_MOST_NAMED: Final = 3
-_FORCE: Final = "force_pod_eviction_on_pdb_failure"
-_EVICT: Final = "should_evict_stand_alone_pods"
+_MOST_SINGLE: Final = 3
 _PROTECTING: Final = (
     ("karpenter.sh/do-not-disrupt", "true"),
     ("karpenter.sh/do-not-evict", "true"),
     ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
 )
-_PARTS: Final = (
-    ("evicted", "{pods} is evicted and starts elsewhere", "{pods} are evicted and start elsewhere"),
-    ("held", "{pods} held by PodDisruptionBudgets", "{pods} held by PodDisruptionBudgets"),
-    ("forced", "{pods} killed against PodDisruptionBudgets", "{pods} killed against PodDisruptionBudgets"),
-    ("kept", " stand-alone{pods} stays behind", " stand-alone{pods} stay behind"),
-    ("deleted", " stand-alone{pods} is deleted for good", " stand-alone{pods} are deleted for good"),
-    ("leaving", "{pods} leaves already", "{pods} leave already"),
-    ("finished", "{pods} has finished", "{pods} have finished"),
-    ("daemon_set_pods", "{pods} of DaemonSets is not moved", "{pods} of DaemonSets are not moved"),
-    ("static_pods", " static{pods} is not moved", " static{pods} are not moved"),
-)
-_JUDGED: Final = {
-    NODES: "the pods on nodes whose name is not known",
-    PODS: "what becomes of the pods",
-    BUDGETS: "which pods PodDisruptionBudgets hold",
-    DAEMON_SETS: "whether the DaemonSets of pods still exist",
+_TOPICS: Final = {
+    NODES: Topic.NODE_NAMES,
+    PODS: Topic.PODS,
+    BUDGETS: Topic.BUDGETS,
+    DAEMON_SETS: Topic.DAEMON_SETS,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvictionForecast:
-    """What becomes of the pods on the planned nodes.
-
-    Every pod is counted once: ``evicted`` ones start elsewhere, ``held`` ones a PodDisruptionBudget does not let go,
-    ``forced`` ones are evicted against it. Of pods that nothing brings back, ``kept`` ones stay and ``deleted`` ones
-    are gone for good. ``daemon_set_pods`` and ``static_pods`` are not moved; ``finished`` ones run no more, ``leaving``
-    ones are being deleted already. ``losing_data`` counts those among evicted, forced and deleted ones that have an
-    emptyDir volume.
-
-    ``movers`` are the pods that need a place elsewhere, held ones included. ``blockers`` tell what stands in the way,
-    the worst first, ``warnings`` what is destroyed or in doubt, ``unjudged`` what could not be judged and why.
-    """
+    """What becomes of the pods on the planned nodes; every pod is counted once."""
 
     evicted: int = 0
+    """Pods that start elsewhere."""
     held: int = 0
+    """Pods that a PodDisruptionBudget does not let go."""
     forced: int = 0
+    """Pods that are evicted against a PodDisruptionBudget."""
     kept: int = 0
+    """Standalone pods that stay."""
     deleted: int = 0
+    """Standalone pods that are evicted, and that nothing starts again."""
     daemon_set_pods: int = 0
+    """Pods of DaemonSets, which are not moved."""
     static_pods: int = 0
+    """Static pods, which are not moved."""
     finished: int = 0
+    """Pods that no longer run."""
     leaving: int = 0
+    """Pods that are being deleted already."""
     losing_data: int = 0
+    """How many of the evicted, forced and deleted ones have an emptyDir volume."""
     movers: tuple[Pod, ...] = field(default=(), repr=False)
-    blockers: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    unjudged: tuple[str, ...] = ()
+    """The pods that need a place elsewhere, held ones included."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """The blockers, the worst first; then what is destroyed or in doubt; then what could not be evaluated."""
     knows_pods: bool = True
     knows_budgets: bool = True
 
-    def pods_line(self) -> str:
-        """Return what becomes of the pods in one line; empty when that is not known."""
+    @property
+    def summary(self) -> Diagnostic | None:
+        """What becomes of the pods, in one diagnostic; None when the pods are not known."""
         if not self.knows_pods:
-            return ""
-        parts: list[str] = []
-        for name, one, many in _PARTS:
-            amount: int = getattr(self, name)
-            if amount:
-                noun = "" if parts else " pod" if amount == 1 else " pods"
-                parts.append(str(amount) + (one if amount == 1 else many).format(pods=noun))
-        text = ", ".join(parts) or "none has to move"
-        if not self.knows_budgets:
-            text += "; whether PodDisruptionBudgets hold any is not known"
-        if self.losing_data:
-            text += f"; {count_with_verb(self.losing_data, 'pod', 'lose')} the data of emptyDir volumes"
-        return text
+            return None
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return Diagnostic(
+            code=Code.PODS, severity=Severity.INFO, fields={**counts, "knows_budgets": self.knows_budgets}
+        )
+
+
+_COUNTS: Final = (
+    "evicted",
+    "held",
+    "forced",
+    "kept",
+    "deleted",
+    "leaving",
+    "finished",
+    "daemon_set_pods",
+    "static_pods",
+    "losing_data",
+)
 
 
 def forecast_evictions(
@@ -115,25 +111,27 @@ def forecast_evictions(
     kube: KubernetesSnapshot,
     trials: Mapping[str, EvictionTrial] = NO_TRIALS,
 ) -> EvictionForecast:
-    """Judge what becomes of the pods on these nodes.
+    """Forecast what a drain does with the pods on these nodes.
 
-    ``trials`` are the API server's own answers for one held pod of each budget, by the budget's full name.
+    Args:
+        spec: What to migrate, and how.
+        nodes: The planned nodes.
+        kube: What Kubernetes answered.
+        trials: The API server's own answers for one held pod of each budget, by the budget's full name.
     """
     planned = list(nodes)
     allowed = {name for name, trial in trials.items() if trial.allowed}
     drained_pods = drain_outcomes(_pods_on(planned, kube), kube, spec, allowed)
     count = Counter(drained.outcome for drained in drained_pods)
-    by_fate: dict[DrainOutcome, list[DrainedPod]] = defaultdict(list)
+    by_outcome: dict[DrainOutcome, list[DrainedPod]] = defaultdict(list)
     for drained in drained_pods:
-        by_fate[drained.outcome].append(drained)
+        by_outcome[drained.outcome].append(drained)
     movers = [
         drained.pod
         for drained in drained_pods
         if drained.outcome in {DrainOutcome.EVICTED, DrainOutcome.HELD, DrainOutcome.FORCED}
         and not _is_alone(drained.pod, kube)
     ]
-    kept = _stays(by_fate[DrainOutcome.KEPT], kube)
-    deleted = _deletions(by_fate[DrainOutcome.DELETED], kube)
     return EvictionForecast(
         evicted=count[DrainOutcome.EVICTED],
         held=count[DrainOutcome.HELD],
@@ -146,9 +144,14 @@ def forecast_evictions(
         leaving=count[DrainOutcome.LEAVING],
         losing_data=sum(drained.pod.empty_dir for drained in drained_pods if drained.outcome in LEAVING_OUTCOMES),
         movers=tuple(movers),
-        blockers=(*_budget_lines(by_fate[DrainOutcome.HELD], trials), *kept),
-        warnings=(*deleted, *_budget_lines(by_fate[DrainOutcome.FORCED], trials), *_protected(drained_pods)),
-        unjudged=_unjudged(planned, kube, count),
+        diagnostics=(
+            *_budgets(by_outcome[DrainOutcome.HELD], trials, forced=False),
+            *_standalone_pods(by_outcome[DrainOutcome.KEPT], kube, Code.STANDALONE_PODS_STAY),
+            *_standalone_pods(by_outcome[DrainOutcome.DELETED], kube, Code.STANDALONE_PODS_DELETED),
+            *_budgets(by_outcome[DrainOutcome.FORCED], trials, forced=True),
+            *_protected(drained_pods),
+            *_unknowns(planned, kube, count),
+        ),
         knows_pods=kube.knows(PODS),
         knows_budgets=kube.knows(BUDGETS),
     )
@@ -180,8 +183,10 @@ def _is_alone(pod: Pod, kube: KubernetesSnapshot) -> bool:
     return pod.controller is None or is_orphan(pod, kube)
 
 
-def _budget_lines(drained_pods: Iterable[DrainedPod], trials: Mapping[str, EvictionTrial]) -> list[str]:
-    """Return a line for each budget, or set of budgets, that forbids evictions.
+def _budgets(
+    drained_pods: Iterable[DrainedPod], trials: Mapping[str, EvictionTrial], *, forced: bool
+) -> list[Diagnostic]:
+    """Return a diagnostic for each budget, or set of budgets, that forbids evictions.
 
     First those that no healthy pod will ever change, then those with the most pods.
     """
@@ -194,137 +199,87 @@ def _budget_lines(drained_pods: Iterable[DrainedPod], trials: Mapping[str, Evict
             len(item[0]) == 1 and not _never_allows(item[0][0]),
             len(item[0]) == 1,
             -len(item[1]),
-            _names_of(item[0]),
+            [budget.full_name for budget in item[0]],
         ),
     )
-    lines = [
-        _budget_line(budgets[0], held, trials.get(budgets[0].full_name))
-        if len(budgets) == 1
-        else _several_budgets_line(budgets, held)
-        for budgets, held in ordered[:_MOST_LINES]
-    ]
-    if others := ordered[_MOST_LINES:]:
-        names = list_some(" and ".join(_names_of(budgets)) for budgets, _ in others)
-        held = [drained for _, group in others for drained in group]
-        lines.append(
-            f"{count_with_verb(len(others), 'more PodDisruptionBudget', 'allow')} no disruption ({names}): "
-            f"{_where(held)} {_outcome(held, 'them')}"
+    diagnostics = []
+    for budgets, held in ordered[:_MOST_LINES]:
+        fields = _where(held) | {"forced": forced}
+        if len(budgets) > 1:
+            fields["budgets"] = [budget.full_name for budget in budgets]
+            diagnostics.append(Diagnostic(code=Code.PDBS_OVERLAP, severity=Severity.WARNING, fields=fields))
+            continue
+        (budget,) = budgets
+        trial = trials.get(budget.full_name)
+        fields |= {
+            "healthy": budget.current_healthy,
+            "required": budget.desired_healthy,
+            "never": _never_allows(budget),
+            "trial": None if trial is None else {"allowed": trial.allowed, "message": trial.message},
+        }
+        diagnostics.append(
+            Diagnostic(code=Code.PDB_BLOCKS, severity=Severity.WARNING, subject=budget.full_name, fields=fields)
         )
-    return lines
-
-
-def _budget_line(budget: Budget, held: Sequence[DrainedPod], trial: EvictionTrial | None) -> str:
-    text = (
-        f"PodDisruptionBudget {sanitize(budget.full_name)} allows no disruption: {_where(held)} {_outcome(held)} "
-        f"(needs {budget.desired_healthy} healthy, has {budget.current_healthy})"
-    )
-    if trial is not None:
-        said = "the API server confirms it" if trial.allowed is False else "the API server could not confirm it"
-        text += f"; {said}" + (f": {sanitize(trial.message)}" if trial.message else "")
-    if held[0].outcome is DrainOutcome.FORCED:
-        return f"{text}; {_FORCE} is set"
-    if _never_allows(budget):
-        return f"{text}; it never allows one: run more pods, change it, or set {_FORCE}"
-    return f"{text}; wait until more of its pods are healthy, or set {_FORCE}"
-
-
-def _several_budgets_line(budgets: Sequence[Budget], held: Sequence[DrainedPod]) -> str:
-    text = (
-        f"{_where(held)} {_outcome(held, 'them')}: the API server evicts no pod of several PodDisruptionBudgets "
-        f"({', '.join(_names_of(budgets))})"
-    )
-    if held[0].outcome is DrainOutcome.FORCED:
-        return f"{text}; {_FORCE} is set"
-    return f"{text}; leave one budget to each pod, or set {_FORCE}"
+    if others := ordered[_MOST_LINES:]:
+        fields = _where([drained for _, held in others for drained in held]) | {"forced": forced}
+        fields["budgets"] = sorted({budget.full_name for budgets, _ in others for budget in budgets})
+        diagnostics.append(Diagnostic(code=Code.PDBS_MORE, severity=Severity.WARNING, fields=fields))
+    return diagnostics
 
 
 def _never_allows(budget: Budget) -> bool:
     return 0 < budget.expected_pods <= budget.desired_healthy
 
 
-def _names_of(budgets: Iterable[Budget]) -> list[str]:
-    return [sanitize(budget.full_name) for budget in budgets]
-
-
-def _outcome(drained_pods: Sequence[DrainedPod], budgets: str = "it") -> str:
-    return f"will be killed against {budgets}" if drained_pods[0].outcome is DrainOutcome.FORCED else "will block"
-
-
-def _where(drained_pods: Sequence[DrainedPod]) -> str:
+def _where(drained_pods: Sequence[DrainedPod]) -> dict[str, Any]:
     """Return how many pods on which nodes."""
-    nodes = sorted({sanitize(drained.pod.node_name) for drained in drained_pods})
-    on = nodes[0] if len(nodes) == 1 else f"{count_noun(len(nodes), 'node')} ({list_some(nodes, _MOST_NAMED)})"
-    return f"{count_noun(len(drained_pods), 'pod')} on {on}"
+    return {"pods": len(drained_pods), "nodes": sorted({drained.pod.node_name for drained in drained_pods})}
 
 
-def _stays(drained_pods: Sequence[DrainedPod], kube: KubernetesSnapshot) -> list[str]:
-    if len(drained_pods) > _MOST_NAMED:
-        return [f"{_alone(drained_pods)} stay behind: {_named(drained_pods)}: move them by hand, or set {_EVICT}"]
-    return [f"{_introduced(drained, kube)} stays behind: move it by hand, or set {_EVICT}" for drained in drained_pods]
-
-
-def _deletions(drained_pods: Sequence[DrainedPod], kube: KubernetesSnapshot) -> list[str]:
-    if len(drained_pods) > _MOST_NAMED:
-        return [
-            f"{_alone(drained_pods)} are deleted for good: {_named(drained_pods)}: nothing starts "
-            f"them again; {_EVICT} is set"
-        ]
+def _standalone_pods(drained_pods: Sequence[DrainedPod], kube: KubernetesSnapshot, code: Code) -> list[Diagnostic]:
+    """Return a diagnostic for each standalone pod, or one for all of many."""
+    pods = [drained.pod for drained in drained_pods]
+    few = len(pods) <= _MOST_SINGLE
     return [
-        f"{_introduced(drained, kube)} is deleted for good: nothing starts it again; {_EVICT} is set"
-        for drained in drained_pods
+        Diagnostic(
+            code=code,
+            severity=Severity.WARNING,
+            subject=group[0].full_name if few else "",
+            fields={
+                "pods": [pod.full_name for pod in group],
+                "nodes": sorted({pod.node_name for pod in group}),
+                "orphaned": all(is_orphan(pod, kube) for pod in group),
+            },
+        )
+        for group in ([[pod] for pod in pods] if few else [pods])
     ]
 
 
-def _alone(drained_pods: Sequence[DrainedPod]) -> str:
-    return count_noun(len(drained_pods), "stand-alone pod")
-
-
-def _named(drained_pods: Iterable[DrainedPod]) -> str:
-    return list_some(sanitize(drained.pod.full_name) for drained in drained_pods)
-
-
-def _introduced(drained: DrainedPod, kube: KubernetesSnapshot) -> str:
-    pod = drained.pod
-    why = " (its DaemonSet is gone)" if is_orphan(pod, kube) else ""
-    return f"stand-alone pod {sanitize(pod.full_name)}{why} on {sanitize(pod.node_name)}"
-
-
-def _protected(drained_pods: Iterable[DrainedPod]) -> list[str]:
-    """Return a line for each annotation by which pods ask not to be moved."""
+def _protected(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
+    """Return a diagnostic for each annotation by which pods ask not to be moved."""
     moving = [
-        drained
+        drained.pod
         for drained in drained_pods
         if drained.outcome in LEAVING_OUTCOMES or drained.outcome is DrainOutcome.HELD
     ]
-    lines = []
-    for key, value in _PROTECTING:
-        asking = [drained for drained in moving if drained.pod.annotations.get(key) == value]
-        if asking:
-            lines.append(
-                f'{count_noun(len(asking), "pod")} annotated {key}: "{value}" ({_named(asking)}); '
-                "Ocean does not document whether a migration obeys it"
-            )
-    return lines
+    return [
+        Diagnostic(
+            code=Code.PODS_PROTECTED,
+            severity=Severity.WARNING,
+            subject=key,
+            fields={"value": value, "pods": asking},
+        )
+        for key, value in _PROTECTING
+        if (asking := [pod.full_name for pod in moving if pod.annotations.get(key) == value])
+    ]
 
 
-def _unjudged(
+def _unknowns(
     nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, count: Mapping[DrainOutcome, int]
-) -> tuple[str, ...]:
-    """Return a line for each reason for which something could not be judged."""
+) -> list[Diagnostic]:
     gaps = {name: kube.gaps[name] for name in (PODS, BUDGETS) if name in kube.gaps}
     if DAEMON_SETS in kube.gaps and (PODS in gaps or count[DrainOutcome.DAEMON]):
         gaps[DAEMON_SETS] = kube.gaps[DAEMON_SETS]
     if nameless := sorted(node.instance_id for node in nodes if not node_name(node, kube)):
         gaps[NODES] = kube.gaps.get(NODES, Gap(reason=f"Kubernetes has no node for {list_some(nameless)}"))
-    return gap_lines({_JUDGED[name]: gap for name, gap in gaps.items()})
-
-
-def gap_lines(gaps: Mapping[str, Gap]) -> tuple[str, ...]:
-    """Return what could not be judged, a line for each reason, with what to do about it."""
-    reasons: dict[Gap, list[str]] = defaultdict(list)
-    for judged, gap in gaps.items():
-        reasons[gap].append(judged)
-    return tuple(
-        f"not judged: {', '.join(judged)} ({sanitize(gap.reason)})" + (f"; {gap.remedy}" if gap.remedy else "")
-        for gap, judged in reasons.items()
-    )
+    return report_gaps({_TOPICS[name]: gap for name, gap in gaps.items()})

@@ -1,7 +1,8 @@
-"""Will each pod fit where it goes: the demands of the pods against what new nodes will be like."""
+"""Forecast whether each pod fits a Virtual Node Group: its requirements against what new nodes will be like."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,9 +10,8 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
-from ocean_migration_pulumi.migration.scheduling.eviction_forecast import gap_lines, node_name
+from ocean_migration_pulumi.migration.scheduling.eviction_forecast import node_name
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ARCHITECTURE_LABEL,
     CLAIMS,
@@ -30,34 +30,32 @@ from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import (
     INTOLERANT,
     PodRequirements,
+    RequirementKind,
     UnmetRequirement,
     combine_requirements,
 )
+from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 _MOST_LINES: Final = 10
-_NO_GROUP: Final = UnmetRequirement("the cluster has none", "make one")
+_NO_GROUP: Final = UnmetRequirement(kind=RequirementKind.NO_GROUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementForecast:
-    """Whether the pods will fit.
-
-    Every pod is counted once: ``fitting`` ones fit somewhere, and as far as is known with the match of their node;
-    ``elsewhere`` ones fit only another Virtual Node Group; ``homeless`` ones fit none for certain; of ``unknown`` ones
-    it is not known.
-    ``blockers`` tell of the homeless ones, ``warnings`` of machines that may not run their images, ``remarks`` of the
-    others, ``unjudged`` what could not be judged and why.
-    """
+    """Whether the pods will fit; every pod is counted once."""
 
     fitting: int = 0
+    """Pods that fit somewhere, as far as is known with the match of their node."""
     elsewhere: int = 0
+    """Pods that fit only another Virtual Node Group."""
     homeless: int = 0
+    """Pods that fit no Virtual Node Group."""
     unknown: int = 0
-    blockers: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    unjudged: tuple[str, ...] = ()
+    """Pods of which it is not known."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """The blockers, the worst first; then what is in doubt, what changes, and what could not be evaluated."""
 
 
 @dataclass(slots=True)
@@ -95,7 +93,7 @@ def forecast_placement(
     found = _Sorted()
     for pod in moving:
         requirements = PodRequirements.from_pod(pod, kube)
-        name = sanitize(pod.full_name)
+        name = pod.full_name
         home, anywhere = fitter.verdicts(requirements, homes.get(pod.node_name))
         if anywhere is False:
             found.homeless[fitter.reasons(requirements, wanted=False)].append(name)
@@ -111,10 +109,30 @@ def forecast_placement(
         elsewhere=len(found.elsewhere),
         homeless=sum(map(len, found.homeless.values())),
         unknown=sum(map(len, found.unknown.values())),
-        blockers=tuple(_blockers(found.homeless)),
-        warnings=tuple(_strange(found.strange)),
-        remarks=(*_elsewhere(found.elsewhere), *_unknown(found.unknown)),
-        unjudged=_unjudged(moving, kube, cloud if found.unknown else None),
+        diagnostics=(
+            *_by_reasons(found.homeless, Code.PODS_UNPLACEABLE, Code.PODS_UNPLACEABLE_MORE, severity=Severity.WARNING),
+            *(
+                Diagnostic(
+                    code=Code.PODS_CHANGE_ARCHITECTURE,
+                    severity=Severity.WARNING,
+                    subject=architecture,
+                    fields={"pods": names},
+                )
+                for architecture, names in sorted(found.strange.items())
+            ),
+            *_unknowns(moving, kube, cloud if found.unknown else None),
+            *(
+                Diagnostic(code=Code.PODS_CHANGE_GROUP, severity=Severity.INFO, fields={"pods": names})
+                for names in [found.elsewhere]
+                if names
+            ),
+            *_by_reasons(
+                found.unknown,
+                Code.PODS_PLACEMENT_UNKNOWN,
+                Code.PODS_PLACEMENT_UNKNOWN_MORE,
+                severity=Severity.INFO,
+            ),
+        ),
     )
 
 
@@ -193,87 +211,33 @@ class _Fitter:
 _ANY: Final = PodRequirements()
 
 
-def _blockers(homeless: Mapping[tuple[UnmetRequirement, ...], Sequence[str]]) -> list[str]:
-    """Return a line for each set of reasons, those of the most pods first."""
-    ordered = _ordered(homeless)
-    lines = []
-    for reasons, names in ordered[:_MOST_LINES]:
-        remedy = "; ".join(dict.fromkeys(reason.remedy for reason in reasons if reason.remedy))
-        if reasons == (INTOLERANT,):
-            lines.append(
-                f"{count_with_verb(len(names), 'pod', 'tolerate')} the taints of no Virtual Node "
-                f"Group ({list_some(names)}); {remedy}"
-            )
-        else:
-            lines.append(
-                f"{count_with_verb(len(names), 'pod', 'fit')} no Virtual Node Group: "
-                f"{_words(reasons)} ({list_some(names)}); {remedy}"
-            )
-    if others := ordered[_MOST_LINES:]:
-        names = sorted(name for _, group in others for name in group)
-        lines.append(
-            f"{count_with_verb(len(names), 'more pod', 'fit')} no Virtual Node Group, for "
-            f"{count_noun(len(others), 'other reason')} "
-            f"({list_some(names)})"
-        )
-    return lines
-
-
-def _strange(strange: Mapping[str, Sequence[str]]) -> list[str]:
-    return [
-        f"{count_with_verb(len(names), 'pod', 'run')} on {sanitize(architecture)} now, and no machine "
-        "that Ocean may start for "
-        f"{'it' if len(names) == 1 else 'them'} is of that architecture ({list_some(names)}); "
-        f"make sure that {'its' if len(names) == 1 else 'their'} images run there"
-        for architecture, names in sorted(strange.items())
-    ]
-
-
-def _elsewhere(names: Sequence[str]) -> list[str]:
-    if not names:
-        return []
-    whose = "its" if len(names) == 1 else "their"
-    return [
-        f"{count_noun(len(names), 'pod')} will move to another Virtual Node Group than {whose} "
-        f"node's: {list_some(names)}"
-    ]
-
-
-def _unknown(unknown: Mapping[tuple[UnmetRequirement, ...], Sequence[str]]) -> list[str]:
-    ordered = _ordered(unknown)
-    lines = [
-        f"whether {count_with_verb(len(names), 'pod', 'fit')} a Virtual Node Group is not known: "
-        f"{_words(reasons)} ({list_some(names)})"
+def _by_reasons(
+    pods: Mapping[tuple[UnmetRequirement, ...], Sequence[str]], code: Code, more: Code, *, severity: Severity
+) -> list[Diagnostic]:
+    """Return a diagnostic for each set of reasons, those of the most pods first."""
+    ordered = sorted(
+        (([reason.to_json() for reason in reasons], list(names)) for reasons, names in pods.items()),
+        key=lambda item: (-len(item[1]), json.dumps(item[0])),
+    )
+    diagnostics = [
+        Diagnostic(code=code, severity=severity, fields={"pods": names, "reasons": reasons})
         for reasons, names in ordered[:_MOST_LINES]
     ]
     if others := ordered[_MOST_LINES:]:
         names = sorted(name for _, group in others for name in group)
-        lines.append(
-            f"whether {count_with_verb(len(names), 'more pod', 'fit')} a Virtual Node Group is not known, for "
-            f"{count_noun(len(others), 'other reason')} ({list_some(names)})"
-        )
-    return lines
+        diagnostics.append(Diagnostic(code=more, severity=severity, fields={"pods": names, "reasons": len(others)}))
+    return diagnostics
 
 
-def _ordered(
-    groups: Mapping[tuple[UnmetRequirement, ...], Sequence[str]],
-) -> list[tuple[tuple[UnmetRequirement, ...], Sequence[str]]]:
-    return sorted(groups.items(), key=lambda item: (-len(item[1]), _words(item[0])))
-
-
-def _words(reasons: Iterable[UnmetRequirement]) -> str:
-    return ", ".join(reason.words for reason in reasons)
-
-
-def _unjudged(pods: Iterable[Pod], kube: KubernetesSnapshot, cloud: AwsFacts | None) -> tuple[str, ...]:
-    """Return what could not be judged; what AWS did not tell counts only where it left something open."""
+def _unknowns(pods: Iterable[Pod], kube: KubernetesSnapshot, cloud: AwsFacts | None) -> list[Diagnostic]:
+    """Return what could not be evaluated; what AWS did not tell counts only where it left something open."""
     gaps = {}
     if any(pod.claims for pod in pods):
-        for name, judged in ((CLAIMS, "the volumes of pods"), (VOLUMES, "the zones of volumes")):
+        for name, topic in ((CLAIMS, Topic.VOLUMES), (VOLUMES, Topic.VOLUME_ZONES)):
             if name in kube.gaps:
-                gaps[judged] = kube.gaps[name]
+                gaps[topic] = kube.gaps[name]
     if cloud is not None:
-        for name, judged in (("zones", "the zones of subnets"), ("machines", "the sizes of instance types")):
+        for name, topic in (("zones", Topic.SUBNET_ZONES), ("machines", Topic.INSTANCE_SIZES)):
             if name in cloud.gaps:
-                gaps[judged] = cloud.gaps[name]
-    return gap_lines(gaps)
+                gaps[topic] = cloud.gaps[name]
+    return report_gaps(gaps)

@@ -1,19 +1,21 @@
-"""What a pod demands of a node, how it is said in words, and what to do when no node meets it."""
+"""What a pod requires of a node, and what to do when no node meets it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
 
-from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     CLAIMS,
     VOLUMES,
+    ZONE_LABEL,
     KubernetesSnapshot,
     Pod,
     Requirement,
     Resources,
+    Term,
     Toleration,
 )
 from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
@@ -27,8 +29,6 @@ from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
 )
 
 _NOTHING: Final = Resources()
-_MOST_VALUES: Final = 3
-_SIGNS: Final = {"Gt": ">", "Lt": "<"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,77 +67,124 @@ class PodRequirements:
         return any(part.key in keys for terms in self.conditions for part in _parts(terms))
 
     def single(self) -> Iterator[tuple[PodRequirements, UnmetRequirement]]:
-        """Yield each demand alone, and what is said when nothing meets it."""
+        """Yield each requirement alone, and the reason when nothing meets it."""
         for part in self.selector:
             yield (
                 PodRequirements(selector=(part,)),
-                UnmetRequirement(f"nodeSelector {_told(part)}", _remedy([part], "selector")),
+                UnmetRequirement(kind=RequirementKind.NODE_SELECTOR, terms=_grouped(((part,),))),
             )
         if self.affinity:
-            words = f"required node affinity {_any_of(self.affinity)}"
             yield (
                 PodRequirements(affinity=self.affinity),
-                UnmetRequirement(words, _remedy(_parts(self.affinity), "affinity")),
+                UnmetRequirement(kind=RequirementKind.NODE_AFFINITY, terms=_grouped(self.affinity)),
             )
         for terms in self.volumes:
             yield PodRequirements(volumes=(terms,)), _of_volume(terms)
         if self.tolerations is not None:
             yield PodRequirements(tolerations=self.tolerations), INTOLERANT
         if self.requests != _NOTHING:
-            words = f"request of {_amounts(self.requests)}"
             yield (
                 PodRequirements(requests=self.requests),
-                UnmetRequirement(words, "allow larger instance types, or ask for less"),
+                UnmetRequirement(kind=RequirementKind.REQUESTS, requests=self.requests),
             )
 
 
-@dataclass(frozen=True, slots=True)
+class RequirementKind(StrEnum):
+    """Which part of a pod asks for something that no node has."""
+
+    NODE_SELECTOR = "node-selector"
+    NODE_AFFINITY = "node-affinity"
+    VOLUME_ZONE = "volume-zone"
+    """The one condition names the zones."""
+    VOLUME = "volume"
+    VOLUME_ON_NODE = "volume-on-node"
+    VOLUME_UNKNOWN = "volume-unknown"
+    TOLERATIONS = "tolerations"
+    REQUESTS = "requests"
+    COMBINED = "combined"
+    """Each part is met somewhere, but nowhere all of them."""
+    NO_GROUP = "no-group"
+    """The cluster has no Virtual Node Group."""
+
+
+class RequirementRemedy(StrEnum):
+    """What makes new nodes meet conditions on their labels; taking the conditions away always does."""
+
+    REMOVE = "remove"
+    """Only taking them away helps."""
+    REMOVE_NODE_NAME = "remove-node-name"
+    """They name a node, and new nodes have new names."""
+    ADD_LABEL = "add-label"
+    ALLOW_INSTANCE_TYPE = "allow-instance-type"
+    ADD_SUBNET = "add-subnet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnmetRequirement:
-    """Why a pod finds no node: the demand that nothing meets, and what to do about it."""
+    """Why a pod finds no node: the requirement that nothing meets."""
 
-    words: str
-    remedy: str
+    kind: RequirementKind
+    terms: tuple[Term, ...] = ()
+    """Conditions on the labels of a node, without the names of single nodes, so that like pods are grouped."""
+    requests: Resources = _NOTHING
+    """What the pod asks for."""
+    parts: tuple[UnmetRequirement, ...] = ()
+    """What is combined."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-plain data; only what its kind has."""
+        data: dict[str, Any] = {"kind": str(self.kind)}
+        if self.terms:
+            data["remedy"] = str(_remedy(self.terms))
+            data["terms"] = [
+                [{"key": part.key, "operator": part.operator, "values": list(part.values)} for part in term]
+                for term in self.terms
+            ]
+        if self.requests != _NOTHING:
+            data["milli_cpu"] = self.requests.milli_cpu
+            data["memory_mib"] = self.requests.memory_mib
+            data["gpu"] = self.requests.gpu
+        if self.parts:
+            data["parts"] = [part.to_json() for part in self.parts]
+        return data
 
 
-INTOLERANT: Final = UnmetRequirement(
-    "no toleration of their taints", "add a toleration, or make a Virtual Node Group without the taint"
-)
+INTOLERANT: Final = UnmetRequirement(kind=RequirementKind.TOLERATIONS)
 """Why a pod finds no node when every one has a taint that it does not tolerate."""
 
 
 def combine_requirements(reasons: Iterable[UnmetRequirement]) -> UnmetRequirement:
-    """Return the reason when each demand is met somewhere, but nowhere all of them."""
-    words = " together with ".join(reason.words for reason in reasons)
-    return UnmetRequirement(words, "make a Virtual Node Group that meets all of it")
+    """Return the reason when each requirement is met somewhere, but nowhere all of them."""
+    return UnmetRequirement(kind=RequirementKind.COMBINED, parts=tuple(reasons))
 
 
 def _of_volume(terms: Terms) -> UnmetRequirement:
     if terms is None:
-        return UnmetRequirement("volumes whose place is not known", "")
+        return UnmetRequirement(kind=RequirementKind.VOLUME_UNKNOWN)
     parts = _parts(terms)
     if any(_is_name(part) for part in parts):
-        return UnmetRequirement(
-            "a volume on the disk of its node", "its data cannot move: take the pod and its volume away first"
-        )
-    zones = {value for part in parts for value in part.values}
+        return UnmetRequirement(kind=RequirementKind.VOLUME_ON_NODE)
     if all(part.key in ZONE_LABELS and part.operator == "In" for part in parts):
-        words = f"a volume in {_values(sorted(zones), ' or ')}"
-    else:
-        words = f"a volume bound to {_any_of(terms)}"
-    return UnmetRequirement(words, _remedy(parts, "volume"))
+        zones = sorted({value for part in parts for value in part.values})
+        zone = Requirement(key=ZONE_LABEL, values=tuple(zones))
+        return UnmetRequirement(kind=RequirementKind.VOLUME_ZONE, terms=((zone,),))
+    return UnmetRequirement(kind=RequirementKind.VOLUME, terms=_grouped(terms))
 
 
-def _remedy(parts: Iterable[Requirement], what: str) -> str:
-    keys = {part.key for part in parts if not _is_name(part)}
+def _remedy(terms: Terms) -> RequirementRemedy:
+    parts = _parts(terms)
+    keys = {part.key for part in parts}
     if any(_is_name(part) for part in parts):
-        return f"new nodes have new names: take the {what} away"
+        return RequirementRemedy.REMOVE_NODE_NAME
     if keys - ZONE_LABELS - TYPE_LABELS - ARCHITECTURE_LABELS - REGION_LABELS - SYSTEM_LABELS:
-        return f"add the label to a Virtual Node Group, or take the {what} away"
+        return RequirementRemedy.ADD_LABEL
     if keys & (TYPE_LABELS | ARCHITECTURE_LABELS):
-        return f"allow such an instance type in a Virtual Node Group, or take the {what} away"
-    if keys & ZONE_LABELS:
-        return "give a Virtual Node Group a subnet there"
-    return f"take the {what} away"
+        return RequirementRemedy.ALLOW_INSTANCE_TYPE
+    return RequirementRemedy.ADD_SUBNET if keys & ZONE_LABELS else RequirementRemedy.REMOVE
+
+
+def _grouped(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    return tuple(tuple(replace(part, values=()) if _is_name(part) else part for part in term) for term in terms)
 
 
 def _parts(terms: Terms) -> list[Requirement]:
@@ -146,38 +193,3 @@ def _parts(terms: Terms) -> list[Requirement]:
 
 def _is_name(part: Requirement) -> bool:
     return part.on_field or part.key == HOSTNAME_LABEL
-
-
-def _any_of(terms: Terms) -> str:
-    return " or ".join(" and ".join(map(_told, term)) or "nothing" for term in terms or ())
-
-
-def _told(part: Requirement) -> str:
-    """Return a condition in words; without values where they are of single nodes, so that pods group."""
-    key = sanitize(part.key)
-    if _is_name(part) or part.operator == "Exists":
-        return key
-    if part.operator == "DoesNotExist":
-        return f"no {key}"
-    if part.operator in _SIGNS:
-        return f"{key} {_SIGNS[part.operator]} {_values(part.values)}"
-    if part.operator == "In" and len(part.values) == 1:
-        return f"{key}={_values(part.values)}"
-    return f"{key} {'in' if part.operator == 'In' else 'not in'} ({_values(part.values)})"
-
-
-def _values(values: Iterable[str], between: str = ", ") -> str:
-    cleaned = [sanitize(value) for value in values]
-    return between.join(cleaned) if len(cleaned) <= _MOST_VALUES else list_some(cleaned, _MOST_VALUES)
-
-
-def _amounts(requests: Resources) -> str:
-    parts = []
-    if requests.milli_cpu:
-        parts.append(f"{requests.milli_cpu / 1000:g} CPU")
-    if requests.memory_mib:
-        gib = requests.memory_mib / 1024
-        parts.append(f"{gib:.1f}".removesuffix(".0") + " GiB" if gib >= 1 else f"{requests.memory_mib} MiB")
-    if requests.gpu:
-        parts.append(f"{requests.gpu} GPU")
-    return ", ".join(parts)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import ClusterFacts, DataSources, ask_kubernetes
+from ocean_migration_pulumi.migration.spec.diagnostic import Diagnostic
 from ocean_migration_pulumi.migration.spec.node_selector import LabelMatches
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
@@ -20,18 +22,20 @@ _KEPT_BACK = 1.0
 """Seconds of a preview that Kubernetes may not use up."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanPreview:
-    """What ``check`` found: the planned nodes (None when none can be told), and lines to show.
-
-    ``unplanned`` is why a new selection could not be turned into a plan; None when it could, or did not have to be.
-    """
+    """What a preview found."""
 
     planned: dict[str, str] | None = None
-    info: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    problems: list[InputError] = field(default_factory=list)
-    unplanned: str | None = None
+    """The planned nodes; None when there is no plan yet, or the inputs have problems."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """What to show, in the order in which to show it."""
+    check_results: tuple[CheckResult, ...] = ()
+    """The pre-flight checks; empty when none were made."""
+    problems: tuple[InputError, ...] = ()
+    """Inputs that cannot be used."""
+    unplanned: Diagnostic | None = None
+    """Why a new selection could not be turned into a plan; None when it could, or did not have to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class ClusterSnapshot:
 
 
 def take_snapshot(
-    api: Any, claims: ClusterClaims, scope: CancelScope, spec: MigrationSpec, sources: DataSources
+    api: OceanApi, claims: ClusterClaims, scope: CancelScope, spec: MigrationSpec, sources: DataSources
 ) -> ClusterSnapshot:
     """Ask what planning needs, all at once: the service, and Kubernetes where there is access to it.
 

@@ -1,15 +1,186 @@
-"""The lines of a preview: how each kind is written, and how the pull request's comment tells them apart again.
-
-The engine carries nothing but a severity and a text for each line. So the kinds stand here once, for whoever writes
-them and for whoever reads them.
-"""
+"""Typed messages of a preview or a run: a code, a severity, a subject and data; text is made of them at the edge."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
+
+
+class Severity(StrEnum):
+    """How much a diagnostic matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    """`pulumi up` will refuse to start. A preview shows it as a warning: an error would end the preview."""
+
+
+class Code(StrEnum):
+    """What a diagnostic is about; the string under each member names the ``subject`` and the ``fields``.
+
+    Lists of nodes hold instance ids, lists of pods ``namespace/name``. ``?`` marks a field that may be None.
+    """
+
+    PLAN_SUMMARY = "plan-summary"
+    """``digest``, counts of the plan: ``nodes``, ``waiting`` (still to migrate), ``active`` (being migrated),
+    ``pods``? and ``batches`` of the waiting nodes, ``batch_size``."""
+    PLAN_EMPTY = "plan-empty"
+    """No node matches; no fields."""
+    PLAN_NOT_APPROVED = "plan-not-approved"
+    """``digest`` of the plan, ``approved`` digest, ``nodes``."""
+    PLAN_KEPT_BY_RUN = "plan-kept-by-run"
+    """The run that created the resource made the plan; no fields."""
+    UNPLANNED = "unplanned"
+    """There is no new plan. ``cause`` (a value of ``UnplannedCause``), ``detail`` (an error or a reason, may be empty),
+    ``effect`` (a value of ``UnplannedEffect``)."""
+    DESTINATION = "destination"
+    """Subject: the id of a Virtual Node Group, or ``Default``. ``name``, counts ``nodes`` and ``pods``?,
+    ``known`` (whether the group's settings are known), ``spot_percentage``?, ``fallback_to_on_demand``?."""
+    DESTINATIONS_MORE = "destinations-more"
+    """Counts: ``groups`` that have no line of their own, and their ``nodes``."""
+    BATCHES = "batches"
+    """``count`` of batches, ``size`` of each and of the ``last`` one, ``pods``? (a list, by batch)."""
+    PODS = "pods"
+    """Counts of pods: ``evicted``, ``held``, ``forced``, ``kept``, ``deleted``, ``leaving``, ``finished``,
+    ``daemon_set_pods``, ``static_pods``, ``losing_data``; and ``knows_budgets``."""
+    NODES_STAY = "nodes-stay"
+    """``nodes``: how many stay running, cordoned, after the migration."""
+    NODES_OUTSIDE_PLAN = "nodes-outside-plan"
+    """``nodes``: how many candidates are not in the plan and stay schedulable."""
+    NODES_UNDECIDED = "nodes-undecided"
+    """``nodes`` of which the selector cannot be evaluated."""
+    NODES_NEW = "nodes-new"
+    """``nodes`` that match and are not in the plan."""
+    NODES_SKIPPED = "nodes-skipped"
+    """``nodes`` without a Virtual Node Group that ``unmatched_nodes="skip"`` leaves out."""
+    NODES_EXCLUDED = "nodes-excluded"
+    """``nodes`` that are excluded by id and stay in the plan."""
+    ASG_MAY_REPLACE = "asg-may-replace"
+    """``asg_names`` whose terminated nodes are replaced unless their desired capacity is lowered."""
+    ASG_REPLACES = "asg-replaces"
+    """Subject: an Auto Scaling Group that has replaced terminated nodes; no fields."""
+    CHECKS_PASSED = "checks-passed"
+    """``names`` of the checks."""
+    CHECK_FAILED = "check-failed"
+    """Subject: the name of the check. ``finding`` (a value of ``checks.check_result.Finding``) and its fields. An error
+    when `pulumi up` will refuse to start, else a warning."""
+    CHECK_WARNING = "check-warning"
+    """As ``CHECK_FAILED``."""
+    CHECK_UNKNOWN = "check-unknown"
+    """As ``CHECK_FAILED``: what could not be checked."""
+    PDB_BLOCKS = "pdb-blocks"
+    """Subject: a PodDisruptionBudget that allows no disruption. ``pods`` (how many it holds), ``nodes`` (their names),
+    ``healthy``, ``required``, ``never`` (whether more healthy pods would not help), ``trial``? (``allowed``? and
+    ``message`` of a trial eviction), ``forced`` (whether the pods are killed all the same)."""
+    PDBS_OVERLAP = "pdbs-overlap"
+    """``budgets`` that select the same pods, which are then never evicted. ``pods``, ``nodes``, ``forced``."""
+    PDBS_MORE = "pdbs-more"
+    """``budgets`` without a line of their own. ``pods``, ``nodes``, ``forced``."""
+    PDB_ALLOWS = "pdb-allows"
+    """Subject: a PodDisruptionBudget that allowed a trial eviction; no fields."""
+    STANDALONE_PODS_STAY = "standalone-pods-stay"
+    """Subject: the pod when there is one. ``pods``, ``nodes`` (their names), ``orphaned`` (their DaemonSet is gone)."""
+    STANDALONE_PODS_DELETED = "standalone-pods-deleted"
+    """As ``STANDALONE_PODS_STAY``."""
+    PODS_PROTECTED = "pods-protected"
+    """Subject: an annotation. ``value``, ``pods``."""
+    PODS_UNPLACEABLE = "pods-unplaceable"
+    """``pods`` that fit no Virtual Node Group, ``reasons``: each with ``kind`` (of
+    ``scheduling.pod_requirements.RequirementKind``) and what is asked for."""
+    PODS_UNPLACEABLE_MORE = "pods-unplaceable-more"
+    """``pods``, ``reasons``: how many others there are."""
+    PODS_PLACEMENT_UNKNOWN = "pods-placement-unknown"
+    """As ``PODS_UNPLACEABLE``."""
+    PODS_PLACEMENT_UNKNOWN_MORE = "pods-placement-unknown-more"
+    """As ``PODS_UNPLACEABLE_MORE``."""
+    PODS_CHANGE_GROUP = "pods-change-group"
+    """``pods`` that fit only another Virtual Node Group than that of their node."""
+    PODS_CHANGE_ARCHITECTURE = "pods-change-architecture"
+    """Subject: the architecture that no new node has. ``pods``."""
+    NOT_EVALUATED = "not-evaluated"
+    """``topics`` (values of ``scheduling.unknowns.Topic``), ``reason``, ``remedy`` (may be empty)."""
+    VNG_SUGGESTION = "vng-suggestion"
+    """Subject: the name of the suggested Virtual Node Group. Count ``nodes``, ``asg_names``, ``source`` (Python)."""
+    PREVIEW_FILE_NOT_WRITTEN = "preview-file-not-written"
+    """``reason``."""
+
+
+class UnplannedCause(StrEnum):
+    """Why a preview has no new plan."""
+
+    NO_ACCOUNT = "no-account"
+    NO_LABELS = "no-labels"
+    SPOT_UNAVAILABLE = "spot-unavailable"
+    CONTROLLER_NEVER_REPORTED = "controller-never-reported"
+
+
+class UnplannedEffect(StrEnum):
+    """What a preview without a new plan leads to."""
+
+    PLANNED_BY_UP = "planned-by-up"
+    OUTPUT_STAYS = "output-stays"
+    PLAN_STAYS = "plan-stays"
+
+
+_BLOCKERS: Final = frozenset(
+    {
+        Code.PDB_BLOCKS,
+        Code.PDBS_OVERLAP,
+        Code.PDBS_MORE,
+        Code.STANDALONE_PODS_STAY,
+        Code.PODS_UNPLACEABLE,
+        Code.PODS_UNPLACEABLE_MORE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One typed message of a preview or a run."""
+
+    code: Code | str
+    """What it is about; a plain string for a code of a newer version."""
+    severity: Severity
+    """How much it matters."""
+    subject: str = ""
+    """What it is about: a check, a node, a pod, a budget or a VNG; empty for the whole plan."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """JSON-plain data: everything that the text shows, names as the cluster has them."""
+    text: str = field(default="", compare=False)
+    """The rendered line; empty before it is rendered."""
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.subject))
+
+    @property
+    def is_blocker(self) -> bool:
+        """Whether something will stop single pods from moving."""
+        return self.code in _BLOCKERS and not self.fields.get("forced")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-plain data."""
+        return {
+            "code": str(self.code),
+            "severity": str(self.severity),
+            "subject": self.subject,
+            "fields": dict(self.fields),
+            "text": self.text,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read it back; a code of a newer version stays a plain string, an unknown severity is a warning."""
+        code, severity, fields = str(data.get("code", "")), data.get("severity"), data.get("fields")
+        return cls(
+            code=next((member for member in Code if member == code), code),
+            severity=next((member for member in Severity if member == severity), Severity.WARNING),
+            subject=str(data.get("subject", "")),
+            fields=fields if isinstance(fields, dict) else {},
+            text=str(data.get("text", "")),
+        )
 
 
 class Kind(StrEnum):

@@ -7,18 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
-from ocean_migration_pulumi.common.text import ARROW, count_noun, list_some, sanitize
-
-if TYPE_CHECKING:
-    from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
+from ocean_migration_pulumi.common.text import ARROW, sanitize
 
 UNKNOWN_GROUP: Final = "unknown"
 """In the place of the Virtual Node Group of a node that is being migrated: discovery tells it no more."""
 
-_MOST_BATCHES: Final = 10
 _NONE: Final = "none"
 _ROUTE: Final = re.compile(r"(?P<asg>.+?) -> (?P<name>.+) \((?P<group>[^()\s]+)\)(?: in (?P<migration>\S+))?")
 _ROUTES: Final = 4096
@@ -175,92 +171,9 @@ def split_batches(instance_ids: Iterable[str], percentage: int) -> list[list[str
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def describe_batches(instance_ids: Iterable[str], offered: Mapping[str, Candidate], percentage: int) -> str:
-    """Return the batches in one line: how many of how many nodes, and the pods of each, or the range of very many."""
-    batches = split_batches(instance_ids, percentage)
-    sizes = [len(batch) for batch in batches]
-    text = f"{len(batches)} of {count_noun(sizes[0], 'node')}"
-    if sizes[-1] != sizes[0]:
-        text = f"{len(batches)} of {sizes[0]} nodes, the last of {sizes[-1]}"
-    pods = [[offered[name].running_pods for name in batch] for batch in batches]
-    if any(number is None for batch in pods for number in batch):
-        return text
-    sums = [sum(number or 0 for number in batch) for batch in pods]
-    if len(sums) == 1:
-        return f"{text}: {count_noun(sums[0], 'pod')}"
-    if len(sums) <= _MOST_BATCHES:
-        return f"{text}: {', '.join(map(str, sums[:-1]))} and {sums[-1]} pods, if Ocean takes them in the order of ids"
-    return f"{text}: {min(sums)} to {max(sums)} pods each, if Ocean takes them in the order of ids"
-
-
-def summarize_plan(
-    planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], percentage: int
-) -> str:
-    """Return the plan in one line; ``active`` instances are being migrated right now."""
-    head = f"plan {shorten_digest(plan_digest(planned))}: {count_noun(len(planned), 'node')}"
-    waiting = [offered[instance_id] for instance_id in planned if instance_id in offered]
-    moving = len(frozenset(active) & planned.keys())
-    parts = []
-    if waiting:
-        size = batch_size(len(waiting), percentage)
-        known = [node.running_pods for node in waiting if node.running_pods is not None]
-        if len(waiting) != len(planned):
-            parts.append(f"{len(waiting)} still to migrate")
-        if known:
-            parts.append(count_noun(sum(known), "pod"))
-        parts.append(f"{count_noun(batch_count(len(waiting), percentage), 'batch')} of {count_noun(size, 'node')}")
-    if moving:
-        parts.append(f"{moving} being migrated now")
-    if planned and not waiting and not moving:
-        parts.append("Ocean offers none of them any more")
-    return ", ".join([head, *parts])
-
-
-def describe_destinations(
-    nodes: Iterable[PlannedNode],
-    offered: Mapping[str, Candidate],
-    groups: Mapping[str, VirtualNodeGroup],
-    cluster: Cluster,
-    most: int = 10,
-) -> list[str]:
-    """Return a line for each Virtual Node Group that nodes move to: how many, their pods, spot or on demand.
-
-    The groups with the most nodes come first; beyond ``most`` the last line counts the others. Nodes without a group
-    are left out, and pods that discovery did not tell are not counted.
-    """
-    moving: dict[str, list[PlannedNode]] = {}
-    for node in nodes:
-        if node.virtual_node_group_id not in {None, UNKNOWN_GROUP}:
-            moving.setdefault(node.virtual_node_group_id or "", []).append(node)
-    lines = []
-    for group_id, taken in sorted(moving.items(), key=lambda item: (-len(item[1]), item[0])):
-        parts = [count_noun(len(taken), "node")]
-        candidates = [offered[node.instance_id] for node in taken if node.instance_id in offered]
-        if pods := [node.running_pods for node in candidates if node.running_pods is not None]:
-            parts.append(count_noun(sum(pods), "pod"))
-        if group_id == DEFAULT_VIRTUAL_NODE_GROUP:
-            name = "any Virtual Node Group"
-        else:
-            name = sanitize(taken[0].virtual_node_group_name)
-        if group_id in groups:
-            parts.append(_market(groups[group_id], cluster))
-        lines.append(f"to {name} ({group_id}): {', '.join(parts)}")
-    if len(lines) > most:
-        others = sum(len(taken) for taken in sorted(moving.values(), key=len)[: len(lines) - most])
-        lines[most:] = [f"to {count_noun(len(lines) - most, 'other Virtual Node Group')}: {count_noun(others, 'node')}"]
-    return lines
-
-
-def _market(group: VirtualNodeGroup, cluster: Cluster) -> str:
-    """Say what the new nodes are; a group without a share of its own has the cluster's."""
-    share = cluster.spot_percentage if group.spot_percentage is None else group.spot_percentage
-    if share is None:
-        return "share of spot not told"
-    if share <= 0:
-        return "on demand"
-    what = "spot" if share >= 100 else f"{share:g}% spot, {100 - share:g}% on demand"
-    fallback = {True: " (on demand when there is no spot)", False: " (waits when there is no spot)"}
-    return what + (fallback[cluster.fallback_to_od] if cluster.fallback_to_od is not None else "")
+def has_all_groups(planned: Mapping[str, str]) -> bool:
+    """Tell whether the Virtual Node Group of every node is known; it is not for nodes that are being migrated."""
+    return all(node.virtual_node_group_id != UNKNOWN_GROUP for node in parse_planned(planned).values())
 
 
 def is_approved(planned: Mapping[str, str], approved: str) -> bool:
@@ -276,10 +189,3 @@ def restore_reviewed_entries(planned: Mapping[str, str], recorded: Mapping[str, 
         name: recorded.get(name, entry) if today[name].virtual_node_group_id == UNKNOWN_GROUP else entry
         for name, entry in planned.items()
     }
-
-
-def describe_difference(planned: Mapping[str, str], approved: str) -> str:
-    """Tell a plan from the approved digest: both digests, and the nodes of today's plan."""
-    nodes = sorted(node.instance_id for node in parse_planned(planned).values() if node.migration_id is None)
-    listed = f"{count_noun(len(nodes), 'node')}: {list_some(nodes)}"
-    return f"plan {plan_digest(planned)} ({listed}) is not the approved plan {approved}"

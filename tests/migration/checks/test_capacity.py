@@ -8,7 +8,7 @@ import pytest
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.migration.checks.capacity import check_capacity
-from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
+from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Pod, Resources
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
@@ -32,25 +32,22 @@ def running(count: int, group: str = "ols-1") -> list[ClusterNode]:
 
 
 @pytest.mark.parametrize(
-    ("limits", "own", "verdict", "seen"),
+    ("limits", "own", "status", "found"),
     [
-        ({"capacity_maximum": 6}, 2, CheckStatus.PASS, "leave room"),
-        (
-            {"capacity_maximum": 5},
-            2,
-            CheckStatus.WARN,
-            "capacity.maximum of o-1 is 5: 2 nodes in use, and up to 4 nodes more",
-        ),
-        ({"capacity_maximum": 2}, 2, CheckStatus.FAIL, "capacity.maximum of o-1 is 2, and 2 nodes are in use"),
-        ({}, 50, CheckStatus.PASS, "leave room"),
-        ({"maximum_vcpu": 8}, 2, CheckStatus.PASS, "leave room"),
-        ({"maximum_vcpu": 7}, 2, CheckStatus.WARN, "resourceLimits of o-1 is 7: 4 vCPU in use, and up to 4 vCPU more"),
-        ({"maximum_vcpu": 4}, 2, CheckStatus.FAIL, "4 vCPU are in use"),
-        ({"maximum_memory_gib": 9}, 2, CheckStatus.WARN, "8 GiB in use, and up to 3 GiB more"),
+        ({"capacity_maximum": 6}, 2, CheckStatus.PASS, None),
+        ({"capacity_maximum": 5}, 2, CheckStatus.WARN, ("capacity.maximum", 5, 2, "node", 4)),
+        ({"capacity_maximum": 2}, 2, CheckStatus.FAIL, ("capacity.maximum", 2, 2, "node", None)),
+        ({}, 50, CheckStatus.PASS, None),
+        ({"maximum_vcpu": 8}, 2, CheckStatus.PASS, None),
+        ({"maximum_vcpu": 7}, 2, CheckStatus.WARN, ("autoScaler.resourceLimits", 7, 4, "vCPU", 4)),
+        ({"maximum_vcpu": 4}, 2, CheckStatus.FAIL, ("autoScaler.resourceLimits", 4, 4, "vCPU", None)),
+        ({"maximum_memory_gib": 9}, 2, CheckStatus.WARN, ("autoScaler.resourceLimits", 9, 8, "GiB", 3)),
     ],
     ids=repr,
 )
-def test_limits_of_the_cluster_leave_room(limits: dict[str, Any], own: int, verdict: CheckStatus, seen: str) -> None:
+def test_limits_of_the_cluster_leave_room(
+    limits: dict[str, Any], own: int, status: CheckStatus, found: tuple[object, ...] | None
+) -> None:
     """One node for each planned one is counted with, and what the pods ask for."""
     pods = [
         Pod(namespace="a", name=str(number), requests=Resources(milli_cpu=900, memory_mib=700)) for number in range(4)
@@ -58,12 +55,15 @@ def test_limits_of_the_cluster_leave_room(limits: dict[str, Any], own: int, verd
     (check_result,) = check_capacity(
         planned(4), cluster=Cluster(id="o-1", **limits), groups={}, ocean_nodes=running(own), moving=pods
     )
-    assert check_result.verdict is verdict
-    assert seen in check_result.seen
+    assert check_result.status is status
+    assert (check_result.finding is Finding.CAPACITY_FREE) is (found is None)
+    if found is not None:
+        assert tuple(map(check_result.fields.get, ("setting", "limit", "used", "unit", "needed"))) == found
+        assert check_result.fields["owner_id"] == "o-1"
 
 
-@pytest.mark.parametrize(("most", "verdict"), [(6, CheckStatus.PASS), (5, CheckStatus.WARN), (2, CheckStatus.FAIL)])
-def test_limits_of_a_virtual_node_group_leave_room(most: int, verdict: CheckStatus) -> None:
+@pytest.mark.parametrize(("most", "status"), [(6, CheckStatus.PASS), (5, CheckStatus.WARN), (2, CheckStatus.FAIL)])
+def test_limits_of_a_virtual_node_group_leave_room(most: int, status: CheckStatus) -> None:
     """Only those of the groups that nodes move to, against their own nodes."""
     groups = {
         "ols-1": VirtualNodeGroup(id="ols-1", name="web", maximum_instance_count=most),
@@ -71,8 +71,10 @@ def test_limits_of_a_virtual_node_group_leave_room(most: int, verdict: CheckStat
     }
     own = [*running(2), *running(9, "ols-2")]
     (check_result,) = check_capacity(planned(4), cluster=Cluster(id="o-1"), groups=groups, ocean_nodes=own)
-    assert check_result.verdict is verdict
-    assert ("maxInstanceCount of web (ols-1)" in check_result.seen) is (verdict is not CheckStatus.PASS)
+    assert check_result.status is status
+    if status is not CheckStatus.PASS:
+        named = tuple(check_result.fields[name] for name in ("setting", "owner_id", "owner_name"))
+        assert named == ("maxInstanceCount", "ols-1", "web")
 
 
 def test_nodes_that_are_not_known_leave_the_room_unknown() -> None:
@@ -80,4 +82,4 @@ def test_nodes_that_are_not_known_leave_the_room_unknown() -> None:
     (check_result,) = check_capacity(
         planned(1), cluster=Cluster(id="o-1", capacity_maximum=9), groups={}, ocean_nodes=None
     )
-    assert check_result.verdict is CheckStatus.UNKNOWN
+    assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.OCEAN_NODES_NOT_READ)

@@ -10,7 +10,7 @@ import pytest
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Heartbeat
 from ocean_migration_pulumi.migration.checks import service
-from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
+from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap, KubernetesSnapshot, Pod
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
 from tests.migration.builders import status
@@ -30,23 +30,27 @@ def node(name: str, group: str | None) -> PlannedNode:
 
 
 @pytest.mark.parametrize(
-    ("heartbeat", "verdict", "seen"),
+    ("heartbeat", "finding", "fields"),
     [
-        (beat(timedelta(minutes=10)), CheckStatus.PASS, "reports"),
-        (beat(timedelta(minutes=10, seconds=1)), CheckStatus.FAIL, "ACTIVE, its last heartbeat was 10m01s ago"),
-        (beat(timedelta(0), "INACTIVE"), CheckStatus.FAIL, "is INACTIVE"),
-        (beat(timedelta(0), None), CheckStatus.FAIL, "of unknown state"),
-        (Heartbeat(), CheckStatus.FAIL, "has never reported"),
-        (Heartbeat(status="ACTIVE", last_heartbeat="soon"), CheckStatus.FAIL, "has never reported"),
+        (beat(timedelta(minutes=10)), Finding.CONTROLLER_REPORTS, {}),
+        (
+            beat(timedelta(minutes=10, seconds=1)),
+            Finding.CONTROLLER_SILENT,
+            {"status": "ACTIVE", "seconds": 601.0},
+        ),
+        (beat(timedelta(0), "INACTIVE"), Finding.CONTROLLER_SILENT, {"status": "INACTIVE", "seconds": 0.0}),
+        (beat(timedelta(0), None), Finding.CONTROLLER_SILENT, {"status": "", "seconds": 0.0}),
+        (Heartbeat(), Finding.CONTROLLER_NEVER_REPORTED, {}),
+        (Heartbeat(status="ACTIVE", last_heartbeat="soon"), Finding.CONTROLLER_NEVER_REPORTED, {}),
     ],
     ids=repr,
 )
-def test_controller_must_report_and_be_fresh(heartbeat: Heartbeat, verdict: CheckStatus, seen: str) -> None:
+def test_controller_must_report_and_be_fresh(heartbeat: Heartbeat, finding: Finding, fields: dict[str, object]) -> None:
     """ACTIVE, and within ten minutes by the service's clock."""
     check_result = service.check_connection(heartbeat, NOW)
-    assert check_result.verdict is verdict
-    assert seen in check_result.seen
-    assert bool(check_result.remedy) is (verdict is CheckStatus.FAIL)
+    assert (check_result.finding, check_result.fields) == (finding, fields)
+    reports = finding is Finding.CONTROLLER_REPORTS
+    assert check_result.status is (CheckStatus.PASS if reports else CheckStatus.FAIL)
 
 
 def test_heartbeat_of_the_future_is_alive() -> None:
@@ -55,44 +59,43 @@ def test_heartbeat_of_the_future_is_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unmatched", "verdict"), [("fail", CheckStatus.FAIL), ("skip", CheckStatus.FAIL), ("allow", CheckStatus.WARN)]
+    ("unmatched", "status"), [("fail", CheckStatus.FAIL), ("skip", CheckStatus.FAIL), ("allow", CheckStatus.WARN)]
 )
-def test_nodes_without_a_group_are_named(unmatched: str, verdict: CheckStatus) -> None:
+def test_nodes_without_a_group_are_named(unmatched: str, status: CheckStatus) -> None:
     """What they mean is the resource's decision."""
     check_result = service.check_groups([node("i-1", None), node("i-2", "ols-1")], GROUPS, unmatched)
-    assert check_result.verdict is verdict
-    assert check_result.seen == "1 planned node matches no Virtual Node Group: i-1"
-    assert check_result.line == f"{check_result.seen}; {check_result.remedy}"
+    assert (check_result.status, check_result.finding) == (status, Finding.NODES_UNMATCHED)
+    assert check_result.fields == {"nodes": ["i-1"], "allowed": unmatched == "allow"}
 
 
 def test_group_that_is_gone_fails() -> None:
     """Whatever may become of unmatched nodes."""
     check_result = service.check_groups([node("i-1", "ols-2")], GROUPS, "allow")
-    assert check_result.verdict is CheckStatus.FAIL
-    assert "ols-2 (for i-1)" in check_result.seen
+    assert (check_result.status, check_result.finding) == (CheckStatus.FAIL, Finding.GROUPS_GONE)
+    assert check_result.fields == {"groups": ["ols-2"], "nodes": ["i-1"]}
 
 
 def test_nodes_that_match_pass() -> None:
     """A group that exists, any group, or that of a running migration."""
     nodes = [node("i-1", "ols-1"), node("i-2", "Default"), node("i-3", UNKNOWN_GROUP)]
     check_result = service.check_groups(nodes, GROUPS, "fail")
-    assert (check_result.verdict, check_result.line) == (CheckStatus.PASS, check_result.seen)
+    assert (check_result.status, check_result.finding) == (CheckStatus.PASS, Finding.NODES_MATCHED)
 
 
 @pytest.mark.parametrize(
-    ("options", "seen"),
+    ("options", "finding"),
     [
-        ({"autoscaler_enabled": False}, "the autoscaler of o-1 is off"),
-        ({"capacity_maximum": 0}, "capacity.maximum of o-1 is 0"),
-        ({"shutdown_enabled": True, "shutdown_hours": ("Fri:20:00-Mon:04:00",)}, "within its shutdown hours"),
+        ({"autoscaler_enabled": False}, Finding.AUTOSCALER_DISABLED),
+        ({"capacity_maximum": 0}, Finding.CAPACITY_ZERO),
+        ({"shutdown_enabled": True, "shutdown_hours": ("Fri:20:00-Mon:04:00",)}, Finding.SHUTDOWN_HOURS),
     ],
     ids=repr,
 )
-def test_ocean_must_be_able_to_start_nodes(options: dict[str, Any], seen: str) -> None:
+def test_ocean_must_be_able_to_start_nodes(options: dict[str, Any], finding: Finding) -> None:
     """Each thing in the way is a failure of its own."""
     (check_result,) = service.check_scaling(Cluster(id="o-1", **options), NOW)
-    assert check_result.verdict is CheckStatus.FAIL
-    assert seen in check_result.seen
+    assert (check_result.status, check_result.finding) == (CheckStatus.FAIL, finding)
+    assert check_result.fields["cluster"] == "o-1"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,7 @@ def test_shutdown_window_may_cross_the_week(window: str, inside: bool) -> None:
     """In UTC; a window that cannot be read is none."""
     cluster = Cluster(id="o-1", shutdown_enabled=True, shutdown_hours=(window,))
     failed = [
-        check_result for check_result in service.check_scaling(cluster, NOW) if check_result.verdict is CheckStatus.FAIL
+        check_result for check_result in service.check_scaling(cluster, NOW) if check_result.status is CheckStatus.FAIL
     ]
     assert bool(failed) is inside
 
@@ -123,21 +126,26 @@ def test_shutdown_window_may_cross_the_week(window: str, inside: bool) -> None:
 def test_shutdown_hours_that_are_off_do_not_count() -> None:
     """They mean something only while they are enabled."""
     cluster = Cluster(id="o-1", shutdown_hours=("Fri:20:00-Mon:04:00",))
-    assert [check_result.verdict for check_result in service.check_scaling(cluster, NOW)] == [CheckStatus.PASS]
+    assert [check_result.status for check_result in service.check_scaling(cluster, NOW)] == [CheckStatus.PASS]
 
 
-@pytest.mark.parametrize(("when_busy", "verdict"), [("wait", CheckStatus.WARN), ("fail", CheckStatus.FAIL)])
-def test_foreign_migration_is_in_the_way(when_busy: str, verdict: CheckStatus) -> None:
+@pytest.mark.parametrize(("when_busy", "status_of_check"), [("wait", CheckStatus.WARN), ("fail", CheckStatus.FAIL)])
+def test_foreign_migration_is_in_the_way(when_busy: str, status_of_check: CheckStatus) -> None:
     """It is named with its state."""
     (check_result,) = service.check_idle([status("i-1")], when_busy)
-    assert check_result.verdict is verdict
-    assert "migration owm-1 of 1 node runs already (DRAIN_NODES)" in check_result.seen
+    assert (check_result.status, check_result.finding) == (status_of_check, Finding.OTHER_MIGRATION_RUNS)
+    assert check_result.fields == {
+        "migration": "owm-1",
+        "state": "DRAIN_NODES",
+        "nodes": 1,
+        "waits": when_busy == "wait",
+    }
     (idle,) = service.check_idle([], when_busy)
-    assert idle.verdict is CheckStatus.PASS
+    assert idle.status is CheckStatus.PASS
 
 
-@pytest.mark.parametrize(("first", "verdict"), [(True, CheckStatus.FAIL), (False, CheckStatus.WARN)])
-def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, verdict: CheckStatus) -> None:
+@pytest.mark.parametrize(("first", "status"), [(True, CheckStatus.FAIL), (False, CheckStatus.WARN)])
+def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, status: CheckStatus) -> None:
     """A later start may find those that a migration left; finished, moving and placed pods do not wait."""
     pods = (
         Pod(namespace="shop", name="b", phase="Pending"),
@@ -147,9 +155,9 @@ def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, verdi
         Pod(namespace="shop", name="done", phase="Succeeded"),
     )
     check_result = service.check_pending(KubernetesSnapshot(pods=pods), first=first)
-    assert check_result.verdict is verdict
-    assert check_result.seen == "2 pods wait for a node: shop/a, shop/b"
-    assert service.check_pending(KubernetesSnapshot(pods=pods[2:]), first=first).verdict is CheckStatus.PASS
+    assert (check_result.status, check_result.finding) == (status, Finding.PENDING_PODS)
+    assert check_result.fields == {"pods": ["shop/a", "shop/b"]}
+    assert service.check_pending(KubernetesSnapshot(pods=pods[2:]), first=first).status is CheckStatus.PASS
 
 
 def test_pods_that_could_not_be_read_are_unknown() -> None:
@@ -157,4 +165,5 @@ def test_pods_that_could_not_be_read_are_unknown() -> None:
     check_result = service.check_pending(
         KubernetesSnapshot(gaps={PODS: Gap(reason="403", remedy="add a rule")}), first=True
     )
-    assert (check_result.verdict, check_result.line) == (CheckStatus.UNKNOWN, "403; add a rule")
+    assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.NOT_READ)
+    assert check_result.fields == {"reason": "403", "remedy": "add a rule"}

@@ -132,7 +132,7 @@ def test_a_controller_that_is_silent_comes_first(stages: Callable[..., Stage]) -
     stage.control.heartbeat(stage.ocean_id, status="INACTIVE", age_seconds=1200)
     found = of(stage, migration)
     assert found.remedy.startswith("Make sure that the Ocean Controller runs and reaches Spot, or stop the migration")
-    assert found.evidence[-1].startswith("the Ocean Controller is INACTIVE, its last heartbeat was ")
+    assert found.evidence[-1].startswith("Ocean Controller is INACTIVE (last heartbeat ")
 
 
 def test_what_cannot_be_asked_becomes_a_note(stages: Callable[..., Stage]) -> None:
@@ -212,10 +212,10 @@ def test_what_kubernetes_does_not_tell_is_a_note(stage: Stage) -> None:
     gap = Gap(reason="pods is forbidden", remedy="allow it")
     found = explain(stage, status(manual, "b"), replace(facts, gaps={PODS: gap}), moved_at=NOW)
     assert [pod.pod for pod in found.stuck] == ["debug"]
-    assert found.notes == ("not judged: which pods are left (pods is forbidden); allow it",)
+    assert found.notes == ("Not evaluated: which pods are left (pods is forbidden). Allow it",)
     found = explain(stage, status(manual, state="FINISHED"), replace(facts, gaps={BUDGETS: gap}))
     assert found.outcome is Outcome.LEFTOVERS
-    assert found.notes[0] == "not judged: which pods PodDisruptionBudgets hold (pods is forbidden); allow it"
+    assert found.notes[0] == "Not evaluated: which pods PodDisruptionBudgets block (pods is forbidden). Allow it"
 
 
 def _hold(*pods: Pod, budgets: tuple[Any, ...] = (), **more: Any) -> dict[str, str]:

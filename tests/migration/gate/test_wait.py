@@ -173,16 +173,16 @@ def test_calm_cluster_opens_after_the_hold() -> None:
     stand = Stand(spec={"migration_ids": ("owm-1", "owm-2")})
     passage = stand.opens()
     assert passage.at == "2026-01-02T03:04:05.000Z"
-    assert passage.seen == ("the Ocean Controller reports", "all pods scheduled")
+    assert passage.seen == ("Ocean Controller reports", "all pods scheduled")
     assert stand.waited == pytest.approx(30.0)
-    assert stand.tell.infos == ["open after 30s: the Ocean Controller reports, all pods scheduled"]
+    assert stand.tell.infos == ["open after 30s: Ocean Controller reports, all pods scheduled"]
     assert set(stand.ocean.asked) == {"heartbeat o-1", "migration owm-2"}
 
 
 def test_gate_without_hold_opens_at_the_first_look() -> None:
     """Nothing is slept."""
     stand = Stand(spec={"hold_for": 0.0})
-    assert stand.opens().seen == ("the Ocean Controller reports", "no migration ran before")
+    assert stand.opens().seen == ("Ocean Controller reports", "no migration ran before")
     assert stand.clock.sleeps == []
 
 
@@ -254,7 +254,7 @@ def test_outage_of_ocean_is_waited_out(outage: OceanMigrationError) -> None:
     stand = Stand(ocean=FakeOcean(heartbeats=[outage, DEAD, ALIVE]))
     stand.opens()
     assert f"waiting: {outage}, " in stand.tell.statuses[1]
-    assert "waiting: the Ocean Controller is INACTIVE, its last heartbeat was 1h00m ago" in stand.tell.statuses[2]
+    assert "waiting: Ocean Controller is INACTIVE (last heartbeat 1h00m ago)" in stand.tell.statuses[2]
 
 
 def test_ocean_that_hangs_is_asked_again() -> None:
@@ -336,7 +336,7 @@ def test_kubernetes_tells_pending_pods_and_conditions() -> None:
         kubernetes=kubernetes,
         spec={"migration_ids": ("owm-1",), "kubernetes_conditions": (CART,), "hold_for": 0.0},
     )
-    assert stand.opens().seen == ("the Ocean Controller reports", "all pods scheduled", "it is")
+    assert stand.opens().seen == ("Ocean Controller reports", "all pods scheduled", "it is")
     assert stand.tell.statuses[1] == (
         "waiting: 2 pods wait for a node (shop/a, shop/b), Deployment shop/cart is not Available, 0s"
     )
@@ -349,7 +349,7 @@ def test_conditions_alone_leave_pods_out() -> None:
     """As ``scheduled=False`` asks."""
     kubernetes = FakeKubernetes(pending=[("shop/a",)])
     stand = Stand(kubernetes=kubernetes, spec={"scheduled": False, "kubernetes_conditions": (CART,), "hold_for": 0.0})
-    assert stand.opens().seen == ("the Ocean Controller reports", "Deployment shop/cart is Available")
+    assert stand.opens().seen == ("Ocean Controller reports", "Deployment shop/cart is Available")
 
 
 @pytest.mark.parametrize("part", ["nodes", "pending", "conditions"])
@@ -381,7 +381,7 @@ def test_access_of_the_environment_without_the_right_is_done_without() -> None:
     """A warning says so, once, and the service tells what it knows."""
     refused = PrerequisiteError("may not list pods (403); add to the role: {}")
     stand = Stand(kubernetes=FakeKubernetes(pending=[refused]), spec={"migration_ids": ("owm-1",)})
-    assert stand.opens().seen == ("the Ocean Controller reports", "all pods scheduled")
+    assert stand.opens().seen == ("Ocean Controller reports", "all pods scheduled")
     (warning,) = stand.tell.warnings
     assert warning.startswith("may not list pods (403)")
     assert "migration owm-1" in stand.ocean.asked

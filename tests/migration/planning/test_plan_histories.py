@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import Candidate
-from ocean_migration_pulumi.migration.planning.planner import PlanPreview, plan_nodes
+from ocean_migration_pulumi.migration.planning.planner import plan_nodes
 from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
@@ -55,12 +55,10 @@ def steps(draw: st.DrawFn) -> Step:
     return Step(offered, spec(nodes=draw(selectors), triggers=triggers, **draw(options)))
 
 
-def plan(step: Step, old: MigrationSpec | None) -> tuple[dict[str, str], PlanPreview]:
+def plan(step: Step, old: MigrationSpec | None) -> dict[str, str]:
     """Plan a step after the last inputs."""
-    result = PlanPreview()
     unused: Any = None
-    planned = plan_nodes(
-        result,
+    preview = plan_nodes(
         unused,
         ClusterClaims(ClusterCache("o-1")),
         unused,
@@ -69,7 +67,8 @@ def plan(step: Step, old: MigrationSpec | None) -> tuple[dict[str, str], PlanPre
         spec=step.spec,
         old=old,
     )
-    return planned, result
+    assert preview.planned is not None
+    return preview.planned
 
 
 @given(st.lists(steps(), min_size=1, max_size=6))
@@ -78,7 +77,7 @@ def test_every_history_keeps_the_rules(history: list[Step]) -> None:
     old: MigrationSpec | None = None
     for step in history:
         before = dict(old.planned_nodes or {}) if old else {}
-        planned, _ = plan(step, old)
+        planned = plan(step, old)
         now = step.spec
         same = old is not None and now.nodes.is_same_selection(old.nodes)
         asks = old is None or not same or now.triggers != old.triggers
@@ -107,11 +106,11 @@ def test_every_history_keeps_the_rules(history: list[Step]) -> None:
 @given(steps())
 def test_first_plan_is_repeated_by_every_later_preview(step: Step) -> None:
     """Planning twice is planning once, whatever the service lists in whatever order."""
-    planned, _ = plan(step, None)
+    planned = plan(step, None)
     old = replace(step.spec, planned_nodes=planned)
     turned = Step(list(reversed(step.offered)), step.spec)
-    assert plan(turned, None)[0] == planned
-    again, _ = plan(turned, old)
+    assert plan(turned, None) == planned
+    again = plan(turned, old)
     assert again == planned
 
 
@@ -123,12 +122,12 @@ def test_earlier_wave_as_an_exclude_never_overlaps(step: Step, wave: set[str]) -
     if not given_ids:
         return
     later = NodeSelector.parse({**inputs, "exclude": {"instance_ids": given_ids}})
-    planned, _ = plan(Step(step.offered, replace(step.spec, nodes=later)), None)
+    planned = plan(Step(step.offered, replace(step.spec, nodes=later)), None)
     assert not planned.keys() & wave
     grown = NodeSelector.parse({**inputs, "exclude": {"instance_ids": [*given_ids, "i-99"]}})
     old = replace(step.spec, nodes=later, planned_nodes=planned)
     report = replace(step.spec, nodes=grown, new_nodes="report")
-    assert plan(Step(step.offered, report), old)[0] == planned
+    assert plan(Step(step.offered, report), old) == planned
 
 
 @given(steps(), st.sets(ids, max_size=6), st.sets(ids, max_size=3))
@@ -137,10 +136,10 @@ def test_what_is_planned_elsewhere_is_never_added_and_never_taken_away(
 ) -> None:
     """Waves share no node; one that an earlier wave takes later stays where it was planned first."""
     first = replace(step.spec, planned_elsewhere=tuple(sorted(elsewhere)))
-    planned, _ = plan(Step(step.offered, first), None)
+    planned = plan(Step(step.offered, first), None)
     assert not planned.keys() & elsewhere
     old = replace(first, planned_nodes=planned)
     grown = replace(first, planned_elsewhere=tuple(sorted(elsewhere | more)), new_nodes="migrate")
-    again, _ = plan(Step(step.offered, grown), old)
+    again = plan(Step(step.offered, grown), old)
     assert planned.keys() <= again.keys()
     assert not (again.keys() - planned.keys()) & (elsewhere | more)

@@ -10,8 +10,11 @@ import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.errors import AuthenticationError
+from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.planning.planner import BUDGET
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, UnplannedCause, UnplannedEffect
 from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from tests.migration.diagnostics import codes_of, fields_of, findings_of
 from tests.migration.stage import Stage
 
 WEB = {"asg_names": ["web"]}
@@ -23,9 +26,11 @@ def test_new_resource_plans_every_matching_node(stage: Stage) -> None:
     assert found.planned is not None
     assert list(found.planned) == stage.ids("web")
     assert all(" web -> web (ols-" in entry for entry in found.planned.values())
-    assert found.info[0].startswith(f"plan {plan_digest(found.planned)[:8]}: 3 nodes, ")
-    assert found.info[0].endswith("3 batches of 1 node")
-    assert any("not checked without access to Kubernetes" in line for line in found.warnings)
+    summary = found.diagnostics[0]
+    assert summary.code is Code.PLAN_SUMMARY
+    counts = {"nodes": 3, "waiting": 3, "active": 0, "pods": 19, "batches": 3, "batch_size": 1}
+    assert summary.fields == {"digest": plan_digest(found.planned), **counts}
+    assert findings_of(found) == {Finding.KUBERNETES_NOT_READ: Code.CHECK_UNKNOWN}
     assert found.unplanned is None
     assert stage.writes() == 0
 
@@ -71,7 +76,7 @@ def test_joined_node_is_planned_only_when_asked_for(stage: Stage) -> None:
     stage.restart()
     told = stage.preview(old, old)
     assert told.planned == old.planned_nodes
-    assert any(f"1 node joined and matches ({new}): not planned" in line for line in told.info)
+    assert fields_of(told, Code.NODES_NEW) == [{"nodes": [new]}]
     for spec in (
         replace(old, new_nodes="migrate"),
         replace(old, triggers=(1,)),
@@ -91,11 +96,11 @@ def test_exclude_that_gained_ids_changes_nothing(stage: Stage) -> None:
     gained = stage.spec(nodes={**WEB, "exclude": {"instance_ids": excluded}})
     found = stage.preview(gained, old)
     assert found.planned == old.planned_nodes
-    assert any("still planned: " + ", ".join(excluded) in line for line in found.warnings)
+    assert fields_of(found, Code.NODES_EXCLUDED) == [{"nodes": excluded}]
     for instance_id in excluded:
         stage.control.remove_node(stage.ocean_id, instance_id)
     stage.restart()
-    assert not any("still planned" in line for line in stage.preview(gained, old).warnings)
+    assert Code.NODES_EXCLUDED not in codes_of(stage.preview(gained, old))
 
 
 def test_limit_takes_kept_entries_first(stage: Stage) -> None:
@@ -130,7 +135,7 @@ def test_migration_of_other_flags_or_days_is_none_of_ours(stage: Stage) -> None:
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True, evict=False)
     found = stage.preview(stage.spec(nodes=WEB))
     assert found.planned == {}
-    assert any("runs already" in line or "no node matches" in line for line in found.warnings)
+    assert Code.PLAN_EMPTY in codes_of(found)
     stage.control.advance(7200)
     stage.restart()
     assert list(stage.preview(stage.spec(nodes=WEB, should_terminate_drained_nodes=True)).planned or {}) != []
@@ -159,7 +164,7 @@ def test_selection_that_cannot_be_judged_is_not_counted_as_true(stage: Stage) ->
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), evict=False)
     found = stage.preview(stage.spec(nodes={"virtual_node_groups": [group]}))
     assert found.planned == {}
-    assert any("not enough is known of 3 nodes" in line for line in found.warnings)
+    assert fields_of(found, Code.NODES_UNDECIDED) == [{"nodes": stage.ids("web")}]
     excluding = stage.preview(stage.spec(nodes={"all_nodes": True, "exclude": {"virtual_node_groups": ["ols-x"]}}))
     assert not set(stage.ids("web")) & set(excluding.planned or {})
 
@@ -173,14 +178,14 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     stage = stages("never-heartbeat" if why == "no heartbeat" else "success")
     nodes: dict[str, Any] = {"label_selector": "a=b"} if why == "labels" else WEB
     before = replace(stage.spec(nodes=nodes), planned_nodes={"i-1": "kept"}) if old else None
-    said = {
-        "labels": "label_selector cannot be judged: there is no access to Kubernetes",
-        "no account": "no account: set account_id",
-        "no token": "no token: set SPOTINST_TOKEN",
-        "down": "cannot ask Spot",
-        "rate limit": "cannot ask Spot",
-        "gone migration": "cannot ask Spot",
-        "no heartbeat": f"the Ocean Controller of {stage.ocean_id} has never reported",
+    cause, said = {
+        "labels": (UnplannedCause.NO_LABELS, "there is no access to Kubernetes"),
+        "no account": (UnplannedCause.NO_ACCOUNT, ""),
+        "no token": (UnplannedCause.SPOT_UNAVAILABLE, "no token: set SPOTINST_TOKEN"),
+        "down": (UnplannedCause.SPOT_UNAVAILABLE, ""),
+        "rate limit": (UnplannedCause.SPOT_UNAVAILABLE, "HTTP 429"),
+        "gone migration": (UnplannedCause.SPOT_UNAVAILABLE, "HTTP 404"),
+        "no heartbeat": (UnplannedCause.CONTROLLER_NEVER_REPORTED, stage.ocean_id),
     }[why]
     if why == "no account":
         stage.client = OceanClient(replace(stage.settings, account_id=None))
@@ -197,9 +202,11 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     stage.client.close()
     assert found.planned == ({"i-1": "kept"} if old else None)
     assert (found.unplanned is None) is old
-    (warning,) = found.warnings
-    assert said in warning
-    assert warning.endswith("the planned nodes stay as they are" if old else "`up` plans the nodes when it runs")
+    (fields,) = fields_of(found, Code.UNPLANNED)
+    assert len(found.diagnostics) == 1
+    assert fields["cause"] == cause
+    assert said in fields["detail"]
+    assert fields["effect"] == (UnplannedEffect.PLAN_STAYS if old else UnplannedEffect.PLANNED_BY_UP)
 
 
 def test_changed_selection_that_cannot_be_planned_is_marked(stage: Stage) -> None:
@@ -209,7 +216,8 @@ def test_changed_selection_that_cannot_be_planned_is_marked(stage: Stage) -> Non
     for changed in (stage.spec(), replace(old, triggers=(1,), planned_nodes=None)):
         found = stage.preview(changed, old)
         assert found.planned == {"i-1": "kept"}
-        assert "cannot ask Spot" in (found.unplanned or "")
+        assert found.diagnostics == (found.unplanned,)
+        assert fields_of(found, Code.UNPLANNED)[0]["cause"] == UnplannedCause.SPOT_UNAVAILABLE
 
 
 def test_service_that_is_down_costs_a_preview_its_seconds_once(stage: Stage) -> None:
@@ -229,14 +237,14 @@ def test_plan_that_create_made_stays_absent_until_something_changes(stage: Stage
     old = stage.spec(nodes=WEB)
     found = stage.preview(stage.spec(nodes=WEB), old)
     assert found.planned is None
-    assert any("see its output planned_nodes" in line for line in found.info)
+    assert codes_of(found) == {Code.PLAN_KEPT_BY_RUN}
     assert list(stage.preview(replace(old, triggers=(1,)), old).planned or {}) == stage.ids("web")
     stage.control.fault("GET", "*", "503", times=1000, seconds=0)
     stage.restart()
     down = stage.preview(stage.spec(nodes=WEB), old)
     assert down.planned is None
     assert down.unplanned is None
-    assert down.warnings[0].endswith("the plan stays as it is in the output planned_nodes")
+    assert fields_of(down, Code.UNPLANNED)[0]["effect"] == UnplannedEffect.OUTPUT_STAYS
 
 
 def test_replacement_is_planned_afresh(stage: Stage) -> None:
@@ -289,5 +297,5 @@ def test_id_of_the_old_plan_is_no_bad_input(stage: Stage) -> None:
     """It was migrated and is gone."""
     spec = stage.spec(nodes={"instance_ids": ["i-gone"]})
     found = stage.preview(spec, replace(spec, planned_nodes={"i-gone": "kept"}))
-    assert found.problems == []
+    assert found.problems == ()
     assert found.planned == {"i-gone": "kept"}

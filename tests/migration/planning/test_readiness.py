@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ocean_migration_pulumi.errors import PlanError, PrerequisiteError
+from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
     Deployment,
@@ -18,22 +19,12 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
     Taint,
 )
-from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
-from ocean_migration_pulumi.migration.spec import diagnostic
-from ocean_migration_pulumi.migration.spec.diagnostic import Kind
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, UnplannedCause
+from tests.migration.diagnostics import codes_of, fields_of, findings_of, with_code
 from tests.migration.known import CONTROLLER, KnownKubernetes, budget_of, pod_on, workloads_of
 from tests.migration.stage import Stage
 
 WEB = {"asg_names": ["web"]}
-
-
-def kinds(found: PlanPreview) -> dict[Kind, list[str]]:
-    """Return the texts of a preview by what they are about."""
-    lines = [("info", line) for line in found.info] + [("warning", line) for line in found.warnings]
-    read: dict[Kind, list[str]] = {}
-    for note in [note for severity, line in lines for note in diagnostic.parse(severity, line)]:
-        read.setdefault(note.kind, []).append(f"{note.name}: {note.text}" if note.name else note.text)
-    return read
 
 
 def known(stage: Stage, *pods: Pod, budgets: tuple[str, ...] = ()) -> KnownKubernetes:
@@ -44,11 +35,12 @@ def known(stage: Stage, *pods: Pod, budgets: tuple[str, ...] = ()) -> KnownKuber
     return kubernetes
 
 
-def test_all_prerequisites_that_are_met_stand_in_one_line(stage: Stage) -> None:
-    """Each by its name, with what was seen; nothing is unknown, nothing is in the way."""
+def test_checks_that_passed_are_counted_in_one_diagnostic(stage: Stage) -> None:
+    """Each by its name; only what did not pass has a diagnostic of its own."""
     known(stage, pod_on(stage.ids("web")[0], "cart", app="cart"))
-    found = kinds(stage.preview(stage.spec(nodes={"all_nodes": True})))
-    assert [text.partition(":")[0] for text in found[Kind.MET]] == [
+    found = stage.preview(stage.spec(nodes={"all_nodes": True}))
+    ((names,),) = (fields.values() for fields in fields_of(found, Code.CHECKS_PASSED))
+    assert names == [
         "connection",
         "Kubernetes",
         "Ocean Controller",
@@ -57,13 +49,15 @@ def test_all_prerequisites_that_are_met_stand_in_one_line(stage: Stage) -> None:
         "Virtual Node Groups",
         "scaling",
         "idle cluster",
-        "room",
+        "capacity",
     ]
-    assert "Ocean Controller: version 2.3.0" in found[Kind.MET]
-    assert [text.partition(":")[0] for text in found.get(Kind.UNKNOWN, [])] == ["instance roles"]
-    assert Kind.BLOCKER not in found
-    assert Kind.FAILED not in found
-    assert found[Kind.PODS] == ["1 pod is evicted and starts elsewhere"]
+    versions = [each.fields["version"] for each in found.check_results if each.finding is Finding.CONTROLLER_V2]
+    assert versions == ["2.3.0"]
+    assert [each.name for each in found.check_results if each.status is not CheckStatus.PASS] == ["instance roles"]
+    assert [each.subject for each in with_code(found, Code.CHECK_UNKNOWN)] == ["instance roles"]
+    assert Code.CHECK_FAILED not in codes_of(found)
+    assert not any(each.is_blocker for each in found.diagnostics)
+    assert [fields["evicted"] for fields in fields_of(found, Code.PODS)] == [1]
 
 
 def test_blockers_are_named_before_the_start(stage: Stage) -> None:
@@ -77,36 +71,36 @@ def test_blockers_are_named_before_the_start(stage: Stage) -> None:
         Pod(namespace="shop", name="waits", phase="Pending"),
         budgets=("cart",),
     )
-    found = kinds(stage.preview(stage.spec(nodes=WEB)))
-    assert any("PodDisruptionBudget shop/cart allows no disruption: 1 pod on" in text for text in found[Kind.BLOCKER])
-    assert any("stand-alone pod shop/debug" in text for text in found[Kind.BLOCKER])
-    assert any("pending pods: 1 pod waits for a node: shop/waits" in text for text in found[Kind.FAILED])
-    (line,) = found[Kind.PODS]
-    assert "1 held by PodDisruptionBudgets" in line
-    assert "1 stand-alone stays behind" in line
+    found = stage.preview(stage.spec(nodes=WEB))
+    blockers = [(each.code, each.subject) for each in found.diagnostics if each.is_blocker]
+    assert blockers == [(Code.PDB_BLOCKS, "shop/cart"), (Code.STANDALONE_PODS_STAY, "shop/debug")]
+    assert findings_of(found)[Finding.PENDING_PODS] is Code.CHECK_FAILED
+    (pods,) = fields_of(found, Code.PODS)
+    assert (pods["evicted"], pods["held"], pods["kept"]) == (1, 1, 1)
 
 
 def test_batches_are_told_with_their_pods(stage: Stage) -> None:
     """How many nodes, how many batches, and what each moves."""
-    found = kinds(stage.preview(stage.spec(nodes=WEB, batch_size_percentage=50)))
-    (line,) = found[Kind.BATCHES]
-    assert line.startswith("2 of 2 nodes, the last of 1: ")
-    assert line.endswith("pods, if Ocean takes them in the order of ids")
+    found = stage.preview(stage.spec(nodes=WEB, batch_size_percentage=50))
+    (batches,) = fields_of(found, Code.BATCHES)
+    assert (batches["count"], batches["size"], batches["last"]) == (2, 2, 1)
+    (summary,) = fields_of(found, Code.PLAN_SUMMARY)
+    assert sum(batches["pods"]) == summary["pods"]
 
 
 def test_other_nodes_that_stay_schedulable_are_a_warning(stage: Stage) -> None:
     """Pods may be moved twice."""
-    partly = kinds(stage.preview(stage.spec(nodes=WEB)))
-    assert any(text.startswith("3 nodes that Ocean offers are not in this plan") for text in partly[Kind.WARNING])
-    whole = kinds(stage.preview(stage.spec(nodes={"all_nodes": True})))
-    assert not any("not in this plan" in text for text in whole.get(Kind.WARNING, []))
+    partly = stage.preview(stage.spec(nodes=WEB))
+    assert fields_of(partly, Code.NODES_OUTSIDE_PLAN) == [{"nodes": len(stage.ids()) - len(stage.ids("web"))}]
+    whole = stage.preview(stage.spec(nodes={"all_nodes": True}))
+    assert Code.NODES_OUTSIDE_PLAN not in codes_of(whole)
 
 
 def test_missing_group_comes_ready_to_paste_with_labels_and_taints(stages: Callable[..., Stage]) -> None:
     """Of the nodes that match nothing; without Kubernetes the labels are left to the reader."""
     stage = stages("unmatched-nodes")
-    (blind,) = kinds(stage.preview(stage.spec(nodes=WEB)))[Kind.GROUP]
-    assert "Labels and taints are not known here" in blind
+    (blind,) = fields_of(stage.preview(stage.spec(nodes=WEB)), Code.VNG_SUGGESTION)
+    assert "Labels and taints are not known here" in blind["source"]
     kubernetes = known(stage)
     nodes = {
         name: replace(node, labels={"gpu": "true"}, taints=(Taint(key="nvidia.com/gpu"),))
@@ -114,10 +108,10 @@ def test_missing_group_comes_ready_to_paste_with_labels_and_taints(stages: Calla
     }
     kubernetes.kube = replace(kubernetes.kube, nodes=nodes)
     stage.restart()
-    (text,) = kinds(stage.preview(stage.spec(nodes=WEB)))[Kind.GROUP]
-    assert text.startswith("2 nodes of web, ready to paste:\npulumi_spotinst.aws.OceanLaunchSpec(")
-    assert "LabelArgs(key='gpu', value='true')" in text
-    assert "TaintArgs(key='nvidia.com/gpu', value='', effect='NoSchedule')" in text
+    (seen,) = fields_of(stage.preview(stage.spec(nodes=WEB)), Code.VNG_SUGGESTION)
+    assert (seen["nodes"], seen["asg_names"]) == (2, ["web"])
+    assert "LabelArgs(key='gpu', value='true')" in seen["source"]
+    assert "TaintArgs(key='nvidia.com/gpu', value='', effect='NoSchedule')" in seen["source"]
 
 
 def test_nodes_are_selected_by_labels_that_kubernetes_judges(stage: Stage) -> None:
@@ -133,7 +127,7 @@ def test_nodes_are_selected_by_labels_that_kubernetes_judges(stage: Stage) -> No
     )
     found = stage.preview(spec)
     assert found.planned == {}
-    assert any("not enough is known of 1 node" in line for line in found.warnings)
+    assert fields_of(found, Code.NODES_UNDECIDED) == [{"nodes": [first]}]
     assert third not in (found.planned or {})
 
 
@@ -141,9 +135,12 @@ def test_a_run_whose_preview_could_not_judge_labels_plans_by_itself(stage: Stage
     """A new resource is planned by ``create``; what cannot be judged then starts nothing."""
     kubernetes = known(stage)
     spec = stage.spec(nodes={"label_selector": "tier=web"})
-    assert stage.preview(spec).unplanned == "label_selector cannot be judged: Kubernetes is not there"
+    preview = stage.preview(spec)
+    assert preview.diagnostics == (preview.unplanned,)
+    (fields,) = fields_of(preview, Code.UNPLANNED)
+    assert (fields["cause"], fields["detail"]) == (UnplannedCause.NO_LABELS, "Kubernetes is not there")
     _, message = stage.fails(PlanError, spec)
-    assert message == "label_selector cannot be judged: Kubernetes is not there; nothing was started"
+    assert message == "cannot evaluate label_selector: Kubernetes is not there; nothing was started"
     assert not stage.control.requests(effective=True)
     kubernetes.taken = {"tier=web": stage.ids("web")}
     job = stage.up(spec)
@@ -173,9 +170,10 @@ def test_kubernetes_of_another_cluster_is_refused_or_not_used(stage: Stage, expl
         assert "another cluster" in message
         assert not stage.control.requests(effective=True)
     else:
-        assert found.problems == []
-        (line,) = kinds(found)[Kind.UNKNOWN]
-        assert "KUBECONFIG is of another cluster" in line
+        assert found.problems == ()
+        (unknown,) = fields_of(found, Code.CHECK_UNKNOWN)
+        assert unknown["finding"] == Finding.KUBERNETES_NOT_READ
+        assert unknown["reason"].startswith("KUBECONFIG is of another cluster")
         assert stage.up(stage.planned(stage.spec(nodes=WEB))).record.migrated
 
 
@@ -184,8 +182,9 @@ def test_gaps_make_checks_unknown_and_name_the_missing_rule(stage: Stage) -> Non
     kubernetes = known(stage, pod_on(stage.ids("web")[0], "cart", app="cart"))
     gap = Gap(reason="may not list nodes (403)", remedy="add nodes to the role")
     kubernetes.kube = KubernetesSnapshot(pods=kubernetes.kube.pods, deployments=(CONTROLLER,), gaps={NODES: gap})
-    found = kinds(stage.preview(stage.spec(nodes=WEB)))
-    assert any("may not list nodes (403); add nodes to the role" in text for text in found[Kind.UNKNOWN])
+    found = stage.preview(stage.spec(nodes=WEB))
+    unread = {"finding": Finding.NOT_READ, "reason": gap.reason, "remedy": gap.remedy}
+    assert unread in fields_of(found, Code.CHECK_UNKNOWN)
 
 
 @pytest.mark.parametrize("prerequisites", ["enforce", "warn", "off"])
@@ -195,18 +194,18 @@ def test_prerequisites_that_only_kubernetes_tells_are_enforced(stage: Stage, pre
     active = Deployment(namespace="kube-system", name="cluster-autoscaler")
     kubernetes.kube = replace(kubernetes.kube, deployments=(CONTROLLER, active))
     spec = stage.spec(nodes=WEB, prerequisites=prerequisites)
-    shown = kinds(stage.preview(spec)).get(Kind.FAILED, [])
-    assert any("Cluster Autoscaler kube-system/cluster-autoscaler runs" in text for text in shown) is (
-        prerequisites != "off"
-    )
+    shown = findings_of(stage.preview(spec))
+    assert (Finding.CLUSTER_AUTOSCALER_RUNS in shown) is (prerequisites != "off")
     planned = stage.planned(spec)
     if prerequisites == "enforce":
-        _, message = stage.fails(PrerequisiteError, planned)
-        assert "nothing was started: Cluster Autoscaler kube-system/cluster-autoscaler runs" in message
+        with pytest.raises(PrerequisiteError) as refused:
+            stage.up(planned)
+        assert [each.fields["finding"] for each in refused.value.diagnostics] == [Finding.CLUSTER_AUTOSCALER_RUNS]
+        assert str(refused.value).startswith("nothing was started: Cluster Autoscaler kube-system/cluster-autoscaler")
         assert not stage.control.requests(effective=True)
         return
     job = stage.up(planned)
-    warned = any("prerequisite not met, node autoscalers" in line for line in job.tell.warnings)
+    warned = any(line.startswith("Check failed (node autoscalers): ") for line in job.tell.warnings)
     assert warned is (prerequisites == "warn")
     assert job.record.migrated
 
@@ -229,8 +228,8 @@ def test_pods_that_wait_fail_only_the_first_start(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("trial", "said"),
     [
-        (EvictionTrial(allowed=False, message="it would violate the budget"), "the API server confirms it"),
-        (EvictionTrial(allowed=True), "allows an eviction now, the API server says"),
+        (EvictionTrial(allowed=False, message="it would violate the budget"), "The API server confirms it"),
+        (EvictionTrial(allowed=True), "allows an eviction now"),
         (EvictionTrial(allowed=None, message="403: add a rule"), "could not confirm it: 403: add a rule"),
     ],
 )
@@ -252,7 +251,7 @@ def test_a_node_without_an_instance_id_is_no_proof_of_another_cluster(stage: Sta
     """Some clouds' nodes carry none."""
     kubernetes = KnownKubernetes(KubernetesSnapshot(nodes={}, deployments=(CONTROLLER,)))
     stage.sources = kubernetes.sources(explicit=True)
-    assert stage.preview(stage.spec(nodes=WEB)).problems == []
+    assert stage.preview(stage.spec(nodes=WEB)).problems == ()
     named = KubernetesNode(name="n", instance_id=stage.ids("web")[0])
     kubernetes.kube = KubernetesSnapshot(nodes={named.instance_id: named}, deployments=(CONTROLLER,))
-    assert stage.preview(stage.spec(nodes=WEB)).problems == []
+    assert stage.preview(stage.spec(nodes=WEB)).problems == ()

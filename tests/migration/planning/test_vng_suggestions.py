@@ -20,6 +20,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Requirement,
     Taint,
 )
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 
@@ -34,6 +35,18 @@ def cluster(
     """Return what Kubernetes says of nodes that are alike."""
     nodes = {name: KubernetesNode(name=f"n-{name}", instance_id=name, labels=labels, taints=taints) for name in ids}
     return KubernetesSnapshot(nodes=nodes, pods=pods)
+
+
+def source_of(suggestion: Diagnostic) -> str:
+    """Return what a user would paste."""
+    assert suggestion.code is Code.VNG_SUGGESTION
+    source: str = suggestion.fields["source"]
+    return source
+
+
+def named(suggestion: Diagnostic) -> tuple[int, list[str]]:
+    """Return for how many nodes, of which Auto Scaling Groups, a suggestion is."""
+    return suggestion.fields["nodes"], suggestion.fields["asg_names"]
 
 
 class Recorder(pulumi.runtime.Mocks):
@@ -68,10 +81,11 @@ def run(source: str) -> list[tuple[str, str, dict[str, Any]]]:
 def test_source_makes_the_group_with_the_labels_and_taints_of_the_nodes() -> None:
     """Pasted into a program, with pulumi_spotinst imported."""
     kube = cluster({"team": "ml", "kubernetes.io/arch": "amd64"}, Taint(key="gpu", value="true"))
-    ((which, source),) = suggest_vngs("o-1", unmatched("i-1"), kube)
-    assert which == "1 node of gpu"
-    ((kind, name, inputs),) = run(source)
+    (suggestion,) = suggest_vngs("o-1", unmatched("i-1"), kube)
+    assert named(suggestion) == (1, ["gpu"])
+    ((kind, name, inputs),) = run(source_of(suggestion))
     assert (kind, name) == ("spotinst:aws/oceanLaunchSpec:OceanLaunchSpec", "gpu")
+    assert suggestion.subject == name
     assert inputs == {
         "oceanId": "o-1",
         "name": "gpu",
@@ -91,7 +105,7 @@ def test_labels_that_a_tool_or_kubernetes_gave_count_only_when_a_pod_asks_for_th
         "spotinst.io/node-lifecycle": "od",
         "own": "1",
     }
-    ((_, plain),) = suggest_vngs("o-1", unmatched("i-1"), cluster(labels))
+    plain = source_of(*suggest_vngs("o-1", unmatched("i-1"), cluster(labels)))
     assert "key=" in plain
     assert [line for line in plain.splitlines() if "LabelArgs" in line] == [
         "        pulumi_spotinst.aws.OceanLaunchSpecLabelArgs(key='own', value='1'),"
@@ -103,7 +117,7 @@ def test_labels_that_a_tool_or_kubernetes_gave_count_only_when_a_pod_asks_for_th
         node_selector={"eks.amazonaws.com/nodegroup": "gpu", "kubernetes.io/os": "linux"},
         terms=((Requirement(key="karpenter.sh/nodepool", values=("p",)),),),
     )
-    ((_, asked),) = suggest_vngs("o-1", unmatched("i-1"), cluster(labels, pods=(asks,)))
+    asked = source_of(*suggest_vngs("o-1", unmatched("i-1"), cluster(labels, pods=(asks,))))
     keys = [line.split("'")[1] for line in asked.splitlines() if "LabelArgs" in line]
     assert keys == ["eks.amazonaws.com/nodegroup", "karpenter.sh/nodepool", "own"]
 
@@ -114,9 +128,9 @@ def test_nodes_of_one_kind_share_a_group_and_the_largest_kind_comes_first() -> N
     gpu = cluster({"gpu": "1"}, ids=("i-1", "i-4", "i-3"))
     other = cluster({"tier": "x"}, Taint(key="t", effect="NoExecute"), ids=("i-2",))
     found = suggest_vngs("o-1", nodes, KubernetesSnapshot(nodes={**gpu.nodes, **other.nodes}))
-    assert [which for which, _ in found] == ["3 nodes of a, b, c", "1 node of b"]
-    assert "name='1'" in found[0][1]
-    assert "effect='NoExecute'" in found[1][1]
+    assert list(map(named, found)) == [(3, ["a", "b", "c"]), (1, ["b"])]
+    assert "name='1'" in source_of(found[0])
+    assert "effect='NoExecute'" in source_of(found[1])
 
 
 def test_without_kubernetes_the_groups_are_told_and_what_is_missing() -> None:
@@ -124,8 +138,8 @@ def test_without_kubernetes_the_groups_are_told_and_what_is_missing() -> None:
     nodes = [*unmatched("i-1", "i-2", asg="gpu"), *unmatched("i-3", asg=None)]
     for kube in (None, KubernetesSnapshot(gaps={NODES: Gap(reason="403")})):
         found = suggest_vngs("o-1", nodes, kube)
-        assert [which for which, _ in found] == ["2 nodes of gpu", "1 node"]
-        for _, source in found:
+        assert list(map(named, found)) == [(2, ["gpu"]), (1, [])]
+        for source in map(source_of, found):
             assert "Labels and taints are not known here" in source
             assert "LabelArgs" not in source
             ast.parse(source)
@@ -136,13 +150,15 @@ def test_only_the_largest_kinds_are_shown() -> None:
     nodes = [node for number in range(MAX_SUGGESTIONS + 3) for node in unmatched(f"i-{number}", asg=f"g-{number}")]
     found = suggest_vngs("o-1", nodes, None)
     assert len(found) == MAX_SUGGESTIONS
-    assert len({source.splitlines()[1] for _, source in found}) == MAX_SUGGESTIONS
+    assert len({source_of(each).splitlines()[1] for each in found}) == MAX_SUGGESTIONS
 
 
 @given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_hostile_names_stay_texts(key: str, value: str, asg: str) -> None:
     """Whatever a label or a group is called, the source is one call with texts as arguments."""
-    ((_, source),) = suggest_vngs("o-1", unmatched("i-1", asg=asg), cluster({f"x{key}": value}, Taint(key=f"t{key}")))
+    source = source_of(
+        *suggest_vngs("o-1", unmatched("i-1", asg=asg), cluster({f"x{key}": value}, Taint(key=f"t{key}")))
+    )
     (statement,) = ast.parse(source).body
     assert isinstance(statement, ast.Expr)
     assert isinstance(statement.value, ast.Call)

@@ -75,7 +75,7 @@ def test_create_that_plans_by_itself_passes_on_what_it_found(stages: Callable[..
     """The warnings that a preview would have shown."""
     stage = stages("unmatched-nodes")
     job = stage.up(stage.spec(nodes=WEB, unmatched_nodes="skip"))
-    assert any("2 nodes match no Virtual Node Group, skipped" in line for line in job.tell.warnings)
+    assert any("2 nodes skipped: no Virtual Node Group matches" in line for line in job.tell.warnings)
     assert len(job.record.planned) == 1
 
 

@@ -299,7 +299,7 @@ def test_soak_that_fails_starts_anew(stage: Stage, trouble: str) -> None:
     stage.clock.after(60, actions[trouble])
     error = InterruptedWaitError if trouble == "Ctrl-C" else MigrationError
     job, message = stage.fails(error, planned, first.record)
-    expected = {"pod": "1 pod unscheduled", "controller": "the Ocean Controller is INACTIVE", "Ctrl-C": "interrupted"}
+    expected = {"pod": "1 pod unscheduled", "controller": "Ocean Controller is INACTIVE", "Ctrl-C": "interrupted"}
     assert expected[trouble] in message
     assert job.record.soaked_until is None
     assert reconcile.find_unfinished(job.record, planned) is not None

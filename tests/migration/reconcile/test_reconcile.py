@@ -170,7 +170,7 @@ def test_failed_prerequisite_starts_nothing_unless_it_is_only_to_warn(stages: Ca
     planned = stage.planned(stage.spec(nodes=WEB))
     _, message = stage.fails(PrerequisiteError, planned)
     # The simulated time goes on while the test runs: a busy machine is at the next minute already.
-    said = r"nothing was started: the Ocean Controller is INACTIVE, its last heartbeat was (1h\d\dm|59m\d\ds) ago"
+    said = r"nothing was started: Ocean Controller is INACTIVE \(last heartbeat (1h\d\dm|59m\d\ds) ago\)"
     assert re.match(said, message)
     assert stage.writes() == 0
     warned, failure = stage.fails(MigrationFailedError, replace(planned, prerequisites="warn"))
@@ -234,7 +234,7 @@ def test_create_plans_by_itself_when_the_preview_could_not(stage: Stage) -> None
     """The plan is in the outputs, and is told before it starts."""
     job = stage.up(stage.spec(nodes=WEB))
     assert sorted(job.record.planned) == stage.ids("web")
-    assert job.tell.infos[0].startswith(f"plan {plan_digest(job.record.planned)[:8]}: 3 nodes")
+    assert job.tell.infos[0].startswith(f"Plan {plan_digest(job.record.planned)[:8]}: 3 nodes")
     assert job.record.succeeded
 
 

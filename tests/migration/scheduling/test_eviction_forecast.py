@@ -25,8 +25,11 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
     Requirement,
 )
+from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from tests.migration.builders import spec
+from tests.migration.diagnostics import fields_of, with_code
 
 REPLICA_SET = Owner(kind="ReplicaSet", name="cart-5d9")
 AGENT = Owner(kind="DaemonSet", name="agent")
@@ -66,6 +69,11 @@ def judge(kube: KubernetesSnapshot, **options: Any) -> eviction_forecast.Evictio
     return eviction_forecast.forecast_evictions(spec(**options), NODES_PLANNED, kube, trials)
 
 
+def blockers(forecast: eviction_forecast.EvictionForecast) -> list[Diagnostic]:
+    """Return what blocks pods."""
+    return [diagnostic for diagnostic in forecast.diagnostics if diagnostic.is_blocker]
+
+
 @pytest.mark.parametrize(
     ("of", "evict", "outcome"),
     [
@@ -99,10 +107,10 @@ def test_daemon_set_counts_as_there_when_daemon_sets_are_not_known() -> None:
     kube = cluster(pod(controller=AGENT), daemon_sets=frozenset(), gaps={DAEMON_SETS: FORBIDDEN})
     forecast = judge(kube)
     assert (forecast.daemon_set_pods, forecast.kept) == (1, 0)
-    assert forecast.unjudged == (
-        "not judged: whether the DaemonSets of pods still exist (forbidden: poddisruptionbudgets); add the rule",
-    )
-    assert judge(cluster(pod(), gaps={DAEMON_SETS: FORBIDDEN})).unjudged == ()
+    (unknown,) = forecast.diagnostics
+    assert unknown.code is Code.NOT_EVALUATED
+    assert unknown.fields == {"topics": [Topic.DAEMON_SETS], "reason": FORBIDDEN.reason, "remedy": FORBIDDEN.remedy}
+    assert judge(cluster(pod(), gaps={DAEMON_SETS: FORBIDDEN})).diagnostics == ()
 
 
 def test_only_pods_of_planned_nodes_count() -> None:
@@ -143,53 +151,50 @@ def test_budget_holds_what_the_eviction_api_refuses(of: Pod, of_budget: Budget, 
     """By selector, namespace, status, and the health of the pod."""
     forecast = judge(cluster(of, budgets=(of_budget,)))
     assert bool(forecast.held) is held
-    assert bool(forecast.blockers) is held
+    assert bool(blockers(forecast)) is held
     assert bool(eviction_forecast.held_pods(spec(), NODES_PLANNED, cluster(of, budgets=(of_budget,)))) is held
 
 
-def test_budget_is_told_as_the_design_shows_it() -> None:
-    """Which budget, how many pods on which node, its numbers, and what to do."""
+def test_budget_is_reported_with_its_numbers_and_the_pods_that_it_holds() -> None:
+    """And whether more healthy pods would help."""
     waiting = budget(current_healthy=3, expected_pods=4)
     two = (pod("cart-1", node_name="ip-10-0-1-2"), pod("cart-2", node_name="ip-10-0-1-2"))
-    assert judge(cluster(*two, budgets=(waiting,))).blockers == (
-        "PodDisruptionBudget shop/cart allows no disruption: 2 pods on ip-10-0-1-2 will block "
-        "(needs 3 healthy, has 3); wait until more of its pods are healthy, or set force_pod_eviction_on_pdb_failure",
-    )
+    numbers = {"pods": 2, "healthy": 3, "required": 3, "trial": None, "forced": False}
+    assert fields_of(judge(cluster(*two, budgets=(waiting,))), Code.PDB_BLOCKS) == [
+        {**numbers, "nodes": ["ip-10-0-1-2"], "never": False}
+    ]
     spread = (pod("cart-1"), pod("cart-2", node_name="ip-10-0-1-3"))
-    assert judge(cluster(*spread, budgets=(budget(),))).blockers == (
-        "PodDisruptionBudget shop/cart allows no disruption: 2 pods on 2 nodes (ip-10-0-1-1, ip-10-0-1-3) will block "
-        "(needs 3 healthy, has 3); it never allows one: run more pods, change it, or set "
-        "force_pod_eviction_on_pdb_failure",
-    )
+    assert fields_of(judge(cluster(*spread, budgets=(budget(),))), Code.PDB_BLOCKS) == [
+        {**numbers, "nodes": ["ip-10-0-1-1", "ip-10-0-1-3"], "never": True}
+    ]
 
 
 def test_forced_pods_are_a_warning_and_no_blocker() -> None:
-    """Nothing stands in the way, but something is destroyed."""
+    """Nothing is blocked, but something is destroyed."""
     forecast = judge(cluster(pod(), budgets=(budget(),)), force_pod_eviction_on_pdb_failure=True)
-    assert (forecast.held, forecast.forced, forecast.blockers) == (0, 1, ())
-    assert forecast.warnings == (
-        "PodDisruptionBudget shop/cart allows no disruption: 1 pod on ip-10-0-1-1 will be killed against it "
-        "(needs 3 healthy, has 3); force_pod_eviction_on_pdb_failure is set",
-    )
+    assert (forecast.held, forecast.forced, blockers(forecast)) == (0, 1, [])
+    (warning,) = forecast.diagnostics
+    assert (warning.code, warning.severity, warning.fields["forced"]) == (Code.PDB_BLOCKS, Severity.WARNING, True)
     assert forecast.movers == (pod(),)
 
 
 @pytest.mark.parametrize(
-    ("trial", "held", "said"),
+    ("trial", "held"),
     [
-        (EvictionTrial(allowed=True), 0, None),
-        (EvictionTrial(allowed=False, message="needs 3"), 1, "; the API server confirms it: needs 3; it never"),
-        (EvictionTrial(allowed=None, message="403"), 1, "; the API server could not confirm it: 403; it never"),
-        (EvictionTrial(allowed=None), 1, "; the API server could not confirm it; it never"),
+        (EvictionTrial(allowed=True), 0),
+        (EvictionTrial(allowed=False, message="needs 3"), 1),
+        (EvictionTrial(allowed=None, message="403"), 1),
+        (EvictionTrial(allowed=None), 1),
     ],
     ids=repr,
 )
-def test_answer_of_the_api_server_overrides_the_status(trial: EvictionTrial, held: int, said: str | None) -> None:
-    """A status may be old; what could not be asked is said to be so."""
+def test_answer_of_the_api_server_overrides_the_status(trial: EvictionTrial, held: int) -> None:
+    """A status may be old; what could not be asked is reported, too."""
     forecast = judge(cluster(pod(), budgets=(budget(),)), trials={"shop/cart": trial})
     assert forecast.held == held
     assert forecast.evicted == 1 - held
-    assert [said in text for text in forecast.blockers if said] == [True] * held
+    trials = [fields["trial"] for fields in fields_of(forecast, Code.PDB_BLOCKS)]
+    assert trials == [{"allowed": trial.allowed, "message": trial.message}] * held
 
 
 def test_pod_of_two_budgets_cannot_be_evicted() -> None:
@@ -197,14 +202,12 @@ def test_pod_of_two_budgets_cannot_be_evicted() -> None:
     both = (budget("b", disruptions_allowed=1), budget("a", disruptions_allowed=1))
     kube = cluster(pod(ready=False), budgets=both)
     forecast = judge(kube, trials={"shop/a": EvictionTrial(allowed=True)})
-    assert forecast.blockers == (
-        "1 pod on ip-10-0-1-1 will block: the API server evicts no pod of several PodDisruptionBudgets "
-        "(shop/a, shop/b); leave one budget to each pod, or set force_pod_eviction_on_pdb_failure",
-    )
+    found = {"budgets": ["shop/a", "shop/b"], "pods": 1, "nodes": ["ip-10-0-1-1"]}
+    assert fields_of(forecast, Code.PDBS_OVERLAP) == [{**found, "forced": False}]
     assert eviction_forecast.held_pods(spec(), NODES_PLANNED, kube) == {}
     forced = judge(kube, force_pod_eviction_on_pdb_failure=True)
-    assert forced.warnings[0].endswith("(shop/a, shop/b); force_pod_eviction_on_pdb_failure is set")
-    assert "will be killed against them" in forced.warnings[0]
+    assert fields_of(forced, Code.PDBS_OVERLAP) == [{**found, "forced": True}]
+    assert blockers(forced) == []
 
 
 def test_one_held_pod_of_each_budget_is_tried() -> None:
@@ -217,35 +220,33 @@ def test_one_held_pod_of_each_budget_is_tried() -> None:
         assert {name: sample.name for name, sample in samples.items()} == {"shop/cart": "cart-1", "shop/db": "db-1"}
 
 
-def test_stand_alone_pods_are_told_as_the_design_shows_it() -> None:
-    """A few by name and node, with what the flag would do and does."""
+def test_few_stand_alone_pods_are_reported_one_by_one() -> None:
+    """By name and node; whether they stay or are deleted decides the flag."""
     gone = pod("log", controller=Owner(kind="DaemonSet", name="gone"))
     kube = cluster(alone("debug", node_name="ip-10-0-1-2"), gone)
-    assert judge(kube).blockers == (
-        "stand-alone pod shop/debug on ip-10-0-1-2 stays behind: move it by hand, or set should_evict_stand_alone_pods",
-        "stand-alone pod shop/log (its DaemonSet is gone) on ip-10-0-1-1 stays behind: move it by hand, or set "
-        "should_evict_stand_alone_pods",
-    )
+    found = [
+        {"pods": ["shop/debug"], "nodes": ["ip-10-0-1-2"], "orphaned": False},
+        {"pods": ["shop/log"], "nodes": ["ip-10-0-1-1"], "orphaned": True},
+    ]
+    assert fields_of(judge(kube), Code.STANDALONE_PODS_STAY) == found
+    assert [each.subject for each in blockers(judge(kube))] == ["shop/debug", "shop/log"]
     forecast = judge(kube, should_evict_stand_alone_pods=True)
-    assert forecast.blockers == ()
-    assert forecast.warnings[0] == (
-        "stand-alone pod shop/debug on ip-10-0-1-2 is deleted for good: nothing starts it again; "
-        "should_evict_stand_alone_pods is set"
-    )
+    assert fields_of(forecast, Code.STANDALONE_PODS_DELETED) == found
+    assert blockers(forecast) == []
     assert forecast.movers == ()
 
 
-def test_many_stand_alone_pods_make_one_line() -> None:
-    """With the first few names."""
+def test_many_stand_alone_pods_make_one_diagnostic() -> None:
+    """With all their names."""
     kube = cluster(*(alone(f"debug-{number}") for number in range(1, 10)))
-    (line,) = judge(kube).blockers
-    assert line == (
-        "9 stand-alone pods stay behind: shop/debug-1, shop/debug-2, shop/debug-3, shop/debug-4, shop/debug-5 and "
-        "4 more: move them by hand, or set should_evict_stand_alone_pods"
-    )
-    (line,) = judge(kube, should_evict_stand_alone_pods=True).warnings
-    assert line.startswith("9 stand-alone pods are deleted for good: shop/debug-1, ")
-    assert line.endswith("nothing starts them again; should_evict_stand_alone_pods is set")
+    found = {
+        "pods": [f"shop/debug-{number}" for number in range(1, 10)],
+        "nodes": ["ip-10-0-1-1"],
+        "orphaned": False,
+    }
+    assert fields_of(judge(kube), Code.STANDALONE_PODS_STAY) == [found]
+    deleting = judge(kube, should_evict_stand_alone_pods=True)
+    assert fields_of(deleting, Code.STANDALONE_PODS_DELETED) == [found]
 
 
 def test_stand_alone_pod_that_stays_is_not_held() -> None:
@@ -273,27 +274,30 @@ def test_the_worst_comes_first() -> None:
         budget("c", selector=(Requirement(key="app", values=("c",)),)),
         budget("d-too", selector=(Requirement(key="app", values=("d",)),)),
     )
-    lines = judge(cluster(*pods, budgets=budgets)).blockers
-    assert [line.split(" allows")[0][:35] for line in lines] == [
-        "1 pod on ip-10-0-1-1 will block: th",
-        "PodDisruptionBudget shop/c",
-        "PodDisruptionBudget shop/b",
-        "PodDisruptionBudget shop/a",
-        "stand-alone pod shop/debug on ip-10",
+    found = blockers(judge(cluster(*pods, budgets=budgets)))
+    assert [(each.code, each.subject) for each in found] == [
+        (Code.PDBS_OVERLAP, ""),
+        (Code.PDB_BLOCKS, "shop/c"),
+        (Code.PDB_BLOCKS, "shop/b"),
+        (Code.PDB_BLOCKS, "shop/a"),
+        (Code.STANDALONE_PODS_STAY, "shop/debug"),
     ]
 
 
-def test_thousand_pods_of_many_budgets_make_few_lines() -> None:
+def test_thousand_pods_of_many_budgets_make_few_diagnostics() -> None:
     """The budgets with the most pods by name, the others together."""
     budgets = [budget(f"b{number:02}", selector=(Requirement(key="b", values=(str(number),)),)) for number in range(30)]
     pods = [pod(f"p{number}", labels={"b": str(number % 30)}, node_name="ip-10-0-1-3") for number in range(1000)]
-    lines = judge(cluster(*pods, budgets=tuple(budgets))).blockers
-    assert len(lines) == 11
-    assert lines[0].startswith("PodDisruptionBudget shop/b00 allows no disruption: 34 pods on ip-10-0-1-3 will block")
-    assert lines[-1] == (
-        "20 more PodDisruptionBudgets allow no disruption (shop/b10, shop/b11, shop/b12, shop/b13, shop/b14 and "
-        "15 more): 660 pods on ip-10-0-1-3 will block"
-    )
+    first, *_, last = found = blockers(judge(cluster(*pods, budgets=tuple(budgets))))
+    assert len(found) == 11
+    assert (first.subject, first.fields["pods"]) == ("shop/b00", 34)
+    assert last.code is Code.PDBS_MORE
+    assert last.fields == {
+        "budgets": [f"shop/b{number}" for number in range(10, 30)],
+        "pods": 660,
+        "nodes": ["ip-10-0-1-3"],
+        "forced": False,
+    }
 
 
 def test_pods_that_ask_not_to_be_moved_are_named() -> None:
@@ -305,16 +309,15 @@ def test_pods_that_ask_not_to_be_moved_are_named() -> None:
         pod("d", annotations={"karpenter.sh/do-not-evict": "true"}, controller=AGENT),
         alone("e", annotations={"karpenter.sh/do-not-evict": "true"}),
     )
-    assert judge(kube).warnings == (
-        '1 pod annotated karpenter.sh/do-not-disrupt: "true" (shop/a); '
-        "Ocean does not document whether a migration obeys it",
-        '1 pod annotated cluster-autoscaler.kubernetes.io/safe-to-evict: "false" (shop/b); '
-        "Ocean does not document whether a migration obeys it",
-    )
+    found = with_code(judge(kube), Code.PODS_PROTECTED)
+    assert [(each.subject, each.fields["value"], each.fields["pods"]) for each in found] == [
+        ("karpenter.sh/do-not-disrupt", "true", ["shop/a"]),
+        ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false", ["shop/b"]),
+    ]
 
 
-def test_line_tells_what_becomes_of_the_pods() -> None:
-    """Only what there is, in the order of what matters."""
+def test_summary_counts_what_becomes_of_the_pods() -> None:
+    """Each pod once; what loses data is counted besides."""
     kube = cluster(
         pod("a", labels={}, empty_dir=True),
         pod("b", labels={}),
@@ -327,50 +330,47 @@ def test_line_tells_what_becomes_of_the_pods() -> None:
         pod("i", deleting=True),
         budgets=(budget(),),
     )
-    assert judge(kube).pods_line() == (
-        "2 pods are evicted and start elsewhere, 1 held by PodDisruptionBudgets, 1 stand-alone stays behind, "
-        "1 leaves already, 1 has finished, 2 of DaemonSets are not moved, 1 static is not moved; "
-        "1 pod loses the data of emptyDir volumes"
-    )
-    forced = judge(kube, should_evict_stand_alone_pods=True, force_pod_eviction_on_pdb_failure=True)
-    assert "1 killed against PodDisruptionBudgets, 1 stand-alone is deleted for good, " in forced.pods_line()
-    assert judge(cluster(alone("d"))).pods_line() == "1 stand-alone pod stays behind"
-    assert judge(cluster()).pods_line() == "none has to move"
+    counts = {
+        "evicted": 2,
+        "held": 1,
+        "forced": 0,
+        "kept": 1,
+        "deleted": 0,
+        "leaving": 1,
+        "finished": 1,
+        "daemon_set_pods": 2,
+        "static_pods": 1,
+        "losing_data": 1,
+        "knows_budgets": True,
+    }
+    summary = judge(kube).summary
+    assert summary is not None
+    assert (summary.code, summary.fields) == (Code.PODS, counts)
+    forced = judge(kube, should_evict_stand_alone_pods=True, force_pod_eviction_on_pdb_failure=True).summary
+    assert forced is not None
+    assert forced.fields == {**counts, "held": 0, "forced": 1, "kept": 0, "deleted": 1}
 
 
 def test_what_is_unknown_does_not_read_as_none() -> None:
-    """Without pods there is no line, without budgets it says so; each reason is told once."""
+    """Without pods there is no summary, without budgets it says so; each reason is reported once."""
     unread = judge(cluster(gaps={PODS: Gap(reason="timed out"), BUDGETS: Gap(reason="timed out")}))
-    assert unread.pods_line() == ""
-    assert unread.unjudged == (
-        "not judged: what becomes of the pods, which pods PodDisruptionBudgets hold (timed out)",
-    )
+    assert unread.summary is None
+    (unknown,) = fields_of(unread, Code.NOT_EVALUATED)
+    assert unknown["topics"] == [Topic.PODS, Topic.BUDGETS]
     forecast = judge(cluster(pod(), gaps={BUDGETS: FORBIDDEN}))
-    assert forecast.pods_line() == (
-        "1 pod is evicted and starts elsewhere; whether PodDisruptionBudgets hold any is not known"
-    )
-    assert forecast.unjudged == (
-        "not judged: which pods PodDisruptionBudgets hold (forbidden: poddisruptionbudgets); add the rule",
-    )
+    assert forecast.summary is not None
+    assert (forecast.summary.fields["evicted"], forecast.summary.fields["knows_budgets"]) == (1, False)
+    (unknown,) = fields_of(forecast, Code.NOT_EVALUATED)
+    assert (unknown["topics"], unknown["remedy"]) == ([Topic.BUDGETS], FORBIDDEN.remedy)
 
 
 def test_node_without_a_name_is_not_passed_over() -> None:
     """Its pods cannot be found."""
     nodes = [PlannedNode(instance_id="i-9")]
-    assert eviction_forecast.forecast_evictions(spec(), nodes, cluster(pod())).unjudged == (
-        "not judged: the pods on nodes whose name is not known (Kubernetes has no node for i-9)",
-    )
     unread = cluster(gaps={NODES: FORBIDDEN})
-    assert (
-        "(forbidden: poddisruptionbudgets); add"
-        in eviction_forecast.forecast_evictions(spec(), nodes, unread).unjudged[0]
-    )
-
-
-def test_names_of_others_stay_on_one_line() -> None:
-    """Whatever a name holds."""
-    kube = cluster(alone("a\nb -> c"), pod(), budgets=(budget("x\ny"),))
-    assert all(len(line.splitlines()) == 1 and "->" not in line for line in judge(kube).blockers)
+    for kube, reason in ((cluster(pod()), "Kubernetes has no node for i-9"), (unread, FORBIDDEN.reason)):
+        (unknown,) = fields_of(eviction_forecast.forecast_evictions(spec(), nodes, kube), Code.NOT_EVALUATED)
+        assert (unknown["topics"], unknown["reason"]) == ([Topic.NODE_NAMES], reason)
 
 
 pods = st.builds(
@@ -415,7 +415,7 @@ def test_every_pod_is_counted_once_whatever_the_order(
     assert not (force and forecast.held)
     assert not (evict and forecast.kept)
     assert not (forecast.deleted and not evict)
-    assert bool(forecast.blockers) is bool(forecast.held or forecast.kept)
+    assert bool(blockers(forecast)) is bool(forecast.held or forecast.kept)
     assert forecast.losing_data <= forecast.evicted + forecast.forced + forecast.deleted
     assert all(mover in here for mover in forecast.movers)
     assert len(forecast.movers) <= forecast.evicted + forecast.held + forecast.forced

@@ -27,13 +27,16 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Term,
     Toleration,
 )
+from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
+from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
+from tests.migration.diagnostics import fields_of
 from tests.migration.scheduling.test_label_matching import naive_holds, naive_tolerates
 
 CLOUD = AwsFacts(zones={"subnet-a": "us-west-2a", "subnet-b": "us-west-2b"})
 GPU = ("gpu", "yes", "NoSchedule")
 TOLERANT = (Toleration(key="gpu", operator="Exists"),)
-NOWHERE = "no Virtual Node Group"
 
 
 def template(**more: Any) -> LaunchTemplate:
@@ -65,10 +68,20 @@ def judge(
     return placement.forecast_placement(pods, nodes, kube, groups={one.id: one for one in groups}, **more)
 
 
+def unplaceable(fit: placement.PlacementForecast) -> list[dict[str, Any]]:
+    """Return what fits nowhere, by reason."""
+    return fields_of(fit, Code.PODS_UNPLACEABLE)
+
+
+def condition(key: str, *values: str, operator: str = "In") -> dict[str, Any]:
+    """Return a condition on a label as a diagnostic has it."""
+    return {"key": key, "operator": operator, "values": list(values)}
+
+
 def verdict(fit: placement.PlacementForecast) -> bool | None:
     """Return whether the only pod fits."""
     assert fit.fitting + fit.elsewhere + fit.homeless + fit.unknown == 1
-    assert bool(fit.blockers) is bool(fit.homeless)
+    assert any(each.is_blocker for each in fit.diagnostics) is bool(fit.homeless)
     return None if fit.unknown else not fit.homeless
 
 
@@ -158,17 +171,19 @@ def test_conditions_must_hold_on_one_node_at_once() -> None:
     both = (group(template=template(subnet_ids=("subnet-a", "subnet-b"))),)
     here, there = (((Requirement(key=zone, values=(f"us-west-2{letter}",)),),) for letter in "ab")
     assert verdict(judge(pod(volume_terms=(here,)), groups=both)) is True
-    fit = judge(pod(volume_terms=(here, there)), groups=both)
-    assert fit.blockers == (
-        "1 pod fits no Virtual Node Group: a volume in us-west-2a together with a volume in us-west-2b "
-        "(shop/cart-1); make a Virtual Node Group that meets all of it",
-    )
+    ((reason,),) = (found["reasons"] for found in unplaceable(judge(pod(volume_terms=(here, there)), groups=both)))
+    assert reason["kind"] == RequirementKind.COMBINED
+    assert [part["terms"] for part in reason["parts"]] == [
+        [[condition(zone, "us-west-2a")]],
+        [[condition(zone, "us-west-2b")]],
+    ]
     types = (group(template=template(instance_types=("m5.large", "m6g.4xlarge"))),)
     large = Resources(milli_cpu=8000)
     assert verdict(judge(pod(requests=large), groups=types)) is True
     assert verdict(judge(pod(requests=large, node_selector={"kubernetes.io/arch": "arm64"}), groups=types)) is True
     fit = judge(pod(requests=large, node_selector={"kubernetes.io/arch": "amd64"}), groups=types)
-    assert "nodeSelector kubernetes.io/arch=amd64 together with request of 8 CPU" in fit.blockers[0]
+    ((reason,),) = (found["reasons"] for found in unplaceable(fit))
+    assert [part["kind"] for part in reason["parts"]] == [RequirementKind.NODE_SELECTOR, RequirementKind.REQUESTS]
 
 
 @pytest.mark.parametrize(
@@ -322,123 +337,132 @@ def test_blockers_are_grouped_by_reason_with_what_to_do() -> None:
         group("ols-2", taints=(GPU,), template=template(instance_types=("m5.large",))),
     )
     fit = judge(*pods, groups=groups)
-    assert fit.blockers == (
-        "7 pods fit no Virtual Node Group: nodeSelector eks.amazonaws.com/nodegroup=web (shop/web-1, shop/web-2, "
-        "shop/web-3, shop/web-4, shop/web-5 and 2 more); add the label to a Virtual Node Group, or take the selector "
-        "away",
-        "3 pods fit no Virtual Node Group: nodeSelector kubernetes.io/hostname (shop/pinned-1, shop/pinned-2, "
-        "shop/pinned-3); new nodes have new names: take the selector away",
-        "2 pods fit no Virtual Node Group: request of 96 CPU, 100 GiB (shop/big-1, shop/big-2); "
-        "allow larger instance types, or ask for less",
-    )
+    selector, requests = RequirementKind.NODE_SELECTOR, RequirementKind.REQUESTS
+    assert unplaceable(fit) == [
+        {
+            "pods": [f"shop/web-{number}" for number in range(1, 8)],
+            "reasons": [
+                {
+                    "kind": selector,
+                    "remedy": RequirementRemedy.ADD_LABEL,
+                    "terms": [[condition("eks.amazonaws.com/nodegroup", "web")]],
+                }
+            ],
+        },
+        {
+            "pods": ["shop/pinned-1", "shop/pinned-2", "shop/pinned-3"],
+            "reasons": [
+                {
+                    "kind": selector,
+                    "remedy": RequirementRemedy.REMOVE_NODE_NAME,
+                    "terms": [[condition("kubernetes.io/hostname")]],
+                }
+            ],
+        },
+        {
+            "pods": ["shop/big-1", "shop/big-2"],
+            "reasons": [{"kind": requests, "milli_cpu": 96_000, "memory_mib": 102_400, "gpu": 0}],
+        },
+    ]
     assert judge(*reversed(pods), groups=groups) == fit
 
 
 def test_pods_that_tolerate_no_taints_are_told() -> None:
     """When every group has one."""
     groups = (group(taints=(GPU,)), group("ols-2", taints=(("team", "data", "NoExecute"),)))
-    assert judge(pod("a"), pod("b"), groups=groups).blockers == (
-        "2 pods tolerate the taints of no Virtual Node Group (shop/a, shop/b); "
-        "add a toleration, or make a Virtual Node Group without the taint",
-    )
+    intolerant = {"kind": RequirementKind.TOLERATIONS}
+    assert unplaceable(judge(pod("a"), pod("b"), groups=groups)) == [
+        {"pods": ["shop/a", "shop/b"], "reasons": [intolerant]}
+    ]
     asks = pod("a", node_selector={"disk": "ssd"})
-    assert judge(asks, groups=groups).blockers == (
-        "1 pod fits no Virtual Node Group: nodeSelector disk=ssd, no toleration of their taints (shop/a); add the "
-        "label to a Virtual Node Group, or take the selector away; add a toleration, or make a Virtual Node Group "
-        "without the taint",
-    )
+    (found,) = unplaceable(judge(asks, groups=groups))
+    assert found["reasons"][0]["terms"] == [[condition("disk", "ssd")]]
+    assert found["reasons"][1] == intolerant
 
 
 @pytest.mark.parametrize(
-    ("more", "words", "remedy"),
+    ("more", "kind", "terms", "remedy"),
     [
         (
             {"terms": ((Requirement(key="team", values=("a", "b")), Requirement(key="disk", operator="Exists")), ())},
-            "required node affinity team in (a, b) and disk or nothing",
-            "add the label to a Virtual Node Group, or take the affinity away",
-        ),
-        (
-            {"terms": ((Requirement(key="team", operator="NotIn", values=("web",)),),)},
-            "required node affinity team not in (web)",
-            "add the label to a Virtual Node Group, or take the affinity away",
-        ),
-        (
-            {
-                "terms": (
-                    (Requirement(key="team", operator="DoesNotExist"),),
-                    (Requirement(key="n", operator="Gt", values=("3",)),),
-                )
-            },
-            "required node affinity no team or n > 3",
-            "add the label to a Virtual Node Group, or take the affinity away",
+            RequirementKind.NODE_AFFINITY,
+            [[condition("team", "a", "b"), condition("disk", operator="Exists")], []],
+            RequirementRemedy.ADD_LABEL,
         ),
         (
             {"terms": ((Requirement(key="metadata.name", values=("node-1",), on_field=True),),)},
-            "required node affinity metadata.name",
-            "new nodes have new names: take the affinity away",
+            RequirementKind.NODE_AFFINITY,
+            [[condition("metadata.name")]],
+            RequirementRemedy.REMOVE_NODE_NAME,
         ),
         (
             {"terms": ((Requirement(key="kubernetes.io/arch", values=("s390x",)),),)},
-            "required node affinity kubernetes.io/arch=s390x",
-            "allow such an instance type in a Virtual Node Group, or take the affinity away",
+            RequirementKind.NODE_AFFINITY,
+            [[condition("kubernetes.io/arch", "s390x")]],
+            RequirementRemedy.ALLOW_INSTANCE_TYPE,
         ),
         (
             {"node_selector": {"topology.kubernetes.io/zone": "us-west-2c"}},
-            "nodeSelector topology.kubernetes.io/zone=us-west-2c",
-            "give a Virtual Node Group a subnet there",
+            RequirementKind.NODE_SELECTOR,
+            [[condition("topology.kubernetes.io/zone", "us-west-2c")]],
+            RequirementRemedy.ADD_SUBNET,
         ),
         (
             {"node_selector": {"kubernetes.io/os": "windows"}},
-            "nodeSelector kubernetes.io/os=windows",
-            "take the selector away",
+            RequirementKind.NODE_SELECTOR,
+            [[condition("kubernetes.io/os", "windows")]],
+            RequirementRemedy.REMOVE,
         ),
         (
             {
                 "volume_terms": (
-                    ((Requirement(key="topology.ebs.csi.aws.com/zone", values=("us-west-2c", "us-west-2d")),),),
+                    (
+                        (Requirement(key="topology.ebs.csi.aws.com/zone", values=("us-west-2d",)),),
+                        (Requirement(key="topology.kubernetes.io/zone", values=("us-west-2c",)),),
+                    ),
                 )
             },
-            "a volume in us-west-2c or us-west-2d",
-            "give a Virtual Node Group a subnet there",
+            RequirementKind.VOLUME_ZONE,
+            [[condition("topology.kubernetes.io/zone", "us-west-2c", "us-west-2d")]],
+            RequirementRemedy.ADD_SUBNET,
         ),
         (
             {"volume_terms": (((Requirement(key="kubernetes.io/hostname", values=("node-1",)),),),)},
-            "a volume on the disk of its node",
-            "its data cannot move: take the pod and its volume away first",
+            RequirementKind.VOLUME_ON_NODE,
+            None,
+            None,
         ),
         (
-            {"volume_terms": (((Requirement(key="rack", values=("1", "2", "3", "4")),),),)},
-            "a volume bound to rack in (1, 2, 3 and 1 more)",
-            "add the label to a Virtual Node Group, or take the volume away",
-        ),
-        (
-            {"requests": Resources(gpu=2, memory_mib=512)},
-            "request of 512 MiB, 2 GPU",
-            "allow larger instance types, or ask for less",
+            {"volume_terms": (((Requirement(key="rack", values=("1", "2")),),),)},
+            RequirementKind.VOLUME,
+            [[condition("rack", "1", "2")]],
+            RequirementRemedy.ADD_LABEL,
         ),
     ],
 )
-def test_every_kind_of_demand_has_its_words_and_its_remedy(more: dict[str, Any], words: str, remedy: str) -> None:
-    """In one line."""
+def test_every_kind_of_requirement_has_its_conditions_and_its_remedy(
+    more: dict[str, Any], kind: RequirementKind, terms: list[Any] | None, remedy: RequirementRemedy | None
+) -> None:
+    """Names of single nodes are left out, zones are merged: so like pods are grouped."""
     groups = (group(template=template(instance_types=("m5.large",))),)
-    assert judge(pod(**more), groups=groups).blockers == (
-        f"1 pod fits no Virtual Node Group: {words} (shop/cart-1); {remedy}",
-    )
+    ((reason,),) = (found["reasons"] for found in unplaceable(judge(pod(**more), groups=groups)))
+    assert (reason["kind"], reason.get("terms"), reason.get("remedy")) == (kind, terms, remedy)
 
 
-def test_very_many_reasons_make_few_lines() -> None:
+def test_very_many_reasons_make_few_diagnostics() -> None:
     """The last one counts the others."""
     pods = [pod(f"p{number:02}", node_selector={"shard": str(number)}) for number in range(30)]
-    lines = judge(*pods).blockers
-    assert len(lines) == 11
-    assert lines[-1].startswith("20 more pods fit no Virtual Node Group, for 20 other reasons (shop/p")
+    fit = judge(*pods)
+    assert len(unplaceable(fit)) == 10
+    (others,) = fields_of(fit, Code.PODS_UNPLACEABLE_MORE)
+    assert (others["reasons"], len(others["pods"])) == (20, 20)
 
 
 def test_cluster_without_any_group_takes_nothing() -> None:
     """But its own template does, unless it is only a template."""
-    assert judge(pod(), groups=()).blockers == (
-        "1 pod fits no Virtual Node Group: the cluster has none (shop/cart-1); make one",
-    )
+    assert unplaceable(judge(pod(), groups=())) == [
+        {"pods": ["shop/cart-1"], "reasons": [{"kind": RequirementKind.NO_GROUP}]}
+    ]
     assert verdict(judge(pod(), groups=(), cluster=Cluster(id="o-1"))) is True
 
 
@@ -460,8 +484,8 @@ def test_pod_that_leaves_its_nodes_group_is_a_remark(
     """No blocker; a node without a known match has no group to leave."""
     fit = judge(pod(node_selector={"team": "data"}), match=match, groups=groups)
     assert (fit.elsewhere, fit.homeless, fit.fitting) == (elsewhere, 0, 1 - elsewhere)
-    expected = "1 pod will move to another Virtual Node Group than its node's: shop/cart-1"
-    assert fit.remarks == ((expected,) if elsewhere else ())
+    assert fields_of(fit, Code.PODS_CHANGE_GROUP) == [{"pods": ["shop/cart-1"]}] * elsewhere
+    assert len(fit.diagnostics) == elsewhere
 
 
 def test_default_match_takes_any_group_without_labels_and_taints() -> None:
@@ -483,25 +507,26 @@ def test_what_is_not_known_is_a_remark_and_never_a_blocker() -> None:
         }
     )
     fit = judge(*pods, cloud=cloud)
-    assert (fit.unknown, fit.blockers) == (2, ())
-    assert fit.remarks == (
-        "whether 2 pods fit a Virtual Node Group is not known: nodeSelector topology.kubernetes.io/zone=us-west-2a "
-        "(shop/cart-1, shop/cart-2)",
-    )
-    assert fit.unjudged == (
-        "not judged: the zones of subnets, the sizes of instance types (AccessDenied); allow ec2:DescribeSubnets",
-    )
-    assert judge(pod(), cloud=cloud).unjudged == ()
+    assert (fit.unknown, unplaceable(fit)) == (2, [])
+    (doubt,) = fields_of(fit, Code.PODS_PLACEMENT_UNKNOWN)
+    assert doubt["pods"] == ["shop/cart-1", "shop/cart-2"]
+    assert doubt["reasons"][0]["terms"] == [[condition("topology.kubernetes.io/zone", "us-west-2a")]]
+    assert fields_of(fit, Code.NOT_EVALUATED) == [
+        {
+            "topics": [Topic.SUBNET_ZONES, Topic.INSTANCE_SIZES],
+            "reason": "AccessDenied",
+            "remedy": "allow ec2:DescribeSubnets",
+        }
+    ]
+    assert judge(pod(), cloud=cloud).diagnostics == ()
 
 
-def test_very_many_doubts_make_few_lines() -> None:
+def test_very_many_doubts_make_few_diagnostics() -> None:
     """The last one counts the others."""
     pods = [pod(f"p{number:02}", node_selector={"spotinst.io/x": str(number)}) for number in range(12)]
-    lines = judge(*pods).remarks
-    assert len(lines) == 11
-    assert lines[-1] == (
-        "whether 2 more pods fit a Virtual Node Group is not known, for 2 other reasons (shop/p08, shop/p09)"
-    )
+    fit = judge(*pods)
+    assert len(fields_of(fit, Code.PODS_PLACEMENT_UNKNOWN)) == 10
+    assert fields_of(fit, Code.PODS_PLACEMENT_UNKNOWN_MORE) == [{"pods": ["shop/p08", "shop/p09"], "reasons": 2}]
 
 
 @pytest.mark.parametrize("gap", [CLAIMS, VOLUMES])
@@ -510,11 +535,11 @@ def test_volumes_that_could_not_be_read_are_unknown(gap: str) -> None:
     kube = KubernetesSnapshot(gaps={gap: Gap(reason="forbidden", remedy="add the rule")})
     fit = judge(pod("a", claims=("data",)), pod("b"), kube=kube)
     assert (fit.fitting, fit.unknown) == (1, 1)
-    assert fit.remarks == (
-        "whether 1 pod fits a Virtual Node Group is not known: volumes whose place is not known (shop/a)",
-    )
-    assert fit.unjudged[0].endswith("(forbidden); add the rule")
-    assert judge(pod("b"), kube=kube).unjudged == ()
+    unknown = {"kind": RequirementKind.VOLUME_UNKNOWN}
+    assert fields_of(fit, Code.PODS_PLACEMENT_UNKNOWN) == [{"pods": ["shop/a"], "reasons": [unknown]}]
+    (reported,) = fields_of(fit, Code.NOT_EVALUATED)
+    assert (reported["reason"], reported["remedy"]) == ("forbidden", "add the rule")
+    assert judge(pod("b"), kube=kube).diagnostics == ()
     pinned = pod("a", claims=("data",), node_selector={"disk": "ssd"})
     assert judge(pinned, kube=kube).homeless == 1
 
@@ -525,21 +550,13 @@ def test_pods_that_change_the_architecture_are_warned_of() -> None:
     arm = (group(template=template(instance_types=("m6g.large",))),)
     kube = KubernetesSnapshot(nodes=nodes)
     named = pod("named", terms=((Requirement(key="kubernetes.io/arch", values=("arm64", "amd64")),),))
-    assert judge(pod(), named, groups=arm, kube=kube).warnings == (
-        "1 pod runs on amd64 now, and no machine that Ocean may start for it is of that architecture (shop/cart-1); "
-        "make sure that its images run there",
-    )
+    (warning,) = judge(pod(), named, groups=arm, kube=kube).diagnostics
+    assert (warning.code, warning.subject) == (Code.PODS_CHANGE_ARCHITECTURE, "amd64")
+    assert warning.fields == {"pods": ["shop/cart-1"]}
     both = (group(template=template(instance_types=("m6g.large", "m5.large"))),)
     unknown = (group(template=template(instance_types=("u-6tb1.metal",))),)
     for groups in (both, unknown, (group(),)):
-        assert judge(pod(), groups=groups, kube=kube).warnings == ()
-
-
-def test_names_of_others_stay_on_one_line() -> None:
-    """Whatever a selector or a name holds."""
-    fit = judge(pod("a\nb", node_selector={"x\ny": "-> z\u2028"}))
-    assert len(fit.blockers[0].splitlines()) == 1
-    assert "->" not in fit.blockers[0]
+        assert judge(pod(), groups=groups, kube=kube).diagnostics == ()
 
 
 values = st.sampled_from(["", "a", "b", "3", "10"])

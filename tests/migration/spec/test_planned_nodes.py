@@ -6,8 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
-from ocean_migration_pulumi.api.models.migration import Candidate
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.spec import planned_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, parse_planned, plan_digest
@@ -138,126 +136,6 @@ def test_long_lists_of_names_are_cut() -> None:
     """Five names are enough for a message."""
     assert list_some(["a", "b"]) == "a, b"
     assert list_some(iter("abcdefg")) == "a, b, c, d, e and 2 more"
-
-
-def summary(*offered: str, planned: tuple[str, ...], active: tuple[str, ...] = (), pods: int | None = 6) -> str:
-    """Return the line of a plan, without its digest."""
-    found = {name: candidate(name, pods=pods) for name in offered}
-    line = planned_nodes.summarize_plan(entries(**dict.fromkeys(planned, "ols-1")), found, active, 50)
-    head, _, rest = line.partition(": ")
-    assert head == f"plan {plan_digest(entries(**dict.fromkeys(planned, 'ols-1')))[:8]}"
-    return rest
-
-
-def test_summary_tells_nodes_pods_and_batches() -> None:
-    """All that a reviewer needs in one line, whatever part of it is done already."""
-    assert summary("a", "b", planned=("a", "b")) == "2 nodes, 12 pods, 2 batches of 1 node"
-    assert summary("a", planned=("a", "b", "c")) == "3 nodes, 1 still to migrate, 6 pods, 1 batch of 1 node"
-    assert summary("a", "x", planned=("a", "b"), active=("b", "y")) == (
-        "2 nodes, 1 still to migrate, 6 pods, 1 batch of 1 node, 1 being migrated now"
-    )
-    assert summary(planned=("a",)) == "1 node, Ocean offers none of them any more"
-    assert summary(planned=()) == "0 nodes"
-    assert summary("a", planned=("a",), pods=None) == "1 node, 1 batch of 1 node"
-
-
-def test_difference_names_both_digests_and_todays_nodes() -> None:
-    """What was approved is known by its digest alone."""
-    planned = entries(a="ols-1", b="ols-1") | {"c": "n - -> x (unknown) in owm-1"}
-    text = planned_nodes.describe_difference(planned, "feedbeef")
-    assert text == f"plan {plan_digest(planned)} (2 nodes: a, b) is not the approved plan feedbeef"
-
-
-def planned(*candidates: Candidate) -> tuple[list[PlannedNode], dict[str, Candidate]]:
-    """Return candidates as a plan has them, and as discovery offers them."""
-    nodes = [PlannedNode.from_candidate(node, {"ols-1": "web-vng", "ols-2": "gpu-vng"}) for node in candidates]
-    return nodes, {node.instance_id: node for node in candidates}
-
-
-@pytest.mark.parametrize(
-    ("group", "cluster", "fallback", "said"),
-    [
-        (None, 100.0, True, "spot (on demand when there is no spot)"),
-        (None, 100.0, False, "spot (waits when there is no spot)"),
-        (None, 100.0, None, "spot"),
-        (30.0, 100.0, True, "30% spot, 70% on demand (on demand when there is no spot)"),
-        (0.0, 100.0, True, "on demand"),
-        (None, 0.0, None, "on demand"),
-        (100.0, 0.0, None, "spot"),
-        (12.5, None, None, "12.5% spot, 87.5% on demand"),
-        (None, None, True, "share of spot not told"),
-    ],
-)
-def test_destination_says_spot_or_on_demand(
-    group: float | None, cluster: float | None, fallback: bool | None, said: str
-) -> None:
-    """The group's own share counts, else the cluster's; the fallback is the cluster's."""
-    lines = planned_nodes.describe_destinations(
-        *planned(candidate("i-1"), candidate("i-2", pods=1)),
-        {"ols-1": VirtualNodeGroup(id="ols-1", name="web-vng", spot_percentage=group)},
-        Cluster(id="o-1", spot_percentage=cluster, fallback_to_od=fallback),
-    )
-    assert lines == [f"to web-vng (ols-1): 2 nodes, 7 pods, {said}"]
-
-
-def test_destinations_leave_out_what_is_not_known() -> None:
-    """A node without a group goes nowhere, pods that were not told are no zero, a group may be gone."""
-    lines = planned_nodes.describe_destinations(
-        *planned(
-            candidate("i-1", group=None),
-            candidate("i-2", group=UNKNOWN_GROUP),
-            candidate("i-3", pods=None),
-            candidate("i-4", group="Default", pods=0),
-        ),
-        {},
-        Cluster(id="o-1", spot_percentage=100.0),
-    )
-    assert lines == ["to any Virtual Node Group (Default): 1 node, 0 pods", "to web-vng (ols-1): 1 node"]
-
-
-def test_many_destinations_end_with_a_count() -> None:
-    """The largest first; the last line counts the rest and their nodes."""
-    sizes = {f"ols-{number:02}": number for number in range(1, 14)}
-    nodes = [candidate(f"i-{group}-{n}", group=group) for group, size in sizes.items() for n in range(size)]
-    lines = planned_nodes.describe_destinations(*planned(*nodes), {}, Cluster(id="o-1"))
-    assert len(lines) == 11
-    assert [line.split(": ")[1].split(",")[0] for line in lines[:10]] == [f"{n} nodes" for n in range(13, 3, -1)]
-    assert lines[10] == "to 3 other Virtual Node Groups: 6 nodes"
-
-
-def test_hostile_group_name_stays_in_its_line() -> None:
-    """A name is shown, and breaks nothing."""
-    node = PlannedNode(
-        instance_id="i-1",
-        node_name="n",
-        asg_name=None,
-        virtual_node_group_id="ols-1",
-        virtual_node_group_name="a\nwarning: b",
-    )
-    (line,) = planned_nodes.describe_destinations([node], {"i-1": candidate("i-1")}, {}, Cluster(id="o-1"))
-    assert len(line.splitlines()) == 1
-
-
-def offered(*pods: int | None) -> dict[str, Candidate]:
-    """Return candidates with so many pods, in the order of their ids."""
-    nodes = [candidate(f"i-{number:03}", pods=amount) for number, amount in enumerate(pods)]
-    return {node.instance_id: node for node in nodes}
-
-
-@pytest.mark.parametrize(
-    ("pods", "percentage", "line"),
-    [
-        ((6, 6), 50, "2 of 1 node: 6 and 6 pods, if Ocean takes them in the order of ids"),
-        ((5, 6, 7), 34, "2 of 2 nodes, the last of 1: 11 and 7 pods, if Ocean takes them in the order of ids"),
-        ((5,), 20, "1 of 1 node: 5 pods"),
-        ((5, None), 50, "2 of 1 node"),
-        (tuple(range(1, 13)), 5, "12 of 1 node: 1 to 12 pods each, if Ocean takes them in the order of ids"),
-    ],
-)
-def test_batches_are_told_in_one_line(pods: tuple[int | None, ...], percentage: int, line: str) -> None:
-    """As far as discovery tells the pods; of many batches the range."""
-    nodes = offered(*pods)
-    assert planned_nodes.describe_batches(reversed(list(nodes)), nodes, percentage) == line
 
 
 @given(st.sets(st.integers(0, 300), min_size=1), st.integers(1, 50))

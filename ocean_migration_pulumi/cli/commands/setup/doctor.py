@@ -10,11 +10,14 @@ import click
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED
 from ocean_migration_pulumi.cli.output import Output, Table, output_options
+from ocean_migration_pulumi.cli.plan_view import show_diagnostic
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
+from ocean_migration_pulumi.migration.planning.findings_text import render, render_check
 from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot, take_snapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -25,14 +28,14 @@ Example:
 
 \b
 Exit status:
-  0  nothing that would refuse a migration
-  4  a prerequisite is not met
+  0  no check failed
+  4  a check failed
 """
 
 _WORDS = {
-    CheckStatus.PASS: "met",
-    CheckStatus.WARN: "in doubt",
-    CheckStatus.FAIL: "not met",
+    CheckStatus.PASS: "passed",
+    CheckStatus.WARN: "warning",
+    CheckStatus.FAIL: "failed",
     CheckStatus.UNKNOWN: "unknown",
 }
 _SECONDS = 60.0
@@ -43,10 +46,9 @@ _SECONDS = 60.0
 @kubernetes_options
 @context_options
 def command(reach: CliContext, output: Output) -> None:
-    """Check all that a migration needs: as if every node that Ocean offers were to be migrated.
+    """Check all that a migration of every candidate node needs.
 
-    Tells each prerequisite, what becomes of the pods, what stands in their way, and whether they will fit. Sends
-    nothing but GETs.
+    Shows each check, what becomes of the pods, what blocks them, and whether they will fit. Sends only GETs.
     """
     account = reach.require_account()
     spec = MigrationSpec(ocean_id=reach.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=account)
@@ -68,32 +70,26 @@ def command(reach: CliContext, output: Output) -> None:
 
 
 def _show(output: Output, snapshot: ClusterSnapshot, found: Preflight) -> None:
+    checks = [(each, render_check(each)) for each in found.check_results]
     table = Table(
-        title=f"Prerequisites of {snapshot.cluster.id}",
-        columns=("prerequisite", "verdict", "seen", "what to do"),
-        rows=tuple((each.name, _WORDS[each.verdict], each.seen, each.remedy or None) for each in found.check_results),
+        title=f"Checks of {snapshot.cluster.id}",
+        columns=("check", "status", "found", "what to do"),
+        rows=tuple((each.name, _WORDS[each.status], text.seen, text.remedy or None) for each, text in checks),
     )
+    others = [each for each in found.diagnostics if each.code != Code.PODS and not each.is_blocker]
     data: dict[str, Any] = {
         "ocean_id": snapshot.cluster.id,
         "nodes": len(snapshot.offered),
         "prerequisites": [
-            {"name": each.name, "verdict": each.verdict, "seen": each.seen, "remedy": each.remedy}
-            for each in found.check_results
+            {"name": each.name, "verdict": each.status, "seen": text.seen, "remedy": text.remedy}
+            for each, text in checks
         ],
-        "blockers": list(found.blockers),
-        "warnings": list(found.warnings),
-        "remarks": list(found.remarks),
-        "pods": found.pods_line,
+        "blockers": [render(each) for each in found.diagnostics if each.is_blocker],
+        "warnings": [render(each) for each in others if each.severity is not Severity.INFO],
+        "remarks": [render(each) for each in others if each.severity is Severity.INFO],
+        "pods": next((render(each) for each in found.diagnostics if each.code == Code.PODS), ""),
     }
     output.show(table, data)
     if output.is_table:
-        output.lines(["", *_lines(snapshot, found)])
-
-
-def _lines(snapshot: ClusterSnapshot, found: Preflight) -> list[str]:
-    lines = [f"{count_noun(len(snapshot.offered), 'node')} can be migrated"]
-    if found.pods_line:
-        lines.append(f"pods: {found.pods_line}")
-    lines += [f"in the way: {text}" for text in found.blockers]
-    lines += [f"warning: {text}" for text in found.warnings]
-    return lines + list(found.remarks)
+        candidates = count_noun(len(snapshot.offered), "candidate node")
+        output.lines(["", candidates, *map(show_diagnostic, found.diagnostics)])

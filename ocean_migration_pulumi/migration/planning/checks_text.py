@@ -1,0 +1,202 @@
+"""The text of what checks find: one template for each finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
+from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.migration.checks.check_result import Finding
+from ocean_migration_pulumi.migration.planning.sentences import capitalize, join_sentences
+
+Fields = Mapping[str, Any]
+
+_FIRST_VERSION: Final = "version 2 (or at least 1.0.46)"
+
+
+class CheckText(NamedTuple):
+    """The text of a finding."""
+
+    seen: str
+    """What the check found."""
+    remedy: str = ""
+    """What to do about it; empty when there is nothing to do."""
+
+    @property
+    def line(self) -> str:
+        """Both in one line."""
+        return join_sentences(self)
+
+
+def describe_finding(finding: str, fields: Fields) -> CheckText:
+    """Return the text of a finding; ``fields`` are printable."""
+    template = _TEMPLATES[Finding(finding)]
+    if isinstance(template, tuple):
+        return CheckText(*(part.format_map(fields) for part in template))
+    return template(fields)
+
+
+def _targets(fields: Fields) -> str:
+    targets: Sequence[Mapping[str, str]] = fields["targets"]
+    return ", ".join(f"{each['name']} ({each['id']})" if each["name"] else f"cluster {each['id']}" for each in targets)
+
+
+def _because(fields: Fields) -> str:
+    return f": {fields['reason']}" if fields["reason"] else ""
+
+
+def _to_check(fields: Fields) -> str:
+    return f" (to have it checked: {fields['remedy']})" if fields["remedy"] else ""
+
+
+def _kubernetes_not_read(fields: Fields) -> CheckText:
+    why = f" ({fields['reason']})" if fields["reason"] else ""
+    return CheckText(
+        f"No access to Kubernetes{why}: the Ocean Controller's version, other node autoscalers, PodDisruptionBudgets "
+        "and standalone pods are unknown",
+        f"Set kubeconfig, or make sure that Cluster Autoscaler is off and the Ocean Controller is {_FIRST_VERSION}",
+    )
+
+
+def _version(fields: Fields, unknown: str) -> str:
+    return f"version {fields['version']}" if fields["version"] else unknown
+
+
+def _controller_v1(fields: Fields) -> CheckText:
+    seen = f"Ocean Controller {_version(fields, 'version 1, patch level unknown')}"
+    if fields["too_old"]:
+        seen += " is too old: 1.0.46 is the first that evicts pods for migrations"
+    elif fields["version"]:
+        seen += " is deprecated"
+    if fields["blocks_v2"]:
+        return CheckText(f"{seen}; version 2 waits until it is gone", f"Scale {fields['deployment']} to zero")
+    return CheckText(seen, "Install version 2, and scale version 1 to zero")
+
+
+def _nodes_unmatched(fields: Fields) -> CheckText:
+    nodes = fields["nodes"]
+    match = count_with_verb(len(nodes), "planned node", "match")
+    remedy = 'Add a Virtual Node Group for them, or set unmatched_nodes to "skip" or "allow"'
+    if fields["allowed"]:
+        remedy = "Their pods may find no new node"
+    return CheckText(f"{match} no Virtual Node Group: {list_some(nodes)}", remedy)
+
+
+def _groups_gone(fields: Fields) -> CheckText:
+    groups, nodes = fields["groups"], fields["nodes"]
+    exist = "does not exist" if len(groups) == 1 else "do not exist"
+    return CheckText(
+        f"{count_noun(len(groups), 'planned Virtual Node Group')} {exist} any more: {list_some(groups)} "
+        f"(for {list_some(nodes)})",
+        "Plan again",
+    )
+
+
+def _limit(fields: Fields) -> str:
+    name = f"{fields['owner_name']} ({fields['owner_id']})" if fields["owner_name"] else fields["owner_id"]
+    return f"{fields['setting']} of {name} is {fields['limit']}"
+
+
+def _amount(fields: Fields, name: str) -> str:
+    unit = fields["unit"]
+    return count_noun(fields[name], unit) if unit == "node" else f"{fields[name]} {unit}"
+
+
+def _map_role(fields: Fields) -> str:
+    return (
+        f"Map {fields['role']} in aws-auth (groups system:bootstrappers and system:nodes), or create its access entry"
+    )
+
+
+_REACHES_SPOT: Final = "Make sure that it runs in the cluster and reaches Spot"
+
+_TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckText]]] = {
+    Finding.NOT_READ: lambda fields: CheckText(capitalize(fields["reason"]), capitalize(fields["remedy"])),
+    Finding.CONTROLLER_REPORTS: ("Ocean Controller reports",),
+    Finding.CONTROLLER_NEVER_REPORTED: ("Ocean Controller has never reported", _REACHES_SPOT),
+    Finding.CONTROLLER_SILENT: lambda fields: CheckText(
+        f"Ocean Controller is {fields['status'] or 'in an unknown state'} "
+        f"(last heartbeat {format_elapsed(fields['seconds'])} ago)",
+        _REACHES_SPOT,
+    ),
+    Finding.KUBERNETES_READ: ("Kubernetes has the nodes that Ocean lists",),
+    Finding.KUBERNETES_NOT_READ: _kubernetes_not_read,
+    Finding.KUBERNETES_WRONG_CLUSTER: lambda fields: CheckText(
+        capitalize(fields["reason"]), "Set kubeconfig to that of this cluster"
+    ),
+    Finding.CONTROLLER_V2: lambda fields: CheckText(f"Ocean Controller {_version(fields, 'version 2')}"),
+    Finding.CONTROLLER_NOT_READY: lambda fields: CheckText(
+        f"Ocean Controller {_version(fields, 'version 2')}: no pod of {fields['deployment']} is ready",
+        "Check the pods of this Deployment: a migration needs them",
+    ),
+    Finding.CONTROLLER_SCALED_DOWN: ("{deployment} is scaled to zero", "Scale it up: a migration needs it"),
+    Finding.CONTROLLER_NOT_FOUND: (
+        "No Deployment of the Ocean Controller found",
+        f"Make sure that it is {_FIRST_VERSION}",
+    ),
+    Finding.CONTROLLER_V1: _controller_v1,
+    Finding.NO_OTHER_AUTOSCALER: ("No other node autoscaler is active",),
+    Finding.CLUSTER_AUTOSCALER_RUNS: lambda fields: CheckText(
+        f"Cluster Autoscaler {fields['namespace']}/{fields['name']} is running "
+        f"({count_noun(fields['replicas'], 'replica')})",
+        f"Scale it to zero: `kubectl scale deployment {fields['name']} --namespace {fields['namespace']} --replicas=0`",
+    ),
+    Finding.KARPENTER_RUNS: (
+        "Karpenter {deployment} is running and may start nodes for the same pods",
+        "Limit its node pools, or scale it to zero",
+    ),
+    Finding.EKS_AUTO_MODE_RUNS: lambda fields: CheckText(
+        f"EKS Auto Mode runs {count_noun(len(fields['nodes']), 'node')} ({list_some(fields['nodes'], 3)}) "
+        "and may start more for the same pods",
+        "Remove its node pools",
+    ),
+    Finding.NO_PENDING_PODS: ("No pod is pending",),
+    Finding.PENDING_PODS: lambda fields: CheckText(
+        f"{count_with_verb(len(fields['pods']), 'pod', 'wait')} for a node: {list_some(fields['pods'])}",
+        "Find out why, or remove them",
+    ),
+    Finding.ROLES_MAPPED: ("New nodes may register",),
+    Finding.NO_INSTANCE_PROFILE: lambda fields: CheckText(
+        f"No instance profile is set for {_targets(fields)}",
+        "Make sure that its nodes get a role that may join the cluster",
+    ),
+    Finding.ROLE_NOT_READ: lambda fields: CheckText(
+        f"The role of instance profile {fields['profile']} ({_targets(fields)}) is unknown{_because(fields)}",
+        f"Make sure that it is in the ConfigMap aws-auth or has an access entry{_to_check(fields)}",
+    ),
+    Finding.ROLE_NOT_MAPPED: lambda fields: CheckText(
+        f"Nodes of {_targets(fields)} cannot register: {fields['role']} is not in aws-auth and has no access entry",
+        _map_role(fields),
+    ),
+    Finding.AWS_AUTH_NOT_READ: lambda fields: CheckText(
+        f"{fields['role']} ({_targets(fields)}) has no known access entry, and aws-auth is unknown{_because(fields)}",
+        capitalize(fields["remedy"]) or _map_role(fields),
+    ),
+    Finding.ACCESS_ENTRIES_NOT_READ: lambda fields: CheckText(
+        f"{fields['role']} ({_targets(fields)}) is not in aws-auth, and access entries are unknown{_because(fields)}",
+        f"Make sure that it has one{_to_check(fields)}",
+    ),
+    Finding.NODES_MATCHED: ("Every planned node matches a Virtual Node Group",),
+    Finding.NODES_UNMATCHED: _nodes_unmatched,
+    Finding.GROUPS_GONE: _groups_gone,
+    Finding.SCALING_ENABLED: ("Ocean may start nodes",),
+    Finding.AUTOSCALER_DISABLED: ("The autoscaler of {cluster} is off", "Enable it: a migration needs new nodes"),
+    Finding.CAPACITY_ZERO: ("capacity.maximum of {cluster} is 0", "Raise it"),
+    Finding.SHUTDOWN_HOURS: ("{cluster} is within its shutdown hours ({window})", "Wait, or change them"),
+    Finding.NO_OTHER_MIGRATION: ("No other migration is running",),
+    Finding.OTHER_MIGRATION_RUNS: lambda fields: CheckText(
+        f"Migration {fields['migration']} of {count_noun(fields['nodes'], 'node')} is already running "
+        f"({fields['state']})",
+        "This one waits for its end" if fields["waits"] else "Wait for its end",
+    ),
+    Finding.CAPACITY_FREE: ("The limits leave room for as many new nodes",),
+    Finding.OCEAN_NODES_NOT_READ: ("The Ocean nodes of {cluster} could not be listed", "Try again"),
+    Finding.LIMIT_REACHED: lambda fields: CheckText(
+        f"{_limit(fields)}, all of it in use ({_amount(fields, 'used')})", "Raise it"
+    ),
+    Finding.LIMIT_TIGHT: lambda fields: CheckText(
+        f"{_limit(fields)}: {_amount(fields, 'used')} in use, up to {_amount(fields, 'needed')} more needed",
+        "Raise it, or migrate fewer nodes at once",
+    ),
+}

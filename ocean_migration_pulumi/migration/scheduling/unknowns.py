@@ -1,0 +1,39 @@
+"""What could not be evaluated, because a source did not answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from enum import StrEnum
+
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+
+
+class Topic(StrEnum):
+    """What an answer was needed for."""
+
+    NODE_NAMES = "node-names"
+    PODS = "pods"
+    PODS_LEFT = "pods-left"
+    BUDGETS = "budgets"
+    DAEMON_SETS = "daemon-sets"
+    VOLUMES = "volumes"
+    VOLUME_ZONES = "volume-zones"
+    SUBNET_ZONES = "subnet-zones"
+    INSTANCE_SIZES = "instance-sizes"
+
+
+def report_gaps(gaps: Mapping[Topic, Gap]) -> list[Diagnostic]:
+    """Return a diagnostic for each reason, with everything that it leaves open."""
+    topics: dict[Gap, list[str]] = defaultdict(list)
+    for topic, gap in gaps.items():
+        topics[gap].append(str(topic))
+    return [
+        Diagnostic(
+            code=Code.NOT_EVALUATED,
+            severity=Severity.WARNING,
+            fields={"topics": named, "reason": gap.reason, "remedy": gap.remedy},
+        )
+        for gap, named in topics.items()
+    ]

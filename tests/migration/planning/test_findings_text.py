@@ -1,0 +1,328 @@
+"""Every code, and every finding of a check, has one template; the golden file shows what they say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
+from ocean_migration_pulumi.migration.planning.findings_text import render, render_cause, render_check, render_line
+from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
+from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
+from ocean_migration_pulumi.migration.spec.diagnostic import (
+    Code,
+    Diagnostic,
+    Severity,
+    UnplannedCause,
+    UnplannedEffect,
+)
+
+GOLDEN = Path(__file__).parent / "diagnostics.golden.txt"
+
+NODES = ["i-1", "i-2"]
+HELD: dict[str, Any] = {"pods": 2, "nodes": ["ip-10-0-0-7", "ip-10-0-0-8"], "forced": False}
+BUDGET: dict[str, Any] = {**HELD, "healthy": 2, "required": 2, "never": True, "trial": None}
+PODS: dict[str, Any] = {
+    "evicted": 30,
+    "held": 2,
+    "forced": 0,
+    "kept": 1,
+    "deleted": 0,
+    "leaving": 1,
+    "finished": 0,
+    "daemon_set_pods": 4,
+    "static_pods": 0,
+    "losing_data": 1,
+    "knows_budgets": True,
+}
+NO_PODS = dict.fromkeys(PODS, 0) | {"knows_budgets": True}
+PLAN: dict[str, Any] = {
+    "digest": "d92f6f1300000000",
+    "nodes": 6,
+    "waiting": 6,
+    "active": 0,
+    "pods": 38,
+    "batches": 3,
+    "batch_size": 2,
+}
+DESTINATION: dict[str, Any] = {
+    "name": "web",
+    "nodes": 4,
+    "pods": 24,
+    "known": True,
+    "spot_percentage": 70.0,
+    "fallback_to_on_demand": False,
+}
+ONE_POD: dict[str, Any] = {"pods": ["shop/debug"], "nodes": ["ip-10-0-0-9"], "orphaned": False}
+MANY_PODS: dict[str, Any] = {"pods": [f"shop/debug-{n}" for n in range(7)], "nodes": ["n1", "n2"], "orphaned": True}
+SELECTOR: dict[str, Any] = {
+    "kind": RequirementKind.NODE_SELECTOR,
+    "remedy": RequirementRemedy.ADD_LABEL,
+    "terms": [[{"key": "disk", "operator": "In", "values": ["ssd"]}]],
+}
+ZONE: dict[str, Any] = {
+    "kind": RequirementKind.VOLUME_ZONE,
+    "remedy": RequirementRemedy.ADD_SUBNET,
+    "terms": [[{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["us-west-2a", "us-west-2b"]}]],
+}
+REQUESTS: dict[str, Any] = {"kind": RequirementKind.REQUESTS, "milli_cpu": 96_000, "memory_mib": 102_400, "gpu": 1}
+AFFINITY: dict[str, Any] = {
+    "kind": RequirementKind.NODE_AFFINITY,
+    "remedy": RequirementRemedy.ALLOW_INSTANCE_TYPE,
+    "terms": [
+        [
+            {"key": "team", "operator": "NotIn", "values": ["a", "b", "c", "d"]},
+            {"key": "disk", "operator": "DoesNotExist", "values": []},
+        ],
+        [{"key": "size", "operator": "Gt", "values": ["3"]}],
+        [],
+    ],
+}
+VOLUME: dict[str, Any] = {
+    "kind": RequirementKind.VOLUME,
+    "remedy": RequirementRemedy.REMOVE,
+    "terms": [[{"key": "rack", "operator": "Exists", "values": []}]],
+}
+NAMED: dict[str, Any] = {
+    "kind": RequirementKind.NODE_SELECTOR,
+    "remedy": RequirementRemedy.REMOVE_NODE_NAME,
+    "terms": [[{"key": "kubernetes.io/hostname", "operator": "In", "values": []}]],
+}
+TARGETS = [{"id": "ols-1", "name": "web"}, {"id": "o-1", "name": ""}]
+ROLE: dict[str, Any] = {"role": "arn:aws:iam::123456789012:role/nodes", "targets": TARGETS}
+UNREAD: dict[str, Any] = {"reason": "AWS denies eks:ListAccessEntries", "remedy": "allow eks:ListAccessEntries"}
+LIMIT: dict[str, Any] = {
+    "setting": "capacity.maximum",
+    "owner_id": "o-1",
+    "owner_name": "",
+    "limit": 5,
+    "used": 2,
+    "unit": "node",
+}
+
+DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
+    (Code.PLAN_SUMMARY, "", PLAN),
+    (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 2, "active": 1, "pods": None}),
+    (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 0, "pods": None}),
+    (Code.PLAN_EMPTY, "", {}),
+    (Code.PLAN_NOT_APPROVED, "", {"digest": "d92f6f1300000000", "approved": "feedbeef", "nodes": NODES}),
+    (Code.PLAN_KEPT_BY_RUN, "", {}),
+    (
+        Code.UNPLANNED,
+        "",
+        {"cause": UnplannedCause.NO_ACCOUNT, "detail": "", "effect": UnplannedEffect.PLANNED_BY_UP},
+    ),
+    (
+        Code.UNPLANNED,
+        "",
+        {"cause": UnplannedCause.NO_LABELS, "detail": "", "effect": UnplannedEffect.OUTPUT_STAYS},
+    ),
+    (
+        Code.UNPLANNED,
+        "",
+        {
+            "cause": UnplannedCause.SPOT_UNAVAILABLE,
+            "detail": "no answer within 5s",
+            "effect": UnplannedEffect.PLAN_STAYS,
+        },
+    ),
+    (
+        Code.UNPLANNED,
+        "",
+        {
+            "cause": UnplannedCause.CONTROLLER_NEVER_REPORTED,
+            "detail": "o-1",
+            "effect": UnplannedEffect.PLANNED_BY_UP,
+        },
+    ),
+    (Code.DESTINATION, "ols-1a2b3c4d", DESTINATION),
+    (Code.DESTINATION, "ols-1", {**DESTINATION, "spot_percentage": 100.0, "fallback_to_on_demand": True}),
+    (Code.DESTINATION, "ols-1", {**DESTINATION, "spot_percentage": 0.0, "pods": 1, "nodes": 1}),
+    (Code.DESTINATION, "ols-1", {**DESTINATION, "spot_percentage": None}),
+    (Code.DESTINATION, "ols-1", {**DESTINATION, "spot_percentage": 100.0, "fallback_to_on_demand": None}),
+    (Code.DESTINATION, "Default", {**DESTINATION, "name": "", "known": False, "pods": None}),
+    (Code.DESTINATIONS_MORE, "", {"groups": 3, "nodes": 6}),
+    (Code.BATCHES, "", {"count": 3, "size": 2, "last": 2, "pods": [14, 13, 13]}),
+    (Code.BATCHES, "", {"count": 2, "size": 2, "last": 1, "pods": None}),
+    (Code.BATCHES, "", {"count": 1, "size": 6, "last": 6, "pods": [38]}),
+    (Code.BATCHES, "", {"count": 12, "size": 1, "last": 1, "pods": list(range(1, 13))}),
+    (Code.PODS, "", PODS),
+    (Code.PODS, "", {**NO_PODS, "forced": 1, "deleted": 1, "finished": 1, "static_pods": 1}),
+    (Code.PODS, "", {**NO_PODS, "knows_budgets": False}),
+    (Code.NODES_STAY, "", {"nodes": 6}),
+    (Code.NODES_STAY, "", {"nodes": 1}),
+    (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10}),
+    (Code.NODES_UNDECIDED, "", {"nodes": NODES}),
+    (Code.NODES_NEW, "", {"nodes": ["i-1"]}),
+    (Code.NODES_NEW, "", {"nodes": NODES}),
+    (Code.NODES_SKIPPED, "", {"nodes": NODES}),
+    (Code.NODES_EXCLUDED, "", {"nodes": NODES}),
+    (Code.ASG_MAY_REPLACE, "", {"asg_names": ["web"]}),
+    (Code.ASG_MAY_REPLACE, "", {"asg_names": ["api", "web"]}),
+    (Code.ASG_REPLACES, "web", {}),
+    (Code.CHECKS_PASSED, "", {"names": ["connection", "scaling"]}),
+    (Code.CHECK_FAILED, "scaling", {"finding": Finding.AUTOSCALER_DISABLED, "cluster": "o-1"}),
+    (Code.CHECK_WARNING, "node autoscalers", {"finding": Finding.KARPENTER_RUNS, "deployment": "karpenter/karpenter"}),
+    (Code.CHECK_UNKNOWN, "capacity", {"finding": Finding.OCEAN_NODES_NOT_READ, "cluster": "o-1"}),
+    (Code.PDB_BLOCKS, "shop/ledger", BUDGET),
+    (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "never": False, "pods": 1, "nodes": ["ip-10-0-0-7"]}),
+    (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "trial": {"allowed": False, "message": "needs 2."}}),
+    (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "trial": {"allowed": None, "message": ""}}),
+    (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "forced": True}),
+    (Code.PDBS_OVERLAP, "", {**HELD, "budgets": ["shop/a", "shop/b"]}),
+    (Code.PDBS_OVERLAP, "", {**HELD, "budgets": ["shop/a", "shop/b"], "forced": True}),
+    (Code.PDBS_MORE, "", {**HELD, "budgets": ["shop/a", "shop/b"]}),
+    (Code.PDB_ALLOWS, "shop/ledger", {}),
+    (Code.STANDALONE_PODS_STAY, "shop/debug", ONE_POD),
+    (Code.STANDALONE_PODS_STAY, "", MANY_PODS),
+    (Code.STANDALONE_PODS_DELETED, "shop/debug", ONE_POD),
+    (Code.STANDALONE_PODS_DELETED, "", MANY_PODS),
+    (Code.PODS_PROTECTED, "karpenter.sh/do-not-disrupt", {"value": "true", "pods": ["shop/a", "shop/b"]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a", "shop/b"], "reasons": [SELECTOR, ZONE]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [REQUESTS]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [AFFINITY]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [VOLUME]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [NAMED]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.VOLUME_ON_NODE}]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.TOLERATIONS}]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.NO_GROUP}]}),
+    (
+        Code.PODS_UNPLACEABLE,
+        "",
+        {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.COMBINED, "parts": [SELECTOR, REQUESTS]}]},
+    ),
+    (Code.PODS_UNPLACEABLE_MORE, "", {"pods": ["shop/a", "shop/b"], "reasons": 2}),
+    (
+        Code.PODS_PLACEMENT_UNKNOWN,
+        "",
+        {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.VOLUME_UNKNOWN}]},
+    ),
+    (Code.PODS_PLACEMENT_UNKNOWN_MORE, "", {"pods": ["shop/a", "shop/b"], "reasons": 1}),
+    (Code.PODS_CHANGE_GROUP, "", {"pods": ["shop/a"]}),
+    (Code.PODS_CHANGE_GROUP, "", {"pods": ["shop/a", "shop/b"]}),
+    (Code.PODS_CHANGE_ARCHITECTURE, "amd64", {"pods": ["shop/a"]}),
+    (Code.PODS_CHANGE_ARCHITECTURE, "amd64", {"pods": ["shop/a", "shop/b"]}),
+    (Code.NOT_EVALUATED, "", {"topics": list(Topic), "reason": "forbidden", "remedy": "add the rule"}),
+    (Code.NOT_EVALUATED, "", {"topics": [Topic.PODS], "reason": "timed out", "remedy": ""}),
+    (
+        Code.VNG_SUGGESTION,
+        "gpu",
+        {"nodes": 2, "asg_names": ["gpu"], "source": 'OceanLaunchSpec(\n    "gpu",\n)'},
+    ),
+    (Code.PREVIEW_FILE_NOT_WRITTEN, "", {"reason": "No space left on device"}),
+]
+
+FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
+    (Finding.NOT_READ, {"reason": "may not list nodes (403)", "remedy": "add nodes to the role"}),
+    (Finding.CONTROLLER_REPORTS, {}),
+    (Finding.CONTROLLER_NEVER_REPORTED, {}),
+    (Finding.CONTROLLER_SILENT, {"status": "INACTIVE", "seconds": 601.0}),
+    (Finding.CONTROLLER_SILENT, {"status": "", "seconds": 0.0}),
+    (Finding.KUBERNETES_READ, {}),
+    (Finding.KUBERNETES_NOT_READ, {"reason": ""}),
+    (Finding.KUBERNETES_NOT_READ, {"reason": "KUBECONFIG is of another cluster"}),
+    (Finding.KUBERNETES_WRONG_CLUSTER, {"reason": "kubeconfig is of another cluster"}),
+    (Finding.CONTROLLER_V2, {"version": "2.3.0"}),
+    (Finding.CONTROLLER_V2, {"version": None}),
+    (Finding.CONTROLLER_NOT_READY, {"version": "2.3.0", "deployment": "spot-system/ocean-controller"}),
+    (Finding.CONTROLLER_SCALED_DOWN, {"deployment": "spot-system/ocean-controller"}),
+    (Finding.CONTROLLER_NOT_FOUND, {}),
+    (Finding.CONTROLLER_V1, {"version": "1.0.45", "deployment": "k/c", "too_old": True, "blocks_v2": False}),
+    (Finding.CONTROLLER_V1, {"version": "1.0.101", "deployment": "k/c", "too_old": False, "blocks_v2": True}),
+    (Finding.CONTROLLER_V1, {"version": None, "deployment": "k/c", "too_old": False, "blocks_v2": False}),
+    (Finding.NO_OTHER_AUTOSCALER, {}),
+    (Finding.CLUSTER_AUTOSCALER_RUNS, {"namespace": "kube-system", "name": "cluster-autoscaler", "replicas": 1}),
+    (Finding.KARPENTER_RUNS, {"deployment": "karpenter/karpenter"}),
+    (Finding.EKS_AUTO_MODE_RUNS, {"nodes": ["n-1"]}),
+    (Finding.NO_PENDING_PODS, {}),
+    (Finding.PENDING_PODS, {"pods": ["shop/a", "shop/b"]}),
+    (Finding.ROLES_MAPPED, {}),
+    (Finding.NO_INSTANCE_PROFILE, {"targets": TARGETS}),
+    (Finding.ROLE_NOT_READ, {"profile": "ocean-profile", "targets": TARGETS, **UNREAD}),
+    (Finding.ROLE_NOT_READ, {"profile": "ocean-profile", "targets": TARGETS, "reason": "", "remedy": ""}),
+    (Finding.ROLE_NOT_MAPPED, ROLE),
+    (Finding.AWS_AUTH_NOT_READ, {**ROLE, "reason": "may not get configmaps (403)", "remedy": "add a rule"}),
+    (Finding.AWS_AUTH_NOT_READ, {**ROLE, "reason": "timed out", "remedy": ""}),
+    (Finding.ACCESS_ENTRIES_NOT_READ, {**ROLE, **UNREAD}),
+    (Finding.NODES_MATCHED, {}),
+    (Finding.NODES_UNMATCHED, {"nodes": NODES, "allowed": False}),
+    (Finding.NODES_UNMATCHED, {"nodes": ["i-1"], "allowed": True}),
+    (Finding.GROUPS_GONE, {"groups": ["ols-1"], "nodes": NODES}),
+    (Finding.SCALING_ENABLED, {}),
+    (Finding.AUTOSCALER_DISABLED, {"cluster": "o-1"}),
+    (Finding.CAPACITY_ZERO, {"cluster": "o-1"}),
+    (Finding.SHUTDOWN_HOURS, {"cluster": "o-1", "window": "Fri:20:00-Mon:04:00"}),
+    (Finding.NO_OTHER_MIGRATION, {}),
+    (Finding.OTHER_MIGRATION_RUNS, {"migration": "owm-1", "state": "DRAIN_NODES", "nodes": 1, "waits": True}),
+    (Finding.OTHER_MIGRATION_RUNS, {"migration": "owm-1", "state": "DRAIN_NODES", "nodes": 3, "waits": False}),
+    (Finding.CAPACITY_FREE, {}),
+    (Finding.OCEAN_NODES_NOT_READ, {"cluster": "o-1"}),
+    (Finding.LIMIT_REACHED, LIMIT),
+    (
+        Finding.LIMIT_REACHED,
+        {**LIMIT, "setting": "maxInstanceCount", "owner_id": "ols-1", "owner_name": "web", "used": 5},
+    ),
+    (Finding.LIMIT_TIGHT, {**LIMIT, "setting": "autoScaler.resourceLimits", "unit": "vCPU", "needed": 4}),
+]
+
+
+def diagnostic(code: Code | str, subject: str = "", **fields: Any) -> Diagnostic:
+    """Return a warning."""
+    return Diagnostic(code=code, severity=Severity.WARNING, subject=subject, fields=fields)
+
+
+def test_every_code_and_every_finding_has_its_golden_text() -> None:
+    """UPDATE_GOLDENS=1 writes the file anew."""
+    lines = [f"{code}: {render_line(diagnostic(code, subject, **fields))}" for code, subject, fields in DIAGNOSTICS]
+    for finding, fields in FINDINGS:
+        seen, remedy = render_check(CheckResult("check", CheckStatus.PASS, finding, fields))
+        lines.append(f"{finding}: {seen}" + (f" | {remedy}" if remedy else ""))
+    found = "\n".join(lines) + "\n"
+    if os.environ.get("UPDATE_GOLDENS"):
+        GOLDEN.write_text(found, encoding="utf-8")
+    assert found == GOLDEN.read_text(encoding="utf-8")
+    assert {code for code, _, _ in DIAGNOSTICS} == set(Code)
+    assert {finding for finding, _ in FINDINGS} == set(Finding)
+
+
+def test_text_without_its_head_is_what_stands_under_a_heading() -> None:
+    """A blocker under "Blocked", a check beside its name."""
+    blocker = diagnostic(Code.STANDALONE_PODS_STAY, "shop/debug", **ONE_POD)
+    assert render_line(blocker) == f"Blocked: {render(blocker)}"
+    failed = diagnostic(Code.CHECK_FAILED, "scaling", finding="capacity-zero", cluster="o-1")
+    assert render_line(failed) == f"Check failed (scaling): {render(failed)}"
+    unplanned = diagnostic(Code.UNPLANNED, cause="no-labels", detail="403", effect="plan-stays")
+    assert render(unplanned) == "Cannot evaluate label_selector: 403. The planned nodes stay as they are"
+    assert render_cause(unplanned) == "cannot evaluate label_selector: 403"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a -> b", "a\u2028b", "a\x1b[31mb"])
+def test_names_of_others_stay_on_one_line(name: str) -> None:
+    """In the subject, in a field, and in a list."""
+    for each in (
+        diagnostic(Code.ASG_REPLACES, name),
+        diagnostic(Code.PODS_CHANGE_ARCHITECTURE, name, pods=[name]),
+        diagnostic(Code.CHECK_WARNING, name, finding="karpenter-runs", deployment=name),
+        diagnostic(
+            Code.PODS_UNPLACEABLE,
+            pods=[name],
+            reasons=[{**SELECTOR, "terms": [[{"key": name, "operator": "In", "values": [name]}]]}],
+        ),
+    ):
+        text = render_line(each)
+        assert len(text.splitlines()) == 1
+        assert text.isprintable()
+        assert "->" not in text
+
+
+def test_what_only_another_version_can_render_keeps_its_text() -> None:
+    """An unknown code, a known one without its fields, an unknown finding."""
+    for code, fields in (("new", {}), (Code.BATCHES, {"count": 1}), (Code.CHECK_FAILED, {"finding": "new"})):
+        told = Diagnostic(code=code, severity=Severity.WARNING, fields=fields, text="As it was written")
+        assert render(told) == "As it was written"
+    with pytest.raises(KeyError):
+        render(diagnostic(Code.BATCHES, count=1))
+    assert render(diagnostic("new")) == "new"

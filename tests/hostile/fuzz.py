@@ -34,8 +34,8 @@ from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeconfigEr
 from ocean_migration_pulumi.kubernetes.objects import decoding, objects
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.report.pull_request import preview
-from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render
-from ocean_migration_pulumi.report.pull_request.verdict import judge_migration
+from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment
+from ocean_migration_pulumi.report.pull_request.verdict import assess_migration
 
 _CALL: Final = ApiCall(method="GET", route="/ocean/aws/k8s/cluster/{ocean_id}", ids={"ocean_id": "o-1"})
 _READERS: Final[tuple[Callable[[Any], object], ...]] = (
@@ -68,8 +68,8 @@ def comment(data: bytes) -> None:
     """Read a preview and write the comment on it."""
     with suppress(OceanMigrationError):
         found = preview.parse_preview(data.decode("utf-8-sig", "replace"))
-        judgements = [judge_migration(migration) for migration in found.migrations]
-        render(found, judgements, name="default", title=None, limit=LIMITS["github"]).encode()
+        assessments = [assess_migration(migration) for migration in found.migrations]
+        render_comment(found, assessments, name="default", title=None, limit=LIMITS["github"]).encode()
 
 
 def record(data: bytes) -> None:

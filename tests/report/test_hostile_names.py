@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest, restore_reviewed_entries
-from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render, unreadable
-from ocean_migration_pulumi.report.pull_request.preview import TYPE, ParsedPreview, PreviewedMigration, PreviewOperation
-from ocean_migration_pulumi.report.pull_request.verdict import judge_migration
-from tests.report.documents import comment
+from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment, render_missing_preview
+from ocean_migration_pulumi.report.pull_request.preview import (
+    TYPE,
+    EngineMessage,
+    ParsedPreview,
+    PreviewedMigration,
+    PreviewOperation,
+)
+from ocean_migration_pulumi.report.pull_request.verdict import assess_migration
+from ocean_migration_pulumi.resource.preview_file import PreviewRecord, append_preview, read_previews
+from tests.report.documents import Case, comment
 from tests.report.rendered import assert_harmless, structure
 from tests.support.properties import documents
 
@@ -45,16 +55,28 @@ def preview(
     )
     planned = {whole: node.entry}
     before = {"i-1": "node asg -> group (ols-1)"}
+    codes = [each for each in Code if each is not Code.PLAN_NOT_APPROVED]
+    diagnostics = tuple(
+        Diagnostic(
+            code=each,
+            severity=severity,
+            subject="ols-1" if each is Code.DESTINATION else text,
+            fields={"source": f"x\n{text}", "spot_percentage": 50, "waiting": 1},
+            text=text,
+        )
+        for each, severity in [*zip(codes, cycle(Severity)), *(("of-the-future", severity) for severity in Severity)]
+    )
     approved = plan_digest(restore_reviewed_entries(planned, before)) if name is None else text
     migration = PreviewedMigration(
         name=text if name is None else name,
         stack=text,
         operation=operation,
         inputs={"planned_nodes": planned, "approved_plan": approved, "soak_time": text},
-        before={"planned_nodes": before, "soak_time": "0s"},
-        outputs={"migration_id": text, "status": text},
-        reasons=(text,),
-        notes=(*(Note(kind, text, text) for kind in Kind), Note(Kind.GROUP, f"x\n{text}")),
+        old_inputs={"planned_nodes": before, "soak_time": "0s"},
+        old_outputs={"migration_id": text, "status": text},
+        replace_reasons=(text,),
+        record=PreviewRecord(urn="", planned_nodes=planned, diagnostics=diagnostics),
+        messages=tuple(EngineMessage(text=text, is_warning=is_warning) for is_warning in (True, False)),
         errors=(text,) if errors else (),
     )
     return ParsedPreview(migrations=(migration,), errors=((text, text),) if errors else ())
@@ -62,13 +84,13 @@ def preview(
 
 def written(made: ParsedPreview, title: str) -> str:
     """Return the comment on a preview."""
-    judgements = [judge_migration(migration) for migration in made.migrations]
-    return render(made, judgements, name="default", title=title, limit=LIMITS["github"])
+    assessments = [assess_migration(migration) for migration in made.migrations]
+    return render_comment(made, assessments, name="default", title=title, limit=LIMITS["github"])
 
 
 @STEADY
 @given(
-    HOSTILE, st.sampled_from([each for each in PreviewOperation if each is not PreviewOperation.UNTOLD]), st.booleans()
+    HOSTILE, st.sampled_from([each for each in PreviewOperation if each is not PreviewOperation.UNKNOWN]), st.booleans()
 )
 def test_a_name_changes_nothing_of_the_structure(text: str, operation: PreviewOperation, html: bool) -> None:
     """The blocks are those of the same comment with a harmless name, with HTML and without."""
@@ -117,19 +139,33 @@ def test_whatever_a_document_holds_the_comment_is_harmless(text: str, severity: 
             {"op": operation, "urn": urn, "newState": {"inputs": inputs}, "oldState": {"inputs": {text: 1}}},
             {"op": text, "urn": text},
         ],
-        "diagnostics": [
-            {"urn": urn, "severity": severity, "message": f"{prefix}{text}"}
-            for prefix in ("", "in the way: ", "plan 01234567: ", "to web (ols-1): ", "a Virtual Node Group for ")
-        ],
+        "diagnostics": [{"urn": urn, "severity": severity, "message": text}],
     }
-    assert_harmless(comment(json.dumps(document), title=text))
+    assert_harmless(comment(Case(json.dumps(document)), title=text))
+
+
+@STEADY
+@given(HOSTILE, st.sampled_from(Code), st.sampled_from(Severity))
+def test_whatever_a_preview_file_holds_the_comment_is_harmless(text: str, name: Code, severity: Severity) -> None:
+    """Also after it was written and read back."""
+    whole = text.encode("utf-8", "replace").decode()
+    urn = f"urn:pulumi:dev::cluster::{TYPE}::web"
+    diagnostic = Diagnostic(code=name, severity=severity, subject=whole, fields={"source": whole}, text=whole)
+    record = PreviewRecord(urn=urn, planned_nodes={whole: whole}, diagnostics=(diagnostic,))
+    document = {"steps": [{"op": "create", "urn": urn, "newState": {"inputs": {"planned_nodes": {whole: whole}}}}]}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "preview.jsonl"
+        append_preview(file, record)
+        made = comment(Case(json.dumps(document), read_previews(file)))
+    assert_harmless(made)
+    assert "Details are missing" not in made
 
 
 @STEADY
 @given(HOSTILE)
 def test_the_comment_without_a_preview_is_harmless(text: str) -> None:
     """A title is all that comes from elsewhere."""
-    assert_harmless(unreadable("it holds none of it", name="default", title=text))
+    assert_harmless(render_missing_preview("no preview", name="default", title=text))
 
 
 @pytest.mark.parametrize("name", ["web", "web::a", 'a"b', "a'b", "a b", "$(date)", "a\nb", "é", "-web"])

@@ -13,42 +13,32 @@ from pathlib import Path
 import pytest
 
 from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
-from tests.report.documents import blocked, comment, document, planned, ready, step, stored, unmatched
+from ocean_migration_pulumi.report.pull_request.preview import UNKNOWN
+from tests.report.documents import (
+    Case,
+    blocked,
+    case,
+    comment,
+    document,
+    planned,
+    ready,
+    step,
+    stored,
+    unmatched,
+)
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 
 
-def _ready() -> str:
-    made, lines = ready(approved_plan=plan_digest(planned(16)))
-    return document([made], lines)
+OTHERS = [{"op": op, "urn": f"urn:pulumi:production::cluster::a:b:C::{op}"} for op in ("create", "update", "same")]
+RISKY = {"should_terminate_drained_nodes": True, "force_pod_eviction_on_pdb_failure": True}
 
-
-def _blocked() -> str:
-    made, lines = blocked(should_terminate_drained_nodes=True, force_pod_eviction_on_pdb_failure=True)
-    return document([made], lines)
-
-
-def _refused() -> str:
-    made, lines = unmatched()
-    return document([made], lines)
-
-
-def _two() -> str:
-    (first, told), (second, more) = ready("api"), blocked("web")
-    others = [{"op": op, "urn": f"urn:pulumi:production::cluster::a:b:C::{op}"} for op in ("create", "update", "same")]
-    return document([first, second, *others], [*told, *more])
-
-
-def _unknown() -> str:
-    return document([step("web", {"planned_nodes": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"})])
-
-
-CASES: dict[str, Callable[[], str]] = {
-    "ready": _ready,
-    "blockers": _blocked,
-    "refused": _refused,
-    "two-resources": _two,
-    "unknown-plan": _unknown,
+CASES: dict[str, Callable[[], Case]] = {
+    "ready": lambda: case(ready(approved_plan=plan_digest(planned(16)))),
+    "blockers": lambda: case(blocked(**RISKY)),
+    "refused": lambda: case(unmatched()),
+    "two-resources": lambda: case(ready("api"), blocked("web"), more=OTHERS),
+    "unknown-plan": lambda: Case(document([step("web", {"planned_nodes": UNKNOWN})])),
     "created": lambda: stored("create"),
     "joined-nodes": lambda: stored("joined"),
     "no-changes": lambda: stored("no-change"),

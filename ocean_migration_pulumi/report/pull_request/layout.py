@@ -1,10 +1,10 @@
-"""A text of parts that stays below a length: what does not fit goes by whole rows, the least important first."""
+"""Lay out a Markdown document below a maximum width: whole rows are left out, the least important first."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate
 from typing import Final
@@ -13,18 +13,18 @@ from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.report.markdown import width
 
 _GAP: Final = "\n\n"
-_NOTE: Final = 200  # the line that counts what is not shown
+_NOTE: Final = 200  # room for the line that counts the migrations left out
 
 
 class Weight(IntEnum):
-    """How long a part stays whole when the text is too long: the lightest is cut first."""
+    """How important a part is: rows of the lowest weight are left out first, those of ``FIXED`` never."""
 
     LIST = 0
-    SNIPPET = 1
+    SUGGESTION = 1
     REMARK = 2
     TABLE = 3
     WARNING = 4
-    PREREQUISITE = 5
+    CHECK = 5
     BLOCKER = 6
     ERROR = 7
     FIXED = 8
@@ -32,59 +32,52 @@ class Weight(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Rows that belong together, with what stands before and after them; a row is never cut.
-
-    ``noun`` is what a row stands for, as the line says that counts those that are left out. ``between`` is put
-    between two rows. A part of ``Weight.FIXED`` is never cut.
-    """
+    """Rows that belong together; a row is shown whole or not at all."""
 
     rows: tuple[str, ...]
+    """Markdown of each row."""
     head: str = ""
+    """Markdown before the first row; left out with the last row."""
     tail: str = ""
+    """Markdown after the last row; left out with the last row."""
     noun: str = "line"
+    """What one row is, in the singular, for the line that counts the rows left out."""
     between: str = "\n"
+    """Markdown between two rows."""
     most: int | None = None
+    """Rows shown when there is room for all; None for no maximum."""
     weight: Weight = Weight.FIXED
-    _ends: list[int] = field(init=False, repr=False, compare=False)
+    """When rows of this part are left out."""
 
-    def __post_init__(self) -> None:
-        gap = len(self.between)
-        object.__setattr__(self, "_ends", list(accumulate(width(row) + gap for row in self.rows)))
-
-    def text(self, kept: int) -> str:
-        """Return the part with so many of its rows."""
+    def format(self, kept: int) -> str:
+        """Return the Markdown of the part with the first ``kept`` rows."""
         left = len(self.rows) - kept
         if left and not kept:
             return self._none
         more = self._more(left) if left else ""
         return f"{self.head}{self.between.join(self.rows[:kept])}{more}{self.tail}"
 
-    def size(self, kept: int) -> int:
-        """Return the width of ``text``, without making it."""
-        left = len(self.rows) - kept
-        if left and not kept:
-            return width(self._none)
-        more = len(self._more(left)) if left else 0
-        rows = self._ends[kept - 1] - len(self.between) if kept else 0
-        return width(self.head) + rows + more + width(self.tail)
+    def width(self, kept: int) -> int:
+        """Return the width of ``format(kept)``."""
+        return width(self.format(kept))
 
-    def fitting(self, room: int) -> int:
-        """Return how many rows fit into so much room; all when leaving them out takes no less."""
-        full = self.full
-        if self.weight is Weight.FIXED or self.size(full) <= max(room, self.size(0)):
-            return full
-        facts = width(self.head) + len(self._more(len(self.rows))) + width(self.tail)
-        return min(bisect_right(self._ends, room - facts), full)
+    def count_fitting(self, room: int) -> int:
+        """Return how many rows fit into ``room``; all of them when the part would not get shorter without them."""
+        if self.weight is Weight.FIXED or self.width(self.full) <= max(room, self.width(0)):
+            return self.full
+        room -= width(self.head) + len(self._more(len(self.rows))) + width(self.tail)
+        ends = list(accumulate(width(row) + len(self.between) for row in self.rows))
+        return min(bisect_right(ends, room), self.full)
 
     @property
     def full(self) -> int:
-        """How many rows are shown when there is room for any number."""
+        """The number of rows shown when there is room for any number."""
         return len(self.rows) if self.most is None else min(self.most, len(self.rows))
 
     @property
-    def least(self) -> int:
-        """The width of the part with as few rows as may be."""
-        return self.size(self.fitting(0))
+    def min_width(self) -> int:
+        """The width of the part with as few rows as possible."""
+        return self.width(self.count_fitting(0))
 
     def _more(self, left: int) -> str:
         return f"{_GAP}and {count_noun(left, f'more {self.noun}')}"
@@ -94,44 +87,49 @@ class Part:
         return f"{count_noun(len(self.rows), self.noun)} not listed: the text would be too long."
 
 
-def fit(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence[Part], limit: int) -> str:
-    """Return the parts one after the other, no wider than the limit.
+def fit_parts(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence[Part], limit: int) -> str:
+    """Return all parts as one document no wider than ``limit``.
 
-    Sections that do not fit even with all that can be cut left out are counted in their place, from the last one on.
-    Raises ValueError when head and foot alone are too wide.
+    Args:
+        head: Parts at the top.
+        sections: The parts of each migration. Sections that do not fit even when shortened are left out, from the last
+            one on, and counted.
+        foot: Parts at the bottom.
+        limit: Maximum width, as `markdown.width` counts it.
+
+    Raises:
+        ValueError: If head and foot alone are wider than ``limit``.
     """
-    shown = _room_for(head, sections, foot, limit)
+    shown = _count_sections(head, sections, foot, limit)
     parts = [*head, *(part for section in sections[:shown] for part in section)]
     if left := len(sections) - shown:
         parts.append(Part(rows=(f"and {count_noun(left, 'more migration')}: the text would be too long.",)))
     parts += foot
     kept = [part.full for part in parts]
-    excess = sum(part.size(count) + len(_GAP) for part, count in zip(parts, kept, strict=True)) - limit
+    excess = sum(part.width(count) + len(_GAP) for part, count in zip(parts, kept, strict=True)) - limit
     for weight in Weight:
         if excess <= 0:
             break
         chosen = [index for index, part in enumerate(parts) if part.weight is weight]
-        spare = max(0, sum(parts[index].size(kept[index]) - parts[index].least for index in chosen) - excess)
-        # Those that need the least first: what they leave is for the others.
-        for number, index in enumerate(sorted(chosen, key=lambda each: parts[each].size(kept[each]))):
-            part, before = parts[index], parts[index].size(kept[index])
-            kept[index] = part.fitting(part.least + spare // (len(chosen) - number))
-            spare -= part.size(kept[index]) - part.least
-            excess -= before - part.size(kept[index])
+        spare = max(0, sum(parts[index].width(kept[index]) - parts[index].min_width for index in chosen) - excess)
+        # The shortest part comes first: the room that it does not need is shared by the others.
+        for number, index in enumerate(sorted(chosen, key=lambda each: parts[each].width(kept[each]))):
+            part, before = parts[index], parts[index].width(kept[index])
+            kept[index] = part.count_fitting(part.min_width + spare // (len(chosen) - number))
+            spare -= part.width(kept[index]) - part.min_width
+            excess -= before - part.width(kept[index])
     if excess > 0:
         msg = f"{limit} characters are too few"
         raise ValueError(msg)
-    return _GAP.join(part.text(count) for part, count in zip(parts, kept, strict=True))
+    return _GAP.join(part.format(count) for part, count in zip(parts, kept, strict=True))
 
 
-def _room_for(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence[Part], limit: int) -> int:
-    """Return how many of the sections fit when everything is cut that can be."""
-    room = limit - sum(part.least + len(_GAP) for part in (*head, *foot))
-    shown = 0
-    for number, section in enumerate(sections, start=1):
-        room -= sum(part.least + len(_GAP) for part in section)
-        last = number == len(sections)
+def _count_sections(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence[Part], limit: int) -> int:
+    """Return how many sections fit when every part is as short as possible."""
+    room = limit - sum(part.min_width + len(_GAP) for part in (*head, *foot))
+    for number, section in enumerate(sections):
+        room -= sum(part.min_width + len(_GAP) for part in section)
+        last = number == len(sections) - 1
         if room < (0 if last else _NOTE):
-            break
-        shown = number
-    return shown
+            return number
+    return len(sections)

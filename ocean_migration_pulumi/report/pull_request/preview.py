@@ -1,41 +1,43 @@
-"""What `pulumi preview --json` printed, read back: the migrations, what the engine told of each, and the errors."""
+"""The output of `pulumi preview --json`, joined with the diagnostics of the preview file."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note, parse
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
+from ocean_migration_pulumi.resource.preview_file import PreviewRecord
 
 TYPE: Final = "pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration"
 
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What the engine prints in the place of a value that it will know later."""
+"""What the engine prints instead of a value that is known only during `pulumi up`."""
 
 HIDDEN: Final = "[secret]"
-"""What the engine prints in the place of a secret."""
+"""What the engine prints instead of a secret."""
 
 _STACK: Final = "pulumi:pulumi:Stack"
 _PROVIDER: Final = "pulumi:providers:"
 _DOCUMENT: Final = re.compile(r"^\{", re.MULTILINE)
-_PARTS: Final = frozenset({"steps", "diagnostics", "changeSummary"})
+_KEYS: Final = frozenset({"steps", "diagnostics", "changeSummary"})
 
 
 class PreviewOperation(StrEnum):
-    """What would be done; ``UNTOLD`` when the preview failed before it came to that."""
+    """What `pulumi up` would do with a resource; of several steps the first one in this order counts."""
 
-    CREATE = "create"
     REPLACE = "replace"
+    CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
     SAME = "same"
-    UNTOLD = "untold"
+    UNKNOWN = "unknown"
+    """The preview failed before it got to the resource."""
 
 
 _OPERATIONS: Final[Mapping[str, PreviewOperation]] = {
@@ -49,145 +51,210 @@ _OPERATIONS: Final[Mapping[str, PreviewOperation]] = {
     "same": PreviewOperation.SAME,
     "update": PreviewOperation.UPDATE,
 }
-_STRONGEST: Final = (
-    PreviewOperation.REPLACE,
-    PreviewOperation.CREATE,
-    PreviewOperation.UPDATE,
-    PreviewOperation.DELETE,
-    PreviewOperation.SAME,
-)
+_UNCOUNTED: Final = frozenset({"same", "delete-replaced", "create-replacement"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineMessage:
+    """A message of the preview that is not an error."""
+
+    text: str
+    """The message as the engine prints it, without its severity."""
+    is_warning: bool = False
+    """Whether the severity is ``warning``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewedMigration:
-    """An OceanWorkloadMigration of the stack, as the preview has it.
-
-    ``inputs`` are those that it will have, ``before`` those that it has, ``outputs`` what the last run left; each is
-    empty where there is none. ``reasons`` are the inputs for which it is replaced. ``retained`` is whether its delete
-    leaves a running migration alone.
-    """
+    """One OceanWorkloadMigration of a preview."""
 
     name: str
+    """Pulumi name of the resource."""
     stack: str = ""
-    operation: PreviewOperation = PreviewOperation.UNTOLD
+    """Name of the stack; empty if the URN holds none."""
+    operation: PreviewOperation = PreviewOperation.UNKNOWN
+    """What `pulumi up` would do."""
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    before: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    reasons: tuple[str, ...] = ()
-    retained: bool = False
-    notes: tuple[Note, ...] = ()
+    """New inputs; empty for a delete, or if the preview has none."""
+    old_inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Inputs in the state; empty for a create."""
+    old_outputs: Mapping[str, Any] = field(default_factory=dict)
+    """Outputs in the state; empty for a create."""
+    replace_reasons: tuple[str, ...] = ()
+    """Inputs that force the replacement."""
+    is_retained: bool = False
+    """Whether a delete leaves a running migration alone (``retain_on_delete``)."""
+    record: PreviewRecord | None = None
+    """What the provider recorded of this plan in the preview file; None if the file has nothing about it."""
+    messages: tuple[EngineMessage, ...] = ()
+    """Messages of the engine that ``record`` does not hold: all of them without a record."""
     errors: tuple[str, ...] = ()
+    """Errors as the engine prints them."""
 
     @property
-    def starts(self) -> bool:
-        """Whether `up` would call create or update."""
+    def is_run(self) -> bool:
+        """Whether `pulumi up` would call create or update."""
         return self.operation in {PreviewOperation.CREATE, PreviewOperation.REPLACE, PreviewOperation.UPDATE}
 
     @property
     def planned(self) -> Mapping[str, str] | None:
-        """The planned nodes; None when they are not known yet, left out or not shown."""
-        return _plan(self.inputs)
+        """Entries of the planned nodes by instance id; None if they are unknown, missing or secret."""
+        return _planned_nodes(self.inputs)
 
     @property
-    def recorded(self) -> Mapping[str, str]:
-        """The planned nodes of before: of the last run, else of the last inputs."""
-        return _plan(self.outputs) or _plan(self.before) or {}
+    def old_planned(self) -> Mapping[str, str]:
+        """Entries of the planned nodes in the state: of the outputs, else of the inputs."""
+        return _planned_nodes(self.old_outputs) or _planned_nodes(self.old_inputs) or {}
 
-    def of(self, *kinds: Kind) -> list[Note]:
-        """Return the notes of some kinds."""
-        return [note for note in self.notes if note.kind in kinds]
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Diagnostics of the record; none without a record."""
+        return self.record.diagnostics if self.record else ()
+
+    def select(self, *codes: Code) -> list[Diagnostic]:
+        """Return the diagnostics with one of these codes."""
+        return [diagnostic for diagnostic in self.diagnostics if diagnostic.code in codes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedPreview:
-    """A whole preview; ``errors`` are those of the program and of other resources, ``others`` counts their changes."""
+    """A whole preview."""
 
     migrations: tuple[PreviewedMigration, ...] = ()
+    """Every OceanWorkloadMigration that the preview mentions, by name."""
     errors: tuple[tuple[str, str], ...] = ()
+    """Name and message of the errors of other resources; the name is empty for the program."""
     others: Mapping[str, int] = field(default_factory=dict)
+    """Number of other resources that change, by operation."""
 
     @property
-    def failed(self) -> bool:
-        """Whether an error was told."""
+    def has_failed(self) -> bool:
+        """Whether the preview has errors."""
         return bool(self.errors) or any(migration.errors for migration in self.migrations)
 
 
-def parse_preview(text: str, *, status: int = 0) -> ParsedPreview:
-    """Read what `pulumi preview --json` printed, whatever stands before and after it.
+def parse_preview(text: str, records: Mapping[str, PreviewRecord] | None = None, *, status: int = 0) -> ParsedPreview:
+    """Parse the output of `pulumi preview --json`; other output before and after the document is ignored.
 
-    ``status`` is how the command ended: other than 0, it failed even where no error is told. Raises InputError when
-    there is no preview in the text.
+    Args:
+        text: Output of the command.
+        records: Records of the preview files by URN. A record of other planned nodes than those in ``text`` was made by
+            another preview and is ignored.
+        status: Exit status of the command. Another status than 0 is an error even if the document has none.
+
+    Raises:
+        InputError: If there is no such document in ``text``.
     """
-    document = _document(text)
-    steps: dict[str, list[Mapping[str, Any]]] = {}
+    document = _find_document(text)
+    steps: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     others: Counter[str] = Counter()
     for step in _objects(document.get("steps")):
         urn, operation = str(step.get("urn", "")), str(step.get("op", ""))
+        if operation not in _OPERATIONS:
+            continue
         if _type(urn) == TYPE:
-            if operation in _OPERATIONS:
-                steps.setdefault(urn, []).append(step)
-        elif operation in _OPERATIONS and _type(urn) != _STACK and not _type(urn).startswith(_PROVIDER):
-            others[_OPERATIONS[operation]] += operation not in {"same", "delete-replaced", "create-replacement"}
-    notes: dict[str, list[Note]] = {}
-    errors: dict[str, list[str]] = {}
-    for line in _objects(document.get("diagnostics")):
-        urn, severity = str(line.get("urn", "")), str(line.get("severity", ""))
-        message = _text(line.get("message", "")).strip().removeprefix(f"{severity}: ")
+            steps[urn].append(step)
+        elif operation not in _UNCOUNTED and _type(urn) != _STACK and not _type(urn).startswith(_PROVIDER):
+            others[_OPERATIONS[operation]] += 1
+    messages: dict[str, list[EngineMessage]] = defaultdict(list)
+    errors: dict[str, list[str]] = defaultdict(list)
+    for each in _objects(document.get("diagnostics")):
+        urn, severity = str(each.get("urn", "")), str(each.get("severity", ""))
+        message = _encodable(each.get("message", "")).strip().removeprefix(f"{severity}: ")
         if severity == "error":
-            errors.setdefault(urn, []).append(message)
+            errors[urn].append(message)
         elif _type(urn) == TYPE:
-            notes.setdefault(urn, []).extend(parse(severity, message))
+            messages[urn].append(EngineMessage(text=message, is_warning=severity == "warning"))
     if status and not errors:
-        errors[""] = [f"`pulumi preview` ended with exit status {status} and told no error; see the log of the job"]
-    ours = dict.fromkeys([*steps, *notes, *(urn for urn in errors if _type(urn) == TYPE)])
-    told = [
-        _migration(urn, steps.get(urn, []), notes.get(urn, []), errors.get(urn, []), failed=bool(errors))
-        for urn in ours
+        errors[""] = [f"`pulumi preview` exited with status {status} but reported no error; see the log of the job"]
+    urns = dict.fromkeys([*steps, *messages, *(urn for urn in errors if _type(urn) == TYPE)])
+    migrations = [
+        _migration(
+            urn,
+            steps.get(urn, []),
+            record=(records or {}).get(urn),
+            messages=messages.get(urn, []),
+            errors=errors.get(urn, []),
+            # Steps without a change are not printed.
+            default=PreviewOperation.UNKNOWN if errors else PreviewOperation.SAME,
+        )
+        for urn in urns
     ]
     return ParsedPreview(
-        migrations=tuple(sorted(told, key=lambda migration: migration.name)),
-        errors=tuple((_name(urn), message) for urn, told in errors.items() if _type(urn) != TYPE for message in told),
-        others={operation: count for operation, count in others.items() if count},
+        migrations=tuple(sorted(migrations, key=lambda migration: migration.name)),
+        errors=tuple((_name(urn), message) for urn in errors if _type(urn) != TYPE for message in errors[urn]),
+        others=others,
     )
 
 
-def _document(text: str) -> Mapping[str, Any]:
-    streamed = False
+def _find_document(text: str) -> Mapping[str, Any]:
+    is_stream = False
     for found in _DOCUMENT.finditer(text):
         try:
             document, _ = json.JSONDecoder().raw_decode(text, found.start())
         except (ValueError, RecursionError):
             continue
-        if _PARTS & document.keys():
+        if _KEYS & document.keys():
             return dict(document)
-        streamed = streamed or "sequence" in document
-    problem = "it holds none of `pulumi preview --json`"
-    if streamed:
-        problem = "it is a stream of events; unset PULUMI_ENABLE_STREAMING_JSON_PREVIEW"
+        is_stream = is_stream or "sequence" in document
+    problem = "not the output of `pulumi preview --json`"
+    if is_stream:
+        problem = "a stream of events; unset PULUMI_ENABLE_STREAMING_JSON_PREVIEW"
     raise InputError("preview", problem)
 
 
+def _migration(
+    urn: str,
+    steps: list[Mapping[str, Any]],
+    *,
+    record: PreviewRecord | None,
+    messages: list[EngineMessage],
+    errors: list[str],
+    default: PreviewOperation,
+) -> PreviewedMigration:
+    operations = {_OPERATIONS[str(step["op"])] for step in steps}
+    new = next((_mapping(step["newState"]) for step in steps if _mapping(step.get("newState"))), {})
+    old = next((_mapping(step["oldState"]) for step in steps if _mapping(step.get("oldState"))), {})
+    inputs = _mapping(new.get("inputs"))
+    is_comparable = bool(steps) and inputs.get("planned_nodes") != HIDDEN
+    if record is not None and is_comparable and record.planned_nodes != _planned_nodes(inputs):
+        record = None
+    recorded = {diagnostic.text for diagnostic in record.diagnostics} if record else set()
+    reasons = [str(reason) for step in steps for reason in _list(step.get("replaceReasons"))]
+    return PreviewedMigration(
+        name=_name(urn),
+        stack=urn.removeprefix("urn:pulumi:").partition("::")[0],
+        operation=next((operation for operation in PreviewOperation if operation in operations), default),
+        inputs=inputs,
+        old_inputs=_mapping(old.get("inputs")),
+        old_outputs=_mapping(old.get("outputs")),
+        replace_reasons=tuple(dict.fromkeys(reasons)),
+        is_retained=old.get("retainOnDelete") is True,
+        record=record,
+        messages=tuple(dict.fromkeys(message for message in messages if message.text not in recorded)),
+        errors=tuple(dict.fromkeys(errors)),
+    )
+
+
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    for each in _list(value):
-        if isinstance(each, dict):
-            yield each
+    return (each for each in _list(value) if isinstance(each, dict))
 
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _text(value: Any) -> str:
-    """Return a text that can be encoded: JSON can hold halves of characters."""
-    return str(value).encode("utf-8", "replace").decode()
-
-
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _encodable(value: Any) -> str:
+    """Return a text that can be encoded: JSON can hold halves of characters."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
 def _type(urn: str) -> str:
-    """Return the type in a URN, without those of its parents."""
+    """Return the type in a URN without the types of its parents."""
     parts = urn.split("::", 3)
     return parts[2].rpartition("$")[2] if len(parts) == 4 else ""
 
@@ -196,30 +263,8 @@ def _name(urn: str) -> str:
     return urn.split("::", 3)[-1]
 
 
-def _plan(inputs: Mapping[str, Any]) -> Mapping[str, str] | None:
-    planned = inputs.get("planned_nodes")
+def _planned_nodes(properties: Mapping[str, Any]) -> Mapping[str, str] | None:
+    planned = properties.get("planned_nodes")
     if not isinstance(planned, dict):
         return None
-    return {_text(instance_id): _text(entry) for instance_id, entry in planned.items()}
-
-
-def _migration(
-    urn: str, steps: list[Mapping[str, Any]], notes: list[Note], errors: list[str], *, failed: bool
-) -> PreviewedMigration:
-    operations = {_OPERATIONS[str(step["op"])] for step in steps}
-    nothing = PreviewOperation.UNTOLD if failed else PreviewOperation.SAME  # steps without a change are not printed
-    new = next((_mapping(step["newState"]) for step in steps if _mapping(step.get("newState"))), {})
-    old = next((_mapping(step["oldState"]) for step in steps if _mapping(step.get("oldState"))), {})
-    reasons = [reason for step in steps for reason in _list(step.get("replaceReasons"))]
-    return PreviewedMigration(
-        name=_name(urn),
-        stack=urn.removeprefix("urn:pulumi:").partition("::")[0],
-        operation=next((operation for operation in _STRONGEST if operation in operations), nothing),
-        inputs=_mapping(new.get("inputs")),
-        before=_mapping(old.get("inputs")),
-        outputs=_mapping(old.get("outputs")),
-        reasons=tuple(dict.fromkeys(map(str, reasons))),
-        retained=old.get("retainOnDelete") is True,
-        notes=tuple(dict.fromkeys(notes)),
-        errors=tuple(dict.fromkeys(errors)),
-    )
+    return {_encodable(instance_id): _encodable(entry) for instance_id, entry in planned.items()}

@@ -1,65 +1,69 @@
-"""The section of one migration in the comment: what changes, what stands in the way, which nodes go where."""
+"""The section of one migration in the comment, the most urgent parts first."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
-from ocean_migration_pulumi.migration.spec.diagnostic import Kind, Note
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned, shorten_digest
+from ocean_migration_pulumi.common.text import count_noun, list_some
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Weight
 from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, PreviewedMigration, PreviewOperation
-from ocean_migration_pulumi.report.pull_request.verdict import Approval, Judgement, is_enforced, is_refusal, is_running
+from ocean_migration_pulumi.report.pull_request.verdict import (
+    Approval,
+    Assessment,
+    Topic,
+    find_topic,
+    has_running_migration,
+)
+from ocean_migration_pulumi.resource.preview_file import VARIABLE
 
 _HEADS: Final[Mapping[PreviewOperation, str]] = {
-    PreviewOperation.CREATE: "is new",
-    PreviewOperation.REPLACE: "is replaced",
-    PreviewOperation.UPDATE: "is updated",
-    PreviewOperation.DELETE: "is removed from the stack",
+    PreviewOperation.CREATE: "will be created",
+    PreviewOperation.REPLACE: "will be replaced",
+    PreviewOperation.UPDATE: "will be updated",
+    PreviewOperation.DELETE: "will be deleted",
     PreviewOperation.SAME: "does not change",
-    PreviewOperation.UNTOLD: "could not be previewed",
 }
-_DESTROYS: Final[Mapping[str, str]] = {
-    "should_terminate_drained_nodes": "old instances are terminated once they are drained",
-    "should_evict_stand_alone_pods": "pods that no controller brings back are deleted",
-    "force_pod_eviction_on_pdb_failure": "pods go although a PodDisruptionBudget forbids it",
-    "terminate_drained_nodes_on_stop": "a stop terminates the nodes that are drained by then",
+_DESTRUCTIVE: Final[Mapping[str, str]] = {
+    "should_terminate_drained_nodes": "drained nodes are terminated",
+    "should_evict_stand_alone_pods": "standalone pods are deleted and not recreated",
+    "force_pod_eviction_on_pdb_failure": "pods are evicted against their PodDisruptionBudget",
+    "terminate_drained_nodes_on_stop": "stopping the migration terminates the nodes drained so far",
 }
-_OPEN: Final[Mapping[Kind, str]] = {
-    Kind.FAILED: "not met",
-    Kind.DOUBTED: "in doubt",
-    Kind.UNKNOWN: "unknown",
+_WEIGHTS: Final[Mapping[Topic, tuple[Weight, str]]] = {
+    Topic.BLOCKED: (Weight.BLOCKER, "blocker"),
+    Topic.CHECKS: (Weight.CHECK, "check"),
+    Topic.UNKNOWN: (Weight.WARNING, "line"),
+    Topic.WARNINGS: (Weight.WARNING, "warning"),
+    Topic.REMARKS: (Weight.REMARK, "line"),
 }
-_DESTINATION: Final = re.compile(r".+ \((?P<group>\S+)\): \d+ nodes?(?:, \d+ pods?)?(?:, (?P<market>.+))?")
-_BATCHES: Final = re.compile(r"(?P<count>\d+) batch(?:es)? (?P<size>of \d+ nodes?\b.*)")
 _SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUOTABLE: Final = re.compile(r"[A-Za-z0-9 _.:/@+=,-]+")
 _NONE: Final = "-"
-_FEW: Final = 10  # names in a sentence
-_MANY: Final = 50  # rows that a reader is not asked to unfold
+_MOST_NAMED: Final = 10
+_MOST_ROWS: Final = 50
 
 
-def section(judgement: Judgement) -> list[Part]:
-    """Return the parts of one migration, the most urgent ones first."""
-    migration = judgement.migration
-    parts = [_paragraphs(_opening(judgement))]
-    parts += _listed("In the way", migration.of(Kind.BLOCKER), Weight.BLOCKER, "blocker")
-    parts += _prerequisites(migration)
-    warnings = [note for note in migration.of(Kind.WARNING) if not is_refusal(note.text)]
-    parts += _listed("Warnings", warnings, Weight.WARNING, "warning")
-    if judgement.planned:
-        parts.append(_groups(migration, judgement.planned))
-    parts += _moves(migration)
-    parts += _snippets(migration)
-    if approval := list(_approval(judgement)):
+def build_section(assessment: Assessment) -> list[Part]:
+    """Return the parts of one migration in the order of the comment."""
+    migration = assessment.migration
+    parts = [_paragraphs(_opening(assessment))]
+    parts += [part for topic in (Topic.BLOCKED, Topic.CHECKS, Topic.UNKNOWN) for part in _diagnostics(migration, topic)]
+    parts += _diagnostics(migration, Topic.WARNINGS, [each.text for each in migration.messages if each.is_warning])
+    if assessment.planned:
+        parts.append(_groups(migration, assessment.planned))
+    parts += _diagnostics(migration, Topic.REMARKS, [each.text for each in migration.messages if not each.is_warning])
+    parts += _suggestions(migration)
+    if approval := list(_approval(assessment)):
         parts.append(_paragraphs(approval))
-    if judgement.planned:
-        parts.append(_nodes(judgement.planned))
+    if assessment.planned:
+        parts.append(_nodes(assessment.planned))
     return parts
 
 
@@ -67,110 +71,175 @@ def _paragraphs(rows: Iterable[str]) -> Part:
     return Part(rows=tuple(rows), between="\n\n")
 
 
-def _opening(judgement: Judgement) -> Iterable[str]:
-    migration = judgement.migration
+def _opening(assessment: Assessment) -> Iterable[str]:
+    migration, planned = assessment.migration, assessment.planned
     yield f"### {code(migration.name)} {_HEADS[migration.operation]}"
-    if judgement.planned is not None and migration.starts:
-        digest = judgement.digest
-        gone = sum(node.migration_id is not None for node in parse_planned(judgement.planned).values())
-        apart = f"; {gone} of them moved before and are no part of it" if gone else ""
-        yield (
-            f"Plan {code(shorten_digest(digest))} of {count_noun(len(judgement.planned), 'node')}, in "
-            f"full {code(digest)}{apart}."
-        )
-    elif migration.starts:
-        yield f"Which nodes: {_unplanned(migration)}."
+    if migration.is_run:
+        if planned is None:
+            yield f"Plan: {_explain_missing_plan(migration)}."
+        else:
+            moved = sum(node.migration_id is not None for node in parse_planned(planned).values())
+            apart = f" ({moved} of them migrated earlier)" if moved else ""
+            yield f"Plan: {count_noun(len(planned), 'node')}{apart}, digest {code(assessment.digest)}."
+        if migration.record is None and migration.inputs.get("planned_nodes") != UNKNOWN:
+            yield (
+                f"Details are missing: set {code(VARIABLE)} for `pulumi preview`, and pass that file with "
+                f"{code('--preview-file')}."
+            )
     yield from _changes(migration)
-    if migration.starts:
+    if migration.is_run:
         yield _destruction(migration)
 
 
-def _unplanned(migration: PreviewedMigration) -> str:
+def _explain_missing_plan(migration: PreviewedMigration) -> str:
     planned = migration.inputs.get("planned_nodes")
     if planned == UNKNOWN:
-        return "not known before something else of the stack is there; `up` plans them then"
+        return "depends on resources that do not exist yet; made by `pulumi up`"
     if planned == HIDDEN:
-        return "not shown, for they are a secret"
-    return "not planned yet; the warnings say why"
+        return "hidden, because it is a secret"
+    return "not made yet; see the warnings"
 
 
 def _changes(migration: PreviewedMigration) -> Iterable[str]:
-    end = "Nothing of it runs; what has moved stays where it is."
-    if is_running(migration):
-        running = code(str(migration.outputs["migration_id"]))
-        end = f"Its migration {running}, which runs, {'is left alone' if migration.retained else 'is stopped'}."
+    end = "No migration is running; migrated workloads stay on Ocean."
+    if has_running_migration(migration):
+        running = code(str(migration.old_outputs["migration_id"]))
+        end = f"The running migration {running} {'keeps running' if migration.is_retained else 'will be stopped'}."
     if migration.operation is PreviewOperation.DELETE:
         yield end
     if migration.operation is PreviewOperation.REPLACE:
-        why = f", because of {', '.join(map(code, migration.reasons[:_FEW]))}" if migration.reasons else ""
-        yield f"The old one is deleted first{why}. {end}"
+        why = f" because of {list_some(map(code, migration.replace_reasons), _MOST_NAMED)}"
+        yield f"Deleted first, then created{why if migration.replace_reasons else ''}. {end}"
     if migration.operation is PreviewOperation.UPDATE:
-        yield from _joined(migration)
-        yield from _options(migration)
+        yield from _changed_nodes(migration)
+        yield from _changed_inputs(migration)
 
 
-def _joined(migration: PreviewedMigration) -> Iterable[str]:
-    planned, before = migration.planned, migration.recorded
-    if planned is None or not before:
+def _changed_nodes(migration: PreviewedMigration) -> Iterable[str]:
+    planned, old = migration.planned, migration.old_planned
+    if planned is None or not old:
         return
-    joined, left = sorted(planned.keys() - before.keys()), sorted(before.keys() - planned.keys())
-    if joined:
-        yield f"{count_with_verb(len(joined), 'node', 'join')} the plan: {_some(joined)}."
-    if left:
-        yield f"{count_with_verb(len(left), 'node', 'leave')} the plan: {_some(left)}."
+    for verb, names in (("Added", planned.keys() - old.keys()), ("Removed", old.keys() - planned.keys())):
+        if names:
+            yield f"{verb}: {count_noun(len(names), 'node')} ({list_some(map(code, sorted(names)), _MOST_NAMED)})."
 
 
-def _options(migration: PreviewedMigration) -> Iterable[str]:
-    names = (migration.inputs.keys() | migration.before.keys()) - {"__provider", "planned_nodes"}
-    changed = [name for name in sorted(names) if migration.inputs.get(name) != migration.before.get(name)]
-    shown = [
-        f"{code(name)} from {_value(migration.before.get(name))} to {_value(migration.inputs.get(name))}"
-        for name in changed[:_FEW]
+def _changed_inputs(migration: PreviewedMigration) -> Iterable[str]:
+    new, old = migration.inputs, migration.old_inputs
+    names = (new.keys() | old.keys()) - {"__provider", "planned_nodes"}
+    changed = [
+        f"{code(name)} from {_value(old.get(name))} to {_value(new.get(name))}"
+        for name in sorted(names)
+        if new.get(name) != old.get(name)
     ]
-    more = f" and {len(changed) - _FEW} more" if len(changed) > _FEW else ""
-    if shown:
-        yield f"Changed: {'; '.join(shown)}{more}."
+    if changed:
+        yield f"Changed: {list_some(changed, _MOST_NAMED)}."
 
 
 def _value(value: Any) -> str:
     if value is None:
         return "its default"
     if value == UNKNOWN:
-        return "what is not known yet"
+        return "a value not known yet"
     return code(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _destruction(migration: PreviewedMigration) -> str:
-    """Say what cannot be undone; an option that is not known counts as on."""
-    told_of = [
+    """Return what cannot be undone; an option whose value is not known counts as on."""
+    risks = [
         f"**{text}** ({code(name)}{'' if migration.inputs[name] is True else ', not known yet'})"
-        for name, text in _DESTROYS.items()
+        for name, text in _DESTRUCTIVE.items()
         if migration.inputs.get(name) not in (None, False)
     ]
-    return f"Careful: {'; '.join(told_of)}." if told_of else "Nothing is terminated, deleted or forced."
+    return f"Destructive: {'; '.join(risks)}." if risks else "Nothing is terminated, deleted, or forced."
 
 
-def _approval(judgement: Judgement) -> Iterable[str]:
-    migration, approval = judgement.migration, judgement.approval
-    approved = migration.inputs.get("approved_plan")
+def _diagnostics(migration: PreviewedMigration, topic: Topic, messages: Iterable[str] = ()) -> list[Part]:
+    chosen = [each for each in migration.diagnostics if find_topic(each) is topic]
+    if topic is Topic.CHECKS:
+        rows = [f"[{'x' if each.severity is Severity.INFO else ' '}] {prose(each.text)}" for each in _sorted(chosen)]
+    else:
+        rows = [prose(text) for text in (*(each.text for each in chosen), *messages)]
+    if not rows:
+        return []
+    weight, noun = _WEIGHTS[topic]
+    head = f"**{topic}**\n\n"
+    return [Part(rows=tuple(map(item, rows)), head=head, weight=weight, noun=noun, most=_MOST_ROWS)]
+
+
+def _sorted(checks: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return checks with those first that make `pulumi up` refuse, and the passed ones last."""
+    order = (Code.CHECK_FAILED, Code.CHECK_WARNING, Code.CHECK_UNKNOWN, Code.CHECKS_PASSED)
+    return sorted(checks, key=lambda check: (check.severity is not Severity.ERROR, order.index(Code(check.code))))
+
+
+def _groups(migration: PreviewedMigration, planned: Mapping[str, str]) -> Part:
+    capacity = {each.subject: _capacity(each.fields) for each in migration.select(Code.DESTINATION)}
+    counts = Counter(
+        (node.asg_name or "", _target(node), capacity.get(node.virtual_node_group_id or "", ""))
+        for node in parse_planned(planned).values()
+    )
+    rows = tuple(
+        row((code(asg) if asg else _NONE, target, str(count), text or _NONE))
+        for (asg, target, text), count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    )
+    head = "**Nodes**\n\n" + heading(("Auto Scaling Group", "Virtual Node Group", "Nodes", "New capacity")) + "\n"
+    return Part(rows=rows, head=head, weight=Weight.TABLE, noun="group", most=_MOST_ROWS)
+
+
+def _capacity(fields: Mapping[str, Any]) -> str:
+    """Return what a Virtual Node Group launches, as Markdown; empty if unknown."""
+    share, falls_back = fields.get("spot_percentage"), fields.get("fallback_to_on_demand")
+    if not isinstance(share, (int, float)):
+        return ""
+    if share <= 0:
+        return "On-Demand"
+    text = "Spot" if share >= 100 else f"{share:g}% Spot"
+    if isinstance(falls_back, bool):
+        text += ", On-Demand if there is no Spot" if falls_back else ", waits for Spot"
+    return prose(text)
+
+
+def _target(node: PlannedNode) -> str:
+    if node.migration_id:
+        return f"migrated by {code(node.migration_id)}"
+    if node.virtual_node_group_id is None:
+        return "**none**"
+    name = code(node.virtual_node_group_name)
+    same = node.virtual_node_group_name == node.virtual_node_group_id
+    return name if same else f"{name} {code(node.virtual_node_group_id)}"
+
+
+def _suggestions(migration: PreviewedMigration) -> list[Part]:
+    rows = tuple(
+        f"Suggested Virtual Node Group {code(each.subject)}:\n\n{fence(str(each.fields.get('source', '')), 'python')}"
+        for each in migration.select(Code.VNG_SUGGESTION)
+    )
+    noun = "suggested Virtual Node Group"
+    return [Part(rows=rows, between="\n\n", weight=Weight.SUGGESTION, noun=noun)] if rows else []
+
+
+def _approval(assessment: Assessment) -> Iterable[str]:
+    migration, approval = assessment.migration, assessment.approval
     if approval is Approval.GIVEN:
-        yield "**Approved**: `up` starts this plan and no other."
+        yield "**Approved**: `pulumi up` starts no other plan."
     elif approval is Approval.UNKNOWN:
-        yield "There is no plan yet that could be approved."
+        yield "There is no plan to approve yet."
     elif approval in {Approval.MISSING, Approval.OTHER}:
+        approved = migration.inputs.get("approved_plan")
         known = isinstance(approved, str) and approved not in (HIDDEN, UNKNOWN)
-        state = f"**Approved is another plan**, {code(str(approved))}." if known else "**Not approved.**"
-        command = _command(migration.name, judgement.digest)
+        state = f"**A different plan is approved**, {code(str(approved))}." if known else "**Not approved.**"
+        command = _approval_command(migration.name, assessment.digest)
         if command is None:
-            yield f"{state} To approve this one, set the input {code('approved_plan')} to {code(judgement.digest)}."
+            yield f"{state} To approve this plan, set the input {code('approved_plan')} to {code(assessment.digest)}."
         else:
             where = f" in the config of stack {code(migration.stack)}" if migration.stack else ""
-            yield f"{state} To approve this one, after the review, set its digest{where}:"
+            yield f"{state} To approve this plan, set its digest{where}:"
             yield fence(command, "sh")
 
 
-def _command(name: str, digest: str) -> str | None:
-    """Return the command that approves a plan; None for a name that a shell or the path could read otherwise."""
+def _approval_command(name: str, digest: str) -> str | None:
+    """Return the command that approves a plan; None for a name that needs quoting in a shell or in the path."""
     if _SIMPLE.fullmatch(name):
         path = f"ocean-migration:approvedPlan.{name}"
     elif _QUOTABLE.fullmatch(name):
@@ -181,91 +250,13 @@ def _command(name: str, digest: str) -> str | None:
     return f"pulumi config set --path {quoted if quoted != path else repr(path)} {digest}"
 
 
-def _listed(title: str, notes: Iterable[Note], weight: Weight, noun: str) -> list[Part]:
-    return _titled(title, [item(prose(note.text)) for note in notes], weight, noun)
-
-
-def _titled(title: str, items: Sequence[str], weight: Weight, noun: str) -> list[Part]:
-    head = f"**{title}**\n\n"
-    return [Part(rows=tuple(items), head=head, weight=weight, noun=noun, most=_MANY)] if items else []
-
-
-def _prerequisites(migration: PreviewedMigration) -> list[Part]:
-    rows = []
-    for note in sorted(migration.of(*_OPEN), key=lambda note: list(_OPEN).index(note.kind)):
-        state = _OPEN[note.kind]
-        if note.kind is Kind.FAILED and is_enforced(migration, note.name):
-            state += ", `up` will refuse"
-        rows.append(item(f"[ ] {code(note.name)} **{state}**: {prose(note.text)}"))
-    rows += [item(f"[x] {code(note.name)}: {prose(note.text)}") for note in migration.of(Kind.MET)]
-    return _titled("Prerequisites", rows, Weight.PREREQUISITE, "prerequisite")
-
-
-def _groups(migration: PreviewedMigration, planned: Mapping[str, str]) -> Part:
-    markets = {}
-    for note in migration.of(Kind.DESTINATION):
-        found = _DESTINATION.fullmatch(note.text)
-        if found and found["market"]:
-            markets[found["group"]] = found["market"]
-    counts = Counter(
-        (node.asg_name or "", _target(node), markets.get(node.virtual_node_group_id or "", ""))
-        for node in parse_planned(planned).values()
-    )
-    rows = tuple(
-        row((code(asg) if asg else _NONE, target, str(count), prose(market) if market else _NONE))
-        for (asg, target, market), count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-    )
-    head = heading(("Auto Scaling Group", "Virtual Node Group", "nodes", "new nodes are")) + "\n"
-    return Part(rows=rows, head=head, weight=Weight.TABLE, noun="group", most=_MANY)
-
-
-def _target(node: PlannedNode) -> str:
-    if node.migration_id:
-        return f"moved by {code(node.migration_id)}"
-    if node.virtual_node_group_id is None:
-        return "**none**"
-    name = code(node.virtual_node_group_name)
-    same = node.virtual_node_group_name == node.virtual_node_group_id
-    return name if same else f"{name} {code(node.virtual_node_group_id)}"
-
-
-def _moves(migration: PreviewedMigration) -> list[Part]:
-    batches = [note.text for note in migration.of(Kind.BATCHES)]
-    if not batches:
-        batches = [
-            f"{found['count']} {found['size']}"
-            for note in migration.of(Kind.PLAN)
-            if (found := _BATCHES.search(note.text))
-        ]
-    rows = [item(f"Batches: {prose(text)}") for text in batches]
-    rows += [item(f"Pods: {prose(note.text)}") for note in migration.of(Kind.PODS)]
-    rows += [item(prose(note.text)) for note in migration.of(Kind.REMARK)]
-    return _titled("What moves" if migration.starts else "Remarks", rows, Weight.REMARK, "line")
-
-
-def _snippets(migration: PreviewedMigration) -> list[Part]:
-    rows = []
-    for note in migration.of(Kind.GROUP):
-        which, _, source = note.text.partition("\n")
-        rows.append(f"A Virtual Node Group for {prose(which)}\n\n{fence(source, 'python')}")
-    if not rows:
-        return []
-    return [Part(rows=tuple(rows), between="\n\n", weight=Weight.SNIPPET, noun="missing Virtual Node Group")]
-
-
 def _nodes(planned: Mapping[str, str]) -> Part:
     rows = tuple(_node(node) for _, node in sorted(parse_planned(planned).items()))
-    head = f"<details><summary>All {count_noun(len(rows), 'node')} of the plan</summary>\n\n"
-    if len(rows) == 1:
-        head = "<details><summary>The node of the plan</summary>\n\n"
-    head += heading(("instance", "node", "Auto Scaling Group", "Virtual Node Group")) + "\n"
+    head = f"<details><summary>{count_noun(len(rows), 'planned node')}</summary>\n\n"
+    head += heading(("Instance", "Node", "Auto Scaling Group", "Virtual Node Group")) + "\n"
     return Part(rows=rows, head=head, tail="\n\n</details>", weight=Weight.LIST, noun="node")
 
 
 def _node(node: PlannedNode) -> str:
     asg = code(node.asg_name) if node.asg_name else _NONE
     return row((code(node.instance_id), code(node.node_name) if node.node_name else _NONE, asg, _target(node)))
-
-
-def _some(names: list[str]) -> str:
-    return list_some(map(code, names), _FEW)

@@ -10,7 +10,7 @@ from ocean_migration_pulumi.common.text import count_noun, one_line
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import StuckPod
 from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
-from ocean_migration_pulumi.report.pull_request.layout import Part, Weight, fit
+from ocean_migration_pulumi.report.pull_request.layout import Part, Weight, fit_parts
 from ocean_migration_pulumi.report.run import facts, mermaid
 from ocean_migration_pulumi.report.run.facts import Fact, ReportedNewNode, ReportedOldNode, ReportedStage
 
@@ -38,7 +38,7 @@ def render(run_report: RunReport, *, limit: int = LIMIT) -> str:
         *_notes(facts.notes(run_report)),
         Part(rows=(f"As of {facts.time_of(run_report.generated_at)}, told by `ocean-migration report`.",)),
     ]
-    return fit(parts, [], [], limit - 1) + "\n"
+    return fit_parts(parts, [], [], limit - 1) + "\n"
 
 
 def _opening(run_report: RunReport) -> Part:

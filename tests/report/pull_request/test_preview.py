@@ -8,21 +8,39 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.spec.diagnostic import Kind
-from ocean_migration_pulumi.report.pull_request.preview import TYPE, PreviewOperation, parse_preview
-from tests.report.documents import document, line, planned, step, stored, urn
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
+from ocean_migration_pulumi.report.pull_request.preview import (
+    HIDDEN,
+    TYPE,
+    UNKNOWN,
+    EngineMessage,
+    PreviewOperation,
+    parse_preview,
+)
+from tests.report.documents import (
+    document,
+    info,
+    message,
+    planned,
+    record,
+    step,
+    stored,
+    summary,
+    urn,
+    warning,
+)
 
 
 def test_a_new_resource() -> None:
     """Its inputs, and the lines of its check, are those that the engine printed."""
-    (migration,) = parse_preview(stored("create")).migrations
+    (migration,) = parse_preview(stored("create").text).migrations
     assert (migration.name, migration.stack, migration.operation) == ("web", "dev", PreviewOperation.CREATE)
     assert migration.inputs["nodes"] == {"asg_names": ["web"]}
     assert migration.planned is not None
     assert len(migration.planned) == 6
-    assert [note.kind for note in migration.notes] == [Kind.PLAN, Kind.DESTINATION, Kind.REMARK, Kind.WARNING]
-    assert migration.of(Kind.WARNING)[0].text.startswith("not checked without access to Kubernetes")
-    assert migration.starts
+    assert migration.record is None
+    assert [each.is_warning for each in migration.messages] == [False, False, False, True]
+    assert migration.is_run
 
 
 @pytest.mark.parametrize(
@@ -32,33 +50,33 @@ def test_a_new_resource() -> None:
         ("replace", PreviewOperation.REPLACE),
         ("delete", PreviewOperation.DELETE),
         ("no-change", PreviewOperation.SAME),
-        ("bad-input", PreviewOperation.UNTOLD),
+        ("bad-input", PreviewOperation.UNKNOWN),
     ],
 )
 def test_what_would_be_done(name: str, operation: PreviewOperation) -> None:
     """Of real previews; one without a change has no step, and one that failed may have none."""
-    migrations = {migration.name: migration for migration in parse_preview(stored(name)).migrations}
+    migrations = {migration.name: migration for migration in parse_preview(stored(name).text).migrations}
     assert migrations["web"].operation is operation
 
 
 def test_what_is_of_before() -> None:
     """An update has the inputs of before and what the last run left."""
-    (migration,) = parse_preview(stored("joined")).migrations
+    (migration,) = parse_preview(stored("joined").text).migrations
     assert migration.planned is not None
     assert len(migration.planned) == 7
-    assert len(migration.recorded) == 6
-    assert migration.outputs["migration_id"].startswith("owm-")
+    assert len(migration.old_planned) == 6
+    assert migration.old_outputs["migration_id"].startswith("owm-")
 
 
 def test_a_replacement_says_why() -> None:
     """And each reason once, although the steps of a replacement repeat them."""
-    (migration,) = parse_preview(stored("replace")).migrations
-    assert migration.reasons == ("ocean_id", "account_id")
+    (migration,) = parse_preview(stored("replace").text).migrations
+    assert migration.replace_reasons == ("ocean_id", "account_id")
     steps = [step("web", {}, op=op, before={}) for op in ("create-replacement", "replace", "delete-replaced")]
     for each in steps:
         each["replaceReasons"] = ["ocean_id"]
     (migration,) = parse_preview(document(steps)).migrations
-    assert (migration.operation, migration.reasons) == (PreviewOperation.REPLACE, ("ocean_id",))
+    assert (migration.operation, migration.replace_reasons) == (PreviewOperation.REPLACE, ("ocean_id",))
 
 
 def test_a_refresh_is_no_change() -> None:
@@ -71,7 +89,10 @@ def test_a_refresh_is_no_change() -> None:
 
 def test_a_resource_that_is_retained() -> None:
     """Its delete leaves the migration alone."""
-    assert [parse_preview(stored(name)).migrations[0].retained for name in ("retained", "delete")] == [True, False]
+    assert [parse_preview(stored(name).text).migrations[0].is_retained for name in ("retained", "delete")] == [
+        True,
+        False,
+    ]
 
 
 def test_a_plan_that_is_not_there() -> None:
@@ -117,41 +138,78 @@ def test_a_migration_in_a_component() -> None:
 
 def test_errors_are_of_a_migration_or_of_the_rest() -> None:
     """Both make the preview a failed one."""
-    preview = parse_preview(stored("bad-input"))
-    assert preview.failed
+    preview = parse_preview(stored("bad-input").text)
+    assert preview.has_failed
     assert preview.migrations[0].errors[0].startswith("pulumi-python:dynamic/ocean-migration")
-    preview = parse_preview(stored("program-failure"))
-    assert preview.failed
+    preview = parse_preview(stored("program-failure").text)
+    assert preview.has_failed
     assert preview.errors[0][0] == ""
     assert preview.errors[0][1].endswith("RuntimeError: boom")
 
 
 def test_a_status_is_an_error_where_none_is_told() -> None:
     """A policy can make a preview fail without a word in its JSON."""
-    assert not parse_preview(stored("create"), status=0).failed
+    assert not parse_preview(stored("create").text, status=0).has_failed
     assert (
-        parse_preview(stored("create"), status=255)
+        parse_preview(stored("create").text, status=255)
         .errors[0][1]
-        .startswith("`pulumi preview` ended with exit status 255")
+        .startswith("`pulumi preview` exited with status 255")
     )
-    assert len(parse_preview(stored("program-failure"), status=1).errors) == 1
+    assert len(parse_preview(stored("program-failure").text, status=1).errors) == 1
 
 
-def test_lines_that_repeat_are_one() -> None:
+def test_messages_that_repeat_are_one() -> None:
     """A replacement is checked twice."""
-    (migration,) = parse_preview(document([step("web", {})], [line("web", "a", "warning")] * 2)).migrations
-    assert len(migration.notes) == 1
+    (migration,) = parse_preview(document([step("web", {})], [message("web", "a", "warning")] * 2)).migrations
+    assert len(migration.messages) == 1
 
 
 def test_severities_as_the_command_prints_them() -> None:
     """Of `info#err`, too; the prefix is taken away once."""
-    lines = [line("web", "a", "info#err"), line("web", "warning: b", "warning"), line("web", "c", "error")]
-    (migration,) = parse_preview(document([step("web", {})], lines)).migrations
-    assert [(note.kind, note.text) for note in migration.notes] == [
-        (Kind.REMARK, "a"),
-        (Kind.WARNING, "warning: b"),
-    ]
+    messages = [message("web", "a", "info#err"), message("web", "warning: b", "warning"), message("web", "c", "error")]
+    (migration,) = parse_preview(document([step("web", {})], messages)).migrations
+    assert migration.messages == (EngineMessage(text="a"), EngineMessage(text="warning: b", is_warning=True))
     assert migration.errors == ("c",)
+
+
+def test_a_record_is_found_by_its_urn() -> None:
+    """It replaces the messages that it holds; others, as those of a diff, stay."""
+    nodes = planned(2)
+    found = record("web", nodes, summary(nodes), warning(Code.ASG_REPLACES, "two\nlines"))
+    messages = [message("web", "two\nlines", "warning"), message("web", "unfinished", "info")]
+    text = document([step("web", {"planned_nodes": nodes}), step("api", {"planned_nodes": nodes})], messages)
+    api, web = parse_preview(text, {urn("web"): found}).migrations
+    assert (api.record, web.record) == (None, found)
+    assert [each.code for each in web.select(Code.PLAN_SUMMARY, Code.BATCHES)] == [Code.PLAN_SUMMARY]
+    assert web.messages == (EngineMessage(text="unfinished"),)
+
+
+@pytest.mark.parametrize(
+    ("previewed", "recorded", "is_used"),
+    [
+        (planned(2), planned(2), True),
+        (planned(2), planned(3), False),
+        (planned(2), None, False),
+        (None, None, True),
+        (None, planned(2), False),
+        (UNKNOWN, planned(2), False),
+        (HIDDEN, planned(2), True),
+    ],
+)
+def test_a_record_of_another_preview_is_not_used(previewed: Any, recorded: Any, is_used: bool) -> None:
+    """A file that was not removed holds older plans."""
+    text = document([step("web", {"planned_nodes": previewed})])
+    found = record("web", recorded, info(Code.BATCHES))
+    (migration,) = parse_preview(text, {urn("web"): found}).migrations
+    assert (migration.record is not None) is is_used
+
+
+def test_a_record_of_another_stack_is_not_shown() -> None:
+    """Only what the preview mentions is."""
+    found = record("web", planned(2), info(Code.BATCHES))
+    assert parse_preview(document([]), {urn("web"): found}).migrations == ()
+    (migration,) = parse_preview(document([], [message("web", "text")]), {urn("web"): found}).migrations
+    assert (migration.operation, migration.record) == (PreviewOperation.SAME, found)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +217,7 @@ def test_severities_as_the_command_prints_them() -> None:
 )
 def test_what_stands_around_does_not_matter(facts: str) -> None:
     """Wrappers print before and after it, other JSON included."""
-    assert parse_preview(facts.format(stored("create"))) == parse_preview(stored("create"))
+    assert parse_preview(facts.format(stored("create").text)) == parse_preview(stored("create").text)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +225,7 @@ def test_what_stands_around_does_not_matter(facts: str) -> None:
 )
 def test_anything_else_is_no_preview(text: str) -> None:
     """And the error says so."""
-    with pytest.raises(InputError, match=r"preview: it holds none of `pulumi preview --json`"):
+    with pytest.raises(InputError, match=r"preview: not the output of `pulumi preview --json`"):
         parse_preview(text)
 
 

@@ -6,48 +6,91 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.migration.spec import diagnostic
-from ocean_migration_pulumi.migration.spec.diagnostic import Kind
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.report.pull_request.preview import UNKNOWN
-from tests.report.documents import blocked, comment, document, line, plan_line, planned, ready, step, stored
+from ocean_migration_pulumi.report.pull_request.sections import build_section
+from ocean_migration_pulumi.report.pull_request.verdict import Topic, find_topic
+from tests.report.documents import (
+    Case,
+    blocked,
+    case,
+    comment,
+    document,
+    error,
+    info,
+    message,
+    migration,
+    planned,
+    ready,
+    record,
+    step,
+    stored,
+    urn,
+    warning,
+)
+
+
+def listed(made: Case, title: str) -> list[str]:
+    """Return the rows of a list of the only migration."""
+    return [row for part in build_section(made.assess()) if part.head == f"**{title}**\n\n" for row in part.rows]
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("should_terminate_drained_nodes", "old instances are terminated once they are drained"),
-        ("should_evict_stand_alone_pods", "pods that no controller brings back are deleted"),
-        ("force_pod_eviction_on_pdb_failure", "pods go although a PodDisruptionBudget forbids it"),
-        ("terminate_drained_nodes_on_stop", "a stop terminates the nodes that are drained by then"),
+        ("should_terminate_drained_nodes", "drained nodes are terminated"),
+        ("should_evict_stand_alone_pods", "standalone pods are deleted and not recreated"),
+        ("force_pod_eviction_on_pdb_failure", "pods are evicted against their PodDisruptionBudget"),
+        ("terminate_drained_nodes_on_stop", "stopping the migration terminates the nodes drained so far"),
     ],
 )
 def test_what_cannot_be_undone_is_said_in_words(name: str, text: str) -> None:
     """An option that is not known yet is told as one that is on."""
     option = name.replace("_", "&#95;")
     for value, shown in [(True, f"(<code>{option}</code>)"), (UNKNOWN, f"(<code>{option}</code>, not known yet)")]:
-        made, lines = _with(name, value)
-        assert f"Careful: **{text}** {shown}." in comment(document([made], lines))
-    made, lines = _with(name, False)
-    assert "Nothing is terminated, deleted or forced." in comment(document([made], lines))
+        assert f"Destructive: **{text}** {shown}." in comment(case(ready(**{name: value})))
+    assert "Nothing is terminated, deleted, or forced." in comment(case(ready(**{name: False})))
 
 
-def test_blockers_stand_before_prerequisites_and_these_before_the_nodes() -> None:
-    """The most urgent first."""
-    made, lines = blocked()
-    text = comment(document([made], lines))
-    places = [text.index(each) for each in ("In the way", "[ ] ", "[x] ", "| Auto Scaling", "<details>")]
+@pytest.mark.parametrize(
+    ("diagnostic", "topic"),
+    [
+        (warning(Code.PDB_BLOCKS), Topic.BLOCKED),
+        (warning(Code.PDB_BLOCKS, forced=True), Topic.WARNINGS),
+        (warning(Code.PODS_UNPLACEABLE), Topic.BLOCKED),
+        (error(Code.CHECK_FAILED), Topic.CHECKS),
+        (info(Code.CHECKS_PASSED), Topic.CHECKS),
+        (warning(Code.NOT_EVALUATED), Topic.UNKNOWN),
+        (warning(Code.PODS_PLACEMENT_UNKNOWN), Topic.UNKNOWN),
+        (warning(Code.ASG_MAY_REPLACE), Topic.WARNINGS),
+        (info(Code.BATCHES), Topic.REMARKS),
+        (info(Code.PLAN_SUMMARY), Topic.NONE),
+        (Diagnostic(code="of-the-future", severity=Severity.WARNING), Topic.WARNINGS),
+        (Diagnostic(code="of-the-future", severity=Severity.INFO), Topic.REMARKS),
+    ],
+)
+def test_a_diagnostic_is_in_one_list(diagnostic: Diagnostic, topic: Topic) -> None:
+    """By its code, and by its severity where the code is of a newer version."""
+    assert find_topic(diagnostic) is topic
+
+
+def test_the_most_urgent_comes_first() -> None:
+    """Blockers, checks, unknown things, warnings, nodes."""
+    more = (warning(Code.ASG_MAY_REPLACE), warning(Code.NOT_EVALUATED))
+    text = comment(case(blocked("web", *more)))
+    titles = ("**Blocked**", "**Checks**", "**Not checked**", "**Warnings**", "**Nodes**", "**Migration**", "<details>")
+    places = [text.index(each) for each in titles]
     assert places == sorted(places)
 
 
-def test_prerequisites_that_are_not_met_come_first() -> None:
-    """Then those in doubt, then those that nobody could look at."""
-    made, lines = blocked()
-    lines.append(
-        line("web", diagnostic.prerequisite(Kind.FAILED, "scaling", "the autoscaler is off; enable it"), "warning")
-    )
-    rows = [row for row in comment(document([made], lines)).splitlines() if row.startswith("- [ ] ")]
-    assert [row.split("**")[1] for row in rows] == ["not met, `up` will refuse", "in doubt", "unknown"]
+def test_checks_that_make_up_refuse_come_first() -> None:
+    """Then the others by how bad they are, and the passed ones last."""
+    more = (warning(Code.CHECK_FAILED, "warned"), error(Code.CHECK_FAILED, "enforced"))
+    rows = listed(case(blocked("web", *more)), "Checks")
+    assert rows[:2] == ["- [ ] enforced", "- [ ] warned"]
+    assert [row[:5] for row in rows] == ["- [ ]"] * 4 + ["- [x]"]
+    assert rows[-1] == "- [x] 2 checks passed"
 
 
 def test_nodes_are_counted_by_both_groups() -> None:
@@ -57,29 +100,45 @@ def test_nodes_are_counted_by_both_groups() -> None:
     )
     alone = PlannedNode(instance_id="i-8", virtual_node_group_id="Default")
     nodes = planned(1) | planned(3, "gpu", None, first=2) | {"i-9": gone.entry, "i-8": alone.entry}
-    lines = [
-        line("web", "to web (ols-1a2b3c4d): 1 node, 3 pods, spot (waits when there is no spot)"),
-        line("web", "to 3 other Virtual Node Groups: 5 nodes"),
+    destinations = [
+        info(Code.DESTINATION, subject="ols-1a2b3c4d", name="web", spot_percentage=100, fallback_to_on_demand=False),
+        info(Code.DESTINATIONS_MORE, groups=3, nodes=5),
     ]
-    text = comment(document([step("web", {"planned_nodes": nodes})], lines))
+    text = comment(case(migration("web", nodes, *destinations)))
     rows = [row for row in text.splitlines() if row.startswith("| ") and row.count("|") == 5][1:5]
     assert rows == [
         "| <code>gpu</code> | **none** | 3 | - |",
         "| - | <code>any Virtual Node Group</code> <code>Default</code> | 1 | - |",
-        "| <code>web</code> | <code>web</code> <code>ols-1a2b3c4d</code> | 1 | spot (waits when there is no spot) |",
-        "| <code>web</code> | moved by <code>owm-1</code> | 1 | - |",
+        "| <code>web</code> | <code>web</code> <code>ols-1a2b3c4d</code> | 1 | Spot, waits for Spot |",
+        "| <code>web</code> | migrated by <code>owm-1</code> | 1 | - |",
     ]
-    assert "of 6 nodes, in full" in text
-    assert "; 1 of them moved before and are no part of it." in text
+    assert "Plan: 6 nodes (1 of them migrated earlier), digest " in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "capacity"),
+    [
+        ({"spot_percentage": 70, "fallback_to_on_demand": True}, "70&#37; Spot, On-Demand if there is no Spot"),
+        ({"spot_percentage": 100.0}, "Spot"),
+        ({"spot_percentage": 0, "fallback_to_on_demand": True}, "On-Demand"),
+        ({"spot_percentage": None}, "-"),
+        ({"spot_percentage": "<b>"}, "-"),
+        ({}, "-"),
+    ],
+)
+def test_the_capacity_of_a_group(fields: dict[str, Any], capacity: str) -> None:
+    """As far as it is known."""
+    text = comment(case(migration("web", planned(1), info(Code.DESTINATION, subject="ols-1a2b3c4d", **fields))))
+    assert f" | 1 | {capacity} |\n" in text
 
 
 def test_an_update_tells_who_joins_and_who_leaves() -> None:
     """At most ten by name."""
     before, now = {"planned_nodes": planned(12)}, {"planned_nodes": planned(2, first=12)}
-    text = comment(document([step("web", now, op="update", before=before)]))
-    assert "1 node joins the plan: <code>i-00000000000000013</code>." in text
-    assert "11 nodes leave the plan: <code>i-00000000000000001</code>, " in text
-    assert "<code>i-00000000000000010</code> and 1 more." in text
+    text = comment(Case(document([step("web", now, op="update", before=before)])))
+    assert "Added: 1 node (<code>i-00000000000000013</code>)." in text
+    assert "Removed: 11 nodes (<code>i-00000000000000001</code>, " in text
+    assert "<code>i-00000000000000010</code> and 1 more)." in text
 
 
 def test_an_update_tells_which_options_change() -> None:
@@ -92,59 +151,63 @@ def test_an_update_tells_which_options_change() -> None:
         "on_timeout": "stop",
         "__provider": "x",
     }
-    text = comment(document([step("web", now, op="update", before=before)]))
+    text = comment(Case(document([step("web", now, op="update", before=before)])))
     assert (
-        "Changed: <code>batch&#95;size&#95;percentage</code> from <code>20</code> to <code>30</code>; "
-        "<code>on&#95;timeout</code> from its default to <code>stop</code>; "
-        "<code>soak&#95;time</code> from <code>0s</code> to what is not known yet."
+        "Changed: <code>batch&#95;size&#95;percentage</code> from <code>20</code> to <code>30</code>, "
+        "<code>on&#95;timeout</code> from its default to <code>stop</code>, "
+        "<code>soak&#95;time</code> from <code>0s</code> to a value not known yet."
     ) in text
 
 
 @pytest.mark.parametrize(
     ("planned_nodes", "why"),
     [
-        (UNKNOWN, "not known before something else of the stack is there; `up` plans them then"),
-        ("[secret]", "not shown, for they are a secret"),
-        (None, "not planned yet; the warnings say why"),
+        (UNKNOWN, "depends on resources that do not exist yet; made by `pulumi up`"),
+        ("[secret]", "hidden, because it is a secret"),
+        (None, "not made yet; see the warnings"),
     ],
 )
 def test_why_there_is_no_plan(planned_nodes: str | None, why: str) -> None:
     """And nothing that could be approved."""
-    text = comment(document([step("web", {"planned_nodes": planned_nodes})]))
-    assert f"Which nodes: {why}." in text
-    assert "There is no plan yet that could be approved." in text
+    text = comment(Case(document([step("web", {"planned_nodes": planned_nodes})])))
+    assert f"Plan: {why}." in text
+    assert "There is no plan to approve yet." in text
     assert "<details>" not in text
+
+
+def test_without_a_record_the_messages_are_shown_and_details_are_asked_for() -> None:
+    """Except where the provider could not plan, or nothing is to be run."""
+    nodes = planned(2)
+    messages = [message("web", "plan of an hour ago"), message("web", "look at this", "warning")]
+    plain = Case(document([step("web", {"planned_nodes": nodes})], messages))
+    assert listed(plain, "Migration") == ["- plan of an hour ago"]
+    assert listed(plain, "Warnings") == ["- look at this"]
+    missing = "Details are missing: set <code>OCEAN&#95;MIGRATION&#95;PREVIEW&#95;FILE</code> for `pulumi preview`"
+    assert comment(plain).count(missing) == 1
+    assert missing not in comment(Case(plain.text, {urn("web"): record("web", nodes)}))
+    assert missing not in comment(Case(document([step("web", {"planned_nodes": UNKNOWN})])))
+    assert missing not in comment(stored("delete"))
+    assert missing not in comment(stored("no-change"))
 
 
 def test_what_becomes_of_a_running_migration() -> None:
     """It is stopped, or left alone."""
-    assert "which runs, is stopped." in comment(stored("delete"))
-    assert "which runs, is left alone." in comment(stored("retained"))
+    assert "will be stopped." in comment(stored("delete"))
+    assert "keeps running." in comment(stored("retained"))
     over = {"migration_id": "owm-1", "status": "FINISHED"}
-    text = comment(document([step("web", None, op="delete", before={}, outputs=over)]))
-    assert "Nothing of it runs; what has moved stays where it is." in text
+    text = comment(Case(document([step("web", None, op="delete", before={}, outputs=over)])))
+    assert "No migration is running; migrated workloads stay on Ocean." in text
 
 
-def test_the_batches_of_the_plan_stand_in_where_they_have_no_line() -> None:
-    """Never both."""
-    nodes = planned(4)
-    lines = [line("web", plan_line(nodes, "9 pods, 2 batches of 2 nodes"))]
-    made = step("web", {"planned_nodes": nodes})
-    assert "- Batches: 2 of 2 nodes\n" in comment(document([made], lines))
-    lines.append(line("web", diagnostic.batches("2 of 2 nodes: 5 and 4 pods")))
-    text = comment(document([made], lines))
-    assert text.count("Batches: ") == 1
-    assert "- Batches: 2 of 2 nodes&#58; 5 and 4 pods\n" in text
+def test_a_suggested_group_is_ready_to_paste() -> None:
+    """From the fields, whatever the text says."""
+    text = comment(case(migration("web", planned(1), info(Code.VNG_SUGGESTION, "x", subject="a b", source="a = 1\nb"))))
+    assert "Suggested Virtual Node Group <code>a b</code>:\n\n```python\na = 1\nb\n```\n" in text
 
 
 def test_an_error_of_several_lines_is_shown_from_its_end() -> None:
     """The last line is what went wrong."""
-    message = "\n".join(f"line {number}" for number in range(40))
-    text = comment(document([], [{"message": message, "severity": "error"}]))
+    lines = "\n".join(f"line {number}" for number in range(40))
+    text = comment(Case(document([], [{"message": lines, "severity": "error"}])))
     assert "- line 39\n\n```text\nline 15\n" in text
     assert "line 14" not in text
-
-
-def _with(name: str, value: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    inputs: dict[str, Any] = {name: value}
-    return ready(**inputs)

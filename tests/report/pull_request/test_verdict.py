@@ -6,179 +6,164 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api.models.migration import Candidate
-from ocean_migration_pulumi.migration.checks.service import GROUPS, IDLE
-from ocean_migration_pulumi.migration.spec import diagnostic
-from ocean_migration_pulumi.migration.spec.diagnostic import Kind
-from ocean_migration_pulumi.migration.spec.planned_nodes import (
-    PlannedNode,
-    describe_difference,
-    plan_digest,
-    shorten_digest,
-    summarize_plan,
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest, shorten_digest
+from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN
+from ocean_migration_pulumi.report.pull_request.verdict import Approval, Level, is_fully_approved
+from tests.report.documents import (
+    Case,
+    blocked,
+    case,
+    document,
+    error,
+    info,
+    message,
+    migration,
+    planned,
+    ready,
+    record,
+    step,
+    stored,
+    summary,
+    unmatched,
+    urn,
+    verdict,
+    warning,
 )
-from ocean_migration_pulumi.report.pull_request.preview import UNKNOWN, parse_preview
-from ocean_migration_pulumi.report.pull_request.verdict import (
-    Amounts,
-    Approval,
-    Judgement,
-    is_approved_whole,
-    judge_migration,
-)
-from tests.report.documents import blocked, document, line, plan_line, planned, ready, step, stored, unmatched, verdict
 
-SIXTEEN = "16 nodes with 96 pods move into Ocean in 4 batches"
+SIXTEEN = "16 nodes with 96 pods will migrate"
 
 
-def judged(text: str) -> Judgement:
-    """Judge the one migration of a preview."""
-    (migration,) = parse_preview(text).migrations
-    return judge_migration(migration)
+def update(nodes: dict[str, str], *diagnostics: Diagnostic, **inputs: Any) -> Case:
+    """Return the preview of an update that changes no planned node."""
+    made = step("web", {"planned_nodes": nodes, **inputs}, op="update", before={"planned_nodes": nodes})
+    return case((made, record("web", nodes, *diagnostics)))
 
 
-def of(made: tuple[dict[str, Any], list[dict[str, Any]]], *more: dict[str, Any]) -> str:
-    """Return the preview of one migration, with more lines."""
-    return document([made[0]], [*made[1], *more])
-
-
-def test_nothing_in_the_way_is_ready() -> None:
+def test_no_issue_is_ready() -> None:
     """With the amounts of the plan."""
-    assert verdict(of(ready())) == f"Ready: {SIXTEEN}."
+    assessment = case(ready()).assess()
+    assert (assessment.level, assessment.issues) == (Level.READY, {})
+    assert (assessment.waiting, assessment.active, assessment.pods) == (16, 0, 96)
+    assert verdict(case(ready())) == f"Ready: {SIXTEEN}."
 
 
-def test_what_stands_in_the_way_is_counted() -> None:
-    """Blockers, and prerequisites that are not met, or in doubt; those that nobody could look at are apart."""
-    way = "3 things stand in the way, 1 thing could not be checked"
-    assert verdict(of(blocked())) == f"Look first: {SIXTEEN}; {way}."
-    more = [line("web", diagnostic.prerequisite(Kind.FAILED, "scaling", "off"), "warning"), line("web", "x", "warning")]
-    way = "4 things stand in the way, 1 thing could not be checked, 1 warning"
-    assert verdict(of(blocked(prerequisites="warn"), *more)) == f"Look first: {SIXTEEN}; {way}."
+def test_issues_are_counted_by_kind() -> None:
+    """Blockers, checks by status, what could not be checked, and warnings: of diagnostics and of the engine."""
+    assert verdict(case(blocked())) == f"Needs attention: {SIXTEEN}; 2 blockers, 1 check warning, 1 unknown check."
+    more = [warning(code) for code in (Code.CHECK_FAILED, Code.NOT_EVALUATED, Code.ASG_MAY_REPLACE)]
+    made = case(blocked("web", *more), messages=[message("web", "x", "warning")])
+    assert made.assess().issues == {
+        "blocker": 2, "failed check": 1, "check warning": 1, "unknown check": 2, "warning": 2
+    }  # fmt: skip
+    issues = "2 blockers, 1 failed check, 1 check warning, 2 unknown checks, 2 warnings"
+    assert verdict(made) == f"Needs attention: {SIXTEEN}; {issues}."
 
 
-@pytest.mark.parametrize(
-    ("name", "inputs", "refused"),
-    [
-        ("scaling", {}, True),
-        ("scaling", {"prerequisites": "enforce"}, True),
-        ("scaling", {"prerequisites": "warn"}, False),
-        (GROUPS, {"prerequisites": "warn"}, True),
-        (IDLE, {"prerequisites": "warn"}, True),
-    ],
-)
-def test_a_prerequisite_that_is_not_met(name: str, inputs: dict[str, Any], refused: bool) -> None:
-    """Is refused where the run refuses it: `unmatched_nodes` and `when_busy` are no matter of `prerequisites`."""
-    told = verdict(of(ready(**inputs), line("web", diagnostic.prerequisite(Kind.FAILED, name, "no; do"), "warning")))
-    if refused:
-        assert told == f"Will be refused: the prerequisite <code>{name}</code> is not met."
-    else:
-        assert told == f"Look first: {SIXTEEN}; 1 thing stands in the way."
+def test_a_blocker_that_is_forced_is_a_warning() -> None:
+    """Nothing stops the pods then."""
+    assert case(ready("web", warning(Code.PDB_BLOCKS, forced=True))).assess().issues == {"warning": 1}
 
 
-def test_unmatched_nodes_are_refused_although_nobody_looks_for_prerequisites() -> None:
+def test_an_error_is_a_refusal() -> None:
+    """A failed check by its name, anything else by its text; one with severity warning is none."""
+    assert case(ready("web", warning(Code.CHECK_FAILED, subject="scaling"))).assess().level is Level.ATTENTION
+    made = case(ready("web", error(Code.CHECK_FAILED, subject="scaling")))
+    assert made.assess().refusals == ("check <code>scaling</code> failed",)
+    assert verdict(made) == "Will fail: <code>web</code>: check <code>scaling</code> failed."
+    future = Diagnostic(code="of-the-future", severity=Severity.ERROR, text="no way")
+    assert case(ready("web", future)).assess().refusals == ("no way",)
+
+
+def test_unmatched_nodes_are_refused_although_no_check_runs() -> None:
     """Unless they may be migrated all the same."""
-    made, lines = unmatched(prerequisites="off")
-    lines = [each for each in lines if each["severity"] == "info"]
-    assert verdict(document([made], lines)) == "Will be refused: 2 nodes match no Virtual Node Group."
-    matched, more = ready(prerequisites="off")
-    assert verdict(document([matched], more)) == f"Ready: {SIXTEEN}."
-    made, _ = unmatched(prerequisites="off", unmatched_nodes="allow")
-    assert verdict(document([made], lines)) == "Ready: 4 nodes with 9 pods move into Ocean in 1 batch."
+    nodes = planned(2) | planned(2, "gpu", None, first=3)
+    made = case(migration("web", nodes, prerequisites="off"))
+    assert made.assess().refusals == ("2 nodes match no Virtual Node Group",)
+    assert case(ready(prerequisites="off")).assess().level is Level.READY
+    assert case(migration("web", nodes, prerequisites="off", unmatched_nodes="allow")).assess().level is Level.READY
 
 
 def test_the_refusals_of_several_are_named() -> None:
     """At most three of them."""
-    made = [unmatched(f"web-{number}") for number in range(5)]
-    told = verdict(document([each for each, _ in made], [each for _, lines in made for each in lines]))
-    assert told.startswith("Will be refused: <code>web-0</code>: the prerequisite")
-    assert told.endswith("; and 2 more.")
+    text = verdict(case(*(unmatched(f"web-{number}") for number in range(5))))
+    assert text.startswith("Will fail: <code>web-0</code>: check <code>Virtual Node Groups</code> failed, <code>web-1")
+    assert text.endswith(" and 2 more.")
 
 
-def test_a_failed_preview_is_refused() -> None:
+def test_a_failed_preview() -> None:
     """Whatever else it says."""
-    assert verdict(stored("program-failure")) == "Will be refused: the preview failed with 1 error."
-    assert verdict(of(ready()), status=1) == "Will be refused: the preview failed with 1 error."
+    assert verdict(stored("program-failure")) == "Preview failed with 1 error."
+    assert verdict(case(ready()), status=1) == "Preview failed with 1 error."
 
 
 def test_without_a_change_there_is_nothing_to_say() -> None:
-    """Also where a blocker is told of a migration that is over, or there is no migration at all."""
+    """Also where there is a blocker of a migration that is over, or no migration at all."""
     assert verdict(stored("no-change")) == "No migration changes."
-    assert verdict(document([])) == "No migration changes."
-    assert verdict(document([], [line("web", diagnostic.blocker("x"), "warning")])) == "No migration changes."
+    assert verdict(Case(document([]))) == "No migration changes."
+    found = record("web", None, warning(Code.PDB_BLOCKS))
+    over = Case(document([], [message("web", "x", "warning")]), {urn("web"): found})
+    assert (over.assess().level, verdict(over)) == (Level.NONE, "No migration changes.")
 
 
 def test_a_plan_that_is_not_known() -> None:
     """Of one resource, or of one beside another."""
     unknown = step("api", {"planned_nodes": UNKNOWN})
-    assert verdict(document([unknown])) == "Not known yet: which nodes <code>api</code> moves."
-    made, lines = ready()
-    told = f"Not known yet: which nodes <code>api</code> moves; {SIXTEEN}."
-    assert verdict(document([unknown, made], lines)) == told
-    made, lines = blocked()
-    told = f"Look first: {SIXTEEN}; which nodes <code>api</code> moves is not known yet; 3 things stand in the way"
-    assert verdict(document([unknown, made], lines)).startswith(told)
+    api = "<code>api</code> (nodes not planned yet)"
+    assert verdict(Case(document([unknown]))) == f"Unknown: {api}."
+    assert verdict(case(ready(), more=[unknown])) == f"Unknown: {SIXTEEN}; {api}."
+    made = case(blocked(), more=[unknown])
+    assert verdict(made).startswith(f"Needs attention: {SIXTEEN}; unknown: {api}; 2 blockers")
+
+
+def test_without_a_record_nothing_is_known() -> None:
+    """However harmless the messages are."""
+    assert verdict(stored("joined")) == "Unknown: <code>web</code> (no details)."
+    assert stored("create").assess().level is Level.UNKNOWN
 
 
 def test_an_update_whose_service_could_not_be_asked() -> None:
-    """How much of an older plan is still to be done, nobody knows then."""
-    nodes = {"planned_nodes": planned(2)}
-    text = document([step("web", nodes, op="update", before=nodes)], [line("web", "cannot ask Spot", "warning")])
-    assert verdict(text) == "Not known yet: which nodes <code>web</code> moves."
+    """How much of an older plan is still to be migrated, nobody knows then."""
+    made = update(planned(2), warning(Code.UNPLANNED))
+    assert verdict(made) == "Unknown: <code>web</code> (remaining nodes not known)."
 
 
 def test_a_running_migration_that_is_stopped() -> None:
     """By a delete or a replacement, unless it is retained."""
-    assert verdict(stored("delete")) == "Look first: no node moves; 1 running migration is stopped."
-    assert "1 running migration is stopped" in verdict(stored("replace"))
-    assert verdict(stored("retained")) == "Ready: no node moves."
+    assert verdict(stored("delete")) == "Needs attention: no nodes to migrate; 1 stopped migration."
+    assert "1 stopped migration" in verdict(stored("replace"))
+    assert verdict(stored("retained")) == "Ready: no nodes to migrate."
     over = {"migration_id": "owm-1", "status": "FINISHED"}
-    assert verdict(document([step("web", None, op="delete", before={}, outputs=over)])) == "Ready: no node moves."
+    made = Case(document([step("web", None, op="delete", before={}, outputs=over)]))
+    assert verdict(made) == "Ready: no nodes to migrate."
 
 
 def test_several_migrations_are_added_up() -> None:
-    """Batches are of one alone."""
-    (first, lines), (second, more) = ready("api"), ready("web")
-    told = "Ready: 32 nodes with 192 pods move into Ocean in 2 migrations."
-    assert verdict(document([first, second], [*lines, *more])) == told
-
-
-CANDIDATES = {f"i-{number}": Candidate(instance_id=f"i-{number}", running_pods=3) for number in range(5)}
-PLANNED = {name: PlannedNode(instance_id=name, virtual_node_group_id="ols-1").entry for name in CANDIDATES}
+    """Pods only where they are known of all."""
+    assert verdict(case(ready("api"), ready("web"))) == "Ready: 32 nodes with 192 pods will migrate."
+    made = step("api", {"planned_nodes": planned(2)}), record("api", planned(2), summary(planned(2)))
+    assert verdict(case(made, ready("web"))) == "Ready: 18 nodes will migrate."
 
 
 @pytest.mark.parametrize(
-    ("offered", "active", "amounts"),
+    ("counts", "text"),
     [
-        (5, 0, Amounts(moving=5, pods=15, batches=5)),
-        (3, 2, Amounts(moving=3, active=2, pods=9, batches=3)),
-        (1, 0, Amounts(moving=1, pods=3, batches=1)),
-        (0, 5, Amounts(moving=0, active=5)),
-        (0, 0, Amounts()),
+        ({"waiting": 3, "active": 2, "pods": 9}, "3 nodes with 9 pods will migrate; 2 nodes already migrating"),
+        ({"waiting": 1, "active": 1}, "1 node will migrate; 1 node already migrating"),
+        ({"waiting": 0, "active": 5}, "5 nodes already migrating"),
+        ({"waiting": 0}, "no nodes to migrate"),
     ],
 )
-def test_the_amounts_are_those_of_the_plan(offered: int, active: int, amounts: Amounts) -> None:
-    """As the line on the plan has them."""
-    names = list(CANDIDATES)
-    told = summarize_plan(
-        PLANNED, {name: CANDIDATES[name] for name in names[:offered]}, names[offered : offered + active], 20
-    )
-    assert judged(document([step("web", {"planned_nodes": PLANNED})], [line("web", told)])).amounts == amounts
+def test_the_amounts_are_those_of_the_summary(counts: dict[str, int], text: str) -> None:
+    """A migration that goes on moves the rest of its plan."""
+    assert verdict(update(planned(5), summary(planned(5), **counts))) == f"Ready: {text}."
 
 
-def test_what_is_being_migrated_already_is_told_apart() -> None:
-    """A run that goes on moves the rest of its plan."""
-    for active, told in [(1, "1 node is being migrated already"), (2, "2 nodes are being migrated already")]:
-        names = list(CANDIDATES)
-        offered = {name: CANDIDATES[name] for name in names[active:]}
-        line_on_plan = summarize_plan(PLANNED, offered, names[:active], 50)
-        text = document([step("web", {"planned_nodes": PLANNED})], [line("web", line_on_plan)])
-        rest = f"{5 - active} nodes with {15 - 3 * active} pods move into Ocean in 2 batches"
-        assert verdict(text) == f"Ready: {rest}; {told}."
-
-
-def test_without_a_line_on_the_plan_its_nodes_are_counted() -> None:
+def test_without_a_summary_the_planned_nodes_are_counted() -> None:
     """Those that an earlier migration took away are not."""
     gone = PlannedNode(instance_id="i-9", virtual_node_group_id="ols-1", migration_id="owm-1").entry
-    assert judged(document([step("web", {"planned_nodes": PLANNED | {"i-9": gone}})])).amounts == Amounts(moving=5)
+    made = Case(document([step("web", {"planned_nodes": planned(5) | {"i-9": gone}})]))
+    assert made.assess().waiting == 5
 
 
 DIGEST = plan_digest(planned(16))
@@ -193,24 +178,24 @@ DIGEST = plan_digest(planned(16))
         (DIGEST[:7], Approval.OTHER),
         ("0123456789abcdef", Approval.OTHER),
         (UNKNOWN, Approval.OTHER),
-        ("[secret]", Approval.OTHER),
+        (HIDDEN, Approval.OTHER),
         (1, Approval.OTHER),
     ],
 )
-def test_what_was_approved(approved: Any, approval: Approval) -> None:
-    """Only the digest itself, whole or as messages show it."""
-    text = of(ready(approved_plan=approved))
-    assert judged(text).approval is approval
-    assert is_approved_whole(parse_preview(text), [judged(text)]) is (approval is Approval.GIVEN)
-    refused = "Will be refused: the plan is not the approved one."
-    assert verdict(text) == (refused if approval is Approval.OTHER else f"Ready: {SIXTEEN}.")
+def test_the_approval_is_computed_from_the_inputs(approved: Any, approval: Approval) -> None:
+    """With a record and without: only the digest itself approves, whole or as messages show it."""
+    made = case(ready(approved_plan=approved))
+    for each in (made, Case(made.text)):
+        assert each.assess().approval is approval
+        assert is_fully_approved(each.parse(), [each.assess()]) is (approval is Approval.GIVEN)
+        assert (each.assess().level is Level.FAIL) is (approval is Approval.OTHER)
 
 
-def test_what_the_check_says_of_the_approval_counts() -> None:
-    """It sees more than the inputs; its line is no warning besides."""
-    told = line("web", f"{describe_difference(planned(16), 'other')}; `up` will refuse it", "warning")
-    judgement = judged(of(ready(approved_plan=DIGEST), told))
-    assert (judgement.approval, judgement.warnings) == (Approval.OTHER, 0)
+def test_the_diagnostic_on_the_approval_counts() -> None:
+    """It sees more than the inputs; it is no warning besides."""
+    assessment = case(ready("web", error(Code.PLAN_NOT_APPROVED), approved_plan=DIGEST)).assess()
+    assert (assessment.approval, assessment.issues) == (Approval.OTHER, {})
+    assert assessment.refusals == ("a different plan is approved",)
 
 
 def test_a_plan_that_is_being_carried_out_is_compared_as_it_was_reviewed() -> None:
@@ -221,30 +206,39 @@ def test_a_plan_that_is_being_carried_out_is_compared_as_it_was_reviewed() -> No
         for name, entry in nodes.items()
     }
     inputs = {"planned_nodes": today, "approved_plan": plan_digest(nodes)}
-    text = document([step("web", inputs, op="update", before={"planned_nodes": nodes})])
-    assert judged(text).approval is Approval.GIVEN
-    assert judged(text).digest == plan_digest(nodes)
+    made = step("web", inputs, op="update", before={"planned_nodes": nodes})
+    assessment = case((made, record("web", today, summary(today), approved=False))).assess()
+    assert (assessment.approval, assessment.digest) == (Approval.GIVEN, plan_digest(nodes))
 
 
 def test_what_starts_nothing_needs_no_approval() -> None:
     """An end, nothing at all, and an update of options after the last node has moved."""
-    gone = [line("web", plan_line(planned(2), "Ocean offers none of them any more"))]
-    nodes = {"planned_nodes": planned(2)}
-    texts = [
-        stored("delete"),
-        stored("no-change"),
-        document([step("web", nodes, op="update", before=nodes)], gone),
-        document([step("web", {"planned_nodes": {}})]),
-    ]
-    for text in texts:
-        assert judged(text).approval is Approval.NEEDLESS
-        assert is_approved_whole(parse_preview(text), [judged(text)])
+    done = update(planned(2), summary(planned(2), waiting=0))
+    for made in (stored("delete"), stored("no-change"), done, case(migration("web", {}))):
+        assert made.assess().approval is Approval.NOT_NEEDED
+        assert is_fully_approved(made.parse(), [made.assess()])
 
 
-def test_what_cannot_be_told_is_not_approved() -> None:
+def test_an_update_without_a_record_may_start_something() -> None:
+    """Nobody knows what of its plan is still to be migrated."""
+    made = Case(update(planned(2)).text)
+    assert made.assess().approval is Approval.MISSING
+    assert not is_fully_approved(made.parse(), [made.assess()])
+
+
+def test_what_is_unknown_is_not_approved() -> None:
     """A plan that is not known, and a preview that failed."""
-    text = document([step("web", {"planned_nodes": UNKNOWN, "approved_plan": DIGEST})])
-    assert judged(text).approval is Approval.UNKNOWN
-    assert not is_approved_whole(parse_preview(text), [judged(text)])
-    text = of(ready(approved_plan=DIGEST))
-    assert not is_approved_whole(parse_preview(text, status=1), [judged(text)])
+    made = Case(document([step("web", {"planned_nodes": UNKNOWN, "approved_plan": DIGEST})]))
+    assert made.assess().approval is Approval.UNKNOWN
+    assert not is_fully_approved(made.parse(), [made.assess()])
+    made = case(ready(approved_plan=DIGEST))
+    assert not is_fully_approved(made.parse(status=1), [made.assess()])
+
+
+@pytest.mark.parametrize("value", [None, "x", [1], {"a": 1}, 1.5])
+def test_a_summary_of_another_form_is_no_summary(value: Any) -> None:
+    """The file may be of another version: what is still to be migrated is unknown then, and not nothing."""
+    assessment = update(planned(5), info(Code.PLAN_SUMMARY, waiting=value, active=value, pods=value)).assess()
+    assert (assessment.level, assessment.approval) == (Level.UNKNOWN, Approval.MISSING)
+    assessment = update(planned(5), info(Code.PLAN_SUMMARY, waiting=5, active=value, pods=value)).assess()
+    assert (assessment.waiting, assessment.active, assessment.pods) == (5, 0, None)

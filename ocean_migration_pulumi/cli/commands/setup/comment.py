@@ -11,23 +11,24 @@ import click
 
 from ocean_migration_pulumi.errors import InputError
 
-NOT_A_PREVIEW: Final = 2
-"""The exit status for input that is no preview."""
+UNREADABLE: Final = 2
+"""Exit status for input that is not a preview, and for a preview file that cannot be read."""
 
 NOT_APPROVED: Final = 4
-"""The exit status when ``--require-approved`` finds something that was not approved."""
+"""Exit status of ``--require-approved`` when something is not approved."""
 
 _MARKER: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/]|-(?!-))*")
 
 _EPILOG: Final = """\b
 Example:
+  export OCEAN_MIGRATION_PREVIEW_FILE="$PWD/preview.jsonl"
   pulumi preview --json > preview.json
   ocean-migration comment preview.json --title "production" > comment.md
 
 \b
 Exit status:
-  0  the comment was printed
-  2  the input is no preview; the comment says so
+  0  the comment was written
+  2  the input is not a preview, or a preview file cannot be read
   4  with --require-approved: a migration would start without an approved plan,
      or the preview failed
 """
@@ -35,7 +36,7 @@ Exit status:
 
 def _marker(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if len(value) > 100 or _MARKER.fullmatch(value) is None:
-        msg = "give at most 100 letters, digits, dots, underscores, slashes and single hyphens"
+        msg = "use 1 to 100 letters, digits, dots, underscores, slashes, and single hyphens"
         raise click.BadParameter(msg, context, parameter)
     return value
 
@@ -43,19 +44,28 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
 @click.command("comment", epilog=_EPILOG)
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
+    "--preview-file",
+    "preview_files",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    envvar="OCEAN_MIGRATION_PREVIEW_FILE",
+    show_envvar=True,
+    help="File with the details of the preview; may be repeated. Without it, the comment shows the plain messages.",
+)
+@click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     default=None,
-    help="Write to this file and not to stdout.",
+    help="Write to this file instead of stdout.",
 )
-@click.option("--title", default=None, help="A line below the verdict: which stack, which commit.")
+@click.option("--title", default=None, help="A line below the verdict, such as the stack or the commit.")
 @click.option(
     "--marker",
     default="default",
     show_default=True,
     metavar="NAME",
     callback=_marker,
-    help="Tells the comments of several stacks in one pull request apart.",
+    help="Name in the hidden first line: use one per stack.",
 )
 @click.option(
     "--format",
@@ -63,18 +73,19 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
     type=click.Choice(["github", "gitlab"]),
     default="github",
     show_default=True,
-    help="Whose limit the length keeps below.",
+    help="Keep the comment below the maximum length of this platform.",
 )
 @click.option(
     "--preview-status",
     type=int,
     default=0,
     metavar="STATUS",
-    help="The exit status of `pulumi preview`: not all that makes it fail is in its JSON.",
+    help="Exit status of `pulumi preview`: some failures are not in its JSON.",
 )
-@click.option("--require-approved", is_flag=True, help="Exit with 4 unless all that would start was approved.")
+@click.option("--require-approved", is_flag=True, help="Exit with 4 unless everything that would start is approved.")
 def command(
     file: BinaryIO,
+    preview_files: tuple[Path, ...],
     output: Path | None,
     title: str | None,
     marker: str,
@@ -82,26 +93,34 @@ def command(
     preview_status: int,
     require_approved: bool,
 ) -> None:
-    """Turn a preview into the comment on a pull request.
+    """Render a preview as a comment for a pull request.
 
-    Reads what `pulumi preview --json` printed from FILE or stdin, and prints Markdown. Needs no token and no network.
-    The first line is hidden and always the same, so that the comment can be found and updated in place.
+    Reads the output of `pulumi preview --json` from FILE or stdin and prints Markdown. Needs no token and no network.
+    The first line is hidden and always the same, so that a pipeline can find the comment and update it.
     """
-    from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render, unreadable
+    from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment, render_missing_preview
     from ocean_migration_pulumi.report.pull_request.preview import parse_preview
-    from ocean_migration_pulumi.report.pull_request.verdict import is_approved_whole, judge_migration
+    from ocean_migration_pulumi.report.pull_request.verdict import assess_migration, is_fully_approved
+    from ocean_migration_pulumi.resource.preview_file import read_previews
 
-    status = 0
+    status, records = 0, {}
+    for path in preview_files:
+        try:
+            # Nobody wrote the file if the preview failed early, or has no migration.
+            records |= read_previews(path) if path.exists() else {}
+        except InputError as error:
+            click.echo(f"Error: {error}", err=True)
+            status = UNREADABLE
     try:
-        preview = parse_preview(file.read().decode("utf-8-sig", "replace"), status=preview_status)
+        preview = parse_preview(file.read().decode("utf-8-sig", "replace"), records, status=preview_status)
     except InputError as error:
         click.echo(f"Error: {error}", err=True)
-        text, status = unreadable(error.message, name=marker, title=title), NOT_A_PREVIEW
+        text, status = render_missing_preview(str(error), name=marker, title=title), UNREADABLE
     else:
-        judgements = [judge_migration(migration) for migration in preview.migrations]
-        text = render(preview, judgements, name=marker, title=title, limit=LIMITS[platform])
-        if require_approved and not is_approved_whole(preview, judgements):
-            click.echo("Error: not all that would start was approved; the comment says what", err=True)
+        assessments = [assess_migration(migration) for migration in preview.migrations]
+        text = render_comment(preview, assessments, name=marker, title=title, limit=LIMITS[platform])
+        if require_approved and not is_fully_approved(preview, assessments):
+            click.echo("Error: not everything that would start is approved; see the comment", err=True)
             status = NOT_APPROVED
     try:
         if output is None:

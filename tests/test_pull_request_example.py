@@ -21,12 +21,16 @@ import yaml
 
 from ocean_migration_pulumi.migration.reconcile.reconcile import DEADLINE
 from ocean_migration_pulumi.report.pull_request.comment import marker
+from ocean_migration_pulumi.report.pull_request.preview import TYPE
+from ocean_migration_pulumi.resource.preview_file import PreviewRecord, append_preview
+from tests.report.documents import stored
 from tests.test_docs import ROOT, named, page, rows, section
 
 HERE = ROOT / "examples" / "pull_request"
 GITHUB = yaml.safe_load((HERE / "github" / "ocean-migration.yml").read_text(encoding="utf-8"))
 GITLAB = yaml.safe_load((HERE / "gitlab" / ".gitlab-ci.yml").read_text(encoding="utf-8"))
 MARKER = marker("production")
+CREATED = f"urn:pulumi:dev::cluster::{TYPE}::web"
 
 
 def steps(job: str) -> list[dict[str, Any]]:
@@ -124,14 +128,16 @@ def test_a_job_lasts_longer_than_the_wait() -> None:
     minutes = GITHUB["jobs"]["deploy"]["timeout-minutes"]
     assert minutes * 60 > DEADLINE
     assert GITLAB["deploy"]["timeout"] == f"{minutes} minutes"
-    (duration,) = (step["with"]["role-duration-seconds"] for step in steps("deploy") if "Take the role" in step["name"])
+    (duration,) = (
+        step["with"]["role-duration-seconds"] for step in steps("deploy") if "Assume the role" in step["name"]
+    )
     assert duration > minutes * 60
 
 
 def test_only_what_was_approved_is_deployed() -> None:
     """It is previewed again and compared, and only then run."""
     names = [step["name"] for step in steps("deploy")]
-    assert names[-2:] == ["Preview again, and compare with what was approved", "Deploy"]
+    assert names[-2:] == ["Preview again and require the approved plan", "Deploy"]
     assert "--require-approved" in run_of("deploy", names[-2])
     assert run_of("deploy", "Deploy").startswith("pulumi up ")
     preview, compare, deploy = GITLAB["deploy"]["script"]
@@ -139,6 +145,20 @@ def test_only_what_was_approved_is_deployed() -> None:
     assert "--require-approved" in compare
     assert deploy.startswith("pulumi up ")
     assert "pulumi up" not in json.dumps([GITHUB["jobs"]["preview"], GITLAB["preview"]])
+
+
+def test_every_preview_writes_its_details_for_the_comment() -> None:
+    """To a file with an absolute name: the provider runs in the program's directory."""
+    preview, compare, _ = GITLAB["deploy"]["script"]
+    scripts = {
+        "github preview": run_of("preview", "Preview") + run_of("preview", "Write the comment"),
+        "github deploy": run_of("deploy", "Preview again and require the approved plan"),
+        "gitlab preview": GITLAB["preview"]["script"][0],
+        "gitlab deploy": preview + compare,
+    }
+    for name, script in scripts.items():
+        assert 'OCEAN_MIGRATION_PREVIEW_FILE="$PWD/preview.jsonl"' in script, name
+        assert "ocean-migration comment preview.json --preview-file preview.jsonl" in script, name
 
 
 def test_the_readme_names_every_secret_and_variable() -> None:
@@ -196,7 +216,7 @@ else:
 @pytest.mark.skipif(shutil.which("jq") is None, reason="no `jq` on the PATH")
 def test_github_has_one_comment_which_is_updated(tmp_path: Path) -> None:
     """The first run posts it, the next ones update it; what others wrote is left alone, and so is a broken API."""
-    script = run_of("preview", "Post the comment, or update it")
+    script = run_of("preview", "Post or update the comment")
     stub = tmp_path / "gh"
     stub.write_text(GH.format(python=sys.executable), encoding="utf-8")
     stub.chmod(0o755)
@@ -320,11 +340,13 @@ def test_gitlab_has_one_comment_which_is_updated(tmp_path: Path) -> None:
 
 
 def test_the_preview_step_hands_on_its_status(tmp_path: Path) -> None:
-    """A failed preview is told in the comment, and the job fails after it was posted."""
+    """And the details: a failed preview is told in the comment, and the job fails after it was posted."""
+    (created,) = stored("create").parse().migrations
+    append_preview(tmp_path / "records.jsonl", PreviewRecord(urn=CREATED, planned_nodes=created.planned))
     scripts = [run_of("preview", name) for name in ("Preview", "Write the comment")]
     for name, does in {
         "aws": "exit 0",
-        "pulumi": 'cat "$PREVIEW"; exit 255',
+        "pulumi": 'cat "$PREVIEW"; cp records.jsonl "$OCEAN_MIGRATION_PREVIEW_FILE"; exit 255',
         "ocean-migration": f'exec "{sys.executable}" -m ocean_migration_pulumi "$@"',
     }.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
@@ -341,15 +363,16 @@ def test_the_preview_step_hands_on_its_status(tmp_path: Path) -> None:
         "STATUS": "255",
     }
     for preview, verdict in {
-        "preview-create.json": "**Will be refused: the preview failed with 1 error.**",
-        "state-0.1.json": "**Not known: there is no preview.**",
+        "preview-create.json": "**Preview failed with 1 error.**",
+        "state-0.1.json": "**Unknown: there is no preview.**",
     }.items():
         environment["PREVIEW"] = str(ROOT / "tests" / "data" / preview)
         for script in scripts:
             subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, check=True, timeout=60)
         assert (tmp_path / "output").read_text(encoding="utf-8").splitlines()[-1] == "status=255"
         assert (tmp_path / "comment.md").read_text(encoding="utf-8").splitlines()[:2] == [MARKER, verdict]
-    assert run_of("preview", "Fail where the preview failed") == 'exit "$STATUS"'
+        assert "Details are missing" not in (tmp_path / "comment.md").read_text(encoding="utf-8")
+    assert run_of("preview", "Fail if the preview failed") == 'exit "$STATUS"'
 
 
 @pytest.mark.parametrize(

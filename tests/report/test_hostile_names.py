@@ -17,7 +17,6 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, pla
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment, render_missing_preview
 from ocean_migration_pulumi.report.pull_request.preview import (
     TYPE,
-    EngineMessage,
     ParsedPreview,
     PreviewedMigration,
     PreviewOperation,
@@ -75,8 +74,8 @@ def preview(
         old_inputs={"planned_nodes": before, "soak_time": "0s"},
         old_outputs={"migration_id": text, "status": text},
         replace_reasons=(text,),
-        record=PreviewRecord(urn="", planned_nodes=planned, diagnostics=diagnostics),
-        messages=tuple(EngineMessage(text=text, is_warning=is_warning) for is_warning in (True, False)),
+        is_recorded=True,
+        diagnostics=diagnostics,
         errors=(text,) if errors else (),
     )
     return ParsedPreview(migrations=(migration,), errors=((text, text),) if errors else ())

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.resource.preview_file import PreviewRecord
 
 TYPE: Final = "pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration"
@@ -21,6 +21,9 @@ UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 HIDDEN: Final = "[secret]"
 """What the engine prints instead of a secret."""
+
+ENGINE_MESSAGE: Final = "engine-message"
+"""Code of a message that only the engine has; it has no fields."""
 
 _STACK: Final = "pulumi:pulumi:Stack"
 _PROVIDER: Final = "pulumi:providers:"
@@ -55,16 +58,6 @@ _UNCOUNTED: Final = frozenset({"same", "delete-replaced", "create-replacement"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineMessage:
-    """A message of the preview that is not an error."""
-
-    text: str
-    """The message as the engine prints it, without its severity."""
-    is_warning: bool = False
-    """Whether the severity is ``warning``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewedMigration:
     """One OceanWorkloadMigration of a preview."""
 
@@ -84,10 +77,10 @@ class PreviewedMigration:
     """Inputs that force the replacement."""
     is_retained: bool = False
     """Whether a delete leaves a running migration alone (``retain_on_delete``)."""
-    record: PreviewRecord | None = None
-    """What the provider recorded of this plan in the preview file; None if the file has nothing about it."""
-    messages: tuple[EngineMessage, ...] = ()
-    """Messages of the engine that ``record`` does not hold: all of them without a record."""
+    is_recorded: bool = False
+    """Whether the preview file has a record of this plan."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Diagnostics of the record, and messages of the engine that it does not hold: all of them without a record."""
     errors: tuple[str, ...] = ()
     """Errors as the engine prints them."""
 
@@ -105,11 +98,6 @@ class PreviewedMigration:
     def old_planned(self) -> Mapping[str, str]:
         """Entries of the planned nodes in the state: of the outputs, else of the inputs."""
         return _planned_nodes(self.old_outputs) or _planned_nodes(self.old_inputs) or {}
-
-    @property
-    def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Diagnostics of the record; none without a record."""
-        return self.record.diagnostics if self.record else ()
 
     def select(self, *codes: Code) -> list[Diagnostic]:
         """Return the diagnostics with one of these codes."""
@@ -156,7 +144,7 @@ def parse_preview(text: str, records: Mapping[str, PreviewRecord] | None = None,
             steps[urn].append(step)
         elif operation not in _UNCOUNTED and _type(urn) != _STACK and not _type(urn).startswith(_PROVIDER):
             others[_OPERATIONS[operation]] += 1
-    messages: dict[str, list[EngineMessage]] = defaultdict(list)
+    messages: dict[str, list[Diagnostic]] = defaultdict(list)
     errors: dict[str, list[str]] = defaultdict(list)
     for each in _objects(document.get("diagnostics")):
         urn, severity = str(each.get("urn", "")), str(each.get("severity", ""))
@@ -164,7 +152,8 @@ def parse_preview(text: str, records: Mapping[str, PreviewRecord] | None = None,
         if severity == "error":
             errors[urn].append(message)
         elif _type(urn) == TYPE:
-            messages[urn].append(EngineMessage(text=message, is_warning=severity == "warning"))
+            level = Severity.WARNING if severity == "warning" else Severity.INFO
+            messages[urn].append(Diagnostic(code=ENGINE_MESSAGE, severity=level, text=message))
     if status and not errors:
         errors[""] = [f"`pulumi preview` exited with status {status} but reported no error; see the log of the job"]
     urns = dict.fromkeys([*steps, *messages, *(urn for urn in errors if _type(urn) == TYPE)])
@@ -208,7 +197,7 @@ def _migration(
     steps: list[Mapping[str, Any]],
     *,
     record: PreviewRecord | None,
-    messages: list[EngineMessage],
+    messages: list[Diagnostic],
     errors: list[str],
     default: PreviewOperation,
 ) -> PreviewedMigration:
@@ -219,7 +208,9 @@ def _migration(
     is_comparable = bool(steps) and inputs.get("planned_nodes") != HIDDEN
     if record is not None and is_comparable and record.planned_nodes != _planned_nodes(inputs):
         record = None
-    recorded = {diagnostic.text for diagnostic in record.diagnostics} if record else set()
+    recorded = record.diagnostics if record else ()
+    texts = {diagnostic.text for diagnostic in recorded}
+    unrecorded = {(message.severity, message.text): message for message in messages if message.text not in texts}
     reasons = [str(reason) for step in steps for reason in _list(step.get("replaceReasons"))]
     return PreviewedMigration(
         name=_name(urn),
@@ -230,8 +221,8 @@ def _migration(
         old_outputs=_mapping(old.get("outputs")),
         replace_reasons=tuple(dict.fromkeys(reasons)),
         is_retained=old.get("retainOnDelete") is True,
-        record=record,
-        messages=tuple(dict.fromkeys(message for message in messages if message.text not in recorded)),
+        is_recorded=record is not None,
+        diagnostics=(*recorded, *unrecorded.values()),
         errors=tuple(dict.fromkeys(errors)),
     )
 

@@ -54,11 +54,11 @@ def build_section(assessment: Assessment) -> list[Part]:
     """Return the parts of one migration in the order of the comment."""
     migration = assessment.migration
     parts = [_paragraphs(_opening(assessment))]
-    parts += [part for topic in (Topic.BLOCKED, Topic.CHECKS, Topic.UNKNOWN) for part in _diagnostics(migration, topic)]
-    parts += _diagnostics(migration, Topic.WARNINGS, [each.text for each in migration.messages if each.is_warning])
+    for topic in (Topic.BLOCKED, Topic.CHECKS, Topic.UNKNOWN, Topic.WARNINGS):
+        parts += _diagnostics(migration, topic)
     if assessment.planned:
         parts.append(_groups(migration, assessment.planned))
-    parts += _diagnostics(migration, Topic.REMARKS, [each.text for each in migration.messages if not each.is_warning])
+    parts += _diagnostics(migration, Topic.REMARKS)
     parts += _suggestions(migration)
     if approval := list(_approval(assessment)):
         parts.append(_paragraphs(approval))
@@ -81,7 +81,7 @@ def _opening(assessment: Assessment) -> Iterable[str]:
             moved = sum(node.migration_id is not None for node in parse_planned(planned).values())
             apart = f" ({moved} of them migrated earlier)" if moved else ""
             yield f"Plan: {count_noun(len(planned), 'node')}{apart}, digest {code(assessment.digest)}."
-        if migration.record is None and migration.inputs.get("planned_nodes") != UNKNOWN:
+        if not migration.is_recorded and migration.inputs.get("planned_nodes") != UNKNOWN:
             yield (
                 f"Details are missing: set {code(VARIABLE)} for `pulumi preview`, and pass that file with "
                 f"{code('--preview-file')}."
@@ -154,17 +154,16 @@ def _destruction(migration: PreviewedMigration) -> str:
     return f"Destructive: {'; '.join(risks)}." if risks else "Nothing is terminated, deleted, or forced."
 
 
-def _diagnostics(migration: PreviewedMigration, topic: Topic, messages: Iterable[str] = ()) -> list[Part]:
+def _diagnostics(migration: PreviewedMigration, topic: Topic) -> list[Part]:
     chosen = [each for each in migration.diagnostics if find_topic(each) is topic]
+    rows = [item(prose(each.text)) for each in chosen]
     if topic is Topic.CHECKS:
-        rows = [f"[{'x' if each.severity is Severity.INFO else ' '}] {prose(each.text)}" for each in _sorted(chosen)]
-    else:
-        rows = [prose(text) for text in (*(each.text for each in chosen), *messages)]
-    if not rows:
-        return []
+        rows = [
+            item(f"[{'x' if each.severity is Severity.INFO else ' '}] {prose(each.text)}") for each in _sorted(chosen)
+        ]
     weight, noun = _WEIGHTS[topic]
-    head = f"**{topic}**\n\n"
-    return [Part(rows=tuple(map(item, rows)), head=head, weight=weight, noun=noun, most=_MOST_ROWS)]
+    part = Part(rows=tuple(rows), head=f"**{topic}**\n\n", weight=weight, noun=noun, most=_MOST_ROWS)
+    return [part] if rows else []
 
 
 def _sorted(checks: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -190,12 +190,13 @@ def format_verdict(preview: ParsedPreview, assessments: Sequence[Assessment]) ->
     if unknown:
         parts.append(f"{'' if level is Level.UNKNOWN else 'unknown: '}{list_some(unknown, _MOST_NAMED)}")
     if level is Level.ATTENTION:
-        parts.append(_format_issues(assessments))
+        total = sum((Counter(each.issues) for each in assessments if each.level is not Level.NONE), Counter())
+        parts.append(", ".join(count_noun(total[noun], noun) for noun in _ORDER if total[noun]))
     return f"{_HEADS[level]}: {'; '.join(parts)}."
 
 
 def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if type(value) is int else None
 
 
 def _approval(migration: PreviewedMigration, planned: Mapping[str, str] | None, waiting: int) -> Approval:
@@ -233,7 +234,6 @@ def _refusals(migration: PreviewedMigration, approval: Approval, waiting: Sequen
 def _count_issues(migration: PreviewedMigration) -> Counter[str]:
     nouns = (_ISSUES.get(each.code) or _ISSUES.get(find_topic(each)) for each in migration.diagnostics)
     issues = Counter(noun for noun in nouns if noun)
-    issues.update(_WARNING for message in migration.messages if message.is_warning)
     ends = migration.operation in {PreviewOperation.REPLACE, PreviewOperation.DELETE} and not migration.is_retained
     if ends and has_running_migration(migration):
         issues[_STOPPED] = 1
@@ -246,7 +246,7 @@ def _unknown(migration: PreviewedMigration, *, is_summarized: bool) -> str:
     if migration.planned is None:
         return "nodes not planned yet"
     # With a record, Spot could not be asked which nodes of the old plan are still to be migrated.
-    return "no details" if migration.record is None else "remaining nodes not known"
+    return "remaining nodes not known" if migration.is_recorded else "no details"
 
 
 def _format_amounts(assessments: Sequence[Assessment]) -> list[str]:
@@ -259,11 +259,3 @@ def _format_amounts(assessments: Sequence[Assessment]) -> list[str]:
     if active := sum(each.active for each in assessments):
         texts.append(f"{count_noun(active, 'node')} already migrating")
     return texts
-
-
-def _format_issues(assessments: Sequence[Assessment]) -> str:
-    total: Counter[str] = Counter()
-    for each in assessments:
-        if each.level is not Level.NONE:
-            total.update(each.issues)
-    return ", ".join(count_noun(total[noun], noun) for noun in _ORDER if total[noun])

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.spec.diagnostic import Code
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
 from ocean_migration_pulumi.report.pull_request.preview import (
+    ENGINE_MESSAGE,
     HIDDEN,
     TYPE,
     UNKNOWN,
-    EngineMessage,
     PreviewOperation,
     parse_preview,
 )
@@ -38,8 +38,9 @@ def test_a_new_resource() -> None:
     assert migration.inputs["nodes"] == {"asg_names": ["web"]}
     assert migration.planned is not None
     assert len(migration.planned) == 6
-    assert migration.record is None
-    assert [each.is_warning for each in migration.messages] == [False, False, False, True]
+    assert not migration.is_recorded
+    assert [each.severity for each in migration.diagnostics] == [Severity.INFO] * 3 + [Severity.WARNING]
+    assert {each.code for each in migration.diagnostics} == {ENGINE_MESSAGE}
     assert migration.is_run
 
 
@@ -161,14 +162,17 @@ def test_a_status_is_an_error_where_none_is_told() -> None:
 def test_messages_that_repeat_are_one() -> None:
     """A replacement is checked twice."""
     (migration,) = parse_preview(document([step("web", {})], [message("web", "a", "warning")] * 2)).migrations
-    assert len(migration.messages) == 1
+    assert len(migration.diagnostics) == 1
 
 
 def test_severities_as_the_command_prints_them() -> None:
     """Of `info#err`, too; the prefix is taken away once."""
     messages = [message("web", "a", "info#err"), message("web", "warning: b", "warning"), message("web", "c", "error")]
     (migration,) = parse_preview(document([step("web", {})], messages)).migrations
-    assert migration.messages == (EngineMessage(text="a"), EngineMessage(text="warning: b", is_warning=True))
+    assert [(each.severity, each.text) for each in migration.diagnostics] == [
+        (Severity.INFO, "a"),
+        (Severity.WARNING, "warning: b"),
+    ]
     assert migration.errors == ("c",)
 
 
@@ -179,9 +183,11 @@ def test_a_record_is_found_by_its_urn() -> None:
     messages = [message("web", "two\nlines", "warning"), message("web", "unfinished", "info")]
     text = document([step("web", {"planned_nodes": nodes}), step("api", {"planned_nodes": nodes})], messages)
     api, web = parse_preview(text, {urn("web"): found}).migrations
-    assert (api.record, web.record) == (None, found)
+    assert (api.is_recorded, api.diagnostics) == (False, ())
     assert [each.code for each in web.select(Code.PLAN_SUMMARY, Code.BATCHES)] == [Code.PLAN_SUMMARY]
-    assert web.messages == (EngineMessage(text="unfinished"),)
+    assert web.is_recorded
+    assert web.diagnostics[:2] == found.diagnostics
+    assert [(each.code, each.text) for each in web.diagnostics[2:]] == [(ENGINE_MESSAGE, "unfinished")]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +207,8 @@ def test_a_record_of_another_preview_is_not_used(previewed: Any, recorded: Any, 
     text = document([step("web", {"planned_nodes": previewed})])
     found = record("web", recorded, info(Code.BATCHES))
     (migration,) = parse_preview(text, {urn("web"): found}).migrations
-    assert (migration.record is not None) is is_used
+    assert migration.is_recorded is is_used
+    assert migration.diagnostics == (found.diagnostics if is_used else ())
 
 
 def test_a_record_of_another_stack_is_not_shown() -> None:
@@ -209,7 +216,7 @@ def test_a_record_of_another_stack_is_not_shown() -> None:
     found = record("web", planned(2), info(Code.BATCHES))
     assert parse_preview(document([]), {urn("web"): found}).migrations == ()
     (migration,) = parse_preview(document([], [message("web", "text")]), {urn("web"): found}).migrations
-    assert (migration.operation, migration.record) == (PreviewOperation.SAME, found)
+    assert (migration.operation, migration.is_recorded) == (PreviewOperation.SAME, True)
 
 
 @pytest.mark.parametrize(

@@ -235,7 +235,7 @@ def test_what_is_unknown_is_not_approved() -> None:
     assert not is_fully_approved(made.parse(status=1), [made.assess()])
 
 
-@pytest.mark.parametrize("value", [None, "x", [1], {"a": 1}, 1.5])
+@pytest.mark.parametrize("value", [None, "x", [1], {"a": 1}, 1.5, False])
 def test_a_summary_of_another_form_is_no_summary(value: Any) -> None:
     """The file may be of another version: what is still to be migrated is unknown then, and not nothing."""
     assessment = update(planned(5), info(Code.PLAN_SUMMARY, waiting=value, active=value, pods=value)).assess()

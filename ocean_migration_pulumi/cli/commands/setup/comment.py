@@ -101,9 +101,10 @@ def command(
     from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment, render_missing_preview
     from ocean_migration_pulumi.report.pull_request.preview import parse_preview
     from ocean_migration_pulumi.report.pull_request.verdict import assess_migration, is_fully_approved
-    from ocean_migration_pulumi.resource.preview_file import read_previews
+    from ocean_migration_pulumi.resource.preview_file import PreviewRecord, read_previews
 
-    status, records = 0, {}
+    status = 0
+    records: dict[str, PreviewRecord] = {}
     for path in preview_files:
         try:
             # Nobody wrote the file if the preview failed early, or has no migration.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ocean_migration_pulumi.migration.checks.check_result import Finding
+from ocean_migration_pulumi.migration.checks.service import GROUPS as GROUPS_CHECK
+from ocean_migration_pulumi.migration.planning.findings_text import render_line
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment
@@ -97,23 +100,26 @@ def document(steps: Iterable[Mapping[str, Any]], messages: Iterable[Mapping[str,
     )
 
 
+def diagnose(code: Code, severity: Severity, text: str, subject: str, fields: Mapping[str, Any]) -> Diagnostic:
+    """Return a diagnostic with the line that the provider renders; ``text`` stands in where fields are left out."""
+    text = text or f"text of {code}"
+    diagnostic = Diagnostic(code=code, severity=severity, subject=subject, fields=fields, text=text)
+    return replace(diagnostic, text=render_line(diagnostic))
+
+
 def info(code: Code, text: str = "", subject: str = "", **fields: Any) -> Diagnostic:
     """Return a diagnostic of severity info."""
-    return Diagnostic(code=code, severity=Severity.INFO, subject=subject, fields=fields, text=text or f"text of {code}")
+    return diagnose(code, Severity.INFO, text, subject, fields)
 
 
 def warning(code: Code, text: str = "", subject: str = "", **fields: Any) -> Diagnostic:
     """Return a diagnostic of severity warning."""
-    return Diagnostic(
-        code=code, severity=Severity.WARNING, subject=subject, fields=fields, text=text or f"text of {code}"
-    )
+    return diagnose(code, Severity.WARNING, text, subject, fields)
 
 
 def error(code: Code, text: str = "", subject: str = "", **fields: Any) -> Diagnostic:
     """Return a diagnostic of severity error."""
-    return Diagnostic(
-        code=code, severity=Severity.ERROR, subject=subject, fields=fields, text=text or f"text of {code}"
-    )
+    return diagnose(code, Severity.ERROR, text, subject, fields)
 
 
 def summary(nodes: Mapping[str, str], *, pods: int | None = None, **counts: int) -> Diagnostic:
@@ -160,17 +166,16 @@ def migration(name: str, nodes: Mapping[str, str], *diagnostics: Diagnostic, **i
 
 
 def ready(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
-    """Return a migration of 16 nodes without any blocker."""
-    destination = info(
-        Code.DESTINATION, subject=GROUPS["web"], name="web", nodes=16, spot_percentage=70, fallback_to_on_demand=False
-    )
+    """Return a migration of 16 nodes without any blocker, with diagnostics as the provider records them."""
+    destination = {"name": "web", "nodes": 16, "pods": 96, "spot_percentage": 70, "fallback_to_on_demand": False}
+    pods = dict.fromkeys(("held", "forced", "kept", "deleted", "leaving", "finished", "static_pods", "losing_data"), 0)
     return migration(
         name,
         planned(16),
-        destination,
-        info(Code.BATCHES, "4 batches of 4 nodes (about 24, 24, 24 and 24 pods)", count=4, size=4),
-        info(Code.PODS, "96 pods will be evicted and rescheduled", evicted=96),
-        info(Code.CHECKS_PASSED, "2 checks passed", names=["connection", "scaling"]),
+        info(Code.DESTINATION, subject=GROUPS["web"], known=True, **destination),
+        info(Code.BATCHES, count=4, size=4, last=4, pods=[24, 24, 24, 24]),
+        info(Code.PODS, evicted=96, daemon_set_pods=32, knows_budgets=True, **pods),
+        info(Code.CHECKS_PASSED, names=["connection", "scaling"]),
         *more,
         **inputs,
     )
@@ -178,12 +183,16 @@ def ready(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
 
 def blocked(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
     """Return the same with two blockers, a check with a warning, and an unknown one."""
+    budget = {"healthy": 2, "required": 2, "never": True, "trial": None, "forced": False}
+    on = {"nodes": ["ip-10-0-0-7.ec2.internal"]}
     return ready(
         name,
-        warning(Code.PDB_BLOCKS, "PodDisruptionBudget shop/cart allows 0 disruptions", subject="shop/cart", pods=2),
-        warning(Code.STANDALONE_PODS_STAY, "Standalone pod shop/debug stays on its node", subject="shop/debug"),
-        warning(Code.CHECK_WARNING, "Check autoscalers: Karpenter runs in karpenter", subject="autoscalers"),
-        warning(Code.CHECK_UNKNOWN, "Check instance roles unknown: no access to AWS", subject="instance roles"),
+        warning(Code.PDB_BLOCKS, subject="shop/cart", pods=2, **on, **budget),
+        warning(Code.STANDALONE_PODS_STAY, subject="shop/debug", pods=["shop/debug"], orphaned=False, **on),
+        warning(
+            Code.CHECK_WARNING, subject="autoscalers", finding=Finding.KARPENTER_RUNS, deployment="karpenter/karpenter"
+        ),
+        warning(Code.CHECK_UNKNOWN, subject="pending pods", finding=Finding.NOT_READ, reason="403", remedy=""),
         *more,
         **inputs,
     )
@@ -195,8 +204,14 @@ def unmatched(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
     return migration(
         name,
         nodes,
-        error(Code.CHECK_FAILED, "Check Virtual Node Groups failed: 2 nodes match none", subject="Virtual Node Groups"),
-        info(Code.VNG_SUGGESTION, f"suggested:\n{SNIPPET}", subject="gpu", nodes=2, asg_names=["gpu"], source=SNIPPET),
+        error(
+            Code.CHECK_FAILED,
+            subject=GROUPS_CHECK,
+            finding=Finding.NODES_UNMATCHED,
+            nodes=["i-3", "i-4"],
+            allowed=False,
+        ),
+        info(Code.VNG_SUGGESTION, subject="gpu", nodes=2, asg_names=["gpu"], source=SNIPPET),
         *more,
         **inputs,
     )

@@ -37,6 +37,7 @@ PIECES = (
     "{+x+}", "[-x-]", "/close", "\u2028", "\u202e", "\u200b", "\x00", "\x1b[31m", "\ud800", "😀", "é", "a", "Z", "0",
     " ",
 )  # fmt: skip
+FIELDS = {"waiting": 1, "known": True, "spot_percentage": 50, "fallback_to_on_demand": None}
 HOSTILE = st.one_of(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join), st.text(min_size=1))
 
 
@@ -60,7 +61,7 @@ def preview(
             code=each,
             severity=severity,
             subject="ols-1" if each is Code.DESTINATION else text,
-            fields={"source": f"x\n{text}", "spot_percentage": 50, "waiting": 1},
+            fields=FIELDS | {"source": f"x\n{text}", "name": text},
             text=text,
         )
         for each, severity in [*zip(codes, cycle(Severity)), *(("of-the-future", severity) for severity in Severity)]

@@ -31,7 +31,7 @@ SNAPSHOTS = Path(__file__).with_name("snapshots")
 
 
 OTHERS = [{"op": op, "urn": f"urn:pulumi:production::cluster::a:b:C::{op}"} for op in ("create", "update", "same")]
-RISKY = {"should_terminate_drained_nodes": True, "force_pod_eviction_on_pdb_failure": True}
+RISKY = {"should_terminate_drained_nodes": True, "terminate_drained_nodes_on_stop": True}
 
 CASES: dict[str, Callable[[], Case]] = {
     "ready": lambda: case(ready(approved_plan=plan_digest(planned(16)))),

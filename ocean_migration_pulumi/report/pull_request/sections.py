@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import count_noun, list_some
+from ocean_migration_pulumi.migration.planning.findings_text import describe_market, render
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
@@ -42,6 +43,12 @@ _WEIGHTS: Final[Mapping[Topic, tuple[Weight, str]]] = {
     Topic.UNKNOWN: (Weight.WARNING, "line"),
     Topic.WARNINGS: (Weight.WARNING, "warning"),
     Topic.REMARKS: (Weight.REMARK, "line"),
+}
+_CHECKS: Final[Mapping[str, str]] = {
+    Code.CHECK_FAILED: "failed",
+    Code.CHECK_WARNING: "warning",
+    Code.CHECK_UNKNOWN: "unknown",
+    Code.CHECKS_PASSED: "",
 }
 _SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUOTABLE: Final = re.compile(r"[A-Za-z0-9 _.:/@+=,-]+")
@@ -156,20 +163,22 @@ def _destruction(migration: PreviewedMigration) -> str:
 
 def _diagnostics(migration: PreviewedMigration, topic: Topic) -> list[Part]:
     chosen = [each for each in migration.diagnostics if find_topic(each) is topic]
-    rows = [item(prose(each.text)) for each in chosen]
+    rows = [item(prose(render(each))) for each in chosen]
     if topic is Topic.CHECKS:
-        rows = [
-            item(f"[{'x' if each.severity is Severity.INFO else ' '}] {prose(each.text)}") for each in _sorted(chosen)
-        ]
+        rows = [_check(each) for each in sorted(chosen, key=_urgency)]
     weight, noun = _WEIGHTS[topic]
     part = Part(rows=tuple(rows), head=f"**{topic}**\n\n", weight=weight, noun=noun, most=_MOST_ROWS)
     return [part] if rows else []
 
 
-def _sorted(checks: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Return checks with those first that make `pulumi up` refuse, and the passed ones last."""
-    order = (Code.CHECK_FAILED, Code.CHECK_WARNING, Code.CHECK_UNKNOWN, Code.CHECKS_PASSED)
-    return sorted(checks, key=lambda check: (check.severity is not Severity.ERROR, order.index(Code(check.code))))
+def _check(diagnostic: Diagnostic) -> str:
+    status, text = _CHECKS[diagnostic.code], prose(render(diagnostic))
+    return item(f"[ ] {code(diagnostic.subject)} **{status}**: {text}" if status else f"[x] {text}")
+
+
+def _urgency(check: Diagnostic) -> tuple[bool, int]:
+    """Sort those checks first that make `pulumi up` refuse, and the passed ones last."""
+    return check.severity is not Severity.ERROR, list(_CHECKS).index(check.code)
 
 
 def _groups(migration: PreviewedMigration, planned: Mapping[str, str]) -> Part:
@@ -188,15 +197,10 @@ def _groups(migration: PreviewedMigration, planned: Mapping[str, str]) -> Part:
 
 def _capacity(fields: Mapping[str, Any]) -> str:
     """Return what a Virtual Node Group launches, as Markdown; empty if unknown."""
-    share, falls_back = fields.get("spot_percentage"), fields.get("fallback_to_on_demand")
-    if not isinstance(share, (int, float)):
+    try:
+        return prose(describe_market(fields)) if fields.get("known") else ""
+    except (KeyError, TypeError):  # fields of another version
         return ""
-    if share <= 0:
-        return "On-Demand"
-    text = "Spot" if share >= 100 else f"{share:g}% Spot"
-    if isinstance(falls_back, bool):
-        text += ", On-Demand if there is no Spot" if falls_back else ", waits for Spot"
-    return prose(text)
 
 
 def _target(node: PlannedNode) -> str:

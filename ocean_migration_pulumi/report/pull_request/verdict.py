@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
+from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import (
     PlannedNode,
@@ -47,6 +48,7 @@ _TOPICS: Final[Mapping[str, Topic]] = {
     Code.PODS_PLACEMENT_UNKNOWN: Topic.UNKNOWN,
     Code.PODS_PLACEMENT_UNKNOWN_MORE: Topic.UNKNOWN,
     Code.DESTINATION: Topic.NONE,
+    Code.DESTINATIONS_MORE: Topic.NONE,
     Code.PLAN_NOT_APPROVED: Topic.NONE,
     Code.PLAN_SUMMARY: Topic.NONE,
     Code.VNG_SUGGESTION: Topic.NONE,
@@ -218,7 +220,7 @@ def _refusals(migration: PreviewedMigration, approval: Approval, waiting: Sequen
     if not migration.is_run:
         return []
     refusals = [
-        f"check {code(each.subject)} failed" if each.code == Code.CHECK_FAILED else prose(each.text)
+        f"check {code(each.subject)} failed" if each.code == Code.CHECK_FAILED else prose(render(each))
         for each in migration.diagnostics
         if each.severity is Severity.ERROR and each.code != Code.PLAN_NOT_APPROVED
     ]

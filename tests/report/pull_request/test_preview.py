@@ -27,7 +27,6 @@ from tests.report.documents import (
     stored,
     summary,
     urn,
-    warning,
 )
 
 
@@ -179,8 +178,9 @@ def test_severities_as_the_command_prints_them() -> None:
 def test_a_record_is_found_by_its_urn() -> None:
     """It replaces the messages that it holds; others, as those of a diff, stay."""
     nodes = planned(2)
-    found = record("web", nodes, summary(nodes), warning(Code.ASG_REPLACES, "two\nlines"))
-    messages = [message("web", "two\nlines", "warning"), message("web", "unfinished", "info")]
+    suggestion = info(Code.VNG_SUGGESTION, nodes=1, asg_names=[], source="two\nlines")
+    found = record("web", nodes, summary(nodes), suggestion)
+    messages = [message("web", suggestion.text), message("web", "unfinished")]
     text = document([step("web", {"planned_nodes": nodes}), step("api", {"planned_nodes": nodes})], messages)
     api, web = parse_preview(text, {urn("web"): found}).migrations
     assert (api.is_recorded, api.diagnostics) == (False, ())

@@ -86,11 +86,16 @@ def test_the_most_urgent_comes_first() -> None:
 
 def test_checks_that_make_up_refuse_come_first() -> None:
     """Then the others by how bad they are, and the passed ones last."""
-    more = (warning(Code.CHECK_FAILED, "warned"), error(Code.CHECK_FAILED, "enforced"))
+    more = (warning(Code.CHECK_FAILED, "x", subject="warned"), error(Code.CHECK_FAILED, "x", subject="enforced"))
     rows = listed(case(blocked("web", *more)), "Checks")
-    assert rows[:2] == ["- [ ] enforced", "- [ ] warned"]
-    assert [row[:5] for row in rows] == ["- [ ]"] * 4 + ["- [x]"]
-    assert rows[-1] == "- [x] 2 checks passed"
+    assert [row.partition("</code>")[0] for row in rows] == [
+        "- [ ] <code>enforced",
+        "- [ ] <code>warned",
+        "- [ ] <code>autoscalers",
+        "- [ ] <code>pending pods",
+        "- [x] 2 checks passed",
+    ]
+    assert [row.split("**")[1] for row in rows[:-1]] == ["failed", "failed", "warning", "unknown"]
 
 
 def test_nodes_are_counted_by_both_groups() -> None:
@@ -101,7 +106,7 @@ def test_nodes_are_counted_by_both_groups() -> None:
     alone = PlannedNode(instance_id="i-8", virtual_node_group_id="Default")
     nodes = planned(1) | planned(3, "gpu", None, first=2) | {"i-9": gone.entry, "i-8": alone.entry}
     destinations = [
-        info(Code.DESTINATION, subject="ols-1a2b3c4d", name="web", spot_percentage=100, fallback_to_on_demand=False),
+        info(Code.DESTINATION, subject="ols-1a2b3c4d", known=True, spot_percentage=100, fallback_to_on_demand=None),
         info(Code.DESTINATIONS_MORE, groups=3, nodes=5),
     ]
     text = comment(case(migration("web", nodes, *destinations)))
@@ -109,7 +114,7 @@ def test_nodes_are_counted_by_both_groups() -> None:
     assert rows == [
         "| <code>gpu</code> | **none** | 3 | - |",
         "| - | <code>any Virtual Node Group</code> <code>Default</code> | 1 | - |",
-        "| <code>web</code> | <code>web</code> <code>ols-1a2b3c4d</code> | 1 | Spot, waits for Spot |",
+        "| <code>web</code> | <code>web</code> <code>ols-1a2b3c4d</code> | 1 | spot |",
         "| <code>web</code> | migrated by <code>owm-1</code> | 1 | - |",
     ]
     assert "Plan: 6 nodes (1 of them migrated earlier), digest " in text
@@ -118,11 +123,10 @@ def test_nodes_are_counted_by_both_groups() -> None:
 @pytest.mark.parametrize(
     ("fields", "capacity"),
     [
-        ({"spot_percentage": 70, "fallback_to_on_demand": True}, "70&#37; Spot, On-Demand if there is no Spot"),
-        ({"spot_percentage": 100.0}, "Spot"),
-        ({"spot_percentage": 0, "fallback_to_on_demand": True}, "On-Demand"),
-        ({"spot_percentage": None}, "-"),
-        ({"spot_percentage": "<b>"}, "-"),
+        ({"known": True, "spot_percentage": 0, "fallback_to_on_demand": True}, "on-demand"),
+        ({"known": True, "spot_percentage": "<b>", "fallback_to_on_demand": True}, "-"),
+        ({"known": True, "spot_percentage": 50}, "-"),
+        ({"known": False, "spot_percentage": None, "fallback_to_on_demand": None}, "-"),
         ({}, "-"),
     ],
 )

@@ -162,6 +162,21 @@ def test_whatever_a_preview_file_holds_the_comment_is_harmless(text: str, name: 
 
 
 @STEADY
+@given(st.sampled_from([*Code, "of-the-future"]), st.sampled_from([None, 1, "x", [1], {"nodes": 1, "known": True}]))
+def test_a_diagnostic_of_another_form_is_shown_by_its_code(name: str, fields: object) -> None:
+    """Without its fields and its text, it is neither lost nor an exception."""
+    urn = f"urn:pulumi:dev::cluster::{TYPE}::web"
+    line = {"urn": urn, "diagnostics": [{"code": name, "severity": "warning", "fields": fields}]}
+    document = {"steps": [{"op": "create", "urn": urn, "newState": {"inputs": {}}}]}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "preview.jsonl"
+        file.write_text(json.dumps(line), encoding="utf-8")
+        made = Case(json.dumps(document), read_previews(file))
+    assert_harmless(comment(made))
+    assert made.assess().migration.diagnostics[0].text == name
+
+
+@STEADY
 @given(HOSTILE)
 def test_the_comment_without_a_preview_is_harmless(text: str) -> None:
     """A title is all that comes from elsewhere."""

@@ -171,12 +171,15 @@ class Diagnostic:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read it back; a code of a newer version stays a plain string, an unknown severity is a warning."""
+        """Read it back; a code of a newer version stays a plain string, an unknown severity is a warning.
+
+        Without a text, the code stands in: whoever shows it has something to show.
+        """
         code, severity, fields = str(data.get("code", "")), data.get("severity"), data.get("fields")
         return cls(
             code=next((member for member in Code if member == code), code),
             severity=next((member for member in Severity if member == severity), Severity.WARNING),
             subject=str(data.get("subject", "")),
             fields=fields if isinstance(fields, dict) else {},
-            text=str(data.get("text", "")),
+            text=str(data.get("text", code)),
         )

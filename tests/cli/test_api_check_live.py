@@ -152,7 +152,7 @@ def test_record_has_a_name_by_default(
         (("--live", "--yes"), "--live requires --instance-id"),
         (("--instance-id", "i-1"), "--instance-id requires --live"),
         (("--live", "--instance-id", "i-1"), "Cannot prompt: not a terminal. Pass --yes to confirm."),
-        (("--live", "--instance-id", "i-1", "--yes", "--stop-after", "soon"), "--stop-after: 'soon' is not allowed"),
+        (("--live", "--instance-id", "i-1", "--yes", "--stop-after", "soon"), "--stop-after must be a duration"),
         (("--live", "--instance-id", "i-1", "--yes", "--from", __file__), "--live and --from are mutually exclusive"),
         (
             ("--live", "--instance-id", "i-1", "--yes", "--record", __file__),

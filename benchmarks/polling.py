@@ -53,10 +53,10 @@ def _followed(random: Random) -> tuple[list[float], list[float]]:
             api=service,
             claims=ClaimsRegistry().claims(service.account_id, service.ocean_id),
             scope=clock.scope(),
-            tell=Silent(),
+            reporter=Silent(),
             owner="urn",
             spec=MigrationSpec(ocean_id=service.ocean_id, nodes=selector, planned_nodes=planned),
-            record=ResourceState(effective_account_id=service.account_id),
+            state=ResourceState(effective_account_id=service.account_id),
             creating=True,
         )
     )

@@ -22,8 +22,6 @@
     ├── KubernetesError                 Kubernetes could not be asked, or refuses
     ├── SourceGoneError                 what a configuration was to be imported from does not exist
     ├── WaitEndedError                  a wait ended before its target
-    │   ├── InterruptedWaitError        Ctrl-C
-    │   ├── EngineGoneError             the Pulumi engine that asked is no longer there
     │   ├── DeadlineError
     │   ├── StalledError
     │   └── UnheardError                the service could no longer be asked
@@ -34,13 +32,31 @@
         ├── PlanError                   not the approved plan, or a plan that cannot be made
         ├── ClusterBusyError            a foreign migration runs
         └── DuplicateMigrationError     another migration holds one of our nodes
+    OperationCancelled                  the operation must end: no handler of the errors above may hide that
+    ├── InterruptedWaitError            Ctrl-C
+    └── EngineGoneError                 the Pulumi engine that asked is no longer there
 """
 
 from __future__ import annotations
 
 
 class OceanMigrationError(Exception):
-    """Root of everything that this package raises on purpose."""
+    """Root of every error that this package raises on purpose."""
+
+
+class OperationCancelled(Exception):
+    """Whoever asked for the operation wants it no more.
+
+    It is no OceanMigrationError: what handles errors of one step ("go on without Kubernetes") must not go on after it.
+    """
+
+
+class InterruptedWaitError(OperationCancelled):
+    """Somebody pressed Ctrl-C."""
+
+
+class EngineGoneError(OperationCancelled):
+    """The Pulumi engine that asked for this is gone: nothing may be written any more."""
 
 
 class InputError(OceanMigrationError):
@@ -114,7 +130,7 @@ class MigrationNotFoundError(NotFoundError):
 
 
 class RateLimitError(ApiError):
-    """The rate-limit window is closed; ``reset`` is the number of seconds until it opens (None: not told)."""
+    """The rate-limit window is closed; ``reset`` is the number of seconds until it opens (None: unknown)."""
 
     def __init__(
         self, message: str, *, status: int = 429, reset: float | None = None, request_id: str | None = None
@@ -165,14 +181,6 @@ class SourceGoneError(OceanMigrationError):
 
 class WaitEndedError(OceanMigrationError):
     """A wait ended before its target was reached; what was waited for goes on."""
-
-
-class InterruptedWaitError(WaitEndedError):
-    """Somebody pressed Ctrl-C."""
-
-
-class EngineGoneError(WaitEndedError):
-    """The Pulumi engine that asked for this is gone: nothing may be written any more."""
 
 
 class DeadlineError(WaitEndedError):

@@ -27,8 +27,9 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, SettingsError
 from ocean_migration_pulumi.inputs import resource_properties
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe_failure
+from ocean_migration_pulumi.migration.gate.observations import GateContext
 from ocean_migration_pulumi.migration.gate.spec import INPUTS, GateSpec, changed_inputs, read_gate_spec
-from ocean_migration_pulumi.migration.gate.wait import GateContext, wait_for_gate
+from ocean_migration_pulumi.migration.gate.wait import wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.resource.session import SESSION
@@ -156,11 +157,11 @@ def _owner(call: host.EngineCall, spec: GateSpec) -> str:
 def _opened(call: host.EngineCall, spec: GateSpec, props: dict[str, Any]) -> dict[str, Any]:
     """Wait until the gate opens, and return the outputs; what fails leaves nothing to save."""
     try:
-        passage = wait_for_gate(_gate(call, spec))
+        result = wait_for_gate(_gate(call, spec))
     except Exception as error:  # noqa: BLE001 - whatever it is, the row shows one clear reason
         host.fail(describe_failure(error))
     echo = {name: props[name] for name in INPUTS if props.get(name) is not None}
-    return {**echo, "passed_at": passage.at, "seen": list(passage.seen)}
+    return {**echo, "passed_at": result.at, "seen": list(result.seen)}
 
 
 def _gate(call: host.EngineCall, spec: GateSpec) -> GateContext:
@@ -178,7 +179,7 @@ def _gate(call: host.EngineCall, spec: GateSpec) -> GateContext:
         spec=spec,
         api=client,
         scope=CancelScope(deadline=time.monotonic() + spec.limit(call.timeout), ended=call.ended, alive=call.is_active),
-        tell=call,
+        reporter=call,
         probe=probe,
         poll_interval=client.settings.poll_interval,
         kubernetes=reader,

@@ -19,7 +19,7 @@ def test_tree_drawn_in_docstring_equals_classes() -> None:
     drawn: dict[str, str | None] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        match = re.match(r"    ((?:[│ ]   )*)((?:├── |└── )?)(\w+Error)\b", line)
+        match = re.match(r"    ((?:[│ ]   )*)((?:├── |└── )?)([A-Z]\w+)\b", line)
         if match:
             depth = len(match[1]) // 4 + bool(match[2])
             path[depth:] = [match[3]]
@@ -28,9 +28,12 @@ def test_tree_drawn_in_docstring_equals_classes() -> None:
     assert drawn == actual
 
 
-def test_one_root() -> None:
-    """Whoever catches the root catches all."""
-    assert all(issubclass(kind, errors.OceanMigrationError) for kind in classes().values())
+def test_two_roots() -> None:
+    """Whoever catches the root of the errors catches all of them, and no cancellation."""
+    cancellations = {kind for kind in classes().values() if issubclass(kind, errors.OperationCancelled)}
+    assert {kind for kind in classes().values() if not issubclass(kind, errors.OceanMigrationError)} == cancellations
+    assert {errors.InterruptedWaitError, errors.EngineGoneError} < cancellations
+    assert not any(issubclass(kind, errors.OceanMigrationError) for kind in cancellations)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ import dill
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned, plan_digest
 from ocean_migration_pulumi.migration.spec.spec import read_spec
-from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
+from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
+from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
 from ocean_migration_pulumi.provider import OceanWorkloadMigration, OceanWorkloadMigrationProvider
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess
@@ -81,14 +83,14 @@ def test_stored_state_is_of_a_finished_and_a_failed_resource() -> None:
 def test_finished_resource_of_a_stored_state_is_read_whole() -> None:
     """Nothing is left to do, and writing it again says the same."""
     resource = stored()["web"]
-    record, (spec, problems) = ResourceState.from_outputs(resource["outputs"]), read_spec(resource["inputs"])
+    state, (spec, problems) = ResourceState.from_outputs(resource["outputs"]), read_spec(resource["inputs"])
     assert problems == []
-    assert reconcile.find_unfinished(record, spec) is None
-    assert record.succeeded
-    assert record.planned == spec.planned_nodes
-    assert record.migrated == {*record.planned}
-    assert [node.asg_name for node in parse_planned(record.planned).values()] == ["web"] * 3
-    again = record.to_outputs(spec, resource["inputs"], plan_digest(record.planned))
+    assert find_unfinished(state, spec) is None
+    assert state.succeeded
+    assert state.planned == spec.planned_nodes
+    assert state.migrated == {*state.planned}
+    assert [node.asg_name for node in parse_planned(state.planned).values()] == ["web"] * 3
+    again = state.to_outputs(spec, resource["inputs"], plan_digest(state.planned))
     before = {name: value for name, value in resource["outputs"].items() if name != "__provider"}
     assert json.loads(json.dumps(again)) == before
     assert again["plan_digest"] == before["plan_digest"]
@@ -97,15 +99,15 @@ def test_finished_resource_of_a_stored_state_is_read_whole() -> None:
 def test_failed_resource_of_a_stored_state_goes_on() -> None:
     """What remains, and why it failed, is known."""
     resource = stored()["api"]
-    record, (spec, problems) = ResourceState.from_outputs(resource["outputs"]), read_spec(resource["inputs"])
+    state, (spec, problems) = ResourceState.from_outputs(resource["outputs"]), read_spec(resource["inputs"])
     assert problems == []
-    assert record.latest is not None
-    assert record.latest.status == "FINISHED_ERROR"
-    assert record.failure is not None
-    assert record.failure["reason"] == "timeout"
-    assert len(record.remaining) == 1
-    assert reconcile.find_unfinished(record, spec) is not None
-    (reminder,) = reconcile.collect_reminders(record)
+    assert state.latest is not None
+    assert state.latest.status == "FINISHED_ERROR"
+    assert state.failure is not None
+    assert state.failure["reason"] == "timeout"
+    assert len(state.remaining) == 1
+    assert find_unfinished(state, spec) is not None
+    (reminder,) = collect_reminders(state)
     assert "took longer than Ocean allows; 1 node remains" in reminder
 
 
@@ -148,7 +150,7 @@ def large(nodes: int = 1000) -> tuple[ResourceState, dict[str, Any]]:
     }
     selector = {"asg_names": ["eks-workers-*"]}
     inputs = {"ocean_id": "o-1234abcd", "nodes": selector, "planned_nodes": planned}
-    record = ResourceState(
+    state = ResourceState(
         planned=planned,
         migrated=set(ids),
         drained=set(ids),
@@ -157,7 +159,7 @@ def large(nodes: int = 1000) -> tuple[ResourceState, dict[str, Any]]:
         progress=100.0,
         effective_account_id="act-1234abcd",
     )
-    record.add(
+    state.add(
         MigrationRecord(
             id="owm-1234abcd",
             status="FINISHED",
@@ -171,8 +173,11 @@ def large(nodes: int = 1000) -> tuple[ResourceState, dict[str, Any]]:
         )
     )
     for number in range(100):
-        record.note("2026-01-02T03:04:05.000Z", "AWAIT_REPLACEMENTS", number, nodes, 10_000, 100)
-    return record, inputs
+        progress = Progress(
+            state="AWAIT_REPLACEMENTS", done=number, total=nodes, pods=10_000, unscheduled=100, manual=0
+        )
+        state.add_to_timeline("2026-01-02T03:04:05.000Z", progress)
+    return state, inputs
 
 
 def size(properties: dict[str, Any]) -> int:
@@ -180,25 +185,25 @@ def size(properties: dict[str, Any]) -> int:
     return len(json.dumps(properties, separators=(",", ":")).encode())
 
 
-def outputs(record: ResourceState, inputs: dict[str, Any]) -> dict[str, Any]:
+def outputs(state: ResourceState, inputs: dict[str, Any]) -> dict[str, Any]:
     """Return the outputs of a record."""
-    return record.to_outputs(read_spec(inputs)[0], inputs, plan_digest(record.planned))
+    return state.to_outputs(read_spec(inputs)[0], inputs, plan_digest(state.planned))
 
 
 def test_a_thousand_nodes_keep_the_state_small() -> None:
     """Inputs of at most 160 KiB, outputs of at most 256 KiB."""
-    record, inputs = large()
+    state, inputs = large()
     assert size(inputs) <= 160 * 1024
-    assert size(outputs(record, inputs)) <= 256 * 1024
+    assert size(outputs(state, inputs)) <= 256 * 1024
 
 
 def test_a_thousand_nodes_that_need_a_hand_keep_the_state_small() -> None:
     """However many pods are left over on them and wait for a node."""
-    record, inputs = large()
-    record.manual, record.migrated, record.drained = record.migrated, set(), set()
+    state, inputs = large()
+    state.manual, state.migrated, state.drained = state.migrated, set(), set()
     many = [
         {"node": NODE.format(high=250, low=250), "pod": f"pod-{n:032}", "kind": "STAND_ALONE_POD"} for n in range(100)
     ]
-    record.manual_pods = many
-    record.unscheduled = [f"{number:036}" for number in range(100)]
-    assert size(outputs(record, inputs)) <= 256 * 1024
+    state.manual_pods = many
+    state.unscheduled = [f"{number:036}" for number in range(100)]
+    assert size(outputs(state, inputs)) <= 256 * 1024

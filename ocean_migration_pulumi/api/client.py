@@ -50,7 +50,7 @@ class OceanClient:
     Every call raises an OceanMigrationError: MissingTokenError without a token; AuthenticationError,
     PermissionDeniedError, ClusterNotFoundError, MigrationNotFoundError, RateLimitError, RequestRejectedError or
     ServiceError when the service refuses; NoAnswerError without a response; ResponseError for a response that is not
-    what Spot's API reference promises; WaitEndedError when the scope ends.
+    what Spot's API reference promises; OperationCancelled or DeadlineError when the scope ends.
     """
 
     def __init__(

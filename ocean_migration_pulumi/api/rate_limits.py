@@ -42,7 +42,8 @@ class RateLimitWindow:
 
         Raises:
             RateLimitError: The operation is short, and ends before the window opens.
-            WaitEndedError: The scope ended.
+            OperationCancelled: The operation was cancelled.
+            DeadlineError: The deadline passed.
 
         """
         place = object()

@@ -29,6 +29,7 @@ from ocean_migration_pulumi.errors import (
     AuthenticationError,
     MissingTokenError,
     OceanMigrationError,
+    OperationCancelled,
     RateLimitError,
 )
 
@@ -171,7 +172,7 @@ class Sender:
         return datetime.now(UTC) if abs(self._ahead) < _SMALLEST_DIFFERENCE else self.server_now()
 
 
-def answer_lost(error: OceanMigrationError) -> AnswerLostError:
+def answer_lost(error: OceanMigrationError | OperationCancelled) -> AnswerLostError:
     """Return the error for a write that may have had its effect."""
     return AnswerLostError(f"the answer to a write was lost, it may have had its effect: {error}")
 

@@ -23,8 +23,8 @@ from ocean_migration_pulumi.errors import (
     DeadlineError,
     NoAnswerError,
     OceanMigrationError,
+    OperationCancelled,
     SettingsError,
-    WaitEndedError,
 )
 
 TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 10.0}
@@ -55,7 +55,14 @@ _TRANSIENT_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.ProxyErro
 class UnansweredError(Exception):
     """An exchange without a response."""
 
-    def __init__(self, error: OceanMigrationError, *, sent: bool, transient: bool = False, begun: bool = True) -> None:
+    def __init__(
+        self,
+        error: OceanMigrationError | OperationCancelled,
+        *,
+        sent: bool,
+        transient: bool = False,
+        begun: bool = True,
+    ) -> None:
         """Describe the exchange.
 
         Args:
@@ -109,7 +116,7 @@ class Transport:
         except DeadlineError as exc:
             late = DeadlineError(f"{call}: no answer before the deadline")
             raise UnansweredError(late, sent=exchange.sent, begun=exchange.begun) from exc
-        except WaitEndedError as exc:
+        except OperationCancelled as exc:
             raise UnansweredError(exc, sent=exchange.sent, begun=exchange.begun) from exc.__cause__
         except _TooLargeError as exc:
             unusable = responses.unusable_answer(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
@@ -157,7 +164,8 @@ def probe(url: str, scope: CancelScope) -> ApiResponse:
 
     Raises:
         NoAnswerError: There is no response.
-        WaitEndedError: The scope ended.
+        OperationCancelled: The operation was cancelled.
+        DeadlineError: The deadline passed.
         SettingsError: The environment's proxies or certificates cannot be used.
 
     """
@@ -177,7 +185,8 @@ def post(url: str, body: Mapping[str, Any], scope: CancelScope) -> ApiResponse:
 
     Raises:
         NoAnswerError: There is no response.
-        WaitEndedError: The scope ended.
+        OperationCancelled: The operation was cancelled.
+        DeadlineError: The deadline passed.
         SettingsError: The environment's proxies or certificates cannot be used.
 
     """
@@ -238,7 +247,7 @@ class _Exchange:
             while not self._done.wait(_LOOK_AROUND):
                 try:
                     self._scope.check()
-                except WaitEndedError:
+                except (OperationCancelled, DeadlineError):
                     if self.sent and self._done.wait(WRITE_GRACE):
                         break
                     raise

@@ -12,9 +12,9 @@ from ocean_migration_pulumi.api_check.response_questions import ABSENT_CLUSTER, 
 from ocean_migration_pulumi.common.times import sort_key
 from ocean_migration_pulumi.errors import (
     AuthenticationError,
+    DeadlineError,
     OceanMigrationError,
     SettingsError,
-    WaitEndedError,
 )
 
 _DAYS: Final = timedelta(days=7)
@@ -34,7 +34,7 @@ def send_probes(client: OceanClient, ocean_id: str) -> None:
         OceanMigrationError: When the cluster itself cannot be read.
         AuthenticationError: When the token is refused.
         SettingsError: When a setting cannot be used.
-        WaitEndedError: When the scope ends.
+        DeadlineError: When the scope ends.
     """
     client.get_cluster(ocean_id)
     _try(client.list_clusters)
@@ -62,7 +62,7 @@ def _try(ask: Callable[[], object]) -> None:
     """Ask; what comes instead of an answer is an answer, too."""
     try:
         ask()
-    except (AuthenticationError, SettingsError, WaitEndedError):
+    except (AuthenticationError, SettingsError, DeadlineError):
         raise
     except OceanMigrationError:
         return

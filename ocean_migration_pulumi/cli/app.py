@@ -12,7 +12,7 @@ import click
 
 from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
 from ocean_migration_pulumi.common.text import one_line
-from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, ServiceError
+from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, OperationCancelled, ServiceError
 
 COMMANDS: Final[Mapping[str, str]] = {
     "clusters": "List the Ocean clusters of the account.",
@@ -101,7 +101,7 @@ class Commands(click.Group):
         """Run a command; an error of ours, and Ctrl-C, end it in one line."""
         try:
             return super().invoke(ctx)
-        except OceanMigrationError as error:
+        except (OceanMigrationError, OperationCancelled) as error:
             again = "; try again" if isinstance(error, _OUTAGES) else ""
             click.echo(f"Error: {one_line(str(error))}{again}", err=True)
             sys.exit(exit_code(error))

@@ -7,9 +7,9 @@ from typing import Final
 from ocean_migration_pulumi.errors import (
     AuthenticationError,
     InputError,
-    InterruptedWaitError,
     MigrationError,
     OceanMigrationError,
+    OperationCancelled,
     SettingsError,
     WaitEndedError,
 )
@@ -23,16 +23,16 @@ CHANGES: Final = 7
 CANCELLED: Final = 8
 TIMED_OUT: Final = 9
 
-_CODES: Final[tuple[tuple[type[OceanMigrationError], int], ...]] = (
+_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (InputError, USAGE),
     (SettingsError, USAGE),
     (AuthenticationError, REFUSED_TOKEN),
     (MigrationError, BLOCKED),
-    (InterruptedWaitError, CANCELLED),
+    (OperationCancelled, CANCELLED),
     (WaitEndedError, TIMED_OUT),
 )
 
 
-def exit_code(error: OceanMigrationError) -> int:
+def exit_code(error: OceanMigrationError | OperationCancelled) -> int:
     """Return the exit status for an error: 2, 3, 4, 8, 9, or 1 for what is none of these."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)

@@ -1,4 +1,4 @@
-"""A run of the lifecycle for a command: what the resource's provider makes for the engine."""
+"""The context of a run for a command, as the resource's operations make it for the engine."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ HINTS: Final = Hints(
 
 
 def make_context(
-    reach: CliContext, spec: MigrationSpec, *, seconds: float, speaker: Console, announce: EventSink = discard_event
+    reach: CliContext, spec: MigrationSpec, *, seconds: float, reporter: Console, events: EventSink = discard_event
 ) -> ReconcileContext:
-    """Return a job on the cluster of the wish that may take so many seconds."""
+    """Return the context of a run on the cluster of a spec that may take so many seconds."""
     return ReconcileContext(
         api=reach.client,
         claims=reach.claims,
         scope=reach.scope.at_most(seconds),
-        tell=speaker,
+        reporter=reporter,
         owner=OWNER,
         spec=spec,
-        record=ResourceState(planned=dict(spec.planned_nodes or {}), effective_account_id=reach.client.account_id),
+        state=ResourceState(planned=dict(spec.planned_nodes or {}), effective_account_id=reach.client.account_id),
         poll_policy=reach.poll_policy,
         sources=reach.sources(),
-        words=HINTS,
-        announce=announce,
+        hints=HINTS,
+        events=events,
         creating=True,
     )

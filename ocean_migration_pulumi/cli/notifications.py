@@ -12,10 +12,10 @@ from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.jobs import make_context
-from ocean_migration_pulumi.migration.reconcile.events import EventKind, EventSink, discard_event
+from ocean_migration_pulumi.migration.reconcile.events import EventKind, EventSink, discard_event, emit
 from ocean_migration_pulumi.migration.spec.input_readers import read_endpoints
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.resource.notifier import Notifier
 
 _SECONDS: Final = 60.0
@@ -60,7 +60,6 @@ def announce(
     """Announce what has happened to a migration that this command only looks at."""
     if to is discard_event:
         return
-    job = make_context(
-        reach, MigrationSpec(ocean_id=reach.cluster_id), seconds=_SECONDS, speaker=Console(), announce=to
-    )
-    job.emit(kind, MigrationRecord(id=migration_id), message, status=status, reason=reason, remedy=remedy)
+    spec = MigrationSpec(ocean_id=reach.cluster_id)
+    context = make_context(reach, spec, seconds=_SECONDS, reporter=Console(), events=to)
+    emit(context, kind, MigrationRecord(id=migration_id), message, status=status, reason=reason, remedy=remedy)

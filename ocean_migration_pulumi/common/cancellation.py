@@ -1,4 +1,4 @@
-"""How long, and while what, an operation may go on: deadline, interruption, and the guard before each write."""
+"""The bounds of an operation: its deadline, its cancellation, and the guard before each write."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelScope:
-    """The bounds of one operation, handed down to every call and every sleep inside it.
-
-    ``deadline`` is a reading of ``clock`` (monotonic seconds; None means no deadline of its own), ``ended`` is set when
-    the operation must end at once, ``alive`` tells whether whoever asked is still there, and ``short`` marks an
-    operation that must not wait for a rate limit that outlives it (a preview).
-    """
+    """The bounds of one operation, handed down to every call and every sleep inside it."""
 
     deadline: float | None = None
+    """A reading of ``clock``; None means no deadline of its own."""
     ended: threading.Event = field(default_factory=threading.Event)
+    """Set when somebody interrupts the operation."""
     alive: Callable[[], bool] = _always
+    """Tells whether whoever asked for the operation is still there."""
     short: bool = False
+    """Whether the operation must not wait for a rate limit that outlives it, as a preview."""
     clock: Callable[[], float] = time.monotonic
+    """Monotonic seconds."""
     wait: Callable[[threading.Event, float], bool] = threading.Event.wait
+    """Waits for an event, at most so many seconds."""
 
     def remaining(self) -> float | None:
         """Return the seconds left, never below zero; None without a deadline."""
@@ -42,7 +43,10 @@ class CancelScope:
     def check(self) -> None:
         """Raise when the operation may not go on.
 
-        Raises EngineGoneError, InterruptedWaitError or DeadlineError.
+        Raises:
+            EngineGoneError: Whoever asked for the operation is gone.
+            InterruptedWaitError: Somebody interrupted the operation.
+            DeadlineError: The deadline has passed.
         """
         if not self.alive():
             msg = "the Pulumi engine is gone"

@@ -75,7 +75,7 @@ def run_with_retries(attempt: Callable[[], T], scope: CancelScope, *, uniform: U
 
     Raises:
         Exception: The error of the last attempt, when none is left or the next one would start after the deadline.
-        WaitEndedError: The operation was interrupted during a wait.
+        OperationCancelled: The operation was cancelled during a wait.
 
     """
     started = scope.clock()

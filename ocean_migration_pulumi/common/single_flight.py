@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError, WaitEndedError
+from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, OperationCancelled, WaitEndedError
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -72,7 +72,8 @@ class SingleFlightCache:
             fresh: Take only an answer that was asked for after this call began.
 
         Raises:
-            WaitEndedError: The scope ended.
+            OperationCancelled: The operation was cancelled.
+            DeadlineError: The deadline passed.
             Exception: What ``ask`` raised, here or in the thread that was joined.
 
         """
@@ -109,7 +110,7 @@ class SingleFlightCache:
         for key, flight in boarded.items():
             try:
                 outcomes[key] = self._await(key, caller, start(asks[key]), flight)
-            except (InterruptedWaitError, EngineGoneError):
+            except OperationCancelled:
                 raise
             except Exception as error:  # noqa: BLE001 - it is one of the outcomes
                 outcomes[key] = error
@@ -228,7 +229,7 @@ class _Flight:
             left = scope.remaining()
             if left is None or self._patience is None or self._patience < left / 2:
                 return False
-        elif isinstance(self._failure, WaitEndedError):
+        elif isinstance(self._failure, (WaitEndedError, OperationCancelled)):
             return False
         return scope.short or not self._caller.scope.short
 

@@ -33,7 +33,7 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import resource_path
 from ocean_migration_pulumi.migration.checks.service import is_pending
-from ocean_migration_pulumi.migration.gate.spec import READY, GateObservation, KubernetesCondition
+from ocean_migration_pulumi.migration.gate.conditions import READY, GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, DEPLOYMENTS, NODES, PODS, Gap
 
 T = TypeVar("T")

@@ -52,7 +52,8 @@ def list_all(
 
     Raises:
         KubernetesError: The list cannot be read.
-        WaitEndedError: The scope ended.
+        OperationCancelled: The operation was cancelled.
+        DeadlineError: The deadline passed.
 
     """
     for _ in range(_STARTS - 1):

@@ -30,7 +30,7 @@ from ocean_migration_pulumi.kubernetes.objects.affinities import read_volume_ter
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
-from ocean_migration_pulumi.migration.gate.spec import GateObservation, KubernetesCondition
+from ocean_migration_pulumi.migration.gate.conditions import GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     BUDGETS,

@@ -1,4 +1,4 @@
-"""What the engine's calls come to, once it is known what is asked for: from inputs and state to the lifecycle."""
+"""Serve the calls of Pulumi's engine: plan, compare, create, update, refresh and destroy the resource."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from typing import Any, Final, NoReturn
 
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import EngineGoneError, InputError, OceanMigrationError, SettingsError
+from ocean_migration_pulumi.errors import (
+    EngineGoneError,
+    InputError,
+    OceanMigrationError,
+    OperationCancelled,
+    SettingsError,
+)
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.stop import destroy as stop_all
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
@@ -25,6 +33,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, S
 from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_groups, is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, read_spec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
+from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
 from ocean_migration_pulumi.resource.notifier import Notifier
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, PreviewRecord, append_preview
 from ocean_migration_pulumi.resource.session import SESSION, owner_of
@@ -34,10 +43,12 @@ _LATER: Final = DataSources(absent="the kubeconfig is known only later", explici
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Whether there is anything to do, and the inputs that force a replacement."""
+    """What a comparison of inputs found."""
 
     changes: bool
+    """Whether there is anything to do."""
     replaces: tuple[str, ...] = ()
+    """The inputs that force a replacement."""
 
 
 def plan(
@@ -54,7 +65,7 @@ def plan(
         found = planner.preview_plan(client, claims, scope, owner=owner, spec=spec, old=old, sources=sources)
     except InputError as problem:
         return PlanPreview(problems=(problem,))
-    except OceanMigrationError as error:
+    except (OceanMigrationError, OperationCancelled) as error:
         _fail(error)
     if found.problems:
         return found
@@ -96,22 +107,22 @@ def compare(
 ) -> Comparison:
     """Compare inputs, of which some are ``unknown``, with the last ones, and look for work that the last run left."""
     old, new = read_spec(call.old_inputs or olds)[0], read_spec(news, unknown=unknown)[0]
-    record = ResourceState.from_outputs(olds)
+    state = ResourceState.from_outputs(olds)
     replaces = [name for name in ("ocean_id", "account_id") if name in unknown]
     if "ocean_id" not in unknown and new.ocean_id != old.ocean_id:
         replaces.append("ocean_id")
-    if "account_id" not in unknown and _account_changed(new, record):
+    if "account_id" not in unknown and _is_account_changed(new, state):
         replaces.append("account_id")
     if replaces:
         return Comparison(changes=True, replaces=tuple(replaces))
     changes = bool(unknown) or bool(changed_options(old, new))
     changes = changes or not new.nodes.is_same_selection(old.nodes) or new.planned_nodes != old.planned_nodes
-    why = reconcile.find_unfinished(record, new)
+    why = find_unfinished(state, new)
     if why is None and not unknown:
-        why = _left_by_killed_run(call, new, record)
+        why = _find_left_by_killed_run(call, new, state)
     if why is not None:
-        call.info(f"unfinished: {why.why}")
-    for line in reconcile.collect_reminders(record):
+        call.info(f"unfinished: {why}")
+    for line in collect_reminders(state):
         call.warning(line)
     return Comparison(changes=changes or why is not None)
 
@@ -120,66 +131,67 @@ def create(call: host.EngineCall, props: dict[str, Any]) -> tuple[str, dict[str,
     """Start or adopt, wait, and return the id and the outputs."""
     spec = _with_hidden(call, read_spec(props)[0])
     id_ = f"{spec.ocean_id}/{call.urn.split('::', 3)[-1]}" if call.urn else spec.ocean_id
-    return id_, _converge(call, spec, props, ResourceState(), id_, creating=True)
+    return id_, _reconcile(call, spec, props, ResourceState(), id_, creating=True)
 
 
 def update(call: host.EngineCall, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
     """Wait for what runs, follow up what remains, and return the outputs."""
     spec = _with_hidden(call, read_spec(news)[0])
-    return _converge(call, spec, news, ResourceState.from_outputs(olds), id_, creating=False)
+    return _reconcile(call, spec, news, ResourceState.from_outputs(olds), id_, creating=False)
 
 
 def refresh(call: host.EngineCall, props: dict[str, Any]) -> dict[str, Any] | None:
     """Return the outputs as the service has them now; None when the cluster is gone."""
-    spec, record = read_spec(props)[0], ResourceState.from_outputs(props)
-    job = _job(call, spec, record, reconcile.DELETE_DEADLINE)
+    spec, state = read_spec(props)[0], ResourceState.from_outputs(props)
+    context = _make_context(call, spec, state, reconcile.DELETE_DEADLINE)
     try:
-        there = reconcile.refresh(job)
-    except OceanMigrationError as error:
+        there = reconcile.refresh(context)
+    except (OceanMigrationError, OperationCancelled) as error:
         _fail(error)
-    return _outputs(record, spec, props) if there else None
+    return _outputs(state, spec, props) if there else None
 
 
 def destroy(call: host.EngineCall, props: dict[str, Any]) -> None:
     """Stop what still runs and wait for its end."""
-    spec, record = read_spec(props)[0], ResourceState.from_outputs(props)
+    spec, state = read_spec(props)[0], ResourceState.from_outputs(props)
     try:
-        reconcile.destroy(_job(call, spec, record, reconcile.DELETE_DEADLINE))
-    except OceanMigrationError as error:
+        stop_all(_make_context(call, spec, state, reconcile.DELETE_DEADLINE))
+    except (OceanMigrationError, OperationCancelled) as error:
         _fail(error)
 
 
-def _converge(
+def _reconcile(
     call: host.EngineCall,
     spec: MigrationSpec,
     props: dict[str, Any],
-    record: ResourceState,
+    state: ResourceState,
     id_: str,
     *,
     creating: bool,
 ) -> dict[str, Any]:
+    """Run create or update; whatever ends it early, the engine saves the state with the reason."""
     notifier = Notifier(spec.notifications, tell=call.warning, alive=call.is_active)
     try:
-        job = _job(call, spec, record, reconcile.DEADLINE, creating=creating)
-        job.announce = notifier.announce
-        job.sources = SESSION.sources(spec.kubeconfig, spec.kube_context)
-        unplanned = None if creating else SESSION.unplanned.pop(job.owner, None)
-        reconcile.reconcile(job, unplanned=unplanned)
+        context = _make_context(call, spec, state, reconcile.DEADLINE, creating=creating)
+        context.events = notifier.announce
+        context.sources = SESSION.sources(spec.kubeconfig, spec.kube_context)
+        unplanned = None if creating else SESSION.unplanned.pop(context.owner, None)
+        reconcile.reconcile(context, unplanned=unplanned)
     except EngineGoneError as error:
         _fail(error)  # nobody listens, and nothing may be written any more
     except Exception as error:  # noqa: BLE001 - whatever it is, the id of a started migration must be saved
-        remedy = failure_reasons.after_outage(record)
+        remedy = failure_reasons.after_outage(state)
         message = failure_reasons.describe_failure(error, remedy)
-        if creating and not record.runs and record.unanswered is None:
+        if creating and not state.migrations and state.unanswered is None:
             host.fail(message)
-        if record.failure is None:
-            record.failure = failure_reasons.failure_of(error, remedy)
-        host.fail(message, id=id_, properties=_outputs(record, spec, props), inputs=props)
+        if state.failure is None:
+            state.failure = failure_reasons.failure_of(error, remedy)
+        host.fail(message, id=id_, properties=_outputs(state, spec, props), inputs=props)
     finally:
         notifier.drain()
         if SESSION.record_trouble is not None:
             call.warning(f"the record is not complete: {SESSION.record_trouble}")
-    return _outputs(record, spec, props)
+    return _outputs(state, spec, props)
 
 
 def _with_hidden(call: host.EngineCall, spec: MigrationSpec) -> MigrationSpec:
@@ -198,47 +210,45 @@ def _with_account(spec: MigrationSpec, account_id: str | None) -> MigrationSpec:
     return replace(spec, account_id=spec.account_id or account_id)
 
 
-def _account_changed(new: MigrationSpec, record: ResourceState) -> bool:
+def _is_account_changed(new: MigrationSpec, state: ResourceState) -> bool:
     try:
         account_id = new.account_id or SESSION.client(None).account_id
     except SettingsError:
         return False
-    return None not in {account_id, record.effective_account_id} and account_id != record.effective_account_id
+    return None not in {account_id, state.effective_account_id} and account_id != state.effective_account_id
 
 
-def _job(
-    call: host.EngineCall, spec: MigrationSpec, record: ResourceState, deadline: float, *, creating: bool = False
+def _make_context(
+    call: host.EngineCall, spec: MigrationSpec, state: ResourceState, deadline: float, *, creating: bool = False
 ) -> ReconcileContext:
-    client = SESSION.client(spec.account_id or record.effective_account_id)
-    record.effective_account_id = client.account_id
+    client = SESSION.client(spec.account_id or state.effective_account_id)
+    state.effective_account_id = client.account_id
     return ReconcileContext(
         api=client,
         claims=SESSION.registry.claims(client.account_id, spec.ocean_id),
         scope=CancelScope(
             deadline=time.monotonic() + (call.timeout or deadline), ended=call.ended, alive=call.is_active
         ),
-        tell=call,
+        reporter=call,
         owner=owner_of(call.urn, spec),
         spec=spec,
-        record=record,
+        state=state,
         poll_policy=PollPolicy(poll_interval=client.settings.poll_interval, stall_timeout=spec.stall_timeout),
         creating=creating,
     )
 
 
-def _left_by_killed_run(
-    call: host.EngineCall, spec: MigrationSpec, record: ResourceState
-) -> reconcile.Unfinished | None:
+def _find_left_by_killed_run(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> str | None:
     try:
-        return reconcile.find_left_by_killed_run(_job(call, spec, record, planner.BUDGET))
-    except OceanMigrationError:
+        return find_left_by_killed_run(_make_context(call, spec, state, planner.BUDGET))
+    except (OceanMigrationError, OperationCancelled):
         return None  # what cannot be asked now is found by the next run that can
 
 
-def _outputs(record: ResourceState, spec: MigrationSpec, props: Mapping[str, Any]) -> dict[str, Any]:
+def _outputs(state: ResourceState, spec: MigrationSpec, props: Mapping[str, Any]) -> dict[str, Any]:
     echo = {name: props[name] for name in INPUTS if props.get(name) is not None}
-    return record.to_outputs(spec, echo, plan_digest(record.planned))
+    return state.to_outputs(spec, echo, plan_digest(state.planned))
 
 
-def _fail(error: OceanMigrationError) -> NoReturn:
+def _fail(error: OceanMigrationError | OperationCancelled) -> NoReturn:
     host.fail(failure_reasons.describe_failure(error, "run the command again"))

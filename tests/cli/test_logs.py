@@ -123,7 +123,7 @@ def test_follow_survives_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
             lambda: sim.control.write_log(sim.ocean_id, "after"),
         )
     assert told[0].endswith("INFO after")
-    assert told[1].startswith("no answer, trying on: ")
+    assert told[1].startswith("no answer for 0s, trying on: ")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")

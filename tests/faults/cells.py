@@ -25,7 +25,7 @@ from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.simulator import Simulator
-from tests.migration.stage import Stage, StageClock, StagedJob
+from tests.migration.stage import Stage, StageClock, StagedContext
 
 EVER: Final = 1_000_000
 """How often a fault strikes that lasts."""
@@ -87,36 +87,36 @@ class Cell(Stage):
         self.settings = Settings(base_url=self.sim.url, token=self.sim.token, account_id=self.sim.account_id)
         self.client = OceanClient(self.settings)
 
-    def job(self, spec: MigrationSpec, record: ResourceState | None = None, **more: Any) -> StagedJob:
-        """Return the job of a run that polls each minute, and that gives up after three without an answer."""
-        job = super().job(spec, record, **more)
-        job.poll_policy = replace(job.poll_policy, poll_interval=60.0, outage=180.0)
-        return job
+    def context(self, spec: MigrationSpec, state: ResourceState | None = None, **more: Any) -> StagedContext:
+        """Return the context of a run that polls each minute, and that gives up after three without an answer."""
+        context = super().context(spec, state, **more)
+        context.poll_policy = replace(context.poll_policy, poll_interval=60.0, outage=180.0)
+        return context
 
-    def line(self, run: Callable[[StagedJob], object], job: StagedJob, remedy: str | None = None) -> str:
+    def line(self, run: Callable[[StagedContext], object], context: StagedContext, remedy: str | None = None) -> str:
         """Run something and return the line that it ends with for whoever reads it, empty when it ends well."""
         try:
-            run(job)
+            run(context)
         except Exception as error:  # noqa: BLE001 - a user reads whatever comes
             line = failure_reasons.describe_failure(
-                error, failure_reasons.after_outage(job.record) if remedy is None else remedy
+                error, failure_reasons.after_outage(context.state) if remedy is None else remedy
             )
         else:
             line = ""
-        assert job.scope.deadline is not None
-        assert self.clock.now <= job.scope.deadline
+        assert context.scope.deadline is not None
+        assert self.clock.now <= context.scope.deadline
         assert "\n" not in line
         assert str(self.settings.token) not in line
         return line
 
-    def said(self, job: StagedJob) -> list[str]:
+    def said(self, context: StagedContext) -> list[str]:
         """Return the warnings of a run but for the one that there is no access to Kubernetes."""
-        return [line for line in job.tell.warnings if "without access to Kubernetes" not in line]
+        return [line for line in context.reporter.warnings if "without access to Kubernetes" not in line]
 
-    def known(self, job: StagedJob | None = None) -> dict[str, str]:
+    def known(self, context: StagedContext | None = None) -> dict[str, str]:
         """Return what messages name: ids and the base URL."""
         known = {"ocean": self.ocean_id, "base": self.sim.url, "account": self.sim.account_id, "source": "settings"}
-        latest = job.record.latest if job is not None else None
+        latest = context.state.latest if context is not None else None
         return known if latest is None else known | {"migration": latest.id}
 
     @contextmanager
@@ -193,6 +193,6 @@ class Cell(Stage):
         patch.setattr(transport._Exchange, "_build", building)
 
 
-def up(job: StagedJob) -> None:
+def up(context: StagedContext) -> None:
     """Run create or update."""
-    reconcile.reconcile(job)
+    reconcile.reconcile(context)

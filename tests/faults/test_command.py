@@ -10,7 +10,7 @@ import pytest
 
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.cli.context import CliContext
-from ocean_migration_pulumi.migration.reconcile import start
+from ocean_migration_pulumi.migration.reconcile import adoption
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from tests.cli.conftest import Terminal
 from tests.cli.test_watch import begin
@@ -26,7 +26,7 @@ GOES_ON: Final = (
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait before the next attempt, or long for a service that is gone."""
     monkeypatch.setattr(sender, "FAILED", replace(sender.FAILED, initial_wait=0.0))
-    monkeypatch.setattr(start, "LOST_SEARCH", 0.1)
+    monkeypatch.setattr(adoption, "LOST_SEARCH", 0.1)
     monkeypatch.setattr(CliContext, "poll_policy", property(lambda reach: PollPolicy(poll_interval=0.05, outage=0.1)))
 
 

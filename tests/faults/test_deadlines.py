@@ -16,7 +16,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile import stop
 from ocean_migration_pulumi.simulator import Simulator
 from tests.faults.cells import Cell, up
 from tests.faults.words import FAULTS, reads
@@ -32,17 +32,17 @@ GOES_ON = "migration {migration} goes on in Ocean ({n} of 3 nodes done). `pulumi
 def began(cell: Cell, **options: Any) -> tuple[Any, Any]:
     """Start a migration that stands still; return its wish and the record of the run."""
     planned = cell.planned(cell.spec(**options))
-    job = cell.up(replace(planned, wait_for="started"))
+    context = cell.up(replace(planned, wait_for="started"))
     cell.control.hold(cell.ocean_id)
     cell.restart()
-    return planned, job.record
+    return planned, context.state
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in {"token", "deleted"}])
 def test_nothing_outlasts_its_deadline(cell: Cell, fault: str) -> None:
     """Neither retries nor the wait for a rate limit: a custom timeout ends a wait, to the second, and an attempt."""
     planned = cell.planned(cell.spec())
-    waiting = cell.job(planned, seconds=100.0)
+    waiting = cell.context(planned, seconds=100.0)
     begun = cell.clock.now
     with cell.struck("status", fault):
         line = cell.line(up, waiting)
@@ -50,31 +50,31 @@ def test_nothing_outlasts_its_deadline(cell: Cell, fault: str) -> None:
     assert reads(words + "`pulumi up` waits for it again.", **cell.known(waiting)).fullmatch(line), line
     assert cell.clock.now - begun == pytest.approx(100.0)
     cell.restart()
-    stopping = cell.job(planned, waiting.record, seconds=20.0)
+    stopping = cell.context(planned, waiting.state, seconds=20.0)
     with cell.struck("stop", fault):
-        assert cell.line(reconcile.destroy, stopping, "run the command again") != ""
-    assert cell.line(reconcile.destroy, cell.job(planned, stopping.record)) == ""
+        assert cell.line(stop.destroy, stopping, "run the command again") != ""
+    assert cell.line(stop.destroy, cell.context(planned, stopping.state)) == ""
     assert len(cell.asked_for()) == 1
 
 
 def test_a_custom_timeout_is_kept_to_the_second(cell: Cell) -> None:
     """And the line says that nothing is lost."""
-    spec, record = began(cell)
-    job = cell.job(spec, record, seconds=200.0)
+    spec, state = began(cell)
+    context = cell.context(spec, state, seconds=200.0)
     begun = cell.clock.now
-    line = cell.line(up, job)
-    assert reads("the deadline passed after 3m20s; " + GOES_ON, **cell.known(job)).fullmatch(line), line
+    line = cell.line(up, context)
+    assert reads("the deadline passed after 3m20s; " + GOES_ON, **cell.known(context)).fullmatch(line), line
     assert cell.clock.now - begun == pytest.approx(200.0)
 
 
 @pytest.mark.parametrize("stall", [100.0, 1800.0])
 def test_a_stall_is_seen_within_one_poll(cell: Cell, stall: float) -> None:
     """Of a migration that does not move, and never of one that does."""
-    spec, record = began(cell, stall_timeout=stall)
-    job = cell.job(spec, record)
+    spec, state = began(cell, stall_timeout=stall)
+    context = cell.context(spec, state)
     begun = cell.clock.now
-    line = cell.line(up, job)
-    assert reads("no progress for {after}; " + GOES_ON, **cell.known(job)).fullmatch(line), line
+    line = cell.line(up, context)
+    assert reads("no progress for {after}; " + GOES_ON, **cell.known(context)).fullmatch(line), line
     assert stall <= cell.clock.now - begun <= stall + POLL
 
 
@@ -82,9 +82,9 @@ def test_a_stall_is_seen_within_one_poll(cell: Cell, stall: float) -> None:
 def test_a_soak_lasts_as_long_as_it_shall(cell: Cell, soak: float) -> None:
     """Within one poll; an outage in its midst is borne, and what nobody saw of its end is looked at after it."""
     spec = cell.planned(cell.spec(soak_time=soak))
-    job = cell.job(spec)
+    context = cell.context(spec)
     ended: list[float] = []
-    tell = job.tell.info
+    tell = context.reporter.info
 
     def info(message: str) -> None:
         tell(message)
@@ -92,37 +92,37 @@ def test_a_soak_lasts_as_long_as_it_shall(cell: Cell, soak: float) -> None:
             ended.append(cell.clock.now)
             cell.control.fault("GET", f"*/{cell.ocean_id}/controllerHeartbeat", "500", times=10)
 
-    job.tell.info = info  # type: ignore[method-assign]  # tells when the soak begins
-    assert cell.line(up, job) == ""
+    context.reporter.info = info  # type: ignore[method-assign]  # tells when the soak begins
+    assert cell.line(up, context) == ""
     assert soak <= cell.clock.now - ended[0] <= soak + POLL
-    assert any(line.startswith("soaking, no answer for ") for line in job.tell.statuses)
-    assert cell.said(job) == []
+    assert any(line.startswith("no answer for ") for line in context.reporter.statuses)
+    assert cell.said(context) == []
 
 
 def test_a_soak_that_hears_nothing_for_long_ends(cell: Cell) -> None:
     """As a wait does; it starts anew with the next run."""
     done = cell.up(cell.planned(cell.spec()))
     spec = replace(done.spec, soak_time=600.0)
-    job = cell.job(spec, done.record)
+    context = cell.context(spec, done.state)
     with cell.struck("heartbeat", "500"):
-        line = cell.line(up, job)
+        line = cell.line(up, context)
     words = "GET /ocean/k8s/cluster/{ocean}/controllerHeartbeat: the service fails (HTTP 500); "
     words += "migration {migration} is FINISHED; run `pulumi up` again"
-    assert reads(words, **cell.known(job)).fullmatch(line), line
-    assert cell.line(up, cell.job(spec, job.record)) == ""
+    assert reads(words, **cell.known(context)).fullmatch(line), line
+    assert cell.line(up, cell.context(spec, context.state)) == ""
 
 
 def test_an_hour_long_wait_ends_well(cell: Cell) -> None:
     """With a live line at least each minute and no more requests than it needs."""
-    spec, record = began(cell, stall_timeout=None)
-    job = cell.job(spec, record, seconds=7200.0)
-    job.poll_policy = replace(job.poll_policy, poll_interval=15.0)
+    spec, state = began(cell, stall_timeout=None)
+    context = cell.context(spec, state, seconds=7200.0)
+    context.poll_policy = replace(context.poll_policy, poll_interval=15.0)
     said: list[float] = []
-    job.tell.status = lambda message: said.append(cell.clock.now)  # type: ignore[method-assign]  # notes the time
+    context.reporter.status = lambda message: said.append(cell.clock.now)  # type: ignore[method-assign]  # notes the time
     begun = cell.clock.now
     cell.clock.after(3600.0, lambda: cell.control.hold(cell.ocean_id, held=False))
     cell.control.clear_requests()
-    assert cell.line(up, job) == ""
+    assert cell.line(up, context) == ""
     lasted = cell.clock.now - begun
     assert lasted > 3600.0
     assert max(later - earlier for earlier, later in itertools.pairwise(said)) <= 60.0
@@ -144,8 +144,8 @@ def test_a_suspended_machine_wakes_up_to_what_is(
             return super().now(tz) + shift
 
     monkeypatch.setattr(sender, "datetime", Wall)
-    spec, record = began(cell)
-    job = cell.job(spec, record, seconds=(slept if counts else 0.0) + 3000.0)
+    spec, state = began(cell)
+    context = cell.context(spec, state, seconds=(slept if counts else 0.0) + 3000.0)
 
     def suspend() -> None:
         nonlocal shift
@@ -153,7 +153,7 @@ def test_a_suspended_machine_wakes_up_to_what_is(
             cell.control.hold(cell.ocean_id, held=False)
         if meanwhile == "stopped":
             cell.control.hold(cell.ocean_id, held=False)
-            cell.control.stop_foreign(cell.ocean_id, record.runs[0].id)
+            cell.control.stop_foreign(cell.ocean_id, state.migrations[0].id)
         cell.control.advance(slept)
         shift = timedelta(seconds=slept)
         if counts:
@@ -163,18 +163,18 @@ def test_a_suspended_machine_wakes_up_to_what_is(
     # Long before the half hour after which a migration stalls.
     cell.clock.after(300.0, suspend)
     begun = cell.clock.now
-    line = cell.line(up, job)
+    line = cell.line(up, context)
     if meanwhile == "stopped":
         words = "migration {migration} was stopped by someone else at {time}, {n} of 3 nodes done; nothing is started "
         words += "again until triggers or nodes change"
-        words = words.replace("{time}", str(job.record.runs[0].stopped_at))
-        assert reads(words, **cell.known(job)).fullmatch(line), line
+        words = words.replace("{time}", str(context.state.migrations[0].stopped_at))
+        assert reads(words, **cell.known(context)).fullmatch(line), line
     elif meanwhile == "ended" or not counts:
         assert line == ""
     else:
         assert "no progress for 8h" in line
     assert cell.clock.now - begun - (slept if counts else 0.0) < 3000.0
-    stamps = [parse_time(str(entry["time"])) for entry in job.record.timeline if "time" in entry]
+    stamps = [parse_time(str(entry["time"])) for entry in context.state.timeline if "time" in entry]
     assert stamps == sorted(stamp for stamp in stamps if stamp is not None)
     assert len(cell.asked_for()) == 1
 

@@ -22,9 +22,10 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning.findings_text import render_line
-from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile import stop
 from ocean_migration_pulumi.migration.spec.diagnostic import Severity
-from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.simulator import Simulator
 from tests.faults.cells import EVER, Cell, up
 from tests.faults.words import CALLS, FAULTS, LASTING, NOTHING, PASSING, PREVIEW, expected, reads
@@ -48,29 +49,29 @@ def strike(cells: Callable[..., Cell], endpoint: str, fault: str, words: str, ti
     planned = cell.planned(cell.spec())
     # Only the wait itself needs a long one.
     spec = planned if endpoint in {"status", "log"} else replace(planned, wait_for="started")
-    before = cell.up(spec).record if endpoint == "stop" else None
+    before = cell.up(spec).state if endpoint == "stop" else None
     cell.restart()
-    job = cell.job(spec, before)
+    context = cell.context(spec, before)
     with cell.struck(endpoint, fault, times):
-        line = cell.line(reconcile.destroy, job, RUN_AGAIN) if endpoint == "stop" else cell.line(up, job)
-    assert reads(words, **cell.known(job)).fullmatch(line), line
+        line = cell.line(stop.destroy, context, RUN_AGAIN) if endpoint == "stop" else cell.line(up, context)
+    assert reads(words, **cell.known(context)).fullmatch(line), line
     if words == NOTHING and endpoint != "create":
-        assert cell.said(job) == []
-    saved = {run.id for run in job.record.runs}
+        assert cell.said(context) == []
+    saved = {run.id for run in context.state.migrations}
     if fault == "deleted":
-        assert cell.line(reconcile.destroy, cell.job(spec, job.record)) == NOTHING
+        assert cell.line(stop.destroy, cell.context(spec, context.state)) == NOTHING
         return
-    assert job.record.unanswered is not None or saved == {migration["id"] for migration in cell.migrations()}
+    assert context.state.unanswered is not None or saved == {migration["id"] for migration in cell.migrations()}
     assert len(cell.asked_for()) == len(cell.migrations()) <= 1
     if line == NOTHING:
         return
     cell.restart()
     if endpoint == "stop":
-        assert cell.line(reconcile.destroy, cell.job(spec, job.record)) == NOTHING
+        assert cell.line(stop.destroy, cell.context(spec, context.state)) == NOTHING
         assert [migration["state"] for migration in cell.migrations()] == ["STOPPED"]
     else:
-        known = job.record if saved or job.record.unanswered else None
-        assert cell.line(up, cell.job(spec, known)) == NOTHING
+        known = context.state if saved or context.state.unanswered else None
+        assert cell.line(up, cell.context(spec, known)) == NOTHING
         # Of what had failed the rest is started.
         assert len(cell.asked_for()) == (2 if endpoint == "log" else 1)
 
@@ -133,23 +134,23 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
         stack.callback(stage.client.close)
         stage.control.write_log(stage.ocean_id, "Ocean has connectivity issues.", severity="ERROR", age_seconds=60)
         planned = stage.planned(stage.spec())
-        job = stage.job(planned)
+        context = stage.context(planned)
         with pytest.raises(MigrationFailedError) as failed:
-            up(job)
-        words = reads(expected(PASSING, "log", "clock"), migration=job.record.runs[0].id)
+            up(context)
+        words = reads(expected(PASSING, "log", "clock"), migration=context.state.migrations[0].id)
         assert words.fullmatch(str(failed.value)), str(failed.value)
         stage.restart()
-        again = stage.up(planned, job.record)
-        assert again.record.succeeded
+        again = stage.up(planned, context.state)
+        assert again.state.succeeded
         stage.control.add_node(stage.ocean_id, "web")
         stage.restart()
         wider = stage.planned(replace(planned, planned_nodes=None, triggers=("again",), wait_for="started"), planned)
-        last = stage.up(wider, again.record)
+        last = stage.up(wider, again.state)
         stage.restart()
-        ending = stage.job(wider, last.record)
-        reconcile.destroy(ending)
+        ending = stage.context(wider, last.state)
+        stop.destroy(ending)
         assert stage.migrations()[-1]["state"] == "STOPPED"
-        lines = [line for each in (job, again, last, ending) for line in each.tell.warnings]
+        lines = [line for each in (context, again, last, ending) for line in each.reporter.warnings]
         assert [line for line in lines if "No access to Kubernetes" not in line] == []
         asked = {(request["method"], request["route"]) for request in stage.control.requests()}
         assert len(asked) == len(CALLS)
@@ -169,7 +170,7 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
 )
 def test_a_run_that_was_cut_short_tells_how_things_stand(runs: list[MigrationRecord], words: str) -> None:
     """After an outage, and after an end that nobody who waits has put into words; other errors know by themselves."""
-    remedy = failure_reasons.after_outage(ResourceState(runs=runs))
+    remedy = failure_reasons.after_outage(ResourceState(migrations=runs))
     assert remedy == words
     assert failure_reasons.describe_failure(NoAnswerError("down"), remedy) == f"down; {words}"
     assert failure_reasons.describe_failure(InterruptedWaitError("interrupted"), remedy) == f"interrupted; {words}"

@@ -16,10 +16,10 @@ from ocean_migration_pulumi.api.rate_limits import RateLimits
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
-from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile import stop
 from tests.faults.cells import Cell, Requests, asked_again, polled, struck, up
 from tests.faults.words import reads
-from tests.migration.stage import StagedJob
+from tests.migration.stage import StagedContext
 from tests.support.timing import PATIENCE, SOON, until
 
 GOES_ON = "migration {migration} goes on in Ocean"
@@ -43,7 +43,7 @@ class Wait:
     waits: Callable[[Requests], bool] = struck
     faults: tuple[tuple[str, str, str], ...] = ()
     begun: bool = False
-    of: Callable[[StagedJob], object] = up
+    of: Callable[[StagedContext], object] = up
     before: Callable[[Cell], object] = lambda cell: None
 
 
@@ -96,19 +96,19 @@ WAITS: Final = {
     "for a migration to stop": Wait(
         waits=polled,
         begun=True,
-        of=reconcile.destroy,
+        of=stop.destroy,
         words="interrupted while migration {migration} was stopping (0 of 3 nodes done); run it again to wait for the "
         "end",
     ),
     "for the answer to the stop": Wait(
         begun=True,
-        of=reconcile.destroy,
+        of=stop.destroy,
         faults=(("PUT", "migration/owm-*", "slow"),),
         words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
     ),
     "for a rate limit of the stop": Wait(
         begun=True,
-        of=reconcile.destroy,
+        of=stop.destroy,
         faults=(("PUT", "migration/owm-*", "429"),),
         words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
     ),
@@ -138,35 +138,35 @@ def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pyte
     """On real clocks; the next run goes on, and there is one start at most."""
     wait = WAITS[name]
     spec = cell.spec() if wait.before is no_controller else cell.planned(cell.spec())
-    known = cell.up(replace(spec, wait_for="started")).record if wait.begun else None
+    known = cell.up(replace(spec, wait_for="started")).state if wait.begun else None
     wait.before(cell)
     cell.restart()
-    job = cell.job(spec, known)
-    job.scope = CancelScope(deadline=time.monotonic() + 2 * PATIENCE, ended=cell.ended)
-    job.poll_policy = replace(job.poll_policy, poll_interval=0.05)
+    context = cell.context(spec, known)
+    context.scope = CancelScope(deadline=time.monotonic() + 2 * PATIENCE, ended=cell.ended)
+    context.poll_policy = replace(context.poll_policy, poll_interval=0.05)
     for method, route, kind in wait.faults:
         cell.control.fault(method, f"*/{cell.ocean_id}/{route}", kind, seconds=PATIENCE, times=100)
     cell.control.clear_requests()
     with pressed(cell, wait.waits) as at:
         with pytest.raises(OceanMigrationError) as caught:
-            wait.of(job)
+            wait.of(context)
         ended = time.monotonic()
     assert ended - at[0] < SOON
-    line = failure_reasons.describe_failure(caught.value, failure_reasons.after_outage(job.record))
-    names = cell.known(job) | {"foreign": cell.migrations()[0]["id"] if cell.migrations() else ""}
+    line = failure_reasons.describe_failure(caught.value, failure_reasons.after_outage(context.state))
+    names = cell.known(context) | {"foreign": cell.migrations()[0]["id"] if cell.migrations() else ""}
     assert reads(wait.words, **names).fullmatch(line), line
     # The next process, which knows of no window, and whose clock takes no time.
     monkeypatch.setattr(sender, "_RATE_LIMITS", RateLimits())
     cell.control.clear_faults()
     cell.control.heartbeat(cell.ocean_id)
     cell.restart()
-    saved = job.record if job.record.runs or job.record.unanswered else None
+    saved = context.state if context.state.migrations or context.state.unanswered else None
     if wait.of is up:
-        again = cell.job(spec, saved)
+        again = cell.context(spec, saved)
         assert cell.line(up, again) == ""
-        assert again.record.succeeded
+        assert again.state.succeeded
     else:
-        assert cell.line(reconcile.destroy, cell.job(spec, saved)) == ""
+        assert cell.line(stop.destroy, cell.context(spec, saved)) == ""
         assert cell.migrations()[-1]["state"] == "STOPPED"
     ours = [migration for migration in cell.migrations() if not migration["foreign"]]
     assert len(ours) == 1

@@ -15,8 +15,8 @@ from ocean_migration_pulumi.errors import InterruptedWaitError, KubernetesError,
 from ocean_migration_pulumi.kubernetes.conditions import RESOURCES, check_condition
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.kubernetes.resources import rbac_rule
-from ocean_migration_pulumi.migration.gate.spec import CONDITIONS, GateObservation, KubernetesCondition
-from ocean_migration_pulumi.migration.gate.wait import GateKubernetes
+from ocean_migration_pulumi.migration.gate.conditions import CONDITIONS, GateObservation, KubernetesCondition
+from ocean_migration_pulumi.migration.gate.observations import GateKubernetes
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import TOKEN, reading, shop

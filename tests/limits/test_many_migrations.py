@@ -29,18 +29,18 @@ WINDOW = 60.0
 
 def migrate(client: OceanClient, registry: ClaimsRegistry, clock: SharedClock, ocean_id: str) -> ReconcileContext:
     """Create one resource of the stack."""
-    job = ReconcileContext(
+    context = ReconcileContext(
         api=client,
         claims=registry.claims(client.account_id, ocean_id),
         scope=clock.scope(6 * 3600),
-        tell=RecordingTeller(),
+        reporter=RecordingTeller(),
         owner=f"urn:{ocean_id}",
         spec=builders.spec(ocean_id=ocean_id),
-        record=ResourceState(effective_account_id=client.account_id),
+        state=ResourceState(effective_account_id=client.account_id),
         creating=True,
     )
-    reconcile.reconcile(job)
-    return job
+    reconcile.reconcile(context)
+    return context
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_a_stack_of_64_clusters_keeps_to_the_rate_limit(monkeypatch: pytest.Monk
         with OceanClient(settings) as client, clock, ThreadPoolExecutor(STACK) as stack:
             jobs = list(stack.map(lambda each: migrate(client, registry, clock, each), clusters))
         requests = sim.control.requests()
-    assert all(job.record.succeeded for job in jobs)
+    assert all(context.state.succeeded for context in jobs)
     assert sorted(entry["path"] for entry in requests if entry["effective"]) == sorted(map(_migrations_of, clusters))
     sent = defaultdict(list)
     for entry in requests:

@@ -54,10 +54,10 @@ class StageClock(FakeClock):
 
 
 @dataclass(slots=True, kw_only=True)
-class StagedJob(ReconcileContext):
-    """A job whose lines are kept."""
+class StagedContext(ReconcileContext):
+    """A context whose lines are kept."""
 
-    tell: RecordingTeller
+    reporter: RecordingTeller
 
 
 class Stage:
@@ -109,50 +109,50 @@ class Stage:
         assert found.problems == ()
         return replace(spec, planned_nodes=found.planned)
 
-    def job(
+    def context(
         self,
         spec: MigrationSpec,
-        record: ResourceState | None = None,
+        state: ResourceState | None = None,
         *,
         owner: str = OWNER,
         seconds: float = 3000.0,
         **more: Any,
-    ) -> StagedJob:
-        """Return the job of a run; a record goes through the state first."""
-        stored = None if record is None else ResourceState.from_outputs(json.loads(json.dumps(outputs(record, spec))))
-        return StagedJob(
+    ) -> StagedContext:
+        """Return the context of a run; a state goes through its outputs first."""
+        stored = None if state is None else ResourceState.from_outputs(json.loads(json.dumps(outputs(state, spec))))
+        return StagedContext(
             api=self.client,
             claims=self.registry.claims(self.client.account_id, self.ocean_id),
             scope=self.scope(seconds, ended=self.ended),
-            tell=RecordingTeller(),
+            reporter=RecordingTeller(),
             owner=owner,
             spec=spec,
-            record=stored or ResourceState(effective_account_id=self.client.account_id),
+            state=stored or ResourceState(effective_account_id=self.client.account_id),
             poll_policy=PollPolicy(stall_timeout=spec.stall_timeout),
-            creating=record is None,
+            creating=state is None,
             sources=self.sources,
             **more,
         )
 
     def up(
-        self, spec: MigrationSpec, record: ResourceState | None = None, *, unplanned: str | None = None, **more: Any
-    ) -> StagedJob:
-        """Run create (without a record) or update; the wish must have its plan."""
-        job = self.job(spec, record, **more)
-        reconcile.reconcile(job, unplanned=unplanned)
-        return job
+        self, spec: MigrationSpec, state: ResourceState | None = None, *, unplanned: str | None = None, **more: Any
+    ) -> StagedContext:
+        """Run create (without a state) or update; the wish must have its plan."""
+        context = self.context(spec, state, **more)
+        reconcile.reconcile(context, unplanned=unplanned)
+        return context
 
     def fails(
-        self, error: type[Exception], spec: MigrationSpec, record: ResourceState | None = None, **more: Any
-    ) -> tuple[StagedJob, str]:
-        """Run create or update, which must end with an error; return the job and the message, which is one line."""
-        job = self.job(spec, record, **more)
+        self, error: type[Exception], spec: MigrationSpec, state: ResourceState | None = None, **more: Any
+    ) -> tuple[StagedContext, str]:
+        """Run create or update, which must end with an error; return the context and the message, which is one line."""
+        context = self.context(spec, state, **more)
         with pytest.raises(error) as caught:
-            reconcile.reconcile(job)
+            reconcile.reconcile(context)
         assert caught.type is error
         assert "\n" not in str(caught.value)
         assert self.sim.token not in str(caught.value)
-        return job, str(caught.value)
+        return context, str(caught.value)
 
     def requests(self, method: str) -> list[dict[str, Any]]:
         """Return the logged requests of a method."""
@@ -183,6 +183,6 @@ class Stage:
         )
 
 
-def outputs(record: ResourceState, spec: MigrationSpec) -> dict[str, Any]:
+def outputs(state: ResourceState, spec: MigrationSpec) -> dict[str, Any]:
     """Return the outputs as the provider writes them."""
-    return record.to_outputs(spec, {"ocean_id": spec.ocean_id}, plan_digest(record.planned))
+    return state.to_outputs(spec, {"ocean_id": spec.ocean_id}, plan_digest(state.planned))

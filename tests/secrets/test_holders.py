@@ -62,21 +62,21 @@ def test_a_run() -> None:
     assert problems == []
     assert (spec.kubeconfig, spec.notifications) == (KUBECONFIG, (URL,))
     client = Session().client(None)
-    job = ReconcileContext(
+    context = ReconcileContext(
         api=client,
         claims=ClaimsRegistry().claims(None, "o-1"),
         scope=CancelScope(),
-        tell=RecordingTeller(),
+        reporter=RecordingTeller(),
         owner="urn:web",
         spec=spec,
-        record=ResourceState(),
+        state=ResourceState(),
     )
     notifier = Notifier(spec.notifications)
-    FINDER.refute(spec=spec, job=job, notifier=notifier, delivery=_Delivery(URL))
+    FINDER.refute(spec=spec, context=context, notifier=notifier, delivery=_Delivery(URL))
     FINDER.refute(
         notification=_Notification(body={}, notifier=notifier),
-        record=job.record,
-        outputs=job.record.to_outputs(spec, {}, ""),
+        record=context.state,
+        outputs=context.state.to_outputs(spec, {}, ""),
     )
 
 

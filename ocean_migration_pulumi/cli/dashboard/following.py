@@ -22,16 +22,15 @@ from ocean_migration_pulumi.errors import (
     InputError,
     InterruptedWaitError,
     MigrationNotFoundError,
-    NoAnswerError,
     OceanMigrationError,
-    RateLimitError,
-    ServiceError,
+    OperationCancelled,
     StalledError,
     UnheardError,
 )
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Diagnosis, diagnose_migration
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event
-from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
+from ocean_migration_pulumi.migration.reconcile.waiter import MigrationWaiter
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.migration.views.live_view import LiveView
@@ -42,10 +41,16 @@ _EXPLAIN_SECONDS: Final = 30.0
 
 
 class Follower:
-    """One migration that is followed for an onlooker.
+    """Follows one migration for an onlooker.
 
-    ``timeout`` and ``stall_timeout`` are seconds, None means never. A migration that was ``just_started`` may be
-    missing for a while from what the service tells. ``to`` takes the events of its end, or of that of the wait.
+    Args:
+        reach: What the command works with.
+        migration_id: The migration.
+        onlooker: Is shown each status, and what the wait has to report.
+        timeout: Seconds; None means never.
+        stall_timeout: Seconds; None means never.
+        just_started: Whether the migration may still be missing from the service's responses.
+        to: Takes the event of the migration's end, or of that of the wait.
     """
 
     def __init__(
@@ -63,24 +68,19 @@ class Follower:
         self._migration_id = migration_id
         self._onlooker = onlooker
         self._scope = reach.scope if timeout is None else reach.scope.at_most(timeout)
-        self._patience = replace(reach.poll_policy, stall_timeout=stall_timeout)
+        self._policy = replace(reach.poll_policy, stall_timeout=stall_timeout)
         self._just_started = just_started
         self._to = to
         self._nodes: dict[str, ClusterNode] = {}
 
     def follow(self, reached: Callable[[MigrationStatus], bool] = lambda status: False) -> int:
-        """Follow until it has ended or ``reached`` says so, print what became of it, and return the exit status."""
-        waiter = Waiter(
-            self._read,
-            scope=self._scope,
-            tell=self._onlooker,
-            poll_policy=self._patience,
-            on_status=self._look,
-            on_poll=self._onlooker.polled,
+        """Follow until the migration has ended or ``reached`` says so, print the end, and return the exit status."""
+        waiter = MigrationWaiter(
+            self._refresh, scope=self._scope, reporter=self._onlooker, policy=self._policy, observe=self._show
         )
         try:
             with self._onlooker:
-                status = waiter.until(reached)
+                status = waiter.until(lambda status: status.is_terminal or reached(status))
         except InterruptedWaitError:
             self._left(EventKind.INTERRUPTED, "interrupted", waiter)
             return CANCELLED
@@ -90,9 +90,9 @@ class Follower:
         except StalledError as stalled:
             self._left(EventKind.STALLED, str(stalled), waiter)
             if waiter.last is not None and self._onlooker.live_view is not None:
-                self._tell(waiter.last, self._onlooker.live_view.changed_at)
+                self._explain(waiter.last, self._onlooker.live_view.changed_at)
             return TIMED_OUT
-        except (NoAnswerError, ServiceError, RateLimitError) as error:
+        except OUTAGES as error:
             self._announce(EventKind.UNHEARD, str(error), waiter.last)
             msg = f"{error}; {self._goes_on()}"
             raise UnheardError(msg) from error
@@ -100,15 +100,16 @@ class Follower:
             progress = Progress.from_status(status)
             say(f"{status.id}: {status.state}, {progress.done} of {count_noun(progress.total, 'node')} done", err=False)
             return DONE
-        found = self._tell(status)
-        told = found.headline if found else f"migration {status.id} is {status.state}"
+        found = self._explain(status)
+        message = found.headline if found else f"migration {status.id} is {status.state}"
         # Of a stop the reason is whose it was, which nobody here can know.
         reason = found.reason if found and status.state != MigrationState.STOPPED else ""
-        self._announce(ENDS[status.state], told, status, reason=reason, remedy=found.remedy if found else "")
+        self._announce(ENDS[status.state], message, status, reason=reason, remedy=found.remedy if found else "")
         self._fill_record()
         return DONE if status.state == MigrationState.FINISHED else BLOCKED
 
-    def _read(self) -> MigrationStatus:
+    def _refresh(self) -> MigrationStatus:
+        self._onlooker.polled()
         try:
             return self._reach.client.within(self._scope).get_migration(self._reach.cluster_id, self._migration_id)
         except MigrationNotFoundError as error:
@@ -117,8 +118,8 @@ class Follower:
             cluster = self._reach.cluster_id
             raise InputError("MIGRATION", f"{self._migration_id!r} is not a migration of {cluster}") from error
 
-    def _look(self, status: MigrationStatus) -> None:
-        self._learn(status)
+    def _show(self, status: MigrationStatus) -> None:
+        self._learn_nodes(status)
         live_view = LiveView.from_status(
             status,
             at=self._reach.client.server_now(),
@@ -127,7 +128,7 @@ class Follower:
         )
         self._onlooker.look(live_view)
 
-    def _learn(self, status: MigrationStatus) -> None:
+    def _learn_nodes(self, status: MigrationStatus) -> None:
         """Ask for Ocean's nodes when there is one that is not known, or that has not joined yet."""
         new = [instance.instance_id for instance in status.new_instances]
         if all(name in self._nodes and _has_joined(self._nodes[name]) for name in new):
@@ -136,13 +137,13 @@ class Follower:
         try:
             nodes = self._reach.client.within(scope).list_nodes(self._reach.cluster_id)
         except OceanMigrationError:
-            return  # a picture without these details is better than none
+            return  # a view without these details is better than none
         self._nodes = {node.instance_id: node for node in nodes}
 
-    def _tell(self, status: MigrationStatus, moved_at: datetime | None = None) -> Diagnosis | None:
-        """Print what became of it, and why, and return that; None when it cannot be told.
+    def _explain(self, status: MigrationStatus, moved_at: datetime | None = None) -> Diagnosis | None:
+        """Print what became of the migration, and why, and return that; None when it cannot be known.
 
-        ``moved_at`` is when it last moved, None for one that has ended.
+        ``moved_at`` is when the migration last moved, None for one that has ended.
         """
         scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
         try:
@@ -153,16 +154,16 @@ class Follower:
                 self._reach.cluster_id,
                 status,
                 moved_at=moved_at,
-                stall_timeout=self._patience.stall_timeout or STALL_TIMEOUT,
+                stall_timeout=self._policy.stall_timeout or STALL_TIMEOUT,
             )
-        except OceanMigrationError as error:
+        except (OceanMigrationError, OperationCancelled) as error:
             say(f"{status.id} is {status.state}; why cannot be told: {error}", err=False)
             return None
         for line in lines(found):
             say(line, err=False)
         return found
 
-    def _left(self, kind: EventKind, why: str, waiter: Waiter) -> None:
+    def _left(self, kind: EventKind, why: str, waiter: MigrationWaiter) -> None:
         """Say why nobody waits any more."""
         say(f"{why}; {self._goes_on()}")
         self._announce(kind, f"{why}; migration {self._migration_id} goes on in Ocean", waiter.last)
@@ -177,7 +178,7 @@ class Follower:
         if self._reach.settings.record is None:
             return
         scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
-        with suppress(OceanMigrationError):
+        with suppress(OceanMigrationError, OperationCancelled):
             build_run_report(
                 self._reach.client.within(scope), scope, DataSources(), self._reach.cluster_id, self._migration_id
             )

@@ -88,7 +88,8 @@ class Connection:
             UnreachableError: No usable response arrived.
             RefusedError: The status is an error.
             UnexpectedAnswerError: The response is too large, or wrongly encoded.
-            WaitEndedError: The scope ended.
+            OperationCancelled: The operation was cancelled.
+            DeadlineError: The deadline passed.
 
         """
 
@@ -110,7 +111,8 @@ class Connection:
 
         Raises:
             UnreachableError: No usable response arrived.
-            WaitEndedError: The scope ended.
+            OperationCancelled: The operation was cancelled.
+            DeadlineError: The deadline passed.
 
         """
         return self._signed_in(scope, "POST", path, query, json.dumps(body).encode())

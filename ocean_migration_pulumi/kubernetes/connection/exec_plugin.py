@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import sanitize
-from ocean_migration_pulumi.errors import WaitEndedError
+from ocean_migration_pulumi.errors import DeadlineError, OperationCancelled
 from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import is_token
 
@@ -37,7 +37,8 @@ def fetch_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Ca
 
     Raises:
         UnreachableError: The plugin gave no token; the error names the command and its exit code only.
-        WaitEndedError: The scope ended.
+        OperationCancelled: The operation was cancelled.
+        DeadlineError: The deadline passed.
 
     """
     name = sanitize(Path(plugin["command"]).name)
@@ -77,7 +78,7 @@ def _run(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelSco
             except subprocess.TimeoutExpired:
                 try:
                     bounded.check()
-                except WaitEndedError:
+                except (OperationCancelled, DeadlineError):
                     process.kill()
                     scope.check()
                     msg = f"the credential plugin {name} did not answer within {LONGEST_RUN:g} s"

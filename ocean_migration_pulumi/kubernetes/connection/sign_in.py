@@ -29,7 +29,7 @@ class SignIn:
 
         Raises:
             UnreachableError: The token's file cannot be read, or the credential plugin gives no token.
-            WaitEndedError: The scope ended while the plugin ran.
+            OperationCancelled: The scope ended while the plugin ran.
 
         """
         # One thread runs the plugin, the others take what it gives.

@@ -88,7 +88,7 @@ def diagnose_migration(
 
     ``moved_at`` is when its status was last seen to change, None when nobody watched: then the cluster's log has to
     tell. ``now`` is the service's time, None the present one. What cannot be asked becomes a note. Raises
-    InterruptedWaitError or EngineGoneError.
+    OperationCancelled.
     """
     case = Investigation(
         api=api.within(scope),

@@ -17,10 +17,10 @@ from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.common.times import parse_time, sort_key
 from ocean_migration_pulumi.errors import (
     DeadlineError,
-    EngineGoneError,
     InterruptedWaitError,
     NoAnswerError,
     OceanMigrationError,
+    OperationCancelled,
     RateLimitError,
     ServiceError,
 )
@@ -161,13 +161,11 @@ def failure_summary(
 ) -> FailureReason:
     """Read the reason of a failure from the cluster's log, between creation and failure in the service's time.
 
-    A log that cannot be read is a reason that is not known. Raises InterruptedWaitError or EngineGoneError.
+    A log that cannot be read is a reason that is not known. Raises OperationCancelled.
     """
     since, until = log_span(status, now, created_at=created_at)
     try:
         log = api.within(scope).get_log(ocean_id, since=since, until=until)
-    except (InterruptedWaitError, EngineGoneError):
-        raise
     except OceanMigrationError as error:
         return FailureReason(
             reason="unknown",
@@ -184,7 +182,7 @@ def describe_failure(error: Exception, remedy: str = "") -> str:
     waited for: their own words do not know it.
     """
     line = one_line(str(error))
-    if not isinstance(error, OceanMigrationError):
+    if not isinstance(error, (OceanMigrationError, OperationCancelled)):
         return f"unexpected {type(error).__name__}: {line}"
     ended = isinstance(error, (InterruptedWaitError, DeadlineError)) and "migration " not in line
     return f"{line}; {remedy}" if remedy and (ended or isinstance(error, OUTAGES)) else line
@@ -196,9 +194,9 @@ def failure_of(error: Exception, remedy: str = "") -> dict[str, str]:
     return {"message": describe_failure(error, remedy), "reason": reason, "remedy": ""}
 
 
-def after_outage(record: ResourceState) -> str:
+def after_outage(state: ResourceState) -> str:
     """Return how things stand, and what to do, after a run that was cut short."""
-    latest = record.latest
+    latest = state.latest
     if latest is None:
         return f"nothing was started; {_WORDS.again}"
     if not latest.ended:

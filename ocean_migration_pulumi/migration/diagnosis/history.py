@@ -13,8 +13,6 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.common.times import parse_time, sort_key
 from ocean_migration_pulumi.errors import (
-    EngineGoneError,
-    InterruptedWaitError,
     NotFoundError,
     OceanMigrationError,
     RequestRejectedError,
@@ -71,8 +69,8 @@ def read_history(
 ) -> MigrationHistory:
     """Return the migrations that the service lists, the ``most`` newest with their status (None: all).
 
-    Raises an error of the API, or a WaitEndedError. A migration that is listed, and whose status is gone, has what the
-    list tells.
+    Raises an error of the API, OperationCancelled or DeadlineError. A migration that is listed, and whose status
+    is gone, has what the list tells.
     """
     api = api.within(scope)
     listed = sorted(api.list_migrations(ocean_id), key=lambda each: (sort_key(each.created_at), each.id), reverse=True)
@@ -113,8 +111,6 @@ def _reasons(api: OceanApi, ocean_id: str, failed: Sequence[MigrationStatus]) ->
     since, until = min(span[0] for span in spans.values()), max(span[1] for span in spans.values())
     try:
         log = api.get_log(ocean_id, since=since, until=until, limit=MAX_LINES)
-    except (InterruptedWaitError, EngineGoneError):
-        raise
     except OceanMigrationError as error:
         return {}, [f"why migrations failed stands in Ocean's log, which could not be read: {error}"]
     reasons = {}

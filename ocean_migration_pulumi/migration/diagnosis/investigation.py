@@ -12,7 +12,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
 from ocean_migration_pulumi.common.text import count_with_verb as telling
 from ocean_migration_pulumi.common.times import format_time, parse_time
-from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, OceanMigrationError
+from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.checks.service import check_connection
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
@@ -58,8 +58,6 @@ class Investigation:
         """Return the nodes that discovery offers; none when it cannot be asked."""
         try:
             found = self.api.discover(self.ocean_id, fetch_pods=False)
-        except (InterruptedWaitError, EngineGoneError):
-            raise
         except OceanMigrationError as error:
             self.notes.append(f"which nodes match no Virtual Node Group is not known: {error}")
             return {}
@@ -70,8 +68,6 @@ class Investigation:
         since, until = log_span(self.status, self.now)
         try:
             found = self.api.get_log(self.ocean_id, since=since, until=until)
-        except (InterruptedWaitError, EngineGoneError):
-            raise
         except OceanMigrationError as error:
             self.notes.append(f"Ocean's log could not be read: {error}")
             return None
@@ -82,8 +78,6 @@ class Investigation:
         """Return how the Ocean Controller reports now; None, and a note, when that cannot be asked."""
         try:
             return check_connection(self.api.get_heartbeat(self.ocean_id), self.now)
-        except (InterruptedWaitError, EngineGoneError):
-            raise
         except OceanMigrationError as error:
             self.notes.append(f"whether the Ocean Controller reports is not known: {error}")
             return None

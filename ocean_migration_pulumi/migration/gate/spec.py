@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.migration.gate.conditions import CONDITIONS, READY, HttpCheck, KubernetesCondition
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.spec.input_readers import DURATION, FLAG, SECRET, TEXT, TEXTS, InputType
 from ocean_migration_pulumi.migration.spec.options import declare_input, declared_inputs, read_inputs, unknown_field
@@ -16,62 +17,12 @@ from ocean_migration_pulumi.migration.spec.options import declare_input, declare
 TIMEOUT: Final = 900.0
 """Seconds that a gate waits when neither ``timeout`` nor custom timeouts are set."""
 
-READY: Final = "Ready"
-"""Of Deployments, StatefulSets and DaemonSets: all their replicas are ready."""
-
-CONDITIONS: Final[Mapping[str, str]] = {
-    "Deployment": "Available",
-    "StatefulSet": READY,
-    "DaemonSet": READY,
-    "Job": "Complete",
-    "Node": READY,
-    "Pod": READY,
-}
-"""The kinds of objects that a gate may look at, each with the condition that is meant when none is named."""
-
 _WITHOUT_CONDITIONS: Final = frozenset({"StatefulSet", "DaemonSet"})
 _WITHOUT_NAMESPACE: Final = frozenset({"Node"})
 _CONDITION: Final = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
 _OBJECT: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _MAPS: Final = "Sequence[Input[Mapping[str, Any]]]"
 _URL: Final = 'an http or https URL without credentials, such as "https://shop.example/health"'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KubernetesCondition:
-    """A condition of one object; ``namespace`` is empty for a Node."""
-
-    kind: str
-    name: str
-    namespace: str = ""
-    condition: str = READY
-
-    @property
-    def subject(self) -> str:
-        """The object, as messages name it."""
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpCheck:
-    """A URL that has to answer with a status, and with a text in the first 64 KiB of its body (None: any)."""
-
-    url: str
-    status: int = 200
-    contains: str | None = None
-
-    @property
-    def subject(self) -> str:
-        """The URL, as messages show it: a query may hold what is not for everybody."""
-        return self.url.partition("?")[0].partition("#")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class GateObservation:
-    """What was seen of one thing that a gate waits for, and whether it is as it has to be."""
-
-    met: bool
-    seen: str
 
 
 def _read_timeout(name: str, value: Any) -> float:

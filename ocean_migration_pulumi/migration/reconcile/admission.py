@@ -1,4 +1,4 @@
-"""May this run start a migration: the approval, the prerequisites, evictions on trial; before anything is written."""
+"""Check whether a run may start a migration, before anything is written: approval, prerequisites, trial evictions."""
 
 from __future__ import annotations
 
@@ -24,31 +24,38 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, S
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, is_approved
 
 KUBERNETES_DEADLINE: Final = 60.0
-"""Seconds that Kubernetes and AWS may take before a start; what they have not told by then is unknown."""
+"""Seconds that Kubernetes and AWS may take before a start; what they have not answered by then is unknown."""
 
 _MOST_TRIALS: Final = 20
 
 
-def ensure_startable(job: ReconcileContext, work: list[str]) -> None:
-    """Check all that only a run can refuse, before anything is written.
+def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
+    """Check everything that only a run can refuse.
 
-    Raises MissingAccountError, PlanError or PrerequisiteError.
+    Args:
+        context: The run.
+        work: The nodes to migrate.
+
+    Raises:
+        MissingAccountError: No source names an account.
+        PlanError: The plan is not the approved one.
+        PrerequisiteError: A prerequisite is not met, and ``prerequisites`` is ``"enforce"``.
     """
-    if job.api.account_id is None:
+    if context.api.account_id is None:
         msg = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
         raise MissingAccountError(msg)
-    spec, planned = job.spec, job.record.planned
-    if spec.approved_plan is not None and not is_approved(job.reviewed or planned, spec.approved_plan):
-        difference = compare_with_approved(job.reviewed or planned, spec.approved_plan)
+    spec, planned = context.spec, context.state.planned
+    if spec.approved_plan is not None and not is_approved(context.reviewed or planned, spec.approved_plan):
+        difference = compare_with_approved(context.reviewed or planned, spec.approved_plan)
         raise PlanError(render(difference), (difference,))
-    nodes = job.nodes(work)
-    elsewhere = job.matched_elsewhere(nodes)
+    nodes = context.planned_nodes(work)
+    elsewhere = context.matched_elsewhere(nodes)
     if elsewhere:
-        job.tell.warning(
+        context.reporter.warning(
             f"{count_with_verb(len(elsewhere), 'node', 'match')} another Virtual Node Group than "
             f"planned: {list_some(elsewhere)}"
         )
-    groups = job.claims.view.groups(job.api, job.scope, fresh=True)
+    groups = context.claims.view.groups(context.api, context.scope, fresh=True)
     matched = service.check_groups(nodes, groups, spec.unmatched_nodes)
     if matched.status is CheckStatus.FAIL:
         diagnostic = matched.to_diagnostic(enforced=True)
@@ -56,7 +63,7 @@ def ensure_startable(job: ReconcileContext, work: list[str]) -> None:
         raise PrerequisiteError(msg, (diagnostic,))
     if spec.prerequisites == "off":
         return
-    found = _examine(job, nodes)
+    found = _examine(context, nodes)
     enforced = spec.prerequisites == "enforce"
     failed = [check_result.to_diagnostic(enforced=enforced) for check_result in found.failed]
     if failed and enforced:
@@ -64,58 +71,61 @@ def ensure_startable(job: ReconcileContext, work: list[str]) -> None:
         msg = f"nothing was started: {found_texts}"
         raise PrerequisiteError(msg, tuple(failed))
     for diagnostic in failed:
-        job.tell.warning(render_line(diagnostic))
+        context.reporter.warning(render_line(diagnostic))
 
 
-def _examine(job: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
-    """Judge afresh what stands in the way, with evictions on trial: only a run has the right to those."""
-    view, scope = job.claims.view, job.scope
-    cluster = view.cluster(job.api, scope, fresh=True)
-    heartbeat = view.heartbeat(job.api, scope, fresh=True)
+def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
+    """Run the pre-flight checks on fresh data, with trial evictions: only a run may send those."""
+    view, scope = context.claims.view, context.scope
+    cluster = view.cluster(context.api, scope, fresh=True)
+    heartbeat = view.heartbeat(context.api, scope, fresh=True)
     ocean_nodes = None
-    with suppress(ApiError, NoAnswerError):  # without them only the room is unknown
-        ocean_nodes = view.nodes(job.api, scope)
+    with suppress(ApiError, NoAnswerError):  # without them only the capacity is unknown
+        ocean_nodes = view.nodes(context.api, scope)
     bounded = scope.at_most(KUBERNETES_DEADLINE)
     snapshot = ClusterSnapshot(
-        offered=job.offered,
-        groups=view.groups(job.api, scope),
+        offered=context.offered,
+        groups=view.groups(context.api, scope),
         cluster=cluster,
         heartbeat=heartbeat,
         ocean_nodes=ocean_nodes,
-        facts=ask_kubernetes(job.sources, bounded, offered=job.offered, ocean_nodes=ocean_nodes or (), fresh=True),
+        facts=ask_kubernetes(
+            context.sources, bounded, offered=context.offered, ocean_nodes=ocean_nodes or (), fresh=True
+        ),
     )
-    judged = partial(
+    check = partial(
         run_preflight,
-        job.spec,
+        context.spec,
         nodes,
         snapshot,
-        cloud=ask_aws(job.sources, bounded, nodes, cluster, snapshot.groups),
+        cloud=ask_aws(context.sources, bounded, nodes, cluster, snapshot.groups),
         foreign=(),
-        now=job.now(),
-        first=not job.record.runs,
+        now=context.now(),
+        first=not context.state.migrations,
     )
-    found = judged()
-    if found.failed and job.spec.prerequisites == "enforce":
+    found = check()
+    if found.failed and context.spec.prerequisites == "enforce":
         return found
-    trials = _try_evictions(job, nodes, snapshot, bounded)
+    trials = _try_evictions(context, nodes, snapshot, bounded)
     if not trials:
         return found
-    tried = judged(trials=trials)
+    tried = check(trials=trials)
     for diagnostic in tried.diagnostics:
         if diagnostic.is_blocker and diagnostic not in found.diagnostics:
-            job.tell.warning(render_line(diagnostic))
+            context.reporter.warning(render_line(diagnostic))
     for budget, trial in trials.items():
         if trial.allowed:
-            job.tell.info(render(Diagnostic(code=Code.PDB_ALLOWS, severity=Severity.INFO, subject=budget)))
+            allows = Diagnostic(code=Code.PDB_ALLOWS, severity=Severity.INFO, subject=budget)
+            context.reporter.info(render(allows))
     return tried
 
 
 def _try_evictions(
-    job: ReconcileContext, nodes: list[PlannedNode], snapshot: ClusterSnapshot, scope: CancelScope
+    context: ReconcileContext, nodes: list[PlannedNode], snapshot: ClusterSnapshot, scope: CancelScope
 ) -> dict[str, EvictionTrial]:
-    """Ask the API server itself about budgets that seem to hold pods: it knows better than their status."""
-    kubernetes, kube = job.sources.kubernetes, snapshot.facts.kube
+    """Try evictions, as dry runs, against budgets that seem to block: the API server knows better than their status."""
+    kubernetes, kube = context.sources.kubernetes, snapshot.facts.kube
     if kubernetes is None or kube is None:
         return {}
-    held = sorted(held_pods(job.spec, nodes, kube).items())
+    held = sorted(held_pods(context.spec, nodes, kube).items())
     return {budget: kubernetes.try_eviction(scope, pod) for budget, pod in held[:_MOST_TRIALS]}

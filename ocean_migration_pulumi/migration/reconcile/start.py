@@ -1,223 +1,186 @@
-"""Start a migration: at most one of the same nodes, however often, and from however many places, it is asked for."""
+"""Start a migration at most once, across retries and concurrent callers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Final
+from dataclasses import asdict, dataclass
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.common.text import count_noun, list_some
-from ocean_migration_pulumi.common.times import format_time, parse_time
+from ocean_migration_pulumi.common.times import format_time
 from ocean_migration_pulumi.errors import (
     AnswerLostError,
     ClusterBusyError,
-    DeadlineError,
     InterruptedWaitError,
     MigrationError,
     MigrationNotFoundError,
-    NoAnswerError,
     OceanMigrationError,
-    RateLimitError,
+    OperationCancelled,
     RequestRejectedError,
-    ServiceError,
 )
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
+from ocean_migration_pulumi.migration.reconcile.adoption import adopt, is_ours, record_migration, search_lost_start
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.events import EventKind
-from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
+from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
+from ocean_migration_pulumi.migration.reconcile.waiter import has_ended
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord, UnansweredStart
 from ocean_migration_pulumi.migration.state.progress import Progress
-from ocean_migration_pulumi.migration.state.resource_state import STARTED, MigrationRecord, UnansweredStart
-
-LOST_SEARCH: Final = 60.0
-"""Seconds for which a start whose answer was lost is looked for in the list."""
-
-_LOOK: Final = 2.0
 
 
-def start_migration(job: ReconcileContext, work: list[str]) -> tuple[MigrationRecord, frozenset[str] | None] | None:
-    """Start a migration of ``work``, or adopt the one that is ours; wait for a foreign one first.
+@dataclass(frozen=True, slots=True)
+class StartedMigration:
+    """A migration that was started or adopted."""
 
-    Returns the run, and the ids that were listed before it was started (None when it was adopted), or None when
-    nothing was left to migrate after a foreign migration. Raises what ``may_start`` raises, ClusterBusyError,
-    MigrationError, a WaitEndedError, or an error of the API.
+    migration: MigrationRecord
+    """The migration."""
+    listed_before: frozenset[str] | None
+    """The ids of the migrations that were listed before the start; None when it was adopted."""
+
+
+def start_migration(context: ReconcileContext, work: list[str]) -> StartedMigration | None:
+    """Start a migration, or adopt the one that is ours; wait for another one to end first.
+
+    Args:
+        context: The run.
+        work: The nodes to migrate.
+
+    Returns:
+        The migration; None when nothing was left to migrate after the other one.
+
+    Raises:
+        ClusterBusyError: Another migration runs, and ``when_busy`` is ``"fail"``.
+        MigrationError: The service refuses, or the answer to the start was lost.
+        OperationCancelled: Whoever asked for the operation wants it no more.
+        OceanMigrationError: What ``ensure_startable`` raises, or the service cannot be asked.
     """
-    while True:
-        with _alone(job):
-            job.scope.check()
-            listed = job.claims.view.migrations(job.api, job.scope, fresh=True)
-            foreign = None
-            for status in job.claims.view.running(job.api, job.scope, fresh=True):
-                if status.is_terminal:
-                    continue
-                if job.is_ours(status):
-                    return job.adopt(status), None
-                foreign = status
-            if foreign is None:
-                before = frozenset(summary.id for summary in listed)
-                run = _post(job, work, before)
-                if run is not None:
-                    return run, before
-        if foreign is not None:
-            wait_for_other_migration(job, foreign)
-            job.held_by_other_migrations = set()
-            still_offered = job.discover()
-            job.recompute_outcomes()
-            job.report_gone_nodes(set(work) - still_offered.keys() - foreign.instance_ids)
-            work = [name for name in work if name in still_offered]
-            if not work:
-                return None
-            ensure_startable(job, work)  # the wait may have been a long one
+    while work:
+        with _hold_start_lock(context):
+            started, other = _start_or_find_other(context, work)
+        if started is not None:
+            return started
+        if other is not None:
+            wait_for_other_migration(context, other)
+            context.held_by_other_migrations = set()
+            offered = context.discover()
+            context.update_outcomes()
+            context.report_gone_nodes(set(work) - offered.keys() - other.instance_ids)
+            work = [name for name in work if name in offered]
+            if work:
+                ensure_startable(context, work)  # the wait may have been a long one
+    return None
 
 
-def find_unanswered_start(job: ReconcileContext) -> MigrationRecord | None:
-    """Look for a start whose answer was lost in an earlier run; it is settled either way.
+def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) -> None:
+    """Wait for the end of a migration that is not ours.
 
-    Its effect may be seen only now: until a minute after the start, none is no answer.
+    Raises:
+        ClusterBusyError: ``when_busy`` is ``"fail"``, or the wait ended early.
+        OperationCancelled: Whoever asked for the operation wants it no more.
     """
-    lost = job.record.unanswered
-    if lost is None:
-        return None
-    until = job.scope.clock() + LOST_SEARCH
-    while (found := _match(job, lost)) is None:
-        at = parse_time(lost.at)
-        if at is None or (job.now() - at).total_seconds() >= LOST_SEARCH or job.scope.clock() >= until:
-            break
-        job.tell.status("looking for the migration whose answer was lost")
-        job.scope.sleep(min(_LOOK, job.poll_policy.poll_interval))
-    job.record.unanswered = None
-    if found is None:
-        job.tell.info("the start whose answer was lost had no effect")
-        return None
-    # What was asked for may have changed since: only what the service echoes is known of it.
-    run = job.adopt(found)
-    run.origin = STARTED
-    line = f"migration {run.id} had started, although its answer was lost"
-    job.tell.info(line)
-    job.emit(EventKind.STARTED, run, line, status=found)
-    return run
-
-
-def wait_for_other_migration(job: ReconcileContext, foreign: MigrationStatus) -> None:
-    """Wait for a migration that is not ours.
-
-    Raises ClusterBusyError when ``when_busy`` is ``"fail"``, or a WaitEndedError.
-    """
-    progress = Progress.from_status(foreign)
-    named = f"migration {foreign.id} ({progress.done} of {count_noun(progress.total, 'node')} done)"
-    if job.spec.when_busy == "fail":
-        msg = f'{named} runs on {job.ocean_id} and is not ours; wait for its end, or set when_busy="wait"'
+    progress = Progress.from_status(other)
+    named = f"migration {other.id} ({progress.done} of {count_noun(progress.total, 'node')} done)"
+    if context.spec.when_busy == "fail":
+        msg = f'{named} runs on {context.ocean_id} and is not ours; wait for its end, or set when_busy="wait"'
         raise ClusterBusyError(msg)
-    job.tell.info(f"waiting for {named}, which is not ours")
-    waiter = Waiter(lambda: job.status(foreign.id), scope=job.scope, tell=job.tell, poll_policy=job.poll_policy)
+    context.reporter.info(f"waiting for {named}, which is not ours")
     try:
-        waiter.until(lambda status: False)
+        context.waiter_for(other.id).until(has_ended)
     except MigrationNotFoundError:
-        job.tell.info(f"migration {foreign.id} is no longer listed")
+        context.reporter.info(f"migration {other.id} is no longer listed")
     except InterruptedWaitError:
-        msg = f"interrupted while waiting for migration {foreign.id}, which is not ours; nothing was started"
+        msg = f"interrupted while waiting for migration {other.id}, which is not ours; nothing was started"
         raise InterruptedWaitError(msg) from None
     except OceanMigrationError as error:
-        msg = f"waiting for migration {foreign.id}, which is not ours, ended: {error}; nothing was started"
+        msg = f"waiting for migration {other.id}, which is not ours, ended: {error}; nothing was started"
         raise ClusterBusyError(msg) from error
-    job.claims.view.changed()
+    context.claims.view.changed()
 
 
 @contextmanager
-def _alone(job: ReconcileContext) -> Iterator[None]:
+def _hold_start_lock(context: ReconcileContext) -> Iterator[None]:
     """Hold the cluster's lock of this process; waiting for it can be interrupted."""
-    while not job.claims.starting.acquire(timeout=0.1):
-        job.scope.check()
+    while not context.claims.starting.acquire(timeout=0.1):
+        context.scope.check()
     try:
         yield
     finally:
-        job.claims.starting.release()
+        context.claims.starting.release()
 
 
-def _post(job: ReconcileContext, work: list[str], before: frozenset[str]) -> MigrationRecord | None:
+def _start_or_find_other(
+    context: ReconcileContext, work: list[str]
+) -> tuple[StartedMigration | None, MigrationStatus | None]:
+    """Return what was started or adopted, or else the migration of others that runs; neither when to look again."""
+    context.scope.check()
+    view = context.claims.view
+    listed = view.migrations(context.api, context.scope, fresh=True)
+    other = None
+    for status in view.running(context.api, context.scope, fresh=True):
+        if status.is_terminal:
+            continue
+        if is_ours(context, status):
+            return StartedMigration(adopt(context, status), None), None
+        other = status
+    if other is not None:
+        return None, other
+    before = frozenset(summary.id for summary in listed)
+    migration = _send_start(context, work, before)
+    return (None if migration is None else StartedMigration(migration, before)), None
+
+
+def _send_start(context: ReconcileContext, work: list[str], before: frozenset[str]) -> MigrationRecord | None:
     """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
-    lost = job.record.unanswered = UnansweredStart(
-        listed=sorted(before), instance_ids=sorted(work), at=format_time(job.now())
+    state, view = context.state, context.claims.view
+    lost = state.unanswered = UnansweredStart(
+        listed=sorted(before), instance_ids=sorted(work), at=format_time(context.now())
     )
-    job.tell.info(f"starting a migration of {count_noun(len(work), 'node')}")
+    context.reporter.info(f"starting a migration of {count_noun(len(work), 'node')}")
     try:
-        migration_id = job.api.within(job.scope).create_migration(
-            job.ocean_id,
-            sorted(work),
-            **asdict(job.spec.options),
-        )
+        api = context.api.within(context.scope)
+        migration_id = api.create_migration(context.ocean_id, sorted(work), **asdict(context.spec.options))
     except AnswerLostError as error:
-        job.claims.view.changed()
-        return _search(job, lost, error)
+        view.changed()
+        cause = error.__cause__ or error
+        context.reporter.warning(f"the answer to the start was lost ({cause}); looking for the migration in the list")
+        found = search_lost_start(context, lost)
+        if found is None:
+            msg = (
+                f"the answer to the start of a migration of {count_noun(len(work), 'node')} was lost ({cause}), and "
+                f"none has appeared yet: one may have started. {context.hints.looks}."
+            )
+            raise MigrationError(msg) from error
+        return _record_start(context, found.id, lost.instance_ids, found)
     except RequestRejectedError as error:
-        job.record.unanswered = None
-        job.claims.view.changed()
-        if any(not status.is_terminal for status in job.claims.view.running(job.api, job.scope, fresh=True)):
+        state.unanswered = None
+        view.changed()
+        if any(not status.is_terminal for status in view.running(context.api, context.scope, fresh=True)):
             return None
-        msg = f"Ocean refuses to start a migration of {list_some(sorted(work))} on {job.ocean_id}: {error}"
+        msg = f"Ocean refuses to start a migration of {list_some(sorted(work))} on {context.ocean_id}: {error}"
         raise MigrationError(msg) from error
-    except OceanMigrationError:
-        # Whatever is not told as a lost answer had no effect.
-        job.record.unanswered = None
+    except (OceanMigrationError, OperationCancelled):
+        # A start that may have had its effect raises AnswerLostError, whatever ended it.
+        state.unanswered = None
         raise
     finally:
-        job.claims.view.changed()
-    return _started(job, migration_id, lost.instance_ids)
+        view.changed()
+    return _record_start(context, migration_id, lost.instance_ids)
 
 
-def _started(
-    job: ReconcileContext, migration_id: str, instance_ids: list[str], status: MigrationStatus | None = None
+def _record_start(
+    context: ReconcileContext, migration_id: str, instance_ids: list[str], status: MigrationStatus | None = None
 ) -> MigrationRecord:
-    run = MigrationRecord(
+    migration = MigrationRecord(
         id=migration_id,
         instance_ids=instance_ids,
-        **asdict(job.spec.options),
-        triggers_digest=job.spec.triggers_digest,
+        triggers_digest=context.spec.triggers_digest,
+        **asdict(context.spec.options),
     )
-    job.record.unanswered = None
+    context.state.unanswered = None
     if status is not None:
-        run.follow(status)
-    job.recorded(run)
+        migration.update(status)
+    record_migration(context, migration)
     line = f"migration {migration_id} of {count_noun(len(instance_ids), 'node')} has started"
-    job.tell.info(line)
-    job.emit(EventKind.STARTED, run, line, status=status)
-    return run
-
-
-def _search(job: ReconcileContext, lost: UnansweredStart, error: AnswerLostError) -> MigrationRecord:
-    """Look for the migration of a lost answer for a minute; there is no second POST."""
-    cause = error.__cause__ or error
-    job.tell.warning(f"the answer to the start was lost ({cause}); looking for the migration in the list")
-    until = job.scope.clock() + LOST_SEARCH
-    while job.scope.clock() < until:
-        try:
-            found = _match(job, lost)
-        except (NoAnswerError, ServiceError, RateLimitError):
-            found = None
-        except (InterruptedWaitError, DeadlineError):
-            break
-        if found is not None:
-            return _started(job, found.id, lost.instance_ids, found)
-        try:
-            job.scope.sleep(min(_LOOK, job.poll_policy.poll_interval))
-        except (InterruptedWaitError, DeadlineError):
-            break
-    msg = (
-        f"the answer to the start of a migration of {count_noun(len(lost.instance_ids), 'node')} was "
-        f"lost ({cause}), and "
-        f"none has appeared yet: one may have started. {job.words.looks}."
-    )
-    raise MigrationError(msg) from error
-
-
-def _match(job: ReconcileContext, lost: UnansweredStart) -> MigrationStatus | None:
-    """Find the migration that was not listed before and holds exactly the nodes that were asked for."""
-    asked = frozenset(lost.instance_ids)
-    for summary in job.claims.view.migrations(job.api, job.scope, fresh=True):
-        if summary.id in lost.listed or job.claims.holder(summary.id) not in {None, job.owner}:
-            continue
-        status = job.status(summary.id)
-        if status.instance_ids == asked:
-            return status
-    return None
+    context.reporter.info(line)
+    emit(context, EventKind.STARTED, migration, line, status=status)
+    return migration

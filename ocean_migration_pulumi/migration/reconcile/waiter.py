@@ -1,24 +1,17 @@
-"""Poll a migration to a target: with a deadline, stall detection, a bounded outage, and cancellation."""
+"""Wait for anything: poll it until a predicate holds, within a deadline, a stall timeout and a bounded outage."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_elapsed
-from ocean_migration_pulumi.errors import (
-    DeadlineError,
-    MigrationNotFoundError,
-    NoAnswerError,
-    OceanMigrationError,
-    RateLimitError,
-    ServiceError,
-    StalledError,
-)
+from ocean_migration_pulumi.errors import DeadlineError, MigrationNotFoundError, OceanMigrationError, StalledError
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.snapshot.protocols import Reporter
 from ocean_migration_pulumi.migration.state.progress import Progress
 
@@ -26,114 +19,211 @@ OUTAGE: Final = 600.0
 """Seconds without any answer of the service after which a wait gives up; what it waited for goes on."""
 
 NEW: Final = 60.0
-"""Seconds for which a migration that was just started may still be missing from what the service tells."""
+"""Seconds for which a migration that was just started may still be missing from the service's responses."""
 
 _HEARTBEAT: Final = 60.0
 _JITTER: Final = 0.1
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollPolicy:
-    """How a wait polls: seconds between polls (±10 %), and after how many without any progress it is stalled.
-
-    ``stall_timeout`` None means never.
-    """
+    """How a wait polls, and when it gives up."""
 
     poll_interval: float = 15.0
+    """Seconds between two polls (±10 %)."""
     stall_timeout: float | None = 1800.0
+    """Seconds without any progress after which the wait gives up; None means never."""
     outage: float = OUTAGE
+    """Seconds without any answer after which the wait gives up."""
 
 
-class Waiter:
-    """One wait for one migration; every status that arrives is handed to ``on_status``."""
+class Waiter(Generic[T]):
+    """One wait. The call site says how to refresh what it waits for; observers see every answer.
+
+    Args:
+        refresh: Reads afresh what is waited for.
+        scope: Bounds the wait and ends it at once when the operation is cancelled.
+        reporter: Takes the live lines.
+        policy: How to poll, and when to give up.
+        observe: Takes each answer, before it is judged.
+        describe: Returns the live line for an answer, without the time. It is shown when it has changed, and at least
+            once a minute. None shows nothing.
+        mark: Returns what counts as progress: as long as it stays equal the wait stalls. None disables stalls.
+    """
 
     def __init__(
         self,
-        read: Callable[[], MigrationStatus],
+        refresh: Callable[[], T],
         *,
         scope: CancelScope,
-        tell: Reporter,
-        poll_policy: PollPolicy,
-        on_status: Callable[[MigrationStatus], None] = lambda status: None,
-        on_poll: Callable[[], None] = lambda: None,
+        reporter: Reporter,
+        policy: PollPolicy,
+        observe: Callable[[T], None] = lambda answer: None,
+        describe: Callable[[T], str] | None = None,
+        mark: Callable[[T], object] | None = None,
     ) -> None:
-        self._read = read
+        self._refresh = refresh
         self._scope = scope
-        self._tell = tell
-        self._patience = poll_policy
-        self._on_status = on_status
-        self._on_poll = on_poll
-        self._started = scope.clock()
-        self._said_at = float("-inf")
-        self._unknown: set[str] = set()
-        self.last: MigrationStatus | None = None
+        self._reporter = reporter
+        self._policy = policy
+        self._observe = observe
+        self._describe = describe
+        self._mark = mark
+        self._started = self._answered_at = self._moved_at = scope.clock()
+        self._held_since: float | None = self._started
+        self._last_mark: object = None
+        self._line = ""
+        self._shown_at = float("-inf")
+        self.last: T | None = None
 
     @property
     def elapsed(self) -> float:
         """Seconds since the wait began."""
         return self._scope.clock() - self._started
 
-    def until(self, reached: Callable[[MigrationStatus], bool]) -> MigrationStatus:
-        """Poll until the migration has ended or ``reached`` says so.
+    @property
+    def held(self) -> float | None:
+        """Seconds for which the predicate has held without a break; None when it does not hold."""
+        return None if self._held_since is None else self._scope.clock() - self._held_since
 
-        Raises InterruptedWaitError, EngineGoneError, DeadlineError, StalledError, MigrationNotFoundError, or the error
-        of an outage that outlasted its bound.
+    def until(self, reached: Callable[[T], bool], *, hold_for: float = 0.0) -> T:
+        """Poll until a predicate has held for some time without a break.
+
+        The time counts from the start of the wait, or from the first good answer after the last that was not. An outage
+        is borne for ``policy.outage`` seconds, and breaks no hold. A migration that was never seen may be missing for a
+        minute: a response may lag behind the start.
+
+        Args:
+            reached: Tells whether an answer is what is waited for.
+            hold_for: Seconds for which it must hold.
+
+        Returns:
+            The answer that ended the wait.
+
+        Raises:
+            OperationCancelled: Whoever asked for the operation wants it no more.
+            DeadlineError: The scope's deadline passed.
+            StalledError: There was no progress for ``policy.stall_timeout`` seconds.
+            MigrationNotFoundError: The migration is no longer listed.
+            OceanMigrationError: Any other error of ``refresh``, such as an outage that outlasted its bound.
         """
-        moved_at = answered_at = self._scope.clock()
-        seen: object = None
         while True:
             self._scope.check()
+            asked_at = self._scope.clock()
+            pause = self._policy.poll_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads the polls
             try:
-                status = self._read()
-            except (NoAnswerError, ServiceError, RateLimitError) as error:
-                self._bear(error, answered_at)
+                answer = self._refresh()
+            except OUTAGES as error:
+                self._bear_outage(error)
             except MigrationNotFoundError:
-                # A list or status that lags behind the start is not the end of the migration.
-                if self.last is not None or self._scope.clock() - self._started > NEW:
+                if self.last is not None or self.elapsed > NEW:
                     raise
             else:
-                answered_at = self._scope.clock()
-                mark = _mark(status)
-                if mark != seen:
-                    seen, moved_at = mark, answered_at
-                self._take(status)
-                if status.is_terminal or reached(status):
-                    return status
-                self._on_poll()
-            self._judge_stall(moved_at)
-            self._scope.sleep(self._patience.poll_interval * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - spreads the polls
+                self._note_answer(answer)
+                if not reached(answer):
+                    self._held_since = None
+                elif self._held_since is None:
+                    self._held_since = asked_at
+                self._show(answer)
+                if self._held_since is not None:
+                    opens_at = self._held_since + hold_for
+                    if asked_at >= opens_at:
+                        return answer
+                    pause = min(pause, max(0.0, opens_at - self._scope.clock()))
+            self._check_stall()
+            self._scope.sleep(pause)
 
-    def _take(self, status: MigrationStatus) -> None:
-        progress = Progress.from_status(status)
-        changed = self.last is None or progress != Progress.from_status(self.last)
-        if status.state not in MigrationState.__members__ and status.state not in self._unknown:
-            self._unknown.add(status.state)
-            self._tell.warning(f"Ocean reports the unknown state {status.state!r} of {status.id}; waiting on")
-        if self.last is not None and status.state != self.last.state:
-            self._tell.info(f"{status.id}: {progress.line(self.elapsed)}")
-        self.last = status
-        self._on_status(status)
-        next_poll = self._scope.clock() + self._patience.poll_interval * (1 + _JITTER)
-        if changed or next_poll - self._said_at > _HEARTBEAT:
-            self._said_at = self._scope.clock()
-            self._tell.status(progress.line(self.elapsed))
+    def _note_answer(self, answer: T) -> None:
+        self._answered_at = self._scope.clock()
+        mark = None if self._mark is None else self._mark(answer)
+        if mark != self._last_mark:
+            self._last_mark, self._moved_at = mark, self._answered_at
+        self.last = answer
+        self._observe(answer)
 
-    def _bear(self, error: OceanMigrationError, answered_at: float) -> None:
-        silent = self._scope.clock() - answered_at
-        if silent >= self._patience.outage:
+    def _show(self, answer: T) -> None:
+        if self._describe is None:
+            return
+        line = self._describe(answer)
+        next_poll = self._scope.clock() + self._policy.poll_interval * (1 + _JITTER)
+        if line != self._line or next_poll - self._shown_at > _HEARTBEAT:
+            self._line, self._shown_at = line, self._scope.clock()
+            self._reporter.status(f"{line}, {format_elapsed(self.elapsed)}")
+
+    def _bear_outage(self, error: OceanMigrationError) -> None:
+        silent = self._scope.clock() - self._answered_at
+        if silent >= self._policy.outage:
             raise error
-        self._tell.status(f"no answer for {format_elapsed(silent)}, trying on: {error}")
+        self._line = ""
+        self._reporter.status(f"no answer for {format_elapsed(silent)}, trying on: {error}")
 
-    def _judge_stall(self, moved_at: float) -> None:
-        limit = self._patience.stall_timeout
-        still = self._scope.clock() - moved_at
-        if limit is not None and still >= limit:
+    def _check_stall(self) -> None:
+        limit = self._policy.stall_timeout
+        still = self._scope.clock() - self._moved_at
+        if self._mark is not None and limit is not None and still >= limit:
             msg = f"no progress for {format_elapsed(still)}"
             raise StalledError(msg)
 
 
-def _mark(status: MigrationStatus) -> object:
-    """Return all that counts as progress: any change of state, nodes, pods or new instances."""
+class MigrationWaiter(Waiter[MigrationStatus]):
+    """A wait for one migration, whose changes of state are reported.
+
+    Args:
+        refresh: Reads the migration's status afresh.
+        scope: As of ``Waiter``.
+        reporter: As of ``Waiter``.
+        policy: As of ``Waiter``.
+        observe: As of ``Waiter``.
+    """
+
+    def __init__(
+        self,
+        refresh: Callable[[], MigrationStatus],
+        *,
+        scope: CancelScope,
+        reporter: Reporter,
+        policy: PollPolicy,
+        observe: Callable[[MigrationStatus], None] = lambda status: None,
+    ) -> None:
+        def observe_state(status: MigrationStatus) -> None:
+            self._report_state(status)
+            observe(status)
+
+        super().__init__(
+            refresh,
+            scope=scope,
+            reporter=reporter,
+            policy=policy,
+            observe=observe_state,
+            describe=lambda status: Progress.from_status(status).summary,
+            mark=_mark_status,
+        )
+        self._state: str | None = None
+        self._unknown: set[str] = set()
+
+    def _report_state(self, status: MigrationStatus) -> None:
+        if status.state not in MigrationState.__members__ and status.state not in self._unknown:
+            self._unknown.add(status.state)
+            self._reporter.warning(f"Ocean reports the unknown state {status.state!r} of {status.id}; waiting on")
+        if self._state not in {None, status.state}:
+            self._reporter.info(f"{status.id}: {Progress.from_status(status).line(self.elapsed)}")
+        self._state = status.state
+
+
+def has_ended(status: MigrationStatus) -> bool:
+    """Tell whether a migration has ended, well or not."""
+    return status.is_terminal
+
+
+def is_timeout(error: Exception) -> bool:
+    """Tell whether a wait ended because its time was up, not because somebody interrupted it."""
+    return isinstance(error, (DeadlineError, StalledError))
+
+
+def _mark_status(status: MigrationStatus) -> object:
+    """Return everything that counts as progress: any change of state, nodes, pods or new instances."""
     return (
         status.state,
         tuple(sorted((node.instance_id, node.state, node.running_pods or 0) for node in status.old_instances)),
@@ -141,8 +231,3 @@ def _mark(status: MigrationStatus) -> object:
         tuple(sorted(status.unscheduled_pods)),
         tuple(sorted(status.new_unscheduled_pods)),
     )
-
-
-def is_timeout(error: Exception) -> bool:
-    """Tell whether a wait ended because its time was up, not because somebody interrupted it."""
-    return isinstance(error, (DeadlineError, StalledError))

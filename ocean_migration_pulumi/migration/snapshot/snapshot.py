@@ -80,7 +80,7 @@ def take_snapshot(
 ) -> ClusterSnapshot:
     """Ask what planning needs, all at once: the service, and Kubernetes where there is access to it.
 
-    Raises an error of the API, InputError when a label selector cannot be read, or a WaitEndedError.
+    Raises an error of the API, InputError when a label selector cannot be read, OperationCancelled or DeadlineError.
     """
     view, kubernetes = claims.view, sources.kubernetes
     left = scope.remaining()

@@ -74,7 +74,7 @@ def ask_kubernetes(
 
     Raises:
         InputError: The API server refuses a label selector.
-        WaitEndedError: The operation was interrupted.
+        OperationCancelled: The operation was cancelled.
 
     """
     kubernetes = sources.kubernetes
@@ -104,7 +104,7 @@ def ask_labels(kubernetes: KubernetesApi, scope: CancelScope, label_selectors: I
     Raises:
         KubernetesError: Kubernetes cannot be asked.
         InputError: The API server refuses a label selector.
-        WaitEndedError: The operation was interrupted.
+        OperationCancelled: The operation was cancelled.
 
     """
     taken = {selector: kubernetes.nodes_with(scope, selector) for selector in label_selectors}

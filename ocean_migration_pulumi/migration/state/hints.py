@@ -1,4 +1,4 @@
-"""How messages name what goes on with a migration: the Pulumi engine's command, or one of ours."""
+"""The commands that messages tell the reader to run: the Pulumi engine's, or those of ``ocean-migration``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
-    """Parts of sentences, each naming the command that the reader has at hand."""
+    """Parts of sentences, each naming a command."""
 
     again: str = "run `pulumi up` again"
+    """How to try again."""
     waits: str = "`pulumi up` waits for it again"
+    """What waits for a migration that goes on."""
     rest: str = "`pulumi up` goes on with the rest"
+    """What migrates the remaining nodes."""
     looks: str = "`pulumi up` looks for it before it starts any other"
+    """What finds a migration whose start was not answered."""

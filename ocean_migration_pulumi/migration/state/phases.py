@@ -1,4 +1,4 @@
-"""Where a migration stands, in words: its phase, the share of nodes done, how long it took."""
+"""The phase of a migration, its share of nodes done, and its duration, as messages show them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def describe_share(status: MigrationStatus | None) -> str:
 
 
 def migration_duration(status: MigrationStatus) -> float | None:
-    """Return how many seconds a migration took from its creation to its end; None when that is not told."""
+    """Return how many seconds a migration took from its creation to its end; None when a time is missing."""
     begun = parse_time(status.created_at)
     ended = parse_time(status.completed_at or status.errored_at or status.stopped_at)
     return (ended - begun).total_seconds() if begun and ended else None

@@ -1,7 +1,8 @@
-"""How far a migration is."""
+"""How far a migration, or a whole plan, is."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationState, MigrationStatus
@@ -9,20 +10,31 @@ from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.common.times import format_elapsed
 
 
+def percentage_of(done: Collection[str], planned: Collection[str]) -> float:
+    """Return the share of planned nodes that are done, 0 to 100; 100 of an empty plan."""
+    return 100.0 * len(set(done) & set(planned)) / len(planned) if planned else 100.0
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a migration is: nodes without pods left, of all nodes."""
+    """The numbers of one status."""
 
     state: str
+    """The migration's state."""
     done: int
+    """Nodes without pods left."""
     total: int
+    """All nodes."""
     pods: int
+    """Pods that are left on the nodes, as far as the status says."""
     unscheduled: int
+    """Pods that wait for a node."""
     manual: int
+    """Nodes that require manual migration."""
 
     @classmethod
     def from_status(cls, status: MigrationStatus) -> Progress:
-        """Count what a status says; a node whose pods are not told counts as done only when the migration is."""
+        """Count what a status says; a node without a count of pods is done only when the migration is."""
         finished = status.state == MigrationState.FINISHED
         old = status.old_instances
         manual = sum(instance.state == REQUIRES_MANUAL_MIGRATION for instance in old)
@@ -40,8 +52,9 @@ class Progress:
         """The share of nodes done, 0 to 100."""
         return 100.0 * self.done / self.total if self.total else 0.0
 
-    def line(self, since: float) -> str:
-        """Return the live line: state, nodes, pods left, unscheduled pods, time."""
+    @property
+    def summary(self) -> str:
+        """The live line without the time: state, nodes, pods left, unscheduled pods."""
         parts = [f"{self.state} {self.done}/{self.total} nodes"]
         if self.pods:
             parts.append(f"{count_noun(self.pods, 'pod')} left")
@@ -49,4 +62,8 @@ class Progress:
             parts.append(f"{self.unscheduled} unscheduled")
         if self.manual:
             parts.append(f"{self.manual} to move by hand")
-        return ", ".join([*parts, format_elapsed(since)])
+        return ", ".join(parts)
+
+    def line(self, since: float) -> str:
+        """Return the live line, which ends in the seconds ``since`` the start as messages show them."""
+        return f"{self.summary}, {format_elapsed(since)}"

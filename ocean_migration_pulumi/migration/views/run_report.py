@@ -12,7 +12,7 @@ from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError, OceanMigrationError
+from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import log_span
 from ocean_migration_pulumi.migration.diagnosis.log_query import sort_oldest_first
@@ -152,7 +152,7 @@ def build_run_report(
     """Ask for everything that a report tells of a migration; ``moments`` are those that somebody wrote down.
 
     ``now`` is the time of the look, None the service's present one. What cannot be read, other than the status, is
-    noted and left out. Raises the errors of the status, or InterruptedWaitError or EngineGoneError.
+    noted and left out. Raises the errors of the status, or OperationCancelled.
     """
     api = api.within(scope)
     status = api.get_migration(ocean_id, migration_id)
@@ -237,8 +237,6 @@ def _asked(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
     """Return an answer; None, and a note, when there is none."""
     try:
         return ask()
-    except (InterruptedWaitError, EngineGoneError):
-        raise
     except OceanMigrationError as error:
         notes.append(f"{what} could not be read: {error}")
         return None

@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.gate.spec import (
-    ACCEPTED,
-    CONDITIONS,
-    INPUTS,
-    GateSpec,
-    HttpCheck,
-    KubernetesCondition,
-    changed_inputs,
-    read_gate_spec,
-)
+from ocean_migration_pulumi.migration.gate.conditions import CONDITIONS, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.gate.spec import ACCEPTED, INPUTS, GateSpec, changed_inputs, read_gate_spec
 
 URL = "https://shop.example/health"
 ALLOWED = f'must be an http or https URL without credentials, such as "{URL}"'

@@ -30,8 +30,10 @@ from ocean_migration_pulumi.errors import (
     PrerequisiteError,
     ServiceError,
 )
-from ocean_migration_pulumi.migration.gate.spec import GateObservation, GateSpec, HttpCheck, KubernetesCondition
-from ocean_migration_pulumi.migration.gate.wait import LONGEST_LOOK, GateContext, GateResult, wait_for_gate
+from ocean_migration_pulumi.migration.gate.conditions import GateObservation, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.gate.observations import LONGEST_LOOK, GateContext
+from ocean_migration_pulumi.migration.gate.spec import GateSpec
+from ocean_migration_pulumi.migration.gate.wait import GateResult, wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from tests.migration.builders import candidate, status
 from tests.migration.tellers import RecordingTeller
@@ -126,7 +128,7 @@ class Stand:
 
     def __init__(self, *, ocean: FakeOcean | None = None, answers: Iterable[Any] = (), **more: Any) -> None:
         self.clock = FakeClock()
-        self.tell = RecordingTeller()
+        self.reporter = RecordingTeller()
         self.ocean = ocean or FakeOcean(offered=(candidate("i-1"),))
         self.answers = list(answers)
         self.probed: list[str] = []
@@ -136,7 +138,7 @@ class Stand:
             spec=GateSpec(ocean_id="o-1", **more.pop("spec", {})),
             api=cast(OceanApi, self.ocean),
             scope=self.clock.scope(seconds=seconds, **bounds),
-            tell=self.tell,
+            reporter=self.reporter,
             probe=self.probe,
             **more,
         )
@@ -159,7 +161,7 @@ class Stand:
         assert type(caught.value) is kind
         assert "\n" not in str(caught.value)
         assert "canary" not in str(caught.value)
-        assert self.tell.infos == []
+        assert self.reporter.infos == []
         return str(caught.value)
 
     @property
@@ -175,7 +177,7 @@ def test_calm_cluster_opens_after_the_hold() -> None:
     assert passage.at == "2026-01-02T03:04:05.000Z"
     assert passage.seen == ("Ocean Controller reports", "all pods scheduled")
     assert stand.waited == pytest.approx(30.0)
-    assert stand.tell.infos == ["open after 30s: Ocean Controller reports, all pods scheduled"]
+    assert stand.reporter.infos == ["open after 30s: Ocean Controller reports, all pods scheduled"]
     assert set(stand.ocean.asked) == {"heartbeat o-1", "migration owm-2"}
 
 
@@ -191,7 +193,7 @@ def test_gate_that_asks_for_nothing_asks_nobody() -> None:
     stand = Stand(spec={"hold_for": 0.0, "scheduled": False, "heartbeat": False})
     assert stand.opens().seen == ()
     assert stand.ocean.asked == []
-    assert stand.tell.infos == ["open after 0s"]
+    assert stand.reporter.infos == ["open after 0s"]
 
 
 def test_live_line_names_everything_that_is_waited_for() -> None:
@@ -207,12 +209,12 @@ def test_live_line_names_everything_that_is_waited_for() -> None:
         spec={"migration_ids": ("owm-1",), "http_checks": (SHOP,)},
     )
     assert stand.opens().seen[1:] == ("all pods scheduled", "https://shop.example/health answers 200")
-    first, second, third = stand.tell.statuses[1:4]
+    first, second, third = stand.reporter.statuses[1:4]
     assert first == "waiting: 2 pods unscheduled, https://shop.example/health answers 503 instead of 200, 0s"
     assert second.startswith("waiting: 1 pod unscheduled, https://shop.example/health: no answer: ConnectError, ")
     assert third.startswith("calm for 0s of 30s, ")
     assert stand.probed[0] == SHOP.url
-    assert not any("canary" in line for line in stand.tell.statuses + stand.tell.infos)
+    assert not any("canary" in line for line in stand.reporter.statuses + stand.reporter.infos)
 
 
 def test_break_begins_the_hold_anew() -> None:
@@ -230,8 +232,8 @@ def test_status_and_text_of_an_answer_count() -> None:
         spec={"http_checks": (check,), "hold_for": 0.0},
     )
     assert stand.opens().seen[-1] == "http://shop.example/ answers 204"
-    assert "answers 200 instead of 204" in stand.tell.statuses[1]
-    assert "answers 204, but without the text that is asked for" in stand.tell.statuses[2]
+    assert "answers 200 instead of 204" in stand.reporter.statuses[1]
+    assert "answers 204, but without the text that is asked for" in stand.reporter.statuses[2]
 
 
 @pytest.mark.parametrize(
@@ -253,15 +255,15 @@ def test_outage_of_ocean_is_waited_out(outage: OceanMigrationError) -> None:
     """With its reason in the live line."""
     stand = Stand(ocean=FakeOcean(heartbeats=[outage, DEAD, ALIVE]))
     stand.opens()
-    assert f"waiting: {outage}, " in stand.tell.statuses[1]
-    assert "waiting: Ocean Controller is INACTIVE (last heartbeat 1h00m ago)" in stand.tell.statuses[2]
+    assert f"waiting: {outage}, " in stand.reporter.statuses[1]
+    assert "waiting: Ocean Controller is INACTIVE (last heartbeat 1h00m ago)" in stand.reporter.statuses[2]
 
 
 def test_ocean_that_hangs_is_asked_again() -> None:
     """One look does not use up the time of all."""
     stand = Stand(ocean=FakeOcean(heartbeats=[HUNG, ALIVE]), spec={"hold_for": 0.0})
     stand.opens()
-    assert stand.tell.statuses[1] == f"waiting: Ocean did not answer in time, {LONGEST_LOOK:.0f}s"
+    assert stand.reporter.statuses[1] == f"waiting: Ocean did not answer in time, {LONGEST_LOOK:.0f}s"
 
 
 def test_refused_token_ends_it_at_once() -> None:
@@ -337,10 +339,10 @@ def test_kubernetes_tells_pending_pods_and_conditions() -> None:
         spec={"migration_ids": ("owm-1",), "kubernetes_conditions": (CART,), "hold_for": 0.0},
     )
     assert stand.opens().seen == ("Ocean Controller reports", "all pods scheduled", "it is")
-    assert stand.tell.statuses[1] == (
+    assert stand.reporter.statuses[1] == (
         "waiting: 2 pods wait for a node (shop/a, shop/b), Deployment shop/cart is not Available, 0s"
     )
-    assert "1 pod waits for a node (shop/b)" in stand.tell.statuses[2]
+    assert "1 pod waits for a node (shop/b)" in stand.reporter.statuses[2]
     assert not any(asked.startswith("migration") for asked in stand.ocean.asked)
     assert stand.ocean.asked.count("discovery") == 1
 
@@ -359,7 +361,7 @@ def test_outage_of_kubernetes_is_waited_out(part: str) -> None:
     getattr(kubernetes, part).insert(0, KubernetesError("Kubernetes cannot be reached: connection refused"))
     stand = Stand(kubernetes=kubernetes, spec={"kubernetes_conditions": (CART,), "hold_for": 0.0})
     assert len(stand.opens().seen) == 3
-    assert stand.tell.statuses[1] == "waiting: Kubernetes cannot be reached: connection refused, 0s"
+    assert stand.reporter.statuses[1] == "waiting: Kubernetes cannot be reached: connection refused, 0s"
 
 
 def test_conditions_need_access() -> None:
@@ -382,7 +384,7 @@ def test_access_of_the_environment_without_the_right_is_done_without() -> None:
     refused = PrerequisiteError("may not list pods (403); add to the role: {}")
     stand = Stand(kubernetes=FakeKubernetes(pending=[refused]), spec={"migration_ids": ("owm-1",)})
     assert stand.opens().seen == ("Ocean Controller reports", "all pods scheduled")
-    (warning,) = stand.tell.warnings
+    (warning,) = stand.reporter.warnings
     assert warning.startswith("may not list pods (403)")
     assert "migration owm-1" in stand.ocean.asked
 
@@ -399,7 +401,7 @@ def test_environment_of_another_cluster_is_not_used() -> None:
     kubernetes = FakeKubernetes(nodes=[frozenset({"i-9"})], pending=[("shop/a",)])
     stand = Stand(kubernetes=kubernetes)
     stand.opens()
-    assert "of another cluster" in stand.tell.warnings[0]
+    assert "of another cluster" in stand.reporter.warnings[0]
     asking = Stand(kubernetes=kubernetes, spec={"kubernetes_conditions": (CART,)})
     assert "of another cluster" in asking.stays_shut(PrerequisiteError)
 

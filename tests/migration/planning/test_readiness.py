@@ -143,9 +143,9 @@ def test_a_run_whose_preview_could_not_judge_labels_plans_by_itself(stage: Stage
     assert message == "cannot evaluate label_selector: Kubernetes is not there; nothing was started"
     assert not stage.control.requests(effective=True)
     kubernetes.taken = {"tier=web": stage.ids("web")}
-    job = stage.up(spec)
-    assert sorted(job.record.migrated) == stage.ids("web")
-    assert job.record.joined == []
+    context = stage.up(spec)
+    assert sorted(context.state.migrated) == stage.ids("web")
+    assert context.state.joined == []
 
 
 def test_label_selector_that_cannot_be_read_is_bad_input(stage: Stage) -> None:
@@ -174,7 +174,7 @@ def test_kubernetes_of_another_cluster_is_refused_or_not_used(stage: Stage, expl
         (unknown,) = fields_of(found, Code.CHECK_UNKNOWN)
         assert unknown["finding"] == Finding.KUBERNETES_NOT_READ
         assert unknown["reason"].startswith("KUBECONFIG is of another cluster")
-        assert stage.up(stage.planned(stage.spec(nodes=WEB))).record.migrated
+        assert stage.up(stage.planned(stage.spec(nodes=WEB))).state.migrated
 
 
 def test_gaps_make_checks_unknown_and_name_the_missing_rule(stage: Stage) -> None:
@@ -204,10 +204,10 @@ def test_prerequisites_that_only_kubernetes_tells_are_enforced(stage: Stage, pre
         assert str(refused.value).startswith("nothing was started: Cluster Autoscaler kube-system/cluster-autoscaler")
         assert not stage.control.requests(effective=True)
         return
-    job = stage.up(planned)
-    warned = any(line.startswith("Check failed (node autoscalers): ") for line in job.tell.warnings)
+    context = stage.up(planned)
+    warned = any(line.startswith("Check failed (node autoscalers): ") for line in context.reporter.warnings)
     assert warned is (prerequisites == "warn")
-    assert job.record.migrated
+    assert context.state.migrated
 
 
 def test_pods_that_wait_fail_only_the_first_start(stage: Stage) -> None:
@@ -218,11 +218,11 @@ def test_pods_that_wait_fail_only_the_first_start(stage: Stage) -> None:
     assert "1 pod waits for a node: shop/waits" in message
     calm = kubernetes.kube
     kubernetes.kube = replace(calm, pods=())
-    record = stage.up(planned).record
+    record = stage.up(planned).state
     kubernetes.kube = calm
     more = stage.planned(stage.spec(nodes={"asg_names": ["web", "api"]}), planned)
-    job = stage.up(more, record)
-    assert set(stage.ids("api")) <= job.record.migrated
+    context = stage.up(more, record)
+    assert set(stage.ids("api")) <= context.state.migrated
 
 
 @pytest.mark.parametrize(
@@ -242,9 +242,9 @@ def test_a_run_asks_the_api_server_about_budgets_that_seem_to_hold(
     kubernetes.trials = {"shop/cart-0": trial}
     planned = stage.planned(stage.spec(nodes=WEB))
     assert kubernetes.tried == []
-    job = stage.up(planned)
+    context = stage.up(planned)
     assert kubernetes.tried == ["shop/cart-0"]
-    assert any(said in line for line in (*job.tell.warnings, *job.tell.infos))
+    assert any(said in line for line in (*context.reporter.warnings, *context.reporter.infos))
 
 
 def test_a_node_without_an_instance_id_is_no_proof_of_another_cluster(stage: Stage) -> None:

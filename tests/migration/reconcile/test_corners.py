@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.errors import InterruptedWaitError, MigrationError
-from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.state.resource_state import ADOPTED, ADOPTED_PART, ResourceState
+from ocean_migration_pulumi.migration.reconcile import reconcile, stop
+from ocean_migration_pulumi.migration.state.migration_record import ADOPTED, ADOPTED_PART
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from tests.migration.stage import Stage
 from tests.support.timing import PATIENCE
 
@@ -37,10 +38,10 @@ def test_migration_of_ours_that_appears_before_the_post_is_adopted_and_followed_
     during(
         stage, "GET", "*/launchSpec", lambda: stage.control.start_foreign_migration(stage.ocean_id, rest, evict=False)
     )
-    job = stage.up(planned)
-    assert [run.origin for run in job.record.runs] == [ADOPTED, "started"]
+    context = stage.up(planned)
+    assert [run.origin for run in context.state.migrations] == [ADOPTED, "started"]
     assert stage.asked_for() == [[first]]
-    assert job.record.succeeded
+    assert context.state.succeeded
 
 
 def test_migration_that_holds_other_nodes_too_is_adopted_in_part(stage: Stage) -> None:
@@ -51,60 +52,60 @@ def test_migration_that_holds_other_nodes_too_is_adopted_in_part(stage: Stage) -
     planned = stage.planned(spec)
     assert list(planned.planned_nodes or {}) == pair[:1]
     stage.clock.after(60, lambda: stage.ended.set())
-    job, _ = stage.fails(InterruptedWaitError, planned)
-    assert [run.origin for run in job.record.runs] == [ADOPTED_PART]
-    assert any("also holds nodes that are not planned" in line for line in job.tell.warnings)
+    context, _ = stage.fails(InterruptedWaitError, planned)
+    assert [run.origin for run in context.state.migrations] == [ADOPTED_PART]
+    assert any("also holds nodes that are not planned" in line for line in context.reporter.warnings)
     stage.restart()
-    again = stage.up(replace(planned, should_terminate_drained_nodes=False), job.record)
-    assert any("so it goes on: should_terminate_drained_nodes is now false" in line for line in again.tell.warnings)
-    assert again.record.migrated == {pair[0]}
+    again = stage.up(replace(planned, should_terminate_drained_nodes=False), context.state)
+    assert any("so it goes on: should_terminate_drained_nodes is now false" in line for line in again.reporter.warnings)
+    assert again.state.migrated == {pair[0]}
     assert stage.writes() == 0
 
 
 def test_update_without_a_plan_takes_the_one_of_the_outputs(stage: Stage) -> None:
     """Where `create` planned by itself, the inputs have none."""
     spec = stage.spec(nodes=WEB)
-    job = stage.up(spec)
-    again = stage.up(replace(spec, batch_size_percentage=30), job.record)
-    assert again.record.planned == job.record.planned
-    assert again.record.succeeded
+    context = stage.up(spec)
+    again = stage.up(replace(spec, batch_size_percentage=30), context.state)
+    assert again.state.planned == context.state.planned
+    assert again.state.succeeded
     assert stage.writes() == 1
 
 
 def test_create_that_plans_by_itself_passes_on_what_it_found(stages: Callable[..., Stage]) -> None:
     """The warnings that a preview would have shown."""
     stage = stages("unmatched-nodes")
-    job = stage.up(stage.spec(nodes=WEB, unmatched_nodes="skip"))
-    assert any("2 nodes skipped: no Virtual Node Group matches" in line for line in job.tell.warnings)
-    assert len(job.record.planned) == 1
+    context = stage.up(stage.spec(nodes=WEB, unmatched_nodes="skip"))
+    assert any("2 nodes skipped: no Virtual Node Group matches" in line for line in context.reporter.warnings)
+    assert len(context.state.planned) == 1
 
 
 def test_migration_whose_status_is_gone_counts_as_ended(stage: Stage) -> None:
     """However short before it was still there."""
     planned = stage.planned(stage.spec(nodes=WEB, wait_for="started"))
-    job = stage.up(planned)
+    context = stage.up(planned)
     stage.restart()
     stage.control.fault("GET", "*/migration/owm-*", "status", status=404, after=1, times=1000)
-    again = stage.up(replace(planned, wait_for="finished"), job.record)
-    assert again.record.runs[0].lost
+    again = stage.up(replace(planned, wait_for="finished"), context.state)
+    assert again.state.migrations[0].lost
 
 
 def test_migration_that_is_gone_when_it_is_to_be_stopped_is_stopped(stage: Stage) -> None:
     """There is nothing to ask."""
-    job = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
+    context = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
     stage.restart()
     stage.control.fault("GET", "*/migration/owm-*", "status", status=404, after=1, times=1000)
-    ending = stage.job(job.spec, job.record)
-    reconcile.destroy(ending)
-    assert ending.record.runs[0].lost
+    ending = stage.context(context.spec, context.state)
+    stop.destroy(ending)
+    assert ending.state.migrations[0].lost
     assert stage.requests("PUT") == []
 
 
 def test_ctrl_c_while_a_stop_is_unanswered_says_so(stage: Stage) -> None:
     """The stop may have been heard; the next destroy looks."""
-    job = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
+    context = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
     stage.restart()
-    ending = stage.job(job.spec, job.record)
+    ending = stage.context(context.spec, context.state)
     barrier = stage.control.barrier("PUT", "*/migration/*", "before")
 
     def press() -> None:
@@ -113,11 +114,11 @@ def test_ctrl_c_while_a_stop_is_unanswered_says_so(stage: Stage) -> None:
 
     threading.Thread(target=press).start()
     with pytest.raises(InterruptedWaitError, match=r"while migration owm-\w+ was asked to stop; run it again"):
-        reconcile.destroy(ending)
+        stop.destroy(ending)
     barrier.release()
     stage.restart()
     stage.control.clear_faults()
-    reconcile.destroy(stage.job(job.spec, job.record))
+    stop.destroy(stage.context(context.spec, context.state))
     assert stage.migrations()[0]["state"] == "STOPPED"
 
 
@@ -132,15 +133,15 @@ def test_ctrl_c_while_the_reason_is_read_ends_the_run(stages: Callable[..., Stag
         stage.ended.set()
 
     threading.Thread(target=press).start()
-    job, _ = stage.fails(InterruptedWaitError, planned)
+    context, _ = stage.fails(InterruptedWaitError, planned)
     barrier.release()
-    assert job.record.latest is not None
-    assert job.record.latest.status == "FINISHED_ERROR"
+    assert context.state.latest is not None
+    assert context.state.latest.status == "FINISHED_ERROR"
     stage.restart()
-    reading = stage.job(planned, job.record)
+    reading = stage.context(planned, context.state)
     assert reconcile.refresh(reading)
-    assert reading.record.failure is not None
-    assert reading.record.failure["reason"] == "timeout"
+    assert reading.state.failure is not None
+    assert reading.state.failure["reason"] == "timeout"
 
 
 def test_list_that_cannot_be_read_after_the_start_is_looked_at_again(stage: Stage) -> None:
@@ -153,7 +154,7 @@ def test_list_that_cannot_be_read_after_the_start_is_looked_at_again(stage: Stag
         lambda: stage.control.fault("GET", "*/migration", "status", status=400),
         point="after",
     )
-    assert stage.up(planned).record.succeeded
+    assert stage.up(planned).state.succeeded
 
 
 def test_lost_start_is_told_from_every_other_migration(stage: Stage) -> None:
@@ -163,21 +164,21 @@ def test_lost_start_is_told_from_every_other_migration(stage: Stage) -> None:
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", "*/migration", "status", status=500)
     stage.clock.after(5, lambda: stage.ended.set())
-    job = stage.job(planned)
+    context = stage.context(planned)
     with pytest.raises(MigrationError, match="one may have started"):
-        reconcile.reconcile(job)
+        reconcile.reconcile(context)
     stage.restart()
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
-    again = stage.up(planned, job.record)
-    assert [run.origin for run in again.record.runs] == ["started"]
+    again = stage.up(planned, context.state)
+    assert [run.origin for run in again.state.migrations] == ["started"]
     assert stage.asked_for() == [stage.ids("web")]
 
 
 def test_selector_of_another_version_in_the_state_is_no_change(stage: Stage) -> None:
     """What cannot be read is not compared."""
-    job = stage.job(stage.spec(), ResourceState(nodes={"colour": "red"}))
-    assert job.recorded_selector() is None
-    assert stage.job(stage.spec(), ResourceState(nodes=WEB)).recorded_selector() == stage.spec(nodes=WEB).nodes
+    context = stage.context(stage.spec(), ResourceState(nodes={"colour": "red"}))
+    assert reconcile._recorded_selector(context.state) is None
+    assert reconcile._recorded_selector(ResourceState(nodes=WEB)) == stage.spec(nodes=WEB).nodes
 
 
 def test_stranger_is_bad_input_although_ocean_s_own_nodes_cannot_be_listed(stage: Stage) -> None:

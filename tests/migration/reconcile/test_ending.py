@@ -18,62 +18,66 @@ from ocean_migration_pulumi.errors import (
     ResponseError,
     ServiceError,
 )
-from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.state.resource_state import ADOPTED_PART, MigrationRecord, ResourceState
-from tests.migration.stage import OWNER, Stage, StagedJob
+from ocean_migration_pulumi.migration.reconcile import reconcile, stop
+from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
+from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
+from tests.migration.stage import OWNER, Stage, StagedContext
 from tests.support.timing import PATIENCE
 
 WEB = {"asg_names": ["web"]}
 
 
-def running(stage: Stage, **options: Any) -> StagedJob:
+def running(stage: Stage, **options: Any) -> StagedContext:
     """Run an `up` that leaves its migration running, in a process of its own."""
-    job = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started", **options)))
+    context = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started", **options)))
     stage.restart()
-    return job
+    return context
 
 
-def destroyed(stage: Stage, job: StagedJob, **more: Any) -> StagedJob:
-    """Destroy what a run has left; return the job."""
-    ending = stage.job(job.spec, job.record, seconds=900, **more)
+def destroyed(stage: Stage, context: StagedContext, **more: Any) -> StagedContext:
+    """Destroy what a run has left; return the context."""
+    ending = stage.context(context.spec, context.state, seconds=900, **more)
     ending.creating = False
-    reconcile.destroy(ending)
+    stop.destroy(ending)
     return ending
 
 
 def test_destroy_stops_what_runs_and_waits_for_its_end(stage: Stage) -> None:
     """By one PUT, with the flag that was asked for."""
-    job = running(stage, terminate_drained_nodes_on_stop=True)
+    context = running(stage, terminate_drained_nodes_on_stop=True)
     stage.control.advance(300)
-    ending = destroyed(stage, job)
+    ending = destroyed(stage, context)
     (put,) = stage.requests("PUT")
     assert put["body"]["migration"] == {"state": "STOPPED", "shouldTerminateDrainedNodes": True}
     assert stage.migrations()[0]["state"] == "STOPPED"
-    assert any("stopping migration owm-" in line and "the resource is destroyed" in line for line in ending.tell.infos)
-    assert any("the workloads of 1 node stay on Ocean's nodes" in line for line in ending.tell.infos)
+    assert any(
+        "stopping migration owm-" in line and "the resource is destroyed" in line for line in ending.reporter.infos
+    )
+    assert any("the workloads of 1 node stay on Ocean's nodes" in line for line in ending.reporter.infos)
 
 
 def test_destroy_of_what_stops_already_sends_no_second_put(stage: Stage) -> None:
     """It waits for the end."""
-    job = running(stage)
+    context = running(stage)
     stage.control.stop_foreign(stage.ocean_id, stage.migrations()[0]["id"])
-    destroyed(stage, job)
+    destroyed(stage, context)
     assert stage.requests("PUT") == []
     assert stage.migrations()[0]["state"] == "STOPPED"
 
 
 def test_destroy_of_what_has_ended_is_success(stage: Stage) -> None:
     """Nothing is written."""
-    job = running(stage)
+    context = running(stage)
     stage.control.advance(7200)
-    destroyed(stage, job)
+    destroyed(stage, context)
     assert stage.requests("PUT") == []
 
 
 @pytest.mark.parametrize("state", ["ERROR", "FINISHED"])
 def test_stop_that_comes_too_late_is_no_failure(stage: Stage, state: str) -> None:
     """Between its status and the PUT a migration may end, or begin to fail."""
-    job = running(stage)
+    context = running(stage)
     migration = stage.migrations()[0]["id"]
     with stage.control.barrier("PUT", f"*/{migration}", "before") as barrier:
 
@@ -87,33 +91,33 @@ def test_stop_that_comes_too_late_is_no_failure(stage: Stage, state: str) -> Non
 
         other = threading.Thread(target=end)
         other.start()
-        destroyed(stage, job)
+        destroyed(stage, context)
         other.join()
     assert stage.migrations()[0]["state"] in {"FINISHED", "FINISHED_ERROR"}
 
 
 def test_failing_migration_is_not_asked_to_stop(stage: Stage) -> None:
     """It is on its way to its end."""
-    job = running(stage)
+    context = running(stage)
     stage.control.fail_migration(stage.ocean_id, stage.migrations()[0]["id"])
-    destroyed(stage, job)
+    destroyed(stage, context)
     assert stage.requests("PUT") == []
 
 
 def test_stop_that_is_refused_is_an_error(stage: Stage) -> None:
     """Whatever runs on must not be forgotten."""
-    job = running(stage)
+    context = running(stage)
     stage.control.fault("PUT", "*/migration/*", "status", status=400)
     with pytest.raises(RequestRejectedError):
-        destroyed(stage, job)
+        destroyed(stage, context)
 
 
 def test_migration_that_is_forgotten_is_stopped(stage: Stage) -> None:
     """Before its status is read, and while its end is waited for."""
-    job = running(stage)
+    context = running(stage)
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
-    destroyed(stage, job)
+    destroyed(stage, context)
 
     def forget() -> None:
         stage.control.advance(7200)
@@ -129,31 +133,31 @@ def test_migration_that_is_forgotten_is_stopped(stage: Stage) -> None:
 @pytest.mark.parametrize("press", [True, False], ids=["Ctrl-C", "deadline"])
 def test_destroy_whose_wait_ends_early_says_what_is_going_on(stage: Stage, press: bool) -> None:
     """The stop goes on; the next destroy waits for it without another PUT."""
-    job = running(stage)
+    context = running(stage)
     stage.control.hold(stage.ocean_id)
     if press:
         stage.clock.after(60, lambda: stage.ended.set())
     with pytest.raises(InterruptedWaitError if press else DeadlineError, match=r"while migration owm-.* was stopping"):
-        destroyed(stage, job)
+        destroyed(stage, context)
     stage.control.hold(stage.ocean_id, held=False)
     stage.restart()
-    destroyed(stage, job)
+    destroyed(stage, context)
     assert len(stage.requests("PUT")) == 1
 
 
 def test_destroy_of_a_cluster_that_is_gone_is_success(stage: Stage) -> None:
     """There is nothing left to stop."""
-    job = running(stage)
+    context = running(stage)
     stage.control.delete_cluster(stage.ocean_id)
-    ending = destroyed(stage, job)
-    assert ending.tell.infos == [f"cluster {stage.ocean_id} is gone; nothing runs there any more"]
+    ending = destroyed(stage, context)
+    assert ending.reporter.infos == [f"cluster {stage.ocean_id} is gone; nothing runs there any more"]
 
 
 def test_destroy_finds_what_a_killed_update_has_started(stage: Stage) -> None:
     """The state does not know it, the list does."""
     planned = stage.planned(stage.spec(nodes=WEB))
-    older = stage.job(planned)
-    older.record.planned = dict(planned.planned_nodes or {})
+    older = stage.context(planned)
+    older.state.planned = dict(planned.planned_nodes or {})
     running(stage)
     destroyed(stage, older)
     assert stage.migrations()[0]["state"] == "STOPPED"
@@ -161,91 +165,91 @@ def test_destroy_finds_what_a_killed_update_has_started(stage: Stage) -> None:
 
 def test_destroy_leaves_alone_what_holds_other_nodes_too(stage: Stage) -> None:
     """A migration that was adopted in part is named and goes on."""
-    job = running(stage)
-    job.record.runs[0].origin = ADOPTED_PART
-    ending = destroyed(stage, job)
-    assert any("also holds nodes that were not planned; it is left alone" in line for line in ending.tell.warnings)
+    context = running(stage)
+    context.state.migrations[0].origin = ADOPTED_PART
+    ending = destroyed(stage, context)
+    assert any("also holds nodes that were not planned; it is left alone" in line for line in ending.reporter.warnings)
     assert stage.requests("PUT") == []
 
 
 def test_destroy_leaves_alone_what_another_resource_has_adopted(stage: Stage) -> None:
     """A renamed resource is created first."""
-    job = running(stage)
+    context = running(stage)
     stage.up(replace(stage.planned(stage.spec(nodes=WEB), owner="new"), wait_for="started"), owner="new")
-    ending = destroyed(stage, job)
-    assert any("is left to the resource that has adopted it" in line for line in ending.tell.infos)
+    ending = destroyed(stage, context)
+    assert any("is left to the resource that has adopted it" in line for line in ending.reporter.infos)
     assert stage.requests("PUT") == []
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["recorded", "unrecorded"])
 def test_destroy_leaves_alone_what_its_replacement_has_taken(stage: Stage, known: bool) -> None:
     """`--replace` creates first, under the same name."""
-    job = running(stage)
+    context = running(stage)
     if not known:
         stage.control.advance(60)
-        job.record.runs = []
+        context.state.migrations = []
     replacement = stage.up(replace(stage.planned(stage.spec(nodes=WEB)), wait_for="started"))
     assert replacement.owner == OWNER
-    assert len(replacement.record.runs) == 1
-    destroyed(stage, job)
+    assert len(replacement.state.migrations) == 1
+    destroyed(stage, context)
     assert stage.requests("PUT") == []
     assert stage.migrations()[0]["state"] != "STOPPED"
 
 
 def test_refresh_follows_the_service(stage: Stage) -> None:
     """A migration that has ended since is recorded as it ended."""
-    job = running(stage)
+    context = running(stage)
     stage.control.advance(7200)
-    reading = stage.job(job.spec, job.record)
+    reading = stage.context(context.spec, context.state)
     assert reconcile.refresh(reading)
-    assert reading.record.succeeded
-    assert reading.record.migrated == {*(job.spec.planned_nodes or {})}
+    assert reading.state.succeeded
+    assert reading.state.migrated == {*(context.spec.planned_nodes or {})}
     assert stage.writes() == 1
 
 
 def test_refresh_brings_the_reason_of_a_failure(stages: Callable[..., Stage]) -> None:
     """It is a warning in the next preview, and an update."""
     stage = stages("failure-instances")
-    job = running(stage)
+    context = running(stage)
     stage.control.advance(7200)
-    reading = stage.job(job.spec, job.record)
+    reading = stage.context(context.spec, context.state)
     assert reconcile.refresh(reading)
-    assert reading.record.failure is not None
-    assert reading.record.failure["reason"] == "instances"
-    assert reconcile.find_unfinished(reading.record, job.spec) is not None
-    (reminder,) = reconcile.collect_reminders(reading.record)
+    assert reading.state.failure is not None
+    assert reading.state.failure["reason"] == "instances"
+    assert find_unfinished(reading.state, context.spec) is not None
+    (reminder,) = collect_reminders(reading.state)
     assert "failed: Ocean could not start enough new instances" in reminder
-    fresh = stage.job(job.spec, reading.record)
+    fresh = stage.context(context.spec, reading.state)
     assert reconcile.refresh(fresh)
-    assert fresh.record.failure == reading.record.failure
+    assert fresh.state.failure == reading.state.failure
 
 
 def test_reason_that_cannot_be_read_is_no_reason_to_fail(stages: Callable[..., Stage]) -> None:
     """The failure says where to look."""
     stage = stages("failure-instances")
-    job = running(stage)
+    context = running(stage)
     stage.control.advance(7200)
     stage.control.fault("GET", "*/log", "status", status=400)
-    reading = stage.job(job.spec, job.record)
+    reading = stage.context(context.spec, context.state)
     assert reconcile.refresh(reading)
-    assert reading.record.failure is not None
-    assert "could not be read" in reading.record.failure["message"]
+    assert reading.state.failure is not None
+    assert "could not be read" in reading.state.failure["message"]
 
 
 def test_failure_is_over_when_nothing_remains(stage: Stage) -> None:
     """An interruption whose migration finished on its own."""
-    job = running(stage)
-    job.record.failure = {"message": "interrupted", "reason": "InterruptedWait", "remedy": ""}
+    context = running(stage)
+    context.state.failure = {"message": "interrupted", "reason": "InterruptedWait", "remedy": ""}
     stage.control.advance(7200)
-    reading = stage.job(job.spec, job.record)
+    reading = stage.context(context.spec, context.state)
     assert reconcile.refresh(reading)
-    assert reading.record.failure is None
-    assert reconcile.collect_reminders(reading.record) == []
+    assert reading.state.failure is None
+    assert collect_reminders(reading.state) == []
 
 
 def test_refresh_removes_only_what_the_service_says_is_gone(stage: Stage) -> None:
     """A cluster that does not exist; no other answer counts."""
-    job = running(stage)
+    context = running(stage)
     for kind, code, error in (
         ("html-404", None, ResponseError),
         ("status", 403, PermissionDeniedError),
@@ -253,34 +257,34 @@ def test_refresh_removes_only_what_the_service_says_is_gone(stage: Stage) -> Non
     ):
         stage.control.fault("GET", "*/cluster/o-????????", kind, times=100, status=code)
         with pytest.raises(error):
-            reconcile.refresh(stage.job(job.spec, job.record))
+            reconcile.refresh(stage.context(context.spec, context.state))
         stage.control.clear_faults()
     stage.control.delete_cluster(stage.ocean_id)
-    assert reconcile.refresh(stage.job(job.spec, job.record)) is False
+    assert reconcile.refresh(stage.context(context.spec, context.state)) is False
 
 
 def test_refresh_keeps_a_migration_that_is_no_longer_listed(stage: Stage) -> None:
     """Its outputs stay; its nodes are judged by discovery."""
-    job = running(stage)
-    before = job.record.runs[0].id
+    context = running(stage)
+    before = context.state.migrations[0].id
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
-    reading = stage.job(job.spec, job.record)
+    reading = stage.context(context.spec, context.state)
     assert reconcile.refresh(reading)
-    assert [run.id for run in reading.record.runs] == [before]
-    assert reading.record.runs[0].lost
-    assert reconcile.find_unfinished(reading.record, job.spec) is None
+    assert [run.id for run in reading.state.migrations] == [before]
+    assert reading.state.migrations[0].lost
+    assert find_unfinished(reading.state, context.spec) is None
 
 
 def test_soak_watches_after_the_end(stage: Stage) -> None:
     """And records when it had passed; it is not done again."""
     planned = stage.planned(stage.spec(nodes=WEB, soak_time=120.0))
-    job = stage.up(planned)
-    assert any(line.startswith("soaking, ") for line in job.tell.statuses)
-    assert job.record.soaked_until is not None
-    assert job.record.soaked_until > (job.record.runs[0].completed_at or "")
+    context = stage.up(planned)
+    assert any(line.startswith("soaking for 2m00s, ") for line in context.reporter.statuses)
+    assert context.state.soaked_until is not None
+    assert context.state.soaked_until > (context.state.migrations[0].completed_at or "")
     requests = len(stage.control.requests(method="GET"))
-    assert stage.up(planned, job.record).record.soaked_until == job.record.soaked_until
+    assert stage.up(planned, context.state).state.soaked_until == context.state.soaked_until
     assert len(stage.control.requests(method="GET")) < requests + 10
 
 
@@ -289,8 +293,8 @@ def test_soak_that_fails_starts_anew(stage: Stage, trouble: str) -> None:
     """A pod without a node, a dead controller, or Ctrl-C: unfinished."""
     planned = stage.planned(stage.spec(nodes=WEB, soak_time=600.0))
     first = stage.up(replace(planned, soak_time=0.0))
-    assert first.record.soaked_until is None
-    assert reconcile.find_unfinished(first.record, planned) is not None
+    assert first.state.soaked_until is None
+    assert find_unfinished(first.state, planned) is not None
     actions = {
         "pod": lambda: stage.control.add_pod(stage.ocean_id, None, name="homeless"),
         "controller": lambda: stage.control.heartbeat(stage.ocean_id, status="INACTIVE", age_seconds=3600),
@@ -298,24 +302,24 @@ def test_soak_that_fails_starts_anew(stage: Stage, trouble: str) -> None:
     }
     stage.clock.after(60, actions[trouble])
     error = InterruptedWaitError if trouble == "Ctrl-C" else MigrationError
-    job, message = stage.fails(error, planned, first.record)
+    context, message = stage.fails(error, planned, first.state)
     expected = {"pod": "1 pod unscheduled", "controller": "Ocean Controller is INACTIVE", "Ctrl-C": "interrupted"}
     assert expected[trouble] in message
-    assert job.record.soaked_until is None
-    assert reconcile.find_unfinished(job.record, planned) is not None
+    assert context.state.soaked_until is None
+    assert find_unfinished(context.state, planned) is not None
     stage.restart()
     stage.control.heartbeat(stage.ocean_id)
     if trouble == "pod":
         stage.control.remove_pod(stage.ocean_id, "homeless")
-    assert stage.up(planned, job.record).record.soaked_until is not None
+    assert stage.up(planned, context.state).state.soaked_until is not None
 
 
 def test_reminder_of_a_quiet_record_is_none() -> None:
     """A preview has nothing to say of what is done."""
-    assert reconcile.collect_reminders(ResourceState()) == []
+    assert collect_reminders(ResourceState()) == []
     assert (
-        reconcile.collect_reminders(
-            ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], remaining={"i-1"})
+        collect_reminders(
+            ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], remaining={"i-1"})
         )
         == []
     )

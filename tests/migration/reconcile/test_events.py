@@ -26,7 +26,7 @@ from ocean_migration_pulumi.migration.reconcile.events import Event, discard_eve
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from tests.migration.reconcile.test_start import CREATE, WEB, collide
-from tests.migration.stage import Stage, StagedJob
+from tests.migration.stage import Stage, StagedContext
 
 URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration::web"
 
@@ -53,19 +53,19 @@ class Listener:
 
 
 def heard(
-    stage: Stage, spec: MigrationSpec, record: ResourceState | None = None, **more: Any
-) -> tuple[Listener, StagedJob]:
+    stage: Stage, spec: MigrationSpec, state: ResourceState | None = None, **more: Any
+) -> tuple[Listener, StagedContext]:
     """Run create or update, which succeeds."""
     listener = Listener()
-    return listener, stage.up(spec, record, announce=listener, **more)
+    return listener, stage.up(spec, state, events=listener, **more)
 
 
 def heard_failing(
-    stage: Stage, error: type[Exception], spec: MigrationSpec, record: ResourceState | None = None, **more: Any
-) -> tuple[Listener, StagedJob]:
+    stage: Stage, error: type[Exception], spec: MigrationSpec, state: ResourceState | None = None, **more: Any
+) -> tuple[Listener, StagedContext]:
     """Run create or update, which ends with an error."""
     listener = Listener()
-    return listener, stage.fails(error, spec, record, announce=listener, **more)[0]
+    return listener, stage.fails(error, spec, state, events=listener, **more)[0]
 
 
 def stopped_by_someone_else(stage: Stage) -> None:
@@ -99,41 +99,41 @@ def test_owner_outside_of_a_stack_is_no_resource() -> None:
 
 def test_nobody_has_to_listen(stage: Stage) -> None:
     """A job announces to nobody, unless it is told to whom."""
-    assert stage.up(stage.planned(stage.spec(nodes=WEB))).announce is discard_event
+    assert stage.up(stage.planned(stage.spec(nodes=WEB))).events is discard_event
 
 
 def test_leftovers_are_told_with_the_end(stages: Callable[..., Stage]) -> None:
     """It finished, and there is something to do."""
     stage = stages("stand-alone-pods")
-    listener, job = heard(stage, stage.planned(stage.spec(nodes=WEB)))
+    listener, context = heard(stage, stage.planned(stage.spec(nodes=WEB)))
     assert listener.kinds == ["started", "finished"]
     assert listener.last.reason == "leftovers"
     assert "pods that Ocean does not move are left on " in listener.last.message
     assert listener.last.remedy == "Move them by hand, or set should_evict_stand_alone_pods"
-    assert any("move them by hand" in line for line in job.tell.warnings)
+    assert any("move them by hand" in line for line in context.reporter.warnings)
 
 
 def test_failure_is_told_with_reason_and_remedy(stages: Callable[..., Stage]) -> None:
     """As the output has it."""
     stage = stages("failure-connectivity")
-    listener, job = heard_failing(stage, MigrationFailedError, stage.planned(stage.spec(nodes=WEB)))
+    listener, context = heard_failing(stage, MigrationFailedError, stage.planned(stage.spec(nodes=WEB)))
     assert listener.kinds == ["started", "failed"]
-    assert job.record.failure is not None
+    assert context.state.failure is not None
     assert listener.last.state == "FINISHED_ERROR"
-    assert listener.last.reason == job.record.failure["reason"] == "connectivity"
-    assert listener.last.remedy == job.record.failure["remedy"]
-    assert job.record.failure["message"] in listener.last.message
+    assert listener.last.reason == context.state.failure["reason"] == "connectivity"
+    assert listener.last.remedy == context.state.failure["remedy"]
+    assert context.state.failure["message"] in listener.last.message
 
 
 def test_stop_of_someone_else_is_told_once(stage: Stage) -> None:
     """With its time; what is found stopped again is nothing new."""
     stage.clock.after(60, lambda: stopped_by_someone_else(stage))
     spec = stage.planned(stage.spec(nodes=WEB))
-    listener, job = heard_failing(stage, MigrationStoppedError, spec)
+    listener, context = heard_failing(stage, MigrationStoppedError, spec)
     assert listener.kinds == ["started", "stopped"]
     assert listener.last.reason == "others"
-    assert f"was stopped by someone else at {job.record.runs[0].stopped_at}, " in listener.last.message
-    again, _ = heard(stage, spec, job.record)
+    assert f"was stopped by someone else at {context.state.migrations[0].stopped_at}, " in listener.last.message
+    again, _ = heard(stage, spec, context.state)
     assert again.events == []
 
 
@@ -141,10 +141,10 @@ def test_stop_of_ours_is_told_with_its_cause(stage: Stage) -> None:
     """A migration that does what is no longer wanted, and the one that follows it."""
     stage.clock.after(30, stage.ended.set)
     spec = stage.planned(stage.spec(nodes=WEB, should_evict_stand_alone_pods=True))
-    listener, job = heard_failing(stage, InterruptedWaitError, spec)
+    listener, context = heard_failing(stage, InterruptedWaitError, spec)
     assert listener.kinds == ["started", "interrupted"]
     stage.restart()
-    again, _ = heard(stage, stage.planned(stage.spec(nodes=WEB), spec), job.record)
+    again, _ = heard(stage, stage.planned(stage.spec(nodes=WEB), spec), context.state)
     assert again.kinds[:2] == ["stopped", "started"]
     assert again.events[0].reason == "us"
     assert again.events[0].message.endswith("(should_evict_stand_alone_pods is now false)")
@@ -157,14 +157,14 @@ def test_wait_that_ends_early_is_told(stage: Stage, error: type[Exception], kind
     """The migration goes on; the run that sees its end tells of that, and of no second start."""
     stage.control.hold(stage.ocean_id)
     spec = stage.planned(stage.spec(nodes=WEB))
-    listener, job = heard_failing(stage, error, spec, seconds=seconds)
+    listener, context = heard_failing(stage, error, spec, seconds=seconds)
     assert listener.kinds == ["started", kind]
     assert "goes on in Ocean (0 of " in listener.last.message
     assert "pulumi up" not in listener.last.message
     assert listener.last.state not in {"", "STOPPED"}
     stage.control.hold(stage.ocean_id, False)
     stage.restart()
-    again, _ = heard(stage, spec, job.record)
+    again, _ = heard(stage, spec, context.state)
     assert again.kinds == ["finished"]
 
 
@@ -191,13 +191,13 @@ def test_end_that_nobody_waited_for_is_told_by_the_next_run(stage: Stage) -> Non
     """Whatever the end was."""
     stage.clock.after(30, stage.ended.set)
     spec = stage.planned(stage.spec(nodes=WEB))
-    _, job = heard_failing(stage, InterruptedWaitError, spec)
+    _, context = heard_failing(stage, InterruptedWaitError, spec)
     stage.control.advance(4 * 3600)
     stage.restart()
-    listener, done = heard(stage, spec, job.record)
+    listener, done = heard(stage, spec, context.state)
     assert listener.kinds == ["finished"]
     assert listener.last.message.endswith("it ended while nobody waited for it")
-    assert heard(stage, spec, done.record)[0].events == []
+    assert heard(stage, spec, done.state)[0].events == []
 
 
 def test_migration_that_ocean_forgets_is_told(stage: Stage) -> None:
@@ -213,11 +213,11 @@ def test_migration_that_ocean_forgets_is_told(stage: Stage) -> None:
     assert listener.kinds == ["started", "unheard"]
     assert "is no longer listed" in listener.last.message
     api = stage.planned(stage.spec(nodes={"asg_names": ["api"]}))
-    running, job = heard(stage, replace(api, wait_for="started"))
+    running, context = heard(stage, replace(api, wait_for="started"))
     assert running.kinds == ["started"]
     forget()
     stage.restart()
-    again, _ = heard(stage, api, job.record)
+    again, _ = heard(stage, api, context.state)
     assert again.kinds == ["unheard"]
 
 
@@ -240,12 +240,12 @@ def test_start_that_is_found_only_by_the_next_run_is_told_by_it(stage: Stage) ->
     spec = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
     stage.clock.after(10, stage.ended.set)
-    listener, job = heard_failing(stage, MigrationError, spec)
+    listener, context = heard_failing(stage, MigrationError, spec)
     assert listener.events == []
     stage.restart()
     web = stage.ids("web")
     stage.clock.after(20, lambda: stage.control.start_foreign_migration(stage.ocean_id, web, batch_size_percentage=20))
-    again, _ = heard(stage, spec, job.record)
+    again, _ = heard(stage, spec, context.state)
     assert again.kinds == ["started", "finished"]
     assert again.events[0].message.endswith("had started, although its answer was lost")
 
@@ -281,9 +281,9 @@ def test_engine_that_is_gone_hears_nothing(stage: Stage) -> None:
     """Nor does anybody else."""
     listener = Listener()
     gone = threading.Event()
-    job = stage.job(stage.planned(stage.spec(nodes=WEB)), announce=listener)
-    job.scope = stage.clock.scope(seconds=3000, alive=lambda: not gone.is_set())
+    context = stage.context(stage.planned(stage.spec(nodes=WEB)), events=listener)
+    context.scope = stage.clock.scope(seconds=3000, alive=lambda: not gone.is_set())
     stage.clock.after(60, gone.set)
     with pytest.raises(EngineGoneError):
-        reconcile.reconcile(job)
+        reconcile.reconcile(context)
     assert listener.kinds == ["started"]

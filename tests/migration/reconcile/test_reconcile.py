@@ -19,8 +19,11 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
 from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
-from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
+from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
 from tests.migration.builders import spec
 from tests.migration.stage import Stage, outputs
 
@@ -30,7 +33,7 @@ WEB = {"asg_names": ["web"]}
 def test_first_up_migrates_what_was_planned_and_says_all_of_it(stage: Stage) -> None:
     """One POST with the flags, and outputs that tell nodes, times and states."""
     planned = stage.planned(stage.spec(nodes=WEB, batch_size_percentage=50, should_evict_stand_alone_pods=True))
-    job = stage.up(planned)
+    context = stage.up(planned)
     web = stage.ids("web")
     (post,) = stage.requests("POST")
     assert post["body"]["migration"] == {
@@ -40,7 +43,7 @@ def test_first_up_migrates_what_was_planned_and_says_all_of_it(stage: Stage) -> 
         "forcePodEvictionOnPdbFailure": False,
         "batchSizePercentage": 50,
     }
-    found = outputs(job.record, planned)
+    found = outputs(context.state, planned)
     assert found["planned_nodes"] == planned.planned_nodes
     assert (found["migrated_nodes"], found["drained_nodes"], found["remaining_nodes"]) == (web, web, [])
     assert (found["progress"], found["succeeded"], found["status"]) == (100.0, True, "FINISHED")
@@ -50,48 +53,50 @@ def test_first_up_migrates_what_was_planned_and_says_all_of_it(stage: Stage) -> 
     assert {"STARTING", "DRAIN_NODES"} <= {entry["state"] for entry in found["timeline"]}
     (run,) = found["migrations"]
     assert (run["id"], run["origin"], run["instance_ids"]) == (found["migration_id"], "started", web)
-    assert any("3 of 3 nodes migrated, 3 drained nodes stay, cordoned and billed" in line for line in job.tell.infos)
-    assert any(line.startswith("DRAIN_NODES") for line in job.tell.statuses)
+    assert any(
+        "3 of 3 nodes migrated, 3 drained nodes stay, cordoned and billed" in line for line in context.reporter.infos
+    )
+    assert any(line.startswith("DRAIN_NODES") for line in context.reporter.statuses)
 
 
 def test_up_again_writes_nothing(stage: Stage) -> None:
     """Neither when nothing changed nor when only options did."""
     first = stage.planned(stage.spec(nodes=WEB))
-    job = stage.up(first)
+    context = stage.up(first)
     stage.restart()
-    assert reconcile.find_unfinished(job.record, first) is None
-    assert reconcile.find_left_by_killed_run(stage.job(first, job.record)) is None
+    assert find_unfinished(context.state, first) is None
+    assert find_left_by_killed_run(stage.context(first, context.state)) is None
     changed = stage.planned(replace(first, planned_nodes=None, batch_size_percentage=50), first)
     assert changed.planned_nodes == first.planned_nodes
-    again = stage.up(changed, job.record)
+    again = stage.up(changed, context.state)
     assert stage.writes() == 1
-    assert again.record.succeeded
+    assert again.state.succeeded
 
 
 def test_terminated_nodes_are_not_billed(stage: Stage) -> None:
     """With termination nothing stays cordoned."""
-    job = stage.up(stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True)))
-    assert (len(job.record.terminated), job.record.drained) == (3, set())
-    assert job.tell.infos[-1] == "3 of 3 nodes migrated"
+    context = stage.up(stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True)))
+    assert (len(context.state.terminated), context.state.drained) == (3, set())
+    assert context.reporter.infos[-1] == "3 of 3 nodes migrated"
     assert stage.ids("web") == []
 
 
 def test_joined_node_is_told_of_or_followed_alone(stage: Stage) -> None:
     """A second migration holds the new node and nothing else."""
     first = stage.planned(stage.spec(nodes=WEB))
-    job = stage.up(first)
+    context = stage.up(first)
     stage.restart()
     new = stage.control.add_node(stage.ocean_id, "web")["instance_id"]
     reported = stage.planned(replace(first, planned_nodes=None), first)
     assert reported.planned_nodes == first.planned_nodes
-    reporting = stage.job(reported, job.record)
+    reporting = stage.context(reported, context.state)
     assert reconcile.refresh(reporting)
-    assert reporting.record.joined == [new]
+    assert reporting.state.joined == [new]
     followed = stage.planned(replace(first, planned_nodes=None, new_nodes="migrate"), first)
-    after = stage.up(followed, job.record)
+    after = stage.up(followed, context.state)
     assert stage.asked_for()[1] == [new]
-    assert after.record.migrated == {*(followed.planned_nodes or {})}
-    assert len(after.record.runs) == 2
+    assert after.state.migrated == {*(followed.planned_nodes or {})}
+    assert len(after.state.migrations) == 2
 
 
 def test_planned_node_that_vanished_is_dropped_with_a_warning_but_stays_in_the_record(stage: Stage) -> None:
@@ -99,21 +104,21 @@ def test_planned_node_that_vanished_is_dropped_with_a_warning_but_stays_in_the_r
     planned = stage.planned(stage.spec(nodes=WEB))
     gone, *rest = stage.ids("web")
     stage.control.remove_node(stage.ocean_id, gone)
-    job = stage.up(planned)
+    context = stage.up(planned)
     assert stage.asked_for() == [rest]
-    assert any(f"1 planned node gone, nothing to migrate there: {gone}" in line for line in job.tell.warnings)
-    assert job.record.planned == planned.planned_nodes
-    assert job.record.remaining == set()
-    assert gone not in job.record.migrated
-    assert job.record.succeeded
+    assert any(f"1 planned node gone, nothing to migrate there: {gone}" in line for line in context.reporter.warnings)
+    assert context.state.planned == planned.planned_nodes
+    assert context.state.remaining == set()
+    assert gone not in context.state.migrated
+    assert context.state.succeeded
 
 
 def test_no_node_at_all_is_a_success_with_a_warning(stage: Stage) -> None:
     """And nothing is written."""
-    job = stage.up(stage.planned(stage.spec(nodes={"asg_names": ["none"]})))
-    assert job.tell.warnings == ["no node matched; nothing was migrated"]
-    assert job.record.succeeded
-    assert job.record.progress == 100.0
+    context = stage.up(stage.planned(stage.spec(nodes={"asg_names": ["none"]})))
+    assert context.reporter.warnings == ["no node matched; nothing was migrated"]
+    assert context.state.succeeded
+    assert context.state.progress == 100.0
     assert stage.writes() == 0
 
 
@@ -121,31 +126,31 @@ def test_nodes_with_pods_left_over_are_a_success_that_names_them(stages: Callabl
     """They are retried only when stand-alone pods may be evicted, and then alone."""
     stage = stages("stand-alone-pods")
     first = stage.planned(stage.spec())
-    job = stage.up(first)
-    assert len(job.record.manual) == 3
-    assert not job.record.manual & job.record.migrated
-    assert job.record.succeeded
-    (warning,) = [line for line in job.tell.warnings if "pods that Ocean does not move" in line]
+    context = stage.up(first)
+    assert len(context.state.manual) == 3
+    assert not context.state.manual & context.state.migrated
+    assert context.state.succeeded
+    (warning,) = [line for line in context.reporter.warnings if "pods that Ocean does not move" in line]
     assert all(f"debug-{number} on ip-10" in warning for number in (1, 2, 3))
-    assert {pod["kind"] for pod in job.record.manual_pods} == {"STAND_ALONE_POD"}
-    assert reconcile.find_unfinished(job.record, first) is None
-    again = stage.up(replace(first, soak_time=0.0, batch_size_percentage=30), job.record)
+    assert {pod["kind"] for pod in context.state.manual_pods} == {"STAND_ALONE_POD"}
+    assert find_unfinished(context.state, first) is None
+    again = stage.up(replace(first, soak_time=0.0, batch_size_percentage=30), context.state)
     assert len(stage.asked_for()) == 1
-    evicting = stage.up(replace(first, should_evict_stand_alone_pods=True), again.record)
-    assert stage.asked_for()[1:] == [sorted(job.record.manual)]
-    assert (evicting.record.manual, evicting.record.manual_pods) == (set(), [])
-    assert evicting.record.migrated == {*(first.planned_nodes or {})}
+    evicting = stage.up(replace(first, should_evict_stand_alone_pods=True), again.state)
+    assert stage.asked_for()[1:] == [sorted(context.state.manual)]
+    assert (evicting.state.manual, evicting.state.manual_pods) == (set(), [])
+    assert evicting.state.migrated == {*(first.planned_nodes or {})}
 
 
 def test_changed_triggers_take_nodes_with_pods_once_more(stages: Callable[..., Stage]) -> None:
     """Those that the service still offers; once, not with every `up` from then on."""
     stage = stages("stand-alone-pods")
     first = stage.planned(stage.spec())
-    job = stage.up(first)
+    context = stage.up(first)
     changed = replace(first, triggers=("again",))
-    second = stage.up(changed, job.record)
-    assert stage.asked_for()[1:] == [sorted(job.record.manual)]
-    stage.up(changed, second.record)
+    second = stage.up(changed, context.state)
+    assert stage.asked_for()[1:] == [sorted(context.state.manual)]
+    stage.up(changed, second.state)
     assert len(stage.asked_for()) == 2
 
 
@@ -156,12 +161,12 @@ def test_approved_plan_is_run_and_any_other_is_refused_before_the_post(stage: St
     whole = dict(planned.planned_nodes or {})
     digest = plan_digest(whole)[:length]
     fewer = dict(list(whole.items())[1:])
-    job, message = stage.fails(PlanError, replace(planned, approved_plan=digest, planned_nodes=fewer))
+    context, message = stage.fails(PlanError, replace(planned, approved_plan=digest, planned_nodes=fewer))
     assert digest in message
     assert plan_digest(fewer) in message
     assert stage.writes() == 0
-    assert job.record.runs == []
-    assert stage.up(replace(planned, approved_plan=digest)).record.succeeded
+    assert context.state.migrations == []
+    assert stage.up(replace(planned, approved_plan=digest)).state.succeeded
 
 
 def test_failed_prerequisite_starts_nothing_unless_it_is_only_to_warn(stages: Callable[..., Stage]) -> None:
@@ -174,10 +179,10 @@ def test_failed_prerequisite_starts_nothing_unless_it_is_only_to_warn(stages: Ca
     assert re.match(said, message)
     assert stage.writes() == 0
     warned, failure = stage.fails(MigrationFailedError, replace(planned, prerequisites="warn"))
-    assert any("Ocean Controller is INACTIVE" in line for line in warned.tell.warnings)
+    assert any("Ocean Controller is INACTIVE" in line for line in warned.reporter.warnings)
     assert "Ocean lost the connection to the cluster" in failure
     quiet, _ = stage.fails(MigrationFailedError, replace(planned, prerequisites="off"))
-    assert not any("Controller is INACTIVE" in line for line in quiet.tell.warnings)
+    assert not any("Controller is INACTIVE" in line for line in quiet.reporter.warnings)
 
 
 def test_unmatched_nodes_fail_are_skipped_or_allowed(stages: Callable[..., Stage]) -> None:
@@ -189,7 +194,7 @@ def test_unmatched_nodes_fail_are_skipped_or_allowed(stages: Callable[..., Stage
     assert stage.writes() == 0
     skipping = stage.planned(stage.spec(nodes=WEB, unmatched_nodes="skip"))
     assert len(skipping.planned_nodes or {}) == 1
-    assert stage.up(skipping).record.succeeded
+    assert stage.up(skipping).state.succeeded
     allowing = replace(planned, unmatched_nodes="allow")
     _, failure = stage.fails(MigrationFailedError, allowing, owner="other")
     assert "(no Virtual Node Group matches" in failure
@@ -200,24 +205,24 @@ def test_node_that_lost_its_group_since_the_plan_is_skipped_and_not_unfinished(s
     planned = stage.planned(stage.spec(nodes=WEB, unmatched_nodes="skip"))
     lost = stage.ids("web")[0]
     stage.control.set_node(stage.ocean_id, lost, labels={"gpu": "true"})
-    job = stage.up(planned)
+    context = stage.up(planned)
     assert lost not in stage.asked_for()[0]
-    assert any(f"skipped, no Virtual Node Group matches: {lost}" in line for line in job.tell.warnings)
-    assert (job.record.remaining, job.record.succeeded) == (set(), True)
-    assert reconcile.find_unfinished(job.record, planned) is None
-    refreshed = stage.job(planned, job.record)
+    assert any(f"skipped, no Virtual Node Group matches: {lost}" in line for line in context.reporter.warnings)
+    assert (context.state.remaining, context.state.succeeded) == (set(), True)
+    assert find_unfinished(context.state, planned) is None
+    refreshed = stage.context(planned, context.state)
     assert reconcile.refresh(refreshed)
-    assert reconcile.find_unfinished(refreshed.record, planned) is None
+    assert find_unfinished(refreshed.state, planned) is None
 
 
 def test_group_that_was_made_anew_since_the_plan_does_not_block(stage: Stage) -> None:
     """What the nodes match today decides; the entry of the plan stays as it was reviewed."""
     planned = stage.planned(stage.spec(nodes=WEB))
     outdated = {name: entry.replace("ols-", "ols-0") for name, entry in (planned.planned_nodes or {}).items()}
-    job = stage.up(replace(planned, planned_nodes=outdated))
-    assert job.record.succeeded
-    assert job.record.planned == outdated
-    assert any("3 nodes match another Virtual Node Group than planned" in line for line in job.tell.warnings)
+    context = stage.up(replace(planned, planned_nodes=outdated))
+    assert context.state.succeeded
+    assert context.state.planned == outdated
+    assert any("3 nodes match another Virtual Node Group than planned" in line for line in context.reporter.warnings)
 
 
 def test_no_write_without_an_account(stage: Stage) -> None:
@@ -232,22 +237,28 @@ def test_no_write_without_an_account(stage: Stage) -> None:
 
 def test_create_plans_by_itself_when_the_preview_could_not(stage: Stage) -> None:
     """The plan is in the outputs, and is told before it starts."""
-    job = stage.up(stage.spec(nodes=WEB))
-    assert sorted(job.record.planned) == stage.ids("web")
-    assert job.tell.infos[0].startswith(f"Plan {plan_digest(job.record.planned)[:8]}: 3 nodes")
-    assert job.record.succeeded
+    context = stage.up(stage.spec(nodes=WEB))
+    assert sorted(context.state.planned) == stage.ids("web")
+    assert context.reporter.infos[0].startswith(f"Plan {plan_digest(context.state.planned)[:8]}: 3 nodes")
+    assert context.state.succeeded
 
 
 def test_create_waits_for_a_new_cluster_s_controller_and_a_steady_discovery(stages: Callable[..., Stage]) -> None:
-    """Nodes join while it waits: the plan is made when two looks 30 s apart agree."""
+    """Nodes join while it waits: the plan is made when looks over half a minute agree."""
     stage = stages("never-heartbeat", nodes=2)
     stage.clock.after(120, lambda: stage.control.heartbeat(stage.ocean_id))
     stage.clock.after(140, lambda: stage.control.add_node(stage.ocean_id, "web"))
-    job = stage.up(stage.spec())
-    assert sorted(job.record.planned) == stage.ids()
-    assert len(job.record.planned) == 3
-    assert any("waiting for the Ocean Controller" in line for line in job.tell.statuses)
-    assert stage.clock.sleeps.count(30.0) >= 2
+    context = stage.context(stage.spec())
+    said: list[tuple[float, str]] = []
+    context.reporter.status = lambda message: said.append((stage.clock.now, message))  # type: ignore[method-assign]  # notes the time
+    context.reporter.info = lambda message: said.append((stage.clock.now, message))  # type: ignore[method-assign]  # as above
+    reconcile.reconcile(context)
+    assert sorted(context.state.planned) == stage.ids()
+    assert len(context.state.planned) == 3
+    assert "waiting for the Ocean Controller" in said[0][1]
+    joined_at = next(at for at, line in said if "3 nodes seen, waiting for all" in line)
+    planned_at = next(at for at, line in said if line.startswith("plan "))
+    assert 0.9 * 30 <= planned_at - joined_at <= 45
 
 
 def test_controller_that_never_reports_ends_create_after_fifteen_minutes(stages: Callable[..., Stage]) -> None:
@@ -270,69 +281,73 @@ def test_create_that_plans_by_itself_still_refuses_bad_input(stage: Stage) -> No
 def test_change_that_could_not_be_planned_stays_pending(stage: Stage) -> None:
     """The update fails, does nothing, and leaves the record as it was."""
     first = stage.planned(stage.spec(nodes=WEB))
-    job = stage.up(first)
+    context = stage.up(first)
     with pytest.raises(PlanError, match="could not be planned: no answer; nothing was done"):
-        stage.up(replace(first, triggers=(1,)), job.record, unplanned="no answer")
+        stage.up(replace(first, triggers=(1,)), context.state, unplanned="no answer")
     assert stage.writes() == 1
 
 
 @pytest.mark.parametrize(
-    ("record", "options", "why"),
+    ("state", "options", "why"),
     [
         (ResourceState(), {}, None),
         (ResourceState(remaining={"i-1"}), {}, "1 node remains"),
-        (ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES")]), {}, "owm-1 was still running"),
-        (ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], target_reached=True), {}, None),
+        (ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES")]), {}, "owm-1 was still running"),
+        (ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES")], target_reached=True), {}, None),
         (
-            ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED_ERROR")], remaining={"i-1"}),
+            ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED_ERROR")], remaining={"i-1"}),
             {},
             "after owm-1 (FINISHED_ERROR)",
         ),
-        (ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED_ERROR")]), {}, None),
+        (ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED_ERROR")]), {}, None),
         (
-            ResourceState(runs=[MigrationRecord(id="owm-1", status="STOPPED", stopped_by="us")], remaining={"i-1"}),
+            ResourceState(
+                migrations=[MigrationRecord(id="owm-1", status="STOPPED", stopped_by="us")], remaining={"i-1"}
+            ),
             {},
             "after owm-1",
         ),
         (
-            ResourceState(runs=[MigrationRecord(id="owm-1", status="STOPPED", stopped_by="others")], remaining={"i-1"}),
+            ResourceState(
+                migrations=[MigrationRecord(id="owm-1", status="STOPPED", stopped_by="others")], remaining={"i-1"}
+            ),
             {},
             None,
         ),
-        (ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}), {}, None),
+        (ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}), {}, None),
         (
             ResourceState(
-                runs=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}, failure={"message": "m"}
+                migrations=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}, failure={"message": "m"}
             ),
             {},
             "remain",
         ),
         (
-            ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES", lost=True)], remaining={"i-1"}),
+            ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES", lost=True)], remaining={"i-1"}),
             {},
             "1 node remains",
         ),
         (
-            ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED")]),
+            ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED")]),
             {"soak_time": 60.0},
             "the soak has not passed",
         ),
         (
-            ResourceState(runs=[MigrationRecord(id="owm-1", status="FINISHED")], soaked_until="t"),
+            ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED")], soaked_until="t"),
             {"soak_time": 60.0},
             None,
         ),
-        (ResourceState(runs=[MigrationRecord(id="owm-1", status="STOPPED")]), {"soak_time": 60.0}, None),
+        (ResourceState(migrations=[MigrationRecord(id="owm-1", status="STOPPED")]), {"soak_time": 60.0}, None),
     ],
     ids=repr,
 )
 def test_unfinished_work_is_found_in_the_outputs_alone(
-    record: ResourceState, options: dict[str, Any], why: str | None
+    state: ResourceState, options: dict[str, Any], why: str | None
 ) -> None:
     """A refresh clears the engine's own mark of a failure."""
-    found = reconcile.find_unfinished(record, spec(**options))
+    found = find_unfinished(state, spec(**options))
     assert (found is None) is (why is None)
-    assert why is None or (found is not None and why in found.why)
+    assert why is None or (found is not None and why in found)
 
 
 def test_error_of_the_run_is_one_line(stage: Stage) -> None:

@@ -16,26 +16,27 @@ from ocean_migration_pulumi.errors import (
     StalledError,
     UnheardError,
 )
-from ocean_migration_pulumi.migration.reconcile import reconcile
+from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.migration.state.resource_state import ADOPTED
-from tests.migration.stage import Stage, StagedJob
+from ocean_migration_pulumi.migration.state.migration_record import ADOPTED
+from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
+from tests.migration.stage import Stage, StagedContext
 
 WEB = {"asg_names": ["web"]}
 
 
-def interrupted(stage: Stage, spec: MigrationSpec, *, after: float = 300) -> StagedJob:
+def interrupted(stage: Stage, spec: MigrationSpec, *, after: float = 300) -> StagedContext:
     """Run an `up` that Ctrl-C ends after so many seconds; return its job, in a new process."""
     stage.clock.after(after, lambda: stage.ended.set())
-    job, message = stage.fails(InterruptedWaitError, spec)
+    context, message = stage.fails(InterruptedWaitError, spec)
     assert message.startswith("interrupted after ")
     stage.restart()
-    return job
+    return context
 
 
-def stopped_in_between(stage: Stage, job: StagedJob) -> None:
+def stopped_in_between(stage: Stage, context: StagedContext) -> None:
     """Let somebody stop the running migration, and wait until it has."""
-    latest = job.record.latest
+    latest = context.state.latest
     assert latest is not None
     stage.control.stop_foreign(stage.ocean_id, latest.id)
     stage.control.advance(600)
@@ -45,27 +46,27 @@ def test_interrupted_wait_is_resumed_without_another_start(stage: Stage) -> None
     """The state knows the migration, and the next `up` waits for it again."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(300, lambda: stage.ended.set())
-    job, message = stage.fails(InterruptedWaitError, planned)
+    context, message = stage.fails(InterruptedWaitError, planned)
     assert message.endswith("goes on in Ocean (1 of 3 nodes done). `pulumi up` waits for it again.")
-    assert not job.record.succeeded
-    assert len(job.record.remaining) == 3
+    assert not context.state.succeeded
+    assert len(context.state.remaining) == 3
     stage.restart()
-    unfinished = reconcile.find_unfinished(job.record, planned)
+    unfinished = find_unfinished(context.state, planned)
     assert unfinished is not None
-    assert "was still running" in unfinished.why
-    again = stage.up(planned, job.record)
-    assert again.record.succeeded
+    assert "was still running" in unfinished
+    again = stage.up(planned, context.state)
+    assert again.state.succeeded
     assert stage.writes() == 1
-    assert [run.origin for run in again.record.runs] == ["started"]
+    assert [run.origin for run in again.state.migrations] == ["started"]
 
 
 def test_deadline_leaves_the_migration_alone(stage: Stage) -> None:
     """By default nothing is stopped because a job's time is up."""
     planned = stage.planned(stage.spec(nodes=WEB))
-    job, message = stage.fails(DeadlineError, planned, seconds=100)
+    context, message = stage.fails(DeadlineError, planned, seconds=100)
     assert "the deadline passed after 1m40s" in message
     assert stage.requests("PUT") == []
-    assert stage.up(planned, job.record).record.succeeded
+    assert stage.up(planned, context.state).state.succeeded
 
 
 def test_on_timeout_stop_stops_and_waits_for_stopped(stage: Stage) -> None:
@@ -73,29 +74,29 @@ def test_on_timeout_stop_stops_and_waits_for_stopped(stage: Stage) -> None:
     planned = stage.planned(
         stage.spec(nodes=WEB, on_timeout="stop", terminate_drained_nodes_on_stop=True, batch_size_percentage=1)
     )
-    job, message = stage.fails(DeadlineError, planned, seconds=300)
+    context, message = stage.fails(DeadlineError, planned, seconds=300)
     (put,) = stage.requests("PUT")
     assert put["body"]["migration"] == {"state": "STOPPED", "shouldTerminateDrainedNodes": True}
     assert 'was stopped (on_timeout="stop"), 1 of 3 nodes done' in message
-    (run,) = job.record.runs
+    (run,) = context.state.migrations
     assert (run.status, run.stopped_by) == ("STOPPED", "us")
-    assert (len(job.record.migrated), job.record.terminated) == (1, job.record.migrated)
-    again = stage.up(planned, job.record)
-    assert stage.asked_for()[1] == sorted(job.record.remaining)
-    assert again.record.succeeded
+    assert (len(context.state.migrated), context.state.terminated) == (1, context.state.migrated)
+    again = stage.up(planned, context.state)
+    assert stage.asked_for()[1] == sorted(context.state.remaining)
+    assert again.state.succeeded
 
 
 def test_stall_ends_the_wait_and_a_stop_that_hangs_is_told(stage: Stage) -> None:
     """A migration that does not even stop is left with its reason."""
     planned = stage.planned(stage.spec(nodes=WEB, stall_timeout=600.0, on_timeout="stop"))
     stage.clock.after(120, lambda: stage.control.hold(stage.ocean_id))
-    job, message = stage.fails(StalledError, planned)
+    context, message = stage.fails(StalledError, planned)
     assert message.startswith("no progress for 10m")
     assert "did not succeed: the deadline has passed while migration" in message
-    assert job.record.latest is not None
-    assert job.record.latest.status == "STOPPING"
+    assert context.state.latest is not None
+    assert context.state.latest.status == "STOPPING"
     stage.control.hold(stage.ocean_id, held=False)
-    assert stage.up(planned, job.record).record.succeeded
+    assert stage.up(planned, context.state).state.succeeded
     assert len(stage.requests("PUT")) == 1
 
 
@@ -117,48 +118,48 @@ def test_failure_tells_its_reason_and_the_next_up_follows_up(
     planned = stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True))
     stage.control.write_log(stage.ocean_id, "The migration has failed due to technical timeout.", severity="ERROR")
     stage.control.advance(5)
-    job, message = stage.fails(MigrationFailedError, planned)
+    context, message = stage.fails(MigrationFailedError, planned)
     assert said in message
     assert message.endswith("then run `pulumi up` again.")
     assert "of 3 nodes done" in message
-    assert job.record.failure is not None
-    assert set(job.record.failure) == {"message", "reason", "remedy"}
-    remaining = sorted(job.record.remaining)
-    again = stage.up(planned, job.record)
-    assert again.record.succeeded
-    assert again.record.failure is None
+    assert context.state.failure is not None
+    assert set(context.state.failure) == {"message", "reason", "remedy"}
+    remaining = sorted(context.state.remaining)
+    again = stage.up(planned, context.state)
+    assert again.state.succeeded
+    assert again.state.failure is None
     assert stage.asked_for()[1:] == ([remaining] if remaining else [])
-    assert again.record.migrated == {*(planned.planned_nodes or {})}
+    assert again.state.migrated == {*(planned.planned_nodes or {})}
 
 
 def test_stopped_by_someone_else_fails_once_and_starts_nothing_until_asked(stage: Stage) -> None:
     """An unrelated deploy must not drain again what somebody stopped in an incident."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(300, lambda: stage.control.stop_foreign(stage.ocean_id, stage.migrations()[0]["id"]))
-    job, message = stage.fails(MigrationStoppedError, planned)
+    context, message = stage.fails(MigrationStoppedError, planned)
     assert "was stopped by someone else at 20" in message
     assert "nothing is started again until triggers or nodes change" in message
-    assert reconcile.find_unfinished(job.record, planned) is None
-    (reminder,) = reconcile.collect_reminders(job.record)
+    assert find_unfinished(context.state, planned) is None
+    (reminder,) = collect_reminders(context.state)
     assert "was stopped by someone else; 2 nodes remain until triggers or nodes change" in reminder
-    later = stage.up(replace(planned, batch_size_percentage=30), job.record)
-    assert any("was stopped by someone else at 20" in line for line in later.tell.warnings)
+    later = stage.up(replace(planned, batch_size_percentage=30), context.state)
+    assert any("was stopped by someone else at 20" in line for line in later.reporter.warnings)
     assert len(stage.asked_for()) == 1
-    assert stage.up(replace(planned, triggers=("go on",)), later.record).record.succeeded
-    assert stage.asked_for()[1] == sorted(job.record.remaining)
+    assert stage.up(replace(planned, triggers=("go on",)), later.state).state.succeeded
+    assert stage.asked_for()[1] == sorted(context.state.remaining)
 
 
 def test_changed_nodes_go_on_after_a_stop_by_someone_else(stage: Stage) -> None:
     """Whoever changes the selection means it."""
     planned = stage.planned(stage.spec(nodes=WEB))
-    job = interrupted(stage, planned)
-    stopped_in_between(stage, job)
-    quiet = stage.up(planned, job.record)
-    assert any("was stopped by someone else" in line for line in quiet.tell.warnings)
+    context = interrupted(stage, planned)
+    stopped_in_between(stage, context)
+    quiet = stage.up(planned, context.state)
+    assert any("was stopped by someone else" in line for line in quiet.reporter.warnings)
     assert len(stage.asked_for()) == 1
     wider = stage.planned(stage.spec(nodes={"asg_names": ["web", "api"]}), planned)
-    assert stage.up(wider, quiet.record).record.succeeded
-    assert set(stage.asked_for()[1]) == {*quiet.record.remaining, *stage.ids("api")}
+    assert stage.up(wider, quiet.state).state.succeeded
+    assert set(stage.asked_for()[1]) == {*quiet.state.remaining, *stage.ids("api")}
 
 
 @pytest.mark.parametrize(
@@ -167,46 +168,46 @@ def test_changed_nodes_go_on_after_a_stop_by_someone_else(stage: Stage) -> None:
 def test_flag_that_is_false_now_stops_the_migration_that_has_it(stage: Stage, flag: str) -> None:
     """And the rest is started without it; what the old inputs were does not matter."""
     planned = stage.planned(stage.spec(nodes=WEB, **{flag: True}))
-    job = interrupted(stage, planned)
+    context = interrupted(stage, planned)
     options: dict[str, Any] = {flag: False}
-    again = stage.up(replace(planned, **options), job.record)
+    again = stage.up(replace(planned, **options), context.state)
     assert len(stage.requests("PUT")) == 1
-    assert any(f"{flag} is now false" in line for line in again.tell.infos)
+    assert any(f"{flag} is now false" in line for line in again.reporter.infos)
     assert [migration["state"] for migration in stage.migrations()] == ["STOPPED", "FINISHED"]
     assert stage.asked_for()[1] == sorted(set(stage.asked_for()[0]) - set(stage.migrations()[0]["drained"]))
-    assert again.record.succeeded
+    assert again.state.succeeded
 
 
 def test_killed_while_it_stopped_for_a_flag_goes_on_with_the_rest(stage: Stage) -> None:
     """The state does not know of the PUT; the flags tell that this run would have stopped it, too."""
     planned = stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True))
-    job = interrupted(stage, planned)
-    stopped_in_between(stage, job)
-    again = stage.up(replace(planned, should_terminate_drained_nodes=False), job.record)
+    context = interrupted(stage, planned)
+    stopped_in_between(stage, context)
+    again = stage.up(replace(planned, should_terminate_drained_nodes=False), context.state)
     assert [migration["state"] for migration in stage.migrations()] == ["STOPPED", "FINISHED"]
-    assert again.record.succeeded
+    assert again.state.succeeded
 
 
 def test_flag_that_is_true_now_lets_the_migration_go_on(stage: Stage) -> None:
     """Only a warning: it was started with less."""
     planned = stage.planned(stage.spec(nodes=WEB))
-    job = interrupted(stage, planned)
-    again = stage.up(replace(planned, should_terminate_drained_nodes=True, batch_size_percentage=50), job.record)
-    assert any("goes on with the options it was started with" in line for line in again.tell.warnings)
+    context = interrupted(stage, planned)
+    again = stage.up(replace(planned, should_terminate_drained_nodes=True, batch_size_percentage=50), context.state)
+    assert any("goes on with the options it was started with" in line for line in again.reporter.warnings)
     assert stage.writes() == 1
 
 
 def test_node_that_is_excluded_while_it_is_migrated_stops_the_migration(stage: Stage) -> None:
     """The rest is started again, without it."""
     first = stage.planned(stage.spec(nodes=WEB))
-    job = interrupted(stage, first, after=60)
+    context = interrupted(stage, first, after=60)
     spared = stage.ids("web")[2]
     narrower = stage.planned(stage.spec(nodes={**WEB, "exclude": {"node_names": [entry_name(first, spared)]}}), first)
     assert spared not in (narrower.planned_nodes or {})
-    again = stage.up(narrower, job.record)
-    assert any(f"{spared} is no longer selected" in line for line in again.tell.infos)
+    again = stage.up(narrower, context.state)
+    assert any(f"{spared} is no longer selected" in line for line in again.reporter.infos)
     assert stage.asked_for()[1] == sorted(set(stage.ids("web")) - {spared})
-    assert again.record.succeeded
+    assert again.state.succeeded
 
 
 def entry_name(spec: MigrationSpec, instance_id: str) -> str:
@@ -217,10 +218,10 @@ def entry_name(spec: MigrationSpec, instance_id: str) -> str:
 def test_ids_that_an_earlier_wave_took_do_not_stop_the_migration(stage: Stage) -> None:
     """An exclude that only gained ids is no other wish."""
     first = stage.planned(stage.spec(nodes=WEB))
-    job = interrupted(stage, first, after=60)
+    context = interrupted(stage, first, after=60)
     gained = stage.planned(stage.spec(nodes={**WEB, "exclude": {"instance_ids": [stage.ids("web")[0]]}}), first)
     assert gained.planned_nodes == first.planned_nodes
-    assert stage.up(gained, job.record).record.succeeded
+    assert stage.up(gained, context.state).state.succeeded
     assert stage.writes() == 1
 
 
@@ -229,12 +230,12 @@ def test_killed_create_is_adopted_by_the_next_one(stage: Stage) -> None:
     interrupted(stage, stage.planned(stage.spec(nodes=WEB)))
     planned = stage.planned(stage.spec(nodes=WEB))
     assert sorted(planned.planned_nodes or {}) == stage.ids("web")
-    job = stage.up(planned)
-    (run,) = job.record.runs
+    context = stage.up(planned)
+    (run,) = context.state.migrations
     assert (run.origin, run.batch_size_percentage, run.force_pod_eviction_on_pdb_failure) == (ADOPTED, None, None)
-    assert any("PodDisruptionBudgets is not known" in line for line in job.tell.warnings)
+    assert any("PodDisruptionBudgets is not known" in line for line in context.reporter.warnings)
     assert stage.writes() == 1
-    assert job.record.succeeded
+    assert context.state.succeeded
 
 
 def test_killed_create_whose_migration_has_ended_is_recorded_and_followed_up(stages: Callable[..., Stage]) -> None:
@@ -245,54 +246,54 @@ def test_killed_create_whose_migration_has_ended_is_recorded_and_followed_up(sta
     stage.control.advance(3600)
     again = stage.planned(stage.spec(nodes=WEB))
     assert sorted(again.planned_nodes or {}) == stage.ids("web")
-    job = stage.up(again)
-    assert [run.status for run in job.record.runs] == ["FINISHED_ERROR", "FINISHED"]
+    context = stage.up(again)
+    assert [run.status for run in context.state.migrations] == ["FINISHED_ERROR", "FINISHED"]
     assert len(stage.asked_for()[1]) < len(stage.asked_for()[0])
-    assert job.record.migrated == {*(again.planned_nodes or {})}
+    assert context.state.migrated == {*(again.planned_nodes or {})}
 
 
 def test_killed_update_is_found_by_diff_and_adopted(stage: Stage) -> None:
     """The state knows the first migration, not the second; nothing is taken a third time."""
     first = stage.planned(stage.spec(nodes=WEB))
-    job = stage.up(first)
+    context = stage.up(first)
     for instance_id in stage.ids("web"):
         stage.control.set_node(stage.ocean_id, instance_id, cordoned=False)
         stage.control.add_pod(stage.ocean_id, instance_id, name=f"late-{instance_id}")
     changed = replace(first, triggers=(1,))
     stage.clock.after(60, lambda: stage.ended.set())
-    stage.fails(InterruptedWaitError, changed, job.record)
+    stage.fails(InterruptedWaitError, changed, context.state)
     assert len(stage.asked_for()) == 2
     stage.restart()
-    found = reconcile.find_left_by_killed_run(stage.job(first, job.record))
+    found = find_left_by_killed_run(stage.context(first, context.state))
     assert found is not None
-    assert "is ours, and the state does not know it" in found.why
+    assert "is ours, and the state does not know it" in found
     stage.restart()
-    again = stage.up(changed, job.record)
-    assert [run.origin for run in again.record.runs] == ["started", ADOPTED]
-    assert again.record.succeeded
+    again = stage.up(changed, context.state)
+    assert [run.origin for run in again.state.migrations] == ["started", ADOPTED]
+    assert again.state.succeeded
     assert len(stage.asked_for()) == 2
 
 
 def test_older_state_restored_adopts_what_it_does_not_know(stage: Stage) -> None:
     """A state of before the first migration."""
     planned = stage.planned(stage.spec(nodes=WEB))
-    older = stage.job(planned, None).record
+    older = stage.context(planned, None).state
     interrupted(stage, planned)
-    job = stage.up(planned, older)
-    assert [run.origin for run in job.record.runs] == [ADOPTED]
+    context = stage.up(planned, older)
+    assert [run.origin for run in context.state.migrations] == [ADOPTED]
     assert stage.writes() == 1
 
 
 def test_migration_that_is_no_longer_listed_counts_as_ended(stage: Stage) -> None:
     """What remains is judged by discovery."""
     planned = stage.planned(stage.spec(nodes=WEB))
-    job = interrupted(stage, planned, after=120)
+    context = interrupted(stage, planned, after=120)
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
-    again = stage.up(planned, job.record)
-    assert any("is no longer listed; its nodes are judged by discovery" in line for line in again.tell.warnings)
-    assert again.record.runs[0].lost
-    assert again.record.migrated == {*(planned.planned_nodes or {})}
+    again = stage.up(planned, context.state)
+    assert any("is no longer listed; its nodes are judged by discovery" in line for line in again.reporter.warnings)
+    assert again.state.migrations[0].lost
+    assert again.state.migrated == {*(planned.planned_nodes or {})}
     assert stage.writes() == 1
 
 
@@ -305,9 +306,9 @@ def test_migration_that_is_forgotten_while_it_is_waited_for_counts_as_ended(stag
         stage.control.forget_migrations(stage.ocean_id)
 
     stage.clock.after(120, forget)
-    job = stage.up(planned)
-    assert job.record.runs[0].lost
-    assert job.record.succeeded
+    context = stage.up(planned)
+    assert context.state.migrations[0].lost
+    assert context.state.succeeded
 
 
 def test_all_that_runs_is_waited_for(stage: Stage) -> None:
@@ -317,9 +318,9 @@ def test_all_that_runs_is_waited_for(stage: Stage) -> None:
     planned = stage.planned(stage.spec(nodes=WEB))
     for part in (nodes[:1], nodes[1:]):
         stage.control.start_foreign_migration(stage.ocean_id, part, batch_size_percentage=50)
-    job = stage.up(planned)
-    assert [run.status for run in job.record.runs] == ["FINISHED", "FINISHED"]
-    assert job.record.succeeded
+    context = stage.up(planned)
+    assert [run.status for run in context.state.migrations] == ["FINISHED", "FINISHED"]
+    assert context.state.succeeded
     assert stage.writes() == 0
 
 
@@ -327,11 +328,11 @@ def test_service_that_falls_silent_ends_the_wait_and_saves_the_id(stage: Stage) 
     """After ten minutes without an answer; the migration goes on."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(60, lambda: stage.control.fault("GET", "*/migration/owm-*", "503", times=10_000, seconds=0))
-    job, message = stage.fails(UnheardError, planned)
+    context, message = stage.fails(UnheardError, planned)
     assert "the service could not be asked about migration owm-" in message
     assert "it goes on in Ocean" in message
     stage.control.clear_faults()
-    assert stage.up(planned, job.record).record.succeeded
+    assert stage.up(planned, context.state).state.succeeded
     assert stage.writes() == 1
 
 
@@ -345,11 +346,11 @@ def test_target_that_is_reached_leaves_the_migration_running(
 ) -> None:
     """There is no diff until an input changes; to wait for the end is such a change."""
     planned = stage.planned(stage.spec(nodes=WEB, **options))
-    job = stage.up(planned)
-    assert job.record.target_reached
-    assert sum(line.startswith("migration") and "goes on in Ocean" in line for line in job.tell.infos) == 1
+    context = stage.up(planned)
+    assert context.state.target_reached
+    assert sum(line.startswith("migration") and "goes on in Ocean" in line for line in context.reporter.infos) == 1
     assert len(stage.migrations()[0]["drained"]) == done
-    assert reconcile.find_unfinished(job.record, planned) is None
-    ending = stage.up(replace(planned, wait_for="finished", wait_for_percentage=None), job.record)
-    assert ending.record.succeeded
+    assert find_unfinished(context.state, planned) is None
+    ending = stage.up(replace(planned, wait_for="finished", wait_for_percentage=None), context.state)
+    assert ending.state.succeeded
     assert stage.writes() == 1

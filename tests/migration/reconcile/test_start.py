@@ -17,7 +17,8 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
-from ocean_migration_pulumi.migration.state.resource_state import STARTED
+from ocean_migration_pulumi.migration.state.migration_record import STARTED
+from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
 from tests.migration.stage import Stage
 from tests.support.timing import PATIENCE
 
@@ -29,11 +30,12 @@ def test_foreign_migration_is_waited_for_by_name(stages: Callable[..., Stage]) -
     """Then ours starts."""
     stage = stages("busy-cluster")
     foreign = stage.migrations()[0]["id"]
-    job = stage.up(stage.planned(stage.spec(nodes=WEB)))
+    context = stage.up(stage.planned(stage.spec(nodes=WEB)))
     assert any(
-        f"waiting for migration {foreign} (0 of 2 nodes done), which is not ours" in line for line in job.tell.infos
+        f"waiting for migration {foreign} (0 of 2 nodes done), which is not ours" in line
+        for line in context.reporter.infos
     )
-    assert job.record.succeeded
+    assert context.state.succeeded
     first, second = stage.migrations()
     assert second["created_at"] >= first["created_at"] + 300
 
@@ -50,11 +52,11 @@ def test_foreign_migration_of_planned_nodes_leaves_nothing_to_start(stage: Stage
     """Nodes that it holds are not gone: they are waited for, and then they are Ocean's already."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True)
-    job = stage.up(planned)
-    assert not any("gone" in line for line in job.tell.warnings)
+    context = stage.up(planned)
+    assert not any("gone" in line for line in context.reporter.warnings)
     assert stage.writes() == 0
-    assert job.record.remaining == set()
-    assert job.record.succeeded
+    assert context.state.remaining == set()
+    assert context.state.succeeded
 
 
 def test_foreign_migration_that_is_no_longer_listed_is_over(stages: Callable[..., Stage]) -> None:
@@ -67,7 +69,7 @@ def test_foreign_migration_that_is_no_longer_listed_is_over(stages: Callable[...
 
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(60, forget)
-    assert stage.up(planned).record.succeeded
+    assert stage.up(planned).state.succeeded
 
 
 def test_wait_for_a_foreign_migration_can_be_interrupted_and_has_its_bounds(stages: Callable[..., Stage]) -> None:
@@ -77,9 +79,9 @@ def test_wait_for_a_foreign_migration_can_be_interrupted_and_has_its_bounds(stag
     _, message = stage.fails(ClusterBusyError, planned, seconds=120)
     assert "which is not ours, ended: the deadline has passed; nothing was started" in message
     stage.clock.after(60, lambda: stage.ended.set())
-    job, message = stage.fails(InterruptedWaitError, planned)
+    context, message = stage.fails(InterruptedWaitError, planned)
     assert "interrupted while waiting for migration" in message
-    assert job.record.runs == []
+    assert context.state.migrations == []
     assert stage.writes() == 0
 
 
@@ -88,11 +90,11 @@ def test_lost_answer_is_found_in_the_list(stage: Stage, kind: str) -> None:
     """One POST, and the migration is ours by its nodes; it runs with the flags of this run."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, kind)
-    job = stage.up(planned)
-    assert job.record.runs[0].origin == STARTED
-    assert job.record.runs[0].force_pod_eviction_on_pdb_failure is False
-    assert job.record.succeeded
-    assert any("the answer to the start was lost" in line for line in job.tell.warnings)
+    context = stage.up(planned)
+    assert context.state.migrations[0].origin == STARTED
+    assert context.state.migrations[0].force_pod_eviction_on_pdb_failure is False
+    assert context.state.succeeded
+    assert any("the answer to the start was lost" in line for line in context.reporter.warnings)
     assert len(stage.requests("POST")) == 1
 
 
@@ -100,18 +102,18 @@ def test_lost_start_without_effect_is_told_and_tried_again_by_the_next_up(stage:
     """After a minute of looking; the ids that were listed before are in the state."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
-    job, message = stage.fails(MigrationError, planned)
+    context, message = stage.fails(MigrationError, planned)
     assert "`pulumi up` looks for it before it starts any other" in message
     assert 60 <= sum(stage.clock.sleeps) < 80
-    assert job.record.unanswered is not None
-    assert job.record.unanswered.instance_ids == stage.ids("web")
-    found = reconcile.find_unfinished(job.record, planned)
+    assert context.state.unanswered is not None
+    assert context.state.unanswered.instance_ids == stage.ids("web")
+    found = find_unfinished(context.state, planned)
     assert found is not None
-    assert "whose id is not known yet" in found.why
-    again = stage.up(planned, job.record)
-    assert any("had no effect" in line for line in again.tell.infos)
-    assert again.record.unanswered is None
-    assert again.record.succeeded
+    assert "whose id is not known yet" in found
+    again = stage.up(planned, context.state)
+    assert any("had no effect" in line for line in again.reporter.infos)
+    assert again.state.unanswered is None
+    assert again.state.succeeded
 
 
 def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -> None:
@@ -119,27 +121,27 @@ def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
     stage.clock.after(10, lambda: stage.ended.set())
-    job, message = stage.fails(MigrationError, planned)
+    context, message = stage.fails(MigrationError, planned)
     assert "one may have started" in message
     stage.restart()
     web = stage.ids("web")
     stage.clock.after(20, lambda: stage.control.start_foreign_migration(stage.ocean_id, web, batch_size_percentage=20))
-    again = stage.up(planned, job.record)
+    again = stage.up(planned, context.state)
     assert len(stage.requests("POST")) == 1
-    assert [(run.origin, run.status) for run in again.record.runs] == [(STARTED, "FINISHED")]
-    assert again.record.unanswered is None
-    assert any("had started, although its answer was lost" in line for line in again.tell.infos)
+    assert [(run.origin, run.status) for run in again.state.migrations] == [(STARTED, "FINISHED")]
+    assert again.state.unanswered is None
+    assert any("had started, although its answer was lost" in line for line in again.reporter.infos)
 
 
 def test_lost_start_is_found_with_the_flags_it_was_made_with(stage: Stage) -> None:
     """A wish that has changed since does not stand for what runs: here it stops it."""
     planned = stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True))
     stage.control.fault("POST", CREATE, "500")
-    job, _ = stage.fails(MigrationError, planned)
+    context, _ = stage.fails(MigrationError, planned)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True)
-    again = stage.up(replace(planned, should_terminate_drained_nodes=False), job.record)
+    again = stage.up(replace(planned, should_terminate_drained_nodes=False), context.state)
     assert [migration["state"] for migration in stage.migrations()] == ["STOPPED", "FINISHED"]
-    assert again.record.terminated == set()
+    assert again.state.terminated == set()
 
 
 def test_list_that_cannot_be_read_is_asked_again_while_an_answer_is_looked_for(stage: Stage) -> None:
@@ -147,8 +149,8 @@ def test_list_that_cannot_be_read_is_asked_again_while_an_answer_is_looked_for(s
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "reset-after")
     stage.control.fault("GET", CREATE, "503", times=8, after=3, seconds=0)
-    job = stage.up(planned)
-    assert job.record.succeeded
+    context = stage.up(planned)
+    assert context.state.succeeded
     assert len(stage.requests("POST")) == 1
 
 
@@ -158,14 +160,14 @@ def test_ctrl_c_while_an_answer_is_looked_for_is_saved(stage: Stage) -> None:
     stage.control.fault("POST", CREATE, "reset-after")
     stage.control.fault("GET", CREATE, "503", times=10_000, after=3, seconds=0)
     stage.clock.after(5, lambda: stage.ended.set())
-    job, message = stage.fails(MigrationError, planned)
+    context, message = stage.fails(MigrationError, planned)
     assert "one may have started" in message
-    assert job.record.runs == []
+    assert context.state.migrations == []
     stage.control.clear_faults()
     stage.restart()
-    again = stage.up(planned, job.record)
+    again = stage.up(planned, context.state)
     assert len(stage.requests("POST")) == 1
-    assert again.record.succeeded
+    assert again.state.succeeded
 
 
 def test_ctrl_c_while_the_post_is_unanswered_is_saved(stage: Stage) -> None:
@@ -179,25 +181,25 @@ def test_ctrl_c_while_the_post_is_unanswered_is_saved(stage: Stage) -> None:
 
         presser = threading.Thread(target=press)
         presser.start()
-        job, message = stage.fails(MigrationError, planned)
+        context, message = stage.fails(MigrationError, planned)
         presser.join()
     assert "the start of a migration of 3 nodes was lost" in message
     assert "interrupted" in message
     assert "one may have started" in message
-    assert job.record.unanswered is not None
+    assert context.state.unanswered is not None
     stage.restart()
-    assert stage.up(planned, job.record).record.succeeded
+    assert stage.up(planned, context.state).state.succeeded
     assert len(stage.requests("POST")) == 1
 
 
 def test_ctrl_c_before_the_post_leaves_nothing_to_look_for(stage: Stage) -> None:
     """What was not sent cannot have started anything."""
     planned = stage.planned(stage.spec(nodes=WEB))
-    job = stage.job(planned)
-    job.tell.info = lambda message: stage.ended.set()  # type: ignore[method-assign]  # the line before the POST
+    context = stage.context(planned)
+    context.reporter.info = lambda message: stage.ended.set()  # type: ignore[method-assign]  # the line before the POST
     with pytest.raises(InterruptedWaitError):
-        reconcile.reconcile(job)
-    assert job.record.unanswered is None
+        reconcile.reconcile(context)
+    assert context.state.unanswered is None
     assert stage.writes() == 0
 
 
@@ -205,18 +207,18 @@ def test_deadline_while_an_answer_is_looked_for_says_what_may_have_started(stage
     """However short the time was, the state has all that the next `up` needs."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
-    job, message = stage.fails(MigrationError, planned, seconds=20)
+    context, message = stage.fails(MigrationError, planned, seconds=20)
     assert "one may have started" in message
-    assert job.record.unanswered is not None
+    assert context.state.unanswered is not None
 
 
 def test_refused_start_is_an_error_that_names_the_nodes(stage: Stage) -> None:
     """Nothing is looked for: the service has said no."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "status", status=400)
-    job, message = stage.fails(MigrationError, planned)
+    context, message = stage.fails(MigrationError, planned)
     assert f"Ocean refuses to start a migration of {', '.join(stage.ids('web'))} on {stage.ocean_id}" in message
-    assert job.record.unanswered is None
+    assert context.state.unanswered is None
 
 
 def test_start_that_meets_a_migration_just_begun_waits_for_it(stage: Stage) -> None:
@@ -231,30 +233,30 @@ def test_start_that_meets_a_migration_just_begun_waits_for_it(stage: Stage) -> N
 
         other = threading.Thread(target=overtake)
         other.start()
-        job = stage.up(planned)
+        context = stage.up(planned)
         other.join()
-    assert any("which is not ours" in line for line in job.tell.infos)
+    assert any("which is not ours" in line for line in context.reporter.infos)
     assert stage.asked_for() == [stage.ids("web")]
-    assert job.record.succeeded
+    assert context.state.succeeded
 
 
 def test_rate_limit_that_outlives_the_deadline_starts_nothing(stage: Stage) -> None:
     """A refusal for the rate has no effect, so nothing is looked for."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "429", times=100, seconds=1000)
-    job, _ = stage.fails(DeadlineError, planned, seconds=300)
-    assert job.record.unanswered is None
+    context, _ = stage.fails(DeadlineError, planned, seconds=300)
+    assert context.state.unanswered is None
     assert stage.asked_for() == []
 
 
 def test_lock_of_the_cluster_can_be_waited_for_no_longer_than_the_deadline(stage: Stage) -> None:
     """Another resource of this process is just starting its own."""
     planned = stage.planned(stage.spec(nodes=WEB))
-    job = stage.job(planned, seconds=0.4)
-    job.scope = replace(stage.scope(), deadline=stage.clock.now + 1)
+    context = stage.context(planned, seconds=0.4)
+    context.scope = replace(stage.scope(), deadline=stage.clock.now + 1)
     stage.clock.now += 2
-    with job.claims.starting, pytest.raises(DeadlineError):
-        start_migration(job, stage.ids("web"))
+    with context.claims.starting, pytest.raises(DeadlineError):
+        start_migration(context, stage.ids("web"))
     assert stage.writes() == 0
 
 
@@ -277,20 +279,20 @@ def test_younger_of_two_migrations_of_a_node_stops_itself(stage: Stage) -> None:
     """It names the other, which goes on; no node was drained twice."""
     planned = stage.planned(stage.spec(nodes=WEB))
     collide(stage, older=True)
-    job, message = stage.fails(DuplicateMigrationError, planned)
+    context, message = stage.fails(DuplicateMigrationError, planned)
     other, ours = stage.migrations()
     assert message.startswith(f"migration {other['id']} of someone else already moves {stage.ids('web')[0]}; ours")
     assert (ours["state"], ours["drained"]) == ("STOPPED", [])
     assert other["state"] != "STOPPED"
-    assert job.record.latest is not None
-    assert job.record.latest.stopped_by == "us"
+    assert context.state.latest is not None
+    assert context.state.latest.stopped_by == "us"
 
 
 def test_older_of_two_migrations_of_a_node_goes_on(stage: Stage) -> None:
     """Both look at the times of the service, so only one of them stops."""
     planned = stage.planned(stage.spec(nodes=WEB))
     collide(stage, older=False)
-    assert stage.up(planned).record.succeeded
+    assert stage.up(planned).state.succeeded
     ours, other = stage.migrations()
     assert (ours["foreign"], other["foreign"]) == (False, True)
     assert stage.requests("PUT") == []
@@ -301,17 +303,17 @@ def test_two_resources_of_one_process_migrate_one_after_the_other(stage: Stage) 
     web = stage.planned(stage.spec(nodes=WEB), owner="web")
     api = stage.planned(stage.spec(nodes={"asg_names": ["api"]}), owner="api")
     running = stage.up(replace(web, wait_for="started"), owner="web")
-    job = stage.up(api, owner="api")
+    context = stage.up(api, owner="api")
     assert stage.asked_for() == [stage.ids("web"), stage.ids("api")]
-    assert any("which is not ours" in line for line in job.tell.infos)
-    assert running.record.target_reached
+    assert any("which is not ours" in line for line in context.reporter.infos)
+    assert running.state.target_reached
 
 
 def test_migration_that_another_resource_of_this_process_plans_is_not_adopted(stage: Stage) -> None:
     """Although its nodes and flags would fit."""
     stage.up(replace(stage.planned(stage.spec(nodes=WEB), owner="one"), wait_for="started"), owner="one")
     both = replace(stage.spec(nodes=WEB), planned_nodes=stage.planned(stage.spec(), owner="one").planned_nodes)
-    job = stage.up(both, owner="two")
-    assert not any("adopted" in line for line in job.tell.infos)
+    context = stage.up(both, owner="two")
+    assert not any("adopted" in line for line in context.reporter.infos)
     assert stage.asked_for()[0] == stage.ids("web")
     assert not set(stage.asked_for()[0]) & set(stage.asked_for()[1])

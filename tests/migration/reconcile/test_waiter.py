@@ -20,7 +20,7 @@ from ocean_migration_pulumi.errors import (
     ServiceError,
     StalledError,
 )
-from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter, is_timeout
+from ocean_migration_pulumi.migration.reconcile.waiter import MigrationWaiter, PollPolicy, Waiter, is_timeout
 from ocean_migration_pulumi.migration.state.progress import Progress
 from tests.migration.builders import instance, left_over, status
 from tests.migration.tellers import RecordingTeller
@@ -38,17 +38,15 @@ class Wait:
     ) -> None:
         self.answers = list(answers)
         self.clock = FakeClock()
-        self.tell = RecordingTeller()
+        self.reporter = RecordingTeller()
         self.taken: list[MigrationStatus] = []
-        self.polls = 0
-        poll_policy = PollPolicy(**{"stall_timeout": None, **more.pop("poll_policy", {})})
-        self.waiter = Waiter(
+        policy = PollPolicy(**{"stall_timeout": None, **more.pop("policy", {})})
+        self.waiter = MigrationWaiter(
             self.read,
             scope=self.clock.scope(seconds=seconds, **more),
-            tell=self.tell,
-            poll_policy=poll_policy,
-            on_status=self.taken.append,
-            on_poll=self.poll,
+            reporter=self.reporter,
+            policy=policy,
+            observe=self.taken.append,
         )
 
     def read(self) -> MigrationStatus:
@@ -58,13 +56,9 @@ class Wait:
             raise answer
         return answer
 
-    def poll(self) -> None:
-        """Count what is asked between the statuses."""
-        self.polls += 1
-
     def until(self, reached: Callable[[MigrationStatus], bool] = lambda _: False) -> MigrationStatus:
         """Wait."""
-        return self.waiter.until(reached)
+        return self.waiter.until(lambda seen: seen.is_terminal or reached(seen))
 
 
 def drain(pods: int, state: str = "DRAIN_NODES") -> MigrationStatus:
@@ -78,7 +72,6 @@ def test_every_terminal_state_ends_the_wait(state: str) -> None:
     wait = Wait([drain(6), drain(3), drain(0, state)])
     assert wait.until().state == state
     assert [seen.old_instances[0].running_pods for seen in wait.taken] == [6, 3, 0]
-    assert wait.polls == 2
     assert wait.waiter.last == drain(0, state)
 
 
@@ -90,7 +83,7 @@ def test_target_ends_the_wait() -> None:
 
 def test_polls_keep_their_distance_within_a_tenth() -> None:
     """Many waits must not ask at the same moments."""
-    wait = Wait([*(drain(number) for number in range(40, 0, -1)), FINISHED], poll_policy={"poll_interval": 15.0})
+    wait = Wait([*(drain(number) for number in range(40, 0, -1)), FINISHED], policy={"poll_interval": 15.0})
     wait.until()
     assert len(wait.clock.sleeps) == 40
     assert all(13.5 <= seconds <= 16.5 for seconds in wait.clock.sleeps)
@@ -101,7 +94,7 @@ def test_polls_keep_their_distance_within_a_tenth() -> None:
 def test_stall_is_no_progress_at_all() -> None:
     """Any change of state or pods starts the time anew."""
     moving = [drain(pods) for pods in range(60, 0, -1)]
-    wait = Wait([*moving, drain(1)], poll_policy={"stall_timeout": 100.0})
+    wait = Wait([*moving, drain(1)], policy={"stall_timeout": 100.0})
     with pytest.raises(StalledError, match=r"no progress for 1m\d\ds"):
         wait.until()
     assert wait.waiter.elapsed > 60 * 13.5 + 100
@@ -121,7 +114,7 @@ def test_stall_is_no_progress_at_all() -> None:
 def test_each_kind_of_progress_counts(moved: MigrationStatus) -> None:
     """New nodes and scheduled pods are progress, too."""
     still = [drain(6)] * 6
-    wait = Wait([*still, *[moved] * 6, FINISHED], poll_policy={"stall_timeout": 110.0})
+    wait = Wait([*still, *[moved] * 6, FINISHED], policy={"stall_timeout": 110.0})
     assert wait.until() == FINISHED
 
 
@@ -164,7 +157,7 @@ def test_outage_is_borne_and_ends_the_wait_only_when_it_lasts() -> None:
     outage = NoAnswerError("no route to host")
     wait = Wait([drain(6), *[outage] * 30, drain(6), *[outage] * 30, FINISHED])
     assert wait.until() == FINISHED
-    assert any("no answer for" in line and "no route" in line for line in wait.tell.statuses)
+    assert any("no answer for" in line and "no route" in line for line in wait.reporter.statuses)
     lasting = Wait([drain(6), ServiceError("down", status=503)])
     with pytest.raises(ServiceError):
         lasting.until()
@@ -173,7 +166,7 @@ def test_outage_is_borne_and_ends_the_wait_only_when_it_lasts() -> None:
 
 def test_outage_counts_as_no_progress() -> None:
     """A stall that is shorter than the outage's bound ends the wait first."""
-    wait = Wait([NoAnswerError("down")], poll_policy={"stall_timeout": 60.0})
+    wait = Wait([NoAnswerError("down")], policy={"stall_timeout": 60.0})
     with pytest.raises(StalledError):
         wait.until()
 
@@ -201,18 +194,18 @@ def test_unknown_state_is_warned_of_once_and_polled_on() -> None:
     """A state that the service has invented since is no end."""
     wait = Wait([drain(6, "PAUSED"), drain(5, "PAUSED"), drain(5), drain(4, "PAUSED"), FINISHED])
     assert wait.until() == FINISHED
-    assert wait.tell.warnings == ["Ocean reports the unknown state 'PAUSED' of owm-1; waiting on"]
+    assert wait.reporter.warnings == ["Ocean reports the unknown state 'PAUSED' of owm-1; waiting on"]
 
 
 def test_state_changes_stay_and_live_lines_do_not() -> None:
     """One line for each change of state; a live line for each progress and at least each minute."""
     wait = Wait([drain(6, "STARTING"), *[drain(6)] * 10, drain(5), FINISHED])
     wait.until()
-    assert [line.split(",")[0] for line in wait.tell.infos] == [
+    assert [line.split(",")[0] for line in wait.reporter.infos] == [
         "owm-1: DRAIN_NODES 0/1 nodes",
         "owm-1: FINISHED 1/1 nodes",
     ]
-    drains = [line for line in wait.tell.statuses if line.startswith("DRAIN_NODES")]
+    drains = [line for line in wait.reporter.statuses if line.startswith("DRAIN_NODES")]
     assert 4 <= len(drains) <= 6
     assert "5 pods left" in drains[-1]
 
@@ -221,7 +214,7 @@ def test_live_line_comes_at_least_each_minute() -> None:
     """However still the migration stands: a row that does not move looks dead."""
     wait = Wait([drain(6)], seconds=3600)
     said: list[float] = []
-    wait.tell.status = lambda message: said.append(wait.clock.now)  # type: ignore[method-assign]  # notes the time
+    wait.reporter.status = lambda message: said.append(wait.clock.now)  # type: ignore[method-assign]  # notes the time
     with pytest.raises(DeadlineError):
         wait.until()
     assert max(later - earlier for earlier, later in itertools.pairwise(said)) <= 60
@@ -251,3 +244,47 @@ def test_time_that_was_up_is_told_from_an_interruption() -> None:
     assert is_timeout(DeadlineError())
     assert is_timeout(StalledError())
     assert not is_timeout(InterruptedWaitError())
+
+
+def held(*answers: object, hold_for: float, policy: PollPolicy | None = None) -> tuple[float, list[str]]:
+    """Wait until answers have been true for some time; return the seconds that it took, and the live lines."""
+    clock, reporter, given = FakeClock(), RecordingTeller(), list(answers)
+
+    def refresh() -> object:
+        answer = given.pop(0) if len(given) > 1 else given[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    waiter = Waiter(
+        refresh,
+        scope=clock.scope(),
+        reporter=reporter,
+        policy=policy or PollPolicy(),
+        describe=lambda answer: "calm" if answer else "not calm",
+    )
+    assert waiter.until(bool, hold_for=hold_for) is True
+    return waiter.elapsed, reporter.statuses
+
+
+def test_hold_is_unbroken_and_ends_in_time() -> None:
+    """From the first good answer after the last bad one; the last pause is cut short."""
+    assert held(True, hold_for=0.0)[0] == 0.0
+    assert held(True, hold_for=100.0)[0] == pytest.approx(100.0)
+    elapsed, lines = held(True, False, True, hold_for=100.0)
+    assert 2 * 13.5 + 100.0 <= elapsed <= 2 * 16.5 + 100.0
+    assert [line.split(",")[0] for line in lines[:3]] == ["calm", "not calm", "calm"]
+
+
+def test_outage_breaks_no_hold_but_a_good_answer_ends_it() -> None:
+    """A service that cannot be asked has not said that anything is wrong, nor that all is well at the end."""
+    outage = NoAnswerError("down")
+    assert held(outage, True, hold_for=100.0)[0] == pytest.approx(100.0)
+    elapsed, lines = held(True, *[outage] * 10, True, hold_for=100.0)
+    assert elapsed > 10 * 13.5
+    assert sum(line.startswith("no answer for ") for line in lines) == 10
+
+
+def test_wait_without_a_mark_of_progress_never_stalls() -> None:
+    """It has none: only the deadline, an outage or its predicate ends it."""
+    assert held(*[False] * 300, True, hold_for=0.0, policy=PollPolicy(stall_timeout=60.0))[0] > 3000

@@ -8,12 +8,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.state.resource_state import (
-    ADOPTED,
-    MigrationRecord,
-    ResourceState,
-    UnansweredStart,
-)
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.migration.state.evidence import NodeObservations, determine_outcomes
+from ocean_migration_pulumi.migration.state.migration_record import ADOPTED, MigrationRecord, UnansweredStart
+from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from tests.migration.builders import instance, left_over, spec, status
 
 PLAN = {name: f"node-{name} web -> web (ols-1)" for name in ("i-1", "i-2", "i-3")}
@@ -30,6 +29,11 @@ def outputs(record: ResourceState, **more: Any) -> dict[str, Any]:
     """Return the outputs of a record, through JSON as in a state."""
     result: dict[str, Any] = json.loads(json.dumps(record.to_outputs(spec(**more), {"ocean_id": "o-1"}, "digest")))
     return result
+
+
+def moment(state: str, done: int, total: int, pods: int, unscheduled: int) -> Progress:
+    """Return the numbers of one status."""
+    return Progress(state=state, done=done, total=total, pods=pods, unscheduled=unscheduled, manual=0)
 
 
 def full() -> ResourceState:
@@ -72,7 +76,7 @@ def full() -> ResourceState:
     record.failure = {"message": "m", "reason": "r", "remedy": "x"}
     record.soaked_until = "2026-01-02T04:04:05.000Z"
     record.target_reached = True
-    record.note("2026-01-02T03:04:05.000Z", "STARTING", 0, 3, 18, 0)
+    record.add_to_timeline("2026-01-02T03:04:05.000Z", moment("STARTING", 0, 3, 18, 0))
     return record
 
 
@@ -87,7 +91,7 @@ def test_numbers_of_the_wire_are_numbers_again() -> None:
     """The engine hands out floats."""
     stored = outputs(full())
     stored["migrations"][0]["batch_size_percentage"] = 20.0
-    run = ResourceState.from_outputs(stored).runs[0]
+    run = ResourceState.from_outputs(stored).migrations[0]
     assert run.batch_size_percentage == 20
     assert isinstance(run.batch_size_percentage, int)
 
@@ -131,8 +135,6 @@ def test_latest_run_gives_status_and_times() -> None:
         "t2",
         "c2",
     ]
-    assert record.run("owm-1") is record.runs[0]
-    assert record.run("owm-9") is None
 
 
 def test_new_run_takes_away_what_was_true_of_an_earlier_one() -> None:
@@ -146,7 +148,7 @@ def test_timeline_keeps_the_latest_sixty() -> None:
     """A long life does not make a large state."""
     record = ResourceState()
     for number in range(100):
-        record.note(f"t{number}", "DRAIN_NODES", number, 100, 5, 1)
+        record.add_to_timeline(f"t{number}", moment("DRAIN_NODES", number, 100, 5, 1))
     assert [entry["at"] for entry in record.timeline] == [f"t{number}" for number in range(40, 100)]
     assert record.timeline[0]["nodes_done"] == 40
 
@@ -156,9 +158,25 @@ def test_succeeded_only_when_nothing_is_left() -> None:
     assert ResourceState().succeeded
     assert not ResourceState(failure={"message": "m"}).succeeded
     assert not ResourceState(remaining={"i-1"}).succeeded
-    assert not ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES")]).succeeded
+    assert not ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES")]).succeeded
     assert not ResourceState(unanswered=UnansweredStart(listed=[], instance_ids=[])).succeeded
-    assert ResourceState(runs=[MigrationRecord(id="owm-1", status="DRAIN_NODES", lost=True)]).succeeded
+    assert ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES", lost=True)]).succeeded
+
+
+def end(
+    record: ResourceState, migration: MigrationRecord, seen: MigrationStatus | None, offered: tuple[str, ...]
+) -> None:
+    """Record the end of a migration, as a run does; None for one that is no longer listed."""
+    observed = NodeObservations(
+        planned=record.planned,
+        migrated=record.migrated,
+        manual=record.manual,
+        ended=seen,
+        lost=() if seen else migration.instance_ids,
+        offered=offered,
+    )
+    record.apply_outcomes(determine_outcomes(observed))
+    record.settle(migration, seen)
 
 
 def settled(
@@ -168,8 +186,8 @@ def settled(
     record = ResourceState(planned=dict(PLAN))
     seen = status(*old, state=state)
     followed = run or MigrationRecord(id="owm-1", **more)
-    followed.follow(seen)
-    record.settle(followed, seen, offered)
+    followed.update(seen)
+    end(record, followed, seen, offered)
     return record
 
 
@@ -208,7 +226,7 @@ def test_manual_node_that_is_migrated_later_is_manual_no_more() -> None:
     """And what remains to be moved by hand on other nodes stays named."""
     record = settled(left_over("i-1", "a"), left_over("i-2", "b"))
     again = status(instance("i-1"), state="FINISHED", id_="owm-2")
-    record.settle(MigrationRecord(id="owm-2", status="FINISHED"), again, ())
+    end(record, MigrationRecord(id="owm-2", status="FINISHED"), again, ())
     assert (record.manual, record.migrated) == ({"i-2"}, {"i-1"})
     assert [pod["pod"] for pod in record.manual_pods] == ["b"]
 
@@ -216,15 +234,15 @@ def test_manual_node_that_is_migrated_later_is_manual_no_more() -> None:
 def test_migration_that_is_no_longer_listed_is_judged_by_discovery() -> None:
     """What is still offered was not migrated."""
     record = ResourceState(planned=dict(PLAN))
-    record.settle_unseen(MigrationRecord(id="owm-1", instance_ids=["i-1", "i-2", "i-9"]), ["i-2"])
+    end(record, MigrationRecord(id="owm-1", instance_ids=["i-1", "i-2", "i-9"]), None, ("i-2",))
     assert (record.migrated, record.drained) == ({"i-1"}, {"i-1"})
 
 
 def test_run_follows_what_the_service_says_and_forgets_nothing() -> None:
     """A time that is told once stays; the nodes are taken when they were not known."""
     run = MigrationRecord(id="owm-1")
-    run.follow(status("i-2", "i-1", created_at="t0", stopped_at="t1"))
-    run.follow(status("i-3", state="STOPPED", created_at=None))
+    run.update(status("i-2", "i-1", created_at="t0", stopped_at="t1"))
+    run.update(status("i-3", state="STOPPED", created_at=None))
     assert (run.status, run.created_at, run.stopped_at, run.instance_ids) == ("STOPPED", "t0", "t1", ["i-1", "i-2"])
     assert run.ended
     assert not MigrationRecord(id="owm-1").ended
@@ -234,7 +252,7 @@ def test_run_follows_what_the_service_says_and_forgets_nothing() -> None:
 def test_pods_are_named_only_up_to_a_bound() -> None:
     """A cluster full of stand-alone pods does not make a state that no backend takes."""
     record = settled(left_over("i-1", *(f"pod-{number}" for number in range(500))))
-    record.follow(
+    record.update(
         status(
             unscheduled_pods=tuple(f"p-{n}" for n in range(150)),
             new_unscheduled_pods=tuple(f"q-{n}" for n in range(150)),
@@ -247,6 +265,6 @@ def test_pods_are_named_only_up_to_a_bound() -> None:
 def test_new_instances_add_up_over_migrations() -> None:
     """Unscheduled pods are those of the last look."""
     record = ResourceState()
-    record.follow(status(new_instances=(instance("i-7"),), unscheduled_pods=("p",)))
-    record.follow(status(new_instances=(instance("i-8"),), new_unscheduled_pods=("q",)))
+    record.update(status(new_instances=(instance("i-7"),), unscheduled_pods=("p",)))
+    record.update(status(new_instances=(instance("i-8"),), new_unscheduled_pods=("q",)))
     assert (record.ocean_nodes, record.unscheduled) == (["i-7", "i-8"], ["q"])

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import click
 
 from ocean_migration_pulumi.api.models.migration import LogEntry
+from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import Output, output_options, say
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, NoAnswerError, RateLimitError, ServiceError
+from ocean_migration_pulumi.errors import InputError, InterruptedWaitError
 from ocean_migration_pulumi.migration.diagnosis import log_query
+from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
 from ocean_migration_pulumi.results import ClusterLog, LogLine
 
 _OVERLAP: Final = timedelta(minutes=2)
@@ -73,33 +77,39 @@ def command(
         say(f"no line in the log of {cluster} of that time")
 
 
+class _StderrReporter(Console):
+    """Says every line for good: what follows a log has no live line."""
+
+    def status(self, message: str) -> None:
+        """Say a line that stays."""
+        say(message)
+
+
 def _follow(
-    reach: CliContext, output: Output, cluster: str, severity: str, told: tuple[LogEntry, ...], start: datetime
+    reach: CliContext, output: Output, cluster: str, severity: str, found: tuple[LogEntry, ...], start: datetime
 ) -> None:
     """Show every new line until Ctrl-C, which is how it is meant to end.
 
     Lines may be late: each question goes back a little behind the newest line, and what was shown is left out.
     """
-    shown = Counter(told)
-    newest = _newest(told, start)
-    try:
-        while True:
-            reach.scope.sleep(reach.poll_policy.poll_interval)
-            since = max(start, newest - _OVERLAP)
-            try:
-                found = reach.client.get_log(
-                    cluster, since=since, until=reach.client.server_now() + log_query.CLOCKS, severity=severity
-                )
-            except (NoAnswerError, ServiceError, RateLimitError) as error:
-                say(f"no answer, trying on: {error}")
-                continue
-            fresh = Counter(found) - shown
-            output.lines(map(_line, ClusterLog.from_log(cluster, tuple(fresh.elements())).lines))
-            newest = _newest(found, newest)
-            # What is older than the next question's time is not told again.
-            shown = Counter(found)
-    except InterruptedWaitError:
-        return
+    shown, newest = Counter(found), _newest(found, start)
+
+    def read_log() -> tuple[LogEntry, ...]:
+        since, until = max(start, newest - _OVERLAP), reach.client.server_now() + log_query.CLOCKS
+        return reach.client.get_log(cluster, since=since, until=until, severity=severity)
+
+    def show_new(found: tuple[LogEntry, ...]) -> None:
+        nonlocal shown, newest
+        fresh = Counter(found) - shown
+        output.lines(map(_line, ClusterLog.from_log(cluster, tuple(fresh.elements())).lines))
+        # Lines older than the next question's time are not returned again.
+        shown, newest = Counter(found), _newest(found, newest)
+
+    policy = replace(reach.poll_policy, outage=float("inf"))
+    waiter = Waiter(read_log, scope=reach.scope, reporter=_StderrReporter(), policy=policy, observe=show_new)
+    with suppress(InterruptedWaitError):
+        reach.scope.sleep(policy.poll_interval)
+        waiter.until(lambda found: False)
 
 
 def _newest(lines: tuple[LogEntry, ...], otherwise: datetime) -> datetime:

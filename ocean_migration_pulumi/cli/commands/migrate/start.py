@@ -118,23 +118,22 @@ def _ask(planned: PlanView) -> None:
 
 def _start(reach: CliContext, planned: PlanView, to: EventSink) -> str:
     """Start it, once, and return its id; the run is the resource's, up to the moment at which it has started."""
-    speaker = Console()
+    console = Console()
     spec = replace(planned.spec, wait_for="started")
-    job = make_context(reach, spec, seconds=_SECONDS, speaker=speaker, announce=to)
+    context = make_context(reach, spec, seconds=_SECONDS, reporter=console, events=to)
     try:
-        offered = job.discover()
+        offered = context.discover()
         work = [name for name in planned.waiting if name in offered]
-        job.report_gone_nodes(set(planned.waiting) - offered.keys())
-        ensure_startable(job, work)
-        begun = start_migration(job, work)
-        if begun is None:
+        context.report_gone_nodes(set(planned.waiting) - offered.keys())
+        ensure_startable(context, work)
+        started = start_migration(context, work)
+        if started is None:
             msg = "nothing was started: nothing is left to migrate"
             raise ClusterBusyError(msg)
-        run, before = begun
-        wait_for_migration(job, run, listed_before=before)
+        wait_for_migration(context, started.migration, listed_before=started.listed_before)
     finally:
-        speaker.end()
-    return run.id
+        console.end()
+    return started.migration.id
 
 
 def _followed(reach: CliContext, migration_id: str, how: str, to: EventSink) -> int:

@@ -9,10 +9,10 @@ from ocean_migration_pulumi.cli.context import CliContext, context_options, migr
 from ocean_migration_pulumi.cli.jobs import make_context
 from ocean_migration_pulumi.cli.output import Output, output_options
 from ocean_migration_pulumi.migration.reconcile.reconcile import DELETE_DEADLINE
-from ocean_migration_pulumi.migration.reconcile.wait import stop_migration
+from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_share
-from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord
 from ocean_migration_pulumi.results import Migration
 
 _EPILOG = """\b
@@ -38,19 +38,20 @@ def command(reach: CliContext, output: Output, migration: str | None, terminate_
     cluster = reach.cluster_id
     wanted = reach.migration_id(migration, running=True)
     status = reach.client.get_migration(cluster, wanted)
-    speaker = Console()
+    console = Console()
     if status.is_terminal:
-        speaker.info(f"migration {wanted} has ended already")
+        console.info(f"migration {wanted} has ended already")
     elif no_wait:
         reach.client.stop_migration(cluster, wanted, should_terminate_drained_nodes=terminate_drained)
         status = reach.client.get_migration(cluster, wanted)
     else:
-        job = make_context(reach, MigrationSpec(ocean_id=cluster), seconds=DELETE_DEADLINE, speaker=speaker)
-        run = MigrationRecord(id=wanted, instance_ids=sorted(status.instance_ids), created_at=status.created_at)
+        spec = MigrationSpec(ocean_id=cluster)
+        context = make_context(reach, spec, seconds=DELETE_DEADLINE, reporter=console)
+        record = MigrationRecord(id=wanted, instance_ids=sorted(status.instance_ids), created_at=status.created_at)
         try:
-            stop_migration(job, run, terminate_drained_nodes=terminate_drained, why="asked for")
+            stop_migration(context, record, terminate_drained_nodes=terminate_drained, why="asked for")
         finally:
-            speaker.end()
+            console.end()
         status = reach.client.get_migration(cluster, wanted)
     if output.is_table:
         output.lines([f"migration {wanted}: {status.state}, {describe_share(status)}"])

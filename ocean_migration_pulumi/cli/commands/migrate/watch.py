@@ -10,7 +10,7 @@ from ocean_migration_pulumi.cli.context import CliContext, context_options, kube
 from ocean_migration_pulumi.cli.dashboard.following import Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay, ProgressDisplay, ScreenDisplay, terminal
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
-from ocean_migration_pulumi.errors import OceanMigrationError, WaitEndedError
+from ocean_migration_pulumi.errors import DeadlineError, OceanMigrationError
 from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 
 _EPILOG = """\b
@@ -76,7 +76,7 @@ def onlooker(reach: CliContext, migration_id: str) -> ProgressDisplay:
 def _cluster_name(reach: CliContext) -> str:
     try:
         return reach.client.get_cluster(reach.cluster_id).name
-    except WaitEndedError:
+    except DeadlineError:
         raise
     except OceanMigrationError:
         return ""  # the dashboard can do without it

@@ -1,0 +1,189 @@
+"""Look once at everything that a gate waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from ocean_migration_pulumi.api.responses import ApiResponse
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    InputError,
+    KubernetesError,
+    MigrationNotFoundError,
+    NoAnswerError,
+    PrerequisiteError,
+)
+from ocean_migration_pulumi.migration.checks import service
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
+from ocean_migration_pulumi.migration.gate.conditions import GateObservation, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.gate.spec import GateSpec
+from ocean_migration_pulumi.migration.planning.findings_text import render_check
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
+from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
+
+LONGEST_LOOK: Final = 30.0
+"""Seconds for each question, retries included: one that takes longer is asked again in the next look."""
+
+_LONGEST_REASON: Final = 200
+_NOT_NOW: Final = (*OUTAGES, KubernetesError)
+
+
+class GateKubernetes(Protocol):
+    """What a gate asks of Kubernetes; nothing is ever changed there.
+
+    Each raises KubernetesError when it cannot be asked now, PrerequisiteError when a right is missing or the
+    credentials are refused, and OperationCancelled.
+    """
+
+    def instances(self, scope: CancelScope) -> frozenset[str]:
+        """Return the instance ids of the cluster's nodes."""
+
+    def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
+        """Return the pods that wait for a node, as namespace and name."""
+
+    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
+        """Return the observation of each condition, in their order."""
+
+
+Probe = Callable[[str, CancelScope], ApiResponse]
+"""GETs a URL; raises NoAnswerError, SettingsError, DeadlineError or OperationCancelled."""
+
+
+@dataclass(slots=True, kw_only=True)
+class GateContext:
+    """Everything that a gate works with."""
+
+    spec: GateSpec
+    """The validated inputs."""
+    api: OceanApi
+    """The service."""
+    scope: CancelScope
+    """The bounds of the wait."""
+    reporter: Reporter
+    """Takes the lines for whoever watches."""
+    probe: Probe
+    """GETs the URLs of HTTP checks."""
+    poll_interval: float = 15.0
+    """Seconds between two looks (±10 %)."""
+    kubernetes: GateKubernetes | None = None
+    """The cluster's Kubernetes; None without access."""
+    absent: str = NO_ACCESS
+    """Why there is no access to Kubernetes."""
+    explicit: bool = False
+    """Whether the gate's own inputs name the access: then it must be there, and of the right cluster."""
+    recognized: bool = False
+    """Whether Kubernetes was found to be the cluster whose nodes the service offers or runs."""
+
+
+def refuse_missing_access(gate: GateContext) -> None:
+    """Raise PrerequisiteError when the gate needs access to Kubernetes and has none."""
+    if gate.kubernetes is None and (gate.spec.kubernetes_conditions or gate.explicit):
+        name = "kubernetes_conditions" if gate.spec.kubernetes_conditions else "kubeconfig"
+        msg = f"{name}: {gate.absent}"
+        raise PrerequisiteError(msg)
+
+
+def observe_cluster(gate: GateContext) -> Iterator[GateObservation]:
+    """Look once at everything; what one look shows does not save another."""
+    spec = gate.spec
+    if spec.heartbeat:
+        yield from _ask(gate, "Ocean", _observe_heartbeat)
+    if gate.kubernetes is not None and (spec.scheduled or spec.kubernetes_conditions):
+        yield from _ask(gate, "Kubernetes", _observe_kubernetes)
+    if gate.kubernetes is None and spec.scheduled:
+        yield from _ask(gate, "Ocean", _observe_unscheduled)
+    for check in spec.http_checks:
+        yield _observe_url(gate, check)
+
+
+def _ask(
+    gate: GateContext, whom: str, observe: Callable[[GateContext, CancelScope], list[GateObservation]]
+) -> list[GateObservation]:
+    """Return observations; a question that fails for now, or is not answered in time, is one that is not met."""
+    try:
+        return observe(gate, gate.scope.at_most(LONGEST_LOOK))
+    except _NOT_NOW as error:
+        return [GateObservation(False, sanitize(str(error), _LONGEST_REASON))]
+    except DeadlineError:
+        gate.scope.check()
+        return [GateObservation(False, f"{whom} did not answer in time")]
+
+
+def _observe_heartbeat(gate: GateContext, scope: CancelScope) -> list[GateObservation]:
+    heartbeat = gate.api.within(scope).get_heartbeat(gate.spec.ocean_id)
+    now = gate.api.server_now()
+    seen = render_check(service.check_connection(heartbeat, now)).seen
+    return [GateObservation(service.is_alive(heartbeat, now), seen)]
+
+
+def _observe_unscheduled(gate: GateContext, scope: CancelScope) -> list[GateObservation]:
+    """Look at the pods that the latest migration left without a node, as far as the service knows."""
+    if not gate.spec.migration_ids:
+        return [GateObservation(True, "no migration ran before")]
+    latest = gate.spec.migration_ids[-1]
+    try:
+        status = gate.api.within(scope).get_migration(gate.spec.ocean_id, latest)
+    except MigrationNotFoundError:
+        return [GateObservation(True, f"migration {latest} is no longer listed: its unscheduled pods are not known")]
+    pods = {*status.unscheduled_pods, *status.new_unscheduled_pods}
+    return [GateObservation(not pods, f"{count_noun(len(pods), 'pod')} unscheduled" if pods else "all pods scheduled")]
+
+
+def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[GateObservation]:
+    spec, kubernetes = gate.spec, gate.kubernetes
+    observations: list[GateObservation] = []
+    try:
+        if kubernetes is None or not _is_recognized(gate, kubernetes, scope):
+            return observations
+        if spec.scheduled:
+            pods = sorted(map(sanitize, kubernetes.pending_pods(scope)))
+            waiting = f"{count_with_verb(len(pods), 'pod', 'wait')} for a node ({list_some(pods)})"
+            observations.append(GateObservation(not pods, waiting if pods else "all pods scheduled"))
+        if spec.kubernetes_conditions:
+            observations += kubernetes.observe(scope, spec.kubernetes_conditions)
+    except PrerequisiteError as error:
+        _do_without(gate, str(error))
+        return []
+    return observations
+
+
+def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelScope) -> bool:
+    """Make sure, once, that it is the cluster of which the service offers or runs instances."""
+    if gate.recognized:
+        return True
+    nodes = kubernetes.instances(scope)
+    api, ocean_id = gate.api.within(scope), gate.spec.ocean_id
+    known = {node.instance_id for node in api.discover(ocean_id, fetch_pods=False)}
+    known |= {node.instance_id for node in api.list_nodes(ocean_id)}
+    if nodes and known and not nodes & known:
+        of_another = "it is of another cluster: none of its nodes is one that Ocean offers or runs"
+        if gate.explicit:
+            raise InputError("kubeconfig", f"{of_another}; give that of the cluster {ocean_id}")
+        _do_without(gate, f"the access to Kubernetes is not used, {of_another}")
+        return False
+    gate.recognized = True
+    return True
+
+
+def _do_without(gate: GateContext, why: str) -> None:
+    """Go on without the access that the environment gave; raise PrerequisiteError when the gate asks for it."""
+    gate.kubernetes, gate.absent = None, why
+    refuse_missing_access(gate)
+    gate.reporter.warning(f"{why}; unscheduled pods are told by Ocean alone")
+
+
+def _observe_url(gate: GateContext, check: HttpCheck) -> GateObservation:
+    try:
+        answer = gate.probe(check.url, gate.scope)
+    except NoAnswerError as error:
+        return GateObservation(False, f"{check.subject}: {sanitize(str(error), _LONGEST_REASON)}")
+    seen = f"{check.subject} answers {answer.status}"
+    if answer.status != check.status:
+        return GateObservation(False, f"{seen} instead of {check.status}")
+    if check.contains is not None and check.contains.encode() not in answer.body:
+        return GateObservation(False, f"{seen}, but without the text that is asked for")
+    return GateObservation(True, seen)

@@ -1,0 +1,238 @@
+"""Find the migrations of a resource, and record them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, MigrationNotFoundError
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
+from ocean_migration_pulumi.migration.snapshot.snapshot import has_same_flags
+from ocean_migration_pulumi.migration.state.migration_record import (
+    ADOPTED,
+    ADOPTED_PART,
+    STARTED,
+    MigrationRecord,
+    UnansweredStart,
+)
+from ocean_migration_pulumi.migration.state.phases import describe_share
+from ocean_migration_pulumi.migration.state.progress import Progress
+
+LOST_SEARCH: Final = 60.0
+"""Seconds for which a start whose answer was lost is looked for in the list."""
+
+_LOST_INTERVAL: Final = 2.0
+
+
+def is_ours(context: ReconcileContext, status: MigrationStatus) -> bool:
+    """Tell whether this resource must have started a migration that its state does not know.
+
+    At least one of its nodes is planned, every other one is too (or, in the first run, is no longer offered and nothing
+    known of it contradicts the selector), its flags are ours as far as the service echoes them, and no other resource
+    of this process claims it.
+    """
+    ids, planned = status.instance_ids, context.state.planned
+    if not ids & planned.keys() or not has_same_flags(status, context.spec):
+        return False
+    if status.id in context.claimed_by_other_calls:
+        return False
+    if context.claims.someone_else_claims(context.owner, status.id, ids):
+        return False
+    rest = [node for node in status.old_instances if node.instance_id not in planned]
+    if not rest:
+        return True
+    return context.creating and not any(
+        node.instance_id in context.offered or context.spec.nodes.contradicts(node) for node in rest
+    )
+
+
+def record_migration(context: ReconcileContext, migration: MigrationRecord) -> None:
+    """Record a migration of ours, and that the present selector and triggers have been acted upon."""
+    context.state.add(migration)
+    context.mark_acted_upon()
+    context.claims.take_over(context.owner, migration.id)
+
+
+def adopt(context: ReconcileContext, status: MigrationStatus) -> MigrationRecord:
+    """Record a migration of ours that the state did not know; its batch size and force stay unknown."""
+    migration = MigrationRecord(
+        id=status.id,
+        origin=ADOPTED if status.instance_ids <= context.state.planned.keys() else ADOPTED_PART,
+        instance_ids=sorted(status.instance_ids),
+        should_terminate_drained_nodes=status.should_terminate_drained_nodes,
+        should_evict_stand_alone_pods=status.should_evict_stand_alone_pods,
+        triggers_digest=context.spec.triggers_digest,
+    )
+    migration.update(status)
+    record_migration(context, migration)
+    context.newly_adopted |= status.instance_ids
+    context.state.update(status)
+    return migration
+
+
+def find_unrecorded(context: ReconcileContext, *, fresh: bool = True) -> list[MigrationStatus]:
+    """Return the migrations of ours that the state does not know, oldest first: those of a run that was killed.
+
+    Only those that are newer than the newest one that the state knows can be.
+    """
+    view, recorded = context.claims.view, context.state.migrations
+    known = {migration.id for migration in recorded}
+    newest = max((made for migration in recorded if (made := parse_time(migration.created_at))), default=None)
+    newer = {
+        summary.id
+        for summary in view.migrations(context.api, context.scope, fresh=fresh)
+        if summary.id not in known
+        and (newest is None or (made := parse_time(summary.created_at)) is None or made > newest)
+    }
+    if not newer:
+        return []
+    recent = view.recent(context.api, context.scope)
+    found = [status for status in recent if status.id in newer and is_ours(context, status)]
+    return sorted(found, key=lambda status: (status.created_at or "", status.id))
+
+
+def find_left_by_killed_run(context: ReconcileContext) -> str | None:
+    """Look for migrations of ours that the state does not know: their run was killed, or an older state restored.
+
+    Returns:
+        Why there is something to do; None when there is no such migration.
+    """
+    state, claims = context.state, context.claims
+    claims.hold(context.owner, [migration.id for migration in state.migrations])
+    if context.spec.planned_nodes is not None:
+        state.planned = dict(context.spec.planned_nodes)
+    claims.plan(context.owner, state.planned)
+    found = find_unrecorded(context, fresh=False)
+    return f"migration {found[-1].id} is ours, and the state does not know it" if found else None
+
+
+def find_unanswered_start(context: ReconcileContext) -> None:
+    """Look for a start whose answer was lost in an earlier run, and adopt its migration; it is settled either way.
+
+    The service may list it late: only a minute after the start its absence means that it had no effect.
+    """
+    lost = context.state.unanswered
+    if lost is None:
+        return
+    waiter = _waiter_for_lost(context, lost, context.scope, outage=0.0)
+    started_at = parse_time(lost.at)
+
+    def is_over(found: MigrationStatus | None) -> bool:
+        age = float("inf") if started_at is None else (context.now() - started_at).total_seconds()
+        return found is not None or max(age, waiter.elapsed) >= LOST_SEARCH
+
+    found = waiter.until(is_over)
+    context.state.unanswered = None
+    if found is None:
+        context.reporter.info("the start whose answer was lost had no effect")
+        return
+    # The inputs may have changed since: only what the service echoes is known of it.
+    migration = adopt(context, found)
+    migration.origin = STARTED
+    line = f"migration {migration.id} had started, although its answer was lost"
+    context.reporter.info(line)
+    emit(context, EventKind.STARTED, migration, line, status=found)
+
+
+def search_lost_start(context: ReconcileContext, lost: UnansweredStart) -> MigrationStatus | None:
+    """Look for the migration of a start whose answer was lost, for a minute; None when it does not appear by then."""
+    scope = context.scope.at_most(LOST_SEARCH)
+    try:
+        return _waiter_for_lost(context, lost, scope, outage=float("inf")).until(lambda found: found is not None)
+    except (InterruptedWaitError, DeadlineError):
+        return None
+
+
+def _waiter_for_lost(
+    context: ReconcileContext, lost: UnansweredStart, scope: CancelScope, *, outage: float
+) -> Waiter[MigrationStatus | None]:
+    interval = min(_LOST_INTERVAL, context.poll_policy.poll_interval)
+    return Waiter(
+        lambda: _find_lost(context, lost),
+        scope=scope,
+        reporter=context.reporter,
+        policy=PollPolicy(poll_interval=interval, outage=outage),
+        describe=lambda _: "looking for the migration whose answer was lost",
+    )
+
+
+def _find_lost(context: ReconcileContext, lost: UnansweredStart) -> MigrationStatus | None:
+    """Return the migration that was not listed before and holds exactly the nodes that were asked for."""
+    asked = frozenset(lost.instance_ids)
+    for summary in context.claims.view.migrations(context.api, context.scope, fresh=True):
+        if summary.id in lost.listed or context.claims.holder(summary.id) not in {None, context.owner}:
+            continue
+        status = context.fetch_status(summary.id)
+        if status.instance_ids == asked:
+            return status
+    return None
+
+
+def find_held_by_others(context: ReconcileContext) -> set[str]:
+    """Return the nodes that running migrations of others hold."""
+    known = {migration.id for migration in context.state.migrations}
+    running = context.claims.view.running(context.api, context.scope, fresh=True)
+    return {
+        name for status in running if status.id not in known and not status.is_terminal for name in status.instance_ids
+    }
+
+
+def catch_up_recorded(context: ReconcileContext) -> None:
+    """Bring the migrations in the state up to date."""
+    context.discover()
+    for migration in context.state.migrations:
+        if migration.ended:
+            continue
+        try:
+            status = context.fetch_status(migration.id)
+        except MigrationNotFoundError:
+            settle_lost(context, migration, None)
+            continue
+        context.update(migration, status)
+        if status.is_terminal:
+            _settle_unseen(context, migration, status, by_others=True)
+    context.update_outcomes()
+
+
+def catch_up(context: ReconcileContext) -> None:
+    """Bring the migrations in the state up to date, and adopt those that a killed run had started."""
+    catch_up_recorded(context)
+    for status in find_unrecorded(context):
+        migration = adopt(context, status)
+        progress = Progress.from_status(status)
+        context.reporter.info(f"adopted migration {status.id}: {progress.done}/{progress.total} nodes")
+        if migration.origin == ADOPTED_PART:
+            context.reporter.warning(f"migration {migration.id} also holds nodes that are not planned")
+        if status.is_terminal:
+            _settle_unseen(context, migration, status, by_others=not context.creating)
+        else:
+            context.reporter.warning(
+                f"whether {migration.id} forces evictions against PodDisruptionBudgets is not known"
+            )
+    context.update_outcomes()
+
+
+def settle_lost(context: ReconcileContext, migration: MigrationRecord, status: MigrationStatus | None) -> None:
+    """Record that the service no longer lists a migration of ours; ``status`` is its last one, None without any."""
+    line = f"migration {migration.id} is no longer listed; its nodes are judged by discovery"
+    context.reporter.warning(line)
+    context.settle(migration, None)
+    emit(context, EventKind.UNHEARD, migration, line, status=status)
+
+
+def _settle_unseen(
+    context: ReconcileContext, migration: MigrationRecord, status: MigrationStatus, *, by_others: bool
+) -> None:
+    """Record the end of a migration that nobody has waited for.
+
+    The event does not say who stopped it: a stop of ours may have been sent by a run that was killed.
+    """
+    line = f"migration {migration.id} is {status.state}, {describe_share(status)}: it ended while nobody waited for it"
+    emit(context, ENDS[status.state], migration, line, status=status, reason=migration.stopped_by or "")
+    if by_others and status.state == MigrationState.STOPPED and migration.stopped_by is None:
+        migration.stopped_by = "others"
+    context.settle(migration, status)

@@ -1,0 +1,129 @@
+"""Stop a migration and wait for its end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
+    DeadlineError,
+    InterruptedWaitError,
+    MigrationNotFoundError,
+    RequestRejectedError,
+    StalledError,
+)
+from ocean_migration_pulumi.migration.reconcile.adoption import catch_up, find_unanswered_start
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
+from ocean_migration_pulumi.migration.reconcile.waiter import has_ended
+from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
+from ocean_migration_pulumi.migration.state.phases import describe_share
+
+_STOPPING: Final = frozenset({MigrationState.STOPPING, MigrationState.RESCHEDULE_NODES, MigrationState.ERROR})
+
+
+def stop_migration(
+    context: ReconcileContext, migration: MigrationRecord, *, terminate_drained_nodes: bool, why: str
+) -> None:
+    """Stop a migration and wait for its end; one that ends otherwise meanwhile has ended, too.
+
+    Args:
+        context: The run.
+        migration: The migration.
+        terminate_drained_nodes: Whether Ocean terminates the nodes that are drained by then.
+        why: The reason, for whoever watches.
+
+    Raises:
+        OperationCancelled: Whoever asked for the operation wants it no more.
+        WaitEndedError: The deadline passed, or the migration stalled.
+        OceanMigrationError: The service refuses, or cannot be asked.
+    """
+    try:
+        status = context.fetch_status(migration.id)
+    except MigrationNotFoundError:
+        context.settle(migration, None)
+        return
+    if not _is_stopping(status):
+        context.reporter.info(f"stopping migration {migration.id}: {why}")
+        _send_stop(context, migration, terminate_drained_nodes=terminate_drained_nodes)
+    waiter = context.waiter_for(migration.id, migration)
+    try:
+        status = waiter.until(has_ended)
+    except MigrationNotFoundError:
+        context.settle(migration, None)
+        line = f"migration {migration.id} is no longer listed"
+        emit(context, EventKind.UNHEARD, migration, line, status=waiter.last)
+        return
+    except (InterruptedWaitError, DeadlineError, StalledError) as error:
+        msg = (
+            f"{error} while migration {migration.id} was stopping ({describe_share(waiter.last)}); run it again "
+            "to wait for the end"
+        )
+        raise type(error)(msg) from None
+    context.settle(migration, status)
+    after = format_elapsed(waiter.elapsed)
+    line = f"migration {migration.id} is {status.state} after {after}: {describe_share(status)}"
+    context.reporter.info(line)
+    emit(context, ENDS[status.state], migration, f"{line} ({why})", status=status, reason=migration.stopped_by or "")
+
+
+def destroy(context: ReconcileContext) -> None:
+    """Stop what runs and is ours, and wait for its end; a cluster that is gone is success."""
+    try:
+        _stop_all(context)
+    except ClusterNotFoundError:
+        context.reporter.info(f"cluster {context.ocean_id} is gone; nothing runs there any more")
+        return
+    if context.state.migrated:
+        count = count_noun(len(context.state.migrated), "node")
+        context.reporter.info(f"the workloads of {count} stay on Ocean's nodes")
+
+
+def _is_stopping(status: MigrationStatus) -> bool:
+    return status.is_terminal or status.state in _STOPPING
+
+
+def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, terminate_drained_nodes: bool) -> None:
+    try:
+        context.api.within(context.scope).stop_migration(
+            context.ocean_id, migration.id, should_terminate_drained_nodes=terminate_drained_nodes
+        )
+    except RequestRejectedError:
+        # It may have ended, or begun to stop, since its status was read; anything else is a refusal.
+        if not _is_stopping(context.fetch_status(migration.id)):
+            raise
+    except (InterruptedWaitError, DeadlineError) as error:
+        msg = f"{error} while migration {migration.id} was asked to stop; run it again to see it stopped"
+        raise type(error)(msg) from None
+    else:
+        migration.stopped_by = "us"
+        migration.terminated_on_stop = terminate_drained_nodes
+    context.claims.view.changed()
+
+
+def _stop_all(context: ReconcileContext) -> None:
+    # A replacement under the same name was created first: what it took is its own.
+    context.claimed_by_other_calls = context.claims.taken
+    context.claims.plan(context.owner, ())
+    find_unanswered_start(context)
+    catch_up(context)
+    for migration in context.state.migrations:
+        if migration.ended:
+            continue
+        holder = context.claims.holder(migration.id)
+        if migration.id in context.claimed_by_other_calls or holder not in {None, context.owner}:
+            context.reporter.info(f"migration {migration.id} is left to the resource that has adopted it")
+        elif migration.origin == ADOPTED_PART:
+            context.reporter.warning(
+                f"migration {migration.id} also holds nodes that were not planned; it is left alone and goes on"
+            )
+        else:
+            stop_migration(
+                context,
+                migration,
+                terminate_drained_nodes=context.spec.terminate_drained_nodes_on_stop,
+                why="the resource is destroyed",
+            )

@@ -1,0 +1,109 @@
+"""What a resource remembers of one migration, and of a start whose answer was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES, MigrationState, MigrationStatus
+
+STARTED: Final = "started"
+"""Origin of a migration that this resource started."""
+
+ADOPTED: Final = "adopted"
+"""Origin of a migration that this resource adopted, and all of whose nodes are planned."""
+
+ADOPTED_PART: Final = "adopted_part"
+"""Origin of an adopted migration that also holds nodes that are not planned: it is never stopped."""
+
+
+def to_texts(value: Any) -> list[str]:
+    """Return the items of a list in an output as strings; an empty list for any other value."""
+    return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
+
+
+@dataclass(slots=True, kw_only=True)
+class MigrationRecord:
+    """A migration that this resource started or adopted; an entry of the output ``migrations``."""
+
+    id: str
+    """The migration's id, ``owm-...``."""
+    origin: str = STARTED
+    """``STARTED``, ``ADOPTED`` or ``ADOPTED_PART``."""
+    status: str = MigrationState.STARTING
+    """Its last state."""
+    instance_ids: list[str] = field(default_factory=list)
+    """The nodes that it holds."""
+    batch_size_percentage: int | None = None
+    """Its batch size; None when adopted, for the service does not tell it."""
+    should_terminate_drained_nodes: bool | None = None
+    """Whether it terminates drained nodes; None when unknown."""
+    should_evict_stand_alone_pods: bool | None = None
+    """Whether it evicts standalone pods; None when unknown."""
+    force_pod_eviction_on_pdb_failure: bool | None = None
+    """Whether it evicts against PodDisruptionBudgets; None when adopted, for the service does not tell it."""
+    triggers_digest: str = ""
+    """Digest of the triggers that it acted upon."""
+    created_at: str | None = None
+    """When it was created, in the service's time; None when unknown."""
+    completed_at: str | None = None
+    """When it finished; None otherwise."""
+    stopped_at: str | None = None
+    """When it stopped; None otherwise."""
+    errored_at: str | None = None
+    """When it failed; None otherwise."""
+    stopped_by: str | None = None
+    """``"us"``, ``"others"``, or None when nobody stopped it."""
+    terminated_on_stop: bool | None = None
+    """Whether our stop asked to terminate drained nodes; None without a stop of ours."""
+    lost: bool = False
+    """Whether the service no longer lists it: it counts as ended."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not change any more."""
+        return self.lost or self.status in TERMINAL_STATES
+
+    def update(self, status: MigrationStatus) -> None:
+        """Record what a status says of it."""
+        self.status = status.state
+        self.created_at = status.created_at or self.created_at
+        self.completed_at = status.completed_at or self.completed_at
+        self.stopped_at = status.stopped_at or self.stopped_at
+        self.errored_at = status.errored_at or self.errored_at
+        if not self.instance_ids:
+            self.instance_ids = sorted(status.instance_ids)
+
+    def to_output(self) -> dict[str, Any]:
+        """Return the entry of the output ``migrations``, without what is unknown."""
+        entry = {name: getattr(self, name) for name in _FIELDS}
+        return {name: value for name, value in entry.items() if value is not None and (name != "lost" or value)}
+
+    @classmethod
+    def from_output(cls, entry: Mapping[str, Any]) -> MigrationRecord:
+        """Read an entry back; fields that a later version added are ignored."""
+        known = {name: entry[name] for name in _FIELDS if entry.get(name) is not None}
+        known["instance_ids"] = to_texts(entry.get("instance_ids"))
+        size = entry.get("batch_size_percentage")
+        known["batch_size_percentage"] = int(size) if isinstance(size, (int, float)) and 0 < size <= 100 else None
+        return cls(**{**known, "id": str(entry.get("id", ""))})
+
+
+_FIELDS: Final = tuple(MigrationRecord.__dataclass_fields__)
+
+
+@dataclass(slots=True, kw_only=True)
+class UnansweredStart:
+    """A start whose answer was lost, and whose migration was not found yet: it is looked for before any other start."""
+
+    listed: list[str]
+    """The ids of the migrations that were listed before the start."""
+    instance_ids: list[str]
+    """The nodes that the start asked for."""
+    at: str | None = None
+    """The service's time of the start; None when unknown."""
+
+    def to_output(self) -> dict[str, Any]:
+        """Return the output ``unanswered_start``."""
+        return {"listed": self.listed, "instance_ids": self.instance_ids} | ({"at": self.at} if self.at else {})

@@ -1,12 +1,11 @@
-"""Compare the answers of Spot's API with its documentation."""
+"""Whether the live service keeps to its documented contract; for maintainers."""
 
 from __future__ import annotations
 
-from ocean_migration_pulumi.api_check.evaluation import answer_questions
 from ocean_migration_pulumi.api_check.live_findings import LiveCheck, LiveCode, LiveFinding, Severity, check_migration
-from ocean_migration_pulumi.api_check.live_run import LiveRun, ensure_no_running_migration, find_candidate
+from ocean_migration_pulumi.api_check.live_run import LiveRun
 from ocean_migration_pulumi.api_check.probes import send_probes
-from ocean_migration_pulumi.api_check.questions import AnsweredQuestion, Verdict
+from ocean_migration_pulumi.api_check.questions import AnsweredQuestion, Verdict, answer_questions
 
 __all__ = [
     "AnsweredQuestion",
@@ -18,7 +17,5 @@ __all__ = [
     "Verdict",
     "answer_questions",
     "check_migration",
-    "ensure_no_running_migration",
-    "find_candidate",
     "send_probes",
 ]

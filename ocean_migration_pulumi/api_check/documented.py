@@ -1,104 +1,83 @@
-"""The names and values that Spot's API reference has for what this package reads."""
+"""Objects in responses as Spot's API reference documents them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from ocean_migration_pulumi.api.client import (
-    CLUSTERS,
-    DISCOVERY,
-    HEARTBEAT,
-    LOG,
-    MIGRATIONS,
-    NODES,
-    VIRTUAL_NODE_GROUPS,
-)
-from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION
+from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, MigrationState
 
-KINDS: Final[Mapping[str, str]] = {
-    CLUSTERS: "spotinst:ocean:aws:k8s",
-    CLUSTER: "spotinst:ocean:aws:k8s",
-    VIRTUAL_NODE_GROUPS: "spotinst:ocean:aws:k8s:launchSpec",
-    MIGRATIONS: "spotinst:ocean:aws:k8s:cluster:migration",
-    MIGRATION: "spotinst:ocean:aws:k8s:cluster:migration",
-    DISCOVERY: "spotinst:ocean:aws:k8s:cluster:migration:discovery",
-    NODES: "spotinst:ocean:aws:k8s:nodes",
-    LOG: "spotinst:ocean:cluster:log",
-    HEARTBEAT: "spotinst:ocean:k8s:cluster:controllerHeartbeat",
+Expected = str | frozenset[str] | None
+"""What is documented of a field: the JSON type of its values ("time": text that is a time), the values, or nothing."""
+
+ID: Final = "id"
+"""Stands for any id of the service or AWS among the values of a field."""
+
+_STATES: Final = frozenset(MigrationState)
+
+FIELDS: Final[Mapping[str, Mapping[str, Expected]]] = {
+    "request": {"id": "string", "url": "string", "method": "string", "timestamp": "time"},
+    "response": {"status": "object", "kind": "string", "items": "list", "count": "integer", "errors": "list"},
+    "error": {"code": "string", "message": "string", "field": "string"},
+    "start": {"id": "string"},
+    "stop": {"id": "string", "oceanId": "string", "state": frozenset({"STOPPED"})},
+    "migration-list": {"Id": "string", "state": _STATES, "createdAt": "time", "completedAt": "time"},
+    "migration-status": {
+        "Id": "string",
+        "oceanId": "string",
+        "status": _STATES,
+        "newInstances": "list",
+        "oldInstances": "list",
+        "unscheduledPodIds": "string",
+        "newUnscheduledPodIds": "string",
+        "migrationConfig": "object",
+        "createdAt": "time",
+        "erroredAt": "time",
+        "stoppedAt": "time",
+        "completedAt": "time",
+    },
+    "echoed-options": {"shouldTerminateDrainedNodes": "boolean", "shouldEvictStandAlonePods": "boolean"},
+    "instance": {
+        "instanceId": "string",
+        "k8sNodeName": "string",
+        "asgName": "string",
+        # The reference names RUNNING and REQUIRES_MANUAL_MIGRATION, and does not say that there are no others.
+        "state": None,
+        "runningPods": "integer",
+        "podDetails": "list",
+    },
+    "pod": {"id": "string", "name": "string", "kind": frozenset({"STAND_ALONE_POD", "UNKNOWN"})},
+    "discovery": {"instances": "list"},
+    "candidate": {
+        "k8sNodeName": "string",
+        "asgName": "string",
+        "instanceId": "string",
+        "launchSpecId": frozenset({ID, DEFAULT_VIRTUAL_NODE_GROUP}),
+        "runningPods": "integer",
+    },
+    "node": {
+        "instanceId": "string",
+        "instanceType": "string",
+        "availabilityZone": "string",
+        "launchSpecId": "string",
+        "launchSpecName": "string",
+        "lifeCycle": frozenset({"Spot", "OD", "OD (RI)", "OD (SP)"}),
+        "publicIp": "string",
+        "workloadRequestedMilliCpu": "number",
+        "workloadRequestedMemoryInMiB": "number",
+        "workloadRequestedGpu": "number",
+        "headroomRequestedMilliCpu": "number",
+        "headroomRequestedMemoryInMiB": "number",
+        "headroomRequestedGpu": "number",
+        "allocatableMilliCpu": "number",
+        "allocatableMemoryInMiB": "number",
+        "allocatableGpu": "number",
+        "nodeName": "string",
+        "registrationStatus": frozenset({"Registered", "Registering", "Failed"}),
+        "createdAt": "time",
+    },
+    "log": {"message": "string", "severity": frozenset({"INFO", "DEBUG", "ERROR", "WARN"}), "createdAt": "time"},
+    # ACTIVE is an example; other statuses are not documented.
+    "heartbeat": {"status": None, "lastHeartbeat": "time"},
 }
-"""The ``kind`` of the answers of each route."""
-
-STATES: Final = frozenset(
-    {
-        "STARTING",
-        "AWAIT_REPLACEMENTS",
-        "HANDLE_UNSCHEDULE",
-        "DRAIN_NODES",
-        "VALIDATE_DRAIN",
-        "STOPPING",
-        "ERROR",
-        "RESCHEDULE_NODES",
-        "TERMINATE_NODES",
-        "AWAIT_TERMINATION",
-        "FINISHED_ERROR",
-        "STOPPED",
-        "FINISHED",
-    }
-)
-
-IN_CREATE: Final = frozenset({"id"})
-IN_STOP: Final = frozenset({"id", "oceanId", "state"})
-IN_LIST: Final = frozenset({"Id", "state", "createdAt", "completedAt"})
-IN_STATUS: Final = frozenset(
-    {
-        "Id",
-        "oceanId",
-        "status",
-        "newInstances",
-        "oldInstances",
-        "unscheduledPodIds",
-        "newUnscheduledPodIds",
-        "migrationConfig",
-        "createdAt",
-        "erroredAt",
-        "stoppedAt",
-        "completedAt",
-    }
-)
-IN_INSTANCE: Final = frozenset({"instanceId", "k8sNodeName", "asgName", "state", "runningPods", "podDetails"})
-IN_POD: Final = frozenset({"id", "name", "kind"})
-IN_CONFIG: Final = frozenset({"shouldTerminateDrainedNodes", "shouldEvictStandAlonePods"})
-IN_DISCOVERY: Final = frozenset({"k8sNodeName", "asgName", "instanceId", "launchSpecId", "runningPods"})
-IN_NODE: Final = frozenset(
-    {
-        "instanceId",
-        "instanceType",
-        "availabilityZone",
-        "launchSpecId",
-        "launchSpecName",
-        "lifeCycle",
-        "publicIp",
-        "workloadRequestedMilliCpu",
-        "workloadRequestedMemoryInMiB",
-        "workloadRequestedGpu",
-        "headroomRequestedMilliCpu",
-        "headroomRequestedMemoryInMiB",
-        "headroomRequestedGpu",
-        "allocatableMilliCpu",
-        "allocatableMemoryInMiB",
-        "allocatableGpu",
-        "nodeName",
-        "registrationStatus",
-        "createdAt",
-    }
-)
-IN_LOG: Final = frozenset({"message", "severity", "createdAt"})
-IN_HEARTBEAT: Final = frozenset({"status", "lastHeartbeat"})
-
-LIFE_CYCLES: Final = frozenset({"Spot", "OD", "OD (RI)", "OD (SP)"})
-REGISTRATIONS: Final = frozenset({"Registered", "Registering", "Failed"})
-SEVERITIES: Final = frozenset({"INFO", "DEBUG", "ERROR", "WARN"})
-POD_KINDS: Final = frozenset({"STAND_ALONE_POD", "UNKNOWN"})
-INSTANCE_STATES: Final = ("RUNNING", "REQUIRES_MANUAL_MIGRATION")
-"""The only two that the reference names; that there are no others it does not say."""
+"""The fields of the objects in each place."""

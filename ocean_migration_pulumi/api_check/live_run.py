@@ -1,12 +1,12 @@
-"""Run one single-node migration on the live service, stop it, and wait until it has ended."""
+"""Run one migration of one node on the live service: start it, stop it, and wait for its end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus, MigrationSummary
+from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun, list_some
 from ocean_migration_pulumi.common.times import format_elapsed
@@ -35,48 +35,8 @@ _OUTAGES: Final = (NoAnswerError, ServiceError, RateLimitError, MigrationNotFoun
 """Errors that a poll survives; a migration that was just started may not exist yet for every route."""
 
 
-def ensure_no_running_migration(client: OceanClient, ocean_id: str) -> tuple[MigrationSummary, ...]:
-    """Return the cluster's migrations, all of which have ended.
-
-    Raises:
-        ClusterBusyError: When a migration is running; the message names it.
-        OceanMigrationError: When the list cannot be read.
-    """
-    listed = client.list_migrations(ocean_id)
-    running = [each.id for each in listed if not each.is_terminal]
-    if running:
-        verb = "is" if len(running) == 1 else "are"
-        msg = f"migration {list_some(running)} {verb} already running on {ocean_id}: wait for its end, or stop it"
-        raise ClusterBusyError(msg)
-    return listed
-
-
-def find_candidate(client: OceanClient, ocean_id: str, instance_id: str) -> Candidate:
-    """Return the node to migrate.
-
-    Raises:
-        InputError: When discovery does not return the instance, or no Virtual Node Group matches it.
-        OceanMigrationError: When discovery cannot be read.
-    """
-    candidates = {each.instance_id: each for each in client.discover(ocean_id)}
-    candidate = candidates.get(instance_id)
-    if candidate is None:
-        known = f"candidates: {list_some(sorted(candidates))}" if candidates else "the cluster has no candidates"
-        raise InputError("--instance-id", f"{instance_id} is not a candidate of {ocean_id}; {known}")
-    if candidate.virtual_node_group_id is None:
-        raise InputError("--instance-id", f"{instance_id} matches no Virtual Node Group; choose another node")
-    return candidate
-
-
 class LiveRun:
-    """One migration of one node that terminates, forces and deletes nothing, from its start to its terminal state.
-
-    Attributes:
-        migration_id: The id of the migration, None until it is known.
-        status: The last status that was read, None before the first.
-        stop_sent: Whether the service has accepted the stop.
-        may_have_started: Whether a start was sent whose answer is missing.
-    """
+    """One migration of one node that terminates, forces and deletes nothing, from its start to its terminal state."""
 
     def __init__(
         self,
@@ -94,12 +54,12 @@ class LiveRun:
 
         Args:
             client: The service.
-            scope: What ends the run early.
+            scope: Ends the run early.
             tell: Receives the progress.
             ocean_id: The cluster.
             instance_id: The node to migrate.
-            stop_after: Seconds after the start when the stop is sent.
-            timeout: Seconds after the start when the run gives up waiting for a terminal state.
+            stop_after: Seconds from the start to the stop.
+            timeout: Seconds from the start within which the migration must end.
             poll_interval: Seconds between two polls.
         """
         self._base_client, self._base_scope = client, scope
@@ -107,15 +67,38 @@ class LiveRun:
         self._tell = tell
         self._ocean_id, self._instance_id = ocean_id, instance_id
         self._stop_after, self._timeout, self._poll_interval = stop_after, timeout, poll_interval
+        self._listed: frozenset[str] = frozenset()
         self.migration_id: str | None = None
+        """The migration, None until its id is known."""
         self.status: MigrationStatus | None = None
+        """Its last status."""
         self.stop_sent = False
+        """Whether the service has accepted the stop."""
         self.may_have_started = False
+        """Whether the answer to the start is missing."""
 
     @property
     def is_running(self) -> bool:
         """Whether a migration was started and no terminal state was seen."""
         return self.migration_id is not None and not (self.status is not None and self.status.is_terminal)
+
+    def find_candidate(self) -> Candidate:
+        """Return the node to migrate.
+
+        Raises:
+            ClusterBusyError: When a migration is running on the cluster.
+            InputError: When discovery does not return the node, or no Virtual Node Group matches it.
+            OceanMigrationError: When the service cannot be read.
+        """
+        self._ensure_none_is_running()
+        candidates = {each.instance_id: each for each in self._client.discover(self._ocean_id)}
+        candidate = candidates.get(self._instance_id)
+        if candidate is None:
+            known = f"candidates: {list_some(sorted(candidates))}" if candidates else "the cluster has no candidates"
+            raise InputError("--instance-id", f"{self._instance_id} is not a candidate of {self._ocean_id}; {known}")
+        if candidate.virtual_node_group_id is None:
+            raise InputError("--instance-id", f"{self._instance_id} matches no Virtual Node Group; choose another node")
+        return candidate
 
     def run(self) -> None:
         """Start the migration, stop it, and wait until it has ended.
@@ -129,8 +112,8 @@ class LiveRun:
             InterruptedWaitError: When somebody pressed Ctrl-C.
             OceanMigrationError: When the start is refused, or its answer is lost and no migration appears.
         """
-        listed = ensure_no_running_migration(self._client, self._ocean_id)
-        self.migration_id = migration_id = self._start({each.id for each in listed})
+        self._ensure_none_is_running()
+        self.migration_id = migration_id = self._start()
         started = self._base_scope.clock()
         self._scope = self._base_scope.at_most(self._timeout)
         self._client = self._base_client.within(self._scope)
@@ -140,9 +123,22 @@ class LiveRun:
         except DeadlineError:
             msg = f"migration {migration_id} has not ended after {format_elapsed(self._timeout)}"
             raise DeadlineError(msg) from None
-        self._confirm(migration_id)
+        # Once more, one poll after the terminal state, whatever time is left.
+        self._scope, self._client = self._base_scope, self._base_client.within(self._base_scope)
+        self._scope.sleep(self._poll_interval)
+        self._read_status(migration_id)
+        self._read_list_and_discovery()
 
-    def _start(self, listed: Collection[str]) -> str:
+    def _ensure_none_is_running(self) -> None:
+        listed = self._client.list_migrations(self._ocean_id)
+        self._listed = frozenset(each.id for each in listed)
+        running = [each.id for each in listed if not each.is_terminal]
+        if running:
+            verb = "is" if len(running) == 1 else "are"
+            msg = f"migration {list_some(running)} {verb} already running on {self._ocean_id}"
+            raise ClusterBusyError(f"{msg}: wait for its end, or stop it")
+
+    def _start(self) -> str:
         try:
             return self._client.create_migration(
                 self._ocean_id,
@@ -155,17 +151,17 @@ class LiveRun:
         except AnswerLostError:
             self.may_have_started = True
             self._tell.warning("The answer to the start was lost: searching for the migration in the list")
-            found = self._search(listed)
+            found = self._search()
             if found is None:
                 raise
             return found
 
-    def _search(self, listed: Collection[str]) -> str | None:
+    def _search(self) -> str | None:
         """Return the new migration of the node, None when none appears within a minute."""
         until = self._scope.clock() + _SEARCH_SECONDS
         while self._scope.clock() < until:
             for summary in self._try(lambda: self._client.list_migrations(self._ocean_id)) or ():
-                if summary.id not in listed:
+                if summary.id not in self._listed:
                     status = self._read_status(summary.id)
                     if status is not None and status.instance_ids == {self._instance_id}:
                         return summary.id
@@ -191,13 +187,6 @@ class LiveRun:
                 self._stop(migration_id)
             else:
                 self._scope.sleep(self._poll_interval)
-
-    def _confirm(self, migration_id: str) -> None:
-        """Read everything once more, one poll after the terminal state, whatever time is left."""
-        self._scope, self._client = self._base_scope, self._base_client.within(self._base_scope)
-        self._scope.sleep(self._poll_interval)
-        self._read_status(migration_id)
-        self._read_list_and_discovery()
 
     def _stop(self, migration_id: str) -> None:
         try:

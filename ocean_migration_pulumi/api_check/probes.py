@@ -1,4 +1,4 @@
-"""The GETs that settle what GETs can settle: at most 15."""
+"""Send the GETs that answer the questions: at most 15."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.migration import MigrationSummary
-from ocean_migration_pulumi.api_check.response_questions import ABSENT_CLUSTER, ABSENT_MIGRATION
+from ocean_migration_pulumi.api_check.questions import ABSENT_CLUSTER, ABSENT_MIGRATION
 from ocean_migration_pulumi.common.times import sort_key
 from ocean_migration_pulumi.errors import (
     AuthenticationError,

@@ -1,4 +1,4 @@
-"""The ``ocean-migration`` command: sees, explains and steers any migration, with Pulumi or without it."""
+"""The ``ocean-migration`` command: shows, explains and controls any migration, with Pulumi or without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands by name; each is loaded when it is asked for, as most of them need what takes long to import."""
+"""The program and its commands, each of which is imported when it is used."""
 
 from __future__ import annotations
 
@@ -41,17 +41,11 @@ MAINTAINER_COMMANDS: Final[Mapping[str, str]] = {
 }
 """The commands that only maintainers of this package need; the help lists them last."""
 
-_MODULES: Final[Mapping[str, str]] = {
-    **{
-        name: f"cli.commands.inspect.{name}"
-        for name in ("clusters", "candidates", "nodes", "status", "history", "logs")
-    },
-    **{name: f"cli.commands.inspect.{name}" for name in ("explain", "report")},
-    **{name: f"cli.commands.migrate.{name}" for name in ("plan", "start", "watch", "wait", "stop")},
-    **{name: f"cli.commands.setup.{name}" for name in ("comment", "doctor", "config", "completion")},
-    "api-check": "cli.commands.setup.api_check",
-    "simulator": "testing.simulator.server.command",
+_FOLDERS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("plan", "start", "watch", "wait", "stop"), "cli.commands.migrate"),
+    **dict.fromkeys(("comment", "doctor", "config", "completion", "api-check"), "cli.commands.setup"),
 }
+"""Where the module of a command is, if not in ``cli.commands.inspect``; it has the command's name."""
 
 _EXTRA: Final = ("starlette", "trustme", "uvicorn")
 _OUTAGES: Final = (NoAnswerError, ServiceError)
@@ -86,9 +80,12 @@ class Commands(click.Group):
         """Load a command; None for a name that is none."""
         if cmd_name not in COMMANDS and cmd_name not in MAINTAINER_COMMANDS:
             return None
-        if cmd_name == "simulator" and (missing := _missing()):
-            return _unavailable(cmd_name, missing)
-        found: click.Command = import_module(f"ocean_migration_pulumi.{_MODULES[cmd_name]}").command
+        module = f"{_FOLDERS.get(cmd_name, 'cli.commands.inspect')}.{cmd_name.replace('-', '_')}"
+        if cmd_name == "simulator":
+            if missing := [name for name in _EXTRA if find_spec(name) is None]:
+                return _unavailable(cmd_name, missing)
+            module = "testing.simulator.server.command"
+        found: click.Command = import_module(f"ocean_migration_pulumi.{module}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -118,10 +115,6 @@ def main() -> None:
     Sees, explains and steers any migration of a cluster, whoever started it: a Pulumi program, this command, or the
     console. Token and account come from SPOTINST_TOKEN and SPOTINST_ACCOUNT, or from the credentials file.
     """
-
-
-def _missing() -> list[str]:
-    return [name for name in _EXTRA if find_spec(name) is None]
 
 
 def _unavailable(name: str, missing: list[str]) -> click.Command:

@@ -1,4 +1,4 @@
-"""What a command says on the way: on stderr, so that stdout holds nothing but the result."""
+"""Progress and questions of a command, on stderr: stdout holds only the result."""
 
 from __future__ import annotations
 

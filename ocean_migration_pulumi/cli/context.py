@@ -1,4 +1,4 @@
-"""What every command shares: how it reaches the service, which cluster and migration it means, and what ends it."""
+"""What commands share: access to the service, the chosen cluster and migration, and interruption."""
 
 from __future__ import annotations
 
@@ -43,10 +43,11 @@ _COMPLETION_SECONDS: Final = 2.0
 
 
 class CliContext:
-    """How one command reaches the service, Kubernetes and AWS; everything is opened when it is first needed.
+    """A command's access to the service, Kubernetes and AWS; everything is opened when it is first needed.
 
-    ``scope`` ends with the first SIGINT or SIGTERM; a second one ends the program. ``observers`` receive every exchange
-    with the service when they are added before the first one. Close it when the command ends.
+    Attributes:
+        scope: Ends with the first SIGINT or SIGTERM; a second one ends the program.
+        observers: Receive every exchange with the service, when added before the first one.
     """
 
     def __init__(
@@ -240,6 +241,7 @@ def _completing(context: click.Context) -> Iterator[CliContext]:
         reach.close()
 
 
+_PARAMETERS: Final = ("cluster", "account", "profile", "base_url", "record", "kubeconfig", "context")
 _OPTIONS: Final = (
     click.option(
         "--cluster",
@@ -266,31 +268,14 @@ _KUBERNETES_OPTIONS: Final = (
 
 
 def context_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Add the options by which a command reaches the service; it is called with a ``reach``."""
+    """Add the options of a CliContext to a command, which is called with it as ``reach``."""
 
     @wraps(function)
-    def reaching(
-        cluster: str | None,
-        account: str | None,
-        profile: str | None,
-        base_url: str | None,
-        record: Path | None,
-        kubeconfig: str | None = None,
-        context: str | None = None,
-        **others: Any,
-    ) -> R:
-        reach = CliContext(
-            cluster=cluster,
-            account=account,
-            profile=profile,
-            base_url=base_url,
-            record=record,
-            kubeconfig=kubeconfig,
-            context=context,
-        )
+    def reaching(**given: Any) -> R:
+        reach = CliContext(**{name: given.pop(name, None) for name in _PARAMETERS})
         try:
             with interruptible(reach.scope.ended):
-                return function(reach=reach, **others)
+                return function(reach=reach, **given)
         finally:
             reach.close()
 
@@ -298,12 +283,12 @@ def context_options(function: Callable[..., R]) -> Callable[..., R]:
 
 
 def kubernetes_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Add the options for access to Kubernetes; stands above ``reach_options``."""
+    """Add the options for access to Kubernetes; stands above ``context_options``."""
     return _decorated(function, _KUBERNETES_OPTIONS)
 
 
 def migration_argument(function: Callable[..., R]) -> Callable[..., R]:
-    """Add the argument ``migration``: None is for ``Reach.migration_id`` to find."""
+    """Add the argument ``migration``, None without one: see ``CliContext.migration_id``."""
     return click.argument("migration", required=False, metavar="[MIGRATION]", shell_complete=complete_migration)(
         function
     )

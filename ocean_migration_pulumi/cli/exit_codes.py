@@ -1,4 +1,4 @@
-"""The exit statuses; those that Pulumi documents for its own command mean the same here."""
+"""The exit statuses; those that Pulumi's CLI documents have the same meaning."""
 
 from __future__ import annotations
 

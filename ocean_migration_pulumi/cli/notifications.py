@@ -1,4 +1,4 @@
-"""Notifications of a command: the events that the resource posts, from ``--notify``."""
+"""The option ``--notify``: post events of a command as the resource posts them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ notify_option: Final = click.option(
 
 @contextmanager
 def notifying(urls: tuple[str, ...]) -> Iterator[EventSink]:
-    """Give who takes events for these URLs, and let what is under way still be delivered at the end.
+    """Yield what posts events to these URLs, and deliver pending ones at the end.
 
-    Raises InputError, without the URL, for one that cannot be used.
+    Raises:
+        InputError: When a URL cannot be used; the message does not contain it.
     """
     if not urls:
         yield discard_event
@@ -57,7 +58,7 @@ def announce(
     reason: str = "",
     remedy: str = "",
 ) -> None:
-    """Announce what has happened to a migration that this command only looks at."""
+    """Post an event of a migration that this command only follows."""
     if to is discard_event:
         return
     spec = MigrationSpec(ocean_id=reach.cluster_id)

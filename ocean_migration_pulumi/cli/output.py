@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, TypeVar
@@ -26,16 +26,33 @@ HTML: Final = "html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under headings; ``numbers`` are the columns that stand on the right.
-
-    A cell is a text or a number; None is shown as ``-``. ``empty`` is what to say when there is no row.
-    """
+    """Rows under headings."""
 
     title: str
+    """The title, for terminals."""
     columns: tuple[str, ...]
+    """The headings."""
     rows: tuple[tuple[Any, ...], ...]
+    """Cells are text or numbers; None is shown as ``-``."""
     numbers: frozenset[str] = frozenset()
+    """The columns that are right-aligned."""
     empty: str = "none"
+    """The text without rows."""
+
+
+def examples(*commands: str, exit_statuses: Mapping[int, str] | None = None, when: str = "") -> str:
+    """Return the epilog of a command's help.
+
+    Args:
+        commands: Example command lines.
+        exit_statuses: The exit statuses that differ from those of the program.
+        when: When these exit statuses apply, after "Exit status".
+    """
+    blocks = ["\n".join(["\b", "Example:", *(f"  {command}" for command in commands)])]
+    if exit_statuses:
+        statuses = (f"  {status}  {meaning}" for status, meaning in exit_statuses.items())
+        blocks.append("\n".join(["\b", f"Exit status{when}:", *statuses]))
+    return "\n\n".join(blocks)
 
 
 def say(text: str, *, err: bool = True) -> None:

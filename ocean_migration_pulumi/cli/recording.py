@@ -1,4 +1,4 @@
-"""A migration of a flight record, as the commands that ask nobody read it."""
+"""The migration that a command is about: at the service, or in a record of exchanges."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from typing import Final
 import click
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.views.run_report import Moment
-
-SOURCES: Final = DataSources(absent="a record tells nothing of Kubernetes")
-"""Whom a record lets one ask."""
 
 from_option: Final = click.option(
     "--from",
@@ -31,22 +28,41 @@ from_option: Final = click.option(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedMigration:
-    """A migration that a record holds: its last status, all looks at it, and the moment up to which the record goes."""
+class SelectedMigration:
+    """A migration of the service or of a record, and where to ask about it."""
 
     client: OceanClient
+    """The service, or a record in its place."""
+    sources: DataSources
+    """Kubernetes and AWS; a record has neither."""
     ocean_id: str
-    status: MigrationStatus
-    moments: tuple[Moment, ...]
-    now: datetime
+    """The cluster."""
+    migration_id: str
+    """The migration."""
+    moments: tuple[Moment, ...] = ()
+    """The statuses that the record has."""
+    now: datetime | None = None
+    """The end of the record, None for the service's present time."""
 
 
 @contextmanager
-def open_recording(record: Path, migration: str | None) -> Iterator[RecordedMigration]:
-    """Open a migration of a record; None is the one whose status was read last.
+def open_migration(reach: CliContext, migration: str | None, record: Path | None) -> Iterator[SelectedMigration]:
+    """Open the migration that a command is about.
 
-    Raises SettingsError for a file that is no record, and InputError for a migration that it does not hold.
+    Args:
+        reach: How the command reaches the service.
+        migration: Its id. None means the running or the newest one, or the one whose status was recorded last.
+        record: A record to read in place of the service.
+
+    Raises:
+        SettingsError: When the file is not a record.
+        InputError: When there is no such migration.
     """
+    if record is None:
+        ocean_id = reach.cluster_id
+        chosen = reach.migration_id(migration)
+        yield SelectedMigration(client=reach.client, sources=reach.sources(), ocean_id=ocean_id, migration_id=chosen)
+        return
     from ocean_migration_pulumi.api.recording.replay_client import RecordedClient, read_record
 
     with RecordedClient(read_record(record)) as client:
@@ -54,11 +70,12 @@ def open_recording(record: Path, migration: str | None) -> Iterator[RecordedMigr
         seen = {name: statuses for name, statuses in held.items() if statuses}
         if not seen:
             raise InputError("--from", f"{record} holds no status of {migration or 'a migration'}")
-        (ocean_id, _), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
-        yield RecordedMigration(
+        (ocean_id, migration_id), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
+        yield SelectedMigration(
             client=client,
+            sources=DataSources(absent="a record tells nothing of Kubernetes"),
             ocean_id=ocean_id,
-            status=statuses[-1][1],
+            migration_id=migration_id,
             moments=tuple(Moment.from_status(at, status) for at, status in statuses),
             now=statuses[-1][0],
         )

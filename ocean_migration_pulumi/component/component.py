@@ -1,4 +1,4 @@
-"""OceanMigration: what a platform team puts into its repository to take an EKS cluster into Ocean."""
+"""The component OceanMigration: an EKS cluster that moves into Ocean."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ from ocean_migration_pulumi.component.args import (
 from ocean_migration_pulumi.component.resources.autoscaler import switch_off_autoscaler
 from ocean_migration_pulumi.component.resources.cluster import Made, make_cluster, make_groups
 from ocean_migration_pulumi.component.resources.controller import install_controller
-from ocean_migration_pulumi.component.resources.deployments import Deployments, look_up
-from ocean_migration_pulumi.component.resources.retire import look_up as look_up_old_group
-from ocean_migration_pulumi.component.resources.retire import profiles_in_use, retirement, role_of_profile
+from ocean_migration_pulumi.component.resources.deployments import Deployments, find_deployments
+from ocean_migration_pulumi.component.resources.retire import (
+    describe_retirement,
+    find_old_group,
+    profiles_in_use,
+    role_of_profile,
+)
 from ocean_migration_pulumi.component.resources.waves import WaveAccess, Waves, make_waves, report_of, totals_of
 from ocean_migration_pulumi.errors import MigrationError
 from ocean_migration_pulumi.functions import open_service
@@ -53,12 +57,14 @@ class OceanMigration(pulumi.ComponentResource):
     ) -> None:
         """Declare the migration of a cluster.
 
-        :param name: the name of the component; those of its resources begin with it.
-        :param args: what there is, what is to be made, and in which waves.
-        :param opts: options of the component. Providers of ``spotinst``, ``kubernetes`` and ``aws`` reach all that it
-            makes; its ``custom_timeouts`` reach nothing, each wave has its own.
+        Args:
+            name: The name of the component, with which the names of its resources begin.
+            args: What exists, what is to be made, and in which waves.
+            opts: Options of the component. Providers of ``spotinst``, ``kubernetes`` and ``aws`` reach all that it
+                makes; its ``custom_timeouts`` reach nothing, each wave has its own.
 
-        Raises InputError, before anything is registered, when arguments are wrong or do not go together.
+        Raises:
+            InputError: Before anything is registered, when arguments are wrong or exclude each other.
         """
         declared = declare(args)
         super().__init__("ocean-migration:index:OceanMigration", name, None, opts)
@@ -177,11 +183,11 @@ class OceanMigration(pulumi.ComponentResource):
         """Look at the cluster's Deployments, where that is surely the cluster of the provider."""
         kubeconfig, context = declared.args.kubeconfig, declared.args.kube_context
         if isinstance(kubeconfig, str):
-            return look_up(kubeconfig, context if isinstance(context, str) else None)
+            return find_deployments(kubeconfig, context if isinstance(context, str) else None)
         # What lies about in the environment may be of another cluster than a provider that was passed.
         if kubeconfig is not None or self.get_provider(_OF_KUBERNETES) is not None:
             return None
-        return look_up()
+        return find_deployments()
 
     def _retirement(self, declared: Declared, made: Made, waves: Waves) -> Output[list[str]]:
         if not declared.retire:
@@ -200,9 +206,9 @@ class OceanMigration(pulumi.ComponentResource):
             # Many groups share few profiles: AWS is asked once for each.
             role_of = cache(partial(role_of_profile, opts=options))
             for old in declared.retire:
-                group = look_up_old_group(old, known["eks_cluster"], options)
+                group = find_old_group(old, known["eks_cluster"], options)
                 try:
-                    lines.append(retirement(group, profiles, role_of, left))
+                    lines.append(describe_retirement(group, profiles, role_of, left))
                 except MigrationError as error:
                     # Pulumi shows a RunError as one line, and anything else as a traceback.
                     raise pulumi.RunError(str(error)) from error

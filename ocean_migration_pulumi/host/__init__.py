@@ -1,4 +1,4 @@
-"""What Pulumi's dynamic provider host withholds from a provider, and the way back to it.
+"""Access to what Pulumi's dynamic provider host does not pass to a provider.
 
 The host (``python -m pulumi.dynamic``) passes a provider nothing but properties. What the engine sent beside them still
 exists on the stack of the worker thread that runs the RPC, and this package fetches it from there: by the types of the

@@ -1,4 +1,4 @@
-"""One RPC of the engine, as the provider's method that serves it may see it."""
+"""The engine's RPC that a method of the provider serves."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from ocean_migration_pulumi.host.stack import running_context, running_request
 class EngineCall:
     """One RPC of the engine.
 
-    ``method`` is ``Check``, ``Diff``, ``Create``, ``Update``, ``Delete`` or ``Read``; ``""`` when unknown. ``urn`` is
-    the resource's; ``""`` when unknown. ``timeout`` is the custom timeout in seconds; None when none is set, or when
-    unknown. ``preview`` is None where the request does not say. ``ended`` is set as soon as the RPC must end: Ctrl-C,
-    or its engine is gone. Without arguments it is a call of nobody: always active, and its lines go nowhere.
+    Without arguments it belongs to nobody: it is always active, and its lines go nowhere.
+
+    Attributes:
+        method: ``Check``, ``Diff``, ``Create``, ``Update``, ``Delete`` or ``Read``, empty when unknown.
+        urn: The URN of the resource, empty when unknown.
+        timeout: The custom timeout in seconds, None when it is not set or unknown.
+        preview: Whether this is a preview, None when the request does not say.
+        ended: Set as soon as the RPC must end: after Ctrl-C, or when the engine is gone.
     """
 
     def __init__(self, request: Any = None, context: Any = None, engine: Engine | None = None) -> None:
@@ -43,7 +47,7 @@ class EngineCall:
 
     def interrupted(self) -> bool:
         """Tell whether somebody pressed Ctrl-C."""
-        return _interruption.emit
+        return _interruption.has_happened
 
     def is_active(self) -> bool:
         """Tell whether the engine still waits for this RPC; True when that cannot be known."""
@@ -78,19 +82,19 @@ class _Interruption:
     """Ctrl-C, which holds for the whole process: for the calls that run, and for those that come after it."""
 
     def __init__(self) -> None:
-        self.emit = False
+        self.has_happened = False
         self._lock = threading.Lock()
         self._endings: weakref.WeakSet[threading.Event] = weakref.WeakSet()
 
     def ends(self, ended: threading.Event) -> None:
         with self._lock:
             self._endings.add(ended)
-            if self.emit:
+            if self.has_happened:
                 ended.set()
 
     def happen(self) -> None:
         with self._lock:
-            self.emit = True
+            self.has_happened = True
             for ended in self._endings:
                 ended.set()
 

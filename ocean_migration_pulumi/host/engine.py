@@ -1,4 +1,4 @@
-"""The Pulumi engine that started this plugin: log lines to it, and the notice of its death."""
+"""The connection to the Pulumi engine: log lines, and the detection of its death."""
 
 from __future__ import annotations
 

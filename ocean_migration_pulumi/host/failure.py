@@ -1,4 +1,4 @@
-"""Failing an RPC so that the engine saves what exists and prints the reason, not a traceback."""
+"""Fail an RPC so that the engine saves the state and prints the reason without a traceback."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def fail(
     that the host called. Where the host cannot be looked into, the message names the id and goes to the engine in the
     host's own way, with a traceback.
 
-    Raises Failure, always.
+    Raises:
+        RpcFailure: Always.
     """
     try:
         _answer(message, id, properties or {}, inputs)

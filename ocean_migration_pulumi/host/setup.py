@@ -1,4 +1,4 @@
-"""What the host's process needs once: room for long waits, Ctrl-C, and an end when the engine is gone."""
+"""Set up the host's process once: thread pool, Ctrl-C, and exit when the engine is dead."""
 
 from __future__ import annotations
 

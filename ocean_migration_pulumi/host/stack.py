@@ -1,4 +1,4 @@
-"""The one look into the host: what lies on the stack of the thread that runs an RPC of the engine."""
+"""Find values on the call stack of the thread that runs an RPC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of others as Markdown that is nothing but text: no table, tag, link, image or mention comes of it."""
+"""Escape text of someone else's choosing in Markdown: it makes no table, tag, link, image or mention."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ import pytest
 
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api_check import AnsweredQuestion, answer_questions
-from ocean_migration_pulumi.api_check.documented import KINDS
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -39,7 +38,7 @@ def answer(route: str, *items: Any, **more: Any) -> Exchange:
     """Return an answer with items, in the envelope that is documented."""
     response = {
         "status": {"code": 200, "message": "OK"},
-        "kind": KINDS.get(route),
+        "kind": "spotinst:ocean",
         "items": list(items),
         "count": len(items),
     }
@@ -55,7 +54,7 @@ def refusal(route: str, status: int, *errors: Any, **more: Any) -> Exchange:
 
 def answered(key: str, exchanges: Sequence[Exchange]) -> AnsweredQuestion:
     """Return what exchanges say to one question."""
-    [found] = [each for each in answer_questions(exchanges) if each.key == key]
+    [found] = [each for each in answer_questions(exchanges) if each.question.key == key]
     return found
 
 
@@ -65,6 +64,6 @@ def said() -> Callable[..., tuple[str, str]]:
 
     def judged(key: str, *exchanges: Exchange) -> tuple[str, str]:
         found = answered(key, exchanges)
-        return str(found.verdict), found.says
+        return str(found.verdict), found.answer
 
     return judged

@@ -10,7 +10,7 @@ from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.api_check import Verdict, answer_questions, send_probes
-from ocean_migration_pulumi.api_check.rendering import COLUMNS, rows, summary, to_json, to_markdown
+from ocean_migration_pulumi.api_check.rendering import COLUMNS, question_rows, summarize, to_json, to_markdown
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import AuthenticationError, ClusterNotFoundError, DeadlineError
 from ocean_migration_pulumi.simulator import Simulator
@@ -73,49 +73,42 @@ def test_no_account_and_no_token_are_kept(sim: Simulator) -> None:
 
 def test_default_readings_differ_nowhere(sim: Simulator) -> None:
     """The simulator answers as the API reference promises, and settles most of it."""
-    found = {each.key: each for each in answer_questions(probe(sim))}
-    assert [each.key for each in found.values() if each.verdict is Verdict.DIFFERS] == []
+    found = {each.question.key: each for each in answer_questions(probe(sim))}
+    assert [each.question.key for each in found.values() if each.verdict is Verdict.DIFFERS] == []
     assert {key for key, each in found.items() if each.verdict is Verdict.NOT_SEEN} == {
-        "id-casing-of-writes",
-        "pod-kinds",
+        "fields-of-start",
+        "fields-of-stop",
+        "fields-of-pod",
         "concurrency",
         "refused-start",
         "refused-stop",
-        "no-match",
-        "no-asg",
-        "fields-of-pod",
         "retry-after",
-        "instance-ids",
-        "batches",
-        "timeouts",
-        "asg-capacity",
-        "node-marks",
     }
-    assert found["missing-migration"].says == "HTTP 400, code MIGRATION_DOESNT_EXIST"
-    assert found["missing-cluster"].says == "HTTP 400, code CLUSTER_DOESNT_EXIST"
-    assert found["log-failures"].says == "known: connectivity"
-    assert found["rate-limits"].says.count("100000 in 60 s") == 9
+    assert found["missing-migration"].answer == "HTTP 400 MIGRATION_DOESNT_EXIST"
+    assert found["missing-cluster"].answer == "HTTP 400 CLUSTER_DOESNT_EXIST"
+    assert found["log-failures"].answer == "connectivity (2)"
+    assert found["rate-limits"].answer == "100000 (15)"
 
 
 @pytest.mark.parametrize(
     ("quirk", "value", "key", "verdict", "says"),
     [
-        ("runningPods", "string", "type-of-running-pods", "differs", "string (11)"),
-        ("discovery", "flat", "discovery-shape", "differs", "flat: 4 items without instances"),
-        ("discovery", "several", "discovery-shape", "settled", "nested, 2 items, 8 instances in all answers"),
-        ("unscheduledPodIds", "list", "type-of-unscheduled-pods", "differs", "list (3)"),
-        ("idKey", "id", "id-casing", "differs", "list: id; status: id"),
-        ("default", "DEFAULT", "default-match", "differs", "DEFAULT"),
-        ("dates", "offset", "times", "settled", "like 2024-05-01T12:00:00.000+0000"),
-        ("concurrent_migrations", "allow", "missing-migration", "settled", "HTTP 400, code MIGRATION_DOESNT_EXIST"),
+        ("runningPods", "string", "fields-of-candidate", "differs", "runningPods string"),
+        ("discovery", "flat", "fields-of-discovery", "differs", "instanceId"),
+        ("discovery", "several", "fields-of-discovery", "settled", "instances list (4)"),
+        ("unscheduledPodIds", "list", "fields-of-migration-status", "differs", "unscheduledPodIds list"),
+        ("idKey", "id", "fields-of-migration-status", "differs", "not as documented: id"),
+        ("default", "DEFAULT", "fields-of-candidate", "differs", "launchSpecId DEFAULT"),
+        ("dates", "offset", "fields-of-migration-list", "settled", "createdAt time"),
+        ("concurrent_migrations", "allow", "missing-migration", "settled", "HTTP 400 MIGRATION_DOESNT_EXIST"),
     ],
 )
 def test_each_other_reading_is_found(sim: Simulator, quirk: str, value: str, key: str, verdict: str, says: str) -> None:
     """What the documents leave open, in each way that the simulator knows."""
     sim.control.quirk(quirk, value)
-    found = {each.key: each for each in answer_questions(probe(sim))}
+    found = {each.question.key: each for each in answer_questions(probe(sim))}
     assert str(found[key].verdict) == verdict
-    assert says in found[key].says
+    assert says in found[key].answer
 
 
 def test_single_refusals_stop_nothing(sim: Simulator) -> None:
@@ -123,8 +116,8 @@ def test_single_refusals_stop_nothing(sim: Simulator) -> None:
     sim.control.fault("GET", "*/log", "html-404", times=9)
     exchanges = probe(sim)
     assert len(exchanges) == 15
-    found = {each.key: each for each in answer_questions(exchanges)}
-    assert found["log-cluster"].verdict is Verdict.DIFFERS
+    found = {each.question.key: each for each in answer_questions(exchanges)}
+    assert found["log-query"].verdict is Verdict.DIFFERS
     assert found["missing-cluster"].verdict is Verdict.SETTLED
 
 
@@ -143,14 +136,14 @@ def test_forms_of_the_result(sim: Simulator) -> None:
     """Rows, JSON and Markdown tell every question once, those first that differ."""
     sim.control.quirk("default", "default")
     found = answer_questions(probe(sim))
-    table = rows(found)
+    table = question_rows(found)
     assert len(table) == len(found)
     assert all(len(row) == len(COLUMNS) for row in table)
     assert [row[0] for row in table][0:2] == ["differs", "settled"]
-    assert table[0][2] == 'default (promised: "Default (String)", its casing is not shown)'
+    assert "not as documented: launchSpecId default (6) (promised: 5 fields: k8sNodeName" in table[0][2]
     data = to_json(found)
     assert sum(data["summary"].values()) == len(data["questions"]) == len(found)
     assert data["summary"]["differs"] == 1
     text = to_markdown(found, "ocean-migration/1")
     assert structure(text).count("tr_open tr ") == len(found) + 3
-    assert summary(found).startswith(f"{len(found)} questions: ")
+    assert summarize(found).startswith(f"{len(found)} questions: ")

@@ -175,7 +175,7 @@ def test_the_screen_is_given_back_with_the_last_picture_on_it() -> None:
         console, cluster_name="demo", hint="Ctrl-C leaves it running", clock=lambda: next(clock)
     ) as screen:
         screen.warning("no answer for 3s")
-        screen.look(live_view())
+        screen.show(live_view())
         screen.status("DRAIN_NODES 1/6 nodes")
         screen.polled()
         screen.status("no answer for 9s")

@@ -1,4 +1,4 @@
-"""The dashboard of a migration, as lines for a terminal of any size: the interesting nodes first, the rest counted."""
+"""The dashboard of a migration, for terminals of any size."""
 
 from __future__ import annotations
 
@@ -66,64 +66,65 @@ _WIDE: Final = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """A picture, ready to be printed by rich; as wide as the terminal, and never higher.
-
-    ``note`` is the last thing that somebody should know of, ``hint`` the last line; either may be empty. ``later`` is
-    the time that has passed since the picture was taken.
-    """
+    """A snapshot of a migration, ready to be printed by rich; as wide as the terminal, and never higher."""
 
     live_view: LiveView
+    """The snapshot."""
     cluster_name: str = ""
+    """The name of the cluster, empty when it is not known."""
     note: str = ""
+    """The last warning, may be empty."""
     hint: str = ""
+    """The last line, may be empty."""
     later: timedelta = timedelta()
+    """The time since the snapshot was taken."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it, each line on its own: a terminal that is being resized breaks none."""
-        pencil = Canvas(width=options.max_width, plain=options.ascii_only)
-        for line in self.lines(pencil, console.size.height - 1):
+        canvas = Canvas(width=options.max_width, plain=options.ascii_only)
+        for line in self.lines(canvas, console.size.height - 1):
             yield line
             yield Segment.line()
 
-    def lines(self, pencil: Canvas, height: int) -> list[Text]:
+    def lines(self, canvas: Canvas, height: int) -> list[Text]:
         """Return the lines: at most ``height`` of them."""
-        head = self._head(pencil, roomy=height >= _ROOMY)
-        foot = self._foot(pencil)
+        head = self._head(canvas, roomy=height >= _ROOMY)
+        foot = self._foot(canvas)
         room = height - len(head) - len(foot)
-        return [*head, *self._tables(pencil, room), *foot][: max(1, height)]
+        return [*head, *self._tables(canvas, room), *foot][: max(1, height)]
 
-    def _head(self, pencil: Canvas, *, roomy: bool) -> list[Text]:
+    def _head(self, canvas: Canvas, *, roomy: bool) -> list[Text]:
         live_view = self.live_view
         status = live_view.status
-        where = f"{pencil.text(self.cluster_name)} ({status.ocean_id})" if self.cluster_name else status.ocean_id
-        title = [Cell(text=f"Migration {pencil.text(status.id)}", style="bold"), Cell(text=f"  {where}", style=_LABEL)]
+        where = f"{canvas.text(self.cluster_name)} ({status.ocean_id})" if self.cluster_name else status.ocean_id
+        title = [Cell(text=f"Migration {canvas.text(status.id)}", style="bold"), Cell(text=f"  {where}", style=_LABEL)]
         spent = Cell(text="")
         if live_view.elapsed is not None:
             running = timedelta() if status.is_terminal else self.later
             spent = Cell(text=format_elapsed((live_view.elapsed + running).total_seconds()), style="bold")
         word = Cell(text=live_view.word, style=_WORD_STYLES.get(live_view.word, "bold yellow"))
         phase = f": {live_view.phase}"
-        state = Cell(text=f"  {pencil.text(status.state)}", style=_LABEL)
+        state = Cell(text=f"  {canvas.text(status.state)}", style=_LABEL)
         return [
-            pencil.ends(title, spent),
-            pencil.line(word, Cell(text=phase), state),
+            canvas.ends(title, spent),
+            canvas.line(word, Cell(text=phase), state),
             *([Text(end="")] if roomy else []),
-            self._bar(pencil),
-            *([pencil.line(Cell(text=trend, style=_LABEL))] if (trend := self._trend()) else []),
+            self._bar(canvas),
+            *([canvas.line(Cell(text=trend, style=_LABEL))] if (trend := self._trend()) else []),
             Text(end=""),
-            *self._counters(pencil),
+            *self._counters(canvas),
         ]
 
-    def _bar(self, pencil: Canvas) -> Text:
+    def _bar(self, canvas: Canvas) -> Text:
         stages = self.live_view.stages
         moved = stages[Stage.DONE] + stages[Stage.TERMINATED]
         label = (
             f"  {100 * self.live_view.share:3.0f}%  {self.live_view.done} of "
             f"{count_noun(self.live_view.total, 'old node')}"
         )
-        width = pencil.width - len(label)
+        width = canvas.width - len(label)
         if width < 10:
-            return pencil.line(Cell(text=label.strip(), style="bold"))
+            return canvas.line(Cell(text=label.strip(), style="bold"))
         parts = (
             (moved, "█", "#", "green"),
             (stages[Stage.MANUAL], "▓", "!", "yellow"),
@@ -131,7 +132,7 @@ class Dashboard:
             (stages[Stage.DRAINING], "▒", ">", "cyan"),
             (0, "░", ".", "dim"),
         )
-        return Text.assemble(pencil.bar(width, parts, self.live_view.total), (label, "bold"), no_wrap=True, end="")
+        return Text.assemble(canvas.bar(width, parts, self.live_view.total), (label, "bold"), no_wrap=True, end="")
 
     def _trend(self) -> str:
         live_view = self.live_view
@@ -149,7 +150,7 @@ class Dashboard:
         minutes = max(1, round(trend.left / timedelta(minutes=1)))
         return f"{told}; estimate: {format_elapsed(60.0 * minutes).removesuffix('00s')} left"
 
-    def _counters(self, pencil: Canvas) -> list[Text]:
+    def _counters(self, canvas: Canvas) -> list[Text]:
         live_view, stages = self.live_view, self.live_view.stages
         unscheduled, manual = len(live_view.unscheduled), stages[Stage.MANUAL]
         unknown = stages[Stage.UNKNOWN] + stages[Stage.REMAINING]
@@ -166,8 +167,8 @@ class Dashboard:
         ]
         if not live_view.status.is_terminal and unknown:
             cells.append(("Not told", unknown, "bold yellow"))
-        across = next(number for number in (3, 2, 1) if number == 1 or pencil.width >= number * 24)
-        width = min(26, (pencil.width - GAP * 2 * (across - 1)) // across)
+        across = next(number for number in (3, 2, 1) if number == 1 or canvas.width >= number * 24)
+        width = min(26, (canvas.width - GAP * 2 * (across - 1)) // across)
         down = -(-len(cells) // across)
         rows = []
         for place in range(down):
@@ -175,72 +176,72 @@ class Dashboard:
             for number, (label, value, style) in enumerate(cells[place::down]):
                 shown = "-" if value is None else str(value)
                 line.append(" " * GAP * 2 if number else "")
-                line.append(pencil.fit(label, max(0, width - len(shown) - 1)) + " ", _LABEL)
+                line.append(canvas.fit(label, max(0, width - len(shown) - 1)) + " ", _LABEL)
                 line.append(shown, style or "bold")
             rows.append(line)
         return rows
 
-    def _foot(self, pencil: Canvas) -> list[Text]:
+    def _foot(self, canvas: Canvas) -> list[Text]:
         lines = []
         if self.live_view.unscheduled:
-            names = list_some([pencil.text(pod) for pod in self.live_view.unscheduled], 3)
-            lines.append(pencil.line(Cell(text=f"Unscheduled: {names}", style="yellow")))
+            names = list_some([canvas.text(pod) for pod in self.live_view.unscheduled], 3)
+            lines.append(canvas.line(Cell(text=f"Unscheduled: {names}", style="yellow")))
         if self.note:
-            lines.append(pencil.line(Cell(text=pencil.text(self.note), style="yellow")))
+            lines.append(canvas.line(Cell(text=canvas.text(self.note), style="yellow")))
         if self.hint:
-            lines.append(pencil.line(Cell(text=self.hint, style=_LABEL)))
+            lines.append(canvas.line(Cell(text=self.hint, style=_LABEL)))
         return [Text(end=""), *lines] if lines else []
 
-    def _tables(self, pencil: Canvas, room: int) -> list[Text]:
+    def _tables(self, canvas: Canvas, room: int) -> list[Text]:
         """Return both tables; each has a blank line before it, a heading, and a line for what is cut."""
         old, new = self.live_view.nodes, self.live_view.new_nodes
         for_new = min(len(new) + 2, max(room // 3, room - len(old) - 2)) if new else 0
         shown_old = _cut(old, room - 2 - (for_new if for_new > 2 else 0))
         shown_new = _cut(new, for_new - 2)
-        names = _names([*old, *new], whole=pencil.width >= _WIDE)
-        lines = _table(pencil, _OLD, [self._old_cells(pencil, names, node) for node in shown_old])
+        names = _names([*old, *new], whole=canvas.width >= _WIDE)
+        lines = _table(canvas, _OLD, [self._old_cells(canvas, names, node) for node in shown_old])
         if shown_old and len(shown_old) < len(old):
-            lines.append(pencil.line(Cell(text=_rest(old[len(shown_old) :]), style=_LABEL)))
-        lines += _table(pencil, _NEW, [self._new_cells(pencil, names, node) for node in shown_new])
+            lines.append(canvas.line(Cell(text=_rest(old[len(shown_old) :]), style=_LABEL)))
+        lines += _table(canvas, _NEW, [self._new_cells(canvas, names, node) for node in shown_new])
         if shown_new and len(shown_new) < len(new):
-            lines.append(pencil.line(Cell(text=f"and {len(new) - len(shown_new)} more", style=_LABEL)))
+            lines.append(canvas.line(Cell(text=f"and {len(new) - len(shown_new)} more", style=_LABEL)))
         return lines
 
-    def _old_cells(self, pencil: Canvas, names: Mapping[str, str], node: OldNode) -> list[Cell]:
+    def _old_cells(self, canvas: Canvas, names: Mapping[str, str], node: OldNode) -> list[Cell]:
         mark, ascii_mark, style = _STAGES[node.stage]
         return [
-            Cell(text=pencil.text(names[node.instance_id])),
-            Cell(text=f"{ascii_mark if pencil.plain else mark} {node.stage}", style=style),
+            Cell(text=canvas.text(names[node.instance_id])),
+            Cell(text=f"{ascii_mark if canvas.plain else mark} {node.stage}", style=style),
             Cell(text="-" if node.pods is None else str(node.pods)),
-            Cell(text=pencil.text(node.asg_name or ""), style=_LABEL),
+            Cell(text=canvas.text(node.asg_name or ""), style=_LABEL),
             Cell(
-                text=list_some(map(pencil.text, node.left_over), 3) if node.stage is Stage.MANUAL else "",
+                text=list_some(map(canvas.text, node.left_over), 3) if node.stage is Stage.MANUAL else "",
                 style="yellow",
             ),
-            Cell(text=pencil.text(node.said), style=_LABEL),
+            Cell(text=canvas.text(node.said), style=_LABEL),
         ]
 
-    def _new_cells(self, pencil: Canvas, names: Mapping[str, str], node: NewNode) -> list[Cell]:
+    def _new_cells(self, canvas: Canvas, names: Mapping[str, str], node: NewNode) -> list[Cell]:
         age = (self.live_view.at - node.joined_at + self.later).total_seconds() if node.joined_at else None
         return [
-            Cell(text=pencil.text(names[node.instance_id])),
-            Cell(text=pencil.text(node.state) or "-"),
+            Cell(text=canvas.text(names[node.instance_id])),
+            Cell(text=canvas.text(node.state) or "-"),
             Cell(text="-" if node.pods is None else str(node.pods)),
-            Cell(text=pencil.text(node.virtual_node_group), style=_LABEL),
+            Cell(text=canvas.text(node.virtual_node_group), style=_LABEL),
             Cell(text="" if age is None else format_elapsed(age), style=_LABEL),
-            Cell(text=pencil.text(node.life_cycle), style=_LABEL),
+            Cell(text=canvas.text(node.life_cycle), style=_LABEL),
         ]
 
 
-def _table(pencil: Canvas, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Text]:
+def _table(canvas: Canvas, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Text]:
     if not rows:
         return []
     used = [place for place in range(len(columns)) if place < _ALWAYS or any(row[place].text for row in rows)]
-    kept = pencil.columns([columns[place] for place in used])
+    kept = canvas.columns([columns[place] for place in used])
     table = [[row[place] for place in used[: len(kept)]] for row in rows]
     heading = [Cell(text=column.title, style="bold") for column in kept]
-    widths = pencil.widths(kept, [heading, *table])
-    return [Text(end=""), *(pencil.row(kept, widths, row) for row in (heading, *table))]
+    widths = canvas.widths(kept, [heading, *table])
+    return [Text(end=""), *(canvas.row(kept, widths, row) for row in (heading, *table))]
 
 
 def _names(nodes: Sequence[OldNode | NewNode], *, whole: bool) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the dashboard is drawn with: cells that fit a width, rows of cells, and a bar of several parts."""
+"""Lines, table rows and bars that fit the width of a terminal."""
 
 from __future__ import annotations
 
@@ -17,28 +17,36 @@ GAP: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table: at least so wide, and with the more of the spare width the larger its share."""
+    """A column of a table."""
 
     title: str
+    """The heading."""
     least: int
+    """The smallest width."""
     share: int = 0
+    """The share of the spare width."""
     right: bool = False
+    """Whether cells are right-aligned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A text and how it looks."""
+    """A text with a style."""
 
     text: str
+    """The text."""
     style: str = ""
+    """The style, in rich's notation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """Draws lines of a width; ``plain`` is for terminals that know no characters beyond ASCII."""
+    """Draws lines of a width."""
 
     width: int
+    """The width in columns."""
     plain: bool = False
+    """Whether the terminal shows only ASCII."""
 
     def text(self, text: str) -> str:
         """Return a text of someone else's choosing as one line that the terminal can show."""

@@ -126,7 +126,7 @@ class Follower:
             before=self._onlooker.live_view,
             ocean_nodes=self._nodes.values(),
         )
-        self._onlooker.look(live_view)
+        self._onlooker.show(live_view)
 
     def _learn_nodes(self, status: MigrationStatus) -> None:
         """Ask for Ocean's nodes when there is one that is not known, or that has not joined yet."""

@@ -1,4 +1,4 @@
-"""Who looks on while a migration runs: a dashboard on a terminal, or lines for whatever is none."""
+"""Displays of a running migration: a dashboard on a terminal, or lines elsewhere."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ _PER_SECOND: Final = 2.0
 
 
 class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
-    """Is shown each picture, and told what the wait has to say; a live line right after a picture is about it."""
+    """Shows snapshots of a migration and messages of the wait; a status right after a snapshot repeats it."""
 
     def __init__(self) -> None:
         self.live_view: LiveView | None = None
         self._is_new = False
 
-    def look(self, live_view: LiveView) -> None:
-        """Take a new picture."""
+    def show(self, live_view: LiveView) -> None:
+        """Show a new snapshot."""
         self.live_view, self._is_new = live_view, True
 
     def polled(self) -> None:
-        """Know that the next live line is not about the last picture."""
+        """Note that the next status does not repeat the last snapshot."""
         self._is_new = False
 
     def status(self, message: str) -> None:
-        """Take a live line of the wait: how far the migration is, or that the service does not answer."""
+        """Show the progress of the wait, or that the service does not answer."""
         if self._is_new:
             self._progressed()
         else:
             self.warning(message)
 
     def info(self, message: str) -> None:
-        """Leave out what the picture tells as well."""
+        """Ignore what the snapshot shows, too."""
 
     @abstractmethod
     def warning(self, message: str) -> None:
-        """Show what somebody should look at."""
+        """Show a warning."""
 
     def _progressed(self) -> None:
-        """Show that the migration has gone on, or at least that it is still looked at."""
+        """Show progress, or at least that the wait goes on."""
 
 
 class LineDisplay(ProgressDisplay):
@@ -68,7 +68,7 @@ class LineDisplay(ProgressDisplay):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Have nothing to put away."""
+        """Close nothing."""
 
     def warning(self, message: str) -> None:
         """Print a line of its own."""
@@ -84,7 +84,7 @@ class LineDisplay(ProgressDisplay):
 
 
 class ScreenDisplay(ProgressDisplay):
-    """Shows the dashboard on the whole terminal; the last picture is left standing when it ends."""
+    """Shows the dashboard on the whole terminal; the last snapshot stays when it ends."""
 
     def __init__(
         self, console: Console, *, cluster_name: str, hint: str, clock: Callable[[], float] = time.monotonic
@@ -112,20 +112,20 @@ class ScreenDisplay(ProgressDisplay):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the terminal back, with the last picture on it."""
+        """Leave the dashboard, and print the last snapshot."""
         self._live.stop()
         drawn = self._drawn()
         if isinstance(drawn, Dashboard):
             self._console.print(replace(drawn, hint=""))
 
-    def look(self, live_view: LiveView) -> None:
-        """Draw the new picture at once."""
-        super().look(live_view)
+    def show(self, live_view: LiveView) -> None:
+        """Draw the new snapshot at once."""
+        super().show(live_view)
         self._taken_at, self._note = self._clock(), ""
         self._live.refresh()
 
     def warning(self, message: str) -> None:
-        """Show a note until the next picture arrives."""
+        """Show a note until the next snapshot."""
         self._note = message
         self._live.refresh()
 

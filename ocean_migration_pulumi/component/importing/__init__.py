@@ -1,1 +1,1 @@
-"""Configurations taken from what runs already."""
+"""Import configurations from existing groups of nodes."""

@@ -1,4 +1,4 @@
-"""What AWS knows of a group of nodes, asked by functions of pulumi_aws and put into the words of Spot's wire."""
+"""Groups of nodes in AWS, read by functions of pulumi_aws, with the field names of Spot's API."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocean_migration_pulumi.api.models import decode
 from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.component.importing.field_rules import snake_case
 from ocean_migration_pulumi.errors import OceanMigrationError, SourceGoneError
 
 if TYPE_CHECKING:
@@ -30,32 +31,36 @@ _EFFECTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """What a launch template or launch configuration says, as parts of a launch specification.
-
-    ``origin`` names it; ``doubt`` (None: none) says why the instances may be made from something else.
-    """
+    """A launch template or launch configuration, as fields of Spot's launch specification."""
 
     origin: str
+    """Its name in messages."""
     parts: Mapping[str, Any] = field(default_factory=dict)
+    """The fields."""
     instance_type: str = ""
+    """The instance type, empty without one."""
     doubt: str | None = None
+    """Why the instances may be made from something else, None when they are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodesGroup:
-    """A group of nodes as AWS knows it: an Auto Scaling Group, and the EKS node group that it may belong to.
-
-    ``auto_scaling_group`` is empty when the node group has none (yet). Labels and taints are those of the node group,
-    else those that the tags of the Auto Scaling Group tell the Cluster Autoscaler; ``labels_origin`` says which.
-    """
+    """An Auto Scaling Group in AWS, or an EKS node group with its Auto Scaling Group."""
 
     auto_scaling_group: str
+    """The Auto Scaling Group, empty when the node group has none (yet)."""
     subnet_ids: tuple[str, ...] = ()
+    """The subnets."""
     instance_types: tuple[str, ...] = ()
+    """The instance types."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the node group, else those in the tags for the Cluster Autoscaler."""
     taints: tuple[Mapping[str, str], ...] = ()
+    """Taints, from where the labels are."""
     labels_origin: str = ""
+    """Where labels and taints come from."""
     template: Template | None = None
+    """What the instances are made from, None when AWS does not say."""
 
 
 def region_of(options: InvokeOptions | None) -> str:
@@ -153,9 +158,6 @@ def _launch_template(template_id: str, version: str, region: str, options: Invok
         f"launch template {template_id} in {region}",
         lambda: ec2.get_launch_template(id=template_id, region=region, opts=options),
     )
-    interface = next(iter(_list(found, "network_interfaces")), None)
-    metadata = next(iter(_list(found, "metadata_options")), None)
-    profile = next(iter(_list(found, "iam_instance_profiles")), None)
     latest = str(_get(found, "latest_version") or "")
     used = str(_get(found, "default_version") or "") if version == "$Default" else version
     doubt = None
@@ -163,24 +165,16 @@ def _launch_template(template_id: str, version: str, region: str, options: Invok
         doubt = (
             f"the group uses version {used} of launch template {template_id}, but what was read is its latest, {latest}"
         )
+    interface, profile = _first(found, "network_interfaces"), _first(found, "iam_instance_profiles")
     return Template(
         origin=f"launch template {template_id}",
-        parts=_present(
-            {
-                "imageId": _get(found, "image_id"),
-                "iamInstanceProfile": _present({"arn": _text(profile, "arn"), "name": _text(profile, "name")}),
-                "keyPair": _get(found, "key_name"),
-                "userData": _get(found, "user_data"),
-                "securityGroupIds": _list(found, "vpc_security_group_ids") or _list(interface, "security_groups"),
-                "associatePublicIpAddress": decode.flag(_get(interface, "associate_public_ip_address")),
-                "monitoring": decode.flag(_get(next(iter(_list(found, "monitorings")), None), "enabled")),
-                "ebsOptimized": decode.flag(_get(found, "ebs_optimized")),
-                "blockDeviceMappings": [
-                    _device(device, next(iter(_list(device, "ebs")), None))
-                    for device in _list(found, "block_device_mappings")
-                ],
-                "instanceMetadataOptions": _metadata(metadata),
-            }
+        parts=_launch_fields(
+            found,
+            profile={"arn": _text(profile, "arn"), "name": _text(profile, "name")},
+            security_groups=_list(found, "vpc_security_group_ids") or _list(interface, "security_groups"),
+            public_ip=_get(interface, "associate_public_ip_address"),
+            monitoring=_get(_first(found, "monitorings"), "enabled"),
+            devices=[_device(device, _first(device, "ebs")) for device in _list(found, "block_device_mappings")],
         ),
         instance_type=_text(found, "instance_type"),
         doubt=doubt,
@@ -198,43 +192,48 @@ def _launch_configuration(name: str, region: str, options: InvokeOptions | None)
     profile = _text(found, "iam_instance_profile")
     return Template(
         origin=f"launch configuration {name}",
-        parts=_present(
-            {
-                "imageId": _get(found, "image_id"),
-                "iamInstanceProfile": {("arn" if profile.startswith("arn:") else "name"): profile} if profile else None,
-                "keyPair": _get(found, "key_name"),
-                "userData": _get(found, "user_data"),
-                "securityGroupIds": _list(found, "security_groups"),
-                "associatePublicIpAddress": decode.flag(_get(found, "associate_public_ip_address")),
-                "monitoring": decode.flag(_get(found, "enable_monitoring")),
-                "ebsOptimized": decode.flag(_get(found, "ebs_optimized")),
-                "blockDeviceMappings": [_device(device, device) for device in _list(found, "ebs_block_devices")],
-                "instanceMetadataOptions": _metadata(next(iter(_list(found, "metadata_options")), None)),
-            }
+        parts=_launch_fields(
+            found,
+            profile={"arn" if profile.startswith("arn:") else "name": profile},
+            security_groups=_list(found, "security_groups"),
+            public_ip=_get(found, "associate_public_ip_address"),
+            monitoring=_get(found, "enable_monitoring"),
+            devices=[_device(device, device) for device in _list(found, "ebs_block_devices")],
         ),
         instance_type=_text(found, "instance_type"),
     )
 
 
+def _launch_fields(
+    found: Any,
+    *,
+    profile: dict[str, str],
+    security_groups: list[Any],
+    public_ip: Any,
+    monitoring: Any,
+    devices: list[Any],
+) -> dict[str, Any]:
+    """Return the fields of a launch specification; the parameters are what the two kinds name differently."""
+    metadata = _first(found, "metadata_options")
+    return _present(
+        {
+            **_read_fields(found, "imageId", "userData", "ebsOptimized"),
+            "keyPair": _get(found, "key_name"),
+            "iamInstanceProfile": _present(profile),
+            "securityGroupIds": security_groups,
+            "associatePublicIpAddress": public_ip,
+            "monitoring": monitoring,
+            "blockDeviceMappings": devices,
+            # Without the endpoint: pulumi_spotinst has no argument for it, and on is the default.
+            "instanceMetadataOptions": _present(_read_fields(metadata, "httpTokens", "httpPutResponseHopLimit")),
+        }
+    )
+
+
 def _device(device: Any, volume: Any) -> dict[str, Any]:
-    ebs = {
-        "deleteOnTermination": decode.flag(_get(volume, "delete_on_termination")),
-        "encrypted": decode.flag(_get(volume, "encrypted")),
-        "iops": _get(volume, "iops"),
-        "kmsKeyId": _get(volume, "kms_key_id"),
-        "snapshotId": _get(volume, "snapshot_id"),
-        "throughput": _get(volume, "throughput"),
-        "volumeSize": _get(volume, "volume_size"),
-        "volumeType": _get(volume, "volume_type"),
-    }
-    known = {"deviceName": _get(device, "device_name"), "virtualName": _get(device, "virtual_name")}
-    return _present({**known, "ebs": _present(ebs)})
-
-
-def _metadata(options: Any) -> dict[str, Any]:
-    """Return the options without the endpoint: pulumi_spotinst has no argument for it, and on is the default."""
-    hops = _get(options, "http_put_response_hop_limit")
-    return _present({"httpTokens": _get(options, "http_tokens"), "httpPutResponseHopLimit": hops})
+    size = ("iops", "throughput", "volumeSize", "volumeType")
+    ebs = _read_fields(volume, "deleteOnTermination", "encrypted", "kmsKeyId", "snapshotId", *size)
+    return _present({**_read_fields(device, "deviceName", "virtualName"), "ebs": _present(ebs)})
 
 
 def _tagged(tags: Mapping[str, str], kind: str) -> Iterable[tuple[str, str]]:
@@ -273,9 +272,18 @@ def _get(value: Any, name: str) -> Any:
     return None if value is None else getattr(value, name, None)
 
 
+def _read_fields(value: Any, *fields: str) -> dict[str, Any]:
+    """Return fields of Spot's API that the functions answer with the same names in snake case."""
+    return {field: _get(value, snake_case(field)) for field in fields}
+
+
 def _text(value: Any, name: str) -> str:
     return decode.text(_get(value, name))
 
 
 def _list(value: Any, name: str) -> list[Any]:
     return list(_get(value, name) or ())
+
+
+def _first(value: Any, name: str) -> Any:
+    return next(iter(_list(value, name)), None)

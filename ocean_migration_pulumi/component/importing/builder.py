@@ -1,4 +1,4 @@
-"""A configuration in the making: its parts, where each comes from, and what is to be said about it."""
+"""A configuration that is being built, with the origin of each field and warnings."""
 
 from __future__ import annotations
 
@@ -41,18 +41,20 @@ _WORDS = {
 
 @dataclass(slots=True)
 class ConfigurationBuilder:
-    """A configuration on the wire that parts are put into.
-
-    ``origin`` is where its parts come from unless ``origins`` names another for their path; ``template`` is what stands
-    before the names of a launch specification.
-    """
+    """A configuration that fields are put into."""
 
     document: dict[str, Any]
+    """The configuration, with the names of Spot's API."""
     origin: str
+    """Where its fields come from, unless ``origins`` says otherwise."""
     template: str = ""
+    """The path of the launch specification, with a dot at its end."""
     origins: dict[str, str] = field(default_factory=dict)
+    """Where fields come from, by path."""
     left: list[Left] = field(default_factory=list)
+    """The fields that were left behind."""
     warnings: list[str] = field(default_factory=list)
+    """What the user should check."""
 
     def put(self, path: str, part: Any, origin: str) -> None:
         """Set a part, whatever was there."""
@@ -113,7 +115,7 @@ class ConfigurationBuilder:
             keys = list_some([str(tag["tagKey"]) for tag in reserved])
             self.left.append(Left(path=path, reason=f"{keys}: tags that only AWS sets", remedy="nothing is to be done"))
 
-    def told(self, taken: Iterable[str]) -> Iterator[str]:
+    def describe_origins(self, taken: Iterable[str]) -> Iterator[str]:
         """Yield for each origin but the program the parts that were taken from it, in one line."""
         words: dict[str, list[str]] = {}
         for path in taken:

@@ -1,4 +1,4 @@
-"""A configuration of the service as the arguments of a resource of pulumi_spotinst."""
+"""Convert clusters and Virtual Node Groups of Spot's API into arguments of pulumi_spotinst."""
 
 from __future__ import annotations
 
@@ -6,42 +6,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ocean_migration_pulumi.component.importing.field_rules import ConversionProgress, Left, Table, convert
+from ocean_migration_pulumi.component.importing.field_rules import Left, Table, convert
 from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER, GROUP, OF_THE_CLUSTER
 
 NO_CONFIGURATION = frozenset({"id", "createdAt", "updatedAt"})
-"""What a cluster or Virtual Node Group has, and nobody configures."""
+"""Fields that nobody configures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """The keyword arguments, the paths of the wire that are in them, and what is not.
-
-    No argument is invented, and no part of the configuration is in neither ``taken`` nor ``left``, unless it is empty.
-    """
+    """A converted configuration: every field that is not empty is in ``taken`` or in ``left``."""
 
     arguments: dict[str, Any]
+    """The keyword arguments."""
     taken: tuple[str, ...]
+    """The paths of the fields that are in them."""
     left: tuple[Left, ...]
+    """The fields that are not."""
 
 
 def convert_cluster(document: Mapping[str, Any]) -> Converted:
     """Return the arguments of ``pulumi_spotinst.aws.OceanArgs`` for a cluster as the service has it."""
-    return _convert(document, CLUSTER)
+    from pulumi_spotinst import aws
+
+    return _convert(document, CLUSTER, aws.OceanArgs)
 
 
 def convert_group(document: Mapping[str, Any]) -> Converted:
     """Return the arguments of ``pulumi_spotinst.aws.OceanLaunchSpecArgs`` for a Virtual Node Group."""
-    converted = _convert(document, GROUP)
+    from pulumi_spotinst import aws
+
+    converted = _convert(document, GROUP, aws.OceanLaunchSpecArgs)
     return replace(converted, left=tuple(map(_of_the_cluster, converted.left)))
 
 
-def _convert(document: Mapping[str, Any], table: Table) -> Converted:
+def _convert(document: Mapping[str, Any], table: Table, kind: type[Any]) -> Converted:
     configuration = {name: part for name, part in document.items() if name not in NO_CONFIGURATION}
-    progress = ConversionProgress()
-    arguments = convert(configuration, table, "", progress)
+    left: list[Left] = []
+    arguments = convert(configuration, table, kind, "", left)
     taken = tuple(path for path, rule in table.items() if rule.argument in arguments)
-    return Converted(arguments=arguments, taken=taken, left=tuple(progress.left))
+    return Converted(arguments=arguments, taken=taken, left=tuple(left))
 
 
 def _of_the_cluster(left: Left) -> Left:

@@ -1,16 +1,22 @@
-"""Reading one part of a configuration of the service as one argument of a resource of pulumi_spotinst."""
+"""Rules that convert fields of Spot's API into arguments of pulumi_spotinst's resources."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
 
 from ocean_migration_pulumi.api.models import decode
 
 Table = Mapping[str, "Rule"]
-"""Paths of the wire, their names joined by dots, and what becomes of what is there."""
+"""Rules by the path of a field at the service, whose names are joined by dots."""
+
+Read = Callable[[Any, "Place"], Any]
+"""Returns the value of an argument from a field, and where it goes."""
+
+_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 NO_INPUT = "pulumi_spotinst has no argument for it"
 AT_THE_SERVICE = "set it in Spot's console once the cluster is there: the provider leaves it alone"
@@ -22,35 +28,60 @@ class UnreadableFieldError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """A part of a configuration that becomes no argument: its path on the wire, why, and what to do about it."""
+    """A field of a configuration that becomes no argument."""
 
     path: str
+    """The path of the field at the service."""
     reason: str
+    """Why it becomes no argument."""
     remedy: str
+    """What to do about it."""
 
 
-@dataclass(slots=True)
-class ConversionProgress:
-    """What a conversion has come to so far: what is left behind."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a value comes from and goes."""
 
-    left: list[Left] = field(default_factory=list)
+    path: str
+    """The path of the field at the service."""
+    kind: type[Any]
+    """The class of pulumi_spotinst that has the argument."""
+    argument: str
+    """The name of the argument."""
+    left: list[Left]
+    """Receives what is left behind."""
+
+    def input_type(self) -> tuple[Any, bool]:
+        """Return the type that the argument takes, and whether it takes a list of them."""
+        # An input is a union of the type, an Awaitable and an Output of it, in this order.
+        first = get_args(inspect.signature(self.kind).parameters[self.argument].annotation)[0]
+        is_list = get_origin(first) is Sequence
+        return get_args(get_args(first)[0])[0] if is_list else first, is_list
+
+    def input_class(self) -> tuple[type[Any], bool]:
+        """Return the class of pulumi_spotinst that the argument takes, and whether it takes a list of them."""
+        from pulumi_spotinst import aws
+
+        reference, is_list = self.input_type()
+        return getattr(aws, reference.__forward_arg__), is_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """The argument that a part becomes; ``read`` gets the part, its path, and where to note what is left behind.
-
-    ``default`` stands for a part that is absent or null (None: no argument), for what the wire may leave out but
-    pulumi_spotinst requires.
-    """
+    """How a field becomes an argument."""
 
     argument: str
-    read: Callable[[Any, str, ConversionProgress], Any]
+    """The name of the argument."""
+    read: Read
+    """Returns the value of the argument."""
     default: Any = None
+    """The value for a field that is missing or null, None for no argument; for what only pulumi_spotinst requires."""
 
 
-def convert(document: Mapping[str, Any], table: Table, prefix: str, progress: ConversionProgress) -> dict[str, Any]:
-    """Return the arguments that the parts of a document become by a table; what it does not name is left behind."""
+def convert(
+    document: Mapping[str, Any], table: Table, kind: type[Any], prefix: str, left: list[Left]
+) -> dict[str, Any]:
+    """Convert the fields that a table names into arguments of a class; all others are left behind."""
     arguments = {}
     for path, rule in table.items():
         part = at(document, path)
@@ -58,16 +89,14 @@ def convert(document: Mapping[str, Any], table: Table, prefix: str, progress: Co
             read = rule.default
         else:
             try:
-                read = rule.read(part, prefix + path, progress)
+                read = rule.read(part, Place(path=prefix + path, kind=kind, argument=rule.argument, left=left))
             except UnreadableFieldError as exc:
                 remedy = f"set `{rule.argument}` yourself"
-                progress.left.append(Left(path=prefix + path, reason=f"not readable: it {exc}", remedy=remedy))
+                left.append(Left(path=prefix + path, reason=f"not readable: it {exc}", remedy=remedy))
                 continue
         if read is not None:
             arguments[rule.argument] = read
-    progress.left += [
-        Left(path=prefix + path, reason=NO_INPUT, remedy=AT_THE_SERVICE) for path in rest(document, table)
-    ]
+    left += [Left(path=prefix + path, reason=NO_INPUT, remedy=AT_THE_SERVICE) for path in rest(document, table)]
     return arguments
 
 
@@ -98,105 +127,76 @@ def rest(document: Mapping[str, Any], table: Table, above: str = "") -> Iterator
             yield path
 
 
-def text(argument: str, *, default: str | None = None) -> Rule:
-    """Take text; a boolean is written as in JSON."""
-    return Rule(argument=argument, read=_leaf(_text, "is no text"), default=default)
+def plain(argument: str, *, default: Any = None) -> Rule:
+    """Take text, a number, a boolean, or a list of texts: whatever the argument takes."""
+
+    def read(value: Any, place: Place) -> Any:
+        kind, is_list = place.input_type()
+        convert_leaf, what = (_texts, "is no list of texts") if is_list else _LEAVES[kind]
+        return _converted(convert_leaf(value), what)
+
+    return Rule(argument=argument, read=read, default=default)
 
 
-def count(argument: str) -> Rule:
-    """Take a whole number, also one written as text."""
-    return Rule(argument=argument, read=_leaf(_whole, "is no whole number"))
+def same(*fields: str) -> Table:
+    """Take fields whose arguments have the same names in snake case."""
+    return {name: plain(snake_case(name)) for name in fields}
 
 
-def number(argument: str) -> Rule:
-    """Take a number, also one written as text."""
-    return Rule(argument=argument, read=_leaf(decode.number, "is no number"))
-
-
-def flag(argument: str) -> Rule:
-    """Take a boolean, also one written as text."""
-    return Rule(argument=argument, read=_leaf(decode.flag, "is neither true nor false"))
+def snake_case(name: str) -> str:
+    """Return a name in snake case: ``kms_key_id`` for ``kmsKeyId``."""
+    return _CAPITAL.sub(r"_\1", name).lower()
 
 
 def leaf(argument: str, read: Callable[[Any], Any], what: str) -> Rule:
     """Take what ``read`` makes of it; when that is None, it is not readable, as it ``what``."""
-    return Rule(argument=argument, read=_leaf(read, what))
+    return Rule(argument=argument, read=lambda value, place: _converted(read(value), what))
 
 
-def texts(argument: str) -> Rule:
-    """Take a list of texts."""
-    return Rule(argument=argument, read=_leaf(_texts, "is no list of texts"))
+def nested(argument: str, table: Table) -> Rule:
+    """Take an object, or a list of objects; an object becomes a list of one where the argument takes a list."""
 
-
-def part(argument: str, type_name: str, table: Table) -> Rule:
-    """Take an object as an input type of pulumi_spotinst."""
-    return Rule(argument=argument, read=_object(type_name, table))
-
-
-def only(argument: str, type_name: str, table: Table) -> Rule:
-    """Take an object as a list of one: Terraform's way to write a block."""
-    read = _object(type_name, table)
-
-    def listed(value: Any, path: str, progress: ConversionProgress) -> Any:
-        made = read(value, path, progress)
-        return None if made is None else [made]
-
-    return Rule(argument=argument, read=listed)
-
-
-def wrapped(argument: str, type_name: str, rule: Rule) -> Rule:
-    """Take a part by its own rule, as the only argument of an input type that comes as a list of one."""
-
-    def listed(value: Any, path: str, progress: ConversionProgress) -> Any:
-        return [_made(type_name, {}, {rule.argument: rule.read(value, path, progress)})]
-
-    return Rule(argument=argument, read=listed)
-
-
-def each(argument: str, type_name: str, table: Table) -> Rule:
-    """Take a list of objects; where the API reference shows one object for a list of one, that one."""
-    read = _object(type_name, table)
-
-    def listed(value: Any, path: str, progress: ConversionProgress) -> Any:
-        if not isinstance(value, list):
-            return [read(value, path, progress)]
-        made = []
+    def read(value: Any, place: Place) -> Any:
+        kind, is_list = place.input_class()
+        if not is_list or not isinstance(value, list):
+            made = _make(value, place.path, kind, table, place.left)
+            return [made] if is_list and made is not None else made
+        found = []
         for index, item in enumerate(value):
-            where = f"{path}[{index}]"
+            path = f"{place.path}[{index}]"
             try:
-                made.append(read(item, where, progress))
+                found.append(_make(item, path, kind, table, place.left))
             except UnreadableFieldError as exc:
                 remedy = f"add it to `{argument}` yourself"
-                progress.left.append(Left(path=where, reason=f"not readable: it {exc}", remedy=remedy))
-        return [item for item in made if item is not None] or None
+                place.left.append(Left(path=path, reason=f"not readable: it {exc}", remedy=remedy))
+        return [item for item in found if item is not None] or None
 
-    return Rule(argument=argument, read=listed)
-
-
-def _leaf(read: Callable[[Any], Any], what: str) -> Callable[[Any, str, ConversionProgress], Any]:
-    def convert_leaf(value: Any, path: str, progress: ConversionProgress) -> Any:
-        found = read(value)
-        if found is None:
-            raise UnreadableFieldError(what)
-        return found
-
-    return convert_leaf
+    return Rule(argument=argument, read=read)
 
 
-def _object(type_name: str, table: Table) -> Callable[[Any, str, ConversionProgress], Any]:
-    def convert_object(value: Any, path: str, progress: ConversionProgress) -> Any:
-        if not isinstance(value, Mapping):
-            msg = "is no object"
-            raise UnreadableFieldError(msg)
-        return _made(type_name, table, convert(value, table, f"{path}.", progress))
+def wrapped(argument: str, rule: Rule) -> Rule:
+    """Take a field by its own rule, as the only argument of a list of one object."""
 
-    return convert_object
+    def read(value: Any, place: Place) -> Any:
+        kind, _ = place.input_class()
+        inner = Place(path=place.path, kind=kind, argument=rule.argument, left=place.left)
+        return [kind(**{rule.argument: rule.read(value, inner)})]
+
+    return Rule(argument=argument, read=read)
 
 
-def _made(type_name: str, table: Table, arguments: dict[str, Any]) -> Any:
-    from pulumi_spotinst import aws
+def _converted(found: Any, what: str) -> Any:
+    if found is None:
+        raise UnreadableFieldError(what)
+    return found
 
-    kind = getattr(aws, type_name)
+
+def _make(value: Any, path: str, kind: type[Any], table: Table, left: list[Left]) -> Any:
+    """Return an object as an instance of a class, None when nothing of it becomes an argument."""
+    if not isinstance(value, Mapping):
+        msg = "is no object"
+        raise UnreadableFieldError(msg)
+    arguments = convert(value, table, kind, f"{path}.", left)
     required = {
         name
         for name, parameter in inspect.signature(kind).parameters.items()
@@ -225,3 +225,11 @@ def _texts(value: Any) -> list[str] | None:
 def _whole(value: Any) -> int | None:
     found = decode.number(value)
     return int(found) if found is not None and found.is_integer() else None
+
+
+_LEAVES: Mapping[Any, tuple[Callable[[Any], Any], str]] = {
+    str: (_text, "is no text"),
+    int: (_whole, "is no whole number"),
+    float: (decode.number, "is no number"),
+    bool: (decode.flag, "is neither true nor false"),
+}

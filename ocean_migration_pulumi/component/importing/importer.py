@@ -1,4 +1,4 @@
-"""Clusters and Virtual Node Groups like what runs already: Spot's import calls, and AWS for what they do not tell."""
+"""Import clusters and Virtual Node Groups from groups of nodes: from Spot's import calls, and from AWS for the rest."""
 
 from __future__ import annotations
 
@@ -66,15 +66,14 @@ Source = AutoScalingGroupSource | NodeGroupSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """Keyword arguments of a resource of pulumi_spotinst, and what the user is to know about them.
-
-    ``lines`` tell what was taken from where, ``warnings`` what was left behind or may be wrong and what can be done:
-    one line each.
-    """
+    """An imported configuration."""
 
     arguments: dict[str, Any]
+    """Keyword arguments of a resource of pulumi_spotinst."""
     lines: tuple[str, ...] = ()
+    """What was imported from where, a line each."""
     warnings: tuple[str, ...] = ()
+    """What was left behind or may be wrong, and what to do, a line each."""
 
 
 def import_cluster(
@@ -247,7 +246,7 @@ def _finished(
     left = [f"{part.path} is left behind: {part.reason}; {part.remedy}" for part in (*draft.left, *converted.left)]
     return Imported(
         arguments=converted.arguments,
-        lines=tuple(map(sanitize, draft.told(converted.taken))),
+        lines=tuple(map(sanitize, draft.describe_origins(converted.taken))),
         warnings=tuple(map(sanitize, (*warnings, *left))),
     )
 

@@ -1,4 +1,4 @@
-"""What each field of a cluster and of a Virtual Node Group on the wire is called in pulumi_spotinst."""
+"""The arguments of pulumi_spotinst for the fields of clusters and Virtual Node Groups in Spot's API."""
 
 from __future__ import annotations
 
@@ -7,20 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocean_migration_pulumi.api.models import decode
-from ocean_migration_pulumi.component.importing.field_rules import (
-    Rule,
-    Table,
-    count,
-    each,
-    flag,
-    leaf,
-    number,
-    only,
-    part,
-    text,
-    texts,
-    wrapped,
-)
+from ocean_migration_pulumi.component.importing.field_rules import Table, leaf, nested, plain, same, wrapped
 
 _PROFILE = re.compile(r"arn:aws:iam::\d{12}:instance-profile/.+")
 
@@ -37,310 +24,171 @@ def instance_profile(value: Any) -> str | None:
     return arn if _PROFILE.fullmatch(arn) else arn.rpartition("/")[2] or decode.text(value.get("name")) or None
 
 
-def _profile() -> Rule:
-    return leaf("iam_instance_profile", instance_profile, "has neither arn nor name")
-
-
-def _dynamic() -> Table:
-    return {
-        "baseSize": count("base_size"),
-        "resource": text("resource"),
-        "sizePerResourceUnit": count("size_per_resource_unit"),
-    }
-
-
-def _device(owner: str) -> Table:
-    return {
-        "deviceName": text("device_name"),
-        "ebs": part(
-            "ebs",
-            f"{owner}BlockDeviceMappingEbsArgs",
-            {
-                "deleteOnTermination": flag("delete_on_termination"),
-                "dynamicIops": part("dynamic_iops", f"{owner}BlockDeviceMappingEbsDynamicIopsArgs", _dynamic()),
-                "dynamicVolumeSize": part(
-                    "dynamic_volume_size", f"{owner}BlockDeviceMappingEbsDynamicVolumeSizeArgs", _dynamic()
-                ),
-                "encrypted": flag("encrypted"),
-                "iops": count("iops"),
-                "kmsKeyId": text("kms_key_id"),
-                "snapshotId": text("snapshot_id"),
-                "throughput": count("throughput"),
-                "volumeSize": count("volume_size"),
-                "volumeType": text("volume_type"),
-            },
-        ),
-    }
-
-
+_PROFILE_RULE = leaf("iam_instance_profile", instance_profile, "has neither arn nor name")
+_DYNAMIC: Table = same("baseSize", "resource", "sizePerResourceUnit")
+_EBS: Table = {
+    "deleteOnTermination": plain("delete_on_termination"),
+    "dynamicIops": nested("dynamic_iops", _DYNAMIC),
+    "dynamicVolumeSize": nested("dynamic_volume_size", _DYNAMIC),
+    **same("encrypted", "iops", "kmsKeyId", "snapshotId", "throughput", "volumeSize", "volumeType"),
+}
+_DEVICE: Table = {"deviceName": plain("device_name"), "ebs": nested("ebs", _EBS)}
 _FILTERS: Table = {
-    "categories": texts("categories"),
-    "diskTypes": texts("disk_types"),
-    "excludeFamilies": texts("exclude_families"),
-    "excludeMetal": flag("exclude_metal"),
-    "hypervisor": texts("hypervisors"),
-    "includeFamilies": texts("include_families"),
-    "isEnaSupported": text("is_ena_supported"),
-    "maxGpu": count("max_gpu"),
-    "maxMemoryGiB": number("max_memory_gib"),
-    "maxNetworkPerformance": count("max_network_performance"),
-    "maxVcpu": count("max_vcpu"),
-    "minEnis": count("min_enis"),
-    "minGpu": count("min_gpu"),
-    "minMemoryGiB": number("min_memory_gib"),
-    "minNetworkPerformance": count("min_network_performance"),
-    "minVcpu": count("min_vcpu"),
-    "rootDeviceTypes": texts("root_device_types"),
-    "virtualizationTypes": texts("virtualization_types"),
+    **same("categories", "diskTypes", "excludeFamilies", "excludeMetal"),
+    "hypervisor": plain("hypervisors"),
+    **same("includeFamilies", "isEnaSupported", "maxGpu"),
+    "maxMemoryGiB": plain("max_memory_gib"),
+    **same("maxNetworkPerformance", "maxVcpu", "minEnis", "minGpu"),
+    "minMemoryGiB": plain("min_memory_gib"),
+    **same("minNetworkPerformance", "minVcpu", "rootDeviceTypes", "virtualizationTypes"),
 }
-_METADATA: Table = {
-    "httpTokens": text("http_tokens"),
-    "httpPutResponseHopLimit": count("http_put_response_hop_limit"),
-}
-_TAG: Table = {"tagKey": text("key"), "tagValue": text("value", default="")}
-_LABEL: Table = {"key": text("key"), "value": text("value", default="")}
-_TAINT: Table = {**_LABEL, "effect": text("effect")}
-_LOAD_BALANCER: Table = {"type": text("type"), "name": text("name"), "arn": text("arn")}
-_STORE_POLICY: Table = {"type": text("instance_store_policy_type")}
-_ORIENTATION: Table = {"availabilityVsCost": text("availability_vs_cost")}
-_HEADROOM: Table = {
-    "cpuPerUnit": count("cpu_per_unit"),
-    "gpuPerUnit": count("gpu_per_unit"),
-    "memoryPerUnit": count("memory_per_unit"),
-    "numOfUnits": count("num_of_units"),
-}
+_METADATA: Table = same("httpTokens", "httpPutResponseHopLimit")
+_TAG: Table = {"tagKey": plain("key"), "tagValue": plain("value", default="")}
+_LABEL: Table = {"key": plain("key"), "value": plain("value", default="")}
+_TAINT: Table = {**_LABEL, "effect": plain("effect")}
+_LOAD_BALANCER: Table = same("type", "name", "arn")
+_STORE_POLICY: Table = {"type": plain("instance_store_policy_type")}
+_ORIENTATION: Table = same("availabilityVsCost")
+_HEADROOM: Table = same("cpuPerUnit", "gpuPerUnit", "memoryPerUnit", "numOfUnits")
 _DOWN: Table = {
-    "maxScaleDownPercentage": number("max_scale_down_percentage"),
-    "aggressiveScaleDown.isEnabled": flag("is_aggressive_scale_down_enabled"),
+    "maxScaleDownPercentage": plain("max_scale_down_percentage"),
+    "aggressiveScaleDown.isEnabled": plain("is_aggressive_scale_down_enabled"),
 }
-_SHUTDOWN_HOURS: Table = {"timeWindows": texts("time_windows"), "isEnabled": flag("is_enabled")}
-_ROLL: Table = {
-    "batchMinHealthyPercentage": count("batch_min_healthy_percentage"),
-    "batchSizePercentage": count("batch_size_percentage"),
-    "comment": text("comment"),
-    "respectPdb": flag("respect_pdb"),
-}
-
-
-def _windows(owner: str) -> Table:
-    window = {"cronExpression": text("cron_expression"), "duration": text("duration"), "effects": texts("effects")}
-    return {
-        "isEnabled": flag("is_enabled"),
-        "windows": each("windows", f"{owner}OptimizationWindowsWindowArgs", window),
-    }
-
-
-_PARAMETERS = "OceanScheduledTaskTaskParameters"
+_SHUTDOWN_HOURS: Table = same("timeWindows", "isEnabled")
+_ROLL: Table = same("batchMinHealthyPercentage", "batchSizePercentage", "comment", "respectPdb")
+_WINDOW: Table = same("cronExpression", "duration", "effects")
+_WINDOWS: Table = {"isEnabled": plain("is_enabled"), "windows": nested("windows", _WINDOW)}
 _CLUSTER_TASK: Table = {
-    "isEnabled": flag("is_enabled"),
-    "cronExpression": text("cron_expression"),
-    "taskType": text("task_type"),
-    "parameters": part(
+    **same("isEnabled", "cronExpression", "taskType"),
+    "parameters": nested(
         "parameters",
-        f"{_PARAMETERS}Args",
         {
-            "clusterRoll": part("parameters_cluster_roll", f"{_PARAMETERS}ParametersClusterRollArgs", _ROLL),
-            "amiAutoUpdate": part(
+            "clusterRoll": nested("parameters_cluster_roll", _ROLL),
+            "amiAutoUpdate": nested(
                 "ami_auto_update",
-                f"{_PARAMETERS}AmiAutoUpdateArgs",
                 {
-                    "applyRoll": flag("apply_roll"),
-                    "minorVersion": flag("minor_version"),
-                    "patch": flag("patch"),
-                    "clusterRoll": part(
-                        "ami_auto_update_cluster_roll",
-                        f"{_PARAMETERS}AmiAutoUpdateAmiAutoUpdateClusterRollArgs",
-                        _ROLL,
-                    ),
+                    **same("applyRoll", "minorVersion", "patch"),
+                    "clusterRoll": nested("ami_auto_update_cluster_roll", _ROLL),
                 },
             ),
         },
     ),
 }
 _SCHEDULING: Table = {
-    "optimizationWindows": part(
-        "optimization_windows", "OceanScheduledTaskOptimizationWindowsArgs", _windows("OceanScheduledTask")
-    ),
-    "shutdownHours": part("shutdown_hours", "OceanScheduledTaskShutdownHoursArgs", _SHUTDOWN_HOURS),
-    "tasks": each("tasks", "OceanScheduledTaskTaskArgs", _CLUSTER_TASK),
+    "optimizationWindows": nested("optimization_windows", _WINDOWS),
+    "shutdownHours": nested("shutdown_hours", _SHUTDOWN_HOURS),
+    "tasks": nested("tasks", _CLUSTER_TASK),
 }
 _AUTOSCALER: Table = {
-    "isEnabled": flag("autoscale_is_enabled"),
-    "isAutoConfig": flag("autoscale_is_auto_config"),
-    "autoHeadroomPercentage": count("auto_headroom_percentage"),
-    "cooldown": count("autoscale_cooldown"),
-    "enableAutomaticAndManualHeadroom": flag("enable_automatic_and_manual_headroom"),
-    "extendedResourceDefinitions": texts("extended_resource_definitions"),
-    "headroom": part("autoscale_headroom", "OceanAutoscalerAutoscaleHeadroomArgs", _HEADROOM),
-    "down": part(
-        "autoscale_down",
-        "OceanAutoscalerAutoscaleDownArgs",
-        {**_DOWN, "evaluationPeriods": count("evaluation_periods")},
-    ),
-    "resourceLimits": part(
-        "resource_limits",
-        "OceanAutoscalerResourceLimitsArgs",
-        {"maxMemoryGib": count("max_memory_gib"), "maxVCpu": count("max_vcpu")},
-    ),
+    "isEnabled": plain("autoscale_is_enabled"),
+    "isAutoConfig": plain("autoscale_is_auto_config"),
+    "autoHeadroomPercentage": plain("auto_headroom_percentage"),
+    "cooldown": plain("autoscale_cooldown"),
+    **same("enableAutomaticAndManualHeadroom", "extendedResourceDefinitions"),
+    "headroom": nested("autoscale_headroom", _HEADROOM),
+    "down": nested("autoscale_down", {**_DOWN, "evaluationPeriods": plain("evaluation_periods")}),
+    "resourceLimits": nested("resource_limits", same("maxMemoryGib", "maxVCpu")),
 }
 
 TEMPLATE = "compute.launchSpecification"
-"""Where a cluster has what a Virtual Node Group has at its top."""
+"""Where a cluster has the fields that a Virtual Node Group has at its top."""
 
 _TEMPLATE: Table = {
-    "associateIpv6Address": flag("associate_ipv6_address"),
-    "associatePublicIpAddress": flag("associate_public_ip_address"),
-    "blockDeviceMappings": each("block_device_mappings", "OceanBlockDeviceMappingArgs", _device("Ocean")),
-    "ebsOptimized": flag("ebs_optimized"),
-    "healthCheckUnhealthyDurationBeforeReplacement": count("health_check_unhealthy_duration_before_replacement"),
-    "iamInstanceProfile": _profile(),
-    "imageId": text("image_id"),
-    "instanceMetadataOptions": part("instance_metadata_options", "OceanInstanceMetadataOptionsArgs", _METADATA),
-    "instanceStorePolicy": part("instance_store_policy", "OceanInstanceStorePolicyArgs", _STORE_POLICY),
-    "keyPair": text("key_name"),
-    "loadBalancers": each("load_balancers", "OceanLoadBalancerArgs", _LOAD_BALANCER),
-    "monitoring": flag("monitoring"),
-    "primaryIpv6": flag("primary_ipv6"),
-    "reservedENIs": count("reserved_enis"),
-    "resourceTagSpecification": only(
-        "resource_tag_specifications",
-        "OceanResourceTagSpecificationArgs",
-        {"volumes.shouldTag": flag("should_tag_volumes")},
+    **same("associateIpv6Address", "associatePublicIpAddress"),
+    "blockDeviceMappings": nested("block_device_mappings", _DEVICE),
+    **same("ebsOptimized", "healthCheckUnhealthyDurationBeforeReplacement"),
+    "iamInstanceProfile": _PROFILE_RULE,
+    "imageId": plain("image_id"),
+    "instanceMetadataOptions": nested("instance_metadata_options", _METADATA),
+    "instanceStorePolicy": nested("instance_store_policy", _STORE_POLICY),
+    "keyPair": plain("key_name"),
+    "loadBalancers": nested("load_balancers", _LOAD_BALANCER),
+    **same("monitoring", "primaryIpv6", "reservedENIs"),
+    "resourceTagSpecification": nested(
+        "resource_tag_specifications", {"volumes.shouldTag": plain("should_tag_volumes")}
     ),
-    "rootVolumeSize": count("root_volume_size"),
-    "securityGroupIds": texts("security_groups"),
-    "startupTaints": each("startup_taints", "OceanStartupTaintArgs", _TAINT),
-    "tags": each("tags", "OceanTagArgs", _TAG),
-    "useAsTemplateOnly": flag("use_as_template_only"),
+    "rootVolumeSize": plain("root_volume_size"),
+    "securityGroupIds": plain("security_groups"),
+    "startupTaints": nested("startup_taints", _TAINT),
+    "tags": nested("tags", _TAG),
+    "useAsTemplateOnly": plain("use_as_template_only"),
     # As it comes, in base64: the provider does not encode it again, and what is packed in it is not always text.
-    "userData": text("user_data"),
+    "userData": plain("user_data"),
 }
 
 CLUSTER: Table = {
-    "name": text("name"),
-    "controllerClusterId": text("controller_id"),
-    "region": text("region"),
-    "capacity.minimum": count("min_size"),
-    "capacity.maximum": count("max_size"),
-    "capacity.target": count("desired_capacity"),
-    "strategy.clusterOrientation": only("cluster_orientations", "OceanClusterOrientationArgs", _ORIENTATION),
-    "strategy.drainingTimeout": count("draining_timeout"),
-    "strategy.fallbackToOd": flag("fallback_to_ondemand"),
-    "strategy.gracePeriod": count("grace_period"),
-    "strategy.maxReplacementLimitPercentage": count("max_replacement_limit_percentage"),
-    "strategy.spotPercentage": count("spot_percentage"),
-    "strategy.spreadNodesBy": text("spread_nodes_by"),
-    "strategy.utilizeCommitments": flag("utilize_commitments"),
-    "strategy.utilizeReservedInstances": flag("utilize_reserved_instances"),
-    "compute.subnetIds": texts("subnet_ids"),
-    "compute.instanceTypes.whitelist": texts("whitelists"),
-    "compute.instanceTypes.blacklist": texts("blacklists"),
-    "compute.instanceTypes.filters": part(
-        "filters", "OceanFiltersArgs", {**_FILTERS, "architectures": texts("architectures")}
-    ),
+    "name": plain("name"),
+    "controllerClusterId": plain("controller_id"),
+    "region": plain("region"),
+    "capacity.minimum": plain("min_size"),
+    "capacity.maximum": plain("max_size"),
+    "capacity.target": plain("desired_capacity"),
+    "strategy.clusterOrientation": nested("cluster_orientations", _ORIENTATION),
+    "strategy.drainingTimeout": plain("draining_timeout"),
+    "strategy.fallbackToOd": plain("fallback_to_ondemand"),
+    "strategy.gracePeriod": plain("grace_period"),
+    "strategy.maxReplacementLimitPercentage": plain("max_replacement_limit_percentage"),
+    "strategy.spotPercentage": plain("spot_percentage"),
+    "strategy.spreadNodesBy": plain("spread_nodes_by"),
+    "strategy.utilizeCommitments": plain("utilize_commitments"),
+    "strategy.utilizeReservedInstances": plain("utilize_reserved_instances"),
+    "compute.subnetIds": plain("subnet_ids"),
+    "compute.instanceTypes.whitelist": plain("whitelists"),
+    "compute.instanceTypes.blacklist": plain("blacklists"),
+    "compute.instanceTypes.filters": nested("filters", {**_FILTERS, "architectures": plain("architectures")}),
     **{f"{TEMPLATE}.{name}": rule for name, rule in _TEMPLATE.items()},
-    "autoScaler": part("autoscaler", "OceanAutoscalerArgs", _AUTOSCALER),
-    "scheduling": only("scheduled_tasks", "OceanScheduledTaskArgs", _SCHEDULING),
-    "logging": part(
-        "logging",
-        "OceanLoggingArgs",
-        {
-            "export": part(
-                "export",
-                "OceanLoggingExportArgs",
-                {"s3": only("s3s", "OceanLoggingExportS3Args", {"id": text("id")})},
-            )
-        },
-    ),
+    "autoScaler": nested("autoscaler", _AUTOSCALER),
+    "scheduling": nested("scheduled_tasks", _SCHEDULING),
+    "logging": nested("logging", {"export": nested("export", {"s3": nested("s3s", same("id"))})}),
 }
 
 GROUP: Table = {
-    "oceanId": text("ocean_id"),
-    "name": text("name"),
-    "associatePublicIpAddress": flag("associate_public_ip_address"),
-    "autoScale.autoHeadroomPercentage": wrapped(
-        "autoscale_headrooms_automatics",
-        "OceanLaunchSpecAutoscaleHeadroomsAutomaticArgs",
-        count("auto_headroom_percentage"),
+    **same("oceanId", "name", "associatePublicIpAddress"),
+    "autoScale.autoHeadroomPercentage": wrapped("autoscale_headrooms_automatics", plain("auto_headroom_percentage")),
+    "autoScale.down": nested("autoscale_downs", _DOWN),
+    "autoScale.headrooms": nested("autoscale_headrooms", _HEADROOM),
+    "blockDeviceMappings": nested(
+        "block_device_mappings", {**_DEVICE, "noDevice": plain("no_device"), "virtualName": plain("virtual_name")}
     ),
-    "autoScale.down": only("autoscale_downs", "OceanLaunchSpecAutoscaleDownArgs", _DOWN),
-    "autoScale.headrooms": each("autoscale_headrooms", "OceanLaunchSpecAutoscaleHeadroomArgs", _HEADROOM),
-    "blockDeviceMappings": each(
-        "block_device_mappings",
-        "OceanLaunchSpecBlockDeviceMappingArgs",
-        {**_device("OceanLaunchSpec"), "noDevice": text("no_device"), "virtualName": text("virtual_name")},
-    ),
-    "elasticIpPool": only(
-        "elastic_ip_pools",
-        "OceanLaunchSpecElasticIpPoolArgs",
-        {
-            "tagSelector": part(
-                "tag_selector",
-                "OceanLaunchSpecElasticIpPoolTagSelectorArgs",
-                {"tagKey": text("tag_key"), "tagValue": text("tag_value")},
-            )
-        },
-    ),
-    "ephemeralStorage": only(
-        "ephemeral_storages",
-        "OceanLaunchSpecEphemeralStorageArgs",
-        {"deviceName": text("ephemeral_storage_device_name")},
-    ),
-    "iamInstanceProfile": _profile(),
-    "imageId": text("image_id"),
-    "images": each("images", "OceanLaunchSpecImageArgs", {"id": text("image_id")}),
-    "instanceMetadataOptions": part(
-        "instance_metadata_options", "OceanLaunchSpecInstanceMetadataOptionsArgs", _METADATA
-    ),
-    "instanceStorePolicy": part("instance_store_policy", "OceanLaunchSpecInstanceStorePolicyArgs", _STORE_POLICY),
-    "instanceTypes": texts("instance_types"),
-    "instanceTypesFilters": part("instance_types_filters", "OceanLaunchSpecInstanceTypesFiltersArgs", _FILTERS),
-    "labels": each("labels", "OceanLaunchSpecLabelArgs", _LABEL),
-    "loadBalancers": each("load_balancers", "OceanLaunchSpecLoadBalancerArgs", _LOAD_BALANCER),
-    "preferredOnDemandTypes": texts("preferred_od_types"),
-    "preferredSpotTypes": texts("preferred_spot_types"),
-    "reservedENIs": count("reserved_enis"),
-    "resourceLimits": only(
-        "resource_limits",
-        "OceanLaunchSpecResourceLimitArgs",
-        {"maxInstanceCount": count("max_instance_count"), "minInstanceCount": count("min_instance_count")},
-    ),
-    "restrictScaleDown": flag("restrict_scale_down"),
-    "rootVolumeSize": count("root_volume_size"),
-    "scheduling.optimizationWindows": part(
-        "optimization_windows", "OceanLaunchSpecOptimizationWindowsArgs", _windows("OceanLaunchSpec")
-    ),
-    "scheduling.shutdownHours": part(
-        "scheduling_shutdown_hours", "OceanLaunchSpecSchedulingShutdownHoursArgs", _SHUTDOWN_HOURS
-    ),
-    "scheduling.tasks": each(
+    "elasticIpPool": nested("elastic_ip_pools", {"tagSelector": nested("tag_selector", same("tagKey", "tagValue"))}),
+    "ephemeralStorage": nested("ephemeral_storages", {"deviceName": plain("ephemeral_storage_device_name")}),
+    "iamInstanceProfile": _PROFILE_RULE,
+    "imageId": plain("image_id"),
+    "images": nested("images", {"id": plain("image_id")}),
+    "instanceMetadataOptions": nested("instance_metadata_options", _METADATA),
+    "instanceStorePolicy": nested("instance_store_policy", _STORE_POLICY),
+    "instanceTypes": plain("instance_types"),
+    "instanceTypesFilters": nested("instance_types_filters", _FILTERS),
+    "labels": nested("labels", _LABEL),
+    "loadBalancers": nested("load_balancers", _LOAD_BALANCER),
+    "preferredOnDemandTypes": plain("preferred_od_types"),
+    **same("preferredSpotTypes", "reservedENIs"),
+    "resourceLimits": nested("resource_limits", same("maxInstanceCount", "minInstanceCount")),
+    **same("restrictScaleDown", "rootVolumeSize"),
+    "scheduling.optimizationWindows": nested("optimization_windows", _WINDOWS),
+    "scheduling.shutdownHours": nested("scheduling_shutdown_hours", _SHUTDOWN_HOURS),
+    "scheduling.tasks": nested(
         "scheduling_tasks",
-        "OceanLaunchSpecSchedulingTaskArgs",
         {
-            "isEnabled": flag("is_enabled"),
-            "cronExpression": text("cron_expression"),
-            "taskType": text("task_type"),
-            "config.headrooms": each("task_headrooms", "OceanLaunchSpecSchedulingTaskTaskHeadroomArgs", _HEADROOM),
+            **same("isEnabled", "cronExpression", "taskType"),
+            "config.headrooms": nested("task_headrooms", _HEADROOM),
         },
     ),
-    "securityGroupIds": texts("security_groups"),
-    "startupTaints": each("startup_taints", "OceanLaunchSpecStartupTaintArgs", _TAINT),
-    "strategy": only(
+    "securityGroupIds": plain("security_groups"),
+    "startupTaints": nested("startup_taints", _TAINT),
+    "strategy": nested(
         "strategies",
-        "OceanLaunchSpecStrategyArgs",
         {
-            "drainingTimeout": count("draining_timeout"),
-            "orientation": part("orientation", "OceanLaunchSpecStrategyOrientationArgs", _ORIENTATION),
-            "spotPercentage": count("spot_percentage"),
-            "utilizeCommitments": flag("utilize_commitments"),
-            "utilizeReservedInstances": flag("utilize_reserved_instances"),
+            "drainingTimeout": plain("draining_timeout"),
+            "orientation": nested("orientation", _ORIENTATION),
+            **same("spotPercentage", "utilizeCommitments", "utilizeReservedInstances"),
         },
     ),
-    "subnetIds": texts("subnet_ids"),
-    "tags": each("tags", "OceanLaunchSpecTagArgs", _TAG),
-    "taints": each("taints", "OceanLaunchSpecTaintArgs", _TAINT),
-    "userData": text("user_data"),
+    "subnetIds": plain("subnet_ids"),
+    "tags": nested("tags", _TAG),
+    "taints": nested("taints", _TAINT),
+    "userData": plain("user_data"),
 }
 
 OF_THE_CLUSTER = frozenset(_TEMPLATE) - frozenset(GROUP)
-"""What a cluster's launch specification has, and no Virtual Node Group by itself."""
+"""The fields of a cluster's launch specification that a Virtual Node Group does not have."""

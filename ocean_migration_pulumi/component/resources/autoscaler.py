@@ -1,4 +1,4 @@
-"""The Cluster Autoscaler, switched off: Ocean scales the cluster now."""
+"""Switch off the Cluster Autoscaler: Ocean scales the cluster."""
 
 from __future__ import annotations
 
@@ -30,19 +30,22 @@ def switch_off_autoscaler(
     depends_on: Sequence[pulumi.Resource] = (),
     found: Deployments | None = None,
 ) -> list[DeploymentPatch]:
-    """Scale the Cluster Autoscaler to zero, and return the patches that do; none when none is named or found.
+    """Scale the Cluster Autoscaler to zero; it stays off when the patches are deleted, unless ``args`` say otherwise.
 
-    By default nothing is sent when they are deleted, and it stays off.
+    Args:
+        name: The name of the component, with which the names of the patches begin.
+        args: Which Deployment it is.
+        parent: The parent of the patches.
+        provider: The cluster. None means the default provider of ``kubernetes``, or the parent's. It needs server-side
+            apply, which is on by default.
+        depends_on: What must exist first.
+        found: The Deployments of the cluster, None when they are not known.
 
-    :param name: the name of the component; those of the patches begin with it.
-    :param args: which Deployment it is.
-    :param parent: what the patches belong to.
-    :param provider: the cluster; None means the default one of the package ``kubernetes``, or the parent's. It needs
-        server-side apply, which is on by default.
-    :param depends_on: what has to be there first.
-    :param found: the Deployments of that cluster. None means that they are not known.
+    Returns:
+        The patches; none when no Deployment is named or found.
 
-    Raises InputError before anything is registered.
+    Raises:
+        InputError: Before anything is registered.
     """
     check_autoscaler(args)
     found = found or UNKNOWN

@@ -1,9 +1,9 @@
-"""The Ocean cluster and its Virtual Node Groups: declared, or made like the groups of nodes that there are."""
+"""The Ocean cluster and its Virtual Node Groups, declared or imported from groups of nodes."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import pulumi
 import pulumi_spotinst as spotinst
 from pulumi import Input, Output
 
+from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.component.args import ImportFromArgs, TaintArgs, VirtualNodeGroupArgs, read_args
 from ocean_migration_pulumi.component.importing.importer import (
     AutoScalingGroupSource,
@@ -23,31 +24,37 @@ from ocean_migration_pulumi.component.importing.importer import (
 from ocean_migration_pulumi.errors import SourceGoneError
 from ocean_migration_pulumi.functions import open_service
 
+Import = Callable[[OceanClient, Source, Mapping[str, Any]], Imported]
+"""Imports a configuration from a group of nodes; gets the known inputs by name."""
+
 _GONE: Final[dict[str, Any]] = {"image_id": "gone", "security_groups": ["gone"], "subnet_ids": ["gone"]}
 """What stands for a configuration whose source is gone: the state's own is kept, and a new cluster is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """A configuration that was taken over: keyword arguments of the resource, and what was said of it.
-
-    ``arguments`` may hold Outputs: of a source that is known only later each argument is one. ``fixed`` are the names
-    of those that are not compared again: all that there are, when the source is gone and the state alone knows them.
-    """
+    """An imported configuration."""
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the resource; each is an Output when the source is known only later."""
     fixed: Sequence[str] = ()
+    """The arguments that are not compared again: all, when the source is gone and only the state knows them."""
     lines: Input[Sequence[str]] = ()
+    """What was imported from where, and what was left behind."""
 
 
 @dataclass(kw_only=True)
 class Made:
-    """What was made: ``resource`` is None for a cluster that was there already."""
+    """The cluster and the Virtual Node Groups of a component."""
 
     ocean_id: Output[str]
+    """The cluster."""
     resource: spotinst.aws.Ocean | None = None
+    """The resource of the cluster, None for one that exists already."""
     groups: dict[str, spotinst.aws.OceanLaunchSpec] = field(default_factory=dict)
+    """The Virtual Node Groups by name."""
     lines: list[Input[Sequence[str]]] = field(default_factory=list)
+    """What was imported from where, and what was left behind, of each."""
 
     @property
     def resources(self) -> list[pulumi.Resource]:
@@ -70,15 +77,23 @@ def make_cluster(
     What was taken over is taken over once: later changes of the group, or its end, do not reach the cluster. What
     ``options`` say comes before it.
     """
-    taken = _take(
+    invoke_options = pulumi.InvokeOptions(parent=parent)
+    taken = _take_over(
         parent,
-        _arguments_of(spotinst.aws.OceanArgs),
-        _import_cluster,
+        spotinst.aws.OceanArgs,
+        lambda service, group, known: import_cluster(
+            service,
+            group,
+            eks_cluster=known["eks_cluster"],
+            region=known["region"],
+            name=known["name"] or known["eks_cluster"],
+            options=invoke_options,
+        ),
         eks_cluster=source.eks_cluster,
         auto_scaling_group=source.auto_scaling_group,
         node_group=source.node_group,
         region=source.region,
-        cluster_name=cluster_name,
+        name=cluster_name,
         account_id=account_id,
     )
     named = {} if cluster_name is None else {"name": cluster_name}
@@ -108,22 +123,29 @@ def make_groups(
     ``existing`` is the id of a cluster that was there before. One that the same stack makes is None, always: what Spot
     proposes with and without a cluster may not be the same.
     """
+    invoke_options = pulumi.InvokeOptions(parent=parent)
     made: dict[str, spotinst.aws.OceanLaunchSpec] = {}
     lines: list[Input[Sequence[str]]] = []
     for group in groups:
         taken = Taken()
         if group.auto_scaling_group is not None or group.node_group is not None:
-            taken = _take(
+            taken = _take_over(
                 parent,
-                _arguments_of(spotinst.aws.OceanLaunchSpecArgs),
-                _import_group,
+                spotinst.aws.OceanLaunchSpecArgs,
+                lambda service, source, known: import_group(
+                    service,
+                    source,
+                    region=known["region"],
+                    ocean_id=existing,
+                    name=known["name"],
+                    options=invoke_options,
+                ),
                 eks_cluster=group.eks_cluster if group.eks_cluster is not None else eks_cluster,
                 auto_scaling_group=group.auto_scaling_group,
                 node_group=group.node_group,
                 region=region,
-                group_name=group.name,
+                name=group.name,
                 account_id=account_id,
-                ocean_id=existing,
             )
             lines.append(taken.lines)
         declared = {**_declared(group), **(group.options or {})}
@@ -166,14 +188,14 @@ def _declared(group: VirtualNodeGroupArgs) -> dict[str, Any]:
     return declared
 
 
-def _take(parent: pulumi.Resource, names: Sequence[str], ask: Any, **given: Input[str] | None) -> Taken:
-    """Take a configuration over: at once where all that is asked with is known, else when it is."""
-    options = pulumi.InvokeOptions(parent=parent)
+def _take_over(parent: pulumi.Resource, kind: type[Any], ask: Import, **given: Input[str] | None) -> Taken:
+    """Import a configuration: at once when all inputs are known, else later."""
+    names = [name for name in inspect.signature(kind.__init__).parameters if name not in {"self", "__self__"}]
     if not any(isinstance(value, Output) for value in given.values()):
-        imported = _asked(parent, ask, options, given)
+        imported = _import(parent, ask, given)
         fixed = names if imported.arguments == _GONE else list(imported.arguments)
         return Taken(arguments=imported.arguments, fixed=fixed, lines=imported.lines)
-    later = Output.all(**given).apply(lambda known: _asked(parent, ask, options, known))
+    later = Output.all(**given).apply(lambda known: _import(parent, ask, known))
     return Taken(
         arguments={name: later.apply(lambda imported, name=name: imported.arguments.get(name)) for name in names},  # type: ignore[misc]  # each lambda has its own name
         fixed=names,
@@ -181,64 +203,22 @@ def _take(parent: pulumi.Resource, names: Sequence[str], ask: Any, **given: Inpu
     )
 
 
-def _asked(parent: pulumi.Resource, ask: Any, options: pulumi.InvokeOptions, given: Mapping[str, Any]) -> Imported:
+def _import(parent: pulumi.Resource, ask: Import, known: Mapping[str, Any]) -> Imported:
+    source: Source = NodeGroupSource(name=known["node_group"] or "", eks_cluster=known["eks_cluster"] or "")
+    if known["auto_scaling_group"] is not None:
+        source = AutoScalingGroupSource(name=known["auto_scaling_group"])
     try:
-        imported: Imported = ask(options, **given)
+        with open_service(known["account_id"]) as service:
+            imported = ask(service, source, known)
     except SourceGoneError as gone:
-        pulumi.log.warn(f"{gone}; the configuration stays as it was taken over", parent)
-        return Imported(arguments=dict(_GONE), lines=(f"{gone}; the configuration stays as it was taken over",))
+        line = f"{gone}; the configuration stays as it was taken over"
+        pulumi.log.warn(line, parent)
+        return Imported(arguments=dict(_GONE), lines=(line,))
     for line in imported.lines:
         pulumi.log.info(line, parent)
     for line in imported.warnings:
         pulumi.log.warn(line, parent)
     return Imported(arguments=imported.arguments, lines=(*imported.lines, *imported.warnings))
-
-
-def _source(auto_scaling_group: str | None, node_group: str | None, eks_cluster: str | None) -> Source:
-    if auto_scaling_group is not None:
-        return AutoScalingGroupSource(name=auto_scaling_group)
-    return NodeGroupSource(name=node_group or "", eks_cluster=eks_cluster or "")
-
-
-def _import_cluster(
-    options: pulumi.InvokeOptions,
-    *,
-    eks_cluster: str,
-    auto_scaling_group: str | None,
-    node_group: str | None,
-    region: str | None,
-    cluster_name: str | None,
-    account_id: str | None,
-) -> Imported:
-    with open_service(account_id) as service:
-        return import_cluster(
-            service,
-            _source(auto_scaling_group, node_group, eks_cluster),
-            eks_cluster=eks_cluster,
-            region=region,
-            name=cluster_name or eks_cluster,
-            options=options,
-        )
-
-
-def _import_group(
-    options: pulumi.InvokeOptions,
-    *,
-    eks_cluster: str | None,
-    auto_scaling_group: str | None,
-    node_group: str | None,
-    region: str | None,
-    group_name: str,
-    account_id: str | None,
-    ocean_id: str | None,
-) -> Imported:
-    with open_service(account_id) as service:
-        source = _source(auto_scaling_group, node_group, eks_cluster)
-        return import_group(service, source, region=region, ocean_id=ocean_id, name=group_name, options=options)
-
-
-def _arguments_of(kind: type[Any]) -> list[str]:
-    return [name for name in inspect.signature(kind.__init__).parameters if name not in {"self", "__self__"}]
 
 
 def _once(taken: Taken, *said: Mapping[str, Any] | None) -> list[str]:

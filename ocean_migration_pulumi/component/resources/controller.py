@@ -1,4 +1,4 @@
-"""The Ocean Controller, installed by its chart, with a token that something else keeps."""
+"""Install the Ocean Controller by its Helm chart."""
 
 from __future__ import annotations
 
@@ -38,12 +38,16 @@ _V1_REMEDY: Final = "take version 1 of the controller out of what that applies"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controller:
-    """What was made for the controller: ``release`` is ready when the controller is; what was not needed is None."""
+    """The resources of the controller."""
 
     release: Release
+    """The Helm release; it is ready when the controller is."""
     secret: Secret | None = None
+    """The token, None when an existing Secret holds it."""
     namespace: NamespacePatch | None = None
+    """The namespace of the token."""
     v1: DeploymentPatch | None = None
+    """The patch that switches off version 1, None where there is none."""
 
     @property
     def resources(self) -> list[pulumi.Resource]:
@@ -65,20 +69,25 @@ def install_controller(
 ) -> Controller:
     """Install version 2 of the Ocean Controller, after version 1 has been scaled to zero where it is there.
 
-    :param name: the name of the component; those of the resources begin with it.
-    :param args: how.
-    :param cluster_identifier: the Ocean cluster's ``controller_id``, by which the controller finds it.
-    :param account: the Spot account. With ``existing_secret`` the controller takes it from the Secret, and this is only
-        shown among the values of the release. None means, for ``token_in_state``, that of the stack's config.
-    :param parent: what the resources belong to.
-    :param provider: the cluster; None means the default one of the package ``kubernetes``, or the parent's. It needs
-        server-side apply, which is on by default.
-    :param depends_on: what has to be there first.
-    :param protect: whether the release is protected from deletion: it carries the workloads' nodes.
-    :param found: the Deployments of that cluster. None means that they are not known.
+    Whether a token that is an Output is a secret shows only while the program runs: if it is not, each of these
+    resources fails, and none is made.
 
-    Raises InputError or SettingsError before anything is registered. Whether a token that is an Output is a secret
-    shows only while the program runs: if it is not, each of these resources fails, and none is made.
+    Args:
+        name: The name of the component, with which the names of the resources begin.
+        args: The controller's options.
+        cluster_identifier: The Ocean cluster's ``controller_id``, by which the controller finds it.
+        account: The Spot account. With ``existing_secret`` the controller takes it from the Secret, and this is only
+            shown among the values of the release. None means, for ``token_in_state``, that of the stack's config.
+        parent: The parent of the resources.
+        provider: The cluster. None means the default provider of ``kubernetes``, or the parent's. It needs server-side
+            apply, which is on by default.
+        depends_on: What must exist first.
+        protect: Whether the release is protected from deletion: it carries the workloads' nodes.
+        found: The Deployments of the cluster, None when they are not known.
+
+    Raises:
+        InputError: Before anything is registered.
+        SettingsError: Before anything is registered.
     """
     check_controller(args, account)
     found = found or UNKNOWN

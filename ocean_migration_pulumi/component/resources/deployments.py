@@ -1,4 +1,4 @@
-"""Deployments that make way for Ocean: found in the cluster, and scaled to zero."""
+"""Deployments that Ocean replaces: find them in the cluster, and scale them to zero."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployments:
-    """The Deployments of a cluster, as they were found; ``absent`` says why they are not known, empty when they are."""
+    """The Deployments of a cluster."""
 
     found: tuple[Deployment, ...] = ()
+    """All of them."""
     absent: str = ""
+    """Why they are not known, empty when they are."""
 
     @property
     def controllers_v1(self) -> list[Deployment]:
@@ -72,14 +74,18 @@ UNKNOWN: Final = Deployments(absent=NO_ACCESS)
 """What is known of a cluster that nobody looked at."""
 
 
-def look_up(kubeconfig: str | None = None, context: str | None = None) -> Deployments:
-    """Ask the cluster for its Deployments, at once and in at most 5 seconds; sends nothing but GETs.
+def find_deployments(kubeconfig: str | None = None, context: str | None = None) -> Deployments:
+    """Read the Deployments of the cluster, in at most 5 seconds; sends only GETs.
 
-    :param kubeconfig: the content of a kubeconfig or the path of one. None means ``KUBECONFIG``.
-    :param context: one of its contexts. None means its current one.
+    Args:
+        kubeconfig: The content or the path of a kubeconfig. None means ``KUBECONFIG``.
+        context: One of its contexts. None means its current one.
 
-    Raises InputError when the given kubeconfig, or its context, cannot be used. Whatever else goes wrong is told by
-    ``absent``.
+    Returns:
+        The Deployments; ``absent`` says why they could not be read.
+
+    Raises:
+        InputError: When the given kubeconfig, or its context, cannot be used.
     """
     from ocean_migration_pulumi.kubernetes import find_access
     from ocean_migration_pulumi.kubernetes.connection.connection import Connection
@@ -121,7 +127,12 @@ def scale_to_zero(
     patch stays in place when the resource is deleted, unless ``opts`` say otherwise: to delete it gives the number up,
     and what nobody owns has Kubernetes' default, which is 1.
 
-    :param found: the Deployment as it was found. None means that nothing is known of it.
+    Args:
+        resource_name: The name of the patch.
+        name: The name of the Deployment.
+        namespace: Its namespace.
+        found: The Deployment as it was found, None when nothing is known of it.
+        opts: Options of the patch.
     """
     annotations = {_FORCE: "true", _SKIP_AWAIT: "true"}
     if found is not None and found.replicas:

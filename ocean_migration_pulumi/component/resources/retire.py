@@ -1,4 +1,4 @@
-"""The end of old groups of nodes: the exact change is told, and refused while a Virtual Node Group uses their role.
+"""Retirement of old groups of nodes: the change to make, refused while a Virtual Node Group uses their role.
 
 To delete an EKS managed node group takes its role out of ``aws-auth``: every other node with that role, Ocean's too, is
 NotReady soon after.
@@ -25,12 +25,16 @@ Profiles = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class OldGroup:
-    """A group of nodes to retire: who declares it, and which role its nodes have (None: not known, and why)."""
+    """A group of nodes to retire."""
 
     args: RetireArgs
+    """The group, and who declares it."""
     eks_cluster: str | None
+    """The EKS cluster of a node group."""
     role: str | None = None
+    """The role of its nodes, None when it is not known."""
     why_not: str = ""
+    """Why the role is not known."""
 
     @property
     def name(self) -> str:
@@ -66,10 +70,10 @@ def profiles_in_use(cluster: Cluster, groups: Sequence[VirtualNodeGroup]) -> dic
     return found
 
 
-def retirement(
+def describe_retirement(
     old: OldGroup, profiles: Profiles, role_of: Callable[[str], str | None], remaining: Sequence[str]
 ) -> str:
-    """Return the line that tells how to retire a group, or what is to be waited for.
+    """Return how to retire a group, or what to wait for, in one line.
 
     ``role_of`` returns the role of an instance profile, None when it is not known. ``remaining`` are planned nodes that
     are not migrated yet. Raises MigrationError when a Virtual Node Group uses the role of the group.
@@ -92,7 +96,7 @@ def retirement(
     return f"{old.name}: {old.change}{doubt}"
 
 
-def look_up(args: RetireArgs, eks_cluster: str | None, opts: pulumi.InvokeOptions | None) -> OldGroup:
+def find_old_group(args: RetireArgs, eks_cluster: str | None, opts: pulumi.InvokeOptions | None) -> OldGroup:
     """Ask AWS for the role of a group's nodes, through functions of pulumi_aws; what it does not tell is not known."""
     cluster = args.eks_cluster or eks_cluster
     try:

@@ -1,1 +1,1 @@
-"""The report of a run: Markdown, JSON, HTML."""
+"""The report of a run as Markdown, JSON and HTML."""

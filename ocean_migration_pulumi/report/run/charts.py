@@ -1,6 +1,6 @@
-"""The course of a run as drawings: the states as bars, nodes done and pods left as lines, all on one axis of time.
+"""SVG charts of a run on one time axis: states as bars, nodes done and pods left as lines.
 
-The drawings stretch with the page and hold no text; what is written beside them is HTML, and so readable on any width.
+The drawings stretch with the page and hold no text: labels are HTML, readable on any width.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
-from ocean_migration_pulumi.report.run.facts import UNSEEN, WHOLE, changes, lanes, summed
+from ocean_migration_pulumi.report.run.facts import UNSEEN, WHOLE, select_changes, state_spans, sum_spans
 from ocean_migration_pulumi.report.run.html_elements import Html, element, joined, name
 
 _WIDTH: Final = 1000.0
@@ -29,14 +29,16 @@ _KINDS: Final = {
 }
 
 
-def course(run_report: RunReport) -> Html:
+def draw_course(run_report: RunReport) -> Html:
     """Return the drawings, one below the other; empty when nothing is known of the time."""
     seconds = run_report.seconds
     if run_report.begun is None or not seconds:
         return Html("")
-    rows = [_lane(number, state, spans, seconds) for number, (state, spans) in enumerate(lanes(run_report).items())]
+    rows = [
+        _lane(number, state, spans, seconds) for number, (state, spans) in enumerate(state_spans(run_report).items())
+    ]
     if run_report.is_recorded:
-        points = _thinned(changes(run_report.moments))
+        points = _thinned(select_changes(run_report.moments))
         total = max(1, run_report.progress.total)
         rows.append(
             _line("done", "Nodes done", f"{points[-1].done} of {total}", _done(points, run_report), total, seconds)
@@ -48,7 +50,7 @@ def course(run_report: RunReport) -> Html:
 
 
 def _lane(number: int, state: str, spans: Sequence[tuple[float, float]], seconds: float) -> Html:
-    said = f"{name(state)}: {summed(spans)}"
+    said = f"{name(state)}: {sum_spans(spans)}"
     bars = []
     for begin, end in spans:
         x, width = begin / seconds * _WIDTH, max((end - begin) / seconds * _WIDTH, _THIN)
@@ -59,7 +61,7 @@ def _lane(number: int, state: str, spans: Sequence[tuple[float, float]], seconds
         bars.append(element("rect", tip, x=_round(min(x, _WIDTH - _THIN)), y=0, width=_round(width), height=_HEIGHT))
     when = "; ".join(f"{format_elapsed(begin)} to {format_elapsed(end)}" for begin, end in spans[:20])
     drawing = _drawing(f"lane-{number}", said, f"since the begin: {when}", joined(*bars), _KINDS.get(state, "usual"))
-    return _row(state if state in {UNSEEN, WHOLE} else element("code", name(state)), drawing, summed(spans))
+    return _row(state if state in {UNSEEN, WHOLE} else element("code", name(state)), drawing, sum_spans(spans))
 
 
 def _line(which: str, label: str, now: str, points: Sequence[tuple[float, int]], most: int, seconds: float) -> Html:

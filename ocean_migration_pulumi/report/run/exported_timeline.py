@@ -1,4 +1,4 @@
-"""What a stack remembers of a run: the output ``timeline`` of the resource that ran it."""
+"""The timeline of a run in an exported stack: the output ``timeline`` of the resource that ran it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROUNDED: Final = timedelta(seconds=2)
 """The service's clock is read from answers that tell whole seconds; what it creates has milliseconds."""
 
 
-def moments(text: str, migration_id: str) -> tuple[Moment, ...]:
+def read_moments(text: str, migration_id: str) -> tuple[Moment, ...]:
     """Return what the export of a stack, as `pulumi stack export` prints it, remembers of a migration.
 
     Raises InputError when the text is no such export, or when no resource of it ran the migration.

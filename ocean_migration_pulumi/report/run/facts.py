@@ -1,8 +1,9 @@
-"""What a report says of a run in every form: the words, the figures, and which node comes first."""
+"""Facts and tables of a run report, shared by its formats."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -67,52 +68,62 @@ REPORTED_STAGES: Final[Mapping[ReportedStage, str]] = {
 """The stage of a node in words."""
 
 
+class Name(str):
+    """A name of someone else's choosing."""
+
+    __slots__ = ()
+
+
+class Message(str):
+    """A sentence that may hold names of someone else's choosing."""
+
+    __slots__ = ()
+
+
+Cell = str | int | ReportedStage | None
+"""A cell of a table: a Name, a Message, text of ours, a number, or a stage; None is not known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedOldNode:
-    """An old node; ``pods`` is None when the service does not tell how many are left."""
+class ReportTable:
+    """A table of a report."""
 
-    instance_id: str
-    name: str
-    group: str
-    state: str
-    pods: int | None
-    stage: ReportedStage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedNewNode:
-    """A new node; ``virtual_node_group`` is empty when it is not known, ``pods`` None when they are not told."""
-
-    instance_id: str
-    name: str
-    state: str
-    pods: int | None
-    virtual_node_group: str
+    columns: tuple[str, ...]
+    """The headings."""
+    rows: list[tuple[Cell, ...]]
+    """The cells of each row."""
+    numbers: frozenset[str] = frozenset()
+    """The columns that hold numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """A line of the table of facts; a ``name`` of someone else's choosing stands beside the text, or alone."""
+    """A fact of a report."""
 
     label: str
+    """What it is about."""
     text: str = ""
+    """The fact in our words, may be empty."""
     names: tuple[str, ...] = ()
+    """Names of someone else's choosing, after the text."""
+    is_figure: bool = False
+    """Whether it is one of the key figures of the run."""
 
 
-def facts(run_report: RunReport) -> list[Fact]:
+def list_facts(run_report: RunReport) -> list[Fact]:
     """Return the facts, each in a line."""
     status, progress = run_report.status, run_report.progress
     cluster = tuple(name for name in (run_report.cluster_name, run_report.ocean_id) if name)
     found = [
         Fact(label="Cluster", names=cluster),
         Fact(label="State", names=(status.state,)),
-        Fact(label="Begun", text=time_of(run_report.begun)),
-        Fact(label="Ended", text=time_of(run_report.ended) if status.is_terminal else "it still runs"),
-        Fact(label="Duration", text=duration(run_report)),
-        Fact(label="Nodes done", text=f"{progress.done} of {progress.total}"),
-        Fact(label="Pods left on old nodes", text=str(progress.pods)),
-        Fact(label="Unscheduled pods", text=str(progress.unscheduled)),
-        Fact(label="New nodes", text=str(len(status.new_instances))),
+        Fact(label="Begun", text=format_moment(run_report.begun)),
+        Fact(label="Ended", text=format_moment(run_report.ended) if status.is_terminal else "it still runs"),
+        Fact(label="Duration", text=format_duration(run_report), is_figure=True),
+        Fact(label="Nodes done", text=f"{progress.done} of {progress.total}", is_figure=True),
+        Fact(label="Pods left on old nodes", text=str(progress.pods), is_figure=True),
+        Fact(label="Unscheduled pods", text=str(progress.unscheduled), is_figure=True),
+        Fact(label="New nodes", text=str(len(status.new_instances)), is_figure=True),
     ]
     if progress.manual:
         found.insert(6, Fact(label="Nodes to move by hand", text=str(progress.manual)))
@@ -124,92 +135,134 @@ def facts(run_report: RunReport) -> list[Fact]:
     return found
 
 
-def why(run_report: RunReport) -> tuple[str, str, tuple[str, ...], str]:
+def explain(run_report: RunReport) -> tuple[str, str, tuple[str, ...], str]:
     """Return a title, and the reason, what shows it and the remedy, each empty when there is none."""
     explanation = run_report.explanation
     title = "Why, and what to do" if explanation.reason or explanation.remedy else "Where it stands"
     return title, explanation.reason, explanation.evidence, explanation.remedy
 
 
-def old_nodes(run_report: RunReport) -> list[ReportedOldNode]:
-    """Return the old nodes: first those that need somebody, then those with the most pods, at last what is done."""
+def old_nodes(run_report: RunReport) -> list[tuple[ReportedStage, MigrationInstance]]:
+    """Return the old nodes by urgency: stage, then pods left, then name."""
     finished = run_report.status.state == MigrationState.FINISHED
-    nodes = [
-        ReportedOldNode(
-            instance_id=instance.instance_id,
-            name=instance.node_name,
-            group=instance.asg_name or "",
-            state=instance.state,
-            pods=instance.running_pods,
-            stage=_stage(instance, finished=finished),
-        )
-        for instance in run_report.status.old_instances
-    ]
-    return sorted(nodes, key=lambda node: (node.stage, -(node.pods or 0), *_by_number(node.name, node.instance_id)))
+    staged = [(_stage(instance, finished=finished), instance) for instance in run_report.status.old_instances]
+    return sorted(staged, key=lambda each: (each[0], -(each[1].running_pods or 0), *_by_number(each[1])))
 
 
-def new_nodes(run_report: RunReport) -> list[ReportedNewNode]:
-    """Return the new nodes by Virtual Node Group and name."""
-    nodes = [
-        ReportedNewNode(
-            instance_id=instance.instance_id,
-            name=instance.node_name,
-            state=instance.state,
-            pods=instance.running_pods,
-            virtual_node_group=run_report.virtual_node_groups.get(instance.instance_id, ""),
-        )
-        for instance in run_report.status.new_instances
-    ]
-    return sorted(nodes, key=lambda node: (node.virtual_node_group, *_by_number(node.name, node.instance_id)))
+def new_nodes(run_report: RunReport) -> list[tuple[str, MigrationInstance]]:
+    """Return the new nodes by Virtual Node Group (empty when it is not known) and name."""
+    groups = run_report.virtual_node_groups
+    grouped = [(groups.get(each.instance_id, ""), each) for each in run_report.status.new_instances]
+    return sorted(grouped, key=lambda each: (each[0], *_by_number(each[1])))
 
 
-def notes(run_report: RunReport) -> list[str]:
+def tabulate_old_nodes(nodes: Iterable[tuple[ReportedStage, MigrationInstance]]) -> ReportTable:
+    """Return a row for each old node."""
+    return ReportTable(
+        columns=("node", "what became of it", "pods left", "state", "instance", "Auto Scaling Group"),
+        numbers=frozenset({"pods left"}),
+        rows=[
+            (
+                Name(node.node_name),
+                stage,
+                node.running_pods,
+                Name(node.state),
+                Name(node.instance_id),
+                Name(node.asg_name or ""),
+            )
+            for stage, node in nodes
+        ],
+    )
+
+
+def tabulate_new_nodes(nodes: Iterable[tuple[str, MigrationInstance]]) -> ReportTable:
+    """Return a row for each new node."""
+    return ReportTable(
+        columns=("node", "Virtual Node Group", "pods", "state", "instance"),
+        numbers=frozenset({"pods"}),
+        rows=[
+            (Name(node.node_name), Name(group), node.running_pods, Name(node.state), Name(node.instance_id))
+            for group, node in nodes
+        ],
+    )
+
+
+def tabulate_stuck_pods(run_report: RunReport) -> ReportTable:
+    """Return a row for each pod that is left."""
+    return ReportTable(
+        columns=("pod", "old node", "what holds it", "what to do"),
+        rows=[
+            (Name(held.pod), Name(held.node), Message(held.why), Message(held.remedy))
+            for held in run_report.explanation.stuck
+        ],
+    )
+
+
+def tabulate_changes(moments: Iterable[Moment], between: str) -> ReportTable:
+    """Return a row for each moment; ``between`` separates the nodes that are done from all nodes."""
+    return ReportTable(
+        columns=("at", "state", "nodes done", "pods left", "unscheduled pods"),
+        numbers=frozenset({"nodes done", "pods left", "unscheduled pods"}),
+        rows=[
+            (
+                format_moment(moment.at),
+                Name(moment.state),
+                f"{moment.done}{between}{moment.total}",
+                moment.pods,
+                moment.unscheduled,
+            )
+            for moment in moments
+        ],
+    )
+
+
+def list_notes(run_report: RunReport) -> list[str]:
     """Return what could not be known, and why, each once."""
     return list(dict.fromkeys((*run_report.explanation.notes, *run_report.notes)))
 
 
-def unscheduled(run_report: RunReport) -> list[str]:
+def unscheduled_pods(run_report: RunReport) -> list[str]:
     """Return the ids of the unscheduled pods, each once."""
     return sorted({*run_report.status.unscheduled_pods, *run_report.status.new_unscheduled_pods})
 
 
-def duration(run_report: RunReport) -> str:
+def format_duration(run_report: RunReport) -> str:
     """Return how long it took, or has taken so far."""
     if run_report.seconds is None:
         return "not told"
     return format_elapsed(run_report.seconds) + ("" if run_report.status.is_terminal else " so far")
 
 
-def time_of(moment: datetime | None) -> str:
+def format_moment(moment: datetime | None) -> str:
     """Return a time as a reader in any time zone understands it."""
     return "not told" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def log_time(line: LogEntry) -> str:
+def format_log_time(line: LogEntry) -> str:
     """Return the time of a line of the log; the service's own writing when it cannot be read."""
     moment = parse_time(line.created_at)
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else line.created_at or NONE
 
 
-def excerpt(log: Sequence[LogEntry], most: int) -> list[LogEntry]:
+def select_log_lines(log: Sequence[LogEntry], most: int) -> list[LogEntry]:
     """Return at most so many lines of the log, in their order: what went wrong first of all, then the newest."""
     kept = sorted(enumerate(log), key=lambda line: (line[1].severity.upper() in _GRAVE, line[0]), reverse=True)[:most]
     return [line for _, line in sorted(kept, key=lambda line: line[0])]
 
 
-def of_all(shown: int, total: int, noun: str) -> str:
+def count_of(shown: int, total: int, noun: str) -> str:
     """Return ``3 lines``, or ``100 of 345 lines``."""
     return count_noun(total, noun) if shown == total else f"{shown} of {count_noun(total, noun)}"
 
 
-def changes(moments: Iterable[Moment]) -> list[Moment]:
+def select_changes(moments: Iterable[Moment]) -> list[Moment]:
     """Return the moments that differ from the one before them, and the last one."""
     seen = list(moments)
     found = seen[:1] + [later for one, later in pairwise(seen) if replace(one, at=later.at) != later]
     return found if not seen or found[-1] == seen[-1] else [*found, seen[-1]]
 
 
-def lanes(run_report: RunReport) -> dict[str, list[tuple[float, float]]]:
+def state_spans(run_report: RunReport) -> dict[str, list[tuple[float, float]]]:
     """Return for each state, in the order of their first visit, the spans in seconds since the begin.
 
     Beyond 15 states, which only a service of another version has, the others share a lane without a name of its own.
@@ -224,29 +277,22 @@ def lanes(run_report: RunReport) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
-def summed(spans: Iterable[tuple[float, float]]) -> str:
+def sum_spans(spans: Iterable[tuple[float, float]]) -> str:
     """Return how long the spans are together, and how many they are when they are several."""
     times = [end - begin for begin, end in spans]
     return format_elapsed(sum(times)) + (f", {len(times)} times" if len(times) > 1 else "")
 
 
-def pods_of(pods: int | None) -> str:
-    """Return a number of pods; a dash when it is not told."""
-    return NONE if pods is None else str(pods)
+def summarize_stages(nodes: Iterable[tuple[ReportedStage, MigrationInstance]]) -> str:
+    """Return how many nodes are at which stage, the most urgent first."""
+    count = Counter(stage for stage, _ in nodes)
+    parts = [f"{count[stage]} {words}" for stage, words in REPORTED_STAGES.items() if count[stage]]
+    return ", ".join(parts) or count_noun(0, "node")
 
 
-def summary_of(nodes: Iterable[ReportedOldNode]) -> str:
-    """Return how many of the nodes are at which stage, the most urgent first."""
-    count = {stage: 0 for stage in ReportedStage}
-    for node in nodes:
-        count[node.stage] += 1
-    return ", ".join(f"{number} {REPORTED_STAGES[stage]}" for stage, number in count.items() if number) or count_noun(
-        0, "node"
-    )
-
-
-def _by_number(*names: str) -> list[list[tuple[int, str]]]:
+def _by_number(node: MigrationInstance) -> list[list[tuple[int, str]]]:
     """Return what sorts names as people do: ``node-9`` before ``node-10``."""
+    names = (node.node_name, node.instance_id)
     return [[(len(part), part) if part.isdigit() else (0, part) for part in _DIGITS.findall(name)] for name in names]
 
 

@@ -1,16 +1,17 @@
-"""A run as one page of HTML that needs nothing else: no script, and no font or picture from elsewhere."""
+"""The report of a run as one HTML page without scripts, fonts or pictures from elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Outcome
 from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import facts as run_facts
-from ocean_migration_pulumi.report.run.charts import course
-from ocean_migration_pulumi.report.run.facts import Fact, ReportedNewNode, ReportedOldNode, ReportedStage
+from ocean_migration_pulumi.report.run.charts import draw_course
+from ocean_migration_pulumi.report.run.facts import Cell, Fact, Message, Name, ReportedStage, ReportTable
 from ocean_migration_pulumi.report.run.html_elements import Html, code, element, joined, name, prose, quoted
 from ocean_migration_pulumi.report.run.style import STYLE
 
@@ -29,14 +30,13 @@ _STAGES: Final = {
     ReportedStage.UNTOLD: "unseen",
     ReportedStage.DONE: "good",
 }
-_FIGURES: Final = frozenset({"Duration", "Nodes done", "Pods left on old nodes", "Unscheduled pods", "New nodes"})
 _MANY: Final = 50  # rows that a reader is not asked to unfold
 _MOST_LINES: Final = 500
 _MOST_MOMENTS: Final = 1000
 _BREAK: Final = Html("\n")
 
 
-def render(run_report: RunReport) -> str:
+def render_html(run_report: RunReport) -> str:
     """Return the whole page."""
     title = f"Migration {name(run_report.status.id)}: {run_facts.VERDICTS[run_report.explanation.outcome].lower()}"
     head = element(
@@ -49,7 +49,7 @@ def render(run_report: RunReport) -> str:
         element("style", Html(STYLE)),
     )
     main = element("main", *(joined(_BREAK, part) for part in _parts(run_report) if part))
-    said = f"As of {run_facts.time_of(run_report.generated_at)}, told by ocean-migration report."
+    said = f"As of {run_facts.format_moment(run_report.generated_at)}, told by ocean-migration report."
     body = element("body", main, _BREAK, element("footer", element("p", said)))
     return f"<!DOCTYPE html>\n{element('html', head, _BREAK, body, lang='en')}\n"
 
@@ -59,12 +59,13 @@ def _parts(run_report: RunReport) -> Iterable[Html]:
     yield _figures(run_report)
     yield _why(run_report)
     yield _course(run_report)
-    yield _leftovers(run_report)
-    yield _unscheduled(run_facts.unscheduled(run_report))
-    yield _old_nodes(run_facts.old_nodes(run_report))
-    yield _new_nodes(run_facts.new_nodes(run_report))
+    stuck = run_facts.tabulate_stuck_pods(run_report)
+    yield _listed("Pods that are left", count_noun(len(stuck.rows), "pod"), stuck, shown=_MANY)
+    yield _unscheduled(run_facts.unscheduled_pods(run_report))
+    yield _old_nodes(run_report)
+    yield _new_nodes(run_report)
     yield _log(run_report)
-    if notes := run_facts.notes(run_report):
+    if notes := run_facts.list_notes(run_report):
         yield _section("What could not be known", element("ul", *(element("li", prose(note)) for note in notes)))
 
 
@@ -78,9 +79,9 @@ def _opening(run_report: RunReport) -> Html:
 
 
 def _figures(run_report: RunReport) -> Html:
-    facts = run_facts.facts(run_report)
-    figures = [element("div", *_pair(fact)) for fact in facts if fact.label in _FIGURES]
-    rest = [joined(*_pair(fact)) for fact in facts if fact.label not in _FIGURES]
+    facts = run_facts.list_facts(run_report)
+    figures = [element("div", *_pair(fact)) for fact in facts if fact.is_figure]
+    rest = [joined(*_pair(fact)) for fact in facts if not fact.is_figure]
     return joined(element("dl", *figures, class_="figures"), _BREAK, element("dl", *rest, class_="facts"))
 
 
@@ -90,7 +91,7 @@ def _pair(fact: Fact) -> tuple[Html, Html]:
 
 
 def _why(run_report: RunReport) -> Html:
-    title, reason, evidence, remedy = run_facts.why(run_report)
+    title, reason, evidence, remedy = run_facts.explain(run_report)
     pairs = [("Reason", code(reason))] if reason else []
     if evidence:
         pairs.append(("What shows it", joined(*(element("div", prose(text)) for text in evidence))))
@@ -101,30 +102,13 @@ def _why(run_report: RunReport) -> Html:
 
 
 def _course(run_report: RunReport) -> Html:
-    drawn = course(run_report)
+    drawn = draw_course(run_report)
     if not run_report.is_recorded:
         return _section("What happened", joined(drawn, element("p", quoted(run_facts.NOT_RECORDED))))
-    changes = run_facts.changes(run_report.moments)
-    rows = [
-        (
-            run_facts.time_of(moment.at),
-            code(moment.state),
-            f"{moment.done} of {moment.total}",
-            str(moment.pods),
-            str(moment.unscheduled),
-        )
-        for moment in changes[-_MOST_MOMENTS:]
-    ]
-    columns = ("at", "state", "nodes done*", "pods left*", "unscheduled pods*")
-    summary = f"{run_facts.of_all(len(rows), len(changes), 'change')} as a table"
-    return _section("What happened", joined(drawn, _folded(summary, _table("What happened", columns, rows))))
-
-
-def _leftovers(run_report: RunReport) -> Html:
-    stuck = run_report.explanation.stuck
-    rows = [(code(held.pod), code(held.node), prose(held.why), prose(held.remedy)) for held in stuck]
-    columns = ("pod", "old node", "what holds it", "what to do")
-    return _listed("Pods that are left", count_noun(len(rows), "pod"), columns, rows, texts=(2, 3), shown=_MANY)
+    changes = run_facts.select_changes(run_report.moments)
+    table = run_facts.tabulate_changes(changes[-_MOST_MOMENTS:], " of ")
+    summary = f"{run_facts.count_of(len(table.rows), len(changes), 'change')} as a table"
+    return _section("What happened", joined(drawn, _folded(summary, _table("What happened", table))))
 
 
 def _unscheduled(pods: Sequence[str]) -> Html:
@@ -136,47 +120,29 @@ def _unscheduled(pods: Sequence[str]) -> Html:
     return _section("Unscheduled pods", listed, str(len(pods)))
 
 
-def _old_nodes(nodes: Sequence[ReportedOldNode]) -> Html:
-    columns = ("node", "what became of it", "pods left*", "state", "instance", "Auto Scaling Group")
-    rows = [
-        (
-            code(node.name),
-            element("span", run_facts.REPORTED_STAGES[node.stage], class_=f"stage {_STAGES[node.stage]}"),
-            run_facts.pods_of(node.pods),
-            code(node.state),
-            code(node.instance_id),
-            code(node.group),
-        )
-        for node in nodes
-    ]
-    shown = len(rows)
+def _old_nodes(run_report: RunReport) -> Html:
+    nodes = run_facts.old_nodes(run_report)
+    shown = len(nodes)
     if shown > _MANY:
-        shown = min(_MANY, sum(node.stage is not ReportedStage.DONE for node in nodes))
-    return _listed("Old nodes", run_facts.summary_of(nodes), columns, rows, shown=shown)
+        shown = min(_MANY, sum(stage is not ReportedStage.DONE for stage, _ in nodes))
+    return _listed("Old nodes", run_facts.summarize_stages(nodes), run_facts.tabulate_old_nodes(nodes), shown=shown)
 
 
-def _new_nodes(nodes: Sequence[ReportedNewNode]) -> Html:
-    columns = ("node", "Virtual Node Group", "pods*", "state", "instance")
-    rows = [
-        (
-            code(node.name),
-            code(node.virtual_node_group),
-            run_facts.pods_of(node.pods),
-            code(node.state),
-            code(node.instance_id),
-        )
-        for node in nodes
-    ]
-    return _listed("New nodes", str(len(rows)), columns, rows, shown=len(rows) if len(rows) <= _MANY else 0)
+def _new_nodes(run_report: RunReport) -> Html:
+    table = run_facts.tabulate_new_nodes(run_facts.new_nodes(run_report))
+    count = len(table.rows)
+    return _listed("New nodes", str(count), table, shown=count if count <= _MANY else 0)
 
 
 def _log(run_report: RunReport) -> Html:
-    lines = run_facts.excerpt(run_report.log, _MOST_LINES)
+    lines = run_facts.select_log_lines(run_report.log, _MOST_LINES)
     if not lines:
         return Html("")
-    rows = [(run_facts.log_time(line), name(line.severity), prose(line.message)) for line in lines]
-    table = _table("Log", ("at (UTC)", "severity", "message"), rows, texts=(2,))
-    return _section("Log", _folded(f"{run_facts.of_all(len(rows), len(run_report.log), 'line')} of the log", table))
+    rows: list[tuple[Cell, ...]] = [
+        (run_facts.format_log_time(line), name(line.severity), Message(line.message)) for line in lines
+    ]
+    table = _table("Log", ReportTable(columns=("at (UTC)", "severity", "message"), rows=rows))
+    return _section("Log", _folded(f"{run_facts.count_of(len(rows), len(run_report.log), 'line')} of the log", table))
 
 
 def _section(title: str, content: Html, aside: str = "") -> Html:
@@ -184,47 +150,49 @@ def _section(title: str, content: Html, aside: str = "") -> Html:
     return element("section", element("h2", title, *small), content)
 
 
-def _listed(
-    title: str,
-    aside: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    texts: Sequence[int] = (),
-    shown: int | None = None,
-) -> Html:
-    """Return a section of rows, the first ``shown`` of them open and the others folded (None: all open)."""
-    if not rows:
+def _listed(title: str, aside: str, table: ReportTable, *, shown: int) -> Html:
+    """Return a section with a table, the first ``shown`` rows open and the others folded."""
+    if not table.rows:
         return Html("")
-    shown = len(rows) if shown is None else shown
-    first, others = rows[:shown], rows[shown:]
-    parts = [_table(title, columns, first, texts=texts)] if first else []
-    if others:
-        summary = f"{'The other' if first else 'All'} {count_noun(len(others), 'row')}"
-        parts.append(_folded(summary, _table(title, columns, others, texts=texts)))
+    first, others = replace(table, rows=table.rows[:shown]), replace(table, rows=table.rows[shown:])
+    parts = [_table(title, first)] if first.rows else []
+    if others.rows:
+        summary = f"{'The other' if first.rows else 'All'} {count_noun(len(others.rows), 'row')}"
+        parts.append(_folded(summary, _table(title, others)))
     return _section(title, joined(*parts), aside)
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Sequence[int] = ()) -> Html:
-    """Return a table in a box that scrolls by itself; a column with ``*`` holds numbers."""
+def _table(title: str, table: ReportTable) -> Html:
+    """Return a table in a box that scrolls by itself."""
     kinds = [
-        "number" if column.endswith("*") else "text" if place in texts else None for place, column in enumerate(columns)
+        "number" if column in table.numbers else "text" if isinstance(cell, Message) else None
+        for column, cell in zip(table.columns, table.rows[0], strict=True)
     ]
     heads = (
-        element("th", column.rstrip("*"), scope="col", class_=kind if kind == "number" else None)
-        for column, kind in zip(columns, kinds, strict=True)
+        element("th", column, scope="col", class_=kind if kind == "number" else None)
+        for column, kind in zip(table.columns, kinds, strict=True)
     )
     body = (
         element(
             "tr",
-            element("th", cells[0], scope="row"),
-            *(element("td", cell, class_=kind) for cell, kind in zip(cells[1:], kinds[1:], strict=True)),
+            element("th", _cell(cells[0]), scope="row"),
+            *(element("td", _cell(cell), class_=kind) for cell, kind in zip(cells[1:], kinds[1:], strict=True)),
         )
         + _BREAK
-        for cells in rows
+        for cells in table.rows
     )
-    table = element("table", element("thead", element("tr", *heads)), _BREAK, element("tbody", *map(Html, body)))
-    return element("div", table, class_="table", role="region", aria_label=title, tabindex=0)
+    drawn = element("table", element("thead", element("tr", *heads)), _BREAK, element("tbody", *map(Html, body)))
+    return element("div", drawn, class_="table", role="region", aria_label=title, tabindex=0)
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, Name):
+        return code(cell)
+    if isinstance(cell, Message):
+        return prose(cell)
+    if isinstance(cell, ReportedStage):
+        return element("span", run_facts.REPORTED_STAGES[cell], class_=f"stage {_STAGES[cell]}")
+    return run_facts.NONE if cell is None else str(cell)
 
 
 def _folded(summary: str, content: Html) -> Html:

@@ -1,4 +1,4 @@
-"""HTML by elements: what is not made here is text, so that no name of others becomes a tag or an attribute."""
+"""Build HTML from elements; all other text is escaped."""
 
 from __future__ import annotations
 

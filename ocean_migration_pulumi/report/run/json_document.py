@@ -1,11 +1,11 @@
-"""A run as JSON, in the form that docs/schemas/report.json describes."""
+"""The report of a run as JSON, as docs/schemas/report.json describes it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final
 
-from ocean_migration_pulumi.api.models.migration import MigrationInstance, PodDetail
+from ocean_migration_pulumi.api.models.migration import MigrationInstance
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
 from ocean_migration_pulumi.report.run import facts
@@ -14,7 +14,7 @@ VERSION: Final = 1
 """The version of the form: another one when a key goes or changes its meaning, and not when one is added."""
 
 
-def document(run_report: RunReport) -> dict[str, Any]:
+def report_to_json(run_report: RunReport) -> dict[str, Any]:
     """Return the report; what is not known is null, and names are as the service gives them."""
     status, progress, explanation = run_report.status, run_report.progress, run_report.explanation
     return {
@@ -63,23 +63,23 @@ def document(run_report: RunReport) -> dict[str, Any]:
         "new_nodes": [
             {
                 "instance_id": node.instance_id,
-                "node_name": node.name,
+                "node_name": node.node_name,
                 "state": node.state,
-                "pods": node.pods,
-                "virtual_node_group": node.virtual_node_group or None,
+                "pods": node.running_pods,
+                "virtual_node_group": group or None,
             }
-            for node in facts.new_nodes(run_report)
+            for group, node in facts.new_nodes(run_report)
         ],
         "leftover_pods": [
             {"pod": held.pod, "node": held.node or None, "why": held.why, "remedy": held.remedy}
             for held in explanation.stuck
         ],
-        "unscheduled_pods": facts.unscheduled(run_report),
+        "unscheduled_pods": facts.unscheduled_pods(run_report),
         "log": [
             {"at": _time(parse_time(line.created_at)), "severity": line.severity or None, "message": line.message}
             for line in run_report.log
         ],
-        "notes": facts.notes(run_report),
+        "notes": facts.list_notes(run_report),
     }
 
 
@@ -102,12 +102,8 @@ def _old_node(instance: MigrationInstance) -> dict[str, Any]:
         "auto_scaling_group": instance.asg_name,
         "state": instance.state,
         "pods_left": instance.running_pods,
-        "pods": [_pod(pod) for pod in instance.pods],
+        "pods": [{"id": pod.id, "name": pod.name, "kind": pod.kind} for pod in instance.pods],
     }
-
-
-def _pod(pod: PodDetail) -> dict[str, Any]:
-    return {"id": pod.id, "name": pod.name, "kind": pod.kind}
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The course of a run as Mermaid diagrams, which GitHub and GitLab draw; nothing of others' choosing stands in them."""
+"""Mermaid diagrams of a run, which GitHub and GitLab draw; they hold no names of someone else's choosing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ocean_migration_pulumi.migration.views.run_report import RunReport
-from ocean_migration_pulumi.report.run.facts import UNSEEN, WHOLE, lanes, summed
+from ocean_migration_pulumi.report.run.facts import UNSEEN, WHOLE, state_spans, sum_spans
 
 _MOST_BARS: Final = 200
 _POINTS: Final = 100
@@ -22,13 +22,13 @@ _LINE: Final = (
 )
 
 
-def states(run_report: RunReport) -> str:
+def draw_states(run_report: RunReport) -> str:
     """Return the states with their times as a Gantt diagram; empty when the begin is not known.
 
     Times are those of UTC as they stand there, whatever the reader's time zone. Of very many visits only the first
     begin and the last end of each state are drawn.
     """
-    begun, found = run_report.begun, lanes(run_report)
+    begun, found = run_report.begun, state_spans(run_report)
     if begun is None or not found:
         return ""
     many = sum(map(len, found.values())) > _MOST_BARS
@@ -39,13 +39,13 @@ def states(run_report: RunReport) -> str:
         f"    axisFormat {_axis(run_report.seconds or 0.0)}",
     ]
     for state, spans in found.items():
-        lines.append(f"    section {_name(state)} {summed(spans)}")
+        lines.append(f"    section {_name(state)} {sum_spans(spans)}")
         for begin, end in [(spans[0][0], spans[-1][1])] if many else spans:
             lines.append(_bar(state, begun + timedelta(seconds=begin), begun + timedelta(seconds=end)))
     return "\n".join(lines)
 
 
-def nodes_done(run_report: RunReport) -> str:
+def draw_nodes_done(run_report: RunReport) -> str:
     """Return the nodes done over time as a chart; empty when nobody wrote down what happened."""
     begun, seconds = run_report.begun, run_report.seconds
     if begun is None or not seconds or not run_report.is_recorded:

@@ -1,4 +1,4 @@
-"""How the page of a report looks: light and dark, wide and narrow, on a screen and on paper."""
+"""The style sheet of the HTML report: light and dark, wide and narrow, screen and paper."""
 
 from __future__ import annotations
 

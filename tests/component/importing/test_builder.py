@@ -17,7 +17,7 @@ def test_only_what_is_missing_is_filled() -> None:
     draft.fill("userData", "Ym9vdA==", "AWS")
     draft.fill("subnetIds", [], "AWS")
     assert draft.document == {"imageId": "ami-1", "userData": "Ym9vdA=="}
-    assert list(draft.told(["imageId", "userData"])) == ["AMI: from Spot", "user data: from AWS"]
+    assert list(draft.describe_origins(["imageId", "userData"])) == ["AMI: from Spot", "user data: from AWS"]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_parts_are_put_where_nothing_was() -> None:
     draft = ConfigurationBuilder(document={"compute": None}, origin="Spot")
     draft.put("compute.launchSpecification.imageId", "ami-1", PROGRAM)
     assert draft.document == {"compute": {"launchSpecification": {"imageId": "ami-1"}}}
-    assert list(draft.told(["compute.launchSpecification.imageId"])) == []
+    assert list(draft.describe_origins(["compute.launchSpecification.imageId"])) == []
 
 
 def test_doubt_is_said_when_something_was_taken() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.component.resources.deployments import Deployments, look_up
+from ocean_migration_pulumi.component.resources.deployments import Deployments, find_deployments
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
 from tests.kubernetes import fake_api as fake
@@ -47,7 +47,7 @@ def api() -> FakeApi:
 def test_deployments_are_asked_for_alone_and_told_apart() -> None:
     """One GET, whatever else the cluster has; of the annotations only those of tools are kept."""
     with api().serve() as server:
-        found = look_up(kubeconfig(server.url))
+        found = find_deployments(kubeconfig(server.url))
         asked = [(request.method, request.path) for request in server.requests]
     assert asked == [("GET", fake.DEPLOYMENTS)]
     assert found.absent == ""
@@ -61,13 +61,13 @@ def test_deployments_are_asked_for_alone_and_told_apart() -> None:
 
 def test_access_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As for everything else that is asked of Kubernetes."""
-    assert look_up().absent == "there is no access to Kubernetes: set kubeconfig, or KUBECONFIG"
+    assert find_deployments().absent == "there is no access to Kubernetes: set kubeconfig, or KUBECONFIG"
     with api().serve() as server:
         (tmp_path / "config").write_text(kubeconfig(server.url), encoding="utf-8")
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-        assert len(look_up().found) == 4
+        assert len(find_deployments().found) == 4
     (tmp_path / "config").write_text("{", encoding="utf-8")
-    assert look_up().absent.startswith("KUBECONFIG: ")
+    assert find_deployments().absent.startswith("KUBECONFIG: ")
 
 
 def test_refused_question_says_which_right_is_missing() -> None:
@@ -75,7 +75,7 @@ def test_refused_question_says_which_right_is_missing() -> None:
     forbidding = api()
     forbidding.faults[fake.DEPLOYMENTS] = [fake.status(403, "no")]
     with forbidding.serve() as server:
-        found = look_up(kubeconfig(server.url))
+        found = find_deployments(kubeconfig(server.url))
     assert found.found == ()
     assert found.absent.startswith("may not list deployments (403); add to the role: ")
 
@@ -84,7 +84,7 @@ def test_cluster_that_is_not_there_is_told() -> None:
     """And the token is in no message."""
     with api().serve() as server:
         gone = server.url
-    found = look_up(kubeconfig(gone))
+    found = find_deployments(kubeconfig(gone))
     assert found.absent == "Kubernetes cannot be reached: connection refused"
     assert TOKEN not in repr(found)
 
@@ -92,15 +92,15 @@ def test_cluster_that_is_not_there_is_told() -> None:
 def test_given_kubeconfig_that_cannot_be_used_is_refused() -> None:
     """It is an input, unlike KUBECONFIG."""
     with pytest.raises(InputError, match=r"^kubeconfig: "):
-        look_up("{")
+        find_deployments("{")
     with pytest.raises(InputError, match=r"^kube_context: "):
-        look_up(kubeconfig("https://127.0.0.1:1"), "other")
+        find_deployments(kubeconfig("https://127.0.0.1:1"), "other")
 
 
 def test_without_the_extra_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which one it is."""
     monkeypatch.setattr("ocean_migration_pulumi.kubernetes.connection.access.find_spec", lambda _: None)
-    assert "ocean-migration[kubernetes]" in look_up("{").absent
+    assert "ocean-migration[kubernetes]" in find_deployments("{").absent
 
 
 def test_deployment_is_found_by_its_full_name() -> None:

@@ -15,7 +15,7 @@ from tests.report.run_reports import course, log, moment, new, old, run_report
 
 def label_matches(told: RunReport) -> dict[str, str]:
     """Return the facts by label."""
-    return {fact.label: " ".join((fact.text, *fact.names)).strip() for fact in facts.facts(told)}
+    return {fact.label: " ".join((fact.text, *fact.names)).strip() for fact in facts.list_facts(told)}
 
 
 def test_facts_of_an_ended_run() -> None:
@@ -58,19 +58,19 @@ def test_what_needs_somebody_comes_first() -> None:
     )
     manual = old(7, pods=1, state="REQUIRES_MANUAL_MIGRATION")
     nodes = facts.old_nodes(run_report(MigrationStatus(id="owm-1", state="X", old_instances=(old(1), manual))))
-    assert [node.stage for node in nodes] == [ReportedStage.MANUAL, ReportedStage.DONE]
+    assert [stage for stage, _ in nodes] == [ReportedStage.MANUAL, ReportedStage.DONE]
     nodes = facts.old_nodes(run_report(status))
-    assert [node.name.split(".")[0] for node in nodes] == [
+    assert [node.node_name.split(".")[0] for _, node in nodes] == [
         f"ip-10-0-0-{number}" for number in (5, 4, 6, 3, 9, 10)
     ]  # fmt: skip
-    assert facts.summary_of(nodes) == "3 with pods left, 1 not told, 2 done"
-    assert facts.summary_of([]) == "0 nodes"
+    assert facts.summarize_stages(nodes) == "3 with pods left, 1 not told, 2 done"
+    assert facts.summarize_stages([]) == "0 nodes"
 
 
 def test_a_finished_run_is_done_with_every_node_that_needs_nobody() -> None:
     """Also where the service does not tell the pods."""
     status = MigrationStatus(id="owm-1", state="FINISHED", old_instances=(old(1, pods=None), old(2, pods=3)))
-    assert facts.summary_of(facts.old_nodes(run_report(status))) == "2 done"
+    assert facts.summarize_stages(facts.old_nodes(run_report(status))) == "2 done"
 
 
 def test_new_nodes_stand_by_virtual_node_group() -> None:
@@ -78,7 +78,7 @@ def test_new_nodes_stand_by_virtual_node_group() -> None:
     status = MigrationStatus(id="owm-1", state="X", new_instances=(new(10), new(9), new(1)))
     groups = {new(10).instance_id: "web", new(9).instance_id: "web"}
     found = facts.new_nodes(run_report(status, virtual_node_groups=groups))
-    assert [(node.virtual_node_group, node.name.split(".")[0]) for node in found] == [
+    assert [(group, node.node_name.split(".")[0]) for group, node in found] == [
         ("", "ip-10-1-0-1"),
         ("web", "ip-10-1-0-9"),
         ("web", "ip-10-1-0-10"),
@@ -88,36 +88,36 @@ def test_new_nodes_stand_by_virtual_node_group() -> None:
 def test_the_excerpt_keeps_what_went_wrong() -> None:
     """Errors of long ago before the newest lines, all in their order."""
     lines = log((1, "ERROR", "a"), (2, "INFO", "b"), (3, "warn", "c"), (4, "INFO", "d"), (5, "INFO", "e"))
-    assert [line.message for line in facts.excerpt(lines, 3)] == ["a", "c", "e"]
-    assert facts.excerpt(lines, 9) == list(lines)
-    assert (facts.of_all(3, 5, "line"), facts.of_all(1, 1, "line")) == ("3 of 5 lines", "1 line")
+    assert [line.message for line in facts.select_log_lines(lines, 3)] == ["a", "c", "e"]
+    assert facts.select_log_lines(lines, 9) == list(lines)
+    assert (facts.count_of(3, 5, "line"), facts.count_of(1, 1, "line")) == ("3 of 5 lines", "1 line")
 
 
 def test_times_of_the_log_are_read_or_shown_as_they_came() -> None:
     """A line without any has a dash."""
     times = ("2024-5-1T12:00:00Z", "noon", None)
-    shown = [facts.log_time(LogEntry(message="", created_at=each)) for each in times]
+    shown = [facts.format_log_time(LogEntry(message="", created_at=each)) for each in times]
     assert shown == ["2024-05-01 12:00:00", "noon", "-"]
 
 
 def test_looks_that_say_the_same_are_one_change() -> None:
     """But for the last, which tells how long it has been so."""
     looks = [moment(seconds, "DRAIN_NODES", done) for seconds, done in ((0, 0), (15, 0), (30, 1), (45, 1), (60, 1))]
-    assert facts.changes(looks) == [looks[0], looks[2], looks[4]]
-    assert facts.changes(looks[:3]) == [looks[0], looks[2]]
-    assert facts.changes([]) == []
+    assert facts.select_changes(looks) == [looks[0], looks[2], looks[4]]
+    assert facts.select_changes(looks[:3]) == [looks[0], looks[2]]
+    assert facts.select_changes([]) == []
 
 
 def test_lanes_hold_every_visit() -> None:
     """In the order of the first ones; very many states share the last lane."""
-    found = facts.lanes(run_reports.failed())
+    found = facts.state_spans(run_reports.failed())
     assert list(found)[:4] == ["STARTING", "AWAIT_REPLACEMENTS", "DRAIN_NODES", "VALIDATE_DRAIN"]
     assert found["VALIDATE_DRAIN"] == [(189, 252), (378, 441)]
-    assert facts.summed(found["VALIDATE_DRAIN"]) == "2m06s, 2 times"
-    assert facts.summed(found["ERROR"]) == "40s"
+    assert facts.sum_spans(found["VALIDATE_DRAIN"]) == "2m06s, 2 times"
+    assert facts.sum_spans(found["ERROR"]) == "40s"
     many = [moment(number, f"STATE_{number}") for number in range(30)]
-    assert list(facts.lanes(run_report(moments=many)))[-2:] == ["STATE_14", "other states"]
-    assert list(facts.lanes(run_reports.with_leftovers())) == [facts.WHOLE]
+    assert list(facts.state_spans(run_report(moments=many)))[-2:] == ["STATE_14", "other states"]
+    assert list(facts.state_spans(run_reports.with_leftovers())) == [facts.WHOLE]
 
 
 @given(st.lists(st.text()))
@@ -131,4 +131,4 @@ def test_any_names_can_be_sorted(names: list[str]) -> None:
 def test_notes_are_told_once() -> None:
     """What explaining and telling both could not read."""
     told = run_report(notes=("the log could not be read",), explanation=run_reports.failed().explanation)
-    assert facts.notes(told) == ["AWS was not asked: there is no access to it", "the log could not be read"]
+    assert facts.list_notes(told) == ["AWS was not asked: there is no access to it", "the log could not be read"]

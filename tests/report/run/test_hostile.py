@@ -64,13 +64,13 @@ def told(text: str) -> RunReport:
 @cache
 def plain_page() -> Page:
     """Return the page with a harmless name."""
-    return Page(html.render(told("x")))
+    return Page(html.render_html(told("x")))
 
 
 @cache
 def plain_structure() -> list[str]:
     """Return the blocks of the Markdown with a harmless name."""
-    return structure(markdown_document.render(told("x")))
+    return structure(markdown_document.render_markdown(told("x")))
 
 
 @given(HOSTILE)
@@ -80,7 +80,7 @@ def plain_structure() -> list[str]:
 def test_a_name_changes_nothing_of_the_page(text: str) -> None:
     """The elements and attributes are those of the same page with a harmless name, and nothing unseen is left."""
     assume(text.strip())
-    page, plain = Page(html.render(told(text))), plain_page()
+    page, plain = Page(html.render_html(told(text))), plain_page()
     assert page.structure == plain.structure
     assert page.others == []
     for (_, attributes), (_, others) in zip(page.elements, plain.elements, strict=True):
@@ -97,7 +97,7 @@ def test_a_name_changes_nothing_of_the_page(text: str) -> None:
 def test_a_name_changes_nothing_of_the_markdown(text: str) -> None:
     """The blocks are those of the same report with a harmless name; no reference comes of it."""
     assume(text.strip())
-    made = markdown_document.render(told(text))
+    made = markdown_document.render_markdown(told(text))
     assert structure(made) == plain_structure()
     for token in parse(made):
         if token.type == "html_block":
@@ -113,7 +113,7 @@ def test_a_name_changes_nothing_of_the_markdown(text: str) -> None:
 @pytest.mark.parametrize("text", ["\x1b[2J", "\u202e", "\ud800", "\x9b31m"])
 def test_json_holds_nothing_that_a_terminal_obeys(text: str) -> None:
     """It is escaped, and comes back as it was."""
-    written = json.dumps(json_document.document(told(text)), indent=2)
+    written = json.dumps(json_document.report_to_json(told(text)), indent=2)
     assert written.isascii()
     assert written.replace("\n", "").isprintable()
     assert json.loads(written)["migration"]["id"] == text
@@ -122,6 +122,8 @@ def test_json_holds_nothing_that_a_terminal_obeys(text: str) -> None:
 @given(st.text(alphabet="`~", min_size=1, max_size=12))
 def test_no_line_of_the_log_ends_its_block(ticks: str) -> None:
     """However many backquotes it has."""
-    made = markdown_document.render(run_report(log=(LogEntry(message=f"{ticks} <b>", created_at=format_time(at(1))),)))
+    made = markdown_document.render_markdown(
+        run_report(log=(LogEntry(message=f"{ticks} <b>", created_at=format_time(at(1))),))
+    )
     (block,) = [token for token in parse(made) if token.type == "fence" and token.info == "text"]
     assert block.content == f"2024-05-01 12:00:01 - {ticks} <b>\n"

@@ -9,7 +9,7 @@ import pytest
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import facts, html
-from ocean_migration_pulumi.report.run.charts import course
+from ocean_migration_pulumi.report.run.charts import draw_course
 from ocean_migration_pulumi.report.run.html_elements import Html, element, quoted
 from ocean_migration_pulumi.report.run.style import STYLE
 from tests.report import run_reports
@@ -37,7 +37,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain"])
 def test_a_page_needs_nothing_from_elsewhere(told: RunReport) -> None:
     """No script, no link, no address; and its policy lets no browser fetch any."""
-    text = html.render(told)
+    text = html.render_html(told)
     page = Page(text)
     assert not {"script", "link", "img", "iframe", "object", "a", "form", "base"} & {tag for tag, _ in page.elements}
     assert not re.search(r"https?:|//|url\(|@import|@font-face", text.replace("<!DOCTYPE html>", ""))
@@ -49,7 +49,7 @@ def test_a_page_needs_nothing_from_elsewhere(told: RunReport) -> None:
 @pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain"])
 def test_a_page_is_for_every_reader(told: RunReport) -> None:
     """A language, one title, headings in their order, tables with headings, drawings with names."""
-    page = Page(html.render(told))
+    page = Page(html.render_html(told))
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("h1")) == len(page.all("main")) == 1
     levels = [tag for tag, _ in page.elements if tag in {"h1", "h2", "h3"}]
@@ -68,14 +68,14 @@ def test_a_page_is_for_every_reader(told: RunReport) -> None:
 
 def test_a_failed_run_says_so_first() -> None:
     """Verdict, reason, remedy, and what holds the pods."""
-    text = Page(html.render(run_reports.failed())).text
+    text = Page(html.render_html(run_reports.failed())).text
     order = ["Failed: Ocean could not start", "Duration12m40s", "Reason", "What happened", "payments/ledger-0", "Log"]
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
 
 
 def test_states_nodes_and_pods_are_drawn_on_one_axis() -> None:
     """A lane for each state, a line for nodes and one for pods; what was drawn stands beside it."""
-    page = Page(course(run_reports.failed()))
+    page = Page(draw_course(run_reports.failed()))
     assert [each["class"] for each in page.all("svg")] == [
         *4 * ["usual"],
         "held",
@@ -101,14 +101,14 @@ def test_states_nodes_and_pods_are_drawn_on_one_axis() -> None:
 
 def test_nothing_is_drawn_without_a_time() -> None:
     """Of a migration whose begin nobody knows, and of one that has just begun."""
-    assert course(run_report(MigrationStatus(id="owm-1", state="X"))) == ""
-    assert course(run_report(seconds=0)) == ""
+    assert draw_course(run_report(MigrationStatus(id="owm-1", state="X"))) == ""
+    assert draw_course(run_report(seconds=0)) == ""
 
 
 def test_a_short_visit_is_still_to_be_seen() -> None:
     """At the very end, too."""
     told = run_report(moments=[moment(0, "STARTING"), moment(99_999, "ERROR")], seconds=100_000)
-    last = Page(course(told)).all("rect")[-1]
+    last = Page(draw_course(told)).all("rect")[-1]
     assert float(str(last["width"])) == 2
     assert float(str(last["x"])) == 998
 
@@ -117,29 +117,29 @@ def test_very_many_looks_are_thinned() -> None:
     """A line has no more points than a screen; the last one is kept."""
     status = MigrationStatus(id="owm-1", state="X", created_at=BEGUN.isoformat())
     looks = [moment(number, "DRAIN_NODES", number, total=5000) for number in range(5000)]
-    drawn = course(run_report(status, moments=looks, seconds=5000))
+    drawn = draw_course(run_report(status, moments=looks, seconds=5000))
     assert len(drawn) < 60_000
     assert "0 of 5000" not in drawn
 
 
 def test_a_run_of_a_month_has_marks_on_its_axis() -> None:
     """However long it is."""
-    assert Page(course(run_report(seconds=30 * 86_400.0))).text.count("h00m") >= 6
+    assert Page(draw_course(run_report(seconds=30 * 86_400.0))).text.count("h00m") >= 6
 
 
 def test_what_is_done_is_folded_when_there_are_many() -> None:
     """The first rows are those that need somebody."""
-    page = html.render(run_reports.large(300))
+    page = html.render_html(run_reports.large(300))
     shown, folded = page.split("Old nodes", 1)[1].split("<details>", 1)
     assert shown.count('<th scope="row">') == 50
     assert "done</span>" not in shown
     assert "The other 250 rows" in folded
-    assert "<details>" not in html.render(run_reports.failed()).split("Old nodes", 1)[1].split("New nodes", 1)[0]
+    assert "<details>" not in html.render_html(run_reports.failed()).split("Old nodes", 1)[1].split("New nodes", 1)[0]
 
 
 def test_without_a_record_it_is_said_how_to_get_one() -> None:
     """As in the other forms, with the command as such."""
-    page = html.render(run_reports.with_leftovers())
+    page = html.render_html(run_reports.with_leftovers())
     assert facts.NOT_RECORDED.replace("`", "") in Page(page).text
     assert "<code>ocean-migration watch --record FILE</code>" in page
 

@@ -26,12 +26,12 @@ from tests.report.run_reports import run_report
 )
 def test_the_schema_describes_it_whole(told: RunReport) -> None:
     """As it is read back."""
-    described("report", json.loads(json.dumps(json_document.document(told))))
+    described("report", json.loads(json.dumps(json_document.report_to_json(told))))
 
 
 def test_what_is_told_of_a_failed_run() -> None:
     """The figures, the states, and what holds the pods."""
-    found = json_document.document(run_reports.failed())
+    found = json_document.report_to_json(run_reports.failed())
     assert found["migration"]["outcome"] == "failed"
     assert found["migration"]["seconds"] == 760
     assert found["progress"] == {
@@ -56,7 +56,7 @@ def test_what_is_told_of_a_failed_run() -> None:
 
 def test_without_a_record_nobody_looked() -> None:
     """The only state has no name."""
-    timeline = json_document.document(run_reports.with_leftovers())["timeline"]
+    timeline = json_document.report_to_json(run_reports.with_leftovers())["timeline"]
     assert timeline["recorded"] is False
     assert [state["state"] for state in timeline["states"]] == [None]
     assert len(timeline["moments"]) == 1

@@ -46,7 +46,7 @@ def assert_states(diagram: str) -> None:
 
 def test_a_failed_run_begins_with_what_went_wrong() -> None:
     """Verdict, facts, reason and remedy, course, leftovers, nodes, log."""
-    text = markdown_document.render(run_reports.failed())
+    text = markdown_document.render_markdown(run_reports.failed())
     assert text.startswith("## Migration <code>owm-6e3819ae</code>\n\n**Failed**: Ocean could not")
     assert headings(text) == [
         "Migration <code>owm-6e3819ae</code>",
@@ -67,7 +67,7 @@ def test_a_failed_run_begins_with_what_went_wrong() -> None:
 
 def test_states_and_nodes_are_drawn() -> None:
     """A row for each state, and a line of the nodes done."""
-    states, done = diagrams(markdown_document.render(run_reports.failed()))
+    states, done = diagrams(markdown_document.render_markdown(run_reports.failed()))
     assert_states(states)
     assert states.count("    section ") == 7
     assert "    . :crit, 2024-05-01 12:11:30, 2024-05-01 12:12:10\n" in states
@@ -85,13 +85,13 @@ def test_states_and_nodes_are_drawn() -> None:
 @pytest.mark.parametrize(("seconds", "unit"), [(100, "seconds"), (1000, "minutes"), (20_000, "hours")])
 def test_the_axis_has_a_fitting_unit(seconds: float, unit: str) -> None:
     """So that its numbers are small."""
-    drawn = mermaid.nodes_done(run_report(moments=[moment(1, "STARTING")], seconds=seconds))
+    drawn = mermaid.draw_nodes_done(run_report(moments=[moment(1, "STARTING")], seconds=seconds))
     assert f'"{unit} since the begin"' in drawn
 
 
 def test_without_a_record_begin_and_end_are_told() -> None:
     """And how to see more the next time."""
-    text = markdown_document.render(run_reports.with_leftovers())
+    text = markdown_document.render_markdown(run_reports.with_leftovers())
     (states,) = diagrams(text)
     assert_states(states)
     assert "section from begin to end 25m05s\n" in states
@@ -100,13 +100,13 @@ def test_without_a_record_begin_and_end_are_told() -> None:
 
 def test_without_a_begin_nothing_is_drawn() -> None:
     """There is no axis to draw it on."""
-    assert diagrams(markdown_document.render(run_report(MigrationStatus(id="owm-1", state="FINISHED")))) == []
+    assert diagrams(markdown_document.render_markdown(run_report(MigrationStatus(id="owm-1", state="FINISHED")))) == []
 
 
 def test_very_many_visits_are_one_bar_for_each_state() -> None:
     """A diagram of Mermaid may hold 50,000 characters."""
     looks = [moment(number, f"STATE_{number % 3}", number % 16) for number in range(2000)]
-    drawn = mermaid.states(run_report(moments=looks, seconds=2000))
+    drawn = mermaid.draw_states(run_report(moments=looks, seconds=2000))
     assert_states(drawn)
     assert drawn.count("    . :") == 3
     assert len(drawn) < 2000
@@ -114,7 +114,7 @@ def test_very_many_visits_are_one_bar_for_each_state() -> None:
 
 def test_a_run_of_days_has_dates_on_its_axis() -> None:
     """Hours alone would repeat."""
-    drawn = mermaid.states(run_report(seconds=200_000))
+    drawn = mermaid.draw_states(run_report(seconds=200_000))
     assert "axisFormat %m-%d %H:%M" in drawn
     assert f"{BEGUN + timedelta(seconds=200_000):%Y-%m-%d %H:%M:%S}" in drawn
 
@@ -124,12 +124,12 @@ def test_no_state_breaks_a_diagram(first: str, second: str) -> None:
     """A state is what the service calls it, in a later version whatever it likes."""
     looks = [moment(5, first), moment(9, second)]
     told = run_report(MigrationStatus(id="owm-1", state=first, created_at=BEGUN.isoformat()), moments=looks)
-    assert_states(mermaid.states(told))
+    assert_states(mermaid.draw_states(told))
 
 
 def test_a_run_of_very_many_nodes_fits() -> None:
     """What needs somebody is listed, what is done is folded, and what does not fit is counted."""
-    text = markdown_document.render(run_reports.large())
+    text = markdown_document.render_markdown(run_reports.large())
     assert width(text) <= markdown_document.LIMIT
     assert "### Old nodes: 3 to move by hand, 247 with pods left, 750 done" in text
     assert text.count("<code>REQUIRES&#95;MANUAL&#95;MIGRATION</code>") == 3
@@ -141,14 +141,14 @@ def test_a_run_of_very_many_nodes_fits() -> None:
 @pytest.mark.parametrize("limit", [10_000, 20_000, 40_000])
 def test_any_limit_is_kept(limit: int) -> None:
     """By what is least important."""
-    text = markdown_document.render(run_reports.large(3000), limit=limit)
+    text = markdown_document.render_markdown(run_reports.large(3000), limit=limit)
     assert width(text) <= limit
     assert "Running" in text
 
 
 def test_a_short_run_has_nothing_folded_but_the_table_of_changes() -> None:
     """A reader of four nodes has to unfold nothing."""
-    text = markdown_document.render(run_report(moments=course(2)))
+    text = markdown_document.render_markdown(run_report(moments=course(2)))
     assert text.count("<details>") == 1
     assert "Why" not in text
 
@@ -156,14 +156,16 @@ def test_a_short_run_has_nothing_folded_but_the_table_of_changes() -> None:
 def test_what_shows_where_it_stands_is_told_without_a_reason() -> None:
     """As of a run that goes on."""
     explanation = Diagnosis(outcome=Outcome.RUNNING, headline="it runs", evidence=("3 pods are left",))
-    assert "### Where it stands\n\n- 3 pods are left\n" in markdown_document.render(run_report(explanation=explanation))
+    assert "### Where it stands\n\n- 3 pods are left\n" in markdown_document.render_markdown(
+        run_report(explanation=explanation)
+    )
 
 
 @pytest.mark.parametrize(("pods", "shown"), [(0, "60 done\n\n<details>"), (1, "60 with pods left\n\n| node")])
 def test_a_run_of_many_nodes_of_one_kind(pods: int, shown: str) -> None:
     """Has only the fold, or none."""
     instances = tuple(old(number, pods=pods) for number in range(60))
-    text = markdown_document.render(
+    text = markdown_document.render_markdown(
         run_report(MigrationStatus(id="owm-1", state="DRAIN_NODES", old_instances=instances))
     )
     assert f"### Old nodes: {shown}" in text

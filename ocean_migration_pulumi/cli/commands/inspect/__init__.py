@@ -1,1 +1,1 @@
-"""Commands that only show."""
+"""Commands that read."""

@@ -6,16 +6,13 @@ import click
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
 from ocean_migration_pulumi.cli.context import CliContext, context_options
-from ocean_migration_pulumi.cli.output import Output, Table, output_options
+from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.results import MigrationCandidate, MigrationCandidates
 
-_EPILOG = """\b
-Example:
-  ocean-migration candidates --cluster shop --json | jq -r '.nodes[].instance_id'
-"""
 
-
-@click.command("candidates", epilog=_EPILOG)
+@click.command(
+    "candidates", epilog=examples("ocean-migration candidates --cluster shop --json | jq -r '.nodes[].instance_id'")
+)
 @output_options()
 @context_options
 def command(reach: CliContext, output: Output) -> None:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext, context_options
-from ocean_migration_pulumi.cli.output import Output, Table, output_options
-
-_EPILOG = """\b
-Example:
-  ocean-migration clusters --account act-123abcd
-"""
+from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 
 
-@click.command("clusters", epilog=_EPILOG)
+@click.command("clusters", epilog=examples("ocean-migration clusters --account act-123abcd"))
 @output_options()
 @context_options
 def command(reach: CliContext, output: Output) -> None:

@@ -11,9 +11,8 @@ import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
-from ocean_migration_pulumi.cli.output import Output, output_options
-from ocean_migration_pulumi.cli.recording import SOURCES, from_option, open_recording
-from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.cli.output import Output, examples, output_options
+from ocean_migration_pulumi.cli.recording import from_option, open_migration
 from ocean_migration_pulumi.common.text import count_noun, one_line
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, StuckPod, diagnose_migration
 from ocean_migration_pulumi.migration.spec import input_readers
@@ -22,14 +21,14 @@ from ocean_migration_pulumi.migration.views.run_report import moved_at
 MOST_PODS: Final = 50
 """How many pods are listed for people; JSON has all."""
 
-_EPILOG = """\b
-Example:
-  ocean-migration explain owm-6e3819ae --cluster shop --kubeconfig ~/.kube/config
-  ocean-migration explain --from incident.jsonl
-"""
 
-
-@click.command("explain", epilog=_EPILOG)
+@click.command(
+    "explain",
+    epilog=examples(
+        "ocean-migration explain owm-6e3819ae --cluster shop --kubeconfig ~/.kube/config",
+        "ocean-migration explain --from incident.jsonl",
+    ),
+)
 @migration_argument
 @from_option
 @click.option(
@@ -48,15 +47,23 @@ def command(reach: CliContext, output: Output, migration: str | None, source: Pa
     Of the one that runs, or else of the newest, unless it is named. With access to Kubernetes the pods that are still
     on the old nodes are told, and what holds each.
     """
-    poll_policy = input_readers.read_duration("--stall-timeout", stall_timeout) or 0.0
-    if source is None:
-        status = reach.client.get_migration(reach.cluster_id, reach.migration_id(migration))
+    stalled = input_readers.read_duration("--stall-timeout", stall_timeout) or 0.0
+    with open_migration(reach, migration, source) as chosen:
+        status = chosen.client.get_migration(chosen.ocean_id, chosen.migration_id)
         found = diagnose_migration(
-            reach.client, reach.scope, reach.sources(), reach.cluster_id, status, stall_timeout=poll_policy
+            chosen.client,
+            reach.scope,
+            chosen.sources,
+            chosen.ocean_id,
+            status,
+            moved_at=moved_at(chosen.moments),
+            now=chosen.now,
+            stall_timeout=stalled,
         )
-        _show(output, reach.cluster_id, status, found)
+    if output.is_table:
+        output.text("\n".join(lines(found)))
     else:
-        _show(output, *explain_record(source, migration, reach.scope, poll_policy))
+        output.json(to_json(chosen.ocean_id, status, found))
 
 
 def lines(found: Diagnosis) -> Iterator[str]:
@@ -77,28 +84,6 @@ def to_json(ocean_id: str, status: MigrationStatus, found: Diagnosis) -> dict[st
         **document,
         "outcome": found.outcome.value,
     }
-
-
-def explain_record(
-    record: Path, migration: str | None, scope: CancelScope, stall_timeout: float
-) -> tuple[str, MigrationStatus, Diagnosis]:
-    """Explain a migration from a record; None is the one whose status was read last.
-
-    Returns the cluster, the last status, and the explanation. Raises SettingsError for a file that is no record, and
-    InputError for a migration that it does not hold.
-    """
-    with open_recording(record, migration) as recorded:
-        found = diagnose_migration(
-            recorded.client,
-            scope,
-            SOURCES,
-            recorded.ocean_id,
-            recorded.status,
-            moved_at=moved_at(recorded.moments),
-            now=recorded.now,
-            stall_timeout=stall_timeout,
-        )
-        return recorded.ocean_id, recorded.status, found
 
 
 def _parts(found: Diagnosis) -> Iterator[tuple[str, list[str]]]:
@@ -127,10 +112,3 @@ def _grouped(pods: Iterable[StuckPod]) -> Iterator[str]:
 
 def _indented(texts: Iterable[str], indent: str = "  ") -> list[str]:
     return [indent + one_line(text) for text in texts]
-
-
-def _show(output: Output, ocean_id: str, status: MigrationStatus, found: Diagnosis) -> None:
-    if output.is_table:
-        output.text("\n".join(lines(found)))
-    else:
-        output.json(to_json(ocean_id, status, found))

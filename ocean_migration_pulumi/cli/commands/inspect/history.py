@@ -7,17 +7,12 @@ from dataclasses import asdict
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext, context_options
-from ocean_migration_pulumi.cli.output import Output, Table, output_options, say
+from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options, say
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.diagnosis.history import MOST_STATUSES, PastMigration, read_history
 
-_EPILOG = """\b
-Example:
-  ocean-migration history --cluster shop --all
-"""
 
-
-@click.command("history", epilog=_EPILOG)
+@click.command("history", epilog=examples("ocean-migration history --cluster shop --all"))
 @click.option("--all", "whole", is_flag=True, help=f"Ask for all, and not for the newest {MOST_STATUSES} alone.")
 @output_options()
 @context_options

@@ -5,16 +5,11 @@ from __future__ import annotations
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext, context_options
-from ocean_migration_pulumi.cli.output import Output, Table, output_options
+from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.results import ClusterNodes
 
-_EPILOG = """\b
-Example:
-  ocean-migration nodes --cluster shop --virtual-node-group ols-12345abc
-"""
 
-
-@click.command("nodes", epilog=_EPILOG)
+@click.command("nodes", epilog=examples("ocean-migration nodes --cluster shop --virtual-node-group ols-12345abc"))
 @click.option("--virtual-node-group", metavar="ols-...", help="Only those of this Virtual Node Group.")
 @output_options()
 @context_options

@@ -6,18 +6,13 @@ import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.context import CliContext, context_options, migration_argument
-from ocean_migration_pulumi.cli.output import Output, Table, output_options
+from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.common.times import format_elapsed, parse_time
 from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.results import Migration
 
-_EPILOG = """\b
-Example:
-  ocean-migration status owm-6e3819ae --cluster shop --json | jq -r .status
-"""
 
-
-@click.command("status", epilog=_EPILOG)
+@click.command("status", epilog=examples("ocean-migration status owm-6e3819ae --cluster shop --json | jq -r .status"))
 @migration_argument
 @output_options()
 @context_options

@@ -9,23 +9,23 @@ import click
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CHANGES
 from ocean_migration_pulumi.cli.options import selection_options
-from ocean_migration_pulumi.cli.output import Output, output_options
+from ocean_migration_pulumi.cli.output import Output, examples, output_options
 from ocean_migration_pulumi.cli.plan_view import make_plan
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
-_EPILOG = """\b
-Example:
-  ocean-migration plan --cluster shop --asg-name 'web*' --batch-size-percentage 25
 
-\b
-Exit status with --detailed-exitcode:
-  0  there is nothing to migrate
-  4  the migration would be refused
-  7  there are nodes to migrate
-"""
-
-
-@click.command("plan", epilog=_EPILOG)
+@click.command(
+    "plan",
+    epilog=examples(
+        "ocean-migration plan --cluster shop --asg-name 'web*' --batch-size-percentage 25",
+        exit_statuses={
+            0: "there is nothing to migrate",
+            4: "the migration would be refused",
+            7: "there are nodes to migrate",
+        },
+        when=" with --detailed-exitcode",
+    ),
+)
 @selection_options
 @click.option("--detailed-exitcode", is_flag=True, help="Tell by the exit status whether there is something to do.")
 @output_options()

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay
 from ocean_migration_pulumi.cli.jobs import make_context
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
 from ocean_migration_pulumi.cli.options import selection_options
-from ocean_migration_pulumi.cli.output import Output, output_options, say
+from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
 from ocean_migration_pulumi.cli.plan_view import PlanView, make_plan
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
@@ -28,16 +28,11 @@ from ocean_migration_pulumi.migration.reconcile.wait import wait_for_migration
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.phases import describe_share
 
-_EPILOG = """\b
-Example:
-  ocean-migration start --cluster shop --asg-name web --yes --wait
-"""
-
 _SECONDS: Final = 600.0
 """How long a start may take; the migration itself takes as long as it does."""
 
 
-@click.command("start", epilog=_EPILOG)
+@click.command("start", epilog=examples("ocean-migration start --cluster shop --asg-name web --yes --wait"))
 @selection_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", "then", flag_value="wait", help="Wait for its end, as `wait` does.")
@@ -63,41 +58,41 @@ def _command(
 ) -> None:
     running = reach.claims.view.running(reach.client, reach.scope, fresh=True)
     if running:
-        _busy(reach, running[0], yes=yes, to=to)
-    planned = make_plan(reach, spec)
-    for line in planned.lines():
+        _handle_running(reach, running[0], yes=yes, to=to)
+    plan_view = make_plan(reach, spec)
+    for line in plan_view.lines():
         say(line, err=not output.is_table)
-    if not planned.waiting:
+    if not plan_view.waiting:
         click.echo("there is nothing to migrate", err=True)
         return
-    if planned.refusal:
-        msg = f"nothing was started: {planned.refusal}"
+    if plan_view.refusal:
+        msg = f"nothing was started: {plan_view.refusal}"
         raise PrerequisiteError(msg)
     if not yes:
-        _ask(planned)
-    migration_id = _start(reach, planned, to)
+        _ask(plan_view)
+    migration_id = _start(reach, plan_view, to)
     if output.is_table:
         say(f"migration {migration_id} has started; see it: {reach.steering('watch', migration_id)}", err=False)
     else:
-        output.json({"ocean_id": reach.cluster_id, "migration_id": migration_id, "nodes": sorted(planned.waiting)})
+        output.json({"ocean_id": reach.cluster_id, "migration_id": migration_id, "nodes": sorted(plan_view.waiting)})
     if then is not None:
-        sys.exit(_followed(reach, migration_id, then, to))
+        sys.exit(_follow(reach, migration_id, then, to))
 
 
-def _busy(reach: CliContext, status: MigrationStatus, *, yes: bool, to: EventSink) -> NoReturn:
+def _handle_running(reach: CliContext, status: MigrationStatus, *, yes: bool, to: EventSink) -> NoReturn:
     """Offer to watch the migration that runs; without a terminal it is an error."""
     named = f"migration {status.id} runs on {reach.cluster_id} ({describe_share(status)}); none is started beside it"
     if not yes and is_interactive():
         say(named)
         if confirmed("Watch it?", default=True):
-            sys.exit(_followed(reach, status.id, "watch", to))
+            sys.exit(_follow(reach, status.id, "watch", to))
         msg = f"{named}; wait for its end, or stop it"
         raise ClusterBusyError(msg)
     msg = f"{named}: {reach.steering('watch', status.id)}"
     raise ClusterBusyError(msg)
 
 
-def _ask(planned: PlanView) -> None:
+def _ask(plan_view: PlanView) -> None:
     if not is_interactive():
         msg = "there is no terminal to ask on: give --yes"
         raise click.UsageError(msg)
@@ -105,26 +100,26 @@ def _ask(planned: PlanView) -> None:
         text
         for text, chosen in zip(
             ("terminates drained nodes", "deletes stand-alone pods", "kills pods against PodDisruptionBudgets"),
-            planned.spec.options.flags.values(),
+            plan_view.spec.options.flags.values(),
             strict=True,
         )
         if chosen
     ]
     more = f", which {' and '.join(flags)}" if flags else ""
-    if not confirmed(f"Start a migration of {count_noun(len(planned.waiting), 'node')}{more}?"):
+    if not confirmed(f"Start a migration of {count_noun(len(plan_view.waiting), 'node')}{more}?"):
         msg = "nothing was started"
         raise InterruptedWaitError(msg)
 
 
-def _start(reach: CliContext, planned: PlanView, to: EventSink) -> str:
+def _start(reach: CliContext, plan_view: PlanView, to: EventSink) -> str:
     """Start it, once, and return its id; the run is the resource's, up to the moment at which it has started."""
     console = Console()
-    spec = replace(planned.spec, wait_for="started")
+    spec = replace(plan_view.spec, wait_for="started")
     context = make_context(reach, spec, seconds=_SECONDS, reporter=console, events=to)
     try:
         offered = context.discover()
-        work = [name for name in planned.waiting if name in offered]
-        context.report_gone_nodes(set(planned.waiting) - offered.keys())
+        work = [name for name in plan_view.waiting if name in offered]
+        context.report_gone_nodes(set(plan_view.waiting) - offered.keys())
         ensure_startable(context, work)
         started = start_migration(context, work)
         if started is None:
@@ -136,7 +131,7 @@ def _start(reach: CliContext, planned: PlanView, to: EventSink) -> str:
     return started.migration.id
 
 
-def _followed(reach: CliContext, migration_id: str, how: str, to: EventSink) -> int:
+def _follow(reach: CliContext, migration_id: str, how: str, to: EventSink) -> int:
     """Wait for a migration, or watch it, and return the exit status."""
     looking_on = onlooker(reach, migration_id) if how == "watch" else LineDisplay(err=True, now=reach.client.server_now)
     return Follower(reach, migration_id, looking_on, just_started=True, to=to).follow()

@@ -10,24 +10,24 @@ from ocean_migration_pulumi.cli.context import CliContext, context_options, kube
 from ocean_migration_pulumi.cli.dashboard.following import Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay, ProgressDisplay, ScreenDisplay, terminal
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
+from ocean_migration_pulumi.cli.output import examples
 from ocean_migration_pulumi.errors import DeadlineError, OceanMigrationError
 from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 
-_EPILOG = """\b
-Example:
-  ocean-migration watch --cluster shop
-  ocean-migration watch owm-6e3819ae --cluster shop > watch.log
 
-\b
-Exit status:
-  0  the migration has finished
-  4  it has failed, or was stopped
-  8  interrupted: the migration goes on
-  9  timed out, or stalled: the migration goes on
-"""
-
-
-@click.command("watch", epilog=_EPILOG)
+@click.command(
+    "watch",
+    epilog=examples(
+        "ocean-migration watch --cluster shop",
+        "ocean-migration watch owm-6e3819ae --cluster shop > watch.log",
+        exit_statuses={
+            0: "the migration has finished",
+            4: "it has failed, or was stopped",
+            8: "interrupted: the migration goes on",
+            9: "timed out, or stalled: the migration goes on",
+        },
+    ),
+)
 @migration_argument
 @click.option("--timeout", default="never", show_default=True, metavar="DURATION", help="Watch no longer than this.")
 @click.option(

@@ -8,7 +8,6 @@ from typing import Final
 
 import click
 
-from ocean_migration_pulumi.api.models.migration import Candidate
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.recording.replay_client import read_record
 from ocean_migration_pulumi.api.transport import program_version
@@ -17,32 +16,38 @@ from ocean_migration_pulumi.api_check import (
     LiveRun,
     answer_questions,
     check_migration,
-    ensure_no_running_migration,
-    find_candidate,
     send_probes,
 )
-from ocean_migration_pulumi.api_check.live_text import LIVE_COLUMNS, live_rows
 from ocean_migration_pulumi.api_check.questions import AnsweredQuestion
-from ocean_migration_pulumi.api_check.rendering import COLUMNS, rows, summary, to_json, to_markdown
+from ocean_migration_pulumi.api_check.rendering import (
+    COLUMNS,
+    LIVE_COLUMNS,
+    live_rows,
+    question_rows,
+    summarize,
+    to_json,
+    to_markdown,
+)
 from ocean_migration_pulumi.cli.console import Console, confirmed, is_interactive
 from ocean_migration_pulumi.cli.context import CliContext, context_options
-from ocean_migration_pulumi.cli.output import JSON, MARKDOWN, TABLE, Output, Table, output_options, say
+from ocean_migration_pulumi.cli.output import JSON, MARKDOWN, TABLE, Output, Table, examples, output_options, say
 from ocean_migration_pulumi.cli.recording import from_option
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, OceanMigrationError
 from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 
-_EPILOG: Final = """\b
-Example:
-  ocean-migration api-check --cluster shop
-  ocean-migration api-check --from incident.jsonl -o markdown
-  ocean-migration api-check --cluster staging --live --instance-id i-0a1b2c3d
-"""
 _PROBE_SECONDS: Final = 120.0
 
 
-@click.command("api-check", epilog=_EPILOG)
+@click.command(
+    "api-check",
+    epilog=examples(
+        "ocean-migration api-check --cluster shop",
+        "ocean-migration api-check --from incident.jsonl -o markdown",
+        "ocean-migration api-check --cluster staging --live --instance-id i-0a1b2c3d",
+    ),
+)
 @from_option
 @click.option("--live", is_flag=True, help="Also migrate one node, and stop that migration.")
 @click.option("--instance-id", metavar="i-...", help="The node that --live migrates.")
@@ -112,39 +117,38 @@ def _probe(reach: CliContext) -> None:
 
 
 def _run_live(reach: CliContext, instance_id: str, *, stop_after: float, timeout: float, yes: bool) -> None:
-    """Ask, send the GETs, and run the migration.
-
-    Raises:
-        click.UsageError: When nobody can be asked.
-        InputError: When the node cannot be migrated, or the file of the record exists.
-        InterruptedWaitError: When the answer is no, or somebody pressed Ctrl-C.
-        OceanMigrationError: When the migration cannot be started, or its end was not seen.
-    """
+    """Ask, send the GETs, and run the migration."""
     if not yes and not is_interactive():
         msg = "Cannot prompt: not a terminal. Pass --yes to confirm."
         raise click.UsageError(msg)
-    record = _prepare_record(reach)
+    record = reach.settings.record or Path(f"api-check-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
+    if record.exists():
+        raise InputError("--record", f"{record} exists; --live needs a new file")
+    reach.record_to(record)
     reach.require_account()
-    ocean_id = reach.cluster_id
-    ensure_no_running_migration(reach.client, ocean_id)
-    candidate = find_candidate(reach.client, ocean_id, instance_id)
-    say(_describe_plan(ocean_id, candidate, stop_after))
-    say(f"Record: {record}")
-    if not yes and not confirmed("Start this migration?"):
-        msg = "nothing was started"
-        raise InterruptedWaitError(msg)
-    _probe(reach)
     speaker = Console()
     run = LiveRun(
         reach.client,
         reach.scope,
         speaker,
-        ocean_id=ocean_id,
+        ocean_id=reach.cluster_id,
         instance_id=instance_id,
         stop_after=stop_after,
         timeout=timeout,
         poll_interval=reach.poll_policy.poll_interval,
     )
+    candidate = run.find_candidate()
+    pods = "" if candidate.running_pods is None else f", {count_noun(candidate.running_pods, 'pod')}"
+    name = f"{candidate.node_name} ({instance_id})" if candidate.node_name else instance_id
+    say(
+        f"1 node of {reach.cluster_id} to migrate: {name}{pods}. Until the stop, {format_elapsed(stop_after)} after "
+        "the start, Ocean may launch a node and evict pods. Nothing is terminated, forced or deleted."
+    )
+    say(f"Record: {record}")
+    if not yes and not confirmed("Start this migration?"):
+        msg = "nothing was started"
+        raise InterruptedWaitError(msg)
+    _probe(reach)
     try:
         run.run()
     except (OceanMigrationError, KeyboardInterrupt):
@@ -154,25 +158,6 @@ def _run_live(reach: CliContext, instance_id: str, *, stop_after: float, timeout
         raise
     finally:
         speaker.end()
-
-
-def _prepare_record(reach: CliContext) -> Path:
-    """Choose the file of the record: the one that was given, else one named after the time."""
-    path = reach.settings.record or Path(f"api-check-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
-    if path.exists():
-        raise InputError("--record", f"{path} exists; --live needs a new file")
-    reach.record_to(path)
-    return path
-
-
-def _describe_plan(ocean_id: str, candidate: Candidate, stop_after: float) -> str:
-    pods = "" if candidate.running_pods is None else f", {count_noun(candidate.running_pods, 'pod')}"
-    name = f"{candidate.node_name} ({candidate.instance_id})" if candidate.node_name else candidate.instance_id
-    return (
-        f"1 node of {ocean_id} to migrate: {name}{pods}. Until the stop, {format_elapsed(stop_after)} "
-        "after the start, Ocean "
-        "may launch a node and evict pods. Nothing is terminated, forced or deleted."
-    )
 
 
 def _say_what_runs(reach: CliContext, run: LiveRun, instance_id: str) -> None:
@@ -198,9 +183,9 @@ def _show(output: Output, answered: tuple[AnsweredQuestion, ...], live: LiveChec
     elif output.format == JSON:
         output.json(to_json(answered, live))
     else:
-        output.show(Table(title="Spot's API", columns=COLUMNS, rows=rows(answered)), None)
+        output.show(Table(title="Spot's API", columns=COLUMNS, rows=question_rows(answered)), None)
         if live is not None:
             output.lines([""])
             title = f"Migration {live.migration_id or 'without an id'}"
             output.show(Table(title=title, columns=LIVE_COLUMNS, rows=live_rows(live)), None)
-        say(f"{summary(answered)}; `-o markdown` has excerpts for a bug report")
+        say(f"{summarize(answered)}; `-o markdown` has excerpts for a bug report")

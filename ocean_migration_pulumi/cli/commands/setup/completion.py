@@ -5,15 +5,17 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-_EPILOG = """\b
-Example:
-  ocean-migration completion bash > ~/.local/share/bash-completion/completions/ocean-migration
-  ocean-migration completion zsh > "${fpath[1]}/_ocean-migration"
-  ocean-migration completion fish > ~/.config/fish/completions/ocean-migration.fish
-"""
+from ocean_migration_pulumi.cli.output import examples
 
 
-@click.command("completion", epilog=_EPILOG)
+@click.command(
+    "completion",
+    epilog=examples(
+        "ocean-migration completion bash > ~/.local/share/bash-completion/completions/ocean-migration",
+        'ocean-migration completion zsh > "${fpath[1]}/_ocean-migration"',
+        "ocean-migration completion fish > ~/.config/fish/completions/ocean-migration.fish",
+    ),
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:

@@ -6,17 +6,12 @@ import click
 
 from ocean_migration_pulumi.api.settings import NOT_SET
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
-from ocean_migration_pulumi.cli.output import Output, Table, output_options
-
-_EPILOG = """\b
-Example:
-  ocean-migration config --profile production
-"""
+from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 
 _HIDDEN = "[set]"
 
 
-@click.command("config", epilog=_EPILOG)
+@click.command("config", epilog=examples("ocean-migration config --profile production"))
 @output_options()
 @kubernetes_options
 @context_options

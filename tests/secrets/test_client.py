@@ -21,7 +21,7 @@ from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings, TokenSource
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import OceanMigrationError
+from ocean_migration_pulumi.errors import InterruptedWaitError, OceanMigrationError
 from tests.secrets.finder import Finder, everything_logged, with_variables
 from tests.support import http_server as http
 from tests.support.timing import PATIENCE
@@ -147,7 +147,7 @@ def test_dump_of_all_threads_has_no_values(tmp_path: Path) -> None:
     ):
 
         def ask() -> None:
-            with pytest.raises(OceanMigrationError):
+            with pytest.raises(InterruptedWaitError):
                 client.get_cluster("o-1")
 
         thread = threading.Thread(target=ask)

@@ -257,7 +257,7 @@ def test_create_waits_for_a_new_cluster_s_controller_and_a_steady_discovery(stag
     assert len(context.state.planned) == 3
     assert "waiting for the Ocean Controller" in said[0][1]
     joined_at = next(at for at, line in said if "3 nodes seen, waiting for all" in line)
-    planned_at = next(at for at, line in said if line.startswith("plan "))
+    planned_at = next(at for at, line in said if line.startswith("Plan "))
     assert 0.9 * 30 <= planned_at - joined_at <= 45
 
 

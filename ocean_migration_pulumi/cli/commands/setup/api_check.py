@@ -34,7 +34,7 @@ from ocean_migration_pulumi.cli.output import JSON, MARKDOWN, TABLE, Output, Tab
 from ocean_migration_pulumi.cli.recording import from_option
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.common.times import format_elapsed
-from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, OceanMigrationError
+from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, OceanMigrationError, OperationCancelled
 from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 
 _PROBE_SECONDS: Final = 120.0
@@ -151,7 +151,7 @@ def _run_live(reach: CliContext, instance_id: str, *, stop_after: float, timeout
     _probe(reach)
     try:
         run.run()
-    except (OceanMigrationError, KeyboardInterrupt):
+    except (OceanMigrationError, OperationCancelled, KeyboardInterrupt):
         # The second Ctrl-C ends the program at once, and must not hide what still runs.
         speaker.end()
         _say_what_runs(reach, run, instance_id)

@@ -1,6 +1,6 @@
-"""Spot's Ocean API on loopback: a server to develop and test against, and the client of its control API.
+"""The simulator: Spot's Ocean API on loopback, to develop and test against, and the client of its control API.
 
-It shares no code with the rest of the package, so that a misreading of the wire format cannot hide in both.
+It shares no code with the rest of the package, so that both cannot misread the wire format in the same way.
 """
 
 from __future__ import annotations

@@ -123,7 +123,9 @@ def test_resource_names_every_output_that_is_written() -> None:
     record = ResourceState(unscheduled=["p"], failure={"message": "m"}, soaked_until="t", effective_account_id="act-1")
     spec = read_spec({"ocean_id": "o-1", "nodes": {"all_nodes": True}})[0]
     record.unanswered = UnansweredStart(listed=[], instance_ids=[])
-    record.migrations.append(MigrationRecord(id="owm-1", created_at="a", completed_at="b", stopped_at="c", errored_at="d"))
+    record.migrations.append(
+        MigrationRecord(id="owm-1", created_at="a", completed_at="b", stopped_at="c", errored_at="d")
+    )
     written = set(record.to_outputs(spec, {}, "digest"))
     internal = {"nodes", "triggers", "terminated_nodes", "target_reached", "unanswered_start"}
     assert written - internal == set(OceanWorkloadMigration.__annotations__)

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from ocean_migration_pulumi.testing.offline.engine.events import EngineDiagnostic as Diagnostic
     from ocean_migration_pulumi.testing.offline.engine.events import EventLog, Observer, Result, Step
     from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
-    from ocean_migration_pulumi.testing.offline.plugin.mocks import ResourceMocks, SimulatorMocks
+    from ocean_migration_pulumi.testing.offline.plugin.mocks import ResourceMocks
+    from ocean_migration_pulumi.testing.offline.plugin.simulator_mocks import SimulatorMocks
     from ocean_migration_pulumi.testing.offline.state.storage import StateError
 
 __all__ = [
@@ -24,25 +25,24 @@ __all__ = [
     "Step",
 ]
 
-_MODULES = {
-    "Diagnostic": "engine.events",
-    "EventLog": "engine.events",
-    "Observer": "engine.events",
-    "OfflineStack": "engine.stack",
-    "ResourceMocks": "plugin.mocks",
-    "Result": "engine.events",
-    "SimulatorMocks": "plugin.mocks",
-    "StateError": "state.storage",
-    "Step": "engine.events",
+_SOURCES = {
+    # Within the package the name tells it apart from the diagnostics of a migration.
+    "Diagnostic": ("engine.events", "EngineDiagnostic"),
+    "EventLog": ("engine.events", "EventLog"),
+    "Observer": ("engine.events", "Observer"),
+    "OfflineStack": ("engine.stack", "OfflineStack"),
+    "ResourceMocks": ("plugin.mocks", "ResourceMocks"),
+    "Result": ("engine.events", "Result"),
+    "SimulatorMocks": ("plugin.simulator_mocks", "SimulatorMocks"),
+    "StateError": ("state.storage", "StateError"),
+    "Step": ("engine.events", "Step"),
 }
-
-_NAMES_THERE = {"Diagnostic": "EngineDiagnostic"}
-"""Public names that their modules know by another one: a preview of ours has diagnostics, too."""
+"""The module of each public name, and its name there. Modules are imported when a name is first used."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in _SOURCES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    module = importlib.import_module(f"{__name__}.offline.{_MODULES[name]}")
-    return getattr(module, _NAMES_THERE.get(name, name))
+    module, attribute = _SOURCES[name]
+    return getattr(importlib.import_module(f"{__name__}.offline.{module}"), attribute)

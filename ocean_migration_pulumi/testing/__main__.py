@@ -1,4 +1,4 @@
-"""The offline stack as a command of its own, so that it can be interrupted and killed as the real one."""
+"""The command `python -m ocean_migration_pulumi.testing`, which can be interrupted and killed like `pulumi`."""
 
 from __future__ import annotations
 
@@ -28,21 +28,20 @@ _COMMANDS = ("preview", "up", "refresh", "destroy", "cancel", "export", "import"
 @click.option("--project", help="The project's name; by default from Pulumi.yaml, else the directory's.")
 @click.option("--stack", default="dev", show_default=True, help="The stack's name.")
 @click.option("--config", multiple=True, metavar="KEY=VALUE", help="Configuration, `namespace:key` or `key`.")
-@click.option("--secret", multiple=True, metavar="KEY=VALUE", help="The same for a secret value.")
-@click.option("--mocks", metavar="MODULE:CLASS", help="What stands for the resources of other packages.")
-@click.option("--parallel", type=click.IntRange(min=1), default=16, show_default=True, help="Steps at once.")
+@click.option("--secret", multiple=True, metavar="KEY=VALUE", help="Secret configuration, like --config.")
+@click.option("--mocks", metavar="MODULE:CLASS", help="Class of the mocks of other packages.")
+@click.option("--parallel", type=click.IntRange(min=1), default=16, show_default=True, help="Parallel steps.")
 @click.option("--refresh", is_flag=True, help="up: refresh first.")
-@click.option("--clear-pending-creates", is_flag=True, help="refresh: forget creations that never ended.")
+@click.option("--clear-pending-creates", is_flag=True, help="refresh: remove pending creations from the state.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON instead of lines.")
-@click.option("--event-log", type=click.Path(path_type=Path), help="Write the events to this file, one JSON a line.")
+@click.option("--event-log", type=click.Path(path_type=Path), help="Write the events to this file, as lines of JSON.")
 def main(command: str, urn: str | None, **options: Any) -> None:
     """Run a Pulumi program without the `pulumi` command: a test double of its engine.
 
-    `state-delete` takes the URN of a resource; `export` and `import` write to and read from the standard streams.
-    The first Ctrl-C lets running steps end and saves their state, the second one gives up at once. The exit status
+    `state-delete` needs the URN of a resource. `export` writes to standard output, `import` reads standard input.
+    The first Ctrl-C lets running steps end and saves their state, the second one stops at once. The exit status
     is 1 when the update failed or was interrupted.
     """
-    # As with the engine, being asked to end is the same as Ctrl-C.
     observers: list[Observer] = []
     if not options["as_json"]:
         observers.append(Display(_print, preview=command == "preview"))
@@ -53,13 +52,14 @@ def main(command: str, urn: str | None, **options: Any) -> None:
         options["state"],
         project=options["project"],
         stack=options["stack"],
-        config=_pairs(options["config"]),
-        secrets=_pairs(options["secret"]),
-        mocks=_loaded(options["mocks"]),
+        config=_parse_pairs(options["config"]),
+        secrets=_parse_pairs(options["secret"]),
+        mocks=_load_mocks(options["mocks"]),
         observers=observers,
         parallel=options["parallel"],
     )
     with ExitStack() as restored:
+        # Like the engine, treat SIGTERM as Ctrl-C.
         for number in (signal.SIGINT, signal.SIGTERM):
             restored.callback(signal.signal, number, signal.signal(number, lambda *_: stack.interrupt()))
         try:
@@ -99,19 +99,19 @@ def _print(line: str) -> None:
     click.echo(line)
 
 
-def _pairs(given: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in given:
+def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    config: dict[str, str] = {}
+    for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator:
-            # Whatever was given may be a secret: it is not repeated.
-            msg = "configuration is given as KEY=VALUE"
+            # The argument may be a secret, so the message does not repeat it.
+            msg = "configuration must be KEY=VALUE"
             raise click.UsageError(msg)
-        found[key] = value
-    return found
+        config[key] = value
+    return config
 
 
-def _loaded(name: str | None) -> Any:
+def _load_mocks(name: str | None) -> Any:
     if name is None:
         return None
     module, _, attribute = name.partition(":")

@@ -1,6 +1,6 @@
-"""pytest fixtures: `pytest_plugins = ["ocean_migration_pulumi.testing.fixtures"]` in a `conftest.py` brings them in.
+"""pytest fixtures, which `pytest_plugins = ["ocean_migration_pulumi.testing.fixtures"]` in a `conftest.py` enables.
 
-`simulator` is a simulated Spot with a cluster of 16 nodes at sixty times the real speed; `offline_stack` makes stacks
+`simulator` is a simulator with a cluster of 16 nodes, at sixty times the real speed. `offline_stack` creates stacks
 that need no `pulumi` command, each with a state file of its own:
 
     def test_my_program(simulator, offline_stack):
@@ -22,19 +22,27 @@ if TYPE_CHECKING:
 
 
 class StackFactory:
-    """Makes offline stacks whose state lies in the test's own directory."""
+    """Creates offline stacks with their state in a directory.
+
+    Args:
+        directory: The directory of the state files.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._count = 0
 
     def __call__(self, program: str | Path, *, simulator: Simulator | None = None, **options: Any) -> OfflineStack:
-        """Make a stack; the options are those of `OfflineStack`.
+        """Create a stack.
 
-        With a simulator the program finds it by its environment, and clusters and Virtual Node Groups are made there.
+        Args:
+            program: The directory of the program, or its file.
+            simulator: A simulator to which the environment directs the program, and in which `SimulatorMocks` create
+                the clusters and VNGs of the program; `None` for none.
+            **options: The other arguments of `OfflineStack`.
         """
         from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
-        from ocean_migration_pulumi.testing.offline.plugin.mocks import SimulatorMocks
+        from ocean_migration_pulumi.testing.offline.plugin.simulator_mocks import SimulatorMocks
 
         if simulator is not None:
             options["environment"] = {**simulator.environment, **(options.get("environment") or {})}
@@ -46,7 +54,7 @@ class StackFactory:
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Run a simulated Spot for the time of a test."""
+    """Run a simulator during a test."""
     from ocean_migration_pulumi.testing.simulator.server.server import Simulator
 
     with Simulator(speed=60.0) as running:
@@ -55,5 +63,5 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def offline_stack(tmp_path: Path) -> StackFactory:
-    """Make stacks for programs of the test."""
+    """Create stacks with their state in the directory of the test."""
     return StackFactory(tmp_path)

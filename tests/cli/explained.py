@@ -16,7 +16,7 @@ from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.sender import Sender
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.simulator import Simulator
-from ocean_migration_pulumi.testing.simulator.world import clock
+from ocean_migration_pulumi.testing.simulator.server import clock
 
 BEGIN: Final = 1767323045.4
 """2026-01-02T03:04:05.4Z, at which the simulated time begins.

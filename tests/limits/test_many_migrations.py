@@ -17,7 +17,7 @@ from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing.simulator.server import middleware
-from ocean_migration_pulumi.testing.simulator.world.clock import Clock
+from ocean_migration_pulumi.testing.simulator.server.clock import Clock
 from tests.limits.shared_clock import SharedClock
 from tests.migration import builders
 from tests.migration.tellers import RecordingTeller

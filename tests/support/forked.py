@@ -37,8 +37,7 @@ def forked_processes() -> Iterator[None]:
     for modules elsewhere first, or run another way than this process, are started as ever.
     """
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("plugin.plugin", "engine.stack"):
-            patch.setattr(f"ocean_migration_pulumi.testing.offline.{module}.subprocess", _Subprocess())
+        patch.setattr("ocean_migration_pulumi.testing.offline.plugin.process.subprocess", _Subprocess())
         yield
 
 

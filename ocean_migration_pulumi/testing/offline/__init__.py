@@ -1,1 +1,1 @@
-"""The engine behind OfflineStack."""
+"""OfflineStack: a test double of Pulumi's engine, its plugins and its state."""

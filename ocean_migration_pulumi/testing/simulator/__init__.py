@@ -1,1 +1,1 @@
-"""Spot's Ocean API on loopback: the server behind ``ocean_migration_pulumi.simulator``."""
+"""The simulator behind ``ocean_migration_pulumi.simulator``: Spot's Ocean API and Kubernetes on loopback."""

@@ -26,7 +26,7 @@ from ocean_migration_pulumi.errors import (
     SourceGoneError,
 )
 from ocean_migration_pulumi.simulator import Simulator
-from ocean_migration_pulumi.testing.offline.plugin.mocks import SimulatorMocks
+from ocean_migration_pulumi.testing.offline.plugin.simulator_mocks import SimulatorMocks
 from tests.support import http_server as http
 
 # pulumi_aws.ec2 warns of one of its own modules when it is imported.

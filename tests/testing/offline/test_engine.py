@@ -1,4 +1,4 @@
-"""What the engine does with a dynamic resource: the same on OfflineStack and, where there is one, on the real one."""
+"""The calls to a provider, the same on OfflineStack and, where available, on the real engine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tests.scenarios.driver import Driver
 from tests.testing.offline.probe import HEAD, calls, forget, methods, only
 
 
-def test_the_life_of_a_resource(driver: Driver, probe_directory: Path) -> None:
-    """Preview, create, same, update, delete call what the engine calls, with what it sends."""
+def test_the_lifecycle_of_a_resource(driver: Driver, probe_directory: Path) -> None:
+    """Preview, create, same, update and delete call the provider with the same arguments as the real engine."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\npulumi.export('made', a.made)\n")
     preview = driver.preview()
     assert preview.exit_code == 0, preview.output

@@ -1,4 +1,4 @@
-"""What failures leave behind: the same on OfflineStack and, where there is one, on the real engine."""
+"""Failures, with the same results on OfflineStack and, where available, on the real engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.testing.offline.probe import HEAD, behave, calls, forget, methods
 
 
 def test_a_failed_creation_leaves_nothing(driver: Driver, probe_directory: Path) -> None:
-    """A creation that fails is told in one line, leaves no resource and no pending operation, and is done again."""
+    """It is a one-line error, leaves neither resource nor pending operation, and is tried again."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     how = behave(probe_directory, "a", "create", fail="a broke")
     failed = driver.up()
@@ -99,7 +99,7 @@ def test_a_failed_update_changes_nothing(driver: Driver, probe_directory: Path) 
 
 
 def test_a_failed_deletion_keeps_the_resource(driver: Driver, probe_directory: Path) -> None:
-    """What cannot be deleted stays in the state, and so does what it needs."""
+    """A resource that cannot be deleted stays in the state, with its dependencies."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\nProbe('b', size=1, opts=ResourceOptions(depends_on=[a]))\n")
     assert driver.up().exit_code == 0
     how = behave(probe_directory, "b", "delete", fail="b stays")
@@ -113,8 +113,8 @@ def test_a_failed_deletion_keeps_the_resource(driver: Driver, probe_directory: P
     assert driver.resources() == []
 
 
-def test_bad_input_is_named_and_nothing_is_done(driver: Driver, probe_directory: Path) -> None:
-    """Inputs that check refuses are errors that name the property, in a preview and in an update."""
+def test_invalid_inputs_are_named_and_change_nothing(driver: Driver, probe_directory: Path) -> None:
+    """The error names the property, in a preview and in an update."""
     driver.write_program(HEAD + "Probe('a', size=0, zone='nowhere')\n")
     kind = "pulumi-python:dynamic/probe:Probe resource 'a'"
     for run in (driver.preview(), driver.up()):
@@ -130,7 +130,7 @@ def test_bad_input_is_named_and_nothing_is_done(driver: Driver, probe_directory:
 
 @pytest.mark.parametrize("method", ["check", "diff"])
 def test_a_check_or_diff_that_fails_ends_the_update(driver: Driver, probe_directory: Path, method: str) -> None:
-    """What check or diff raises is the error of the preview and of the update."""
+    """The exception of check or diff is the error of the preview and of the update."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     assert driver.up().exit_code == 0
     behave(probe_directory, "a", method, fail="no idea")
@@ -140,8 +140,8 @@ def test_a_check_or_diff_that_fails_ends_the_update(driver: Driver, probe_direct
     assert driver.stored("a")["id"] == "id of a"
 
 
-def test_one_failure_lets_the_others_end(driver: Driver, probe_directory: Path) -> None:
-    """When one resource fails, those that run are brought to their end and stored; none starts any more."""
+def test_a_failure_lets_running_steps_end(driver: Driver, probe_directory: Path) -> None:
+    """When one resource fails, running steps end and are stored, and no other step starts."""
     driver.write_program(
         HEAD + "Probe('a', size=1)\nb = Probe('b', size=1)\nProbe('c', size=1, opts=ResourceOptions(depends_on=[b]))\n"
     )
@@ -158,7 +158,7 @@ def test_one_failure_lets_the_others_end(driver: Driver, probe_directory: Path) 
 
 
 def test_a_program_that_raises_deletes_nothing(driver: Driver) -> None:
-    """A program that fails after its first resource keeps what it did and what it did not come to."""
+    """A program that fails keeps the resources that it registered, and those that it did not reach."""
     driver.write_program(HEAD + "Probe('a', size=1)\nProbe('b', size=1)\npulumi.export('x', 1)\n")
     assert driver.up().exit_code == 0
     driver.write_program(HEAD + "Probe('a', size=2)\nprint('so far')\nraise ValueError('of the program')\n")
@@ -171,7 +171,7 @@ def test_a_program_that_raises_deletes_nothing(driver: Driver) -> None:
 
 
 def test_a_name_used_twice_is_refused(driver: Driver) -> None:
-    """Two resources of one name and type are an error."""
+    """Two resources with the same name and type are an error."""
     driver.write_program(HEAD + "Probe('a', size=1)\nProbe('a', size=1)\n")
     run = driver.preview()
     assert run.exit_code != 0

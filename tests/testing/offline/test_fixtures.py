@@ -1,4 +1,4 @@
-"""The fixtures for users, and clusters that are made in the simulator."""
+"""The pytest fixtures for users."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def program(tmp_path: Path) -> Path:
     return directory
 
 
-def test_clusters_in_the_simulator(program: Path, simulator: Simulator, offline_stack: StackFactory) -> None:
+def test_the_fixtures_create_clusters_in_the_simulator(
+    program: Path, simulator: Simulator, offline_stack: StackFactory
+) -> None:
     """The mocks create, find and delete clusters and Virtual Node Groups over the simulator's API."""
     stack = offline_stack(program, simulator=simulator)
     result = stack.up()
@@ -63,7 +65,7 @@ def test_each_stack_has_a_state_of_its_own(program: Path, tmp_path: Path, offlin
 
 
 def test_a_refused_request_fails_the_step(program: Path, simulator: Simulator, offline_stack: StackFactory) -> None:
-    """What the service refuses is the error of the step, without the token."""
+    """The step has the error of the service, without the token."""
     mocks = SimulatorMocks(simulator.url, "canary-token", simulator.account_id)
     result = offline_stack(program, mocks=mocks).up()
     assert not result.succeeded
@@ -71,8 +73,8 @@ def test_a_refused_request_fails_the_step(program: Path, simulator: Simulator, o
     assert "canary-token" not in repr(mocks) + repr(result)
 
 
-def test_the_simulator_is_found_by_the_environment(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without arguments the mocks take the address, token and account from the variables."""
+def test_the_mocks_find_the_simulator_by_the_environment(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without arguments they use the variables of address, token and account."""
     for name, value in simulator.environment.items():
         monkeypatch.setenv(name, value)
     assert repr(SimulatorMocks()) == repr(SimulatorMocks(simulator.url, "x", simulator.account_id))

@@ -1,4 +1,4 @@
-"""Ctrl-C, kills and locks: the same on OfflineStack and, where there is one, on the real engine."""
+"""Ctrl-C, kills and locks, with the same results on OfflineStack and, where available, on the real engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def waiting(driver: Driver, directory: Path, method: str, command: str = "up") -
 
 
 def test_one_interruption_lets_a_step_end(driver: Driver, probe_directory: Path) -> None:
-    """After one Ctrl-C the provider is told to end, its partial failure is stored, and nothing else starts."""
+    """After one Ctrl-C the provider is canceled, its partial failure is stored, and no other step starts."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\nProbe('b', size=1, opts=ResourceOptions(depends_on=[a]))\n")
     running = waiting(driver, probe_directory, "create")
     with ends_soon():
@@ -41,8 +41,8 @@ def test_one_interruption_lets_a_step_end(driver: Driver, probe_directory: Path)
     assert driver.up().ops == {"a": "update", "b": "create"}
 
 
-def test_an_interruption_that_nothing_minds_cancels(driver: Driver, probe_directory: Path) -> None:
-    """A step that ends well after Ctrl-C is stored as done; the update is canceled all the same."""
+def test_an_interruption_cancels_even_a_successful_step(driver: Driver, probe_directory: Path) -> None:
+    """A step that succeeds after Ctrl-C is stored, and the update is canceled all the same."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\nProbe('b', size=1, opts=ResourceOptions(depends_on=[a]))\n")
     behave(probe_directory, "a", "create", sleep=1.0)
     running = driver.start("up")
@@ -56,7 +56,7 @@ def test_an_interruption_that_nothing_minds_cancels(driver: Driver, probe_direct
 
 
 def test_sigterm_is_an_interruption(driver: Driver, probe_directory: Path) -> None:
-    """A CI runner that ends the engine does what Ctrl-C does."""
+    """A CI runner that terminates the engine has the effect of Ctrl-C."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     running = waiting(driver, probe_directory, "create")
     running.terminate()
@@ -66,8 +66,8 @@ def test_sigterm_is_an_interruption(driver: Driver, probe_directory: Path) -> No
     assert driver.stored("a")["initErrors"] == ["a was interrupted"]
 
 
-def test_a_second_interruption_gives_up(driver: Driver, probe_directory: Path) -> None:
-    """After a second Ctrl-C the engine ends at once; what ran is a pending operation, and nothing is locked."""
+def test_a_second_interruption_stops_at_once(driver: Driver, probe_directory: Path) -> None:
+    """The running step stays as a pending operation, and nothing is locked."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     behave(probe_directory, "a", "create", sleep=PATIENCE)
     running = driver.start("up")
@@ -115,8 +115,8 @@ def test_a_killed_engine_leaves_a_lock_and_a_pending_creation(driver: Driver, pr
     assert driver.destroy().exit_code == 0
 
 
-def test_destroy_does_not_delete_what_a_killed_creation_left(driver: Driver, probe_directory: Path) -> None:
-    """A destroy knows nothing of a resource whose creation was killed, and keeps the entry."""
+def test_destroy_keeps_a_pending_creation(driver: Driver, probe_directory: Path) -> None:
+    """A destroy does not know the resource of a killed creation, and keeps the entry."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     running = waiting(driver, probe_directory, "create")
     running.kill_all()
@@ -127,7 +127,7 @@ def test_destroy_does_not_delete_what_a_killed_creation_left(driver: Driver, pro
 
 
 def test_a_killed_update_leaves_a_pending_update_until_the_next(driver: Driver, probe_directory: Path) -> None:
-    """A killed update leaves the resource as it was; the entry goes with the next up."""
+    """The resource is unchanged, and the next up removes the entry."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     assert driver.up().exit_code == 0
     driver.write_program(HEAD + "Probe('a', size=2)\n")
@@ -147,7 +147,7 @@ def test_a_killed_update_leaves_a_pending_update_until_the_next(driver: Driver, 
 
 @pytest.mark.parametrize("method", ["create", "delete"])
 def test_a_killed_plugin_fails_the_step(driver: Driver, probe_directory: Path, method: str) -> None:
-    """When the plugin dies the step has failed: nothing is pending, and the next command does it again."""
+    """Nothing is pending, and the next command tries again."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     command = "up"
     if method == "delete":
@@ -165,7 +165,7 @@ def test_a_killed_plugin_fails_the_step(driver: Driver, probe_directory: Path, m
 
 
 def test_updates_exclude_each_other(driver: Driver, probe_directory: Path) -> None:
-    """While an update runs another one is refused."""
+    """A second update is refused while one runs."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     running = waiting(driver, probe_directory, "create")
     other = driver.up()
@@ -177,7 +177,7 @@ def test_updates_exclude_each_other(driver: Driver, probe_directory: Path) -> No
 
 
 def test_the_plugin_runs_in_a_process_group_of_its_own(driver: Driver, probe_directory: Path) -> None:
-    """The plugin is not in the engine's process group: a Ctrl-C in the terminal does not reach it."""
+    """A Ctrl-C in the terminal does not reach it."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     running = waiting(driver, probe_directory, "create")
     (plugin,) = running.plugin_pids()
@@ -187,8 +187,8 @@ def test_the_plugin_runs_in_a_process_group_of_its_own(driver: Driver, probe_dir
     assert running.plugin_pids() == []
 
 
-def test_steps_run_at_once(driver: Driver, probe_directory: Path) -> None:
-    """Independent resources are created at once, and one after the other when that is asked for."""
+def test_steps_run_in_parallel(driver: Driver, probe_directory: Path) -> None:
+    """Independent resources are created in parallel, or one after the other if requested."""
     names = "abcd"
     driver.write_program(HEAD + "".join(f"Probe('{name}', size=1)\n" for name in names))
     files = [behave(probe_directory, name, "create", wait=True) for name in names]
@@ -209,8 +209,8 @@ def test_steps_run_at_once(driver: Driver, probe_directory: Path) -> None:
     assert running.wait().exit_code == 0
 
 
-def test_a_killed_engine_takes_its_program_along(driver: Driver, probe_directory: Path) -> None:
-    """The program ends, which nobody would ever answer again; the plugin is left to itself."""
+def test_a_killed_engine_ends_its_program(driver: Driver, probe_directory: Path) -> None:
+    """The program exits by itself; the plugin keeps running."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     running = waiting(driver, probe_directory, "create")
     assert len(running.program_pids()) == 1
@@ -219,7 +219,7 @@ def test_a_killed_engine_takes_its_program_along(driver: Driver, probe_directory
 
 
 def test_a_killed_program_lets_a_step_end(driver: Driver, probe_directory: Path) -> None:
-    """The step that runs ends and is stored; the update has failed, and leaves neither lock nor pending operation."""
+    """The running step is stored; the update fails, and leaves neither lock nor pending operation."""
     driver.write_program(HEAD + "Probe('a', size=1)\n")
     running = waiting(driver, probe_directory, "create")
     running.kill_program()

@@ -1,4 +1,4 @@
-"""Clusters and Virtual Node Groups of `pulumi_spotinst` that are made in the simulator."""
+"""Clusters and Virtual Node Groups of `pulumi_spotinst` in the simulator."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def _writes(simulator: Simulator) -> list[tuple[str, str]]:
     return [(entry["method"], entry["path"]) for entry in log if entry["method"] != "GET"]
 
 
-def test_a_cluster_of_the_required_inputs(simulator: Simulator, mocks: SimulatorMocks) -> None:
-    """It is posted as the provider does it: with its own defaults, and with the name of the resource."""
+def test_a_cluster_with_the_required_inputs(simulator: Simulator, mocks: SimulatorMocks) -> None:
+    """The body has the defaults of the provider, and the name of the resource."""
     id_, outputs = mocks.new_resource(_args(OCEAN, "prod", REQUIRED))
     made = _made(simulator, CLUSTERS, id_)
     assert outputs == {**REQUIRED, "name": "prod"}
@@ -111,7 +111,7 @@ def test_a_cluster_of_the_required_inputs(simulator: Simulator, mocks: Simulator
 
 
 def test_the_inputs_of_a_cluster(simulator: Simulator, mocks: SimulatorMocks) -> None:
-    """Each in the words of the wire; whole numbers stay whole, though the engine has floats only."""
+    """Each input is in its place in the body, and whole numbers are integers."""
     inputs = {
         **REQUIRED,
         "name": "shop",
@@ -156,7 +156,7 @@ def test_the_inputs_of_a_cluster(simulator: Simulator, mocks: SimulatorMocks) ->
 
 
 def test_the_inputs_of_a_group(simulator: Simulator, mocks: SimulatorMocks) -> None:
-    """The same for a Virtual Node Group, whose options go into the query."""
+    """Each input of a Virtual Node Group is in its place, and its options are in the query."""
     inputs = {
         "oceanId": simulator.ocean_id,
         "labels": [{"key": "pool", "value": "warm"}],
@@ -194,8 +194,8 @@ def test_the_inputs_of_a_group(simulator: Simulator, mocks: SimulatorMocks) -> N
     assert api.send("GET", nodes).items == []
 
 
-def test_an_update_sends_what_has_changed(simulator: Simulator, mocks: SimulatorMocks) -> None:
-    """What is no longer set is cleared, what nobody touched is not sent: somebody else's change of it stays."""
+def test_an_update_sends_only_changes(simulator: Simulator, mocks: SimulatorMocks) -> None:
+    """Inputs that are no longer set are cleared, and unchanged fields are not sent."""
     before = {**REQUIRED, "maxSize": 10.0, "spotPercentage": 80.0, "userData": "#!/bin/sh"}
     id_, outputs = mocks.new_resource(_args(OCEAN, "prod", before))
     elsewhere = {"compute": {"launchSpecification": {"imageId": "ami-2"}}}
@@ -215,7 +215,7 @@ def test_an_update_sends_what_has_changed(simulator: Simulator, mocks: Simulator
 
 
 def test_a_controller_connects_its_cluster(simulator: Simulator, mocks: SimulatorMocks) -> None:
-    """Its release makes the nodes show themselves, once; without it the cluster is silent."""
+    """Its Helm release makes the cluster report its nodes, once; without it the heartbeat stops."""
     id_, _ = mocks.new_resource(_args(OCEAN, "prod", {**REQUIRED, "controllerId": "prod-eks"}))
     assert id_ is not None
     release = {"chart": "ocean-kubernetes-controller", "values": {"spotinst": {"clusterIdentifier": "prod-eks"}}}
@@ -234,8 +234,8 @@ def test_a_controller_connects_its_cluster(simulator: Simulator, mocks: Simulato
     assert len(simulator.control.nodes(id_)) == 4
 
 
-def test_without_joining_a_release_is_nothing_special(simulator: Simulator) -> None:
-    """Whether and when the controller reports is then the test's own matter."""
+def test_without_joining_a_release_has_no_effect(simulator: Simulator) -> None:
+    """The test decides whether and when the controller reports."""
     mocks = SimulatorMocks(simulator.url, simulator.token, simulator.account_id)
     release = {"chart": "ocean-kubernetes-controller", "values": {"spotinst": {"clusterIdentifier": "demo"}}}
     before = len(simulator.control.nodes(simulator.ocean_id))
@@ -248,7 +248,7 @@ def test_without_joining_a_release_is_nothing_special(simulator: Simulator) -> N
 def test_a_program_with_the_classes_of_pulumi_spotinst(
     simulator: Simulator, mocks: SimulatorMocks, tmp_path: Path
 ) -> None:
-    """Created, changed and destroyed by a stack that has the variables of the proxy, which disturb nothing."""
+    """A stack with the variables of the proxy creates, changes and destroys its resources."""
     (tmp_path / "__main__.py").write_text(PROGRAM, encoding="utf-8")
 
     def stack(**config: str) -> OfflineStack:

@@ -1,4 +1,4 @@
-"""What the options of resources do: the same on OfflineStack and, where there is one, on the real engine."""
+"""Resource options, with the same results on OfflineStack and, where available, on the real engine."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_protect(driver: Driver, probe_directory: Path) -> None:
 
 
 def test_retain_on_delete(driver: Driver, probe_directory: Path) -> None:
-    """What is to be retained leaves the state without being deleted."""
+    """A retained resource leaves the state without being deleted."""
     driver.write_program(HEAD + "Probe('a', size=1, opts=ResourceOptions(retain_on_delete=True))\n")
     assert driver.up().exit_code == 0
     forget(probe_directory)
@@ -80,7 +80,7 @@ def test_custom_timeouts(driver: Driver, probe_directory: Path) -> None:
 
 
 def test_unknown_values_in_previews(driver: Driver, probe_directory: Path) -> None:
-    """In a preview what depends on an output that does not exist yet is unknown, and what echoes an input is known."""
+    """In a preview an output that does not exist yet is unknown, and an output that repeats an input is known."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\nProbe('b', size=a.made, extra=a.size)\n")
     preview = driver.preview()
     assert preview.exit_code == 0, preview.output
@@ -99,7 +99,7 @@ def test_unknown_values_in_previews(driver: Driver, probe_directory: Path) -> No
 
 
 def test_a_same_step_stores_new_inputs_and_keeps_outputs(driver: Driver, probe_directory: Path) -> None:
-    """Inputs that diff does not look at are stored without an update; the outputs stay."""
+    """Inputs that diff ignores are stored without an update, and the outputs stay."""
     driver.write_program(HEAD + "Probe('a', size=1, note='x')\n")
     assert driver.up().exit_code == 0
     driver.write_program(HEAD + "Probe('a', size=1, note='y')\n")
@@ -203,7 +203,7 @@ def test_a_rename_with_an_alias(driver: Driver, probe_directory: Path) -> None:
 
 
 def test_state_delete_and_import(driver: Driver, probe_directory: Path) -> None:
-    """A resource can be forgotten, and an older state restored."""
+    """A resource can be removed from the state, and an older state restored."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\nProbe('b', size=1, opts=ResourceOptions(depends_on=[a]))\n")
     assert driver.up().exit_code == 0
     older = driver.state()

@@ -1,4 +1,4 @@
-"""What is planned for a registration, without any process."""
+"""The planner, without any process."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from ocean_migration_pulumi.testing.offline.engine.actions import Goal
 from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder
-from ocean_migration_pulumi.testing.offline.engine.planner import Goal, Planner, Refused
+from ocean_migration_pulumi.testing.offline.engine.planner import Planner, RegistrationRefused
 from ocean_migration_pulumi.testing.offline.plugin.mocks import MockProvider, ResourceMocks
-from ocean_migration_pulumi.testing.offline.plugin.providers import Checked, Difference, ResourceTarget
+from ocean_migration_pulumi.testing.offline.plugin.providers import CheckedInputs, Difference, ResourceTarget
 from ocean_migration_pulumi.testing.offline.state.state import StateResource
-from ocean_migration_pulumi.testing.offline.state.values import Properties, contains_unknown, secret
+from ocean_migration_pulumi.testing.offline.state.values import Properties, contains_unknown, make_secret
 
 TYPE = "pkg:index:Thing"
 
@@ -23,9 +24,9 @@ class Picky(MockProvider):
     def __init__(self) -> None:
         super().__init__(ResourceMocks(), "pkg")
 
-    def check(self, target: ResourceTarget, news: Properties) -> Checked:
+    def check(self, target: ResourceTarget, news: Properties) -> CheckedInputs:
         """Refuse what is under `bad`."""
-        return Checked(dict(news), [("bad", "no")] if "bad" in news else [])
+        return CheckedInputs(dict(news), [("bad", "no")] if "bad" in news else [])
 
     def diff(self, target: ResourceTarget, news: Properties, ignore_changes: Sequence[str]) -> Difference:
         """Compare, and look at `place`."""
@@ -68,13 +69,13 @@ def ops(plan: Planner, name: str, **options: Any) -> list[str]:
         (True, "{true}"),
         (["a", 1], "{[{a} {1}]}"),
         ({"b": 1, "a": None}, "{map[a:{<nil>} b:{1}]}"),
-        (secret("canary"), "{[secret]}"),
+        (make_secret("canary"), "{[secret]}"),
     ],
 )
-def test_bad_values_are_printed_as_the_engine_does(value: Any, printed: str) -> None:
-    """A refused input is shown as the engine shows it, a secret not at all."""
+def test_invalid_values_are_formatted_like_the_engine(value: Any, printed: str) -> None:
+    """A secret is never shown."""
     recorder = EventRecorder("up")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RegistrationRefused) as refused:
         ops(planner(recorder=recorder), "a", inputs={"bad": value})
     assert refused.value.reported
     (said,) = recorder.result.diagnostics
@@ -82,8 +83,8 @@ def test_bad_values_are_printed_as_the_engine_does(value: Any, printed: str) -> 
     assert (said.severity, said.urn) == ("error", urn("a"))
 
 
-def test_inputs_that_force_a_replacement_by_option() -> None:
-    """`replace_on_changes` makes a replacement of a change of one of its paths, or of any with `*`."""
+def test_replace_on_changes() -> None:
+    """A change of one of its paths, or of any with `*`, forces a replacement."""
     old = thing("a", inputs={"size": {"x": 1}, "note": 1})
     new = {"size": {"x": 2}, "note": 1}
     assert ops(planner(old), "a", inputs=new) == ["update"]
@@ -93,7 +94,7 @@ def test_inputs_that_force_a_replacement_by_option() -> None:
 
 
 def test_components_and_providers_compare_their_inputs() -> None:
-    """What no provider manages is updated when its inputs differ; a component that becomes a resource is replaced."""
+    """They are updated when their inputs differ; a component that becomes a resource is replaced."""
     old = StateResource(urn=urn("a"), type=TYPE, custom=False, inputs={"x": 1})
     for inputs, op in (({"x": 1}, "same"), ({"x": 2}, "update")):
         wanted = Goal(type=TYPE, name="a", custom=False, inputs=inputs)
@@ -102,7 +103,7 @@ def test_components_and_providers_compare_their_inputs() -> None:
 
 
 def test_dependents_are_replaced_only_if_they_must_be() -> None:
-    """Before a resource is deleted those are deleted that would be replaced, or are deleted with it."""
+    """Before a resource is deleted, the dependents are deleted whose replacement it forces."""
     root = thing("root", inputs={"place": "x"})
     base = [
         root,
@@ -125,25 +126,25 @@ def test_dependents_are_replaced_only_if_they_must_be() -> None:
     assert ops(plan, "moved", inputs={"place": "y"}) == ["replace", "create-replacement"]
 
 
-def test_a_protected_dependent_stands_in_the_way() -> None:
+def test_a_protected_dependent_prevents_a_replacement() -> None:
     """A replacement that would delete a protected resource is refused."""
     base = [
         thing("root", inputs={"place": "x"}),
         thing("kept", inputs={"place": "y"}, property_dependencies={"place": [urn("root")]}, protect=True),
     ]
-    with pytest.raises(Refused, match="which depends on"):
+    with pytest.raises(RegistrationRefused, match="which depends on"):
         ops(planner(*base), "root", inputs={"place": "elsewhere"})
 
 
-def test_what_is_deleted_with_a_replaced_resource_is_replaced() -> None:
-    """A resource follows the replacement of the one that it is deleted with."""
+def test_a_resource_is_replaced_with_the_one_it_is_deleted_with() -> None:
+    """`deleted_with` also applies to replacements."""
     plan = planner(thing("root", inputs={"size": 1}), thing("with", deleted_with=urn("root")))
     assert ops(plan, "root", inputs={"size": 2}, replace_on_changes=["size"]) == ["create-replacement", "replace"]
     assert ops(plan, "with", deleted_with=urn("root")) == ["create-replacement", "replace"]
 
 
 def test_a_resource_that_was_only_read_is_created() -> None:
-    """What the program read before and now manages is created, and the old entry goes at the end."""
+    """The state replaces the entry of the read resource by the managed one."""
     old = thing("a", external=True, inputs={"size": 1})
     actions = planner(old).plan(urn("a"), goal("a", inputs={"size": 1}))
     assert [(action.op, action.pending) for action in actions] == [("create-replacement", True), ("replace", False)]

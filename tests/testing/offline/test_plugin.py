@@ -1,4 +1,4 @@
-"""The plugin process when things go wrong."""
+"""Failures of the plugin process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ocean_migration_pulumi.testing.offline.plugin.providers import PartialFailu
 
 
 def test_a_plugin_that_does_not_start_is_an_error(tmp_path: Path) -> None:
-    """When the host cannot be imported there is an error, and what it printed is passed on."""
+    """When the host cannot be imported there is an error, and its output is passed on."""
     package = tmp_path / "pulumi"
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('broken on purpose')\n", encoding="utf-8")
@@ -29,7 +29,7 @@ def test_a_plugin_that_does_not_start_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_plugin_that_died_fails_calls_and_can_be_closed(tmp_path: Path) -> None:
-    """After its end calls fail, a cancellation says nothing, and closing it twice is fine."""
+    """Calls fail, a cancellation raises nothing, and it can be closed twice."""
     plugin = DynamicPlugin(
         engine_address="127.0.0.1:1", directory=tmp_path, environment=os.environ, config={}, log=lambda _: None
     )
@@ -40,7 +40,7 @@ def test_a_plugin_that_died_fails_calls_and_can_be_closed(tmp_path: Path) -> Non
     plugin.close()
 
 
-def test_reasons_are_listed_as_the_engine_lists_them() -> None:
+def test_reasons_are_listed_like_the_engine() -> None:
     """A partial failure counts and lists its reasons."""
     one = PartialFailure(id_="1", outputs={}, inputs=None, reasons=["x"])
     two = PartialFailure(id_="1", outputs={}, inputs=None, reasons=["x", "y"])

@@ -1,4 +1,4 @@
-"""What a refresh does: the same on OfflineStack and, where there is one, on the real engine."""
+"""Refreshes, with the same results on OfflineStack and, where available, on the real engine."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_a_refresh_reads_and_compares(driver: Driver, probe_directory: Path) -> 
     assert driver.stored("a")["inputs"] == driver.stored("a")["inputs"] | known
 
 
-def test_what_is_gone_leaves_the_state(driver: Driver, probe_directory: Path) -> None:
-    """A resource that read does not find is taken out, and its dependents no longer depend on it."""
+def test_a_refresh_removes_missing_resources(driver: Driver, probe_directory: Path) -> None:
+    """A resource that read does not find is removed, and its dependents no longer depend on it."""
     driver.write_program(HEAD + "a = Probe('a', size=1)\nProbe('b', size=1, extra=a.made)\n")
     assert driver.up().exit_code == 0
     how = behave(probe_directory, "a", "read", gone=True)
@@ -46,7 +46,7 @@ def test_what_is_gone_leaves_the_state(driver: Driver, probe_directory: Path) ->
 
 
 def test_a_read_that_fails_fails_the_refresh(driver: Driver, probe_directory: Path) -> None:
-    """When one read fails the refresh fails; what the others found is stored all the same."""
+    """The other resources are stored all the same."""
     driver.write_program(HEAD + "Probe('a', size=1)\nProbe('b', size=1)\n")
     assert driver.up().exit_code == 0
     behave(probe_directory, "a", "read", fail="not now")

@@ -1,4 +1,4 @@
-"""Which provider a reference stands for, and how providers are told to end."""
+"""The provider registry: references, cancellation and the end."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def registry(*resources: StateResource) -> ProviderRegistry:
     return ProviderRegistry(resources=resources, start=Noted, mocks=None)
 
 
-def test_a_provider_comes_from_the_state_until_it_is_configured_anew() -> None:
-    """A reference of the state has the configuration stored there; a new one starts another provider."""
+def test_a_provider_comes_from_the_state_until_it_is_configured() -> None:
+    """A reference in the state has the stored configuration; a new one starts another provider."""
     stored = StateResource(urn=URN, type=PROVIDER_PREFIX + "pulumi-python", custom=True, id="1", inputs={"x": "old"})
     providers = registry(stored)
     first = providers.get(REFERENCE)
@@ -53,7 +53,7 @@ def test_a_provider_comes_from_the_state_until_it_is_configured_anew() -> None:
 
 
 def test_unknown_and_closed_references_are_refused() -> None:
-    """There is no provider for a reference that nobody configured, nor after the end."""
+    """There is no provider for an unknown reference, and none after the end."""
     providers = registry()
     with pytest.raises(ProviderFailure, match="unknown provider"):
         providers.get(REFERENCE)
@@ -64,7 +64,7 @@ def test_unknown_and_closed_references_are_refused() -> None:
 
 
 def test_a_provider_that_starts_after_the_cancellation_is_cancelled() -> None:
-    """A cancellation reaches the providers that run, and those that a step was about to start."""
+    """A cancellation reaches running providers, and those that are still starting."""
     providers = registry()
     providers.configure(REFERENCE, {})
     running = providers.get(REFERENCE)

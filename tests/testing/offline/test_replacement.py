@@ -1,4 +1,4 @@
-"""How resources are replaced and deleted: the same on OfflineStack and, where there is one, on the real engine."""
+"""Replacements and deletions, the same on OfflineStack and, where available, on the real engine."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_create_before_delete(driver: Driver, probe_directory: Path) -> None:
 
 
 def test_the_option_wins_over_the_provider(driver: Driver, probe_directory: Path) -> None:
-    """`delete_before_replace` of the resource overrides what its provider says, both ways."""
+    """`delete_before_replace` of the resource overrides the provider, in both directions."""
     one = "Probe('a', size=1, region='{0}', opts=ResourceOptions(delete_before_replace=True))\n"
     two = "Probe('b', size=1, zone='{0}', opts=ResourceOptions(delete_before_replace=False))\n"
     driver.write_program(HEAD + (one + two).format("x"))
@@ -66,7 +66,7 @@ def test_the_option_wins_over_the_provider(driver: Driver, probe_directory: Path
 
 
 def test_dependents_are_deleted_first(driver: Driver, probe_directory: Path) -> None:
-    """What would be replaced because of a resource that is deleted first is deleted before it, and made again."""
+    """Dependents whose replacement is forced are deleted before the resource, and created again."""
     program = (
         "a = Probe('a', size=1, zone='{0}')\n"
         "b = Probe('b', size=1, zone=a.made)\n"
@@ -88,8 +88,8 @@ def test_dependents_are_deleted_first(driver: Driver, probe_directory: Path) -> 
     assert len(driver.resources()) == 4
 
 
-def test_a_creation_that_fails_after_the_deletion_is_done_later(driver: Driver, probe_directory: Path) -> None:
-    """When the second half of a replacement fails, the next up creates, and does not delete again."""
+def test_a_replacement_creates_later_after_a_failed_creation(driver: Driver, probe_directory: Path) -> None:
+    """The next up creates, and does not delete again."""
     driver.write_program(HEAD + "Probe('a', size=1, zone='x')\n")
     assert driver.up().exit_code == 0
     driver.write_program(HEAD + "Probe('a', size=1, zone='y')\n")
@@ -106,8 +106,8 @@ def test_a_creation_that_fails_after_the_deletion_is_done_later(driver: Driver, 
     assert resource["inputs"]["zone"] == "y"
 
 
-def test_a_deletion_that_fails_after_the_creation_is_done_later(driver: Driver, probe_directory: Path) -> None:
-    """When the old resource cannot be deleted it stays, marked, and the next up deletes it."""
+def test_a_replacement_deletes_later_after_a_failed_deletion(driver: Driver, probe_directory: Path) -> None:
+    """The old resource stays marked, and the next up deletes it."""
     driver.write_program(HEAD + "Probe('a', size=1, region='x')\n")
     assert driver.up().exit_code == 0
     driver.write_program(HEAD + "Probe('a', size=1, region='y')\n")
@@ -125,7 +125,7 @@ def test_a_deletion_that_fails_after_the_creation_is_done_later(driver: Driver, 
 
 
 def test_a_replaced_resource_that_left_the_program_is_forgotten(driver: Driver, probe_directory: Path) -> None:
-    """A resource that was deleted for a replacement and is no longer wanted is not deleted again."""
+    """A resource that was deleted for a replacement and is no longer registered is not deleted again."""
     driver.write_program(HEAD + "Probe('a', size=1, zone='x')\n")
     assert driver.up().exit_code == 0
     driver.write_program(HEAD + "Probe('a', size=1, zone='y')\n")
@@ -139,7 +139,7 @@ def test_a_replaced_resource_that_left_the_program_is_forgotten(driver: Driver, 
 
 
 def test_destroy_goes_from_dependents_to_dependencies(driver: Driver, probe_directory: Path) -> None:
-    """Dependents are deleted before what they depend on, children before parents, and nothing is left."""
+    """Dependents are deleted before dependencies, children before parents, and nothing is left."""
     driver.write_program(
         HEAD
         + "a = Probe('a', size=1)\n"
@@ -160,7 +160,7 @@ def test_destroy_goes_from_dependents_to_dependencies(driver: Driver, probe_dire
 
 
 def test_deleted_with(driver: Driver, probe_directory: Path) -> None:
-    """What is deleted with another resource is not deleted by itself."""
+    """A resource that is deleted with another one is not deleted by itself."""
     driver.write_program(
         HEAD + "a = Probe('a', size=1)\nProbe('b', size=1, opts=ResourceOptions(deleted_with=a, depends_on=[a]))\n"
     )

@@ -1,4 +1,4 @@
-"""OfflineStack as a library: results, mocks, inputs that are refused."""
+"""OfflineStack as a library: results, mocks and refused inputs."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def stack_of(program: Path, **options: Any) -> OfflineStack:
 
 
 def test_results(program: Path) -> None:
-    """A result tells steps, inputs before and after, diagnostics, outputs and counts."""
+    """A result has steps, inputs before and after, diagnostics, outputs and counts."""
     write(program, "a = Probe('a', size=1)\npulumi.export('made', a.made)\npulumi.log.info('hello')\n")
     stack = stack_of(program)
     created = stack.up()
@@ -116,7 +116,7 @@ def test_results(program: Path) -> None:
 
 
 def test_the_project_is_named_by_its_settings(program: Path) -> None:
-    """`Pulumi.yaml` names the project and the program; arguments win; a file can be a program."""
+    """`Pulumi.yaml` names the project and the program, arguments take precedence, and a file can be a program."""
     (program / "src").mkdir()
     (program / "Pulumi.yaml").write_text("name: named\nruntime: python\nmain: src\n", encoding="utf-8")
     write(program / "src", "pulumi.export('at', f'{pulumi.get_project()}/{pulumi.get_stack()}')\n")
@@ -145,8 +145,8 @@ def test_configuration_reaches_the_program(program: Path) -> None:
     assert "canary" not in repr(stack) + repr(result) + (program.parent / "state.json").read_text(encoding="utf-8")
 
 
-def test_mocks_have_a_life(program: Path) -> None:
-    """Mocked resources are created, updated, read, replaced by nothing else, and deleted."""
+def test_the_lifecycle_of_a_mocked_resource(program: Path) -> None:
+    """Mocked resources are created, updated, read and deleted."""
     shelf = Shelf()
     stack = stack_of(program, mocks=shelf)
     write(program, OTHER + "t = Thing('t', size=1)\nProbe('a', size=1, extra=t.ref)\n")
@@ -167,7 +167,7 @@ def test_mocks_have_a_life(program: Path) -> None:
     assert shelf.things == {}
 
 
-def test_plain_mocks_will_do(program: Path) -> None:
+def test_plain_mocks_suffice(program: Path) -> None:
     """Mocks of the SDK create; an update merges the inputs into the outputs."""
     stack = stack_of(program, mocks=Plain())
     write(program, OTHER + "pulumi.export('size', Thing('t', size=1).ref)\n")
@@ -187,7 +187,7 @@ def test_without_mocks_other_packages_are_refused(program: Path) -> None:
 
 
 def test_a_mock_that_raises_fails_its_step(program: Path) -> None:
-    """What a mock raises is the error of the step."""
+    """The exception of a mock is the error of the step."""
     write(program, OTHER + "Thing('t', size=13)\n")
     result = stack_of(program, mocks=Shelf()).up()
     assert result.error == "update failed"
@@ -196,8 +196,8 @@ def test_a_mock_that_raises_fails_its_step(program: Path) -> None:
     assert (messages[0], messages[-1]) == ("ValueError: unlucky", "update failed")
 
 
-def test_functions_and_foreign_resources(program: Path) -> None:
-    """Functions are answered by the mocks, refused arguments are errors, and foreign resources are read."""
+def test_functions_and_external_resources(program: Path) -> None:
+    """Mocks answer functions, invalid arguments are errors, and external resources are read."""
     write(
         program,
         OTHER
@@ -221,18 +221,18 @@ def test_functions_and_foreign_resources(program: Path) -> None:
     assert "too large" in str(refused.diagnostics)
 
 
-def test_what_is_not_there_is_refused(program: Path) -> None:
-    """Imports and bad timeouts are errors rather than something else."""
+def test_unsupported_features_are_refused(program: Path) -> None:
+    """Imports and invalid timeouts are errors."""
     stack = stack_of(program)
     write(program, "Probe('a', size=1, opts=ResourceOptions(import_='x'))\n")
-    assert "knows no imports" in str(stack.up().diagnostics)
+    assert "does not support imports" in str(stack.up().diagnostics)
     timeouts = "custom_timeouts=pulumi.CustomTimeouts(create='soon')"
     write(program, f"Probe('a', size=1, opts=ResourceOptions({timeouts}))\n")
     assert "customTimeout" in str(stack.up().diagnostics)
 
 
-def test_state_is_guarded(program: Path) -> None:
-    """Only what nothing needs can be forgotten; a lock or a damaged state is an error of its own."""
+def test_the_state_is_protected(program: Path) -> None:
+    """A resource with dependents cannot be removed; a lock or a damaged state is an error."""
     write(program, "a = Probe('a', size=1)\nProbe('b', size=1, opts=ResourceOptions(depends_on=[a], protect=True))\n")
     stack = stack_of(program)
     assert stack.up().succeeded
@@ -273,7 +273,7 @@ def test_an_interruption_by_another_thread(program: Path) -> None:
 
 
 def test_display_and_event_log(program: Path) -> None:
-    """People see rows, changes, messages, outputs and counts; the event log holds the same for programs."""
+    """The display prints rows, changes, messages, outputs and counts; the event log has the same as JSON."""
     lines: list[str] = []
     log = program.parent / "events.jsonl"
     write(

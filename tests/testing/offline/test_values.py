@@ -1,4 +1,4 @@
-"""Property values: marks of secrecy, unknowns, ignored paths, conversion."""
+"""Property values: secrets, unknowns, ignored paths and conversion."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.testing.offline.state.values import (
     UNKNOWN,
     annotate_secrets,
-    changed_keys,
     contains_secret,
     contains_unknown,
+    find_changed_keys,
     from_struct,
-    keep_ignored,
+    make_secret,
     redact,
+    restore_ignored,
     reveal,
-    secret,
     to_struct,
 )
 
@@ -34,41 +34,43 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON))
-def test_values_survive_the_wire(properties: dict[str, Any]) -> None:
-    """What is sent arrives as it was."""
+def test_values_survive_the_protocol(properties: dict[str, Any]) -> None:
+    """Every value arrives as it was sent."""
     assert from_struct(to_struct(properties)) == properties
 
 
 @given(st.dictionaries(st.text(), JSON))
 def test_a_secret_is_revealed_and_redacted(properties: dict[str, Any]) -> None:
-    """A secret can be taken off, and shows nothing of what it holds."""
-    wrapped = {"key": secret(properties)}
+    """A secret can be revealed, and a redacted one shows nothing of its value."""
+    wrapped = {"key": make_secret(properties)}
     assert reveal(wrapped) == {"key": properties}
     assert redact(wrapped) == {"key": "[secret]"}
-    assert secret(wrapped["key"]) is wrapped["key"]
+    assert make_secret(wrapped["key"]) is wrapped["key"]
 
 
-def test_what_a_value_contains() -> None:
-    """Secrets and unknowns are found however deep they are."""
-    assert contains_secret({"a": [{"b": secret(1)}]})
+def test_nested_secrets_and_unknowns_are_found() -> None:
+    """However deep they are."""
+    assert contains_secret({"a": [{"b": make_secret(1)}]})
     assert not contains_secret({"a": [1, "x", None]})
     assert contains_unknown({"a": [{"b": UNKNOWN}]})
     assert not contains_unknown({"a": [1, "x", None]})
-    assert redact([UNKNOWN, secret("x"), 1]) == ["[unknown]", "[secret]", 1]
+    assert redact([UNKNOWN, make_secret("x"), 1]) == ["[unknown]", "[secret]", 1]
 
 
 def test_secrets_are_kept_by_key() -> None:
-    """An output is secret when the input of its key is, at each level of objects; others are left alone."""
+    """An output is secret when the input with its key is, at each level of objects."""
     outputs = {"a": 1, "b": {"c": 2, "d": 3}, "e": [4], "f": 5}
-    annotate_secrets(outputs, {"a": secret(0), "b": {"c": secret(0), "d": 0}, "e": [secret(0)], "g": secret(0)})
-    assert outputs == {"a": secret(1), "b": {"c": secret(2), "d": 3}, "e": secret([4]), "f": 5}
-    annotate_secrets(None, {"a": secret(0)})
+    annotate_secrets(
+        outputs, {"a": make_secret(0), "b": {"c": make_secret(0), "d": 0}, "e": [make_secret(0)], "g": make_secret(0)}
+    )
+    assert outputs == {"a": make_secret(1), "b": {"c": make_secret(2), "d": 3}, "e": make_secret([4]), "f": 5}
+    annotate_secrets(None, {"a": make_secret(0)})
     annotate_secrets(outputs, None)
 
 
 def test_changed_keys() -> None:
-    """Keys that differ are told, those that only became secret are not."""
-    assert changed_keys({"a": 1, "b": 2, "c": 3}, {"a": secret(1), "b": 3, "d": 4}) == ["b", "c", "d"]
+    """A key that only became secret is not changed."""
+    assert find_changed_keys({"a": 1, "b": 2, "c": 3}, {"a": make_secret(1), "b": 3, "d": 4}) == ["b", "c", "d"]
 
 
 @pytest.mark.parametrize(
@@ -85,13 +87,13 @@ def test_changed_keys() -> None:
     ],
 )
 def test_ignored_paths(path: str, kept: dict[str, Any]) -> None:
-    """The old value at an ignored path is put back, and nothing else is touched."""
+    """The old value at an ignored path is restored, and nothing else changes."""
     olds = {"a": 1, "b": {"c": 2, "x.y": 3}, "l": [{"z": 4}, 5]}
     news: dict[str, Any] = {"a": 10, "b": {"c": 20, "x.y": 30}, "l": [{"z": 40}, 50]}
-    assert keep_ignored(news, olds, [path]) == kept
+    assert restore_ignored(news, olds, [path]) == kept
     assert news["b"]["c"] == 20
 
 
-def test_an_ignored_addition_is_taken_away() -> None:
-    """What the old inputs did not have is left out again."""
-    assert keep_ignored({"a": 1, "b": 2}, {"a": 1}, ["b"]) == {"a": 1}
+def test_an_ignored_addition_is_removed() -> None:
+    """A value that the old inputs do not have is removed."""
+    assert restore_ignored({"a": 1, "b": 2}, {"a": 1}, ["b"]) == {"a": 1}

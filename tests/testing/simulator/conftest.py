@@ -19,7 +19,7 @@ from tests.support.timing import PATIENCE
 from tests.testing.simulator import schemas
 
 OWN = "own"
-WISH = {
+OPTIONS = {
     "shouldTerminateDrainedNodes": False,
     "shouldEvictStandAlonePods": False,
     "forcePodEvictionOnPdbFailure": False,
@@ -117,7 +117,7 @@ class Api:
 
     def post(self, instance_ids: list[str], **spec: Any) -> Reply:
         """Ask for a migration."""
-        return self.send("POST", self.base, {"migration": {**WISH, "instanceIds": instance_ids, **spec}})
+        return self.send("POST", self.base, {"migration": {**OPTIONS, "instanceIds": instance_ids, **spec}})
 
     def status(self, migration_id: str) -> dict[str, Any]:
         """Return the status of a migration."""

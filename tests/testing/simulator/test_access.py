@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import Limits
+from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import RateLimiter
 from tests.testing.simulator.conftest import Api
 
 HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 
 
-def test_a_refused_token_is_401_without_errors(api: Api) -> None:
-    """No token, a wrong one, a revoked one: the envelope has a status and nothing else."""
+def test_a_rejected_token_is_401_without_errors(api: Api) -> None:
+    """A missing, wrong or revoked token is answered by an envelope with a status only."""
     for token in ("", "wrong"):
         reply = api.send("GET", api.base, token=token)
         assert (reply.status, reply.body["response"]) == (401, {"status": {"code": 401, "message": "Unauthorized"}})
@@ -21,7 +21,7 @@ def test_a_refused_token_is_401_without_errors(api: Api) -> None:
 
 
 def test_a_rotated_token_replaces_the_old_one(api: Api) -> None:
-    """The new one is accepted from then on, the old one no more."""
+    """Only the new token is accepted."""
     old = api.sim.token
     new = api.sim.control.rotate_token()
     assert new == api.sim.token != old
@@ -30,7 +30,7 @@ def test_a_rotated_token_replaces_the_old_one(api: Api) -> None:
 
 
 def test_reads_without_an_account_use_the_oldest_and_writes_are_refused(api: Api) -> None:
-    """The refusal is the service's opaque one: HTTP 400 with an empty code."""
+    """A write without an account is HTTP 400 with an empty code, as in the service."""
     younger = api.sim.control.add_account()
     assert len(api.send("GET", "/ocean/aws/k8s/cluster", account=None).items) == 1
     assert api.send("GET", "/ocean/aws/k8s/cluster", account=younger).items == []
@@ -39,8 +39,8 @@ def test_reads_without_an_account_use_the_oldest_and_writes_are_refused(api: Api
     assert reply.body["response"]["errors"][0]["message"] == "An unknown error occurred"
 
 
-def test_accounts_are_apart(api: Api) -> None:
-    """A cluster of another account does not exist; an unknown or a forbidden account is refused."""
+def test_accounts_are_isolated(api: Api) -> None:
+    """A cluster of another account does not exist, and an unknown or forbidden account is refused."""
     younger = api.sim.control.add_account()
     other = api.sim.control.add_cluster(3, name="other", account_id=younger)
     path = f"/ocean/aws/k8s/cluster/{other['id']}"
@@ -55,14 +55,14 @@ def test_accounts_are_apart(api: Api) -> None:
 
 
 def test_an_unknown_route_is_an_enveloped_404(api: Api) -> None:
-    """And it is in the request log, without a route."""
+    """The request log has the request, without a route."""
     assert api.send("GET", "/ocean/aws/k8s/nothing").status == 404
     assert api.send("DELETE", api.base).status == 404
     assert [entry["route"] for entry in api.sim.control.requests()] == [None, None]
 
 
-def test_rate_limits_are_in_every_answer_and_end_in_429(api: Api) -> None:
-    """Per route and method: the headers count down, then HTTP 429 with ``data`` instead of errors."""
+def test_every_response_has_rate_limit_headers_until_429(api: Api) -> None:
+    """The headers count down per route and method; HTTP 429 has ``data`` instead of errors."""
     api.sim.control.rate_limit("*/migration", "GET", 2)
     replies = [api.send("GET", api.base) for _ in range(3)]
     assert [reply.status for reply in replies] == [200, 200, 429]
@@ -77,8 +77,8 @@ def test_rate_limits_are_in_every_answer_and_end_in_429(api: Api) -> None:
     assert api.send("GET", api.base).status == 200
 
 
-def test_a_refused_request_has_no_effect(api: Api) -> None:
-    """A POST beyond the limit starts nothing."""
+def test_a_rate_limited_request_has_no_effect(api: Api) -> None:
+    """A POST beyond the limit starts no migration."""
     ids = api.offered()
     api.sim.control.rate_limit("*/migration", "POST", 0)
     reply = api.post(ids)
@@ -86,26 +86,26 @@ def test_a_refused_request_has_no_effect(api: Api) -> None:
     assert api.sim.control.migrations(api.ocean_id) == []
 
 
-def test_the_window_slides_and_hammering_puts_the_reset_off() -> None:
-    """Seconds are real and rounded up; a refused request counts."""
-    limits = Limits()
-    limits.set("*", "*", 2, 10)
+def test_the_rate_limit_window_slides_and_refused_requests_count() -> None:
+    """Seconds are real and rounded up; a refused request postpones the reset."""
+    rate_limiter = RateLimiter()
+    rate_limiter.set_limit("*", "*", 2, 10)
 
     def ask(now: float) -> tuple[bool, int, int]:
-        verdict = limits.judge("act-1", "/route", "GET", now)
-        return verdict.allowed, verdict.remaining, verdict.reset
+        decision = rate_limiter.check_request("act-1", "/route", "GET", now)
+        return decision.allowed, decision.remaining, decision.reset
 
     assert ask(0) == (True, 1, 10)
     assert ask(4.5) == (True, 0, 6)
     assert ask(5) == (False, 0, 10)
     assert ask(12) == (False, 0, 3)
     assert ask(16) == (True, 0, 6)
-    assert limits.judge("act-2", "/route", "GET", 16).allowed
-    assert limits.judge("act-1", "/route", "PUT", 16).allowed
+    assert rate_limiter.check_request("act-2", "/route", "GET", 16).allowed
+    assert rate_limiter.check_request("act-1", "/route", "PUT", 16).allowed
 
 
-def test_the_request_log_tells_everything_but_tokens(api: Api) -> None:
-    """Method, path without query, route, body, what came of it; a token appears nowhere."""
+def test_the_request_log_redacts_tokens(api: Api) -> None:
+    """An entry has method, path, route, query, body and outcome, but no token."""
     token = api.sim.token
     ids = api.offered()
     migration = api.create(ids)
@@ -127,7 +127,7 @@ def test_the_request_log_tells_everything_but_tokens(api: Api) -> None:
 
 
 def test_the_request_log_can_be_filtered_and_cleared(api: Api) -> None:
-    """By method, by effect, since a number; the numbers go on after it is cleared."""
+    """Entries are filtered by method, effect and number; the numbers continue after a clear."""
     ids = api.offered()
     api.post([])
     api.post(ids)
@@ -143,19 +143,19 @@ def test_the_request_log_can_be_filtered_and_cleared(api: Api) -> None:
 
 
 def test_a_long_request_log_drops_reads_only() -> None:
-    """No write is ever forgotten."""
+    """No write is ever dropped."""
     from ocean_migration_pulumi.testing.simulator.server import request_log
 
     log = request_log.RequestLog()
 
     def ask(method: str) -> dict[str, Any]:
-        return log.open(
+        return log.add_entry(
             at=0.0, method=method, path="/", route="/", query={}, body=b"no json", user_agent="", secrets=[]
         )
 
     ask("POST")
     for _ in range(request_log.MAX_ENTRIES):
         ask("GET")
-    assert len(log.to_plain()) < request_log.MAX_ENTRIES
-    assert [entry["n"] for entry in log.select(method="POST")] == [1]
-    assert log.to_plain()[0]["body"] == "no json"
+    assert len(log.to_json()) < request_log.MAX_ENTRIES
+    assert [entry["n"] for entry in log.filter_entries(method="POST")] == [1]
+    assert log.to_json()[0]["body"] == "no json"

@@ -1,4 +1,4 @@
-"""spotinst-sdk2 beside our own client: both must send the same and see the same."""
+"""spotinst-sdk2 and our own client, which must send the same requests and see the same responses."""
 
 from __future__ import annotations
 
@@ -156,8 +156,8 @@ QUIRKS = [
 
 
 @pytest.mark.parametrize("quirks", QUIRKS, ids=lambda quirks: ",".join(quirks.values()) or "none")
-def test_whole_migration(quirks: dict[str, str], pair: Callable[..., Both]) -> None:
-    """From discovery to the end both see the same nodes, states, pods and times, in every form of the wire."""
+def test_both_clients_see_the_same_migration(quirks: dict[str, str], pair: Callable[..., Both]) -> None:
+    """From discovery to the end both clients see the same nodes, states, pods and times, with every quirk."""
     both = pair(nodes=6, scenario="stand-alone-pods")
     for name, value in quirks.items():
         both.sim.control.quirk(name, value)
@@ -197,8 +197,8 @@ def test_whole_migration(quirks: dict[str, str], pair: Callable[..., Both]) -> N
 
 
 @pytest.mark.parametrize("fetch_pods", [True, False])
-def test_discovery_without_pods(fetch_pods: bool, pair: Callable[..., Both]) -> None:
-    """Pods are counted for both when asked for, and for neither otherwise."""
+def test_both_clients_count_pods_on_request(fetch_pods: bool, pair: Callable[..., Both]) -> None:
+    """Both clients get pod counts if they ask for them, and none otherwise."""
     both = pair(nodes=2)
     (item,) = both.sdk.get_migration_discovery(both.ocean_id, str(fetch_pods).lower())
     ours = [candidate.running_pods for candidate in both.ours.discover(both.ocean_id, fetch_pods=fetch_pods)]
@@ -206,8 +206,8 @@ def test_discovery_without_pods(fetch_pods: bool, pair: Callable[..., Both]) -> 
     assert all((count is not None) == fetch_pods for count in ours)
 
 
-def test_unmatched_nodes(pair: Callable[..., Both]) -> None:
-    """A node that no Virtual Node Group takes is None for both."""
+def test_both_clients_see_unmatched_nodes(pair: Callable[..., Both]) -> None:
+    """The VNG of a node that matches none is None for both clients."""
     both = pair(scenario="unmatched-nodes")
     (item,) = both.sdk.get_migration_discovery(both.ocean_id, "true")
     ours = [candidate.virtual_node_group_id for candidate in both.ours.discover(both.ocean_id)]
@@ -215,8 +215,8 @@ def test_unmatched_nodes(pair: Callable[..., Both]) -> None:
     assert ours == [node["launch_spec_id"] for node in item["instances"]]
 
 
-def test_both_start_the_same_migration(pair: Callable[..., Both]) -> None:
-    """A create of either client is the same request, and its answer an id."""
+def test_both_clients_start_the_same_migration(pair: Callable[..., Both]) -> None:
+    """Both clients send the same request to start a migration, and get an id."""
     both = pair(nodes=4)
     both.sim.control.quirk("concurrent_migrations", "allow")
     both.sim.control.quirk("offer_migrating", "yes")
@@ -230,8 +230,8 @@ def test_both_start_the_same_migration(pair: Callable[..., Both]) -> None:
 
 
 @pytest.mark.parametrize("terminate", [False, True])
-def test_both_stop_the_same_way(terminate: bool, pair: Callable[..., Both]) -> None:
-    """A stop of either client is the same request with the same answer, also when it is repeated."""
+def test_both_clients_stop_in_the_same_way(terminate: bool, pair: Callable[..., Both]) -> None:
+    """Both clients send the same request to stop a migration, and get the same response, also for a second stop."""
     both = pair(nodes=4)
     migration_id = both.start()
     both.sim.control.clear_requests()
@@ -244,8 +244,8 @@ def test_both_stop_the_same_way(terminate: bool, pair: Callable[..., Both]) -> N
     assert ours == summary_of(sdk) == MigrationSummary(id=migration_id, state="STOPPED")
 
 
-def test_clusters_and_groups(pair: Callable[..., Both]) -> None:
-    """Both see the same clusters and Virtual Node Groups."""
+def test_both_clients_see_the_same_clusters_and_groups(pair: Callable[..., Both]) -> None:
+    """Both clients see the same clusters and Virtual Node Groups."""
     both = pair()
     other = both.sim.control.add_cluster(nodes=2)
     ours = both.ours.list_clusters()
@@ -276,8 +276,8 @@ def test_clusters_and_groups(pair: Callable[..., Both]) -> None:
     ]
 
 
-def test_nodes_of_ocean(pair: Callable[..., Both]) -> None:
-    """The nodes that a migration starts are the same for both, also filtered."""
+def test_both_clients_see_the_same_ocean_nodes(pair: Callable[..., Both]) -> None:
+    """Both clients see the same Ocean nodes after a migration, with and without filters."""
     both = pair(nodes=4)
     both.start()
     both.sim.control.advance(1200)
@@ -318,8 +318,8 @@ def test_nodes_of_ocean(pair: Callable[..., Both]) -> None:
 
 
 @pytest.mark.parametrize("scenario", ["success", "dead-controller", "never-heartbeat"])
-def test_heartbeat(scenario: str, pair: Callable[..., Both]) -> None:
-    """Both see the same sign of life, or none."""
+def test_both_clients_see_the_same_heartbeat(scenario: str, pair: Callable[..., Both]) -> None:
+    """Both clients see the same heartbeat, or none."""
     both = pair(scenario=scenario, nodes=2)
     ours = both.ours.get_heartbeat(both.ocean_id)
     if scenario == "never-heartbeat":
@@ -330,8 +330,8 @@ def test_heartbeat(scenario: str, pair: Callable[..., Both]) -> None:
         assert (ours.status, ours.last_heartbeat) == (data["status"], data["last_heartbeat"])
 
 
-def test_log_of_a_failure(pair: Callable[..., Both]) -> None:
-    """Both read the same lines of the same span, and of one severity."""
+def test_both_clients_read_the_same_log(pair: Callable[..., Both]) -> None:
+    """Both clients read the same log lines of a time span, and of one severity."""
     both = pair(scenario="failure-connectivity", nodes=4)
     migration_id = both.start()
     for _ in range(100):
@@ -348,8 +348,8 @@ def test_log_of_a_failure(pair: Callable[..., Both]) -> None:
         ]
 
 
-def test_both_are_refused(pair: Callable[..., Both]) -> None:
-    """Where the SDK only says that something went wrong, ours says what."""
+def test_both_clients_are_refused(pair: Callable[..., Both]) -> None:
+    """Where the SDK only reports a failure, our client reports the reason."""
     both = pair(nodes=2)
     migration = Migration(instance_ids=["i-none"], batch_size_percentage=99, **FLAGS)
     refusals: list[tuple[Callable[[], Any], Callable[[], Any], type[OceanMigrationError]]] = [

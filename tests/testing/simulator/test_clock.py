@@ -1,10 +1,10 @@
-"""The clock: speed, by hand, and on from where it was."""
+"""The simulated clock: speed, manual mode, and restored clocks."""
 
 from __future__ import annotations
 
 import pytest
 
-from ocean_migration_pulumi.testing.simulator.world.clock import Clock
+from ocean_migration_pulumi.testing.simulator.server.clock import Clock
 
 
 class Ticker:
@@ -18,8 +18,8 @@ class Ticker:
         return self.seconds
 
 
-def test_it_runs_at_its_speed_and_changes_it_without_a_jump() -> None:
-    """A new speed counts from the moment of the change."""
+def test_the_clock_runs_at_its_speed_and_never_jumps() -> None:
+    """A new speed applies from the moment of the change."""
     real = Ticker()
     clock = Clock(1000, speed=60, monotonic=real)
     real.seconds += 2
@@ -29,8 +29,8 @@ def test_it_runs_at_its_speed_and_changes_it_without_a_jump() -> None:
     assert clock.now() == 1140
 
 
-def test_by_hand_it_moves_only_when_told() -> None:
-    """The mode can be left again; the time that passed meanwhile does not count."""
+def test_a_manual_clock_only_moves_by_advance() -> None:
+    """The real time that passes in manual mode does not count later."""
     real = Ticker()
     clock = Clock(1000, speed=60, manual=True, monotonic=real)
     real.seconds += 100
@@ -42,16 +42,16 @@ def test_by_hand_it_moves_only_when_told() -> None:
     assert clock.now() == 1070
 
 
-def test_it_goes_on_from_where_it_was_saved() -> None:
-    """Speed and mode are kept too."""
-    saved = Clock(1000, speed=7, manual=True, monotonic=Ticker()).to_plain()
-    again = Clock.from_plain(saved)
+def test_a_saved_clock_continues() -> None:
+    """Time, speed and mode are restored."""
+    saved = Clock(1000, speed=7, manual=True, monotonic=Ticker()).to_json()
+    again = Clock.from_json(saved)
     assert (again.now(), again.speed, again.manual) == (1000, 7, True)
 
 
 @pytest.mark.parametrize("speed", [0, -1, 10_001])
-def test_an_impossible_speed_is_refused(speed: float) -> None:
-    """Speed is above 0 and at most 10,000; a refused one changes nothing."""
+def test_an_invalid_speed_is_refused(speed: float) -> None:
+    """The speed is above 0 and at most 10,000; a refused speed changes nothing."""
     clock = Clock(speed=1)
     with pytest.raises(ValueError, match="speed must be"):
         clock.set(speed=speed)
@@ -59,6 +59,6 @@ def test_an_impossible_speed_is_refused(speed: float) -> None:
 
 
 def test_time_does_not_run_backwards() -> None:
-    """A negative step is refused."""
+    """A negative advance is refused."""
     with pytest.raises(ValueError, match="backwards"):
         Clock().advance(-1)

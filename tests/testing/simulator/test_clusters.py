@@ -1,4 +1,4 @@
-"""Clusters and Virtual Node Groups: what the Pulumi and Terraform providers need of them."""
+"""The routes of clusters and Virtual Node Groups."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _create(api: Api) -> dict[str, Any]:
     return item
 
 
-def test_a_cluster_is_echoed_with_its_id_and_nothing_else(api: Api) -> None:
-    """Nothing is filled in that was not sent (it would be drift), nulls are absent, the shells stay."""
+def test_a_created_cluster_is_returned_with_an_id_only(api: Api) -> None:
+    """Nothing is filled in, which would be drift; nulls are dropped, and empty objects are kept."""
     created = _create(api)
     assert created.keys() - CLUSTER.keys() == {"id", "createdAt", "updatedAt"}
     assert CLUSTER.keys() - created.keys() == {"scheduling"}
@@ -47,8 +47,8 @@ def test_a_cluster_is_echoed_with_its_id_and_nothing_else(api: Api) -> None:
     assert {item["id"] for item in api.send("GET", CLUSTERS).items} == {api.ocean_id, created["id"]}
 
 
-def test_a_put_merges_deeply_and_null_clears(api: Api) -> None:
-    """Shells change nothing, a list replaces a list, ``updatedAt`` moves."""
+def test_an_update_merges_deeply_and_null_clears(api: Api) -> None:
+    """Empty objects change nothing, a list replaces a list, and ``updatedAt`` advances."""
     created = _create(api)
     api.sim.control.advance(10)
     changes = {
@@ -69,8 +69,8 @@ def test_a_put_merges_deeply_and_null_clears(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["region", "controllerClusterId"])
-def test_region_and_identifier_stay(api: Api, name: str) -> None:
-    """They cannot be changed; sending the same value is fine."""
+def test_region_and_controller_id_cannot_change(api: Api, name: str) -> None:
+    """An update with the same value is accepted."""
     path = f"{CLUSTERS}/{api.ocean_id}"
     assert api.send("PUT", path, {"cluster": {name: "other"}}).code == "CANT_UPDATE_OCEAN_ENTITY"
     same = api.send("GET", path).items[0][name]
@@ -90,8 +90,8 @@ def test_region_and_identifier_stay(api: Api, name: str) -> None:
         ("compute", "launchSpecification", "securityGroupIds"),
     ],
 )
-def test_what_a_cluster_must_have(api: Api, path: tuple[str, ...]) -> None:
-    """A POST without a required part is refused with its field; a PUT that clears it too."""
+def test_required_fields_of_a_cluster(api: Api, path: tuple[str, ...]) -> None:
+    """A POST without a required field is refused with its name, and so is a PUT that clears it."""
 
     def without(body: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
         head, *rest = names
@@ -114,14 +114,14 @@ def test_what_a_cluster_must_have(api: Api, path: tuple[str, ...]) -> None:
     assert api.send("GET", f"{CLUSTERS}/{api.ocean_id}").status == 200
 
 
-def test_unknown_parts_are_refused(api: Api) -> None:
-    """A part that the service does not know is a ValidationError."""
+def test_unknown_fields_are_refused(api: Api) -> None:
+    """A field that the service does not know is a ValidationError."""
     reply = api.send("POST", CLUSTERS, {"cluster": {**CLUSTER, "colour": "red"}})
     assert reply.body["response"]["errors"][0]["field"] == "body:cluster.colour"
 
 
-def test_a_template_needs_groups(api: Api) -> None:
-    """``useAsTemplateOnly`` without any group is refused, as the service does it."""
+def test_template_only_needs_a_group(api: Api) -> None:
+    """``useAsTemplateOnly`` is refused for a cluster without any Virtual Node Group."""
     created = _create(api)
     changes = {"compute": {"launchSpecification": {"useAsTemplateOnly": True}}}
     reply = api.send("PUT", f"{CLUSTERS}/{created['id']}", {"cluster": changes})
@@ -129,8 +129,8 @@ def test_a_template_needs_groups(api: Api) -> None:
     assert api.send("PUT", f"{CLUSTERS}/{api.ocean_id}", {"cluster": changes}).status == 200
 
 
-def test_a_deleted_cluster_is_gone(api: Api) -> None:
-    """Reading, changing and deleting it again is HTTP 400 with its code."""
+def test_a_deleted_cluster_does_not_exist(api: Api) -> None:
+    """Reading, updating and deleting it is HTTP 400 with its code."""
     path = f"{CLUSTERS}/{api.ocean_id}"
     assert "items" not in api.send("DELETE", path).body["response"]
     assert api.send("GET", path).code == "CLUSTER_DOESNT_EXIST"
@@ -139,7 +139,7 @@ def test_a_deleted_cluster_is_gone(api: Api) -> None:
 
 
 def test_a_created_cluster_has_no_heartbeat_until_a_controller_is_installed(api: Api) -> None:
-    """Then it beats."""
+    """Then the controller reports."""
     ocean_id = _create(api)["id"]
     path = f"/ocean/k8s/cluster/{ocean_id}/controllerHeartbeat"
     assert api.send("GET", path).items == []
@@ -147,8 +147,8 @@ def test_a_created_cluster_has_no_heartbeat_until_a_controller_is_installed(api:
     assert api.send("GET", path).items[0]["status"] == "ACTIVE"
 
 
-def test_a_group_lives(api: Api) -> None:
-    """Create, read, list, change, delete; what is gone has its own code."""
+def test_the_lifecycle_of_a_group(api: Api) -> None:
+    """A group is created, read, listed, updated and deleted; a deleted group has an error code of its own."""
     body = {"oceanId": api.ocean_id, "name": "gpu", "autoScale": {}, "scheduling": {}, "userData": "YQ=="}
     created = api.send("POST", GROUPS, {"launchSpec": body}).items[0]
     assert {key: created[key] for key in body} == body
@@ -168,7 +168,7 @@ def test_a_group_lives(api: Api) -> None:
 
 
 def test_a_group_needs_a_cluster(api: Api) -> None:
-    """Without ``oceanId``, of an unknown cluster, or moved to another one: refused."""
+    """A group without ``oceanId``, of an unknown cluster, or moved to another cluster is refused."""
     assert api.send("POST", GROUPS, {"launchSpec": {"name": "x"}}).code == "ValidationError"
     assert api.send("POST", GROUPS, {"launchSpec": {"oceanId": "o-00000000"}}).code == "CLUSTER_DOESNT_EXIST"
     group = api.send("GET", GROUPS).items[0]["id"]
@@ -176,8 +176,8 @@ def test_a_group_needs_a_cluster(api: Api) -> None:
     assert moved.code == "CANT_UPDATE_OCEAN_ENTITY"
 
 
-def test_initial_nodes_and_their_deletion(api: Api) -> None:
-    """A group starts with ``initialNodes``, and takes its nodes along with ``deleteNodes``."""
+def test_initial_nodes_and_delete_nodes(api: Api) -> None:
+    """A group launches ``initialNodes``, and ``deleteNodes`` terminates its nodes."""
     body = {"launchSpec": {"oceanId": api.ocean_id, "name": "warm", "labels": [{"key": "pool", "value": "warm"}]}}
     group = api.send("POST", GROUPS, body, initialNodes=2).items[0]["id"]
     nodes = f"{CLUSTERS}/{api.ocean_id}/nodes"

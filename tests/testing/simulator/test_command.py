@@ -1,4 +1,4 @@
-"""The command: its first lines, its options, its end."""
+"""The command `ocean-migration simulator`: output, options and exit."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.testing.simulator.process import running
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_tells_where_it_is_and_ends_cleanly(number: signal.Signals) -> None:
-    """The base URL first, then the exports; a signal ends it with success and without a word."""
+def test_the_command_prints_its_url_and_exits_on_a_signal(number: signal.Signals) -> None:
+    """It prints the base URL, then the exports; a signal ends it with success and without output."""
     with running("--nodes", "3", "--scenario", "unmatched-nodes", "--seed", "4", "--latency", "1") as remote:
         assert remote.lines == [
             remote.url,
@@ -37,8 +37,8 @@ def test_it_tells_where_it_is_and_ends_cleanly(number: signal.Signals) -> None:
         assert (remote.process.returncode, remaining, errors) == (0, "", "")
 
 
-def test_it_ends_cleanly_while_requests_are_held() -> None:
-    """A client that waits does not keep it."""
+def test_the_command_exits_while_requests_are_held() -> None:
+    """A waiting client does not delay the exit."""
     with running() as remote:
         remote.control.fault("GET", "*", "silence", seconds=600)
         host, port = remote.url.removeprefix("http://").split(":")
@@ -52,8 +52,8 @@ def test_it_ends_cleanly_while_requests_are_held() -> None:
         assert remote.process.returncode == 0
 
 
-def test_a_port_that_is_taken_is_one_line() -> None:
-    """No traceback."""
+def test_a_taken_port_is_a_one_line_error() -> None:
+    """There is no traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -64,8 +64,10 @@ def test_a_port_that_is_taken_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--speed", "0"], ["--speed", "20000"], ["--state", "no/such/folder/state"]])
-def test_what_cannot_be_is_one_line(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A speed out of range, a state file in a folder that does not exist."""
+def test_invalid_options_are_a_one_line_error(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A speed out of range, or a state file in a directory that does not exist."""
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(command, arguments)
     assert result.exit_code == 1
@@ -73,8 +75,8 @@ def test_what_cannot_be_is_one_line(arguments: list[str], tmp_path: Path, monkey
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_described_cluster_is_served(tmp_path: Path) -> None:
-    """Under its own id, and with its nodes."""
+def test_the_command_serves_a_described_cluster(tmp_path: Path) -> None:
+    """The cluster has the described id and nodes."""
     file = tmp_path / "world.json"
     file.write_text('{"cluster": {"id": "o-1"}, "nodes": [{"instance_id": "i-1"}]}', encoding="utf-8")
     with running("--world", str(file)) as remote:
@@ -86,12 +88,12 @@ def test_a_described_cluster_is_served(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("{", "is not JSON"),
-        ("[]", "is not the description of a cluster: it is no JSON object"),
+        ("[]", "does not describe a cluster: it is not a JSON object"),
         ('{"weather": 1}', "weather"),
     ],
 )
-def test_a_file_that_describes_no_cluster_is_one_line(tmp_path: Path, content: str, said: str) -> None:
-    """Before anything is served."""
+def test_an_invalid_description_is_a_one_line_error(tmp_path: Path, content: str, said: str) -> None:
+    """The command fails before it serves anything."""
     file = tmp_path / "world.json"
     file.write_text(content, encoding="utf-8")
     result = CliRunner().invoke(command, ["--world", str(file)])
@@ -101,7 +103,7 @@ def test_a_file_that_describes_no_cluster_is_one_line(tmp_path: Path, content: s
 
 
 def test_the_help_names_every_scenario() -> None:
-    """So does the message for an unknown one."""
+    """So does the error for an unknown scenario."""
     text = CliRunner().invoke(command, ["--help"], terminal_width=2000).stdout
     refused = CliRunner().invoke(command, ["--scenario", "earthquake"])
     assert refused.exit_code == 2

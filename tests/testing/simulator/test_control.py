@@ -1,4 +1,4 @@
-"""The control API: what it changes, what it refuses."""
+"""The control API: changes of the world, and refused arguments."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.timing import PATIENCE
 from tests.testing.simulator.conftest import Api
 
 
-def test_overview(api: Api) -> None:
-    """Accounts, clusters, scenario and clock at a glance."""
+def test_overview_describes_the_world(api: Api) -> None:
+    """The overview has accounts, clusters, scenario and clock."""
     migration = api.create()
     overview = api.sim.control.overview()
     assert overview["accounts"] == [api.sim.account_id]
@@ -32,8 +32,8 @@ def test_overview(api: Api) -> None:
     assert overview["clock"]["manual"]
 
 
-def test_a_held_cluster_makes_no_progress_and_goes_on_where_it_was(api: Api) -> None:
-    """Neither a migration nor a stop; the time in hold does not count."""
+def test_a_held_cluster_freezes_its_migrations(api: Api) -> None:
+    """Neither a migration nor a stop makes progress, and the held time does not count."""
     migration = api.create()
     api.run(migration, until="AWAIT_REPLACEMENTS")
     api.sim.control.advance(50)
@@ -55,7 +55,7 @@ def test_a_held_cluster_makes_no_progress_and_goes_on_where_it_was(api: Api) -> 
 
 
 def test_a_foreign_migration_is_not_in_the_request_log(api: Api) -> None:
-    """Started and stopped as if somebody used the console; never refused, flags as given."""
+    """It is started and stopped as in the console, with its flags, and never refused."""
     api.create(api.offered()[:4])
     ids = api.offered()[:2]
     foreign = api.sim.control.start_foreign_migration(api.ocean_id, ids, terminate=True, batch_size_percentage=10)
@@ -70,8 +70,8 @@ def test_a_foreign_migration_is_not_in_the_request_log(api: Api) -> None:
         api.sim.control.start_foreign_migration(api.ocean_id, ["i-nowhere"])
 
 
-def test_states_can_be_set_and_failures_made(api: Api) -> None:
-    """A state of the 13 is real, another one only shown until the next change; a failure comes with its log line."""
+def test_states_can_be_set_and_migrations_failed(api: Api) -> None:
+    """A known state is entered, an unknown one only shown until the next change; a failure writes its log line."""
     migration = api.create()
     api.sim.control.set_state(api.ocean_id, migration, "DRAIN_NODES")
     assert api.status(migration)["oldInstances"][0]["state"] == "DRAINING"
@@ -91,7 +91,7 @@ def test_states_can_be_set_and_failures_made(api: Api) -> None:
 
 
 def test_ended_migrations_can_be_forgotten(api: Api) -> None:
-    """They are no longer listed nor found, but what they did stays."""
+    """They are neither listed nor found, but their nodes stay migrated."""
     ids = api.offered()
     first = api.create(ids[:2])
     api.run(first)
@@ -102,8 +102,8 @@ def test_ended_migrations_can_be_forgotten(api: Api) -> None:
     assert [record["forgotten"] for record in api.sim.control.migrations(api.ocean_id)] == [True, False]
 
 
-def test_clusters_come_and_go(api: Api) -> None:
-    """Each with its own nodes and scenario."""
+def test_clusters_can_be_added_and_deleted(api: Api) -> None:
+    """Each cluster has its own nodes and scenario."""
     other = api.sim.control.add_cluster(5, name="second", scenario="never-heartbeat")
     assert len(api.sim.control.nodes(other["id"])) == 5
     assert api.send("GET", f"/ocean/k8s/cluster/{other['id']}/controllerHeartbeat").items == []
@@ -112,8 +112,8 @@ def test_clusters_come_and_go(api: Api) -> None:
     assert api.sim.ocean_id == other["id"]
 
 
-def test_nodes_and_pods(api: Api) -> None:
-    """Added, changed, removed; what is not there is refused."""
+def test_nodes_and_pods_can_be_changed(api: Api) -> None:
+    """They are added, changed and removed; unknown names are refused."""
     control, ocean_id = api.sim.control, api.ocean_id
     node = control.add_node(ocean_id, "web", pods=1)["instance_id"]
     control.set_node(ocean_id, node, cordoned=True)
@@ -132,8 +132,8 @@ def test_nodes_and_pods(api: Api) -> None:
         control.remove_node(ocean_id, "i-nowhere")
 
 
-def test_a_node_that_vanishes_from_a_migration(api: Api) -> None:
-    """The others are migrated; the status still names it."""
+def test_a_removed_node_stays_in_the_status_of_its_migration(api: Api) -> None:
+    """The other nodes are migrated."""
     ids = api.offered()[:4]
     migration = api.create(ids, batchSizePercentage=50)
     api.sim.control.remove_node(api.ocean_id, ids[0])
@@ -142,8 +142,8 @@ def test_a_node_that_vanishes_from_a_migration(api: Api) -> None:
     assert states == {ids[0]: "TERMINATED", **dict.fromkeys(ids[1:], "DRAINED")}
 
 
-def test_what_is_refused(api: Api) -> None:
-    """Unknown names and impossible values, with the possible ones in the message."""
+def test_unknown_names_and_invalid_values_are_refused(api: Api) -> None:
+    """The message lists the valid values."""
     control, ocean_id = api.sim.control, api.ocean_id
     migration = api.create()
     for arguments, message in (
@@ -172,8 +172,8 @@ def test_what_is_refused(api: Api) -> None:
         control.call("advance", hours=1)
 
 
-def test_reads_work_with_get_and_writes_do_not(api: Api) -> None:
-    """For a look with curl."""
+def test_only_reading_verbs_accept_get(api: Api) -> None:
+    """A verb without effect can be called with curl alone."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(f"{api.sim.url}/simulator/nodes?ocean_id={api.ocean_id}", timeout=PATIENCE) as response:
         assert len(json.load(response)["result"]) == 16
@@ -188,8 +188,8 @@ def test_reads_work_with_get_and_writes_do_not(api: Api) -> None:
         assert error.code == 405
 
 
-def test_nonsense_is_refused(api: Api) -> None:
-    """No JSON, no object; and an answer that is no JSON is an error of the same kind."""
+def test_invalid_json_is_refused(api: Api) -> None:
+    """A response that is not JSON is a ControlError, too."""
     control = api.sim.control
     for body in (b"{", b"[]", b"7"):
         request = urllib.request.Request(f"{api.sim.url}/simulator/advance", body)
@@ -205,13 +205,13 @@ def test_nonsense_is_refused(api: Api) -> None:
 
 
 def test_labels_of_a_node_can_be_changed(api: Api) -> None:
-    """One is replaced, one removed, the others stay."""
+    """One label is replaced, one removed, and the others stay."""
     node = api.sim.control.nodes(api.ocean_id)[0]
     changed = api.sim.control.set_node(api.ocean_id, node["instance_id"], labels={"workload": "new", "x": None})
     assert changed["labels"] == {**node["labels"], "workload": "new"}
 
 
-def test_it_ignores_proxies_of_the_environment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_control_client_ignores_proxies(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The simulator may be that proxy itself."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert SimulatorControl(api.sim.url + "/").overview()["seed"] == 0

@@ -1,4 +1,4 @@
-"""Discovery: which nodes are offered, which Virtual Node Group takes them, and the shapes it may have."""
+"""Discovery: candidates, matching Virtual Node Groups, and the variants of the response."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def _match(api: Api, instance_id: str) -> str | None:
     return matches[instance_id]
 
 
-def test_the_default_world(api: Api) -> None:
-    """Sixteen nodes in three groups, about six pods each, matched by two groups and by Default."""
+def test_discovery_of_the_default_world(api: Api) -> None:
+    """Sixteen nodes in three groups, with about six pods each, match two VNGs and Default."""
     nodes = api.discover()
     groups = {item["name"]: item["id"] for item in api.send("GET", "/ocean/aws/k8s/launchSpec").items}
     assert len(nodes) == 16
@@ -26,14 +26,14 @@ def test_the_default_world(api: Api) -> None:
     assert all(5 <= one["runningPods"] <= 7 for one in nodes)
 
 
-def test_pods_are_told_only_when_asked_for(api: Api) -> None:
+def test_pods_are_counted_only_on_request(api: Api) -> None:
     """Without ``shouldFetchPods`` there is no ``runningPods``."""
     assert not any("runningPods" in one for one in api.discover(pods=False))
     assert not any("runningPods" in one for one in api.send("GET", f"{api.base}/discovery").items[0]["instances"])
 
 
 def test_a_node_matches_by_labels_and_taints(api: Api) -> None:
-    """The group must carry all of the node's own labels and exactly its taints; built-in labels do not count."""
+    """A VNG must have all user labels of the node and exactly its taints; built-in labels do not count."""
     control, ocean_id = api.sim.control, api.ocean_id
     groups = {item["name"]: item["id"] for item in api.send("GET", "/ocean/aws/k8s/launchSpec").items}
     taint = {"key": "dedicated", "value": "batch", "effect": "NoSchedule"}
@@ -53,8 +53,8 @@ def test_a_node_matches_by_labels_and_taints(api: Api) -> None:
     assert added({"workload": "batch"}) is None
 
 
-def test_the_first_group_that_matches_is_taken_and_changes_count_at_once(api: Api) -> None:
-    """A group that is created makes a match, an older one goes first, a deleted one matches no more."""
+def test_the_first_matching_group_is_reported(api: Api) -> None:
+    """A new group can match, an older one takes precedence, and a deleted one no longer matches."""
     control = api.sim.control
     node = control.add_node(api.ocean_id, "gpu", labels={"gpu": "true"})["instance_id"]
     assert _match(api, node) is None
@@ -71,8 +71,8 @@ def test_the_first_group_that_matches_is_taken_and_changes_count_at_once(api: Ap
     assert _match(api, node) == "Default"
 
 
-def test_a_node_may_be_outside_of_any_group(api: Api) -> None:
-    """Then ``asgName`` is null."""
+def test_a_node_without_an_auto_scaling_group(api: Api) -> None:
+    """Its ``asgName`` is null."""
     node = api.sim.control.add_node(api.ocean_id, None, instance_id="i-0aaaaaaaaaaaaaaaa", pods=2)
     assert node["instance_id"] == "i-0aaaaaaaaaaaaaaaa"
     assert api.discover()[-1]["asgName"] is None
@@ -81,8 +81,8 @@ def test_a_node_may_be_outside_of_any_group(api: Api) -> None:
     assert len(api.discover()) == 16
 
 
-def test_the_shapes_that_the_documents_leave_open(simulate: Callable[..., Api]) -> None:
-    """Flat, in several items, counts as text, another casing of Default: each can be chosen."""
+def test_the_variants_of_a_discovery_response(simulate: Callable[..., Api]) -> None:
+    """Flat, in several items, with counts as strings, or with another casing of Default."""
     api = simulate(checked=False)
     control = api.sim.control
     nested = api.discover()
@@ -100,8 +100,8 @@ def test_the_shapes_that_the_documents_leave_open(simulate: Callable[..., Api]) 
     assert "DEFAULT" in {one["launchSpecId"] for one in api.discover()}
 
 
-def test_the_shapes_of_a_status(simulate: Callable[..., Api]) -> None:
-    """Id or id, dates unpadded or with an offset, pod ids as text, list or null, absent times as null."""
+def test_the_variants_of_a_status_response(simulate: Callable[..., Api]) -> None:
+    """Id or id, dates unpadded or with an offset, pod ids as string, list or null, and absent times as null."""
     api = simulate(checked=False)
     control = api.sim.control
     now = control.overview()["clock"]["now"]

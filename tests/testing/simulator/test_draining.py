@@ -1,4 +1,4 @@
-"""Pods that do not simply leave: stand-alone ones, disruption budgets, pods that find no new node, refilling groups."""
+"""Drains with standalone pods, disruption budgets, unschedulable pods and refilling groups."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def _left_over(api: Api, migration: str) -> list[dict[str, Any]]:
     return [one for one in api.status(migration)["oldInstances"] if one["state"] == "REQUIRES_MANUAL_MIGRATION"]
 
 
-def test_stand_alone_pods_stay_and_are_named(simulate: Callable[..., Api]) -> None:
-    """Without the flag the migration finishes, and the nodes are kept with the pods that somebody has to move."""
+def test_standalone_pods_stay_and_are_listed(simulate: Callable[..., Api]) -> None:
+    """Without the flag the migration finishes, and the nodes require manual migration of these pods."""
     api = simulate(scenario="stand-alone-pods")
     migration = api.create(shouldTerminateDrainedNodes=True)
     assert api.run(migration)[-1] == "FINISHED"
@@ -28,8 +28,8 @@ def test_stand_alone_pods_stay_and_are_named(simulate: Callable[..., Api]) -> No
     assert len(_left_over(api, migration)) == 2
 
 
-def test_stand_alone_pods_are_evicted_for_good_with_the_flag(simulate: Callable[..., Api]) -> None:
-    """With the flag they are gone, and no node is left over."""
+def test_standalone_pods_are_evicted_with_the_flag(simulate: Callable[..., Api]) -> None:
+    """The pods are gone, and no node requires manual migration."""
     api = simulate(scenario="stand-alone-pods")
     api.run(api.create(shouldEvictStandAlonePods=True))
     assert api.offered() == []
@@ -39,7 +39,7 @@ def test_stand_alone_pods_are_evicted_for_good_with_the_flag(simulate: Callable[
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_budget_blocks_until_the_draining_timeout(simulate: Callable[..., Api], force: bool) -> None:
-    """After 300 s force evicts nonetheless; without it the node is left to be emptied by hand."""
+    """After 300 s force evicts the pods; without force the node requires manual migration."""
     api = simulate(scenario="blocking-pdb")
     migration = api.create(forcePodEvictionOnPdbFailure=force)
     api.run(migration, until="DRAIN_NODES")
@@ -51,8 +51,8 @@ def test_a_budget_blocks_until_the_draining_timeout(simulate: Callable[..., Api]
     assert {pod["kind"] for one in left for pod in one["podDetails"]} == (set() if force else {"UNKNOWN"})
 
 
-def test_a_budget_with_room_lets_pods_leave_one_after_the_other(api: Api) -> None:
-    """The budget is kept: never fewer healthy pods than its minimum, and all of them arrive."""
+def test_a_budget_with_disruptions_left_is_kept(api: Api) -> None:
+    """There are never fewer healthy pods than its minimum, and all pods are moved."""
     ids = api.offered()[:4]
     for number, instance_id in enumerate(ids):
         api.sim.control.add_pod(api.ocean_id, instance_id, name=f"ledger-{number}", budget="shop/ledger")
@@ -67,7 +67,7 @@ def test_a_budget_with_room_lets_pods_leave_one_after_the_other(api: Api) -> Non
 
 
 def test_a_pod_that_finds_no_node_fails_the_migration(api: Api) -> None:
-    """It is unscheduled all the while, and after the draining timeout the migration fails with that reason."""
+    """The pod stays unscheduled, and the migration fails with that reason after the draining timeout."""
     instance_id = api.offered()[0]
     pod = api.sim.control.add_pod(api.ocean_id, instance_id, name="huge", unschedulable=True)
     migration = api.create([instance_id])
@@ -77,8 +77,8 @@ def test_a_pod_that_finds_no_node_fails_the_migration(api: Api) -> None:
     assert api.log(severity="ERROR")[0]["message"].endswith("failure to schedule pods on new nodes.")
 
 
-def test_a_pod_that_was_pending_before_does_not_fail_it(api: Api) -> None:
-    """It is told apart from those that the migration evicted."""
+def test_a_pod_that_was_pending_before_does_not_fail_the_migration(api: Api) -> None:
+    """It is listed apart from the pods that the migration evicted."""
     pod = api.sim.control.add_pod(api.ocean_id, None, name="waiting")
     migration = api.create()
     assert api.status(migration)["unscheduledPodIds"] == pod["id"]
@@ -88,7 +88,7 @@ def test_a_pod_that_was_pending_before_does_not_fail_it(api: Api) -> None:
 
 
 def test_pods_of_daemon_sets_do_not_count(api: Api) -> None:
-    """They stay until the node goes, and neither runningPods nor a drain minds them."""
+    """They stay on their node, and count neither in runningPods nor for a drain."""
     instance_id = api.sim.control.add_node(api.ocean_id, "api", pods=0)["instance_id"]
     api.sim.control.add_pod(api.ocean_id, instance_id, name="agent", controller="DaemonSet")
     assert api.discover()[-1]["runningPods"] == 0
@@ -98,7 +98,7 @@ def test_pods_of_daemon_sets_do_not_count(api: Api) -> None:
 
 
 def test_a_node_that_matches_no_group_fails_the_migration(simulate: Callable[..., Api]) -> None:
-    """Ocean has nothing to start for it: the documented failure of missing Virtual Node Groups."""
+    """Ocean has nothing to launch: the documented failure of missing Virtual Node Groups."""
     api = simulate(scenario="unmatched-nodes")
     unmatched = [one["instanceId"] for one in api.discover() if one["launchSpecId"] is None]
     assert len(unmatched) == 2
@@ -106,8 +106,8 @@ def test_a_node_that_matches_no_group_fails_the_migration(simulate: Callable[...
     assert "Virtual Node Groups are configured" in api.log(severity="ERROR")[0]["message"]
 
 
-def test_a_refilling_group_replaces_what_was_terminated(simulate: Callable[..., Api]) -> None:
-    """A minute after the termination new nodes of the same group, with its labels, are offered."""
+def test_a_refilling_group_replaces_terminated_nodes(simulate: Callable[..., Api]) -> None:
+    """A minute later discovery has new nodes of the same group, with its labels."""
     api = simulate(scenario="refilling-asg")
     old = {one["instanceId"]: one["asgName"] for one in api.discover()}
     api.run(api.create(shouldTerminateDrainedNodes=True))
@@ -122,8 +122,8 @@ def test_a_refilling_group_replaces_what_was_terminated(simulate: Callable[..., 
     assert {one["asgName"] for one in api.discover()} == {"api", "batch"}
 
 
-def test_a_stall_goes_on_until_it_is_stopped(simulate: Callable[..., Api]) -> None:
-    """Nothing happens in the second batch for a day; a stop gets through."""
+def test_a_stalled_migration_can_be_stopped(simulate: Callable[..., Api]) -> None:
+    """Nothing happens in the second batch for a day."""
     api = simulate(scenario="stall")
     migration = api.create()
     api.sim.control.advance(86_400)
@@ -140,8 +140,8 @@ def test_a_dead_controller_fails_a_migration(simulate: Callable[..., Api]) -> No
     assert "connectivity issues" in api.log(severity="ERROR")[0]["message"]
 
 
-def test_a_busy_cluster_is_free_again_in_the_end(simulate: Callable[..., Api]) -> None:
-    """Somebody else's migration runs at the start, is not in the request log, and ends."""
+def test_the_other_migration_of_a_busy_cluster_ends(simulate: Callable[..., Api]) -> None:
+    """Another user's migration runs at the start, and is not in the request log."""
     api = simulate(scenario="busy-cluster")
     foreign = api.send("GET", api.base).items[0]["Id"]
     assert api.post(api.offered()).code == "MIGRATION_ALREADY_RUNNING"

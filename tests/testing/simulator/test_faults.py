@@ -1,4 +1,4 @@
-"""Faults and barriers: what a client sees, and whether the request had its effect."""
+"""Faults and barriers: what the client sees, and whether the request has its effect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from ocean_migration_pulumi.simulator import ControlError, Simulator
 from tests.support.timing import PATIENCE, ends_soon
-from tests.testing.simulator.conftest import WISH, Api
+from tests.testing.simulator.conftest import OPTIONS, Api
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def _eventually(what: Callable[[], bool]) -> bool:
         ("status", 418, {"content-type": "application/json"}),
     ],
 )
-def test_an_answer_instead_of_the_effect(raw: Api, kind: str, status: int, headers: dict[str, str]) -> None:
-    """The answer is what a proxy or the service would send; nothing happens; the next request passes."""
+def test_a_fault_without_effect(raw: Api, kind: str, status: int, headers: dict[str, str]) -> None:
+    """The response is that of a proxy or of the service, nothing happens, and the next request passes."""
     ids = raw.offered()
     raw.sim.control.fault("POST", "*/migration", kind, seconds=3, status=418 if kind == "status" else None)
     reply = raw.post(ids)
@@ -72,7 +72,7 @@ def test_an_answer_instead_of_the_effect(raw: Api, kind: str, status: int, heade
 
 @pytest.mark.parametrize(("kind", "effect"), [("reset-before", 0), ("reset-after", 1)])
 def test_a_reset_before_or_after_the_effect(raw: Api, kind: str, effect: int) -> None:
-    """The client sees a reset by its peer in both cases; only the log knows."""
+    """The client sees a connection reset in both cases; only the log shows the difference."""
     ids = raw.offered()
     raw.sim.control.fault("POST", "*/migration", kind)
     with pytest.raises(ConnectionResetError):
@@ -82,7 +82,7 @@ def test_a_reset_before_or_after_the_effect(raw: Api, kind: str, effect: int) ->
 
 
 def test_a_late_effect_comes_after_the_reset() -> None:
-    """The connection is cut at once, the migration begins only so many seconds later."""
+    """The connection is reset at once, and the migration starts seconds later."""
     with Simulator(speed=1) as sim:
         api = Api(sim, checked=False)
         ids = api.offered()
@@ -96,8 +96,8 @@ def test_a_late_effect_comes_after_the_reset() -> None:
         assert _last(api)["effective"]
 
 
-def test_a_truncated_answer(raw: Api) -> None:
-    """The whole length is announced, half of the body comes, the effect is there."""
+def test_a_truncated_response(raw: Api) -> None:
+    """The whole length is announced, half of the body is sent, and the request has its effect."""
     ids = raw.offered()
     raw.sim.control.fault("POST", "*/migration", "truncate")
     with pytest.raises(http.client.IncompleteRead) as caught:
@@ -107,8 +107,8 @@ def test_a_truncated_answer(raw: Api) -> None:
 
 
 @pytest.mark.parametrize(("kind", "during"), [("slow", 1), ("slow-before", 0)])
-def test_a_slow_answer_with_its_effect_at_once_or_with_the_answer(raw: Api, kind: str, during: int) -> None:
-    """The answer comes in both cases, here as soon as the simulator is stopped."""
+def test_a_slow_response_has_its_effect_at_once_or_later(raw: Api, kind: str, during: int) -> None:
+    """The response is sent in both cases, here as soon as the simulator stops."""
     ids = raw.offered()
     raw.sim.control.fault("POST", "*/migration", kind, seconds=600)
     before = len(raw.sim.control.requests())
@@ -124,21 +124,21 @@ def test_a_slow_answer_with_its_effect_at_once_or_with_the_answer(raw: Api, kind
 
 
 @pytest.mark.parametrize("kind", ["slow", "slow-before"])
-def test_a_slow_answer_takes_its_time(raw: Api, kind: str) -> None:
-    """As many real seconds as were asked for."""
+def test_a_slow_response_is_delayed(raw: Api, kind: str) -> None:
+    """The delay is in real seconds."""
     raw.sim.control.fault("GET", "*/migration", kind, seconds=0.1)
     started = time.monotonic()
     assert raw.send("GET", raw.base).status == 200
     assert time.monotonic() - started >= 0.1
 
 
-def test_silence_is_no_answer_and_no_effect(raw: Api) -> None:
-    """A client that waits less sees nothing at all."""
+def test_silence_has_neither_response_nor_effect(raw: Api) -> None:
+    """A client with a shorter timeout sees nothing at all."""
     ids = raw.offered()
     raw.sim.control.fault("POST", "*/migration", "silence", seconds=30)
     connection = _connection(raw)
     connection.timeout = 0.2
-    body = json.dumps({"migration": {**WISH, "instanceIds": ids}})
+    body = json.dumps({"migration": {**OPTIONS, "instanceIds": ids}})
     connection.request("POST", raw.base, body, {"Authorization": f"Bearer {raw.sim.token}"})
     with pytest.raises(TimeoutError):
         connection.getresponse()
@@ -146,16 +146,16 @@ def test_silence_is_no_answer_and_no_effect(raw: Api) -> None:
     assert _started(raw) == 0
 
 
-def test_another_shape(raw: Api) -> None:
-    """HTTP 200 and JSON, but none of the service's."""
+def test_a_response_of_another_shape(raw: Api) -> None:
+    """HTTP 200 and JSON, but not the service's."""
     raw.sim.control.fault("GET", "*/discovery", "shape")
     reply = raw.send("GET", f"{raw.base}/discovery")
     assert reply.status == 200
     assert "response" not in reply.body
 
 
-def test_faults_count_and_match(raw: Api) -> None:
-    """After some have passed, so many times, only for what holds a text; and they can be disarmed."""
+def test_faults_count_and_match_requests(raw: Api) -> None:
+    """A fault starts after some requests, strikes a number of those that match a string, and can be disarmed."""
     raw.sim.control.fault("GET", "*/migration", "500", after=1, times=2)
     assert [raw.send("GET", raw.base).status for _ in range(4)] == [200, 500, 500, 200]
     raw.sim.control.fault("*", "*", "502", match="needle")
@@ -166,8 +166,8 @@ def test_faults_count_and_match(raw: Api) -> None:
     assert raw.send("GET", raw.base).status == 200
 
 
-def test_a_connection_goes_on_after_a_fault(raw: Api) -> None:
-    """Several requests on one connection, one of them faulty."""
+def test_a_connection_survives_a_fault(raw: Api) -> None:
+    """Several requests use one connection, one of them with a fault."""
     raw.sim.control.fault("GET", "*/migration", "500", after=1)
     connection = _connection(raw)
     statuses = []
@@ -182,7 +182,7 @@ def test_a_connection_goes_on_after_a_fault(raw: Api) -> None:
 
 @pytest.mark.parametrize(("point", "effect"), [("before", 0), ("after", 1)])
 def test_a_barrier_holds_a_request(raw: Api, point: str, effect: int) -> None:
-    """Before its effect or after it; released, the request is answered."""
+    """It holds the request before or after its effect; once released, the request is answered."""
     ids = raw.offered()
     barrier = raw.sim.control.barrier("POST", "*/migration", point)
     assert not barrier.wait(0.01)
@@ -202,8 +202,8 @@ def test_a_barrier_holds_a_request(raw: Api, point: str, effect: int) -> None:
 
 
 def test_a_request_whose_client_is_gone_has_its_effect(raw: Api) -> None:
-    """The service does not know that nobody waits any more."""
-    body = json.dumps({"migration": {**WISH, "instanceIds": raw.offered()}}).encode()
+    """The service does not notice that the client has disconnected."""
+    body = json.dumps({"migration": {**OPTIONS, "instanceIds": raw.offered()}}).encode()
     head = (
         f"POST {raw.base}?accountId={raw.sim.account_id} HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer {raw.sim.token}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -218,7 +218,7 @@ def test_a_request_whose_client_is_gone_has_its_effect(raw: Api) -> None:
 
 
 def test_a_simulator_stops_while_requests_are_held(simulate: Callable[..., Api]) -> None:
-    """Held, silent and slow requests do not keep it from ending."""
+    """Held, silent and slow requests do not delay the stop."""
     api = simulate(checked=False)
     api.sim.control.fault("GET", "*/migration", "silence", seconds=600)
     barrier = api.sim.control.barrier("GET", "*/discovery")
@@ -235,14 +235,14 @@ def test_a_simulator_stops_while_requests_are_held(simulate: Callable[..., Api])
 @pytest.mark.parametrize(
     "options", [{"kind": "earthquake"}, {"kind": "status"}, {"kind": "500", "surprise": 1}, {"point": "beside"}]
 )
-def test_what_is_armed_must_be_known(raw: Api, options: dict[str, Any]) -> None:
+def test_unknown_faults_and_barriers_are_refused(raw: Api, options: dict[str, Any]) -> None:
     """Unknown kinds, points and options are refused with a reason."""
     with pytest.raises(ControlError):
         raw.sim.control.call("barrier" if "point" in options else "fault", method="GET", route="*", **options)
 
 
-def test_latency_delays_every_answer(simulate: Callable[..., Api]) -> None:
-    """In real milliseconds; the control API is not delayed."""
+def test_latency_delays_every_response(simulate: Callable[..., Api]) -> None:
+    """The delay is in real milliseconds, and does not apply to the control API."""
     api = simulate(latency_ms=100)
     started = time.monotonic()
     api.send("GET", api.base)

@@ -1,4 +1,4 @@
-"""Imports: configurations like an Auto Scaling Group or an EKS node group, and the groups that they are made from."""
+"""Imports from Auto Scaling Groups and EKS node groups, and the groups themselves."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _node_group(api: Api, name: str = "batch", **query: Any) -> dict[str, Any]:
     return item
 
 
-def test_a_cluster_like_an_auto_scaling_group(api: Api) -> None:
-    """What its nodes are made from, how many there are, and an identifier that is made up; it can be created."""
+def test_import_a_cluster_from_an_auto_scaling_group(api: Api) -> None:
+    """It has the launch settings, the number of nodes and a generated controller id, and can be created."""
     cluster = _cluster(api)
     assert (cluster["name"], cluster["region"]) == ("web", REGION)
     assert cluster["controllerClusterId"].startswith("ocean-")
@@ -57,8 +57,8 @@ def test_a_cluster_like_an_auto_scaling_group(api: Api) -> None:
     assert chosen["compute"]["instanceTypes"] == {"whitelist": ["c3.large"]}
 
 
-def test_a_group_like_an_auto_scaling_group(api: Api) -> None:
-    """Name, labels and taints are those that were sent, all else is taken over; it can be created."""
+def test_import_a_group_from_an_auto_scaling_group(api: Api) -> None:
+    """Name, labels and taints come from the request, everything else from the group; it can be created."""
     spec = {
         "name": "web-2",
         "labels": [{"key": "a", "value": "b"}],
@@ -73,16 +73,16 @@ def test_a_group_like_an_auto_scaling_group(api: Api) -> None:
     assert api.send("POST", GROUPS, {"launchSpec": group}).status == 200
 
 
-def test_a_group_like_a_node_group(api: Api) -> None:
-    """By region or by cluster, the same; its instance profile is EKS's own, and it has a larger disk."""
+def test_import_a_group_from_a_node_group(api: Api) -> None:
+    """By region or by cluster, with EKS's own instance profile and a larger disk."""
     by_region = _node_group(api, region=REGION)
     assert _node_group(api, oceanId=api.ocean_id) == {**by_region, "oceanId": api.ocean_id}
     assert by_region["blockDeviceMappings"][0]["ebs"]["volumeSize"] == 100
     assert by_region["iamInstanceProfile"]["arn"].rpartition("/")[2].startswith("eks-")
 
 
-def test_what_is_not_there(api: Api) -> None:
-    """Another region, an unknown group, an unknown cluster: each with its code, in the service's envelope."""
+def test_importing_what_does_not_exist(api: Api) -> None:
+    """Another region, an unknown group or an unknown cluster: each with its code, in the service's envelope."""
     query = {"autoScalingGroupName": "web", "region": "mars"}
     assert api.send("POST", CLUSTER_OF_ASG, {}, **query).code == "CANT_GET_AUTO_SCALING_GROUP"
     query = {"autoScalingGroupName": "nowhere", "oceanId": api.ocean_id}
@@ -118,19 +118,19 @@ def test_what_is_not_there(api: Api) -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked(api: Api, path: str, query: dict[str, str], body: dict[str, Any]) -> None:
-    """A parameter that is missing, a part that is not allowed, a label that Kubernetes gives itself."""
+def test_an_invalid_import_is_refused(api: Api, path: str, query: dict[str, str], body: dict[str, Any]) -> None:
+    """A missing parameter, an unknown field, or a label that Kubernetes sets itself."""
     assert api.send("POST", path, body, **query).code == "ValidationError"
 
 
-def test_a_node_group_of_both_is_refused(api: Api) -> None:
-    """Exactly one of region and cluster."""
+def test_an_import_with_region_and_cluster_is_refused(api: Api) -> None:
+    """Exactly one of region and cluster is required."""
     query = {"eksClusterName": "demo", "eksNodeGroupName": "web", "region": REGION, "oceanId": api.ocean_id}
     assert api.send("POST", GROUP_OF_NODE_GROUP, {}, **query).code == "ValidationError"
 
 
-def test_an_import_may_tell_no_more_than_the_reference(simulate: Any) -> None:
-    """A reading of the documents: only the parts that they list, and one tag as an object where they show it so."""
+def test_an_import_of_the_documented_fields_only(simulate: Any) -> None:
+    """With the quirk an import has only the documented fields, and one tag as an object where documented so."""
     api = simulate(checked=False)
     api.sim.control.quirk("imports", "documented")
     api.sim.control.quirk("import_tags", "object")
@@ -144,8 +144,8 @@ def test_an_import_may_tell_no_more_than_the_reference(simulate: Any) -> None:
     assert isinstance(node_group["tags"], list)
 
 
-def test_groups_are_in_aws_and_not_in_ocean(api: Api) -> None:
-    """They are there without any cluster, and those of a new node come to be, in the region of its cluster."""
+def test_auto_scaling_groups_exist_without_a_cluster(api: Api) -> None:
+    """The group of a new node is created, in the region of its cluster."""
     api.sim.control.add_node(api.ocean_id, "gpu")
     api.sim.control.delete_cluster(api.ocean_id)
     names = {(group["name"], group["region"]) for group in api.sim.control.auto_scaling_groups()}
@@ -153,8 +153,8 @@ def test_groups_are_in_aws_and_not_in_ocean(api: Api) -> None:
     assert _cluster(api, "gpu")["capacity"]["target"] == 0
 
 
-def test_groups_can_be_changed_and_added(api: Api) -> None:
-    """What a group lacks is not in an import."""
+def test_auto_scaling_groups_can_be_changed_and_added(api: Api) -> None:
+    """An import leaves out what a group does not have."""
     control = api.sim.control
     control.auto_scaling_group("web", instance_profile=None, key_pair=None, user_data=None, tags={})
     template = _cluster(api)["compute"]["launchSpecification"]
@@ -166,7 +166,7 @@ def test_groups_can_be_changed_and_added(api: Api) -> None:
         control.auto_scaling_group("web", colour="red")
 
 
-def test_a_retired_group(simulate: Any) -> None:
+def test_a_removed_auto_scaling_group(simulate: Any) -> None:
     """AWS terminates its nodes, nothing replaces them, and no import finds it; one of another region stays."""
     api = simulate(scenario="refilling-asg")
     control = api.sim.control
@@ -182,8 +182,8 @@ def test_a_retired_group(simulate: Any) -> None:
         control.remove_auto_scaling_group("web")
 
 
-def test_groups_survive_a_restart(tmp_path: Path) -> None:
-    """As they were; in a file from before there were any, they are those of the nodes."""
+def test_auto_scaling_groups_survive_a_restart(tmp_path: Path) -> None:
+    """An older state file without groups gets those of its nodes."""
     state = tmp_path / "state.json"
     with Simulator(state_file=state) as sim:
         sim.control.auto_scaling_group("web", key_pair="mine")
@@ -198,8 +198,8 @@ def test_groups_survive_a_restart(tmp_path: Path) -> None:
         assert {group["name"] for group in sim.control.auto_scaling_groups()} == {"web", "api", "batch"}
 
 
-def test_a_cluster_is_connected(api: Api) -> None:
-    """One made through the API shows its nodes once its controller reports, in its region and ready to be migrated."""
+def test_connect_installs_a_controller(api: Api) -> None:
+    """A cluster that was created through the API has nodes once its controller reports."""
     body = {**_cluster(api), "region": "eu-central-1"}
     ocean_id = api.send("POST", CLUSTERS, {"cluster": body}).items[0]["id"]
     control = api.sim.control

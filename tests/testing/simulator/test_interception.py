@@ -1,4 +1,4 @@
-"""CONNECT and TLS: clients whose base URL is fixed reach the simulator all the same."""
+"""CONNECT and TLS interception, for clients with a fixed base URL."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _connect(api: Api, target: str) -> bytes:
 
 
 def test_a_tunnel_to_the_service_ends_in_the_simulator(api: Api) -> None:
-    """Python's own TLS accepts the certificate of the authority, and the answer is the simulator's."""
+    """Python's TLS accepts the certificate, and the response is the simulator's."""
     context = ssl.create_default_context(cafile=api.sim.proxy_environment["SSL_CERT_FILE"])
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({"https": api.sim.proxy_environment["HTTPS_PROXY"]}),
@@ -64,8 +64,8 @@ def test_a_tunnel_to_the_service_ends_in_the_simulator(api: Api) -> None:
         assert json.load(response)["response"]["items"] == []
 
 
-def test_the_sdk_with_its_fixed_base_url(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """spotinst-sdk2 without a base URL of ours, by the environment alone."""
+def test_the_sdk_reaches_the_simulator_by_its_fixed_base_url(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """spotinst-sdk2 needs only the environment variables."""
     for name in OTHERS:
         monkeypatch.delenv(name, raising=False)
     environment = api.sim.proxy_environment
@@ -80,8 +80,8 @@ def test_the_sdk_with_its_fixed_base_url(api: Api, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("script", [WITH_PYTHON, WITH_THE_SDK], ids=["python", "sdk"])
-def test_the_command_prints_what_such_clients_need(script: str) -> None:
-    """In a process of its own, by the printed variables alone: Python's TLS, and spotinst-sdk2 on its default URL."""
+def test_the_printed_variables_suffice_for_clients(script: str) -> None:
+    """In a process of its own, with the printed variables only: Python's TLS, and spotinst-sdk2 on its default URL."""
     with running("--intercept") as remote:
         assert tuple(remote.exports)[-len(VARIABLES) :] == VARIABLES
         assert remote.exports["HTTPS_PROXY"] == remote.url
@@ -102,8 +102,8 @@ def test_the_command_prints_what_such_clients_need(script: str) -> None:
         assert remote.control.requests()[-1]["path"] == "/ocean/aws/k8s/cluster"
 
 
-def test_the_certificate_is_in_a_folder_of_its_own_and_goes_with_the_simulator() -> None:
-    """Nobody else can put another one in its place; nothing but the certificate is in it, and no key."""
+def test_the_certificate_file_is_private_and_removed_at_the_end() -> None:
+    """Only this user can replace it; the directory has nothing but the certificate, and no key."""
     with running("--intercept") as remote:
         trusted = Path(remote.exports["SSL_CERT_FILE"])
         assert stat.S_IMODE(trusted.parent.stat().st_mode) == 0o700
@@ -115,8 +115,8 @@ def test_the_certificate_is_in_a_folder_of_its_own_and_goes_with_the_simulator()
         assert not trusted.parent.exists()
 
 
-def test_nothing_is_intercepted_unless_asked_for(api: Api) -> None:
-    """No variables of the command, no tunnel, no certificate; Python asks by reading ``proxy_environment``."""
+def test_interception_is_off_by_default(api: Api) -> None:
+    """No variables, no tunnel and no certificate; reading ``proxy_environment`` turns it on."""
     with running() as remote:
         assert not remote.exports.keys() & set(VARIABLES)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -133,15 +133,15 @@ def test_nothing_is_intercepted_unless_asked_for(api: Api) -> None:
     assert api.sim.proxy_environment["SSL_CERT_FILE"] == trusted
 
 
-def test_a_tunnel_to_anything_else_is_refused(api: Api) -> None:
+def test_a_tunnel_to_another_host_is_refused(api: Api) -> None:
     """The simulator forwards nothing."""
     assert api.sim.proxy_environment
     assert _connect(api, "example.com:443").startswith(b"HTTP/1.1 403")
     assert _connect(api, "api.spotinst.io:80").startswith(b"HTTP/1.1 403")
 
 
-def test_a_client_that_does_not_trust_it_gets_nowhere(api: Api) -> None:
-    """The handshake fails, and the simulator goes on."""
+def test_a_client_that_does_not_trust_the_certificate_fails(api: Api) -> None:
+    """The handshake fails, and the simulator continues."""
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({"https": api.sim.proxy_environment["HTTPS_PROXY"]}),
         urllib.request.HTTPSHandler(context=ssl.create_default_context()),
@@ -151,8 +151,8 @@ def test_a_client_that_does_not_trust_it_gets_nowhere(api: Api) -> None:
     assert api.offered()
 
 
-def test_odd_beginnings_do_not_confuse_the_front(api: Api) -> None:
-    """A CONNECT byte by byte, one without end, one that is cut off, and no request at all."""
+def test_unusual_starts_of_a_connection(api: Api) -> None:
+    """A CONNECT byte by byte, one without an end, one that is cut off, and no request at all."""
     assert api.sim.proxy_environment
     with socket.create_connection(_address(api), timeout=PATIENCE) as client:
         for byte in b"CONNECT example.com:443 HTTP/1.1\r\n\r\n":
@@ -170,7 +170,7 @@ def test_odd_beginnings_do_not_confuse_the_front(api: Api) -> None:
 
 
 def test_a_simulator_stops_with_idle_connections(simulate: Callable[..., Api]) -> None:
-    """Connections that never said anything are closed."""
+    """Connections without any request are closed."""
     api = simulate()
     with socket.create_connection(_address(api), timeout=PATIENCE) as client:
         api.offered()
@@ -181,8 +181,8 @@ def test_a_simulator_stops_with_idle_connections(simulate: Callable[..., Api]) -
         assert not stopping.is_alive()
 
 
-def test_a_reset_within_a_tunnel(api: Api) -> None:
-    """Faults work there too."""
+def test_faults_work_within_a_tunnel(api: Api) -> None:
+    """A reset closes the tunnel."""
     environment = api.sim.proxy_environment
     context = ssl.create_default_context(cafile=environment["SSL_CERT_FILE"])
     opener = urllib.request.build_opener(

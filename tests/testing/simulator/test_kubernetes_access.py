@@ -1,4 +1,4 @@
-"""Who may ask Kubernetes for what: tokens, identities, kubeconfigs, and what the request log says of it."""
+"""Access to the Kubernetes API: tokens, identities, kubeconfigs, and the request log."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "simulator.md"
 EVICTION = "/api/v1/namespaces/shop/pods/none/eviction"
 
 
-def test_no_token_and_an_unknown_one_are_unauthorized(api: Api) -> None:
-    """Spot's token is an unknown one, and so is that of another cluster."""
+def test_a_missing_or_unknown_token_is_unauthorized(api: Api) -> None:
+    """Spot's token is unknown to Kubernetes, and so is that of another cluster."""
     kubernetes = Kubernetes(api.sim)
     other = Kubernetes(api.sim, ocean_id=api.sim.control.add_cluster(1)["id"])
     for token in (None, "", "wrong", api.sim.token, other.token):
@@ -31,8 +31,8 @@ def test_no_token_and_an_unknown_one_are_unauthorized(api: Api) -> None:
     assert len(other.items("/api/v1/nodes")) == 1
 
 
-def test_to_look_is_not_to_evict(api: Api) -> None:
-    """The identity of the preview may only read; the one of the run may evict, too."""
+def test_only_the_run_identity_may_evict(api: Api) -> None:
+    """The identity ``preview`` may only read."""
     preview, run = Kubernetes(api.sim), Kubernetes(api.sim, "run")
     refused = preview.send("POST", EVICTION, {}, dryRun="All")
     assert (refused.status, refused.body["reason"]) == (403, "Forbidden")
@@ -46,7 +46,7 @@ def test_to_look_is_not_to_evict(api: Api) -> None:
 
 
 def test_an_identity_without_rights_is_forbidden_everything(api: Api) -> None:
-    """It is known, but may not even ask for the version."""
+    """It is known, but may not even read the version."""
     kubernetes = Kubernetes(api.sim, "none")
     user = 'User "system:serviceaccount:ocean-migration:none" cannot'
     messages = {
@@ -63,8 +63,8 @@ def test_an_identity_without_rights_is_forbidden_everything(api: Api) -> None:
         assert (reply.status, reply.body["message"]) == (403, message)
 
 
-def test_a_resource_can_be_kept_from_everybody(api: Api) -> None:
-    """The others are still there; a resource that does not exist cannot be forbidden."""
+def test_a_resource_can_be_forbidden(api: Api) -> None:
+    """Other resources stay available; an unknown resource cannot be forbidden."""
     control, run = api.sim.control, Kubernetes(api.sim, "run")
     control.forbid_kubernetes(api.ocean_id, "poddisruptionbudgets")
     assert run.send("GET", "/apis/policy/v1/poddisruptionbudgets").status == 403
@@ -78,8 +78,8 @@ def test_a_resource_can_be_kept_from_everybody(api: Api) -> None:
         control.forbid_kubernetes(api.ocean_id, "secrets")
 
 
-def test_a_kubeconfig_is_the_same_from_both_sides(api: Api) -> None:
-    """The seed decides the tokens; identities and clusters that do not exist are refused."""
+def test_simulator_and_control_return_the_same_kubeconfig(api: Api) -> None:
+    """The tokens follow from the seed; unknown identities and clusters are refused."""
     texts = {identity: api.sim.kubeconfig(identity=identity) for identity in ("preview", "run", "none")}
     assert len(set(texts.values())) == 3
     for identity, text in texts.items():
@@ -94,8 +94,8 @@ def test_a_kubeconfig_is_the_same_from_both_sides(api: Api) -> None:
         api.sim.kubeconfig("o-nowhere")
 
 
-def test_the_request_log_keeps_the_apis_apart(api: Api) -> None:
-    """Who counts Spot's requests does not see Kubernetes', unless asked for; the numbers are of both."""
+def test_the_request_log_separates_the_apis(api: Api) -> None:
+    """By default it returns Spot's requests only; the numbers count both."""
     kubernetes, control = Kubernetes(api.sim), api.sim.control
     api.offered()
     kubernetes.get("/api/v1/pods", limit=1, labelSelector="app")
@@ -128,7 +128,7 @@ def test_no_token_is_in_the_request_log(api: Api) -> None:
         assert token not in text
 
 
-def test_the_limits_of_spot_are_not_kubernetes(api: Api) -> None:
+def test_rate_limits_do_not_apply_to_kubernetes(api: Api) -> None:
     """Neither the headers nor a limit of all routes."""
     kubernetes = Kubernetes(api.sim)
     api.sim.control.rate_limit("*", "*", 0)
@@ -138,8 +138,8 @@ def test_the_limits_of_spot_are_not_kubernetes(api: Api) -> None:
     assert {"date", "audit-id"} <= reply.headers.keys()
 
 
-def test_the_command_writes_a_kubeconfig_when_asked_to(tmp_path: Path) -> None:
-    """Private, with the right to evict, and named by the last line of output; a second start replaces it."""
+def test_the_command_writes_a_kubeconfig(tmp_path: Path) -> None:
+    """It is private, may evict, and the last line of output names it; a second start replaces it."""
     path = tmp_path / "kubeconfig"
     for _ in range(2):
         with running("--nodes", "2", "--kubeconfig", str(path)) as remote:
@@ -150,13 +150,13 @@ def test_the_command_writes_a_kubeconfig_when_asked_to(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["kubeconfig"]
 
 
-def test_the_command_leaves_a_kubeconfig_of_somebody_alone(tmp_path: Path) -> None:
-    """It may be the one of a real cluster: one line says so, and nothing else is printed."""
+def test_the_command_does_not_replace_another_kubeconfig(tmp_path: Path) -> None:
+    """It may be that of a real cluster: a one-line error, and no other output."""
     path = tmp_path / "config"
     path.write_text("apiVersion: v1\nkind: Config\n")
     result = CliRunner().invoke(command, ["--nodes", "2", "--kubeconfig", str(path)])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: {path} is not a kubeconfig of this simulator: it is left as it is\n"
+    assert result.stderr == f"Error: {path} was not written by this simulator and is not replaced\n"
     assert path.read_text() == "apiVersion: v1\nkind: Config\n"
     unwritable = CliRunner().invoke(command, ["--nodes", "2", "--kubeconfig", str(tmp_path / "no" / "file")])
     assert unwritable.exit_code == 1
@@ -164,7 +164,7 @@ def test_the_command_leaves_a_kubeconfig_of_somebody_alone(tmp_path: Path) -> No
 
 
 def test_the_command_needs_a_cluster_for_a_kubeconfig(tmp_path: Path) -> None:
-    """A state file may have none."""
+    """A state file may have no cluster."""
     state, path = tmp_path / "state.json", tmp_path / "kubeconfig"
     with Simulator(nodes=1, state_file=state) as sim:
         sim.control.delete_cluster(sim.ocean_id)
@@ -173,7 +173,7 @@ def test_the_command_needs_a_cluster_for_a_kubeconfig(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_verbs_and_identities_are_described() -> None:
+def test_verbs_and_identities_are_documented() -> None:
     """The page of the simulator has all of them in its section on Kubernetes."""
     section = DOCUMENT.read_text(encoding="utf-8").split("## Kubernetes\n", 1)[1].split("\n## ", 1)[0]
     verbs = {name for name in vars(KubernetesControls) if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""Evictions: tried and done, refused by a budget, by two, and in step with how a migration drains."""
+"""Evictions: dry runs, disruption budgets, and agreement with migrations."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _blocked(reply: Reply, cause: str) -> None:
     assert reply.body["details"]["causes"] == [{"reason": "DisruptionBudget", "message": cause}]
 
 
-def test_a_trial_changes_nothing(api: Api, kubernetes: Kubernetes) -> None:
-    """Whether the query or the body says so; the log tells it apart from a real one."""
+def test_a_dry_run_changes_nothing(api: Api, kubernetes: Kubernetes) -> None:
+    """Query or body request it; the log does not mark it as effective."""
     _add(api, "alone", controller=None)
     before = _pods(api)
     done = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -46,8 +46,8 @@ def test_a_trial_changes_nothing(api: Api, kubernetes: Kubernetes) -> None:
     assert api.sim.control.requests(api="kubernetes", effective=True) == []
 
 
-def test_an_eviction_that_is_no_trial_evicts(api: Api, kubernetes: Kubernetes) -> None:
-    """A stand-alone pod is gone for good, another is pending; a client that forgets dryRun is found in the log."""
+def test_an_eviction_without_dry_run_evicts(api: Api, kubernetes: Kubernetes) -> None:
+    """A standalone pod is gone, another one is pending; the log shows a client that forgot dryRun."""
     _add(api, "alone", controller=None)
     _add(api, "app-1")
     for name in ("alone", "app-1"):
@@ -60,8 +60,8 @@ def test_an_eviction_that_is_no_trial_evicts(api: Api, kubernetes: Kubernetes) -
     assert api.sim.control.requests(effective=True) == []
 
 
-def test_pods_of_daemon_sets_come_back_at_once(api: Api, kubernetes: Kubernetes) -> None:
-    """The eviction succeeds, and there is a pod again."""
+def test_daemon_sets_recreate_evicted_pods(api: Api, kubernetes: Kubernetes) -> None:
+    """The eviction succeeds, and the node has the pod again."""
     _add(api, "agent-x", controller="DaemonSet")
     before = kubernetes.names("/api/v1/pods")
     proxy = next(name for name in before if name.startswith("kube-proxy"))
@@ -70,8 +70,8 @@ def test_pods_of_daemon_sets_come_back_at_once(api: Api, kubernetes: Kubernetes)
     assert kubernetes.names("/api/v1/pods") == before
 
 
-def test_a_budget_refuses_what_would_be_too_many(api: Api, kubernetes: Kubernetes) -> None:
-    """Trials may be repeated; real evictions use up what the budget's status allows, and then it refuses."""
+def test_a_budget_refuses_excess_evictions(api: Api, kubernetes: Kubernetes) -> None:
+    """Dry runs can be repeated; evictions use up the allowed disruptions."""
     for number in range(3):
         _add(api, f"ledger-{number}", budget="shop/ledger")
     api.sim.control.budget(api.ocean_id, "shop/ledger", 2)
@@ -90,8 +90,8 @@ def test_a_budget_refuses_what_would_be_too_many(api: Api, kubernetes: Kubernete
     assert "ledger-1" in _pods(api)
 
 
-def test_two_budgets_are_an_error_of_the_server(api: Api, kubernetes: Kubernetes) -> None:
-    """Whatever they allow; as from the real one without a reason. A migration cannot evict such a pod, either."""
+def test_two_budgets_for_a_pod_are_a_server_error(api: Api, kubernetes: Kubernetes) -> None:
+    """As in the real API server, without a reason; a migration cannot evict such a pod either."""
     node = api.sim.control.nodes(api.ocean_id)[0]["instance_id"]
     control = api.sim.control
     control.budget(api.ocean_id, "default/one", 0, selector={"matchLabels": {"app": "twice"}})
@@ -114,8 +114,8 @@ def test_two_budgets_are_an_error_of_the_server(api: Api, kubernetes: Kubernetes
     assert [pod["name"] for pod in left["podDetails"]] == ["twice-1"]
 
 
-def test_pods_that_do_not_run_are_in_nobodys_way(api: Api, kubernetes: Kubernetes) -> None:
-    """One that has not started or has ended is evicted whatever the budget says; it does not count as healthy."""
+def test_pods_that_do_not_run_are_always_evicted(api: Api, kubernetes: Kubernetes) -> None:
+    """A pod that has not started or has ended is evicted whatever the budget; it does not count as healthy."""
     for name, phase in (("job-1", "Succeeded"), ("job-2", "Pending"), ("job-3", "Running")):
         _add(api, name, phase=phase, budget="batch/job")
     api.sim.control.budget(api.ocean_id, "batch/job", 1)
@@ -125,8 +125,8 @@ def test_pods_that_do_not_run_are_in_nobodys_way(api: Api, kubernetes: Kubernete
     assert replies == [201, 201, 429]
 
 
-def test_a_pod_that_is_not_ready_may_go_while_enough_are(api: Api, kubernetes: Kubernetes) -> None:
-    """As the default policy for unhealthy pods has it; once too few are healthy it may not."""
+def test_a_pod_that_is_not_ready_is_evicted_while_enough_are_healthy(api: Api, kubernetes: Kubernetes) -> None:
+    """As in the default policy for unhealthy pods; with too few healthy pods it is not evicted."""
     _add(api, "web-1", budget="default/web")
     _add(api, "web-2", budget="default/web", ready=False)
     api.sim.control.budget(api.ocean_id, "default/web", 1)
@@ -136,8 +136,8 @@ def test_a_pod_that_is_not_ready_may_go_while_enough_are(api: Api, kubernetes: K
     assert kubernetes.evict("default", "web-2", dryRun="All").status == 429
 
 
-def test_a_body_that_is_no_eviction_is_refused(api: Api, kubernetes: Kubernetes) -> None:
-    """Neither nonsense nor another kind, another pod's name, or another wish than All; nothing is evicted."""
+def test_an_invalid_eviction_body_is_refused(api: Api, kubernetes: Kubernetes) -> None:
+    """Invalid JSON, another kind, another pod's name, or another dryRun than All; nothing is evicted."""
     _add(api, "x")
     path = "/api/v1/namespaces/default/pods/x/eviction"
     bodies: list[Any] = [b"{", b"[]", {"kind": "Pod"}, {"metadata": {"name": "y"}}]
@@ -150,8 +150,8 @@ def test_a_body_that_is_no_eviction_is_refused(api: Api, kubernetes: Kubernetes)
 
 
 @pytest.mark.parametrize("scenario", ["success", "blocking-pdb", "kubernetes-trouble"])
-def test_a_trial_and_a_migration_agree(simulate: Callable[..., Api], scenario: str) -> None:
-    """What a trial refuses at the start is exactly what a migration without force leaves behind, and why."""
+def test_dry_runs_and_a_migration_agree(simulate: Callable[..., Api], scenario: str) -> None:
+    """The pods that dry runs refuse are exactly those that a migration without force leaves."""
     api = simulate(scenario=scenario)
     kubernetes = Kubernetes(api.sim, "run")
     blocked = set()
@@ -172,12 +172,12 @@ def _home(api: Api, pod: Any) -> str:
     return str(nodes[pod["spec"]["nodeName"]])
 
 
-def test_a_budget_must_make_sense(api: Api) -> None:
-    """Its name has a namespace, in which its pods are; its selector is one."""
+def test_an_invalid_budget_is_refused(api: Api) -> None:
+    """Its name needs a namespace, which must be that of its pods, and its selector must be valid."""
     control = api.sim.control
     with pytest.raises(ControlError, match="named namespace/name, not 'ledger'"):
         control.budget(api.ocean_id, "ledger", 1)
-    with pytest.raises(ControlError, match="holds no pods of the namespace default"):
+    with pytest.raises(ControlError, match="selects no pods of the namespace default"):
         _add(api, "x", budget="shop/cart", namespace="default")
     for selector in ({"matchExpressions": [{"key": "a", "operator": "Is"}]}, {"matchLabels": ["a"]}):
         with pytest.raises(ControlError, match="selector"):

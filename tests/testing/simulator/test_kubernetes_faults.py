@@ -1,4 +1,4 @@
-"""Faults, barriers and latency: they strike Kubernetes' requests as they do Spot's, in Kubernetes' words."""
+"""Faults, barriers and latency of the Kubernetes API, with its own errors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ def kubernetes(api: Api) -> Kubernetes:
         ("status", 504, "Timeout"),
     ],
 )
-def test_the_api_servers_own_errors(api: Api, kubernetes: Kubernetes, kind: str, status: int, reason: str) -> None:
-    """A Status, for this request alone; the entry of the log says which fault it was."""
+def test_faults_with_errors_of_the_api_server(
+    api: Api, kubernetes: Kubernetes, kind: str, status: int, reason: str
+) -> None:
+    """A Status, for one request only; the log entry names the fault."""
     api.sim.control.fault("GET", ROUTE, kind, seconds=3, status=504 if kind == "status" else None)
     reply = kubernetes.send("GET", PODS)
     assert (reply.status, reply.body["kind"], reply.body["reason"], reply.body["code"]) == (
@@ -50,8 +52,8 @@ def test_the_api_servers_own_errors(api: Api, kubernetes: Kubernetes, kind: str,
     assert api.offered()
 
 
-def test_what_is_refused_says_what_was_asked_for(api: Api, kubernetes: Kubernetes) -> None:
-    """A 403 is that of a right which is missing; a 429 says when to come again."""
+def test_a_forbidden_request_names_the_missing_right(api: Api, kubernetes: Kubernetes) -> None:
+    """A 429 says when to try again."""
     api.sim.control.fault("GET", ROUTE, "403")
     assert kubernetes.send("GET", PODS).body["message"] == (
         'pods is forbidden: User "system:serviceaccount:ocean-migration:preview" cannot list resource "pods" '
@@ -61,8 +63,8 @@ def test_what_is_refused_says_what_was_asked_for(api: Api, kubernetes: Kubernete
     assert kubernetes.send("GET", PODS).body["details"] == {"retryAfterSeconds": 1}
 
 
-def test_spot_speaks_of_the_same_faults_in_its_own_words(api: Api) -> None:
-    """Its envelope holds the status."""
+def test_spot_renders_the_same_faults_as_envelopes(api: Api) -> None:
+    """The envelope has the status."""
     for kind in ("403", "410"):
         api.sim.control.fault("GET", "*/migration", kind)
         reply = api.send("GET", api.base)
@@ -70,18 +72,16 @@ def test_spot_speaks_of_the_same_faults_in_its_own_words(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), [("500", 500), ("502", 502), ("503", 503), ("html-404", 404)])
-def test_what_is_in_front_of_the_api_server_speaks_html(
-    api: Api, kubernetes: Kubernetes, kind: str, status: int
-) -> None:
-    """A load balancer's page."""
+def test_faults_of_a_load_balancer_are_html(api: Api, kubernetes: Kubernetes, kind: str, status: int) -> None:
+    """Like the error page of a load balancer."""
     api.sim.control.fault("GET", ROUTE, kind)
     reply = kubernetes.send("GET", PODS)
     assert reply.status == status
     assert b"<html>" in reply.body
 
 
-def test_broken_answers(api: Api, kubernetes: Kubernetes) -> None:
-    """Half of the body, another shape, a reset before the answer and one after."""
+def test_broken_responses(api: Api, kubernetes: Kubernetes) -> None:
+    """Half of the body, another shape, a reset before the response and one after it."""
     api.sim.control.fault("GET", ROUTE, "truncate")
     with pytest.raises(http.client.IncompleteRead) as caught:
         kubernetes.send("GET", PODS)
@@ -94,8 +94,8 @@ def test_broken_answers(api: Api, kubernetes: Kubernetes) -> None:
             kubernetes.send("GET", PODS)
 
 
-def test_an_eviction_whose_answer_is_lost_has_its_effect(api: Api) -> None:
-    """Only the log knows."""
+def test_an_eviction_with_a_lost_response_has_its_effect(api: Api) -> None:
+    """Only the log shows it."""
     node = api.sim.control.nodes(api.ocean_id)[0]["instance_id"]
     api.sim.control.add_pod(api.ocean_id, node, name="x", controller=None)
     run = Kubernetes(api.sim, "run")
@@ -106,8 +106,8 @@ def test_an_eviction_whose_answer_is_lost_has_its_effect(api: Api) -> None:
         assert run.evict("default", "x", dryRun="All").status == status
 
 
-def test_slow_answers_and_latency(simulate: Callable[..., Api]) -> None:
-    """Both take their time; a barrier holds a request until it is released."""
+def test_slow_responses_and_latency(simulate: Callable[..., Api]) -> None:
+    """Both delay a response; a barrier holds a request until it is released."""
     api = simulate(latency_ms=50)
     kubernetes = Kubernetes(api.sim)
     api.sim.control.fault("GET", ROUTE, "slow", seconds=0.1)
@@ -124,8 +124,8 @@ def test_slow_answers_and_latency(simulate: Callable[..., Api]) -> None:
     assert replies[0].status == 200
 
 
-def test_the_second_page_can_be_the_one_that_fails(api: Api, kubernetes: Kubernetes) -> None:
-    """As when a list takes longer than the server remembers it."""
+def test_the_second_page_can_fail(api: Api, kubernetes: Kubernetes) -> None:
+    """As when reading a list takes longer than the server keeps it."""
     api.sim.control.fault("GET", ROUTE, "410", after=1)
     first = kubernetes.get(PODS, limit=5)
     token = first["metadata"]["continue"]

@@ -1,4 +1,4 @@
-"""A reader that is not ours: lightkube finds in the simulator what it finds in a cluster."""
+"""lightkube, an independent client, reads the simulated Kubernetes API."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def connect(tmp_path: Path, simulate: Callable[..., Api]) -> Iterator[Callable[.
         yield start
 
 
-def test_it_lists_in_pages(connect: Callable[..., tuple[Api, Client]]) -> None:
-    """Nodes, pods and budgets come whole, page after page."""
+def test_lightkube_lists_in_pages(connect: Callable[..., tuple[Api, Client]]) -> None:
+    """Nodes, pods and budgets are complete over all pages."""
     api, client = connect("kubernetes-trouble")
     world = api.sim.control.nodes(api.ocean_id)
     nodes = list(client.list(Node, chunk_size=3))
@@ -48,8 +48,8 @@ def test_it_lists_in_pages(connect: Callable[..., tuple[Api, Client]]) -> None:
     assert ["continue" in entry["query"] for entry in pages] == [False, True, True, True, True, True]
 
 
-def test_it_reads_everything_else(connect: Callable[..., tuple[Api, Client]]) -> None:
-    """Each kind of object is one to its models, too."""
+def test_lightkube_reads_every_kind(connect: Callable[..., tuple[Api, Client]]) -> None:
+    """Each kind of object is valid for its models."""
     api, client = connect()
     api.sim.control.add_pod(api.ocean_id, api.offered()[0], name="db-0", claim_zone="us-west-2a")
     (claim,) = client.list(PersistentVolumeClaim, namespace=ALL_NS)
@@ -64,8 +64,8 @@ def test_it_reads_everything_else(connect: Callable[..., tuple[Api, Client]]) ->
     assert "ocean-node" in roles["mapRoles"]
 
 
-def test_it_understands_the_errors(connect: Callable[..., tuple[Api, Client]]) -> None:
-    """A Status in every case: what is forbidden, expired, not found, or held by a budget."""
+def test_lightkube_understands_errors(connect: Callable[..., tuple[Api, Client]]) -> None:
+    """Forbidden, expired, not found, and blocked by a budget: always a Status."""
     api, client = connect("blocking-pdb", "run")
     pods = [pod["name"] for node in api.sim.control.nodes(api.ocean_id) for pod in node["pods"]]
     name = next(name for name in pods if name.startswith("ledger"))

@@ -1,4 +1,4 @@
-"""Kubernetes' lists: what they look like, in pages and selected, and what is no list."""
+"""Lists of the Kubernetes API: format, pages, selectors and errors."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def _with_volume(api: Api) -> Kubernetes:
     return Kubernetes(api.sim)
 
 
-def test_every_list_is_one_of_kubernetes(api: Api) -> None:
-    """Kind, version and metadata of a list; its items have neither kind nor version, as those of the real one."""
+def test_the_format_of_lists(api: Api) -> None:
+    """A list has kind, version and metadata; its items have neither kind nor version."""
     kubernetes = _with_volume(api)
     for path, kind, version, count in LISTS:
         body = kubernetes.get(path)
@@ -46,8 +46,8 @@ def test_every_list_is_one_of_kubernetes(api: Api) -> None:
             assert {"name", "uid", "resourceVersion", "creationTimestamp"} <= item["metadata"].keys()
 
 
-def test_every_object_can_be_had_alone(api: Api) -> None:
-    """With kind and version; the rest is that of the list. One that is not there is named."""
+def test_every_object_can_be_read(api: Api) -> None:
+    """It has kind and version, and otherwise equals the item of the list; a missing object is named."""
     kubernetes = _with_volume(api)
     for path, kind, version, _ in LISTS:
         for item in kubernetes.items(path):
@@ -62,8 +62,8 @@ def test_every_object_can_be_had_alone(api: Api) -> None:
     assert missing.body["details"] == {"name": "none", "group": "policy", "kind": "poddisruptionbudgets"}
 
 
-def test_pages_make_up_the_list(api: Api) -> None:
-    """Each says how many are left; together they are the whole, without one twice, and a page can be had again."""
+def test_pages_add_up_to_the_list(api: Api) -> None:
+    """Each page counts the remaining objects; no object is repeated, and a page can be read again."""
     kubernetes = Kubernetes(api.sim)
     whole = kubernetes.get("/api/v1/pods")["items"]
     found: list[Any] = []
@@ -83,8 +83,8 @@ def test_pages_make_up_the_list(api: Api) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_later_pages_are_of_the_moment_of_the_first(api: Api) -> None:
-    """What goes, comes or changes meanwhile is not seen in a list that has begun."""
+def test_later_pages_show_the_state_of_the_first(api: Api) -> None:
+    """A started list does not show later changes."""
     kubernetes, control = Kubernetes(api.sim), api.sim.control
     whole = kubernetes.items("/api/v1/nodes")
     first = kubernetes.get("/api/v1/nodes", limit=4)
@@ -98,8 +98,8 @@ def test_later_pages_are_of_the_moment_of_the_first(api: Api) -> None:
     assert all(node["spec"].get("unschedulable") for node in kubernetes.items("/api/v1/nodes")[:1])
 
 
-def test_a_token_that_is_not_known_has_expired(api: Api) -> None:
-    """Nonsense, that of another list, that of a list which is no longer remembered: 410 Expired."""
+def test_an_unknown_continue_token_has_expired(api: Api) -> None:
+    """An invalid token, one of another list, or of a list that is no longer kept: 410 Expired."""
     from ocean_migration_pulumi.testing.simulator.kubernetes_api.pages import REMEMBERED_LISTS
 
     kubernetes = Kubernetes(api.sim)
@@ -114,8 +114,8 @@ def test_a_token_that_is_not_known_has_expired(api: Api) -> None:
     assert kubernetes.send("GET", "/api/v1/pods", limit=1, continue_=token).status == 410
 
 
-def test_labels_select(api: Api) -> None:
-    """In kubectl's syntax; how many more there are is not said then."""
+def test_label_selectors(api: Api) -> None:
+    """In kubectl's syntax; a selected list does not count the remaining objects."""
     kubernetes = Kubernetes(api.sim)
     carts = kubernetes.items("/api/v1/pods", labelSelector="app=cart")
     assert {pod["metadata"]["labels"]["app"] for pod in carts} == {"cart"}
@@ -136,8 +136,8 @@ def test_labels_select(api: Api) -> None:
     assert kubernetes.names("/apis/policy/v1/poddisruptionbudgets", labelSelector="app") == []
 
 
-def test_fields_select(api: Api) -> None:
-    """A pod's node, phase, name and namespace, a node's name; any other is refused."""
+def test_field_selectors(api: Api) -> None:
+    """Node, phase, name and namespace of a pod, and the name of a node; any other field is refused."""
     kubernetes = Kubernetes(api.sim)
     node = api.sim.control.nodes(api.ocean_id)[0]
     on_node = kubernetes.items("/api/v1/pods", fieldSelector=f"spec.nodeName={node['node_name']}")
@@ -153,8 +153,8 @@ def test_fields_select(api: Api) -> None:
 
 
 @pytest.mark.parametrize("selector", ["app in cart", "app=(", "-x", "app=a b", "app,"])
-def test_a_selector_that_is_none_is_refused(api: Api, selector: str) -> None:
-    """With the words of the real server."""
+def test_an_invalid_selector_is_refused(api: Api, selector: str) -> None:
+    """With the message of the real server."""
     reply = Kubernetes(api.sim).send("GET", "/apis/apps/v1/deployments", labelSelector=selector)
     assert (reply.status, reply.body["reason"], reply.body["code"]) == (400, "BadRequest", 400)
     start = f'Unable to find "apps/v1, Resource=deployments" that match label selector "{selector}", field selector "":'
@@ -168,8 +168,8 @@ def test_a_limit_must_be_a_number(api: Api) -> None:
     assert len(kubernetes.items("/api/v1/nodes", limit=0)) == 16
 
 
-def test_other_methods_and_paths_are_refused_with_a_status(api: Api) -> None:
-    """405 for a method that a path does not know, 404 for a path, also of a cluster that does not exist."""
+def test_unknown_methods_and_paths_are_a_status(api: Api) -> None:
+    """405 for an unsupported method, 404 for an unknown path or cluster."""
     kubernetes = Kubernetes(api.sim, "run")
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         reply = kubernetes.send(method, "/api/v1/pods", {})
@@ -182,14 +182,14 @@ def test_other_methods_and_paths_are_refused_with_a_status(api: Api) -> None:
     assert kubernetes.send("GET", "/api/v1/pods").status == 404
 
 
-def test_the_version(api: Api) -> None:
-    """As kubectl shows it of the server."""
+def test_the_kubernetes_version(api: Api) -> None:
+    """As ``kubectl version`` shows it."""
     assert Kubernetes(api.sim).get("/version")["gitVersion"].startswith("v1.30.")
 
 
 @pytest.mark.slow
-def test_pages_of_ten_thousand_nodes_come_quickly(simulate: Callable[..., Api]) -> None:
-    """Eighty thousand pods in pages of five hundred: what was sorted for the first page is not sorted again."""
+def test_pages_of_ten_thousand_nodes_are_fast(simulate: Callable[..., Api]) -> None:
+    """Eighty thousand pods in pages of five hundred are sorted once only."""
     kubernetes = Kubernetes(simulate(scenario="large").sim)
     started = time.process_time()
     page = kubernetes.get("/api/v1/pods", limit=500)

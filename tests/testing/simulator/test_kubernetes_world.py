@@ -1,4 +1,4 @@
-"""What Kubernetes has of the world: the same nodes and pods as Spot, and what only Kubernetes tells."""
+"""The objects of the Kubernetes API, which agree with Spot's API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.simulator import ControlError, Simulator
-from ocean_migration_pulumi.testing.simulator.world.instance_types import machine, mebibytes, milli_cpu
+from ocean_migration_pulumi.testing.simulator.world.instance_types import (
+    get_instance_type,
+    parse_mebibytes,
+    parse_milli_cpu,
+)
 from tests.testing.simulator.conftest import Api, Kubernetes
 
 PODS, NODES = "/api/v1/pods", "/api/v1/nodes"
@@ -45,8 +49,8 @@ def _deployment(kubernetes: Kubernetes, name: str) -> Any:
     return found
 
 
-def test_discovery_and_kubernetes_tell_of_the_same_nodes_and_pods(api: Api, kubernetes: Kubernetes) -> None:
-    """Instance ids are in the provider ids, names and numbers of pods agree; each node has its DaemonSets' pods."""
+def test_discovery_and_kubernetes_agree_on_nodes_and_pods(api: Api, kubernetes: Kubernetes) -> None:
+    """Instance ids are in the provider ids, names and pod counts agree; each node has the pods of DaemonSets."""
     discovered = {one["k8sNodeName"]: one for one in api.discover()}
     nodes = {node["metadata"]["name"]: node for node in kubernetes.items(NODES)}
     pods = kubernetes.items(PODS)
@@ -64,7 +68,7 @@ def test_discovery_and_kubernetes_tell_of_the_same_nodes_and_pods(api: Api, kube
     assert {name: status["desiredNumberScheduled"] for name, status in sets.items()} == dict.fromkeys(DAEMONS, 16)
 
 
-def test_they_agree_during_a_migration(api: Api, kubernetes: Kubernetes) -> None:
+def test_spot_and_kubernetes_agree_during_a_migration(api: Api, kubernetes: Kubernetes) -> None:
     """Old nodes are cordoned, new ones appear with labels and taints, evicted pods are pending, terminated nodes go."""
     migration = api.create(shouldTerminateDrainedNodes=True)
     old = {one["k8sNodeName"] for one in api.status(migration)["oldInstances"]}
@@ -89,30 +93,32 @@ def test_they_agree_during_a_migration(api: Api, kubernetes: Kubernetes) -> None
         node = new[item["nodeName"]]
         assert node["metadata"]["labels"]["spotinst.io/node-lifecycle"] == "spot"
         assert node["metadata"]["labels"]["kubernetes.io/arch"] == "amd64"
-        assert milli_cpu(node["status"]["allocatable"]["cpu"]) == item["allocatableMilliCpu"]
-        assert mebibytes(node["status"]["allocatable"]["memory"]) == item["allocatableMemoryInMiB"]
+        assert parse_milli_cpu(node["status"]["allocatable"]["cpu"]) == item["allocatableMilliCpu"]
+        assert parse_mebibytes(node["status"]["allocatable"]["memory"]) == item["allocatableMemoryInMiB"]
         if item["launchSpecName"] == "batch":
             assert node["spec"]["taints"] == [{"key": "dedicated", "value": "batch", "effect": "NoSchedule"}]
 
 
-def test_requests_of_pods_are_those_that_spot_sums_up(api: Api, kubernetes: Kubernetes) -> None:
-    """What the pods on one of Ocean's nodes ask for is in both, the DaemonSets' left out."""
+def test_spot_sums_the_requests_of_pods(api: Api, kubernetes: Kubernetes) -> None:
+    """The sum for an Ocean node agrees with its pods, without those of DaemonSets."""
     node = api.sim.control.add_node(api.ocean_id, None, ocean_managed=True, pods=2)
     big = {"cpu": "1", "memory": "1Gi", "nvidia.com/gpu": "1"}
     api.sim.control.add_pod(api.ocean_id, node["instance_id"], name="big", requests=big)
     (item,) = api.send("GET", f"/ocean/aws/k8s/cluster/{api.ocean_id}/nodes").items
     pods = kubernetes.items(PODS, fieldSelector=f"spec.nodeName={node['node_name']}")
     asked = [pod["spec"]["containers"][0]["resources"] for pod in pods if _owner(pod) != "DaemonSet"]
-    assert sum(milli_cpu(one["requests"]["cpu"]) for one in asked) == item["workloadRequestedMilliCpu"] == 1500
-    assert sum(mebibytes(one["requests"]["memory"]) for one in asked) == item["workloadRequestedMemoryInMiB"] == 1536
+    assert sum(parse_milli_cpu(one["requests"]["cpu"]) for one in asked) == item["workloadRequestedMilliCpu"] == 1500
+    assert (
+        sum(parse_mebibytes(one["requests"]["memory"]) for one in asked) == item["workloadRequestedMemoryInMiB"] == 1536
+    )
     assert item["workloadRequestedGpu"] == 1
     assert {"limits": {"nvidia.com/gpu": "1"}, "requests": big} in asked
-    with pytest.raises(ControlError, match="'1Zi' is no quantity"):
+    with pytest.raises(ControlError, match="'1Zi' is not a quantity"):
         api.sim.control.add_pod(api.ocean_id, None, name="x", requests={"memory": "1Zi"})
 
 
-def test_everything_that_a_pod_can_have(api: Api, kubernetes: Kubernetes) -> None:
-    """It is in the pod as Kubernetes has it."""
+def test_every_field_of_a_pod(api: Api, kubernetes: Kubernetes) -> None:
+    """The Kubernetes API shows each of them."""
     node = api.sim.control.nodes(api.ocean_id)[0]
     term = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
     affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
@@ -161,8 +167,8 @@ def test_everything_that_a_pod_can_have(api: Api, kubernetes: Kubernetes) -> Non
             api.sim.control.call("add_pod", ocean_id=api.ocean_id, instance_id=None, name="x", **wrong)
 
 
-def test_controllers_of_every_kind(api: Api, kubernetes: Kubernetes) -> None:
-    """Deployments own through a ReplicaSet; a static pod belongs to its node; an orphan's DaemonSet is gone."""
+def test_owners_of_every_kind(api: Api, kubernetes: Kubernetes) -> None:
+    """A Deployment owns through a ReplicaSet, a static pod belongs to its node, and an orphan's DaemonSet is gone."""
     node = api.sim.control.nodes(api.ocean_id)[0]
 
     def add(name: str, controller: str | None, **facts: Any) -> Any:
@@ -190,7 +196,7 @@ def test_controllers_of_every_kind(api: Api, kubernetes: Kubernetes) -> None:
 
 
 def test_a_pending_pod_has_no_node(api: Api, kubernetes: Kubernetes) -> None:
-    """And says that it could not be scheduled; its Deployment lacks a replica."""
+    """It reports that it could not be scheduled, and its Deployment lacks a replica."""
     pod = api.sim.control.add_pod(api.ocean_id, None, name="cart-x", namespace="shop", labels={"app": "cart"})
     shown = _pod(kubernetes, "cart-x")
     assert shown["metadata"]["uid"] == pod["id"]
@@ -210,7 +216,7 @@ def test_a_pending_pod_has_no_node(api: Api, kubernetes: Kubernetes) -> None:
 
 
 def test_a_nodes_taints_type_and_cordon_can_be_changed(api: Api, kubernetes: Kubernetes) -> None:
-    """The type decides what there is to allocate and the architecture, on both sides."""
+    """The instance type decides capacity and architecture in both APIs."""
     instance_id = api.sim.control.add_node(api.ocean_id, None, ocean_managed=True)["instance_id"]
     taint = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
     api.sim.control.set_node(api.ocean_id, instance_id, taints=[taint], instance_type="g5g.xlarge", cordoned=True)
@@ -236,15 +242,15 @@ def test_a_nodes_taints_type_and_cordon_can_be_changed(api: Api, kubernetes: Kub
         ("strange", 1930, 7000, "amd64"),
     ],
 )
-def test_what_instance_types_have_to_give(instance_type: str, cpu: int, memory: int, architecture: str) -> None:
-    """Less than the machine has: the kubelet keeps some of it."""
-    offered = machine(instance_type)
+def test_the_capacity_of_instance_types(instance_type: str, cpu: int, memory: int, architecture: str) -> None:
+    """The allocatable part is less than the capacity: the kubelet reserves some."""
+    offered = get_instance_type(instance_type)
     assert (offered.usable_milli_cpu, offered.usable_memory_mib, offered.architecture) == (cpu, memory, architecture)
     assert (offered.gpus > 0) == instance_type.startswith("g")
 
 
 def test_the_default_cluster_is_ready_for_a_migration(api: Api, kubernetes: Kubernetes) -> None:
-    """Version 2 of the controller as its chart has it, the autoscaler off, the nodes' role mapped."""
+    """Version 2 of the controller, a disabled autoscaler, and the mapped role of the nodes."""
     (controller,) = kubernetes.items(DEPLOYMENTS, labelSelector="app.kubernetes.io/name=ocean-kubernetes-controller")
     assert controller["metadata"]["name"] == "ocean-controller-ocean-kubernetes-controller"
     assert controller["metadata"]["namespace"] == "spot-system"
@@ -268,7 +274,7 @@ def test_the_default_cluster_is_ready_for_a_migration(api: Api, kubernetes: Kube
 
 
 def test_the_controller_is_ready_while_it_reports(api: Api, kubernetes: Kubernetes) -> None:
-    """A dead one has no ready replica; one that was never installed has no Deployment, until it reports."""
+    """A dead controller has no ready replica, and one that was never installed has no Deployment."""
     name = "ocean-controller-ocean-kubernetes-controller"
     api.sim.control.heartbeat(api.ocean_id, status="INACTIVE")
     assert _deployment(kubernetes, name)["status"] == {
@@ -284,7 +290,7 @@ def test_the_controller_is_ready_while_it_reports(api: Api, kubernetes: Kubernet
 
 
 def test_a_cluster_that_the_api_creates_has_no_controller_yet(api: Api) -> None:
-    """Nobody has installed one; its Kubernetes is empty but for the autoscaler and aws-auth."""
+    """Its Kubernetes has only the autoscaler and aws-auth."""
     body = {**api.send("GET", "/ocean/aws/k8s/cluster").items[0], "name": "new", "controllerClusterId": "new"}
     for name in ("id", "createdAt", "updatedAt"):
         del body[name]
@@ -296,7 +302,7 @@ def test_a_cluster_that_the_api_creates_has_no_controller_yet(api: Api) -> None:
 
 
 def test_deployments_and_mapped_roles_can_be_changed(api: Api, kubernetes: Kubernetes) -> None:
-    """Added, replaced and removed by name; without the ConfigMap it is not found."""
+    """Deployments are added, replaced and removed by name; the ConfigMap can be removed."""
     control, ocean_id = api.sim.control, api.ocean_id
     control.add_deployment(
         ocean_id, "as", namespace="ops", labels={"app.kubernetes.io/name": "aws-cluster-autoscaler"}, image="x:1"
@@ -318,8 +324,8 @@ def test_deployments_and_mapped_roles_can_be_changed(api: Api, kubernetes: Kuber
     assert kubernetes.send("GET", path).status == 404
 
 
-def test_trouble_that_only_kubernetes_tells_of(simulate: Callable[..., Api]) -> None:
-    """The scenario has one of each kind: blocked, alone, pinned, not to be evicted, pending."""
+def test_the_kubernetes_trouble_scenario(simulate: Callable[..., Api]) -> None:
+    """It has a pod of each kind: blocked, standalone, pinned, not safe to evict, pending."""
     api = simulate(scenario="kubernetes-trouble")
     kubernetes = Kubernetes(api.sim)
     pods = kubernetes.items(PODS)
@@ -344,7 +350,7 @@ def test_trouble_that_only_kubernetes_tells_of(simulate: Callable[..., Api]) -> 
 
 
 def test_old_controllers_and_active_autoscalers(simulate: Callable[..., Api]) -> None:
-    """The scenarios have version 1.0.44 alone, and Cluster Autoscaler and Karpenter active."""
+    """The scenarios have version 1.0.44 only, and an active Cluster Autoscaler and Karpenter."""
     old = Kubernetes(simulate(scenario="old-controller").sim)
     (controller,) = old.items(DEPLOYMENTS, labelSelector="k8s-app=spotinst-kubernetes-cluster-controller")
     (container,) = controller["spec"]["template"]["spec"]["containers"]
@@ -361,7 +367,7 @@ def test_old_controllers_and_active_autoscalers(simulate: Callable[..., Api]) ->
 
 
 def test_names_are_unique_in_a_namespace(simulate: Callable[..., Api]) -> None:
-    """Among tens of thousands of pods as well: Kubernetes knows them by nothing else."""
+    """Also among tens of thousands of pods, which Kubernetes identifies by name."""
     pods = Kubernetes(simulate(nodes=2000).sim).items(PODS)
     names = {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in pods}
     assert len(names) == len(pods) > 15_000
@@ -374,8 +380,8 @@ def _picture(sim: Simulator) -> list[Any]:
     return [*lists, kubernetes.send("GET", "/api/v1/persistentvolumeclaims").status, sim.kubeconfig().splitlines()[-1]]
 
 
-def test_the_state_file_keeps_everything(tmp_path: Path) -> None:
-    """Pods with all they can have, budgets with selectors, Deployments, roles, what is forbidden."""
+def test_the_state_file_keeps_kubernetes_objects(tmp_path: Path) -> None:
+    """Pods with all fields, budgets with selectors, Deployments, roles, and forbidden resources."""
     state = tmp_path / "state.json"
     with Simulator(scenario="kubernetes-trouble", state_file=state, seed=4) as sim:
         control, ocean_id = sim.control, sim.ocean_id
@@ -396,8 +402,8 @@ def _without(plain: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if name not in names}
 
 
-def test_a_state_file_of_before_is_read(tmp_path: Path) -> None:
-    """What it does not say is made to fit: a controller that reports is installed, pods tolerate where they are."""
+def test_an_older_state_file_is_loaded(tmp_path: Path) -> None:
+    """Missing fields fit the rest: a reporting controller is installed, and pods tolerate the taints of their nodes."""
     state = tmp_path / "state.json"
     with Simulator(scenario="blocking-pdb", state_file=state) as sim:
         sim.control.clock(manual=True)

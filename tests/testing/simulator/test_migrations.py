@@ -1,4 +1,4 @@
-"""The six calls and the 13 states."""
+"""The routes of migrations, and the 13 states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.testing.simulator import schemas
-from tests.testing.simulator.conftest import WISH, Api
+from tests.testing.simulator.conftest import OPTIONS, Api
 
 BATCH = ["STARTING", "AWAIT_REPLACEMENTS", "HANDLE_UNSCHEDULE", "DRAIN_NODES", "VALIDATE_DRAIN"]
 STOPPED_DUE_TO = "The migration has stopped due to "
@@ -123,14 +123,14 @@ def test_a_stop_can_fail(simulate: Callable[..., Api], reason: str) -> None:
 
 
 def test_a_failure_of_a_scenario_happens_once(simulate: Callable[..., Api]) -> None:
-    """The migration that follows up finishes."""
+    """The next migration finishes."""
     api = simulate(scenario="failure-instances")
     api.run(api.create())
     assert api.run(api.create())[-1] == "FINISHED"
 
 
 @pytest.mark.parametrize("terminate", [False, True])
-def test_stop_keeps_what_is_migrated_and_frees_the_rest(api: Api, terminate: bool) -> None:
+def test_a_stop_keeps_drained_nodes_and_uncordons_the_rest(api: Api, terminate: bool) -> None:
     """STOPPING, RESCHEDULE_NODES, with the flag the termination, then STOPPED; undrained nodes are offered again."""
     migration = api.create(shouldTerminateDrainedNodes=True)
     api.run(migration, until="VALIDATE_DRAIN")
@@ -173,7 +173,7 @@ def test_stopping_twice_changes_nothing_and_an_ended_one_is_refused(api: Api) ->
     assert api.stop(migration).code == "MIGRATION_ALREADY_ENDED"
 
 
-def test_list_is_newest_first(api: Api) -> None:
+def test_migrations_are_listed_newest_first(api: Api) -> None:
     """Every migration is listed with its state; ``completedAt`` only once it is completed."""
     first = api.create(api.offered()[:2])
     api.run(first)
@@ -184,7 +184,7 @@ def test_list_is_newest_first(api: Api) -> None:
     assert ["completedAt" in item for item in items] == [False, True]
 
 
-def test_a_second_migration_is_refused_unless_allowed(api: Api) -> None:
+def test_a_second_migration_is_refused_by_default(api: Api) -> None:
     """One migration at a time by default; the quirk allows more, even of the same nodes."""
     ids = api.offered()
     api.create(ids[:8])
@@ -232,10 +232,10 @@ def test_a_bad_body_is_a_validation_error(api: Api, spec: dict[str, Any], field:
     assert api.sim.control.requests(effective=True) == []
 
 
-@pytest.mark.parametrize("missing", [*WISH, "instanceIds"])
+@pytest.mark.parametrize("missing", [*OPTIONS, "instanceIds"])
 def test_every_field_of_a_create_is_required(api: Api, missing: str) -> None:
     """All five fields must be there."""
-    spec = {**WISH, "instanceIds": api.offered()}
+    spec = {**OPTIONS, "instanceIds": api.offered()}
     del spec[missing]
     reply = api.send("POST", api.base, {"migration": spec})
     assert reply.body["response"]["errors"] == [
@@ -244,12 +244,12 @@ def test_every_field_of_a_create_is_required(api: Api, missing: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"migration": []}', b'{"other": 1}'])
-def test_a_body_that_is_no_wish_is_refused(api: Api, body: bytes) -> None:
-    """No JSON, no object, no ``migration``: all HTTP 400."""
+def test_a_body_without_a_migration_is_refused(api: Api, body: bytes) -> None:
+    """Invalid JSON, no object, or no ``migration``: all HTTP 400."""
     assert api.send("POST", api.base, body).code == "ValidationError"
 
 
-def test_a_stop_that_is_no_stop_is_refused(api: Api) -> None:
+def test_an_invalid_stop_is_refused(api: Api) -> None:
     """The only state that can be asked for is STOPPED."""
     migration = api.create()
     path = f"{api.base}/{migration}"
@@ -258,7 +258,7 @@ def test_a_stop_that_is_no_stop_is_refused(api: Api) -> None:
     assert api.status(migration)["status"] == "STARTING"
 
 
-def test_only_nodes_that_can_be_migrated_are_taken(api: Api) -> None:
+def test_only_candidates_can_be_migrated(api: Api) -> None:
     """An unknown, a terminated and one of Ocean's own instances are refused."""
     assert api.post(["i-0123456789abcdef0"]).code == "INSTANCE_DOESNT_EXIST"
     own = api.sim.control.add_node(api.ocean_id, None, ocean_managed=True)["instance_id"]
@@ -269,14 +269,14 @@ def test_only_nodes_that_can_be_migrated_are_taken(api: Api) -> None:
     assert api.post(ids).code == "INSTANCE_DOESNT_EXIST"
 
 
-def test_what_is_missing_is_http_400_with_a_code(api: Api) -> None:
+def test_unknown_objects_are_http_400_with_a_code(api: Api) -> None:
     """A migration and a cluster that do not exist are told by code, not by HTTP status."""
     assert api.send("GET", f"{api.base}/owm-00000000").code == "MIGRATION_DOESNT_EXIST"
     assert api.stop("owm-00000000").code == "MIGRATION_DOESNT_EXIST"
     assert api.send("GET", "/ocean/aws/k8s/cluster/o-00000000/migration").code == "CLUSTER_DOESNT_EXIST"
 
 
-def test_time_in_one_leap_or_in_small_steps_is_the_same(simulate: Callable[..., Api]) -> None:
+def test_one_long_advance_equals_many_short_ones(simulate: Callable[..., Api]) -> None:
     """The state depends on the time alone, not on how often somebody looked."""
     leap, steps = simulate(), simulate()
     for api in (leap, steps):

@@ -1,4 +1,4 @@
-"""Nodes, log, heartbeat, detaching and rolls."""
+"""The routes of nodes, log and heartbeat, detaching instances, and rolls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def _cluster(api: Api, rest: str) -> str:
     return f"/ocean/aws/k8s/cluster/{api.ocean_id}/{rest}"
 
 
-def test_nodes_are_oceans_own(api: Api) -> None:
-    """None at first; a migration brings some, and each filter holds."""
+def test_the_list_of_nodes_has_ocean_nodes_only(api: Api) -> None:
+    """It is empty until a migration launches nodes, and can be filtered."""
     assert api.send("GET", _cluster(api, "nodes")).items == []
     api.run(api.create())
     nodes = api.send("GET", _cluster(api, "nodes")).items
@@ -29,7 +29,7 @@ def test_nodes_are_oceans_own(api: Api) -> None:
 
 
 def test_detached_instances_leave_ocean(api: Api) -> None:
-    """They are terminated or offered for a migration; what is not Ocean's cannot be detached."""
+    """They are terminated or become candidates; only Ocean nodes can be detached."""
     api.run(api.create(api.offered()[:2]))
     ids = [node["instanceId"] for node in api.send("GET", _cluster(api, "nodes")).items]
     path = _cluster(api, "detachInstances")
@@ -43,7 +43,7 @@ def test_detached_instances_leave_ocean(api: Api) -> None:
 
 
 def test_log_by_time_severity_resource_and_limit(api: Api) -> None:
-    """Newest first, within the span, of one severity or resource, cut at the limit."""
+    """Newest first, within the span, of one severity or resource, up to the limit."""
     control = api.sim.control
     control.write_log(api.ocean_id, "an hour ago", severity="WARN", age_seconds=3600)
     now = control.overview()["clock"]["now"]
@@ -63,8 +63,8 @@ def test_log_by_time_severity_resource_and_limit(api: Api) -> None:
     ]
 
 
-def test_log_takes_the_controllers_identifier(api: Api) -> None:
-    """The parameter is described as the reporting identifier, though everybody sends the Ocean id."""
+def test_the_log_route_accepts_the_controller_id(api: Api) -> None:
+    """Spot documents that id, though clients send the Ocean id."""
     span = {"fromDate": "0", "toDate": "99999999999999"}
     assert api.send("GET", "/ocean/aws/k8s/cluster/demo/log", **span).items == api.log()
 
@@ -80,13 +80,13 @@ def test_log_takes_the_controllers_identifier(api: Api) -> None:
         {"fromDate": "0", "toDate": "0", "severity": "LOUD"},
     ],
 )
-def test_a_log_query_must_be_right(api: Api, query: dict[str, str]) -> None:
+def test_an_invalid_log_query_is_refused(api: Api, query: dict[str, str]) -> None:
     """Both dates are required; dates, limit and severity are checked."""
     assert api.send("GET", _cluster(api, "log"), **query).code == "ValidationError"
 
 
 def test_heartbeats(simulate: Callable[..., Api]) -> None:
-    """It beats with the simulated time, can be old, inactive, or never have been."""
+    """The heartbeat follows the simulated time, can be old or inactive, or may never have existed."""
     api = simulate(checked=False)
     path = f"/ocean/k8s/cluster/{api.ocean_id}/controllerHeartbeat"
     first = api.send("GET", path).items[0]
@@ -102,8 +102,8 @@ def test_heartbeats(simulate: Callable[..., Api]) -> None:
     assert api.send("GET", path).items == [{"status": None, "lastHeartbeat": None}]
 
 
-def test_the_date_header_agrees_with_the_stamps(api: Api) -> None:
-    """Both are of the simulated clock, so that a client can compute a span of the log."""
+def test_the_date_header_agrees_with_the_times_in_bodies(api: Api) -> None:
+    """Both follow the simulated clock, so that a client can compute a span of the log."""
     api.sim.control.advance(86_400)
     reply = api.send("GET", api.base)
     stamped = reply.body["request"]["timestamp"]
@@ -114,7 +114,7 @@ def test_the_date_header_agrees_with_the_stamps(api: Api) -> None:
 
 
 def test_a_roll_runs_and_ends(api: Api) -> None:
-    """It needs nodes, there is one at a time, it can be stopped, and it ends by itself."""
+    """It needs nodes, only one can run, it can be stopped, and it ends by itself."""
     path = _cluster(api, "roll")
     spec = {"roll": {"batchSizePercentage": 20, "respectPdb": False}}
     assert api.send("POST", path, spec).code == "CLUSTER_HAS_NO_ACTIVE_INSTANCES"

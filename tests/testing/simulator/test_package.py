@@ -1,4 +1,4 @@
-"""The package: what it imports, when, and how fast it starts."""
+"""The simulator as a package: imports, scenarios and speed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = "ocean_migration_pulumi.testing.simulator"
 
 
 def test_public_names() -> None:
-    """Each can be had, no other can."""
+    """Each public name can be imported, and no other."""
     assert package.__all__ == ["Barrier", "ControlError", "Simulator", "SimulatorControl"]
     for name in package.__all__:
         assert getattr(package, name).__name__ == name
@@ -28,8 +28,8 @@ def test_public_names() -> None:
         package.Nothing  # noqa: B018 - the access is the test
 
 
-def test_it_shares_nothing_with_the_rest_of_the_package() -> None:
-    """A misreading of the wire format must not be able to hide in both."""
+def test_the_simulator_shares_nothing_with_the_package() -> None:
+    """Both must not misread the wire format in the same way."""
     for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom):
@@ -45,7 +45,7 @@ def is_foreign(module: str) -> bool:
 
 
 def test_the_control_client_needs_the_standard_library_only() -> None:
-    """So that it works where the server's libraries are not installed."""
+    """It works where the libraries of the server are not installed."""
     script = (
         "import sys; from ocean_migration_pulumi.simulator import SimulatorControl; SimulatorControl('http://x');"
         "print([name for name in ('uvicorn', 'starlette', 'trustme', 'h11') if name in sys.modules])"
@@ -55,7 +55,7 @@ def test_the_control_client_needs_the_standard_library_only() -> None:
 
 
 def test_an_unknown_scenario_lists_the_known_ones() -> None:
-    """And numbers out of range are refused before anything is bound."""
+    """Numbers out of range are refused before the port is bound."""
     with pytest.raises(ValueError, match="unknown scenario 'x': one of success, "):
         Simulator(scenario="x")
     with pytest.raises(ValueError, match="nodes must be"):
@@ -65,8 +65,8 @@ def test_an_unknown_scenario_lists_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name != "large"])
-def test_every_scenario_has_a_world_to_look_at(scenario: str) -> None:
-    """Discovery, clusters, groups, list and log answer as the reference says, down to a single node."""
+def test_every_scenario_can_be_read(scenario: str) -> None:
+    """Discovery, clusters, groups, list and log match the schemas, down to a single node."""
     for nodes in (16, 1):
         with Simulator(scenario=scenario, nodes=nodes, speed=1) as sim:
             api = Api(sim)

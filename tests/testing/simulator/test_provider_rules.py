@@ -12,24 +12,24 @@ from tests.testing.simulator.test_clusters import CLUSTER, CLUSTERS, GROUPS
 
 RULES = {
     "only HTTP 200 is success": "test_every_success_is_200",
-    "a create answers with one item that has an id": "test_a_create_answers_with_the_item",
-    "what was posted comes back whole, with id, createdAt and updatedAt": "test_what_was_posted_comes_back",
+    "a create answers with one item that has an id": "test_a_create_returns_the_item",
+    "what was posted comes back whole, with id, createdAt and updatedAt": "test_posted_fields_are_returned",
     "the times are RFC 3339, whatever other stamps look like": "test_times_are_rfc_3339",
     "nothing is filled in that was not sent": "test_nothing_is_filled_in",
-    "a PUT merges deeply, null clears, a list replaces a list": "test_a_put_merges",
-    "the shells of a PUT change nothing and leave nothing behind": "test_shells_do_nothing",
-    "a cluster always shows compute.launchSpecification": "test_compute_is_always_there",
-    "errors have codes that are texts": "test_error_codes_are_texts",
-    "what the service requires is a ValidationError with its field": "test_required_parts",
-    "what does not exist is HTTP 400 with the code that the provider knows": "test_what_does_not_exist",
+    "a PUT merges deeply, null clears, a list replaces a list": "test_an_update_merges",
+    "the shells of a PUT change nothing and leave nothing behind": "test_empty_objects_change_nothing",
+    "a cluster always shows compute.launchSpecification": "test_compute_cannot_be_removed",
+    "errors have codes that are texts": "test_error_codes_are_strings",
+    "what the service requires is a ValidationError with its field": "test_required_fields",
+    "what does not exist is HTTP 400 with the code that the provider knows": "test_objects_that_do_not_exist",
     "a deletion answers without items, and a second one is refused": "test_deletions",
-    "region and controller id stay": "test_region_and_controller_stay",
-    "a roll may follow a PUT": "test_a_roll_after_a_put",
+    "region and controller id stay": "test_region_and_controller_id_cannot_change",
+    "a roll may follow a PUT": "test_a_roll_after_an_update",
     "initialNodes, deleteNodes and forceDelete are obeyed": "test_options_of_create_and_delete",
-    "the last group of a mere template needs forceDelete": "test_the_last_group_of_a_template",
-    "a cluster goes with its groups, but not while a migration runs": "test_deleting_what_is_in_use",
-    "groups can be listed by cluster": "test_groups_by_cluster",
-    "built-in labels and unknown effects are refused": "test_labels_and_taints",
+    "the last group of a mere template needs forceDelete": "test_the_last_group_of_a_template_only_cluster",
+    "a cluster goes with its groups, but not while a migration runs": "test_deleting_a_migrating_cluster",
+    "groups can be listed by cluster": "test_groups_are_listed_by_cluster",
+    "built-in labels and unknown effects are refused": "test_labels_and_taints_are_checked",
 }
 """Each rule, and the test that plays it."""
 
@@ -77,7 +77,7 @@ def test_each_rule_has_a_test() -> None:
 
 
 def test_every_success_is_200(api: Api) -> None:
-    """The provider takes 201 and 204 for errors."""
+    """The provider treats 201 and 204 as errors."""
     cluster = _cluster(api)["id"]
     group = _group(api, cluster)["id"]
     replies = [
@@ -95,8 +95,8 @@ def test_every_success_is_200(api: Api) -> None:
     assert [reply.status for reply in replies] == [200] * len(replies)
 
 
-def test_a_create_answers_with_the_item(api: Api) -> None:
-    """An answer without items makes the provider panic."""
+def test_a_create_returns_the_item(api: Api) -> None:
+    """The provider panics on a response without items."""
     cluster = api.send("POST", CLUSTERS, {"cluster": ALWAYS_POSTED}).items
     group = api.send("POST", GROUPS, {"launchSpec": {"oceanId": cluster[0]["id"]}}).items
     assert [len(cluster), len(group)] == [1, 1]
@@ -104,8 +104,8 @@ def test_a_create_answers_with_the_item(api: Api) -> None:
     assert group[0]["id"].startswith("ols-")
 
 
-def test_what_was_posted_comes_back(api: Api) -> None:
-    """Also what the simulator does not understand, in the answer and in each later GET."""
+def test_posted_fields_are_returned(api: Api) -> None:
+    """Also fields that the simulator does not use, in the response and in each later GET."""
     extras = {
         "autoScaler": {"isEnabled": True, "resourceLimits": {"maxVCpu": 100}, "down": {"maxScaleDownPercentage": 10}},
         "logging": {"export": {"s3": {"id": "di-1"}}},
@@ -128,7 +128,7 @@ def test_what_was_posted_comes_back(api: Api) -> None:
 
 
 def test_times_are_rfc_3339(api: Api) -> None:
-    """Go cannot read any other form; migrations may be stamped as carelessly as the reference shows it."""
+    """Go cannot parse any other format."""
     api.sim.control.quirk("dates", "unpadded")
     for item in (_cluster(api), _group(api)):
         for name in ("createdAt", "updatedAt"):
@@ -136,7 +136,7 @@ def test_times_are_rfc_3339(api: Api) -> None:
 
 
 def test_nothing_is_filled_in(api: Api) -> None:
-    """Whatever the service would add is drift to the provider."""
+    """Any field that the service adds is drift for the provider."""
     created = _cluster(api)
     assert created.keys() == (ALWAYS_POSTED.keys() - {"scheduling"}) | {"id", "createdAt", "updatedAt"}
     assert created["strategy"] == {"utilizeReservedInstances": True, "fallbackToOd": True}
@@ -146,8 +146,8 @@ def test_nothing_is_filled_in(api: Api) -> None:
     assert changed.keys() == group.keys() | {"name"}
 
 
-def test_a_put_merges(api: Api) -> None:
-    """In clusters and groups alike; what is not named stays as it was."""
+def test_an_update_merges(api: Api) -> None:
+    """In clusters and groups; fields that are not sent stay."""
     created = _cluster(api, autoScaler={"isEnabled": True, "resourceLimits": {"maxVCpu": 100, "maxMemoryGib": 200}})
     changes = {
         "autoScaler": {"resourceLimits": {"maxVCpu": None, "maxMemoryGib": 300}},
@@ -164,8 +164,8 @@ def test_a_put_merges(api: Api) -> None:
     assert "taints" not in merged
 
 
-def test_shells_do_nothing(api: Api) -> None:
-    """The provider sends empty objects beside what it changes."""
+def test_empty_objects_change_nothing(api: Api) -> None:
+    """The provider sends them next to its changes."""
     created = _cluster(api)
     shells: dict[str, Any] = {
         "capacity": {},
@@ -188,8 +188,8 @@ def test_shells_do_nothing(api: Api) -> None:
     "compute",
     [None, {"launchSpecification": None}, {"launchSpecification": {"imageId": None}}, {"subnetIds": None}],
 )
-def test_compute_is_always_there(api: Api, compute: Any) -> None:
-    """The provider panics without it, so a PUT cannot take it away."""
+def test_compute_cannot_be_removed(api: Api, compute: Any) -> None:
+    """The provider panics without it."""
     created = _cluster(api)
     path = f"{CLUSTERS}/{created['id']}"
     refused = _error(api.send("PUT", path, {"cluster": {"compute": compute}}))
@@ -203,8 +203,8 @@ def test_compute_is_always_there(api: Api, compute: Any) -> None:
     }
 
 
-def test_error_codes_are_texts(api: Api) -> None:
-    """Go fails to read a number there; each error is JSON in the service's envelope."""
+def test_error_codes_are_strings(api: Api) -> None:
+    """Go fails to parse a number there; each error is JSON in the service's envelope."""
     for reply in (
         api.send("POST", CLUSTERS, {"cluster": {}}),
         api.send("POST", CLUSTERS, b"no JSON"),
@@ -228,8 +228,8 @@ def test_error_codes_are_texts(api: Api) -> None:
         (GROUPS, {"launchSpec": {"oceanId": "o-1", "colour": "red"}}, "launchSpec.colour"),
     ],
 )
-def test_required_parts(api: Api, path: str, body: dict[str, Any], field: str) -> None:
-    """Nothing is created then."""
+def test_required_fields(api: Api, path: str, body: dict[str, Any], field: str) -> None:
+    """Nothing is created without them."""
     before = len(api.send("GET", path).items)
     error = _error(api.send("POST", path, body))
     assert (error["code"], error["field"]) == ("ValidationError", f"body:{field}")
@@ -243,8 +243,8 @@ def test_required_parts(api: Api, path: str, body: dict[str, Any], field: str) -
         (f"{GROUPS}/ols-00000000", "launchSpec", "CANT_GET_OCEAN_LAUNCH_SPEC"),
     ],
 )
-def test_what_does_not_exist(api: Api, path: str, wrapper: str, code: str) -> None:
-    """By this code a read takes it out of the state; to another account everything is so."""
+def test_objects_that_do_not_exist(api: Api, path: str, wrapper: str, code: str) -> None:
+    """The provider removes an object with this code from its state; so does another account's object."""
     for method, body in (("GET", None), ("PUT", {wrapper: {"name": "x"}}), ("DELETE", None)):
         assert _error(api.send(method, path, body))["code"] == code
     other = api.sim.control.add_account()
@@ -264,8 +264,8 @@ def test_deletions(api: Api) -> None:
         assert _error(api.send("DELETE", path))["code"] == code
 
 
-def test_region_and_controller_stay(api: Api) -> None:
-    """The provider sends such a change as a PUT in place, with all else that has changed: nothing of it happens."""
+def test_region_and_controller_id_cannot_change(api: Api) -> None:
+    """The provider sends such a change in one PUT with others, and none of them is applied."""
     created = _cluster(api)
     path = f"{CLUSTERS}/{created['id']}"
     for name in ("region", "controllerClusterId"):
@@ -274,8 +274,8 @@ def test_region_and_controller_stay(api: Api) -> None:
     assert api.send("GET", path).items == [created]
 
 
-def test_a_roll_after_a_put(api: Api) -> None:
-    """Without nodes there is nothing to roll, which the provider takes for success by its code."""
+def test_a_roll_after_an_update(api: Api) -> None:
+    """The provider treats the error code of a cluster without nodes as success."""
     ocean_id = _cluster(api)["id"]
     spec = {"roll": {"batchSizePercentage": 20, "respectPdb": False}}
     path = f"{CLUSTERS}/{ocean_id}/roll"
@@ -296,8 +296,8 @@ def test_options_of_create_and_delete(api: Api) -> None:
         assert len(api.send("GET", nodes).items) == left
 
 
-def test_the_last_group_of_a_template(api: Api) -> None:
-    """Otherwise pods would have no place at all."""
+def test_the_last_group_of_a_template_only_cluster(api: Api) -> None:
+    """Without it pods would have no place to run."""
     compute = {**CLUSTER["compute"]}
     compute["launchSpecification"] = {**compute["launchSpecification"], "useAsTemplateOnly": True}
     ocean_id = _cluster(api, compute=compute)["id"]
@@ -307,8 +307,8 @@ def test_the_last_group_of_a_template(api: Api) -> None:
     assert api.send("DELETE", second, forceDelete="true").status == 200
 
 
-def test_deleting_what_is_in_use(api: Api) -> None:
-    """What the service does is not documented: to refuse it finds programs that delete too early."""
+def test_deleting_a_migrating_cluster(api: Api) -> None:
+    """Spot does not document it; the refusal reveals programs that delete too early."""
     ocean_id, path = api.ocean_id, f"{CLUSTERS}/{api.ocean_id}"
     group = api.send("GET", GROUPS, oceanId=ocean_id).items[0]["id"]
     migration = api.create()
@@ -319,8 +319,8 @@ def test_deleting_what_is_in_use(api: Api) -> None:
     assert _error(api.send("GET", f"{GROUPS}/{group}"))["code"] == "CANT_GET_OCEAN_LAUNCH_SPEC"
 
 
-def test_groups_by_cluster(api: Api) -> None:
-    """Those of one cluster, or of all of the account; of an unknown cluster it is refused."""
+def test_groups_are_listed_by_cluster(api: Api) -> None:
+    """Those of one cluster, or of the whole account; an unknown cluster is refused."""
     ocean_id = _cluster(api)["id"]
     group = _group(api, ocean_id)
     assert api.send("GET", GROUPS, oceanId=ocean_id).items == [group]
@@ -337,8 +337,8 @@ def test_groups_by_cluster(api: Api) -> None:
         ({"taints": [{"key": "a", "effect": "Sometimes"}]}, "taints.0.effect"),
     ],
 )
-def test_labels_and_taints(api: Api, parts: dict[str, Any], field: str) -> None:
-    """When a group is made, and when it is changed."""
+def test_labels_and_taints_are_checked(api: Api, parts: dict[str, Any], field: str) -> None:
+    """When a group is created, and when it is updated."""
     made = api.send("POST", GROUPS, {"launchSpec": {"oceanId": api.ocean_id, **parts}})
     changed = api.send("PUT", f"{GROUPS}/{_group(api)['id']}", {"launchSpec": parts})
     for reply in (made, changed):

@@ -1,4 +1,4 @@
-"""A record that is played back: any incident becomes a test."""
+"""Replays of recorded API traffic."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.fake_clock import FakeClock
 from tests.testing.simulator.conftest import Api, Reply
 from tests.testing.simulator.process import running
 
-WISH: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "batch_size_percentage": 50,
     "should_terminate_drained_nodes": False,
     "should_evict_stand_alone_pods": False,
@@ -53,7 +53,7 @@ def run(
     client: OceanClient, simulator: Simulator, instance_ids: list[str], step: float = 61.0
 ) -> tuple[str, list[MigrationStatus]]:
     """Start a migration and look at it every simulated minute until it ends; return its id and what was seen."""
-    migration_id = client.create_migration(simulator.ocean_id, instance_ids, **WISH)
+    migration_id = client.create_migration(simulator.ocean_id, instance_ids, **OPTIONS)
     seen = [client.get_migration(simulator.ocean_id, migration_id)]
     while not seen[-1].is_terminal:
         simulator.control.advance(step)
@@ -100,8 +100,8 @@ def play() -> Iterator[Callable[[Path], Simulator]]:
         yield start
 
 
-def test_an_incident_happens_again(incident: Incident, play: Callable[[Path], Simulator]) -> None:
-    """The same client sees the same states in the same order, the lost answer and the refusal included."""
+def test_a_replay_repeats_an_incident(incident: Incident, play: Callable[[Path], Simulator]) -> None:
+    """The same client sees the same states in the same order, with the lost response and the refusal."""
     simulator = play(incident.path)
     assert simulator.ocean_id == incident.ocean_id
     assert simulator.account_id == account_placeholder(incident.account_id)
@@ -123,7 +123,7 @@ def test_an_incident_happens_again(incident: Incident, play: Callable[[Path], Si
 
 
 def test_a_replay_can_be_recorded(incident: Incident, play: Callable[[Path], Simulator], tmp_path: Path) -> None:
-    """And that record tells the same, of the same account, at the same times."""
+    """The new record has the same account, responses and times."""
     simulator, path = play(incident.path), tmp_path / "again.jsonl"
     with opened(simulator, OCEAN_MIGRATION_RECORD=str(path)) as client:
         run(client, simulator, ["i-1"], REPLAYED)
@@ -135,18 +135,20 @@ def test_a_replay_can_be_recorded(incident: Incident, play: Callable[[Path], Sim
         assert abs((here - there).total_seconds()) < 180
 
 
-def test_another_start_is_answered_and_noted(incident: Incident, play: Callable[[Path], Simulator]) -> None:
-    """Ids stay as they were recorded; whoever reads the log sees that it was another request."""
+def test_another_start_gets_the_recorded_response_and_a_note(
+    incident: Incident, play: Callable[[Path], Simulator]
+) -> None:
+    """The ids are the recorded ones, and the log entry notes the difference."""
     simulator = play(incident.path)
     with opened(simulator) as client:
-        assert client.create_migration(simulator.ocean_id, ["i-other"], **WISH) == incident.migration_id
+        assert client.create_migration(simulator.ocean_id, ["i-other"], **OPTIONS) == incident.migration_id
     (started,) = simulator.control.requests(effective=True)
     assert started["note"] == "another request than the recorded one, answered as that was"
     assert started["body"]["migration"]["instanceIds"] == ["i-other"]
 
 
 def test_what_is_not_in_the_record_does_not_exist(incident: Incident, play: Callable[[Path], Simulator]) -> None:
-    """In the service's own words."""
+    """With the errors of the service."""
     simulator = play(incident.path)
     with opened(simulator) as client:
         with pytest.raises(ClusterNotFoundError, match="o-none"):
@@ -175,8 +177,8 @@ def written(folder: Path, *found: str) -> Path:
     return path
 
 
-def test_every_answer_has_its_time(play: Callable[[Path], Simulator], tmp_path: Path) -> None:
-    """The next one when as much time has passed as once did; none is left out, at last it stays; headers are played."""
+def test_responses_follow_at_the_recorded_pauses(play: Callable[[Path], Simulator], tmp_path: Path) -> None:
+    """The next one after the recorded pause, none skipped, and the last one from then on, with its headers."""
     path = written(
         tmp_path,
         line(0, CLUSTER, headers={"date": "x", "x-ratelimit-remaining": "9"}, body={"n": 1}),
@@ -211,8 +213,8 @@ def test_every_answer_has_its_time(play: Callable[[Path], Simulator], tmp_path: 
     assert ask().headers["date"] == "Sat, 31 Jan 2026 10:01:50 GMT"
 
 
-def test_what_was_asked_tells_answers_apart(play: Callable[[Path], Simulator], tmp_path: Path) -> None:
-    """Times and the account do not; a question in other detail gets what there is, but never another cluster's."""
+def test_parameters_distinguish_requests(play: Callable[[Path], Simulator], tmp_path: Path) -> None:
+    """Times and the account do not; other parameters get a similar response, but never another cluster's."""
     groups, nodes, log = "/ocean/aws/k8s/launchSpec", f"{CLUSTER}/nodes", f"{CLUSTER}/log"
     path = written(
         tmp_path,
@@ -234,8 +236,8 @@ def test_what_was_asked_tells_answers_apart(play: Callable[[Path], Simulator], t
     assert api.send("POST", nodes, {}).status == 400
 
 
-def test_a_start_sets_the_clock(play: Callable[[Path], Simulator], tmp_path: Path) -> None:
-    """What is said of a migration later is of the time of its start, however long somebody hesitated."""
+def test_a_start_sets_the_recorded_time(play: Callable[[Path], Simulator], tmp_path: Path) -> None:
+    """Later times of the migration follow from its start, however late that was."""
     path = written(
         tmp_path,
         line(0, CLUSTER, body={}),
@@ -254,8 +256,8 @@ def test_a_start_sets_the_clock(play: Callable[[Path], Simulator], tmp_path: Pat
     assert api.send("PUT", f"{CLUSTER}/migration/owm-1").headers["date"] == "Sat, 31 Jan 2026 10:05:01 GMT"
 
 
-def test_faults_and_the_control_api_go_on_to_work(incident: Incident, play: Callable[[Path], Simulator]) -> None:
-    """The ones of today come on top of those that were recorded."""
+def test_faults_and_the_control_api_work_in_a_replay(incident: Incident, play: Callable[[Path], Simulator]) -> None:
+    """Faults are added to the recorded ones."""
     simulator = play(incident.path)
     api = Api(simulator, checked=False)
     simulator.control.fault("GET", "*/discovery", "429", seconds=3)
@@ -270,8 +272,8 @@ def test_faults_and_the_control_api_go_on_to_work(incident: Incident, play: Call
     assert simulator.control.requests()[0]["fault"] == "429"
 
 
-def test_the_command_plays_a_record(incident: Incident) -> None:
-    """At the speed that is asked for: the exports are those of the record."""
+def test_the_command_replays_a_record(incident: Incident) -> None:
+    """At the given speed; the exports are those of the record."""
     with running("--replay", str(incident.path), "--speed", "9000") as remote:
         assert remote.ocean_id == incident.ocean_id
         assert remote.account_id == account_placeholder(incident.account_id)
@@ -303,10 +305,10 @@ def _patient(api: Api, incident: Incident) -> Reply | None:
     ],
     ids=["another format", "empty", "nodes", "scenario", "state", "nothing"],
 )
-def test_what_cannot_be_played_is_one_line(
+def test_an_invalid_replay_is_a_one_line_error(
     tmp_path: Path, content: str | None, arguments: list[str], said: str
 ) -> None:
-    """Another file, an empty record, one that is not there, and options that belong to a simulated world."""
+    """Another file, an empty record, a missing one, and options that belong to a simulated world."""
     path = tmp_path / "record.jsonl"
     if content is not None:
         path.write_text(content)

@@ -1,4 +1,4 @@
-"""The vendor's own Python SDK against the simulator: every call that it has for what is simulated."""
+"""Spot's own Python SDK against the simulator: every call that it has for simulated routes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spotinst_sdk2.client import SpotinstClientException
 from spotinst_sdk2.models.ocean import aws
 
 from tests.support.timing import PATIENCE
-from tests.testing.simulator.conftest import WISH, Api
+from tests.testing.simulator.conftest import OPTIONS, Api
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ def sdk(api: Api) -> Any:
 
 def _migration(instance_ids: list[str], **changes: Any) -> Any:
     names = {
-        "should_terminate_drained_nodes": WISH["shouldTerminateDrainedNodes"],
-        "should_evict_stand_alone_pods": WISH["shouldEvictStandAlonePods"],
-        "force_pod_eviction_on_pdb_failure": WISH["forcePodEvictionOnPdbFailure"],
-        "batch_size_percentage": WISH["batchSizePercentage"],
+        "should_terminate_drained_nodes": OPTIONS["shouldTerminateDrainedNodes"],
+        "should_evict_stand_alone_pods": OPTIONS["shouldEvictStandAlonePods"],
+        "force_pod_eviction_on_pdb_failure": OPTIONS["forcePodEvictionOnPdbFailure"],
+        "batch_size_percentage": OPTIONS["batchSizePercentage"],
     }
     return aws.Migration(instance_ids=instance_ids, **{**names, **changes})
 
 
-def test_the_six_calls_of_a_migration(api: Api, sdk: Any) -> None:
-    """Discover, create, list, status, stop, nodes: with the keys that the SDK makes of the answers."""
+def test_the_sdk_calls_of_a_migration(api: Api, sdk: Any) -> None:
+    """Discover, create, list, status, stop and nodes, with the keys that the SDK derives."""
     instances = sdk.get_migration_discovery(api.ocean_id, True)[0]["instances"]
     assert len(instances) == 16
     assert instances[0].keys() == {"k8s_node_name", "asg_name", "instance_id", "launch_spec_id", "running_pods"}
@@ -60,7 +60,7 @@ def test_the_six_calls_of_a_migration(api: Api, sdk: Any) -> None:
 
 
 def test_errors_reach_the_sdk(api: Api, sdk: Any) -> None:
-    """It shows the service's words: here a missing field and a refused token."""
+    """It shows the messages of the service: here a missing field and a rejected token."""
     with pytest.raises(SpotinstClientException) as caught:
         sdk.create_migration(api.ocean_id, aws.Migration(instance_ids=api.offered()))
     response = json.loads(caught.value.message.split("\n", 1)[1])
@@ -72,8 +72,8 @@ def test_errors_reach_the_sdk(api: Api, sdk: Any) -> None:
     assert json.loads(caught.value.message.split("\n", 1)[1]) == {"status": {"code": 401, "message": "Unauthorized"}}
 
 
-def test_a_cluster_from_birth_to_death(api: Api, sdk: Any) -> None:
-    """Create, read, list, update, delete."""
+def test_the_sdk_manages_a_cluster(api: Api, sdk: Any) -> None:
+    """Create, read, list, update and delete."""
     template = aws.LaunchSpecifications(image_id="ami-1", security_group_ids=["sg-1"], user_data="YQ==")
     ocean = aws.Ocean(
         name="sdk",
@@ -95,8 +95,8 @@ def test_a_cluster_from_birth_to_death(api: Api, sdk: Any) -> None:
         sdk.get_ocean_cluster(created["id"])
 
 
-def test_a_group_from_birth_to_death(api: Api, sdk: Any) -> None:
-    """Create with nodes, read, list, update, delete with its nodes."""
+def test_the_sdk_manages_a_group(api: Api, sdk: Any) -> None:
+    """Create with nodes, read, list, update, and delete with its nodes."""
     group = aws.VirtualNodeGroup(
         ocean_id=api.ocean_id,
         name="gpu",
@@ -115,8 +115,8 @@ def test_a_group_from_birth_to_death(api: Api, sdk: Any) -> None:
     assert sdk.get_cluster_nodes(api.ocean_id) == []
 
 
-def test_the_three_imports(api: Api, sdk: Any) -> None:
-    """From an Auto Scaling Group to a cluster and to a group, from an EKS node group to a group."""
+def test_the_sdk_imports(api: Api, sdk: Any) -> None:
+    """From an Auto Scaling Group to a cluster and to a group, and from an EKS node group to a group."""
     cluster = sdk.import_asg_to_ocean_cluster(
         "web", "us-west-2", aws.ImportASGToOceanCluster(instance_types=["c3.large"])
     )[0]
@@ -131,8 +131,8 @@ def test_the_three_imports(api: Api, sdk: Any) -> None:
         assert sdk.import_eks_cluster_node_group_to_ocean_vng("demo", "batch", spec, **place)["name"] == "n"
 
 
-def test_log_heartbeat_detaching_and_rolls(api: Api, sdk: Any) -> None:
-    """What is left of the calls around a migration."""
+def test_the_sdk_reads_log_and_heartbeat_detaches_and_rolls(api: Api, sdk: Any) -> None:
+    """The remaining calls around a migration."""
     assert sdk.get_heartbeat_status(api.ocean_id)["status"] == "ACTIVE"
     api.run(api.create(api.offered()[:2]))
     lines = sdk.fetch_elastilog(api.ocean_id, "0", "99999999999999", severity="INFO", limit=2)

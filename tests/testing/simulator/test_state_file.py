@@ -1,4 +1,4 @@
-"""The state file: everything survives, even a SIGKILL."""
+"""The state file, which survives even a SIGKILL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.testing.simulator.process import running
 
 
 def test_a_migration_survives_a_kill(tmp_path: Path) -> None:
-    """What was answered right before the kill is there after the restart, runs on, and ends."""
+    """What was answered before the kill is there after the restart, and the migration continues to its end."""
     state = tmp_path / "state.json"
     with running("--state", str(state), "--nodes", "5", "--seed", "3") as first:
         migration = Api(first).create()
@@ -35,8 +35,8 @@ def test_a_migration_survives_a_kill(tmp_path: Path) -> None:
         assert [entry["n"] for entry in log] == list(range(1, len(log) + 1))
 
 
-def test_a_rich_world_is_read_back_as_it_was(tmp_path: Path) -> None:
-    """Pods, pending pods, refills, rolls, quirks, accounts, tokens, heartbeat, log: nothing is lost."""
+def test_the_whole_world_is_restored(tmp_path: Path) -> None:
+    """Pods, pending pods, refills, rolls, quirks, accounts, tokens, heartbeat and log."""
     state = tmp_path / "state.json"
     with Simulator(scenario="refilling-asg", seed=5, state_file=state) as sim:
         control, ocean_id = sim.control, sim.ocean_id
@@ -74,8 +74,8 @@ def _picture(sim: Simulator) -> Any:
     )
 
 
-def test_time_goes_on_from_where_it_was_saved(tmp_path: Path) -> None:
-    """Not from the real time; a given speed takes the place of the saved one."""
+def test_time_continues_from_the_saved_one(tmp_path: Path) -> None:
+    """Not from the real time; a given speed replaces the saved one."""
     state = tmp_path / "state.json"
     with Simulator(state_file=state, speed=50) as sim:
         sim.control.clock(manual=True)
@@ -87,7 +87,7 @@ def test_time_goes_on_from_where_it_was_saved(tmp_path: Path) -> None:
 
 
 def test_reads_are_saved_soon(tmp_path: Path) -> None:
-    """A request that changes nothing is in the file a moment later."""
+    """The file has a request that changes nothing a moment later."""
     state = tmp_path / "state.json"
     with Simulator(state_file=state) as sim:
         api = Api(sim)
@@ -99,8 +99,8 @@ def test_reads_are_saved_soon(tmp_path: Path) -> None:
             time.sleep(0.01)
 
 
-def test_the_file_is_private_and_nothing_else_is_left(tmp_path: Path) -> None:
-    """It holds the token; the temporary file of a save is gone."""
+def test_the_state_file_is_private(tmp_path: Path) -> None:
+    """It has the token; no temporary file is left."""
     state = tmp_path / "state.json"
     with Simulator(state_file=state):
         assert stat.S_IMODE(state.stat().st_mode) == 0o600
@@ -108,8 +108,8 @@ def test_the_file_is_private_and_nothing_else_is_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 99}', "\x00"])
-def test_a_file_of_something_else_is_refused_and_kept(tmp_path: Path, content: str) -> None:
-    """It is named, and not overwritten."""
+def test_another_file_is_refused_and_kept(tmp_path: Path, content: str) -> None:
+    """The error names the file, which is not overwritten."""
     state = tmp_path / "precious.json"
     state.write_text(content)
     with pytest.raises(ValueError, match=r"precious\.json is not a state file"):

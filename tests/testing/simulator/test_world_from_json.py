@@ -1,4 +1,4 @@
-"""A world from a description."""
+"""Worlds built from a JSON description."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ DESCRIPTION: dict[str, Any] = {
 }
 
 
-def test_the_service_answers_as_described() -> None:
-    """Accounts, ids, names, matches and numbers of pods, of nodes that are Ocean's and of those that are not."""
+def test_the_api_returns_the_described_cluster() -> None:
+    """Accounts, ids, names, matches and pod counts, of Ocean nodes and of old nodes."""
     with Simulator(world=DESCRIPTION) as sim:
         assert (sim.account_id, sim.ocean_id) == ("act-0a1b2c3d", "o-0a1b2c3d")
         api = Api(sim, checked=False)
@@ -59,9 +59,9 @@ def test_the_service_answers_as_described() -> None:
         assert [group["id"] for group in groups] == ["ols-1", "ols-2"]
 
 
-def test_what_comes_to_be_later_has_ids_of_its_own() -> None:
-    """A description may be of another simulator, whose ids follow from the same seed."""
-    world = world_from_json.build(DESCRIPTION, seed=0, now=0.0)
+def test_new_objects_have_ids_of_their_own() -> None:
+    """A description may come from another simulator with the same seed."""
+    world = world_from_json.build_world(DESCRIPTION, seed=0, now=0.0)
     ours = {world.new_id("i-", 17) for _ in range(50)}
     theirs = Simulation(nodes=3).world
     assert ours.isdisjoint({theirs.new_id("i-", 17) for _ in range(50)})
@@ -77,25 +77,25 @@ def test_what_comes_to_be_later_has_ids_of_its_own() -> None:
         ({"status": "INACTIVE"}, "INACTIVE", False),
     ],
 )
-def test_heartbeat_beats_only_when_it_is_fresh(heartbeat: dict[str, Any] | None, status: str, beats: bool) -> None:
-    """One that is ACTIVE and of this moment goes on."""
+def test_only_a_fresh_heartbeat_continues(heartbeat: dict[str, Any] | None, status: str, beats: bool) -> None:
+    """A controller that is ACTIVE with an age of 0 continues to report."""
     part = {} if heartbeat is None else {"heartbeat": heartbeat}
-    [cluster] = world_from_json.build({"cluster": {"id": "o-1"}, **part}, seed=0, now=1000.0).clusters.values()
+    [cluster] = world_from_json.build_world({"cluster": {"id": "o-1"}, **part}, seed=0, now=1000.0).clusters.values()
     assert cluster.heartbeat.status == status
     assert (cluster.heartbeat.frozen_at is None) is beats
     assert any(deployment.is_controller for deployment in cluster.deployments)
 
 
 def test_no_heartbeat_means_no_controller() -> None:
-    """One that was never heard was never installed."""
+    """A controller without any heartbeat is not installed."""
     description = {"cluster": {"id": "o-1"}, "heartbeat": {"status": None}}
-    [cluster] = world_from_json.build(description, seed=0, now=0.0).clusters.values()
+    [cluster] = world_from_json.build_world(description, seed=0, now=0.0).clusters.values()
     assert cluster.heartbeat.status is None
     assert not any(deployment.is_controller for deployment in cluster.deployments)
 
 
-def test_given_world_survives_a_restart(tmp_path: Path) -> None:
-    """The file takes precedence over the description, matches included."""
+def test_a_described_world_survives_a_restart(tmp_path: Path) -> None:
+    """The state file takes precedence over the description, and keeps the matches."""
     file = tmp_path / "state.json"
     Simulation(world=DESCRIPTION, state_file=file).close()
     again = Simulation(world={"cluster": {"id": "o-other"}}, state_file=file).world
@@ -116,34 +116,34 @@ _NODE = {"instance_id": "i-1"}
     ("change", "said"),
     [
         ({"cluster": None}, "cluster must be an object"),
-        ({"cluster": {}}, "cluster.id must be a text"),
+        ({"cluster": {}}, "cluster.id must be a non-empty string"),
         ({"format": 2}, "must have format 1"),
         ({"nodess": []}, "the description: unknown nodess"),
         ({"nodes": {}}, "nodes must be a list"),
         ({"nodes": [3]}, "nodes[0] must be an object"),
-        ({"nodes": [{"node_name": "x"}]}, "nodes[0].instance_id must be a text"),
+        ({"nodes": [{"node_name": "x"}]}, "nodes[0].instance_id must be a non-empty string"),
         ({"nodes": [{**_NODE, "drained": True}]}, "nodes[0]: unknown drained"),
         ({"nodes": [_NODE, _NODE]}, "nodes[1]: i-1 is described twice"),
         ({"nodes": [{**_NODE, "pods": "3"}]}, "pods must be a list"),
-        ({"nodes": [{**_NODE, "pods": [{}]}]}, "nodes[0].pods[0].name must be a text"),
+        ({"nodes": [{**_NODE, "pods": [{}]}]}, "nodes[0].pods[0].name must be a non-empty string"),
         ({"nodes": [{**_NODE, "pods": [{"name": "a", "kind": 1}]}]}, "nodes[0].pods[0]: unknown kind"),
-        ({"pending": [{"name": "a", "phase": "Sleeping"}]}, "pending[0].phase: 'Sleeping' is none of Pending"),
+        ({"pending": [{"name": "a", "phase": "Sleeping"}]}, "pending[0].phase: 'Sleeping' is not one of Pending"),
         ({"pending": [{"name": "a", "requests": {"cpu": "many"}}]}, "pending[0].requests:"),
         ({"budgets": [{"name": "cart"}]}, "budgets[0].name: 'cart' is not namespace/name"),
         ({"budgets": [{"name": "a/b", "selector": []}]}, "budgets[0].selector must be an object"),
-        ({"groups": [{"name": "web"}]}, "groups[0].id must be a text"),
+        ({"groups": [{"name": "web"}]}, "groups[0].id must be a non-empty string"),
         ({"heartbeat": {"age": 1}}, "heartbeat: unknown age"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(change: dict[str, Any], said: str) -> None:
-    """A misspelt part would otherwise be a world without it."""
+def test_an_invalid_description_is_refused_by_name(change: dict[str, Any], said: str) -> None:
+    """A misspelt key would otherwise be ignored."""
     with pytest.raises(ValueError, match=r".+") as caught:
-        world_from_json.build({"cluster": {"id": "o-1"}, **change}, seed=0, now=0.0)
+        world_from_json.build_world({"cluster": {"id": "o-1"}, **change}, seed=0, now=0.0)
     assert said in str(caught.value)
 
 
-def test_description_is_plain_json() -> None:
-    """What went through a file is the same world."""
-    once = world_from_json.build(DESCRIPTION, seed=0, now=0.0)
-    again = world_from_json.build(json.loads(json.dumps(DESCRIPTION)), seed=0, now=0.0)
+def test_a_description_is_plain_json() -> None:
+    """A description from a file builds the same world."""
+    once = world_from_json.build_world(DESCRIPTION, seed=0, now=0.0)
+    again = world_from_json.build_world(json.loads(json.dumps(DESCRIPTION)), seed=0, now=0.0)
     assert json.dumps(once, default=vars) == json.dumps(again, default=vars)

@@ -1,1 +1,1 @@
-"""Plans and carries out an update as the real engine does."""
+"""The engine: plans an update and carries it out, like the real engine."""

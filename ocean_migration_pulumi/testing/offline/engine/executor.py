@@ -1,4 +1,4 @@
-"""Carries out single actions: calls the provider, records the end in the journal, and reports it."""
+"""Carries out planned actions: calls the provider, updates the journal, and records the step."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ import uuid
 from collections.abc import Iterable
 from typing import Protocol
 
+from ocean_migration_pulumi.testing.offline.engine.actions import Action
 from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder, Step
-from ocean_migration_pulumi.testing.offline.engine.planner import Action
 from ocean_migration_pulumi.testing.offline.plugin.providers import (
-    Live,
+    LiveResource,
     PartialFailure,
     Provider,
     ProviderFailure,
     ResourceTarget,
 )
-from ocean_migration_pulumi.testing.offline.state.state import Journal, StateResource, now
-from ocean_migration_pulumi.testing.offline.state.values import Properties, changed_keys, contains_secret, secret
+from ocean_migration_pulumi.testing.offline.state.state import Journal, StateResource, format_now
+from ocean_migration_pulumi.testing.offline.state.values import (
+    Properties,
+    contains_secret,
+    find_changed_keys,
+    make_secret,
+)
 
 _OPERATIONS = {
     "create": "creating",
@@ -30,25 +35,33 @@ _OPERATIONS = {
 }
 
 
-class Protected(ProviderFailure):
-    """A resource may not be deleted; the others may."""
+class ProtectedResource(ProviderFailure):
+    """A protected resource cannot be deleted, which does not stop the other deletions."""
 
 
 class ProviderLookup(Protocol):
-    """The configured providers of a stack, by reference (`URN::id`)."""
+    """The providers of a stack, by reference (`URN::id`)."""
 
     def configure(self, reference: str, config: Properties) -> None:
-        """Let the reference stand for a provider with this configuration from now on."""
+        """Set the configuration of the provider with this reference."""
 
     def get(self, reference: str) -> Provider:
-        """Return the provider; raises `ProviderFailure` when there is none or it does not start."""
+        """Return the provider with this reference; raises `ProviderFailure` when it is unknown or does not start."""
 
     def cancel(self) -> None:
-        """Ask every running call to end soon."""
+        """Request that every running call ends soon."""
 
 
 class Executor:
-    """Does one action at a time for each thread that calls it."""
+    """Carries out actions, one at a time for each thread.
+
+    Args:
+        journal: The state of the stack.
+        registry: The providers.
+        recorder: Receives the steps and errors.
+        preview: Whether to call no provider that changes something.
+        terminated: Whether the update was terminated.
+    """
 
     def __init__(
         self,
@@ -64,28 +77,28 @@ class Executor:
         self._recorder = recorder
         self._preview = preview
         self._terminated = terminated
-        self._condemned: set[str] = set()
+        self._marked: set[str] = set()
 
-    def provider_of(self, resource: StateResource) -> Provider | None:
-        """Return the provider that manages the resource; components and providers have none."""
+    def get_provider(self, resource: StateResource) -> Provider | None:
+        """Return the provider of a resource; components and providers have none."""
         if not resource.custom or resource.is_provider:
             return None
         return self._registry.get(resource.provider)
 
-    def condemn(self, urns: Iterable[str]) -> None:
-        """Take note of what is going to be deleted: what is deleted with it needs no call of its own."""
-        self._condemned.update(urns)
+    def mark_for_deletion(self, urns: Iterable[str]) -> None:
+        """Note resources that will be deleted: resources that are deleted with them need no call of their own."""
+        self._marked.update(urns)
 
     def perform(self, action: Action) -> None:
-        """Do the action; raises `ProviderFailure`, after it has been reported, when it fails."""
+        """Carry out an action; raises `ProviderFailure`, which is already recorded, when it fails."""
         resource = action.resource
-        # Default providers are the engine's own affair: they are in the state, but nobody is told.
+        # Default providers are internal to the engine: they are in the state, but have no steps.
         silent = resource.is_provider and resource.name == "default"
         before = resource if action.deletes else action.old
         step = Step.from_operation(action.op, resource, before=before, after=action.new)
         step.diff_keys = action.keys or step.diff_keys
         if not silent:
-            self._recorder.started(step)
+            self._recorder.record_start(step)
         if action.op in _OPERATIONS:
             self._journal.begin(resource, _OPERATIONS[action.op])
         failure: ProviderFailure | None = None
@@ -94,7 +107,7 @@ class Executor:
         except ProviderFailure as exc:
             failure = exc
         if self._terminated.is_set():
-            # The state stays as it is, with this operation pending.
+            # The operation stays pending in the state.
             raise failure or ProviderFailure("terminated")
         if action.new is not None and action.op != "replace":
             mark_secrets(action.new)
@@ -106,40 +119,46 @@ class Executor:
             step.describe(action.new)
         if failure is not None:
             step.error = str(failure)
-            self._recorder.say("error", str(failure), resource.urn)
+            self._recorder.record_message("error", str(failure), resource.urn)
         if not silent:
-            self._recorder.ended(step)
+            self._recorder.record_end(step)
         if failure is not None:
             raise failure
 
     def refresh(self, resource: StateResource) -> StateResource | None:
-        """Read a resource and return it as it is now, `None` when it is gone; the old one is left alone.
+        """Read a resource into a new object.
 
-        Raises `ProviderFailure`, after it has been reported, when it cannot be read.
+        Returns:
+            The resource as it is now, `None` when it no longer exists.
+
+        Raises:
+            ProviderFailure: The resource cannot be read, which is already recorded.
         """
         if not resource.custom or resource.is_provider or resource.pending_replacement:
             return resource
         step = Step.from_operation("refresh", resource, before=resource, after=resource)
-        self._recorder.started(step)
+        self._recorder.record_start(step)
         try:
             new = self._read(resource, step)
         except ProviderFailure as exc:
             step.error = str(exc)
-            self._recorder.say("error", str(exc), resource.urn)
+            self._recorder.record_message("error", str(exc), resource.urn)
             raise
         finally:
-            self._recorder.ended(step)
+            self._recorder.record_end(step)
         return new
 
     def _read(self, resource: StateResource, step: Step) -> StateResource | None:
         provider = self._registry.get(resource.provider)
         errors: list[str] = []
         try:
-            live = provider.read(_target(resource))
+            live = provider.read(ResourceTarget.from_resource(resource))
         except PartialFailure as exc:
-            live, errors = Live(exc.id, exc.outputs, exc.inputs), exc.reasons
+            live, errors = LiveResource(exc.id, exc.outputs, exc.inputs), exc.reasons
             listed = "".join(f"\n* {reason}" for reason in errors)
-            self._recorder.say("warning", f"Refreshed resource is in an unhealthy state:{listed}", resource.urn)
+            self._recorder.record_message(
+                "warning", f"Refreshed resource is in an unhealthy state:{listed}", resource.urn
+            )
         if not live.id:
             step.result = "delete"
             return None
@@ -149,13 +168,13 @@ class Executor:
             new.inputs = live.inputs
         mark_secrets(new)
         if new.outputs != resource.outputs or new.inputs != resource.inputs:
-            new.modified = now()
+            new.modified = format_now()
         if not resource.external:
-            # What an update with an unchanged program would do is the opposite of what the refresh found.
-            difference = provider.diff(_target(new), resource.inputs, resource.ignore_changes)
+            # The difference says what an update would change back: the opposite of what the refresh found.
+            difference = provider.diff(ResourceTarget.from_resource(new), resource.inputs, resource.ignore_changes)
             changed = difference.changes
             if changed is None:
-                changed = bool(changed_keys(new.inputs, resource.inputs))
+                changed = bool(find_changed_keys(new.inputs, resource.inputs))
             step.result = "update" if changed else "same"
         step.describe(new)
         return new
@@ -166,7 +185,7 @@ class Executor:
         elif action.deletes:
             self._delete(action)
         elif action.op == "read":
-            self._read_foreign(action.resource)
+            self._read_external(action.resource)
         elif action.op == "update" and action.old is not None:
             self._update(action.resource, action.old)
         elif action.op == "same" and action.old is not None:
@@ -174,7 +193,7 @@ class Executor:
 
     def _create(self, action: Action) -> None:
         new = action.resource
-        new.created = new.modified = now()
+        new.created = new.modified = format_now()
         if new.is_provider:
             new.id, new.outputs = str(uuid.uuid4()), dict(new.inputs)
             self._registry.configure(f"{new.urn}::{new.id}", new.inputs)
@@ -207,13 +226,15 @@ class Executor:
             provider = self._registry.get(new.provider)
             timeout = new.custom_timeouts.get("update", 0.0)
             try:
-                new.outputs = provider.update(_target(old), new.inputs, timeout, new.ignore_changes).outputs
+                new.outputs = provider.update(
+                    ResourceTarget.from_resource(old), new.inputs, timeout, new.ignore_changes
+                ).outputs
             except PartialFailure as exc:
-                # The engine keeps the old inputs: the resource was not brought to the new ones.
+                # Like the engine, keep the old inputs: the update did not complete.
                 new.outputs, new.init_errors, new.inputs = exc.outputs, exc.reasons, dict(old.inputs)
-                new.modified = now()
+                new.modified = format_now()
                 raise
-            new.modified = now()
+            new.modified = format_now()
 
     def _delete(self, action: Action) -> None:
         old = action.resource
@@ -223,15 +244,17 @@ class Executor:
                 f'resource "{old.urn}" cannot be deleted\nbecause it is protected: '
                 "remove its `protect` option in the program and update the stack first"
             )
-            raise Protected(msg)
-        gone_with_another = old.deleted_with in self._condemned
-        calls = not (self._preview or old.external or old.retain_on_delete or gone_with_another or old.is_provider)
-        if calls and old.custom and not old.pending_replacement:
-            self._registry.get(old.provider).delete(_target(old), old.custom_timeouts.get("delete", 0.0))
+            raise ProtectedResource(msg)
+        deleted_with_other = old.deleted_with in self._marked
+        skipped = self._preview or old.external or old.retain_on_delete or deleted_with_other or old.is_provider
+        if not skipped and old.custom and not old.pending_replacement:
+            self._registry.get(old.provider).delete(
+                ResourceTarget.from_resource(old), old.custom_timeouts.get("delete", 0.0)
+            )
         if action.pending:
             old.pending_replacement = True
 
-    def _read_foreign(self, new: StateResource) -> None:
+    def _read_external(self, new: StateResource) -> None:
         live = self._registry.get(new.provider).read(ResourceTarget(new.urn, new.id, new.inputs, new.inputs))
         if not live.id:
             msg = f"resource '{new.id}' does not exist"
@@ -249,11 +272,7 @@ class Executor:
 
 
 def mark_secrets(resource: StateResource) -> None:
-    """Mark the outputs that are to be secret: those the program names, and those whose input is."""
+    """Mark the outputs as secret that the program names, or whose input is secret."""
     for key, value in resource.outputs.items():
         if key in resource.additional_secret_outputs or contains_secret(resource.inputs.get(key)):
-            resource.outputs[key] = secret(value)
-
-
-def _target(resource: StateResource) -> ResourceTarget:
-    return ResourceTarget(resource.urn, resource.id, resource.inputs, resource.outputs)
+            resource.outputs[key] = make_secret(value)

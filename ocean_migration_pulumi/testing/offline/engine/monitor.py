@@ -1,4 +1,4 @@
-"""The two gRPC services that a program talks to: the resource monitor and the engine."""
+"""The gRPC services for a program: the resource monitor and the engine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import grpc
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]  # protobuf has no types of its own
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, resource_pb2, resource_pb2_grpc
 
+from ocean_migration_pulumi.testing.offline.engine.actions import Goal
 from ocean_migration_pulumi.testing.offline.engine.deployment import DeploymentCoordinator, Stopped
 from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder
-from ocean_migration_pulumi.testing.offline.engine.planner import Goal
 from ocean_migration_pulumi.testing.offline.plugin.plugin import CHANNEL_OPTIONS
 from ocean_migration_pulumi.testing.offline.plugin.providers import ProviderFailure
 from ocean_migration_pulumi.testing.offline.plugin.registry import DYNAMIC, ProviderRegistry
@@ -24,18 +24,20 @@ from ocean_migration_pulumi.testing.offline.state.values import Properties, from
 _FEATURES = frozenset({"secrets", "aliasSpecs", "deletedWith"})
 _SEVERITIES = {engine_pb2.DEBUG: "debug", engine_pb2.INFO: "info", engine_pb2.WARNING: "warning"}
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_END = 600.0
+_END_SECONDS = 600.0
+"""How long a registration waits for the end of an update that has stopped."""
 
 
-# Older versions of the SDK answer a program with the message of providers.
-_INVOKED: Final = getattr(resource_pb2, "ResourceInvokeResponse", provider_pb2.InvokeResponse)
+# Older versions of the SDK use the message of providers.
+_INVOKE_RESPONSE: Final = getattr(resource_pb2, "ResourceInvokeResponse", provider_pb2.InvokeResponse)
 
 
-class Services:
-    """A gRPC server on loopback for one update.
+class EngineServer:
+    """The gRPC server of an update, on loopback.
 
-    `config` is what the package's default provider is configured with. After `close_monitor` every registration that
-    still waits is told that the monitor has gone.
+    Args:
+        recorder: Receives the messages of the program.
+        threads: The number of threads.
     """
 
     def __init__(self, recorder: EventRecorder, *, threads: int) -> None:
@@ -49,13 +51,13 @@ class Services:
     def serve(
         self, deployment: DeploymentCoordinator, registry: ProviderRegistry, config: Callable[[str], Properties]
     ) -> None:
-        """Start to serve the deployment."""
+        """Start the server; `config` returns the configuration of the default provider of a package."""
         self._monitor = MonitorService(deployment, registry, config)
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(self._monitor, self._server)
         self._server.start()
 
     def close_monitor(self) -> None:
-        """Release every registration that waits for an update which has ended."""
+        """Reject every registration that waits for the end of the update."""
         if self._monitor is not None:
             self._monitor.closed.set()
 
@@ -67,17 +69,17 @@ class Services:
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):
-    """Takes the log messages of the program and of the plugins."""
+    """Receives the log messages of the program and of the plugins."""
 
     def __init__(self, recorder: EventRecorder) -> None:
         self._recorder = recorder
         self._root = ""
 
     def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Record a message, unless it is for debugging."""
+        """Record a message, unless its severity is debug."""
         severity = _SEVERITIES.get(request.severity, "error")
         if severity != "debug":
-            self._recorder.say(severity, request.message, request.urn, ephemeral=request.ephemeral)
+            self._recorder.record_message(severity, request.message, request.urn, ephemeral=request.ephemeral)
         return empty_pb2.Empty()
 
     def GetRootResource(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -85,17 +87,17 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         return engine_pb2.GetRootResourceResponse(urn=self._root)
 
     def SetRootResource(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Remember the URN of the stack resource."""
+        """Store the URN of the stack resource."""
         self._root = request.urn
         return engine_pb2.SetRootResourceResponse()
 
     def RequirePulumiVersion(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Accept any version that a program asks for."""
+        """Accept any required version."""
         return engine_pb2.RequirePulumiVersionResponse()
 
 
 class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
-    """Turns what the program registers into goals of the deployment."""
+    """Receives the registrations of the program, and passes them to the deployment."""
 
     def __init__(
         self, deployment: DeploymentCoordinator, registry: ProviderRegistry, config: Callable[[str], Properties]
@@ -104,25 +106,25 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         self._deployment = deployment
         self._registry = registry
         self._config = config
-        self._known: dict[str, StateResource] = {}
+        self._resources: dict[str, StateResource] = {}
 
     def SupportsFeature(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Tell the SDK what it may use."""
+        """Return whether the engine supports a feature."""
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
     def RegisterResource(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Bring a resource to its goal and answer with its state."""
+        """Create or update a resource, and return its state."""
         if request.remote or request.importId:
-            what = "components of other languages" if request.remote else "imports"
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the offline engine knows no {what}")
-        parent = self._known.get(request.parent)
+            feature = "components of other languages" if request.remote else "imports"
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the offline engine does not support {feature}")
+        parent = self._resources.get(request.parent)
         try:
-            goal = self._goal(request, parent)
+            goal = self._build_goal(request, parent)
             resource = self._deployment.register(goal)
         except (Stopped, ProviderFailure) as exc:
-            self._gone(context, exc)
-        self._known[resource.urn] = resource
-        # A component's outputs come later; those of an earlier update would only mislead.
+            self._hold_until_end(context, exc)
+        self._resources[resource.urn] = resource
+        # A component registers its outputs later; those of an earlier update would be wrong.
         outputs = resource.outputs if resource.custom else {}
         return resource_pb2.RegisterResourceResponse(urn=resource.urn, id=resource.id, object=to_struct(outputs))
 
@@ -132,7 +134,7 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         return empty_pb2.Empty()
 
     def ReadResource(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Read a resource that something else manages."""
+        """Read a resource that the stack does not manage."""
         try:
             goal = Goal(
                 type=request.type,
@@ -144,27 +146,27 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
                 provider=request.provider or self._default_provider(request.type),
                 additional_secret_outputs=list(request.additionalSecretOutputs),
             )
-            resource = self._deployment.read(goal, request.id)
+            resource = self._deployment.read_resource(goal, request.id)
         except (Stopped, ProviderFailure) as exc:
-            self._gone(context, exc)
+            self._hold_until_end(context, exc)
         return resource_pb2.ReadResourceResponse(urn=resource.urn, properties=to_struct(resource.outputs))
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Call a function of another package."""
-        mock = self._registry.mock(request.tok.partition(":")[0])
+        """Call a function of a mocked package."""
+        mock = self._registry.get_mock(request.tok.partition(":")[0])
         try:
             result, failures = mock.call(request.tok, from_struct(request.args))
         except ProviderFailure as exc:
             context.abort(grpc.StatusCode.UNKNOWN, str(exc))
-        found = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failures]
-        return _INVOKED(**{"return": to_struct(result), "failures": found})
+        invalid = [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failures]
+        return _INVOKE_RESPONSE(**{"return": to_struct(result), "failures": invalid})
 
     def SignalAndWaitForShutdown(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Let the program end: nothing calls back into it."""
+        """Let the program end at once: the engine does not call it back."""
         return empty_pb2.Empty()
 
-    def _goal(self, request: Any, parent: StateResource | None) -> Goal:
-        """Translate a registration; what it leaves open is inherited from its parent, as the engine does."""
+    def _build_goal(self, request: Any, parent: StateResource | None) -> Goal:
+        """Convert a registration; like the engine, inherit unset options from the parent."""
         protect = request.protect if request.HasField("protect") else bool(parent and parent.protect)
         retain = (
             request.retainOnDelete if request.HasField("retainOnDelete") else bool(parent and parent.retain_on_delete)
@@ -172,7 +174,9 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
         provider = request.provider
         if request.custom and not provider and not request.type.startswith(PROVIDER_PREFIX):
             provider = self._default_provider(request.type)
-        timeouts = {name: _seconds(getattr(request.customTimeouts, name)) for name in ("create", "update", "delete")}
+        timeouts = {
+            name: _parse_duration(getattr(request.customTimeouts, name)) for name in ("create", "update", "delete")
+        }
         return Goal(
             type=request.type,
             name=request.name,
@@ -182,7 +186,9 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
             provider=provider,
             protect=protect,
             dependencies=sorted(request.dependencies),
-            property_dependencies={key: sorted(each.urns) for key, each in request.propertyDependencies.items()},
+            property_dependencies={
+                key: sorted(dependencies.urns) for key, dependencies in request.propertyDependencies.items()
+            },
             delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
             ignore_changes=list(request.ignoreChanges),
             replace_on_changes=list(request.replaceOnChanges),
@@ -190,36 +196,36 @@ class MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
             custom_timeouts={name: seconds for name, seconds in timeouts.items() if seconds},
             retain_on_delete=retain,
             deleted_with=request.deletedWith or (parent.deleted_with if parent else ""),
-            aliases=[self._alias(alias, request) for alias in request.aliases] + list(request.aliasURNs),
+            aliases=[self._build_alias_urn(alias, request) for alias in request.aliases] + list(request.aliasURNs),
         )
 
-    def _alias(self, alias: Any, request: Any) -> str:
+    def _build_alias_urn(self, alias: Any, request: Any) -> str:
         if alias.WhichOneof("alias") == "urn":
             return str(alias.urn)
         parent = alias.spec.parentUrn or ("" if alias.spec.noParent else request.parent)
-        return self._deployment.urn(alias.spec.type or request.type, alias.spec.name or request.name, parent)
+        return self._deployment.build_urn(alias.spec.type or request.type, alias.spec.name or request.name, parent)
 
     def _default_provider(self, type_: str) -> str:
         package = type_.partition(":")[0]
-        return self._deployment.default_provider(package, self._config(package))
+        return self._deployment.register_default_provider(package, self._config(package))
 
-    def _gone(self, context: grpc.ServicerContext, error: Exception) -> NoReturn:
-        """Hold a registration until the update has ended: the program must not go on, nor speak up meanwhile."""
+    def _hold_until_end(self, context: grpc.ServicerContext, error: Exception) -> NoReturn:
+        """Block a registration until the update has ended, so that the program neither continues nor fails before."""
         if isinstance(error, ProviderFailure):
             self._deployment.refuse(str(error))
-        self.closed.wait(_END)
+        self.closed.wait(_END_SECONDS)
         context.abort(grpc.StatusCode.UNAVAILABLE, "the update has ended")
         raise error
 
 
-def config_for(package: str, config: Properties) -> Properties:
-    """Return the part of a stack's configuration that a package's default provider gets: dynamic ones get it all."""
+def select_config(package: str, config: Properties) -> Properties:
+    """Return the configuration of the default provider of a package; dynamic providers get all of the stack's."""
     if package == DYNAMIC:
         return dict(config)
     return {key.partition(":")[2]: value for key, value in config.items() if key.startswith(f"{package}:")}
 
 
-def _seconds(text: str) -> float:
+def _parse_duration(text: str) -> float:
     """Parse a duration such as `1h30m`; an empty one is 0."""
     if not text:
         return 0.0

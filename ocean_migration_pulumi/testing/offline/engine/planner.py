@@ -1,124 +1,96 @@
-"""Decides what is to be done for each resource that a program registers, in the order and way of the real engine."""
+"""Plans the operations for each resource that a program registers, like the real engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
+from ocean_migration_pulumi.testing.offline.engine.actions import Action, Goal
 from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder
 from ocean_migration_pulumi.testing.offline.plugin.providers import Difference, Provider, ResourceTarget
-from ocean_migration_pulumi.testing.offline.state.state import StateResource, deletion_order
+from ocean_migration_pulumi.testing.offline.state.state import StateResource, group_deletions
 from ocean_migration_pulumi.testing.offline.state.values import (
     UNKNOWN,
     Properties,
-    changed_keys,
+    find_changed_keys,
     is_secret,
-    keep_ignored,
+    restore_ignored,
     reveal,
 )
 
 
-class Refused(Exception):
-    """What was registered cannot be done; the reason has been reported, or is the exception's text."""
+class RegistrationRefused(Exception):
+    """A registration cannot be carried out.
+
+    Args:
+        message: The reason.
+        reported: Whether the reason has already been recorded as diagnostics.
+    """
 
     def __init__(self, message: str, *, reported: bool = False) -> None:
         self.reported = reported
         super().__init__(message)
 
 
-@dataclass(slots=True, kw_only=True)
-class Goal:
-    """A resource as the program wants it. Timeouts are seconds by operation."""
-
-    type: str
-    name: str
-    custom: bool
-    inputs: Properties = field(default_factory=dict)
-    parent: str = ""
-    provider: str = ""
-    protect: bool = False
-    dependencies: list[str] = field(default_factory=list)
-    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
-    delete_before_replace: bool | None = None
-    ignore_changes: list[str] = field(default_factory=list)
-    replace_on_changes: list[str] = field(default_factory=list)
-    additional_secret_outputs: list[str] = field(default_factory=list)
-    custom_timeouts: dict[str, float] = field(default_factory=dict)
-    retain_on_delete: bool = False
-    deleted_with: str = ""
-    aliases: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Action:
-    """One operation: it leads to `resource`, or takes it away; `old` is what was there before, if anything.
-
-    `pending` marks a deletion whose creation is still to come, or a creation whose deletion is.
-    """
-
-    op: str
-    resource: StateResource
-    old: StateResource | None = None
-    keys: list[str] = field(default_factory=list)
-    pending: bool = False
-
-    @property
-    def deletes(self) -> bool:
-        """Whether the operation takes the resource away."""
-        return self.op in ("delete", "delete-replaced")
-
-    @property
-    def new(self) -> StateResource | None:
-        """The resource that there is afterwards."""
-        return None if self.deletes else self.resource
-
-
 class Planner:
-    """Plans one update: a chain of actions for each registration, the deletions at the end.
+    """Plans an update: a list of actions for each registration, and the deletions at the end.
 
-    Not thread-safe: the engine, too, plans one resource after the other, whatever runs meanwhile.
+    Not thread-safe: like the engine, it plans one resource after the other.
+
+    Args:
+        base: The resources before the update.
+        get_provider: Returns the provider of a resource, `None` when it has none.
+        recorder: Receives the errors of invalid inputs.
     """
 
     def __init__(
         self,
         base: Iterable[StateResource],
-        provider_of: Callable[[StateResource], Provider | None],
+        get_provider: Callable[[StateResource], Provider | None],
         recorder: EventRecorder,
     ) -> None:
         self._base = list(base)
-        self._olds = {each.urn: each for each in self._base if not each.delete}
-        self._provider_of = provider_of
+        self._olds = {resource.urn: resource for resource in self._base if not resource.delete}
+        self._get_provider = get_provider
         self._recorder = recorder
-        self._seen: set[str] = set()
+        self._registered: set[str] = set()
         self._recreating: set[str] = set()
         self._replaced: set[str] = set()
 
-    def old(self, urn: str, aliases: Iterable[str] = ()) -> StateResource | None:
-        """Return the resource of an earlier update that is registered under the URN, or under an alias."""
-        return next((self._olds[each] for each in (urn, *aliases) if each in self._olds), None)
+    def find_old(self, urn: str, aliases: Iterable[str] = ()) -> StateResource | None:
+        """Return the resource that the state has under the URN or an alias, `None` when it has none."""
+        return next((self._olds[candidate] for candidate in (urn, *aliases) if candidate in self._olds), None)
 
     def plan(self, urn: str, goal: Goal) -> list[Action]:
-        """Return the actions for a registration, the last one of which leads to the new resource.
+        """Plan a registration.
 
-        Raises `Refused` for bad inputs (each reported), a URN used twice, or a protected resource to be replaced.
+        Args:
+            urn: The URN of the resource.
+            goal: The registered resource.
+
+        Returns:
+            The actions in order.
+
+        Raises:
+            RegistrationRefused: The inputs are invalid, the URN is registered twice, or a protected resource would be
+                replaced.
         """
-        if urn in self._seen:
+        if urn in self._registered:
             msg = f"Duplicate resource URN '{urn}'; try giving it a unique name"
-            raise Refused(msg)
-        self._seen.add(urn)
-        old = self.old(urn, goal.aliases)
+            raise RegistrationRefused(msg)
+        self._registered.add(urn)
+        old = self.find_old(urn, goal.aliases)
         if old is not None:
-            self._seen.add(old.urn)
+            self._registered.add(old.urn)
         new = _new_resource(urn, goal, old)
-        provider = self._provider_of(new)
+        provider = self._get_provider(new)
         recreating = urn in self._recreating
-        known = old if old is not None and not recreating and not old.external else None
+        kept = old if old is not None and not recreating and not old.external else None
         if provider is not None:
-            news = keep_ignored(goal.inputs, old.inputs, goal.ignore_changes) if old else goal.inputs
-            new.inputs = self._checked(provider, new, known, news)
-        elif known is not None:
-            new.inputs = keep_ignored(goal.inputs, known.inputs, goal.ignore_changes)
+            news = restore_ignored(goal.inputs, old.inputs, goal.ignore_changes) if old else goal.inputs
+            new.inputs = self._check_inputs(provider, new, kept, news)
+        elif kept is not None:
+            new.inputs = restore_ignored(goal.inputs, kept.inputs, goal.ignore_changes)
         if old is None:
             return [Action(op="create", resource=new)]
         if recreating:
@@ -132,60 +104,62 @@ class Planner:
                 Action(op="create-replacement", old=old, resource=new, pending=True),
                 Action(op="replace", old=old, resource=new),
             ]
-        return self._changed(goal, old, new, provider)
+        return self._plan_changes(goal, old, new, provider)
 
     def plan_read(self, urn: str, goal: Goal, id_: str) -> list[Action]:
-        """Return the action that reads a resource which something else manages."""
-        self._seen.add(urn)
+        """Plan to read a resource that the stack does not manage."""
+        self._registered.add(urn)
         new = _new_resource(urn, goal, None)
         new.external = True
         new.id = id_
         return [Action(op="read", old=self._olds.get(urn), resource=new)]
 
-    def deletions(self) -> list[list[Action]]:
-        """Return, in groups to be done one after the other, what no program registered any more."""
-        condemned = {
-            each: Action(op="delete-replaced" if each.delete else "delete", resource=each)
-            for each in self._base
-            if each.delete or each.urn not in self._seen
+    def plan_deletions(self) -> list[list[Action]]:
+        """Plan to delete the resources that the program did not register, in groups to delete one after the other."""
+        deletions = {
+            resource: Action(op="delete-replaced" if resource.delete else "delete", resource=resource)
+            for resource in self._base
+            if resource.delete or resource.urn not in self._registered
         }
-        return [[condemned[each] for each in group] for group in deletion_order(condemned)]
+        return [[deletions[resource] for resource in group] for group in group_deletions(deletions)]
 
-    def _checked(
-        self, provider: Provider, new: StateResource, known: StateResource | None, news: Properties
+    def _check_inputs(
+        self, provider: Provider, new: StateResource, old: StateResource | None, news: Properties
     ) -> Properties:
-        checked = provider.check(ResourceTarget(new.urn, inputs=known.inputs if known else {}), news)
+        checked = provider.check(ResourceTarget(new.urn, inputs=old.inputs if old else {}), news)
         for name, reason in checked.failures:
             problem = f"has a problem: {reason}"
             if name:
-                problem = f"property {name} value {{{_printed(news.get(name))}}} {problem}"
+                problem = f"property {name} value {{{_format_value(news.get(name))}}} {problem}"
             text = f"{new.type} resource '{new.name}'{':' if name else ''} {problem}"
-            self._recorder.say("error", text, new.urn)
+            self._recorder.record_message("error", text, new.urn)
         if checked.failures:
             msg = f"resource {new.urn} is invalid"
-            raise Refused(msg, reported=True)
+            raise RegistrationRefused(msg, reported=True)
         return checked.inputs
 
-    def _changed(self, goal: Goal, old: StateResource, new: StateResource, provider: Provider | None) -> list[Action]:
-        difference = self._difference(goal, old, new, provider)
+    def _plan_changes(
+        self, goal: Goal, old: StateResource, new: StateResource, provider: Provider | None
+    ) -> list[Action]:
+        difference = self._compare(goal, old, new, provider)
         if difference.changes or old.pending_replacement:
             if difference.replaces or old.pending_replacement:
-                return self._replacement(goal, old, new, provider, difference)
+                return self._plan_replacement(goal, old, new, provider, difference)
             return [Action(op="update", old=old, resource=new, keys=difference.keys)]
         if old.init_errors:
-            # What did not become ready is asked again, whatever its inputs say.
+            # A resource that is not ready is updated, even without changed inputs.
             return [Action(op="update", old=old, resource=new)]
         return [Action(op="same", old=old, resource=new)]
 
-    def _difference(self, goal: Goal, old: StateResource, new: StateResource, provider: Provider | None) -> Difference:
+    def _compare(self, goal: Goal, old: StateResource, new: StateResource, provider: Provider | None) -> Difference:
         if new.deleted_with in self._replaced:
             return Difference(changes=True, replaces=["deletedWith"])
         if bool(old.provider) != bool(new.provider):
             return Difference(changes=True, replaces=["provider"])
-        keys = changed_keys(old.inputs, new.inputs)
+        keys = find_changed_keys(old.inputs, new.inputs)
         if provider is None:
             return Difference(changes=bool(keys), keys=keys)
-        difference = provider.diff(_target(old), new.inputs, goal.ignore_changes)
+        difference = provider.diff(ResourceTarget.from_resource(old), new.inputs, goal.ignore_changes)
         if difference.changes is None:
             difference.changes = bool(keys)
         difference.keys = difference.keys or keys
@@ -194,7 +168,7 @@ class Planner:
             difference.replaces += [key for key in difference.keys if key in forced or "*" in forced]
         return difference
 
-    def _replacement(
+    def _plan_replacement(
         self, goal: Goal, old: StateResource, new: StateResource, provider: Provider | None, difference: Difference
     ) -> list[Action]:
         if new.protect and old.protect:
@@ -202,49 +176,59 @@ class Planner:
                 f'unable to replace resource "{new.urn}" as it is protected: '
                 "remove its `protect` option and run the update again"
             )
-            raise Refused(msg)
+            raise RegistrationRefused(msg)
         self._replaced.add(new.urn)
         if provider is not None:
-            # Defaults that were carried over from the old resource are not the new one's.
-            new.inputs = self._checked(provider, new, None, goal.inputs)
+            # A new resource must not have defaults that a check took from the old one.
+            new.inputs = self._check_inputs(provider, new, None, goal.inputs)
         keys = difference.replaces
-        first = difference.delete_before_replace
+        delete_first = difference.delete_before_replace
         if goal.delete_before_replace is not None:
-            first = goal.delete_before_replace
-        if not first:
+            delete_first = goal.delete_before_replace
+        if not delete_first:
             return [
                 Action(op="create-replacement", old=old, resource=new, keys=keys, pending=True),
                 Action(op="replace", old=old, resource=new, keys=keys),
             ]
-        dependents = self._dependents_to_replace(old)
-        actions = [Action(op="delete-replaced", resource=each, pending=True) for each in reversed(dependents)]
-        self._recreating.update(each.urn for each in dependents)
+        dependents = self._find_dependents_to_replace(old)
+        actions = [Action(op="delete-replaced", resource=dependent, pending=True) for dependent in reversed(dependents)]
+        self._recreating.update(dependent.urn for dependent in dependents)
         if not old.pending_replacement:
             actions.append(Action(op="delete-replaced", resource=old, pending=True))
         actions.append(Action(op="replace", old=old, resource=new, keys=keys))
         actions.append(Action(op="create-replacement", old=old, resource=new, keys=keys))
         return actions
 
-    def _dependents_to_replace(self, root: StateResource) -> list[StateResource]:
-        """Return what must be deleted before `root` is, because its inputs come from it and force a replacement."""
+    def _find_dependents_to_replace(self, root: StateResource) -> list[StateResource]:
+        """Return the dependents to delete before `root`, because losing its outputs forces their replacement."""
         replaced = {root.urn}
-        found = []
-        for each in self._base:
-            if each.urn in self._seen or not each.custom or each.external or each.is_provider or each.delete:
+        dependents = []
+        for resource in self._base:
+            ineligible = not resource.custom or resource.external or resource.is_provider or resource.delete
+            if ineligible or resource.urn in self._registered:
                 continue
-            lost = {key for key, urns in each.property_dependencies.items() if replaced.intersection(urns)}
-            must = each.deleted_with in replaced
-            if lost and not must:
-                provider = self._provider_of(each)
-                news = {key: UNKNOWN if key in lost else value for key, value in each.inputs.items()}
-                must = provider is not None and bool(provider.diff(_target(each), news, each.ignore_changes).replaces)
-            if must:
-                if each.protect:
-                    msg = f'unable to replace resource "{each.urn}", which depends on "{root.urn}", as it is protected'
-                    raise Refused(msg)
-                replaced.add(each.urn)
-                found.append(each)
-        return found
+            lost = {key for key, urns in resource.property_dependencies.items() if replaced.intersection(urns)}
+            replaces = resource.deleted_with in replaced
+            if lost and not replaces:
+                replaces = self._is_replaced_without(resource, lost)
+            if replaces:
+                if resource.protect:
+                    msg = (
+                        f'unable to replace resource "{resource.urn}", which depends on "{root.urn}", '
+                        "as it is protected"
+                    )
+                    raise RegistrationRefused(msg)
+                replaced.add(resource.urn)
+                dependents.append(resource)
+        return dependents
+
+    def _is_replaced_without(self, resource: StateResource, lost: set[str]) -> bool:
+        """Return whether unknown values of the lost inputs force a replacement."""
+        provider = self._get_provider(resource)
+        if provider is None:
+            return False
+        news = {key: UNKNOWN if key in lost else value for key, value in resource.inputs.items()}
+        return bool(provider.diff(ResourceTarget.from_resource(resource), news, resource.ignore_changes).replaces)
 
 
 def _new_resource(urn: str, goal: Goal, old: StateResource | None) -> StateResource:
@@ -269,12 +253,8 @@ def _new_resource(urn: str, goal: Goal, old: StateResource | None) -> StateResou
     )
 
 
-def _target(resource: StateResource) -> ResourceTarget:
-    return ResourceTarget(resource.urn, resource.id, resource.inputs, resource.outputs)
-
-
-def _printed(value: Any) -> str:
-    """Print a value as the engine's message about bad input does."""
+def _format_value(value: Any) -> str:
+    """Format a value as in the engine's message about an invalid input."""
     if is_secret(value):
         return "[secret]"
     value = reveal(value)
@@ -283,7 +263,7 @@ def _printed(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return "[" + " ".join(f"{{{_printed(item)}}}" for item in value) + "]"
+        return "[" + " ".join(f"{{{_format_value(item)}}}" for item in value) + "]"
     if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{{{_printed(value[key])}}}" for key in sorted(value)) + "]"
+        return "map[" + " ".join(f"{key}:{{{_format_value(value[key])}}}" for key in sorted(value)) + "]"
     return str(value)

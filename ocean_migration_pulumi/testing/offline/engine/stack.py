@@ -1,10 +1,8 @@
-"""OfflineStack: previews, updates, refreshes and destroys a stack without the `pulumi` command."""
+"""OfflineStack, which previews, updates, refreshes and destroys a stack without the `pulumi` command."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import sysconfig
 import threading
@@ -13,43 +11,45 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
 from pulumi.runtime import Mocks
 
 from ocean_migration_pulumi.testing.offline.engine.deployment import DeploymentCoordinator, Stopped
 from ocean_migration_pulumi.testing.offline.engine.events import EventRecorder, Observer, Result
-from ocean_migration_pulumi.testing.offline.engine.monitor import Services, config_for
+from ocean_migration_pulumi.testing.offline.engine.monitor import EngineServer, select_config
 from ocean_migration_pulumi.testing.offline.plugin.plugin import DynamicPlugin
+from ocean_migration_pulumi.testing.offline.plugin.process import ChildProcess
 from ocean_migration_pulumi.testing.offline.plugin.program import REPORTED
 from ocean_migration_pulumi.testing.offline.plugin.registry import ProviderRegistry
 from ocean_migration_pulumi.testing.offline.state.state import STACK_TYPE, Journal, PendingOperation
 from ocean_migration_pulumi.testing.offline.state.storage import StateError, StateFile
-from ocean_migration_pulumi.testing.offline.state.values import Properties, secret
+from ocean_migration_pulumi.testing.offline.state.values import Properties, make_secret
 
-_POLL = 0.02
-_GRACE = 5.0
+_POLL_SECONDS = 0.02
 
 
 class OfflineStack:
     """A stack of a Pulumi program in Python that needs no `pulumi` command: a test double of the engine.
 
-    The program runs in a process of its own with the real SDK, and its dynamic resources in the real plugin process;
-    what calls them is ours, made to do what the engine does. Where the two differ, this one is wrong.
+    The program runs in a process of its own with the real SDK, and its dynamic resources in the real plugin process.
+    Only the engine that calls them is replaced, and does what the real engine does. Any difference is a bug.
 
     Args:
-        program: the program's directory, or its file. A `Pulumi.yaml` there may name the project and the `main`.
-        state: the state file, created by the first update; its key and lock lie beside it.
-        project: the project's name; `None` takes it from `Pulumi.yaml`, else from the directory.
-        stack: the stack's name.
-        config: configuration by `namespace:key`; a key without a namespace belongs to the project.
-        secrets: the same for secret values, which are encrypted in the state.
-        mocks: what stands for the resources and functions of other packages; `None` refuses them.
-        environment: variables of the program and its plugin, over those of this process.
-        observers: what is shown each event while an update runs.
-        parallel: how many steps run at once.
+        program: The directory of the program, or its file. A `Pulumi.yaml` there may name the project and `main`.
+        state: The state file, which the first update creates; its key and lock are in the same directory.
+        project: The name of the project; `None` for that in `Pulumi.yaml`, else that of the directory.
+        stack: The name of the stack.
+        config: The configuration by `namespace:key`; a key without a namespace belongs to the project.
+        secrets: Secret configuration, which is encrypted in the state.
+        mocks: The resources and functions of other packages; `None` refuses them.
+        environment: Environment variables of the program and its plugin, in addition to those of this process.
+        observers: Observers that receive each event while an update runs.
+        parallel: The number of steps that run in parallel.
 
+    Raises:
+        FileNotFoundError: The program does not exist.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class OfflineStack:
         observers: Iterable[Observer] = (),
         parallel: int = 16,
     ) -> None:
-        self.program, self.project = _located(Path(program), project)
+        self.program, self.project = _find_program(Path(program), project)
         self.stack = stack
         self.mocks = mocks
         self._file = StateFile(Path(state))
@@ -79,21 +79,22 @@ class OfflineStack:
         self._interrupts = 0
 
     def __repr__(self) -> str:
-        """Name the stack and its program, never its configuration."""
+        """Show the stack and its program, without the configuration."""
         return f"OfflineStack({str(self.program)!r}, project={self.project!r}, stack={self.stack!r})"
 
     def preview(self) -> Result:
-        """Show what an update would do; changes nothing, and takes no lock."""
+        """Preview an update, which changes nothing and needs no lock."""
         return self._run("preview", self._update, preview=True)
 
     def up(self, *, refresh: bool = False) -> Result:
-        """Bring the stack to what the program says, after a refresh when that is asked for."""
+        """Update the stack, after a refresh where `refresh` is set."""
         return self._run("up", self._update, refresh=refresh)
 
     def refresh(self, *, clear_pending_creates: bool = False) -> Result:
-        """Bring the state to what exists, with the configuration of the last update.
+        """Refresh the state, with the configuration of the last update.
 
-        `clear_pending_creates` forgets creations that a killed update left without an end.
+        Args:
+            clear_pending_creates: Whether to remove the pending creations of a killed update from the state.
         """
         return self._run("refresh", self._refresh, clear_pending_creates=clear_pending_creates)
 
@@ -102,20 +103,20 @@ class OfflineStack:
         return self._run("destroy", self._destroy)
 
     def cancel(self) -> Result:
-        """Take away the lock that a killed update left."""
+        """Remove the lock of a killed update."""
         recorder = EventRecorder("cancel", self._observers)
         removed = self._file.unlock()
-        recorder.say("info", "the lock was removed" if removed else "the stack was not locked")
+        recorder.record_message("info", "the lock was removed" if removed else "the stack was not locked")
         return recorder.finish(error=None, outputs={})
 
     def interrupt(self) -> None:
-        """Do what Ctrl-C does: the first one lets running steps end soon, the second one gives up at once."""
+        """Interrupt the update like Ctrl-C: the first call lets running steps end, the second one stops at once."""
         self._interrupts += 1
         if self._current is not None:
-            self._pass_on(self._current)
+            self._forward_interrupt(self._current)
 
     def export(self) -> dict[str, Any]:
-        """Return the state as `pulumi stack export` does, secrets encrypted."""
+        """Return the state in the format of `pulumi stack export`, with encrypted secrets."""
         return self._file.export()
 
     def import_state(self, document: Mapping[str, Any]) -> None:
@@ -124,20 +125,24 @@ class OfflineStack:
             self._file.write(dict(document))
 
     def remove_from_state(self, urn: str) -> None:
-        """Forget a resource without deleting it; raises `StateError` when others need it, or it is protected."""
+        """Remove a resource from the state without deleting it.
+
+        Raises:
+            StateError: The resource does not exist, is protected, or other resources depend on it.
+        """
         with self._file.locked("state-delete"):
             resources, operations = self._file.load()
-            condemned = [each for each in resources if each.urn == urn]
-            needing = [each.urn for each in resources if urn in each.needs]
-            if not condemned:
+            removed = [resource for resource in resources if resource.urn == urn]
+            dependents = [resource.urn for resource in resources if urn in resource.needs]
+            if not removed:
                 problem = "no such resource"
-            elif needing:
-                problem = f"needed by {', '.join(needing)}"
-            elif any(each.protect for each in condemned):
+            elif dependents:
+                problem = f"needed by {', '.join(dependents)}"
+            elif any(resource.protect for resource in removed):
                 problem = "it is protected"
             else:
-                journal = Journal((each for each in resources if each.urn != urn), operations, self._file.save)
-                self._file.save(journal)
+                kept = [resource for resource in resources if resource.urn != urn]
+                self._file.save(Journal(kept, operations, self._file.save))
                 return
             msg = f"{urn} stays in the state: {problem}"
             raise StateError(msg)
@@ -152,12 +157,12 @@ class OfflineStack:
             with lock, self._session(recorder, preview=preview) as session:
                 with suppress(Stopped):
                     outputs = work(session, **options)
-                session.deployment.drain()
+                session.deployment.wait_for_steps()
                 registered, error = session.deployment.finish()
                 outputs = registered or outputs
         except StateError as exc:
             error = str(exc)
-            recorder.say("error", error)
+            recorder.record_message("error", error)
         return recorder.finish(error=error, outputs=outputs)
 
     def _update(self, session: _Session, *, refresh: bool = False) -> Properties:
@@ -166,56 +171,70 @@ class OfflineStack:
         elif session.operations and not session.preview:
             session.warn_of_pending_operations()
         if session.deployment.error is None:
-            self._execute(session)
-        # Only a program that came to its end has said what is no longer wanted.
+            self._run_program(session)
+        # Only a program that ran to its end has registered all of its resources.
         if session.deployment.error is None:
-            session.deployment.delete_rest()
+            session.deployment.delete_unregistered()
         return {}
 
     def _refresh(self, session: _Session, *, clear_pending_creates: bool) -> Properties:
         if clear_pending_creates:
             session.journal.drop_pending_creates()
         session.deployment.refresh()
-        return next((each.outputs for each in session.journal.resources() if each.type == STACK_TYPE), {})
+        resources = session.journal.resources()
+        return next((resource.outputs for resource in resources if resource.type == STACK_TYPE), {})
 
     def _destroy(self, session: _Session) -> Properties:
         if session.operations:
             session.warn_of_pending_operations()
-        session.deployment.delete_rest()
+        session.deployment.delete_unregistered()
         return {}
 
-    def _execute(self, session: _Session) -> None:
-        """Run the program to its end, or until the update is to end before it."""
+    def _run_program(self, session: _Session) -> None:
+        """Run the program to its end, or until the update stops."""
         deployment = session.deployment
-        program = _Program(self._program_command(session), self._program_environment(), self._directory, session)
+        ending = threading.Event()
+
+        def record_output(line: str) -> None:
+            # What a program prints because it was interrupted helps nobody.
+            if not ending.is_set():
+                session.recorder.record_message("info", line, deployment.stack_urn)
+
+        program = ChildProcess(
+            self._program_command(session),
+            directory=self._directory,
+            environment=self._program_environment(),
+            log=record_output,
+        )
         try:
-            while program.running and not deployment.stopping.wait(_POLL):
+            while program.running and not deployment.stopping.wait(_POLL_SECONDS):
                 continue
             if program.running:
-                deployment.drain()
+                deployment.wait_for_steps()
             else:
-                program.finish()
+                program.wait_for_output()
                 if not deployment.stopping.is_set() and program.exit_code:
                     reported = program.exit_code == REPORTED
                     reason = f"program exited with non-zero exit code: {program.exit_code}"
                     deployment.refuse("" if reported else f"an unhandled error occurred: {reason}")
         finally:
-            session.services.close_monitor()
-            program.end(at_once=deployment.terminated.is_set())
+            session.server.close_monitor()
+            ending.set()
+            program.stop(at_once=deployment.terminated.is_set())
 
     @contextmanager
     def _session(self, recorder: EventRecorder, *, preview: bool) -> Iterator[_Session]:
         resources, operations = self._file.load()
         journal = Journal(resources, operations, (lambda _: None) if preview else self._file.save)
-        services = Services(recorder, threads=self._parallel * 4 + 32)
+        server = EngineServer(recorder, threads=self._parallel * 4 + 32)
         registry = ProviderRegistry(
             resources=resources,
             start=lambda config: DynamicPlugin(
-                engine_address=services.address,
+                engine_address=server.address,
                 directory=self._directory,
                 environment={**self._base_environment(), "PULUMI_PROJECT": self.project, "PULUMI_CONFIG": "{}"},
                 config=config,
-                log=lambda line: recorder.say("info", line),
+                log=lambda line: recorder.record_message("info", line),
             ),
             mocks=self.mocks,
         )
@@ -228,26 +247,26 @@ class OfflineStack:
             preview=preview,
             parallel=self._parallel,
         )
-        config: Properties = {**self._config, **{key: secret(value) for key, value in self._secrets.items()}}
-        services.serve(deployment, registry, lambda package: config_for(package, config))
+        config: Properties = {**self._config, **{key: make_secret(value) for key, value in self._secrets.items()}}
+        server.serve(deployment, registry, lambda package: select_config(package, config))
         self._current = deployment
         for _ in range(self._interrupts):
-            self._pass_on(deployment)
+            self._forward_interrupt(deployment)
         try:
-            yield _Session(preview, recorder, journal, operations, registry, services, deployment)
+            yield _Session(preview, recorder, journal, operations, server, deployment)
         except BaseException:
             deployment.terminate()
             raise
         finally:
             self._current = None
             registry.close(at_once=deployment.terminated.is_set())
-            services.close()
+            server.close()
 
-    def _pass_on(self, deployment: DeploymentCoordinator) -> None:
+    def _forward_interrupt(self, deployment: DeploymentCoordinator) -> None:
         if self._interrupts > 1:
             deployment.terminate()
         else:
-            # Asking the plugins takes a moment, which a signal handler has not.
+            # The call to the plugins takes too long for a signal handler.
             threading.Thread(target=deployment.interrupt, daemon=True).start()
 
     def _full_key(self, key: str) -> str:
@@ -258,12 +277,12 @@ class OfflineStack:
         return self.program if self.program.is_dir() else self.program.parent
 
     def _base_environment(self) -> dict[str, str]:
-        found = {**os.environ, **self._environment}
-        # The program's processes must find this package even where it is not installed.
+        environment = {**os.environ, **self._environment}
+        # The processes of the program must find this package even where it is not installed.
         own = str(Path(__file__).parents[4])
         if own != sysconfig.get_path("purelib"):
-            found["PYTHONPATH"] = os.pathsep.join(filter(None, [own, found.get("PYTHONPATH", "")]))
-        return found
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, [own, environment.get("PYTHONPATH", "")]))
+        return environment
 
     def _program_environment(self) -> dict[str, str]:
         return {
@@ -273,7 +292,7 @@ class OfflineStack:
         }
 
     def _program_command(self, session: _Session) -> list[str]:
-        address = session.services.address
+        address = session.server.address
         command = [
             *(sys.executable, "-u", "-m", "ocean_migration_pulumi.testing.offline.plugin.program"),
             *("--project", self.project, "--stack", self.stack, "--organization", "organization"),
@@ -285,84 +304,34 @@ class OfflineStack:
 
 @dataclass(slots=True, frozen=True)
 class _Session:
-    """All that belongs to one run of a command."""
+    """The objects of one command."""
 
     preview: bool
+    """Whether the command is a preview."""
     recorder: EventRecorder
+    """Receives the events."""
     journal: Journal
+    """The state."""
     operations: list[PendingOperation]
-    registry: ProviderRegistry
-    services: Services
+    """The pending operations of earlier updates."""
+    server: EngineServer
+    """The gRPC server for the program."""
     deployment: DeploymentCoordinator
+    """The running update."""
 
     def warn_of_pending_operations(self) -> None:
-        listed = "".join(f"  * {each.resource.urn}, interrupted while {each.type}\n" for each in self.operations)
-        self.recorder.say(
+        listed = "".join(
+            f"  * {operation.resource.urn}, interrupted while {operation.type}\n" for operation in self.operations
+        )
+        self.recorder.record_message(
             "warning",
             f"{len(self.operations)} pending operations of an earlier run, which did not end:\n{listed}"
             "What became of these resources is unknown. A refresh with clear_pending_creates forgets them.",
         )
 
 
-class _Program:
-    """The process that runs the program; what it prints becomes messages of the stack."""
-
-    def __init__(self, command: list[str], environment: Mapping[str, str], directory: Path, session: _Session) -> None:
-        self._say = session.recorder.say
-        self._urn = session.deployment.stack_urn
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, with our own arguments
-            command,
-            cwd=directory,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            process_group=0,
-        )
-        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
-        self._ending = False
-        self._reader.start()
-
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None
-
-    @property
-    def exit_code(self) -> int:
-        return self._process.returncode or 0
-
-    def finish(self) -> None:
-        """Wait for the last of what the program printed."""
-        self._reader.join(_GRACE)
-
-    def end(self, *, at_once: bool) -> None:
-        """Interrupt the program if it still runs, and kill it when that does not help."""
-        self._ending = True
-        if self.running and not at_once:
-            self._signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE)
-        if self.running:
-            self._signal(signal.SIGKILL)
-        self._process.wait()
-        self.finish()
-
-    def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
-
-    def _read(self, stream: IO[str]) -> None:
-        with stream:
-            for line in stream:
-                # What a program says because it was interrupted tells nobody anything.
-                if line.strip() and not self._ending:
-                    self._say("info", line.rstrip("\n"), self._urn)
-
-
-def _located(program: Path, project: str | None) -> tuple[Path, str]:
-    """Return the program proper and its project's name."""
+def _find_program(program: Path, project: str | None) -> tuple[Path, str]:
+    """Return the path of the program and the name of its project."""
     program = program.resolve()
     if not program.exists():
         msg = f"no program at {program}"

@@ -1,1 +1,1 @@
-"""Providers, the program, and mocks."""
+"""The processes of a program and its plugin, and the providers: plugins and mocks."""

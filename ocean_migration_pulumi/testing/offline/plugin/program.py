@@ -1,4 +1,4 @@
-"""Runs one Pulumi program in a process of its own, as the Python language host of the engine does."""
+"""Runs a Pulumi program in a process of its own, like the Python language host of the engine."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ import pulumi
 from pulumi.runtime import Settings, configure, get_config_env, get_config_secret_keys_env, run_in_stack, set_all_config
 
 REPORTED = 32
-"""Exit status of a program whose failure has been told to the engine already."""
+"""The exit status of a program that has already reported its failure to the engine."""
 
 INTERRUPTED = 130
-"""Exit status of a program that was interrupted because the update ended before it did."""
+"""The exit status of a program that was interrupted because the update ended first."""
 
-_LOOK = 0.2
-"""Seconds between two looks at whether the engine is alive."""
+_POLL_SECONDS = 0.2
+"""Seconds between two checks whether the engine still runs."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program named by the arguments against the monitor and engine at the given addresses."""
+    """Run a program, and connect it to the monitor and engine at the addresses in the arguments."""
     parser = argparse.ArgumentParser(
         prog="python -m ocean_migration_pulumi.testing.offline.plugin.program", description=__doc__
     )
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--preview", action="store_true")
     parser.add_argument("program", type=Path)
     options = parser.parse_args(argv)
-    threading.Thread(target=_end_with, args=(options.engine_pid,), daemon=True).start()
+    threading.Thread(target=_exit_with_engine, args=(options.engine_pid,), daemon=True).start()
 
     set_all_config(get_config_env(), get_config_secret_keys_env())
     configure(
@@ -61,16 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _run(options.program, options.parallel)
 
 
-def _end_with(engine: int) -> None:
-    """End at once when the engine was killed: what the program waits for would never come."""
+def _exit_with_engine(engine: int) -> None:
+    """Exit when the engine was killed: the program would wait for it for ever."""
     parent = os.getppid()
-    # Its parent is another one when tests fork their programs.
-    while os.getppid() == parent and (parent == engine or _is_there(engine)):
-        time.sleep(_LOOK)
+    # Tests fork the program from a process that is not the engine.
+    while os.getppid() == parent and (parent == engine or _is_running(engine)):
+        time.sleep(_POLL_SECONDS)
     os._exit(INTERRUPTED)
 
 
-def _is_there(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -79,7 +79,7 @@ def _is_there(process: int) -> bool:
 
 
 def _run(program: Path, parallel: int) -> int:
-    # A program that ends early leaves futures unresolved on purpose; asyncio would complain about each.
+    # A program that ends early leaves futures unresolved on purpose, and asyncio would log each one.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -93,7 +93,7 @@ def _run(program: Path, parallel: int) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as exc:  # noqa: BLE001 - whatever the user's program raises is reported
-        pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(exc))
+        pulumi.log.error("Program failed with an unhandled exception:\n" + _format_program_traceback(exc))
         return REPORTED
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
@@ -107,8 +107,8 @@ def _execute(program: Path) -> None:
     runpy.run_path(str(program), run_name="__main__")
 
 
-def _user_traceback(error: Exception) -> str:
-    """Return the traceback from the first frame outside of this module and `runpy` on."""
+def _format_program_traceback(error: Exception) -> str:
+    """Format the traceback from the first frame of the program on."""
     own = {__file__, runpy.__file__, "<frozen runpy>", run_in_stack.__code__.co_filename, asyncio.base_events.__file__}
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None and trace.tb_frame.f_code.co_filename in own:

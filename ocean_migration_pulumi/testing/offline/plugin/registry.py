@@ -1,4 +1,4 @@
-"""The configured providers of a stack: one plugin process for dynamic ones, mocks for all others."""
+"""The providers of a stack: a plugin process for dynamic resources, mocks for all other packages."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ DYNAMIC = "pulumi-python"
 
 
 class ProviderRegistry:
-    """Providers by reference (`URN::id`); a plugin starts when it is first needed.
+    """The providers of a stack, by reference (`URN::id`); a plugin starts at its first use.
 
-    A reference that the update has not registered (a refresh, a destruction) is taken from the state, so that its
-    provider runs with the configuration of the last update, as with the real engine.
+    A refresh or destroy registers no providers. As in the real engine, they come from the state, with the configuration
+    of the last update.
+
+    Args:
+        resources: The resources of the state.
+        start: Starts a plugin with a configuration.
+        mocks: The mocks of other packages, `None` for none.
     """
 
     def __init__(
         self, *, resources: Iterable[StateResource], start: Callable[[Properties], Provider], mocks: Mocks | None
     ) -> None:
-        self._configs = {f"{each.urn}::{each.id}": each.inputs for each in resources if each.is_provider}
+        self._configs = {
+            f"{resource.urn}::{resource.id}": resource.inputs for resource in resources if resource.is_provider
+        }
         self._start = start
         self._mocks = mocks
         self._providers: dict[str, Provider] = {}
@@ -35,27 +42,27 @@ class ProviderRegistry:
         self._lock = threading.Lock()
 
     def configure(self, reference: str, config: Properties) -> None:
-        """Let the reference stand for a provider with this configuration from now on."""
+        """Set the configuration of the provider with this reference."""
         with self._lock:
             self._configs[reference] = config
             self._providers.pop(reference, None)
 
     def get(self, reference: str) -> Provider:
-        """Return the provider; raises `ProviderFailure` when there is none or it does not start."""
+        """Return the provider with this reference; raises `ProviderFailure` when it is unknown or does not start."""
         with self._lock:
             if reference not in self._providers:
                 if reference not in self._configs or self._closed:
                     msg = f"unknown provider '{reference}'"
                     raise ProviderFailure(msg)
-                self._providers[reference] = self._made(reference)
+                self._providers[reference] = self._create_provider(reference)
             return self._providers[reference]
 
-    def mock(self, package: str) -> MockProvider:
-        """Return the mocks of a package, for its functions."""
+    def get_mock(self, package: str) -> MockProvider:
+        """Return the mock provider of a package."""
         return MockProvider(self._mocks, package)
 
     def cancel(self) -> None:
-        """Ask every running call to end soon, those of providers that are just starting included."""
+        """Request that every running call ends soon, also in providers that are still starting."""
         with self._lock:
             self._cancelled = True
             providers = list(self._started)
@@ -63,20 +70,20 @@ class ProviderRegistry:
             provider.cancel()
 
     def close(self, *, at_once: bool = False) -> None:
-        """End all providers; none starts any more."""
+        """Stop all providers; from now on none starts."""
         with self._lock:
             self._closed = True
             providers = list(self._started)
-        threads = [threading.Thread(target=each.close, kwargs={"at_once": at_once}) for each in providers]
+        threads = [threading.Thread(target=provider.close, kwargs={"at_once": at_once}) for provider in providers]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def _made(self, reference: str) -> Provider:
+    def _create_provider(self, reference: str) -> Provider:
         package = reference.split("::")[2].rpartition("$")[2].removeprefix(PROVIDER_PREFIX)
         if package != DYNAMIC:
-            return self.mock(package)
+            return self.get_mock(package)
         provider = self._start(self._configs[reference])
         self._started.append(provider)
         if self._cancelled:

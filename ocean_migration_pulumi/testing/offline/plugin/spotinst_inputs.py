@@ -1,4 +1,4 @@
-"""Inputs of `spotinst` clusters and Virtual Node Groups as the provider puts them into words of Spot's API."""
+"""Converts the inputs of `spotinst` clusters and VNGs into request bodies, like the real provider."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Reader = Callable[[Any], Any]
-Table = Mapping[str, str | tuple[str, Reader]]
-"""Paths of the wire, their names joined by dots, and the input that each is made from; its reader, if it needs one."""
+Converter = Callable[[Any], Any]
+Table = Mapping[str, str | tuple[str, Converter]]
+"""By path in the body (names joined by dots): the input, with a function that converts it where needed."""
 
 _PROFILE = re.compile(r"arn:aws:iam::\d{12}:instance-profile/.+")
 
 
-def cluster(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the body of a cluster, with what the provider always sends; `name` stands for what is not said."""
-    known = {**_CLUSTER_DEFAULTS, "name": name, "controllerId": name, **_set(inputs)}
-    made = _body(known, _CLUSTER)
-    made["compute"].setdefault("instanceTypes", {})
-    return {**made, "scheduling": None}
+def build_cluster_body(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Build the body of a cluster; `name` is the default of its name and controller id."""
+    values = {**_CLUSTER_DEFAULTS, "name": name, "controllerId": name, **_drop_none(inputs)}
+    body = _build_body(values, _CLUSTER)
+    # The provider always sends these two.
+    body["compute"].setdefault("instanceTypes", {})
+    return {**body, "scheduling": None}
 
 
-def virtual_node_group(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the body of a Virtual Node Group, with what the provider always sends."""
-    return {"autoScale": {}, "scheduling": {}, **_body({"name": name, **_set(inputs)}, _GROUP)}
+def build_vng_body(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Build the body of a VNG, with the empty objects that the provider always sends."""
+    return {"autoScale": {}, "scheduling": {}, **_build_body({"name": name, **_drop_none(inputs)}, _VNG)}
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an update sends: the parts that have changed, and null for those that are no more."""
+def diff_bodies(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the body of an update: the fields that changed, and null for those that are no longer set."""
     changed: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
     for name, part in after.items():
         old = before.get(name)
         if isinstance(part, Mapping) and isinstance(old, Mapping):
-            inner = changes(old, part)
+            inner = diff_bodies(old, part)
             if inner:
                 changed[name] = inner
         elif part != old:
@@ -41,58 +42,61 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
     return changed
 
 
-def options(inputs: Mapping[str, Any], name: str) -> dict[str, str]:
-    """Return options of a creation or deletion as the provider puts them into the query."""
-    given = _set(inputs.get(name) or {})
-    return {key: str(value).lower() if isinstance(value, bool) else str(_plain(value)) for key, value in given.items()}
+def build_query(inputs: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Build the query from the options of a creation or deletion."""
+    options = _drop_none(inputs.get(name) or {})
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(_convert_numbers(value))
+        for key, value in options.items()
+    }
 
 
-def _set(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_none(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inputs.items() if value is not None}
 
 
-def _plain(value: Any) -> Any:
-    """Return a value with whole numbers as such: what comes from the engine has none but floats."""
+def _convert_numbers(value: Any) -> Any:
+    """Convert whole floats to integers: numbers from the engine are floats."""
     if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items() if part is not None}
+        return {name: _convert_numbers(part) for name, part in value.items() if part is not None}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [_convert_numbers(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _body(inputs: Mapping[str, Any], table: Table) -> dict[str, Any]:
+def _build_body(inputs: Mapping[str, Any], table: Table) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for path, rule in table.items():
-        name, read = rule if isinstance(rule, tuple) else (rule, _plain)
-        part = read(inputs[name]) if inputs.get(name) is not None else None
+        name, convert = rule if isinstance(rule, tuple) else (rule, _convert_numbers)
+        part = convert(inputs[name]) if inputs.get(name) is not None else None
         if part is not None:
-            *above, last = path.split(".")
-            place = body
-            for step in above:
-                place = place.setdefault(step, {})
-            place[last] = part
+            *parents, last = path.split(".")
+            target = body
+            for parent in parents:
+                target = target.setdefault(parent, {})
+            target[last] = part
     return body
 
 
-def _part(table: Table) -> Reader:
-    return lambda value: _body(value, table)
+def _convert_object(table: Table) -> Converter:
+    return lambda value: _build_body(value, table)
 
 
-def _each(table: Table) -> Reader:
-    return lambda values: [_body(value, table) for value in values]
+def _convert_list(table: Table) -> Converter:
+    return lambda values: [_build_body(value, table) for value in values]
 
 
-def _only(table: Table) -> Reader:
-    """Take the only item of a list, which is how the provider writes a single object."""
-    return lambda values: _body(values[0], table) if values else None
+def _convert_single(table: Table) -> Converter:
+    """Convert the only item of a list, which is how the provider expresses a single object."""
+    return lambda values: _build_body(values[0], table) if values else None
 
 
-def _instance_profile(value: str) -> dict[str, str]:
+def _convert_instance_profile(value: str) -> dict[str, str]:
     return {"arn" if _PROFILE.fullmatch(value) else "name": value}
 
 
-def _encoded(value: str) -> str:
-    """Return user data in base64; what is so already is not encoded again."""
+def _encode_user_data(value: str) -> str:
+    """Encode user data in base64, unless it is encoded already."""
     try:
         base64.b64decode(value, validate=True)
     except ValueError:
@@ -100,12 +104,12 @@ def _encoded(value: str) -> str:
     return value
 
 
-_TAGS = _each({"tagKey": "key", "tagValue": "value"})
+_TAGS = _convert_list({"tagKey": "key", "tagValue": "value"})
 _TEMPLATE: Table = {
     "imageId": "imageId",
     "securityGroupIds": "securityGroups",
-    "userData": ("userData", _encoded),
-    "iamInstanceProfile": ("iamInstanceProfile", _instance_profile),
+    "userData": ("userData", _encode_user_data),
+    "iamInstanceProfile": ("iamInstanceProfile", _convert_instance_profile),
     "tags": ("tags", _TAGS),
     "blockDeviceMappings": "blockDeviceMappings",
     "rootVolumeSize": "rootVolumeSize",
@@ -121,7 +125,7 @@ _STRATEGY: Table = {
     "utilizeCommitments": "utilizeCommitments",
 }
 _AGGRESSIVE = "aggressiveScaleDown.isEnabled"
-_DOWN: Table = {"maxScaleDownPercentage": "maxScaleDownPercentage", _AGGRESSIVE: "isAggressiveScaleDownEnabled"}
+_SCALE_DOWN: Table = {"maxScaleDownPercentage": "maxScaleDownPercentage", _AGGRESSIVE: "isAggressiveScaleDownEnabled"}
 
 _CLUSTER_DEFAULTS: dict[str, Any] = {
     "region": "us-east-1",
@@ -147,7 +151,10 @@ _CLUSTER: Table = {
     "strategy.gracePeriod": "gracePeriod",
     "strategy.maxReplacementLimitPercentage": "maxReplacementLimitPercentage",
     "strategy.spreadNodesBy": "spreadNodesBy",
-    "strategy.clusterOrientation": ("clusterOrientations", _only({"availabilityVsCost": "availabilityVsCost"})),
+    "strategy.clusterOrientation": (
+        "clusterOrientations",
+        _convert_single({"availabilityVsCost": "availabilityVsCost"}),
+    ),
     "compute.subnetIds": "subnetIds",
     "compute.instanceTypes.whitelist": "whitelists",
     "compute.instanceTypes.blacklist": "blacklists",
@@ -158,11 +165,11 @@ _CLUSTER: Table = {
     "compute.launchSpecification.useAsTemplateOnly": "useAsTemplateOnly",
     "compute.launchSpecification.healthCheckUnhealthyDurationBeforeReplacement": (
         "healthCheckUnhealthyDurationBeforeReplacement",
-        _plain,
+        _convert_numbers,
     ),
     "autoScaler": (
         "autoscaler",
-        _part(
+        _convert_object(
             {
                 "isEnabled": "autoscaleIsEnabled",
                 "isAutoConfig": "autoscaleIsAutoConfig",
@@ -170,16 +177,16 @@ _CLUSTER: Table = {
                 "autoHeadroomPercentage": "autoHeadroomPercentage",
                 "enableAutomaticAndManualHeadroom": "enableAutomaticAndManualHeadroom",
                 "headroom": "autoscaleHeadroom",
-                "down": ("autoscaleDown", _part({**_DOWN, "evaluationPeriods": "evaluationPeriods"})),
+                "down": ("autoscaleDown", _convert_object({**_SCALE_DOWN, "evaluationPeriods": "evaluationPeriods"})),
                 "resourceLimits": (
                     "resourceLimits",
-                    _part({"maxVCpu": "maxVcpu", "maxMemoryGib": "maxMemoryGib"}),
+                    _convert_object({"maxVCpu": "maxVcpu", "maxMemoryGib": "maxMemoryGib"}),
                 ),
             }
         ),
     ),
 }
-_GROUP: Table = {
+_VNG: Table = {
     "oceanId": "oceanId",
     "name": "name",
     **_TEMPLATE,
@@ -192,16 +199,16 @@ _GROUP: Table = {
     "restrictScaleDown": "restrictScaleDown",
     "strategy": (
         "strategies",
-        _only({**_STRATEGY, "orientation": "orientation"}),
+        _convert_single({**_STRATEGY, "orientation": "orientation"}),
     ),
     "resourceLimits": (
         "resourceLimits",
-        _only({"maxInstanceCount": "maxInstanceCount", "minInstanceCount": "minInstanceCount"}),
+        _convert_single({"maxInstanceCount": "maxInstanceCount", "minInstanceCount": "minInstanceCount"}),
     ),
     "autoScale.headrooms": "autoscaleHeadrooms",
     "autoScale.autoHeadroomPercentage": (
         "autoscaleHeadroomsAutomatics",
-        lambda values: _plain(values[0].get("autoHeadroomPercentage")) if values else None,
+        lambda values: _convert_numbers(values[0].get("autoHeadroomPercentage")) if values else None,
     ),
-    "autoScale.down": ("autoscaleDowns", _only(_DOWN)),
+    "autoScale.down": ("autoscaleDowns", _convert_single(_SCALE_DOWN)),
 }

@@ -1,1 +1,1 @@
-"""The state of an offline stack."""
+"""The state of an offline stack: resources, property values and the state file."""

@@ -1,4 +1,4 @@
-"""Property values as the engine's protocol carries them: plain JSON with markers for secrets and unknowns."""
+"""Property values in the format of the engine's protocol: JSON with markers for secret and unknown values."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from typing import Any
 from google.protobuf.struct_pb2 import ListValue, NullValue, Struct, Value  # type: ignore[import-untyped]  # protobuf has no types of its own
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key by which Pulumi's protocol marks an object that stands for a special value."""
+"""The key that marks an object as a special value in Pulumi's protocol."""
 
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the marker of secrets, itself public
 """The marker of a secret: `{SIGNATURE: SECRET, "value": ...}` on the wire, `"ciphertext"` in a state file."""
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What stands for a value that is only known after the update."""
+"""The marker of a value that is only known after the update."""
 
 Properties = dict[str, Any]
 
 _PATH = re.compile(r'\["([^"]*)"\]|\[(\d+|\*)\]|([^.\[\]]+)')
 
 
-def secret(value: Any) -> Any:
-    """Wrap a value as a secret; a secret stays as it is."""
+def make_secret(value: Any) -> Any:
+    """Mark a value as secret; a secret stays as it is."""
     return value if is_secret(value) else {SIGNATURE: SECRET, "value": value}
 
 
 def is_secret(value: Any) -> bool:
-    """Tell whether the value itself is marked as a secret."""
+    """Return whether the value itself is marked as secret."""
     return isinstance(value, dict) and value.get(SIGNATURE) == SECRET
 
 
 def contains_secret(value: Any) -> bool:
-    """Tell whether the value is a secret or holds one."""
+    """Return whether the value is secret or contains a secret."""
     if is_secret(value):
         return True
     return any(map(contains_secret, _children(value)))
 
 
 def contains_unknown(value: Any) -> bool:
-    """Tell whether the value is unknown or holds something unknown."""
+    """Return whether the value is unknown or contains an unknown value."""
     return value == UNKNOWN if isinstance(value, str) else any(map(contains_unknown, _children(value)))
 
 
 def reveal(value: Any) -> Any:
-    """Take off every mark of secrecy: what a provider that takes no secrets is given."""
+    """Remove every secret marker, for a provider that does not support secrets."""
     if isinstance(value, dict):
         if is_secret(value):
             return reveal(value["value"])
@@ -54,7 +54,7 @@ def reveal(value: Any) -> Any:
 
 
 def redact(value: Any) -> Any:
-    """Replace every secret by `[secret]` and every unknown by `[unknown]`, for people to read."""
+    """Replace every secret by `[secret]` and every unknown value by `[unknown]`, for display."""
     if isinstance(value, dict):
         if is_secret(value):
             return "[secret]"
@@ -65,29 +65,29 @@ def redact(value: Any) -> Any:
 
 
 def annotate_secrets(outputs: Properties | None, inputs: Properties | None) -> None:
-    """Mark in place every output whose input of the same key holds a secret, as the engine does for such providers."""
-    for key, given in (inputs or {}).items():
+    """Mark every output as secret whose input contains a secret, for a provider that does not support secrets."""
+    for key, input_value in (inputs or {}).items():
         if outputs is None or key not in outputs:
             continue
         value = outputs[key]
-        if _is_object(value) and _is_object(given):
-            annotate_secrets(value, given)
-        elif contains_secret(given):
-            outputs[key] = secret(value)
+        if _is_object(value) and _is_object(input_value):
+            annotate_secrets(value, input_value)
+        elif contains_secret(input_value):
+            outputs[key] = make_secret(value)
 
 
-def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the sorted top-level keys whose values differ, secrets compared by what they hold."""
+def find_changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the sorted top-level keys whose values differ; a secret equals its plain value."""
     keys = old.keys() | new.keys()
     return sorted(key for key in keys if reveal(old.get(key)) != reveal(new.get(key)))
 
 
-def keep_ignored(inputs: Properties, olds: Properties, paths: Iterable[str]) -> Properties:
-    """Return `inputs` with the old values put back at `paths` (`key`, `key.sub`, `key["sub"]`, `key[0]`, `*`)."""
-    kept: Properties = _copy(inputs)
+def restore_ignored(inputs: Properties, olds: Properties, paths: Iterable[str]) -> Properties:
+    """Return `inputs` with the old values at `paths` (`key`, `key.sub`, `key["sub"]`, `key[0]`, `*`)."""
+    restored: Properties = _copy(inputs)
     for path in paths:
-        _reset(kept, olds, _steps(path))
-    return kept
+        _restore_path(restored, olds, _parse_path(path))
+    return restored
 
 
 def to_struct(properties: Mapping[str, Any]) -> Struct:
@@ -116,14 +116,14 @@ def _copy(value: Any) -> Any:
     return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def _steps(path: str) -> list[str | int]:
-    found: list[str | int] = []
+def _parse_path(path: str) -> list[str | int]:
+    steps: list[str | int] = []
     for quoted, index, bare in _PATH.findall(path):
-        found.append(int(index) if index.isdigit() else quoted or index or bare)
-    return found
+        steps.append(int(index) if index.isdigit() else quoted or index or bare)
+    return steps
 
 
-def _reset(news: Any, olds: Any, steps: list[str | int]) -> None:
+def _restore_path(news: Any, olds: Any, steps: list[str | int]) -> None:
     if not steps:
         return
     step, rest = steps[0], steps[1:]
@@ -131,10 +131,10 @@ def _reset(news: Any, olds: Any, steps: list[str | int]) -> None:
         every: set[Any] = set(news) if isinstance(news, dict) else set(range(len(news)))
         every |= set(olds) if isinstance(olds, dict) else set()
         for key in every:
-            _reset(news, olds, [key, *rest])
+            _restore_path(news, olds, [key, *rest])
     elif isinstance(news, dict) and isinstance(olds, dict):
         if rest:
-            _reset(news.get(str(step)), olds.get(str(step)), rest)
+            _restore_path(news.get(str(step)), olds.get(str(step)), rest)
         elif step in olds:
             news[str(step)] = _copy(olds[str(step)])
         else:
@@ -143,7 +143,7 @@ def _reset(news: Any, olds: Any, steps: list[str | int]) -> None:
         isinstance(news, list) and isinstance(olds, list) and isinstance(step, int) and step < min(len(news), len(olds))
     ):
         if rest:
-            _reset(news[step], olds[step], rest)
+            _restore_path(news[step], olds[step], rest)
         else:
             news[step] = _copy(olds[step])
 

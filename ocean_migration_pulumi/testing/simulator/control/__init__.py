@@ -1,1 +1,1 @@
-"""The control API: what tests do to the simulated world."""
+"""The control API, by which tests change the simulated world: its client and its verbs."""

@@ -1,4 +1,4 @@
-"""The way to the control API: a verb and its arguments as JSON. Standard library only."""
+"""Sends verbs to the control API as JSON, with the standard library only."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import urllib.request
 from typing import Any
 
 TIMEOUT_SECONDS = 60.0
-"""Real seconds that an answer may take."""
+"""Real seconds to wait for a response."""
 
 
 class ControlError(Exception):
-    """The control API refuses: an argument is wrong, or what it names does not exist."""
+    """The control API refused a verb: an argument is invalid, or names something that does not exist."""
 
 
-def _reason(error: urllib.error.HTTPError) -> str:
+def _read_reason(error: urllib.error.HTTPError) -> str:
     try:
         return str(json.loads(error.read())["error"])
     except (ValueError, KeyError):
@@ -23,19 +23,23 @@ def _reason(error: urllib.error.HTTPError) -> str:
 
 
 class ControlChannel:
-    """Sends verbs to the simulator at ``url``; raises ``ControlError`` when it refuses."""
+    """Sends verbs to a simulator.
+
+    Args:
+        url: The base URL of the simulator.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        # No proxy, whatever the environment says: the simulator is on loopback, and may itself be that proxy.
+        # Ignore the proxy of the environment: the simulator is on loopback, and may be that proxy itself.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def call(self, verb: str, /, **arguments: Any) -> Any:
-        """Call a verb of the control API."""
+        """Call a verb with JSON arguments and return its result; raises ``ControlError``."""
         return self._send(verb, json.dumps(arguments).encode(), TIMEOUT_SECONDS)
 
     def get(self, path: str, *, timeout: float = TIMEOUT_SECONDS) -> Any:
-        """Read a path of the control API."""
+        """Get a path of the control API, within real seconds; raises ``ControlError``."""
         return self._send(path, None, timeout)
 
     def _send(self, path: str, body: bytes | None, timeout: float) -> Any:
@@ -45,4 +49,4 @@ class ControlChannel:
                 return json.load(response)["result"]
         except urllib.error.HTTPError as error:
             with error:
-                raise ControlError(_reason(error)) from None
+                raise ControlError(_read_reason(error)) from None

@@ -1,4 +1,4 @@
-"""The client of the control API: changes the simulated world, reads the request log. Standard library only."""
+"""The client of the control API, which needs the standard library only."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ocean_migration_pulumi.testing.simulator.control.channel import TIMEOUT_SEC
 
 
 class Barrier:
-    """Holds requests in the simulator; usable as context manager, which releases it."""
+    """A barrier that holds requests in the simulator; as a context manager it releases them at the end."""
 
     def __init__(self, control: SimulatorControl, barrier_id: int) -> None:
         self._control = control
         self._id = barrier_id
 
     def wait(self, timeout: float = 10.0) -> bool:
-        """Return True when a request has reached the barrier, False when none has within real seconds."""
+        """Wait for a request to reach the barrier, at most ``timeout`` real seconds; return whether one did."""
         return bool(self._control.get(f"barrier/{self._id}?timeout={timeout}", timeout=timeout + TIMEOUT_SECONDS))
 
     def release(self) -> None:
-        """Take the barrier away and let go what it holds."""
+        """Remove the barrier, and release the requests that it holds."""
         self._control.call("release", barrier_id=self._id)
 
     def __enter__(self) -> Barrier:
@@ -31,45 +31,64 @@ class Barrier:
 
 
 class SimulatorControl(ControlChannel):
-    """Everything that can be done to a simulator at ``url``; raises ``ControlError`` when it refuses.
+    """Controls a simulator.
 
-    Seconds are simulated unless said otherwise. ``route`` of faults and barriers is a glob over the path, such as
-    ``"*/migration"``; ``method`` may be ``"*"``.
+    Seconds are simulated unless stated otherwise. The ``route`` of faults and barriers is a glob over the path, such as
+    ``"*/migration"``, and ``method`` may be ``"*"``. Every method raises ``ControlError`` for arguments that the
+    simulator refuses.
+
+    Args:
+        url: The base URL of the simulator.
     """
 
     def overview(self) -> dict[str, Any]:
-        """Return accounts, clusters, scenario, quirks and clock."""
+        """Return accounts, clusters, scenario, seed, quirks and clock."""
         result: dict[str, Any] = self.call("overview")
         return result
 
     def requests(
         self, *, method: str | None = None, effective: bool | None = None, since: int = 0, api: str = "spot"
     ) -> list[dict[str, Any]]:
-        """Return the request log, tokens redacted; ``since`` is the number ``n`` of an entry.
+        """Return the request log, with tokens redacted.
 
-        ``api`` is ``"spot"``, ``"kubernetes"``, or ``"all"``. An entry is ``effective`` when it is a POST that started
-        a migration, or one to Kubernetes that evicted a pod and did not only try. Its ``at`` is real epoch seconds, its
-        ``status`` None when nothing was answered and nothing happened.
+        Args:
+            method: The HTTP method, None for all.
+            effective: Whether the request had an effect: a POST that started a migration, or an eviction of a pod that
+                was no dry run. None for all.
+            since: The number ``n`` of an entry; returns the entries after it.
+            api: ``"spot"``, ``"kubernetes"``, or ``"all"``.
+
+        Returns:
+            Entries, oldest first. ``at`` is in real epoch seconds. ``status`` is None where the simulator sent no
+            response and the request had no effect.
         """
         result: list[dict[str, Any]] = self.call("requests", method=method, effective=effective, since=since, api=api)
         return result
 
     def clear_requests(self) -> None:
-        """Forget the request log; the numbers go on."""
+        """Clear the request log; the numbers of entries continue."""
         self.call("clear_requests")
 
     def clock(self, *, speed: float | None = None, manual: bool | None = None) -> dict[str, Any]:
-        """Change the clock (None: as it is) and return it: ``now`` in epoch seconds, ``speed``, ``manual``."""
+        """Change the clock and return it.
+
+        Args:
+            speed: Simulated seconds per real second, None to keep it.
+            manual: Whether the time moves by ``advance`` only, None to keep it.
+
+        Returns:
+            ``now`` in simulated epoch seconds, ``speed``, and ``manual``.
+        """
         result: dict[str, Any] = self.call("clock", speed=speed, manual=manual)
         return result
 
     def advance(self, seconds: float) -> dict[str, Any]:
-        """Move the time forward and return the clock."""
+        """Move the time forward by simulated seconds, and return the clock."""
         result: dict[str, Any] = self.call("advance", seconds=seconds)
         return result
 
     def nodes(self, ocean_id: str) -> list[dict[str, Any]]:
-        """Return every node of a cluster, Ocean's own and terminated ones included."""
+        """Return every node of a cluster, Ocean nodes and terminated ones included."""
         result: list[dict[str, Any]] = self.call("nodes", ocean_id=ocean_id)
         return result
 
@@ -84,7 +103,17 @@ class SimulatorControl(ControlChannel):
         instance_id: str | None = None,
         ocean_managed: bool = False,
     ) -> dict[str, Any]:
-        """Add a node with ``pods`` pods (None: 6); labels and taints default to those of its group."""
+        """Add a node and return it.
+
+        Args:
+            ocean_id: The cluster.
+            asg_name: The Auto Scaling Group, None for a node outside of any group.
+            labels: The labels, None for those of the group.
+            taints: The taints, None for those of the group.
+            pods: The number of pods on the node, None for 6.
+            instance_id: The EC2 instance id, None for a new one.
+            ocean_managed: Whether it is an Ocean node.
+        """
         result: dict[str, Any] = self.call(
             "add_node",
             ocean_id=ocean_id,
@@ -111,7 +140,16 @@ class SimulatorControl(ControlChannel):
         taints: list[dict[str, str]] | None = None,
         instance_type: str | None = None,
     ) -> dict[str, Any]:
-        """Change labels of a node (None removes one), whether it is cordoned, all its taints, or its instance type."""
+        """Change a node and return it; None keeps a value.
+
+        Args:
+            ocean_id: The cluster.
+            instance_id: The node.
+            labels: Labels to change; a value of None removes the label.
+            cordoned: Whether the node is cordoned.
+            taints: All taints of the node.
+            instance_type: The EC2 instance type.
+        """
         result: dict[str, Any] = self.call(
             "set_node",
             ocean_id=ocean_id,
@@ -145,18 +183,31 @@ class SimulatorControl(ControlChannel):
         ready: bool = True,
         orphaned: bool = False,
     ) -> dict[str, Any]:
-        """Add a pod to a node, or a pending one (``instance_id`` None).
+        """Add a pod and return it.
 
-        ``controller`` None is a stand-alone pod, ``"Node"`` a static one of the kubelet; an ``orphaned`` pod's
-        controller exists no more. An ``unschedulable`` pod finds no new node once it is evicted. The namespace is that
-        of the budget, else ``default``. What follows is for Kubernetes' API alone, as its objects have it:
-        ``claim_zone`` gives the pod a volume in that zone, ``requests`` is such as ``{"cpu": "500m"}``.
+        The arguments from ``node_selector`` to ``requests`` only appear in the Kubernetes API, in its format.
+
+        Args:
+            ocean_id: The cluster.
+            instance_id: The node, None for a pending pod.
+            name: The name of the pod.
+            controller: The kind of its controller; None for a standalone pod, ``"Node"`` for a static pod.
+            namespace: Its namespace, None for that of the budget, else ``default``.
+            labels: Its labels, added to those that the selector of the budget requires.
+            budget: ``namespace/name`` of the PodDisruptionBudget that selects it.
+            unschedulable: Whether the pod finds no new node once it is evicted.
+            node_selector: ``spec.nodeSelector``.
+            affinity: ``spec.affinity``.
+            tolerations: ``spec.tolerations``.
+            annotations: Its annotations.
+            empty_dir: Whether it has an ``emptyDir`` volume.
+            claim_zone: The availability zone of its PersistentVolume, None for a pod without one.
+            requests: Its resource requests, such as ``{"cpu": "500m"}``.
+            phase: ``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``.
+            ready: Whether its containers are ready.
+            orphaned: Whether its controller no longer exists.
         """
-        facts = {
-            "node_selector": node_selector,
-            "tolerations": tolerations,
-            "annotations": annotations,
-        }
+        fields = {"node_selector": node_selector, "tolerations": tolerations, "annotations": annotations}
         result: dict[str, Any] = self.call(
             "add_pod",
             ocean_id=ocean_id,
@@ -174,105 +225,143 @@ class SimulatorControl(ControlChannel):
             phase=phase,
             ready=ready,
             orphaned=orphaned,
-            **{fact: value for fact, value in facts.items() if value is not None},
+            **{field: value for field, value in fields.items() if value is not None},
         )
         return result
 
     def remove_pod(self, ocean_id: str, name: str, *, instance_id: str | None = None) -> None:
-        """Remove a pod from a node, or from the pending ones (``instance_id`` None)."""
+        """Remove a pod from a node, or a pending pod (``instance_id`` None)."""
         self.call("remove_pod", ocean_id=ocean_id, name=name, instance_id=instance_id)
 
     def budget(self, ocean_id: str, name: str, minimum: int, *, selector: dict[str, Any] | None = None) -> None:
-        """Set how many pods of a PodDisruptionBudget (``namespace/name``) must stay healthy.
+        """Add or change a PodDisruptionBudget.
 
-        ``selector`` is a ``LabelSelector``; None leaves it as it is: a new budget then holds the pods that were added
-        with its name.
+        Args:
+            ocean_id: The cluster.
+            name: ``namespace/name`` of the budget.
+            minimum: The number of pods that must stay healthy.
+            selector: A ``LabelSelector``; None keeps the selector. A new budget without one selects the pods that were
+                added with its name.
         """
         self.call("budget", ocean_id=ocean_id, name=name, minimum=minimum, selector=selector)
 
     def refill(self, ocean_id: str, asg_name: str, *, refills: bool = True) -> None:
-        """Let an Auto Scaling Group replace terminated nodes after a minute, or not."""
+        """Let an Auto Scaling Group replace terminated nodes after a simulated minute, or not."""
         self.call("refill", ocean_id=ocean_id, asg_name=asg_name, refills=refills)
 
     def migrations(self, ocean_id: str) -> list[dict[str, Any]]:
-        """Return every migration, oldest first, with ``drained`` and ``drained_before_stop``."""
+        """Return every migration of a cluster, oldest first, with fields that the API does not have."""
         result: list[dict[str, Any]] = self.call("migrations", ocean_id=ocean_id)
         return result
 
     def start_foreign_migration(self, ocean_id: str, instance_ids: list[str], **flags: Any) -> str:
-        """Start a migration as if somebody used the console; ``flags``: terminate, evict, force, batch size."""
+        """Start a migration as another user would in the console, and return its id.
+
+        Args:
+            ocean_id: The cluster.
+            instance_ids: The nodes.
+            **flags: ``terminate``, ``evict``, ``force`` (False by default) and ``batch_size_percentage`` (50).
+        """
         return str(self.call("start_foreign_migration", ocean_id=ocean_id, instance_ids=instance_ids, **flags))
 
     def stop_foreign(self, ocean_id: str, migration_id: str, *, terminate: bool = False) -> None:
-        """Stop a migration as if somebody used the console."""
+        """Stop a migration as another user would in the console; ``terminate`` terminates its drained nodes."""
         self.call("stop_foreign", ocean_id=ocean_id, migration_id=migration_id, terminate=terminate)
 
     def set_state(self, ocean_id: str, migration_id: str, state: str) -> None:
-        """Put a migration into a state; one that is not of the 13 is only shown, until the next change."""
+        """Put a migration into a state; an unknown state is only shown, until the next change of state."""
         self.call("set_state", ocean_id=ocean_id, migration_id=migration_id, state=state)
 
     def fail_migration(self, ocean_id: str, migration_id: str, reason: str = "connectivity") -> None:
-        """Let a running migration fail now, for the reason that a ``failure-…`` scenario is named after."""
+        """Fail a running migration now, for the reason in the name of a ``failure-...`` scenario."""
         self.call("fail_migration", ocean_id=ocean_id, migration_id=migration_id, reason=reason)
 
     def arm_failure(self, ocean_id: str, reason: str | None) -> None:
-        """Let the next migration fail at the natural point of a reason; None disarms."""
+        """Let the next migration fail for a reason, at the point where that failure occurs; None disarms."""
         self.call("arm_failure", ocean_id=ocean_id, reason=reason)
 
     def hold(self, ocean_id: str, held: bool = True) -> None:
-        """Freeze every migration of a cluster, stops included, or let them go on."""
+        """Freeze every migration of a cluster, running stops included, or continue them where they were."""
         self.call("hold", ocean_id=ocean_id, held=held)
 
     def forget_migrations(self, ocean_id: str) -> None:
-        """Drop the ended migrations from the history."""
+        """Remove the ended migrations from the API, as a service with a limited history does."""
         self.call("forget_migrations", ocean_id=ocean_id)
 
     def write_log(self, ocean_id: str, message: str, *, severity: str = "INFO", age_seconds: float = 0) -> None:
-        """Write a line into a cluster's log."""
+        """Append a line to the log of a cluster, dated simulated seconds ago."""
         self.call("write_log", ocean_id=ocean_id, message=message, severity=severity, age_seconds=age_seconds)
 
     def heartbeat(self, ocean_id: str, *, status: str | None = "ACTIVE", age_seconds: float = 0) -> None:
-        """Set the controller's sign of life; ACTIVE of age 0 goes on beating, None was never installed."""
+        """Set the heartbeat of the controller.
+
+        Args:
+            ocean_id: The cluster.
+            status: ``ACTIVE`` or ``INACTIVE``; None uninstalls the controller.
+            age_seconds: Simulated seconds since the last heartbeat. An ``ACTIVE`` controller with an age of 0 continues
+                to report.
+        """
         self.call("heartbeat", ocean_id=ocean_id, status=status, age_seconds=age_seconds)
 
     def add_cluster(self, nodes: int = 16, **options: Any) -> dict[str, Any]:
-        """Add a cluster (``name``, ``account_id``, ``scenario``) and return its id, account and groups."""
+        """Add a cluster and return its ``id``, ``account_id`` and ``groups`` (the ids of its VNGs).
+
+        Args:
+            nodes: The number of old nodes.
+            **options: ``name`` (``demo`` by default), ``account_id`` (the oldest one) and ``scenario`` (``success``).
+        """
         result: dict[str, Any] = self.call("add_cluster", nodes=nodes, **options)
         return result
 
     def connect(self, ocean_id: str, nodes: int | Mapping[str, int] = 16) -> list[dict[str, Any]]:
-        """Install the controller of a cluster that was made through the API, and return the nodes that it shows.
+        """Install the controller of a cluster that was created through the API.
 
-        They are new to Ocean only: ``nodes`` is their number, or how many each Auto Scaling Group has.
+        Args:
+            ocean_id: The cluster.
+            nodes: The number of its nodes, or a number for each Auto Scaling Group.
+
+        Returns:
+            The nodes that the controller reports.
         """
-        wanted = nodes if isinstance(nodes, int) else dict(nodes)
-        result: list[dict[str, Any]] = self.call("connect", ocean_id=ocean_id, nodes=wanted)
+        count = nodes if isinstance(nodes, int) else dict(nodes)
+        result: list[dict[str, Any]] = self.call("connect", ocean_id=ocean_id, nodes=count)
         return result
 
     def auto_scaling_groups(self) -> list[dict[str, Any]]:
-        """Return what the nodes of each Auto Scaling Group are made from."""
+        """Return the settings of every Auto Scaling Group."""
         result: list[dict[str, Any]] = self.call("auto_scaling_groups")
         return result
 
     def auto_scaling_group(self, name: str, *, region: str = "us-west-2", **parts: Any) -> dict[str, Any]:
-        """Change parts of an Auto Scaling Group (as ``auto_scaling_groups`` names them), or add one, and return it."""
+        """Change settings of an Auto Scaling Group, or add one, and return it.
+
+        Args:
+            name: The name of the group.
+            region: Its AWS region.
+            **parts: The settings to change, with the names that ``auto_scaling_groups`` returns.
+        """
         result: dict[str, Any] = self.call("auto_scaling_group", name=name, region=region, **parts)
         return result
 
     def remove_auto_scaling_group(self, name: str, *, region: str = "us-west-2") -> None:
-        """Remove an Auto Scaling Group, as if retired: AWS terminates its nodes, no import finds it any more."""
+        """Remove an Auto Scaling Group, and terminate its nodes without replacement."""
         self.call("remove_auto_scaling_group", name=name, region=region)
 
     def delete_cluster(self, ocean_id: str) -> None:
-        """Delete a cluster as if somebody used the console."""
+        """Delete a cluster, as another user would in the console."""
         self.call("delete_cluster", ocean_id=ocean_id)
 
     def kubeconfig(self, ocean_id: str | None = None, identity: str = "preview") -> str:
-        """Return a kubeconfig for a cluster (None: the first); ``identity`` is "preview", "run" or "none"."""
+        """Return a kubeconfig as YAML.
+
+        Args:
+            ocean_id: The cluster, None for the first one.
+            identity: ``"preview"`` (may read), ``"run"`` (may also evict) or ``"none"`` (no rights).
+        """
         return str(self.call("kubeconfig", ocean_id=ocean_id, identity=identity))
 
     def forbid_kubernetes(self, ocean_id: str, resource: str, *, forbidden: bool = True) -> None:
-        """Keep a resource (``"pods"``, ``"pods/eviction"``) from every identity of a cluster, or give it back."""
+        """Forbid a resource, such as ``"pods/eviction"``, to every identity of a cluster, or restore their rights."""
         self.call("forbid_kubernetes", ocean_id=ocean_id, resource=resource, forbidden=forbidden)
 
     def add_deployment(
@@ -301,7 +390,7 @@ class SimulatorControl(ControlChannel):
         self.call("remove_deployment", ocean_id=ocean_id, name=name, namespace=namespace)
 
     def aws_auth(self, ocean_id: str, roles: list[str] | None) -> None:
-        """Set the role ARNs that the ConfigMap ``aws-auth`` maps; None takes the ConfigMap away."""
+        """Set the role ARNs that the ConfigMap ``aws-auth`` maps; None removes the ConfigMap."""
         self.call("aws_auth", ocean_id=ocean_id, roles=roles)
 
     def add_account(self) -> str:
@@ -309,19 +398,19 @@ class SimulatorControl(ControlChannel):
         return str(self.call("add_account"))
 
     def forbid(self, account_id: str, *, forbidden: bool = True) -> None:
-        """Take the permission for an account away, or give it back."""
+        """Revoke the permission for an account, or restore it."""
         self.call("forbid", account_id=account_id, forbidden=forbidden)
 
     def revoke_token(self, token: str) -> None:
-        """Refuse a token from now on."""
+        """Reject a token from now on."""
         self.call("revoke_token", token=token)
 
     def rotate_token(self) -> str:
-        """Replace every token by a new one and return it."""
+        """Replace all tokens by a new one and return it."""
         return str(self.call("rotate_token"))
 
     def quirk(self, name: str, value: str) -> None:
-        """Choose a reading of what the service's documents leave open; ``overview`` names them."""
+        """Choose a variant where Spot's documentation is ambiguous; ``overview`` lists the quirks."""
         self.call("quirk", name=name, value=value)
 
     def fault(
@@ -338,8 +427,15 @@ class SimulatorControl(ControlChannel):
     ) -> int:
         """Arm a fault and return its id.
 
-        It strikes ``times`` requests after ``after`` have passed, only those that hold the text ``match`` in path,
-        query or body. ``seconds`` are real ones: of the delay, of Retry-After, or of the rate-limit reset.
+        Args:
+            method: The HTTP method of the requests, ``"*"`` for all.
+            route: A glob over their path.
+            kind: What happens to them; an unknown kind lists the known ones.
+            times: The number of requests that the fault strikes.
+            after: The number of matching requests that pass before.
+            seconds: Real seconds: of a delay, of ``Retry-After``, or until the reset of the rate limit.
+            status: The HTTP status of the kind ``status``.
+            match: A string that path, query or body must contain, None for any request.
         """
         options = {"times": times, "after": after, "seconds": seconds, "status": status, "match": match}
         return int(self.call("fault", method=method, route=route, kind=kind, **options))
@@ -349,17 +445,24 @@ class SimulatorControl(ControlChannel):
         self.call("clear_faults")
 
     def barrier(self, method: str, route: str, point: str = "before") -> Barrier:
-        """Hold matching requests "before" their effect, or "after" it with the answer withheld."""
+        """Hold matching requests ``"before"`` their effect, or ``"after"`` it with the response withheld."""
         return Barrier(self, int(self.call("barrier", method=method, route=route, point=point)))
 
     def rate_limit(self, route_glob: str, method: str, limit: int, window_seconds: float = 60) -> None:
-        """Allow ``limit`` requests in a window of real seconds; the glob is over the route's template."""
+        """Limit requests.
+
+        Args:
+            route_glob: A glob over the templates of routes.
+            method: The HTTP method, ``"*"`` for all.
+            limit: The number of requests in a window.
+            window_seconds: The length of the window in real seconds.
+        """
         self.call("rate_limit", route_glob=route_glob, method=method, limit=limit, window_seconds=window_seconds)
 
     def clear_rate_limits(self) -> None:
-        """Go back to no limit to speak of."""
+        """Remove every rate limit."""
         self.call("clear_rate_limits")
 
     def latency(self, milliseconds: float) -> None:
-        """Delay every request of the API by real milliseconds."""
+        """Delay every request of the APIs by real milliseconds."""
         self.call("latency", milliseconds=milliseconds)

@@ -1,4 +1,4 @@
-"""The Deployments that a cluster has beside those of its pods: Ocean's controller, and autoscalers."""
+"""Deployments whose pods are not simulated: Ocean's controller, Cluster Autoscaler and Karpenter."""
 
 from __future__ import annotations
 
@@ -6,32 +6,37 @@ from dataclasses import dataclass, field
 
 _V2 = "ocean-kubernetes-controller"
 _V1 = "spotinst-kubernetes-cluster-controller"
-_ABOUT_THE_RELEASE = ("app.kubernetes.io/version", "helm.sh/chart")
+_RELEASE_LABELS = ("app.kubernetes.io/version", "helm.sh/chart")
 
 
 @dataclass(kw_only=True, eq=False)
 class SimDeployment:
-    """A Deployment whose pods nobody has to move, so that they are not part of the world."""
+    """A Deployment whose pods are not simulated."""
 
     name: str
+    """Its name."""
     namespace: str
+    """Its namespace."""
     labels: dict[str, str] = field(default_factory=dict)
+    """Its labels."""
     image: str = ""
+    """The image of its container."""
     replicas: int = 1
+    """The desired number of pods."""
 
     @property
     def pod_labels(self) -> dict[str, str]:
-        """The labels of its pods: charts keep version and chart to the Deployment itself."""
-        return {key: value for key, value in self.labels.items() if key not in _ABOUT_THE_RELEASE}
+        """The labels of its pods: charts put version and chart name on the Deployment only."""
+        return {key: value for key, value in self.labels.items() if key not in _RELEASE_LABELS}
 
     @property
     def is_controller(self) -> bool:
-        """Whether it is Ocean's controller, of either version."""
+        """Whether it is Ocean's controller, version 1 or 2."""
         return self.labels.get("app.kubernetes.io/name") == _V2 or self.labels.get("k8s-app") == _V1
 
 
-def controller_v2(version: str = "2.3.0") -> SimDeployment:
-    """Return Ocean's controller as its present chart installs it."""
+def build_controller_v2(version: str = "2.3.0") -> SimDeployment:
+    """Return version 2 of Ocean's controller, as its Helm chart installs it."""
     return SimDeployment(
         name=f"ocean-controller-{_V2}",
         namespace="spot-system",
@@ -47,8 +52,8 @@ def controller_v2(version: str = "2.3.0") -> SimDeployment:
     )
 
 
-def controller_v1(version: str) -> SimDeployment:
-    """Return the older controller as its manifest installs it."""
+def build_controller_v1(version: str) -> SimDeployment:
+    """Return version 1 of Ocean's controller, as its manifest installs it."""
     return SimDeployment(
         name=_V1,
         namespace="kube-system",
@@ -57,8 +62,8 @@ def controller_v1(version: str) -> SimDeployment:
     )
 
 
-def cluster_autoscaler(replicas: int) -> SimDeployment:
-    """Return the Cluster Autoscaler as its example manifest installs it; 0 replicas is switched off."""
+def build_cluster_autoscaler(replicas: int) -> SimDeployment:
+    """Return the Cluster Autoscaler, as its example manifest installs it; 0 replicas disable it."""
     return SimDeployment(
         name="cluster-autoscaler",
         namespace="kube-system",
@@ -68,8 +73,8 @@ def cluster_autoscaler(replicas: int) -> SimDeployment:
     )
 
 
-def karpenter() -> SimDeployment:
-    """Return Karpenter as its chart installs it."""
+def build_karpenter() -> SimDeployment:
+    """Return Karpenter, as its Helm chart installs it."""
     return SimDeployment(
         name="karpenter",
         namespace="karpenter",
@@ -83,14 +88,14 @@ def karpenter() -> SimDeployment:
     )
 
 
-def usual(*, installed: bool) -> list[SimDeployment]:
-    """Return what a cluster has whose Cluster Autoscaler is switched off, with Ocean's controller or without."""
-    return with_controller([cluster_autoscaler(0)], installed=installed)
+def build_default_deployments(*, installed: bool) -> list[SimDeployment]:
+    """Return the default Deployments: a disabled Cluster Autoscaler, and Ocean's controller where it is installed."""
+    return set_controller([build_cluster_autoscaler(0)], installed=installed)
 
 
-def with_controller(deployments: list[SimDeployment], *, installed: bool) -> list[SimDeployment]:
-    """Return the Deployments with a controller among them, or without any."""
+def set_controller(deployments: list[SimDeployment], *, installed: bool) -> list[SimDeployment]:
+    """Return the Deployments with Ocean's controller added or removed."""
     if not installed:
         return [deployment for deployment in deployments if not deployment.is_controller]
-    has_one = any(deployment.is_controller for deployment in deployments)
-    return deployments if has_one else [controller_v2(), *deployments]
+    present = any(deployment.is_controller for deployment in deployments)
+    return deployments if present else [build_controller_v2(), *deployments]

@@ -1,4 +1,4 @@
-"""Lists in pages: what the first page saw is what the others show, for as long as the server remembers it."""
+"""Paged lists: all pages show the list as it was when the first page was requested."""
 
 from __future__ import annotations
 
@@ -21,33 +21,37 @@ REMEMBERED_LISTS = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Some rows of a list; ``token`` asks for the next ones, None at the end, and ``remaining`` counts those."""
+    """A page of a list."""
 
     rows: list[Row]
+    """The objects on the page."""
     version: str
+    """The ``resourceVersion`` of the list."""
     token: str | None = None
+    """The ``continue`` token of the next page, None on the last one."""
     remaining: int = 0
+    """The number of objects on later pages."""
 
 
-class Pages:
-    """The lists that were begun; none survives a restart, so that its tokens have expired then."""
+class PagedLists:
+    """The lists that clients have not read to the end; a restart expires their tokens."""
 
     def __init__(self) -> None:
-        # Versions go on after a restart, or tokens of the time before would be taken for new ones.
+        # Versions increase across restarts, so that an old token never matches a new list.
         self._versions = itertools.count(int(time.time() * 1000))
         self._lists: OrderedDict[str, tuple[float, str, list[Row]]] = OrderedDict()
 
-    def begin(self, path: str, rows: list[Row], limit: int) -> Page:
-        """Return the first page; ``limit`` 0 is everything."""
+    def start_list(self, path: str, rows: list[Row], limit: int) -> Page:
+        """Return the first page of a list; ``limit`` 0 returns the whole list."""
         version = str(next(self._versions))
         if 0 < limit < len(rows):
             self._lists[version] = (time.monotonic() + REMEMBERED_SECONDS, path, rows)
             while len(self._lists) > REMEMBERED_LISTS:
                 self._lists.popitem(last=False)
-        return _page(rows, version, 0, limit)
+        return _build_page(rows, version, 0, limit)
 
-    def go_on(self, path: str, token: str, limit: int) -> Page:
-        """Return the page that a token asks for; a token of another list, or of none any more, has expired."""
+    def continue_list(self, path: str, token: str, limit: int) -> Page:
+        """Return the page of a token; raises HTTP 410 for an expired token, or one of another list."""
         try:
             start = json.loads(base64.urlsafe_b64decode(token.encode()))
             version, offset = str(start["rv"]), int(start["start"])
@@ -56,10 +60,10 @@ class Pages:
         deadline, listed, rows = self._lists.get(version, (0.0, "", []))
         if listed != path or time.monotonic() > deadline or not 0 < offset < len(rows):
             raise KubernetesStatusError(410, status.EXPIRED)
-        return _page(rows, version, offset, limit)
+        return _build_page(rows, version, offset, limit)
 
 
-def _page(rows: list[Row], version: str, offset: int, limit: int) -> Page:
+def _build_page(rows: list[Row], version: str, offset: int, limit: int) -> Page:
     end = offset + limit if limit else len(rows)
     if end >= len(rows):
         return Page(rows=rows[offset:], version=version)

@@ -1,4 +1,4 @@
-"""Selectors: those of labels as text and as JSON, and those of fields."""
+"""Label selectors, as strings and as JSON, and field selectors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ _OPERATORS = {"=": "In", "==": "In", "!=": "NotIn", "in": "In", "notin": "NotIn"
 
 
 class SelectorError(ValueError):
-    """A selector cannot be understood; the message is the server's."""
+    """A selector is invalid; the message is that of the real API server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectorRequirement:
-    """One condition; ``operator`` is In, NotIn, Exists, DoesNotExist, Gt or Lt."""
+    """One condition of a label selector."""
 
     key: str
+    """The label."""
     operator: str
+    """``In``, ``NotIn``, ``Exists``, ``DoesNotExist``, ``Gt`` or ``Lt``."""
     values: frozenset[str] = frozenset()
+    """The values to compare with, empty for ``Exists`` and ``DoesNotExist``."""
 
-    def holds(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether labels satisfy it; a label that is absent is not one of any values."""
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether labels satisfy the condition; an absent label matches ``NotIn``."""
         value = labels.get(self.key)
         if self.operator in ("Exists", "DoesNotExist"):
             return (value is not None) == (self.operator == "Exists")
@@ -37,12 +40,12 @@ class SelectorRequirement:
 
 
 Selector = tuple[SelectorRequirement, ...]
-"""Conditions that must all hold."""
+"""Conditions that labels must all satisfy."""
 
 
 def selects(selector: Selector, labels: Mapping[str, str]) -> bool:
-    """Tell whether labels satisfy every condition."""
-    return all(requirement.holds(labels) for requirement in selector)
+    """Return whether labels satisfy every condition."""
+    return all(requirement.matches(labels) for requirement in selector)
 
 
 def _is_beyond(value: str | None, limit: str, *, greater: bool) -> bool:
@@ -51,8 +54,8 @@ def _is_beyond(value: str | None, limit: str, *, greater: bool) -> bool:
     return int(value) > int(limit) if greater else int(value) < int(limit)
 
 
-def of_json(selector: Mapping[str, Any]) -> Selector:
-    """Return a ``LabelSelector``; an empty one selects everything. Raises ``SelectorError``."""
+def parse_label_selector(selector: Mapping[str, Any]) -> Selector:
+    """Parse a ``LabelSelector`` object; an empty one selects everything. Raises ``SelectorError``."""
     try:
         labels = [
             SelectorRequirement(key=key, operator="In", values=frozenset({value}))
@@ -63,92 +66,92 @@ def of_json(selector: Mapping[str, Any]) -> Selector:
             for part in selector.get("matchExpressions") or []
         ]
     except (AttributeError, KeyError, TypeError):
-        raise SelectorError(f"{selector!r} is no label selector") from None
+        raise SelectorError(f"{selector!r} is not a label selector") from None
     for requirement in expressions:
         if requirement.operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
             raise SelectorError(f"{requirement.operator!r} is not a valid label selector operator")
     return (*labels, *expressions)
 
 
-def parse(text: str) -> Selector:
-    """Return a label selector in kubectl's syntax; raises ``SelectorError``."""
+def parse_selector(text: str) -> Selector:
+    """Parse a label selector in kubectl's syntax; raises ``SelectorError``."""
     return _Parser(text).parse()
 
 
 class _Parser:
-    """Reads a selector word by word."""
+    """Parses a selector token by token."""
 
     def __init__(self, text: str) -> None:
-        # What no word of the grammar matches is white space at the end.
-        self._words: list[str] = [*_TOKEN.findall(text), ""]
-        self._at = 0
+        # Only trailing white space matches no token; the empty token marks the end.
+        self._tokens: list[str] = [*_TOKEN.findall(text), ""]
+        self._position = 0
 
     def parse(self) -> Selector:
         requirements: list[SelectorRequirement] = []
-        while self._ahead or requirements:
-            if requirements and not (self._ahead == "!" or self._is_word()):
-                raise SelectorError(f"found '{self._ahead}', expected: identifier after ','")
-            if not (self._ahead == "!" or self._is_word()):
-                raise SelectorError(f"found '{self._ahead}', expected: !, identifier, or 'end of string'")
+        while self._current or requirements:
+            if requirements and not (self._current == "!" or self._at_word()):
+                raise SelectorError(f"found '{self._current}', expected: identifier after ','")
+            if not (self._current == "!" or self._at_word()):
+                raise SelectorError(f"found '{self._current}', expected: !, identifier, or 'end of string'")
             try:
-                requirements.append(self._requirement())
+                requirements.append(self._parse_requirement())
             except SelectorError as error:
                 raise SelectorError(f"unable to parse requirement: {error}") from None
-            if not self._ahead:
+            if not self._current:
                 break
-            if (end := self._take()) != ",":
+            if (end := self._next_token()) != ",":
                 raise SelectorError(f"found '{end}', expected: ',' or 'end of string'")
         return tuple(requirements)
 
     @property
-    def _ahead(self) -> str:
-        return self._words[self._at]
+    def _current(self) -> str:
+        return self._tokens[self._position]
 
-    def _is_word(self) -> bool:
-        return self._ahead not in _SPECIAL
+    def _at_word(self) -> bool:
+        return self._current not in _SPECIAL
 
-    def _take(self) -> str:
-        word = self._ahead
-        self._at += word != ""
-        return word
+    def _next_token(self) -> str:
+        token = self._current
+        self._position += token != ""
+        return token
 
-    def _requirement(self) -> SelectorRequirement:
-        absent = self._ahead == "!" and bool(self._take())
-        key = self._word("identifier")
+    def _parse_requirement(self) -> SelectorRequirement:
+        absent = self._current == "!" and bool(self._next_token())
+        key = self._parse_word("identifier")
         _check_key(key)
-        if absent or self._ahead in ("", ","):
+        if absent or self._current in ("", ","):
             return SelectorRequirement(key=key, operator="DoesNotExist" if absent else "Exists")
-        operator = self._take()
+        operator = self._next_token()
         if operator not in _OPERATORS:
             raise SelectorError(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
-        values = self._list() if operator in ("in", "notin") else frozenset({self._value()})
+        values = self._parse_list() if operator in ("in", "notin") else frozenset({self._parse_value()})
         for value in values:
             _check_value(key, value)
         if operator in "<>" and not re.fullmatch(r"-?\d+", next(iter(values))):
             raise SelectorError(f'values[0][{key}]: Invalid value: "{next(iter(values))}": must be an integer')
         return SelectorRequirement(key=key, operator=_OPERATORS[operator], values=values)
 
-    def _word(self, expected: str) -> str:
-        if not self._is_word():
-            raise SelectorError(f"found '{self._ahead}', expected: {expected}")
-        return self._take()
+    def _parse_word(self, expected: str) -> str:
+        if not self._at_word():
+            raise SelectorError(f"found '{self._current}', expected: {expected}")
+        return self._next_token()
 
-    def _value(self) -> str:
-        """Return the value after an operator; none at all is the empty one."""
-        return "" if self._ahead in ("", ",") else self._word("identifier")
+    def _parse_value(self) -> str:
+        """Return the value after an operator; a missing value is the empty string."""
+        return "" if self._current in ("", ",") else self._parse_word("identifier")
 
-    def _list(self) -> frozenset[str]:
-        if (word := self._take()) != "(":
+    def _parse_list(self) -> frozenset[str]:
+        if (word := self._next_token()) != "(":
             raise SelectorError(f"found '{word}' expected: '('")
-        values = [""] if self._ahead == ")" else []
-        while self._ahead != ")":
-            values.append("" if self._ahead == "," else self._word("',', ')' or identifier"))
-            if self._ahead == ",":
-                self._take()
-                values += [""] if self._ahead == ")" else []
-            elif self._ahead != ")":
-                raise SelectorError(f"found '{self._ahead}', expected: ',' or ')'")
-        self._take()
+        values = [""] if self._current == ")" else []
+        while self._current != ")":
+            values.append("" if self._current == "," else self._parse_word("',', ')' or identifier"))
+            if self._current == ",":
+                self._next_token()
+                values += [""] if self._current == ")" else []
+            elif self._current != ")":
+                raise SelectorError(f"found '{self._current}', expected: ',' or ')'")
+        self._next_token()
         return frozenset(values)
 
 
@@ -169,8 +172,8 @@ def _check_value(key: str, value: str) -> None:
         )
 
 
-def parse_fields(text: str, known: frozenset[str]) -> list[tuple[str, str, bool]]:
-    """Return a field selector as (field, value, whether it must be that value); raises ``SelectorError``."""
+def parse_field_selector(text: str, known: frozenset[str]) -> list[tuple[str, str, bool]]:
+    """Parse a field selector into tuples of field, value, and whether they must be equal; raises ``SelectorError``."""
     conditions = []
     for term in filter(None, text.split(",")):
         parts = re.fullmatch(r"([^=!]+)(==|!=|=)(.*)", term)

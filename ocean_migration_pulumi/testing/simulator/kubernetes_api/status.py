@@ -1,4 +1,4 @@
-"""The errors of Kubernetes' API: objects of kind Status, with the messages of the real server."""
+"""The errors of the Kubernetes API: objects of kind Status, with the messages of the real API server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ _REASONS = {
 
 
 class KubernetesStatusError(Exception):
-    """An answer that is an error; ``reason`` None takes the one of the status, an empty one leaves it out."""
+    """An error response.
+
+    Args:
+        code: The HTTP status.
+        message: The message.
+        reason: The reason; None for the usual reason of the status, empty for none.
+        details: The details, None for none.
+    """
 
     def __init__(
         self, code: int, message: str, *, reason: str | None = None, details: dict[str, Any] | None = None
@@ -40,7 +47,7 @@ class KubernetesStatusError(Exception):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The Status."""
+        """The Status as JSON."""
         return {
             "kind": "Status",
             "apiVersion": "v1",
@@ -53,13 +60,13 @@ class KubernetesStatusError(Exception):
         }
 
 
-def success(code: int) -> dict[str, Any]:
-    """Return the Status of something that was done."""
+def build_success(code: int) -> dict[str, Any]:
+    """Build the Status of a successful request."""
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}
 
 
-def plain(code: int, retry_seconds: float | None = None) -> KubernetesStatusError:
-    """Return an error that says no more than its status; ``retry_seconds`` is when to ask again."""
+def build_error(code: int, retry_seconds: float | None = None) -> KubernetesStatusError:
+    """Build a generic error for an HTTP status; ``retry_seconds`` is when to try again."""
     if code == 410:
         return KubernetesStatusError(410, EXPIRED)
     details = None if retry_seconds is None else {"retryAfterSeconds": int(retry_seconds)}
@@ -67,18 +74,18 @@ def plain(code: int, retry_seconds: float | None = None) -> KubernetesStatusErro
     return KubernetesStatusError(code, message, details=details)
 
 
-def nowhere() -> KubernetesStatusError:
-    """Return the error of a path that the server does not know."""
+def build_unknown_path_error() -> KubernetesStatusError:
+    """Build the error for an unknown path."""
     return KubernetesStatusError(404, "the server could not find the requested resource", details={})
 
 
-def not_allowed() -> KubernetesStatusError:
-    """Return the error of a method that the server does not know for a path."""
+def build_unknown_method_error() -> KubernetesStatusError:
+    """Build the error for a method that a path does not support."""
     return KubernetesStatusError(405, "the server does not allow this method on the requested resource", details={})
 
 
-def missing(resource: str, group: str, name: str) -> KubernetesStatusError:
-    """Return the error of an object that does not exist."""
-    known_as = f"{resource}.{group}" if group else resource
+def build_not_found_error(resource: str, group: str, name: str) -> KubernetesStatusError:
+    """Build the error for an object that does not exist."""
+    qualified = f"{resource}.{group}" if group else resource
     details = {"name": name, **({"group": group} if group else {}), "kind": resource}
-    return KubernetesStatusError(404, f'{known_as} "{name}" not found', details=details)
+    return KubernetesStatusError(404, f'{qualified} "{name}" not found', details=details)

@@ -1,4 +1,4 @@
-"""What Kubernetes has of a cluster, as rows in the order in which it lists them; nothing is written out yet."""
+"""The objects that the Kubernetes API lists for a cluster, in its order, before they become JSON."""
 
 from __future__ import annotations
 
@@ -10,55 +10,63 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
-from ocean_migration_pulumi.testing.simulator.world import pods as kubernetes_pods
-from ocean_migration_pulumi.testing.simulator.world.budgets import Guards, Standing
-from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimNode, SimPod
+from ocean_migration_pulumi.testing.simulator.world.budgets import BudgetStatus, DisruptionBudgets
+from ocean_migration_pulumi.testing.simulator.world.pods import SimPod, build_uid, get_application
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimNode
 
 SYSTEM = "kube-system"
 AWS_AUTH = "aws-auth"
 SYSTEM_DAEMONS = ("aws-node", "kube-proxy")
-"""Each has one pod on every node. Spot does not count them, so that the world does not know them."""
+"""DaemonSets with a pod on every node. Spot does not count these pods, so they are not part of the world."""
 
-_EVERYTHING = [{"operator": "Exists"}]
+_TOLERATE_ALL = [{"operator": "Exists"}]
 _DAEMON_REQUESTS = {"cpu": "50m"}
 
 
 class Row(NamedTuple):
-    """An object: its namespace (empty for the cluster's own), its name, and what it is made from.
-
-    What it is made from does not change any more, so that the pages of a list fit together.
-    """
+    """An object of a list."""
 
     namespace: str
+    """Its namespace, empty for an object of the cluster."""
     name: str
-    thing: Any
+    """Its name."""
+    source: Any
+    """What it is rendered from: a copy where the world may change, so that the pages of a list stay consistent."""
 
 
 class PlacedPod(NamedTuple):
-    """A pod and where it is; ``node`` None is one that is pending, ``since`` is when it came to where it is."""
+    """A pod and its node."""
 
     pod: SimPod
+    """The pod."""
     node: SimNode | None
+    """Its node, None while it is pending."""
     since: float
+    """Simulated epoch seconds since which it is there."""
 
 
-class App(NamedTuple):
-    """A controller that is known by its pods alone."""
+class Workload(NamedTuple):
+    """A Deployment or DaemonSet, derived from its pods."""
 
     namespace: str
+    """Its namespace."""
     name: str
+    """Its name."""
     pods: int
+    """The number of its pods."""
     ready: int
+    """The number of its ready pods."""
     created_at: float
+    """Simulated epoch seconds of its creation."""
 
 
-def _in_order(rows: Iterable[Row]) -> list[Row]:
+def _sort_rows(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=itemgetter(0, 1))
 
 
-def nodes(cluster: SimCluster) -> list[Row]:
-    """Return the nodes that live, as they are now."""
-    return _in_order(
+def list_nodes(cluster: SimCluster) -> list[Row]:
+    """List copies of the nodes that exist."""
+    return _sort_rows(
         Row(
             "",
             node.node_name,
@@ -69,13 +77,13 @@ def nodes(cluster: SimCluster) -> list[Row]:
     )
 
 
-def pods(cluster: SimCluster) -> list[Row]:
-    """Return the pods on living nodes, those of the system's DaemonSets included, and the pending ones."""
-    return _in_order(Row(placed.pod.namespace, placed.pod.name, placed) for placed in _all_pods(cluster))
+def list_pods(cluster: SimCluster) -> list[Row]:
+    """List the pods on existing nodes, with those of the system's DaemonSets, and the pending pods."""
+    return _sort_rows(Row(placed.pod.namespace, placed.pod.name, placed) for placed in _all_pods(cluster))
 
 
 def find_pod(cluster: SimCluster, namespace: str, name: str) -> PlacedPod | None:
-    """Return a pod by its name, None when there is none."""
+    """Return a pod by its name, None when it does not exist."""
     for placed in _all_pods(cluster):
         if placed.pod.name == name and placed.pod.namespace == namespace:
             return placed
@@ -86,17 +94,17 @@ def _all_pods(cluster: SimCluster) -> Iterator[PlacedPod]:
     for node in cluster.nodes.values():
         if not node.terminated:
             for daemon in SYSTEM_DAEMONS:
-                yield PlacedPod(_daemon_pod(daemon, node.instance_id, node.node_name), node, node.created_at)
+                yield PlacedPod(_build_daemon_pod(daemon, node.instance_id, node.node_name), node, node.created_at)
             for pod in node.pods:
                 yield PlacedPod(pod, node, node.created_at)
-    for waiting in cluster.pending:
-        yield PlacedPod(waiting.pod, None, waiting.since)
+    for pending in cluster.pending:
+        yield PlacedPod(pending.pod, None, pending.since)
 
 
 @lru_cache(maxsize=32_768)
-def _daemon_pod(daemon: str, instance_id: str, node_name: str) -> SimPod:
+def _build_daemon_pod(daemon: str, instance_id: str, node_name: str) -> SimPod:
     name = f"{daemon}-{instance_id.removeprefix('i-')}"
-    on_its_node = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node_name]}]}
+    node_term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node_name]}]}
     return SimPod(
         id="",
         name=name,
@@ -104,93 +112,103 @@ def _daemon_pod(daemon: str, instance_id: str, node_name: str) -> SimPod:
         controller="DaemonSet",
         labels={"app": daemon, "k8s-app": daemon},
         affinity={
-            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [on_its_node]}}
+            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [node_term]}}
         },
-        tolerations=_EVERYTHING,
+        tolerations=_TOLERATE_ALL,
         requests=_DAEMON_REQUESTS,
     )
 
 
-def claims(cluster: SimCluster) -> list[Row]:
-    """Return the PersistentVolumeClaims of the pods that have one."""
-    return _in_order(Row(placed.pod.namespace, claim_name(placed.pod), placed) for placed in _with_claims(cluster))
+def list_claims(cluster: SimCluster) -> list[Row]:
+    """List the PersistentVolumeClaims of pods."""
+    return _sort_rows(
+        Row(placed.pod.namespace, build_claim_name(placed.pod), placed) for placed in _with_claims(cluster)
+    )
 
 
-def volumes(cluster: SimCluster) -> list[Row]:
-    """Return the PersistentVolumes behind them."""
-    return _in_order(Row("", volume_name(placed.pod), placed) for placed in _with_claims(cluster))
+def list_volumes(cluster: SimCluster) -> list[Row]:
+    """List the PersistentVolumes that the claims are bound to."""
+    return _sort_rows(Row("", build_volume_name(placed.pod), placed) for placed in _with_claims(cluster))
 
 
 def _with_claims(cluster: SimCluster) -> Iterator[PlacedPod]:
     return (placed for placed in _all_pods(cluster) if placed.pod.claim_zone is not None)
 
 
-def claim_name(pod: SimPod) -> str:
-    """Return the name of a pod's claim."""
+def build_claim_name(pod: SimPod) -> str:
+    """Return the name of a pod's PersistentVolumeClaim."""
     return f"data-{pod.name}"
 
 
-def volume_name(pod: SimPod) -> str:
-    """Return the name of the volume that a pod's claim is bound to."""
-    return f"pvc-{kubernetes_pods.uid('PersistentVolumeClaim', pod.namespace, claim_name(pod))}"
+def build_volume_name(pod: SimPod) -> str:
+    """Return the name of a pod's PersistentVolume."""
+    return f"pvc-{build_uid('PersistentVolumeClaim', pod.namespace, build_claim_name(pod))}"
 
 
-def config_maps(cluster: SimCluster) -> list[Row]:
-    """Return ``aws-auth``, or nothing."""
+def list_config_maps(cluster: SimCluster) -> list[Row]:
+    """List the ConfigMap ``aws-auth``, if the cluster has it."""
     return [] if cluster.mapped_roles is None else [Row(SYSTEM, AWS_AUTH, tuple(cluster.mapped_roles))]
 
 
-def budgets(cluster: SimCluster) -> list[Row]:
-    """Return the PodDisruptionBudgets with their standing."""
-    return _in_order(_budget_row(standing) for standing in Guards(cluster).standings())
+def list_budgets(cluster: SimCluster) -> list[Row]:
+    """List the PodDisruptionBudgets with their status."""
+    return _sort_rows(_build_budget_row(status) for status in DisruptionBudgets(cluster).list_statuses())
 
 
-def _budget_row(standing: Standing) -> Row:
-    namespace, _, name = standing.name.rpartition("/")
-    return Row(namespace, name, standing)
+def _build_budget_row(status: BudgetStatus) -> Row:
+    namespace, _, name = status.name.rpartition("/")
+    return Row(namespace, name, status)
 
 
-def deployments(cluster: SimCluster) -> list[Row]:
-    """Return the Deployments of the pods, and those that have no pods here.
+def list_deployments(cluster: SimCluster) -> list[Row]:
+    """List the Deployments of the pods, and those without simulated pods.
 
-    Ocean's controller is ready as long as Spot takes it for active.
+    Ocean's controller is ready while its heartbeat is active.
     """
-    beats = cluster.heartbeat.status == "ACTIVE"
-    own = (
+    active = cluster.heartbeat.status == "ACTIVE"
+    without_pods = (
         Row(
             deployment.namespace,
             deployment.name,
-            (deployment, 0 if deployment.is_controller and not beats else deployment.replicas),
+            (deployment, 0 if deployment.is_controller and not active else deployment.replicas),
         )
         for deployment in map(dataclasses.replace, cluster.deployments)
     )
-    apps = (Row(app.namespace, app.name, (_as_deployment(app), app.ready)) for app in _apps(cluster, "ReplicaSet"))
-    unique = {(row.namespace, row.name): row for rows in (apps, own) for row in rows}
-    return _in_order(unique.values())
+    with_pods = (
+        Row(workload.namespace, workload.name, (_build_deployment(workload), workload.ready))
+        for workload in _find_workloads(cluster, "ReplicaSet")
+    )
+    unique = {(row.namespace, row.name): row for rows in (with_pods, without_pods) for row in rows}
+    return _sort_rows(unique.values())
 
 
-def _as_deployment(app: App) -> SimDeployment:
-    labels = {"app": app.name}
+def _build_deployment(workload: Workload) -> SimDeployment:
     return SimDeployment(
-        name=app.name, namespace=app.namespace, labels=labels, image=image_of(app.name), replicas=app.pods
+        name=workload.name,
+        namespace=workload.namespace,
+        labels={"app": workload.name},
+        image=build_image_name(workload.name),
+        replicas=workload.pods,
     )
 
 
-def image_of(app: str) -> str:
+def build_image_name(app: str) -> str:
     """Return the image of an application."""
     return f"registry.example.com/{app}:1.4.2"
 
 
-def daemon_sets(cluster: SimCluster) -> list[Row]:
-    """Return the DaemonSets whose pods are on the nodes, the system's included."""
-    return _in_order(Row(app.namespace, app.name, app) for app in _apps(cluster, "DaemonSet"))
+def list_daemon_sets(cluster: SimCluster) -> list[Row]:
+    """List the DaemonSets that have pods on nodes, with those of the system."""
+    return _sort_rows(
+        Row(workload.namespace, workload.name, workload) for workload in _find_workloads(cluster, "DaemonSet")
+    )
 
 
-def _apps(cluster: SimCluster, controller: str) -> Iterator[App]:
+def _find_workloads(cluster: SimCluster, controller: str) -> Iterator[Workload]:
     found: dict[tuple[str, str], list[PlacedPod]] = defaultdict(list)
     for placed in _all_pods(cluster):
         if placed.pod.controller == controller and not placed.pod.orphaned:
-            found[placed.pod.namespace, kubernetes_pods.application(placed.pod)].append(placed)
+            found[placed.pod.namespace, get_application(placed.pod)].append(placed)
     for (namespace, name), members in found.items():
         ready = sum(member.node is not None and member.pod.healthy for member in members)
-        yield App(namespace, name, len(members), ready, cluster.created_at)
+        yield Workload(namespace, name, len(members), ready, cluster.created_at)

@@ -1,1 +1,1 @@
-"""Records of real traffic, played back."""
+"""Replays of recorded API traffic."""

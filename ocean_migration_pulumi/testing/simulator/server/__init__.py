@@ -1,1 +1,1 @@
-"""The server: HTTP, faults, the request log, the command."""
+"""The server: HTTP, faults, request log, state file and command."""

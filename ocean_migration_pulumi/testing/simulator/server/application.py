@@ -1,4 +1,4 @@
-"""The ASGI application: every route of Spot's API and of Kubernetes', and the control API under ``/simulator``."""
+"""The ASGI application: the routes of Spot's API, of the Kubernetes API, and of the control API."""
 
 from __future__ import annotations
 
@@ -15,61 +15,72 @@ from starlette.routing import Route as StarletteRoute
 
 from ocean_migration_pulumi.testing.simulator.control.control_server import Controls
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import routes
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.pipeline import KubernetesExchange
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.middleware import KubernetesExchange
 from ocean_migration_pulumi.testing.simulator.replay.middleware import ReplayExchange
-from ocean_migration_pulumi.testing.simulator.server.interception import Authority
+from ocean_migration_pulumi.testing.simulator.server.interception import CertificateAuthority
 from ocean_migration_pulumi.testing.simulator.server.middleware import Endpoint, SpotExchange
 from ocean_migration_pulumi.testing.simulator.server.simulation import Simulation
 from ocean_migration_pulumi.testing.simulator.server.tcp_frontend import Connections
-from ocean_migration_pulumi.testing.simulator.spot_api import clusters, imports, migrations, operations
+from ocean_migration_pulumi.testing.simulator.spot_api import (
+    clusters,
+    imports,
+    migrations,
+    operations,
+    rolls,
+    virtual_node_groups,
+)
 
-# The imports come first: their paths look like those of a cluster or group with an id.
+# The imports come first: their paths also match the templates of a cluster or VNG with an id.
 ROUTES = (
     *imports.ROUTES,
     *migrations.ROUTES,
     *operations.ROUTES,
+    *rolls.ROUTES,
     *clusters.ROUTES,
+    *virtual_node_groups.ROUTES,
 )
 
-_READS = frozenset({"overview", "requests", "nodes", "migrations", "environment", "kubeconfig", "auto_scaling_groups"})
+_READING_VERBS = frozenset(
+    {"overview", "requests", "nodes", "migrations", "environment", "kubeconfig", "auto_scaling_groups"}
+)
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
-def application(simulation: Simulation, connections: Connections, authority: Authority) -> Starlette:
-    """Return the application of a simulation."""
-    own = [
-        StarletteRoute("/simulator/ca.pem", _certificate(authority)),
-        StarletteRoute("/simulator/barrier/{barrier_id:int}", _barrier(simulation)),
-        StarletteRoute("/simulator/{verb}", _control(simulation), methods=["GET", "POST"]),
+def build_application(simulation: Simulation, connections: Connections, authority: CertificateAuthority) -> Starlette:
+    """Build the application of a simulation."""
+    control = [
+        StarletteRoute("/simulator/ca.pem", _build_certificate_endpoint(authority)),
+        StarletteRoute("/simulator/barrier/{barrier_id:int}", _build_barrier_endpoint(simulation)),
+        StarletteRoute("/simulator/{verb}", _build_control_endpoint(simulation), methods=["GET", "POST"]),
     ]
     if simulation.replay is not None:
-        played = Endpoint(connections, partial(ReplayExchange, simulation, simulation.replay))
-        return Starlette(routes=[*own, StarletteRoute("/{path:path}", played, methods=_METHODS)])
-    api = [
+        replay = Endpoint(connections, partial(ReplayExchange, simulation, simulation.replay))
+        return Starlette(routes=[*control, StarletteRoute("/{path:path}", replay, methods=_METHODS)])
+    spot = [
         StarletteRoute(
-            template, Endpoint(connections, partial(SpotExchange, simulation, template, rule)), methods=[method]
+            template, Endpoint(connections, partial(SpotExchange, simulation, template, handler)), methods=[method]
         )
-        for method, template, rule in ROUTES
+        for method, template, handler in ROUTES
     ]
-    # Kubernetes answers every method itself: with its own words for those that a path does not know.
+    # The Kubernetes API has its own error for a method that a path does not support.
     kubernetes = [
         StarletteRoute(
             route.template, Endpoint(connections, partial(KubernetesExchange, simulation, route)), methods=_METHODS
         )
-        for route in (*routes.ROUTES, routes.NOWHERE)
+        for route in (*routes.ROUTES, routes.UNKNOWN_PATH)
     ]
-    nowhere = Endpoint(connections, partial(SpotExchange, simulation, "-", None))
+    unknown_path = Endpoint(connections, partial(SpotExchange, simulation, "-", None))
     return Starlette(
         routes=[
-            *own,
+            *control,
             *kubernetes,
-            *api,
-            StarletteRoute("/{path:path}", nowhere, methods=_METHODS),
+            *spot,
+            StarletteRoute("/{path:path}", unknown_path, methods=_METHODS),
         ]
     )
 
 
-def _certificate(authority: Authority) -> Any:
+def _build_certificate_endpoint(authority: CertificateAuthority) -> Any:
     async def endpoint(request: Request) -> Response:
         if not authority.active:
             return JSONResponse({"error": "nothing is intercepted here"}, 404)
@@ -78,10 +89,10 @@ def _certificate(authority: Authority) -> Any:
     return endpoint
 
 
-def _barrier(simulation: Simulation) -> Any:
+def _build_barrier_endpoint(simulation: Simulation) -> Any:
     async def endpoint(request: Request) -> Response:
         """Wait until a request has reached the barrier, at most ``timeout`` real seconds."""
-        barrier = simulation.troubles.barriers.get(request.path_params["barrier_id"])
+        barrier = simulation.faults.barriers.get(request.path_params["barrier_id"])
         if barrier is None:
             return JSONResponse({"error": "no such barrier"}, 404)
         try:
@@ -93,7 +104,7 @@ def _barrier(simulation: Simulation) -> Any:
     return endpoint
 
 
-def _control(simulation: Simulation) -> Any:
+def _build_control_endpoint(simulation: Simulation) -> Any:
     controls = Controls(simulation)
     verbs = {name: verb for name, verb in inspect.getmembers(controls, inspect.ismethod) if not name.startswith("_")}
 
@@ -103,27 +114,27 @@ def _control(simulation: Simulation) -> Any:
         if verb is None:
             return JSONResponse({"error": f"unknown verb {name!r}: one of {', '.join(verbs)}"}, 404)
         if request.method == "GET":
-            if name not in _READS:
+            if name not in _READING_VERBS:
                 return JSONResponse({"error": f"{name} needs a POST"}, 405)
-            arguments = {key: _value(text) for key, text in request.query_params.items()}
+            arguments = {key: _parse_value(text) for key, text in request.query_params.items()}
             body = b""
         else:
             arguments, body = {}, await request.body()
-        simulation.advance()
+        simulation.run_due_steps()
         try:
             result = verb(**arguments, **json.loads(body or b"{}"))
         except KeyError as error:
             return JSONResponse({"error": f"{error.args[0]!r} does not exist"}, 404)
         except (TypeError, ValueError) as error:
             return JSONResponse({"error": f"{name}: {error}"}, 400)
-        simulation.save(now=name not in _READS)
+        simulation.save(now=name not in _READING_VERBS)
         return Response(json.dumps({"result": result}, default=vars), media_type="application/json")
 
     return endpoint
 
 
-def _value(text: str) -> Any:
-    """Return what a text of a query means: JSON when it is some, else the text."""
+def _parse_value(text: str) -> Any:
+    """Parse a value of a query as JSON; any other value is a string."""
     try:
         return json.loads(text)
     except ValueError:

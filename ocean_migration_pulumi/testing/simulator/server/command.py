@@ -27,44 +27,48 @@ Example:
   ocean-migration simulator --scenario blocking-pdb --speed 120
 
 """
-_EPILOG = _EXAMPLE + "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}" for name, change in SCENARIOS.items())
+_EPILOG = (
+    _EXAMPLE
+    + "\b\nScenarios:\n"
+    + "\n".join(f"  {name}: {scenario.description}" for name, scenario in SCENARIOS.items())
+)
 
 
 @click.command("simulator", epilog=_EPILOG)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 for a free one.")
 @click.option("--nodes", type=click.IntRange(min=1), default=None, help="Nodes to migrate (16; 10,000 for large).")
 @click.option(
     "--scenario",
     type=click.Choice(list(SCENARIOS)),
     metavar="NAME",
     default="success",
-    help="What is in the way, or goes wrong.",
+    help="The scenario of the simulated world; see below.",
 )
 @click.option("--speed", type=float, default=None, help="Simulated seconds per real second (60).")
-@click.option("--seed", type=int, default=0, help="The same seed makes the same world.")
+@click.option("--seed", type=int, default=0, help="Seed of all ids and tokens: the same seed creates the same world.")
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
-    help="Keep everything in this file; an existing one takes precedence over nodes, scenario and seed.",
+    help="Keep the state in this file. An existing file takes precedence over nodes, scenario and seed.",
 )
 @click.option(
     "--kubeconfig",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
-    help="Write a kubeconfig for the first cluster, with the right to evict, to this file.",
+    help="Write a kubeconfig for the first cluster, with the right to evict pods, to this file.",
 )
 @click.option(
     "--intercept",
     is_flag=True,
-    help="Answer for api.spotinst.io too, as a proxy, and print the variables for clients whose base URL is fixed.",
+    help="Serve api.spotinst.io through a proxy, and print the variables for clients with a fixed base URL.",
 )
 @click.option(
     "--replay",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
     metavar="FILE",
-    help="Play back a record of --record instead of a simulated world.",
+    help="Replay a file of --record instead of a simulated world.",
 )
 @click.option(
     "--world",
@@ -72,7 +76,13 @@ _EPILOG = _EXAMPLE + "\b\nScenarios:\n" + "\n".join(f"  {name}: {change.__doc__}
     metavar="FILE",
     help="Serve the cluster that this JSON file describes, instead of a generated one.",
 )
-@click.option("--latency", type=click.FloatRange(min=0), default=0.0, metavar="MS", help="Delay every answer.")
+@click.option(
+    "--latency",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="MS",
+    help="Delay every request by real milliseconds.",
+)
 def command(
     port: int,
     nodes: int | None,
@@ -86,11 +96,11 @@ def command(
     world: BinaryIO | None,
     latency: float,
 ) -> None:
-    """Serve Spot's Ocean API on loopback, and Kubernetes' of its clusters, to try things out without touching anything.
+    """Serve Spot's Ocean API and the Kubernetes API of its clusters on loopback, without any real cluster.
 
-    The first line of output is the base URL, the next ones are shell exports that point clients at it. With --intercept
-    the last ones are for clients whose base URL is fixed, such as the Pulumi provider of Spot: a proxy, and the file of
-    the certificate to trust, which is removed at the end. Ends on SIGTERM or Ctrl-C.
+    The first line of output is the base URL. The next lines are shell exports that direct clients to it. With
+    --intercept the last ones are for clients with a fixed base URL, such as the Pulumi provider of Spot: a proxy, and
+    the file of the certificate to trust, which is removed at the end. Stop the simulator with SIGTERM or Ctrl-C.
     """
     from ocean_migration_pulumi.testing.simulator.server.server import Simulator
 
@@ -104,17 +114,17 @@ def command(
             latency_ms=latency,
             port=port,
             replay=replay,
-            world=None if world is None else _described(world),
+            world=None if world is None else _load_description(world),
         )
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end)
+        signal.signal(number, _exit)
     try:
         with simulator:
             variables = simulator.environment
             if kubeconfig is not None:
-                variables["KUBECONFIG"] = _written(kubeconfig.absolute(), simulator)
+                variables["KUBECONFIG"] = _write_kubeconfig(kubeconfig.absolute(), simulator)
             if intercept:
                 variables |= simulator.proxy_environment
             click.echo(simulator.url)
@@ -127,20 +137,20 @@ def command(
         raise click.ClickException(f"cannot serve on 127.0.0.1:{port}: {error.strerror}") from None
 
 
-def _described(file: BinaryIO) -> dict[str, Any]:
-    """Read the description of a cluster."""
+def _load_description(file: BinaryIO) -> dict[str, Any]:
+    """Load the description of a cluster."""
     try:
-        described = json.load(file)
+        description = json.load(file)
     except (ValueError, RecursionError) as error:
         msg = f"{file.name} is not JSON: {error}"
         raise ValueError(msg) from None
-    if not isinstance(described, dict):
-        msg = f"{file.name} is not the description of a cluster: it is no JSON object"
+    if not isinstance(description, dict):
+        msg = f"{file.name} does not describe a cluster: it is not a JSON object"
         raise ValueError(msg)
-    return described
+    return description
 
 
-def _written(path: Path, simulator: Simulator) -> str:
+def _write_kubeconfig(path: Path, simulator: Simulator) -> str:
     """Write a kubeconfig and return its path."""
     try:
         write_kubeconfig(path, simulator.kubeconfig(identity="run"))
@@ -153,8 +163,8 @@ def _written(path: Path, simulator: Simulator) -> str:
     return str(path)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    # A second signal must not cut off the orderly end that the first one started.
+def _exit(number: int, frame: FrameType | None) -> None:
+    # A second signal must not interrupt the shutdown that the first one started.
     for other in (signal.SIGTERM, signal.SIGINT):
         signal.signal(other, signal.SIG_IGN)
     sys.exit(0)

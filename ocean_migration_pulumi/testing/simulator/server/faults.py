@@ -1,4 +1,4 @@
-"""What can go wrong between a client and the service, and where a request can be held."""
+"""Faults that strike requests, and barriers that hold them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import itertools
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
-ENVELOPED = ("403", "410", "429")
-"""The kinds that are a status in the API's own words."""
+API_ERRORS = ("403", "410", "429")
+"""The kinds that respond with an error in the format of the API."""
 
 KINDS = (
-    *ENVELOPED,
+    *API_ERRORS,
     "500",
     "502",
     "503",
@@ -26,27 +27,34 @@ KINDS = (
     "status",
     "html-404",
 )
-WITHOUT_EFFECT = frozenset({*ENVELOPED, "500", "502", "503", "reset-before", "silence", "status", "html-404"})
+WITHOUT_EFFECT = frozenset({*API_ERRORS, "500", "502", "503", "reset-before", "silence", "status", "html-404"})
+"""The kinds that keep a request from having its effect."""
 
 POINTS = ("before", "after")
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """Something that happens to the next ``times`` matching requests, after ``after`` of them passed.
-
-    ``seconds`` are real; ``match`` is a text that the path, the query or the body must hold (None: any).
-    """
+    """A fault that strikes matching requests; raises ``ValueError`` for an unknown kind."""
 
     id: int
+    """Its number."""
     method: str
+    """The HTTP method of the requests, ``*`` for all."""
     route: str
+    """A glob over their path."""
     kind: str
+    """One of ``KINDS``."""
     times: int = 1
+    """The number of requests that it still strikes."""
     after: int = 0
+    """The number of matching requests that still pass before."""
     seconds: float | None = None
+    """Real seconds, with a meaning that depends on the kind."""
     status: int | None = None
+    """The HTTP status of the kind ``status``."""
     match: str | None = None
+    """A string that path, query or body must contain, None for any request."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -57,59 +65,44 @@ class Fault:
 
 @dataclass(kw_only=True)
 class BarrierState:
-    """Holds every matching request at a point until it is released."""
+    """A barrier that holds matching requests until it is released; raises ``ValueError`` for an unknown point."""
 
     id: int
+    """Its number."""
     method: str
+    """The HTTP method of the requests, ``*`` for all."""
     route: str
+    """A glob over their path."""
     point: str
+    """``before`` or ``after`` the effect of a request."""
     reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a request has reached the barrier."""
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the barrier is released."""
 
     def __post_init__(self) -> None:
         if self.point not in POINTS:
             raise ValueError(f"unknown point {self.point!r}: one of {', '.join(POINTS)}")
 
 
-class Troubles:
-    """The faults and barriers that are armed."""
+class FaultInjector:
+    """The armed faults and the barriers."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self._faults: list[Fault] = []
         self.barriers: dict[int, BarrierState] = {}
 
-    def add_fault(
-        self,
-        method: str,
-        route: str,
-        kind: str,
-        *,
-        times: int = 1,
-        after: int = 0,
-        seconds: float | None = None,
-        status: int | None = None,
-        match: str | None = None,
-    ) -> int:
-        """Arm a fault and return its id."""
-        fault = Fault(
-            id=next(self._numbers),
-            method=method.upper(),
-            route=route,
-            kind=kind,
-            times=times,
-            after=after,
-            seconds=seconds,
-            status=status,
-            match=match,
-        )
+    def add_fault(self, method: str, route: str, kind: str, **options: Any) -> int:
+        """Arm a fault and return its id; ``options`` are the other fields of ``Fault``."""
+        fault = Fault(id=next(self._numbers), method=method.upper(), route=route, kind=kind, **options)
         self._faults.append(fault)
         return fault.id
 
-    def take_fault(self, method: str, path: str, text: str) -> Fault | None:
-        """Return the first fault that strikes this request, used up by one."""
+    def pop_fault(self, method: str, path: str, text: str) -> Fault | None:
+        """Return the first fault that strikes this request, and count it; None when no fault does."""
         for fault in self._faults:
-            if not _concerns(fault, method, path) or (fault.match is not None and fault.match not in text):
+            if not _matches(fault, method, path) or (fault.match is not None and fault.match not in text):
                 continue
             if fault.after > 0:
                 fault.after -= 1
@@ -124,23 +117,23 @@ class Troubles:
         self._faults.clear()
 
     def add_barrier(self, method: str, route: str, point: str) -> int:
-        """Raise a barrier and return its id."""
+        """Add a barrier and return its id."""
         barrier = BarrierState(id=next(self._numbers), method=method.upper(), route=route, point=point)
         self.barriers[barrier.id] = barrier
         return barrier.id
 
-    def release(self, barrier_id: int) -> None:
-        """Take a barrier away and let go what it holds."""
+    def release_barrier(self, barrier_id: int) -> None:
+        """Remove a barrier, and release the requests that it holds."""
         if (barrier := self.barriers.pop(barrier_id, None)) is not None:
             barrier.released.set()
 
-    async def hold(self, method: str, path: str, point: str) -> None:
-        """Wait while a barrier holds this request."""
+    async def wait_at_barriers(self, method: str, path: str, point: str) -> None:
+        """Wait until no barrier holds this request."""
         for barrier in list(self.barriers.values()):
-            if barrier.point == point and _concerns(barrier, method, path):
+            if barrier.point == point and _matches(barrier, method, path):
                 barrier.reached.set()
                 await barrier.released.wait()
 
 
-def _concerns(rule: Fault | BarrierState, method: str, path: str) -> bool:
-    return rule.method in ("*", method) and fnmatchcase(path, rule.route)
+def _matches(target: Fault | BarrierState, method: str, path: str) -> bool:
+    return target.method in ("*", method) and fnmatchcase(path, target.route)

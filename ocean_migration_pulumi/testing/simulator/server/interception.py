@@ -1,4 +1,4 @@
-"""A certificate authority of this simulator's own, for clients whose base URL is fixed."""
+"""The certificate authority of a simulator, for clients with a fixed base URL."""
 
 from __future__ import annotations
 
@@ -16,29 +16,27 @@ if TYPE_CHECKING:
 
 
 NO_PROXY = "127.0.0.1,localhost"
-"""What is never asked through the proxy: the simulator itself, and all that programs talk to on their own machine."""
+"""The hosts that clients reach without the proxy: the simulator itself, and other servers on loopback."""
 
 
-class Authority:
-    """Made at the first use; its key is never stored: only clients that are told so trust it.
-
-    ``active`` tells whether anything is intercepted at all.
-    """
+class CertificateAuthority:
+    """A certificate authority that is created at its first use, and whose key is never stored."""
 
     def __init__(self) -> None:
         self.active = False
+        """Whether the simulator intercepts connections."""
         self._folder: Path | None = None
 
     @property
     def file(self) -> Path:
-        """The file with the certificate to trust, in a folder that nobody else can write to."""
+        """The file with the certificate, in a folder that only this user can write to."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="ocean-migration-simulator-"))
             (self._folder / "ca.pem").write_bytes(self.pem)
         return self._folder / "ca.pem"
 
     def remove_file(self) -> None:
-        """Remove the file, if there is one."""
+        """Remove the file, if it exists."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -51,7 +49,7 @@ class Authority:
 
     @property
     def pem(self) -> bytes:
-        """The certificate to trust."""
+        """The certificate in PEM format."""
         return self._authority.cert_pem.bytes()
 
     @cached_property
@@ -60,6 +58,6 @@ class Authority:
         self._authority.issue_cert(INTERCEPTED_HOST).configure_cert(context)
         return context
 
-    def context(self) -> ssl.SSLContext | None:
-        """Return what a TLS server needs to be taken for the real host, None when nothing is intercepted."""
+    def get_context(self) -> ssl.SSLContext | None:
+        """Return the TLS context of the intercepted host, None while the simulator does not intercept."""
         return self._context if self.active else None

@@ -1,4 +1,4 @@
-"""What a request goes through: log, latency, faults, barriers; and for Spot's authorization, rate limit and rule."""
+"""Handles a request: log, latency, faults and barriers, then (for Spot) authorization, rate limit and handler."""
 
 from __future__ import annotations
 
@@ -19,59 +19,59 @@ from ocean_migration_pulumi.testing.simulator.server.faults import WITHOUT_EFFEC
 from ocean_migration_pulumi.testing.simulator.server.simulation import Simulation
 from ocean_migration_pulumi.testing.simulator.server.tcp_frontend import Connections
 from ocean_migration_pulumi.testing.simulator.spot_api import wire
-from ocean_migration_pulumi.testing.simulator.spot_api.context import RequestContext, Rule
+from ocean_migration_pulumi.testing.simulator.spot_api.context import Handler, RequestContext
 from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import RateLimitDecision
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import SpotResponse, WireError
 
 
 class Endpoint:
-    """An ASGI application for one route of an API; ``exchange`` makes what answers one request."""
+    """An ASGI application for one route; ``exchange`` creates the object that handles a request."""
 
     def __init__(self, connections: Connections, exchange: Callable[[Request, bytes], RequestExchange]) -> None:
         self._connections = connections
         self._exchange = exchange
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         request = Request(scope, receive)
         exchange = self._exchange(request, await request.body())
-        await exchange.run(Line(self._connections, scope, receive, send))
+        await exchange.run(ClientConnection(self._connections, scope, receive, send))
 
 
-class Line:
-    """The way back to the client."""
+class ClientConnection:
+    """The connection on which a request came."""
 
     def __init__(self, connections: Connections, scope: Scope, receive: Receive, send: Send) -> None:
         self._connections = connections
         self._asgi = scope, receive, send
 
-    async def answer(self, response: Response) -> None:
+    async def send(self, response: Response) -> None:
         """Send a response."""
         await response(*self._asgi)
 
     async def reset(self) -> None:
-        """Cut the connection with a TCP reset."""
+        """Close the connection with a TCP reset."""
         scope, receive, _ = self._asgi
         self._connections.reset(scope["client"])
-        await _disconnected(receive)
+        await _wait_for_disconnect(receive)
 
     async def truncate(self, response: Response) -> None:
-        """Announce the whole body, send half of it, and close."""
+        """Announce the whole body, send half of it, and close the connection."""
         scope, receive, send = self._asgi
         await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         half = bytes(response.body[: len(response.body) // 2])
         await send({"type": "http.response.body", "body": half, "more_body": True})
         self._connections.close(scope["client"])
-        await _disconnected(receive)
+        await _wait_for_disconnect(receive)
 
 
-async def _disconnected(receive: Receive) -> None:
-    # The body has been read, so the only message that is left is that of the disconnect.
+async def _wait_for_disconnect(receive: Receive) -> None:
+    # The body has been read, so the only remaining message is the disconnect.
     await receive()
 
 
 class RequestExchange(ABC):
-    """One request and its answer; what the APIs do each in its own way is left to them."""
+    """A request and its response; subclasses implement what differs between the APIs."""
 
     api: ClassVar[str]
     """The name of the API in the request log."""
@@ -81,7 +81,7 @@ class RequestExchange(ABC):
         self.request = request
         self.body = body
         self.query = dict(request.query_params.items())
-        self.entry = simulation.log.open(
+        self.entry = simulation.log.add_entry(
             api=self.api,
             at=time.time(),
             method=request.method,
@@ -90,115 +90,119 @@ class RequestExchange(ABC):
             query=self.query,
             body=body,
             user_agent=request.headers.get("user-agent", ""),
-            secrets=[*self.secrets(), self.token() or ""],
+            secrets=[*self.list_tokens(), self.get_token() or ""],
         )
 
     @abstractmethod
-    def secrets(self) -> list[str]:
-        """Return the tokens that must not be in the log."""
+    def list_tokens(self) -> list[str]:
+        """Return the tokens to redact in the log."""
 
     @abstractmethod
-    def effect(self) -> Response:
-        """Let the request have its effect; what it changed is saved before anything is answered."""
+    def execute(self) -> Response:
+        """Execute the request, save what it changed, and return the response."""
 
     @abstractmethod
-    def refusal(self, status: int, seconds: float | None) -> Response:
-        """Return the API's own answer of an error; ``seconds`` is when to ask again, where it is known."""
+    def render_error(self, status: int, seconds: float | None) -> Response:
+        """Render an error in the format of the API; ``seconds`` is when to try again, if known."""
 
     @abstractmethod
-    def dress(self, response: Response) -> Response:
-        """Add the headers that every answer has; the Date is of the simulator's clock, as all stamps are."""
+    def add_headers(self, response: Response) -> Response:
+        """Add the headers of every response; the Date is that of the simulated clock."""
 
-    async def run(self, line: Line) -> None:
-        """Answer the request, or do to it what the faults and barriers in its way want."""
+    async def run(self, connection: ClientConnection) -> None:
+        """Execute the request and send the response, subject to faults and barriers."""
         simulation, method, path = self.simulation, self.request.method, self.request.url.path
         await simulation.pause(simulation.latency)
         text = f"{self.request.url.path}?{self.request.url.query} {self.body.decode('utf-8', 'replace')}"
-        fault = simulation.troubles.take_fault(method, path, text)
+        fault = simulation.faults.pop_fault(method, path, text)
         if fault is not None:
             self.entry["fault"] = fault.kind
-        await simulation.troubles.hold(method, path, "before")
+        await simulation.faults.wait_at_barriers(method, path, "before")
         if fault is not None and fault.kind in WITHOUT_EFFECT:
-            await self._refuse(line, fault)
+            await self._send_fault(connection, fault)
             return
         if fault is not None and fault.kind == "late-effect":
-            # The client is gone by the time of the effect: nobody waits for this task but the server's shutdown.
-            await line.reset()
+            # The client has gone before the effect: only the shutdown of the server waits for this task.
+            await connection.reset()
             await simulation.pause(fault.seconds or 0.0)
             if not simulation.closing.is_set():
-                self.effect()
+                self.execute()
             return
         if fault is not None and fault.kind == "slow-before":
             await simulation.pause(fault.seconds or 0.0)
-        response = self.effect()
-        await simulation.troubles.hold(method, path, "after")
-        await self._deliver(line, response, fault)
+        response = self.execute()
+        await simulation.faults.wait_at_barriers(method, path, "after")
+        await self._send_response(connection, response, fault)
 
-    async def _refuse(self, line: Line, fault: Fault) -> None:
+    async def _send_fault(self, connection: ClientConnection, fault: Fault) -> None:
         if fault.kind in ("reset-before", "silence"):
             if fault.kind == "silence":
                 await self.simulation.pause(fault.seconds or 0.0)
-            await line.reset()
+            await connection.reset()
             return
-        response = self.dress(proxy_errors.of_fault(fault, lambda status: self.refusal(status, fault.seconds)))
+        response = self.add_headers(
+            proxy_errors.render_fault(fault, lambda status: self.render_error(status, fault.seconds))
+        )
         self.entry["status"] = response.status_code
         self.simulation.save(now=False)
-        await line.answer(response)
+        await connection.send(response)
 
-    async def _deliver(self, line: Line, response: Response, fault: Fault | None) -> None:
+    async def _send_response(self, connection: ClientConnection, response: Response, fault: Fault | None) -> None:
         kind = None if fault is None else fault.kind
         if kind == "reset-after":
-            await line.reset()
+            await connection.reset()
         elif kind == "truncate":
-            await line.truncate(response)
+            await connection.truncate(response)
         elif kind == "shape":
-            await line.answer(self.dress(as_json(200, {"result": {"rows": [1, 2, 3]}, "items": "none"})))
+            await connection.send(self.add_headers(render_json(200, {"result": {"rows": [1, 2, 3]}, "items": "none"})))
         else:
             if fault is not None and kind == "slow":
                 await self.simulation.pause(fault.seconds or 0.0)
-            await line.answer(response)
+            await connection.send(response)
 
-    def token(self) -> str | None:
-        """Return the token of the request, None when it has none."""
+    def get_token(self) -> str | None:
+        """Return the bearer token of the request, None without one."""
         scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
 
 
 class SpotExchange(RequestExchange):
-    """A request of Spot's API; ``rule`` None answers that there is no such route."""
+    """A request of Spot's API; without a handler the response is 404."""
 
     api = "spot"
 
-    def __init__(self, simulation: Simulation, template: str, rule: Rule | None, request: Request, body: bytes) -> None:
+    def __init__(
+        self, simulation: Simulation, template: str, handler: Handler | None, request: Request, body: bytes
+    ) -> None:
         self._template = template
-        self._rule = rule
-        super().__init__(simulation, template if rule is not None else None, request, body)
+        self._handler = handler
+        super().__init__(simulation, template if handler is not None else None, request, body)
 
-    def secrets(self) -> list[str]:
-        """Return the tokens that are accepted."""
+    def list_tokens(self) -> list[str]:
+        """Return the accepted tokens."""
         return self.simulation.world.tokens
 
-    def refusal(self, status: int, seconds: float | None) -> Response:
-        """Return the envelope of a status."""
-        response = as_json(status, wire.envelope(self._echo(), status))
+    def render_error(self, status: int, seconds: float | None) -> Response:
+        """Render an envelope with a status only."""
+        response = render_json(status, wire.build_envelope(self._echo_request(), status))
         if status == 429:
             response.headers["X-RateLimit-Remaining"] = "0"
             response.headers["X-RateLimit-Reset"] = str(int(seconds or 1))
         return response
 
-    def effect(self) -> Response:
-        """Let the request have its effect; what it changed is saved before anything is answered."""
+    def execute(self) -> Response:
+        """Execute the request, save what it changed, and return the response."""
         simulation = self.simulation
-        now = simulation.advance()
-        answer: SpotResponse | None = None
+        now = simulation.run_due_steps()
+        reply: SpotResponse | None = None
         error: WireError | None = None
         try:
             account_id = self._authorize()
-            if not self._limit(account_id, count=True).allowed:
+            if not self._check_rate_limit(account_id, count=True).allowed:
                 raise WireError("Too Many Requests", status=429)
-            if self._rule is None:
+            if self._handler is None:
                 raise WireError("Not Found", status=404)
-            answer = self._rule(
+            reply = self._handler(
                 RequestContext(
                     world=simulation.world,
                     now=now,
@@ -213,48 +217,50 @@ class SpotExchange(RequestExchange):
         status = 200 if error is None else error.status
         self.entry["status"] = status
         self.entry["code"] = None if error is None else error.code
-        if answer is not None:
-            self.entry["migration_id"] = answer.migration_id
-            self.entry["effective"] = answer.effective
+        if reply is not None:
+            self.entry["migration_id"] = reply.migration_id
+            self.entry["effective"] = reply.effective
         simulation.save(now=self.request.method != "GET")
-        return self.dress(as_json(status, wire.envelope(self._echo(), status, answer=answer, error=error)))
+        return self.add_headers(
+            render_json(status, wire.build_envelope(self._echo_request(), status, reply=reply, error=error))
+        )
 
     def _authorize(self) -> str:
-        """Return the account of the request: its own, or for reads the oldest one."""
+        """Return the account of the request; a read without one uses the oldest account."""
         world = self.simulation.world
-        if self.token() not in world.tokens:
+        if self.get_token() not in world.tokens:
             raise WireError("Unauthorized", status=401)
         account_id = self.query.get("accountId")
         if not account_id and self.request.method == "GET":
             account_id = world.accounts[0]
-        # The service tells a permission that is missing by an error without a name.
+        # Spot reports a missing permission by an error with an empty code.
         if not account_id or account_id not in world.accounts or account_id in world.forbidden:
             raise WireError("An unknown error occurred", code="")
         return account_id
 
-    def _limit(self, account_id: str, *, count: bool) -> RateLimitDecision:
-        return self.simulation.limits.judge(
+    def _check_rate_limit(self, account_id: str, *, count: bool) -> RateLimitDecision:
+        return self.simulation.rate_limiter.check_request(
             account_id, self._template, self.request.method, time.monotonic(), count=count
         )
 
-    def dress(self, response: Response) -> Response:
-        """Add the headers that every answer has; the Date is of the simulator's clock, as all stamps are."""
+    def add_headers(self, response: Response) -> Response:
+        """Add the rate-limit headers, and the Date of the simulated clock."""
         account_id = self.query.get("accountId") or self.simulation.world.accounts[0]
-        for name, value in self._limit(account_id, count=False).headers.items():
+        for name, value in self._check_rate_limit(account_id, count=False).headers.items():
             response.headers.setdefault(name, value)
         response.headers["Date"] = formatdate(self.simulation.clock.now(), usegmt=True)
         return response
 
-    def _echo(self) -> dict[str, str]:
+    def _echo_request(self) -> dict[str, str]:
         url = self.request.url.path + (f"?{self.request.url.query}" if self.request.url.query else "")
         return {
             "id": str(uuid.uuid4()),
             "url": url,
             "method": self.request.method,
-            "timestamp": wire.stamp(self.simulation.clock.now()),
+            "timestamp": wire.format_time(self.simulation.clock.now()),
         }
 
 
-def as_json(status: int, body: Any) -> Response:
-    """Return an answer that is JSON."""
+def render_json(status: int, body: Any) -> Response:
+    """Render a JSON response."""
     return Response(json.dumps(body, separators=(",", ":")), status, media_type="application/json")

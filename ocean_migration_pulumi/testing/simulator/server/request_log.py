@@ -1,4 +1,4 @@
-"""The log of requests that the simulator got, with tokens redacted."""
+"""The log of received requests, with tokens redacted."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ APIS = (SPOT, "kubernetes", "all")
 
 
 class RequestLog:
-    """What was asked, in order; when it grows too long the oldest reads go, never a write."""
+    """The requests in order; beyond ``MAX_ENTRIES`` it drops the oldest reads, and never a write."""
 
     def __init__(self, entries: list[dict[str, Any]] | None = None) -> None:
         self._entries = entries or []
         self._numbers = itertools.count(1 + max((entry["n"] for entry in self._entries), default=0))
 
-    def open(
+    def add_entry(
         self,
         *,
         at: float,
@@ -32,7 +32,7 @@ class RequestLog:
         secrets: Iterable[str],
         api: str = SPOT,
     ) -> dict[str, Any]:
-        """Add a request; the caller writes into the entry what becomes of it."""
+        """Add a request and return its entry, to which the caller adds the outcome."""
         try:
             parsed = json.loads(body) if body else None
         except ValueError:
@@ -61,27 +61,27 @@ class RequestLog:
             self._entries = kept + self._entries[middle:]
         return entry
 
-    def select(
+    def filter_entries(
         self, *, method: str | None = None, effective: bool | None = None, since: int = 0, api: str = SPOT
     ) -> list[dict[str, Any]]:
-        """Return the entries after number ``since``, of one method, effective or not, of one API or ``"all"``."""
+        """Return the entries after number ``since``, filtered by method, effect, and API (``"all"`` for all)."""
         if api not in APIS:
             raise ValueError(f"unknown api {api!r}: one of {', '.join(APIS)}")
         return [
             entry
             for entry in self._entries
             if entry["n"] > since
-            # Older state files have Spot's requests alone, and do not say so.
+            # Older state files hold requests of Spot's API only, and do not name the API.
             and api in ("all", entry.get("api", SPOT))
             and method in (None, entry["method"])
             and (effective is None or entry["effective"] == effective)
         ]
 
     def clear(self) -> None:
-        """Forget all entries; the numbers go on."""
+        """Remove all entries; the numbers continue."""
         self._entries.clear()
 
-    def to_plain(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[dict[str, Any]]:
         """Return the entries as JSON."""
         return self._entries
 

@@ -1,4 +1,4 @@
-"""The simulator as a server on a thread of its own, bound to loopback only."""
+"""The simulator: an HTTP server on loopback, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any, Self
 import uvicorn
 
 from ocean_migration_pulumi.testing.simulator.control.client import SimulatorControl
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.access import kubeconfig
-from ocean_migration_pulumi.testing.simulator.server.application import application
-from ocean_migration_pulumi.testing.simulator.server.interception import NO_PROXY, Authority
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.access import build_kubeconfig
+from ocean_migration_pulumi.testing.simulator.server.application import build_application
+from ocean_migration_pulumi.testing.simulator.server.interception import NO_PROXY, CertificateAuthority
 from ocean_migration_pulumi.testing.simulator.server.simulation import Simulation
-from ocean_migration_pulumi.testing.simulator.server.tcp_frontend import Connections, front
+from ocean_migration_pulumi.testing.simulator.server.tcp_frontend import Connections, build_frontend
 
 HOST = "127.0.0.1"
 
@@ -28,15 +28,26 @@ _STOP_SECONDS = 10.0
 
 
 class Simulator:
-    """Spot's Ocean API on 127.0.0.1, for as long as the ``with`` block lasts.
+    """Spot's Ocean API and the Kubernetes API of its clusters, on 127.0.0.1.
 
-    ``nodes`` None is 16 (10,000 in the scenario ``large``); ``speed`` is simulated seconds per real second, None 60 or
-    what the state file says; ``port`` 0 takes a free one; ``latency_ms`` delays every answer. With ``state_file``
-    everything survives a restart, even after SIGKILL: an existing file takes precedence over ``nodes``, ``scenario``,
-    ``world`` and ``seed``. ``world`` describes the one cluster that there is, instead of ``nodes`` and ``scenario``:
-    see ``given``. ``replay`` is a record that is played back instead of a simulated world. Raises ``ValueError`` for an
-    unknown scenario, for a description that cannot be, for a file that is no record, and for numbers out of range,
-    ``OSError`` when the port is taken or the record cannot be read.
+    As a context manager it serves until the end of the ``with`` block.
+
+    Args:
+        nodes: The number of old nodes; None for 16, or 10,000 in the scenario ``large``.
+        scenario: The name of the scenario.
+        speed: Simulated seconds per real second; None for 60, or for the speed in the state file.
+        seed: The seed from which all ids and tokens follow.
+        state_file: Keeps the whole state across restarts, even after SIGKILL. An existing file takes precedence over
+            ``nodes``, ``scenario``, ``world`` and ``seed``.
+        latency_ms: Real milliseconds by which every request is delayed.
+        port: The port; 0 for a free one.
+        world: The description of one cluster, instead of ``nodes`` and ``scenario``; see ``world_from_json``.
+        replay: A record to replay instead of a simulated world.
+
+    Raises:
+        ValueError: The scenario is unknown, the description, state file or record is invalid, or a number is out of
+            range.
+        OSError: The record or state file cannot be read. ``start`` raises it when the port is taken.
     """
 
     def __init__(
@@ -63,7 +74,7 @@ class Simulator:
             replay=None if replay is None else Path(replay),
         )
         self._port = port
-        self._authority = Authority()
+        self._authority = CertificateAuthority()
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -71,8 +82,8 @@ class Simulator:
         self._ready = threading.Event()
 
     def start(self) -> Self:
-        """Bind the port and serve; return when requests are answered."""
-        # asyncio switches off Nagle only where the protocol is said: without it every other answer takes 40 ms.
+        """Bind the port and serve; return when the simulator accepts requests."""
+        # asyncio disables Nagle's algorithm only for sockets with an explicit protocol. With it, responses take 40 ms.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,8 +95,8 @@ class Simulator:
         self._simulation.url = self.url
         connections = Connections()
         config = uvicorn.Config(
-            application(self._simulation, connections, self._authority),
-            http=front(connections, self._authority.context),
+            build_application(self._simulation, connections, self._authority),
+            http=build_frontend(connections, self._authority.get_context),
             loop="asyncio",
             ws="none",
             lifespan="off",
@@ -110,13 +121,13 @@ class Simulator:
 
     async def _serve(self, server: uvicorn.Server, listener: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
-        # A socket that listens takes connections before the server accepts them: no client is refused from here on.
+        # The socket queues connections before the server accepts them: from now on no client is refused.
         listener.listen(_BACKLOG)
         self._loop.call_soon(self._ready.set)
         await server.serve(sockets=[listener])
 
     def stop(self) -> None:
-        """Save, let go what is held, close every connection and end the thread."""
+        """Save the state, release held requests, close every connection and end the thread."""
         if self._server is not None and self._thread is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self._simulation.close)
             self._server.should_exit = True
@@ -142,7 +153,7 @@ class Simulator:
 
     @property
     def token(self) -> str:
-        """The newest token that is accepted."""
+        """The newest accepted token."""
         return self.environment["SPOTINST_TOKEN"]
 
     @property
@@ -152,12 +163,12 @@ class Simulator:
 
     @property
     def ocean_id(self) -> str:
-        """The first cluster, empty when there is none."""
+        """The first cluster, empty without any cluster."""
         return self.environment["OCEAN_ID"]
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that point clients at the simulator."""
+        """The environment variables that direct clients to the simulator."""
         world = self._simulation.world
         return {
             "SPOTINST_BASE_URL": self.url,
@@ -168,29 +179,34 @@ class Simulator:
 
     @property
     def proxy_environment(self) -> dict[str, str]:
-        """The variables for clients whose base URL is fixed: a proxy, and the file of the authority to trust.
+        """The environment variables for clients with a fixed base URL: a proxy, and the certificate to trust.
 
-        Asking for them opens the proxy; the file is there until the simulator stops. ``HTTPS_PROXY`` is upper case
-        only, because gRPC would obey the lower-case one even for loopback. ``NO_PROXY`` is in both, because gRPC reads
-        only the lower-case one, and Python prefers it.
+        Reading this property opens the proxy and writes the file of the certificate, which exists until the simulator
+        stops. ``HTTPS_PROXY`` is upper case only, because gRPC uses the lower-case variable even for loopback.
+        ``no_proxy`` exists in both cases, because gRPC reads only the lower-case variable, and Python prefers it.
         """
         self._authority.active = True
-        trusted = str(self._authority.file)
+        certificate = str(self._authority.file)
         return {
             "HTTPS_PROXY": self.url,
-            "SSL_CERT_FILE": trusted,
-            "REQUESTS_CA_BUNDLE": trusted,
+            "SSL_CERT_FILE": certificate,
+            "REQUESTS_CA_BUNDLE": certificate,
             "NO_PROXY": NO_PROXY,
             "no_proxy": NO_PROXY,
         }
 
     def kubeconfig(self, ocean_id: str | None = None, identity: str = "preview") -> str:
-        """Return a kubeconfig for a cluster (None: the first one), as YAML.
+        """Return a kubeconfig as YAML.
 
-        ``identity`` is ``"preview"`` (may look), ``"run"`` (may evict, too) or ``"none"`` (may do nothing). Raises
-        ``KeyError`` when there is no such cluster, ``ValueError`` for another identity.
+        Args:
+            ocean_id: The cluster, None for the first one.
+            identity: ``"preview"`` (may read), ``"run"`` (may also evict) or ``"none"`` (no rights).
+
+        Raises:
+            KeyError: The cluster does not exist.
+            ValueError: The identity does not exist.
         """
-        return kubeconfig(self._simulation.world, self.url, ocean_id, identity)
+        return build_kubeconfig(self._simulation.world, self.url, ocean_id, identity)
 
     @property
     def control(self) -> SimulatorControl:

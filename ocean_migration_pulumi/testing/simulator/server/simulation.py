@@ -1,4 +1,4 @@
-"""One simulation: the world, its clock, and what surrounds it, kept in a state file when asked to."""
+"""The state of a simulator: the world, its clock, faults, rate limits and the request log."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.pages import Pages
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.pages import PagedLists
 from ocean_migration_pulumi.testing.simulator.replay.replay import Replay
 from ocean_migration_pulumi.testing.simulator.server import storage
-from ocean_migration_pulumi.testing.simulator.server.faults import Troubles
+from ocean_migration_pulumi.testing.simulator.server.clock import Clock
+from ocean_migration_pulumi.testing.simulator.server.faults import FaultInjector
 from ocean_migration_pulumi.testing.simulator.server.request_log import RequestLog
-from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import Limits
+from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import RateLimiter
 from ocean_migration_pulumi.testing.simulator.world import scenarios, state_machine, world_from_json
-from ocean_migration_pulumi.testing.simulator.world.clock import Clock
-from ocean_migration_pulumi.testing.simulator.world.world import World
 
 DEFAULT_SPEED = 60.0
 
 SAVE_SECONDS = 0.1
-"""Real seconds, at least, between two saves that only follow reads and the passing of time."""
+"""The least real seconds between two saves that follow reads or the passing of time."""
 
 
 class Simulation:
-    """All state of a simulator; used by one event loop, so nothing in it needs a lock.
+    """The state of a simulator; only one event loop uses it, so it needs no lock.
 
-    ``url`` is empty until it is served. ``replay`` is what is played back instead of a simulated world, None mostly.
+    The arguments are those of ``Simulator``.
     """
 
     def __init__(
@@ -47,47 +46,50 @@ class Simulation:
         if replay is not None and (nodes, scenario, state_file, world) != (None, "success", None, None):
             raise ValueError("a replay has the world of its record: it takes neither nodes, scenario nor state file")
         self.replay = None if replay is None else Replay(replay)
-        self.troubles = Troubles()
-        self.limits = Limits()
+        """The record that is replayed instead of a simulated world."""
+        self.faults = FaultInjector()
+        self.rate_limiter = RateLimiter()
         self.latency = latency_ms / 1000
-        self.pages = Pages()
+        """Real seconds by which every request is delayed."""
+        self.paged_lists = PagedLists()
         self.url = ""
+        """The base URL, empty until the simulator serves."""
         self.closing = asyncio.Event()
         self._path = state_file
         self._next_save = 0.0
         self._save_later: asyncio.TimerHandle | None = None
-        state = None if state_file is None else storage.load(state_file)
+        state = None if state_file is None else storage.load_state(state_file)
         if state is None:
-            start = None if self.replay is None else self.replay.began
+            start = None if self.replay is None else self.replay.started_at
             self.clock = Clock(start, speed=DEFAULT_SPEED if speed is None else speed)
             now = self.clock.now()
             if self.replay is not None:
-                self.world = self.replay.world(seed)
+                self.world = self.replay.build_world(seed)
             elif world is None:
-                self.world = scenarios.build(scenario, seed=seed, nodes=nodes, now=now)
+                self.world = scenarios.build_world(scenario, seed=seed, nodes=nodes, now=now)
             else:
-                self.world = world_from_json.build(world, seed=seed, now=now)
+                self.world = world_from_json.build_world(world, seed=seed, now=now)
             self.log = RequestLog()
         else:
-            self.clock = Clock.from_plain(state["clock"])
+            self.clock = Clock.from_json(state["clock"])
             self.clock.set(speed=speed)
-            self.world = World.from_plain(state["world"])
+            self.world = storage.build_world(state["world"])
             self.log = RequestLog(state["requests"])
         self._save_now()
 
     @property
     def ocean_id(self) -> str:
-        """The first cluster, empty when there is none."""
+        """The first cluster, empty without any cluster."""
         return next(iter(self.world.clusters), "" if self.replay is None else self.replay.ocean_id)
 
-    def advance(self) -> float:
-        """Let everything happen that is due, and return the simulated time."""
+    def run_due_steps(self) -> float:
+        """Run every step that is due, and return the simulated time."""
         now = self.clock.now()
-        state_machine.advance(self.world, now)
+        state_machine.run_due_steps(self.world, now)
         return now
 
     def save(self, *, now: bool) -> None:
-        """Save the state: at once, or soon."""
+        """Save the state now, or soon."""
         if self._path is None:
             return
         wait = self._next_save - time.monotonic()
@@ -102,11 +104,11 @@ class Simulation:
             self._save_later = None
         if self._path is not None:
             started = time.monotonic()
-            storage.save(
-                self._path, {"clock": self.clock.to_plain(), "world": self.world, "requests": self.log.to_plain()}
+            storage.save_state(
+                self._path, {"clock": self.clock.to_json(), "world": self.world, "requests": self.log.to_json()}
             )
             ended = time.monotonic()
-            # A large world takes long to write: most of the time must be left for the requests.
+            # Writing a large world takes long, and most of the time must remain for requests.
             self._next_save = ended + max(SAVE_SECONDS, 5 * (ended - started))
 
     async def pause(self, seconds: float) -> None:
@@ -118,8 +120,8 @@ class Simulation:
                 return
 
     def close(self) -> None:
-        """Wake everything that waits, and save a last time."""
+        """Wake every waiting request, and save for the last time."""
         self.closing.set()
-        for barrier_id in list(self.troubles.barriers):
-            self.troubles.release(barrier_id)
+        for barrier_id in list(self.faults.barriers):
+            self.faults.release_barrier(barrier_id)
         self._save_now()

@@ -1,4 +1,4 @@
-"""The front of the server: what ASGI cannot do, namely to cut connections, and CONNECT with TLS interception."""
+"""The TCP side of the server, which ASGI does not cover: connection resets, and CONNECT with TLS interception."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 INTERCEPTED_HOST = "api.spotinst.io"
-"""The only host that a tunnel may be opened to; nothing is ever forwarded to it."""
+"""The only host of CONNECT tunnels, which end in the simulator; nothing is forwarded to it."""
 
 _MAX_HEAD = 16_384
 _CONNECT = b"CONNECT "
 
 
 class Connections:
-    """The open connections by the client's address."""
+    """The open connections, by the address of the client."""
 
     def __init__(self) -> None:
         self._transports: dict[tuple[str, int], asyncio.Transport] = {}
 
     def add(self, transport: asyncio.Transport) -> None:
-        """Remember a connection; a later one of the same address takes its place."""
+        """Add a connection; it replaces an older one from the same address."""
         host, port = transport.get_extra_info("peername")[:2]
         self._transports[host, port] = transport
 
-    def forget(self, client: Sequence[Any], transport: asyncio.Transport) -> None:
-        """Forget a connection that is closed, unless its address has been taken by another one."""
+    def remove(self, client: Sequence[Any], transport: asyncio.Transport) -> None:
+        """Remove a closed connection, unless another one from the same address has replaced it."""
         if self._transports.get((client[0], client[1])) is transport:
             del self._transports[client[0], client[1]]
 
     def reset(self, client: Sequence[Any]) -> None:
-        """Cut the connection of a client so that it sees a TCP reset, and loses what was on its way."""
+        """Close the connection of a client with a TCP reset, which discards data in transit."""
         if (transport := self._transports.get((client[0], client[1]))) is not None:
             linger = struct.pack("ii", 1, 0)
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             transport.abort()
 
     def close(self, client: Sequence[Any]) -> None:
-        """Close the connection of a client after what was written has been sent."""
+        """Close the connection of a client after all data has been sent."""
         if (transport := self._transports.get((client[0], client[1]))) is not None:
             transport.close()
 
 
-def front(connections: Connections, tls: Callable[[], ssl.SSLContext | None]) -> type[asyncio.Protocol]:
-    """Return the protocol class that uvicorn makes for each connection; without ``tls`` every tunnel is refused."""
+def build_frontend(connections: Connections, tls: Callable[[], ssl.SSLContext | None]) -> type[asyncio.Protocol]:
+    """Build the protocol class that uvicorn uses; it refuses tunnels while ``tls`` returns None."""
 
-    class Front(_Front):
+    class Frontend(_Frontend):
         def __init__(
             self,
             config: Config,
@@ -65,14 +65,14 @@ def front(connections: Connections, tls: Callable[[], ssl.SSLContext | None]) ->
     class Http(H11Protocol):
         def connection_lost(self, exc: Exception | None) -> None:
             if self.client is not None:
-                connections.forget(self.client, self.transport)
+                connections.remove(self.client, self.transport)
             super().connection_lost(exc)
 
-    return Front
+    return Frontend
 
 
-class _Front(asyncio.Protocol):
-    """Looks at the first bytes of a connection: a tunnel is opened and looked into, anything else is HTTP."""
+class _Frontend(asyncio.Protocol):
+    """Reads the first bytes of a connection: opens and intercepts a tunnel, or passes HTTP to uvicorn."""
 
     def __init__(
         self,
@@ -91,33 +91,33 @@ class _Front(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._server_state.connections.add(self)  # type: ignore[arg-type] # uvicorn asks it for shutdown() only
-        self._look()
+        self._server_state.connections.add(self)  # type: ignore[arg-type] # uvicorn only calls its shutdown()
+        self._inspect()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        self._look()
+        self._inspect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server_state.connections.discard(self)
 
     def shutdown(self) -> None:
-        """Close the connection: the server is going down."""
+        """Close the connection when the server shuts down."""
         if self._transport is not None:
             self._transport.close()
 
-    def _look(self) -> None:
+    def _inspect(self) -> None:
         if self._transport is None or not self._buffer or self._tunnel is not None:
             return
         if not _CONNECT.startswith(self._buffer[: len(_CONNECT)]) and not self._buffer.startswith(_CONNECT):
-            self._hand_over(self._transport)
+            self._pass_to_http(self._transport)
         elif b"\r\n\r\n" in self._buffer:
             self._open_tunnel(self._transport)
         elif len(self._buffer) > _MAX_HEAD:
             self._transport.close()
 
-    def _hand_over(self, transport: asyncio.Transport) -> None:
-        """Give the connection, and what was read of it, to uvicorn's HTTP protocol."""
+    def _pass_to_http(self, transport: asyncio.Transport) -> None:
+        """Pass the connection and the data read so far to uvicorn's HTTP protocol."""
         self._server_state.connections.discard(self)
         self._connections.add(transport)
         protocol = self._http()
@@ -137,8 +137,8 @@ class _Front(asyncio.Protocol):
         self._tunnel = asyncio.get_running_loop().create_task(self._intercept(transport, context))
 
     async def _intercept(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
-        # Data can arrive with the end of the handshake, before start_tls returns: the inner front keeps it.
-        inner = _Front(self._connections, self._tls, self._http, self._server_state)
+        # Data can arrive with the end of the handshake, before start_tls returns: the inner frontend buffers it.
+        inner = _Frontend(self._connections, self._tls, self._http, self._server_state)
         try:
             secured = await asyncio.get_running_loop().start_tls(transport, inner, context, server_side=True)
         except (OSError, ssl.SSLError):

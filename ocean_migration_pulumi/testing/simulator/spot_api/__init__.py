@@ -1,1 +1,1 @@
-"""Spot's API, without HTTP."""
+"""The routes of Spot's API, without HTTP."""

@@ -1,4 +1,4 @@
-"""The six calls of a workload migration, without HTTP."""
+"""The routes of workload migrations: discovery, start, list, status and stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ocean_migration_pulumi.testing.simulator.spot_api.wire import (
     KIND_MIGRATION,
     SpotResponse,
     WireError,
-    not_found,
+    build_not_found_error,
 )
 from ocean_migration_pulumi.testing.simulator.world import state_machine
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, SimNode
@@ -38,36 +38,36 @@ _STOP = {
     )
 }
 
-# The error codes of these routes are published nowhere: the three below are this simulator's own.
+# Spot does not publish the error codes of these routes: these three are invented.
 CODE_MISSING = "MIGRATION_DOESNT_EXIST"
 CODE_BUSY = "MIGRATION_ALREADY_RUNNING"
 CODE_ENDED = "MIGRATION_ALREADY_ENDED"
 
 
-def _migration(call: RequestContext, cluster: SimCluster) -> SimMigration:
-    migration = cluster.migrations.get(call.path["migration_id"])
+def _find_migration(context: RequestContext, cluster: SimCluster) -> SimMigration:
+    migration = cluster.migrations.get(context.path["migration_id"])
     if migration is None or migration.forgotten:
-        raise not_found(CODE_MISSING, "Migration", call.path["migration_id"])
+        raise build_not_found_error(CODE_MISSING, "Migration", context.path["migration_id"])
     return migration
 
 
-def create(call: RequestContext) -> SpotResponse:
-    """Start a migration of nodes that are not Ocean's own."""
-    cluster = call.cluster()
-    spec = call.body(_CREATE)["migration"]
-    if call.present.quirk("concurrent_migrations") == "refuse" and (running := cluster.running_migrations()):
+def create_migration(context: RequestContext) -> SpotResponse:
+    """Start a migration of old nodes."""
+    cluster = context.get_cluster()
+    spec = context.parse_body(_CREATE)["migration"]
+    if context.presenter.get_quirk("concurrent_migrations") == "refuse" and (running := cluster.running_migrations()):
         raise WireError(f"Migration {running[0].id} is still running.", code=CODE_BUSY)
     instance_ids = list(dict.fromkeys(spec["instanceIds"]))
     for instance_id in instance_ids:
         node = cluster.nodes.get(instance_id)
         if node is None or node.terminated:
-            raise not_found("INSTANCE_DOESNT_EXIST", "Instance", instance_id)
+            raise build_not_found_error("INSTANCE_DOESNT_EXIST", "Instance", instance_id)
         if node.ocean_managed:
             raise WireError(f"Instance '{instance_id}' already belongs to Ocean.", code="CANT_MIGRATE_OCEAN_INSTANCE")
-    migration = state_machine.start(
-        call.world,
+    migration = state_machine.start_migration(
+        context.world,
         cluster,
-        call.now,
+        context.now,
         instance_ids,
         terminate=spec["shouldTerminateDrainedNodes"],
         evict=spec["shouldEvictStandAlonePods"],
@@ -77,36 +77,39 @@ def create(call: RequestContext) -> SpotResponse:
     return SpotResponse(kind=KIND_MIGRATION, items=[{"id": migration.id}], migration_id=migration.id, effective=True)
 
 
-def list_all(call: RequestContext) -> SpotResponse:
-    """List every migration of the cluster that is remembered, the newest first."""
-    shown = [migration for migration in call.cluster().migrations.values() if not migration.forgotten]
-    return SpotResponse(kind=KIND_MIGRATION, items=[call.present.summary(migration) for migration in reversed(shown)])
+def list_migrations(context: RequestContext) -> SpotResponse:
+    """List the migrations of a cluster, newest first."""
+    shown = [migration for migration in context.get_cluster().migrations.values() if not migration.forgotten]
+    return SpotResponse(
+        kind=KIND_MIGRATION, items=[context.presenter.render_summary(migration) for migration in reversed(shown)]
+    )
 
 
-def status(call: RequestContext) -> SpotResponse:
-    """Tell where a migration stands."""
-    cluster = call.cluster()
-    migration = _migration(call, cluster)
-    return SpotResponse(kind=KIND_MIGRATION, items=[call.present.status(cluster, migration)], migration_id=migration.id)
+def get_migration_status(context: RequestContext) -> SpotResponse:
+    """Return the status of a migration."""
+    cluster = context.get_cluster()
+    migration = _find_migration(context, cluster)
+    return SpotResponse(
+        kind=KIND_MIGRATION, items=[context.presenter.render_status(cluster, migration)], migration_id=migration.id
+    )
 
 
-def stop(call: RequestContext) -> SpotResponse:
-    """Stop a migration; one that has ended or is failing is refused, one that is stopping is not."""
-    cluster = call.cluster()
-    migration = _migration(call, cluster)
-    spec = call.body(_STOP)["migration"]
+def stop_migration(context: RequestContext) -> SpotResponse:
+    """Stop a running migration, which may be stopping already; one that has ended or is failing is refused."""
+    cluster = context.get_cluster()
+    migration = _find_migration(context, cluster)
+    spec = context.parse_body(_STOP)["migration"]
     if migration.terminal or migration.state == "ERROR":
         raise WireError(f"Migration {migration.id} has already ended.", code=CODE_ENDED)
-    state_machine.stop(cluster, migration, call.now, terminate=spec.get("shouldTerminateDrainedNodes", False))
+    state_machine.stop_migration(
+        cluster, migration, context.now, terminate=spec.get("shouldTerminateDrainedNodes", False)
+    )
     item = {"id": migration.id, "oceanId": cluster.id, "state": "STOPPED"}
     return SpotResponse(kind=KIND_MIGRATION, items=[item], migration_id=migration.id)
 
 
-def candidates(cluster: SimCluster, *, offer_migrating: bool) -> list[SimNode]:
-    """Return the nodes that can be migrated.
-
-    Not Ocean's own nodes, not those of a running migration, and not those that were drained and stay cordoned.
-    """
+def find_candidates(cluster: SimCluster, *, offer_migrating: bool) -> list[SimNode]:
+    """Return the candidates: old nodes that are neither in a running migration nor drained and cordoned."""
     migrating: set[str] = set()
     if not offer_migrating:
         migrating.update(*(migration.instance_ids for migration in cluster.running_migrations()))
@@ -118,18 +121,18 @@ def candidates(cluster: SimCluster, *, offer_migrating: bool) -> list[SimNode]:
     ]
 
 
-def discovery(call: RequestContext) -> SpotResponse:
-    """Offer the nodes that can be migrated, each with the Virtual Node Group that takes it."""
-    cluster = call.cluster()
-    nodes = candidates(cluster, offer_migrating=call.present.quirk("offer_migrating") == "yes")
-    items = call.present.discovery(cluster, nodes, with_pods=call.flag("shouldFetchPods"))
+def discover_nodes(context: RequestContext) -> SpotResponse:
+    """List the candidates, each with its matching VNG."""
+    cluster = context.get_cluster()
+    nodes = find_candidates(cluster, offer_migrating=context.presenter.get_quirk("offer_migrating") == "yes")
+    items = context.presenter.render_discovery(cluster, nodes, with_pods=context.get_flag("shouldFetchPods"))
     return SpotResponse(kind=KIND_DISCOVERY, items=items)
 
 
 ROUTES: list[Route] = [
-    ("GET", "/ocean/aws/k8s/cluster/{ocean_id}/migration/discovery", discovery),
-    ("POST", "/ocean/aws/k8s/cluster/{ocean_id}/migration", create),
-    ("GET", "/ocean/aws/k8s/cluster/{ocean_id}/migration", list_all),
-    ("GET", "/ocean/aws/k8s/cluster/{ocean_id}/migration/{migration_id}", status),
-    ("PUT", "/ocean/aws/k8s/cluster/{ocean_id}/migration/{migration_id}", stop),
+    ("GET", "/ocean/aws/k8s/cluster/{ocean_id}/migration/discovery", discover_nodes),
+    ("POST", "/ocean/aws/k8s/cluster/{ocean_id}/migration", create_migration),
+    ("GET", "/ocean/aws/k8s/cluster/{ocean_id}/migration", list_migrations),
+    ("GET", "/ocean/aws/k8s/cluster/{ocean_id}/migration/{migration_id}", get_migration_status),
+    ("PUT", "/ocean/aws/k8s/cluster/{ocean_id}/migration/{migration_id}", stop_migration),
 ]

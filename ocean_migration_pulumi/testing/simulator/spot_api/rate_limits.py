@@ -8,23 +8,27 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 DEFAULT_LIMIT = 100_000
-"""Requests in a window; the service does not publish its numbers, so by default none is in the way."""
+"""Requests per window; Spot does not publish its limits, so the default never applies."""
 
 WINDOW_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class RateLimitDecision:
-    """Whether a request passes, and what the headers say; ``reset`` is in whole seconds, rounded up."""
+    """Whether a request is allowed, and the values of its rate-limit headers."""
 
     allowed: bool
+    """Whether the request is below the limit."""
     limit: int
+    """Requests per window."""
     remaining: int
+    """Requests left in the window."""
     reset: int
+    """Seconds until the oldest request leaves the window, rounded up."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """The three headers of every answer."""
+        """The rate-limit headers of a response."""
         return {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.remaining),
@@ -32,42 +36,42 @@ class RateLimitDecision:
         }
 
 
-class Limits:
-    """The windows; a refused request counts too, so that hammering puts the reset off."""
+class RateLimiter:
+    """Counts requests and applies limits; refused requests count, so retrying at once postpones the reset."""
 
     def __init__(self) -> None:
-        self._rules: list[tuple[str, str, int, float]] = []
-        self._seen: dict[tuple[str, str, str], deque[float]] = {}
+        self._limits: list[tuple[str, str, int, float]] = []
+        self._requests: dict[tuple[str, str, str], deque[float]] = {}
 
-    def set(self, route: str, method: str, limit: int, window_seconds: float) -> None:
-        """Limit the routes that match a glob; the newest rule that matches is in force."""
-        self._rules.append((route, method.upper(), limit, window_seconds))
-        self._seen.clear()
+    def set_limit(self, route: str, method: str, limit: int, window_seconds: float) -> None:
+        """Limit the route templates that match a glob; the newest matching limit applies."""
+        self._limits.append((route, method.upper(), limit, window_seconds))
+        self._requests.clear()
 
-    def clear(self) -> None:
-        """Go back to the default."""
-        self._rules.clear()
-        self._seen.clear()
+    def clear_limits(self) -> None:
+        """Restore the default limit."""
+        self._limits.clear()
+        self._requests.clear()
 
-    def judge(
+    def check_request(
         self, account_id: str, template: str, method: str, now: float, *, count: bool = True
     ) -> RateLimitDecision:
-        """Judge a request at a monotonic time in seconds; ``count`` False only looks."""
-        limit, window = self._rule(template, method)
-        seen = self._seen.setdefault((account_id, template, method), deque())
-        while seen and seen[0] <= now - window:
-            seen.popleft()
-        allowed = len(seen) < limit
+        """Check a request at a monotonic time in seconds; ``count`` False does not count it."""
+        limit, window = self._find_limit(template, method)
+        requests = self._requests.setdefault((account_id, template, method), deque())
+        while requests and requests[0] <= now - window:
+            requests.popleft()
+        allowed = len(requests) < limit
         if count:
-            seen.append(now)
-            # Beyond the limit older entries no longer decide when the window opens.
-            while len(seen) > max(limit, 1):
-                seen.popleft()
-        reset = math.ceil(seen[0] + window - now) if seen else 0
-        return RateLimitDecision(allowed, limit, max(0, limit - len(seen)), reset)
+            requests.append(now)
+            # Requests beyond the limit no longer affect when the window opens.
+            while len(requests) > max(limit, 1):
+                requests.popleft()
+        reset = math.ceil(requests[0] + window - now) if requests else 0
+        return RateLimitDecision(allowed, limit, max(0, limit - len(requests)), reset)
 
-    def _rule(self, template: str, method: str) -> tuple[int, float]:
-        for route, wanted, limit, window in reversed(self._rules):
-            if wanted in ("*", method) and fnmatchcase(template, route):
+    def _find_limit(self, template: str, method: str) -> tuple[int, float]:
+        for route, limited_method, limit, window in reversed(self._limits):
+            if limited_method in ("*", method) and fnmatchcase(template, route):
                 return limit, window
         return DEFAULT_LIMIT, WINDOW_SECONDS

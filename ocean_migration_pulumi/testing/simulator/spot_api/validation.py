@@ -1,4 +1,4 @@
-"""What a request's body may be, and the service's words when it is not."""
+"""Validates request bodies, with the error messages of the service."""
 
 from __future__ import annotations
 
@@ -21,21 +21,28 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A part of a body: its JSON type, bounds, and what its parts or items are (None: not looked at).
-
-    ``closed`` refuses parts that are not in ``fields``, ``forbidden`` texts are refused.
-    """
+    """The schema of a field of a body; None skips a check."""
 
     type: str = "any"
+    """The JSON type."""
     required: bool = False
+    """Whether the field must be present."""
     nullable: bool = False
+    """Whether the value may be null."""
     minimum: int | None = None
+    """The least value, or the least length of an array or string."""
     maximum: int | None = None
+    """The greatest value."""
     enum: tuple[str, ...] | None = None
+    """The allowed values."""
     fields: Mapping[str, Field] | None = None
+    """The fields of an object."""
     items: Field | None = None
+    """The schema of the items of an array."""
     closed: bool = True
+    """Whether fields that are not in ``fields`` are refused."""
     forbidden: frozenset[str] = frozenset()
+    """Strings that are refused."""
 
 
 _BUILT_IN_LABELS = frozenset(
@@ -62,7 +69,7 @@ LABELS = Field(
         type="object", fields={**_KEYED, "key": Field(type="string", required=True, forbidden=_BUILT_IN_LABELS)}
     ),
 )
-"""Labels of a Virtual Node Group: not those that Kubernetes and Spot give themselves."""
+"""The labels of a VNG: those that Kubernetes and Spot set are refused."""
 
 TAINTS = Field(
     type="array",
@@ -72,11 +79,11 @@ TAINTS = Field(
         fields={**_KEYED, "effect": Field(type="string", enum=("NoSchedule", "PreferNoSchedule", "NoExecute"))},
     ),
 )
-"""Taints of a Virtual Node Group."""
+"""The taints of a VNG."""
 
 
-def parse(raw: bytes) -> dict[str, Any]:
-    """Return a body as JSON object."""
+def parse_body(raw: bytes) -> dict[str, Any]:
+    """Parse a body; raises ``WireError`` when it is not a JSON object."""
     try:
         body = json.loads(raw or b"{}")
     except ValueError:
@@ -86,8 +93,8 @@ def parse(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def check(body: dict[str, Any], fields: Mapping[str, Field]) -> None:
-    """Raise ``WireError`` for the first part that is missing, unknown or of another type or size."""
+def check_body(body: dict[str, Any], fields: Mapping[str, Field]) -> None:
+    """Raise ``WireError`` for the first field that is missing, unknown or invalid."""
     _check_object(body, fields, "", closed=True)
 
 
@@ -107,16 +114,16 @@ def _check_object(value: dict[str, Any], fields: Mapping[str, Field], path: str,
 def _check_value(value: Any, field: Field, where: str) -> None:
     if value is None:
         if not field.nullable:
-            _refuse(where, f"must be {_article(field.type)}")
+            _refuse(where, f"must be {_add_article(field.type)}")
         return
-    wrong_bool = isinstance(value, bool) and field.type == "integer"
-    if wrong_bool or not isinstance(value, _TYPES[field.type]):
-        _refuse(where, f"must be {_article(field.type)}")
+    is_bool = isinstance(value, bool) and field.type == "integer"
+    if is_bool or not isinstance(value, _TYPES[field.type]):
+        _refuse(where, f"must be {_add_article(field.type)}")
     if field.minimum is not None:
         size = len(value) if field.type in ("array", "string") else value
         if size < field.minimum:
-            what = "must contain at least" if field.type in ("array", "string") else "must be larger than or equal to"
-            _refuse(where, f"{what} {field.minimum}")
+            bound = "must contain at least" if field.type in ("array", "string") else "must be larger than or equal to"
+            _refuse(where, f"{bound} {field.minimum}")
     if field.maximum is not None and value > field.maximum:
         _refuse(where, f"must be less than or equal to {field.maximum}")
     if field.enum is not None and value not in field.enum:
@@ -130,9 +137,9 @@ def _check_value(value: Any, field: Field, where: str) -> None:
             _check_value(item, field.items, f"{where}.{index}")
 
 
-def _article(type_name: str) -> str:
+def _add_article(type_name: str) -> str:
     return f"an {type_name}" if type_name[0] in "aio" else f"a {type_name}"
 
 
-def _refuse(where: str, what: str) -> None:
-    raise WireError(f'"{where.rpartition(".")[2]}" {what}', code="ValidationError", field=f"body:{where}")
+def _refuse(where: str, problem: str) -> None:
+    raise WireError(f'"{where.rpartition(".")[2]}" {problem}', code="ValidationError", field=f"body:{where}")

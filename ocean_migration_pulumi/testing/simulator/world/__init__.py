@@ -1,1 +1,1 @@
-"""What exists in the simulator, and how it changes with time."""
+"""The simulated clusters, nodes, pods and migrations, and how they change with time."""

@@ -1,96 +1,106 @@
-"""Evictions: which pods may leave a node, when, and where they go."""
+"""Drains the nodes of a batch: evicts their pods round by round, and schedules them on the new nodes."""
 
 from __future__ import annotations
 
 import heapq
 import math
 
-from ocean_migration_pulumi.testing.simulator.world.budgets import Guards
-from ocean_migration_pulumi.testing.simulator.world.world import PendingPod, SimCluster, SimMigration, SimNode, SimPod
+from ocean_migration_pulumi.testing.simulator.world.budgets import DisruptionBudgets
+from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod, SimPod
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, SimNode
 
-TICK_SECONDS = 15.0
+ROUND_SECONDS = 15.0
 """Simulated seconds between two rounds of evictions in a batch."""
 
 DEFAULT_DRAINING_TIMEOUT = 300.0
 """Spot's documented default of ``strategy.drainingTimeout``."""
 
 
-def timed_out(cluster: SimCluster, migration: SimMigration, now: float) -> bool:
-    """Whether the batch has been draining for the cluster's draining timeout."""
+def has_timed_out(cluster: SimCluster, migration: SimMigration, now: float) -> bool:
+    """Return whether the batch has been draining for the cluster's draining timeout."""
     configured = (cluster.body.get("strategy") or {}).get("drainingTimeout")
     return now - migration.drain_started_at >= float(configured or DEFAULT_DRAINING_TIMEOUT)
 
 
-def tick(cluster: SimCluster, migration: SimMigration, now: float) -> bool:
-    """Do one round of evictions in the current batch; return whether the batch has no more to do.
+def evict_round(cluster: SimCluster, migration: SimMigration, now: float) -> bool:
+    """Do one round of evictions in the current batch; return whether the batch is complete.
 
-    Evicted pods are unscheduled until the next round. A PodDisruptionBudget that allows no disruption blocks until the
-    draining timeout; then ``force`` evicts nonetheless, or the node is left to be emptied by hand.
+    Evicted pods stay pending until the next round. A PodDisruptionBudget that allows no disruption blocks its pods
+    until the draining timeout. Then ``force`` evicts them, or the node requires manual migration.
     """
-    place_pending(cluster, migration)
-    late = timed_out(cluster, migration, now)
-    guards = Guards(cluster)
-    waits = False
-    done = set(migration.drained)
-    for node in cluster.living(migration.batch_ids):
-        if node.instance_id in done:
-            continue
-        waits |= _evict_round(cluster, migration, node, now, late=late, guards=guards)
-    waits |= any(pending.migration_id == migration.id and not pending.pod.unschedulable for pending in cluster.pending)
-    if waits:
+    schedule_pending_pods(cluster, migration)
+    timed_out = has_timed_out(cluster, migration, now)
+    budgets = DisruptionBudgets(cluster)
+    incomplete = False
+    drained = set(migration.drained)
+    for node in cluster.existing_nodes(migration.batch_ids):
+        if node.instance_id not in drained:
+            incomplete |= _evict_from_node(cluster, migration, node, now, timed_out=timed_out, budgets=budgets)
+    incomplete |= any(
+        pending.migration_id == migration.id and not pending.pod.unschedulable for pending in cluster.pending
+    )
+    if incomplete:
         return False
-    done = set(migration.drained)
-    for node in cluster.living(migration.batch_ids):
-        if node.instance_id not in done:
+    drained = set(migration.drained)
+    for node in cluster.existing_nodes(migration.batch_ids):
+        if node.instance_id not in drained:
             migration.manual.append(node.instance_id)
             cluster.write_log(now, "WARN", f"Instance {node.instance_id} requires manual migration.", node.instance_id)
     return True
 
 
-def place_pending(cluster: SimCluster, migration: SimMigration) -> None:
-    """Bind the pods that the migration evicted to its new nodes, the emptiest first."""
-    homes = [(len(node.pods), order, node) for order, node in enumerate(cluster.living(migration.new_instances))]
-    if not homes:
+def schedule_pending_pods(cluster: SimCluster, migration: SimMigration) -> None:
+    """Schedule the pods that the migration evicted on its new nodes, the one with the fewest pods first."""
+    targets = [
+        (len(node.pods), order, node) for order, node in enumerate(cluster.existing_nodes(migration.new_instances))
+    ]
+    if not targets:
         return
-    heapq.heapify(homes)
-    left: list[PendingPod] = []
+    heapq.heapify(targets)
+    unscheduled: list[PendingPod] = []
     for pending in cluster.pending:
         if pending.migration_id != migration.id or pending.pod.unschedulable:
-            left.append(pending)
+            unscheduled.append(pending)
             continue
-        load, order, node = homes[0]
+        pods, order, node = targets[0]
         node.pods.append(pending.pod)
-        heapq.heapreplace(homes, (load + 1, order, node))
-    cluster.pending = left
+        heapq.heapreplace(targets, (pods + 1, order, node))
+    cluster.pending = unscheduled
 
 
-def _evict_round(
-    cluster: SimCluster, migration: SimMigration, node: SimNode, now: float, *, late: bool, guards: Guards
+def _evict_from_node(
+    cluster: SimCluster,
+    migration: SimMigration,
+    node: SimNode,
+    now: float,
+    *,
+    timed_out: bool,
+    budgets: DisruptionBudgets,
 ) -> bool:
-    """Evict some of a node's pods; return whether it still has pods that can leave, now or later."""
-    movable = [pod for pod in node.workload if migration.evict or pod.controller is not None]
-    allowance = math.ceil(len(movable) / 6)
-    for pod in movable:
+    """Evict some of a node's pods; return whether more of them can be evicted, now or later."""
+    evictable = [pod for pod in node.workload if migration.evict or pod.controller is not None]
+    allowance = math.ceil(len(evictable) / 6)
+    for pod in evictable:
         if allowance == 0:
             break
-        blocked = bool(guards.blocking(pod))
-        if blocked and not (late and migration.force):
+        blocked = bool(budgets.find_blockers(pod))
+        if blocked and not (timed_out and migration.force):
             continue
-        evict(cluster, node, pod, now, migration.id)
-        guards.leave(pod)
+        evict_pod(cluster, node, pod, now, migration.id)
+        budgets.record_eviction(pod)
         allowance -= 0 if blocked else 1
     if not node.workload:
         node.drained = True
         migration.drained.append(node.instance_id)
         cluster.write_log(now, "INFO", f"Instance {node.instance_id} was drained.", node.instance_id)
         return False
-    left = [pod for pod in movable if pod in node.pods]
-    given_up = late and not migration.force and all(guards.blocking(pod) for pod in left)
-    return bool(left) and not given_up
+    remaining = [pod for pod in evictable if pod in node.pods]
+    given_up = timed_out and not migration.force and all(budgets.find_blockers(pod) for pod in remaining)
+    return bool(remaining) and not given_up
 
 
-def evict(cluster: SimCluster, node: SimNode, pod: SimPod, now: float, migration_id: str | None = None) -> None:
-    """Take a pod off its node; with a controller it is pending from then on, else gone for good."""
+def evict_pod(cluster: SimCluster, node: SimNode, pod: SimPod, now: float, migration_id: str | None = None) -> None:
+    """Evict a pod: its controller creates it anew as a pending pod, and a standalone pod is gone."""
     node.pods.remove(pod)
     if pod.controller is not None:
         cluster.pending.append(PendingPod(pod=pod, since=now, migration_id=migration_id))

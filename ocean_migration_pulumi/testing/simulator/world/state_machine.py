@@ -1,19 +1,19 @@
-"""The 13 states of a migration, batch by batch: a function of the cluster and the simulated time."""
+"""The 13 states of a migration, and when it moves from one to the next."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 
-from ocean_migration_pulumi.testing.simulator.world import draining
-from ocean_migration_pulumi.testing.simulator.world.vng_matching import match
-from ocean_migration_pulumi.testing.simulator.world.world import Refill, SimCluster, SimMigration, SimNode, World
+from ocean_migration_pulumi.testing.simulator.world import draining, nodes
+from ocean_migration_pulumi.testing.simulator.world.vng_matching import match_vng
+from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, World
 
 SECONDS_IN_STATE = {
     "STARTING": 20.0,
     "AWAIT_REPLACEMENTS": 90.0,
     "HANDLE_UNSCHEDULE": 20.0,
-    "DRAIN_NODES": draining.TICK_SECONDS,
+    "DRAIN_NODES": draining.ROUND_SECONDS,
     "VALIDATE_DRAIN": 30.0,
     "TERMINATE_NODES": 60.0,
     "AWAIT_TERMINATION": 120.0,
@@ -21,7 +21,7 @@ SECONDS_IN_STATE = {
     "RESCHEDULE_NODES": 30.0,
     "ERROR": 30.0,
 }
-"""Simulated seconds from entering a state to its next step; the terminal states have none."""
+"""Simulated seconds from entering a state to its next step; a terminal state has no next step."""
 
 STATES = (*SECONDS_IN_STATE, "FINISHED", "FINISHED_ERROR", "STOPPED")
 
@@ -37,13 +37,10 @@ FAILURE_MESSAGES = {
     "stop-terminate": _STOPPED_DUE_TO + "failure to terminate old instances during migration stop process.",
     "stop-reschedule": _STOPPED_DUE_TO + "failure to reschedule old instances during migration stop process.",
 }
-"""The texts of Spot's troubleshooting page, by the name of the failure."""
-
-REFILL_SECONDS = 60.0
-"""Simulated seconds until an Auto Scaling Group has replaced a terminated node."""
+"""The messages of Spot's troubleshooting page, by the reason of the failure."""
 
 
-def start(
+def start_migration(
     world: World,
     cluster: SimCluster,
     now: float,
@@ -55,7 +52,7 @@ def start(
     batch_size_percentage: int,
     foreign: bool = False,
 ) -> SimMigration:
-    """Start a migration: every chosen node is cordoned at once, the first batch begins."""
+    """Start a migration: cordon all its nodes, and start the first batch."""
     migration = SimMigration(
         id=world.new_id("owm-"),
         instance_ids=list(instance_ids),
@@ -70,33 +67,33 @@ def start(
     if not foreign and cluster.armed_failure is not None:
         migration.failure, cluster.armed_failure = cluster.armed_failure, None
     cluster.migrations[migration.id] = migration
-    for node in cluster.living(migration.instance_ids):
+    for node in cluster.existing_nodes(migration.instance_ids):
         node.cordoned = True
     cluster.write_log(now, "INFO", f"Workload migration {migration.id} of {len(instance_ids)} instances has started.")
-    enter(cluster, migration, "STARTING", now)
+    enter_state(cluster, migration, "STARTING", now)
     return migration
 
 
-def stop(cluster: SimCluster, migration: SimMigration, now: float, *, terminate: bool) -> None:
-    """Ask a running migration to stop; asking again changes nothing."""
+def stop_migration(cluster: SimCluster, migration: SimMigration, now: float, *, terminate: bool) -> None:
+    """Stop a running migration; a second stop changes nothing."""
     if migration.stop_requested_at is not None:
         return
     migration.stop_requested_at = now
     migration.terminate_on_stop = terminate
     migration.drained_before_stop = bool(migration.drained)
     cluster.write_log(now, "INFO", f"Workload migration {migration.id} is being stopped.")
-    enter(cluster, migration, "STOPPING", now)
+    enter_state(cluster, migration, "STOPPING", now)
 
 
-def fail(cluster: SimCluster, migration: SimMigration, reason: str, now: float) -> None:
-    """Let a running migration fail for a reason of ``FAILURE_MESSAGES``."""
+def fail_migration(cluster: SimCluster, migration: SimMigration, reason: str, now: float) -> None:
+    """Fail a running migration, for a reason of ``FAILURE_MESSAGES``."""
     migration.errored_at = now
     cluster.write_log(now, "ERROR", FAILURE_MESSAGES[reason])
-    enter(cluster, migration, "ERROR", now)
+    enter_state(cluster, migration, "ERROR", now)
 
 
-def enter(cluster: SimCluster, migration: SimMigration, state: str, now: float) -> None:
-    """Put a migration into a state at a time."""
+def enter_state(cluster: SimCluster, migration: SimMigration, state: str, now: float) -> None:
+    """Put a migration into a state, and schedule its next step."""
     migration.state, migration.shown_state, migration.entered_at = state, None, now
     seconds = SECONDS_IN_STATE.get(state)
     migration.due_at = None if seconds is None else now + seconds
@@ -114,8 +111,8 @@ def enter(cluster: SimCluster, migration: SimMigration, state: str, now: float) 
         migration.errored_at = now
 
 
-def hold(cluster: SimCluster, now: float, *, held: bool) -> None:
-    """Freeze every migration of the cluster (a stop too), or let them go on where they were."""
+def hold_migrations(cluster: SimCluster, now: float, *, held: bool) -> None:
+    """Freeze every migration of a cluster, running stops included, or continue them where they were."""
     if held:
         cluster.held_since = now if cluster.held_since is None else cluster.held_since
     elif cluster.held_since is not None:
@@ -125,17 +122,17 @@ def hold(cluster: SimCluster, now: float, *, held: bool) -> None:
         cluster.held_since = None
 
 
-def advance(world: World, now: float) -> None:
-    """Let everything happen that is due by now, in its order of time, however long nobody looked."""
-    while (event := min(_events(world), key=lambda event: event[0], default=None)) is not None and event[0] <= now:
-        at, cluster, migration = event
+def run_due_steps(world: World, now: float) -> None:
+    """Run every step that is due by now, in the order of their times."""
+    while (step := min(_find_steps(world), key=lambda step: step[0], default=None)) is not None and step[0] <= now:
+        at, cluster, migration = step
         if migration is None:
-            _refill(world, cluster, at)
+            nodes.launch_replacement(world, cluster, at)
         else:
             _STEPS[migration.state](world, cluster, migration, at)
 
 
-def _events(world: World) -> Iterator[tuple[float, SimCluster, SimMigration | None]]:
+def _find_steps(world: World) -> Iterator[tuple[float, SimCluster, SimMigration | None]]:
     for cluster in world.clusters.values():
         for refill in cluster.refills:
             yield refill.due_at, cluster, None
@@ -145,168 +142,113 @@ def _events(world: World) -> Iterator[tuple[float, SimCluster, SimMigration | No
                     yield migration.due_at, cluster, migration
 
 
-def _strikes(migration: SimMigration, reason: str) -> bool:
-    """Whether an armed failure of a batch happens now: in the second batch, or in the only one."""
+def _is_failure_due(migration: SimMigration, reason: str) -> bool:
+    """Whether an armed failure happens now: in the second batch, or in the only one."""
     return migration.failure == reason and migration.batch == min(1, migration.batches - 1)
 
 
-def _starting(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+def _step_starting(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     if cluster.heartbeat.status != "ACTIVE":
-        fail(cluster, migration, "connectivity", at)
+        fail_migration(cluster, migration, "connectivity", at)
     else:
-        enter(cluster, migration, "AWAIT_REPLACEMENTS", at)
+        enter_state(cluster, migration, "AWAIT_REPLACEMENTS", at)
 
 
-def _await_replacements(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    old = list(cluster.living(migration.batch_ids))
-    matches = [match(cluster, node) for node in old]
-    if None in matches or _strikes(migration, "instances"):
-        fail(cluster, migration, "instances", at)
+def _step_await_replacements(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+    old_nodes = list(cluster.existing_nodes(migration.batch_ids))
+    matches = [match_vng(cluster, node) for node in old_nodes]
+    if None in matches or _is_failure_due(migration, "instances"):
+        fail_migration(cluster, migration, "instances", at)
         return
-    for node, group_id in zip(old, matches, strict=True):
-        new = launch(world, cluster, at, None if group_id == "Default" else group_id, node.instance_type, node.zone)
-        migration.new_instances.append(new.instance_id)
-    enter(cluster, migration, "HANDLE_UNSCHEDULE", at)
+    for node, vng_id in zip(old_nodes, matches, strict=True):
+        vng_id = None if vng_id == "Default" else vng_id
+        new_node = nodes.launch_ocean_node(world, cluster, at, vng_id, node.instance_type, node.zone)
+        migration.new_instances.append(new_node.instance_id)
+    enter_state(cluster, migration, "HANDLE_UNSCHEDULE", at)
 
 
-def launch(
-    world: World, cluster: SimCluster, at: float, group_id: str | None, instance_type: str = "m5.large", zone: str = ""
-) -> SimNode:
-    """Start one of Ocean's own nodes; None takes the first Virtual Node Group, or the cluster's template."""
-    group_id = group_id or next(iter(cluster.groups), None)
-    group = cluster.groups.get(group_id or "", {})
-    labels = {label["key"]: label.get("value", "") for label in group.get("labels") or []}
-    node = SimNode(
-        instance_id=world.new_id("i-", 17),
-        node_name=world.new_node_name(),
-        labels={**labels, "spotinst.io/node-lifecycle": "spot"},
-        taints=[dict(taint) for taint in group.get("taints") or []],
-        ocean_managed=True,
-        virtual_node_group_id=group_id,
-        instance_type=instance_type,
-        zone=zone or f"{cluster.body['region']}a",
-        created_at=at,
-    )
-    cluster.nodes[node.instance_id] = node
-    cluster.write_log(at, "INFO", f"Instance {node.instance_id} was launched.", node.instance_id)
-    return node
+def _step_handle_unschedule(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+    draining.schedule_pending_pods(cluster, migration)
+    enter_state(cluster, migration, "DRAIN_NODES", at)
 
 
-def _handle_unschedule(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    draining.place_pending(cluster, migration)
-    enter(cluster, migration, "DRAIN_NODES", at)
-
-
-def _drain_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    if _strikes(migration, "connectivity"):
-        fail(cluster, migration, "connectivity", at)
-    elif draining.tick(cluster, migration, at):
-        enter(cluster, migration, "VALIDATE_DRAIN", at)
+def _step_drain_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+    if _is_failure_due(migration, "connectivity"):
+        fail_migration(cluster, migration, "connectivity", at)
+    elif draining.evict_round(cluster, migration, at):
+        enter_state(cluster, migration, "VALIDATE_DRAIN", at)
     else:
-        migration.due_at = at + draining.TICK_SECONDS
+        migration.due_at = at + draining.ROUND_SECONDS
 
 
-def _validate_drain(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    homeless = any(pending.migration_id == migration.id for pending in cluster.pending)
-    if _strikes(migration, "timeout"):
-        fail(cluster, migration, "timeout", at)
-    elif _strikes(migration, "schedule") or (homeless and draining.timed_out(cluster, migration, at)):
-        fail(cluster, migration, "schedule", at)
-    elif homeless:
-        draining.place_pending(cluster, migration)
+def _step_validate_drain(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+    unscheduled = any(pending.migration_id == migration.id for pending in cluster.pending)
+    if _is_failure_due(migration, "timeout"):
+        fail_migration(cluster, migration, "timeout", at)
+    elif _is_failure_due(migration, "schedule") or (unscheduled and draining.has_timed_out(cluster, migration, at)):
+        fail_migration(cluster, migration, "schedule", at)
+    elif unscheduled:
+        draining.schedule_pending_pods(cluster, migration)
         migration.due_at = at + SECONDS_IN_STATE["VALIDATE_DRAIN"]
     elif migration.batch + 1 < migration.batches:
         migration.batch += 1
-        enter(cluster, migration, "STARTING", at)
+        enter_state(cluster, migration, "STARTING", at)
     elif migration.terminate and migration.drained:
-        enter(cluster, migration, "TERMINATE_NODES", at)
+        enter_state(cluster, migration, "TERMINATE_NODES", at)
     else:
-        enter(cluster, migration, "FINISHED", at)
+        enter_state(cluster, migration, "FINISHED", at)
 
 
-def _terminate_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+def _step_terminate_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     reason = "terminate" if migration.stop_requested_at is None else "stop-terminate"
     if migration.failure == reason:
-        fail(cluster, migration, reason, at)
+        fail_migration(cluster, migration, reason, at)
     else:
-        enter(cluster, migration, "AWAIT_TERMINATION", at)
+        enter_state(cluster, migration, "AWAIT_TERMINATION", at)
 
 
-def _await_termination(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    for node in cluster.living(migration.drained):
-        terminate(cluster, node, at)
-    enter(cluster, migration, "FINISHED" if migration.stop_requested_at is None else "STOPPED", at)
+def _step_await_termination(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+    for node in cluster.existing_nodes(migration.drained):
+        nodes.terminate_node(cluster, node, at)
+    enter_state(cluster, migration, "FINISHED" if migration.stop_requested_at is None else "STOPPED", at)
 
 
-def terminate(cluster: SimCluster, node: SimNode, at: float) -> None:
-    """Terminate a node; a refilling Auto Scaling Group will start another."""
-    node.terminated = True
-    cluster.write_log(at, "INFO", f"Instance {node.instance_id} was terminated.", node.instance_id)
-    if node.asg_name is not None and node.asg_name in cluster.refilling:
-        cluster.refills.append(
-            Refill(
-                due_at=at + REFILL_SECONDS,
-                asg_name=node.asg_name,
-                labels=node.labels,
-                taints=node.taints,
-                instance_type=node.instance_type,
-                zone=node.zone,
-            )
-        )
+def _step_stopping(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+    draining.schedule_pending_pods(cluster, migration)
+    enter_state(cluster, migration, "RESCHEDULE_NODES", at)
 
 
-def _stopping(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    draining.place_pending(cluster, migration)
-    enter(cluster, migration, "RESCHEDULE_NODES", at)
-
-
-def _reschedule_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+def _step_reschedule_nodes(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
     if migration.failure == "stop-reschedule":
-        fail(cluster, migration, "stop-reschedule", at)
+        fail_migration(cluster, migration, "stop-reschedule", at)
         return
     _uncordon(cluster, migration)
-    ends_drained = migration.terminate_on_stop and migration.drained
-    enter(cluster, migration, "TERMINATE_NODES" if ends_drained else "STOPPED", at)
+    terminates = migration.terminate_on_stop and migration.drained
+    enter_state(cluster, migration, "TERMINATE_NODES" if terminates else "STOPPED", at)
 
 
-def _error(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    draining.place_pending(cluster, migration)
+def _step_error(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
+    draining.schedule_pending_pods(cluster, migration)
     if migration.failure != "stop-reschedule":
         _uncordon(cluster, migration)
-    enter(cluster, migration, "FINISHED_ERROR", at)
+    enter_state(cluster, migration, "FINISHED_ERROR", at)
 
 
 def _uncordon(cluster: SimCluster, migration: SimMigration) -> None:
-    for node in cluster.living(migration.instance_ids):
+    for node in cluster.existing_nodes(migration.instance_ids):
         if not node.drained:
             node.cordoned = False
 
 
-def _refill(world: World, cluster: SimCluster, at: float) -> None:
-    refill = min(cluster.refills, key=lambda candidate: candidate.due_at)
-    cluster.refills.remove(refill)
-    instance_id = world.new_id("i-", 17)
-    cluster.nodes[instance_id] = SimNode(
-        instance_id=instance_id,
-        node_name=world.new_node_name(),
-        asg_name=refill.asg_name,
-        labels=dict(refill.labels),
-        taints=[dict(taint) for taint in refill.taints],
-        instance_type=refill.instance_type,
-        zone=refill.zone,
-        created_at=at,
-    )
-
-
 _STEPS: dict[str, Callable[[World, SimCluster, SimMigration, float], None]] = {
-    "STARTING": _starting,
-    "AWAIT_REPLACEMENTS": _await_replacements,
-    "HANDLE_UNSCHEDULE": _handle_unschedule,
-    "DRAIN_NODES": _drain_nodes,
-    "VALIDATE_DRAIN": _validate_drain,
-    "TERMINATE_NODES": _terminate_nodes,
-    "AWAIT_TERMINATION": _await_termination,
-    "STOPPING": _stopping,
-    "RESCHEDULE_NODES": _reschedule_nodes,
-    "ERROR": _error,
+    "STARTING": _step_starting,
+    "AWAIT_REPLACEMENTS": _step_await_replacements,
+    "HANDLE_UNSCHEDULE": _step_handle_unschedule,
+    "DRAIN_NODES": _step_drain_nodes,
+    "VALIDATE_DRAIN": _step_validate_drain,
+    "TERMINATE_NODES": _step_terminate_nodes,
+    "AWAIT_TERMINATION": _step_await_termination,
+    "STOPPING": _step_stopping,
+    "RESCHEDULE_NODES": _step_reschedule_nodes,
+    "ERROR": _step_error,
 }

@@ -1,127 +1,121 @@
-"""What exists: accounts, clusters, Virtual Node Groups, nodes, pods and migrations, and their form as JSON."""
+"""The simulated organization: accounts, clusters, nodes and migrations.
+
+The state file holds each object as its attributes: a renamed field makes older files unreadable.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment, usual
-from ocean_migration_pulumi.testing.simulator.world.auto_scaling import SimAutoScalingGroup, ensure
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
+from ocean_migration_pulumi.testing.simulator.world.auto_scaling import SimAutoScalingGroup, ensure_group
+from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod, SimPod
 
 TERMINAL_STATES = frozenset({"FINISHED", "FINISHED_ERROR", "STOPPED"})
-PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 NODE_ROLES = ("arn:aws:iam::123456789012:role/ocean-node", "arn:aws:iam::123456789012:role/eks-node")
-"""The roles of Ocean's nodes and of the others, which the ConfigMap ``aws-auth`` maps unless told otherwise."""
-
-_STAYING = frozenset({"DaemonSet", "Node"})
-_FINISHED = frozenset({"Succeeded", "Failed"})
-
-
-@dataclass(kw_only=True, eq=False)
-class SimPod:
-    """A pod; ``controller`` is None for a stand-alone pod, ``budget`` names its PodDisruptionBudget.
-
-    ``controller`` Node is a static pod of the kubelet. The fields from ``node_selector`` on are only shown, as
-    Kubernetes has them: whether the pod finds a new node is decided by ``unschedulable``. ``claim_zone`` gives it a
-    volume that is in one zone; ``requests`` None is what pods usually ask for; ``orphaned`` says that its controller
-    exists no more.
-    """
-
-    id: str
-    name: str
-    namespace: str = "default"
-    controller: str | None = "ReplicaSet"
-    labels: dict[str, str] = field(default_factory=dict)
-    budget: str | None = None
-    unschedulable: bool = False
-    phase: str = "Running"
-    ready: bool = True
-    node_selector: dict[str, str] = field(default_factory=dict)
-    affinity: dict[str, Any] | None = None
-    tolerations: list[dict[str, Any]] = field(default_factory=list)
-    annotations: dict[str, str] = field(default_factory=dict)
-    empty_dir: bool = False
-    claim_zone: str | None = None
-    requests: dict[str, str] | None = None
-    orphaned: bool = False
-
-    @property
-    def healthy(self) -> bool:
-        """Whether a PodDisruptionBudget counts it."""
-        return self.phase == "Running" and self.ready
+"""The IAM roles of Ocean nodes and of the other nodes, which the ConfigMap ``aws-auth`` maps by default."""
 
 
 @dataclass(kw_only=True, eq=False)
 class SimNode:
-    """An EC2 instance that is a Kubernetes node, in Ocean or not yet.
-
-    ``told_match`` is which Virtual Node Group takes its pods, where somebody said so: an id, ``Default``, or empty for
-    none. None is found from labels and taints.
-    """
+    """An EC2 instance that is a Kubernetes node, an Ocean node or an old one."""
 
     instance_id: str
+    """The EC2 instance id."""
     node_name: str
+    """The name of the Kubernetes node."""
     asg_name: str | None = None
+    """Its Auto Scaling Group, None for an Ocean node or a node outside of any group."""
     labels: dict[str, str] = field(default_factory=dict)
+    """Its labels, without those that the kubelet always adds."""
     taints: list[dict[str, str]] = field(default_factory=list)
+    """Its taints, without the one of a cordon."""
     pods: list[SimPod] = field(default_factory=list)
+    """The pods on it."""
     cordoned: bool = False
+    """Whether it is unschedulable."""
     drained: bool = False
+    """Whether a migration has drained it."""
     terminated: bool = False
+    """Whether the instance is terminated."""
     ocean_managed: bool = False
+    """Whether it is an Ocean node."""
     virtual_node_group_id: str | None = None
+    """The VNG of an Ocean node."""
     instance_type: str = "m5.large"
+    """The EC2 instance type."""
     zone: str = "us-west-2a"
+    """The availability zone."""
     created_at: float = 0.0
+    """Simulated epoch seconds of its launch."""
     told_match: str | None = None
+    """The VNG that discovery reports: an id, ``Default``, or empty for none; None matches by labels and taints."""
 
     @property
     def workload(self) -> list[SimPod]:
-        """The pods that a drain has to move: not those of DaemonSets or the kubelet's own, and none that has ended."""
-        return [pod for pod in self.pods if pod.controller not in _STAYING and pod.phase not in _FINISHED]
-
-
-@dataclass(kw_only=True)
-class PendingPod:
-    """A pod without a node; ``migration_id`` is the migration that evicted it, None when none did."""
-
-    pod: SimPod
-    since: float
-    migration_id: str | None = None
+        """The pods that a drain evicts."""
+        return [pod for pod in self.pods if pod.is_workload]
 
 
 @dataclass(kw_only=True)
 class SimMigration:
-    """A migration and where it stands; times are simulated epoch seconds, None while they have not come."""
+    """A migration and its progress; times are simulated epoch seconds, None while the event has not happened."""
 
     id: str
+    """The id, ``owm-...``."""
     instance_ids: list[str]
+    """The nodes, in the order of the batches."""
     terminate: bool
+    """``shouldTerminateDrainedNodes``."""
     evict: bool
+    """``shouldEvictStandAlonePods``."""
     force: bool
+    """``forcePodEvictionOnPdbFailure``."""
     batch_size_percentage: int
+    """``batchSizePercentage``."""
     batch_size: int
+    """Nodes in a batch."""
     created_at: float
+    """When it started."""
     foreign: bool = False
+    """Whether somebody else started it, outside of the API."""
     forgotten: bool = False
+    """Whether the service no longer lists it."""
     state: str = "STARTING"
+    """Its state, one of the 13."""
     shown_state: str | None = None
+    """A state that the API shows instead, until the next change of state; None shows ``state``."""
     entered_at: float = 0.0
+    """When it entered the state."""
     due_at: float | None = None
+    """When the next step is due; None waits for ever."""
     batch: int = 0
+    """The index of the current batch."""
     drain_started_at: float = 0.0
+    """When the drain of the current batch started."""
     failure: str | None = None
+    """The reason for which it will fail, None when it will not."""
     drained: list[str] = field(default_factory=list)
+    """The nodes that are drained."""
     manual: list[str] = field(default_factory=list)
+    """The nodes that require manual migration."""
     new_instances: list[str] = field(default_factory=list)
+    """The Ocean nodes that were launched for it."""
     completed_at: float | None = None
+    """When it finished."""
     errored_at: float | None = None
+    """When it failed."""
     stopped_at: float | None = None
+    """When it was stopped."""
     stop_requested_at: float | None = None
+    """When the first stop was requested."""
     terminate_on_stop: bool = False
+    """Whether the stop terminates the drained nodes."""
     drained_before_stop: bool = False
+    """Whether a node was drained when the stop was requested."""
 
     @property
     def terminal(self) -> bool:
@@ -141,22 +135,30 @@ class SimMigration:
 
 @dataclass(kw_only=True)
 class Refill:
-    """A node that an Auto Scaling Group will start at ``due_at``, in place of a terminated one."""
+    """A node that an Auto Scaling Group will launch to replace a terminated one."""
 
     due_at: float
+    """Simulated epoch seconds of the launch."""
     asg_name: str
+    """The Auto Scaling Group."""
     labels: dict[str, str]
+    """Labels of the new node."""
     taints: list[dict[str, str]]
+    """Taints of the new node."""
     instance_type: str
+    """Instance type of the new node."""
     zone: str
+    """Availability zone of the new node."""
 
 
 @dataclass(kw_only=True)
 class SimHeartbeat:
-    """The controller's sign of life: beating now when ``frozen_at`` is None; ``status`` None: never installed."""
+    """The heartbeat of the Ocean controller."""
 
     status: str | None = "ACTIVE"
+    """``ACTIVE`` or ``INACTIVE``; None when no controller was ever installed."""
     frozen_at: float | None = None
+    """Simulated epoch seconds of the last heartbeat; None while the controller reports."""
 
 
 @dataclass(kw_only=True)
@@ -164,42 +166,63 @@ class SimLogLine:
     """A line of a cluster's log."""
 
     message: str
+    """The text."""
     severity: str
+    """``INFO``, ``DEBUG``, ``WARN`` or ``ERROR``."""
     created_at: float
+    """Simulated epoch seconds."""
     resource_id: str | None = None
+    """The instance that the line is about, None for the whole cluster."""
 
 
 @dataclass(kw_only=True)
 class SimCluster:
-    """An Ocean cluster: its configuration as posted, and all that runs in it.
-
-    ``budgets`` are the smallest numbers of healthy pods by ``namespace/name``; one without a selector in ``selectors``
-    holds the pods that name it. ``mapped_roles`` None: there is no ConfigMap ``aws-auth``. ``forbidden_resources`` are
-    those that Kubernetes keeps from everybody.
-    """
+    """An Ocean cluster and everything in it."""
 
     id: str
+    """The id, ``o-...``."""
     account_id: str
+    """The account that owns it."""
     body: dict[str, Any]
+    """Its configuration as posted."""
     created_at: float
+    """Simulated epoch seconds of its creation."""
     updated_at: float
+    """Simulated epoch seconds of its last change."""
     heartbeat: SimHeartbeat = field(default_factory=SimHeartbeat)
+    """The heartbeat of its controller."""
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Its VNGs as posted, with ``createdAt`` and ``updatedAt``, by id."""
     nodes: dict[str, SimNode] = field(default_factory=dict)
+    """Its nodes by instance id, terminated ones included."""
     refilling: list[str] = field(default_factory=list)
+    """The Auto Scaling Groups that replace terminated nodes."""
     refills: list[Refill] = field(default_factory=list)
+    """The replacements that are due."""
     budgets: dict[str, int] = field(default_factory=dict)
+    """The minimum of healthy pods of each PodDisruptionBudget, by ``namespace/name``."""
     selectors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The ``LabelSelector`` of each budget; a budget without one selects the pods that name it."""
     deployments: list[SimDeployment] = field(default_factory=list)
+    """Deployments whose pods are not simulated: Ocean's controller and autoscalers."""
     mapped_roles: list[str] | None = field(default_factory=lambda: list(NODE_ROLES))
+    """The roles in the ConfigMap ``aws-auth``; None when there is no such ConfigMap."""
     forbidden_resources: list[str] = field(default_factory=list)
+    """The Kubernetes resources that no identity may access."""
     pending: list[PendingPod] = field(default_factory=list)
+    """The pods without a node."""
     migrations: dict[str, SimMigration] = field(default_factory=dict)
+    """Its migrations by id, oldest first."""
     rolls: list[dict[str, Any]] = field(default_factory=list)
+    """Its rolls, oldest first."""
     log: list[SimLogLine] = field(default_factory=list)
+    """Its log, oldest line first."""
     armed_failure: str | None = None
+    """The reason for which the next migration will fail."""
     stalls: bool = False
+    """Whether every migration stalls in its second batch."""
     held_since: float | None = None
+    """Simulated epoch seconds since which its migrations are frozen, None while they are not."""
 
     def write_log(self, now: float, severity: str, message: str, resource_id: str | None = None) -> None:
         """Append a line to the log."""
@@ -209,8 +232,8 @@ class SimCluster:
         """Return the migrations that have not ended, oldest first."""
         return [migration for migration in self.migrations.values() if not migration.terminal]
 
-    def living(self, instance_ids: list[str]) -> Iterator[SimNode]:
-        """Yield those of the instances that still exist."""
+    def existing_nodes(self, instance_ids: list[str]) -> Iterator[SimNode]:
+        """Yield those of the nodes that still exist."""
         for instance_id in instance_ids:
             node = self.nodes.get(instance_id)
             if node is not None and not node.terminated:
@@ -219,89 +242,43 @@ class SimCluster:
 
 @dataclass(kw_only=True)
 class World:
-    """One organization: accounts oldest first, the tokens that are accepted, and every cluster.
-
-    Its Auto Scaling Groups are in AWS: with or without a cluster, and for every account.
-    """
+    """One Spot organization, and the Auto Scaling Groups of its AWS account."""
 
     seed: int
+    """The seed from which all ids and tokens follow."""
     counter: int = 0
+    """How many ids were made."""
     node_counter: int = 0
+    """How many node names were made."""
     scenario: str = "success"
+    """The name of the scenario."""
     accounts: list[str] = field(default_factory=list)
+    """The account ids, oldest first."""
     forbidden: list[str] = field(default_factory=list)
+    """The accounts that the tokens have no permission for."""
     tokens: list[str] = field(default_factory=list)
+    """The accepted tokens, oldest first."""
     clusters: dict[str, SimCluster] = field(default_factory=dict)
+    """The clusters by id, oldest first."""
     auto_scaling_groups: list[SimAutoScalingGroup] = field(default_factory=list)
+    """The Auto Scaling Groups, which exist with or without a cluster."""
     quirks: dict[str, str] = field(default_factory=dict)
+    """The chosen variant of each quirk, where it is not the default."""
 
     def new_id(self, prefix: str, length: int = 8) -> str:
-        """Return an id that depends on the seed and on how many were asked for before."""
+        """Return an id that depends on the seed and on the number of ids made before."""
         self.counter += 1
         digest = hashlib.sha256(f"{self.seed}/{prefix}/{self.counter}".encode()).hexdigest()
         return f"{prefix}{digest[:length]}"
 
     def new_node_name(self) -> str:
-        """Return the next node name, as EC2 forms it from the address."""
+        """Return the next node name, in the form of an EC2 private DNS name."""
         self.node_counter += 1
         high, low = divmod(self.node_counter, 250)
         return f"ip-10-{high // 250}-{high % 250}-{low + 1}.us-west-2.compute.internal"
 
-    @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> World:
-        """Return the world that was saved as JSON (each object as its attributes)."""
-        clusters = {key: _cluster(value) for key, value in plain["clusters"].items()}
-        groups = [SimAutoScalingGroup(**value) for value in plain.get("auto_scaling_groups", ())]
-        world = cls(**{**plain, "clusters": clusters, "auto_scaling_groups": groups})
-        if "auto_scaling_groups" not in plain:
-            world.ensure_groups()
-        return world
-
-    def ensure_groups(self) -> None:
-        """Add the Auto Scaling Groups of all nodes that there are."""
+    def ensure_auto_scaling_groups(self) -> None:
+        """Add the Auto Scaling Group of every node, where it is missing."""
         for cluster in self.clusters.values():
             for name in dict.fromkeys(node.asg_name for node in cluster.nodes.values() if node.asg_name):
-                ensure(self.auto_scaling_groups, name, cluster.body["region"])
-
-
-def tolerating(taints: Iterable[dict[str, str]]) -> list[dict[str, Any]]:
-    """Return the tolerations of a pod that runs on a node with these taints."""
-    return [{"key": taint["key"], "operator": "Equal", **_rest(taint)} for taint in taints]
-
-
-def _rest(taint: dict[str, str]) -> dict[str, str]:
-    return {name: taint[name] for name in ("value", "effect") if taint.get(name)}
-
-
-def _pod(plain: dict[str, Any], taints: Iterable[dict[str, str]] = ()) -> SimPod:
-    """Return a pod; what an older file does not say is made to fit: its node's taints, its budget's namespace."""
-    if "tolerations" not in plain:
-        budget = plain.get("budget")
-        plain = {**plain, "tolerations": tolerating(taints)}
-        plain["namespace"] = budget.partition("/")[0] if budget else plain["namespace"]
-    return SimPod(**plain)
-
-
-def _node(plain: dict[str, Any]) -> SimNode:
-    return SimNode(**{**plain, "pods": [_pod(pod, plain["taints"]) for pod in plain["pods"]]})
-
-
-def _cluster(plain: dict[str, Any]) -> SimCluster:
-    heartbeat = SimHeartbeat(**plain["heartbeat"])
-    deployments = (
-        [SimDeployment(**value) for value in plain["deployments"]]
-        if "deployments" in plain
-        else usual(installed=heartbeat.status is not None)
-    )
-    return SimCluster(
-        **{
-            **plain,
-            "heartbeat": heartbeat,
-            "deployments": deployments,
-            "nodes": {key: _node(value) for key, value in plain["nodes"].items()},
-            "refills": [Refill(**value) for value in plain["refills"]],
-            "pending": [PendingPod(**{**value, "pod": _pod(value["pod"])}) for value in plain["pending"]],
-            "migrations": {key: SimMigration(**value) for key, value in plain["migrations"].items()},
-            "log": [SimLogLine(**value) for value in plain["log"]],
-        }
-    )
+                ensure_group(self.auto_scaling_groups, name, cluster.body["region"])

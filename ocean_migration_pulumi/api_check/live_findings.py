@@ -14,6 +14,7 @@ from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES
 from ocean_migration_pulumi.api.recording.redaction import Exchange, Redaction
 from ocean_migration_pulumi.api.responses import MIGRATION
 from ocean_migration_pulumi.api_check.responses import Response, Responses, objects, time_of
+from ocean_migration_pulumi.migration.spec.diagnostic import Severity
 
 _REDACTION: Final = Redaction()
 _TIME_FIELDS: Final[Mapping[str, str]] = {
@@ -22,17 +23,6 @@ _TIME_FIELDS: Final[Mapping[str, str]] = {
     "FINISHED_ERROR": "erroredAt",
 }
 _ECHOED: Final = ("shouldTerminateDrainedNodes", "shouldEvictStandAlonePods")
-
-
-class Severity(StrEnum):
-    """What a finding means for this package."""
-
-    INFO = "info"
-    """The answer is as documented, or the documentation does not say."""
-    WARNING = "warning"
-    """The answer differs from the documentation, or is missing; this package can work with it."""
-    ERROR = "error"
-    """This package cannot work with the answer, or the migration did not end."""
 
 
 class LiveCode(StrEnum):

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ocean_migration_pulumi.api_check.live_findings import LiveCheck, LiveCode, LiveFinding, Severity
+from ocean_migration_pulumi.api_check.live_findings import LiveCheck, LiveCode, LiveFinding
 from ocean_migration_pulumi.api_check.questions import AnsweredQuestion, Verdict
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.migration.spec.diagnostic import Severity
 from ocean_migration_pulumi.report.markdown import code, heading, prose, row
 
 COLUMNS: Final = ("verdict", "question", "this account says")

@@ -14,7 +14,7 @@ import pytest
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.rate_limits import RateLimits
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import OceanMigrationError
+from ocean_migration_pulumi.errors import InterruptedWaitError, OceanMigrationError
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import stop
 from tests.faults.cells import Cell, Requests, asked_again, polled, struck, up

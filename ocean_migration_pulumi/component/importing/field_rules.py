@@ -130,12 +130,12 @@ def rest(document: Mapping[str, Any], table: Table, above: str = "") -> Iterator
 def plain(argument: str, *, default: Any = None) -> Rule:
     """Take text, a number, a boolean, or a list of texts: whatever the argument takes."""
 
-    def read(value: Any, place: Place) -> Any:
+    def convert_value(value: Any, place: Place) -> Any:
         kind, is_list = place.input_type()
         convert_leaf, what = (_texts, "is no list of texts") if is_list else _LEAVES[kind]
         return _converted(convert_leaf(value), what)
 
-    return Rule(argument=argument, read=read, default=default)
+    return Rule(argument=argument, read=convert_value, default=default)
 
 
 def same(*fields: str) -> Table:
@@ -156,7 +156,7 @@ def leaf(argument: str, read: Callable[[Any], Any], what: str) -> Rule:
 def nested(argument: str, table: Table) -> Rule:
     """Take an object, or a list of objects; an object becomes a list of one where the argument takes a list."""
 
-    def read(value: Any, place: Place) -> Any:
+    def convert_value(value: Any, place: Place) -> Any:
         kind, is_list = place.input_class()
         if not is_list or not isinstance(value, list):
             made = _make(value, place.path, kind, table, place.left)
@@ -171,18 +171,18 @@ def nested(argument: str, table: Table) -> Rule:
                 place.left.append(Left(path=path, reason=f"not readable: it {exc}", remedy=remedy))
         return [item for item in found if item is not None] or None
 
-    return Rule(argument=argument, read=read)
+    return Rule(argument=argument, read=convert_value)
 
 
 def wrapped(argument: str, rule: Rule) -> Rule:
     """Take a field by its own rule, as the only argument of a list of one object."""
 
-    def read(value: Any, place: Place) -> Any:
+    def convert_value(value: Any, place: Place) -> Any:
         kind, _ = place.input_class()
         inner = Place(path=place.path, kind=kind, argument=rule.argument, left=place.left)
         return [kind(**{rule.argument: rule.read(value, inner)})]
 
-    return Rule(argument=argument, read=read)
+    return Rule(argument=argument, read=convert_value)
 
 
 def _converted(found: Any, what: str) -> Any:

@@ -18,7 +18,7 @@ from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, 
 from ocean_migration_pulumi.report.pull_request.verdict import (
     Approval,
     Assessment,
-    Topic,
+    CommentTopic,
     find_topic,
     has_running_migration,
 )
@@ -37,12 +37,12 @@ _DESTRUCTIVE: Final[Mapping[str, str]] = {
     "force_pod_eviction_on_pdb_failure": "pods are evicted against their PodDisruptionBudget",
     "terminate_drained_nodes_on_stop": "stopping the migration terminates the nodes drained so far",
 }
-_WEIGHTS: Final[Mapping[Topic, tuple[Weight, str]]] = {
-    Topic.BLOCKED: (Weight.BLOCKER, "blocker"),
-    Topic.CHECKS: (Weight.CHECK, "check"),
-    Topic.UNKNOWN: (Weight.WARNING, "line"),
-    Topic.WARNINGS: (Weight.WARNING, "warning"),
-    Topic.REMARKS: (Weight.REMARK, "line"),
+_WEIGHTS: Final[Mapping[CommentTopic, tuple[Weight, str]]] = {
+    CommentTopic.BLOCKED: (Weight.BLOCKER, "blocker"),
+    CommentTopic.CHECKS: (Weight.CHECK, "check"),
+    CommentTopic.UNKNOWN: (Weight.WARNING, "line"),
+    CommentTopic.WARNINGS: (Weight.WARNING, "warning"),
+    CommentTopic.REMARKS: (Weight.REMARK, "line"),
 }
 _CHECKS: Final[Mapping[str, str]] = {
     Code.CHECK_FAILED: "failed",
@@ -61,11 +61,11 @@ def build_section(assessment: Assessment) -> list[Part]:
     """Return the parts of one migration in the order of the comment."""
     migration = assessment.migration
     parts = [_paragraphs(_opening(assessment))]
-    for topic in (Topic.BLOCKED, Topic.CHECKS, Topic.UNKNOWN, Topic.WARNINGS):
+    for topic in (CommentTopic.BLOCKED, CommentTopic.CHECKS, CommentTopic.UNKNOWN, CommentTopic.WARNINGS):
         parts += _diagnostics(migration, topic)
     if assessment.planned:
         parts.append(_groups(migration, assessment.planned))
-    parts += _diagnostics(migration, Topic.REMARKS)
+    parts += _diagnostics(migration, CommentTopic.REMARKS)
     parts += _suggestions(migration)
     if approval := list(_approval(assessment)):
         parts.append(_paragraphs(approval))
@@ -161,10 +161,10 @@ def _destruction(migration: PreviewedMigration) -> str:
     return f"Destructive: {'; '.join(risks)}." if risks else "Nothing is terminated, deleted, or forced."
 
 
-def _diagnostics(migration: PreviewedMigration, topic: Topic) -> list[Part]:
+def _diagnostics(migration: PreviewedMigration, topic: CommentTopic) -> list[Part]:
     chosen = [each for each in migration.diagnostics if find_topic(each) is topic]
     rows = [item(prose(render(each))) for each in chosen]
-    if topic is Topic.CHECKS:
+    if topic is CommentTopic.CHECKS:
         rows = [_check(each) for each in sorted(chosen, key=_urgency)]
     weight, noun = _WEIGHTS[topic]
     part = Part(rows=tuple(rows), head=f"**{topic}**\n\n", weight=weight, noun=noun, most=_MOST_ROWS)

@@ -26,7 +26,7 @@ _MOST_NAMED: Final = 3
 _NAME_WIDTH: Final = 40
 
 
-class Topic(StrEnum):
+class CommentTopic(StrEnum):
     """The list of the comment that a diagnostic belongs to; the value is its title."""
 
     BLOCKED = "Blocked"
@@ -38,30 +38,30 @@ class Topic(StrEnum):
     """In no list: the comment shows its fields elsewhere."""
 
 
-_TOPICS: Final[Mapping[str, Topic]] = {
-    Code.CHECKS_PASSED: Topic.CHECKS,
-    Code.CHECK_FAILED: Topic.CHECKS,
-    Code.CHECK_WARNING: Topic.CHECKS,
-    Code.CHECK_UNKNOWN: Topic.CHECKS,
-    Code.NODES_UNDECIDED: Topic.UNKNOWN,
-    Code.NOT_EVALUATED: Topic.UNKNOWN,
-    Code.PODS_PLACEMENT_UNKNOWN: Topic.UNKNOWN,
-    Code.PODS_PLACEMENT_UNKNOWN_MORE: Topic.UNKNOWN,
-    Code.DESTINATION: Topic.NONE,
-    Code.DESTINATIONS_MORE: Topic.NONE,
-    Code.PLAN_NOT_APPROVED: Topic.NONE,
-    Code.PLAN_SUMMARY: Topic.NONE,
-    Code.VNG_SUGGESTION: Topic.NONE,
+_TOPICS: Final[Mapping[str, CommentTopic]] = {
+    Code.CHECKS_PASSED: CommentTopic.CHECKS,
+    Code.CHECK_FAILED: CommentTopic.CHECKS,
+    Code.CHECK_WARNING: CommentTopic.CHECKS,
+    Code.CHECK_UNKNOWN: CommentTopic.CHECKS,
+    Code.NODES_UNDECIDED: CommentTopic.UNKNOWN,
+    Code.NOT_EVALUATED: CommentTopic.UNKNOWN,
+    Code.PODS_PLACEMENT_UNKNOWN: CommentTopic.UNKNOWN,
+    Code.PODS_PLACEMENT_UNKNOWN_MORE: CommentTopic.UNKNOWN,
+    Code.DESTINATION: CommentTopic.NONE,
+    Code.DESTINATIONS_MORE: CommentTopic.NONE,
+    Code.PLAN_NOT_APPROVED: CommentTopic.NONE,
+    Code.PLAN_SUMMARY: CommentTopic.NONE,
+    Code.VNG_SUGGESTION: CommentTopic.NONE,
 }
 _STOPPED: Final = "stopped migration"
 _WARNING: Final = "warning"
 _ISSUES: Final[Mapping[str, str]] = {
-    Topic.BLOCKED: "blocker",
+    CommentTopic.BLOCKED: "blocker",
     Code.CHECK_FAILED: "failed check",
     Code.CHECK_WARNING: "check warning",
     Code.CHECK_UNKNOWN: "unknown check",
-    Topic.UNKNOWN: "unknown check",
-    Topic.WARNINGS: _WARNING,
+    CommentTopic.UNKNOWN: "unknown check",
+    CommentTopic.WARNINGS: _WARNING,
 }
 _ORDER: Final = tuple(dict.fromkeys((*_ISSUES.values(), _STOPPED)))
 
@@ -120,11 +120,11 @@ class Assessment:
     """What is unknown about the plan; empty if nothing is."""
 
 
-def find_topic(diagnostic: Diagnostic) -> Topic:
+def find_topic(diagnostic: Diagnostic) -> CommentTopic:
     """Return the list that a diagnostic belongs to, also for a code of a newer version."""
     if diagnostic.is_blocker:
-        return Topic.BLOCKED
-    default = Topic.REMARKS if diagnostic.severity is Severity.INFO else Topic.WARNINGS
+        return CommentTopic.BLOCKED
+    default = CommentTopic.REMARKS if diagnostic.severity is Severity.INFO else CommentTopic.WARNINGS
     return _TOPICS.get(diagnostic.code, default)
 
 

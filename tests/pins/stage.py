@@ -133,6 +133,7 @@ class Stage:
         self.config: dict[str, str] = {}
         self.environment: dict[str, str] = {}
         self._directory = directory
+        self._preview_file = directory / "preview.jsonl"
         self._program = directory / "program.py"
         self.program()
         self.simulator = Simulator(**{"speed": SPEED, **({} if "world" in simulator else {"nodes": 4}), **simulator})
@@ -147,6 +148,7 @@ class Stage:
             "OCEAN_MIGRATION_POLL_INTERVAL": _POLL,
             "HOME": str(self._directory),
             "AWS_EC2_METADATA_DISABLED": "true",
+            "OCEAN_MIGRATION_PREVIEW_FILE": str(self._preview_file),
         }
         return self
 
@@ -220,7 +222,8 @@ class Stage:
         )
 
     def preview(self) -> Result:
-        """Run a preview, and make the comment of it."""
+        """Run a preview, and make the comment of it as the pipelines do."""
+        self._preview_file.unlink(missing_ok=True)
         return self.begin("preview").wait()
 
     def up(self) -> Result:
@@ -282,7 +285,8 @@ class Stage:
     def _comment(self, result: Result, resources: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         """Make the comment of a preview and return how the command ended, with and without approval required."""
         text = json.dumps(_document(result, resources), sort_keys=True)  # as the engine does
-        status = [] if result.succeeded else ["--preview-status", "255"]
+        status = ["--preview-file", str(self._preview_file)]
+        status += [] if result.succeeded else ["--preview-status", "255"]
         made = CliRunner().invoke(main(), ["comment", *status], input=text)
         judged = CliRunner().invoke(main(), ["comment", "--require-approved", *status], input=text)
         self.comments += [f"<!-- {len(self.acts) + 1}. preview -->", _words(made.stdout)]

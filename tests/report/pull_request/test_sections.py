@@ -10,7 +10,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, S
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.report.pull_request.preview import UNKNOWN
 from ocean_migration_pulumi.report.pull_request.sections import build_section
-from ocean_migration_pulumi.report.pull_request.verdict import Topic, find_topic
+from ocean_migration_pulumi.report.pull_request.verdict import CommentTopic, find_topic
 from tests.report.documents import (
     Case,
     blocked,
@@ -56,21 +56,21 @@ def test_what_cannot_be_undone_is_said_in_words(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("diagnostic", "topic"),
     [
-        (warning(Code.PDB_BLOCKS), Topic.BLOCKED),
-        (warning(Code.PDB_BLOCKS, forced=True), Topic.WARNINGS),
-        (warning(Code.PODS_UNPLACEABLE), Topic.BLOCKED),
-        (error(Code.CHECK_FAILED), Topic.CHECKS),
-        (info(Code.CHECKS_PASSED), Topic.CHECKS),
-        (warning(Code.NOT_EVALUATED), Topic.UNKNOWN),
-        (warning(Code.PODS_PLACEMENT_UNKNOWN), Topic.UNKNOWN),
-        (warning(Code.ASG_MAY_REPLACE), Topic.WARNINGS),
-        (info(Code.BATCHES), Topic.REMARKS),
-        (info(Code.PLAN_SUMMARY), Topic.NONE),
-        (Diagnostic(code="of-the-future", severity=Severity.WARNING), Topic.WARNINGS),
-        (Diagnostic(code="of-the-future", severity=Severity.INFO), Topic.REMARKS),
+        (warning(Code.PDB_BLOCKS), CommentTopic.BLOCKED),
+        (warning(Code.PDB_BLOCKS, forced=True), CommentTopic.WARNINGS),
+        (warning(Code.PODS_UNPLACEABLE), CommentTopic.BLOCKED),
+        (error(Code.CHECK_FAILED), CommentTopic.CHECKS),
+        (info(Code.CHECKS_PASSED), CommentTopic.CHECKS),
+        (warning(Code.NOT_EVALUATED), CommentTopic.UNKNOWN),
+        (warning(Code.PODS_PLACEMENT_UNKNOWN), CommentTopic.UNKNOWN),
+        (warning(Code.ASG_MAY_REPLACE), CommentTopic.WARNINGS),
+        (info(Code.BATCHES), CommentTopic.REMARKS),
+        (info(Code.PLAN_SUMMARY), CommentTopic.NONE),
+        (Diagnostic(code="of-the-future", severity=Severity.WARNING), CommentTopic.WARNINGS),
+        (Diagnostic(code="of-the-future", severity=Severity.INFO), CommentTopic.REMARKS),
     ],
 )
-def test_a_diagnostic_is_in_one_list(diagnostic: Diagnostic, topic: Topic) -> None:
+def test_a_diagnostic_is_in_one_list(diagnostic: Diagnostic, topic: CommentTopic) -> None:
     """By its code, and by its severity where the code is of a newer version."""
     assert find_topic(diagnostic) is topic
 

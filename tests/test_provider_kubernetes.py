@@ -121,7 +121,7 @@ def test_run_tries_the_eviction_that_a_budget_seems_to_forbid(
     web = Resource(plugin)
 
     def pass_deadline() -> None:
-        until(lambda: web.has_said("WARNING", "the API server confirms it"))
+        until(lambda: web.has_said("WARNING", "The API server confirms it"))
         clock.advance(3600.0)
 
     web.fails_to_create(
@@ -160,7 +160,7 @@ def test_nodes_are_selected_by_label(sim: Cluster, plugin: PluginProcess) -> Non
     [
         ({"nodes": {"label_selector": "a in"}}, "nodes.label_selector", "a in"),
         ({"kubeconfig": "no: kubeconfig"}, "kubeconfig", "kubeconfig"),
-        ({"kubeconfig": 7}, "kubeconfig", "give the kubeconfig"),
+        ({"kubeconfig": 7}, "kubeconfig", "the content of a kubeconfig"),
         ({"kube_context": "nowhere"}, "kube_context", "nowhere"),
     ],
     ids=repr,

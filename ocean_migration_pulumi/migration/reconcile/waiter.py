@@ -163,6 +163,7 @@ class Waiter(Generic[T]):
         limit = self._policy.stall_timeout
         still = self._scope.clock() - self._moved_at
         if self._mark is not None and limit is not None and still >= limit:
+            self._scope.check()  # the deadline is what was asked for; a stall beside it says less
             msg = f"no progress for {format_elapsed(still)}"
             raise StalledError(msg)
 

@@ -114,7 +114,7 @@ def test_resumed_run_tells_no_second_start(sim: Cluster, plugin: PluginProcess, 
         web = Resource(plugin)
 
         def pass_deadline() -> None:
-            until(lambda: web.has_said("INFO", "has started"))
+            until(lambda: events(server) == ["started"])
             clock.advance(3600.0)
 
         web.fails_to_create(**given, timeout=3600.0, meanwhile=pass_deadline)

@@ -171,6 +171,27 @@ def test_the_program_of_the_readme_plans_what_it_says(simulator: Simulator, tmp_
     assert not simulator.control.requests(method="POST")
 
 
+@pytest.mark.parametrize(
+    ("name", "heading", "scenario"),
+    [("README.md", "A preview", "blocking-pdb"), ("docs/resource.md", "The plan", "success")],
+)
+def test_a_preview_that_is_shown_has_the_lines_of_today(name: str, heading: str, scenario: str, tmp_path: Path) -> None:
+    """Each line of the block, as far as it is not shortened, is a diagnostic of the example, in the same order."""
+    text = section(name, heading).split("```")[1].strip().partition("\n    + ")[0]
+    shown = [line.removeprefix("warning: ").partition("...")[0] for line in re.sub(r"\n +", " ", text).splitlines()]
+    with Simulator(scenario=scenario, speed=600) as simulator:
+        kubeconfig = tmp_path / "kube.yaml"
+        kubeconfig.write_text(simulator.kubeconfig(), encoding="utf-8")
+        stack = OfflineStack(
+            ROOT / "examples" / "basic",
+            tmp_path / "state.json",
+            config={"oceanId": simulator.ocean_id},
+            environment={**simulator.environment, "KUBECONFIG": str(kubeconfig)},
+        )
+        messages = [each.message for each in stack.preview().diagnostics]
+    assert [message[: len(line)] for message, line in zip(messages, shown, strict=True)] == shown
+
+
 def test_the_test_of_the_testing_page_passes(tmp_path: Path) -> None:
     """A copy of it, beside a copy of the example, is a test that passes."""
     (tmp_path / "program").mkdir()

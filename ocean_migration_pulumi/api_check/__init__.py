@@ -1,4 +1,4 @@
-"""Whether the live service keeps to its documented contract; for maintainers."""
+"""Compare Spot's API with its documentation; for maintainers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what AWS knows of the places where Ocean starts nodes; a read needs the extra ``aws``."""
+"""The reader of AWS: instance profiles, access entries, subnets, instance types; reading needs the extra ``aws``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every other folder uses: text, times, cancellation, single flight, retries."""
+"""Shared by all other folders: text, times, cancellation, single flight, retries."""

@@ -1,4 +1,4 @@
-"""Reads a cluster's Kubernetes API, and never writes to it; a read needs the extra ``kubernetes``."""
+"""The reader of a cluster's Kubernetes API, which never writes to it; reading needs the extra ``kubernetes``."""
 
 from __future__ import annotations
 

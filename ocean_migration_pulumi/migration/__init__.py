@@ -1,1 +1,1 @@
-"""Deciding and driving migrations; knows neither HTTP nor Pulumi."""
+"""Plan and drive migrations; imports neither HTTP nor Pulumi."""

@@ -1,1 +1,1 @@
-"""What is told outside of the terminal: the comment on a pull request, and the report of a run."""
+"""Reports outside of the terminal: the comment on a pull request, and the report of a migration."""

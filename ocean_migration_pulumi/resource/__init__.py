@@ -1,1 +1,1 @@
-"""What any Pulumi adapter calls: operations, their session, the stack's config, notifications."""
+"""The operations behind the provider, their session, the stack's config, and notifications."""

@@ -1,1 +1,1 @@
-"""The service's JSON as frozen dataclasses."""
+"""Spot's JSON as frozen dataclasses."""

@@ -1,1 +1,1 @@
-"""Records of the traffic with the service: written, redacted, read back."""
+"""Records of the traffic with Spot's API: written, redacted, read back."""

@@ -1,1 +1,1 @@
-"""Why a migration is where it is: reasons, evidence, remedies."""
+"""Why a migration failed or stands still: reason, evidence, remedy."""

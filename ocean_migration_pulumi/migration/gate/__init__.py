@@ -1,1 +1,1 @@
-"""The gate between two waves."""
+"""The gate between two waves: its conditions, and the wait for them."""

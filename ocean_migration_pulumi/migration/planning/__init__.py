@@ -1,1 +1,1 @@
-"""From inputs and a snapshot to a plan, and what a preview says of it."""
+"""The plan of a resource, its pre-flight checks, and the text of diagnostics."""

@@ -1,1 +1,1 @@
-"""What is read of a cluster at one time, and who else in this process uses it."""
+"""What was read of a cluster, and what the resources of one process share and claim of it."""

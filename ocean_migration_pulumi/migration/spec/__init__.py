@@ -1,1 +1,1 @@
-"""What is asked for: the validated inputs of a resource, and the nodes that they select."""
+"""The validated inputs of a resource, and the nodes that they select."""

@@ -1,1 +1,1 @@
-"""What a resource remembers between runs."""
+"""What a resource remembers between runs: outputs, records of migrations, outcomes of nodes."""

@@ -1,1 +1,1 @@
-"""The report of a run as Markdown, JSON and HTML."""
+"""The report of a migration as Markdown, JSON and HTML."""

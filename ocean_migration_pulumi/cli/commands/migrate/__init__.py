@@ -1,1 +1,1 @@
-"""Commands that plan, start, follow and stop a migration."""
+"""Commands that plan, start, watch and stop a migration."""

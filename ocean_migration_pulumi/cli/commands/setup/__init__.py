@@ -1,1 +1,1 @@
-"""Commands around a migration: pull requests, set-up, checks."""
+"""Commands around a migration: pull request comment, checks, settings, completion."""

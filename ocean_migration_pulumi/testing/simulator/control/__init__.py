@@ -1,1 +1,1 @@
-"""The control API, by which tests change the simulated world: its client and its verbs."""
+"""The control API, with which tests change the simulated world: its client and its verbs."""

@@ -123,6 +123,15 @@ def test_every_setting_is_described() -> None:
     assert {name for name in named(cells) if ":" in name and "/" not in name} == set(CONFIG_KEYS)
 
 
+def test_every_environment_variable_is_described() -> None:
+    """Each variable that the package reads is on the page of the settings, or of the command."""
+    sources = (path.read_text("utf-8") for path in (ROOT / "ocean_migration_pulumi").rglob("*.py"))
+    variables = {name for text in sources for name in re.findall(r"OCEAN_MIGRATION_[A-Z_]+|SPOTINST_[A-Z_]+", text)}
+    pages = page("docs/settings.md") + page("docs/cli.md")
+    completion = {"OCEAN_MIGRATION_COMPLETE"}  # set by the scripts that `completion` prints
+    assert {name for name in variables - completion if f"`{name}`" not in pages} == set()
+
+
 def test_every_part_of_the_simulator_is_described() -> None:
     """Scenarios, faults, verbs and options are those of the code."""
     text = "docs/simulator.md"
@@ -145,10 +154,10 @@ def test_the_description_of_a_cluster_can_be_served() -> None:
 
 def test_every_target_of_make_exists() -> None:
     """Each `make ...` that a page names is a target."""
-    targets = set(re.findall(r"^([a-z]+):", page("Makefile"), re.MULTILINE))
-    named_targets = {name for path in PAGES for name in re.findall(r"[`\n]make ([a-z]+)", path.read_text("utf-8"))}
+    targets = set(re.findall(r"^([a-z-]+):", page("Makefile"), re.MULTILINE))
+    named_targets = {name for path in PAGES for name in re.findall(r"[`\n]make ([a-z-]+)", path.read_text("utf-8"))}
     assert named_targets <= targets
-    assert {"demo", "test", "check"} <= named_targets
+    assert {"demo", "test", "test-all", "check"} <= named_targets
 
 
 def test_the_program_of_the_readme_plans_what_it_says(simulator: Simulator, tmp_path: Path) -> None:

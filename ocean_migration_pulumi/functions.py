@@ -171,7 +171,7 @@ def get_cluster_log(
 
     """
     cluster, now = _text("ocean_id", ocean_id), datetime.now(UTC)
-    start, end = log_query.log_span_of_options(_known("since", since), _known("until", until), now)
+    start, end = log_query.read_log_period(_known("since", since), _known("until", until), now)
     wanted = input_readers.read_choice("severity", _known("severity", severity), log_query.SEVERITIES)
     most = input_readers.read_whole_number("limit", _known("limit", limit), 1, log_query.MAX_LINES)
     with open_service(account_id) as service:

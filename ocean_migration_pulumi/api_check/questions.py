@@ -18,7 +18,7 @@ from ocean_migration_pulumi.api_check import documented
 from ocean_migration_pulumi.api_check.responses import Response, Responses, time_of
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.migration.diagnosis.failure_reasons import REASONS, explain_failure
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import REASONS, find_failure_reason
 
 ABSENT_CLUSTER: Final = "o-00000000"
 ABSENT_MIGRATION: Final = "owm-00000000"
@@ -235,7 +235,7 @@ def _observe_pod_counts(responses: Responses) -> Iterator[Observation]:
 def _observe_log_failures(responses: Responses) -> Iterator[Observation]:
     for item in responses.objects_in("log"):
         entry = LogEntry(message=str(item.get("message") or ""), severity=str(item.get("severity") or ""))
-        reason = explain_failure([entry]).reason
+        reason = find_failure_reason([entry]).reason
         if reason in REASONS:
             yield Observation(reason, entry.message)
         elif entry.severity.upper() == "ERROR" and re.search(r"\bmigration\b", entry.message, re.IGNORECASE):

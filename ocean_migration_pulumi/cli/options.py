@@ -1,4 +1,4 @@
-"""The options of commands that plan a migration: the resource's inputs, by the same names."""
+"""Command-line options of a migration: the inputs of the resource by the same names."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS, Migra
 
 R = TypeVar("R")
 
-_SELECTOR: Final = declared_inputs(NodeSelector)
-_OPTIONS: Final = {
+_NODE_INPUTS: Final = declared_inputs(NodeSelector)
+_MIGRATION_INPUTS: Final = {
     name: INPUT_DECLARATIONS[name]
     for name in (
         "batch_size_percentage",
@@ -42,13 +42,13 @@ _EXCLUDE_HELP: Final = "Nodes that are never migrated, such as node_names=ip-10-
 
 
 def _flag_name(name: str, declaration: InputDeclaration) -> str:
-    """Return the option for an input; one that is given once for each value is in the singular."""
+    """Return the name of an input's option, in the singular if the option is repeatable."""
     singular = name.removesuffix("s") if declaration.type is TEXTS else name
     return f"--{singular.replace('_', '-')}"
 
 
-_NAMES: Final = {name: _flag_name(name, each) for name, each in (_SELECTOR | _OPTIONS).items()}
-_EXCLUDED: Final = tuple(name for name in _SELECTOR if name not in {"exclude", "all_nodes", "limit"})
+_OPTION_NAMES: Final = {name: _flag_name(name, each) for name, each in (_NODE_INPUTS | _MIGRATION_INPUTS).items()}
+_EXCLUDABLE: Final = tuple(name for name in _NODE_INPUTS if name not in {"exclude", "all_nodes", "limit"})
 
 
 def _option(name: str, declaration: InputDeclaration) -> Callable[[Callable[..., R]], Callable[..., R]]:
@@ -65,54 +65,54 @@ def _option(name: str, declaration: InputDeclaration) -> Callable[[Callable[...,
     default = f" Default: {declaration.default}." if declaration.default else ""
     repeat = " Repeatable." if kind.get("multiple") else ""
     meaning = _EXCLUDE_HELP if name == "exclude" else declaration.doc.replace("``", "").replace('"', "")
-    return click.option(_NAMES[name], name, help=meaning + default + repeat, **kind)
+    return click.option(_OPTION_NAMES[name], name, help=meaning + default + repeat, **kind)
 
 
 def selection_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Add the options of a migration; the command is called with a ``spec`` without a cluster.
+    """Add the options of a migration to a command, which receives their ``spec``.
 
-    The command raises InputError, which names the option, for the first value that is not allowed.
+    The spec has no cluster. For the first option that is not allowed, the command raises an InputError that names it.
     """
 
     @wraps(function)
-    def selecting(**given: Any) -> R:
-        nodes = {name: given.pop(name) for name in _SELECTOR}
-        options = {name: given.pop(name) for name in _OPTIONS}
-        return function(spec=_make_spec(nodes, options), **given)
+    def call_with_spec(**values: Any) -> R:
+        nodes = {name: values.pop(name) for name in _NODE_INPUTS}
+        options = {name: values.pop(name) for name in _MIGRATION_INPUTS}
+        return function(spec=_make_spec(nodes, options), **values)
 
-    decorated: Callable[..., R] = selecting
-    for name, declaration in reversed((_SELECTOR | _OPTIONS).items()):
+    decorated: Callable[..., R] = call_with_spec
+    for name, declaration in reversed((_NODE_INPUTS | _MIGRATION_INPUTS).items()):
         decorated = _option(name, declaration)(decorated)
     return decorated
 
 
 def _make_spec(nodes: dict[str, Any], options: dict[str, Any]) -> MigrationSpec:
-    selector = _given(nodes)
+    selector = _drop_unset(nodes)
     if not selector.keys() - {"exclude", "limit"}:
-        msg = f"No nodes selected. Use {', '.join(_NAMES[name] for name in _EXCLUDED)} or --all-nodes."
+        msg = f"No nodes selected. Use {', '.join(_OPTION_NAMES[name] for name in _EXCLUDABLE)} or --all-nodes."
         raise click.UsageError(msg)
     if nodes["exclude"]:
         selector["exclude"] = _read_exclude(nodes["exclude"])
-    spec, problems = read_spec({"ocean_id": "o-unknown", "nodes": selector, **_given(options)})
+    spec, problems = read_spec({"ocean_id": "o-unknown", "nodes": selector, **_drop_unset(options)})
     if problems:
         name = problems[0].property_name
-        raise problems[0].renamed(_NAMES.get(name.removeprefix("nodes.").partition("[")[0], name))
+        raise problems[0].renamed(_OPTION_NAMES.get(name.removeprefix("nodes.").partition("[")[0], name))
     return spec
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were given; an empty string was, and is refused later."""
+def _drop_unset(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that are set; an empty string is, and ``read_spec`` refuses it."""
     return {name: value for name, value in values.items() if value is not None and value is not False and value != ()}
 
 
-def _read_exclude(given: tuple[str, ...]) -> dict[str, Any]:
+def _read_exclude(entries: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for entry in given:
+    for entry in entries:
         name, _, value = entry.partition("=")
         if not value:
             raise input_error("--exclude", entry, "FIELD=VALUE")
-        if name not in _EXCLUDED:
-            raise unknown_field("--exclude", name, _EXCLUDED).renamed("--exclude")
+        if name not in _EXCLUDABLE:
+            raise unknown_field("--exclude", name, _EXCLUDABLE).renamed("--exclude")
         if name == "label_selector":
             found[name] = value
         else:

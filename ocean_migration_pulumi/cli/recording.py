@@ -73,7 +73,7 @@ def open_migration(reach: CliContext, migration: str | None, record: Path | None
         (ocean_id, migration_id), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
         yield SelectedMigration(
             client=client,
-            sources=DataSources(absent="a record tells nothing of Kubernetes"),
+            sources=DataSources(absent="a record has no data from Kubernetes"),
             ocean_id=ocean_id,
             migration_id=migration_id,
             moments=tuple(Moment.from_status(at, status) for at, status in statuses),

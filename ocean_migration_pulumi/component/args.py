@@ -1,4 +1,4 @@
-"""The arguments of the component, as classes and as dictionaries, and the checks that need several of them."""
+"""Arguments of the component, as classes and as dictionaries, and their checks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ocean_migration_pulumi.component.kubernetes_args import (
     ClusterAutoscalerArgsDict,
     ControllerArgs,
     ControllerArgsDict,
-    check_autoscaler,
-    check_controller,
+    check_autoscaler_args,
+    check_controller_args,
 )
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
@@ -280,7 +280,7 @@ GATE_OPTIONS: Final = tuple(GateArgs.__dataclass_fields__)
 
 
 def read_args(kind: type[T], value: T | Mapping[str, Any], name: str) -> T:
-    """Return arguments that were given as a class or as a dictionary.
+    """Return arguments as an instance of their class.
 
     Args:
         kind: The class of the arguments.
@@ -306,20 +306,28 @@ def read_args(kind: type[T], value: T | Mapping[str, Any], name: str) -> T:
 
 
 @dataclass(kw_only=True)
-class Declared:
+class CheckedArgs:
     """The arguments of a component, read and checked."""
 
     args: OceanMigrationArgs
+    """All arguments, with nested ones as they were given."""
     import_from: ImportFromArgs | None
+    """Source of a new Ocean cluster."""
     groups: list[VirtualNodeGroupArgs]
+    """Virtual Node Groups to create."""
     waves: list[WaveArgs]
+    """Waves in their order."""
     gates: list[GateArgs | None]
+    """Gate of each wave; None if the wave declares none."""
     retire: list[RetireArgs]
+    """Old node groups to retire."""
     controller: ControllerArgs | None
+    """How to install the Ocean Controller."""
     cluster_autoscaler: ClusterAutoscalerArgs | None
+    """Cluster Autoscaler to scale to zero."""
 
 
-def declare(given: OceanMigrationArgs | OceanMigrationArgsDict) -> Declared:
+def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArgs:
     """Read all arguments, and check them together, before any resource is registered.
 
     Raises:
@@ -333,25 +341,25 @@ def declare(given: OceanMigrationArgs | OceanMigrationArgsDict) -> Declared:
     elif args.cluster_options or args.cluster_name is not None:
         name = "cluster_options" if args.cluster_options else "cluster_name"
         raise InputError(name, "requires import_from: an existing cluster is not changed", predicate=True)
-    groups = _all(VirtualNodeGroupArgs, args.virtual_node_groups, "virtual_node_groups")
+    groups = _read_each(VirtualNodeGroupArgs, args.virtual_node_groups, "virtual_node_groups")
     for index, group in enumerate(groups):
         _check_virtual_node_group(group, f"virtual_node_groups[{index}]", import_from)
-    waves = _all(WaveArgs, args.waves, "waves")
-    _distinct([group.name for group in groups], "virtual_node_groups")
-    _distinct([wave.name for wave in waves], "waves")
-    retire = _all(RetireArgs, args.retire, "retire")
+    waves = _read_each(WaveArgs, args.waves, "waves")
+    _check_unique_names([group.name for group in groups], "virtual_node_groups")
+    _check_unique_names([wave.name for wave in waves], "waves")
+    retire = _read_each(RetireArgs, args.retire, "retire")
     for index, old in enumerate(retire):
         _check_group(old, f"retire[{index}]")
         if old.node_group and old.eks_cluster is None and import_from is None:
             raise InputError(f"retire[{index}].eks_cluster", "is required without import_from", predicate=True)
     controller = None if args.controller is None else read_args(ControllerArgs, args.controller, "controller")
     if controller is not None:
-        check_controller(controller, args.account_id)
+        check_controller_args(controller, args.account_id)
     autoscaler = None
     if args.cluster_autoscaler is not None:
         autoscaler = read_args(ClusterAutoscalerArgs, args.cluster_autoscaler, "cluster_autoscaler")
-        check_autoscaler(autoscaler)
-    return Declared(
+        check_autoscaler_args(autoscaler)
+    return CheckedArgs(
         args=args,
         import_from=import_from,
         groups=groups,
@@ -386,11 +394,11 @@ def _check_one_of(name: str, value: object, other: str, other_value: object) -> 
         raise exclusive_error(name, other)
 
 
-def _all(kind: type[T], given: Sequence[T | Mapping[str, Any]] | None, name: str) -> list[T]:
+def _read_each(kind: type[T], given: Sequence[T | Mapping[str, Any]] | None, name: str) -> list[T]:
     return [read_args(kind, value, f"{name}[{index}]") for index, value in enumerate(given or ())]
 
 
-def _distinct(names: Sequence[str], name: str) -> None:
+def _check_unique_names(names: Sequence[str], name: str) -> None:
     seen: set[str] = set()
     for index, each in enumerate(names):
         read_text(f"{name}[{index}].name", each)

@@ -11,10 +11,10 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Output
 
 from ocean_migration_pulumi.component.args import (
-    Declared,
+    CheckedArgs,
     OceanMigrationArgs,
     OceanMigrationArgsDict,
-    declare,
+    check_args,
 )
 from ocean_migration_pulumi.component.resources.autoscaler import switch_off_autoscaler
 from ocean_migration_pulumi.component.resources.cluster import Made, make_cluster, make_groups
@@ -26,7 +26,7 @@ from ocean_migration_pulumi.component.resources.retire import (
     profiles_in_use,
     role_of_profile,
 )
-from ocean_migration_pulumi.component.resources.waves import WaveAccess, Waves, make_waves, report_of, totals_of
+from ocean_migration_pulumi.component.resources.waves import WaveAccess, Waves, collect_report, count_nodes, make_waves
 from ocean_migration_pulumi.errors import MigrationError
 from ocean_migration_pulumi.functions import open_service
 
@@ -66,7 +66,7 @@ class OceanMigration(pulumi.ComponentResource):
         Raises:
             InputError: Before anything is registered, when arguments are wrong or exclude each other.
         """
-        declared = declare(args)
+        declared = check_args(args)
         super().__init__("ocean-migration:index:OceanMigration", name, None, opts)
         provider = self._provider_of(name, declared)
         made = self._cluster(name, declared)
@@ -86,11 +86,11 @@ class OceanMigration(pulumi.ComponentResource):
             depends_on=prepared,
             parent=self,
         )
-        reports = {wave: report_of(migration) for wave, migration in waves.migrations.items()}
+        reports = {wave: collect_report(migration) for wave, migration in waves.migrations.items()}
         self.ocean_id = made.ocean_id
         self.virtual_node_group_ids = _by_name({key: group.id for key, group in made.groups.items()})
         self.waves = _by_name(reports)
-        self.totals = self.waves.apply(lambda found: totals_of(list(found.values())))
+        self.totals = self.waves.apply(lambda found: count_nodes(list(found.values())))
         self.imported = Output.all(*made.lines).apply(lambda all_lines: [line for lines in all_lines for line in lines])
         self.retire = self._retirement(declared, made, waves)
         self.register_outputs(
@@ -104,7 +104,7 @@ class OceanMigration(pulumi.ComponentResource):
             }
         )
 
-    def _provider_of(self, name: str, declared: Declared) -> pulumi.ProviderResource | None:
+    def _provider_of(self, name: str, declared: CheckedArgs) -> pulumi.ProviderResource | None:
         """Return the provider for the controller and the autoscaler; None means the component's, or the default one."""
         args = declared.args
         if args.kubeconfig is None or not (declared.controller or declared.cluster_autoscaler):
@@ -118,7 +118,7 @@ class OceanMigration(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _cluster(self, name: str, declared: Declared) -> Made:
+    def _cluster(self, name: str, declared: CheckedArgs) -> Made:
         args, source = declared.args, declared.import_from
         if source is None:
             made = Made(ocean_id=Output.from_input(args.ocean_id or ""))
@@ -147,7 +147,7 @@ class OceanMigration(pulumi.ComponentResource):
         return made
 
     def _prepared(
-        self, name: str, declared: Declared, made: Made, provider: pulumi.ProviderResource | None
+        self, name: str, declared: CheckedArgs, made: Made, provider: pulumi.ProviderResource | None
     ) -> list[pulumi.Resource]:
         """Install the controller and switch the autoscaler off, after cluster and groups and before any migration."""
         args = declared.args
@@ -179,7 +179,7 @@ class OceanMigration(pulumi.ComponentResource):
             )
         return prepared
 
-    def _deployments(self, declared: Declared) -> Deployments | None:
+    def _deployments(self, declared: CheckedArgs) -> Deployments | None:
         """Look at the cluster's Deployments, where that is surely the cluster of the provider."""
         kubeconfig, context = declared.args.kubeconfig, declared.args.kube_context
         if isinstance(kubeconfig, str):
@@ -189,7 +189,7 @@ class OceanMigration(pulumi.ComponentResource):
             return None
         return find_deployments()
 
-    def _retirement(self, declared: Declared, made: Made, waves: Waves) -> Output[list[str]]:
+    def _retirement(self, declared: CheckedArgs, made: Made, waves: Waves) -> Output[list[str]]:
         if not declared.retire:
             return Output.from_input([])
         options = pulumi.InvokeOptions(parent=self)
@@ -231,7 +231,7 @@ def _by_name(outputs: Mapping[str, Output[Any]]) -> Output[dict[str, Any]]:
     return Output.all(**outputs) if outputs else Output.from_input({})
 
 
-def _identifier(declared: Declared, made: Made) -> Output[str]:
+def _identifier(declared: CheckedArgs, made: Made) -> Output[str]:
     """Return the identifier by which the controller finds the Ocean cluster."""
     if made.resource is not None:
         return made.resource.controller_id.apply(lambda identifier: identifier or "")

@@ -1,4 +1,4 @@
-"""The arguments of the component for changes in Kubernetes, and their checks."""
+"""Arguments of the component for the Ocean Controller and the Cluster Autoscaler, and their checks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.resource.stack_config import refuse_plain_token, stack_config
 
 CHART: Final = "ocean-kubernetes-controller"
+"""Name of the chart of the Ocean Controller."""
 CHART_VERSION: Final = "0.1.74"
-"""The version of the chart that is installed unless another one is asked for; it brings controller 2.3.0."""
+"""Default version of the chart, which has version 2.3.0 of the controller."""
 REPOSITORY: Final = "https://charts.spot.io"
+"""Default repository of the chart."""
 RELEASE: Final = "ocean-controller"
+"""Default name of the Helm release."""
 NAMESPACE: Final = "spot-system"
+"""Default namespace of the Helm release."""
 
-_CONFIGS: Final = ("ocean-migration", "spotinst")
-_OWN_VALUES: Final[Mapping[str, str]] = {
+_CONFIG_NAMESPACES: Final = ("ocean-migration", "spotinst")
+_RESERVED_VALUES: Final[Mapping[str, str]] = {
     "token": "values are not secret; set existing_secret or token_in_state",
     "clusterIdentifier": "it is taken from the Ocean cluster",
 }
@@ -114,8 +118,8 @@ class ClusterAutoscalerArgs:
     zero."""
 
 
-def check_controller(args: ControllerArgs, account: Input[str] | None = None) -> None:
-    """Check these arguments, as far as that is possible before anything is registered.
+def check_controller_args(args: ControllerArgs, account: Input[str] | None = None) -> None:
+    """Check the arguments before any resource is registered.
 
     Args:
         args: The arguments.
@@ -137,19 +141,23 @@ def check_controller(args: ControllerArgs, account: Input[str] | None = None) ->
     if args.token is not None and not args.token_in_state:
         raise InputError(f"{name}.token", "requires token_in_state: the stack's state would hold it", predicate=True)
     if args.token is not None and not isinstance(args.token, Output):
-        # Never shown: it may be the token itself.
-        raise not_secret()
+        # The message must not show the value: it may be the token itself.
+        raise plain_token_error()
     if args.existing_secret is not None and not isinstance(args.existing_secret, Output):
         input_readers.read_text(f"{name}.existing_secret", args.existing_secret)
     _check_values(args.values, f"{name}.values")
     if args.token_in_state:
         if args.token is None:
-            _namespace_of_token()
-        account_for_token(account)
+            _find_token_namespace()
+        find_token_account(account)
 
 
-def check_autoscaler(args: ClusterAutoscalerArgs) -> None:
-    """Raise InputError when these arguments cannot be used."""
+def check_autoscaler_args(args: ClusterAutoscalerArgs) -> None:
+    """Check the arguments.
+
+    Raises:
+        InputError: An argument is not allowed.
+    """
     name = "cluster_autoscaler"
     input_readers.read_flag(f"{name}.restore_on_destroy", args.restore_on_destroy)
     if args.name is None and args.namespace is not None:
@@ -158,7 +166,7 @@ def check_autoscaler(args: ClusterAutoscalerArgs) -> None:
         raise InputError(f"{name}.name", "is required with restore_on_destroy", predicate=True)
 
 
-def token_of(args: ControllerArgs) -> Output[str]:
+def read_token(args: ControllerArgs) -> Output[str]:
     """Return the token for ``token_in_state``, as a secret.
 
     Raises:
@@ -167,39 +175,39 @@ def token_of(args: ControllerArgs) -> Output[str]:
     """
     if isinstance(args.token, Output):
         return Output.secret(args.token)
-    return pulumi.Config(_namespace_of_token()).require_secret("token")
+    return pulumi.Config(_find_token_namespace()).require_secret("token")
 
 
-def account_for_token(given: Input[str] | None) -> Input[str]:
-    """Return the account of the token: the given one, or that of the stack's config.
+def find_token_account(account: Input[str] | None) -> Input[str]:
+    """Return the account of the token: the argument, or that of the stack's config.
 
     Raises:
         InputError: There is no account.
     """
-    if given is not None:
-        return given
-    keys = [f"{namespace}:account" for namespace in _CONFIGS]
+    if account is not None:
+        return account
+    keys = [f"{namespace}:account" for namespace in _CONFIG_NAMESPACES]
     configured = stack_config(keys)
     for key in keys:
         if key in configured:
             return configured[key]
-    remedy = "give it, or run `pulumi config set ocean-migration:account act-...`"
+    remedy = "set it, or run `pulumi config set ocean-migration:account act-...`"
     raise InputError("account_id", f"is required with controller.token_in_state; {remedy}", predicate=True)
 
 
-def not_secret() -> InputError:
-    """Return the error for a token that would be in the state in clear."""
+def plain_token_error() -> InputError:
+    """Return the error for a token that the state would hold in plain text."""
     allowed = 'a secret, such as `pulumi.Config().require_secret("spotToken")`'
     return input_readers.secret_error("controller.token", allowed)
 
 
-def _namespace_of_token() -> str:
-    """Return the namespace of the stack's config that has the token."""
+def _find_token_namespace() -> str:
+    """Return the namespace of the stack's config that has the token, and refuse a token that is not secret."""
     refuse_plain_token()
-    for namespace in _CONFIGS:
+    for namespace in _CONFIG_NAMESPACES:
         if pulumi.Config(namespace).get("token") is not None:
             return namespace
-    remedy = "give it, or run `pulumi config set --secret ocean-migration:token`"
+    remedy = "set it, or run `pulumi config set --secret ocean-migration:token`"
     raise InputError("controller.token", f"is required with token_in_state; {remedy}", predicate=True)
 
 
@@ -213,6 +221,6 @@ def _check_values(given: Mapping[str, Any] | None, name: str) -> None:
     spotinst = given.get("spotinst", {})
     if not isinstance(spotinst, Mapping):
         raise input_readers.secret_error(f"{name}.spotinst", "a dictionary; only its values may be Outputs")
-    for key, why in _OWN_VALUES.items():
+    for key, why in _RESERVED_VALUES.items():
         if key in spotinst:
             raise InputError(f"{name}.spotinst.{key}", f"is not allowed: {why}", predicate=True)

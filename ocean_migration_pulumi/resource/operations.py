@@ -180,12 +180,12 @@ def _reconcile(
     except EngineGoneError as error:
         _fail(error)  # nobody listens, and nothing may be written any more
     except Exception as error:  # noqa: BLE001 - whatever it is, the id of a started migration must be saved
-        remedy = failure_reasons.after_outage(state)
+        remedy = failure_reasons.describe_interruption(state)
         message = failure_reasons.describe_failure(error, remedy)
         if creating and not state.migrations and state.unanswered is None:
             host.fail(message)
         if state.failure is None:
-            state.failure = failure_reasons.failure_of(error, remedy)
+            state.failure = failure_reasons.make_failure_output(error, remedy)
         host.fail(message, id=id_, properties=_outputs(state, spec, props), inputs=props)
     finally:
         notifier.drain()

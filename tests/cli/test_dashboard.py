@@ -157,7 +157,7 @@ def test_nodes_that_nobody_tells_of_are_counted_as_such() -> None:
     """They are neither waiting nor done."""
     lines = drawn(LiveView.from_status(status(instance("i-1", pods=None, state="odd")), at=CREATED))
     assert any("Not told" in line for line in lines)
-    assert any("? not told" in line and line.endswith("odd") for line in lines)
+    assert any("? unknown" in line and line.endswith("odd") for line in lines)
 
 
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(3, 50), st.sampled_from(["utf-8", "ascii"]))

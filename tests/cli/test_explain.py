@@ -1,4 +1,4 @@
-"""``ocean-migration explain``: what it prints in each scenario, word by word."""
+"""``ocean-migration explain``: its complete output in each scenario, offline, and as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from ocean_migration_pulumi.cli.commands.inspect.explain import MOST_PODS, lines
+from ocean_migration_pulumi.cli.commands.inspect.explain import MOST_PODS, format_lines
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import REASONS
 from ocean_migration_pulumi.simulator import Simulator
@@ -21,7 +21,7 @@ Then = Callable[[Simulator, str], None]
 
 
 def _nothing(sim: Simulator, migration: str) -> None:
-    """Leave it alone."""
+    """Do nothing."""
 
 
 def _stopped(sim: Simulator, migration: str) -> None:
@@ -59,7 +59,7 @@ _FORCED: Final = {"should_evict_stand_alone_pods": True, "force_pod_eviction_on_
         ("finished", "success", 3600, _nothing, False, {}),
     ],
 )
-def test_each_scenario_is_explained(
+def test_every_scenario_has_its_output(
     text: str,
     scenario: str,
     seconds: float,
@@ -69,7 +69,7 @@ def test_each_scenario_is_explained(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """By its exact words, in a pipe: reason, what shows it, what is left, what to do, and what is not known."""
+    """The output has reason, evidence, remaining pods, remedy and notes."""
     with simulator(monkeypatch, scenario) as sim:
         then(sim, migrate(sim, seconds=seconds, **flags))
         options = []
@@ -80,8 +80,8 @@ def test_each_scenario_is_explained(
         assert printed(sim, "explain", *options) == (TEXTS / f"explain-{text}.txt").read_text()
 
 
-def test_a_record_is_explained_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In the same words as the service itself, save what nobody asked for while the record was made."""
+def test_record_is_explained_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The output equals the one from which the record was made."""
     record = tmp_path / "incident.jsonl"
     with simulator(monkeypatch, "failure-timeout") as sim:
         migration = migrate(sim, seconds=3600)
@@ -90,8 +90,8 @@ def test_a_record_is_explained_offline(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert printed(None, "explain", migration, "--from", str(record)) == online
 
 
-def test_a_record_tells_since_when_a_migration_stands_still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By its statuses, and not by the log; and that Kubernetes is not part of it."""
+def test_record_shows_when_the_status_last_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its statuses show it, not the log; the record has nothing of Kubernetes."""
     record = tmp_path / "incident.jsonl"
     with simulator(monkeypatch, "stall") as sim:
         migrate(sim, seconds=600)
@@ -100,26 +100,24 @@ def test_a_record_tells_since_when_a_migration_stands_still(monkeypatch: pytest.
             sim.control.advance(1200)
     text = printed(None, "explain", "--from", str(record))
     assert "has made no progress for 40m00s: DRAIN_NODES, 3 of 6 nodes done" in text
-    assert "its status last changed at 2026-01-02T03:14:05" in text
-    assert "  what holds pods is not known: a record tells nothing of Kubernetes\n" in text
-    assert "taken from the cluster's log" not in text
+    assert "status last changed at 2026-01-02T03:14:05" in text
+    assert "  blockers unknown: a record has no data from Kubernetes\n" in text
+    assert "estimated from the cluster's log" not in text
     running = printed(None, "explain", "--from", str(record), "--stall-timeout", "1h")
     assert "has run for 50m00s, 3 of 6 nodes done: it drains the old nodes of the batch" in running
 
 
-def test_a_single_status_leaves_it_to_the_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of a record that saw only one."""
+def test_record_with_one_status_uses_the_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A single status shows no change."""
     record = tmp_path / "incident.jsonl"
     with simulator(monkeypatch, "stall") as sim:
         migrate(sim, seconds=3600)
         printed(sim, "explain", "--record", str(record))
-    assert "taken from the cluster's log" in printed(None, "explain", "--from", str(record))
+    assert "estimated from the cluster's log" in printed(None, "explain", "--from", str(record))
 
 
-def test_a_record_without_the_migration_is_a_mistake_of_the_user(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Exit status 2, and the message names both."""
+def test_record_without_the_migration_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The exit status is 2, and the message names the file and the migration."""
     record = tmp_path / "incident.jsonl"
     with simulator(monkeypatch, "success") as sim:
         migrate(sim, seconds=3600)
@@ -130,7 +128,7 @@ def test_a_record_without_the_migration_is_a_mistake_of_the_user(
 
 
 def test_json_has_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As its schema describes it."""
+    """The output follows its schema."""
     with simulator(monkeypatch, "stand-alone-pods") as sim:
         migration = migrate(sim, seconds=3600)
         found = json.loads(printed(sim, "explain", "--json"))
@@ -141,27 +139,27 @@ def test_json_has_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_schema_knows_every_reason_and_outcome() -> None:
-    """So that a program that reads it meets no other."""
+    """A program that reads the output meets no other value."""
     properties = json.loads((SCHEMAS / "explain.json").read_text())["properties"]
     assert set(properties["reason"]["enum"]) == {*REASONS, "unknown", "stall", "stopped", "leftovers", ""}
     assert set(properties["outcome"]["enum"]) == set(Outcome)
 
 
-def test_names_of_others_stay_names() -> None:
-    """No line of theirs begins another, no tag or link comes of them; very many are counted."""
+def test_foreign_names_cannot_change_the_output() -> None:
+    """Line breaks and escape sequences are removed, tags stay text, and pods beyond the limit are counted."""
     pods = tuple(
         StuckPod(pod=f"shop/<b>{number}\n\x1b[31m", node="", why="it waits", remedy="wait") for number in range(60)
     )
     found = Diagnosis(outcome=Outcome.STALLED, headline="a\nb", reason="stall", stuck=pods)
-    text = list(lines(found))
-    assert text[:4] == ["a b", "", "Pods that are left", "  it waits: wait"]
+    text = list(format_lines(found))
+    assert text[:4] == ["a b", "", "Remaining pods", "  it waits: wait"]
     assert text[4] == "    shop/<b>0 [31m"
-    assert text[-1] == "  and 10 pods more: see --json"
+    assert text[-1] == "  and 10 more pods: see --json"
     assert len(text) == 4 + MOST_PODS + 1
 
 
-def test_what_cannot_be_explained_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A migration that is none, and a duration that is none."""
+def test_unknown_migration_and_duration_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong duration, and a cluster without migrations, are usage errors."""
     with simulator(monkeypatch, "success") as sim:
         sim.control.clock(manual=True)
         assert run(sim, "explain", "owm-none").exit_code == 1

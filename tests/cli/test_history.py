@@ -58,6 +58,6 @@ def test_only_the_newest_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("ocean_migration_pulumi.cli.commands.inspect.history.MOST_STATUSES", 1)
         result = run(sim, "history")
         assert result.exit_code == 0
-        assert result.stderr == "only the newest 1 of 3 migrations were asked for their status\n"
+        assert result.stderr == "details of the newest 1 of 3 migrations only; use --all for the rest\n"
         assert f"{ids[1]}  2026-01-02T03:19:05.400Z" in result.stdout
         assert "failed: timeout" in printed(sim, "history", "--all")

@@ -51,7 +51,7 @@ def test_log_is_asked_for_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--since", "soon"), "Error: since must be a span before now"),
+        (("--since", "soon"), "Error: since must be an age such as"),
         (("--since", "1h", "--until", "2h"), "Error: until: '2h' is before since ('1h')"),
         (("--follow", "--json"), "Error: --follow: goes on for ever, line by line"),
         (("--follow", "--until", "1m"), "Error: --follow: goes on for ever, line by line"),

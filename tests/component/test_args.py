@@ -121,14 +121,14 @@ def test_a_gate_has_only_inputs_of_its_resource() -> None:
 def test_every_kind_of_bad_argument_has_one_clear_line(arguments: dict[str, Any], message: str) -> None:
     """It names the argument down to the field, before anything is registered."""
     with pytest.raises(InputError) as caught:
-        args.declare(arguments)  # type: ignore[arg-type]  # what a program may pass at run time
+        args.check_args(arguments)  # type: ignore[arg-type]  # what a program may pass at run time
     assert str(caught.value) == message
 
 
 def test_what_is_given_as_a_class_is_taken_as_it_is() -> None:
     """At every level, mixed with dictionaries."""
     wave = args.WaveArgs(name="a", nodes=NodeSelectorArgs(all_nodes=True), gate={"timeout": "5m"})
-    declared = args.declare(
+    declared = args.check_args(
         args.OceanMigrationArgs(ocean_id="o-1", waves=[wave], retire=[{"auto_scaling_group": "web"}])
     )
     assert declared.waves == [wave]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.component.args import OceanMigrationArgs, declare
+from ocean_migration_pulumi.component.args import OceanMigrationArgs, check_args
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing.offline.engine.events import Result
@@ -270,15 +270,15 @@ def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: Who
 def test_wrong_combinations_are_refused_by_name(given: dict[str, object], name: str) -> None:
     """In one line, before anything is registered."""
     with pytest.raises(InputError) as caught:
-        declare(given)  # type: ignore[arg-type]  # wrong on purpose
+        check_args(given)  # type: ignore[arg-type]  # wrong on purpose
     assert caught.value.property_name.startswith(name)
     assert "\n" not in str(caught.value)
 
 
 def test_class_and_dictionary_say_the_same() -> None:
     """Either form, at every level."""
-    by_class = declare(OceanMigrationArgs(ocean_id="o-1", waves=[{"name": "a", "nodes": {"all_nodes": True}}]))
-    by_dictionary = declare({"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}}]})
+    by_class = check_args(OceanMigrationArgs(ocean_id="o-1", waves=[{"name": "a", "nodes": {"all_nodes": True}}]))
+    by_dictionary = check_args({"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}}]})
     assert by_class == by_dictionary
 
 

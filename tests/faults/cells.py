@@ -99,7 +99,7 @@ class Cell(Stage):
             run(context)
         except Exception as error:  # noqa: BLE001 - a user reads whatever comes
             line = failure_reasons.describe_failure(
-                error, failure_reasons.after_outage(context.state) if remedy is None else remedy
+                error, failure_reasons.describe_interruption(context.state) if remedy is None else remedy
             )
         else:
             line = ""

@@ -170,7 +170,7 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
 )
 def test_a_run_that_was_cut_short_tells_how_things_stand(runs: list[MigrationRecord], words: str) -> None:
     """After an outage, and after an end that nobody who waits has put into words; other errors know by themselves."""
-    remedy = failure_reasons.after_outage(ResourceState(migrations=runs))
+    remedy = failure_reasons.describe_interruption(ResourceState(migrations=runs))
     assert remedy == words
     assert failure_reasons.describe_failure(NoAnswerError("down"), remedy) == f"down; {words}"
     assert failure_reasons.describe_failure(InterruptedWaitError("interrupted"), remedy) == f"interrupted; {words}"
@@ -178,4 +178,4 @@ def test_a_run_that_was_cut_short_tells_how_things_stand(runs: list[MigrationRec
         "stopping"
     )
     assert failure_reasons.describe_failure(PlanError("no"), remedy) == "no"
-    assert failure_reasons.failure_of(NoAnswerError("down"), remedy)["message"] == f"down; {words}"
+    assert failure_reasons.make_failure_output(NoAnswerError("down"), remedy)["message"] == f"down; {words}"

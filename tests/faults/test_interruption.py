@@ -152,7 +152,7 @@ def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pyte
             wait.of(context)
         ended = time.monotonic()
     assert ended - at[0] < SOON
-    line = failure_reasons.describe_failure(caught.value, failure_reasons.after_outage(context.state))
+    line = failure_reasons.describe_failure(caught.value, failure_reasons.describe_interruption(context.state))
     names = cell.known(context) | {"foreign": cell.migrations()[0]["id"] if cell.migrations() else ""}
     assert reads(wait.words, **names).fullmatch(line), line
     # The next process, which knows of no window, and whose clock takes no time.

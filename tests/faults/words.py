@@ -111,8 +111,8 @@ LASTING: Final[Mapping[str, Mapping[str, str]]] = {
         "deleted": "after {after} migration {migration} is gone with its cluster (no status was read yet): {what}",
     },
     "log": {
-        _OTHERS: "migration {migration} failed after {after}, {n} of 3 nodes done: the reason stands in Ocean's log, "
-        "which could not be read ({what}). Read the cluster's log in the Spot console, then run `pulumi up` again.",
+        _OTHERS: "migration {migration} failed after {after}, {n} of 3 nodes done: could not read the reason from "
+        "Ocean's log ({what}). Read the cluster's log in the Spot console, then run `pulumi up` again.",
     },
     "stop": {
         _OTHERS: "{what}; run the command again",

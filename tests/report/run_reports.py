@@ -179,7 +179,7 @@ def with_leftovers() -> RunReport:
             StuckPod(pod=f"debug-{number}", node=old(number).node_name, why="it has no controller", remedy="move it")
             for number in range(13, 16)
         ),
-        notes=("what holds the pods is not known: there is no access to Kubernetes: set kubeconfig, or KUBECONFIG",),
+        notes=("blockers unknown: no access to Kubernetes, set kubeconfig or KUBECONFIG",),
     )
     return run_report(
         status, explanation=explanation, seconds=1505, log=log((1500, "INFO", "Workload migration finished"))

@@ -221,6 +221,14 @@ class MigrationStatus:
         return self.state in TERMINAL_STATES
 
     @property
+    def ended_at(self) -> str | None:
+        """End, as the service writes times; None while it runs, or when the service does not tell."""
+        if not self.is_terminal:
+            return None
+        times = {MigrationState.FINISHED_ERROR: self.errored_at, MigrationState.STOPPED: self.stopped_at}
+        return times.get(MigrationState(self.state)) or self.completed_at
+
+    @property
     def instance_ids(self) -> frozenset[str]:
         """Instance ids of the old nodes."""
         return frozenset(instance.instance_id for instance in self.old_instances)

@@ -10,7 +10,7 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
-from ocean_migration_pulumi.cli.commands.inspect.explain import lines
+from ocean_migration_pulumi.cli.commands.inspect.explain import format_lines
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.dashboard.onlookers import ProgressDisplay
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CANCELLED, DONE, TIMED_OUT
@@ -140,10 +140,10 @@ class Follower:
             return  # a view without these details is better than none
         self._nodes = {node.instance_id: node for node in nodes}
 
-    def _explain(self, status: MigrationStatus, moved_at: datetime | None = None) -> Diagnosis | None:
+    def _explain(self, status: MigrationStatus, changed_at: datetime | None = None) -> Diagnosis | None:
         """Print what became of the migration, and why, and return that; None when it cannot be known.
 
-        ``moved_at`` is when the migration last moved, None for one that has ended.
+        ``changed_at`` is when its status last changed, None for one that has ended.
         """
         scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
         try:
@@ -153,13 +153,13 @@ class Follower:
                 self._reach.sources(),
                 self._reach.cluster_id,
                 status,
-                moved_at=moved_at,
+                changed_at=changed_at,
                 stall_timeout=self._policy.stall_timeout or STALL_TIMEOUT,
             )
         except (OceanMigrationError, OperationCancelled) as error:
             say(f"{status.id} is {status.state}; why cannot be told: {error}", err=False)
             return None
-        for line in lines(found):
+        for line in format_lines(found):
             say(line, err=False)
         return found
 

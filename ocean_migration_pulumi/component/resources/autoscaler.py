@@ -10,7 +10,7 @@ from pulumi import Input
 from pulumi_kubernetes.apps.v1 import DeploymentPatch
 
 from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
-from ocean_migration_pulumi.component.kubernetes_args import ClusterAutoscalerArgs, check_autoscaler
+from ocean_migration_pulumi.component.kubernetes_args import ClusterAutoscalerArgs, check_autoscaler_args
 from ocean_migration_pulumi.component.resources.deployments import UNKNOWN, Deployments, scale_to_zero, warn_of_owner
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
 
@@ -47,7 +47,7 @@ def switch_off_autoscaler(
     Raises:
         InputError: Before anything is registered.
     """
-    check_autoscaler(args)
+    check_autoscaler_args(args)
     found = found or UNKNOWN
 
     def patch(suffix: str, of: Input[str], namespace: Input[str], deployment: Deployment | None) -> DeploymentPatch:

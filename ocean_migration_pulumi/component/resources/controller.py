@@ -16,10 +16,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs, ObjectMetaPatchArgs
 from ocean_migration_pulumi.component.kubernetes_args import (
     CHART,
     ControllerArgs,
-    account_for_token,
-    check_controller,
-    not_secret,
-    token_of,
+    check_controller_args,
+    find_token_account,
+    plain_token_error,
+    read_token,
 )
 from ocean_migration_pulumi.component.resources.deployments import UNKNOWN, Deployments, scale_to_zero, warn_of_owner
 
@@ -89,12 +89,12 @@ def install_controller(
         InputError: Before anything is registered.
         SettingsError: Before anything is registered.
     """
-    check_controller(args, account)
+    check_controller_args(args, account)
     found = found or UNKNOWN
     token: Mapping[str, Input[str]] | None = None
     if args.token_in_state:
-        account = account_for_token(account)
-        token = {"token": token_of(args), "account": account}
+        account = find_token_account(account)
+        token = {"token": read_token(args), "account": account}
     before: Input[Sequence[Input[pulumi.Resource]]] = list(depends_on)
     if args.token is not None:
         before = Output.from_input(_once_secret(args.token, list(depends_on)))
@@ -164,7 +164,7 @@ async def _once_secret(token: Input[str], resources: list[pulumi.Resource]) -> l
     Raises InputError.
     """
     if not await Output.from_input(token).is_secret():
-        raise not_secret()
+        raise plain_token_error()
     return resources
 
 

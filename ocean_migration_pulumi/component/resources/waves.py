@@ -1,4 +1,4 @@
-"""The waves of a migration: one resource each, in order, disjoint, with a gate between them."""
+"""Resources of the waves: a migration each, one after another and without common nodes, and the gates between them."""
 
 from __future__ import annotations
 
@@ -21,25 +21,32 @@ _REPORTED: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class WaveAccess:
-    """What every wave and gate needs to ask about the cluster, and whom the waves notify."""
+    """Access to the cluster for all waves and gates, and notifications of the waves."""
 
     ocean_id: Input[str]
+    """Id of the cluster."""
     account_id: Input[str] | None = None
+    """Spot account. None means the account of the settings."""
     kubeconfig: Input[str] | None = None
+    """Kubeconfig of the cluster. None means ``KUBECONFIG``."""
     kube_context: Input[str] | None = None
+    """Context of the kubeconfig. None means its current context."""
     notifications: Input[str | Sequence[Input[str]]] | None = None
+    """URLs that receive events of the waves. None means no notifications."""
 
     def inputs(self) -> dict[str, Any]:
-        """Return it as inputs of a wave or a gate."""
+        """Return the inputs that waves and gates have in common."""
         return {name: getattr(self, name) for name in ("ocean_id", "account_id", "kubeconfig", "kube_context")}
 
 
 @dataclass(kw_only=True)
 class Waves:
-    """The resources that were made, by the names of their waves."""
+    """The resources by name of the wave."""
 
     migrations: dict[str, OceanWorkloadMigration] = field(default_factory=dict)
+    """Migrations in their order."""
     gates: dict[str, OceanMigrationGate] = field(default_factory=dict)
+    """Gates; the last wave has one only if it declares one."""
 
 
 def make_waves(
@@ -52,9 +59,17 @@ def make_waves(
     depends_on: Sequence[pulumi.Resource],
     parent: pulumi.Resource,
 ) -> Waves:
-    """Declare the waves: each after ``depends_on``, after the wave before it, and after the gate of that.
+    """Register the waves in order; nodes that an earlier wave has planned are not planned again, also in previews.
 
-    No wave plans what an earlier one has planned; that is known in the preview.
+    Args:
+        name: Name of the component.
+        waves: The waves.
+        gates: Gate of each wave. None means the default gate, or no gate after the last wave.
+        access: Access to the cluster.
+        virtual_node_group_ids: Ids of the VNGs that the component creates.
+        depends_on: Resources that all waves wait for.
+        parent: The component.
+
     """
     made = Waves()
     before: list[pulumi.Resource] = list(depends_on)
@@ -67,19 +82,19 @@ def make_waves(
             notifications=access.notifications,
             **{option: getattr(wave, option) for option in WAVE_OPTIONS},
             virtual_node_group_ids=list(virtual_node_group_ids) or None,
-            planned_elsewhere=Output.all(*earlier).apply(_ids) if earlier else None,
+            planned_elsewhere=Output.all(*earlier).apply(_list_planned) if earlier else None,
             opts=pulumi.ResourceOptions(parent=parent, depends_on=list(before), custom_timeouts=wave.timeouts),
         )
         made.migrations[wave.name] = migration
         before = [*depends_on, migration]
         last = index == len(waves) - 1
         if gate is not None or not last:
-            made.gates[wave.name] = _gate(name, wave, gate or GateArgs(), migration, access=access, parent=parent)
+            made.gates[wave.name] = _make_gate(name, wave, gate or GateArgs(), migration, access=access, parent=parent)
             before.append(made.gates[wave.name])
     return made
 
 
-def _gate(
+def _make_gate(
     name: str,
     wave: WaveArgs,
     gate: GateArgs,
@@ -99,18 +114,18 @@ def _gate(
     )
 
 
-def _ids(plans: Sequence[Mapping[str, str] | None]) -> list[str]:
+def _list_planned(plans: Sequence[Mapping[str, str] | None]) -> list[str]:
     return sorted({instance_id for plan in plans for instance_id in plan or {}})
 
 
-def report_of(migration: OceanWorkloadMigration) -> Output[dict[str, Any]]:
-    """Return what a report needs of one wave."""
+def collect_report(migration: OceanWorkloadMigration) -> Output[dict[str, Any]]:
+    """Return the outputs of a wave for the component's output ``waves``."""
     outputs = {name: getattr(migration, name) for name in _REPORTED}
     return Output.all(**outputs).apply(lambda values: {name: each for name, each in values.items() if each is not None})
 
 
-def totals_of(reports: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the numbers of nodes of all waves together."""
+def count_nodes(reports: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the numbers of nodes of all waves for the component's output ``totals``."""
     return {
         name: sum(len(report.get(f"{name}_nodes") or ()) for report in reports)
         for name in ("planned", "migrated", "remaining", "manual", "drained")

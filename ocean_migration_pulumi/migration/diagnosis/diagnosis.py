@@ -1,9 +1,9 @@
-"""Why a migration stands where it does: the outcome, its reason, what shows it, and what to do about it."""
+"""Diagnosis of one migration: its outcome, the reason, the evidence, and what to do about it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -15,24 +15,15 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
 )
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
-from ocean_migration_pulumi.common.text import count_with_verb as telling
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
-from ocean_migration_pulumi.migration.diagnosis.failure_reasons import failure_summary
-from ocean_migration_pulumi.migration.diagnosis.investigation import (
-    Investigation,
-    cordoned,
-    is_unmatched,
-    left,
-    logged,
-    stays,
-    unscheduled,
-    with_pods,
-)
-from ocean_migration_pulumi.migration.diagnosis.stuck_pods import StuckPod
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import read_failure_reason
+from ocean_migration_pulumi.migration.diagnosis.investigation import Investigation, format_log_line
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods import StuckPod, display_name
 from ocean_migration_pulumi.migration.planning.findings_text import render_check
+from ocean_migration_pulumi.migration.scheduling.drain_rules import LEAVING_OUTCOMES, DrainOutcome
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -45,32 +36,40 @@ STALL_TIMEOUT: Final = 1800.0
 
 
 class Outcome(StrEnum):
-    """What became of a migration so far."""
+    """The outcome of a migration so far."""
 
     RUNNING = "running"
+    """It makes progress."""
     FINISHED = "finished"
+    """It finished, and every node is drained."""
     LEFTOVERS = "leftovers"
+    """It finished, and pods are left that require manual migration."""
     STOPPED = "stopped"
+    """It was stopped."""
     FAILED = "failed"
+    """It ended in FINISHED_ERROR."""
     STALLED = "stalled"
+    """It runs without progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What became of a migration, and why.
-
-    ``headline`` is one line. ``reason`` is one of ``failures.REASONS``, ``"unknown"``, ``"stall"``, ``"stopped"``,
-    ``"leftovers"``, or empty when nothing needs one. ``evidence`` are lines that show it, ``remedy`` is empty when
-    nothing is to be done. ``notes`` tell what could not be known, and why.
-    """
+    """The outcome of a migration, and why."""
 
     outcome: Outcome
+    """The outcome so far."""
     headline: str
+    """The outcome and the reason on one line."""
     reason: str = ""
+    """One of ``failure_reasons.REASONS``, ``"unknown"``, ``"stall"``, ``"stopped"`` or ``"leftovers"``; else empty."""
     evidence: tuple[str, ...] = ()
+    """Lines that show the reason."""
     remedy: str = ""
+    """What to do; empty if there is nothing to do."""
     stuck: tuple[StuckPod, ...] = ()
+    """The pods that are still on old nodes, or wait for a node."""
     notes: tuple[str, ...] = ()
+    """What is unknown, and why."""
 
 
 def diagnose_migration(
@@ -80,17 +79,27 @@ def diagnose_migration(
     ocean_id: str,
     status: MigrationStatus,
     *,
-    moved_at: datetime | None = None,
+    changed_at: datetime | None = None,
     now: datetime | None = None,
     stall_timeout: float = STALL_TIMEOUT,
 ) -> Diagnosis:
-    """Explain where a migration stands, from its status and from what else can be asked.
+    """Diagnose a migration from its status and other sources; a source that does not answer becomes a note.
 
-    ``moved_at`` is when its status was last seen to change, None when nobody watched: then the cluster's log has to
-    tell. ``now`` is the service's time, None the present one. What cannot be asked becomes a note. Raises
-    OperationCancelled.
+    Args:
+        api: Spot's API.
+        scope: Bounds the questions.
+        sources: Data sources besides Spot.
+        ocean_id: Id of the cluster.
+        status: Status of the migration.
+        changed_at: When the status last changed. None if nobody watched it: then the cluster's log is read.
+        now: The current time, by Spot's clock. None means to use that of the API.
+        stall_timeout: Seconds without progress after which the migration counts as stalled.
+
+    Raises:
+        OperationCancelled: The operation was cancelled.
+
     """
-    case = Investigation(
+    investigation = Investigation(
         api=api.within(scope),
         scope=scope,
         sources=sources,
@@ -98,201 +107,236 @@ def diagnose_migration(
         status=status,
         now=api.server_now() if now is None else now,
     )
+    diagnosis = _diagnose(investigation, changed_at, stall_timeout)
+    return replace(diagnosis, notes=tuple(investigation.notes))
+
+
+def _diagnose(investigation: Investigation, changed_at: datetime | None, stall_timeout: float) -> Diagnosis:
+    """Return the diagnosis without its notes."""
+    status = investigation.status
     if status.state == MigrationState.FINISHED_ERROR:
-        return _failed(case)
+        return _diagnose_failed(investigation)
     if status.state == MigrationState.STOPPED:
-        return _stopped(case)
+        return _diagnose_stopped(investigation)
     if status.state == MigrationState.FINISHED:
-        manual = list(filter(_is_manual, status.old_instances))
-        return _leftovers(case, manual) if manual else _finished(case)
-    sign, text = case.last_sign(moved_at, stall_timeout)
-    if sign is not None and (still := (case.now - sign).total_seconds()) >= stall_timeout:
-        return _stalled(case, still, text)
-    return _running(case)
+        manual = [node for node in status.old_instances if node.state == REQUIRES_MANUAL_MIGRATION]
+        return _diagnose_leftovers(investigation, manual) if manual else _diagnose_finished(investigation)
+    last_change, evidence = investigation.find_last_change(changed_at, stall_timeout)
+    if last_change is not None:
+        idle = (investigation.now - last_change).total_seconds()
+        if idle >= stall_timeout:
+            return _diagnose_stalled(investigation, idle, evidence)
+    return _diagnose_running(investigation)
 
 
-def _is_manual(node: MigrationInstance) -> bool:
-    return node.state == REQUIRES_MANUAL_MIGRATION
-
-
-def _running(case: Investigation) -> Diagnosis:
-    status = case.status
-    kube = case.kube() if case.open_nodes else None
+def _diagnose_running(investigation: Investigation) -> Diagnosis:
+    status = investigation.status
+    kube = investigation.read_kubernetes() if investigation.undrained_nodes else None
+    nodes = [node for node in status.old_instances if node.running_pods]
+    pods = sum(node.running_pods or 0 for node in nodes)
+    left = [f"{count_noun(pods, 'pod')} left on {count_noun(len(nodes), 'node')}"] if nodes else []
     return Diagnosis(
         outcome=Outcome.RUNNING,
         headline=(
-            f"migration {status.id} has run for {format_elapsed(case.lasted)}, {describe_share(status)}: "
+            f"migration {status.id} has run for {format_elapsed(investigation.age)}, {describe_share(status)}: "
             f"it {describe_phase(status.state)}"
         ),
-        evidence=(*left(status), *unscheduled(status)),
-        stuck=_holdings(case, kube, case.open_nodes),
-        notes=tuple(case.notes),
+        evidence=(*left, *_list_unscheduled(status)),
+        stuck=_find_stuck(investigation, kube, investigation.undrained_nodes),
     )
 
 
-def _finished(case: Investigation) -> Diagnosis:
-    status = case.status
-    stay = case.drained_nodes if status.should_terminate_drained_nodes is False else []
+def _diagnose_finished(investigation: Investigation) -> Diagnosis:
+    status = investigation.status
+    kept = investigation.drained_nodes if status.should_terminate_drained_nodes is False else []
+    duration = describe_duration(status, investigation.age)
     return Diagnosis(
         outcome=Outcome.FINISHED,
-        headline=(
-            f"migration {status.id} finished after {describe_duration(status, case.lasted)}: {describe_share(status)}"
-        ),
-        evidence=stays(stay),
+        headline=f"migration {status.id} finished after {duration}: {describe_share(status)}",
+        evidence=tuple(_list_kept(kept)),
     )
 
 
-def _leftovers(case: Investigation, manual: list[MigrationInstance]) -> Diagnosis:
-    status = case.status
-    named = stuck_pods.pods_named_by_ocean(manual)
-    kube = case.kube()
-    stuck = named
+def _diagnose_leftovers(investigation: Investigation, manual: list[MigrationInstance]) -> Diagnosis:
+    status = investigation.status
+    reported = stuck = stuck_pods.list_reported_pods(manual)
+    kube = investigation.read_kubernetes()
     if kube is not None and kube.knows(PODS, NODES):
-        stuck = stuck_pods.find_stuck_pods(status, kube, manual, idle=manual)
-        if gone := stuck_pods.pods_gone(named, kube):
-            case.notes.append(f"left by Ocean, and gone by now: {list_some(gone)}")
+        stuck = stuck_pods.find_stuck_pods(status, kube, manual, include_unblocked=True)
+        if gone := stuck_pods.find_gone_pods(reported, kube):
+            investigation.notes.append(f"left over according to Ocean, but gone: {list_some(gone)}")
     pods = sum(node.running_pods or len(node.pods) for node in manual)
     return Diagnosis(
         outcome=Outcome.LEFTOVERS,
         reason="leftovers",
         headline=(
-            f"migration {status.id} finished after {describe_duration(status, case.lasted)}, {describe_share(status)}: "
-            f"{count_noun(pods, 'pod')} left on {count_noun(len(manual), 'node')}"
+            f"migration {status.id} finished after {describe_duration(status, investigation.age)}, "
+            f"{describe_share(status)}: {count_noun(pods, 'pod')} left on {count_noun(len(manual), 'node')}"
         ),
-        evidence=tuple(f"{named} requires manual migration" for named in map(with_pods, manual)),
-        remedy="Move these pods by hand, then terminate their nodes, or migrate these nodes again with other flags",
+        evidence=tuple(f"{name} requires manual migration" for name in map(_name_with_pods, manual)),
+        remedy="Move these pods manually and terminate their nodes, or migrate these nodes again with other flags",
         stuck=stuck,
-        notes=tuple(case.notes),
     )
 
 
-def _stopped(case: Investigation) -> Diagnosis:
-    status = case.status
+def _diagnose_stopped(investigation: Investigation) -> Diagnosis:
+    status, undrained = investigation.status, investigation.undrained_nodes
     at = f" at {status.stopped_at}" if status.stopped_at else ""
-    lines = [line for line in case.log() or () if "stop" in line.message.casefold() and "migration" in line.message]
-    kube = case.kube(case.offered()) if case.open_nodes else None
+    log = investigation.read_log() or ()
+    kube = investigation.read_kubernetes(investigation.read_candidates()) if undrained else None
+    cordoned = _find_cordoned(undrained, kube)
+    schedulable = [node for node in undrained if node not in cordoned]
     remedy = ""
-    if case.open_nodes:
-        rest = "the remaining node" if len(case.open_nodes) == 1 else f"the {len(case.open_nodes)} remaining nodes"
-        remedy = f"Find out who stopped it, and why; then start a migration of {rest}"
+    if undrained:
+        rest = "the remaining node" if len(undrained) == 1 else f"the {len(undrained)} remaining nodes"
+        remedy = f"Find out who stopped the migration and why, then migrate {rest}"
     return Diagnosis(
         outcome=Outcome.STOPPED,
         reason="stopped",
         headline=(
-            f"migration {status.id} was stopped{at}, after {describe_duration(status, case.lasted)} "
-            f"and with {describe_share(status)}; the "
-            "service does not tell by whom"
+            f"migration {status.id} was stopped{at}, after {describe_duration(status, investigation.age)} and with "
+            f"{describe_share(status)}; Ocean does not report who stopped it"
         ),
         evidence=(
-            *map(logged, lines),
-            *stays(case.drained_nodes),
-            *_schedulable(case.open_nodes, kube),
+            *(
+                format_log_line(line)
+                for line in log
+                if "stop" in line.message.casefold() and "migration" in line.message
+            ),
+            *_list_kept(investigation.drained_nodes),
+            *_list_nodes(schedulable, "node", "schedulable again", _name_with_pods),
+            *_list_nodes(cordoned, "node", "still cordoned", _name_with_pods),
         ),
         remedy=remedy,
-        stuck=_holdings(case, kube, case.open_nodes),
-        notes=tuple(case.notes),
+        stuck=_find_stuck(investigation, kube, undrained),
     )
 
 
-def _failed(case: Investigation) -> Diagnosis:
-    status = case.status
-    failure = failure_summary(case.api, case.scope, case.ocean_id, status, case.now)
-    offered = case.offered() if case.open_nodes else {}
-    waiting = failure.reason == "schedule"
-    kube = case.kube(offered) if case.open_nodes or waiting else None
-    evidence = [logged(line) for line in failure.lines]
-    if failure.reason == "connectivity" and (found := case.connection()):
-        evidence.append(f"now: {render_check(found).seen}")
-    if failure.reason in {"termination", "stop-termination"} and case.drained_nodes:
-        nodes = list_some(map(stuck_pods.display_name, case.drained_nodes))
-        evidence.append(f"{count_noun(len(case.drained_nodes), 'drained node')} not terminated: {nodes}")
-    if failure.reason == "stop-reschedule" and (closed := cordoned(case.open_nodes, kube)):
-        evidence.append(
-            f"{count_noun(len(closed), 'node')} still cordoned: {list_some(map(stuck_pods.display_name, closed))}"
-        )
-    if case.open_nodes:
-        nodes = list_some(map(with_pods, case.open_nodes))
-        evidence.append(f"{count_noun(len(case.open_nodes), 'node')} not done: {nodes}")
-    unmatched = [node for node in case.open_nodes if is_unmatched(offered.get(node.instance_id))]
-    if unmatched:
-        nodes = list_some(map(stuck_pods.display_name, unmatched))
-        evidence.append(f"{telling(len(unmatched), 'node', 'match')} no Virtual Node Group: {nodes}")
-    evidence += unscheduled(status)
+def _diagnose_failed(investigation: Investigation) -> Diagnosis:
+    status, undrained = investigation.status, investigation.undrained_nodes
+    failure = read_failure_reason(
+        investigation.api, investigation.scope, investigation.ocean_id, status, investigation.now
+    )
+    candidates = investigation.read_candidates() if undrained else {}
+    has_pending = failure.reason == "schedule"
+    kube = investigation.read_kubernetes(candidates) if undrained or has_pending else None
+    evidence = [format_log_line(line) for line in failure.lines]
+    if failure.reason == "connectivity" and (connection := investigation.check_controller()):
+        evidence.append(f"now: {render_check(connection).seen}")
+    if failure.reason in {"termination", "stop-termination"}:
+        evidence += _list_nodes(investigation.drained_nodes, "drained node", "not terminated")
+    if failure.reason == "stop-reschedule":
+        evidence += _list_nodes(_find_cordoned(undrained, kube), "node", "still cordoned")
+    unmatched = [
+        node
+        for node in undrained
+        if (candidate := candidates.get(node.instance_id)) and candidate.virtual_node_group_id is None
+    ]
+    evidence += _list_nodes(undrained, "node", "not drained", _name_with_pods)
+    evidence += _list_nodes(unmatched, "node", "without a matching Virtual Node Group")
+    evidence += _list_unscheduled(status)
     return Diagnosis(
         outcome=Outcome.FAILED,
         reason=failure.reason,
         headline=(
-            f"migration {status.id} failed after {describe_duration(status, case.lasted)}, "
+            f"migration {status.id} failed after {describe_duration(status, investigation.age)}, "
             f"{describe_share(status)}: {sanitize(failure.message)}"
         ),
         evidence=tuple(evidence),
         remedy=failure.remedy,
-        stuck=_holdings(case, kube, case.open_nodes, pending=waiting),
-        notes=tuple(case.notes),
+        stuck=_find_stuck(investigation, kube, undrained, include_pending=has_pending),
     )
 
 
-def _stalled(case: Investigation, still: float, sign: str) -> Diagnosis:
-    status = case.status
-    slow = stuck_pods.draining_nodes(status)
-    found = case.connection()
-    kube = case.kube()
-    later = [node for node in case.open_nodes if node.running_pods and node not in slow and not _is_manual(node)]
-    evidence = [f"it {describe_phase(status.state)} ({status.state})", sign]
-    if slow:
-        evidence.append(f"{count_noun(len(slow), 'node')} not drained yet: {list_some(map(with_pods, slow))}")
-    if later:
-        evidence.append(f"{telling(len(later), 'more node', 'wait')} for a later batch")
-    evidence += unscheduled(status)
-    if found:
-        evidence.append(render_check(found).seen)
-    stuck = _holdings(case, kube, slow, idle=slow, pending=True)
-    if found and found.status is not CheckStatus.PASS:
+def _diagnose_stalled(investigation: Investigation, idle: float, last_change: str) -> Diagnosis:
+    status = investigation.status
+    draining = stuck_pods.find_draining_nodes(status)
+    connection = investigation.check_controller()
+    kube = investigation.read_kubernetes()
+    waiting = [
+        node
+        for node in investigation.undrained_nodes
+        if node.running_pods and node not in draining and node.state != REQUIRES_MANUAL_MIGRATION
+    ]
+    evidence = [f"state {status.state}: {describe_phase(status.state)}", last_change]
+    evidence += _list_nodes(draining, "node", "not drained", _name_with_pods)
+    if waiting:
+        evidence.append(f"{count_with_verb(len(waiting), 'more node', 'wait')} for a later batch")
+    evidence += _list_unscheduled(status)
+    if connection:
+        evidence.append(render_check(connection).seen)
+    stuck = _find_stuck(investigation, kube, draining, include_unblocked=True, include_pending=True)
+    if connection and connection.status is not CheckStatus.PASS:
         remedy = "Make sure that the Ocean Controller runs and reaches Spot"
-    elif any(pod.why != stuck_pods.NOTHING for pod in stuck):
-        remedy = "Take away what holds these pods"
+    elif any(pod.outcome not in LEAVING_OUTCOMES for pod in stuck):
+        remedy = "Remove what blocks these pods"
     else:
-        remedy = "Look at the pods on these nodes, and at the log of the Ocean Controller"
+        remedy = "Check the pods on these nodes and the log of the Ocean Controller"
     return Diagnosis(
         outcome=Outcome.STALLED,
         reason="stall",
         headline=(
-            f"migration {status.id} has made no progress for {format_elapsed(still)}: {status.state}, "
+            f"migration {status.id} has made no progress for {format_elapsed(idle)}: {status.state}, "
             f"{describe_share(status)}"
         ),
         evidence=tuple(evidence),
-        remedy=f"{remedy}, or stop the migration: pods that have moved stay where they are",
+        remedy=f"{remedy}, or stop the migration: evicted pods stay where they are",
         stuck=stuck,
-        notes=tuple(case.notes),
     )
 
 
-def _schedulable(nodes: Sequence[MigrationInstance], kube: KubernetesSnapshot | None) -> list[str]:
-    """Return which of the nodes that a stop left alone take pods again, and which do not."""
-    closed = cordoned(nodes, kube) or []
-    rest = [node for node in nodes if node not in closed]
-    lines = []
-    if rest:
-        lines.append(f"{telling(len(rest), 'node', 'take')} pods again: {list_some(map(with_pods, rest))}")
-    if closed:
-        lines.append(f"{count_noun(len(closed), 'node')} still cordoned: {list_some(map(with_pods, closed))}")
-    return lines
-
-
-def _holdings(
-    case: Investigation,
+def _find_stuck(
+    investigation: Investigation,
     kube: KubernetesSnapshot | None,
     nodes: Sequence[MigrationInstance],
     *,
-    idle: Sequence[MigrationInstance] = (),
-    pending: bool = False,
+    include_unblocked: bool = False,
+    include_pending: bool = False,
 ) -> tuple[StuckPod, ...]:
-    """Return what holds the pods on these nodes: by Kubernetes, else as far as the service tells."""
+    """Return the stuck pods on these nodes: by Kubernetes, else those that Ocean reports."""
+    status = investigation.status
     if kube is None or not kube.knows(PODS, NODES):
-        return stuck_pods.pods_named_by_ocean(case.status.old_instances)
-    found = stuck_pods.find_stuck_pods(case.status, kube, nodes, idle=idle, pending=pending)
-    if any(pod.why.startswith("PodDisruptionBudget") for pod in found) and not case.status.is_terminal:
-        case.notes.append("Ocean does not tell whether this migration forces evictions against PodDisruptionBudgets")
-    if found and case.status.is_terminal:
-        case.notes.append("what Kubernetes tells is of now, and not of the end of the migration")
+        return stuck_pods.list_reported_pods(status.old_instances)
+    found = stuck_pods.find_stuck_pods(
+        status, kube, nodes, include_unblocked=include_unblocked, include_pending=include_pending
+    )
+    if any(pod.outcome is DrainOutcome.HELD for pod in found) and not status.is_terminal:
+        investigation.notes.append(
+            "Ocean does not report whether force_pod_eviction_on_pdb_failure is set for this migration"
+        )
+    if found and status.is_terminal:
+        investigation.notes.append("Kubernetes shows the pods of now, not of the end of the migration")
     return found
+
+
+def _find_cordoned(nodes: Sequence[MigrationInstance], kube: KubernetesSnapshot | None) -> list[MigrationInstance]:
+    """Return the nodes that are known to be cordoned."""
+    if kube is None or not kube.knows(NODES):
+        return []
+    known = kube.nodes
+    return [node for node in nodes if node.instance_id in known and known[node.instance_id].cordoned]
+
+
+def _name_with_pods(node: MigrationInstance) -> str:
+    name = display_name(node)
+    return name if node.running_pods is None else f"{name} ({count_noun(node.running_pods, 'pod')})"
+
+
+def _list_nodes(
+    nodes: Sequence[MigrationInstance],
+    noun: str,
+    condition: str,
+    name: Callable[[MigrationInstance], str] = display_name,
+) -> list[str]:
+    """Return the line that counts and names the nodes in a condition; none without nodes."""
+    return [f"{count_noun(len(nodes), noun)} {condition}: {list_some(map(name, nodes))}"] if nodes else []
+
+
+def _list_kept(drained: Sequence[MigrationInstance]) -> list[str]:
+    return _list_nodes(drained, "drained node", "still running (cordoned) and billed")
+
+
+def _list_unscheduled(status: MigrationStatus) -> list[str]:
+    """Return the line that counts and names the unscheduled pods; their ids, as Spot has no names."""
+    pods = list(dict.fromkeys((*status.unscheduled_pods, *status.new_unscheduled_pods)))
+    return [f"{count_noun(len(pods), 'pod')} unscheduled: {list_some(map(sanitize, pods))}"] if pods else []

@@ -1,4 +1,4 @@
-"""Which pods are still on the old nodes of a migration, and what holds each: as Kubernetes, or the service, tells."""
+"""Stuck pods: pods that are still on the old nodes of a migration, what blocks each, and what to do about it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
-_FORCE: Final = "force_pod_eviction_on_pdb_failure"
-_EVICT: Final = "should_evict_stand_alone_pods"
-_BY_HAND: Final = f"move it by hand, or migrate with {_EVICT}, which deletes it for good"
-_ALONE: Final = "it has no controller (a stand-alone pod)"
-NOTHING: Final = "nothing that can be seen holds it"
-"""Of a pod that is there all the same."""
+_FORCE: Final = "set force_pod_eviction_on_pdb_failure"
+_STANDALONE: Final = (
+    "standalone pod (no controller)",
+    "move it manually, or set should_evict_stand_alone_pods, which deletes it for good",
+)
 
-_HOLDS: Final = frozenset({DrainOutcome.HELD, DrainOutcome.KEPT, DrainOutcome.LEAVING})
+_BLOCKED: Final = frozenset({DrainOutcome.HELD, DrainOutcome.KEPT, DrainOutcome.LEAVING})
 _TOPICS: Final[Mapping[str, Topic]] = {
     NODES: Topic.NODE_NAMES,
     PODS: Topic.PODS_LEFT,
@@ -45,83 +44,87 @@ _TOPICS: Final[Mapping[str, Topic]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckPod:
-    """A pod that is still on an old node: what holds it, and what to do about it.
-
-    ``pod`` is ``namespace/name``, or the name alone where nothing tells the namespace. ``node`` is empty for a pod that
-    has left its node and waits for another one.
-    """
+    """A pod that is still on an old node, or waits for another node."""
 
     pod: str
+    """``namespace/name``; the name alone if the namespace is unknown."""
     node: str
+    """Name of the old node; empty for a pending pod."""
     why: str
+    """What blocks it."""
     remedy: str
+    """What to do about it."""
+    outcome: DrainOutcome | None = None
+    """What a drain does to it; None for a pending pod, or one that Kubernetes was not asked about."""
 
 
-def display_name(instance: MigrationInstance) -> str:
-    """Return the name by which messages call a node."""
-    return sanitize(instance.node_name) if instance.node_name else instance.instance_id
+def display_name(node: MigrationInstance) -> str:
+    """Return the name of a node for messages: its instance id if Kubernetes' name is unknown."""
+    return sanitize(node.node_name) if node.node_name else node.instance_id
 
 
-def draining_nodes(status: MigrationStatus) -> list[MigrationInstance]:
-    """Return the old nodes that are being drained now: all that hold pods, where the service does not tell them apart.
+def find_draining_nodes(status: MigrationStatus) -> list[MigrationInstance]:
+    """Return the old nodes that Ocean drains now: all that have pods if their states do not tell.
 
     Only the states REQUIRES_MANUAL_MIGRATION and RUNNING of a node are documented.
     """
     left = [node for node in status.old_instances if node.running_pods and node.state != REQUIRES_MANUAL_MIGRATION]
-    marked = [node for node in left if "DRAIN" in node.state.upper()]
-    return marked or left
+    return [node for node in left if "DRAIN" in node.state.upper()] or left
 
 
-def pods_named_by_ocean(instances: Iterable[MigrationInstance]) -> tuple[StuckPod, ...]:
-    """Return the pods that the service itself names as left on these nodes."""
-    return tuple(
-        StuckPod(
-            pod=sanitize(pod.name or pod.id),
-            node=display_name(node),
-            why=_kind(pod.kind),
-            remedy=_kind_remedy(pod.kind),
-        )
-        for node in instances
-        for pod in node.pods
-    )
+def list_reported_pods(nodes: Iterable[MigrationInstance]) -> tuple[StuckPod, ...]:
+    """Return the pods that Ocean itself reports as left on these nodes."""
+    found = []
+    for node in nodes:
+        for pod in node.pods:
+            why, remedy = _explain_kind(pod.kind)
+            found.append(StuckPod(pod=sanitize(pod.name or pod.id), node=display_name(node), why=why, remedy=remedy))
+    return tuple(found)
 
 
 def find_stuck_pods(
     status: MigrationStatus,
     kube: KubernetesSnapshot,
-    instances: Iterable[MigrationInstance],
+    nodes: Iterable[MigrationInstance],
     *,
-    idle: Iterable[MigrationInstance] = (),
-    pending: bool = False,
+    include_unblocked: bool = False,
+    include_pending: bool = False,
 ) -> tuple[StuckPod, ...]:
-    """Return the pods that something holds on these nodes, as Kubernetes tells.
+    """Return the pods on these nodes that something blocks, as Kubernetes reports them.
 
-    Of the ``idle`` nodes those are returned, too, that nothing holds and that are there all the same. ``pending`` adds
-    the pods that wait for a node. Pods of DaemonSets and static ones are not moved, so they are left out.
+    Args:
+        status: Status of the migration.
+        kube: Snapshot of Kubernetes.
+        nodes: Old nodes.
+        include_unblocked: Whether to return the other pods on these nodes, too, except those of DaemonSets and static
+            pods, which a drain does not move.
+        include_pending: Whether to return the pods that wait for a node, too.
+
     """
     spec = MigrationSpec(should_evict_stand_alone_pods=bool(status.should_evict_stand_alone_pods))
-    names = {_known_as(node, kube): display_name(node) for node in instances}
-    waiting = {_known_as(node, kube) for node in idle}
-    on_nodes = kube.pods_on(frozenset(names.keys() - {""}))
-    found = [
-        StuckPod(
-            pod=sanitize(drained.pod.full_name),
-            node=names[drained.pod.node_name],
-            why=_why(drained, kube),
-            remedy=_remedy(drained),
-        )
-        for drained in sorted(
-            drain_outcomes(on_nodes, kube, spec), key=lambda drained: drained.outcome in LEAVING_OUTCOMES
-        )
-        if drained.outcome in _HOLDS or (drained.outcome in LEAVING_OUTCOMES and drained.pod.node_name in waiting)
-    ]
-    if pending:
+    names = {_find_name(node, kube): display_name(node) for node in nodes}
+    wanted = _BLOCKED | LEAVING_OUTCOMES if include_unblocked else _BLOCKED
+    drained_pods = drain_outcomes(kube.pods_on(frozenset(names.keys() - {""})), kube, spec)
+    found = []
+    for drained in sorted(drained_pods, key=lambda drained: drained.outcome in LEAVING_OUTCOMES):
+        if drained.outcome in wanted:
+            why, remedy = _explain_blocker(drained, kube)
+            found.append(
+                StuckPod(
+                    pod=sanitize(drained.pod.full_name),
+                    node=names[drained.pod.node_name],
+                    why=why,
+                    remedy=remedy,
+                    outcome=drained.outcome,
+                )
+            )
+    if include_pending:
         found += [
             StuckPod(
                 pod=sanitize(pod.full_name),
                 node="",
-                why="it waits for a node, and none takes it",
-                remedy="look at its events: what it asks for must fit a Virtual Node Group",
+                why="pending, no node takes it",
+                remedy="check its events; its requests and constraints must fit a Virtual Node Group",
             )
             for pod in sorted(kube.pods, key=lambda pod: pod.full_name)
             if is_pending(pod)
@@ -129,62 +132,53 @@ def find_stuck_pods(
     return tuple(found)
 
 
-def pods_gone(told_pods: Iterable[StuckPod], kube: KubernetesSnapshot) -> list[str]:
-    """Return the names of pods that the service told of and that Kubernetes has on no node any more."""
-    there = {pod.name for pod in kube.pods if pod.node_name and not pod.finished}
-    return [stuck_pod.pod for stuck_pod in told_pods if stuck_pod.pod not in there]
+def find_gone_pods(reported: Iterable[StuckPod], kube: KubernetesSnapshot) -> list[str]:
+    """Return the names of pods that Ocean reports as left and that run on no node any more."""
+    names = {pod.name for pod in kube.pods if pod.node_name and not pod.finished}
+    return [stuck_pod.pod for stuck_pod in reported if stuck_pod.pod not in names]
 
 
-def pods_unknown(kube: KubernetesSnapshot) -> tuple[str, ...]:
-    """Return what Kubernetes did not tell, a line for each reason."""
+def describe_gaps(kube: KubernetesSnapshot) -> tuple[str, ...]:
+    """Return what could not be read of Kubernetes, one line per reason."""
     gaps = {topic: kube.gaps[name] for name, topic in _TOPICS.items() if name in kube.gaps}
     return tuple(map(render, report_gaps(gaps)))
 
 
-def _known_as(node: MigrationInstance, kube: KubernetesSnapshot) -> str:
+def _find_name(node: MigrationInstance, kube: KubernetesSnapshot) -> str:
     known = kube.nodes.get(node.instance_id)
     return known.name if known else node.node_name
 
 
-def _why(drained: DrainedPod, kube: KubernetesSnapshot) -> str:
+def _explain_blocker(drained: DrainedPod, kube: KubernetesSnapshot) -> tuple[str, str]:
+    """Return what blocks a pod, and the remedy."""
     pod, budgets = drained.pod, drained.budgets
     if drained.outcome is DrainOutcome.HELD and len(budgets) == 1:
         budget = budgets[0]
         return (
-            f"PodDisruptionBudget {sanitize(budget.full_name)} allows no disruption (needs {budget.desired_healthy} "
-            f"healthy, has {budget.current_healthy})"
+            f"PodDisruptionBudget {sanitize(budget.full_name)} allows 0 disruptions ({budget.current_healthy} healthy, "
+            f"{budget.desired_healthy} required)",
+            f"add replicas, relax the budget, or {_FORCE}",
         )
     if drained.outcome is DrainOutcome.HELD:
         names = list_some(sanitize(budget.full_name) for budget in budgets)
-        return f"the API server evicts no pod of several PodDisruptionBudgets ({names})"
+        return (
+            f"the API server rejects evictions of pods with several PodDisruptionBudgets ({names})",
+            f"leave one budget that selects the pod, or {_FORCE}",
+        )
     if drained.outcome is DrainOutcome.KEPT:
-        return "its DaemonSet is gone, so that nothing starts it again" if is_orphan(pod, kube) else _ALONE
+        why, remedy = _STANDALONE
+        return "its DaemonSet is deleted, so nothing recreates it" if is_orphan(pod, kube) else why, remedy
+    if drained.outcome is DrainOutcome.LEAVING and pod.finalizers:
+        finalizers = list_some(map(sanitize, pod.finalizers))
+        return f"terminating, waits for finalizers ({finalizers})", "check the owner of the finalizers, or remove them"
     if drained.outcome is DrainOutcome.LEAVING:
-        if pod.finalizers:
-            return f"it is being deleted, and kept by finalizers ({list_some(map(sanitize, pod.finalizers))})"
-        return "it is being deleted, and has not ended yet"
-    return NOTHING
+        return "terminating", "wait for its grace period; if it stays, check the kubelet of its node"
+    return "no blocker found", "check its events and the log of the Ocean Controller"
 
 
-def _remedy(drained: DrainedPod) -> str:
-    if drained.outcome is DrainOutcome.HELD and len(drained.budgets) == 1:
-        return f"run more of its pods, change the budget, or migrate with {_FORCE}"
-    if drained.outcome is DrainOutcome.HELD:
-        return f"leave one budget to each pod, or migrate with {_FORCE}"
-    if drained.outcome is DrainOutcome.KEPT:
-        return _BY_HAND
-    if drained.outcome is DrainOutcome.LEAVING:
-        if drained.pod.finalizers:
-            return "let whoever set the finalizers finish, or remove them"
-        return "wait for its grace period; if it stays, look at the kubelet of its node"
-    return "look at its events, and at the log of the Ocean Controller"
-
-
-def _kind(kind: str) -> str:
+def _explain_kind(kind: str) -> tuple[str, str]:
+    """Return what blocks a pod of a kind that Ocean reports, and the remedy."""
     if kind == "STAND_ALONE_POD":
-        return _ALONE
-    return "Ocean did not move it, and does not tell why" + ("" if kind == "UNKNOWN" else f" ({sanitize(kind)})")
-
-
-def _kind_remedy(kind: str) -> str:
-    return _BY_HAND if kind == "STAND_ALONE_POD" else "find out what holds it, then move it by hand"
+        return _STANDALONE
+    detail = "" if kind == "UNKNOWN" else f" ({sanitize(kind)})"
+    return f"Ocean did not evict it and reports no reason{detail}", "find out what blocks it, then move it manually"

@@ -21,7 +21,7 @@ from ocean_migration_pulumi.errors import (
     StalledError,
     UnheardError,
 )
-from ocean_migration_pulumi.migration.diagnosis.failure_reasons import FailureReason, failure_summary
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import FailureReason, read_failure_reason
 from ocean_migration_pulumi.migration.reconcile.adoption import settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
@@ -95,7 +95,7 @@ def explain_failed_migration(
     context: ReconcileContext, migration: MigrationRecord, status: MigrationStatus
 ) -> FailureReason:
     """Return the reason of a failure, from the cluster's log."""
-    return failure_summary(
+    return read_failure_reason(
         context.api, context.scope, context.ocean_id, status, context.now(), created_at=migration.created_at
     )
 

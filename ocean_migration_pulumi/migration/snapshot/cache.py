@@ -1,4 +1,4 @@
-"""ClusterCache: what Spot answered about one cluster, asked once for all resources of the process."""
+"""ClusterCache: Spot's responses about one cluster, shared by all resources of the process."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 T = TypeVar("T")
 
 MAXIMUM_AGE: Final = 30.0
-"""Seconds for which an answer is good enough to plan with; a run asks again before it writes."""
+"""Seconds for which a response is used for planning; a run asks again before it writes."""
 
 RECENT: Final = timedelta(hours=24)
-"""Age up to which ended migrations are read, so that a killed run finds the migration that it had started."""
+"""Maximum age of ended migrations that are read, so that a killed run finds the migration that it had started."""
 
 _MOST_STATUSES: Final = 20
 
 
 class ClusterCache:
-    """The answers about one cluster of one account; thread-safe.
+    """The responses about one cluster of one account; thread-safe.
 
     Each method raises what the method of ``OceanApi`` raises that it calls.
     """
@@ -51,11 +51,11 @@ class ClusterCache:
     def status(
         self, api: OceanApi, scope: CancelScope, migration_id: str, *, fresh: bool = False, had_ended: bool = False
     ) -> MigrationStatus:
-        """Return the status of a migration; that of an ended one is asked for once per process.
+        """Return the status of a migration; that of an ended one is read once per process.
 
         Args:
             api: Spot's API.
-            scope: Bounds the question.
+            scope: Bounds the request.
             migration_id: The migration.
             fresh: Ask again, unless it has ended.
             had_ended: Whether the list shows it as ended. Otherwise its end makes the candidates outdated.
@@ -119,14 +119,14 @@ class ClusterCache:
         return self._statuses(api, scope, listed[:_MOST_STATUSES], False, may_be_gone=True)
 
     def together(self, asks: Iterable[Callable[[], object]]) -> None:
-        """Run several questions at once, to fill the cache; errors are left to those who ask again."""
+        """Send several requests at once to fill the cache; their errors come up when their results are used."""
         work = list(asks)
         with ThreadPoolExecutor(max_workers=max(1, min(6, len(work)))) as pool:
             for done in [pool.submit(ask) for ask in work]:
                 done.exception()
 
     def changed(self) -> None:
-        """Forget what a write or the end of a migration has outdated."""
+        """Drop the responses that a write or the end of a migration has outdated."""
         self._cache.drop("discovery", "migrations", "nodes")
 
     def _statuses(

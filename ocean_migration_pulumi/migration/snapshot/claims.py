@@ -1,4 +1,4 @@
-"""Which resource of this process plans which nodes and owns which migration, so that no node is migrated twice."""
+"""Claims of the resources of this process on nodes and migrations, so that no node is migrated twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class ClusterClaims:
     """What the resources of this process share about one cluster."""
 
     view: ClusterCache
-    """What Spot answered about the cluster."""
+    """Spot's responses about the cluster."""
     starting: threading.Lock = field(default_factory=threading.Lock)
     """Held while migrations are listed and one is started; never during a wait."""
     _plans: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class ClusterClaims:
         return self._holders.get(migration_id)
 
     def someone_else_claims(self, owner: str, migration_id: str, instance_ids: Iterable[str]) -> bool:
-        """Tell whether another resource of this process owns the migration, or plans one of its nodes."""
+        """Return whether another resource of this process owns the migration, or plans one of its nodes."""
         if self._holders.get(migration_id, owner) != owner:
             return True
         nodes = frozenset(instance_ids)

@@ -1,4 +1,4 @@
-"""Protocols of what planning and running need: Spot's API, Kubernetes, AWS, and a place for messages."""
+"""Protocols of the data sources (Spot, Kubernetes and AWS), and of the receiver of messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Evic
 
 
 class OceanApi(Protocol):
-    """Spot's API for one account; each call raises an OceanMigrationError, and ends with its scope."""
+    """Spot's API for one account; each request raises an OceanMigrationError, and is bounded by a scope."""
 
     @property
     def account_id(self) -> str | None:
@@ -86,7 +86,7 @@ class OceanApi(Protocol):
 
 
 class Reporter(Protocol):
-    """Where a run reports what it does."""
+    """Receiver of the messages of a run."""
 
     def status(self, message: str) -> None:
         """Show a live line that the next one replaces."""
@@ -101,7 +101,7 @@ class Reporter(Protocol):
 class KubernetesApi(Protocol):
     """Reads of Kubernetes.
 
-    Each raises InterruptedWaitError or EngineGoneError when the operation may not go on.
+    Each raises OperationCancelled when the operation may not go on.
     """
 
     def read_snapshot(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
@@ -126,10 +126,9 @@ class AwsApi(Protocol):
     """Reads of AWS."""
 
     def read_facts(self, scope: CancelScope, query: AwsQuery) -> AwsFacts:
-        """Return what AWS answers, at most 10 minutes old; what it does not answer in time is a gap.
+        """Return what AWS answers, at most 10 minutes old; what cannot be read in time is a gap.
 
         Raises:
-            InterruptedWaitError: The operation was interrupted.
-            EngineGoneError: The engine is gone.
+            OperationCancelled: The operation was cancelled.
 
         """

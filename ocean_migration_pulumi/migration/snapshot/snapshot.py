@@ -1,4 +1,4 @@
-"""What a plan is made from: everything that is seen of a cluster at one moment."""
+"""Snapshot of a cluster: what planning reads of it at one time."""
 
 from __future__ import annotations
 
@@ -40,28 +40,31 @@ class PlanPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSnapshot:
-    """What is seen of a cluster at one moment.
-
-    ``ocean_nodes`` are the nodes that Ocean runs itself, None when they could not be listed. ``around`` is what
-    Kubernetes says.
-    """
+    """What was read of a cluster at one time."""
 
     offered: Mapping[str, Candidate] = field(default_factory=dict)
+    """The candidates by instance id."""
     recent: tuple[MigrationStatus, ...] = ()
+    """Statuses of the running migrations, and of those created in the last 24 hours."""
     groups: Mapping[str, VirtualNodeGroup] = field(default_factory=dict)
+    """The VNGs by id."""
     cluster: Cluster = field(default_factory=lambda: Cluster(id=""))
+    """The cluster."""
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    """The heartbeat of the Ocean Controller."""
     ocean_nodes: tuple[ClusterNode, ...] | None = None
+    """The nodes that Ocean runs; None if they could not be listed."""
     facts: ClusterFacts = field(default_factory=ClusterFacts)
+    """What Kubernetes answered."""
 
     @property
     def running(self) -> list[MigrationStatus]:
-        """The migrations that run."""
+        """The running migrations."""
         return [status for status in self.recent if not status.is_terminal]
 
     @property
     def active(self) -> frozenset[str]:
-        """The instances that are being migrated."""
+        """The instance ids of the nodes that running migrations hold."""
         return frozenset(instance for status in self.running for instance in status.instance_ids)
 
     @property
@@ -71,16 +74,28 @@ class ClusterSnapshot:
 
     @property
     def label_matches(self) -> LabelMatches:
-        """What is known of node labels."""
+        """Which nodes each label selector takes."""
         return self.facts.label_matches
 
 
 def take_snapshot(
     api: OceanApi, claims: ClusterClaims, scope: CancelScope, spec: MigrationSpec, sources: DataSources
 ) -> ClusterSnapshot:
-    """Ask what planning needs, all at once: the service, and Kubernetes where there is access to it.
+    """Read what planning needs, in parallel: Spot, and Kubernetes if there is access to it.
 
-    Raises an error of the API, InputError when a label selector cannot be read, OperationCancelled or DeadlineError.
+    Args:
+        api: Spot's API.
+        claims: The claims on the cluster, with its cache.
+        scope: Bounds the reading.
+        spec: The spec, for its label selectors.
+        sources: Data sources besides Spot.
+
+    Raises:
+        OceanMigrationError: An error of the API.
+        InputError: The API server refuses a label selector.
+        OperationCancelled: The operation was cancelled.
+        DeadlineError: The deadline passed.
+
     """
     view, kubernetes = claims.view, sources.kubernetes
     left = scope.remaining()
@@ -121,7 +136,7 @@ def take_snapshot(
 
 
 def has_same_flags(status: MigrationStatus, spec: MigrationSpec) -> bool:
-    """Tell whether a migration runs with our flags, as far as the service echoes them."""
+    """Return whether a migration has the flags of a spec, as far as the service echoes them."""
     return (
         status.should_terminate_drained_nodes == spec.should_terminate_drained_nodes
         and status.should_evict_stand_alone_pods == spec.should_evict_stand_alone_pods

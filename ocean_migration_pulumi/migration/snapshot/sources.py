@@ -15,8 +15,8 @@ from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi, Kubernet
 from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES, LabelMatches
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
-NO_ACCESS = "there is no access to Kubernetes: set kubeconfig, or KUBECONFIG"
-"""Why nothing is known of Kubernetes without access to it."""
+NO_ACCESS = "no access to Kubernetes, set kubeconfig or KUBECONFIG"
+"""Why Kubernetes is unknown without access to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class ClusterFacts:
     label_matches: LabelMatches = NO_LABEL_MATCHES
     """Which nodes each label selector takes."""
     absent: str = NO_ACCESS
-    """Why something is not known; empty when everything is."""
+    """Why something is unknown; empty if nothing is."""
     foreign: bool = False
     """Whether the access leads to another cluster."""
     explicit: bool = False
@@ -83,7 +83,7 @@ def ask_kubernetes(
     kube = kubernetes.read_snapshot(scope, fresh=fresh)
     known = {*offered, *(node.instance_id for node in ocean_nodes)}
     if kube.knows(NODES) and kube.nodes and known and not kube.nodes.keys() & known:
-        absent = f"{sources.name} is of another cluster: none of its nodes is one that Ocean offers"
+        absent = f"{sources.name} is of another cluster: none of its nodes is a candidate or an Ocean node"
         return ClusterFacts(absent=absent, foreign=True, explicit=sources.explicit)
     absent = "" if kube.knows(NODES) else kube.gaps[NODES].reason
     taken: dict[str, frozenset[str]] = {}
@@ -118,11 +118,12 @@ def ask_aws(
     cluster: Cluster,
     groups: Mapping[str, VirtualNodeGroup],
 ) -> AwsFacts | None:
-    """Return what AWS knows of the places where Ocean starts nodes for these; None when AWS cannot be asked.
+    """Read the facts of AWS about the subnets, instance types and profiles of these nodes' VNGs.
+
+    Returns None without access to AWS or Kubernetes.
 
     Raises:
-        InterruptedWaitError: The operation was interrupted.
-        EngineGoneError: The engine is gone.
+        OperationCancelled: The operation was cancelled.
 
     """
     if sources.aws is None or sources.kubernetes is None:

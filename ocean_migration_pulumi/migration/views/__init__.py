@@ -1,1 +1,1 @@
-"""What dashboards and reports show of a migration."""
+"""Views of a migration: for dashboards, and for reports."""

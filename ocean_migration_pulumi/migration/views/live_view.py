@@ -1,13 +1,13 @@
-"""One look at a migration: what the console's dashboard shows, from what a status says and what was seen before it.
+"""Live view of a migration: what a dashboard shows, computed from a status and the view before it.
 
 The facts are those of Spot's help page "Migrate Workload using the Console", step 5, "View Workload Migration
-Dashboard". It counts ten things: the overall status (running, stopping, stopped, completed, failed); the stage of the
-process; new instances; pods on new instances; pods on old instances; unscheduled pods; and the old instances that are
-terminated, completed, being drained, and not started.
+Dashboard": the overall status (running, stopping, stopped, completed, failed), the phase, new instances, pods on new
+and on old instances, unscheduled pods, and how many old instances are terminated, completed, being drained, and not
+started.
 
-Of the states of an instance the service documents two: ``RUNNING``, as an example, and ``REQUIRES_MANUAL_MIGRATION``.
-So the stage of a node is read from these, from its pods and from the state of the migration. Any other state is kept
-as it came; only one that is itself the name of a group of that dashboard puts the node into this group.
+Spot documents two states of an instance: ``RUNNING``, as an example, and ``REQUIRES_MANUAL_MIGRATION``. The stage of a
+node therefore follows from these, its pods and the state of the migration. Any other state is shown as it came, unless
+it is the name of a group of that dashboard.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -32,43 +32,43 @@ from ocean_migration_pulumi.migration.state.phases import describe_phase
 from ocean_migration_pulumi.migration.state.progress import Progress
 
 WINDOW: Final = timedelta(minutes=10)
-"""How far back the trend looks."""
+"""Period over which the trend is measured."""
 
 _NUMBERS: Final = re.compile(r"([0-9]+)")
-_SHORTEST: Final = timedelta(minutes=2)
+_SHORTEST_TREND: Final = timedelta(minutes=2)
 _RUNNING: Final = "RUNNING"
 
 
 class Stage(StrEnum):
-    """How far an old node is; the ones that somebody should look at first."""
+    """Stage of an old node; those that need attention come first."""
 
     MANUAL = "needs manual work"
-    """The service says that somebody has to move its pods."""
+    """It requires manual migration."""
     REMAINING = "not migrated"
-    """The migration has failed or was stopped, and the node still has pods."""
+    """The migration failed or was stopped, and pods are left."""
     DRAINING = "draining"
-    """Pods were seen to leave it, and some are left; or the service says so."""
+    """It has fewer pods than before, or the service says so."""
     WAITING = "waiting"
-    """No pod was seen to leave it yet."""
-    UNKNOWN = "not told"
+    """It still has all its pods."""
+    UNKNOWN = "unknown"
     """The service does not tell its pods."""
     DONE = "done"
-    """No pod is left, or the migration has finished."""
+    """No pod is left, or the migration finished."""
     TERMINATED = "terminated"
-    """The service says so, or lists it no more."""
+    """The service says so, or no longer lists it."""
 
 
-_ORDER: Final = {stage: place for place, stage in enumerate(Stage)}
+_STAGE_ORDER: Final = {stage: place for place, stage in enumerate(Stage)}
 
 _NAMED_GROUPS: Final[Mapping[str, Stage]] = {"DRAINING": Stage.DRAINING, "TERMINATED": Stage.TERMINATED}
 
-_RUNS: Final = "Running"
-_STOPS: Final = "Stopping"
-_FAILS: Final = "Failing"
+_RUNNING_WORD: Final = "Running"
+_STOPPING_WORD: Final = "Stopping"
+_FAILING_WORD: Final = "Failing"
 _WORDS: Final[Mapping[str, str]] = {
-    MigrationState.STOPPING: _STOPS,
-    MigrationState.RESCHEDULE_NODES: _STOPS,
-    MigrationState.ERROR: _FAILS,
+    MigrationState.STOPPING: _STOPPING_WORD,
+    MigrationState.RESCHEDULE_NODES: _STOPPING_WORD,
+    MigrationState.ERROR: _FAILING_WORD,
     MigrationState.FINISHED: "Completed",
     MigrationState.FINISHED_ERROR: "Failed",
     MigrationState.STOPPED: "Stopped",
@@ -77,58 +77,77 @@ _WORDS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldNode:
-    """An old node; ``pods`` is None when they are not told, ``said`` a state of the service that is not documented.
-
-    ``most_pods`` is the largest number of pods that was seen on it, ``left_over`` the names of pods to move by hand.
-    """
+    """An old node."""
 
     instance_id: str
+    """EC2 instance id."""
     name: str = ""
+    """Kubernetes node; empty if unknown."""
     asg_name: str | None = None
+    """Auto Scaling Group; None outside of any."""
     stage: Stage
+    """Its stage."""
     pods: int | None = None
+    """Number of pods; None if unknown."""
     most_pods: int | None = None
+    """Largest number of pods in any view so far; None if unknown."""
     said: str = ""
+    """Its state, if that is not documented."""
     left_over: tuple[str, ...] = ()
+    """Names of the pods that require manual migration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNode:
-    """A node that Ocean has started; ``joined_at`` is None when the service does not tell and it was always there."""
+    """A node that Ocean started."""
 
     instance_id: str
+    """EC2 instance id."""
     name: str = ""
+    """Kubernetes node; empty if unknown."""
     state: str = ""
+    """Its state, as the service returns it."""
     pods: int | None = None
+    """Number of pods; None if unknown."""
     virtual_node_group: str = ""
+    """Name or id of its VNG; empty if unknown."""
     life_cycle: str = ""
+    """Life cycle as Ocean writes it, such as ``Spot``; empty if unknown."""
     joined_at: datetime | None = None
+    """Creation, or the first view that has it; None if it was in the first view of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """How fast nodes got done; ``per_minute`` is None until it was watched for long enough to say so.
-
-    ``left`` is an estimate of the time until the last node is done: as if it went on like this. None when it cannot be
-    said.
-    """
+    """How fast nodes are drained."""
 
     samples: tuple[tuple[datetime, int], ...] = ()
+    """Times within the last 10 minutes, each with the number of drained nodes."""
     per_minute: float | None = None
+    """Drained nodes per minute; None before two minutes have passed."""
     left: timedelta | None = None
+    """Estimated time until the last node is drained, at the same rate; None if it cannot be estimated."""
 
     @property
     def span(self) -> timedelta:
-        """The time that ``per_minute`` was measured over."""
+        """Period that ``per_minute`` is measured over."""
         return self.samples[-1][0] - self.samples[0][0] if self.samples else timedelta()
 
     @classmethod
     def from_samples(cls, before: Trend, at: datetime, done: int, remaining: int) -> Trend:
-        """Add what is done at a time; what is older than the window is forgotten."""
+        """Add a sample to the trend before, and drop those that are older than 10 minutes.
+
+        Args:
+            before: The trend before.
+            at: Time of the sample.
+            done: Number of drained nodes.
+            remaining: Number of nodes to wait for.
+
+        """
         kept = tuple(sample for sample in before.samples if at - WINDOW <= sample[0] < at)
         samples = (*kept, (at, done))
         since, then = samples[0]
-        if at - since < _SHORTEST:
+        if at - since < _SHORTEST_TREND:
             return cls(samples=samples)
         rate = max(0, done - then) / ((at - since) / timedelta(minutes=1))
         left = timedelta(minutes=remaining / rate) if rate and remaining else None
@@ -137,24 +156,32 @@ class Trend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveView:
-    """A migration at one moment, ready to be drawn; knows no terminal.
-
-    ``nodes`` has the interesting ones first, ``new_nodes`` the newest. ``elapsed`` is None when the service does not
-    say when the migration was created; ``changed_at`` is when anything last changed, as far as it was watched.
-    """
+    """A migration at one moment."""
 
     status: MigrationStatus
+    """The status that it shows."""
     at: datetime
+    """When the status was read, by the service's clock."""
     word: str
+    """Overall status, such as ``Running``."""
     phase: str
+    """What the migration does now."""
     done: int
+    """Number of drained nodes."""
     total: int
+    """Number of old nodes."""
     nodes: tuple[OldNode, ...]
+    """Old nodes; those that need attention come first."""
     new_nodes: tuple[NewNode, ...]
+    """Ocean nodes, the newest first."""
     unscheduled: tuple[str, ...]
+    """Ids of unscheduled pods."""
     elapsed: timedelta | None
+    """Time since creation, up to the end; None if unknown."""
     trend: Trend
+    """How fast nodes are drained."""
     changed_at: datetime
+    """When the status last changed, as far as it was watched."""
 
     @classmethod
     def from_status(
@@ -165,21 +192,28 @@ class LiveView:
         before: LiveView | None = None,
         ocean_nodes: Iterable[ClusterNode] = (),
     ) -> LiveView:
-        """Look at a status that arrived at a time of the service's clock, after another one (None: the first look).
+        """Return the view of a status.
 
-        ``ocean_nodes`` are Ocean's own nodes, as far as they are known.
+        Args:
+            status: The status.
+            at: When it was read, by the service's clock.
+            before: The view before. None means that this is the first one.
+            ocean_nodes: The nodes that Ocean runs, as far as they are known.
+
         """
-        seen = {node.instance_id: node for node in before.nodes} if before else {}
-        nodes = [_old_node(status, instance, seen.get(instance.instance_id)) for instance in status.old_instances]
+        earlier = {node.instance_id: node for node in before.nodes} if before else {}
+        nodes = [
+            _make_old_node(status, instance, earlier.get(instance.instance_id)) for instance in status.old_instances
+        ]
         listed = status.instance_ids
-        gone = [_gone(node) for name, node in seen.items() if name not in listed]
+        gone = [_make_terminated(node) for instance_id, node in earlier.items() if instance_id not in listed]
         nodes += gone
         progress = Progress.from_status(status)
         done, total = progress.done + len(gone), progress.total + len(gone)
         remaining = sum(node.stage not in {Stage.DONE, Stage.TERMINATED, Stage.MANUAL} for node in nodes)
-        word = _word(status, before)
+        word = _choose_word(status, before)
         trend = Trend.from_samples(before.trend if before else Trend(), at, done, remaining)
-        if word != _RUNS:
+        if word != _RUNNING_WORD:
             trend = Trend(samples=trend.samples)
         return cls(
             status=status,
@@ -188,49 +222,52 @@ class LiveView:
             phase=describe_phase(status.state),
             done=done,
             total=total,
-            nodes=tuple(sorted(nodes, key=_interest)),
-            new_nodes=_new_nodes(status, at, before, {node.instance_id: node for node in ocean_nodes}),
+            nodes=tuple(sorted(nodes, key=_attention_key)),
+            new_nodes=_make_new_nodes(status, at, before, {node.instance_id: node for node in ocean_nodes}),
             unscheduled=tuple(dict.fromkeys([*status.unscheduled_pods, *status.new_unscheduled_pods])),
-            elapsed=_elapsed(status, at),
+            elapsed=_find_elapsed(status, at),
             trend=trend,
             changed_at=before.changed_at if before and before.status == status else at,
         )
 
     @property
     def share(self) -> float:
-        """The share of the old nodes that is done, 0 to 1."""
+        """Share of the old nodes that are drained, 0 to 1."""
         return self.done / self.total if self.total else 0.0
 
     @property
     def stages(self) -> Counter[Stage]:
-        """How many old nodes are in each stage."""
+        """Number of old nodes in each stage."""
         return Counter(node.stage for node in self.nodes)
 
     @property
     def old_pods(self) -> int | None:
-        """The pods that are left on old nodes; None when no node tells."""
+        """Number of pods left on old nodes; None if unknown for all."""
         return _sum(node.pods for node in self.nodes)
 
     @property
     def new_pods(self) -> int | None:
-        """The pods on new nodes, those of other workloads included; None when no node tells."""
+        """Number of pods on new nodes, those of other workloads included; None if unknown for all."""
         return _sum(node.pods for node in self.new_nodes)
 
     @property
     def still(self) -> timedelta:
-        """How long nothing has changed, as far as it was watched."""
+        """Time since the status last changed, as far as it was watched."""
         return self.at - self.changed_at
 
 
-def _word(status: MigrationStatus, before: LiveView | None) -> str:
-    """Return the overall status; nodes are terminated and made schedulable on more than one way."""
-    word = _WORDS.get(status.state, _RUNS)
-    if before is not None and not status.is_terminal and before.word in {_STOPS, _FAILS}:
-        return before.word if word in {_RUNS, _STOPS} else word
+def _choose_word(status: MigrationStatus, before: LiveView | None) -> str:
+    """Return the overall status.
+
+    A migration that stops or fails passes states of a running one, in which the earlier word stays.
+    """
+    word = _WORDS.get(status.state, _RUNNING_WORD)
+    if before is not None and not status.is_terminal and before.word in {_STOPPING_WORD, _FAILING_WORD}:
+        return before.word if word in {_RUNNING_WORD, _STOPPING_WORD} else word
     return word
 
 
-def _old_node(status: MigrationStatus, instance: MigrationInstance, before: OldNode | None) -> OldNode:
+def _make_old_node(status: MigrationStatus, instance: MigrationInstance, before: OldNode | None) -> OldNode:
     pods = instance.running_pods
     known = [number for number in (pods, before.most_pods if before else None) if number is not None]
     most = max(known, default=None)
@@ -239,7 +276,7 @@ def _old_node(status: MigrationStatus, instance: MigrationInstance, before: OldN
         instance_id=instance.instance_id,
         name=instance.node_name,
         asg_name=instance.asg_name,
-        stage=_stage(status, said, pods, most),
+        stage=_find_stage(status, said, pods, most),
         pods=pods,
         most_pods=most,
         said="" if said in {"", _RUNNING, REQUIRES_MANUAL_MIGRATION, *_NAMED_GROUPS} else instance.state,
@@ -247,7 +284,7 @@ def _old_node(status: MigrationStatus, instance: MigrationInstance, before: OldN
     )
 
 
-def _stage(status: MigrationStatus, said: str, pods: int | None, most: int | None) -> Stage:
+def _find_stage(status: MigrationStatus, said: str, pods: int | None, most: int | None) -> Stage:
     named = _NAMED_GROUPS.get(said)
     if said == REQUIRES_MANUAL_MIGRATION:
         return Stage.MANUAL
@@ -264,72 +301,62 @@ def _stage(status: MigrationStatus, said: str, pods: int | None, most: int | Non
     return Stage.DRAINING if pods < most else Stage.WAITING
 
 
-def _gone(node: OldNode) -> OldNode:
-    return OldNode(
-        instance_id=node.instance_id,
-        name=node.name,
-        asg_name=node.asg_name,
-        stage=Stage.TERMINATED,
-        pods=0,
-        most_pods=node.most_pods,
-        said="no longer listed",
-    )
+def _make_terminated(node: OldNode) -> OldNode:
+    return replace(node, stage=Stage.TERMINATED, pods=0, said="no longer listed", left_over=())
 
 
-def _interest(node: OldNode) -> tuple[int, int, list[str | int], str]:
-    return _ORDER[node.stage], -(node.pods or 0), _natural(node.name), node.instance_id
+def _attention_key(node: OldNode) -> tuple[int, int, list[str | int], str]:
+    return _STAGE_ORDER[node.stage], -(node.pods or 0), _natural_key(node.name), node.instance_id
 
 
-def _natural(name: str) -> list[str | int]:
-    """Return a key that sorts names as people do: by their numbers."""
+def _natural_key(name: str) -> list[str | int]:
+    """Return a key that sorts names by the numbers in them."""
     return [int(part) if place % 2 else part for place, part in enumerate(_NUMBERS.split(name))]
 
 
-def _new_nodes(
+def _make_new_nodes(
     status: MigrationStatus, at: datetime, before: LiveView | None, known: Mapping[str, ClusterNode]
 ) -> tuple[NewNode, ...]:
-    seen = {node.instance_id: node for node in before.new_nodes} if before else {}
+    earlier = {node.instance_id: node for node in before.new_nodes} if before else {}
     nodes = []
     for instance in status.new_instances:
+        # A node that joins after the first view joined when it was first seen, unless Ocean tells its creation.
+        node = earlier.get(instance.instance_id) or NewNode(
+            instance_id=instance.instance_id, joined_at=at if before else None
+        )
         ocean = known.get(instance.instance_id)
-        earlier = seen.get(instance.instance_id)
-        joined = parse_time(ocean.created_at) if ocean else None
-        if joined is None and before is not None:
-            joined = earlier.joined_at if earlier else at
+        if ocean is not None:
+            node = replace(
+                node,
+                virtual_node_group=ocean.virtual_node_group_name or ocean.virtual_node_group_id or "",
+                life_cycle=ocean.life_cycle,
+                joined_at=parse_time(ocean.created_at) or node.joined_at,
+            )
         nodes.append(
-            NewNode(
-                instance_id=instance.instance_id,
+            replace(
+                node,
                 name=instance.node_name or (ocean.node_name if ocean else ""),
-                state=_new_state(instance, ocean),
+                state=_choose_state(instance, ocean),
                 pods=instance.running_pods,
-                virtual_node_group=(ocean.virtual_node_group_name or ocean.virtual_node_group_id or "")
-                if ocean
-                else (earlier.virtual_node_group if earlier else ""),
-                life_cycle=ocean.life_cycle if ocean else (earlier.life_cycle if earlier else ""),
-                joined_at=joined,
             )
         )
     first = datetime.min.replace(tzinfo=at.tzinfo)
     return tuple(
-        sorted(nodes, key=lambda node: (first - (node.joined_at or first), _natural(node.name), node.instance_id))
+        sorted(nodes, key=lambda node: (first - (node.joined_at or first), _natural_key(node.name), node.instance_id))
     )
 
 
-def _new_state(instance: MigrationInstance, ocean: ClusterNode | None) -> str:
-    """Say what the service does, unless Kubernetes does not have the node yet."""
+def _choose_state(instance: MigrationInstance, ocean: ClusterNode | None) -> str:
+    """Return the state of a node, or of its registration while that is not complete."""
     registered = ocean.registration_status if ocean else ""
     return registered if registered and registered.casefold() != "registered" else instance.state
 
 
-def _elapsed(status: MigrationStatus, at: datetime) -> timedelta | None:
+def _find_elapsed(status: MigrationStatus, at: datetime) -> timedelta | None:
     created = parse_time(status.created_at)
-    if created is None:
-        return None
-    ends = (parse_time(moment) for moment in (status.completed_at, status.stopped_at, status.errored_at))
-    end = next((moment for moment in ends if moment is not None), at) if status.is_terminal else at
-    return max(timedelta(), end - created)
+    return None if created is None else max(timedelta(), (parse_time(status.ended_at) or at) - created)
 
 
 def _sum(numbers: Iterable[int | None]) -> int | None:
-    told = [number for number in numbers if number is not None]
-    return sum(told) if told else None
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None

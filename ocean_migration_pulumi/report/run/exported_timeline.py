@@ -10,14 +10,14 @@ from typing import Any, Final
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.views.run_report import Moment, moments_of
+from ocean_migration_pulumi.migration.views.run_report import Moment, read_moments
 
 _OPTION: Final = "--stack"
 _ROUNDED: Final = timedelta(seconds=2)
 """The service's clock is read from answers that tell whole seconds; what it creates has milliseconds."""
 
 
-def read_moments(text: str, migration_id: str) -> tuple[Moment, ...]:
+def read_exported_moments(text: str, migration_id: str) -> tuple[Moment, ...]:
     """Return what the export of a stack, as `pulumi stack export` prints it, remembers of a migration.
 
     Raises InputError when the text is no such export, or when no resource of it ran the migration.
@@ -32,7 +32,7 @@ def read_moments(text: str, migration_id: str) -> tuple[Moment, ...]:
         begun = parse_time(_text(runs[migration_id]))
         later = [parse_time(_text(runs[each])) for each in ids[ids.index(migration_id) + 1 :]]
         until = next((moment - _ROUNDED for moment in later if moment is not None), None)
-        noted = moments_of(_objects(outputs.get("timeline")), until=until)
+        noted = read_moments(_objects(outputs.get("timeline")), until=until)
         return tuple(moment for moment in noted if begun is None or moment.at >= begun - _ROUNDED)
     there = f"its migrations are {list_some(known, 10)}" if known else "it ran no migration"
     raise InputError(_OPTION, f"knows nothing of {migration_id}: {there}")

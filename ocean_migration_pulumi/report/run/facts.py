@@ -268,7 +268,7 @@ def state_spans(run_report: RunReport) -> dict[str, list[tuple[float, float]]]:
     Beyond 15 states, which only a service of another version has, the others share a lane without a name of its own.
     """
     found: dict[str, list[tuple[float, float]]] = {}
-    for visit in run_report.visits():
+    for visit in run_report.list_periods():
         state = visit.state or (UNSEEN if run_report.is_recorded else WHOLE)
         if state not in found and len(found) >= _MOST_STATES:
             state = "other states"

@@ -55,7 +55,7 @@ def report_to_json(run_report: RunReport) -> dict[str, Any]:
                     "ended_at": format_time(visit.ended),
                     "seconds": round(visit.seconds, 3),
                 }
-                for visit in run_report.visits()
+                for visit in run_report.list_periods()
             ],
             "moments": [_moment(moment) for moment in run_report.moments],
         },

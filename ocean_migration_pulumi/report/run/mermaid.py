@@ -15,7 +15,7 @@ _POINTS: Final = 100
 _CLEAN: Final = re.compile(r"[^A-Za-z0-9_ ]+")
 _KINDS: Final = {"ERROR": "crit, ", UNSEEN: "done, ", WHOLE: "done, "}
 _SECOND: Final = timedelta(seconds=1)
-# All visits of a state in one row, beside its name; without the palette a line is nearly white on white.
+# All periods of a state in one row, beside its name; without the palette a line is nearly white on white.
 _LANES: Final = '%%{init: {"gantt": {"displayMode": "compact", "leftPadding": 240, "numberSectionStyles": 2}}}%%'
 _LINE: Final = (
     '%%{init: {"xyChart": {"height": 260}, "themeVariables": {"xyChart": {"plotColorPalette": "#2f81f7"}}}}%%'
@@ -25,7 +25,7 @@ _LINE: Final = (
 def draw_states(run_report: RunReport) -> str:
     """Return the states with their times as a Gantt diagram; empty when the begin is not known.
 
-    Times are those of UTC as they stand there, whatever the reader's time zone. Of very many visits only the first
+    Times are those of UTC as they stand there, whatever the reader's time zone. Of very many periods only the first
     begin and the last end of each state are drawn.
     """
     begun, found = run_report.begun, state_spans(run_report)

@@ -61,7 +61,7 @@ def test_deployments_are_asked_for_alone_and_told_apart() -> None:
 
 def test_access_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As for everything else that is asked of Kubernetes."""
-    assert find_deployments().absent == "there is no access to Kubernetes: set kubeconfig, or KUBECONFIG"
+    assert find_deployments().absent == "no access to Kubernetes, set kubeconfig or KUBECONFIG"
     with api().serve() as server:
         (tmp_path / "config").write_text(kubeconfig(server.url), encoding="utf-8")
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))

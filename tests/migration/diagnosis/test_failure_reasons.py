@@ -1,11 +1,11 @@
-"""Why a migration failed, read from the log."""
+"""Reasons of failed migrations in the log."""
 
 from __future__ import annotations
 
 import pytest
 
 from ocean_migration_pulumi.api.models.migration import LogEntry
-from ocean_migration_pulumi.migration.diagnosis.failure_reasons import REASONS, explain_failure
+from ocean_migration_pulumi.migration.diagnosis.failure_reasons import REASONS, find_failure_reason
 
 # As Spot's troubleshooting page for migrations has them.
 SENTENCES = {
@@ -22,46 +22,46 @@ SENTENCES = {
 
 
 def line(message: str, minute: int = 0, severity: str = "ERROR") -> LogEntry:
-    """Return a line of the log of a minute."""
+    """Return a line of the log with a time in that minute."""
     return LogEntry(message=message, severity=severity, created_at=f"2026-01-02T03:{minute:02d}:00.000Z")
 
 
 @pytest.mark.parametrize("reason", sorted(SENTENCES))
 @pytest.mark.parametrize("verb", ["stopped", "failed", "STOPPED"])
-def test_each_documented_sentence_is_known(reason: str, verb: str) -> None:
-    """Whether the service writes that it has stopped or has failed; each has a meaning and a remedy."""
+def test_every_documented_sentence_has_a_reason(reason: str, verb: str) -> None:
+    """The service writes that the migration has stopped or has failed."""
     sentence = f"The migration has {verb} due to {SENTENCES[reason]}"
-    failure = explain_failure([line("Instance i-1 was launched.", severity="INFO"), line(sentence)])
+    failure = find_failure_reason([line("Instance i-1 was launched.", severity="INFO"), line(sentence)])
     assert failure.reason == reason
-    assert failure.evidence == sentence
+    assert [entry.message for entry in failure.lines] == [sentence]
     assert set(failure.to_output()) == {"message", "reason", "remedy"}
     assert all(failure.to_output().values())
 
 
-def test_all_reasons_are_tried() -> None:
-    """Seven are documented."""
+def test_all_reasons_are_tested() -> None:
+    """Spot documents seven, and each has its remedy."""
     assert set(REASONS) == set(SENTENCES)
-    assert len({explain_failure([line(sentence)]).remedy for sentence in SENTENCES.values()}) == 7
+    assert len({find_failure_reason([line(sentence)]).remedy for sentence in SENTENCES.values()}) == 7
 
 
-def test_newest_known_line_wins_in_whatever_order_they_come() -> None:
-    """Of lines of one moment the last one is the newest."""
+def test_newest_known_line_wins_in_any_order() -> None:
+    """Of lines with the same time, the last one is the newest."""
     older, newer = line(SENTENCES["timeout"], 1), line(SENTENCES["schedule"], 2)
-    assert explain_failure([older, newer]).reason == explain_failure([newer, older]).reason == "schedule"
-    assert explain_failure([line(SENTENCES["timeout"]), line(SENTENCES["instances"])]).reason == "instances"
+    assert find_failure_reason([older, newer]).reason == find_failure_reason([newer, older]).reason == "schedule"
+    assert find_failure_reason([line(SENTENCES["timeout"]), line(SENTENCES["instances"])]).reason == "instances"
 
 
-def test_without_a_known_line_the_last_errors_are_shown() -> None:
-    """Three of them, oldest first, and none of another severity."""
+def test_last_errors_are_shown_without_a_known_line() -> None:
+    """They are at most three, the oldest first, and of no other severity."""
     log = [line(f"error {minute}", minute) for minute in range(5)] + [line("fine", 9, "INFO")]
-    failure = explain_failure(log)
+    failure = find_failure_reason(log)
     assert failure.reason == "unknown"
     assert '"error 2"; "error 3"; "error 4"' in failure.message
-    assert failure.evidence == "error 4"
+    assert failure.lines[-1].message == "error 4"
 
 
-def test_empty_log_says_so() -> None:
-    """Nothing is invented."""
-    failure = explain_failure([LogEntry(message="odd", created_at="whenever")])
-    assert "no error of that time" in failure.message
+def test_log_without_errors_is_named() -> None:
+    """The reason stays unknown."""
+    failure = find_failure_reason([LogEntry(message="odd", created_at="whenever")])
+    assert "no errors logged" in failure.message
     assert failure.remedy

@@ -1,4 +1,4 @@
-"""The migrations of a cluster, and how each ended."""
+"""History of a cluster: its migrations and how each ended."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _failing(stage: Stage, reason: str) -> str:
 
 
 def test_empty_history(stage: Stage) -> None:
-    """There was none."""
+    """The cluster never had a migration."""
     assert _read(stage) == MigrationHistory()
 
 
-def test_each_failure_has_the_reason_of_its_own_time(stage: Stage) -> None:
-    """From one look at the log for all of them."""
+def test_every_failure_has_the_reason_of_its_own_period(stage: Stage) -> None:
+    """One request reads the log for all of them."""
     failed = [_failing(stage, "instances"), _failing(stage, "connectivity"), _failing(stage, "timeout")]
     stage.control.clear_requests()
     found = _read(stage)
@@ -54,8 +54,8 @@ def test_each_failure_has_the_reason_of_its_own_time(stage: Stage) -> None:
     assert sum(request["path"].endswith("/log") for request in stage.requests("GET")) == 1
 
 
-def test_leftovers_are_told(stages: Callable[..., Stage]) -> None:
-    """With the nodes that somebody has to look at, the time it took and the flags."""
+def test_leftovers_are_part_of_the_outcome(stages: Callable[..., Stage]) -> None:
+    """The entry has the nodes with leftovers, the duration and the flags."""
     stage = stages("stand-alone-pods")
     stage.up(stage.planned(stage.spec(should_terminate_drained_nodes=True)))
     (past,) = _read(stage).migrations
@@ -67,8 +67,8 @@ def test_leftovers_are_told(stages: Callable[..., Stage]) -> None:
     assert past.ended_at is not None
 
 
-def test_a_status_that_is_gone_leaves_what_the_list_tells(stage: Stage) -> None:
-    """Whether the service says that there is none, or refuses the question."""
+def test_migration_without_a_status_has_the_facts_of_the_list(stage: Stage) -> None:
+    """The service answers with 404, or refuses the request."""
     older, newer = _failing(stage, "instances"), _failing(stage, "instances")
     stage.control.fault("GET", f"*/{newer}", "status", status=400, times=1)
     stage.control.fault("GET", f"*/{older}", "status", status=404, times=1)
@@ -77,11 +77,11 @@ def test_a_status_that_is_gone_leaves_what_the_list_tells(stage: Stage) -> None:
         (newer, "failed", None, ""),
         (older, "failed", None, ""),
     ]
-    assert found.notes == (f"the service lists 2 migrations without a status: {newer}, {older}",)
+    assert found.notes == (f"no status of 2 listed migrations: {newer}, {older}",)
 
 
-def test_only_the_newest_are_asked_for_one_by_one(stage: Stage) -> None:
-    """Of the others the list tells the state; whoever runs is told so."""
+def test_only_the_newest_are_read_in_detail(stage: Stage) -> None:
+    """The others have the state of the list, running ones included."""
     older = _failing(stage, "instances")
     stage.control.hold(stage.ocean_id)
     newer = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
@@ -91,37 +91,35 @@ def test_only_the_newest_are_asked_for_one_by_one(stage: Stage) -> None:
         (newer, "runs: prepares the next batch"),
         (older, "failed"),
     ]
-    assert found.notes == ("only the newest 1 of 2 migrations were asked for their status",)
+    assert found.notes == ("details of the newest 1 of 2 migrations only; use --all for the rest",)
     assert len(stage.requests("GET")) == 2
     (running, _) = _read(stage, most=0).migrations
     assert running.outcome == "runs: prepares the next batch"
     assert running.seconds is None
 
 
-def test_a_log_that_cannot_be_read_leaves_the_reasons_open(stage: Stage) -> None:
-    """With a note that says why."""
+def test_reasons_are_unknown_if_the_log_cannot_be_read(stage: Stage) -> None:
+    """A note has the error."""
     _failing(stage, "instances")
     stage.control.fault("GET", "*/log", "403", times=1)
     found = _read(stage)
     assert [(past.outcome, past.reason) for past in found.migrations] == [("failed", "")]
     assert len(found.notes) == 1
-    assert found.notes[0].startswith("why migrations failed stands in Ocean's log, which could not be read: ")
+    assert found.notes[0].startswith("reasons of failures unknown, could not read Ocean's log: ")
 
 
-def test_a_log_that_is_too_long_leaves_the_oldest_reasons_open(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are not told to be unknown, as the log may well tell them."""
+def test_oldest_reasons_are_unknown_if_the_log_is_too_long(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A note names the migrations, as the rest of the log may have their reasons."""
     older = _failing(stage, "instances")
     monkeypatch.setattr("ocean_migration_pulumi.migration.diagnosis.history.MAX_LINES", 3)
     newer = _failing(stage, "timeout")
     found = _read(stage)
     assert [(past.id, past.outcome) for past in found.migrations] == [(newer, "failed: timeout"), (older, "failed")]
-    assert found.notes == (
-        f"the log holds more than one question returns; `ocean-migration explain` tells why {older} failed",
-    )
+    assert found.notes == (f"the log is too long for one request; `ocean-migration explain` shows why {older} failed",)
 
 
-def test_an_interruption_ends_it(stage: Stage) -> None:
-    """Although a log that cannot be read is no hindrance otherwise."""
+def test_interruption_ends_the_reading(stage: Stage) -> None:
+    """A log that cannot be read for another reason is only noted."""
     _failing(stage, "instances")
     scope = stage.scope()
     stage.control.fault("GET", "*/log", "503", times=1)

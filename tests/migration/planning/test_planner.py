@@ -179,7 +179,7 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     nodes: dict[str, Any] = {"label_selector": "a=b"} if why == "labels" else WEB
     before = replace(stage.spec(nodes=nodes), planned_nodes={"i-1": "kept"}) if old else None
     cause, said = {
-        "labels": (UnplannedCause.NO_LABELS, "there is no access to Kubernetes"),
+        "labels": (UnplannedCause.NO_LABELS, "no access to Kubernetes"),
         "no account": (UnplannedCause.NO_ACCOUNT, ""),
         "no token": (UnplannedCause.SPOT_UNAVAILABLE, "no token: set SPOTINST_TOKEN"),
         "down": (UnplannedCause.SPOT_UNAVAILABLE, ""),

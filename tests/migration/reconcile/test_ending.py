@@ -233,7 +233,7 @@ def test_reason_that_cannot_be_read_is_no_reason_to_fail(stages: Callable[..., S
     reading = stage.context(context.spec, context.state)
     assert reconcile.refresh(reading)
     assert reading.state.failure is not None
-    assert "could not be read" in reading.state.failure["message"]
+    assert "could not read the reason" in reading.state.failure["message"]
 
 
 def test_failure_is_over_when_nothing_remains(stage: Stage) -> None:

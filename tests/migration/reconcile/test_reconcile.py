@@ -354,4 +354,4 @@ def test_error_of_the_run_is_one_line(stage: Stage) -> None:
     """One that nobody foresaw says what it is."""
     assert failure_reasons.describe_failure(InterruptedWaitError("a\n  b")) == "a b"
     assert failure_reasons.describe_failure(KeyError("x")) == "unexpected KeyError: 'x'"
-    assert failure_reasons.failure_of(PlanError("no")) == {"message": "no", "reason": "Plan", "remedy": ""}
+    assert failure_reasons.make_failure_output(PlanError("no")) == {"message": "no", "reason": "Plan", "remedy": ""}

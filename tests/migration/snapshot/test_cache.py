@@ -1,4 +1,4 @@
-"""What a process knows of a cluster: each thing asked once."""
+"""Cache of a cluster: every response is shared by the process."""
 
 from __future__ import annotations
 
@@ -17,62 +17,63 @@ from tests.support.timing import PATIENCE
 
 
 @pytest.fixture
-def view(stage: Stage) -> tuple[ClusterCache, FakeClock, Stage]:
-    """Return a view with a clock of its own."""
+def cached(stage: Stage) -> tuple[ClusterCache, FakeClock, Stage]:
+    """Return a cache with a clock of its own."""
     clock = FakeClock()
     return ClusterCache(stage.ocean_id, clock.read), clock, stage
 
 
-def asked(stage: Stage) -> int:
+def count_requests(stage: Stage) -> int:
     """Return how many requests were sent."""
     return len(stage.control.requests())
 
 
-def test_answer_is_good_for_half_a_minute(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
-    """Then, or when it has to be fresh, it is asked again."""
-    found, clock, stage = view
+def test_response_is_used_for_half_a_minute(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
+    """After that, or if it must be fresh, it is requested again."""
+    found, clock, stage = cached
     first = found.candidates(stage.client, stage.scope())
     clock.now += 30
     assert found.candidates(stage.client, stage.scope()) is first
-    assert asked(stage) == 1
+    assert count_requests(stage) == 1
     clock.now += 0.1
     assert found.candidates(stage.client, stage.scope()) == first
-    assert asked(stage) == 2
+    assert count_requests(stage) == 2
     clock.now += 0.1
     found.candidates(stage.client, stage.scope(), fresh=True)
-    assert asked(stage) == 3
+    assert count_requests(stage) == 3
 
 
-def test_write_makes_what_it_may_have_changed_old(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
-    """The cluster itself is not among that."""
-    found, _, stage = view
+def test_write_drops_what_it_may_have_changed(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
+    """The cluster itself stays."""
+    found, _, stage = cached
     for ask in (found.candidates, found.migrations, found.nodes, found.cluster):
         ask(stage.client, stage.scope())
     found.changed()
     for ask in (found.candidates, found.migrations, found.nodes, found.cluster):
         ask(stage.client, stage.scope())
-    assert asked(stage) == 7
+    assert count_requests(stage) == 7
 
 
-def test_many_threads_ask_once(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
-    """One of them asks, the others wait for its answer."""
-    found, _, stage = view
+def test_threads_share_one_request(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
+    """One thread sends it, the others wait for its response."""
+    found, _, stage = cached
     stage.control.latency(50)
-    answers: list[Any] = []
+    responses: list[Any] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(found.candidates(stage.client, CancelScope()))) for _ in range(8)
+        threading.Thread(target=lambda: responses.append(found.candidates(stage.client, CancelScope())))
+        for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
-    assert len(answers) == 8
-    assert asked(stage) == 1
+    assert len(responses) == 8
+    assert count_requests(stage) == 1
 
 
-def test_waiting_for_another_thread_s_answer_is_bounded(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
-    """By one's own deadline."""
-    found, _, stage = view
+def test_wait_for_another_thread_is_bounded(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
+    """The own deadline bounds it."""
+    found, _, stage = cached
     with stage.control.barrier("GET", "*/discovery", "before") as barrier:
         slow = threading.Thread(target=lambda: found.candidates(stage.client, CancelScope()))
         slow.start()
@@ -82,46 +83,46 @@ def test_waiting_for_another_thread_s_answer_is_bounded(view: tuple[ClusterCache
     slow.join(PATIENCE)
 
 
-def test_outage_is_remembered_for_previews_only(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
-    """A run asks again, and so does a preview half a minute later."""
-    found, clock, stage = view
+def test_outage_is_cached_for_previews_only(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
+    """A run sends the request again, as does a preview half a minute later."""
+    found, clock, stage = cached
     short = stage.scope(short=True)
     stage.control.fault("GET", "*/discovery", "status", status=503, times=5)
     with pytest.raises(ServiceError):
         found.candidates(stage.client, short)
-    count = asked(stage)
+    count = count_requests(stage)
     with pytest.raises(ServiceError):
         found.candidates(stage.client, short)
-    assert asked(stage) == count
+    assert count_requests(stage) == count
     stage.control.clear_faults()
     assert found.candidates(stage.client, stage.scope())
     other = ClusterCache("o-none", clock.read)
     for _ in range(2):
         with pytest.raises(ClusterNotFoundError):
             other.cluster(stage.client, short)
-    assert asked(stage) == count + 2
+    assert count_requests(stage) == count + 2
     clock.now += 31
     with pytest.raises(ClusterNotFoundError):
         other.cluster(stage.client, short)
-    assert asked(stage) == count + 3
+    assert count_requests(stage) == count + 3
 
 
-def test_status_of_an_ended_migration_is_asked_once(view: tuple[ClusterCache, FakeClock, Stage]) -> None:
-    """It never changes again; its end makes discovery old."""
-    found, _, stage = view
+def test_status_of_an_ended_migration_is_read_once(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
+    """It never changes again; its end outdates the candidates."""
+    found, _, stage = cached
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
     found.candidates(stage.client, stage.scope())
     stage.control.advance(7200)
     (summary,) = found.migrations(stage.client, stage.scope())
     for _ in range(3):
         assert found.status(stage.client, stage.scope(), summary.id, fresh=True).is_terminal
-    assert asked(stage) == 3
+    assert count_requests(stage) == 3
     assert len(found.candidates(stage.client, stage.scope())) == 3
-    assert asked(stage) == 4
+    assert count_requests(stage) == 4
 
 
 def test_running_migrations_come_first_and_then_the_newest(stages: Callable[..., Stage]) -> None:
-    """Of very many, twenty are asked for."""
+    """At most twenty statuses are read."""
     stage = stages(nodes=30)
     found = ClusterCache(stage.ocean_id)
     for node in stage.ids()[:24]:
@@ -135,7 +136,7 @@ def test_running_migrations_come_first_and_then_the_newest(stages: Callable[...,
 
 
 def test_migrations_of_more_than_a_day_ago_are_not_recent(stage: Stage) -> None:
-    """Unless they run."""
+    """Running migrations are, whatever their age."""
     found = ClusterCache(stage.ocean_id)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
     stage.control.advance(7200)
@@ -146,8 +147,8 @@ def test_migrations_of_more_than_a_day_ago_are_not_recent(stage: Stage) -> None:
     assert [status.is_terminal for status in found.recent(stage.client, stage.scope())] == [False]
 
 
-def test_ended_migration_that_is_gone_between_list_and_status_is_passed_over(stage: Stage) -> None:
-    """One that runs is not: it may hold our nodes."""
+def test_ended_migration_without_a_status_is_skipped(stage: Stage) -> None:
+    """A running one is an error, as it may hold our nodes."""
     found = ClusterCache(stage.ocean_id)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
     stage.control.advance(7200)
@@ -161,8 +162,8 @@ def test_ended_migration_that_is_gone_between_list_and_status_is_passed_over(sta
         ClusterCache(stage.ocean_id).recent(stage.client, stage.scope())
 
 
-def test_status_that_does_not_exist_makes_the_list_old(stage: Stage) -> None:
-    """The list may be the one in which the migration was found."""
+def test_missing_status_outdates_the_list(stage: Stage) -> None:
+    """The list that still has the migration is read again."""
     found = ClusterCache(stage.ocean_id)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
     (summary,) = found.migrations(stage.client, stage.scope())

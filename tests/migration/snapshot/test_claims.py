@@ -1,4 +1,4 @@
-"""Which resource plans and holds what."""
+"""Claims of resources on nodes and migrations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def claims() -> ClusterClaims:
     return ClusterClaims(ClusterCache("o-1"))
 
 
-def test_one_object_for_each_account_and_cluster() -> None:
+def test_claims_are_one_object_per_account_and_cluster() -> None:
     """The same id in two accounts is two clusters."""
     registry = ClaimsRegistry()
     one = registry.claims("act-1", "o-1")
@@ -20,8 +20,8 @@ def test_one_object_for_each_account_and_cluster() -> None:
     assert one.view.ocean_id == "o-1"
 
 
-def test_migration_belongs_to_who_recorded_it_first_until_it_is_taken_over() -> None:
-    """A second resource with an older state does not get it by naming it."""
+def test_first_owner_keeps_a_migration_until_another_takes_it_over() -> None:
+    """A second resource whose state has the migration, too, does not become its owner."""
     shared = claims()
     shared.hold("a", ["owm-1"])
     shared.hold("b", ["owm-1", "owm-2"])
@@ -32,8 +32,8 @@ def test_migration_belongs_to_who_recorded_it_first_until_it_is_taken_over() -> 
     assert shared.taken == {"owm-1"}
 
 
-def test_someone_else_claims_what_it_holds_or_plans() -> None:
-    """A resource's own record and plan are no claim against itself."""
+def test_owned_migrations_and_planned_nodes_are_claimed() -> None:
+    """A resource's own claims do not count against itself."""
     shared = claims()
     shared.hold("a", ["owm-1"])
     shared.plan("a", ["i-1"])

@@ -1,4 +1,4 @@
-"""A picture of a migration: stages, counters, new nodes and the trend, from statuses alone."""
+"""Live views: stages, counters, new nodes and the trend, computed from statuses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.migration.builders import MANUAL, instance, left_over, status
 CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def look(seen: MigrationStatus, minutes: float = 5.0, before: LiveView | None = None, **more: Any) -> LiveView:
-    """Look at a status so many minutes after the migration was created."""
+def view_status(seen: MigrationStatus, minutes: float = 5.0, before: LiveView | None = None, **more: Any) -> LiveView:
+    """Return the view of a status so many minutes after the migration was created."""
     return LiveView.from_status(seen, at=CREATED + timedelta(minutes=minutes), before=before, **more)
 
 
@@ -47,28 +47,28 @@ def stages(live_view: LiveView) -> dict[str, Stage]:
         ("FINISHED_ERROR", instance("i-1", pods=None), Stage.UNKNOWN),
     ],
 )
-def test_the_stage_of_a_node_follows_from_what_is_documented(state: str, node: MigrationInstance, stage: Stage) -> None:
-    """Its state, its pods and the state of the migration are all that is known of it."""
-    assert stages(look(status(node, state=state))) == {"i-1": stage}
+def test_stage_follows_from_documented_facts(state: str, node: MigrationInstance, stage: Stage) -> None:
+    """The facts are the state and the pods of the node, and the state of the migration."""
+    assert stages(view_status(status(node, state=state))) == {"i-1": stage}
 
 
-def test_a_node_drains_once_pods_were_seen_to_leave_it() -> None:
-    """It still does when the next pod takes its time."""
-    live_view = look(status("i-1", "i-2"))
+def test_node_drains_once_it_has_fewer_pods() -> None:
+    """It stays in that stage while the number does not change."""
+    live_view = view_status(status("i-1", "i-2"))
     for pods in (4, 4):
-        live_view = look(status(instance("i-1", pods=pods), "i-2"), before=live_view)
+        live_view = view_status(status(instance("i-1", pods=pods), "i-2"), before=live_view)
     assert stages(live_view) == {"i-1": Stage.DRAINING, "i-2": Stage.WAITING}
 
 
-def test_a_state_that_is_not_documented_is_kept_as_it_came() -> None:
-    """What is documented, or the name of a group of the dashboard, is said by the stage."""
+def test_undocumented_state_is_kept() -> None:
+    """The stage shows any other state."""
     seen = status(
         instance("i-1", state="Blocked"),
         instance("i-2", state="RUNNING"),
         left_over("i-3", "debug"),
         instance("i-4", state="DRAINING"),
     )
-    assert {node.instance_id: node.said for node in look(seen).nodes} == {
+    assert {node.instance_id: node.said for node in view_status(seen).nodes} == {
         "i-1": "Blocked",
         "i-2": "",
         "i-3": "",
@@ -76,19 +76,19 @@ def test_a_state_that_is_not_documented_is_kept_as_it_came() -> None:
     }
 
 
-def test_a_node_that_is_no_longer_listed_is_terminated() -> None:
-    """It stays in the picture, and counts as done."""
-    first = look(status("i-1", "i-2"))
-    live_view = look(status("i-2"), before=look(status("i-2"), before=first))
+def test_node_that_is_no_longer_listed_is_terminated() -> None:
+    """It stays in the view, and counts as drained."""
+    first = view_status(status("i-1", "i-2"))
+    live_view = view_status(status("i-2"), before=view_status(status("i-2"), before=first))
     assert stages(live_view) == {"i-2": Stage.WAITING, "i-1": Stage.TERMINATED}
     assert (live_view.done, live_view.total, live_view.share) == (1, 2, 0.5)
-    assert stages(look(status("i-1", "i-2"), before=live_view))["i-1"] is Stage.WAITING
+    assert stages(view_status(status("i-1", "i-2"), before=live_view))["i-1"] is Stage.WAITING
 
 
-def test_the_interesting_nodes_come_first() -> None:
-    """Manual work, then what drains with the most pods, then what waits, by name as people count."""
-    before = look(status("i-a", "i-b", "i-c", "i-10", "i-9", "i-z"))
-    live_view = look(
+def test_nodes_that_need_attention_come_first() -> None:
+    """Manual migration, then draining by number of pods, then waiting by the numbers in their names."""
+    before = view_status(status("i-a", "i-b", "i-c", "i-10", "i-9", "i-z"))
+    live_view = view_status(
         status(
             instance("i-a", pods=0),
             instance("i-b", pods=2),
@@ -103,10 +103,10 @@ def test_the_interesting_nodes_come_first() -> None:
     assert live_view.nodes[0].left_over == ("debug",)
 
 
-def test_the_counters_are_those_of_the_dashboard() -> None:
-    """Each comes from the status; unscheduled pods that are named twice count once."""
-    before = look(status("i-1", "i-2", "i-3"))
-    live_view = look(
+def test_counters_are_those_of_the_console() -> None:
+    """All come from the status; a pod that is listed twice counts once."""
+    before = view_status(status("i-1", "i-2", "i-3"))
+    live_view = view_status(
         status(
             instance("i-1", pods=0),
             instance("i-2", pods=2),
@@ -123,9 +123,9 @@ def test_the_counters_are_those_of_the_dashboard() -> None:
     assert live_view.stages == {Stage.DONE: 1, Stage.DRAINING: 1, Stage.WAITING: 1}
 
 
-def test_what_nobody_tells_is_none() -> None:
-    """A status of nothing but an id and a state is still a picture."""
-    live_view = look(MigrationStatus(id="owm-1", state="NEW_STATE"))
+def test_unknown_numbers_are_none() -> None:
+    """A status of an id and a state suffices for a view."""
+    live_view = view_status(MigrationStatus(id="owm-1", state="NEW_STATE"))
     assert (live_view.word, live_view.phase) == ("Running", "is in the state NEW_STATE, which is not documented")
     assert (live_view.old_pods, live_view.new_pods, live_view.elapsed, live_view.share) == (None, None, None, 0.0)
 
@@ -143,26 +143,26 @@ def test_what_nobody_tells_is_none() -> None:
         (["STOPPING", "ERROR"], ["Stopping", "Failing"]),
     ],
 )
-def test_the_overall_status_remembers_how_the_end_began(states: list[str], words: list[str]) -> None:
-    """Nodes are terminated, and made schedulable again, on more than one way."""
+def test_overall_status_keeps_stopping_and_failing(states: list[str], words: list[str]) -> None:
+    """Both pass states that a running migration has, too."""
     live_view: LiveView | None = None
     for state, word in zip(states, words, strict=True):
-        live_view = look(status("i-1", state=state), before=live_view)
+        live_view = view_status(status("i-1", state=state), before=live_view)
         assert live_view.word == word
 
 
-def test_the_time_ends_with_the_migration() -> None:
-    """Before that it is what has passed since it was created."""
-    assert look(status("i-1"), 7).elapsed == timedelta(minutes=7)
+def test_elapsed_time_ends_with_the_migration() -> None:
+    """While it runs, it is the time since creation."""
+    assert view_status(status("i-1"), 7).elapsed == timedelta(minutes=7)
     ended = status("i-1", state="STOPPED", stopped_at="2026-01-02T03:06:05.000Z")
-    assert look(ended, 700).elapsed == timedelta(minutes=2)
-    assert look(replace(ended, stopped_at=None), 3).elapsed == timedelta(minutes=3)
-    assert look(status("i-1"), -1).elapsed == timedelta()
+    assert view_status(ended, 700).elapsed == timedelta(minutes=2)
+    assert view_status(replace(ended, stopped_at=None), 3).elapsed == timedelta(minutes=3)
+    assert view_status(status("i-1"), -1).elapsed == timedelta()
 
 
-def test_new_nodes_are_known_by_what_ocean_tells_of_them() -> None:
-    """The newest comes first; one that is not registered yet says so, and what was known is kept."""
-    first = look(status("i-1", new_instances=(instance("i-n", node_name=""),)))
+def test_new_nodes_have_the_facts_of_ocean_nodes() -> None:
+    """The newest comes first; an unregistered node shows that state, and earlier facts are kept."""
+    first = view_status(status("i-1", new_instances=(instance("i-n", node_name=""),)))
     assert (first.new_nodes[0].name, first.new_nodes[0].joined_at) == ("", None)
     known = [
         ClusterNode(
@@ -175,7 +175,7 @@ def test_new_nodes_are_known_by_what_ocean_tells_of_them() -> None:
         )
     ]
     seen = status("i-1", new_instances=(instance("i-n"), instance("i-m", node_name="")))
-    second = look(seen, before=first, ocean_nodes=known)
+    second = view_status(seen, before=first, ocean_nodes=known)
     newest = second.new_nodes[0]
     assert (newest.name, newest.state, newest.virtual_node_group, newest.life_cycle) == (
         "node-i-m",
@@ -184,56 +184,56 @@ def test_new_nodes_are_known_by_what_ocean_tells_of_them() -> None:
         "Spot",
     )
     assert newest.joined_at == CREATED + timedelta(minutes=1)
-    third = look(seen, before=second)
+    third = view_status(seen, before=second)
     assert (third.new_nodes[0].virtual_node_group, third.new_nodes[0].state) == ("web", "RUNNING")
-    fourth = look(replace(seen, new_instances=(*seen.new_instances, instance("i-o"))), 6, before=third)
+    fourth = view_status(replace(seen, new_instances=(*seen.new_instances, instance("i-o"))), 6, before=third)
     assert (fourth.new_nodes[0].instance_id, fourth.new_nodes[0].joined_at) == ("i-o", CREATED + timedelta(minutes=6))
 
 
 def watched(*done: int, total: int = 10, state: str = "DRAIN_NODES") -> LiveView:
-    """Watch one minute after the other how many nodes are done."""
+    """Return the last of several views, one per minute, with so many drained nodes."""
     live_view: LiveView | None = None
     for minute, number in enumerate(done):
         nodes = [instance(f"i-{place}", pods=0 if place < number else 6) for place in range(total)]
-        live_view = look(status(*nodes, state=state), minute, before=live_view)
+        live_view = view_status(status(*nodes, state=state), minute, before=live_view)
     assert live_view is not None
     return live_view
 
 
-def test_a_trend_needs_two_minutes() -> None:
-    """Until then nothing is said."""
+def test_trend_needs_two_minutes() -> None:
+    """Before, the rate is unknown."""
     assert watched(0, 1).trend.per_minute is None
     assert watched(0, 1, 2).trend.per_minute == pytest.approx(1.0)
 
 
-def test_the_time_left_is_estimated_from_the_trend() -> None:
-    """What needs manual work is not waited for."""
+def test_remaining_time_is_estimated_from_the_trend() -> None:
+    """Nodes that require manual migration do not count."""
     assert watched(0, 1, 2, 4).trend.left == timedelta(minutes=4.5)
-    before = look(status("i-1", "i-2", "i-3"), 0)
-    live_view = look(status(instance("i-1", pods=0), "i-2", left_over("i-3", "debug")), 4, before=before)
+    before = view_status(status("i-1", "i-2", "i-3"), 0)
+    live_view = view_status(status(instance("i-1", pods=0), "i-2", left_over("i-3", "debug")), 4, before=before)
     assert live_view.trend.left == timedelta(minutes=4)
 
 
-def test_without_progress_no_time_left_is_said() -> None:
-    """Nor when nothing is left, or it no longer runs."""
+def test_remaining_time_is_unknown_without_progress() -> None:
+    """It is also unknown if no node is left, or the migration stops."""
     assert (watched(3, 3, 3).trend.per_minute, watched(3, 3, 3).trend.left) == (0.0, None)
     assert watched(8, 9, 10).trend.left is None
     assert watched(0, 1, 2, state="STOPPING").trend.per_minute is None
 
 
-def test_the_trend_forgets_what_is_older_than_ten_minutes() -> None:
-    """A fast beginning says nothing about now."""
+def test_trend_drops_samples_older_than_ten_minutes() -> None:
+    """A fast begin does not change the present rate."""
     trend = watched(0, 8, *([8] * 10), 9, total=20).trend
     assert trend.per_minute == pytest.approx(0.1)
     assert trend.span == timedelta(minutes=10)
 
 
-def test_it_is_known_how_long_nothing_has_changed() -> None:
-    """As far as it was watched."""
-    live_view = look(status("i-1"), 1)
-    live_view = look(status("i-1"), 5, before=live_view)
+def test_view_has_the_time_since_the_last_change() -> None:
+    """Only watched changes count."""
+    live_view = view_status(status("i-1"), 1)
+    live_view = view_status(status("i-1"), 5, before=live_view)
     assert live_view.still == timedelta(minutes=4)
-    assert look(status(instance("i-1", pods=5)), 6, before=live_view).still == timedelta()
+    assert view_status(status(instance("i-1", pods=5)), 6, before=live_view).still == timedelta()
 
 
 INSTANCES = st.builds(
@@ -254,14 +254,14 @@ STATUSES = st.builds(
 
 
 @given(st.lists(STATUSES, min_size=1, max_size=6))
-def test_whatever_is_told_the_picture_adds_up(told: list[MigrationStatus]) -> None:
-    """Every node that was ever seen is in one stage, and what waits tell is the same."""
+def test_counters_add_up_for_any_statuses(statuses: list[MigrationStatus]) -> None:
+    """Every node of any status is in one stage, and the progress is the same as in other messages."""
     live_view: LiveView | None = None
-    for minute, seen in enumerate(told):
-        live_view = look(seen, minute, before=live_view)
+    for minute, seen in enumerate(statuses):
+        live_view = view_status(seen, minute, before=live_view)
     assert live_view is not None
-    assert {node.instance_id for node in live_view.nodes} == set().union(*(seen.instance_ids for seen in told))
+    assert {node.instance_id for node in live_view.nodes} == set().union(*(seen.instance_ids for seen in statuses))
     assert live_view.stages.total() == live_view.total == len(live_view.nodes)
-    gone = live_view.total - len(told[-1].old_instances)
-    assert live_view.done == Progress.from_status(told[-1]).done + gone
+    gone = live_view.total - len(statuses[-1].old_instances)
+    assert live_view.done == Progress.from_status(statuses[-1]).done + gone
     assert 0 <= live_view.share <= 1

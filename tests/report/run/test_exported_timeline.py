@@ -50,13 +50,13 @@ RESOURCE = {
 def test_a_run_gets_its_own_part_of_the_timeline(migration: str, states: list[tuple[float, str]]) -> None:
     """Also where the service's clock is told in whole seconds, and among resources of other kinds."""
     text = export({"id": "vpc"}, {"migrations": "none", "timeline": 3}, RESOURCE)
-    found = exported_timeline.read_moments(text, migration)
+    found = exported_timeline.read_exported_moments(text, migration)
     assert [((moment.at - at(0)).total_seconds(), moment.state) for moment in found] == states
 
 
 def test_a_run_of_unknown_begin_gets_what_was_before_the_next_one() -> None:
     """A lost run may have no times."""
-    assert len(exported_timeline.read_moments(export(RESOURCE), "owm-lost")) == 3
+    assert len(exported_timeline.read_exported_moments(export(RESOURCE), "owm-lost")) == 3
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ def test_a_run_of_unknown_begin_gets_what_was_before_the_next_one() -> None:
 def test_what_is_no_such_stack_is_refused(text: str, message: str) -> None:
     """With what is wrong about it."""
     with pytest.raises(InputError) as caught:
-        exported_timeline.read_moments(text, "owm-9")
+        exported_timeline.read_exported_moments(text, "owm-9")
     assert str(caught.value) == message

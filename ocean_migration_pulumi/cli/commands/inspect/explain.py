@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +15,10 @@ from ocean_migration_pulumi.cli.recording import from_option, open_migration
 from ocean_migration_pulumi.common.text import count_noun, one_line
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, StuckPod, diagnose_migration
 from ocean_migration_pulumi.migration.spec import input_readers
-from ocean_migration_pulumi.migration.views.run_report import moved_at
+from ocean_migration_pulumi.migration.views.run_report import find_last_change
 
 MOST_PODS: Final = 50
-"""How many pods are listed for people; JSON has all."""
+"""Maximum number of pods in the text; JSON has all."""
 
 
 @click.command(
@@ -42,73 +41,78 @@ MOST_PODS: Final = 50
 @kubernetes_options
 @context_options
 def command(reach: CliContext, output: Output, migration: str | None, source: Path | None, stall_timeout: str) -> None:
-    """Tell why a migration failed, was stopped, or stands still, and what to do about it.
+    """Explain why a migration failed, was stopped or stalled, and what to do about it.
 
-    Of the one that runs, or else of the newest, unless it is named. With access to Kubernetes the pods that are still
-    on the old nodes are told, and what holds each.
+    Without MIGRATION, explains the running migration, else the newest one. With access to Kubernetes, also lists the
+    pods that are still on old nodes and what blocks each.
     """
-    stalled = input_readers.read_duration("--stall-timeout", stall_timeout) or 0.0
+    stall_seconds = input_readers.read_duration("--stall-timeout", stall_timeout) or 0.0
     with open_migration(reach, migration, source) as chosen:
         status = chosen.client.get_migration(chosen.ocean_id, chosen.migration_id)
-        found = diagnose_migration(
+        diagnosis = diagnose_migration(
             chosen.client,
             reach.scope,
             chosen.sources,
             chosen.ocean_id,
             status,
-            moved_at=moved_at(chosen.moments),
+            changed_at=find_last_change(chosen.moments),
             now=chosen.now,
-            stall_timeout=stalled,
+            stall_timeout=stall_seconds,
         )
     if output.is_table:
-        output.text("\n".join(lines(found)))
+        output.text("\n".join(format_lines(diagnosis)))
     else:
-        output.json(to_json(chosen.ocean_id, status, found))
+        output.json(to_json(chosen.ocean_id, status, diagnosis))
 
 
-def lines(found: Diagnosis) -> Iterator[str]:
-    """Return an explanation for people, line by line."""
-    yield one_line(found.headline)
-    for heading, texts in _parts(found):
+def format_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """Return a diagnosis for people, line by line."""
+    yield one_line(diagnosis.headline)
+    for heading, texts in _list_sections(diagnosis):
         yield from ("", heading, *texts)
 
 
-def to_json(ocean_id: str, status: MigrationStatus, found: Diagnosis) -> dict[str, Any]:
-    """Return an explanation as JSON has it."""
-    document = asdict(found)
+def to_json(ocean_id: str, status: MigrationStatus, diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a diagnosis in the form that docs/schemas/explain.json describes."""
     return {
         "ocean_id": ocean_id,
         "migration_id": status.id,
         "state": status.state,
-        "holdings": document.pop("stuck"),
-        **document,
-        "outcome": found.outcome.value,
+        "outcome": diagnosis.outcome.value,
+        "headline": diagnosis.headline,
+        "reason": diagnosis.reason,
+        "evidence": diagnosis.evidence,
+        "remedy": diagnosis.remedy,
+        "holdings": [
+            {"pod": pod.pod, "node": pod.node, "why": pod.why, "remedy": pod.remedy} for pod in diagnosis.stuck
+        ],
+        "notes": diagnosis.notes,
     }
 
 
-def _parts(found: Diagnosis) -> Iterator[tuple[str, list[str]]]:
-    """Return the headings that have something to say, each with its indented lines."""
-    if found.evidence:
-        yield "What shows it", _indented(found.evidence)
-    if found.stuck:
-        more = len(found.stuck[MOST_PODS:])
-        rest = _indented([f"and {count_noun(more, 'pod')} more: see --json"] if more else ())
-        yield "Pods that are left", [*_grouped(found.stuck[:MOST_PODS]), *rest]
-    if found.remedy:
-        yield "What to do", _indented([f"{found.remedy}."])
-    if found.notes:
-        yield "Notes", _indented(found.notes)
+def _list_sections(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
+    """Return the headings that have content, each with its indented lines."""
+    if diagnosis.evidence:
+        yield "Evidence", _indent(diagnosis.evidence)
+    if diagnosis.stuck:
+        more = len(diagnosis.stuck[MOST_PODS:])
+        rest = _indent([f"and {count_noun(more, 'more pod')}: see --json"] if more else ())
+        yield "Remaining pods", [*_group_by_blocker(diagnosis.stuck[:MOST_PODS]), *rest]
+    if diagnosis.remedy:
+        yield "What to do", _indent([f"{diagnosis.remedy}."])
+    if diagnosis.notes:
+        yield "Notes", _indent(diagnosis.notes)
 
 
-def _grouped(pods: Iterable[StuckPod]) -> Iterator[str]:
-    """Return pods under what holds them, which many of them share."""
-    alike: dict[tuple[str, str], list[StuckPod]] = {}
+def _group_by_blocker(pods: Iterable[StuckPod]) -> Iterator[str]:
+    """Return the pods below what blocks them, which many pods have in common."""
+    groups: dict[tuple[str, str], list[StuckPod]] = {}
     for pod in pods:
-        alike.setdefault((pod.why, pod.remedy), []).append(pod)
-    for (why, remedy), group in alike.items():
-        yield from _indented([f"{why}: {remedy}"])
-        yield from _indented((f"{pod.pod} on {pod.node}" if pod.node else pod.pod for pod in group), "    ")
+        groups.setdefault((pod.why, pod.remedy), []).append(pod)
+    for (why, remedy), group in groups.items():
+        yield from _indent([f"{why}: {remedy}"])
+        yield from _indent((f"{pod.pod} on {pod.node}" if pod.node else pod.pod for pod in group), "    ")
 
 
-def _indented(texts: Iterable[str], indent: str = "  ") -> list[str]:
+def _indent(texts: Iterable[str], indent: str = "  ") -> list[str]:
     return [indent + one_line(text) for text in texts]

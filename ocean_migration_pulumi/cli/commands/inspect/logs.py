@@ -62,7 +62,7 @@ def command(
         raise InputError("--follow", "goes on for ever, line by line: give neither --until nor --json")
     cluster = reach.cluster_id
     reach.client.get_heartbeat(cluster)  # any answer tells the service's time, by which its log is dated
-    start, end = log_query.log_span_of_options(since, until, reach.client.server_now())
+    start, end = log_query.read_log_period(since, until, reach.client.server_now())
     found = reach.client.get_log(cluster, since=start, until=end, severity=severity.upper(), limit=limit)
     log = ClusterLog.from_log(cluster, found)
     if output.is_table:
@@ -95,7 +95,7 @@ def _follow(
     shown, newest = Counter(found), _newest(found, start)
 
     def read_log() -> tuple[LogEntry, ...]:
-        since, until = max(start, newest - _OVERLAP), reach.client.server_now() + log_query.CLOCKS
+        since, until = max(start, newest - _OVERLAP), reach.client.server_now() + log_query.CLOCK_SKEW
         return reach.client.get_log(cluster, since=since, until=until, severity=severity)
 
     def show_new(found: tuple[LogEntry, ...]) -> None:

@@ -62,7 +62,7 @@ def command(
             from ocean_migration_pulumi.report.run import exported_timeline
 
             exported = stack.read().decode("utf-8-sig", "replace")
-            moments = exported_timeline.read_moments(exported, chosen.migration_id)
+            moments = exported_timeline.read_exported_moments(exported, chosen.migration_id)
         run_report = build_run_report(
             chosen.client,
             reach.scope,

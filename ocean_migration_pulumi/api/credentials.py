@@ -64,17 +64,14 @@ def read_credentials(environ: Mapping[str, str], home: Path | None) -> Credentia
     except FileNotFoundError:
         if not file_variable and not profile_variable:
             return None
-        msg = f"{file_variable or profile_variable}: there is no credentials file {path}"
-        raise SettingsError(msg) from None
+        raise SettingsError(f"{file_variable or profile_variable}: there is no credentials file {path}") from None
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        msg = f"{file_variable or 'credentials file'}: {path} cannot be read: {reason}"
-        raise SettingsError(msg) from None
+        raise SettingsError(f"{file_variable or 'credentials file'}: {path} cannot be read: {reason}") from None
     found = _profile(text, profile, path)
     if found is None:
         if profile_variable:
-            msg = f"{profile_variable}: {path} has no profile {profile!r}"
-            raise SettingsError(msg)
+            raise SettingsError(f"{profile_variable}: {path} has no profile {profile!r}")
         return None
     return Credentials(source=f"{path} [{profile}]", token=_value(found, "token"), account_id=_value(found, "account"))
 
@@ -85,8 +82,7 @@ def _profile(text: str, profile: str, path: Path) -> Mapping[str, object] | None
             data = json.loads(text)
         except (ValueError, RecursionError):
             # A parser's message quotes what it could not read, which may be the token.
-            msg = f"credentials file: {path} is not valid JSON"
-            raise SettingsError(msg) from None
+            raise SettingsError(f"credentials file: {path} is not valid JSON") from None
         nested = data.get(profile)
         if isinstance(nested, dict):
             return nested
@@ -95,8 +91,7 @@ def _profile(text: str, profile: str, path: Path) -> Mapping[str, object] | None
     try:
         parser.read_string(text)
     except configparser.Error:
-        msg = f"credentials file: {path} is not valid INI"
-        raise SettingsError(msg) from None
+        raise SettingsError(f"credentials file: {path} is not valid INI") from None
     return parser[profile] if parser.has_section(profile) else None
 
 

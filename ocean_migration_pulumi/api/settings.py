@@ -212,8 +212,7 @@ def _base_url(value: str, name: str) -> str:
     except ValueError:
         problem = "is not a URL"
     if problem:
-        msg = f"{name}: the base URL {problem}"
-        raise SettingsError(msg)
+        raise SettingsError(f"{name}: the base URL {problem}")
     return value.rstrip("/")
 
 
@@ -237,15 +236,13 @@ def _url_problem(value: str, url: SplitResult) -> str | None:
 
 def _token(value: str, name: str) -> Token:
     if not _VISIBLE.fullmatch(value):
-        msg = f"{name}: the token is empty or holds spaces or characters other than printable ASCII"
-        raise SettingsError(msg)
+        raise SettingsError(f"{name}: the token is empty or holds spaces or characters other than printable ASCII")
     return Token(value)
 
 
 def _account(value: str, name: str) -> str:
     if not _VISIBLE.fullmatch(value):
-        msg = f"{name}: {value!r} is not an account id such as act-123abcd"
-        raise SettingsError(msg)
+        raise SettingsError(f"{name}: {value!r} is not an account id such as act-123abcd")
     return value
 
 
@@ -255,6 +252,5 @@ def _poll_interval(value: str | float, name: str) -> float:
     except ValueError:
         seconds = math.nan
     if not MINIMUM_POLL_INTERVAL <= seconds < math.inf:
-        msg = f"{name}: {value!r} is not a number of seconds of at least {MINIMUM_POLL_INTERVAL}"
-        raise SettingsError(msg)
+        raise SettingsError(f"{name}: {value!r} is not a number of seconds of at least {MINIMUM_POLL_INTERVAL}")
     return seconds

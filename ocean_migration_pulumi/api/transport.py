@@ -208,11 +208,9 @@ def _exchange_alone(
         return exchange.run(transport._open(), url, "")
     except DeadlineError:
         scope.check()
-        msg = f"no answer within {LONGEST_PROBE:g} s"
-        raise NoAnswerError(msg) from None
+        raise NoAnswerError(f"no answer within {LONGEST_PROBE:g} s") from None
     except (*_HTTPX_ERRORS, OSError) as exc:
-        msg = f"no answer: {describe(exc)}"
-        raise NoAnswerError(msg) from None
+        raise NoAnswerError(f"no answer: {describe(exc)}") from None
     finally:
         transport.close()
 
@@ -252,8 +250,7 @@ class _Exchange:
                         break
                     raise
                 if time.monotonic() >= ends:
-                    msg = f"the exchange took longer than {LONGEST_EXCHANGE:g} s"
-                    raise httpx.ReadTimeout(msg)
+                    raise httpx.ReadTimeout(f"the exchange took longer than {LONGEST_EXCHANGE:g} s")
         finally:
             with self._lock:
                 self._left_behind = True
@@ -392,8 +389,7 @@ def _decoded(response: httpx.Response) -> Iterator[bytes]:
     """Return the body piece by piece, decompressed; raise httpx.DecodingError for a coding that is not accepted."""
     coding = response.headers.get("Content-Encoding", "").strip().casefold()
     if coding not in {"", "identity", *_CODINGS}:
-        msg = "the body is encoded in a way that was not asked for"
-        raise httpx.DecodingError(msg, request=response.request)
+        raise httpx.DecodingError("the body is encoded in a way that was not asked for", request=response.request)
     return response.iter_bytes()
 
 

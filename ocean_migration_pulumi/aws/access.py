@@ -117,8 +117,7 @@ def _session(region: str) -> Any:
 
 
 def _refuse_to_prompt(prompt: str) -> str:
-    msg = "an MFA code is needed, and cannot be asked for"
-    raise PermissionError(msg)
+    raise PermissionError("an MFA code is needed, and cannot be asked for")
 
 
 def gap_for_error(error: Exception, action: str) -> Gap:

@@ -120,7 +120,6 @@ def main() -> None:
 def _unavailable(name: str, missing: list[str]) -> click.Command:
     @click.command(name, help=f"{COMMANDS[name]} Needs the extra `simulator`.")
     def unavailable() -> None:
-        msg = f'{" and ".join(missing)} not installed: pip install "ocean-migration[simulator]"'
-        raise click.ClickException(msg)
+        raise click.ClickException(f'{" and ".join(missing)} not installed: pip install "ocean-migration[simulator]"')
 
     return unavailable

@@ -59,8 +59,7 @@ def confirmed(question: str, *, default: bool = False) -> bool:
             return click.confirm(question, default=default, err=True)
     except click.Abort:
         click.echo(err=True)
-        msg = "interrupted; nothing was done"
-        raise InterruptedWaitError(msg) from None
+        raise InterruptedWaitError("interrupted; nothing was done") from None
 
 
 def is_interactive() -> bool:

@@ -126,8 +126,7 @@ class CliContext:
         Raises MissingAccountError when nothing names one: the service would take the oldest one without a word.
         """
         if self.client.account_id is None:
-            msg = "no account: give --account, SPOTINST_ACCOUNT, or a profile that has one"
-            raise MissingAccountError(msg)
+            raise MissingAccountError("no account: give --account, SPOTINST_ACCOUNT, or a profile that has one")
         return self.client.account_id
 
     def sources(self) -> DataSources:

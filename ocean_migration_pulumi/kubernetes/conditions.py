@@ -118,8 +118,7 @@ def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCo
             raise UnexpectedFormError
         return check_condition(condition, data)
     except UnexpectedFormError:
-        msg = f"{condition.subject} is not what the Kubernetes API reference promises"
-        raise UnexpectedAnswerError(msg) from None
+        raise UnexpectedAnswerError(f"{condition.subject} is not what the Kubernetes API reference promises") from None
 
 
 def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> GateObservation:

@@ -60,16 +60,14 @@ class Recorder:
             file = os.open(path, _FLAGS, 0o600)
         except (OSError, ValueError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else str(exc)
-            msg = f"{name}: the record {path} cannot be opened: {reason}"
-            raise SettingsError(msg) from exc
+            raise SettingsError(f"{name}: the record {path} cannot be opened: {reason}") from exc
         self._close = weakref.finalize(self, os.close, file)
         self._file = file
         try:
             self._begin(path, name)
         except OSError as exc:
             self._close()
-            msg = f"{name}: the record {path} cannot be written: {exc.strerror}"
-            raise SettingsError(msg) from exc
+            raise SettingsError(f"{name}: the record {path} cannot be written: {exc.strerror}") from exc
 
     def __call__(self, exchange: Exchange) -> None:
         """Append an exchange; raise OSError when it cannot be written."""
@@ -84,15 +82,13 @@ class Recorder:
         known = os.fstat(self._file)
         if not stat.S_ISREG(known.st_mode):
             self._close()
-            msg = f"{name}: the record {path} is not a regular file"
-            raise SettingsError(msg)
+            raise SettingsError(f"{name}: the record {path} is not a regular file")
         if known.st_size == 0:
             self._append(json.dumps({"record": FORMAT, "version": VERSION, "program": program_version(), "at": _now()}))
             return
         if not is_head(os.read(self._file, _LONGEST_HEAD).partition(b"\n")[0]):
             self._close()
-            msg = f"{name}: {path} is not a record, and nothing is appended to it: name another file"
-            raise SettingsError(msg)
+            raise SettingsError(f"{name}: {path} is not a record, and nothing is appended to it: name another file")
         os.lseek(self._file, -1, os.SEEK_END)
         if os.read(self._file, 1) != b"\n":
             # A process was killed while it wrote: the next line must not become part of that one.

@@ -94,8 +94,7 @@ class Follower:
             return TIMED_OUT
         except OUTAGES as error:
             self._announce(EventKind.UNHEARD, str(error), waiter.last)
-            msg = f"{error}; {self._goes_on()}"
-            raise UnheardError(msg) from error
+            raise UnheardError(f"{error}; {self._goes_on()}") from error
         if not status.is_terminal:
             progress = Progress.from_status(status)
             say(f"{status.id}: {status.state}, {progress.done} of {count_noun(progress.total, 'node')} done", err=False)

@@ -70,8 +70,7 @@ def region_of(options: InvokeOptions | None) -> str:
     found = _ask("aws.get_region", "the region of the AWS provider", lambda: aws.get_region(opts=options))
     region = _text(found, "region")
     if not region:
-        msg = "the region of the AWS provider is not known: set `region`"
-        raise OceanMigrationError(msg)
+        raise OceanMigrationError("the region of the AWS provider is not known: set `region`")
     return region
 
 
@@ -260,8 +259,7 @@ def _ask(function: str, what: str, asked: Callable[[], Any], *, is_source: bool 
     except Exception as exc:
         said = sanitize(str(exc), _LONGEST_TEXT)
         if is_source and _GONE.search(said):
-            msg = f"{what} does not exist: {function} says: {said}"
-            raise SourceGoneError(msg) from exc
+            raise SourceGoneError(f"{what} does not exist: {function} says: {said}") from exc
         # Going on with less would plan to take away what an earlier run took over.
         msg = f"{what} could not be read: {function} says: {said}; check the credentials of the AWS provider"
         raise OceanMigrationError(msg) from exc

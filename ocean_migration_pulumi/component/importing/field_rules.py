@@ -194,8 +194,7 @@ def _converted(found: Any, what: str) -> Any:
 def _make(value: Any, path: str, kind: type[Any], table: Table, left: list[Left]) -> Any:
     """Return an object as an instance of a class, None when nothing of it becomes an argument."""
     if not isinstance(value, Mapping):
-        msg = "is no object"
-        raise UnreadableFieldError(msg)
+        raise UnreadableFieldError("is no object")
     arguments = convert(value, table, kind, f"{path}.", left)
     required = {
         name
@@ -204,8 +203,7 @@ def _make(value: Any, path: str, kind: type[Any], table: Table, left: list[Left]
     }
     missing = sorted(path for path, rule in table.items() if rule.argument in required - arguments.keys())
     if missing:
-        msg = f"has no {', '.join(missing)}"
-        raise UnreadableFieldError(msg)
+        raise UnreadableFieldError(f"has no {', '.join(missing)}")
     return kind(**arguments) if arguments else None
 
 

@@ -222,8 +222,7 @@ def _asked(source: Source, ask: Callable[[], T]) -> T:
         said = exc.message.partition(": refused: ")[2]
         if isinstance(exc, RequestRejectedError) and not _GONE.search(f"{exc.code} {said}"):
             raise
-        msg = f"{source} does not exist, says Spot's import: {exc}"
-        raise SourceGoneError(msg) from exc
+        raise SourceGoneError(f"{source} does not exist, says Spot's import: {exc}") from exc
 
 
 def _finished(

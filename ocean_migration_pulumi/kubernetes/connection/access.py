@@ -74,8 +74,7 @@ def find_access(
 
     """
     if not all(map(find_spec, _EXTRA)):
-        msg = 'access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"'
-        raise SettingsError(msg)
+        raise SettingsError('access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"')
     if kubeconfig is not None:
         return _of_input(kubeconfig, context)
     if environ.get("KUBECONFIG"):
@@ -104,14 +103,12 @@ def _of_environment(paths: str, context: str | None) -> KubernetesAccess:
     try:
         found = list(_files(paths))
         if not found:
-            msg = "none of the files that it names is there"
-            raise KubeconfigError(msg)
+            raise KubeconfigError("none of the files that it names is there")
         target = choose_context(merge_kubeconfigs(found), context)
     except KubeconfigError as error:
         raise _of_context(context) if error.of_context else SettingsError(f"KUBECONFIG: {error}") from None
     except (OSError, RuntimeError, ValueError):
-        msg = "KUBECONFIG: a file that it names cannot be read"
-        raise SettingsError(msg) from None
+        raise SettingsError("KUBECONFIG: a file that it names cannot be read") from None
     return _access("KUBECONFIG", target, explicit=context is not None)
 
 

@@ -171,8 +171,7 @@ class Connection:
             raise (RetryableError(error, RESET) if request.method == "GET" else error) from None
         except httpx.TimeoutException:
             scope.check()
-            msg = "Kubernetes did not answer in time"
-            raise UnreachableError(msg) from None
+            raise UnreachableError("Kubernetes did not answer in time") from None
         except httpx.DecodingError:
             raise UnexpectedAnswerError(UNEXPECTED) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
@@ -201,6 +200,5 @@ def _pieces(response: httpx.Response, scope: CancelScope) -> Iterator[bytes]:
         scope.check()
         size += len(piece)
         if size > LARGEST_BODY:
-            msg = f"an answer is longer than {LARGEST_BODY // 1024**2} MiB"
-            raise UnexpectedAnswerError(msg)
+            raise UnexpectedAnswerError(f"an answer is longer than {LARGEST_BODY // 1024**2} MiB")
         yield piece

@@ -49,15 +49,12 @@ def fetch_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Ca
         msg = f"the credential plugin {name} is not installed"
         raise UnreachableError(msg, f"install {name} where Pulumi runs") from None
     except (OSError, ValueError) as exc:
-        msg = f"the credential plugin {name} cannot be run ({type(exc).__name__})"
-        raise UnreachableError(msg, remedy) from None
+        raise UnreachableError(f"the credential plugin {name} cannot be run ({type(exc).__name__})", remedy) from None
     if code:
-        msg = f"the credential plugin {name} failed (exit code {code})"
-        raise UnreachableError(msg, remedy)
+        raise UnreachableError(f"the credential plugin {name} failed (exit code {code})", remedy)
     found = _token(output)
     if found is None:
-        msg = f"the credential plugin {name} gave no token"
-        raise UnreachableError(msg, remedy)
+        raise UnreachableError(f"the credential plugin {name} gave no token", remedy)
     return found
 
 

@@ -117,20 +117,16 @@ def choose_context(kubeconfig: Kubeconfig, context: str | None) -> KubeContext:
     """Return the entries of a context, None: the current one; raise KubeconfigError when they cannot be used."""
     name = context or kubeconfig.current
     if not name:
-        msg = "it has no current-context, and kube_context names none"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("it has no current-context, and kube_context names none")
     if name not in kubeconfig.contexts:
         whose = "the context that kube_context names" if context else "its own current-context"
-        msg = f"it does not have {whose}"
-        raise KubeconfigError(msg, of_context=bool(context))
+        raise KubeconfigError(f"it does not have {whose}", of_context=bool(context))
     found = kubeconfig.contexts[name]
     cluster_name, user_name = _text(found, "cluster"), _text(found, "user")
     if cluster_name not in kubeconfig.clusters:
-        msg = "it does not have the cluster of its context"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("it does not have the cluster of its context")
     if user_name and user_name not in kubeconfig.users:
-        msg = "it does not have the user of its context"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("it does not have the user of its context")
     return KubeContext(
         context=name,
         cluster_name=cluster_name,
@@ -152,8 +148,7 @@ def _decoded(text: str) -> Any:
         return json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
     except (ValueError, RecursionError, yaml.YAMLError):
         # A parser's message quotes what it could not read, which may be a token.
-        msg = "it is neither YAML nor JSON"
-        raise KubeconfigError(msg) from None
+        raise KubeconfigError("it is neither YAML nor JSON") from None
 
 
 def _entries(data: Mapping[str, Any], key: str, kind: str, directory: Path | None) -> dict[str, dict[str, Any]]:
@@ -161,15 +156,13 @@ def _entries(data: Mapping[str, Any], key: str, kind: str, directory: Path | Non
     if listed is None:
         return {}
     if not isinstance(listed, list):
-        msg = f"its {key} are not a list"
-        raise KubeconfigError(msg)
+        raise KubeconfigError(f"its {key} are not a list")
     found: dict[str, dict[str, Any]] = {}
     for item in listed:
         entry = _mapping(item, f"one of its {key} is not of the form of a kubeconfig")
         name = _text(entry, "name")
         if name in found:
-            msg = f"two of its {key} have the same name"
-            raise KubeconfigError(msg)
+            raise KubeconfigError(f"two of its {key} have the same name")
         found[name] = _absolute(_mapping(entry.get(kind) or {}, f"a {kind} is no mapping"), directory)
     return found
 
@@ -191,29 +184,23 @@ def _absolute(entry: dict[str, Any], directory: Path | None) -> dict[str, Any]:
 
 def _below(path: str, directory: Path | None, key: str) -> str:
     if directory is None and not Path(path).is_absolute():
-        msg = f"{key} is a relative path, which only a kubeconfig in a file can have"
-        raise KubeconfigError(msg)
+        raise KubeconfigError(f"{key} is a relative path, which only a kubeconfig in a file can have")
     return str((directory or Path()) / path)
 
 
 def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {key: value for key in _CLUSTER_TEXTS if (value := _text(entry, key))}
     if not _is_url(found.get("server", ""), "http", "https"):
-        msg = "its server is not a URL such as https://example.eks.amazonaws.com"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("its server is not a URL such as https://example.eks.amazonaws.com")
     if "@" in urlsplit(found["server"]).netloc:
-        msg = "its server must not hold credentials: they belong to its user"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("its server must not hold credentials: they belong to its user")
     if urlsplit(found["server"]).scheme == "http" and not is_loopback(found["server"]):
-        msg = "its server must begin with https:// (plain http is for this machine only)"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("its server must begin with https:// (plain http is for this machine only)")
     if "proxy-url" in found and not _is_url(found["proxy-url"], "http", "https", "socks5"):
-        msg = "its proxy-url is not a URL"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("its proxy-url is not a URL")
     insecure = entry.get("insecure-skip-tls-verify")
     if insecure is not None and not isinstance(insecure, bool):
-        msg = "insecure-skip-tls-verify is neither true nor false"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("insecure-skip-tls-verify is neither true nor false")
     if insecure:
         msg = (
             "insecure-skip-tls-verify is not supported, as whoever answered would get the token: give "
@@ -226,16 +213,13 @@ def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _user(entry: Mapping[str, Any]) -> dict[str, Any]:
     for key in _UNSUPPORTED:
         if entry.get(key):
-            msg = f"its user has {key}, which is not supported"
-            raise KubeconfigError(msg)
+            raise KubeconfigError(f"its user has {key}, which is not supported")
     found: dict[str, Any] = {key: value for key in _USER_TEXTS if (value := _text(entry, key))}
     if "token" in found and not is_token(found["token"]):
-        msg = "the token of its user is not one"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("the token of its user is not one")
     for certificate, key in (("client-certificate", "client-key"), ("client-certificate-data", "client-key-data")):
         if (certificate in found) != (key in found):
-            msg = f"its user has only one of {certificate} and {key}"
-            raise KubeconfigError(msg)
+            raise KubeconfigError(f"its user has only one of {certificate} and {key}")
     if (plugin := entry.get("exec")) is not None:
         found["exec"] = _plugin(_mapping(plugin, "exec is no mapping"))
     return _with_files(found)
@@ -244,12 +228,10 @@ def _user(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _plugin(entry: Mapping[str, Any]) -> dict[str, Any]:
     version, command = _text(entry, "apiVersion"), _text(entry, "command")
     if version not in EXEC_VERSIONS:
-        msg = f"the apiVersion of exec is none of {', '.join(EXEC_VERSIONS)}"
-        raise KubeconfigError(msg)
+        raise KubeconfigError(f"the apiVersion of exec is none of {', '.join(EXEC_VERSIONS)}")
     arguments, variables = entry.get("args") or [], entry.get("env") or []
     if not command or not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):
-        msg = "exec has no command, or args that are not a list of texts"
-        raise KubeconfigError(msg)
+        raise KubeconfigError("exec has no command, or args that are not a list of texts")
     form = "env of exec is not a list of names and values"
     if not isinstance(variables, list):
         raise KubeconfigError(form)
@@ -266,8 +248,7 @@ def _plugin(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _with_files(found: dict[str, Any]) -> dict[str, Any]:
     for key in _FILES:
         if key in found and not Path(found[key]).is_file():
-            msg = f"the file that its {key} names is not there"
-            raise KubeconfigError(msg)
+            raise KubeconfigError(f"the file that its {key} names is not there")
     return found
 
 
@@ -290,6 +271,5 @@ def _text(entry: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        msg = f"{key} is not a text"
-        raise KubeconfigError(msg)
+        raise KubeconfigError(f"{key} is not a text")
     return value

@@ -60,6 +60,5 @@ def _token_of_file(path: str) -> str:
     except (OSError, ValueError):
         token = ""
     if not is_token(token):
-        msg = "the file with the token of the kubeconfig's user cannot be read"
-        raise UnreachableError(msg)
+        raise UnreachableError("the file with the token of the kubeconfig's user cannot be read")
     return token

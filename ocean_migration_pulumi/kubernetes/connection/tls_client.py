@@ -48,8 +48,7 @@ def open_client(target: KubeContext) -> httpx.Client:
         # What exactly is wrong may quote a key, or the password of a proxy.
         kind = type(exc).__name__
     # Raised out here, or the error would keep the one above as its context, and its frames hold the key.
-    msg = f"the certificates of the access, or the proxy, cannot be used ({kind})"
-    raise UnreachableError(msg)
+    raise UnreachableError(f"the certificates of the access, or the proxy, cannot be used ({kind})")
 
 
 def describe_failure(error: BaseException) -> str:

@@ -54,8 +54,7 @@ def command(
     page that needs nothing else.
     """
     if source is not None and stack is not None:
-        msg = "give --from or --stack, not both"
-        raise click.UsageError(msg)
+        raise click.UsageError("give --from or --stack, not both")
     with open_migration(reach, migration, source) as chosen:
         moments = chosen.moments
         if stack is not None:
@@ -79,8 +78,7 @@ def command(
     try:
         to.write_bytes(text.encode())
     except OSError as error:
-        msg = f"cannot write {to}: {error.strerror}"
-        raise click.ClickException(msg) from None
+        raise click.ClickException(f"cannot write {to}: {error.strerror}") from None
 
 
 def _render(run_report: RunReport, form: str) -> str:

@@ -90,11 +90,9 @@ def command(
     reach.observers.append(exchanges.append)
     if live:
         if source is not None:
-            msg = "--live and --from are mutually exclusive"
-            raise click.UsageError(msg)
+            raise click.UsageError("--live and --from are mutually exclusive")
         if instance_id is None:
-            msg = "--live requires --instance-id"
-            raise click.UsageError(msg)
+            raise click.UsageError("--live requires --instance-id")
         _run_live(
             reach,
             instance_id,
@@ -103,8 +101,7 @@ def command(
             yes=yes,
         )
     elif instance_id is not None:
-        msg = "--instance-id requires --live"
-        raise click.UsageError(msg)
+        raise click.UsageError("--instance-id requires --live")
     elif source is not None:
         exchanges += read_record(source)
     else:
@@ -119,8 +116,7 @@ def _probe(reach: CliContext) -> None:
 def _run_live(reach: CliContext, instance_id: str, *, stop_after: float, timeout: float, yes: bool) -> None:
     """Ask, send the GETs, and run the migration."""
     if not yes and not is_interactive():
-        msg = "Cannot prompt: not a terminal. Pass --yes to confirm."
-        raise click.UsageError(msg)
+        raise click.UsageError("Cannot prompt: not a terminal. Pass --yes to confirm.")
     record = reach.settings.record or Path(f"api-check-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     if record.exists():
         raise InputError("--record", f"{record} exists; --live needs a new file")
@@ -146,8 +142,7 @@ def _run_live(reach: CliContext, instance_id: str, *, stop_after: float, timeout
     )
     say(f"Record: {record}")
     if not yes and not confirmed("Start this migration?"):
-        msg = "nothing was started"
-        raise InterruptedWaitError(msg)
+        raise InterruptedWaitError("nothing was started")
     _probe(reach)
     try:
         run.run()

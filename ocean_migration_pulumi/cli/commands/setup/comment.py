@@ -129,6 +129,5 @@ def command(
         else:
             output.write_bytes(text.encode())
     except OSError as error:
-        msg = f"cannot write {output or 'to stdout'}: {error.strerror}"
-        raise click.ClickException(msg) from None
+        raise click.ClickException(f"cannot write {output or 'to stdout'}: {error.strerror}") from None
     sys.exit(status)

@@ -25,8 +25,7 @@ def command(context: click.Context, shell: str) -> None:
     """
     found = get_completion_class(shell)
     if found is None:
-        msg = f"nothing is known of {shell}"
-        raise click.ClickException(msg)
+        raise click.ClickException(f"nothing is known of {shell}")
     program = found(context.find_root().command, {}, "ocean-migration", "_OCEAN_MIGRATION_COMPLETE")
     # Not `.source()`: for bash it runs the bash of this machine, and the script may be for another one.
     click.echo(program.source_template % program.source_vars())

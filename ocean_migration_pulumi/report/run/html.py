@@ -10,7 +10,6 @@ from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Outcome
 from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import facts as run_facts
-from ocean_migration_pulumi.report.run.charts import draw_course
 from ocean_migration_pulumi.report.run.facts import Cell, Fact, Message, Name, ReportedStage, ReportTable
 from ocean_migration_pulumi.report.run.html_elements import Html, code, element, joined, name, prose, quoted
 from ocean_migration_pulumi.report.run.style import STYLE
@@ -102,13 +101,13 @@ def _why(run_report: RunReport) -> Html:
 
 
 def _course(run_report: RunReport) -> Html:
-    drawn = draw_course(run_report)
     if not run_report.is_recorded:
-        return _section("What happened", joined(drawn, element("p", quoted(run_facts.NOT_RECORDED))))
+        return _section("What happened", element("p", quoted(run_facts.NOT_RECORDED)))
     changes = run_facts.select_changes(run_report.moments)
     table = run_facts.tabulate_changes(changes[-_MOST_MOMENTS:], " of ")
-    summary = f"{run_facts.count_of(len(table.rows), len(changes), 'change')} as a table"
-    return _section("What happened", joined(drawn, _folded(summary, _table("What happened", table))))
+    count = len(table.rows)
+    aside = run_facts.count_of(count, len(changes), "change")
+    return _listed("What happened", aside, table, shown=count if count <= _MANY else 0)
 
 
 def _unscheduled(pods: Sequence[str]) -> Html:

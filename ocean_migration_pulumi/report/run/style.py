@@ -8,12 +8,12 @@ STYLE: Final = """
 :root {
   color-scheme: light dark;
   --page: #ffffff; --panel: #f5f7f9; --ink: #1a2027; --quiet: #525c68; --rule: #d3d9e0;
-  --usual: #1a63d8; --good: #1a7f37; --held: #9a6700; --bad: #c1232d; --unseen: #8b96a3; --grid: #e6eaee;
+  --usual: #1a63d8; --good: #1a7f37; --held: #9a6700; --bad: #c1232d; --unseen: #8b96a3;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #10151b; --panel: #1a212a; --ink: #e5ebf1; --quiet: #a3afbc; --rule: #343e4a;
-    --usual: #5ea3ff; --good: #4fc46b; --held: #e0ac3c; --bad: #ff8680; --unseen: #6f7b89; --grid: #29323d;
+    --usual: #5ea3ff; --good: #4fc46b; --held: #e0ac3c; --bad: #ff8680; --unseen: #6f7b89;
   }
 }
 * { box-sizing: border-box; }
@@ -47,30 +47,6 @@ dd { margin: 0; }
 .why { display: grid; grid-template-columns: max-content 1fr; gap: .375rem 1.25rem; max-width: 56rem; }
 .why dd > div + div { margin-top: .375rem; }
 .why dt, .facts dt { line-height: 1.7; }
-.course { margin: 0; }
-.row { display: grid; grid-template-columns: 12rem minmax(0, 1fr) 8.5rem; gap: 0 1rem; align-items: center;
-  padding: .1875rem 0; }
-.label { font-size: .9375rem; }
-.value { font-size: .9375rem; font-variant-numeric: tabular-nums; color: var(--quiet); }
-.course svg { display: block; width: 100%; height: 1.125rem; background: var(--grid); border-radius: .125rem; }
-.course rect { fill: var(--kind); }
-.course svg.steps { height: 5rem; overflow: visible; background: none; border-bottom: 1px solid var(--quiet);
-  border-radius: 0; }
-.steps.done { --kind: var(--good); } .steps.pods { --kind: var(--usual); }
-.course .area { fill: var(--kind); opacity: .16; }
-.course .line { fill: none; stroke: var(--kind); stroke-width: 2; vector-effect: non-scaling-stroke; }
-.scaled { position: relative; margin-top: .75rem; border-top: 1px dashed var(--rule); }
-.scaled span { position: absolute; right: 100%; padding-right: .25rem; color: var(--quiet); font-size: .75rem;
-  line-height: 1; white-space: nowrap; }
-.scaled .high { top: -.375rem; } .scaled .low { bottom: -.25rem; }
-.axis { color: var(--quiet); }
-.axis .label { font-size: .8125rem; }
-.ticks { position: relative; height: 1.375rem; font-size: .8125rem; font-variant-numeric: tabular-nums; }
-.ticks span { position: absolute; top: .375rem; line-height: 1; white-space: nowrap; transform: translateX(-50%); }
-.ticks span::before { content: ""; position: absolute; left: 50%; top: -.375rem; height: .25rem;
-  border-left: 1px solid var(--quiet); }
-.ticks span:first-child { transform: none; } .ticks span:first-child::before { left: 0; }
-.ticks span.end { transform: translateX(-100%); } .ticks span.end::before { left: 100%; }
 .table { overflow-x: auto; border: 1px solid var(--rule); border-radius: .25rem; }
 .table:focus-visible, summary:focus-visible { outline: 2px solid var(--usual); outline-offset: 2px; }
 table { width: 100%; border-collapse: collapse; font-size: .9375rem; overflow-wrap: normal; }
@@ -91,18 +67,9 @@ ul { margin: .5rem 0; padding-left: 1.25rem; }
 .pods { columns: 18rem; }
 @media (max-width: 40rem) {
   main, footer { padding-left: 1rem; padding-right: 1rem; }
-  .row { grid-template-columns: minmax(0, 1fr) auto; padding: .3125rem 0; }
-  .row .label { grid-area: 1 / 1; } .row .value { grid-area: 1 / 2; } .row .plot { grid-area: 2 / 1 / auto / span 2; }
-  .scaled .high, .scaled .low { right: auto; left: .25rem; }
-  .scaled .high { top: .25rem; } .scaled .low { bottom: .25rem; }
-  .axis .label { display: none; }
   .facts, .why { grid-template-columns: 1fr; gap: 0; }
   .facts dd, .why dd { margin-bottom: .5rem; }
   .figures { gap: .5rem; }
-  .ticks span:nth-child(even):not(.end), .ticks span.near { display: none; }
-  .scaled { margin-top: .25rem; }
-  .steps.pods ~ .high { left: auto; right: .25rem; }
-  .row:has(.scaled) { padding-top: .75rem; }
   th, td { padding: .375rem .5rem; }
   thead th { white-space: normal; }
   tbody th { min-width: 11rem; }
@@ -112,13 +79,13 @@ ul { margin: .5rem 0; padding-left: 1.25rem; }
   :root {
     color-scheme: light;
     --page: #fff; --panel: #f5f7f9; --ink: #000; --quiet: #444; --rule: #bbb;
-    --usual: #1a63d8; --good: #1a7f37; --held: #9a6700; --bad: #c1232d; --unseen: #8b96a3; --grid: #eee;
+    --usual: #1a63d8; --good: #1a7f37; --held: #9a6700; --bad: #c1232d; --unseen: #8b96a3;
   }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 10pt; }
   main, footer { max-width: none; padding: 0; }
   h2 { break-after: avoid; }
-  tr, .row, .figures > div, .verdict { break-inside: avoid; }
+  tr, .figures > div, .verdict { break-inside: avoid; }
   thead { display: table-header-group; }
   .table { overflow: visible; }
   pre { white-space: pre-wrap; }

@@ -6,15 +6,13 @@ import re
 
 import pytest
 
-from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import facts, html
-from ocean_migration_pulumi.report.run.charts import draw_course
 from ocean_migration_pulumi.report.run.html_elements import Html, element, quoted
 from ocean_migration_pulumi.report.run.style import STYLE
 from tests.report import run_reports
 from tests.report.pages import Page
-from tests.report.run_reports import BEGUN, moment, run_report
+from tests.report.run_reports import moment, run_report
 
 STORIES = [run_reports.failed(), run_reports.with_leftovers(), run_reports.large(300), run_report()]
 TOKEN = re.compile(r"--([a-z]+): (#[0-9a-f]{3,6})")
@@ -48,7 +46,7 @@ def test_a_page_needs_nothing_from_elsewhere(told: RunReport) -> None:
 
 @pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain"])
 def test_a_page_is_for_every_reader(told: RunReport) -> None:
-    """A language, one title, headings in their order, tables with headings, drawings with names."""
+    """A language, one title, headings in their order, tables with headings."""
     page = Page(html.render_html(told))
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("h1")) == len(page.all("main")) == 1
@@ -59,11 +57,6 @@ def test_a_page_is_for_every_reader(told: RunReport) -> None:
     for box in [each for each in page.all("div") if each.get("class") == "table"]:
         assert (box["role"], box["tabindex"]) == ("region", "0")
         assert box["aria-label"]
-    names = {each["id"] for tag in ("title", "desc") for each in page.all(tag) if "id" in each}
-    for drawing in page.all("svg"):
-        assert drawing["role"] == "img"
-        assert set(str(drawing["aria-labelledby"]).split()) <= names
-    assert len(names) == 2 * len(page.all("svg")) > 0
 
 
 def test_a_failed_run_says_so_first() -> None:
@@ -73,58 +66,16 @@ def test_a_failed_run_says_so_first() -> None:
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
 
 
-def test_states_nodes_and_pods_are_drawn_on_one_axis() -> None:
-    """A lane for each state, a line for nodes and one for pods; what was drawn stands beside it."""
-    page = Page(draw_course(run_reports.failed()))
-    assert [each["class"] for each in page.all("svg")] == [
-        *4 * ["usual"],
-        "held",
-        "bad",
-        "held",
-        "done steps",
-        "pods steps",
-    ]
-    assert len(page.all("rect")) == 12
-    starting = page.all("rect")[0]
-    assert (starting["x"], starting["width"]) == ("0", "82.89")
-    lines = [str(each["d"]) for each in page.all("path") if each["class"] == "line"]
-    assert lines[0].startswith("M0 100H82.89V100")
-    assert lines[0].endswith("V50H1000")
-    assert "8 of 16" in page.text
-    assert [each["style"] for each in page.all("span") if "style" in each] == [
-        "left:0.00%",
-        "left:39.47%",
-        "left:78.95%",
-        "left:100.00%",
-    ]
-
-
-def test_nothing_is_drawn_without_a_time() -> None:
-    """Of a migration whose begin nobody knows, and of one that has just begun."""
-    assert draw_course(run_report(MigrationStatus(id="owm-1", state="X"))) == ""
-    assert draw_course(run_report(seconds=0)) == ""
-
-
-def test_a_short_visit_is_still_to_be_seen() -> None:
-    """At the very end, too."""
-    told = run_report(moments=[moment(0, "STARTING"), moment(99_999, "ERROR")], seconds=100_000)
-    last = Page(draw_course(told)).all("rect")[-1]
-    assert float(str(last["width"])) == 2
-    assert float(str(last["x"])) == 998
-
-
-def test_very_many_looks_are_thinned() -> None:
-    """A line has no more points than a screen; the last one is kept."""
-    status = MigrationStatus(id="owm-1", state="X", created_at=BEGUN.isoformat())
-    looks = [moment(number, "DRAIN_NODES", number, total=5000) for number in range(5000)]
-    drawn = draw_course(run_report(status, moments=looks, seconds=5000))
-    assert len(drawn) < 60_000
-    assert "0 of 5000" not in drawn
-
-
-def test_a_run_of_a_month_has_marks_on_its_axis() -> None:
-    """However long it is."""
-    assert Page(draw_course(run_report(seconds=30 * 86_400.0))).text.count("h00m") >= 6
+def test_what_happened_is_a_table_of_changes() -> None:
+    """Open when a reader can take it in; folded, with its number, when there are very many changes."""
+    shown = html.render_html(run_reports.failed()).split("What happened", 1)[1].split("</section>", 1)[0]
+    assert "<details>" not in shown
+    assert "DRAIN_NODES" in shown
+    assert "8 of 16" in shown
+    moments = [moment(number, "DRAIN_NODES", number, total=2000) for number in range(2000)]
+    many = html.render_html(run_report(moments=moments, seconds=2000)).split("What happened", 1)[1]
+    assert "<small>1000 of " in many.split("</section>", 1)[0]
+    assert "<summary>All 1000 rows</summary>" in many.split("</section>", 1)[0]
 
 
 def test_what_is_done_is_folded_when_there_are_many() -> None:
@@ -145,14 +96,12 @@ def test_without_a_record_it_is_said_how_to_get_one() -> None:
 
 
 def test_text_is_readable_in_light_and_dark() -> None:
-    """WCAG's ratio for text of any size, on the page and on its panels; for what is drawn, that for graphics."""
+    """WCAG's ratio for text of any size, on the page and on its panels."""
     light, dark, _ = (dict(TOKEN.findall(block)) for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL))
     for colours in (light, dark):
         for text in ("ink", "quiet", "usual", "good", "held", "bad"):
             assert contrast(colours[text], colours["page"]) >= 4.5, text
             assert contrast(colours[text], colours["panel"]) >= 4.5, text
-        for drawn in ("usual", "good", "held", "bad"):
-            assert contrast(colours[drawn], colours["grid"]) >= 3, drawn
 
 
 def test_elements_hold_text_unless_it_is_html() -> None:

@@ -41,12 +41,13 @@ def metadata(wheel: Path) -> Message:
 
 
 def test_every_module_and_the_type_marker_are_in(names: set[str]) -> None:
-    """All that lies in the package's directory is in the wheel, `py.typed` included."""
+    """All that lies in the package's directory is in the wheel: modules, roles, the style sheet and `py.typed`."""
     package = {path.relative_to(ROOT).as_posix() for path in (ROOT / PACKAGE).rglob("*.py")}
     roles = {path.relative_to(ROOT).as_posix() for path in (ROOT / PACKAGE / "kubernetes" / "roles").glob("*.yaml")}
     assert len(package) > 50
+    others = {f"{PACKAGE}/py.typed", f"{PACKAGE}/report/run/style.css"}
     assert len(roles) >= 2
-    assert {name for name in names if name.startswith(f"{PACKAGE}/")} == package | roles | {f"{PACKAGE}/py.typed"}
+    assert {name for name in names if name.startswith(f"{PACKAGE}/")} == package | roles | others
 
 
 def test_nothing_else_is_in(names: set[str]) -> None:

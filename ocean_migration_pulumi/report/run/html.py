@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib.resources import files
 from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun
@@ -12,7 +13,6 @@ from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import facts as run_facts
 from ocean_migration_pulumi.report.run.facts import Cell, Fact, Message, Name, ReportedStage, ReportTable
 from ocean_migration_pulumi.report.run.html_elements import Html, code, element, joined, name, prose, quoted
-from ocean_migration_pulumi.report.run.style import STYLE
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _KINDS: Final = {
@@ -38,6 +38,7 @@ _BREAK: Final = Html("\n")
 def render_html(run_report: RunReport) -> str:
     """Return the whole page."""
     title = f"Migration {name(run_report.status.id)}: {run_facts.VERDICTS[run_report.explanation.outcome].lower()}"
+    style = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     head = element(
         "head",
         Html('<meta charset="utf-8">'),
@@ -45,7 +46,7 @@ def render_html(run_report: RunReport) -> str:
         Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Html('<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'),
         element("title", title),
-        element("style", Html(STYLE)),
+        element("style", Html(style)),
     )
     main = element("main", *(joined(_BREAK, part) for part in _parts(run_report) if part))
     said = f"As of {run_facts.format_moment(run_report.generated_at)}, told by ocean-migration report."

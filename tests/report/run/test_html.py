@@ -9,7 +9,6 @@ import pytest
 from ocean_migration_pulumi.migration.views.run_report import RunReport
 from ocean_migration_pulumi.report.run import facts, html
 from ocean_migration_pulumi.report.run.html_elements import Html, element, quoted
-from ocean_migration_pulumi.report.run.style import STYLE
 from tests.report import run_reports
 from tests.report.pages import Page
 from tests.report.run_reports import moment, run_report
@@ -97,7 +96,8 @@ def test_without_a_record_it_is_said_how_to_get_one() -> None:
 
 def test_text_is_readable_in_light_and_dark() -> None:
     """WCAG's ratio for text of any size, on the page and on its panels."""
-    light, dark, _ = (dict(TOKEN.findall(block)) for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL))
+    style = html.render_html(run_report()).split("<style>", 1)[1].split("</style>", 1)[0]
+    light, dark, _ = (dict(TOKEN.findall(block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL))
     for colours in (light, dark):
         for text in ("ink", "quiet", "usual", "good", "held", "bad"):
             assert contrast(colours[text], colours["page"]) >= 4.5, text

@@ -55,7 +55,6 @@ def get_migration_candidates(
 
     Raises:
         InputError: The selector needs access to Kubernetes.
-
     """
     cluster = _text("ocean_id", ocean_id)
     selector = None if nodes is None else _selector(nodes)
@@ -83,7 +82,6 @@ def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migration
     Args:
         ocean_id: The Ocean cluster, ``o-...``.
         account_id: The Spot account; None means that of the settings.
-
     """
     cluster = _text("ocean_id", ocean_id)
     with open_service(account_id) as service:
@@ -106,7 +104,6 @@ def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = 
 
     Raises:
         MigrationNotFoundError: The service does not know the migration, or no longer.
-
     """
     cluster, wanted = _text("ocean_id", ocean_id), _text("migration_id", migration_id)
     with open_service(account_id) as service:
@@ -130,7 +127,6 @@ def get_cluster_nodes(
         ocean_id: The Ocean cluster, ``o-...``.
         virtual_node_group_id: Only those of this Virtual Node Group, ``ols-...``. None means all.
         account_id: The Spot account; None means that of the settings.
-
     """
     cluster, group = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
     with open_service(account_id) as service:
@@ -168,7 +164,6 @@ def get_cluster_log(
         severity: ``"ALL"``, ``"INFO"``, ``"DEBUG"``, ``"WARN"`` or ``"ERROR"``.
         limit: Largest number of lines, 1 to 1000.
         account_id: The Spot account; None means that of the settings.
-
     """
     cluster, now = _text("ocean_id", ocean_id), datetime.now(UTC)
     start, end = log_query.read_log_period(_known("since", since), _known("until", until), now)

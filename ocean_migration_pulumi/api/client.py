@@ -66,7 +66,6 @@ class OceanClient:
 
         Raises:
             SettingsError: The record cannot be written.
-
         """
         self.settings = settings
         self.account_id = settings.account_id
@@ -140,7 +139,6 @@ class OceanClient:
         Raises:
             AnswerLostError: The migration may have started, but no id arrived. Search the list before starting another
                 one. Any other error means that none was started.
-
         """
         if not instance_ids:
             raise InputError("instance_ids", "names no instance")
@@ -166,7 +164,6 @@ class OceanClient:
             ocean_id: The cluster.
             migration_id: The migration.
             should_terminate_drained_nodes: Terminate the nodes that are drained by then.
-
         """
         migration = {"state": "STOPPED", "shouldTerminateDrainedNodes": should_terminate_drained_nodes}
         call = self._write("PUT", MIGRATION, {"migration": migration}, ocean_id=ocean_id, migration_id=migration_id)
@@ -212,7 +209,6 @@ class OceanClient:
             severity: ALL, INFO, DEBUG, ERROR or WARN.
             limit: Lines, at most 1000.
             resource_id: For example an instance id; None: any.
-
         """
         query = {
             "fromDate": _milliseconds("since", since),
@@ -251,7 +247,6 @@ class OceanClient:
             asg_name: The Auto Scaling Group.
             region: Its AWS region.
             instance_types: Types that the cluster may use; without any, the service decides.
-
         """
         spec = {"instanceTypes": list(instance_types)} if instance_types else {}
         query = {"autoScalingGroupName": _named("asg_name", asg_name), "region": _named("region", region)}
@@ -274,7 +269,6 @@ class OceanClient:
             name: Name of the Virtual Node Group; None: the service decides.
             labels: Each with ``key`` and ``value``; Kubernetes' built-in labels are refused.
             taints: Each with ``key``, ``value`` and ``effect``.
-
         """
         query = {"autoScalingGroupName": _named("asg_name", asg_name), "oceanId": _named("ocean_id", ocean_id)}
         return self._import(GROUP_IMPORT, query, {"launchSpec": _launch_spec(name, labels, taints)})
@@ -300,7 +294,6 @@ class OceanClient:
             ocean_id: The cluster in Ocean; give this or ``region``.
             name: Name of the Virtual Node Group; None: the service decides.
             labels: Each with ``key`` and ``value``.
-
         """
         if bool(region) == bool(ocean_id):
             raise InputError("region", "name either the region or the Ocean cluster, and not both")

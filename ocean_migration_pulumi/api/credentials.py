@@ -48,7 +48,6 @@ def read_credentials(environ: Mapping[str, str], home: Path | None) -> Credentia
     Raises:
         SettingsError: A named file or profile does not exist, or the file cannot be read. The message names the
             setting, and quotes no line of the file.
-
     """
     file_variable = next((name for name in FILE_VARIABLES if environ.get(name)), None)
     profile_variable = next((name for name in PROFILE_VARIABLES if environ.get(name)), None)

@@ -44,7 +44,6 @@ class RateLimitWindow:
             RateLimitError: The operation is short, and ends before the window opens.
             OperationCancelled: The operation was cancelled.
             DeadlineError: The deadline passed.
-
         """
         place = object()
         try:
@@ -91,7 +90,6 @@ class RateLimitWindow:
             headers: Headers of the response.
             now: When it arrived.
             refused: Whether its status is 429. The window closes, for a growing time when no header has the seconds.
-
         """
         left, reset = _whole(headers.get("x-ratelimit-remaining")), seconds_until_reset(headers)
         with self._lock:

@@ -107,7 +107,6 @@ def response_items(call: ApiCall, data: Any) -> list[Any]:
 
     Raises:
         ResponseError: There is no list of items. To read that as "no items" could start a migration twice.
-
     """
     found = _response(data).get("items")
     if not isinstance(found, list):

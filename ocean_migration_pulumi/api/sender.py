@@ -54,7 +54,6 @@ class Sender:
         Args:
             settings: Base URL, tokens and account.
             observers: Called with every exchange, also with those that are repeated.
-
         """
         self._base_url = settings.base_url
         self._transport = Transport(settings.base_url, is_loopback=settings.is_loopback)
@@ -84,7 +83,6 @@ class Sender:
 
         Raises:
             OceanMigrationError: The error of the last attempt.
-
         """
         if not self._tokens:
             msg = (

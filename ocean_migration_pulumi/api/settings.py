@@ -59,7 +59,6 @@ class Settings:
 
     Raises:
         SettingsError: A value cannot be used. The message has neither a token nor a password.
-
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -127,7 +126,6 @@ class Settings:
 
         Raises:
             SettingsError: A value, or the credentials file, cannot be used. The message names the setting.
-
         """
         named = {_CONFIG + key: value for key, value in (config or {}).items()}
         named |= {name: value for name, value in environ.items() if not name.startswith("--")}

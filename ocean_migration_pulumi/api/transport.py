@@ -70,7 +70,6 @@ class UnansweredError(Exception):
             sent: Whether the body of the request was sent, so that the service may have acted on it.
             transient: Whether another attempt may succeed.
             begun: Whether anything was attempted.
-
         """
         super().__init__(str(error))
         self.error = error
@@ -107,7 +106,6 @@ class Transport:
         Raises:
             UnansweredError: There is no response.
             SettingsError: The environment's proxies or certificates cannot be used.
-
         """
         client = self._open()
         exchange = _Exchange(call, scope)
@@ -167,7 +165,6 @@ def probe(url: str, scope: CancelScope) -> ApiResponse:
         OperationCancelled: The operation was cancelled.
         DeadlineError: The deadline passed.
         SettingsError: The environment's proxies or certificates cannot be used.
-
     """
     return _exchange_alone(url, _Probe(url, scope.at_most(LONGEST_PROBE)), scope, _reason)
 
@@ -188,7 +185,6 @@ def post(url: str, body: Mapping[str, Any], scope: CancelScope) -> ApiResponse:
         OperationCancelled: The operation was cancelled.
         DeadlineError: The deadline passed.
         SettingsError: The environment's proxies or certificates cannot be used.
-
     """
     logging.getLogger("httpcore.http11").addFilter(_DISCRETION)
 

@@ -38,7 +38,6 @@ class AwsReadError(Exception):
         Args:
             gap: Why, and what to do about it.
             found: The part of the answer that is known; None when nothing is.
-
         """
         super().__init__(gap.reason)
         self.gap = gap
@@ -54,7 +53,6 @@ class AwsAccess:
         Args:
             region: AWS region.
             seconds: Bounds each connection, and each pause in a response.
-
         """
         self.region = region
         self.seconds = seconds
@@ -128,7 +126,6 @@ def gap_for_error(error: Exception, action: str) -> Gap:
     Args:
         error: The error.
         action: The IAM action that the call needs.
-
     """
     from botocore import exceptions
 

@@ -44,7 +44,6 @@ class AwsReader:
         Raises:
             InterruptedWaitError: The operation was interrupted.
             EngineGoneError: The engine is gone.
-
         """
         bounded = scope.at_most(LONGEST)
         access = AwsAccess(query.region, min(_SOCKET_SECONDS, bounded.remaining() or 0.0))

@@ -76,7 +76,6 @@ def observe_conditions(
         PrerequisiteError: The cluster refuses the credentials, or a right is missing.
         InterruptedWaitError: The operation was interrupted.
         EngineGoneError: The engine is gone.
-
     """
     asks = {number: partial(_observe, connection, scope, condition) for number, condition in enumerate(conditions)}
     outcomes = run_together(KUBERNETES, scope, asks)

@@ -27,7 +27,6 @@ def gap_for_error(resource: str, error: Exception, verb: str | None = None) -> G
         resource: What was read.
         error: Why it could not be.
         verb: The RBAC verb of the request; None: that of a snapshot.
-
     """
     match error:
         case DeadlineError():

@@ -54,7 +54,6 @@ def list_all(
         KubernetesError: The list cannot be read.
         OperationCancelled: The operation was cancelled.
         DeadlineError: The deadline passed.
-
     """
     for _ in range(_STARTS - 1):
         try:

@@ -98,7 +98,6 @@ class KubernetesReader:
         Raises:
             InterruptedWaitError: The operation was interrupted.
             EngineGoneError: The engine is gone.
-
         """
 
         def read_lists(reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> dict[str, Any]:
@@ -138,7 +137,6 @@ class KubernetesReader:
             KubernetesError: Kubernetes cannot be asked.
             InterruptedWaitError: The operation was interrupted.
             EngineGoneError: The engine is gone.
-
         """
         query = {"labelSelector": label_selector}
         ask = partial(list_all, self._connection, scope, NODES, objects.read_node, query)
@@ -157,7 +155,6 @@ class KubernetesReader:
         Raises:
             InterruptedWaitError: The operation was interrupted.
             EngineGoneError: The engine is gone.
-
         """
         body = {
             "apiVersion": "policy/v1",
@@ -189,7 +186,6 @@ class KubernetesReader:
             PrerequisiteError: The cluster refuses the credentials, or a right is missing.
             InterruptedWaitError: The operation was interrupted.
             EngineGoneError: The engine is gone.
-
         """
         return conditions.observe_conditions(self._connection, scope, wanted)
 

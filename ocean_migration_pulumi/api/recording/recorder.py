@@ -53,7 +53,6 @@ class Recorder:
 
         Raises:
             SettingsError: The file cannot be opened, or is not a record.
-
         """
         self._lock = threading.Lock()
         try:

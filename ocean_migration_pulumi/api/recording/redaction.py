@@ -88,7 +88,6 @@ class ExchangeObservation:
 
     Attributes:
         trouble: The first error of an observer; None without one.
-
     """
 
     def __init__(self, observers: Sequence[ExchangeObserver], redaction: Redaction) -> None:
@@ -105,7 +104,6 @@ class ExchangeObservation:
             outcome: The response, or why there is none.
             ended: When the exchange ended, by the service's clock.
             began: When it began, by ``time.monotonic``.
-
         """
         if not self._observers:
             return
@@ -133,7 +131,6 @@ class Redaction:
             tokens: Replaced as they are, percent-encoded, escaped, and within base64.
             accounts: Account ids, each replaced by its ``account_placeholder``.
             base_url: Left out of errors.
-
         """
         known = {form for token in tokens if len(token) >= SHORTEST_SECRET for form in token_forms(token)}
         self._forms = sorted(known, key=len, reverse=True)

@@ -32,7 +32,6 @@ def read_record(path: Path) -> tuple[Exchange, ...]:
 
     Raises:
         SettingsError: The file cannot be read, or is not a record.
-
     """
     found: list[Exchange] = []
     try:

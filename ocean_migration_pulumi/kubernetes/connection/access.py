@@ -71,7 +71,6 @@ def find_access(
     Raises:
         InputError: The given kubeconfig, or its context, cannot be used.
         SettingsError: The kubeconfig of the environment cannot be used, or the extra is not installed.
-
     """
     if not all(map(find_spec, _EXTRA)):
         raise SettingsError('access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"')

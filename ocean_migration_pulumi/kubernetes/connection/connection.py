@@ -90,7 +90,6 @@ class Connection:
             UnexpectedAnswerError: The response is too large, or wrongly encoded.
             OperationCancelled: The operation was cancelled.
             DeadlineError: The deadline passed.
-
         """
 
         def attempt() -> bytes:
@@ -113,7 +112,6 @@ class Connection:
             UnreachableError: No usable response arrived.
             OperationCancelled: The operation was cancelled.
             DeadlineError: The deadline passed.
-
         """
         return self._signed_in(scope, "POST", path, query, json.dumps(body).encode())
 

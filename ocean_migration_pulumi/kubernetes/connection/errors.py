@@ -19,7 +19,6 @@ class UnreachableError(KubernetesError):
         Args:
             message: What failed, and why.
             remedy: What to do; empty when the message says enough.
-
         """
         super().__init__(message)
         self.remedy = remedy
@@ -34,7 +33,6 @@ class RefusedError(KubernetesError):
         Args:
             status: HTTP status.
             said: The API server's own message on one line; empty when a proxy answered.
-
         """
         super().__init__(f"Kubernetes answered {status}" + (f": {said}" if said else ""))
         self.status = status

@@ -39,7 +39,6 @@ def fetch_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Ca
         UnreachableError: The plugin gave no token; the error names the command and its exit code only.
         OperationCancelled: The operation was cancelled.
         DeadlineError: The deadline passed.
-
     """
     name = sanitize(Path(plugin["command"]).name)
     remedy = "run the command of the kubeconfig's exec by hand, as the user that runs Pulumi"

@@ -46,7 +46,6 @@ class KubeconfigError(Exception):
         Args:
             message: One line.
             of_context: Whether the kubeconfig does not have the requested context.
-
         """
         super().__init__(message)
         self.of_context = of_context
@@ -89,7 +88,6 @@ def parse_kubeconfig(text: str, directory: Path | None) -> Kubeconfig:
 
     Raises:
         KubeconfigError: It is not a kubeconfig.
-
     """
     data = _mapping(_decoded(text), "it is neither YAML nor JSON of the form of a kubeconfig")
     return Kubeconfig(

@@ -30,7 +30,6 @@ class SignIn:
         Raises:
             UnreachableError: The token's file cannot be read, or the credential plugin gives no token.
             OperationCancelled: The scope ended while the plugin ran.
-
         """
         # One thread runs the plugin, the others take what it gives.
         with self._lock:

@@ -32,7 +32,6 @@ def open_client(target: KubeContext) -> httpx.Client:
 
     Raises:
         UnreachableError: A certificate, a key or a proxy cannot be used.
-
     """
     server = target.cluster["server"]
     try:

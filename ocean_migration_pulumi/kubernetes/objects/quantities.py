@@ -49,7 +49,6 @@ def parse_quantity(written: str) -> int:
 
     Raises:
         UnexpectedFormError: The text is not a quantity.
-
     """
     match = _QUANTITY.fullmatch(written)
     if match is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
@@ -28,6 +28,12 @@ class FunctionResult:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as dictionaries and tuples."""
         return asdict(self)
+
+    @classmethod
+    def _from_model(cls, model: object, **others: Any) -> Self:
+        """Take the fields that a model of the service's JSON has by the same names, and ``others`` as they are."""
+        same = {field.name: getattr(model, field.name) for field in fields(cls) if field.name not in others}
+        return cls(**same, **others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +71,10 @@ class MigrationCandidates(FunctionResult):
         return cls(
             ocean_id=ocean_id,
             nodes=tuple(
-                MigrationCandidate(
-                    instance_id=node.instance_id,
-                    node_name=node.node_name,
-                    asg_name=node.asg_name,
+                MigrationCandidate._from_model(
+                    node,
                     eks_node_group=eks_node_group(node.asg_name),
-                    virtual_node_group_id=node.virtual_node_group_id,
                     virtual_node_group_name=names.get(node.virtual_node_group_id or "") or None,
-                    running_pods=node.running_pods,
                 )
                 for node in sorted(found, key=lambda node: node.instance_id)
             ),
@@ -110,13 +112,7 @@ class Migrations(FunctionResult):
         return cls(
             ocean_id=ocean_id,
             migrations=tuple(
-                ListedMigration(
-                    id=each.id,
-                    status=each.state,
-                    ended=each.is_terminal,
-                    created_at=each.created_at,
-                    completed_at=each.completed_at,
-                )
+                ListedMigration._from_model(each, status=each.state, ended=each.is_terminal)
                 for each in sorted(found, key=lambda each: (sort_key(each.created_at), each.id))
             ),
         )
@@ -152,14 +148,7 @@ class MigrationNode(FunctionResult):
     @classmethod
     def from_status(cls, instance: MigrationInstance) -> Self:
         """Convert an instance of a status."""
-        return cls(
-            instance_id=instance.instance_id,
-            node_name=instance.node_name,
-            asg_name=instance.asg_name,
-            state=instance.state,
-            running_pods=instance.running_pods,
-            pods=tuple(MigrationPod(name=pod.name, kind=pod.kind) for pod in instance.pods),
-        )
+        return cls._from_model(instance, pods=tuple(map(MigrationPod._from_model, instance.pods)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,20 +188,14 @@ class Migration(FunctionResult):
     @classmethod
     def from_status(cls, ocean_id: str, found: MigrationStatus) -> Self:
         """Convert a status."""
-        return cls(
+        return cls._from_model(
+            found,
             ocean_id=ocean_id,
-            id=found.id,
             status=found.state,
             ended=found.is_terminal,
             old_nodes=tuple(map(MigrationNode.from_status, found.old_instances)),
             new_nodes=tuple(map(MigrationNode.from_status, found.new_instances)),
             unscheduled_pods=tuple(dict.fromkeys((*found.unscheduled_pods, *found.new_unscheduled_pods))),
-            should_terminate_drained_nodes=found.should_terminate_drained_nodes,
-            should_evict_stand_alone_pods=found.should_evict_stand_alone_pods,
-            created_at=found.created_at,
-            completed_at=found.completed_at,
-            stopped_at=found.stopped_at,
-            errored_at=found.errored_at,
         )
 
 
@@ -254,20 +237,7 @@ class ClusterNodes(FunctionResult):
         """Convert the service's list."""
         return cls(
             ocean_id=ocean_id,
-            nodes=tuple(
-                OceanNode(
-                    instance_id=node.instance_id,
-                    node_name=node.node_name,
-                    instance_type=node.instance_type,
-                    availability_zone=node.availability_zone,
-                    virtual_node_group_id=node.virtual_node_group_id,
-                    virtual_node_group_name=node.virtual_node_group_name,
-                    life_cycle=node.life_cycle,
-                    registration_status=node.registration_status,
-                    created_at=node.created_at,
-                )
-                for node in sorted(found, key=lambda node: node.instance_id)
-            ),
+            nodes=tuple(map(OceanNode._from_model, sorted(found, key=lambda node: node.instance_id))),
         )
 
 
@@ -297,8 +267,5 @@ class ClusterLog(FunctionResult):
         """Convert lines of the service's log."""
         return cls(
             ocean_id=ocean_id,
-            lines=tuple(
-                LogLine(message=line.message, severity=line.severity, created_at=line.created_at)
-                for line in sort_oldest_first(found)
-            ),
+            lines=tuple(map(LogLine._from_model, sort_oldest_first(found))),
         )

@@ -36,6 +36,13 @@ from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.migration.views.live_view import LiveView
 from ocean_migration_pulumi.migration.views.run_report import build_run_report
 
+EXIT_STATUSES: Final = {
+    BLOCKED: "it has failed, or was stopped",
+    CANCELLED: "interrupted: the migration goes on",
+    TIMED_OUT: "timed out, or stalled: the migration goes on",
+}
+"""What the exit statuses of ``Follower.follow`` other than 0 mean."""
+
 _NODES_SECONDS: Final = 10.0
 _EXPLAIN_SECONDS: Final = 30.0
 

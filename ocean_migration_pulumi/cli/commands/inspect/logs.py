@@ -13,7 +13,7 @@ import click
 from ocean_migration_pulumi.api.models.migration import LogEntry
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext, context_options
-from ocean_migration_pulumi.cli.output import Output, output_options, say
+from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError, InterruptedWaitError
 from ocean_migration_pulumi.migration.diagnosis import log_query
@@ -21,14 +21,15 @@ from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
 from ocean_migration_pulumi.results import ClusterLog, LogLine
 
 _OVERLAP: Final = timedelta(minutes=2)
-_EPILOG = """\b
-Example:
-  ocean-migration logs --cluster shop --since 2h --severity ERROR
-  ocean-migration logs --cluster shop --follow
-"""
 
 
-@click.command("logs", epilog=_EPILOG)
+@click.command(
+    "logs",
+    epilog=examples(
+        "ocean-migration logs --cluster shop --since 2h --severity ERROR",
+        "ocean-migration logs --cluster shop --follow",
+    ),
+)
 @click.option(
     "--since",
     default="1h",

@@ -7,7 +7,7 @@ import click
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext, context_options, migration_argument
 from ocean_migration_pulumi.cli.jobs import make_context
-from ocean_migration_pulumi.cli.output import Output, output_options
+from ocean_migration_pulumi.cli.output import Output, examples, output_options
 from ocean_migration_pulumi.migration.reconcile.reconcile import DELETE_DEADLINE
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -15,13 +15,8 @@ from ocean_migration_pulumi.migration.state.migration_record import MigrationRec
 from ocean_migration_pulumi.migration.state.phases import describe_share
 from ocean_migration_pulumi.results import Migration
 
-_EPILOG = """\b
-Example:
-  ocean-migration stop owm-6e3819ae --cluster shop
-"""
 
-
-@click.command("stop", epilog=_EPILOG)
+@click.command("stop", epilog=examples("ocean-migration stop owm-6e3819ae --cluster shop"))
 @migration_argument
 @click.option("--terminate-drained", is_flag=True, help="Also terminate the nodes that are drained by then.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it has stopped.")

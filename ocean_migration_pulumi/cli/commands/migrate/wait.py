@@ -11,28 +11,24 @@ import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
-from ocean_migration_pulumi.cli.dashboard.following import Follower
+from ocean_migration_pulumi.cli.dashboard.following import EXIT_STATUSES, Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay
+from ocean_migration_pulumi.cli.exit_codes import DONE
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
+from ocean_migration_pulumi.cli.output import examples
 from ocean_migration_pulumi.migration.spec.input_readers import input_error, read_duration
 from ocean_migration_pulumi.migration.state.progress import Progress
 
 _SHARE: Final = re.compile(r"(100|[1-9]\d?)%")
 
-_EPILOG = """\b
-Example:
-  ocean-migration wait owm-6e3819ae --cluster shop --for 50% --timeout 2h
 
-\b
-Exit status:
-  0  it has finished, or is as far as asked for
-  4  it has failed, or was stopped
-  8  interrupted: the migration goes on
-  9  timed out, or stalled: the migration goes on
-"""
-
-
-@click.command("wait", epilog=_EPILOG)
+@click.command(
+    "wait",
+    epilog=examples(
+        "ocean-migration wait owm-6e3819ae --cluster shop --for 50% --timeout 2h",
+        exit_statuses={DONE: "it has finished, or is as far as asked for"} | EXIT_STATUSES,
+    ),
+)
 @migration_argument
 @click.option(
     "--for",

@@ -7,8 +7,9 @@ import sys
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
-from ocean_migration_pulumi.cli.dashboard.following import Follower
+from ocean_migration_pulumi.cli.dashboard.following import EXIT_STATUSES, Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay, ProgressDisplay, ScreenDisplay, terminal
+from ocean_migration_pulumi.cli.exit_codes import DONE
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
 from ocean_migration_pulumi.cli.output import examples
 from ocean_migration_pulumi.errors import DeadlineError, OceanMigrationError
@@ -20,12 +21,7 @@ from ocean_migration_pulumi.migration.spec.input_readers import read_duration
     epilog=examples(
         "ocean-migration watch --cluster shop",
         "ocean-migration watch owm-6e3819ae --cluster shop > watch.log",
-        exit_statuses={
-            0: "the migration has finished",
-            4: "it has failed, or was stopped",
-            8: "interrupted: the migration goes on",
-            9: "timed out, or stalled: the migration goes on",
-        },
+        exit_statuses={DONE: "the migration has finished"} | EXIT_STATUSES,
     ),
 )
 @migration_argument

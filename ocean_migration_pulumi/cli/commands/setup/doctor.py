@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
-from ocean_migration_pulumi.cli.exit_codes import BLOCKED
-from ocean_migration_pulumi.cli.output import Output, Table, output_options
+from ocean_migration_pulumi.cli.exit_codes import BLOCKED, DONE
+from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.cli.plan_view import show_diagnostic
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
@@ -22,16 +22,6 @@ from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
-_EPILOG = """\b
-Example:
-  ocean-migration doctor --cluster shop --kubeconfig ~/.kube/shop
-
-\b
-Exit status:
-  0  no check failed
-  4  a check failed
-"""
-
 _WORDS = {
     CheckStatus.PASS: "passed",
     CheckStatus.WARN: "warning",
@@ -41,7 +31,13 @@ _WORDS = {
 _SECONDS = 60.0
 
 
-@click.command("doctor", epilog=_EPILOG)
+@click.command(
+    "doctor",
+    epilog=examples(
+        "ocean-migration doctor --cluster shop --kubeconfig ~/.kube/shop",
+        exit_statuses={DONE: "no check failed", BLOCKED: "a check failed"},
+    ),
+)
 @output_options()
 @kubernetes_options
 @context_options

@@ -335,7 +335,7 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
     """
     args = read_args(OceanMigrationArgs, given, "args")
     _check_one_of("ocean_id", args.ocean_id, "import_from", args.import_from)
-    import_from = None if args.import_from is None else read_args(ImportFromArgs, args.import_from, "import_from")
+    import_from = _optional(ImportFromArgs, args.import_from, "import_from")
     if import_from is not None:
         _check_group(import_from, "import_from")
     elif args.cluster_options or args.cluster_name is not None:
@@ -352,22 +352,18 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
         _check_group(old, f"retire[{index}]")
         if old.node_group and old.eks_cluster is None and import_from is None:
             raise InputError(f"retire[{index}].eks_cluster", "is required without import_from", predicate=True)
-    controller = None if args.controller is None else read_args(ControllerArgs, args.controller, "controller")
+    controller = _optional(ControllerArgs, args.controller, "controller")
     if controller is not None:
         check_controller_args(controller, args.account_id)
-    autoscaler = None
-    if args.cluster_autoscaler is not None:
-        autoscaler = read_args(ClusterAutoscalerArgs, args.cluster_autoscaler, "cluster_autoscaler")
+    autoscaler = _optional(ClusterAutoscalerArgs, args.cluster_autoscaler, "cluster_autoscaler")
+    if autoscaler is not None:
         check_autoscaler_args(autoscaler)
     return CheckedArgs(
         args=args,
         import_from=import_from,
         groups=groups,
         waves=waves,
-        gates=[
-            None if wave.gate is None else read_args(GateArgs, wave.gate, f"waves[{index}].gate")
-            for index, wave in enumerate(waves)
-        ],
+        gates=[_optional(GateArgs, wave.gate, f"waves[{index}].gate") for index, wave in enumerate(waves)],
         retire=retire,
         controller=controller,
         cluster_autoscaler=autoscaler,
@@ -392,6 +388,10 @@ def _check_one_of(name: str, value: object, other: str, other_value: object) -> 
         raise InputError(name, f"is required without {other}", predicate=True)
     if value is not None and other_value is not None:
         raise exclusive_error(name, other)
+
+
+def _optional(kind: type[T], value: T | Mapping[str, Any] | None, name: str) -> T | None:
+    return None if value is None else read_args(kind, value, name)
 
 
 def _read_each(kind: type[T], given: Sequence[T | Mapping[str, Any]] | None, name: str) -> list[T]:

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.component.args import (
     check_args,
 )
 from ocean_migration_pulumi.component.resources.autoscaler import switch_off_autoscaler
-from ocean_migration_pulumi.component.resources.cluster import Made, make_cluster, make_groups
+from ocean_migration_pulumi.component.resources.cluster import Made, make_cluster
 from ocean_migration_pulumi.component.resources.controller import install_controller
 from ocean_migration_pulumi.component.resources.deployments import Deployments, find_deployments
 from ocean_migration_pulumi.component.resources.retire import (
@@ -69,7 +69,7 @@ class OceanMigration(pulumi.ComponentResource):
         declared = check_args(args)
         super().__init__("ocean-migration:index:OceanMigration", name, None, opts)
         provider = self._provider_of(name, declared)
-        made = self._cluster(name, declared)
+        made = make_cluster(name, declared, self)
         prepared = [*made.resources, *self._prepared(name, declared, made, provider)]
         waves = make_waves(
             name,
@@ -117,34 +117,6 @@ class OceanMigration(pulumi.ComponentResource):
             context=args.kube_context,
             opts=pulumi.ResourceOptions(parent=self),
         )
-
-    def _cluster(self, name: str, declared: CheckedArgs) -> Made:
-        args, source = declared.args, declared.import_from
-        if source is None:
-            made = Made(ocean_id=Output.from_input(args.ocean_id or ""))
-        else:
-            made = make_cluster(
-                name,
-                source,
-                cluster_name=args.cluster_name,
-                options=args.cluster_options,
-                account_id=args.account_id,
-                parent=self,
-                protect=args.protect,
-            )
-        made.groups, lines = make_groups(
-            name,
-            declared.groups,
-            ocean_id=made.ocean_id,
-            eks_cluster=None if source is None else source.eks_cluster,
-            region=None if source is None else source.region,
-            account_id=args.account_id,
-            parent=self,
-            protect=args.protect,
-            existing=args.ocean_id if isinstance(args.ocean_id, str) else None,
-        )
-        made.lines += lines
-        return made
 
     def _prepared(
         self, name: str, declared: CheckedArgs, made: Made, provider: pulumi.ProviderResource | None

@@ -12,7 +12,14 @@ import pulumi_spotinst as spotinst
 from pulumi import Input, Output
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.component.args import ImportFromArgs, TaintArgs, VirtualNodeGroupArgs, read_args
+from ocean_migration_pulumi.component.args import (
+    CheckedArgs,
+    ImportFromArgs,
+    OceanMigrationArgs,
+    TaintArgs,
+    VirtualNodeGroupArgs,
+    read_args,
+)
 from ocean_migration_pulumi.component.importing.importer import (
     AutoScalingGroupSource,
     Imported,
@@ -62,22 +69,23 @@ class Made:
         return [*([self.resource] if self.resource is not None else []), *self.groups.values()]
 
 
-def make_cluster(
-    name: str,
-    source: ImportFromArgs,
-    *,
-    cluster_name: Input[str] | None,
-    options: Mapping[str, Any] | None,
-    account_id: Input[str] | None,
-    parent: pulumi.Resource,
-    protect: bool,
-) -> Made:
-    """Declare an Ocean cluster like a group of nodes of an EKS cluster.
+def make_cluster(name: str, declared: CheckedArgs, parent: pulumi.Resource) -> Made:
+    """Declare the Ocean cluster, unless it exists, and its Virtual Node Groups.
 
-    What was taken over is taken over once: later changes of the group, or its end, do not reach the cluster. What
-    ``options`` say comes before it.
+    What was taken over from a group of nodes is taken over once: later changes of the group, or its end, do not reach
+    the cluster. What the arguments say comes before it.
     """
-    invoke_options = pulumi.InvokeOptions(parent=parent)
+    args, source = declared.args, declared.import_from
+    made = Made(ocean_id=Output.from_input(args.ocean_id or ""))
+    if source is not None:
+        made = _make_from_source(name, source, args, parent)
+    for group in declared.groups:
+        _make_group(name, group, declared, made, parent)
+    return made
+
+
+def _make_from_source(name: str, source: ImportFromArgs, args: OceanMigrationArgs, parent: pulumi.Resource) -> Made:
+    """Declare an Ocean cluster like a group of nodes of an EKS cluster."""
     taken = _take_over(
         parent,
         spotinst.aws.OceanArgs,
@@ -87,79 +95,66 @@ def make_cluster(
             eks_cluster=known["eks_cluster"],
             region=known["region"],
             name=known["name"] or known["eks_cluster"],
-            options=invoke_options,
+            options=pulumi.InvokeOptions(parent=parent),
         ),
         eks_cluster=source.eks_cluster,
         auto_scaling_group=source.auto_scaling_group,
         node_group=source.node_group,
         region=source.region,
-        name=cluster_name,
-        account_id=account_id,
+        name=args.cluster_name,
+        account_id=args.account_id,
     )
-    named = {} if cluster_name is None else {"name": cluster_name}
-    arguments = {**taken.arguments, **named, **(options or {})}
+    named = {} if args.cluster_name is None else {"name": args.cluster_name}
     resource = spotinst.aws.Ocean(
         name,
-        **arguments,
-        opts=pulumi.ResourceOptions(parent=parent, protect=protect, ignore_changes=_once(taken, options, named)),
+        **{**taken.arguments, **named, **(args.cluster_options or {})},
+        opts=pulumi.ResourceOptions(
+            parent=parent, protect=args.protect, ignore_changes=_once(taken, args.cluster_options, named)
+        ),
     )
     return Made(ocean_id=resource.id, resource=resource, lines=[taken.lines])
 
 
-def make_groups(
-    name: str,
-    groups: Sequence[VirtualNodeGroupArgs],
-    *,
-    ocean_id: Output[str],
-    eks_cluster: Input[str] | None,
-    region: Input[str] | None,
-    account_id: Input[str] | None,
-    parent: pulumi.Resource,
-    protect: bool,
-    existing: str | None = None,
-) -> tuple[dict[str, spotinst.aws.OceanLaunchSpec], list[Input[Sequence[str]]]]:
-    """Declare the Virtual Node Groups of a cluster; return them by name, and what was taken from where.
-
-    ``existing`` is the id of a cluster that was there before. One that the same stack makes is None, always: what Spot
-    proposes with and without a cluster may not be the same.
-    """
-    invoke_options = pulumi.InvokeOptions(parent=parent)
-    made: dict[str, spotinst.aws.OceanLaunchSpec] = {}
-    lines: list[Input[Sequence[str]]] = []
-    for group in groups:
-        taken = Taken()
-        if group.auto_scaling_group is not None or group.node_group is not None:
-            taken = _take_over(
-                parent,
-                spotinst.aws.OceanLaunchSpecArgs,
-                lambda service, source, known: import_group(
-                    service,
-                    source,
-                    region=known["region"],
-                    ocean_id=existing,
-                    name=known["name"],
-                    options=invoke_options,
-                ),
-                eks_cluster=group.eks_cluster if group.eks_cluster is not None else eks_cluster,
-                auto_scaling_group=group.auto_scaling_group,
-                node_group=group.node_group,
-                region=region,
-                name=group.name,
-                account_id=account_id,
-            )
-            lines.append(taken.lines)
-        declared = {**_declared(group), **(group.options or {})}
-        arguments = {**taken.arguments, **declared, "ocean_id": ocean_id, "name": group.name}
-        made[group.name] = spotinst.aws.OceanLaunchSpec(
-            f"{name}-{group.name}",
-            **arguments,
-            opts=pulumi.ResourceOptions(
-                parent=parent,
-                protect=protect,
-                ignore_changes=_once(taken, declared, {"ocean_id": None, "name": None}),
+def _make_group(
+    name: str, group: VirtualNodeGroupArgs, declared: CheckedArgs, made: Made, parent: pulumi.Resource
+) -> None:
+    """Declare a Virtual Node Group, and add it and what was taken from where."""
+    args, source = declared.args, declared.import_from
+    # Of a cluster that the same stack makes the id is never passed: what Spot proposes with and without a cluster may
+    # not be the same.
+    existing = args.ocean_id if isinstance(args.ocean_id, str) else None
+    taken = Taken()
+    if group.auto_scaling_group is not None or group.node_group is not None:
+        eks_cluster = None if source is None else source.eks_cluster
+        taken = _take_over(
+            parent,
+            spotinst.aws.OceanLaunchSpecArgs,
+            lambda service, source, known: import_group(
+                service,
+                source,
+                region=known["region"],
+                ocean_id=existing,
+                name=known["name"],
+                options=pulumi.InvokeOptions(parent=parent),
             ),
+            eks_cluster=group.eks_cluster if group.eks_cluster is not None else eks_cluster,
+            auto_scaling_group=group.auto_scaling_group,
+            node_group=group.node_group,
+            region=None if source is None else source.region,
+            name=group.name,
+            account_id=args.account_id,
         )
-    return made, lines
+        made.lines.append(taken.lines)
+    said = {**_declared(group), **(group.options or {})}
+    made.groups[group.name] = spotinst.aws.OceanLaunchSpec(
+        f"{name}-{group.name}",
+        **{**taken.arguments, **said, "ocean_id": made.ocean_id, "name": group.name},
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            protect=args.protect,
+            ignore_changes=_once(taken, said, {"ocean_id": None, "name": None}),
+        ),
+    )
 
 
 def _declared(group: VirtualNodeGroupArgs) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
+
+_KEYS: Final = ("id", "name", "region", "controller_cluster_id", "autoscaler_enabled", "capacity_maximum")
 
 
 @click.command("clusters", epilog=examples("ocean-migration clusters --account act-123abcd"))
@@ -31,15 +35,5 @@ def command(reach: CliContext, output: Output) -> None:
         numbers=frozenset({"maximum"}),
         empty="the account has no Ocean cluster",
     )
-    data = [
-        {
-            "id": cluster.id,
-            "name": cluster.name,
-            "region": cluster.region,
-            "controller_cluster_id": cluster.controller_cluster_id,
-            "autoscaler_enabled": cluster.autoscaler_enabled,
-            "capacity_maximum": cluster.capacity_maximum,
-        }
-        for cluster in found
-    ]
+    data = [{key: getattr(cluster, key) for key in _KEYS} for cluster in found]
     output.show(table, {"account_id": reach.client.account_id, "clusters": data})

@@ -183,12 +183,9 @@ class OceanClient:
                 found.append(nested)
         return _read_all(call, data, found, Candidate.from_api)
 
-    def list_nodes(
-        self, ocean_id: str, *, instance_id: str | None = None, virtual_node_group_id: str | None = None
-    ) -> tuple[ClusterNode, ...]:
-        """Return the nodes that Ocean runs, all of them or those of one instance or Virtual Node Group."""
-        query = {"instanceId": instance_id, "launchSpecId": virtual_node_group_id}
-        return self._get_all(NODES, ClusterNode.from_api, query, ocean_id=ocean_id)
+    def list_nodes(self, ocean_id: str, *, virtual_node_group_id: str | None = None) -> tuple[ClusterNode, ...]:
+        """Return the nodes that Ocean runs, all of them or those of one Virtual Node Group."""
+        return self._get_all(NODES, ClusterNode.from_api, {"launchSpecId": virtual_node_group_id}, ocean_id=ocean_id)
 
     def get_log(
         self,
@@ -198,7 +195,6 @@ class OceanClient:
         until: datetime,
         severity: str = "ALL",
         limit: int = 1000,
-        resource_id: str | None = None,
     ) -> tuple[LogEntry, ...]:
         """Return the cluster's log between two times.
 
@@ -208,14 +204,12 @@ class OceanClient:
             until: End, with a time zone.
             severity: ALL, INFO, DEBUG, ERROR or WARN.
             limit: Lines, at most 1000.
-            resource_id: For example an instance id; None: any.
         """
         query = {
             "fromDate": _milliseconds("since", since),
             "toDate": _milliseconds("until", until),
             "severity": severity,
             "limit": str(limit),
-            "resourceId": resource_id,
         }
         return self._get_all(LOG, LogEntry.from_api, query, ocean_id=ocean_id)
 
@@ -238,19 +232,15 @@ class OceanClient:
             raise InputError("ocean_id", f"{ocean_id!r} is not an id")
         return self._get_all(VIRTUAL_NODE_GROUPS, VirtualNodeGroup.from_api, {"oceanId": ocean_id})
 
-    def import_cluster_from_asg(
-        self, asg_name: str, region: str, *, instance_types: Sequence[str] = ()
-    ) -> dict[str, Any]:
+    def import_cluster_from_asg(self, asg_name: str, region: str) -> dict[str, Any]:
         """Return the configuration, as the service has it, of a cluster like an Auto Scaling Group; nothing is created.
 
         Args:
             asg_name: The Auto Scaling Group.
             region: Its AWS region.
-            instance_types: Types that the cluster may use; without any, the service decides.
         """
-        spec = {"instanceTypes": list(instance_types)} if instance_types else {}
         query = {"autoScalingGroupName": _named("asg_name", asg_name), "region": _named("region", region)}
-        return self._import(CLUSTER_IMPORT, query, {"cluster": spec})
+        return self._import(CLUSTER_IMPORT, query, {"cluster": {}})
 
     def import_group_from_asg(
         self,

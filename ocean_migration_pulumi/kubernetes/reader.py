@@ -85,14 +85,11 @@ class KubernetesReader:
         """Close the connections."""
         self._connection.close()
 
-    def read_snapshot(
-        self, scope: CancelScope, *, max_age: float = MAXIMUM_AGE, fresh: bool = False
-    ) -> KubernetesSnapshot:
+    def read_snapshot(self, scope: CancelScope, *, fresh: bool = False) -> KubernetesSnapshot:
         """Return what could be read of the cluster; whatever could not is a gap.
 
         Args:
             scope: Bounds the reading. At its deadline, what is not read yet is a gap.
-            max_age: Seconds: the largest age of each part.
             fresh: Read everything again.
 
         Raises:
@@ -102,11 +99,11 @@ class KubernetesReader:
 
         def read_lists(reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> dict[str, Any]:
             asks = {name: partial(list_all, self._connection, scope, name, read) for name, read in reads.items()}
-            return self._cache.get_all(scope, asks, max_age=max_age, fresh=fresh)
+            return self._cache.get_all(scope, asks, max_age=MAXIMUM_AGE, fresh=fresh)
 
         # First and alone: it shows whether the cluster can be reached at all, and runs the credential plugin once.
         asks = {AWS_AUTH: lambda: self._mapped_roles(scope)}
-        first = self._cache.get_all(scope, asks, max_age=max_age, fresh=fresh)[AWS_AUTH]
+        first = self._cache.get_all(scope, asks, max_age=MAXIMUM_AGE, fresh=fresh)[AWS_AUTH]
         if isinstance(first, Exception) and ends_all(first):
             gaps = {resource: gap_for_error(resource, first) for resource in _ALL}
             return KubernetesSnapshot(gaps=gaps, source=self.access.source)
@@ -127,9 +124,7 @@ class KubernetesReader:
             source=self.access.source,
         )
 
-    def nodes_with(
-        self, scope: CancelScope, label_selector: str, *, max_age: float = MAXIMUM_AGE, fresh: bool = False
-    ) -> frozenset[str]:
+    def nodes_with(self, scope: CancelScope, label_selector: str) -> frozenset[str]:
         """Return the instance ids of the nodes that a label selector takes, as the API server evaluates it.
 
         Raises:
@@ -141,7 +136,7 @@ class KubernetesReader:
         query = {"labelSelector": label_selector}
         ask = partial(list_all, self._connection, scope, NODES, objects.read_node, query)
         key = (NODES, label_selector)
-        outcome = self._cache.get_all(scope, {key: ask}, max_age=max_age, fresh=fresh)[key]
+        outcome = self._cache.get_all(scope, {key: ask}, max_age=MAXIMUM_AGE)[key]
         if isinstance(outcome, RefusedError) and outcome.status == _BAD_REQUEST:
             raise InputError("nodes.label_selector", f"Kubernetes refuses it: {outcome.said or 'bad request'}")
         if gap := _gap(NODES, outcome):

@@ -105,9 +105,9 @@ Ask = Callable[[OceanClient], Any]
             id="list_nodes",
         ),
         pytest.param(
-            lambda client: client.list_nodes("o-1", instance_id="i-1", virtual_node_group_id="ols-1"),
+            lambda client: client.list_nodes("o-1", virtual_node_group_id="ols-1"),
             CLUSTER + "/nodes",
-            {"instanceId": "i-1", "launchSpecId": "ols-1"},
+            {"launchSpecId": "ols-1"},
             {"instanceId": "i-1"},
             (ClusterNode(instance_id="i-1"),),
             id="list_nodes-filtered",
@@ -121,16 +121,13 @@ Ask = Callable[[OceanClient], Any]
             id="get_log",
         ),
         pytest.param(
-            lambda client: client.get_log(
-                "o-1", since=SINCE, until=UNTIL, severity="ERROR", limit=5, resource_id="i-1"
-            ),
+            lambda client: client.get_log("o-1", since=SINCE, until=UNTIL, severity="ERROR", limit=5),
             CLUSTER + "/log",
             {
                 "fromDate": "1704110400000",
                 "toDate": "1704111000000",
                 "severity": "ERROR",
                 "limit": "5",
-                "resourceId": "i-1",
             },
             {"message": "created"},
             (LogEntry(message="created"),),

@@ -43,14 +43,12 @@ class KnownKubernetes:
     tried: list[str] = field(default_factory=list)
     reads: int = 0
 
-    def read_snapshot(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
+    def read_snapshot(self, scope: CancelScope, *, fresh: bool = False) -> KubernetesSnapshot:
         """Return what was given."""
         self.reads += 1
         return self.kube
 
-    def nodes_with(
-        self, scope: CancelScope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
-    ) -> frozenset[str]:
+    def nodes_with(self, scope: CancelScope, label_selector: str) -> frozenset[str]:
         """Return what was given for a selector; all nodes for the empty one."""
         if label_selector in self.bad:
             raise InputError("nodes.label_selector", f"{label_selector!r} cannot be read")

@@ -71,12 +71,9 @@ class RecordedClient(OceanClient):
         until: datetime,
         severity: str = "ALL",
         limit: int = 1000,
-        resource_id: str | None = None,
     ) -> tuple[LogEntry, ...]:
         """Return the lines of all recorded responses between two times, newest first, as OceanClient does."""
-        seen = super().get_log(
-            ocean_id, since=since, until=until, severity=severity, limit=limit, resource_id=resource_id
-        )
+        seen = super().get_log(ocean_id, since=since, until=until, severity=severity, limit=limit)
         times = {entry: parse_time(entry.created_at) for entry in seen}
         within = [
             entry
@@ -172,7 +169,7 @@ def _fits(call: ApiCall, exchange: Exchange) -> bool:
     if (exchange.method, exchange.path) != (call.method, call.path):
         return False
     if call.route == LOG:
-        return call.query.get("resourceId") in (None, exchange.query.get("resourceId")) and _overlap(call, exchange)
+        return _overlap(call, exchange)
     return all(call.query.get(name) == exchange.query.get(name) for name in _DECISIVE)
 
 

@@ -83,15 +83,13 @@ def import_cluster(
     eks_cluster: str,
     region: str | None = None,
     name: str | None = None,
-    instance_types: Sequence[str] = (),
     options: InvokeOptions | None = None,
 ) -> Imported:
     """Return the arguments of an Ocean cluster like a group of nodes of an EKS cluster.
 
-    ``region`` None is that of the AWS provider, ``name`` None is the one that Spot proposes. ``instance_types`` are the
-    only ones that the cluster may use (none: any). ``options`` name the AWS provider to ask with. Raises
-    SourceGoneError when the group does not exist, and any other OceanMigrationError when something cannot be asked or
-    no cluster can be made of the answers.
+    ``region`` None is that of the AWS provider, ``name`` None is the one that Spot proposes. ``options`` name the AWS
+    provider to ask with. Raises SourceGoneError when the group does not exist, and any other OceanMigrationError when
+    something cannot be asked or no cluster can be made of the answers.
     """
     asked_for = PROGRAM if region else "the AWS provider"
     region = region or aws_sources.region_of(options)
@@ -102,10 +100,8 @@ def import_cluster(
         group = known.auto_scaling_group
     if isinstance(source, NodeGroupSource) and not group:
         draft = _without_group(client, source, region)
-        if instance_types:
-            draft.put(_WHITELIST, list(instance_types), PROGRAM)
     else:
-        found = _asked(source, lambda: client.import_cluster_from_asg(group, region, instance_types=instance_types))
+        found = _asked(source, lambda: client.import_cluster_from_asg(group, region))
         draft = ConfigurationBuilder(
             document=found, origin=f"Auto Scaling Group {group}, by Spot's import", template=f"{TEMPLATE}."
         )

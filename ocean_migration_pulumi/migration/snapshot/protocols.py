@@ -58,9 +58,7 @@ class OceanApi(Protocol):
     def discover(self, ocean_id: str, *, fetch_pods: bool = True) -> tuple[Candidate, ...]:
         """Return the candidates."""
 
-    def list_nodes(
-        self, ocean_id: str, *, instance_id: str | None = None, virtual_node_group_id: str | None = None
-    ) -> tuple[ClusterNode, ...]:
+    def list_nodes(self, ocean_id: str, *, virtual_node_group_id: str | None = None) -> tuple[ClusterNode, ...]:
         """Return the nodes that Ocean runs."""
 
     def get_log(
@@ -71,7 +69,6 @@ class OceanApi(Protocol):
         until: datetime,
         severity: str = "ALL",
         limit: int = 1000,
-        resource_id: str | None = None,
     ) -> tuple[LogEntry, ...]:
         """Return the cluster's log between two times of the service's clock."""
 
@@ -104,12 +101,10 @@ class KubernetesApi(Protocol):
     Each raises OperationCancelled when the operation may not go on.
     """
 
-    def read_snapshot(self, scope: CancelScope, *, max_age: float = 30.0, fresh: bool = False) -> KubernetesSnapshot:
-        """Return the cluster, at most ``max_age`` seconds old; whatever could not be read is a gap."""
+    def read_snapshot(self, scope: CancelScope, *, fresh: bool = False) -> KubernetesSnapshot:
+        """Return the cluster, at most 30 seconds old; whatever could not be read is a gap."""
 
-    def nodes_with(
-        self, scope: CancelScope, label_selector: str, *, max_age: float = 30.0, fresh: bool = False
-    ) -> frozenset[str]:
+    def nodes_with(self, scope: CancelScope, label_selector: str) -> frozenset[str]:
         """Return the instance ids of the nodes that a label selector takes.
 
         Raises:

@@ -142,7 +142,7 @@ def test_what_the_record_does_not_hold(run: Run, offline: RecordedClient) -> Non
     for asked in (
         lambda: offline.get_cluster("o-none"),
         lambda: offline.list_virtual_node_groups("o-none"),
-        lambda: offline.list_nodes(run.ocean_id, instance_id="i-1"),
+        lambda: offline.list_nodes(run.ocean_id, virtual_node_group_id="ols-none"),
         lambda: offline.get_log("o-none", **ALL_TIMES),
         lambda: offline.get_log(run.ocean_id, since=datetime(2001, 1, 1, tzinfo=UTC), until=START.replace(year=2002)),
     ):
@@ -166,7 +166,7 @@ def answered(seconds: float, path: str, *items: Any, **more: Any) -> Exchange:
 LOG = "/ocean/aws/k8s/cluster/o-1/log"
 
 
-def looked(begin: float, end: float, *lines: tuple[float, str, str], **query: str) -> Exchange:
+def looked(begin: float, end: float, *lines: tuple[float, str, str]) -> Exchange:
     """Return a look at the log between two seconds, which saw these lines."""
     span = {
         name: str(int((START + timedelta(seconds=at)).timestamp() * 1000))
@@ -176,7 +176,7 @@ def looked(begin: float, end: float, *lines: tuple[float, str, str], **query: st
         {"message": message, "severity": severity, "createdAt": (START + timedelta(seconds=at)).isoformat()}
         for at, severity, message in lines
     ]
-    return answered(end, LOG, *items, query=span | query)
+    return answered(end, LOG, *items, query=span)
 
 
 def test_the_log_is_what_all_looks_saw() -> None:
@@ -188,7 +188,7 @@ def test_the_log_is_what_all_looks_saw() -> None:
             answered(90, LOG, query={}, status=500),
             looked(200, 300, (250, "INFO", "far")),
             answered(91, LOG, query={"fromDate": "x", "toDate": "y"}),
-            looked(0, 60, (20, "INFO", "of a node"), resourceId="i-1"),
+            looked(0, 60, (20, "INFO", "of a node")),
         ]
     )
 
@@ -200,7 +200,6 @@ def test_the_log_is_what_all_looks_saw() -> None:
     assert log(0, 60) == ["b", "of a node", "a", "a"]
     assert log(0, 100, severity="WARN") == ["c"]
     assert log(0, 100, limit=2) == ["c", "b"]
-    assert log(0, 100, resource_id="i-1") == ["of a node"]
 
 
 def test_the_newest_good_answer_wins() -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from ocean_migration_pulumi.common.text import one_line
@@ -82,11 +82,7 @@ class ApiResponse:
     """Decompressed body."""
 
 
-class Undecodable:
-    """The type of ``UNDECODABLE``."""
-
-
-UNDECODABLE = Undecodable()
+UNDECODABLE: Final = object()
 """Stands for a body that is not JSON."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ocean_migration_pulumi.api.credentials import Credentials, read_credentials
@@ -140,29 +141,21 @@ class Settings:
         if file and file.account_id:
             accounts.append((file.source, file.account_id))
 
-        sources = dict.fromkeys(("base_url", "token", "account", "poll_interval"), "default")
-        base_url, poll_interval = DEFAULT_BASE_URL, DEFAULT_POLL_INTERVAL
-        for name, value in list(_found(named, _BASE_URL_NAMES))[:1]:
-            base_url, sources["base_url"] = _base_url(value, name), name
-        for name, value in list(_found(named, _POLL_INTERVAL_NAMES))[:1]:
-            poll_interval, sources["poll_interval"] = _poll_interval(value, name), name
-        token = account = record = None
-        sources["token"] = sources["account"] = sources["record"] = NOT_SET
-        for name, value in tokens[:1]:
-            token, sources["token"] = _token(value, name), name
-        for name, value in accounts[:1]:
-            account, sources["account"] = _account(value, name), name
-        for name, value in list(_found(named, _RECORD_NAMES))[:1]:
-            record, sources["record"] = _expanded(value, home), name
-        return cls(
-            base_url=base_url,
-            token=token,
-            account_id=account,
-            poll_interval=poll_interval,
-            record=record,
-            sources=sources,
-            alternatives=tuple(_alternatives(tokens)),
-        )
+        known: dict[str, tuple[Iterable[tuple[str, str]], Callable[[str, str], Any]]] = {
+            "base_url": (_found(named, _BASE_URL_NAMES), _base_url),
+            "poll_interval": (_found(named, _POLL_INTERVAL_NAMES), _poll_interval),
+            "token": (tokens, _token),
+            "account_id": (accounts, _account),
+            "record": (_found(named, _RECORD_NAMES), lambda value, name: _expanded(value, home)),
+        }
+        values: dict[str, Any] = {}
+        sources = dict.fromkeys(("base_url", "poll_interval"), "default")
+        for setting, (found, read) in known.items():
+            key = setting.removesuffix("_id")
+            sources.setdefault(key, NOT_SET)
+            for name, value in list(found)[:1]:
+                values[setting], sources[key] = read(value, name), name
+        return cls(**values, sources=sources, alternatives=tuple(_alternatives(tokens)))
 
 
 def _found(named: Mapping[str, str], names: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
-from ocean_migration_pulumi.component.args import WaveArgs
-from ocean_migration_pulumi.component.resources.waves import WaveAccess, make_waves
+from ocean_migration_pulumi.component.args import OceanMigrationArgs, WaveArgs, declare
+from ocean_migration_pulumi.component.resources.waves import make_waves
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, read_spec
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
@@ -274,9 +274,9 @@ def test_component_hands_them_to_its_waves_alone() -> None:
     @pulumi.runtime.test  # type: ignore[untyped-decorator]  # it has no types of its own
     def program() -> None:
         parent = pulumi.ComponentResource("test:index:Parent", "parent")
-        access = WaveAccess(ocean_id="o-1", notifications=["https://chat.example/x"])
         waves = [WaveArgs(name=name, nodes={"all_nodes": True}) for name in ("one", "two")]
-        make_waves("shop", waves, [None, None], access=access, virtual_node_group_ids=[], depends_on=[], parent=parent)
+        args = OceanMigrationArgs(ocean_id="o-1", waves=waves, notifications=["https://chat.example/x"])
+        make_waves("shop", declare(args), ocean_id="o-1", virtual_node_group_ids=[], depends_on=[], parent=parent)
 
     program()
     told = {name: inputs.get("notifications") for name, inputs in made.inputs.items()}

@@ -26,9 +26,10 @@ from ocean_migration_pulumi.component.resources.retire import (
     profiles_in_use,
     role_of_profile,
 )
-from ocean_migration_pulumi.component.resources.waves import WaveAccess, Waves, collect_report, count_nodes, make_waves
+from ocean_migration_pulumi.component.resources.waves import collect_report, count_nodes, make_waves
 from ocean_migration_pulumi.errors import MigrationError
 from ocean_migration_pulumi.functions import open_service
+from ocean_migration_pulumi.provider import OceanWorkloadMigration
 
 _OF_KUBERNETES: Final = "kubernetes:core/v1:Namespace"
 
@@ -73,20 +74,13 @@ class OceanMigration(pulumi.ComponentResource):
         prepared = [*made.resources, *self._prepared(name, declared, made, provider)]
         waves = make_waves(
             name,
-            declared.waves,
-            declared.gates,
-            access=WaveAccess(
-                ocean_id=made.ocean_id,
-                account_id=declared.args.account_id,
-                kubeconfig=declared.args.kubeconfig,
-                kube_context=declared.args.kube_context,
-                notifications=declared.args.notifications,
-            ),
+            declared,
+            ocean_id=made.ocean_id,
             virtual_node_group_ids=[group.id for group in made.groups.values()],
             depends_on=prepared,
             parent=self,
         )
-        reports = {wave: collect_report(migration) for wave, migration in waves.migrations.items()}
+        reports = {wave: collect_report(migration) for wave, migration in waves.items()}
         self.ocean_id = made.ocean_id
         self.virtual_node_group_ids = _by_name({key: group.id for key, group in made.groups.items()})
         self.waves = _by_name(reports)
@@ -128,7 +122,7 @@ class OceanMigration(pulumi.ComponentResource):
         found = self._deployments(declared)
         prepared: list[pulumi.Resource] = []
         if declared.controller is not None:
-            controller = install_controller(
+            prepared += install_controller(
                 name,
                 declared.controller,
                 cluster_identifier=_identifier(declared, made),
@@ -139,7 +133,6 @@ class OceanMigration(pulumi.ComponentResource):
                 protect=args.protect,
                 found=found,
             )
-            prepared += controller.resources
         if declared.cluster_autoscaler is not None:
             prepared += switch_off_autoscaler(
                 name,
@@ -161,13 +154,15 @@ class OceanMigration(pulumi.ComponentResource):
             return None
         return find_deployments()
 
-    def _retirement(self, declared: CheckedArgs, made: Made, waves: Waves) -> Output[list[str]]:
+    def _retirement(
+        self, declared: CheckedArgs, made: Made, waves: Mapping[str, OceanWorkloadMigration]
+    ) -> Output[list[str]]:
         if not declared.retire:
             return Output.from_input([])
         options = pulumi.InvokeOptions(parent=self)
         source = declared.import_from
         account_id = declared.args.account_id
-        remaining = [migration.remaining_nodes for migration in waves.migrations.values()]
+        remaining = [migration.remaining_nodes for migration in waves.values()]
 
         def tell(known: Mapping[str, Any]) -> list[str]:
             with open_service(known["account_id"]) as service:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
@@ -36,25 +35,6 @@ _READ_ONLY: Final = (
 _V1_REMEDY: Final = "take version 1 of the controller out of what that applies"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controller:
-    """The resources of the controller."""
-
-    release: Release
-    """The Helm release; it is ready when the controller is."""
-    secret: Secret | None = None
-    """The token, None when an existing Secret holds it."""
-    namespace: NamespacePatch | None = None
-    """The namespace of the token."""
-    v1: DeploymentPatch | None = None
-    """The patch that switches off version 1, None where there is none."""
-
-    @property
-    def resources(self) -> list[pulumi.Resource]:
-        """All of them, in the order in which they are made."""
-        return [each for each in (self.v1, self.namespace, self.secret, self.release) if each is not None]
-
-
 def install_controller(
     name: str,
     args: ControllerArgs,
@@ -66,7 +46,7 @@ def install_controller(
     depends_on: Sequence[pulumi.Resource] = (),
     protect: bool = True,
     found: Deployments | None = None,
-) -> Controller:
+) -> list[pulumi.Resource]:
     """Install version 2 of the Ocean Controller, after version 1 has been scaled to zero where it is there.
 
     Whether a token that is an Output is a secret shows only while the program runs: if it is not, each of these
@@ -84,6 +64,9 @@ def install_controller(
         depends_on: What must exist first.
         protect: Whether the release is protected from deletion: it carries the workloads' nodes.
         found: The Deployments of the cluster, None when they are not known.
+
+    Returns:
+        The resources, in the order in which they are made; the release, the last one, is ready when the controller is.
 
     Raises:
         InputError: Before anything is registered.
@@ -138,7 +121,7 @@ def install_controller(
     if args.replace_v1 is None and found.absent:
         unsure = f"whether version 1 of the controller is there is not known: {found.absent}, or replace_v1"
         pulumi.log.info(unsure, release)
-    return Controller(release=release, secret=secret, namespace=namespace, v1=v1)
+    return [each for each in (v1, namespace, secret, release) if each is not None]
 
 
 def _scale_v1(

@@ -42,8 +42,7 @@ class AwsReader:
         start there. A pattern such as ``m5.*`` stands for all types that it matches.
 
         Raises:
-            InterruptedWaitError: The operation was interrupted.
-            EngineGoneError: The engine is gone.
+            OperationCancelled: The operation was cancelled.
         """
         bounded = scope.at_most(LONGEST)
         access = AwsAccess(query.region, min(_SOCKET_SECONDS, bounded.remaining() or 0.0))

@@ -74,8 +74,7 @@ def observe_conditions(
     Raises:
         KubernetesError: The cluster cannot be read now.
         PrerequisiteError: The cluster refuses the credentials, or a right is missing.
-        InterruptedWaitError: The operation was interrupted.
-        EngineGoneError: The engine is gone.
+        OperationCancelled: The operation was cancelled.
     """
     asks = {number: partial(_observe, connection, scope, condition) for number, condition in enumerate(conditions)}
     outcomes = run_together(KUBERNETES, scope, asks)

@@ -93,8 +93,7 @@ class KubernetesReader:
             fresh: Read everything again.
 
         Raises:
-            InterruptedWaitError: The operation was interrupted.
-            EngineGoneError: The engine is gone.
+            OperationCancelled: The operation was cancelled.
         """
 
         def read_lists(reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> dict[str, Any]:
@@ -130,8 +129,7 @@ class KubernetesReader:
         Raises:
             InputError: The API server refuses the selector.
             KubernetesError: Kubernetes cannot be asked.
-            InterruptedWaitError: The operation was interrupted.
-            EngineGoneError: The engine is gone.
+            OperationCancelled: The operation was cancelled.
         """
         query = {"labelSelector": label_selector}
         ask = partial(list_all, self._connection, scope, NODES, objects.read_node, query)
@@ -148,8 +146,7 @@ class KubernetesReader:
         """Return whether a pod may be evicted now, by an eviction with ``dryRun=All``, which evicts nothing.
 
         Raises:
-            InterruptedWaitError: The operation was interrupted.
-            EngineGoneError: The engine is gone.
+            OperationCancelled: The operation was cancelled.
         """
         body = {
             "apiVersion": "policy/v1",
@@ -179,8 +176,7 @@ class KubernetesReader:
         Raises:
             KubernetesError: The cluster cannot be read now.
             PrerequisiteError: The cluster refuses the credentials, or a right is missing.
-            InterruptedWaitError: The operation was interrupted.
-            EngineGoneError: The engine is gone.
+            OperationCancelled: The operation was cancelled.
         """
         return conditions.observe_conditions(self._connection, scope, wanted)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.recording.redaction import Exchange
-from ocean_migration_pulumi.api_check import AnsweredQuestion, answer_questions
+from ocean_migration_pulumi.api_check.questions import AnsweredQuestion, answer_questions
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

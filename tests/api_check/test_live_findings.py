@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.api.client import DISCOVERY, MIGRATIONS
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.responses import MIGRATION
-from ocean_migration_pulumi.api_check import LiveCode, LiveFinding, check_migration
 from ocean_migration_pulumi.api_check.documented import FIELDS
+from ocean_migration_pulumi.api_check.live_findings import LiveCode, LiveFinding, check_migration
 from ocean_migration_pulumi.api_check.rendering import describe_finding, live_rows, to_json, to_markdown
 from tests.api_check.conftest import AT, answer, exchange, refusal
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationInstance, MigrationStatus, MigrationSummary
-from ocean_migration_pulumi.api_check import LiveRun
+from ocean_migration_pulumi.api_check.live_run import LiveRun
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import (
     AnswerLostError,

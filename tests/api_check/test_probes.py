@@ -9,7 +9,8 @@ import pytest
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.api_check import Verdict, answer_questions, send_probes
+from ocean_migration_pulumi.api_check.probes import send_probes
+from ocean_migration_pulumi.api_check.questions import Verdict, answer_questions
 from ocean_migration_pulumi.api_check.rendering import COLUMNS, question_rows, summarize, to_json, to_markdown
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import AuthenticationError, ClusterNotFoundError, DeadlineError

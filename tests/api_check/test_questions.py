@@ -13,9 +13,14 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.api.client import DISCOVERY, HEARTBEAT, LOG, MIGRATIONS, NODES
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.responses import CLUSTER, MIGRATION
-from ocean_migration_pulumi.api_check import Verdict, answer_questions
 from ocean_migration_pulumi.api_check.documented import FIELDS
-from ocean_migration_pulumi.api_check.questions import ABSENT_CLUSTER, ABSENT_MIGRATION, QUESTIONS
+from ocean_migration_pulumi.api_check.questions import (
+    ABSENT_CLUSTER,
+    ABSENT_MIGRATION,
+    QUESTIONS,
+    Verdict,
+    answer_questions,
+)
 from tests.api_check.conftest import AT, answer, answered, exchange, refusal
 
 Said = Callable[..., tuple[str, str]]

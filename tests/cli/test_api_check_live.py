@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api_check import LiveCode, Severity, live_run
+from ocean_migration_pulumi.api_check import live_run
+from ocean_migration_pulumi.api_check.live_findings import LiveCode
 from ocean_migration_pulumi.cli.commands.setup import api_check
+from ocean_migration_pulumi.migration.spec.diagnostic import Severity
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import Terminal
 

@@ -54,7 +54,7 @@ def make_waves(
         before = [*depends_on, migration]
         last = index == len(declared.waves) - 1
         if gate is not None or not last:
-            before.append(_gate(name, wave, gate or GateArgs(), migration, access=access, parent=parent))
+            before.append(_make_gate(name, wave, gate or GateArgs(), migration, access=access, parent=parent))
     return made
 
 

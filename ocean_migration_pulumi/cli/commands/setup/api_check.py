@@ -11,14 +11,10 @@ import click
 from ocean_migration_pulumi.api.recording.redaction import Exchange
 from ocean_migration_pulumi.api.recording.replay_client import read_record
 from ocean_migration_pulumi.api.transport import program_version
-from ocean_migration_pulumi.api_check import (
-    LiveCheck,
-    LiveRun,
-    answer_questions,
-    check_migration,
-    send_probes,
-)
-from ocean_migration_pulumi.api_check.questions import AnsweredQuestion
+from ocean_migration_pulumi.api_check.live_findings import LiveCheck, check_migration
+from ocean_migration_pulumi.api_check.live_run import LiveRun
+from ocean_migration_pulumi.api_check.probes import send_probes
+from ocean_migration_pulumi.api_check.questions import AnsweredQuestion, answer_questions
 from ocean_migration_pulumi.api_check.rendering import (
     COLUMNS,
     LIVE_COLUMNS,

@@ -8,17 +8,10 @@ from typing import Final
 
 import click
 
-from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.console import Console
-from ocean_migration_pulumi.cli.context import CliContext
-from ocean_migration_pulumi.cli.jobs import make_context
-from ocean_migration_pulumi.migration.reconcile.events import EventKind, EventSink, discard_event, emit
+from ocean_migration_pulumi.migration.reconcile.events import EventSink, discard_event
 from ocean_migration_pulumi.migration.spec.input_readers import read_endpoints
-from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.resource.notifier import Notifier
-
-_SECONDS: Final = 60.0
 
 notify_option: Final = click.option(
     "--notify",
@@ -45,22 +38,3 @@ def notifying(urls: tuple[str, ...]) -> Iterator[EventSink]:
         yield notifier.announce
     finally:
         notifier.drain()
-
-
-def announce(
-    reach: CliContext,
-    to: EventSink,
-    kind: EventKind,
-    migration_id: str,
-    message: str,
-    *,
-    status: MigrationStatus | None,
-    reason: str = "",
-    remedy: str = "",
-) -> None:
-    """Post an event of a migration that this command only follows."""
-    if to is discard_event:
-        return
-    spec = MigrationSpec(ocean_id=reach.cluster_id)
-    context = make_context(reach, spec, seconds=_SECONDS, reporter=Console(), events=to)
-    emit(context, kind, MigrationRecord(id=migration_id), message, status=status, reason=reason, remedy=remedy)

@@ -11,10 +11,11 @@ from typing import Final
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
 from ocean_migration_pulumi.cli.commands.inspect.explain import format_lines
+from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.dashboard.onlookers import ProgressDisplay
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CANCELLED, DONE, TIMED_OUT
-from ocean_migration_pulumi.cli.notifications import announce
+from ocean_migration_pulumi.cli.jobs import make_context
 from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import (
@@ -29,9 +30,11 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
-from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event
+from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationWaiter
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.migration.views.live_view import LiveView
 from ocean_migration_pulumi.migration.views.run_report import build_run_report
@@ -45,6 +48,7 @@ EXIT_STATUSES: Final = {
 
 _NODES_SECONDS: Final = 10.0
 _EXPLAIN_SECONDS: Final = 30.0
+_EVENT_SECONDS: Final = 60.0
 
 
 class Follower:
@@ -177,7 +181,13 @@ class Follower:
     def _announce(
         self, kind: EventKind, message: str, status: MigrationStatus | None, *, reason: str = "", remedy: str = ""
     ) -> None:
-        announce(self._reach, self._to, kind, self._migration_id, message, status=status, reason=reason, remedy=remedy)
+        """Post an event of the migration, which this command only follows."""
+        if self._to is discard_event:
+            return
+        spec = MigrationSpec(ocean_id=self._reach.cluster_id)
+        context = make_context(self._reach, spec, seconds=_EVENT_SECONDS, reporter=Console(), events=self._to)
+        record = MigrationRecord(id=self._migration_id)
+        emit(context, kind, record, message, status=status, reason=reason, remedy=remedy)
 
     def _fill_record(self) -> None:
         """Ask for what a report of the whole needs, so that it stands in the record, if there is one."""

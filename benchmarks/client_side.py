@@ -57,8 +57,8 @@ def _plan(service: Service) -> Callable[[], object]:
     from ocean_migration_pulumi.migration.planning import planner
     from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
     from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
+    from ocean_migration_pulumi.migration.spec.approval import plan_digest
     from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
-    from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
     from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
     client = _client(service)
@@ -76,7 +76,7 @@ def _plan(service: Service) -> Callable[[], object]:
             spec=spec,
             old=None,
         )
-        return preview, plan_digest(preview.planned or {})
+        return preview, plan_digest(preview.planned or {}, spec)
 
     return run
 

@@ -200,8 +200,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             planned_elsewhere: Instance ids that other migrations plan, such as earlier waves; never added to this plan.
             prerequisites: Failed pre-flight checks: ``"enforce"`` prevents the start, ``"warn"`` warns, ``"off"`` skips
                 the checks. Default: ``"enforce"``.
-            approved_plan: Digest of the reviewed plan; another plan is refused. None means the digest in
-                ``ocean-migration:approvedPlan``.
+            approved_plan: Digest of the reviewed plan, at least 16 digits of it; another plan is refused. None means
+                the digest in ``ocean-migration:approvedPlan``.
             when_busy: If another migration is running on the cluster: ``"wait"`` for its end, or ``"fail"``. Default:
                 ``"wait"``.
             wait_for: When ``up`` continues: ``"finished"``, ``"started"``, or ``"progress"`` with

@@ -210,8 +210,10 @@ def test_create_that_is_refused_saves_nothing(shops: Callable[..., Shop]) -> Non
     assert "Ocean Controller is INACTIVE" in dead.web.fails_to_create(**dead.spec())
     assert any("Ocean Controller is INACTIVE" in line for line in dead.web.said("WARNING"))
     other = shops()
-    assert "is not the approved plan feedbeef" in other.web.fails_to_create(**other.spec(approved_plan="feedbeef"))
-    assert any("is not the approved plan feedbeef" in line for line in other.web.said("WARNING"))
+    assert "is not the approved plan feedbeeffeedbeef" in other.web.fails_to_create(
+        **other.spec(approved_plan="feedbeeffeedbeef")
+    )
+    assert any("is not the approved plan feedbeeffeedbeef" in line for line in other.web.said("WARNING"))
     assert [*shop.writes(), *dead.writes(), *other.writes()] == []
 
 

@@ -12,7 +12,8 @@ import grpc
 import pytest
 from pulumi.runtime import rpc
 
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, read_previews
 from ocean_migration_pulumi.simulator import Simulator
 from tests.support.plugin import PluginProcess, plain, status_of
@@ -236,7 +237,7 @@ def test_preview_file_holds_what_the_preview_shows(
     assert len(path.read_text().splitlines()) == 3
     records = read_previews(path)
     assert records[web.urn].planned_nodes == inputs["planned_nodes"]
-    assert records[web.urn].plan_digest == plan_digest(inputs["planned_nodes"])
+    assert records[web.urn].plan_digest == plan_digest(inputs["planned_nodes"], MigrationSpec())
     assert records[web.urn].approved is False
     said = [*web.said("INFO"), *web.said("WARNING")]
     assert {each.text for each in records[web.urn].diagnostics} == set(said)

@@ -76,10 +76,10 @@ def test_up_starts_with_a_secret_token_and_the_state_does_not_show_it(sim: Simul
 
 def test_approved_plan_is_taken_from_the_config_by_the_name_of_the_resource(sim: Simulator, tmp_path: Path) -> None:
     """Any other plan is a warning in the preview, and refused by the run."""
-    made = stack(sim, tmp_path, {"ocean-migration:approvedPlan": '{"web": "feedbeef", "api": "1234"}'})
+    made = stack(sim, tmp_path, {"ocean-migration:approvedPlan": '{"web": "feedbeeffeedbeef", "api": "1234"}'})
     preview = made.preview()
     assert preview.succeeded
-    assert any("is not the approved plan feedbeef" in line.message for line in preview.diagnostics)
+    assert any("is not the approved plan feedbeeffeedbeef" in line.message for line in preview.diagnostics)
     run = made.up()
     assert not run.succeeded
     assert sim.control.requests(method="POST") == []

@@ -6,6 +6,7 @@ import base64
 import json
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import dill
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned, plan_digest
+from ocean_migration_pulumi.migration.spec.approval import names_nodes_alone, plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
 from ocean_migration_pulumi.migration.spec.spec import read_spec
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.progress import Progress
@@ -90,10 +92,12 @@ def test_finished_resource_of_a_stored_state_is_read_whole() -> None:
     assert state.planned == spec.planned_nodes
     assert state.migrated == {*state.planned}
     assert [node.asg_name for node in parse_planned(state.planned).values()] == ["web"] * 3
-    again = state.to_outputs(spec, resource["inputs"], plan_digest(state.planned))
+    again = state.to_outputs(spec, resource["inputs"], plan_digest(state.planned, spec))
     before = {name: value for name, value in resource["outputs"].items() if name != "__provider"}
+    # The digest of version 0.1 covers the nodes alone.
+    assert names_nodes_alone(state.planned, replace(spec, approved_plan=before.pop("plan_digest")))
+    assert again.pop("plan_digest") == plan_digest(state.planned, spec)
     assert json.loads(json.dumps(again)) == before
-    assert again["plan_digest"] == before["plan_digest"]
 
 
 def test_failed_resource_of_a_stored_state_goes_on() -> None:
@@ -187,7 +191,7 @@ def size(properties: dict[str, Any]) -> int:
 
 def outputs(state: ResourceState, inputs: dict[str, Any]) -> dict[str, Any]:
     """Return the outputs of a record."""
-    return state.to_outputs(read_spec(inputs)[0], inputs, plan_digest(state.planned))
+    return state.to_outputs(read_spec(inputs)[0], inputs, plan_digest(state.planned, read_spec(inputs)[0]))
 
 
 def test_a_thousand_nodes_keep_the_state_small() -> None:

@@ -12,8 +12,9 @@ from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_cause, render_check, render_line
 from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
+from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, is_approved, parse_planned, plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 OWNER = "command"
@@ -35,7 +36,7 @@ class PlanView:
     @property
     def digest(self) -> str:
         """The digest that an approval names."""
-        return plan_digest(self.preview.planned or {})
+        return plan_digest(self.preview.planned or {}, self.spec)
 
     @property
     def waiting(self) -> list[str]:
@@ -46,7 +47,7 @@ class PlanView:
     def refusal(self) -> str | None:
         """Why a start would be refused; None when it would not."""
         spec = self.spec
-        if spec.approved_plan and not is_approved(self.preview.planned or {}, spec.approved_plan):
+        if spec.approved_plan and not is_approved(self.preview.planned or {}, spec):
             return f"the approved plan is {spec.approved_plan}, and this one is {self.digest}"
         unmatched = [node for node in self.nodes if node.virtual_node_group_id is None]
         failed = [each.name for each in self.preview.check_results if each.status is CheckStatus.FAIL]

@@ -29,8 +29,9 @@ from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_groups, is_approved, plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_groups
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, read_spec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
@@ -80,12 +81,13 @@ def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview
     rendered = [replace(diagnostic, text=render_line(diagnostic)) for diagnostic in found.diagnostics]
     if path := os.environ.get(VARIABLE):
         planned, approved = found.planned, None
-        if spec.approved_plan is not None and planned is not None and has_all_groups(planned):
-            approved = is_approved(planned, spec.approved_plan)
+        digest = "" if planned is None else plan_digest(planned, spec)
+        if spec.approved_plan is not None and planned is not None and digest and has_all_groups(planned):
+            approved = is_approved(planned, spec)
         record = PreviewRecord(
             urn=call.urn,
             planned_nodes=planned,
-            plan_digest="" if planned is None else plan_digest(planned),
+            plan_digest=digest,
             approved=approved,
             unplanned=None if found.unplanned is None else render_cause(found.unplanned),
             diagnostics=tuple(rendered),
@@ -247,7 +249,7 @@ def _find_left_by_killed_run(call: host.EngineCall, spec: MigrationSpec, state: 
 
 def _outputs(state: ResourceState, spec: MigrationSpec, props: Mapping[str, Any]) -> dict[str, Any]:
     echo = {name: props[name] for name in INPUTS if props.get(name) is not None}
-    return state.to_outputs(spec, echo, plan_digest(state.planned))
+    return state.to_outputs(spec, echo, plan_digest(state.planned, spec))
 
 
 def _fail(error: OceanMigrationError | OperationCancelled) -> NoReturn:

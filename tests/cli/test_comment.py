@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ocean_migration_pulumi import cli
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, append_preview
 from tests.report.documents import (
     DATA,
@@ -133,7 +134,7 @@ def test_a_preview_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_require_approved(tmp_path: Path) -> None:
     """The comment is printed all the same, and the preview file changes nothing of an approval."""
-    approved = case(ready(approved_plan=plan_digest(planned(16))))
+    approved = case(ready(approved_plan=plan_digest(planned(16), MigrationSpec())))
     file = written(approved, tmp_path / "preview.jsonl")
     assert run("--require-approved", "--preview-file", file, given=approved.text).exit_code == 0
     assert run("--require-approved", given=approved.text).exit_code == 0

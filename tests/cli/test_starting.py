@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from tests.cli.conftest import Terminal
 
 
 def test_plan_is_what_the_preview_says(terminal: Terminal) -> None:
     """With the digest of the resource, and no write."""
     data = terminal.json("plan", "--asg-name", "web")
-    assert data["plan_digest"] == plan_digest(data["planned_nodes"])
+    assert data["plan_digest"] == plan_digest(data["planned_nodes"], MigrationSpec())
     assert data["refusal"] is None
     lines = terminal.run("plan", "--asg-name", "web").stdout.splitlines()
     assert lines[0] == f"Plan {data['plan_digest'][:8]}: 3 nodes, 19 pods"
@@ -59,7 +60,10 @@ def test_every_field_of_the_selector_is_an_option(terminal: Terminal) -> None:
             ("--all-nodes", "--batch-size-percentage", "0"),
             "Error: --batch-size-percentage must be a whole",
         ),
-        (("--all-nodes", "--approved-plan", ""), "Error: --approved-plan must not be empty"),
+        (
+            ("--all-nodes", "--approved-plan", ""),
+            "Error: --approved-plan must be a plan digest, 16 hexadecimal digits or more, not empty",
+        ),
         (("--label-selector", ""), "Error: --label-selector must not be empty"),
         (("--asg-name", ""), "Error: --asg-name must not be empty"),
         (("--instance-id", "i-0"), "Error: nodes.instance_ids: 'i-0' cannot be migrated"),

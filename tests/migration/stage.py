@@ -19,7 +19,7 @@ from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
 from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.simulator import Simulator
@@ -185,4 +185,4 @@ class Stage:
 
 def outputs(state: ResourceState, spec: MigrationSpec) -> dict[str, Any]:
     """Return the outputs as the provider writes them."""
-    return state.to_outputs(spec, {"ocean_id": spec.ocean_id}, plan_digest(state.planned))
+    return state.to_outputs(spec, {"ocean_id": spec.ocean_id}, plan_digest(state.planned, spec))

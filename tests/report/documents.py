@@ -11,8 +11,10 @@ from typing import Any
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.checks.service import GROUPS as GROUPS_CHECK
 from ocean_migration_pulumi.migration.planning.findings_text import render_line
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment
 from ocean_migration_pulumi.report.pull_request.preview import TYPE, ParsedPreview, parse_preview
 from ocean_migration_pulumi.report.pull_request.verdict import Assessment, assess_migration
@@ -125,7 +127,7 @@ def error(code: Code, text: str = "", subject: str = "", **fields: Any) -> Diagn
 def summary(nodes: Mapping[str, str], *, pods: int | None = None, **counts: int) -> Diagnostic:
     """Return the summary of a plan of which all nodes are still to migrate, unless ``counts`` say otherwise."""
     fields = {"nodes": len(nodes), "waiting": len(nodes), "active": 0, "pods": pods} | counts
-    return info(Code.PLAN_SUMMARY, digest=plan_digest(nodes), **fields)
+    return info(Code.PLAN_SUMMARY, digest=plan_digest(nodes, MigrationSpec()), **fields)
 
 
 def record(
@@ -135,7 +137,7 @@ def record(
     return PreviewRecord(
         urn=urn(name),
         planned_nodes=nodes,
-        plan_digest="" if nodes is None else plan_digest(nodes),
+        plan_digest="" if nodes is None else plan_digest(nodes, MigrationSpec()),
         approved=approved,
         diagnostics=diagnostics,
     )

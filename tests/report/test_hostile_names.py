@@ -12,8 +12,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest, restore_reviewed_entries
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, restore_reviewed_entries
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment, render_missing_preview
 from ocean_migration_pulumi.report.pull_request.preview import (
     TYPE,
@@ -66,7 +68,7 @@ def preview(
         )
         for each, severity in [*zip(codes, cycle(Severity)), *(("of-the-future", severity) for severity in Severity)]
     )
-    approved = plan_digest(restore_reviewed_entries(planned, before)) if name is None else text
+    approved = plan_digest(restore_reviewed_entries(planned, before), MigrationSpec()) if name is None else text
     migration = PreviewedMigration(
         name=text if name is None else name,
         stack=text,

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.report.pull_request.preview import UNKNOWN
 from tests.report.documents import (
     Case,
@@ -34,7 +35,7 @@ OTHERS = [{"op": op, "urn": f"urn:pulumi:production::cluster::a:b:C::{op}"} for 
 RISKY = {"should_terminate_drained_nodes": True, "terminate_drained_nodes_on_stop": True}
 
 CASES: dict[str, Callable[[], Case]] = {
-    "ready": lambda: case(ready(approved_plan=plan_digest(planned(16)))),
+    "ready": lambda: case(ready(approved_plan=plan_digest(planned(16), MigrationSpec()))),
     "blockers": lambda: case(blocked(**RISKY)),
     "refused": lambda: case(unmatched()),
     "two-resources": lambda: case(ready("api"), blocked("web"), more=OTHERS),

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
+from ocean_migration_pulumi.migration.spec.spec import read_spec
 from ocean_migration_pulumi.simulator import Simulator, SimulatorControl
 from tests.scenarios import support
 from tests.scenarios.driver import Driver, Run, Running
@@ -212,6 +214,11 @@ def plan_of(run: Run, name: str = "web") -> dict[str, str]:
     """Return the planned nodes that a run showed of a migration."""
     planned: dict[str, str] = inputs_of(run, name)["planned_nodes"]
     return planned
+
+
+def digest_of(run: Run, name: str = "web") -> str:
+    """Return the digest of the plan of a preview."""
+    return plan_digest(plan_of(run, name), read_spec(inputs_of(run, name))[0])
 
 
 def said(run: Run, *parts: str) -> bool:

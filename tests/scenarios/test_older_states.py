@@ -7,10 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
 from tests.scenarios.driver import Driver
 from tests.scenarios.moments import up_again
-from tests.scenarios.scene import Scene, failed
+from tests.scenarios.scene import Scene, digest_of, failed
 from tests.scenarios.support import assert_done, assert_moved_once, effective_starts, eventually
 
 
@@ -152,9 +151,7 @@ def test_an_approved_plan_covers_the_follow_up_of_a_failed_update(driver: Driver
         scene.up()
         both = {"asg_names": ["web", "api"]}
         scene.declare(nodes=both)
-        inputs = scene.preview().inputs("web")
-        assert inputs is not None
-        digest = plan_digest(inputs["planned_nodes"])
+        digest = digest_of(scene.preview())
         scene.declare(nodes=both, approved_plan=digest)
         scene.control.arm_failure(scene.ocean_id, "instances")
         scene.up_fails()

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
 from tests.scenarios import pulumi_driver
 from tests.scenarios.driver import Driver
 from tests.scenarios.pulumi_driver import PulumiDriver
-from tests.scenarios.scene import Expression, Scene, failed, plan_of
+from tests.scenarios.scene import Expression, Scene, digest_of, failed, plan_of
 
 _REST = Expression(
     '{"all_nodes": True, "exclude": {"instance_ids": canary.planned_nodes.apply(lambda nodes: [*nodes])}}'
@@ -69,7 +68,7 @@ def test_saved_plan_refuses_the_resume_that_an_approval_allows(pulumi: Driver, t
     saved = str(tmp_path / "plan.json")
     with Scene(pulumi) as scene:
         scene.declare()
-        digest = plan_digest(plan_of(scene.preview()))
+        digest = digest_of(scene.preview())
         scene.declare(approved_plan=digest)
         scene.preview(save_plan=saved)
         scene.control.arm_failure(scene.ocean_id, "timeout")

@@ -12,8 +12,9 @@ from ocean_migration_pulumi.migration.planning.checks_text import CheckText, des
 from ocean_migration_pulumi.migration.planning.requirements_text import describe_requirements, list_remedies
 from ocean_migration_pulumi.migration.planning.sentences import join_sentences
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
+from ocean_migration_pulumi.migration.spec.approval import shorten_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, UnplannedCause, UnplannedEffect
-from ocean_migration_pulumi.migration.spec.planned_nodes import shorten_digest
+from ocean_migration_pulumi.migration.spec.input_readers import SHORTEST_DIGEST
 
 Fields = Mapping[str, Any]
 
@@ -97,10 +98,11 @@ def _clean(value: Any) -> Any:
 
 def _plan_summary(_: str, fields: Fields) -> str:
     digest, nodes, waiting, active = (fields[name] for name in ("digest", "nodes", "waiting", "active"))
+    plan = shorten_digest(digest) or "with values not known yet"
     if nodes and not waiting and not active:
         count = count_noun(nodes, "planned node")
-        return f"Nothing to do: {count}, none is a candidate any more (plan {shorten_digest(digest)})"
-    parts = [f"Plan {shorten_digest(digest)}: {count_noun(nodes, 'node')}"]
+        return f"Nothing to do: {count}, none is a candidate any more (plan {plan})"
+    parts = [f"Plan {plan}: {count_noun(nodes, 'node')}"]
     if waiting not in {0, nodes}:
         parts.append(f"{waiting} still to migrate")
     if fields["pods"] is not None:
@@ -112,10 +114,36 @@ def _plan_summary(_: str, fields: Fields) -> str:
 
 def _plan_not_approved(_: str, fields: Fields) -> str:
     nodes = f"{count_noun(len(fields['nodes']), 'node')}: {list_some(fields['nodes'])}"
-    return (
-        f"Plan {fields['digest']} ({nodes}) is not the approved plan {fields['approved']}. "
-        "Review today's preview and approve its digest"
+    changes = describe_changes(fields["changes"])
+    return join_sentences(
+        [
+            f"Plan {fields['digest']} ({nodes}) is not the approved plan {fields['approved']}",
+            changes and f"Changed since the approval: {changes}",
+            "Review today's preview and approve its digest",
+        ]
     )
+
+
+def describe_changes(changes: Sequence[Fields]) -> str:
+    """Return what changed since a plan was approved, such as "terminate drained nodes: off -> on"."""
+    return ", ".join(_change(each) for each in changes)
+
+
+def _change(change: Fields) -> str:
+    name, approved, now = change["name"].removeprefix("should_").replace("_", " "), change["approved"], change["now"]
+    if approved is None:
+        return f"{name}: changed"
+    return f"{name}: {_value(approved)} -> {_value(now)}"
+
+
+def _value(value: Any) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+def _approval_outdated(_: str, fields: Fields) -> str:
+    approved = fields["approved"]
+    what = "is too short" if len(approved) < SHORTEST_DIGEST else "is of version 0.1 and covers the nodes alone"
+    return f"Approved digest {approved} {what}: it starts nothing new. Review the plan and approve {fields['digest']}"
 
 
 def _cause(fields: Fields) -> str:
@@ -374,6 +402,7 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.PLAN_SUMMARY: _plan_summary,
     Code.PLAN_EMPTY: lambda _, __: "No node matches: nothing will be migrated",
     Code.PLAN_NOT_APPROVED: _plan_not_approved,
+    Code.APPROVAL_OUTDATED: _approval_outdated,
     Code.PLAN_KEPT_BY_RUN: lambda _, __: "The run that created this resource made the plan: see its planned_nodes",
     Code.UNPLANNED: _unplanned,
     Code.DESTINATION: _destination,

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
+from ocean_migration_pulumi.migration.spec.approval import (
+    find_changes,
+    is_approved,
+    is_outdated,
+    names_nodes_alone,
+    plan_digest,
+)
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.planned_nodes import (
     UNKNOWN_GROUP,
     PlannedNode,
     batch_count,
     batch_size,
     has_all_groups,
-    is_approved,
     parse_planned,
-    plan_digest,
     split_batches,
 )
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 
 _MOST_DESTINATIONS = 10
 
@@ -31,10 +39,22 @@ def waiting_nodes(planned: Mapping[str, str], snapshot: ClusterSnapshot) -> list
 
 
 def report_plan(
-    planned: Mapping[str, str], snapshot: ClusterSnapshot, spec: MigrationSpec, kept: Mapping[str, str]
+    planned: Mapping[str, str],
+    snapshot: ClusterSnapshot,
+    spec: MigrationSpec,
+    kept: Mapping[str, str],
+    old: MigrationSpec | None = None,
 ) -> list[Diagnostic]:
-    """Return what there is to say of a plan; ``kept`` are the entries of an earlier plan that stay."""
-    diagnostics = [summarize_plan(planned, snapshot.offered, snapshot.active, spec.batch_size_percentage)]
+    """Return what there is to say of a plan.
+
+    Args:
+        planned: The plan.
+        snapshot: The cluster.
+        spec: The inputs.
+        kept: The entries of an earlier plan that stay.
+        old: The last inputs; None when there are none.
+    """
+    diagnostics = [summarize_plan(planned, snapshot.offered, snapshot.active, spec)]
     if not planned:
         diagnostics.append(Diagnostic(code=Code.PLAN_EMPTY, severity=Severity.WARNING))
     here = snapshot.offered.keys() | snapshot.active
@@ -47,11 +67,9 @@ def report_plan(
             Diagnostic(code=Code.NODES_EXCLUDED, severity=Severity.WARNING, fields={"nodes": sorted(excluded)})
         )
     nodes = waiting_nodes(planned, snapshot)
+    diagnostics += _report_approval(planned, spec, old, starts=bool(nodes))
     if not nodes:
         return diagnostics
-    # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.
-    if spec.approved_plan and has_all_groups(planned) and not is_approved(planned, spec.approved_plan):
-        diagnostics.append(compare_with_approved(planned, spec.approved_plan))
     diagnostics += list_destinations(nodes, snapshot.offered, snapshot.groups, snapshot.cluster)
     waiting = [node.instance_id for node in nodes]
     diagnostics.append(summarize_batches(waiting, snapshot.offered, spec.batch_size_percentage))
@@ -70,15 +88,16 @@ def report_plan(
 
 
 def summarize_plan(
-    planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], percentage: int
+    planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], spec: MigrationSpec
 ) -> Diagnostic:
     """Return the plan in one diagnostic; ``active`` instances are being migrated right now."""
+    percentage = spec.batch_size_percentage
     waiting = [offered[instance_id] for instance_id in planned if instance_id in offered]
     return Diagnostic(
         code=Code.PLAN_SUMMARY,
         severity=Severity.INFO,
         fields={
-            "digest": plan_digest(planned),
+            "digest": plan_digest(planned, spec),
             "nodes": len(planned),
             "waiting": len(waiting),
             "active": len(frozenset(active) & planned.keys()),
@@ -89,13 +108,63 @@ def summarize_plan(
     )
 
 
-def compare_with_approved(planned: Mapping[str, str], approved: str) -> Diagnostic:
-    """Return how a plan differs from the approved digest: both digests, and the nodes of today's plan."""
+def _report_approval(
+    planned: Mapping[str, str], spec: MigrationSpec, old: MigrationSpec | None, *, starts: bool
+) -> list[Diagnostic]:
+    digest = plan_digest(planned, spec)
+    if spec.approved_plan is None or not digest:
+        return []
+    if is_outdated(planned, spec):
+        # Whether something resumes that it covers is in the state, which a preview does not have.
+        fields = {"digest": digest, "approved": spec.approved_plan}
+        return [Diagnostic(code=Code.APPROVAL_OUTDATED, severity=Severity.WARNING, fields=fields)]
+    # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.
+    if not starts or not has_all_groups(planned) or is_approved(planned, spec):
+        return []
+    last = old or MigrationSpec()
+    return [compare_with_approved(planned, spec, old_planned=last.planned_nodes, old_triggers=last.triggers)]
+
+
+def covers_resume(
+    planned: Mapping[str, str], spec: MigrationSpec, latest: MigrationRecord | None, work: Iterable[str]
+) -> bool:
+    """Tell whether an approval of version 0.1, which covers the nodes alone, covers the rest of a recorded migration.
+
+    Args:
+        planned: The plan.
+        spec: The inputs.
+        latest: The latest migration of the resource; None before the first.
+        work: The nodes that remain.
+    """
+    if latest is None or not set(work) <= set(latest.instance_ids):
+        return False
+    # An option that is not recorded is not known to be the same.
+    same = spec.options == MigrationOptions.from_attributes(latest) and spec.triggers_digest == latest.triggers_digest
+    return same and names_nodes_alone(planned, spec)
+
+
+def compare_with_approved(
+    planned: Mapping[str, str],
+    spec: MigrationSpec,
+    *,
+    old_planned: Mapping[str, str] | None = None,
+    old_triggers: Sequence[Any] = (),
+) -> Diagnostic:
+    """Return how a plan differs from the approved one: both digests, today's nodes, and what changed if it is known.
+
+    See ``find_changes`` for the arguments.
+    """
+    changes = find_changes(planned, spec, old_planned=old_planned, old_triggers=old_triggers)
     nodes = sorted(node.instance_id for node in parse_planned(planned).values() if node.migration_id is None)
     return Diagnostic(
         code=Code.PLAN_NOT_APPROVED,
         severity=Severity.ERROR,
-        fields={"digest": plan_digest(planned), "approved": approved, "nodes": nodes},
+        fields={
+            "digest": plan_digest(planned, spec),
+            "approved": spec.approved_plan,
+            "nodes": nodes,
+            "changes": [change.to_json() for change in changes],
+        },
     )
 
 

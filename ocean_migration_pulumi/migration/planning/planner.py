@@ -35,6 +35,7 @@ from ocean_migration_pulumi.migration.snapshot.snapshot import (
     take_snapshot,
 )
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_aws
+from ocean_migration_pulumi.migration.spec.approval import refuse_short_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import (
     Code,
     Diagnostic,
@@ -113,10 +114,12 @@ def preview_plan(
     if preview.planned is None:
         return preview
     claims.plan(owner, preview.planned)
-    summary, *others = report_plan(preview.planned, snapshot, spec, _kept(spec, old))
+    summary, *others = report_plan(preview.planned, snapshot, spec, _kept(spec, old), old)
     diagnostics = [summary, *preview.diagnostics, *others]
     check_results: tuple[CheckResult, ...] = ()
     nodes = waiting_nodes(preview.planned, snapshot)
+    if nodes and (refusal := refuse_short_digest(spec)):
+        return PlanPreview(problems=(refusal,))
     if nodes:
         checks = spec.prerequisites != "off"
         found = run_preflight(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -12,7 +13,7 @@ from ocean_migration_pulumi.errors import ApiError, MissingAccountError, NoAnswe
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_line
-from ocean_migration_pulumi.migration.planning.plan_report import compare_with_approved
+from ocean_migration_pulumi.migration.planning.plan_report import compare_with_approved, covers_resume
 from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
 from ocean_migration_pulumi.migration.planning.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
@@ -20,8 +21,9 @@ from ocean_migration_pulumi.migration.scheduling.eviction_forecast import held_p
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws, ask_kubernetes
+from ocean_migration_pulumi.migration.spec.approval import is_approved
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, is_approved
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 KUBERNETES_DEADLINE: Final = 60.0
 """Seconds that Kubernetes and AWS may take before a start; what they have not answered by then is unknown."""
@@ -44,10 +46,8 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
     if context.api.account_id is None:
         msg = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
         raise MissingAccountError(msg)
-    spec, planned = context.spec, context.state.planned
-    if spec.approved_plan is not None and not is_approved(context.reviewed or planned, spec.approved_plan):
-        difference = compare_with_approved(context.reviewed or planned, spec.approved_plan)
-        raise PlanError(render(difference), (difference,))
+    ensure_approved(context, work)
+    spec = context.spec
     nodes = context.planned_nodes(work)
     elsewhere = context.matched_elsewhere(nodes)
     if elsewhere:
@@ -72,6 +72,24 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
         raise PrerequisiteError(msg, tuple(failed))
     for diagnostic in failed:
         context.reporter.warning(render_line(diagnostic))
+
+
+def ensure_approved(context: ReconcileContext, work: Iterable[str]) -> None:
+    """Check that the plan is the approved one.
+
+    Args:
+        context: The run.
+        work: The nodes to migrate.
+
+    Raises:
+        PlanError: The plan is not the approved one.
+    """
+    spec, state = context.spec, context.state
+    planned = context.reviewed or state.planned
+    if spec.approved_plan is None or is_approved(planned, spec) or covers_resume(planned, spec, state.latest, work):
+        return
+    difference = compare_with_approved(planned, spec, old_triggers=state.triggers)
+    raise PlanError(render(difference), (difference,))
 
 
 def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:

@@ -46,7 +46,7 @@ def plan_now(context: ReconcileContext) -> None:
     for diagnostic in preview.diagnostics:
         context.reporter.warning(render_line(diagnostic))
     context.state.planned = preview.planned
-    summary = summarize_plan(preview.planned, snapshot.offered, snapshot.active, spec.batch_size_percentage)
+    summary = summarize_plan(preview.planned, snapshot.offered, snapshot.active, spec)
     context.reporter.info(render_line(summary))
 
 

@@ -29,7 +29,10 @@ class Code(StrEnum):
     PLAN_EMPTY = "plan-empty"
     """No node matches; no fields."""
     PLAN_NOT_APPROVED = "plan-not-approved"
-    """``digest`` of the plan, ``approved`` digest, ``nodes``."""
+    """``digest`` of the plan, ``approved`` digest, ``nodes``, ``changes`` since the approval: each with ``name`` of the
+    input, and the values ``approved``? and ``now``?; empty when they are not known."""
+    APPROVAL_OUTDATED = "approval-outdated"
+    """The ``approved`` digest is too short, or that of version 0.1. ``digest`` of the plan."""
     PLAN_KEPT_BY_RUN = "plan-kept-by-run"
     """The run that created the resource made the plan; no fields."""
     UNPLANNED = "unplanned"

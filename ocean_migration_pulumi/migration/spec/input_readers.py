@@ -16,6 +16,10 @@ from ocean_migration_pulumi.errors import InputError
 _UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DIGEST: Final = re.compile(r"[0-9a-f]{8}|[0-9a-f]{16,64}")
+
+SHORTEST_DIGEST: Final = 16
+"""How many digits of a plan digest an approval needs."""
 
 
 def input_error(name: str, value: object, allowed: str) -> InputError:
@@ -41,6 +45,14 @@ def read_text(name: str, value: Any) -> str:
     if not value.strip():
         raise InputError(name, "must not be empty", predicate=True)
     return value.strip()
+
+
+def read_digest(name: str, value: Any) -> str:
+    """Read the digest of a plan; of 8 digits, too, which version 0.1 took: they matter only when something starts."""
+    digest = value.strip().lower() if isinstance(value, str) else ""
+    if not _DIGEST.fullmatch(digest):
+        raise input_error(name, value, f"a plan digest, {SHORTEST_DIGEST} hexadecimal digits or more")
+    return digest
 
 
 def read_secret(name: str, value: Any) -> str:
@@ -150,13 +162,16 @@ class InputType:
     """The type as documentation names it; empty when that is ``annotation``."""
     choices: tuple[str, ...] = ()
     """The allowed words; empty when there are others."""
+    values: tuple[Any, ...] = ()
+    """The allowed values as they are read; empty when there are many."""
     absent: Any = None
     """What an input holds that is not given and has no default."""
 
 
 TEXT: Final = InputType(read_text, "str")
+DIGEST: Final = InputType(read_digest, "str")
 SECRET: Final = InputType(read_secret, "str")
-FLAG: Final = InputType(read_flag, "bool")
+FLAG: Final = InputType(read_flag, "bool", values=(False, True))
 TEXTS: Final = InputType(read_texts, "Sequence[Input[str]]", "list of str", absent=())
 ANYTHING: Final = InputType(read_list, "Sequence[Any]", "list", absent=())
 ENDPOINTS: Final = InputType(read_endpoints, "str | Sequence[Input[str]]", "str or list of str", absent=())
@@ -166,9 +181,9 @@ DURATION_OR_NEVER: Final = InputType(partial(read_duration, never=True), "str")
 
 def whole_number(low: int, high: int) -> InputType:
     """Return the type of whole numbers in a range."""
-    return InputType(partial(read_whole_number, low=low, high=high), "int")
+    return InputType(partial(read_whole_number, low=low, high=high), "int", values=tuple(range(low, high + 1)))
 
 
 def choice(*words: str) -> InputType:
     """Return the type of a few words."""
-    return InputType(partial(read_choice, allowed=words), "str", choices=words)
+    return InputType(partial(read_choice, allowed=words), "str", choices=words, values=words)

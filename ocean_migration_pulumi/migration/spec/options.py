@@ -39,6 +39,8 @@ class InputDeclaration:
     """Whether the value is a secret: it is in no state, and in no message or repr."""
     compared: bool = True
     """Whether another value alone is a change of the resource."""
+    reviewed: bool = False
+    """Whether a reviewer approves the value: the digest of the plan covers it."""
     internal: bool = False
     """Whether the provider sets the input itself, so that no program can."""
 

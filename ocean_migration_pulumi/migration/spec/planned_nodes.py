@@ -1,4 +1,4 @@
-"""What would happen: the nodes, their Virtual Node Groups, the batches, the digest."""
+"""What would happen: the nodes, their Virtual Node Groups, the batches."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def parse_planned(planned: Mapping[str, str]) -> dict[str, PlannedNode]:
     return {instance_id: PlannedNode.parse(instance_id, entry) for instance_id, entry in planned.items()}
 
 
-def plan_digest(planned: Mapping[str, str]) -> str:
-    """Return the digest of a plan: of its sorted instance and Virtual Node Group ids, and of nothing else.
+def hash_nodes(planned: Mapping[str, str]) -> str:
+    """Return a hash of the sorted instance and Virtual Node Group ids.
 
     Nodes that an earlier migration took away are recorded in the plan but do not count: nobody has to approve them.
     """
@@ -140,12 +140,7 @@ def plan_digest(planned: Mapping[str, str]) -> str:
         if group is not None:
             lines.append(instance_id + group)
     lines.sort()
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def shorten_digest(digest: str) -> str:
-    """Return the digest as messages show it."""
-    return digest[:8]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def batch_size(nodes: int, percentage: int) -> int:
@@ -174,12 +169,6 @@ def split_batches(instance_ids: Iterable[str], percentage: int) -> list[list[str
 def has_all_groups(planned: Mapping[str, str]) -> bool:
     """Tell whether the Virtual Node Group of every node is known; it is not for nodes that are being migrated."""
     return all(node.virtual_node_group_id != UNKNOWN_GROUP for node in parse_planned(planned).values())
-
-
-def is_approved(planned: Mapping[str, str], approved: str) -> bool:
-    """Tell whether the approved digest, whole or as messages show it, is that of the plan."""
-    digest = plan_digest(planned)
-    return approved in {digest, shorten_digest(digest)}
 
 
 def restore_reviewed_entries(planned: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.input_readers import (
     ANYTHING,
+    DIGEST,
     DURATION,
     DURATION_OR_NEVER,
     ENDPOINTS,
@@ -53,19 +54,20 @@ class MigrationSpec:
         default="report",
     )
     batch_size_percentage: int = declare_input(
-        whole_number(1, 50), "Percentage of the nodes to drain at once, 1 to 50.", default=20
+        whole_number(1, 50), "Percentage of the nodes to drain at once, 1 to 50.", default=20, reviewed=True
     )
-    should_terminate_drained_nodes: bool = declare_input(FLAG, "Terminate drained nodes.", default=False)
+    should_terminate_drained_nodes: bool = declare_input(FLAG, "Terminate drained nodes.", default=False, reviewed=True)
     should_evict_stand_alone_pods: bool = declare_input(
-        FLAG, "Delete standalone pods, which no controller recreates.", default=False
+        FLAG, "Delete standalone pods, which no controller recreates.", default=False, reviewed=True
     )
     force_pod_eviction_on_pdb_failure: bool = declare_input(
-        FLAG, "Delete pods that PodDisruptionBudgets protect.", default=False
+        FLAG, "Delete pods that PodDisruptionBudgets protect.", default=False, reviewed=True
     )
     unmatched_nodes: str = declare_input(
         choice("fail", "skip", "allow"),
         'Nodes that match no Virtual Node Group: ``"fail"`` the plan, ``"skip"`` them, or ``"allow"`` them.',
         default="fail",
+        reviewed=True,
     )
     virtual_node_group_ids: tuple[str, ...] = declare_input(
         TEXTS, "Virtual Node Groups of the stack that must exist before the migration.", compared=False
@@ -79,10 +81,11 @@ class MigrationSpec:
         choice("enforce", "warn", "off"),
         'Failed pre-flight checks: ``"enforce"`` prevents the start, ``"warn"`` warns, ``"off"`` skips the checks.',
         default="enforce",
+        reviewed=True,
     )
     approved_plan: str | None = declare_input(
-        TEXT,
-        "Digest of the reviewed plan; another plan is refused.",
+        DIGEST,
+        "Digest of the reviewed plan, at least 16 digits of it; another plan is refused.",
         none_means="the digest in ``ocean-migration:approvedPlan``",
     )
     when_busy: str = declare_input(
@@ -108,12 +111,13 @@ class MigrationSpec:
         choice("leave", "stop"),
         'After a deadline or stall, ``"leave"`` the migration running or ``"stop"`` it.',
         default="leave",
+        reviewed=True,
     )
     terminate_drained_nodes_on_stop: bool = declare_input(
-        FLAG, "Terminate nodes that are already drained when a migration is stopped.", default=False
+        FLAG, "Terminate nodes that are already drained when a migration is stopped.", default=False, reviewed=True
     )
     triggers: tuple[Any, ...] = declare_input(
-        ANYTHING, "Any change migrates planned nodes that still have pods once more."
+        ANYTHING, "Any change migrates planned nodes that still have pods once more.", reviewed=True
     )
     account_id: str | None = declare_input(
         TEXT, "Spot account, ``act-...``.", none_means="the account of the settings", compared=False
@@ -133,6 +137,8 @@ class MigrationSpec:
     planned_nodes: Mapping[str, str] | None = declare_input(
         _PLANNED, "The plan, as ``check`` adds it.", none_means="that it cannot be made", compared=False, internal=True
     )
+    unknown: frozenset[str] = frozenset()
+    """The inputs whose value is known only later; until then each has its default."""
 
     @property
     def options(self) -> MigrationOptions:
@@ -145,10 +151,15 @@ class MigrationSpec:
         return digest_value(self.triggers)
 
 
-def digest_value(value: Any) -> str:
-    """Return a short, stable digest of JSON values; 3 and 3.0 are the same number."""
+def hash_value(value: Any) -> str:
+    """Return a stable hash of JSON values; 3 and 3.0 are the same number."""
     plain = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(plain.encode()).hexdigest()[:16]
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def digest_value(value: Any) -> str:
+    """Return the first 16 digits of the hash of JSON values."""
+    return hash_value(value)[:16]
 
 
 def _plain(value: Any) -> Any:
@@ -181,6 +192,7 @@ def read_spec(
 ) -> tuple[MigrationSpec, list[InputError]]:
     """Read the inputs of a resource, and check those that depend on each other; see ``read_inputs``."""
     spec, problems = read_inputs(MigrationSpec, props, unknown)
+    spec = replace(spec, unknown=unknown)
     unchecked = unknown | {problem.property_name for problem in problems}
     if unchecked.isdisjoint({"wait_for", "wait_for_percentage"}):
         if spec.wait_for == "progress" and spec.wait_for_percentage is None:

@@ -79,6 +79,8 @@ class PreviewedMigration:
     """Whether a delete leaves a running migration alone (``retain_on_delete``)."""
     is_recorded: bool = False
     """Whether the preview file has a record of this plan."""
+    recorded_digest: str = ""
+    """Plan digest of the record; empty without one."""
     diagnostics: tuple[Diagnostic, ...] = ()
     """Diagnostics of the record, and messages of the engine that it does not hold: all of them without a record."""
     errors: tuple[str, ...] = ()
@@ -176,6 +178,13 @@ def parse_preview(text: str, records: Mapping[str, PreviewRecord] | None = None,
     )
 
 
+def is_hidden(value: Any) -> bool:
+    """Return whether the engine does not show a value or a part of it: it is a secret, or not known yet."""
+    if isinstance(value, dict):
+        return any(map(is_hidden, value.values()))
+    return any(map(is_hidden, value)) if isinstance(value, list) else value in (HIDDEN, UNKNOWN)
+
+
 def _find_document(text: str) -> Mapping[str, Any]:
     is_stream = False
     for found in _DOCUMENT.finditer(text):
@@ -222,6 +231,7 @@ def _migration(
         replace_reasons=tuple(dict.fromkeys(reasons)),
         is_retained=old.get("retainOnDelete") is True,
         is_recorded=record is not None,
+        recorded_digest=record.plan_digest if record else "",
         diagnostics=(*recorded, *unrecorded.values()),
         errors=tuple(dict.fromkeys(errors)),
     )

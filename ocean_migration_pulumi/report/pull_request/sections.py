@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import count_noun, list_some
-from ocean_migration_pulumi.migration.planning.findings_text import describe_market, render
+from ocean_migration_pulumi.migration.planning.findings_text import describe_changes, describe_market, render
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
@@ -87,7 +87,8 @@ def _opening(assessment: Assessment) -> Iterable[str]:
         else:
             moved = sum(node.migration_id is not None for node in parse_planned(planned).values())
             apart = f" ({moved} of them migrated earlier)" if moved else ""
-            yield f"Plan: {count_noun(len(planned), 'node')}{apart}, digest {code(assessment.digest)}."
+            digest = code(assessment.digest) if assessment.digest else "not known yet"
+            yield f"Plan: {count_noun(len(planned), 'node')}{apart}, digest {digest}."
         if not migration.is_recorded and migration.inputs.get("planned_nodes") != UNKNOWN:
             yield (
                 f"Details are missing: set {code(VARIABLE)} for `pulumi preview`, and pass that file with "
@@ -226,12 +227,18 @@ def _approval(assessment: Assessment) -> Iterable[str]:
     migration, approval = assessment.migration, assessment.approval
     if approval is Approval.GIVEN:
         yield "**Approved**: `pulumi up` starts no other plan."
+    elif approval is Approval.UNKNOWN and assessment.planned is not None:
+        yield "The plan cannot be approved yet: some of its inputs are not known."
     elif approval is Approval.UNKNOWN:
         yield "There is no plan to approve yet."
     elif approval in {Approval.MISSING, Approval.OTHER}:
         approved = migration.inputs.get("approved_plan")
         known = isinstance(approved, str) and approved not in (HIDDEN, UNKNOWN)
         state = f"**A different plan is approved**, {code(str(approved))}." if known else "**Not approved.**"
+        if assessment.changes:
+            # Names and values of inputs, which need no escape.
+            changes = describe_changes([change.to_json() for change in assessment.changes])
+            state += f" Changed since the approval: {changes}."
         command = _approval_command(migration.name, assessment.digest)
         if command is None:
             yield f"{state} To approve this plan, set the input {code('approved_plan')} to {code(assessment.digest)}."

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.plan_report import covers_resume
+from ocean_migration_pulumi.migration.spec.approval import (
+    PlanChange,
+    approves,
+    find_changes,
+    plan_digest,
+)
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import (
     PlannedNode,
-    is_approved,
     parse_planned,
-    plan_digest,
     restore_reviewed_entries,
 )
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, read_spec
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.report.markdown import code, prose
-from ocean_migration_pulumi.report.pull_request.preview import ParsedPreview, PreviewedMigration, PreviewOperation
+from ocean_migration_pulumi.report.pull_request.preview import (
+    ParsedPreview,
+    PreviewedMigration,
+    PreviewOperation,
+    is_hidden,
+)
 
 _MOST_NAMED: Final = 3
 _NAME_WIDTH: Final = 40
@@ -111,7 +123,9 @@ class Assessment:
     planned: Mapping[str, str] | None = None
     """Entries of the planned nodes as they were reviewed; None without a plan."""
     digest: str = ""
-    """Plan digest; empty without a plan."""
+    """Plan digest; empty without a plan, and while an input that it covers is not known."""
+    changes: tuple[PlanChange, ...] = ()
+    """What changed since the approval, if another plan is approved and it is known."""
     refusals: tuple[str, ...] = ()
     """Why `pulumi up` would refuse to start, as Markdown."""
     issues: Mapping[str, int] = field(default_factory=dict)
@@ -136,7 +150,18 @@ def assess_migration(migration: PreviewedMigration) -> Assessment:
     summaries = [each.fields for each in migration.select(Code.PLAN_SUMMARY) if migration.is_run]
     summary = next((fields for fields in summaries if _integer(fields.get("waiting")) is not None), {})
     waiting: int = summary.get("waiting", len(unmoved))
-    approval = _approval(migration, reviewed, waiting)
+    spec = _read_spec(migration)
+    # Only the provider sees secret inputs; those that are not known yet leave the recorded digest empty, too.
+    digest = "" if reviewed is None else plan_digest(reviewed, spec) or migration.recorded_digest
+    approval = _approval(migration, spec, reviewed, digest, waiting)
+    changes: tuple[PlanChange, ...] = ()
+    if approval is Approval.OTHER and reviewed is not None:
+        changes = find_changes(
+            reviewed,
+            spec,
+            old_planned=migration.old_planned,
+            old_triggers=ResourceState.from_outputs(migration.old_outputs).triggers,
+        )
     refusals = _refusals(migration, approval, unmoved if waiting else [])
     issues = _count_issues(migration)
     unknown = _unknown(migration, is_summarized=bool(summary))
@@ -156,7 +181,8 @@ def assess_migration(migration: PreviewedMigration) -> Assessment:
         pods=_integer(summary.get("pods")),
         approval=approval,
         planned=reviewed,
-        digest="" if reviewed is None else plan_digest(reviewed),
+        digest=digest,
+        changes=changes,
         refusals=tuple(refusals),
         issues=issues,
         unknown=unknown,
@@ -201,19 +227,30 @@ def _integer(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def _approval(migration: PreviewedMigration, planned: Mapping[str, str] | None, waiting: int) -> Approval:
+def _read_spec(migration: PreviewedMigration) -> MigrationSpec:
+    """Return the inputs; those that the engine does not show, and those that cannot be read, are unknown."""
+    hidden = frozenset(name for name, value in migration.inputs.items() if is_hidden(value))
+    spec, problems = read_spec(migration.inputs, unknown=hidden)
+    return replace(spec, unknown=hidden | {problem.property_name for problem in problems})
+
+
+def _approval(
+    migration: PreviewedMigration, spec: MigrationSpec, planned: Mapping[str, str] | None, digest: str, waiting: int
+) -> Approval:
     if not migration.is_run:
         return Approval.NOT_NEEDED
     if planned is None:
         return Approval.UNKNOWN
     if migration.select(Code.PLAN_NOT_APPROVED):
         return Approval.OTHER
-    approved = migration.inputs.get("approved_plan")
-    if isinstance(approved, str) and is_approved(planned, approved):
+    state = ResourceState.from_outputs(migration.old_outputs)
+    if approves(spec.approved_plan, digest) or covers_resume(planned, spec, state.latest, state.remaining):
         return Approval.GIVEN
     if not waiting:
         return Approval.NOT_NEEDED
-    return Approval.MISSING if approved is None else Approval.OTHER
+    if not digest:
+        return Approval.UNKNOWN
+    return Approval.MISSING if migration.inputs.get("approved_plan") is None else Approval.OTHER
 
 
 def _refusals(migration: PreviewedMigration, approval: Approval, waiting: Sequence[PlannedNode]) -> list[str]:

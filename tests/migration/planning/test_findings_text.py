@@ -108,7 +108,24 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 2, "active": 1, "pods": None}),
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 0, "pods": None}),
     (Code.PLAN_EMPTY, "", {}),
-    (Code.PLAN_NOT_APPROVED, "", {"digest": "d92f6f1300000000", "approved": "feedbeef", "nodes": NODES}),
+    (Code.PLAN_NOT_APPROVED, "", {"digest": "d92f6f1300000000", "approved": "feedbeef", "nodes": NODES, "changes": []}),
+    (
+        Code.PLAN_NOT_APPROVED,
+        "",
+        {
+            "digest": "d92f6f1300000000",
+            "approved": "feedbeeffeedbeef",
+            "nodes": NODES,
+            "changes": [
+                {"name": "planned_nodes", "approved": None, "now": None},
+                {"name": "batch_size_percentage", "approved": 5, "now": 50},
+                {"name": "should_terminate_drained_nodes", "approved": False, "now": True},
+                {"name": "prerequisites", "approved": "enforce", "now": "off"},
+            ],
+        },
+    ),
+    (Code.APPROVAL_OUTDATED, "", {"digest": "d92f6f1300000000", "approved": "feedbeef"}),
+    (Code.APPROVAL_OUTDATED, "", {"digest": "d92f6f1300000000", "approved": "feedbeeffeedbeef"}),
     (Code.PLAN_KEPT_BY_RUN, "", {}),
     (
         Code.UNPLANNED,

@@ -14,8 +14,10 @@ from ocean_migration_pulumi.migration.planning.plan_report import (
     summarize_batches,
     summarize_plan,
 )
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from tests.migration.builders import candidate
 
 NAMES = {"ols-1": "web-vng", "ols-2": "gpu-vng"}
@@ -27,6 +29,9 @@ def planned(*candidates: Candidate) -> tuple[list[PlannedNode], dict[str, Candid
     return nodes, {node.instance_id: node for node in candidates}
 
 
+HALF = MigrationSpec(batch_size_percentage=50)
+
+
 def entries(*names: str) -> dict[str, str]:
     """Return the entries of a plan."""
     return {name: PlannedNode.from_candidate(candidate(name), NAMES).entry for name in names}
@@ -35,8 +40,8 @@ def entries(*names: str) -> dict[str, str]:
 def summary(*offered: str, plan: tuple[str, ...], active: tuple[str, ...] = (), pods: int | None = 6) -> dict[str, Any]:
     """Return the summary of a plan, without its digest."""
     found = {name: candidate(name, pods=pods) for name in offered}
-    fields = dict(summarize_plan(entries(*plan), found, active, 50).fields)
-    assert fields.pop("digest") == plan_digest(entries(*plan))
+    fields = dict(summarize_plan(entries(*plan), found, active, HALF).fields)
+    assert fields.pop("digest") == plan_digest(entries(*plan), HALF)
     return fields
 
 
@@ -54,8 +59,9 @@ def test_summary_counts_nodes_pods_and_batches() -> None:
 def test_difference_names_both_digests_and_todays_nodes() -> None:
     """What was approved is known by its digest alone."""
     plan = entries("b", "a") | {"c": "n - -> x (unknown) in owm-1"}
-    fields = {"digest": plan_digest(plan), "approved": "feedbeef", "nodes": ["a", "b"]}
-    assert compare_with_approved(plan, "feedbeef").fields == fields
+    spec = MigrationSpec(approved_plan="feedbeef" * 2)
+    fields = {"digest": plan_digest(plan, spec), "approved": "feedbeef" * 2, "nodes": ["a", "b"], "changes": []}
+    assert compare_with_approved(plan, spec).fields == fields
 
 
 @pytest.mark.parametrize(

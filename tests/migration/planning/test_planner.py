@@ -12,8 +12,9 @@ from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.errors import AuthenticationError
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.planning.planner import BUDGET
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, UnplannedCause, UnplannedEffect
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from tests.migration.diagnostics import codes_of, fields_of, findings_of
 from tests.migration.stage import Stage
 
@@ -29,7 +30,7 @@ def test_new_resource_plans_every_matching_node(stage: Stage) -> None:
     summary = found.diagnostics[0]
     assert summary.code is Code.PLAN_SUMMARY
     counts = {"nodes": 3, "waiting": 3, "active": 0, "pods": 19, "batches": 3, "batch_size": 1}
-    assert summary.fields == {"digest": plan_digest(found.planned), **counts}
+    assert summary.fields == {"digest": plan_digest(found.planned, MigrationSpec()), **counts}
     assert findings_of(found) == {Finding.KUBERNETES_NOT_READ: Code.CHECK_UNKNOWN}
     assert found.unplanned is None
     assert stage.writes() == 0
@@ -127,7 +128,7 @@ def test_limit_of_a_killed_create_takes_what_it_had_started(stage: Stage, ended:
     if ended:
         assert found.planned is not None
         assert found.planned[chosen].endswith(f"in {stage.migrations()[0]['id']}")
-        assert plan_digest(found.planned) == plan_digest({})
+        assert plan_digest(found.planned, MigrationSpec()) == plan_digest({}, MigrationSpec())
 
 
 def test_migration_of_other_flags_or_days_is_none_of_ours(stage: Stage) -> None:

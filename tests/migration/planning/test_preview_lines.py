@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ocean_migration_pulumi.migration.checks.check_result import Finding
+from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import hash_nodes
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from tests.migration.diagnostics import codes_of, fields_of, findings_of, with_code
 from tests.migration.stage import Stage
 
@@ -23,13 +26,45 @@ def test_no_node_is_a_warning(stage: Stage) -> None:
 
 def test_other_plan_than_the_approved_one_is_a_warning_with_both_digests(stage: Stage) -> None:
     """The run will refuse it."""
-    found = stage.preview(stage.spec(nodes=WEB, approved_plan="feedbeef"))
+    found = stage.preview(stage.spec(nodes=WEB, approved_plan="feedbeef" * 2))
     (difference,) = with_code(found, Code.PLAN_NOT_APPROVED)
     assert difference.severity is Severity.ERROR
-    digest = plan_digest(found.planned or {})
-    assert difference.fields == {"digest": digest, "approved": "feedbeef", "nodes": stage.ids("web")}
-    approved = stage.preview(stage.spec(nodes=WEB, approved_plan=plan_digest(found.planned or {})[:8]))
+    digest = plan_digest(found.planned or {}, MigrationSpec())
+    fields = {"digest": digest, "approved": "feedbeef" * 2, "nodes": stage.ids("web"), "changes": []}
+    assert difference.fields == fields
+    approved = stage.preview(stage.spec(nodes=WEB, approved_plan=digest[:16]))
     assert Code.PLAN_NOT_APPROVED not in codes_of(approved)
+
+
+def test_a_short_approval_is_an_error_only_while_something_would_start(stage: Stage) -> None:
+    """Version 0.1 took 8 digits; what has been migrated with such an approval stays as it is."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    short = replace(planned, approved_plan=plan_digest(planned.planned_nodes or {}, planned)[:8])
+    (problem,) = stage.preview(short).problems
+    assert (problem.property_name, "at least 16 digits" in problem.message) == ("approved_plan", True)
+    stage.up(planned)
+    stage.restart()
+    found = stage.preview(short, planned)
+    assert found.problems == ()
+    (outdated,) = with_code(found, Code.APPROVAL_OUTDATED)
+    assert outdated.severity is Severity.WARNING
+
+
+def test_an_approval_of_version_0_1_is_told(stage: Stage) -> None:
+    """It covers the nodes alone: a warning, and no comparison."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    found = stage.preview(replace(planned, approved_plan=hash_nodes(planned.planned_nodes or {})[:16]))
+    assert {Code.APPROVAL_OUTDATED} == codes_of(found) & {Code.APPROVAL_OUTDATED, Code.PLAN_NOT_APPROVED}
+
+
+def test_the_digest_is_not_known_while_a_reviewed_input_is_not(stage: Stage) -> None:
+    """No approval can be compared then: the run compares."""
+    spec = replace(stage.spec(nodes=WEB, approved_plan="feedbeef" * 2), unknown=frozenset({"batch_size_percentage"}))
+    found = stage.preview(spec)
+    (summary,) = with_code(found, Code.PLAN_SUMMARY)
+    assert summary.fields["digest"] == ""
+    assert render(summary).startswith("Plan with values not known yet: 3 nodes")
+    assert Code.PLAN_NOT_APPROVED not in codes_of(found)
 
 
 def test_unmatched_nodes_are_a_warning_or_left_out(stages: Callable[..., Stage]) -> None:

@@ -20,7 +20,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
@@ -154,16 +154,16 @@ def test_changed_triggers_take_nodes_with_pods_once_more(stages: Callable[..., S
     assert len(stage.asked_for()) == 2
 
 
-@pytest.mark.parametrize("length", [8, 16])
+@pytest.mark.parametrize("length", [16, 32])
 def test_approved_plan_is_run_and_any_other_is_refused_before_the_post(stage: Stage, length: int) -> None:
-    """A node fewer than approved is another plan; the short digest of the preview counts."""
+    """A node fewer than approved is another plan; its first 16 digits are enough."""
     planned = stage.planned(stage.spec(nodes=WEB))
     whole = dict(planned.planned_nodes or {})
-    digest = plan_digest(whole)[:length]
+    digest = plan_digest(whole, planned)[:length]
     fewer = dict(list(whole.items())[1:])
     context, message = stage.fails(PlanError, replace(planned, approved_plan=digest, planned_nodes=fewer))
     assert digest in message
-    assert plan_digest(fewer) in message
+    assert plan_digest(fewer, planned) in message
     assert stage.writes() == 0
     assert context.state.migrations == []
     assert stage.up(replace(planned, approved_plan=digest)).state.succeeded
@@ -239,7 +239,7 @@ def test_create_plans_by_itself_when_the_preview_could_not(stage: Stage) -> None
     """The plan is in the outputs, and is told before it starts."""
     context = stage.up(stage.spec(nodes=WEB))
     assert sorted(context.state.planned) == stage.ids("web")
-    assert context.reporter.infos[0].startswith(f"Plan {plan_digest(context.state.planned)[:8]}: 3 nodes")
+    assert context.reporter.infos[0].startswith(f"Plan {plan_digest(context.state.planned, context.spec)[:8]}: 3 nodes")
     assert context.state.succeeded
 
 

@@ -1,4 +1,4 @@
-"""What would happen: entries, digest, batches."""
+"""What would happen: entries, their hash, batches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.spec import planned_nodes
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, parse_planned, plan_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, hash_nodes, parse_planned
 from tests.migration.builders import candidate
 
 group_ids = st.one_of(
@@ -80,29 +80,28 @@ def entries(**groups: str | None) -> dict[str, str]:
     return {name: PlannedNode.from_candidate(candidate(name, group=group), {}).entry for name, group in groups.items()}
 
 
-def test_digest_is_of_instance_and_group_ids_alone() -> None:
+def test_hash_is_of_instance_and_group_ids_alone() -> None:
     """Names may change; a node more, a node fewer, or another group is another plan."""
     plan_of_two = entries(a="ols-1", b=None)
-    digest = plan_digest(plan_of_two)
-    assert digest == plan_digest(dict(reversed(plan_of_two.items())))
+    digest = hash_nodes(plan_of_two)
+    assert digest == hash_nodes(dict(reversed(plan_of_two.items())))
     renamed = {"a": "other-node api -> renamed (ols-1)", "b": plan_of_two["b"]}
-    assert plan_digest(renamed) == digest
+    assert hash_nodes(renamed) == digest
     others = [
         entries(a="ols-1"),
         entries(a="ols-1", b=None, c=None),
         entries(a="ols-2", b=None),
         entries(a=None, b="ols-1"),
     ]
-    assert len({digest, *map(plan_digest, others)}) == 5
-    assert planned_nodes.shorten_digest(digest) == digest[:8]
+    assert len({digest, *map(hash_nodes, others)}) == 5
 
 
-def test_node_that_an_earlier_migration_took_is_not_in_the_digest() -> None:
+def test_node_that_an_earlier_migration_took_is_not_in_the_hash() -> None:
     """Nobody has to approve what is done."""
     node = PlannedNode(instance_id="i-2", node_name="n", virtual_node_group_id=UNKNOWN_GROUP, migration_id="owm-1")
     planned = entries(a="ols-1") | {"i-2": node.entry}
     assert parse_planned(planned)["i-2"].migration_id == "owm-1"
-    assert plan_digest(planned) == plan_digest(entries(a="ols-1"))
+    assert hash_nodes(planned) == hash_nodes(entries(a="ols-1"))
 
 
 @pytest.mark.parametrize(

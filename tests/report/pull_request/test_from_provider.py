@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from ocean_migration_pulumi import cli
+from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
-from ocean_migration_pulumi.migration.spec.planned_nodes import plan_digest
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.report.pull_request.verdict import Approval, Level
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, read_previews
 from ocean_migration_pulumi.simulator import Simulator
@@ -43,7 +44,7 @@ def test_what_the_provider_finds_is_in_the_comment(monkeypatch: pytest.MonkeyPat
         made = checked(sim, file)
         assessment = made.assess()
         assert assessment.migration.planned is not None
-        approved = checked(sim, file, approved_plan=plan_digest(assessment.migration.planned))
+        approved = checked(sim, file, approved_plan=plan_digest(assessment.migration.planned, MigrationSpec()))
         other = checked(sim, file, approved_plan="0123456789abcdef")
     codes = [each.code for each in assessment.migration.diagnostics]
     assert codes[:2] == [Code.PLAN_SUMMARY, Code.DESTINATION]

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from ocean_migration_pulumi.migration.spec.approval import plan_digest, shorten_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, plan_digest, shorten_digest
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, hash_nodes
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN
 from ocean_migration_pulumi.report.pull_request.verdict import Approval, Level, is_fully_approved
 from tests.report.documents import (
@@ -166,7 +168,7 @@ def test_without_a_summary_the_planned_nodes_are_counted() -> None:
     assert made.assess().waiting == 5
 
 
-DIGEST = plan_digest(planned(16))
+DIGEST = plan_digest(planned(16), MigrationSpec())
 
 
 @pytest.mark.parametrize(
@@ -174,8 +176,9 @@ DIGEST = plan_digest(planned(16))
     [
         (None, Approval.MISSING),
         (DIGEST, Approval.GIVEN),
-        (shorten_digest(DIGEST), Approval.GIVEN),
-        (DIGEST[:7], Approval.OTHER),
+        (DIGEST[:16], Approval.GIVEN),
+        (shorten_digest(DIGEST), Approval.OTHER),
+        (hash_nodes(planned(16))[:16], Approval.OTHER),
         ("0123456789abcdef", Approval.OTHER),
         (UNKNOWN, Approval.OTHER),
         (HIDDEN, Approval.OTHER),
@@ -183,7 +186,7 @@ DIGEST = plan_digest(planned(16))
     ],
 )
 def test_the_approval_is_computed_from_the_inputs(approved: Any, approval: Approval) -> None:
-    """With a record and without: only the digest itself approves, whole or as messages show it."""
+    """With a record and without: only 16 digits or more of the digest itself approve."""
     made = case(ready(approved_plan=approved))
     for each in (made, Case(made.text)):
         assert each.assess().approval is approval
@@ -205,10 +208,10 @@ def test_a_plan_that_is_being_carried_out_is_compared_as_it_was_reviewed() -> No
         name: PlannedNode(instance_id=name, virtual_node_group_id="unknown").entry if name.endswith("1") else entry
         for name, entry in nodes.items()
     }
-    inputs = {"planned_nodes": today, "approved_plan": plan_digest(nodes)}
+    inputs = {"planned_nodes": today, "approved_plan": plan_digest(nodes, MigrationSpec())}
     made = step("web", inputs, op="update", before={"planned_nodes": nodes})
     assessment = case((made, record("web", today, summary(today), approved=False))).assess()
-    assert (assessment.approval, assessment.digest) == (Approval.GIVEN, plan_digest(nodes))
+    assert (assessment.approval, assessment.digest) == (Approval.GIVEN, plan_digest(nodes, MigrationSpec()))
 
 
 def test_what_starts_nothing_needs_no_approval() -> None:

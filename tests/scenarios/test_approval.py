@@ -1,0 +1,93 @@
+"""What was approved is what starts: a change of anything that a reviewer approves starts nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from ocean_migration_pulumi import cli
+from tests.report.documents import document, step
+from tests.scenarios.driver import Driver, Run
+from tests.scenarios.scene import Scene, digest_of, failed, inputs_of, warned
+
+APPROVED = {"batch_size_percentage": 5, "triggers": ["first"]}
+CHANGES: dict[str, dict[str, Any]] = {
+    "terminate drained nodes: off -> on": {"should_terminate_drained_nodes": True},
+    "evict stand alone pods: off -> on": {"should_evict_stand_alone_pods": True},
+    "force pod eviction on pdb failure: off -> on": {"force_pod_eviction_on_pdb_failure": True},
+    "batch size percentage: 5 -> 50": {"batch_size_percentage": 50},
+    "prerequisites: enforce -> off": {"prerequisites": "off"},
+    "batch size percentage: 5 -> 50, terminate drained nodes: off -> on, prerequisites: enforce -> warn": {
+        "batch_size_percentage": 50,
+        "should_terminate_drained_nodes": True,
+        "prerequisites": "warn",
+    },
+}
+
+
+def comment(run: Run) -> Result:
+    """Let the pipeline judge a preview."""
+    text = document([step("web", inputs_of(run))])
+    return CliRunner(env={"OCEAN_MIGRATION_PREVIEW_FILE": None}).invoke(
+        cli.main, ["comment", "--require-approved"], input=text
+    )
+
+
+def test_a_changed_option_starts_nothing(driver: Driver) -> None:
+    """The comment and `up` refuse, and name the option."""
+    with Scene(driver) as scene:
+        scene.declare(**APPROVED)
+        digest = digest_of(scene.preview())
+        for text, change in CHANGES.items():
+            scene.declare(**{**APPROVED, **change}, approved_plan=digest)
+            preview = scene.preview()
+            judged = comment(preview)
+            assert judged.exit_code == 4
+            assert f"Changed since the approval: {text}." in judged.stdout
+            assert warned(preview, "not the approved plan", text)
+            assert failed(scene.up_fails(), "not the approved plan", text)
+        scene.declare(**{**APPROVED, "triggers": ["second"]}, approved_plan=digest)
+        assert comment(scene.preview()).exit_code == 4
+        assert failed(scene.up_fails(), "not the approved plan", digest)
+        assert not scene.writes()
+        scene.declare(**APPROVED, approved_plan=digest)
+        assert comment(scene.preview()).exit_code == 0
+        scene.up()
+        assert scene.outputs()["plan_digest"] == digest
+
+
+def test_changed_triggers_are_named(driver: Driver) -> None:
+    """The state has those that were approved; nodes that have been migrated are not migrated again."""
+    with Scene(driver) as scene:
+        scene.declare()
+        digest = digest_of(scene.preview())
+        scene.declare(approved_plan=digest)
+        scene.control.arm_failure(scene.ocean_id, "instances")
+        scene.up_fails()
+        mark = scene.mark()
+        scene.declare(approved_plan=digest, triggers=["again"])
+        assert failed(scene.up_fails(), "not the approved plan", "triggers: changed")
+        assert not scene.writes(mark)
+        scene.declare(approved_plan=digest)
+        scene.up()
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+
+
+def test_what_is_no_digest_is_bad_input(driver: Driver) -> None:
+    """A word, and a digest that is too short, while something would start."""
+    with Scene(driver) as scene:
+        scene.declare()
+        digest = digest_of(scene.preview())
+        for wrong in ("xyz", digest[:8]):
+            scene.declare(approved_plan=wrong)
+            run = scene.driver.up()
+            assert run.exit_code != 0
+            assert "16" in run.output
+            assert "approved_plan" in run.output
+        assert not scene.writes()
+        scene.declare(approved_plan=digest[:16])
+        scene.up()
+        scene.declare(approved_plan=digest[:8])
+        assert warned(scene.up(), "too short")
+        assert len(scene.writes()) == 1

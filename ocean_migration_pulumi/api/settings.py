@@ -27,6 +27,7 @@ _ACCOUNT_NAMES = ("--account", _CONFIG + "ocean-migration:account", _CONFIG + "s
 _BASE_URL_NAMES = ("--base-url", _CONFIG + "ocean-migration:baseUrl", "SPOTINST_BASE_URL")
 _POLL_INTERVAL_NAMES = (_CONFIG + "ocean-migration:pollInterval", "OCEAN_MIGRATION_POLL_INTERVAL")
 _RECORD_NAMES = ("--record", _CONFIG + "ocean-migration:record", "OCEAN_MIGRATION_RECORD")
+_REQUIRE_APPROVAL_NAMES = (_CONFIG + "ocean-migration:requireApproval", "OCEAN_MIGRATION_REQUIRE_APPROVAL")
 
 _VISIBLE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
@@ -72,6 +73,8 @@ class Settings:
     """Seconds between two polls of a status."""
     record: Path | None = None
     """File that every exchange is appended to; None records nothing."""
+    require_approval: bool = False
+    """Whether nothing starts without an approved plan."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where ``base_url``, ``token``, ``account``, ``poll_interval`` and ``record`` come from."""
     alternatives: tuple[TokenSource, ...] = ()
@@ -111,6 +114,7 @@ class Settings:
         base URL  stack config ``ocean-migration:baseUrl``; ``SPOTINST_BASE_URL``; ``https://api.spotinst.io``
         poll      stack config ``ocean-migration:pollInterval``; ``OCEAN_MIGRATION_POLL_INTERVAL``; 15 seconds
         record    stack config ``ocean-migration:record``; ``OCEAN_MIGRATION_RECORD``; ``~`` is the home directory
+        approval  stack config ``ocean-migration:requireApproval`` or ``OCEAN_MIGRATION_REQUIRE_APPROVAL`` is ``true``
         ========  ==================================================================================================
 
         Token and account are found independently of each other. The credentials file is the one that
@@ -155,7 +159,13 @@ class Settings:
             sources.setdefault(key, NOT_SET)
             for name, value in list(found)[:1]:
                 values[setting], sources[key] = read(value, name), name
-        return cls(**values, sources=sources, alternatives=tuple(_alternatives(tokens)))
+        return cls(
+            **values,
+            # One source cannot take back what another one requires.
+            require_approval=any([_is_true(value, name) for name, value in _found(named, _REQUIRE_APPROVAL_NAMES)]),
+            sources=sources,
+            alternatives=tuple(_alternatives(tokens)),
+        )
 
 
 def _found(named: Mapping[str, str], names: Iterable[str]) -> Iterable[tuple[str, str]]:
@@ -235,6 +245,13 @@ def _account(value: str, name: str) -> str:
     if not _VISIBLE.fullmatch(value):
         raise SettingsError(f"{name}: {value!r} is not an account id such as act-123abcd")
     return value
+
+
+def _is_true(value: str, name: str) -> bool:
+    if value.lower() not in {"true", "false"}:
+        msg = f"{name}: {value!r} is neither true nor false"
+        raise SettingsError(msg)
+    return value.lower() == "true"
 
 
 def _poll_interval(value: str | float, name: str) -> float:

@@ -47,6 +47,8 @@ class PlanView:
     def refusal(self) -> str | None:
         """Why a start would be refused; None when it would not."""
         spec = self.spec
+        if spec.approved_plan is None and spec.require_approval:
+            return f"an approval is required: review plan {self.digest}, and give its digest with --approved-plan"
         if spec.approved_plan and not is_approved(self.preview.planned or {}, spec):
             return f"the approved plan is {spec.approved_plan}, and this one is {self.digest}"
         unmatched = [node for node in self.nodes if node.virtual_node_group_id is None]
@@ -124,6 +126,7 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
     account, client, claims = reach.require_account(), reach.client, reach.claims
     claims.view.cluster(client, reach.scope)  # what is wrong with the service itself is no matter of the plan
     spec = replace(spec, ocean_id=reach.cluster_id, account_id=account, when_busy="fail")
+    spec = replace(spec, require_approval=client.settings.require_approval)
     found = planner.preview_plan(client, claims, reach.scope, owner=OWNER, spec=spec, old=None, sources=reach.sources())
     if found.problems:
         raise found.problems[0]

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.common.cancellation import CancelScope
@@ -26,7 +26,6 @@ from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.stop import destroy as stop_all
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
-from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
@@ -38,6 +37,9 @@ from ocean_migration_pulumi.migration.state.unfinished import collect_reminders,
 from ocean_migration_pulumi.resource.notifier import Notifier
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, PreviewRecord, append_preview
 from ocean_migration_pulumi.resource.session import SESSION, owner_of
+
+if TYPE_CHECKING:
+    from ocean_migration_pulumi.api.client import OceanClient
 
 _LATER: Final = DataSources(absent="the kubeconfig is known only later", explicit=True)
 
@@ -59,7 +61,7 @@ def plan(
     SESSION.unplanned.pop(owner, None)
     client, claims = _reach(spec)
     old = _with_account(read_spec(olds)[0], client.account_id) if olds.get("ocean_id") else None
-    spec = _with_account(spec, client.account_id)
+    spec = replace(_with_account(spec, client.account_id), require_approval=client.settings.require_approval)
     scope = CancelScope(ended=call.ended, alive=call.is_active, short=True)
     try:
         sources = _LATER if kubeconfig_later else SESSION.sources(spec.kubeconfig, spec.kube_context)
@@ -200,7 +202,7 @@ def _with_hidden(call: host.EngineCall, spec: MigrationSpec) -> MigrationSpec:
     return replace(spec, **SESSION.hidden.get(owner_of(call.urn, spec), {}))
 
 
-def _reach(spec: MigrationSpec) -> tuple[OceanApi, ClusterClaims]:
+def _reach(spec: MigrationSpec) -> tuple[OceanClient, ClusterClaims]:
     try:
         client = SESSION.client(spec.account_id)
     except SettingsError as error:
@@ -233,7 +235,7 @@ def _make_context(
         ),
         reporter=call,
         owner=owner_of(call.urn, spec),
-        spec=spec,
+        spec=replace(spec, require_approval=client.settings.require_approval),
         state=state,
         poll_policy=PollPolicy(poll_interval=client.settings.poll_interval, stall_timeout=spec.stall_timeout),
         creating=creating,

@@ -24,6 +24,7 @@ CONFIG_KEYS: Final = (
     "ocean-migration:baseUrl",
     "ocean-migration:pollInterval",
     "ocean-migration:record",
+    "ocean-migration:requireApproval",
     "spotinst:token",
     "spotinst:account",
 )

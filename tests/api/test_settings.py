@@ -247,3 +247,22 @@ def test_the_record_comes_from_the_config_or_the_environment(home: Path) -> None
     assert (settings.record, settings.sources["record"]) == (Path("run.jsonl"), "OCEAN_MIGRATION_RECORD")
     assert Settings.load(config, {}).record == Path("~/records/run.jsonl")
     assert Settings.load({"ocean-migration:record": "~"}, {}, home=home).record == home
+
+
+@pytest.mark.parametrize(
+    ("config", "variable", "required"),
+    [(None, None, False), ("true", None, True), (None, "TRUE", True), ("true", "false", True), ("false", "true", True)],
+)
+def test_an_approval_is_required_as_soon_as_one_source_requires_it(
+    config: str | None, variable: str | None, required: bool
+) -> None:
+    """Neither takes back what the other one says."""
+    stack = {} if config is None else {"ocean-migration:requireApproval": config}
+    environ = {} if variable is None else {"OCEAN_MIGRATION_REQUIRE_APPROVAL": variable}
+    assert Settings.load(stack, environ).require_approval is required
+
+
+def test_a_required_approval_is_true_or_false() -> None:
+    """A slip must not mean that none is required."""
+    with pytest.raises(SettingsError, match="OCEAN_MIGRATION_REQUIRE_APPROVAL: 'yes' is neither true nor false"):
+        Settings.load({}, {"OCEAN_MIGRATION_REQUIRE_APPROVAL": "yes"})

@@ -205,6 +205,16 @@ def test_an_approved_plan_binds(terminal: Terminal) -> None:
     assert terminal.run("start", "--asg-name", "web", "--yes", "--approved-plan", digest).exit_code == 0
 
 
+def test_a_required_approval_binds(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing starts without the digest."""
+    monkeypatch.setenv("OCEAN_MIGRATION_REQUIRE_APPROVAL", "true")
+    digest = terminal.json("plan", "--asg-name", "web")["plan_digest"]
+    refused = terminal.run("start", "--asg-name", "web", "--yes")
+    assert refused.exit_code == 4
+    assert f"an approval is required: review plan {digest}, and give its digest with --approved-plan" in refused.stderr
+    assert terminal.run("start", "--asg-name", "web", "--yes", "--approved-plan", digest[:16]).exit_code == 0
+
+
 def test_stop(terminal: Terminal) -> None:
     """Waits for the end; what it terminates must be asked for."""
     terminal.json("start", "--asg-name", "web", "--yes")

@@ -91,3 +91,24 @@ def test_what_is_no_digest_is_bad_input(driver: Driver) -> None:
         scene.declare(approved_plan=digest[:8])
         assert warned(scene.up(), "too short")
         assert len(scene.writes()) == 1
+
+
+def test_a_required_approval_starts_nothing_unapproved(driver: Driver) -> None:
+    """Neither a new plan nor a node that joined after the check; refresh, destroy and `same` need none."""
+    with Scene(driver) as scene:
+        scene.driver.configure(**{"ocean-migration:requireApproval": "true"})
+        scene.declare(new_nodes="migrate")
+        preview = scene.preview()
+        assert warned(preview, "is not approved, and an approval is required", digest_of(preview))
+        assert failed(scene.up_fails(), "is not approved", digest_of(preview))
+        assert not scene.writes()
+        digest = digest_of(preview)
+        scene.declare(new_nodes="migrate", approved_plan=digest)
+        scene.up()
+        scene.declare(new_nodes="migrate")
+        scene.up()
+        scene.control.add_node(scene.ocean_id, "web")
+        assert failed(scene.up_fails(), "is not approved, and an approval is required")
+        assert len(scene.writes()) == 1
+        scene.refresh()
+        scene.destroy()

@@ -114,6 +114,11 @@ def _plan_summary(_: str, fields: Fields) -> str:
 
 def _plan_not_approved(_: str, fields: Fields) -> str:
     nodes = f"{count_noun(len(fields['nodes']), 'node')}: {list_some(fields['nodes'])}"
+    if fields["approved"] is None:
+        return (
+            f"Plan {fields['digest']} ({nodes}) is not approved, and an approval is required. "
+            "Review today's preview and approve its digest"
+        )
     changes = describe_changes(fields["changes"])
     return join_sentences(
         [

@@ -112,7 +112,7 @@ def _report_approval(
     planned: Mapping[str, str], spec: MigrationSpec, old: MigrationSpec | None, *, starts: bool
 ) -> list[Diagnostic]:
     digest = plan_digest(planned, spec)
-    if spec.approved_plan is None or not digest:
+    if not digest or (spec.approved_plan is None and not spec.require_approval):
         return []
     if is_outdated(planned, spec):
         # Whether something resumes that it covers is in the state, which a preview does not have.

@@ -75,18 +75,20 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
 
 
 def ensure_approved(context: ReconcileContext, work: Iterable[str]) -> None:
-    """Check that the plan is the approved one.
+    """Check that the plan is the approved one, or that no approval is given or required.
 
     Args:
         context: The run.
         work: The nodes to migrate.
 
     Raises:
-        PlanError: The plan is not the approved one.
+        PlanError: The plan is not approved.
     """
     spec, state = context.spec, context.state
     planned = context.reviewed or state.planned
-    if spec.approved_plan is None or is_approved(planned, spec) or covers_resume(planned, spec, state.latest, work):
+    if spec.approved_plan is None and not spec.require_approval:
+        return
+    if is_approved(planned, spec) or covers_resume(planned, spec, state.latest, work):
         return
     difference = compare_with_approved(planned, spec, old_triggers=state.triggers)
     raise PlanError(render(difference), (difference,))

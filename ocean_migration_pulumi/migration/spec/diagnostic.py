@@ -29,8 +29,8 @@ class Code(StrEnum):
     PLAN_EMPTY = "plan-empty"
     """No node matches; no fields."""
     PLAN_NOT_APPROVED = "plan-not-approved"
-    """``digest`` of the plan, ``approved`` digest, ``nodes``, ``changes`` since the approval: each with ``name`` of the
-    input, and the values ``approved``? and ``now``?; empty when they are not known."""
+    """``digest`` of the plan, ``approved``? digest, ``nodes``, ``changes`` since the approval: each with the ``name``
+    of an input, and the values ``approved``? and ``now``?; empty when they are not known."""
     APPROVAL_OUTDATED = "approval-outdated"
     """The ``approved`` digest is too short, or that of version 0.1. ``digest`` of the plan."""
     PLAN_KEPT_BY_RUN = "plan-kept-by-run"

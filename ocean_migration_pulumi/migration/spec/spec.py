@@ -139,6 +139,8 @@ class MigrationSpec:
     )
     unknown: frozenset[str] = frozenset()
     """The inputs whose value is known only later; until then each has its default."""
+    require_approval: bool = False
+    """Whether the settings require an approved plan."""
 
     @property
     def options(self) -> MigrationOptions:

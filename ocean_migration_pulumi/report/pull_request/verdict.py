@@ -241,8 +241,9 @@ def _approval(
         return Approval.NOT_NEEDED
     if planned is None:
         return Approval.UNKNOWN
+    given = migration.inputs.get("approved_plan") is not None
     if migration.select(Code.PLAN_NOT_APPROVED):
-        return Approval.OTHER
+        return Approval.OTHER if given else Approval.MISSING
     state = ResourceState.from_outputs(migration.old_outputs)
     if approves(spec.approved_plan, digest) or covers_resume(planned, spec, state.latest, state.remaining):
         return Approval.GIVEN
@@ -250,7 +251,7 @@ def _approval(
         return Approval.NOT_NEEDED
     if not digest:
         return Approval.UNKNOWN
-    return Approval.MISSING if migration.inputs.get("approved_plan") is None else Approval.OTHER
+    return Approval.OTHER if given else Approval.MISSING
 
 
 def _refusals(migration: PreviewedMigration, approval: Approval, waiting: Sequence[PlannedNode]) -> list[str]:
@@ -267,6 +268,8 @@ def _refusals(migration: PreviewedMigration, approval: Approval, waiting: Sequen
         refusals += [f"{count_with_verb(unmatched, 'node', 'match')} no Virtual Node Group"] if unmatched else []
     if approval is Approval.OTHER:
         refusals.append("a different plan is approved")
+    elif migration.select(Code.PLAN_NOT_APPROVED):
+        refusals.append("the plan is not approved")
     return refusals
 
 

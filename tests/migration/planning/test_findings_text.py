@@ -124,6 +124,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
             ],
         },
     ),
+    (Code.PLAN_NOT_APPROVED, "", {"digest": "d92f6f1300000000", "approved": None, "nodes": NODES, "changes": []}),
     (Code.APPROVAL_OUTDATED, "", {"digest": "d92f6f1300000000", "approved": "feedbeef"}),
     (Code.APPROVAL_OUTDATED, "", {"digest": "d92f6f1300000000", "approved": "feedbeeffeedbeef"}),
     (Code.PLAN_KEPT_BY_RUN, "", {}),

@@ -201,6 +201,13 @@ def test_the_diagnostic_on_the_approval_counts() -> None:
     assert assessment.refusals == ("a different plan is approved",)
 
 
+def test_a_required_approval_that_is_missing_is_a_refusal() -> None:
+    """`pulumi up` starts nothing."""
+    assessment = case(ready("web", error(Code.PLAN_NOT_APPROVED))).assess()
+    assert (assessment.approval, assessment.level) == (Approval.MISSING, Level.FAIL)
+    assert assessment.refusals == ("the plan is not approved",)
+
+
 def test_a_plan_that_is_being_carried_out_is_compared_as_it_was_reviewed() -> None:
     """What is being migrated has no match today, and none that anybody approved."""
     nodes = planned(2)

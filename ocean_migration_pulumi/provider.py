@@ -164,6 +164,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         should_evict_stand_alone_pods: Input[bool] | None = None,
         force_pod_eviction_on_pdb_failure: Input[bool] | None = None,
         unmatched_nodes: Input[str] | None = None,
+        when_no_nodes: Input[str] | None = None,
         virtual_node_group_ids: Input[Sequence[Input[str]]] | None = None,
         planned_elsewhere: Input[Sequence[Input[str]]] | None = None,
         prerequisites: Input[str] | None = None,
@@ -196,6 +197,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             force_pod_eviction_on_pdb_failure: Delete pods that PodDisruptionBudgets protect. Default: ``False``.
             unmatched_nodes: Nodes that match no Virtual Node Group: ``"fail"`` the plan, ``"skip"`` them, or
                 ``"allow"`` them. Default: ``"fail"``.
+            when_no_nodes: If no node matches and none ever did: ``"fail"``, or ``"succeed"`` without a migration.
+                Default: ``"fail"``.
             virtual_node_group_ids: Virtual Node Groups of the stack that must exist before the migration.
             planned_elsewhere: Instance ids that other migrations plan, such as earlier waves; never added to this plan.
             prerequisites: Failed pre-flight checks: ``"enforce"`` prevents the start, ``"warn"`` warns, ``"off"`` skips

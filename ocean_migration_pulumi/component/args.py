@@ -148,6 +148,7 @@ class WaveArgsDict(TypedDict, total=False):
     should_evict_stand_alone_pods: Input[bool]
     force_pod_eviction_on_pdb_failure: Input[bool]
     unmatched_nodes: Input[str]
+    when_no_nodes: Input[str]
     prerequisites: Input[str]
     approved_plan: Input[str]
     when_busy: Input[str]
@@ -178,6 +179,7 @@ class WaveArgs:
     should_evict_stand_alone_pods: Input[bool] | None = None
     force_pod_eviction_on_pdb_failure: Input[bool] | None = None
     unmatched_nodes: Input[str] | None = None
+    when_no_nodes: Input[str] | None = None
     prerequisites: Input[str] | None = None
     approved_plan: Input[str] | None = None
     when_busy: Input[str] | None = None

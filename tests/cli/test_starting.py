@@ -39,7 +39,6 @@ def test_every_field_of_the_selector_is_an_option(terminal: Terminal) -> None:
     assert len(terminal.json("plan", "--all-nodes", "--limit", "40%")["nodes"]) == 2
     assert len(terminal.json("plan", "--all-nodes", "--exclude", "asg_names=web*")["nodes"]) == 2
     assert len(terminal.json("plan", "--virtual-node-group", "Default")["nodes"]) == 1
-    assert terminal.json("plan", "--eks-node-group", "none")["nodes"] == []
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,6 @@ def test_detailed_exit_status(terminal: Terminal) -> None:
     """Nothing to do, something to do, and something in the way."""
     assert terminal.run("plan", "--all-nodes").exit_code == 0
     assert terminal.run("plan", "--all-nodes", "--detailed-exitcode").exit_code == 7
-    assert terminal.run("plan", "--asg-name", "none", "--detailed-exitcode").exit_code == 0
     refused = terminal.run("plan", "--all-nodes", "--detailed-exitcode", "--approved-plan", "0" * 16)
     assert refused.exit_code == 4
 
@@ -181,10 +179,17 @@ def test_start_and_see_it_through(terminal: Terminal, how: str) -> None:
 
 
 def test_nothing_to_start(terminal: Terminal) -> None:
-    """Is no error."""
-    result = terminal.run("start", "--asg-name", "none", "--yes")
+    """An error while no node ever matched, with the nearest match; none once all have been migrated."""
+    for command in ("plan", "start"):
+        result = terminal.run(command, "--asg-name", "wbe*")
+        assert result.exit_code == 2
+        assert result.stderr.startswith(
+            "Error: nodes: no node matches; did you mean asg_names=`web*` instead of `wbe*`?"
+        )
+    assert terminal.run("start", "--asg-name", "web", "--yes", "--wait").exit_code == 0
+    result = terminal.run("start", "--asg-name", "web", "--yes")
     assert result.exit_code == 0
-    assert result.stderr == "there is nothing to migrate\n"
+    assert result.stderr.endswith("there is nothing to migrate\n")
 
 
 @pytest.mark.parametrize("scenario", ["dead-controller"])

@@ -478,7 +478,7 @@ def bad_input(stage: Stage) -> None:
 @situation()
 def no_node(stage: Stage) -> None:
     """A selector that matches nothing."""
-    stage.declare(nodes={"asg_names": ["none-*"]})
+    stage.declare(nodes={"asg_names": ["none-*"]}, when_no_nodes="succeed")
     stage.preview()
     stage.up()
 

@@ -109,10 +109,37 @@ def test_bad_input_fails_the_preview_with_the_property_named(driver: Driver) -> 
         assert not scene.writes()
 
 
-def test_no_node_at_all_is_a_success_with_a_warning(driver: Driver) -> None:
+def test_a_selector_that_matches_nothing_is_an_error(driver: Driver) -> None:
+    """In preview and `up`, with what exists and the nearest match; an `up` that has migrated all nodes is none."""
+    with Scene(driver) as scene:
+        scene.declare(nodes={"asg_names": ["wbe*"]})
+        for run in (scene.driver.preview(), scene.driver.up()):
+            assert run.exit_code != 0
+            assert failed(run, "no node matches", "did you mean asg_names=`web*`", "api, batch, web"), run.output
+        assert not scene.writes()
+        scene.declare(nodes={"asg_names": ["web", "wbe*"]})
+        assert warned(scene.preview(), "No node matches `wbe*` of asg_names. Did you mean `web*`?")
+        scene.up()
+        scene.up_unchanged()
+
+
+def test_a_lost_state_is_excused_by_the_finished_migrations(driver: Driver) -> None:
+    """Whatever their age: nothing is left to migrate, and nothing starts."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        scene.driver.state_delete("web")
+        scene.control.advance(40 * 86_400)
+        scene.control.heartbeat(scene.ocean_id)
+        mark = scene.mark()
+        scene.up()
+        assert not scene.writes(mark)
+
+
+def test_no_node_at_all_is_a_success_when_it_is_allowed(driver: Driver) -> None:
     """A selector that matches nothing starts nothing, says so, and is finished."""
     with Scene(driver) as scene:
-        scene.declare(nodes={"asg_names": ["nothing-*"]})
+        scene.declare(nodes={"asg_names": ["nothing-*"]}, when_no_nodes="succeed")
         assert warned(scene.preview(), "No node matches")
         assert warned(scene.up(), "no node match")
         assert scene.outputs()["planned_nodes"] == {}

@@ -227,6 +227,11 @@ def _nodes_outside_plan(_: str, fields: Fields) -> str:
     return f"{stays} schedulable: evicted pods may land there and be moved again later"
 
 
+def _pattern_unmatched(pattern: str, fields: Fields) -> str:
+    nearest = f"Did you mean `{fields['nearest']}`?" if fields["nearest"] else ""
+    return join_sentences([f"No node matches `{pattern}` of {fields['field']}", nearest])
+
+
 def _nodes_undecided(_: str, fields: Fields) -> str:
     nodes = fields["nodes"]
     count = count_noun(len(nodes), "node")
@@ -418,6 +423,7 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.PODS: _pods,
     Code.NODES_STAY: _nodes_stay,
     Code.NODES_OUTSIDE_PLAN: _nodes_outside_plan,
+    Code.PATTERN_UNMATCHED: _pattern_unmatched,
     Code.NODES_UNDECIDED: _nodes_undecided,
     Code.NODES_NEW: _nodes_new,
     Code.NODES_SKIPPED: _nodes_skipped,

@@ -23,6 +23,11 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
+from ocean_migration_pulumi.migration.planning.empty_selection import (
+    is_excused,
+    refuse_empty_selection,
+    report_unmatched_patterns,
+)
 from ocean_migration_pulumi.migration.planning.plan_report import report_plan, waiting_nodes
 from ocean_migration_pulumi.migration.planning.preflight import report_checks, run_preflight
 from ocean_migration_pulumi.migration.planning.vng_suggestions import suggest_vngs
@@ -110,7 +115,10 @@ def preview_plan(
         return _without_plan(spec, old, UnplannedCause.CONTROLLER_NEVER_REPORTED, spec.ocean_id)
     if old is not None and old.planned_nodes is None and not _asks_again(spec, old):
         return PlanPreview(diagnostics=(Diagnostic(code=Code.PLAN_KEPT_BY_RUN, severity=Severity.INFO),))
-    preview = plan_nodes(api, claims, bounded, owner=owner, snapshot=snapshot, spec=spec, old=old)
+    try:
+        preview = plan_selection(api, claims, bounded, owner=owner, snapshot=snapshot, spec=spec, old=old)
+    except UNREACHABLE as error:
+        return _without_plan(spec, old, UnplannedCause.SPOT_UNAVAILABLE, str(error))
     if preview.planned is None:
         return preview
     claims.plan(owner, preview.planned)
@@ -207,6 +215,27 @@ def report_unplanned(
     )
 
 
+def plan_selection(
+    api: OceanApi,
+    claims: ClusterClaims,
+    scope: CancelScope,
+    *,
+    owner: str,
+    snapshot: ClusterSnapshot,
+    spec: MigrationSpec,
+    old: MigrationSpec | None,
+) -> PlanPreview:
+    """Return the planned nodes; a problem when the selector matches nothing, and nothing excuses it."""
+    preview = plan_nodes(api, claims, scope, owner=owner, snapshot=snapshot, spec=spec, old=old)
+    if preview.planned is None or (old is not None and not _asks_again(spec, old)):
+        return preview
+    matched = preview.planned or preview.diagnostics or _has_plan(spec, old)
+    if not matched and spec.when_no_nodes == "fail" and not is_excused(api, claims, scope, spec, snapshot):
+        return PlanPreview(problems=(refuse_empty_selection(spec, snapshot),))
+    unmatched = report_unmatched_patterns(spec, parse_planned(preview.planned).values(), snapshot)
+    return replace(preview, diagnostics=(*preview.diagnostics, *unmatched))
+
+
 def plan_nodes(
     api: OceanApi,
     claims: ClusterClaims,
@@ -283,6 +312,11 @@ def plan_nodes(
     if skipped:
         diagnostics.append(_on_nodes(Code.NODES_SKIPPED, Severity.WARNING, skipped))
     return PlanPreview(planned=dict(sorted(planned.items())), diagnostics=tuple(dict.fromkeys(diagnostics)))
+
+
+def _has_plan(spec: MigrationSpec, old: MigrationSpec | None) -> bool:
+    """Tell whether these nodes were planned before, even if none matched."""
+    return old is not None and old.planned_nodes is not None and spec.nodes.is_same_selection(old.nodes)
 
 
 def _on_nodes(code: Code, severity: Severity, nodes: Iterable[PlannedNode | Candidate]) -> Diagnostic:

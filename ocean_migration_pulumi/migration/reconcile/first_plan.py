@@ -40,7 +40,7 @@ def plan_now(context: ReconcileContext) -> None:
         unplanned = planner.report_unplanned(UnplannedCause.NO_LABELS, snapshot.facts.absent)
         msg = f"{render_cause(unplanned)}; nothing was started"
         raise PlanError(msg, (unplanned,))
-    preview = planner.plan_nodes(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
+    preview = planner.plan_selection(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
     if preview.planned is None:
         raise PlanError("; ".join(str(problem) for problem in preview.problems))
     for diagnostic in preview.diagnostics:

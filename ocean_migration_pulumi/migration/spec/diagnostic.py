@@ -48,6 +48,8 @@ class Code(StrEnum):
     PODS = "pods"
     """Counts of pods: ``evicted``, ``held``, ``forced``, ``kept``, ``deleted``, ``leaving``, ``finished``,
     ``daemon_set_pods``, ``static_pods``, ``losing_data``; and ``knows_budgets``."""
+    PATTERN_UNMATCHED = "pattern-unmatched"
+    """Subject: a pattern of the selector, of several, that matches nothing. ``field``, and the ``nearest``? match."""
     NODES_STAY = "nodes-stay"
     """``nodes``: how many stay running, cordoned, after the migration."""
     NODES_OUTSIDE_PLAN = "nodes-outside-plan"

@@ -69,6 +69,11 @@ class MigrationSpec:
         default="fail",
         reviewed=True,
     )
+    when_no_nodes: str = declare_input(
+        choice("fail", "succeed"),
+        'If no node matches and none ever did: ``"fail"``, or ``"succeed"`` without a migration.',
+        default="fail",
+    )
     virtual_node_group_ids: tuple[str, ...] = declare_input(
         TEXTS, "Virtual Node Groups of the stack that must exist before the migration.", compared=False
     )

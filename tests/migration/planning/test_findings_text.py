@@ -108,6 +108,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 2, "active": 1, "pods": None}),
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 0, "pods": None}),
     (Code.PLAN_EMPTY, "", {}),
+    (Code.PATTERN_UNMATCHED, "wbe*", {"field": "asg_names", "nearest": "web*"}),
+    (Code.PATTERN_UNMATCHED, "wbe*", {"field": "asg_names", "nearest": None}),
     (Code.PLAN_NOT_APPROVED, "", {"digest": "d92f6f1300000000", "approved": "feedbeef", "nodes": NODES, "changes": []}),
     (
         Code.PLAN_NOT_APPROVED,

@@ -18,8 +18,12 @@ WEB = {"asg_names": ["web"]}
 
 
 def test_no_node_is_a_warning(stage: Stage) -> None:
-    """It may be a slip in the selector."""
-    found = stage.preview(stage.spec(nodes={"asg_names": ["none"]}))
+    """Where it is allowed; else it is an error, for it may be a slip in the selector."""
+    spec = stage.spec(nodes={"asg_names": ["none"]})
+    (problem,) = stage.preview(spec).problems
+    assert (problem.property_name, "no node matches" in problem.message) == ("nodes", True)
+    assert stage.preview(spec, replace(spec, planned_nodes={})).problems == ()
+    found = stage.preview(replace(spec, when_no_nodes="succeed"))
     assert found.planned == {}
     assert codes_of(found) == {Code.PLAN_SUMMARY, Code.PLAN_EMPTY}
 

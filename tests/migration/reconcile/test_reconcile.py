@@ -115,7 +115,7 @@ def test_planned_node_that_vanished_is_dropped_with_a_warning_but_stays_in_the_r
 
 def test_no_node_at_all_is_a_success_with_a_warning(stage: Stage) -> None:
     """And nothing is written."""
-    context = stage.up(stage.planned(stage.spec(nodes={"asg_names": ["none"]})))
+    context = stage.up(stage.planned(stage.spec(nodes={"asg_names": ["none"]}, when_no_nodes="succeed")))
     assert context.reporter.warnings == ["no node matched; nothing was migrated"]
     assert context.state.succeeded
     assert context.state.progress == 100.0

@@ -1,0 +1,133 @@
+"""A selector that matches nothing: what exists instead, and what excuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
+from typing import Final
+
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import list_some
+from ocean_migration_pulumi.errors import InputError, MigrationNotFoundError
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
+from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector, SelectableNode, eks_node_group
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+
+_PATTERNS: Final = ("node_names", "asg_names", "eks_node_groups", "virtual_node_groups")
+_LIKENESS: Final = 0.6
+_WILDCARDS: Final = "*?[]"
+
+
+def is_excused(
+    api: OceanApi, claims: ClusterClaims, scope: CancelScope, spec: MigrationSpec, snapshot: ClusterSnapshot
+) -> bool:
+    """Tell whether nothing is left to plan because an earlier wave has planned it, or a migration has taken it.
+
+    The migrations of anyone count, whatever their age: a stack may have lost its state.
+
+    Raises:
+        OceanMigrationError: The service cannot be asked about the migrations.
+        OperationCancelled: Whoever asked for the operation wants it no more.
+    """
+    offered: Iterable[SelectableNode] = snapshot.offered.values()
+    if any(not spec.nodes.contradicts(node) for node in offered if node.instance_id in spec.planned_elsewhere):
+        return True
+    migrations = _read_migrations(api, claims, scope, snapshot)
+    return any(_holds_selected(status, spec.nodes) for status in migrations)
+
+
+def _read_migrations(
+    api: OceanApi, claims: ClusterClaims, scope: CancelScope, snapshot: ClusterSnapshot
+) -> Iterator[MigrationStatus]:
+    yield from snapshot.recent
+    known = {status.id for status in snapshot.recent}
+    for summary in claims.view.migrations(api, scope):
+        if summary.id not in known:
+            with suppress(MigrationNotFoundError):
+                yield claims.view.status(api, scope, summary.id, had_ended=summary.is_terminal)
+
+
+def _holds_selected(status: MigrationStatus, selector: NodeSelector) -> bool:
+    return any(not selector.contradicts(node) for node in status.old_instances)
+
+
+def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> InputError:
+    """Return the refusal of a selector that matches nothing: it names the nearest match, and what exists."""
+    existing = _names(snapshot)
+    parts = ["no node matches"]
+    for name in _PATTERNS:
+        for pattern in getattr(spec.nodes, name):
+            if nearest := _nearest(pattern, existing[name]):
+                parts.append(f"did you mean {name}=`{nearest}` instead of `{pattern}`?")
+    for name, noun in (
+        ("asg_names", "Auto Scaling Groups"),
+        ("virtual_node_groups", "Virtual Node Groups"),
+        ("node_names", "nodes"),
+    ):
+        if existing[name]:
+            parts.append(f"{noun} of the candidates: {list_some(existing[name])}")
+    if not snapshot.offered:
+        parts.append("Ocean's discovery returns no candidate")
+    parts.append('set when_no_nodes="succeed" to allow it')
+    return InputError("nodes", "; ".join(parts).replace("?;", "?"))
+
+
+def report_unmatched_patterns(
+    spec: MigrationSpec, nodes: Iterable[SelectableNode], snapshot: ClusterSnapshot
+) -> list[Diagnostic]:
+    """Return a warning for each pattern without a match, of fields that have several.
+
+    Args:
+        spec: The inputs.
+        nodes: The planned nodes, which need not be candidates any more.
+        snapshot: The cluster.
+    """
+    known: list[SelectableNode] = [*nodes, *snapshot.offered.values()]
+    known += [
+        PlannedNode(instance_id=node.instance_id, node_name=node.node_name, asg_name=node.asg_name)
+        for status in snapshot.recent
+        for node in status.old_instances
+    ]
+    existing = _names(snapshot)
+    diagnostics = []
+    for name in _PATTERNS[:3]:  # which Virtual Node Group a node matched is not known of those that have moved
+        patterns = getattr(spec.nodes, name)
+        for pattern in patterns if len(patterns) > 1 else ():
+            selector = NodeSelector.parse({name: [pattern]})
+            if all(selector.contradicts(node) for node in known):
+                fields = {"field": name, "nearest": _nearest(pattern, existing[name])}
+                diagnostics.append(
+                    Diagnostic(code=Code.PATTERN_UNMATCHED, severity=Severity.WARNING, subject=pattern, fields=fields)
+                )
+    return diagnostics
+
+
+def _names(snapshot: ClusterSnapshot) -> dict[str, list[str]]:
+    candidates = snapshot.offered.values()
+    names: dict[str, set[str | None]] = {
+        "node_names": {node.node_name or None for node in candidates},
+        "asg_names": {node.asg_name for node in candidates},
+        "eks_node_groups": {eks_node_group(node.asg_name) for node in candidates},
+        "virtual_node_groups": {node.virtual_node_group_id for node in candidates},
+    }
+    return {field: sorted(name for name in found if name) for field, found in names.items()}
+
+
+def _nearest(pattern: str, names: Iterable[str]) -> str | None:
+    """Return the name that is most like a pattern, with the pattern's wildcard at its end; None when none is."""
+    ends_open = pattern.endswith("*")
+    core = pattern.strip(_WILDCARDS)
+    likeness = {
+        name: SequenceMatcher(None, core, name[: len(core)] if ends_open else name).ratio() for name in names if core
+    }
+    best = max(likeness, key=lambda name: likeness[name], default=None)
+    if best is None or likeness[best] < _LIKENESS or fnmatchcase(best, pattern):
+        return None
+    return f"{best[: len(core)]}*" if ends_open else best

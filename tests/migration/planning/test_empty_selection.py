@@ -1,0 +1,66 @@
+"""A selector that matches nothing: an error, unless a wave or a migration excuses it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
+from tests.migration.diagnostics import codes_of, with_code
+from tests.migration.stage import Stage
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ({"asg_names": ["wbe"]}, "did you mean asg_names=`web` instead of `wbe`? Auto Scaling Groups"),
+        ({"asg_names": ["wbe*"]}, "did you mean asg_names=`web*` instead of `wbe*`?"),
+        ({"asg_names": ["quite-different"]}, "no node matches; Auto Scaling Groups of the candidates: api, "),
+        ({"virtual_node_groups": ["ols-ffffffff"]}, "Virtual Node Groups of the candidates: "),
+    ],
+)
+def test_the_refusal_names_what_exists(stage: Stage, nodes: dict[str, list[str]], said: str) -> None:
+    """And the nearest match, where one is near."""
+    (problem,) = stage.preview(stage.spec(nodes=nodes)).problems
+    assert problem.property_name == "nodes"
+    assert said in problem.message
+
+
+def test_a_changed_selection_that_matches_nothing_is_an_error(stage: Stage) -> None:
+    """The old plan is not that of the new selection."""
+    old = stage.planned(stage.spec(nodes={"asg_names": ["web"]}))
+    assert stage.preview(stage.spec(nodes={"asg_names": ["wbe"]}), old).problems
+
+
+def test_earlier_waves_excuse_an_empty_one(stage: Stage) -> None:
+    """In the preview, where the nodes are candidates, and in the run, where they have moved."""
+    spec = stage.spec(nodes={"asg_names": ["web"]})
+    later = replace(spec, planned_elsewhere=tuple(stage.ids("web")))
+    assert stage.preview(later, owner="later").planned == {}
+    stage.up(stage.planned(spec))
+    stage.restart()
+    found = stage.preview(later, owner="later")
+    assert (found.planned, found.problems) == ({}, ())
+    assert Code.PLAN_EMPTY in codes_of(found)
+
+
+def test_a_finished_migration_of_any_age_excuses(stage: Stage) -> None:
+    """A stack may have lost its state; the typo of another name is none of its nodes."""
+    spec = stage.spec(nodes={"asg_names": ["web"]})
+    stage.up(stage.planned(spec))
+    stage.control.advance(40 * 86_400)
+    stage.control.heartbeat(stage.ocean_id)
+    stage.restart()
+    assert stage.preview(spec).problems == ()
+    assert stage.preview(stage.spec(nodes={"asg_names": ["wbe"]})).problems
+
+
+def test_one_pattern_of_several_without_a_match_is_a_warning(stage: Stage) -> None:
+    """With the nearest match; not for a plan that is kept."""
+    spec = stage.spec(nodes={"asg_names": ["web", "ap?x*"]})
+    found = stage.preview(spec)
+    (warning,) = with_code(found, Code.PATTERN_UNMATCHED)
+    assert (warning.subject, warning.fields["field"]) == ("ap?x*", "asg_names")
+    kept = replace(spec, planned_nodes=found.planned)
+    assert Code.PATTERN_UNMATCHED not in codes_of(stage.preview(kept, kept))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -10,14 +11,16 @@ from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Candidate
 from ocean_migration_pulumi.migration.planning.plan_report import (
     compare_with_approved,
+    covers_resume,
     list_destinations,
     summarize_batches,
     summarize_plan,
 )
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from tests.migration.builders import candidate
 
 NAMES = {"ols-1": "web-vng", "ols-2": "gpu-vng"}
@@ -133,3 +136,19 @@ def test_batches_have_their_pods_where_all_are_counted(
     offered = {f"i-{number:03}": candidate(f"i-{number:03}", pods=amount) for number, amount in enumerate(pods)}
     fields = summarize_batches(reversed(list(offered)), offered, percentage).fields
     assert tuple(fields[name] for name in ("count", "size", "last", "pods")) == expected
+
+
+def test_an_approval_of_version_0_1_covers_the_rest_of_a_recorded_migration_alone() -> None:
+    """With the same nodes, options and triggers; what is not recorded is not known to be the same."""
+    plan = entries("a", "b")
+    spec = MigrationSpec(approved_plan=hash_nodes(plan)[:16])
+    ran = MigrationRecord(
+        id="owm-1", instance_ids=["a", "b"], triggers_digest=spec.triggers_digest, **asdict(spec.options)
+    )
+    assert covers_resume(plan, spec, ran, ["b"])
+    assert not covers_resume(plan, spec, None, ["b"])
+    assert not covers_resume(plan, spec, ran, ["b", "c"])
+    assert not covers_resume(entries("a", "b", "c"), spec, ran, ["b"])
+    for changed in ({"batch_size_percentage": 50}, {"should_terminate_drained_nodes": True}, {"triggers": ("x",)}):
+        assert not covers_resume(plan, replace(spec, **changed), ran, ["b"])
+    assert not covers_resume(plan, spec, replace(ran, batch_size_percentage=None), ["b"])

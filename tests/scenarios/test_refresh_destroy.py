@@ -69,7 +69,7 @@ def test_a_refresh_removes_a_migration_only_with_its_cluster(driver: Driver) -> 
 
 
 def test_a_migration_that_is_no_longer_listed_keeps_its_outputs(driver: Driver) -> None:
-    """The service's history ends somewhere: what was known stays, and what runs is judged by discovery."""
+    """The service's history ends somewhere: what was known stays, and nothing more is concluded."""
     with Scene(driver) as scene:
         started(scene)
         migration_id = scene.outputs()["migration_id"]
@@ -79,11 +79,12 @@ def test_a_migration_that_is_no_longer_listed_keeps_its_outputs(driver: Driver) 
         scene.refresh()
         outputs = scene.outputs()
         assert outputs["migration_id"] == migration_id
-        assert outputs["migrated_nodes"] == scene.asg()
-        assert outputs["remaining_nodes"] == []
-        scene.up_unchanged()
-        scene.destroy()
-        assert len(scene.writes()) == 1
+        assert outputs["migrated_nodes"] == []
+        assert outputs["remaining_nodes"] == scene.asg()
+        assert failed(scene.up_fails(), f"Migration {migration_id} is lost")
+        run = scene.destroy()
+        assert warned(run, f"Migration {migration_id} is lost")
+        assert len(scene.starts()) == 1
 
 
 @pytest.mark.parametrize("terminate", [False, True])

@@ -404,6 +404,15 @@ def _vng_suggestion(_: str, fields: Fields) -> str:
     return f"Virtual Node Group for {count_noun(fields['nodes'], 'node')}{where}, ready to paste:\n{fields[_SOURCE]}"
 
 
+def _migration_lost(migration_id: str, fields: Fields) -> str:
+    nodes = fields["nodes"]
+    left = f" ({count_noun(len(nodes), 'node')} not proven to be migrated: {list_some(nodes)})" if nodes else ""
+    return (
+        f"Migration {migration_id} is lost: for a minute neither its status nor the list of migrations had it{left}. "
+        "Look for it in the Spot console and run the command again; to migrate its nodes again, change triggers"
+    )
+
+
 def _check(_: str, fields: Fields) -> str:
     return describe_finding(fields["finding"], fields).line
 
@@ -451,6 +460,11 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.PODS_CHANGE_ARCHITECTURE: _pods_change_architecture,
     Code.NOT_EVALUATED: _not_evaluated,
     Code.VNG_SUGGESTION: _vng_suggestion,
+    Code.MIGRATION_DENIED: lambda migration_id, _: (
+        f"Migration {migration_id} was not found, which proves nothing: its last known state stays. "
+        "Run the command again"
+    ),
+    Code.MIGRATION_LOST: _migration_lost,
     Code.PREVIEW_FILE_NOT_WRITTEN: lambda _, fields: (
         f"Cannot write the file that OCEAN_MIGRATION_PREVIEW_FILE names: {fields['reason']}"
     ),

@@ -8,10 +8,12 @@ from ocean_migration_pulumi.api.models.migration import MigrationState, Migratio
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, MigrationNotFoundError
+from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
 from ocean_migration_pulumi.migration.snapshot.snapshot import has_same_flags
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.state.migration_record import (
     ADOPTED,
     ADOPTED_PART,
@@ -166,7 +168,10 @@ def _find_lost(context: ReconcileContext, lost: UnansweredStart) -> MigrationSta
     for summary in context.claims.view.migrations(context.api, context.scope, fresh=True):
         if summary.id in lost.listed or context.claims.holder(summary.id) not in {None, context.owner}:
             continue
-        status = context.fetch_status(summary.id)
+        try:
+            status = context.fetch_status(summary.id)
+        except MigrationNotFoundError:
+            continue  # the list has it: the next look asks again
         if status.instance_ids == asked:
             return status
     return None
@@ -182,16 +187,27 @@ def find_held_by_others(context: ReconcileContext) -> set[str]:
 
 
 def catch_up_recorded(context: ReconcileContext) -> None:
-    """Bring the migrations in the state up to date."""
+    """Bring the migrations in the state up to date, and look for lost ones again.
+
+    One answer that a migration does not exist concludes nothing: its record stays as it was.
+    """
     context.discover()
+    context.update_outcomes()
+    lost = {migration.id for migration in context.state.lost_migrations}
     for migration in context.state.migrations:
-        if migration.ended:
+        if migration.ended and migration.id not in lost:
             continue
         try:
             status = context.fetch_status(migration.id)
         except MigrationNotFoundError:
-            settle_lost(context, migration, None)
+            if migration.lost:
+                migration.lost = context.find_in_list(migration.id) is None
+            else:
+                denied = Diagnostic(code=Code.MIGRATION_DENIED, severity=Severity.WARNING, subject=migration.id)
+                context.reporter.warning(render(denied))
             continue
+        if migration.lost:
+            context.reporter.info(f"migration {migration.id}, which was lost, is there again")
         context.update(migration, status)
         if status.is_terminal:
             _settle_unseen(context, migration, status, by_others=True)
@@ -217,11 +233,21 @@ def catch_up(context: ReconcileContext) -> None:
 
 
 def settle_lost(context: ReconcileContext, migration: MigrationRecord, status: MigrationStatus | None) -> None:
-    """Record that the service no longer lists a migration of ours; ``status`` is its last one, None without any."""
-    line = f"migration {migration.id} is no longer listed; its nodes are judged by discovery"
+    """Record that status and list deny a migration of ours; ``status`` is its last one, None without any."""
+    migration.lost = True
+    context.discover()
+    context.update_outcomes()
+    line = render(describe_lost(context, migration))
     context.reporter.warning(line)
-    context.settle(migration, None)
-    emit(context, EventKind.UNHEARD, migration, line, status=status)
+    emit(context, EventKind.UNHEARD, migration, line, status=status, reason="lost")
+
+
+def describe_lost(context: ReconcileContext, migration: MigrationRecord) -> Diagnostic:
+    """Return the diagnostic of a lost migration, which names the nodes that are not proven."""
+    nodes = sorted(context.state.remaining & set(migration.instance_ids))
+    return Diagnostic(
+        code=Code.MIGRATION_LOST, severity=Severity.WARNING, subject=migration.id, fields={"nodes": nodes}
+    )
 
 
 def _settle_unseen(

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus
+from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun, list_some
 from ocean_migration_pulumi.common.times import format_time
 from ocean_migration_pulumi.errors import DeadlineError, InputError, KubernetesError
 from ocean_migration_pulumi.migration.reconcile.events import EventSink, discard_event
-from ocean_migration_pulumi.migration.reconcile.waiter import MigrationWaiter, PollPolicy
+from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter, PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_labels
@@ -96,6 +96,11 @@ class ReconcileContext:
         """Return a migration's status, read afresh."""
         return self.claims.view.status(self.api, self.scope, migration_id, fresh=True)
 
+    def find_in_list(self, migration_id: str) -> MigrationSummary | None:
+        """Return a migration's entry of the list, read afresh; None when the list does not have it."""
+        listed = self.claims.view.migrations(self.api, self.scope, fresh=True)
+        return next((summary for summary in listed if summary.id == migration_id), None)
+
     def discover(self) -> dict[str, Candidate]:
         """Read afresh which nodes discovery returns."""
         found = self.claims.view.candidates(self.api, self.scope, fresh=True)
@@ -116,11 +121,13 @@ class ReconcileContext:
             reporter=self.reporter,
             policy=self.poll_policy,
             observe=lambda status: None if record is None else self.update(record, status),
+            listed=MigrationListing(find=lambda: self.find_in_list(migration_id), now=self.now),
         )
 
     def update(self, migration: MigrationRecord, status: MigrationStatus) -> None:
         """Record a status of a migration of ours: of itself, and in the progress and the timeline."""
         changed = migration.status != status.state or not self.state.timeline
+        migration.lost = False
         migration.update(status)
         self.state.update(status)
         done = {node.instance_id for node in status.old_instances if node.running_pods == 0}
@@ -128,23 +135,18 @@ class ReconcileContext:
         if changed:
             self.state.add_to_timeline(format_time(self.now()), Progress.from_status(status))
 
-    def settle(self, migration: MigrationRecord, status: MigrationStatus | None) -> None:
-        """Record the end of a migration of ours; ``status`` None means that the service no longer lists it."""
+    def settle(self, migration: MigrationRecord, status: MigrationStatus) -> None:
+        """Record the end of a migration of ours."""
         self.discover()
-        if status is None:
-            migration.lost = True
-            self.update_outcomes(lost=migration.instance_ids)
-        else:
-            self.update(migration, status)
-            self.update_outcomes(ended=status)
+        self.update(migration, status)
+        self.update_outcomes(ended=status)
         self.state.settle(migration, status)
 
-    def update_outcomes(self, *, ended: MigrationStatus | None = None, lost: Collection[str] = ()) -> None:
+    def update_outcomes(self, *, ended: MigrationStatus | None = None) -> None:
         """Determine the outcomes of the planned nodes anew, and what follows from them.
 
         Args:
             ended: The status of a migration that has just ended; None without one.
-            lost: The nodes of a migration that was just found to be no longer listed.
         """
         state = self.state
         held = {name for migration in state.migrations if not migration.ended for name in migration.instance_ids}
@@ -153,7 +155,7 @@ class ReconcileContext:
             migrated=state.migrated,
             manual=state.manual,
             ended=ended,
-            lost=lost,
+            ever_held={name for migration in state.migrations for name in migration.instance_ids},
             offered=self.offered if self.discovered else None,
             unmatched=self.unmatched,
             held=held | self.held_by_other_migrations,

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
-from ocean_migration_pulumi.errors import ClusterNotFoundError, MigrationNotFoundError, OceanMigrationError, PlanError
+from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
+    MigrationError,
+    MigrationNotFoundError,
+    OceanMigrationError,
+    PlanError,
+)
+from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.adoption import (
     catch_up,
     catch_up_recorded,
+    describe_lost,
     find_held_by_others,
     find_unanswered_start,
 )
@@ -63,9 +74,12 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     context.claims.hold(context.owner, [migration.id for migration in state.migrations])
     find_unanswered_start(context)
     running = {migration.id for migration in state.migrations if not migration.ended}
+    lost = {migration.id for migration in state.migrations if migration.lost}
     catch_up(context)
     _resume(context)
     _excuse_own_stop(context, running)
+    # Other triggers ask for the nodes of a migration that an earlier run has lost.
+    _ensure_none_lost(context, excused=lost if triggered else set())
     latest = state.latest
     if latest is not None and not latest.ended:
         _finish(context)
@@ -82,6 +96,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     if _migrate(context, work):
         # An adopted migration may have left nodes: still the only migration that this run starts.
         _migrate(context, _collect_work(context, again=False, manual=False))
+    _ensure_none_lost(context)
     soak(context)
     _finish(context)
 
@@ -99,8 +114,28 @@ def refresh(context: ReconcileContext) -> bool:
         state.failure = None
     failed = latest is not None and latest.status == MigrationState.FINISHED_ERROR and bool(state.remaining)
     if latest is not None and failed and state.failure is None:
-        state.failure = explain_failed_migration(context, latest, context.fetch_status(latest.id)).to_output()
+        with suppress(MigrationNotFoundError):
+            state.failure = explain_failed_migration(context, latest, context.fetch_status(latest.id)).to_output()
     return True
+
+
+def _ensure_none_lost(context: ReconcileContext, *, excused: Collection[str] = ()) -> None:
+    """Fail while a migration of ours is lost: it may run, so nothing else is started and its nodes remain.
+
+    Args:
+        context: The run.
+        excused: The ids of lost migrations that keep nothing from being started.
+
+    Raises:
+        MigrationError: A migration is lost.
+    """
+    lost = tuple(
+        describe_lost(context, migration) for migration in context.state.lost_migrations if migration.id not in excused
+    )
+    if lost:
+        message = join_sentences([render(diagnostic) for diagnostic in lost])
+        context.state.failure = {"message": message, "reason": "lost", "remedy": ""}
+        raise MigrationError(message, lost)
 
 
 def _migrate(context: ReconcileContext, work: list[str]) -> bool:
@@ -195,7 +230,8 @@ def _collect_work(context: ReconcileContext, *, again: bool, manual: bool) -> li
     """
     state = context.state
     offered = context.discover()
-    gone = state.planned.keys() - state.migrated - state.manual - offered.keys()
+    held_by_us = {name for migration in state.migrations for name in migration.instance_ids}
+    gone = state.planned.keys() - state.migrated - state.manual - offered.keys() - held_by_us
     if gone:
         context.held_by_other_migrations = find_held_by_others(context)
         gone -= context.held_by_other_migrations
@@ -217,7 +253,7 @@ def _collect_work(context: ReconcileContext, *, again: bool, manual: bool) -> li
     if unmatched:
         context.reporter.warning(f"skipped, no Virtual Node Group matches: {list_some(sorted(unmatched))}")
     state.remaining = (state.remaining | retried) - unmatched
-    return sorted(state.remaining)
+    return sorted(state.remaining & (offered.keys() | context.held_by_other_migrations))
 
 
 def _finish(context: ReconcileContext) -> None:

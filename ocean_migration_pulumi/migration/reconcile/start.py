@@ -68,6 +68,8 @@ def start_migration(context: ReconcileContext, work: list[str]) -> StartedMigrat
             work = [name for name in work if name in offered]
             if work:
                 ensure_startable(context, work)  # the wait may have been a long one
+        elif not any(name in context.offered for name in work):
+            return None
     return None
 
 
@@ -124,6 +126,10 @@ def _start_or_find_other(
         other = status
     if other is not None:
         return None, other
+    # What discovery does not return may have been migrated, or be held: it is never asked for.
+    work = [name for name in work if name in context.offered]
+    if not work:
+        return None, None
     before = frozenset(summary.id for summary in listed)
     migration = _send_start(context, work, before)
     return (None if migration is None else StartedMigration(migration, before)), None

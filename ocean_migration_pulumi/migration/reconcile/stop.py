@@ -15,9 +15,9 @@ from ocean_migration_pulumi.errors import (
     RequestRejectedError,
     StalledError,
 )
-from ocean_migration_pulumi.migration.reconcile.adoption import catch_up, find_unanswered_start
+from ocean_migration_pulumi.migration.reconcile.adoption import catch_up, find_unanswered_start, settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
+from ocean_migration_pulumi.migration.reconcile.events import ENDS, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import has_ended
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_share
@@ -44,18 +44,26 @@ def stop_migration(
     try:
         status = context.fetch_status(migration.id)
     except MigrationNotFoundError:
-        context.settle(migration, None)
-        return
-    if not _is_stopping(status):
+        status = None  # which proves nothing: the stop may find it
+    sent = status is not None and _is_stopping(status)
+    if not sent:
         context.reporter.info(f"stopping migration {migration.id}: {why}")
-        _send_stop(context, migration, terminate_drained_nodes=terminate_drained_nodes)
+        sent = _send_stop(context, migration, terminate_drained_nodes=terminate_drained_nodes)
+
+    def has_stopped(status: MigrationStatus) -> bool:
+        nonlocal sent
+        if not sent:
+            # The stop was denied, and yet the migration is there.
+            sent = _is_stopping(status) or _send_stop(
+                context, migration, terminate_drained_nodes=terminate_drained_nodes
+            )
+        return has_ended(status)
+
     waiter = context.waiter_for(migration.id, migration)
     try:
-        status = waiter.until(has_ended)
+        status = waiter.until(has_stopped)
     except MigrationNotFoundError:
-        context.settle(migration, None)
-        line = f"migration {migration.id} is no longer listed"
-        emit(context, EventKind.UNHEARD, migration, line, status=waiter.last)
+        settle_lost(context, migration, waiter.last)
         return
     except (InterruptedWaitError, DeadlineError, StalledError) as error:
         msg = (
@@ -86,11 +94,14 @@ def _is_stopping(status: MigrationStatus) -> bool:
     return status.is_terminal or status.state in _STOPPING
 
 
-def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, terminate_drained_nodes: bool) -> None:
+def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, terminate_drained_nodes: bool) -> bool:
+    """Send the stop; return False when the service denies that the migration exists."""
     try:
         context.api.within(context.scope).stop_migration(
             context.ocean_id, migration.id, should_terminate_drained_nodes=terminate_drained_nodes
         )
+    except MigrationNotFoundError:
+        return False
     except RequestRejectedError:
         # It may have ended, or begun to stop, since its status was read; anything else is a refusal.
         if not _is_stopping(context.fetch_status(migration.id)):
@@ -102,6 +113,7 @@ def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, termina
         migration.stopped_by = "us"
         migration.terminated_on_stop = terminate_drained_nodes
     context.claims.view.changed()
+    return True
 
 
 def _stop_all(context: ReconcileContext) -> None:
@@ -110,8 +122,9 @@ def _stop_all(context: ReconcileContext) -> None:
     context.claims.plan(context.owner, ())
     find_unanswered_start(context)
     catch_up(context)
+    lost = {migration.id for migration in context.state.lost_migrations}
     for migration in context.state.migrations:
-        if migration.ended:
+        if migration.ended and migration.id not in lost:
             continue
         holder = context.claims.holder(migration.id)
         if migration.id in context.claimed_by_other_calls or holder not in {None, context.owner}:

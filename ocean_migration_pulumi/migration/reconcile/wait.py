@@ -22,7 +22,8 @@ from ocean_migration_pulumi.errors import (
     UnheardError,
 )
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import FailureReason, read_failure_reason
-from ocean_migration_pulumi.migration.reconcile.adoption import settle_lost
+from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.reconcile.adoption import describe_lost, settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
@@ -55,7 +56,7 @@ def wait_for_migration(
             minute and holds one of our nodes is a collision. None when nothing was started.
 
     Returns:
-        Its last status; None when the service no longer lists it.
+        Its last status; None when the migration is lost.
 
     Raises:
         OperationCancelled: Whoever asked for the operation wants it no more.
@@ -183,6 +184,8 @@ def _end_early(
             line = f"{why}; stopping migration {migration.id} did not succeed: {trouble}"
             emit(context, _EARLY[type(error)], migration, line, status=waiter.last)
             return type(error)(line)
+        if migration.lost:
+            return MigrationError(f"{why}; {render(describe_lost(context, migration))}")
         rest = context.hints.rest
         return type(error)(f'{why}; migration {migration.id} was stopped (on_timeout="stop"), {done}; {rest}.')
     context.update_outcomes()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Generic, TypeVar
 
-from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import DeadlineError, MigrationNotFoundError, OceanMigrationError, StalledError
@@ -21,6 +22,10 @@ OUTAGE: Final = 600.0
 NEW: Final = 60.0
 """Seconds for which a migration that was just started may still be missing from the service's responses."""
 
+LOST: Final = 65.0
+"""Seconds for which status and list must deny a migration before it is lost: a minute, and the error of the times."""
+
+_FEWEST_DENIALS: Final = 3
 _HEARTBEAT: Final = 60.0
 _JITTER: Final = 0.1
 
@@ -37,6 +42,28 @@ class PollPolicy:
     """Seconds without any progress after which the wait gives up; None means never."""
     outage: float = OUTAGE
     """Seconds without any answer after which the wait gives up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationListing:
+    """What the list of migrations says of one migration."""
+
+    find: Callable[[], MigrationSummary | None]
+    """Returns its entry, read afresh; None when the list does not have it."""
+    now: Callable[[], datetime]
+    """Returns the service's time."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Denial:
+    """An unbroken row of answers that a migration does not exist."""
+
+    since: float
+    """When it began, by the clock of the wait."""
+    at: datetime
+    """When it began, in the service's time."""
+    count: int = 0
+    """The number of answers."""
 
 
 class Waiter(Generic[T]):
@@ -93,7 +120,7 @@ class Waiter(Generic[T]):
 
         The time counts from the start of the wait, or from the first good answer after the last that was not. An outage
         is borne for ``policy.outage`` seconds, and breaks no hold. A migration that was never seen may be missing for a
-        minute: a response may lag behind the start.
+        minute: a response may lag behind the start. ``MigrationWaiter`` bears more.
 
         Args:
             reached: Tells whether an answer is what is waited for.
@@ -106,7 +133,7 @@ class Waiter(Generic[T]):
             OperationCancelled: Whoever asked for the operation wants it no more.
             DeadlineError: The scope's deadline passed.
             StalledError: There was no progress for ``policy.stall_timeout`` seconds.
-            MigrationNotFoundError: The migration is no longer listed.
+            MigrationNotFoundError: The migration does not exist.
             OceanMigrationError: Any other error of ``refresh``, such as an outage that outlasted its bound.
         """
         while True:
@@ -117,9 +144,11 @@ class Waiter(Generic[T]):
                 answer = self._refresh()
             except OUTAGES as error:
                 self._bear_outage(error)
-            except MigrationNotFoundError:
-                if self.last is not None or self.elapsed > NEW:
-                    raise
+            except MigrationNotFoundError as error:
+                try:
+                    self._bear_denial(error)
+                except OUTAGES as outage:
+                    self._bear_outage(outage)
             else:
                 self._note_answer(answer)
                 if not reached(answer):
@@ -159,6 +188,10 @@ class Waiter(Generic[T]):
         self._line = ""
         self._reporter.status(f"no answer for {format_elapsed(silent)}, trying on: {error}")
 
+    def _bear_denial(self, error: MigrationNotFoundError) -> None:
+        if self.last is not None or self.elapsed > NEW:
+            raise error
+
     def _check_stall(self) -> None:
         limit = self._policy.stall_timeout
         still = self._scope.clock() - self._moved_at
@@ -171,12 +204,16 @@ class Waiter(Generic[T]):
 class MigrationWaiter(Waiter[MigrationStatus]):
     """A wait for one migration, whose changes of state are reported.
 
+    With ``listed``, one answer that the migration does not exist concludes nothing: status and list are asked on until
+    either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break.
+
     Args:
         refresh: Reads the migration's status afresh.
         scope: As of ``Waiter``.
         reporter: As of ``Waiter``.
         policy: As of ``Waiter``.
         observe: As of ``Waiter``.
+        listed: What the list says of the migration; None to believe its status alone.
     """
 
     def __init__(
@@ -187,6 +224,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         reporter: Reporter,
         policy: PollPolicy,
         observe: Callable[[MigrationStatus], None] = lambda status: None,
+        listed: MigrationListing | None = None,
     ) -> None:
         def observe_state(status: MigrationStatus) -> None:
             self._report_state(status)
@@ -201,8 +239,34 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             describe=lambda status: Progress.from_status(status).summary,
             mark=_mark_status,
         )
+        self._listed = listed
+        self._denial: _Denial | None = None
         self._state: str | None = None
         self._unknown: set[str] = set()
+
+    def _note_answer(self, answer: MigrationStatus) -> None:
+        self._denial = None
+        super()._note_answer(answer)
+
+    def _bear_denial(self, error: MigrationNotFoundError) -> None:
+        if self._listed is None:
+            super()._bear_denial(error)
+            return
+        clock, now = self._scope.clock(), self._listed.now()
+        if self._listed.find() is not None:
+            self._denial = None
+            line = "the list still has the migration, its status does not exist"
+        else:
+            denial = self._denial = self._denial or _Denial(since=clock, at=now)
+            denial.count += 1
+            # Both clocks count: a simulated service may be faster, a clock that was set back may stand still.
+            denied = max(clock - denial.since, (now - denial.at).total_seconds())
+            if denied >= LOST and denial.count >= _FEWEST_DENIALS:
+                raise error
+            line = f"neither status nor list has the migration, for {format_elapsed(denied)}"
+        self._answered_at = clock
+        self._line = ""
+        self._reporter.status(f"{line}; asking on")
 
     def _report_state(self, status: MigrationStatus) -> None:
         if status.state not in MigrationState.__members__ and status.state not in self._unknown:

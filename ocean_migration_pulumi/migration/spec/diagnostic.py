@@ -108,6 +108,11 @@ class Code(StrEnum):
     """``topics`` (values of ``scheduling.unknowns.Topic``), ``reason``, ``remedy`` (may be empty)."""
     VNG_SUGGESTION = "vng-suggestion"
     """Subject: the name of the suggested Virtual Node Group. Count ``nodes``, ``asg_names``, ``source`` (Python)."""
+    MIGRATION_DENIED = "migration-denied"
+    """Subject: a migration of which one answer said that it does not exist; no fields."""
+    MIGRATION_LOST = "migration-lost"
+    """Subject: a migration that status and list have denied for a minute. ``nodes`` that are not proven to be
+    migrated."""
     PREVIEW_FILE_NOT_WRITTEN = "preview-file-not-written"
     """``reason``."""
 

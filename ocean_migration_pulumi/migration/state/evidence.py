@@ -24,7 +24,7 @@ class NodeOutcome(StrEnum):
     SKIPPED = "skipped"
     """It matches no Virtual Node Group, and ``unmatched_nodes`` is ``"skip"``."""
     GONE = "gone"
-    """Discovery does not return it, and no migration holds it: nothing is to be done for it."""
+    """Discovery does not return it, and no migration held it: nothing is to be done for it."""
     REMAINS = "remains"
     """Its workloads are still to be migrated, or are being migrated."""
 
@@ -41,8 +41,8 @@ class NodeObservations:
     """The nodes that were found to need manual migration before."""
     ended: MigrationStatus | None = None
     """The last status of a migration that has ended since, and whose nodes were not judged yet; None without one."""
-    lost: Collection[str] = frozenset()
-    """The nodes of a migration that the service no longer lists, and that were not judged yet."""
+    ever_held: Collection[str] = frozenset()
+    """The nodes that a migration of this resource held at any time, lost ones included: they are never gone."""
     offered: Collection[str] | None = None
     """The nodes that discovery returns; None when it was not asked."""
     unmatched: Collection[str] = frozenset()
@@ -55,11 +55,10 @@ def determine_outcomes(observed: NodeObservations) -> dict[str, NodeOutcome]:
     """Determine what became of each planned node; the first rule that matches decides.
 
     1. A migration that has ended held the node: see ``_judge_held``.
-    2. A migration that the service no longer lists held the node, and discovery does not return it: migrated.
-    3. The node was found to be migrated, or to need manual migration, before.
-    4. The node matches no Virtual Node Group and is to be skipped.
-    5. Discovery does not return the node, and no running migration holds it: gone.
-    6. Otherwise the node remains.
+    2. The node was found to be migrated, or to need manual migration, before.
+    3. The node matches no Virtual Node Group and is to be skipped.
+    4. Discovery does not return the node, no running migration holds it, and no migration of ours ever did: gone.
+    5. Otherwise the node remains.
 
     Args:
         observed: What was observed.
@@ -74,8 +73,6 @@ def determine_outcomes(observed: NodeObservations) -> dict[str, NodeOutcome]:
         outcome = None
         if observed.ended is not None and name in held_by_ended:
             outcome = _judge_held(observed.ended.state, held_by_ended[name], missing=missing)
-        elif name in observed.lost and missing:
-            outcome = NodeOutcome.MIGRATED
         if outcome is None:
             outcome = _judge_otherwise(observed, name, missing=missing)
         outcomes[name] = outcome
@@ -100,6 +97,6 @@ def _judge_otherwise(observed: NodeObservations, name: str, *, missing: bool) ->
         return NodeOutcome.MANUAL
     if name in observed.unmatched:
         return NodeOutcome.SKIPPED
-    if missing and name not in observed.held:
+    if missing and name not in observed.held and name not in observed.ever_held:
         return NodeOutcome.GONE
     return NodeOutcome.REMAINS

@@ -58,7 +58,7 @@ class MigrationRecord:
     terminated_on_stop: bool | None = None
     """Whether our stop asked to terminate drained nodes; None without a stop of ours."""
     lost: bool = False
-    """Whether the service no longer lists it: it counts as ended."""
+    """Whether status and list have denied it for a minute: nobody waits for it, and its nodes remain until proven."""
 
     @property
     def ended(self) -> bool:

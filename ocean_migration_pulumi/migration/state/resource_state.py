@@ -67,6 +67,15 @@ class ResourceState:
         """The latest migration; None before the first."""
         return self.migrations[-1] if self.migrations else None
 
+    @property
+    def lost_migrations(self) -> list[MigrationRecord]:
+        """The migrations that the service denies, as long as one of their nodes remains."""
+        return [
+            migration
+            for migration in self.migrations
+            if migration.lost and self.remaining and (self.remaining & set(migration.instance_ids or self.remaining))
+        ]
+
     def add(self, migration: MigrationRecord) -> None:
         """Record a new latest migration; what was true of the one before no longer holds."""
         self.migrations.append(migration)
@@ -101,24 +110,24 @@ class ResourceState:
         self.manual = (self.manual - outcomes.keys()) | nodes(NodeOutcome.MANUAL)
         self.remaining = nodes(NodeOutcome.REMAINS)
 
-    def settle(self, migration: MigrationRecord, status: MigrationStatus | None) -> None:
+    def settle(self, migration: MigrationRecord, status: MigrationStatus) -> None:
         """Record what the end of a migration left: terminated and drained nodes, and pods that Ocean does not move.
 
         The outcomes of its nodes must have been applied.
 
         Args:
             migration: The migration that has ended.
-            status: Its last status; None when the service no longer lists it.
+            status: Its last status.
         """
         finished = migration.status == MigrationState.FINISHED
         terminates = migration.should_terminate_drained_nodes if finished else migration.terminated_on_stop
-        pods = {node.instance_id: node.running_pods for node in status.old_instances} if status else {}
-        for name in pods if status else migration.instance_ids:
+        pods = {node.instance_id: node.running_pods for node in status.old_instances}
+        for name in pods:
             if name in self.planned and name in self.migrated:
                 terminated = bool(terminates) and not pods.get(name)
                 (self.terminated if terminated else self.drained).add(name)
                 (self.drained if terminated else self.terminated).discard(name)
-        if status is not None and finished:
+        if finished:
             judged = {node.node_name or node.instance_id for node in status.old_instances}
             kept = [pod for pod in self.manual_pods if pod.get("node") not in judged]
             self.manual_pods = [*kept, *_manual_pods(status)][:_MOST_PODS]

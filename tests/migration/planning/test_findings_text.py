@@ -232,6 +232,9 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
         "gpu",
         {"nodes": 2, "asg_names": ["gpu"], "source": 'OceanLaunchSpec(\n    "gpu",\n)'},
     ),
+    (Code.MIGRATION_DENIED, "owm-1", {}),
+    (Code.MIGRATION_LOST, "owm-1", {"nodes": NODES}),
+    (Code.MIGRATION_LOST, "owm-1", {"nodes": []}),
     (Code.PREVIEW_FILE_NOT_WRITTEN, "", {"reason": "No space left on device"}),
 ]
 

@@ -80,25 +80,28 @@ def test_create_that_plans_by_itself_passes_on_what_it_found(stages: Callable[..
     assert len(context.state.planned) == 1
 
 
-def test_migration_whose_status_is_gone_counts_as_ended(stage: Stage) -> None:
-    """However short before it was still there."""
+def test_migration_whose_status_is_gone_is_waited_for_as_long_as_it_is_listed(stage: Stage) -> None:
+    """However long: status and list must both deny it."""
     planned = stage.planned(stage.spec(nodes=WEB, wait_for="started"))
     context = stage.up(planned)
     stage.restart()
     stage.control.fault("GET", "*/migration/owm-*", "status", status=404, after=1, times=1000)
+    stage.clock.after(1200, stage.control.clear_faults)
     again = stage.up(replace(planned, wait_for="finished"), context.state)
-    assert again.state.migrations[0].lost
+    assert not again.state.migrations[0].lost
+    assert again.state.succeeded
+    assert again.scope.clock() > 1200
 
 
-def test_migration_that_is_gone_when_it_is_to_be_stopped_is_stopped(stage: Stage) -> None:
-    """There is nothing to ask."""
+def test_migration_that_is_denied_when_it_is_to_be_stopped_is_stopped(stage: Stage) -> None:
+    """The stop is sent, and its effect is waited for."""
     context = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
     stage.restart()
-    stage.control.fault("GET", "*/migration/owm-*", "status", status=404, after=1, times=1000)
+    stage.control.fault("GET", "*/migration/owm-*", "forget", after=1, times=3)
     ending = stage.context(context.spec, context.state)
     stop.destroy(ending)
-    assert ending.state.migrations[0].lost
-    assert stage.requests("PUT") == []
+    assert ending.state.migrations[0].status == "STOPPED"
+    assert len(stage.requests("PUT")) == 1
 
 
 def test_ctrl_c_while_a_stop_is_unanswered_says_so(stage: Stage) -> None:

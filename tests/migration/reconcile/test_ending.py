@@ -112,12 +112,14 @@ def test_stop_that_is_refused_is_an_error(stage: Stage) -> None:
         destroyed(stage, context)
 
 
-def test_migration_that_is_forgotten_is_stopped(stage: Stage) -> None:
-    """Before its status is read, and while its end is waited for."""
+def test_migration_that_is_forgotten_is_deleted_after_a_minute(stage: Stage) -> None:
+    """Before its status is read, and while its end is waited for; the stop is sent whatever the status says."""
     context = running(stage)
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
+    begun = stage.clock.now
     destroyed(stage, context)
+    assert stage.clock.now - begun > 45  # the service's own clock runs on meanwhile
 
     def forget() -> None:
         stage.control.advance(7200)
@@ -127,7 +129,7 @@ def test_migration_that_is_forgotten_is_stopped(stage: Stage) -> None:
     stage.restart()
     stage.clock.after(1, forget)
     destroyed(stage, again)
-    assert len(stage.requests("PUT")) == 1
+    assert len(stage.requests("PUT")) == 2
 
 
 @pytest.mark.parametrize("press", [True, False], ids=["Ctrl-C", "deadline"])
@@ -263,8 +265,8 @@ def test_refresh_removes_only_what_the_service_says_is_gone(stage: Stage) -> Non
     assert reconcile.refresh(stage.context(context.spec, context.state)) is False
 
 
-def test_refresh_keeps_a_migration_that_is_no_longer_listed(stage: Stage) -> None:
-    """Its outputs stay; its nodes are judged by discovery."""
+def test_refresh_keeps_a_migration_that_is_denied(stage: Stage) -> None:
+    """The record stays as it was, and so does what it left undone."""
     context = running(stage)
     before = context.state.migrations[0].id
     stage.control.advance(7200)
@@ -272,8 +274,9 @@ def test_refresh_keeps_a_migration_that_is_no_longer_listed(stage: Stage) -> Non
     reading = stage.context(context.spec, context.state)
     assert reconcile.refresh(reading)
     assert [run.id for run in reading.state.migrations] == [before]
-    assert reading.state.migrations[0].lost
-    assert find_unfinished(reading.state, context.spec) is None
+    assert reading.state.migrations == context.state.migrations
+    assert [line for line in reading.reporter.warnings if "was not found, which proves nothing" in line]
+    assert reading.state.remaining == {*stage.ids("web")}
 
 
 def test_soak_watches_after_the_end(stage: Stage) -> None:

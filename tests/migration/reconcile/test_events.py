@@ -209,15 +209,18 @@ def test_migration_that_ocean_forgets_is_told(stage: Stage) -> None:
 
     stage.clock.after(60, forget)
     spec = stage.planned(stage.spec(nodes=WEB))
-    listener, _ = heard(stage, spec)
+    listener = Listener()
+    context, message = stage.fails(MigrationError, spec, events=listener)
     assert listener.kinds == ["started", "unheard"]
-    assert "is no longer listed" in listener.last.message
+    assert listener.last.reason == "lost"
+    assert listener.last.message == message
     api = stage.planned(stage.spec(nodes={"asg_names": ["api"]}))
     running, context = heard(stage, replace(api, wait_for="started"))
     assert running.kinds == ["started"]
     forget()
     stage.restart()
-    again, _ = heard(stage, api, context.state)
+    again = Listener()
+    stage.fails(MigrationError, api, context.state, events=again)
     assert again.kinds == ["unheard"]
 
 

@@ -11,6 +11,7 @@ import pytest
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     InterruptedWaitError,
+    MigrationError,
     MigrationFailedError,
     MigrationStoppedError,
     StalledError,
@@ -284,20 +285,59 @@ def test_older_state_restored_adopts_what_it_does_not_know(stage: Stage) -> None
     assert stage.writes() == 1
 
 
-def test_migration_that_is_no_longer_listed_counts_as_ended(stage: Stage) -> None:
-    """What remains is judged by discovery."""
+def test_migration_that_is_denied_for_a_minute_is_lost(stage: Stage) -> None:
+    """Its nodes remain; later runs fail without another start, until other triggers ask for them again."""
     planned = stage.planned(stage.spec(nodes=WEB))
     context = interrupted(stage, planned, after=120)
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
-    again = stage.up(planned, context.state)
-    assert any("is no longer listed; its nodes are judged by discovery" in line for line in again.reporter.warnings)
+    begun = stage.clock.now
+    again, message = stage.fails(MigrationError, planned, context.state)
+    assert stage.clock.now - begun > 45  # the service's own clock runs on meanwhile
+    assert message.startswith(f"Migration {stage.migrations()[0]['id']} is lost")
     assert again.state.migrations[0].lost
-    assert again.state.migrated == {*(planned.planned_nodes or {})}
+    assert again.state.remaining == {*(planned.planned_nodes or {})}
+    assert find_unfinished(again.state, planned) is not None
+    begun = stage.clock.now
+    once_more, _ = stage.fails(MigrationError, planned, again.state)
+    assert stage.clock.now == begun
+    assert stage.writes() == 1
+    # They are drained, and not offered: there is nothing that other triggers could start.
+    stage.fails(MigrationError, replace(planned, triggers=("again",)), once_more.state)
     assert stage.writes() == 1
 
 
-def test_migration_that_is_forgotten_while_it_is_waited_for_counts_as_ended(stage: Stage) -> None:
+def test_lost_migration_is_found_again(stage: Stage) -> None:
+    """By the next run, which waits for it as if nothing had been."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    stage.control.hold(stage.ocean_id)
+    for route in ("*/migration", "*/migration/owm-*"):
+        stage.control.fault("GET", route, "forget", times=1000, after=3)
+    context, _ = stage.fails(MigrationError, planned)
+    assert context.state.migrations[0].lost
+    stage.control.clear_faults()
+    stage.control.hold(stage.ocean_id, False)
+    again = stage.up(planned, context.state)
+    assert not again.state.migrations[0].lost
+    assert again.state.succeeded
+    assert stage.writes() == 1
+
+
+def test_other_triggers_start_again_what_a_lost_migration_left(stage: Stage) -> None:
+    """Nodes that are offered, that is; those of a migration that was lost in the same run never."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    context = interrupted(stage, planned, after=10)
+    stage.control.stop_foreign(stage.ocean_id, stage.migrations()[0]["id"])
+    stage.control.advance(7200)
+    stage.control.forget_migrations(stage.ocean_id)
+    triggered = replace(planned, triggers=("again",))
+    again, _ = stage.fails(MigrationError, triggered, context.state)
+    assert stage.writes() == 1
+    stage.up(triggered, again.state)
+    assert len(stage.asked_for()) == 2
+
+
+def test_migration_that_is_forgotten_while_it_is_waited_for_is_lost(stage: Stage) -> None:
     """A fault of the service in the middle of a wait, too."""
     planned = stage.planned(stage.spec(nodes=WEB))
 
@@ -306,9 +346,9 @@ def test_migration_that_is_forgotten_while_it_is_waited_for_counts_as_ended(stag
         stage.control.forget_migrations(stage.ocean_id)
 
     stage.clock.after(120, forget)
-    context = stage.up(planned)
+    context, _ = stage.fails(MigrationError, planned)
     assert context.state.migrations[0].lost
-    assert context.state.succeeded
+    assert not context.state.succeeded
 
 
 def test_all_that_runs_is_waited_for(stage: Stage) -> None:

@@ -38,11 +38,11 @@ def test_node_of_a_finished_migration(offered: list[str] | None) -> None:
     assert outcome(ended=manual, offered=offered, migrated={"i-1"}) is MANUAL
 
 
-def test_node_of_a_lost_migration() -> None:
-    """Discovery alone tells."""
-    assert outcome(lost=["i-1"], offered=[]) is MIGRATED
-    assert outcome(lost=["i-1"], offered=["i-1"]) is REMAINS
-    assert outcome(lost=["i-1"], offered=None) is REMAINS
+@pytest.mark.parametrize("offered", [None, [], ["i-1"]])
+def test_node_of_a_lost_migration(offered: list[str] | None) -> None:
+    """Discovery proves nothing of a node that a migration of ours held."""
+    assert outcome(ever_held=["i-1"], offered=offered) is REMAINS
+    assert outcome(ever_held=["i-1"], offered=offered, migrated=["i-1"]) is MIGRATED
 
 
 def test_earlier_outcomes_stay_when_an_end_does_not_decide() -> None:

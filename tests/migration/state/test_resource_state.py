@@ -163,16 +163,13 @@ def test_succeeded_only_when_nothing_is_left() -> None:
     assert ResourceState(migrations=[MigrationRecord(id="owm-1", status="DRAIN_NODES", lost=True)]).succeeded
 
 
-def end(
-    record: ResourceState, migration: MigrationRecord, seen: MigrationStatus | None, offered: tuple[str, ...]
-) -> None:
-    """Record the end of a migration, as a run does; None for one that is no longer listed."""
+def end(record: ResourceState, migration: MigrationRecord, seen: MigrationStatus, offered: tuple[str, ...]) -> None:
+    """Record the end of a migration, as a run does."""
     observed = NodeObservations(
         planned=record.planned,
         migrated=record.migrated,
         manual=record.manual,
         ended=seen,
-        lost=() if seen else migration.instance_ids,
         offered=offered,
     )
     record.apply_outcomes(determine_outcomes(observed))
@@ -231,11 +228,17 @@ def test_manual_node_that_is_migrated_later_is_manual_no_more() -> None:
     assert [pod["pod"] for pod in record.manual_pods] == ["b"]
 
 
-def test_migration_that_is_no_longer_listed_is_judged_by_discovery() -> None:
-    """What is still offered was not migrated."""
-    record = ResourceState(planned=dict(PLAN))
-    end(record, MigrationRecord(id="owm-1", instance_ids=["i-1", "i-2", "i-9"]), None, ("i-2",))
-    assert (record.migrated, record.drained) == ({"i-1"}, {"i-1"})
+def test_migration_is_lost_until_each_of_its_nodes_is_proven() -> None:
+    """One whose nodes are not known is lost as long as any node remains."""
+    lost = MigrationRecord(id="owm-1", instance_ids=["i-1", "i-2", "i-9"], lost=True)
+    record = ResourceState(planned=dict(PLAN), migrations=[lost], remaining={"i-2", "i-3"})
+    assert record.lost_migrations == [lost]
+    record.remaining = {"i-3"}
+    assert record.lost_migrations == []
+    lost.instance_ids = []
+    assert record.lost_migrations == [lost]
+    record.remaining = set()
+    assert record.lost_migrations == []
 
 
 def test_run_follows_what_the_service_says_and_forgets_nothing() -> None:

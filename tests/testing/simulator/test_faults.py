@@ -70,6 +70,20 @@ def test_a_fault_without_effect(raw: Api, kind: str, status: int, headers: dict[
     assert raw.post(ids).status == 200
 
 
+def test_a_service_that_forgets_a_migration_for_some_answers(raw: Api) -> None:
+    """Status and stop say that it does not exist, the list is empty, and then it is there again."""
+    started = raw.post(raw.offered()).body["response"]["items"][0]["id"]
+    raw.sim.control.fault("*", "*/migration/owm-*", "forget", times=2)
+    raw.sim.control.fault("*", "*/migration", "forget", times=2)
+    path = f"{raw.base}/{started}"
+    assert raw.send("GET", path).code == "MIGRATION_DOESNT_EXIST"
+    assert raw.stop(started).code == "MIGRATION_DOESNT_EXIST"
+    assert raw.send("GET", raw.base).body["response"]["items"] == []
+    assert raw.post(raw.offered()).status == 404
+    assert raw.send("GET", raw.base).body["response"]["count"] == 1
+    assert raw.send("GET", path).status == 200
+
+
 @pytest.mark.parametrize(("kind", "effect"), [("reset-before", 0), ("reset-after", 1)])
 def test_a_reset_before_or_after_the_effect(raw: Api, kind: str, effect: int) -> None:
     """The client sees a connection reset in both cases; only the log shows the difference."""

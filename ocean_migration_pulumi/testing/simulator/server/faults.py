@@ -26,8 +26,11 @@ KINDS = (
     "shape",
     "status",
     "html-404",
+    "forget",
 )
-WITHOUT_EFFECT = frozenset({*API_ERRORS, "500", "502", "503", "reset-before", "silence", "status", "html-404"})
+WITHOUT_EFFECT = frozenset(
+    {*API_ERRORS, "500", "502", "503", "reset-before", "silence", "status", "html-404", "forget"}
+)
 """The kinds that keep a request from having its effect."""
 
 POINTS = ("before", "after")

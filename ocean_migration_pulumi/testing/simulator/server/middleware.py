@@ -20,6 +20,7 @@ from ocean_migration_pulumi.testing.simulator.server.simulation import Simulatio
 from ocean_migration_pulumi.testing.simulator.server.tcp_frontend import Connections
 from ocean_migration_pulumi.testing.simulator.spot_api import wire
 from ocean_migration_pulumi.testing.simulator.spot_api.context import Handler, RequestContext
+from ocean_migration_pulumi.testing.simulator.spot_api.migrations import CODE_MISSING
 from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import RateLimitDecision
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import SpotResponse, WireError
 
@@ -105,6 +106,10 @@ class RequestExchange(ABC):
     def render_error(self, status: int, seconds: float | None) -> Response:
         """Render an error in the format of the API; ``seconds`` is when to try again, if known."""
 
+    def render_forgotten(self) -> Response:
+        """Render the response of a service that does not know what the request is about."""
+        return self.render_error(404, None)
+
     @abstractmethod
     def add_headers(self, response: Response) -> Response:
         """Add the headers of every response; the Date is that of the simulated clock."""
@@ -140,9 +145,11 @@ class RequestExchange(ABC):
                 await self.simulation.pause(fault.seconds or 0.0)
             await connection.reset()
             return
-        response = self.add_headers(
-            proxy_errors.render_fault(fault, lambda status: self.render_error(status, fault.seconds))
-        )
+        if fault.kind == "forget":
+            response = self.render_forgotten()
+        else:
+            response = proxy_errors.render_fault(fault, lambda status: self.render_error(status, fault.seconds))
+        response = self.add_headers(response)
         self.entry["status"] = response.status_code
         self.simulation.save(now=False)
         await connection.send(response)
@@ -189,6 +196,17 @@ class SpotExchange(RequestExchange):
             response.headers["X-RateLimit-Remaining"] = "0"
             response.headers["X-RateLimit-Reset"] = str(int(seconds or 1))
         return response
+
+    def render_forgotten(self) -> Response:
+        """Render that the migration does not exist, or a list of migrations without any."""
+        migration_id = self.request.path_params.get("migration_id")
+        if migration_id is None and self.request.method != "GET":
+            return self.render_error(404, None)
+        if migration_id is None:
+            nothing = SpotResponse(kind=wire.KIND_MIGRATION, items=[])
+            return render_json(200, wire.build_envelope(self._echo_request(), 200, reply=nothing))
+        error = wire.build_not_found_error(CODE_MISSING, "Migration", migration_id)
+        return render_json(error.status, wire.build_envelope(self._echo_request(), error.status, error=error))
 
     def execute(self) -> Response:
         """Execute the request, save what it changed, and return the response."""

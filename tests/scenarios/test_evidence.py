@@ -1,0 +1,162 @@
+"""The service lies for a while: no green `up`, open gate or forgotten migration that the cluster contradicts.
+
+What is true is read from the simulator's world, not from the outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.scenarios.driver import Driver
+from tests.scenarios.scene import STARTS, STATUSES, Scene, assert_failed, failed, warned
+from tests.scenarios.support import assert_done, assert_moved_once
+
+FOR_EVER = 1_000_000
+"""More answers than any scenario asks for."""
+
+
+def pods_left(scene: Scene) -> int:
+    """Return how many pods still run on the nodes of the Auto Scaling Group `web`."""
+    nodes = scene.control.nodes(scene.ocean_id)
+    return sum(len(node["pods"]) for node in nodes if node["asg_name"] == "web" and not node["terminated"])
+
+
+def deny(scene: Scene, *, times: int = FOR_EVER, status_alone: bool = False) -> None:
+    """Let the service deny every migration, in the statuses and, unless they alone do, in the list."""
+    scene.control.fault("GET", STATUSES, "forget", times=times)
+    if not status_alone:
+        scene.control.fault("GET", STARTS, "forget", times=times)
+
+
+@pytest.mark.parametrize("times", [1, 6])
+def test_a_migration_that_is_denied_for_a_while_is_waited_for(driver: Driver, times: int) -> None:
+    """While the list has it, whatever its status says: the `up` is green when its nodes are free, not before."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare()
+        running = scene.up_waiting()
+        deny(scene, times=times, status_alone=True)
+        running.wait_until(lambda run: any("the list still has the migration" in line for line in run.statuses))
+        assert running.alive
+        assert pods_left(scene)
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert not pods_left(scene)
+        assert_moved_once(scene.simulator, scene.asg())
+        assert_done(driver, scene.asg())
+        assert len(scene.writes()) == 1
+
+
+def test_a_migration_that_is_denied_throughout_is_lost(driver: Driver) -> None:
+    """Its nodes remain, `up` fails and names it, nothing is started; when it is there again, `up` waits for it."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare()
+        running = scene.up_waiting()
+        (migration,) = scene.migrations()
+        deny(scene)
+        run = running.wait()
+        assert_failed(run)
+        assert failed(run, f"Migration {migration['id']} is lost", *scene.asg(), "Spot console", "change triggers")
+        assert pods_left(scene)
+        outputs = scene.outputs()
+        assert outputs["succeeded"] is False
+        assert outputs["migrated_nodes"] == []
+        assert outputs["remaining_nodes"] == scene.asg()
+        assert outputs["failure"]["reason"] == "lost"
+
+        assert failed(scene.up_fails(), f"Migration {migration['id']} is lost")
+        assert len(scene.writes()) == 1
+
+        scene.control.clear_faults()
+        scene.hold(False)
+        scene.up()
+        assert not pods_left(scene)
+        assert len(scene.writes()) == 1
+        assert_moved_once(scene.simulator, scene.asg())
+        assert_done(driver, scene.asg())
+        scene.up_unchanged()
+
+
+def test_a_refresh_concludes_nothing_from_a_denial(driver: Driver) -> None:
+    """The record stays as it was, with a warning."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        before = scene.outputs()
+        deny(scene)
+        run = scene.refresh()
+        assert warned(run, before["migration_id"], "was not found, which proves nothing")
+        assert scene.outputs()["migrations"] == before["migrations"]
+        assert scene.outputs()["remaining_nodes"] == scene.asg()
+        assert scene.outputs()["succeeded"] is False
+
+
+@pytest.mark.parametrize("status_alone", [True, False])
+def test_destroy_stops_a_migration_that_is_denied(driver: Driver, status_alone: bool) -> None:
+    """The stop is sent whatever the status says, and its effect is waited for."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        deny(scene, times=2, status_alone=status_alone)
+        scene.hold(False)
+        scene.destroy()
+        (migration,) = scene.migrations()
+        assert migration["state"] == "STOPPED"
+        assert len(scene.stops()) == 1
+
+
+def test_destroy_asks_again_when_the_stop_is_denied(driver: Driver) -> None:
+    """Status or list may show the migration yet: then it is stopped."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        deny(scene, times=2, status_alone=True)
+        scene.control.fault("PUT", STATUSES, "forget")
+        scene.hold(False)
+        scene.destroy()
+        (migration,) = scene.migrations()
+        assert migration["state"] == "STOPPED"
+        assert len(scene.stops()) == 2
+
+
+def test_destroy_deletes_with_a_warning_when_stop_status_and_list_deny(driver: Driver) -> None:
+    """Only then, and after a minute of the service's time."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        (migration,) = scene.migrations()
+        deny(scene)
+        scene.control.fault("PUT", STATUSES, "forget", times=FOR_EVER)
+        asked = scene.mark()
+        run = scene.destroy()
+        assert warned(run, f"Migration {migration['id']} is lost")
+        assert len(scene.stops(asked)) == 1
+        denials = [each for each in scene.control.requests(since=asked) if each["fault"] == "forget"]
+        assert denials[-1]["at"] > denials[0]["at"]
+        assert driver.resource("web") is None
+
+
+def gated(scene: Scene, **inputs: Any) -> str:
+    """Return the source of a migration that is followed by one of `api`, as a wave is by the next."""
+    return scene.resource("web", **inputs) + scene.resource(
+        "api", opts="pulumi.ResourceOptions(depends_on=[web])", nodes={"asg_names": ["api"]}
+    )
+
+
+def test_a_denial_starts_no_second_wave(driver: Driver) -> None:
+    """A migration that is lost fails its resource, so what depends on it is not migrated."""
+    with Scene(driver, nodes=6) as scene:
+        scene.hold()
+        scene.program(gated(scene))
+        running = scene.up_waiting()
+        deny(scene)
+        assert_failed(running.wait())
+        assert [start["instanceIds"] for start in scene.starts()] == [scene.asg()]

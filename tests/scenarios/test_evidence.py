@@ -11,7 +11,7 @@ import pytest
 
 from tests.scenarios.driver import Driver
 from tests.scenarios.scene import STARTS, STATUSES, Scene, assert_failed, failed, warned
-from tests.scenarios.support import assert_done, assert_moved_once
+from tests.scenarios.support import assert_done, assert_moved_once, eventually
 
 FOR_EVER = 1_000_000
 """More answers than any scenario asks for."""
@@ -28,6 +28,23 @@ def deny(scene: Scene, *, times: int = FOR_EVER, status_alone: bool = False) -> 
     scene.control.fault("GET", STATUSES, "forget", times=times)
     if not status_alone:
         scene.control.fault("GET", STARTS, "forget", times=times)
+
+
+def destroy_with_stops(scene: Scene, stops: int) -> None:
+    """Destroy a stack whose migration stands still until so many stops were sent, and assert that it is stopped."""
+    running = scene.driver.start("destroy")
+    eventually(lambda: len(scene.stops()) == stops)
+    scene.hold(False)
+    run = running.wait()
+    assert run.exit_code == 0, run.output
+    (migration,) = scene.migrations()
+    assert migration["state"] == "STOPPED"
+    assert len(scene.stops()) == stops
+
+
+def lies_told(scene: Scene) -> int:
+    """Return how many answers a fault has falsified."""
+    return sum(each["fault"] == "contradict" for each in scene.control.requests())
 
 
 @pytest.mark.parametrize("times", [1, 6])
@@ -104,11 +121,7 @@ def test_destroy_stops_a_migration_that_is_denied(driver: Driver, status_alone: 
         scene.declare(wait_for="started")
         scene.up()
         deny(scene, times=2, status_alone=status_alone)
-        scene.hold(False)
-        scene.destroy()
-        (migration,) = scene.migrations()
-        assert migration["state"] == "STOPPED"
-        assert len(scene.stops()) == 1
+        destroy_with_stops(scene, 1)
 
 
 def test_destroy_asks_again_when_the_stop_is_denied(driver: Driver) -> None:
@@ -119,11 +132,7 @@ def test_destroy_asks_again_when_the_stop_is_denied(driver: Driver) -> None:
         scene.up()
         deny(scene, times=2, status_alone=True)
         scene.control.fault("PUT", STATUSES, "forget")
-        scene.hold(False)
-        scene.destroy()
-        (migration,) = scene.migrations()
-        assert migration["state"] == "STOPPED"
-        assert len(scene.stops()) == 2
+        destroy_with_stops(scene, 2)
 
 
 def test_destroy_deletes_with_a_warning_when_stop_status_and_list_deny(driver: Driver) -> None:
@@ -160,3 +169,69 @@ def test_a_denial_starts_no_second_wave(driver: Driver) -> None:
         deny(scene)
         assert_failed(running.wait())
         assert [start["instanceIds"] for start in scene.starts()] == [scene.asg()]
+
+
+@pytest.mark.parametrize("state", ["FINISHED", "STOPPED", "FINISHED_ERROR"])
+def test_one_wrong_terminal_answer_ends_no_wait(driver: Driver, state: str) -> None:
+    """A second status, one poll later, and the list must agree: until then the migration runs."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare()
+        running = scene.up_waiting()
+        scene.control.fault("GET", STATUSES, "contradict", state=state)
+        running.wait_until(lambda run: any(f"is {state}; waiting for a second" in line for line in run.statuses))
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert not pods_left(scene)
+        assert_moved_once(scene.simulator, scene.asg())
+        assert_done(driver, scene.asg())
+        assert len(scene.writes()) == 1
+
+
+def test_a_terminal_state_that_the_list_contradicts_ends_no_wait(driver: Driver) -> None:
+    """However often the status repeats it."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare()
+        running = scene.up_waiting()
+        scene.control.fault("GET", STATUSES, "contradict", times=10, state="STOPPED")
+        eventually(lambda: lies_told(scene) == 10)
+        assert running.alive
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert_done(driver, scene.asg())
+        assert len(scene.writes()) == 1
+
+
+def test_a_wrong_terminal_answer_concludes_nothing_in_a_refresh_or_a_later_up(driver: Driver) -> None:
+    """The record stays as it was, and the next `up` waits for the migration instead of starting another."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        before = scene.outputs()
+        scene.control.fault("GET", STATUSES, "contradict", state="STOPPED")
+        scene.refresh()
+        assert scene.outputs()["migrations"] == before["migrations"]
+        assert scene.outputs()["remaining_nodes"] == scene.asg()
+        scene.control.fault("GET", STATUSES, "contradict", state="STOPPED")
+        scene.declare()
+        running = scene.up_waiting()
+        assert pods_left(scene)
+        scene.hold(False)
+        run = running.wait()
+        assert run.exit_code == 0, run.output
+        assert len(scene.writes()) == 1
+        assert_done(driver, scene.asg())
+
+
+def test_destroy_stops_what_one_answer_shows_as_stopped(driver: Driver) -> None:
+    """The stop is sent as soon as the migration is seen to run."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        scene.control.fault("GET", STATUSES, "contradict", times=3, state="STOPPED")
+        destroy_with_stops(scene, 1)

@@ -81,6 +81,7 @@ def test_a_migration_that_is_no_longer_listed_keeps_its_outputs(driver: Driver) 
         assert outputs["migration_id"] == migration_id
         assert outputs["migrated_nodes"] == []
         assert outputs["remaining_nodes"] == scene.asg()
+        scene.declare()
         assert failed(scene.up_fails(), f"Migration {migration_id} is lost")
         run = scene.destroy()
         assert warned(run, f"Migration {migration_id} is lost")

@@ -182,18 +182,23 @@ def find_held_by_others(context: ReconcileContext) -> set[str]:
     known = {migration.id for migration in context.state.migrations}
     running = context.claims.view.running(context.api, context.scope, fresh=True)
     return {
-        name for status in running if status.id not in known and not status.is_terminal for name in status.instance_ids
+        # An end that the list does not confirm is none.
+        name
+        for status in running
+        if status.id not in known
+        for name in status.instance_ids
     }
 
 
 def catch_up_recorded(context: ReconcileContext) -> None:
     """Bring the migrations in the state up to date, and look for lost ones again.
 
-    One answer that a migration does not exist concludes nothing: its record stays as it was.
+    One answer that a migration does not exist, or has ended, concludes nothing: its record stays as it was.
     """
     context.discover()
     context.update_outcomes()
     lost = {migration.id for migration in context.state.lost_migrations}
+    found: list[tuple[MigrationRecord, MigrationStatus]] = []
     for migration in context.state.migrations:
         if migration.ended and migration.id not in lost:
             continue
@@ -208,23 +213,33 @@ def catch_up_recorded(context: ReconcileContext) -> None:
             continue
         if migration.lost:
             context.reporter.info(f"migration {migration.id}, which was lost, is there again")
-        context.update(migration, status)
-        if status.is_terminal:
-            _settle_unseen(context, migration, status, by_others=True)
+            migration.lost = False
+        found.append((migration, status))
+    confirmed = context.confirm_ends(status for _, status in found)
+    for migration, status in found:
+        if not status.is_terminal:
+            context.update(migration, status)
+        elif migration.id in confirmed:
+            context.update(migration, confirmed[migration.id])
+            _settle_unseen(context, migration, confirmed[migration.id], by_others=True)
     context.update_outcomes()
 
 
 def catch_up(context: ReconcileContext) -> None:
     """Bring the migrations in the state up to date, and adopt those that a killed run had started."""
     catch_up_recorded(context)
-    for status in find_unrecorded(context):
+    unrecorded = find_unrecorded(context)
+    confirmed = context.confirm_ends(unrecorded)
+    for status in unrecorded:
         migration = adopt(context, status)
         progress = Progress.from_status(status)
         context.reporter.info(f"adopted migration {status.id}: {progress.done}/{progress.total} nodes")
         if migration.origin == ADOPTED_PART:
             context.reporter.warning(f"migration {migration.id} also holds nodes that are not planned")
-        if status.is_terminal:
-            _settle_unseen(context, migration, status, by_others=not context.creating)
+        if status.id in confirmed:
+            _settle_unseen(context, migration, confirmed[status.id], by_others=not context.creating)
+        elif status.is_terminal:
+            migration.status = MigrationState.STARTING  # until its end is confirmed it is waited for
         else:
             context.reporter.warning(
                 f"whether {migration.id} forces evictions against PodDisruptionBudgets is not known"

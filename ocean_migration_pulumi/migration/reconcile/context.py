@@ -11,7 +11,7 @@ from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStat
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun, list_some
 from ocean_migration_pulumi.common.times import format_time
-from ocean_migration_pulumi.errors import DeadlineError, InputError, KubernetesError
+from ocean_migration_pulumi.errors import DeadlineError, InputError, KubernetesError, MigrationNotFoundError
 from ocean_migration_pulumi.migration.reconcile.events import EventSink, discard_event
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter, PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
@@ -101,6 +101,26 @@ class ReconcileContext:
         listed = self.claims.view.migrations(self.api, self.scope, fresh=True)
         return next((summary for summary in listed if summary.id == migration_id), None)
 
+    def confirm_ends(self, statuses: Iterable[MigrationStatus]) -> dict[str, MigrationStatus]:
+        """Ask for ended migrations again, one poll later, and return the statuses that are confirmed, by id.
+
+        An end is confirmed when the second status and the list agree with the first.
+        """
+        ended = [status for status in statuses if status.is_terminal]
+        if not ended:
+            return {}
+        self.scope.sleep(self.poll_policy.poll_interval)
+        listed = {
+            summary.id: summary.state for summary in self.claims.view.migrations(self.api, self.scope, fresh=True)
+        }
+        confirmed = {}
+        for status in ended:
+            with suppress(MigrationNotFoundError):
+                again = self.fetch_status(status.id)
+                if again.state == status.state == listed.get(status.id):
+                    confirmed[status.id] = again
+        return confirmed
+
     def discover(self) -> dict[str, Candidate]:
         """Read afresh which nodes discovery returns."""
         found = self.claims.view.candidates(self.api, self.scope, fresh=True)
@@ -136,7 +156,8 @@ class ReconcileContext:
             self.state.add_to_timeline(format_time(self.now()), Progress.from_status(status))
 
     def settle(self, migration: MigrationRecord, status: MigrationStatus) -> None:
-        """Record the end of a migration of ours."""
+        """Record the confirmed end of a migration of ours."""
+        self.claims.view.confirm_end(status)
         self.discover()
         self.update(migration, status)
         self.update_outcomes(ended=status)

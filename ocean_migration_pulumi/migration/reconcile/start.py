@@ -119,9 +119,8 @@ def _start_or_find_other(
     listed = view.migrations(context.api, context.scope, fresh=True)
     other = None
     for status in view.running(context.api, context.scope, fresh=True):
-        if status.is_terminal:
-            continue
-        if is_ours(context, status):
+        # An end that the list does not confirm is none: it is waited for as one of others.
+        if not status.is_terminal and is_ours(context, status):
             return StartedMigration(adopt(context, status), None), None
         other = status
     if other is not None:

@@ -45,19 +45,17 @@ def stop_migration(
         status = context.fetch_status(migration.id)
     except MigrationNotFoundError:
         status = None  # which proves nothing: the stop may find it
-    sent = status is not None and _is_stopping(status)
-    if not sent:
-        context.reporter.info(f"stopping migration {migration.id}: {why}")
-        sent = _send_stop(context, migration, terminate_drained_nodes=terminate_drained_nodes)
+    accepted = False
 
-    def has_stopped(status: MigrationStatus) -> bool:
-        nonlocal sent
-        if not sent:
-            # The stop was denied, and yet the migration is there.
-            sent = _is_stopping(status) or _send_stop(
-                context, migration, terminate_drained_nodes=terminate_drained_nodes
-            )
-        return has_ended(status)
+    def has_stopped(status: MigrationStatus | None) -> bool:
+        """Send the stop when it was not accepted before; a stop may be denied or refused, and yet the migration run."""
+        nonlocal accepted
+        if not accepted and (status is None or not _is_stopping(status)):
+            context.reporter.info(f"stopping migration {migration.id}: {why}")
+            accepted = _send_stop(context, migration, terminate_drained_nodes=terminate_drained_nodes)
+        return status is not None and has_ended(status)
+
+    has_stopped(status)
 
     waiter = context.waiter_for(migration.id, migration)
     try:
@@ -95,7 +93,7 @@ def _is_stopping(status: MigrationStatus) -> bool:
 
 
 def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, terminate_drained_nodes: bool) -> bool:
-    """Send the stop; return False when the service denies that the migration exists."""
+    """Send the stop; return whether the service accepts it: it may deny the migration, or find it ended."""
     try:
         context.api.within(context.scope).stop_migration(
             context.ocean_id, migration.id, should_terminate_drained_nodes=terminate_drained_nodes
@@ -106,6 +104,8 @@ def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, termina
         # It may have ended, or begun to stop, since its status was read; anything else is a refusal.
         if not _is_stopping(context.fetch_status(migration.id)):
             raise
+        context.claims.view.changed()
+        return False
     except (InterruptedWaitError, DeadlineError) as error:
         msg = f"{error} while migration {migration.id} was asked to stop; run it again to see it stopped"
         raise type(error)(msg) from None

@@ -142,6 +142,7 @@ class Waiter(Generic[T]):
             pause = self._policy.poll_interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads the polls
             try:
                 answer = self._refresh()
+                believed = self._is_believed(answer)
             except OUTAGES as error:
                 self._bear_outage(error)
             except MigrationNotFoundError as error:
@@ -150,19 +151,24 @@ class Waiter(Generic[T]):
                 except OUTAGES as outage:
                     self._bear_outage(outage)
             else:
-                self._note_answer(answer)
-                if not reached(answer):
-                    self._held_since = None
-                elif self._held_since is None:
-                    self._held_since = asked_at
-                self._show(answer)
-                if self._held_since is not None:
-                    opens_at = self._held_since + hold_for
-                    if asked_at >= opens_at:
-                        return answer
-                    pause = min(pause, max(0.0, opens_at - self._scope.clock()))
+                if believed:
+                    self._note_answer(answer)
+                    if not reached(answer):
+                        self._held_since = None
+                    elif self._held_since is None:
+                        self._held_since = asked_at
+                    self._show(answer)
+                    if self._held_since is not None:
+                        opens_at = self._held_since + hold_for
+                        if asked_at >= opens_at:
+                            return answer
+                        pause = min(pause, max(0.0, opens_at - self._scope.clock()))
             self._check_stall()
             self._scope.sleep(pause)
+
+    def _is_believed(self, answer: T) -> bool:
+        """Tell whether an answer counts; one that does not is asked for again at the next poll."""
+        return True
 
     def _note_answer(self, answer: T) -> None:
         self._answered_at = self._scope.clock()
@@ -205,7 +211,8 @@ class MigrationWaiter(Waiter[MigrationStatus]):
     """A wait for one migration, whose changes of state are reported.
 
     With ``listed``, one answer that the migration does not exist concludes nothing: status and list are asked on until
-    either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break.
+    either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break. A
+    terminal state counts only when the next status and the list agree: until then the migration runs.
 
     Args:
         refresh: Reads the migration's status afresh.
@@ -241,12 +248,25 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         )
         self._listed = listed
         self._denial: _Denial | None = None
+        self._unconfirmed: str | None = None
         self._state: str | None = None
         self._unknown: set[str] = set()
 
-    def _note_answer(self, answer: MigrationStatus) -> None:
+    def _is_believed(self, answer: MigrationStatus) -> bool:
         self._denial = None
-        super()._note_answer(answer)
+        if self._listed is None:
+            return True
+        before, self._unconfirmed = self._unconfirmed, answer.state if answer.is_terminal else None
+        if self._unconfirmed is None:
+            return True
+        if before == answer.state:
+            summary = self._listed.find()
+            if summary is not None and summary.state == answer.state:
+                return True
+        self._answered_at = self._scope.clock()
+        self._line = ""
+        self._reporter.status(f"{answer.id} is {answer.state}; waiting for a second answer that confirms it")
+        return False
 
     def _bear_denial(self, error: MigrationNotFoundError) -> None:
         if self._listed is None:

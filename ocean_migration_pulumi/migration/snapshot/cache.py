@@ -38,6 +38,7 @@ class ClusterCache:
         self.ocean_id = ocean_id
         self._cache = SingleFlightCache("Spot", clock)
         self._ended: dict[str, MigrationStatus] = {}
+        self._confirmed: set[str] = set()
         self._lock = threading.Lock()
 
     def candidates(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> tuple[Candidate, ...]:
@@ -51,18 +52,19 @@ class ClusterCache:
     def status(
         self, api: OceanApi, scope: CancelScope, migration_id: str, *, fresh: bool = False, had_ended: bool = False
     ) -> MigrationStatus:
-        """Return the status of a migration; that of an ended one is read once per process.
+        """Return the status of a migration; that of one whose end is confirmed is read once per process.
 
         Args:
             api: Spot's API.
             scope: Bounds the request.
             migration_id: The migration.
-            fresh: Ask again, unless it has ended.
+            fresh: Ask again, unless its end is confirmed: a service may show an end that is none.
             had_ended: Whether the list shows it as ended. Otherwise its end makes the candidates outdated.
 
         """
-        if migration_id in self._ended:
-            return self._ended[migration_id]
+        ended = self._ended.get(migration_id)
+        if ended is not None and (not fresh or migration_id in self._confirmed):
+            return ended
         try:
             found = self._ask(
                 f"migration {migration_id}",
@@ -74,13 +76,20 @@ class ClusterCache:
             # A list that still has it is outdated.
             self._cache.drop("migrations")
             raise
-        if found.is_terminal:
-            with self._lock:
-                if migration_id not in self._ended:
-                    self._ended[migration_id] = found
-                    if not had_ended:
-                        self._cache.drop("discovery")
+        with self._lock:
+            if not found.is_terminal:
+                self._ended.pop(migration_id, None)
+            elif had_ended:
+                self._ended[migration_id] = found
+            elif migration_id not in self._ended:
+                self._cache.drop("discovery")
         return found
+
+    def confirm_end(self, status: MigrationStatus) -> None:
+        """Keep the status of a migration whose end was confirmed: it is not asked for again."""
+        with self._lock:
+            self._ended[status.id] = status
+            self._confirmed.add(status.id)
 
     def cluster(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> Cluster:
         """Return the cluster."""

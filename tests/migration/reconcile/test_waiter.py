@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.api.models.migration import MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     EngineGoneError,
@@ -20,7 +21,13 @@ from ocean_migration_pulumi.errors import (
     ServiceError,
     StalledError,
 )
-from ocean_migration_pulumi.migration.reconcile.waiter import MigrationWaiter, PollPolicy, Waiter, is_timeout
+from ocean_migration_pulumi.migration.reconcile.waiter import (
+    MigrationListing,
+    MigrationWaiter,
+    PollPolicy,
+    Waiter,
+    is_timeout,
+)
 from ocean_migration_pulumi.migration.state.progress import Progress
 from tests.migration.builders import instance, left_over, status
 from tests.migration.tellers import RecordingTeller
@@ -34,7 +41,12 @@ class Wait:
     """A wait for answers that are given one by one; the last one is given for ever."""
 
     def __init__(
-        self, answers: Iterable[MigrationStatus | Exception], *, seconds: float | None = None, **more: Any
+        self,
+        answers: Iterable[MigrationStatus | Exception],
+        *,
+        seconds: float | None = None,
+        listing: MigrationListing | None = None,
+        **more: Any,
     ) -> None:
         self.answers = list(answers)
         self.clock = FakeClock()
@@ -47,6 +59,7 @@ class Wait:
             reporter=self.reporter,
             policy=policy,
             observe=self.taken.append,
+            listed=listing,
         )
 
     def read(self) -> MigrationStatus:
@@ -188,6 +201,57 @@ def test_migration_just_started_may_not_be_listed_yet() -> None:
     gone = Wait([drain(6), NOT_FOUND])
     with pytest.raises(MigrationNotFoundError):
         gone.until()
+
+
+class Listing:
+    """A list that says one thing after another of a migration; the last one for ever."""
+
+    def __init__(self, *states: str | None) -> None:
+        self.states = list(states)
+
+    def find(self) -> MigrationSummary | None:
+        """Return the next entry."""
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return None if state is None else MigrationSummary(id="owm-1", state=state)
+
+
+def listed(answers: Iterable[MigrationStatus | Exception], *states: str | None) -> Wait:
+    """Return a wait that asks the list, too; the service's clock stands still."""
+    listing, now = Listing(*states), datetime(2026, 1, 2, tzinfo=UTC)
+    return Wait(answers, listing=MigrationListing(find=listing.find, now=lambda: now))
+
+
+def test_denied_migration_is_lost_when_status_and_list_deny_it_for_a_minute() -> None:
+    """Either of them breaks the row."""
+    lost = listed([drain(6), NOT_FOUND], None)
+    with pytest.raises(MigrationNotFoundError):
+        lost.until()
+    assert 60 <= lost.waiter.elapsed - lost.clock.sleeps[0] < 90
+    assert lost.waiter.last == drain(6)
+    by_list = listed([drain(6), *[NOT_FOUND] * 40, FINISHED], None, None, None, None, "DRAIN_NODES", None)
+    with pytest.raises(MigrationNotFoundError):
+        by_list.until()
+    assert by_list.waiter.elapsed > 60 + 5 * 13
+    row = [NOT_FOUND] * 4
+    by_status = listed([drain(6), *row, drain(6), *row, drain(6), *row, FINISHED], *[None] * 12, "FINISHED")
+    assert by_status.until() == FINISHED
+
+
+@pytest.mark.parametrize("state", ["FINISHED", "FINISHED_ERROR", "STOPPED"])
+def test_terminal_state_counts_when_the_next_status_and_the_list_agree(state: str) -> None:
+    """Until then the migration runs, and what was said of its end is handed on to nobody."""
+    end = drain(0, state)
+    wait = listed([drain(6), end, drain(5), end, end, drain(4), end, end], "DRAIN_NODES", state)
+    assert wait.until() == end
+    assert wait.taken == [drain(6), drain(5), drain(4), end]
+    assert len(wait.clock.sleeps) == 7
+
+
+def test_terminal_state_of_another_kind_confirms_none() -> None:
+    """A service that says STOPPED and then FINISHED has said FINISHED once."""
+    wait = listed([drain(6, "STOPPED"), FINISHED, FINISHED], "FINISHED")
+    assert wait.until() == FINISHED
+    assert len(wait.clock.sleeps) == 2
 
 
 def test_unknown_state_is_warned_of_once_and_polled_on() -> None:

@@ -107,18 +107,36 @@ def test_outage_is_cached_for_previews_only(cached: tuple[ClusterCache, FakeCloc
     assert count_requests(stage) == count + 3
 
 
-def test_status_of_an_ended_migration_is_read_once(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
-    """It never changes again; its end outdates the candidates."""
-    found, _, stage = cached
+def test_status_of_a_confirmed_end_is_asked_once(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
+    """It never changes again; its end makes discovery old, and an end that is not confirmed is asked for again."""
+    found, clock, stage = cached
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
     found.candidates(stage.client, stage.scope())
     stage.control.advance(7200)
     (summary,) = found.migrations(stage.client, stage.scope())
     for _ in range(3):
-        assert found.status(stage.client, stage.scope(), summary.id, fresh=True).is_terminal
-    assert count_requests(stage) == 3
+        clock.now += 0.1
+        ended = found.status(stage.client, stage.scope(), summary.id, fresh=True)
+        assert ended.is_terminal
+    assert count_requests(stage) == 5
+    found.confirm_end(ended)
+    assert found.status(stage.client, stage.scope(), summary.id, fresh=True) is ended
+    assert count_requests(stage) == 5
     assert len(found.candidates(stage.client, stage.scope())) == 3
-    assert count_requests(stage) == 4
+    assert count_requests(stage) == 6
+
+
+def test_end_that_was_none_is_not_kept(cached: tuple[ClusterCache, FakeClock, Stage]) -> None:
+    """A later answer that it runs is the one that counts."""
+    found, clock, stage = cached
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
+    stage.control.fault("GET", "*/migration/owm-*", "contradict", state="STOPPED")
+    (summary,) = found.migrations(stage.client, stage.scope())
+    assert found.status(stage.client, stage.scope(), summary.id, had_ended=True).state == "STOPPED"
+    assert found.status(stage.client, stage.scope(), summary.id).state == "STOPPED"
+    clock.now += 0.1
+    assert not found.status(stage.client, stage.scope(), summary.id, fresh=True).is_terminal
+    assert not found.status(stage.client, stage.scope(), summary.id).is_terminal
 
 
 def test_running_migrations_come_first_and_then_the_newest(stages: Callable[..., Stage]) -> None:

@@ -84,6 +84,21 @@ def test_a_service_that_forgets_a_migration_for_some_answers(raw: Api) -> None:
     assert raw.send("GET", path).status == 200
 
 
+def test_a_service_that_contradicts_itself_for_some_answers(raw: Api) -> None:
+    """Status and list show another state, the status no old nodes if asked for, and the world goes on as it was."""
+    started = raw.post(raw.offered()).body["response"]["items"][0]["id"]
+    path = f"{raw.base}/{started}"
+    raw.sim.control.fault("GET", path, "contradict", state="STOPPED")
+    raw.sim.control.fault("GET", path, "contradict", entries=False)
+    raw.sim.control.fault("GET", raw.base, "contradict")
+    (first,), (second,) = raw.send("GET", path).items, raw.send("GET", path).items
+    assert (first["status"], second["status"]) == ("STOPPED", "FINISHED")
+    assert first["oldInstances"]
+    assert second["oldInstances"] == []
+    assert raw.send("GET", raw.base).items[0]["state"] == "FINISHED"
+    assert raw.send("GET", path).items[0]["status"] == raw.send("GET", raw.base).items[0]["state"] != "FINISHED"
+
+
 @pytest.mark.parametrize(("kind", "effect"), [("reset-before", 0), ("reset-after", 1)])
 def test_a_reset_before_or_after_the_effect(raw: Api, kind: str, effect: int) -> None:
     """The client sees a connection reset in both cases; only the log shows the difference."""

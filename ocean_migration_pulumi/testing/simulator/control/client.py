@@ -423,6 +423,8 @@ class SimulatorControl(ControlChannel):
         after: int = 0,
         seconds: float | None = None,
         status: int | None = None,
+        state: str = "FINISHED",
+        entries: bool = True,
         match: str | None = None,
     ) -> int:
         """Arm a fault and return its id.
@@ -435,9 +437,19 @@ class SimulatorControl(ControlChannel):
             after: The number of matching requests that pass before.
             seconds: Real seconds: of a delay, of ``Retry-After``, or until the reset of the rate limit.
             status: The HTTP status of the kind ``status``.
+            state: The state that the kind ``contradict`` shows.
+            entries: Whether the kind ``contradict`` shows the old nodes.
             match: A string that path, query or body must contain, None for any request.
         """
-        options = {"times": times, "after": after, "seconds": seconds, "status": status, "match": match}
+        options = {
+            "times": times,
+            "after": after,
+            "seconds": seconds,
+            "status": status,
+            "state": state,
+            "entries": entries,
+            "match": match,
+        }
         return int(self.call("fault", method=method, route=route, kind=kind, **options))
 
     def clear_faults(self) -> None:

@@ -27,6 +27,7 @@ KINDS = (
     "status",
     "html-404",
     "forget",
+    "contradict",
 )
 WITHOUT_EFFECT = frozenset(
     {*API_ERRORS, "500", "502", "503", "reset-before", "silence", "status", "html-404", "forget"}
@@ -56,6 +57,10 @@ class Fault:
     """Real seconds, with a meaning that depends on the kind."""
     status: int | None = None
     """The HTTP status of the kind ``status``."""
+    state: str = "FINISHED"
+    """The state that the kind ``contradict`` shows."""
+    entries: bool = True
+    """Whether the kind ``contradict`` shows the old nodes."""
     match: str | None = None
     """A string that path, query or body must contain, None for any request."""
 

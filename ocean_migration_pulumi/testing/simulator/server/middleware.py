@@ -110,6 +110,10 @@ class RequestExchange(ABC):
         """Render the response of a service that does not know what the request is about."""
         return self.render_error(404, None)
 
+    def contradict(self, response: Response, fault: Fault) -> Response:
+        """Return a response that contradicts the world; only Spot's API has some."""
+        return response
+
     @abstractmethod
     def add_headers(self, response: Response) -> Response:
         """Add the headers of every response; the Date is that of the simulated clock."""
@@ -136,6 +140,8 @@ class RequestExchange(ABC):
         if fault is not None and fault.kind == "slow-before":
             await simulation.pause(fault.seconds or 0.0)
         response = self.execute()
+        if fault is not None and fault.kind == "contradict":
+            response = self.contradict(response, fault)
         await simulation.faults.wait_at_barriers(method, path, "after")
         await self._send_response(connection, response, fault)
 
@@ -207,6 +213,16 @@ class SpotExchange(RequestExchange):
             return render_json(200, wire.build_envelope(self._echo_request(), 200, reply=nothing))
         error = wire.build_not_found_error(CODE_MISSING, "Migration", migration_id)
         return render_json(error.status, wire.build_envelope(self._echo_request(), error.status, error=error))
+
+    def contradict(self, response: Response, fault: Fault) -> Response:
+        """Return the response with another state of each migration, and without its old nodes if the fault says so."""
+        body = json.loads(bytes(response.body))
+        for item in body["response"].get("items", []):
+            for key in {"state", "status"} & item.keys():
+                item[key] = fault.state
+            if not fault.entries and "oldInstances" in item:
+                item["oldInstances"] = []
+        return self.add_headers(render_json(response.status_code, body))
 
     def execute(self) -> Response:
         """Execute the request, save what it changed, and return the response."""

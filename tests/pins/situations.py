@@ -851,7 +851,7 @@ def unanswered_start(stage: Stage) -> None:
 
 @situation()
 def forgotten_migration(stage: Stage) -> None:
-    """A migration that is no longer listed counts as ended; its nodes are judged by what Ocean offers."""
+    """A migration that is no longer listed is not concluded upon by a refresh: its nodes remain."""
     stage.hold()
     stage.declare(wait_for="started")
     stage.up()

@@ -235,3 +235,55 @@ def test_destroy_stops_what_one_answer_shows_as_stopped(driver: Driver) -> None:
         scene.up()
         scene.control.fault("GET", STATUSES, "contradict", times=3, state="STOPPED")
         destroy_with_stops(scene, 1)
+
+
+def test_a_discovery_that_lags_behind_a_failure_makes_no_up_green(driver: Driver) -> None:
+    """Nodes that are missing from it remain and are in no start; when it has caught up, `up` migrates them."""
+    with Scene(driver) as scene:
+        scene.control.quirk("discovery_lag", "86400s")
+        scene.control.arm_failure(scene.ocean_id, "instances")
+        scene.declare()
+        scene.up_fails()
+        (ended,) = scene.migrations()
+        (left,) = set(scene.asg()) - set(ended["drained"])
+        run = scene.up_fails()
+        assert failed(run, left, "no candidate", "kubeconfig", "exclude")
+        assert pods_left(scene)
+        outputs = scene.outputs()
+        assert outputs["remaining_nodes"] == [left]
+        assert outputs["migrated_nodes"] == ended["drained"]
+        assert outputs["succeeded"] is False
+        assert len(scene.writes()) == 1
+
+        scene.control.quirk("discovery_lag", "0s")
+        scene.up()
+        assert not pods_left(scene)
+        assert [start["instanceIds"] for start in scene.starts()] == [scene.asg(), [left]]
+        assert_done(driver, scene.asg())
+
+
+def test_a_colleague_s_migration_hides_no_node_of_a_failed_one(driver: Driver) -> None:
+    """Neither while it runs nor after it was stopped are its nodes migrated: then `up` migrates them."""
+    with Scene(driver) as scene:
+        scene.hold()
+        scene.declare(wait_for="started")
+        scene.up()
+        scene.control.fail_migration(scene.ocean_id, scene.migrations()[0]["id"])
+        scene.hold(False)
+        eventually(lambda: scene.migrations()[0]["terminal"])
+        scene.hold()
+        other = scene.control.start_foreign_migration(scene.ocean_id, scene.asg(), terminate=True)
+        scene.refresh()
+        assert scene.outputs()["migrated_nodes"] == []
+        assert scene.outputs()["remaining_nodes"] == scene.asg()
+        scene.declare(when_busy="fail")
+        assert failed(scene.up_fails(), other)
+        assert scene.outputs()["migrated_nodes"] == []
+        assert pods_left(scene)
+        scene.control.stop_foreign(scene.ocean_id, other)
+        scene.hold(False)
+        eventually(lambda: scene.migrations()[1]["terminal"])
+        scene.up()
+        assert not pods_left(scene)
+        assert {*scene.starts()[-1]["instanceIds"]} == {*scene.asg()} - {*scene.migrations()[1]["drained"]}
+        assert_done(driver, scene.asg())

@@ -413,6 +413,17 @@ def _migration_lost(migration_id: str, fields: Fields) -> str:
     )
 
 
+def _nodes_unproven(_: str, fields: Fields) -> str:
+    nodes = fields["nodes"]
+    one = len(nodes) == 1
+    return (
+        f"{count_with_verb(len(nodes), 'node', 'remain')} and {'is' if one else 'are'} no candidate "
+        f"({list_some(nodes)}): nothing proves that {'its' if one else 'their'} pods have moved, and discovery "
+        f"does not return {'it' if one else 'them'}. Run the command again later, set kubeconfig, or exclude "
+        f"{'the node' if one else 'the nodes'}"
+    )
+
+
 def _check(_: str, fields: Fields) -> str:
     return describe_finding(fields["finding"], fields).line
 
@@ -465,6 +476,7 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
         "Run the command again"
     ),
     Code.MIGRATION_LOST: _migration_lost,
+    Code.NODES_UNPROVEN: _nodes_unproven,
     Code.PREVIEW_FILE_NOT_WRITTEN: lambda _, fields: (
         f"Cannot write the file that OCEAN_MIGRATION_PREVIEW_FILE names: {fields['reason']}"
     ),

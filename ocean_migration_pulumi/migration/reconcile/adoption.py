@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
@@ -190,6 +191,20 @@ def find_held_by_others(context: ReconcileContext) -> set[str]:
     }
 
 
+def find_ended_of_others(context: ReconcileContext, instance_ids: set[str]) -> list[MigrationStatus]:
+    """Return the ended migrations of others that held these nodes since our last one was created."""
+    newest = max((made for each in context.state.migrations if (made := parse_time(each.created_at))), default=None)
+    known = {migration.id for migration in context.state.migrations}
+    return [
+        status
+        for status in context.claims.view.recent(context.api, context.scope)
+        if status.is_terminal
+        and status.id not in known
+        and instance_ids & status.instance_ids
+        and (newest is None or ((made := parse_time(status.created_at)) is not None and made > newest))
+    ]
+
+
 def catch_up_recorded(context: ReconcileContext) -> None:
     """Bring the migrations in the state up to date, and look for lost ones again.
 
@@ -201,6 +216,7 @@ def catch_up_recorded(context: ReconcileContext) -> None:
     found: list[tuple[MigrationRecord, MigrationStatus]] = []
     for migration in context.state.migrations:
         if migration.ended and migration.id not in lost:
+            _judge_ended_again(context, migration)
             continue
         try:
             status = context.fetch_status(migration.id)
@@ -223,6 +239,16 @@ def catch_up_recorded(context: ReconcileContext) -> None:
             context.update(migration, confirmed[migration.id])
             _settle_unseen(context, migration, confirmed[migration.id], by_others=True)
     context.update_outcomes()
+
+
+def _judge_ended_again(context: ReconcileContext, migration: MigrationRecord) -> None:
+    """Read what a migration that did not finish says today of its nodes that remain: one may have been terminated."""
+    did_not_finish = not migration.lost and migration.status != MigrationState.FINISHED
+    if did_not_finish and context.state.remaining.intersection(migration.instance_ids):
+        with suppress(MigrationNotFoundError):
+            status = context.fetch_status(migration.id)
+            if status.state == migration.status:
+                context.update_outcomes(ended=status)
 
 
 def catch_up(context: ReconcileContext) -> None:

@@ -22,6 +22,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
     catch_up,
     catch_up_recorded,
     describe_lost,
+    find_ended_of_others,
     find_held_by_others,
     find_unanswered_start,
 )
@@ -31,6 +32,7 @@ from ocean_migration_pulumi.migration.reconcile.soak import soak
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.reconcile.wait import explain_failed_migration, wait_for_migration
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.planned_nodes import restore_reviewed_entries
@@ -97,6 +99,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
         # An adopted migration may have left nodes: still the only migration that this run starts.
         _migrate(context, _collect_work(context, again=False, manual=False))
     _ensure_none_lost(context)
+    _ensure_none_unproven(context)
     soak(context)
     _finish(context)
 
@@ -136,6 +139,21 @@ def _ensure_none_lost(context: ReconcileContext, *, excused: Collection[str] = (
         message = join_sentences([render(diagnostic) for diagnostic in lost])
         context.state.failure = {"message": message, "reason": "lost", "remedy": ""}
         raise MigrationError(message, lost)
+
+
+def _ensure_none_unproven(context: ReconcileContext) -> None:
+    """Fail when a node remains that discovery does not return: it is never asked for, and nothing proves its end.
+
+    Raises:
+        MigrationError: There is such a node, and no migration of ours runs.
+    """
+    state = context.state
+    nodes = sorted(state.remaining - context.offered.keys())
+    if nodes and (state.latest is None or state.latest.ended):
+        unproven = Diagnostic(code=Code.NODES_UNPROVEN, severity=Severity.ERROR, fields={"nodes": nodes})
+        message = render(unproven)
+        state.failure = {"message": message, "reason": "unproven", "remedy": ""}
+        raise MigrationError(message, (unproven,))
 
 
 def _migrate(context: ReconcileContext, work: list[str]) -> bool:
@@ -230,12 +248,16 @@ def _collect_work(context: ReconcileContext, *, again: bool, manual: bool) -> li
     """
     state = context.state
     offered = context.discover()
-    held_by_us = {name for migration in state.migrations for name in migration.instance_ids}
-    gone = state.planned.keys() - state.migrated - state.manual - offered.keys() - held_by_us
+    gone = state.planned.keys() - state.migrated - state.manual - offered.keys()
     if gone:
         context.held_by_other_migrations = find_held_by_others(context)
-        gone -= context.held_by_other_migrations
+        held_by_us = {name for migration in state.migrations for name in migration.instance_ids}
+        gone -= context.held_by_other_migrations | held_by_us
     context.update_outcomes()
+    unproven = state.remaining - offered.keys() - context.held_by_other_migrations
+    if unproven:
+        for ended in context.confirm_ends(find_ended_of_others(context, unproven)).values():
+            context.update_outcomes(ended=ended)
     context.report_gone_nodes(gone)
     retried: set[str] = set()
     if again:

@@ -60,12 +60,12 @@ def start_migration(context: ReconcileContext, work: list[str]) -> StartedMigrat
         if started is not None:
             return started
         if other is not None:
-            wait_for_other_migration(context, other)
+            ended = wait_for_other_migration(context, other)
             context.held_by_other_migrations = set()
             offered = context.discover()
-            context.update_outcomes()
+            context.update_outcomes(ended=ended)
             context.report_gone_nodes(set(work) - offered.keys() - other.instance_ids)
-            work = [name for name in work if name in offered]
+            work = [name for name in work if name in offered and name in context.state.remaining]
             if work:
                 ensure_startable(context, work)  # the wait may have been a long one
         elif not any(name in context.offered for name in work):
@@ -73,8 +73,8 @@ def start_migration(context: ReconcileContext, work: list[str]) -> StartedMigrat
     return None
 
 
-def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) -> None:
-    """Wait for the end of a migration that is not ours.
+def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) -> MigrationStatus | None:
+    """Wait for the end of a migration that is not ours, and return its confirmed status; None when it is lost.
 
     Raises:
         ClusterBusyError: ``when_busy`` is ``"fail"``, or the wait ended early.
@@ -86,8 +86,9 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
         msg = f'{named} runs on {context.ocean_id} and is not ours; wait for its end, or set when_busy="wait"'
         raise ClusterBusyError(msg)
     context.reporter.info(f"waiting for {named}, which is not ours")
+    ended = None
     try:
-        context.waiter_for(other.id).until(has_ended)
+        ended = context.waiter_for(other.id).until(has_ended)
     except MigrationNotFoundError:
         context.reporter.info(f"migration {other.id} is no longer listed")
     except InterruptedWaitError:
@@ -97,6 +98,7 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
         msg = f"waiting for migration {other.id}, which is not ours, ended: {error}; nothing was started"
         raise ClusterBusyError(msg) from error
     context.claims.view.changed()
+    return ended
 
 
 @contextmanager

@@ -113,6 +113,8 @@ class Code(StrEnum):
     MIGRATION_LOST = "migration-lost"
     """Subject: a migration that status and list have denied for a minute. ``nodes`` that are not proven to be
     migrated."""
+    NODES_UNPROVEN = "nodes-unproven"
+    """``nodes`` that a migration held, that are not proven to be migrated, and that discovery does not return."""
     PREVIEW_FILE_NOT_WRITTEN = "preview-file-not-written"
     """``reason``."""
 

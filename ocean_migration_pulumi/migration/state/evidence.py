@@ -72,22 +72,22 @@ def determine_outcomes(observed: NodeObservations) -> dict[str, NodeOutcome]:
         missing = observed.offered is not None and name not in observed.offered
         outcome = None
         if observed.ended is not None and name in held_by_ended:
-            outcome = _judge_held(observed.ended.state, held_by_ended[name], missing=missing)
+            outcome = _judge_held(observed.ended.state, held_by_ended[name])
         if outcome is None:
             outcome = _judge_otherwise(observed, name, missing=missing)
         outcomes[name] = outcome
     return outcomes
 
 
-def _judge_held(state: str, node: MigrationInstance, *, missing: bool) -> NodeOutcome | None:
+def _judge_held(state: str, node: MigrationInstance) -> NodeOutcome | None:
     """Judge a node of a migration that has ended; None when its end does not decide.
 
-    After FINISHED a node is migrated unless it requires manual migration. After a stop or a failure it is migrated when
-    discovery no longer returns it, or when its last status had no pods left.
+    After FINISHED a node is migrated unless it requires manual migration. After a stop or a failure it is migrated only
+    when the confirmed status reports that it has no pods left: discovery lags, and hides what any migration holds.
     """
     if state == MigrationState.FINISHED:
         return NodeOutcome.MANUAL if node.state == REQUIRES_MANUAL_MIGRATION else NodeOutcome.MIGRATED
-    return NodeOutcome.MIGRATED if missing or node.running_pods == 0 else None
+    return NodeOutcome.MIGRATED if node.running_pods == 0 else None
 
 
 def _judge_otherwise(observed: NodeObservations, name: str, *, missing: bool) -> NodeOutcome:

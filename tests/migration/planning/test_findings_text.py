@@ -235,6 +235,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.MIGRATION_DENIED, "owm-1", {}),
     (Code.MIGRATION_LOST, "owm-1", {"nodes": NODES}),
     (Code.MIGRATION_LOST, "owm-1", {"nodes": []}),
+    (Code.NODES_UNPROVEN, "", {"nodes": ["i-1"]}),
+    (Code.NODES_UNPROVEN, "", {"nodes": NODES}),
     (Code.PREVIEW_FILE_NOT_WRITTEN, "", {"reason": "No space left on device"}),
 ]
 

@@ -21,13 +21,21 @@ def outcome(**observed: Any) -> NodeOutcome:
 @pytest.mark.parametrize("state", ["STOPPED", "FINISHED_ERROR"])
 @pytest.mark.parametrize(
     ("pods", "offered", "expected"),
-    [(0, ["i-1"], MIGRATED), (3, ["i-1"], REMAINS), (3, [], MIGRATED), (None, ["i-1"], REMAINS)],
+    [
+        (0, ["i-1"], MIGRATED),
+        (0, [], MIGRATED),
+        (3, ["i-1"], REMAINS),
+        (3, [], REMAINS),
+        (None, ["i-1"], REMAINS),
+        (None, [], REMAINS),
+    ],
 )
 def test_node_of_a_migration_that_did_not_finish(
     state: str, pods: int | None, offered: list[str], expected: NodeOutcome
 ) -> None:
-    """Its last status or discovery must say that its pods are gone."""
-    assert outcome(ended=status(instance("i-1", pods=pods), state=state), offered=offered) is expected
+    """Its confirmed status must say that its pods are gone: missing from discovery proves nothing."""
+    ended = status(instance("i-1", pods=pods), state=state)
+    assert outcome(ended=ended, ever_held=["i-1"], offered=offered) is expected
 
 
 @pytest.mark.parametrize("offered", [None, [], ["i-1"]])

@@ -170,6 +170,7 @@ def end(record: ResourceState, migration: MigrationRecord, seen: MigrationStatus
         migrated=record.migrated,
         manual=record.manual,
         ended=seen,
+        ever_held=seen.instance_ids,
         offered=offered,
     )
     record.apply_outcomes(determine_outcomes(observed))
@@ -200,14 +201,15 @@ def test_finished_nodes_are_migrated_unless_they_need_a_hand() -> None:
     ]
 
 
-def test_after_a_stop_or_failure_a_node_is_migrated_when_it_is_gone_or_empty() -> None:
-    """Discovery and the last count of pods decide; a node that needs a hand remains."""
+def test_after_a_stop_or_failure_a_node_is_migrated_when_it_is_empty() -> None:
+    """The last count of pods decides; a node that needs a hand remains."""
     for state in ("STOPPED", "FINISHED_ERROR"):
         record = settled(
             instance("i-1", pods=0), instance("i-2", pods=3), instance("i-3", pods=3),
             state=state, offered=("i-1", "i-2"),
         )  # fmt: skip
-        assert record.migrated == {"i-1", "i-3"}
+        assert record.migrated == {"i-1"}
+        assert record.remaining == {"i-2", "i-3"}
         assert settled(left_over("i-1", "debug"), state=state, offered=("i-1",)).manual == set()
 
 

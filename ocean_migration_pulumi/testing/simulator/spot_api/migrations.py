@@ -108,11 +108,15 @@ def stop_migration(context: RequestContext) -> SpotResponse:
     return SpotResponse(kind=KIND_MIGRATION, items=[item], migration_id=migration.id)
 
 
-def find_candidates(cluster: SimCluster, *, offer_migrating: bool) -> list[SimNode]:
-    """Return the candidates: old nodes that are neither in a running migration nor drained and cordoned."""
+def find_candidates(cluster: SimCluster, *, offer_migrating: bool, ended_after: float = float("inf")) -> list[SimNode]:
+    """Return the candidates: old nodes that are neither in a running migration nor drained and cordoned.
+
+    A migration that has ended after ``ended_after`` counts as running.
+    """
     migrating: set[str] = set()
     if not offer_migrating:
-        migrating.update(*(migration.instance_ids for migration in cluster.running_migrations()))
+        lagging = (each for each in cluster.migrations.values() if _ended_at(each) > ended_after)
+        migrating.update(*(migration.instance_ids for migration in (*cluster.running_migrations(), *lagging)))
     return [
         node
         for node in cluster.nodes.values()
@@ -121,10 +125,20 @@ def find_candidates(cluster: SimCluster, *, offer_migrating: bool) -> list[SimNo
     ]
 
 
+def _ended_at(migration: SimMigration) -> float:
+    ends = (migration.completed_at, migration.errored_at, migration.stopped_at)
+    return max((end for end in ends if end is not None), default=float("-inf"))
+
+
 def discover_nodes(context: RequestContext) -> SpotResponse:
     """List the candidates, each with its matching VNG."""
     cluster = context.get_cluster()
-    nodes = find_candidates(cluster, offer_migrating=context.presenter.get_quirk("offer_migrating") == "yes")
+    lag = float(context.presenter.get_quirk("discovery_lag").removesuffix("s"))
+    nodes = find_candidates(
+        cluster,
+        offer_migrating=context.presenter.get_quirk("offer_migrating") == "yes",
+        ended_after=context.now - lag,
+    )
     items = context.presenter.render_discovery(cluster, nodes, with_pods=context.get_flag("shouldFetchPods"))
     return SpotResponse(kind=KIND_DISCOVERY, items=items)
 

@@ -27,6 +27,7 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "heartbeat": ("empty", "null"),
     "concurrent_migrations": ("refuse", "allow"),
     "offer_migrating": ("no", "yes"),
+    "discovery_lag": ("0s", "5s", "60s", "86400s"),
     "delete_migrating": ("refuse", "allow"),
     "imports": ("full", "documented"),
     "import_tags": ("list", "object"),

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.runtime import rpc
 
-from ocean_migration_pulumi.component.args import OceanMigrationArgs, WaveArgs, declare
+from ocean_migration_pulumi.component.args import OceanMigrationArgs, WaveArgs, check_args
 from ocean_migration_pulumi.component.resources.waves import make_waves
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, read_spec
 from ocean_migration_pulumi.simulator import Simulator
@@ -276,7 +276,7 @@ def test_component_hands_them_to_its_waves_alone() -> None:
         parent = pulumi.ComponentResource("test:index:Parent", "parent")
         waves = [WaveArgs(name=name, nodes={"all_nodes": True}) for name in ("one", "two")]
         args = OceanMigrationArgs(ocean_id="o-1", waves=waves, notifications=["https://chat.example/x"])
-        make_waves("shop", declare(args), ocean_id="o-1", virtual_node_group_ids=[], depends_on=[], parent=parent)
+        make_waves("shop", check_args(args), ocean_id="o-1", virtual_node_group_ids=[], depends_on=[], parent=parent)
 
     program()
     told = {name: inputs.get("notifications") for name, inputs in made.inputs.items()}

@@ -283,10 +283,10 @@ def test_both_clients_see_the_same_ocean_nodes(pair: Callable[..., Both]) -> Non
     both.sim.control.advance(1200)
     ours = both.ours.list_nodes(both.ocean_id)
     assert ours
-    filters: list[dict[str, str]] = [{}, {"instance_id": ours[0].instance_id}]
     group = ours[0].virtual_node_group_id
     assert group is not None
-    for wanted in [*filters, {"virtual_node_group_id": group}]:
+    filters: list[dict[str, str]] = [{}, {"virtual_node_group_id": group}]
+    for wanted in filters:
         sdk = {{"virtual_node_group_id": "launch_spec_id"}.get(key, key): value for key, value in wanted.items()}
         assert [
             (

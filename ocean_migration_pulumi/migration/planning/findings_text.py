@@ -419,7 +419,7 @@ def _nodes_unproven(_: str, fields: Fields) -> str:
     return (
         f"{count_with_verb(len(nodes), 'node', 'remain')} and {'is' if one else 'are'} no candidate "
         f"({list_some(nodes)}): nothing proves that {'its' if one else 'their'} pods have moved, and discovery "
-        f"does not return {'it' if one else 'them'}. Run the command again later, set kubeconfig, or exclude "
+        f"does not return {'it' if one else 'them'}. Run the command again later, or exclude "
         f"{'the node' if one else 'the nodes'}"
     )
 

@@ -264,6 +264,8 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             if summary is not None and summary.state == answer.state:
                 return True
         self._answered_at = self._scope.clock()
+        if before != answer.state:
+            self._moved_at = self._answered_at  # a new state is progress, also while it is not confirmed
         self._line = ""
         self._reporter.status(f"{answer.id} is {answer.state}; waiting for a second answer that confirms it")
         return False

@@ -190,6 +190,7 @@ OTHER = {
     "prerequisites": "off",
     "approved_plan": "feedbeef",
     "when_busy": "fail",
+    "when_no_nodes": "succeed",
     "wait_for": "started",
     "wait_for_percentage": 5,
     "stall_timeout": None,

@@ -41,7 +41,7 @@ $(INSTALLED): pyproject.toml
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[aws,kubernetes,simulator,stack,testing]" --group dev
 	@touch $(INSTALLED)
 
-demo: setup ## Show the whole story against a simulator (ENGINE=download gets the pulumi command for it)
+demo: setup ## Show a migration from preview to destroy against a simulator (ENGINE=download gets the pulumi command for it)
 	@$(RUN) -m examples.demo --engine "$(ENGINE)"
 
 # The tests start hundreds of interpreters, which need not compile the package each. The programs that tests write are

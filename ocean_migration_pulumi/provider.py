@@ -103,7 +103,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
 
 
 class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWorkloadMigration"):
-    """The wish that the workloads of some nodes live in Spot Ocean; each ``pulumi up`` converges to it."""
+    """Ensure that the workloads of the selected nodes run on Ocean nodes; each ``pulumi up`` continues."""
 
     migration_id: Output[str | None]
     """The latest migration; None before the first."""

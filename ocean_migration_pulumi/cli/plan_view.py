@@ -118,7 +118,7 @@ class PlanView:
 
 
 def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
-    """Plan the migration of a wish on the cluster that is meant; only reads.
+    """Plan a migration of the chosen cluster; only reads.
 
     Raises MissingAccountError, InputError for nodes that cannot be chosen, PlanError when there is no plan to be had,
     or an error of the API.

@@ -57,7 +57,7 @@ class Comparison:
 def plan(
     call: host.EngineCall, spec: MigrationSpec, olds: dict[str, Any], *, owner: str, kubeconfig_later: bool
 ) -> PlanPreview:
-    """Plan a wish whose inputs are known, and say what there is to say; ``olds`` are the last inputs."""
+    """Plan from known inputs and report the plan; ``olds`` are the last inputs."""
     SESSION.unplanned.pop(owner, None)
     client, claims = _reach(spec)
     old = _with_account(read_spec(olds)[0], client.account_id) if olds.get("ocean_id") else None

@@ -50,6 +50,9 @@ class OperationCancelled(Exception):
     It is no OceanMigrationError: what handles errors of one step ("go on without Kubernetes") must not go on after it.
     """
 
+    migration_id: str | None = None
+    """The migration whose state the message says; None when the message says only why the wait ended."""
+
 
 class InterruptedWaitError(OperationCancelled):
     """Somebody pressed Ctrl-C."""
@@ -181,6 +184,9 @@ class SourceGoneError(OceanMigrationError):
 
 class WaitEndedError(OceanMigrationError):
     """A wait ended before its target was reached; what was waited for goes on."""
+
+    migration_id: str | None = None
+    """The migration whose state the message says; None when the message says only why the wait ended."""
 
 
 class DeadlineError(WaitEndedError):

@@ -171,7 +171,7 @@ def describe_failure(error: Exception, remedy: str = "") -> str:
     line = one_line(str(error))
     if not isinstance(error, (OceanMigrationError, OperationCancelled)):
         return f"unexpected {type(error).__name__}: {line}"
-    ended = isinstance(error, (InterruptedWaitError, DeadlineError)) and "migration " not in line
+    ended = isinstance(error, (InterruptedWaitError, DeadlineError)) and error.migration_id is None
     return f"{line}; {remedy}" if remedy and (ended or isinstance(error, OUTAGES)) else line
 
 

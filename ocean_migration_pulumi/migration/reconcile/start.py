@@ -23,7 +23,7 @@ from ocean_migration_pulumi.migration.reconcile.admission import ensure_approved
 from ocean_migration_pulumi.migration.reconcile.adoption import adopt, is_ours, record_migration, search_lost_start
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
-from ocean_migration_pulumi.migration.reconcile.waiter import has_ended
+from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord, UnansweredStart
 from ocean_migration_pulumi.migration.state.progress import Progress
 
@@ -91,9 +91,9 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
         ended = context.waiter_for(other.id).until(has_ended)
     except MigrationNotFoundError:
         context.reporter.info(f"migration {other.id} is no longer listed")
-    except InterruptedWaitError:
+    except InterruptedWaitError as error:
         msg = f"interrupted while waiting for migration {other.id}, which is not ours; nothing was started"
-        raise InterruptedWaitError(msg) from None
+        raise restate(error, msg, other.id) from None
     except OceanMigrationError as error:
         msg = f"waiting for migration {other.id}, which is not ours, ended: {error}; nothing was started"
         raise ClusterBusyError(msg) from error

@@ -18,7 +18,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.reconcile.adoption import catch_up, find_unanswered_start, settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, emit
-from ocean_migration_pulumi.migration.reconcile.waiter import has_ended
+from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_share
 
@@ -68,7 +68,7 @@ def stop_migration(
             f"{error} while migration {migration.id} was stopping ({describe_share(waiter.last)}); run it again "
             "to wait for the end"
         )
-        raise type(error)(msg) from None
+        raise restate(error, msg, migration.id) from None
     context.settle(migration, status)
     after = format_elapsed(waiter.elapsed)
     line = f"migration {migration.id} is {status.state} after {after}: {describe_share(status)}"
@@ -108,7 +108,7 @@ def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, termina
         return False
     except (InterruptedWaitError, DeadlineError) as error:
         msg = f"{error} while migration {migration.id} was asked to stop; run it again to see it stopped"
-        raise type(error)(msg) from None
+        raise restate(error, msg, migration.id) from None
     else:
         migration.stopped_by = "us"
         migration.terminated_on_stop = terminate_drained_nodes

@@ -27,7 +27,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import describe_lost, s
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
-from ocean_migration_pulumi.migration.reconcile.waiter import NEW, MigrationWaiter, is_timeout
+from ocean_migration_pulumi.migration.reconcile.waiter import NEW, MigrationWaiter, is_timeout, restate
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_duration, describe_share
 from ocean_migration_pulumi.migration.state.progress import Progress
@@ -183,15 +183,16 @@ def _end_early(
         except (OceanMigrationError, InterruptedWaitError) as trouble:
             line = f"{why}; stopping migration {migration.id} did not succeed: {trouble}"
             emit(context, _EARLY[type(error)], migration, line, status=waiter.last)
-            return type(error)(line)
+            return restate(error, line, migration.id)
         if migration.lost:
             return MigrationError(f"{why}; {render(describe_lost(context, migration))}")
         rest = context.hints.rest
-        return type(error)(f'{why}; migration {migration.id} was stopped (on_timeout="stop"), {done}; {rest}.')
+        line = f'{why}; migration {migration.id} was stopped (on_timeout="stop"), {done}; {rest}.'
+        return restate(error, line, migration.id)
     context.update_outcomes()
     line = f"{why}; migration {migration.id} goes on in Ocean ({done})"
     emit(context, _EARLY[type(error)], migration, line, status=waiter.last)
-    return type(error)(f"{line}. {context.hints.waits}.")
+    return restate(error, f"{line}. {context.hints.waits}.", migration.id)
 
 
 def _end_unheard(

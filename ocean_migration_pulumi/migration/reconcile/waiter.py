@@ -11,7 +11,14 @@ from typing import Final, Generic, TypeVar
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_elapsed
-from ocean_migration_pulumi.errors import DeadlineError, MigrationNotFoundError, OceanMigrationError, StalledError
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    MigrationNotFoundError,
+    OceanMigrationError,
+    OperationCancelled,
+    StalledError,
+    WaitEndedError,
+)
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.snapshot.protocols import Reporter
 from ocean_migration_pulumi.migration.state.progress import Progress
@@ -30,6 +37,7 @@ _HEARTBEAT: Final = 60.0
 _JITTER: Final = 0.1
 
 T = TypeVar("T")
+E = TypeVar("E", bound=OperationCancelled | WaitEndedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +310,13 @@ class MigrationWaiter(Waiter[MigrationStatus]):
 def has_ended(status: MigrationStatus) -> bool:
     """Tell whether a migration has ended, well or not."""
     return status.is_terminal
+
+
+def restate(error: E, message: str, migration_id: str) -> E:
+    """Return the error of a wait that ended early, with a message that says the state of the migration."""
+    restated = type(error)(message)
+    restated.migration_id = migration_id
+    return restated
 
 
 def is_timeout(error: Exception) -> bool:

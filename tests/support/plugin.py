@@ -121,7 +121,7 @@ class PluginProcess:
         changed = self._change or self._before
         arguments = (self.address,) if self._arguments is None else self._arguments
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.changed_host" if changed else "pulumi.dynamic", *arguments],
+            [sys.executable, "-u", "-m", "tests.support.changed_host" if changed else "pulumi.dynamic", *arguments],
             cwd=ROOT,
             env={
                 **os.environ,

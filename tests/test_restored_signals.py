@@ -18,6 +18,7 @@ subprocess.run([sys.executable, "-c", {asks!r}], check=True)
 """
 
 
+@pytest.mark.usefixtures("unmeasured")  # measuring takes SIGTERM, too
 @pytest.mark.parametrize(
     ("number", "usual"),
     [("signal.SIGINT", "signal.default_int_handler"), ("signal.SIGTERM", "signal.SIG_DFL")],

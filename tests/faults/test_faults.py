@@ -23,6 +23,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning.findings_text import render_line
 from ocean_migration_pulumi.migration.reconcile import stop
+from ocean_migration_pulumi.migration.reconcile.waiter import restate
 from ocean_migration_pulumi.migration.spec.diagnostic import Severity
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
@@ -174,8 +175,7 @@ def test_a_run_that_was_cut_short_tells_how_things_stand(runs: list[MigrationRec
     assert remedy == words
     assert failure_reasons.describe_failure(NoAnswerError("down"), remedy) == f"down; {words}"
     assert failure_reasons.describe_failure(InterruptedWaitError("interrupted"), remedy) == f"interrupted; {words}"
-    assert failure_reasons.describe_failure(DeadlineError("late while migration owm-2 was stopping"), remedy).endswith(
-        "stopping"
-    )
+    late = restate(DeadlineError("late"), "late while migration owm-2 was stopping", "owm-2")
+    assert failure_reasons.describe_failure(late, remedy) == "late while migration owm-2 was stopping"
     assert failure_reasons.describe_failure(PlanError("no"), remedy) == "no"
     assert failure_reasons.make_failure_output(NoAnswerError("down"), remedy)["message"] == f"down; {words}"

@@ -211,3 +211,10 @@ def test_a_thousand_nodes_that_need_a_hand_keep_the_state_small() -> None:
     state.manual_pods = many
     state.unscheduled = [f"{number:036}" for number in range(100)]
     assert size(outputs(state, inputs)) <= 256 * 1024
+
+
+def test_a_lost_migration_has_the_entry_that_it_had() -> None:
+    """No pinned situation loses one; the name `lost` is frozen all the same, and read back."""
+    entry = MigrationRecord(id="owm-1", lost=True).to_output()
+    assert entry["lost"] is True
+    assert MigrationRecord.from_output({"id": "owm-1", "lost": True}).lost is True

@@ -16,7 +16,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench chaos check format build wheel clean
+.PHONY: help setup demo test test-all bench chaos check docs format build wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -64,7 +64,7 @@ bench: setup ## Measure what is promised, and write benchmarks/RESULTS.md
 chaos: setup ## Kill everything at random moments, in 200 runs, and see that nothing is lost
 	$(RUN) -m tests.chaos $(CHAOS_ARGS)
 
-check: setup ## Run ruff, mypy, import-linter, and the linters of the pipelines
+check: setup docs ## Run ruff, mypy, import-linter, the linters of the pipelines, and build the docs
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
@@ -72,6 +72,10 @@ check: setup ## Run ruff, mypy, import-linter, and the linters of the pipelines
 	$(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows examples/pull_request/github/ocean-migration.yml
 	$(RUN) -m check_jsonschema --builtin-schema vendor.gitlab-ci examples/pull_request/gitlab/.gitlab-ci.yml
 	$(VENV)/bin/zizmor --offline --quiet --persona pedantic examples/pull_request/github/ocean-migration.yml
+
+# Every warning is an error: a link to a page or heading that does not exist is one, and so is an unknown name.
+docs: setup ## Build the documentation site into build/docs/ and check its links
+	$(RUN) -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet --jobs auto docs build/docs
 
 format: setup ## Format the code and sort its imports
 	$(RUN) -m ruff check --select I --fix .

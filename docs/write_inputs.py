@@ -6,7 +6,7 @@ arguments. From that follow
 - the section `Args` of the constructors of the resources,
 - the docstrings of the fields of `NodeSelectorArgs`,
 - the dictionary form of each class of arguments (`WaveArgsDict` of `WaveArgs`),
-- the tables in README.md and docs/, between `<!-- inputs of X -->` and `<!-- end -->`.
+- the tables in docs/, between `<!-- inputs of X -->` and `<!-- end -->`.
 
 A test fails when a file is not what this program would write.
 """
@@ -156,7 +156,7 @@ def table(kind: str) -> str:
         if doc
     ]
     if names := ", ".join(code(name) for name, _, doc in fields if doc is None):
-        own.append((names, "", "As the [inputs of the resource](../README.md#inputs), with the same defaults."))
+        own.append((names, "", "As the [inputs of the resource](resource.md#inputs), with the same defaults."))
     return markdown(("field", "default", "meaning"), own)
 
 
@@ -170,7 +170,7 @@ def written() -> dict[Path, str]:
     """Return every file that depends on the declarations, as it should be."""
     files = {path: constructor_docs(path.read_text(encoding="utf-8"), kind) for path, kind in CONSTRUCTORS.items()}
     files |= {path: argument_docs(path.read_text(encoding="utf-8")) for path in ARGUMENTS}
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in sorted((ROOT / "docs").rglob("*.md")):
         page = path.read_text(encoding="utf-8")
         if _TABLE.search(page):
             files[path] = _TABLE.sub(lambda match: match[1] + table(match[2]) + match[3], page)

@@ -1,4 +1,4 @@
-"""What docs/architecture.md states, compared with the code: picture, folders, and the functions of each flow."""
+"""Compare docs/explanation/architecture.md with the code: picture, folders, and the functions of each flow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Called = set[tuple[str, str]]
 @cache
 def read_page() -> str:
     """Return the text of the page."""
-    return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
 
 
 def read_section(heading: str) -> str:

@@ -49,7 +49,7 @@ COMPONENT = [
     (GateArgs, "Waves"),
     (RetireArgs, "Retire"),
 ]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def page(name: str) -> str:
@@ -89,7 +89,7 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_link_leads_somewhere(path: Path) -> None:
     """Files exist, and so do the headings that a link names."""
     for target in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
@@ -112,14 +112,21 @@ def test_docs_and_signatures_follow_the_declarations_of_inputs() -> None:
 
 
 def test_every_output_is_in_the_table() -> None:
-    """The README's table has all outputs of the resource and no other."""
-    names = [name for row in rows(section("README.md", "Outputs")) for name in re.findall(r"`([^`]+)`", row[0])]
+    """The table has all outputs of the resource and no other."""
+    table = rows(section("docs/reference/resource.md", "Outputs"))
+    names = [name for row in table for name in re.findall(r"`([^`]+)`", row[0])]
     assert sorted(names) == sorted(OceanWorkloadMigration.__annotations__)
+
+
+def test_every_schema_is_listed() -> None:
+    """The page of the schemas links to each file."""
+    linked = re.findall(r"\]\(\.\./schemas/(.*?)\)", page("docs/reference/schemas.md"))
+    assert linked == sorted(path.name for path in (ROOT / "docs" / "schemas").iterdir())
 
 
 def test_every_setting_is_described() -> None:
     """All keys of the stack's config are in the table of the settings."""
-    cells = [cell for row in rows(page("docs/settings.md")) for cell in row]
+    cells = [cell for row in rows(page("docs/reference/settings.md")) for cell in row]
     assert {name for name in named(cells) if ":" in name and "/" not in name} == set(CONFIG_KEYS)
 
 
@@ -127,14 +134,14 @@ def test_every_environment_variable_is_described() -> None:
     """Each variable that the package reads is on the page of the settings, or of the command."""
     sources = (path.read_text("utf-8") for path in (ROOT / "ocean_migration_pulumi").rglob("*.py"))
     variables = {name for text in sources for name in re.findall(r"OCEAN_MIGRATION_[A-Z_]+|SPOTINST_[A-Z_]+", text)}
-    pages = page("docs/settings.md") + page("docs/cli.md")
+    pages = page("docs/reference/settings.md") + page("docs/reference/cli.md")
     completion = {"OCEAN_MIGRATION_COMPLETE"}  # set by the scripts that `completion` prints
     assert {name for name in variables - completion if f"`{name}`" not in pages} == set()
 
 
 def test_every_part_of_the_simulator_is_described() -> None:
     """Scenarios, faults, verbs and options are those of the code."""
-    text = "docs/simulator.md"
+    text = "docs/reference/simulator.md"
     assert named([row[0] for row in rows(section(text, "Scenarios"))]) == set(SCENARIOS)
     assert named([row[0] for row in rows(section(text, "Faults"))]) == set(KINDS)
     verbs = {name for kind in Controls.__mro__[:-1] for name in vars(kind) if not name.startswith("_")}
@@ -147,7 +154,7 @@ def test_every_part_of_the_simulator_is_described() -> None:
 
 def test_the_description_of_a_cluster_can_be_served() -> None:
     """The example of a description has a node for each of its objects, and one of them matches the group."""
-    with Simulator(world=json.loads(block("docs/simulator.md", "json"))) as simulator:
+    with Simulator(world=json.loads(block("docs/reference/simulator.md", "json"))) as simulator:
         nodes = simulator.control.nodes(simulator.ocean_id)
     assert {node["instance_id"]: len(node["pods"]) for node in nodes} == {"i-1": 6, "i-2": 1}
 
@@ -182,7 +189,7 @@ def test_the_program_of_the_readme_plans_what_it_says(simulator: Simulator, tmp_
 
 @pytest.mark.parametrize(
     ("name", "heading", "scenario"),
-    [("README.md", "A preview", "blocking-pdb"), ("docs/resource.md", "The plan", "success")],
+    [("README.md", "A preview", "blocking-pdb"), ("docs/reference/resource.md", "The plan", "success")],
 )
 def test_a_preview_that_is_shown_has_the_lines_of_today(name: str, heading: str, scenario: str, tmp_path: Path) -> None:
     """Each line of the block, as far as it is not shortened, is a diagnostic of the example, in the same order."""
@@ -205,7 +212,7 @@ def test_the_test_of_the_testing_page_passes(tmp_path: Path) -> None:
     """A copy of it, beside a copy of the example, is a test that passes."""
     (tmp_path / "program").mkdir()
     (tmp_path / "program" / "__main__.py").write_text(page("examples/basic/__main__.py"), encoding="utf-8")
-    (tmp_path / "test_program.py").write_text(block("docs/testing.md", "python"), encoding="utf-8")
+    (tmp_path / "test_program.py").write_text(block("docs/how-to/testing.md", "python"), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", "/dev/null"],
         cwd=tmp_path,
@@ -220,7 +227,7 @@ def test_the_test_of_the_testing_page_passes(tmp_path: Path) -> None:
 def test_the_python_of_the_simulator_page_runs() -> None:
     """The block starts a simulator, changes its world and reads its log."""
     done = subprocess.run(
-        [sys.executable, "-c", block("docs/simulator.md", "python")],
+        [sys.executable, "-c", block("docs/reference/simulator.md", "python")],
         capture_output=True,
         text=True,
         timeout=60,
@@ -233,21 +240,21 @@ def test_the_python_of_the_simulator_page_runs() -> None:
 @pytest.mark.parametrize(("kind", "heading"), COMPONENT, ids=[kind.__name__ for kind, _ in COMPONENT])
 def test_every_argument_of_the_component_is_described(kind: type[Any], heading: str) -> None:
     """The section about a class of arguments names it, and all its fields."""
-    text = re.sub(r"^```.*?^```$", "", section("docs/component.md", heading), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^```.*?^```$", "", section("docs/reference/component.md", heading), flags=re.MULTILINE | re.DOTALL)
     told = named([text])
     assert {kind.__name__, *(field.name for field in fields(kind))} <= told
 
 
 def test_every_output_of_the_component_is_described() -> None:
     """The table has all outputs and no other."""
-    assert named([row[0] for row in rows(section("docs/component.md", "Outputs"))]) == set(
+    assert named([row[0] for row in rows(section("docs/reference/component.md", "Outputs"))]) == set(
         OceanMigration.__annotations__
     )
 
 
 def test_the_program_of_the_component_page_plans_three_waves(simulator: Simulator, tmp_path: Path) -> None:
     """A copy of it plans the nodes of web, each in one wave."""
-    (tmp_path / "program.py").write_text(block("docs/component.md", "python"), encoding="utf-8")
+    (tmp_path / "program.py").write_text(block("docs/reference/component.md", "python"), encoding="utf-8")
     stack = OfflineStack(
         tmp_path / "program.py",
         tmp_path / "state.json",

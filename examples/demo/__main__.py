@@ -31,11 +31,11 @@ _VARIABLES: Final = 5
 
 _READ_NEXT: Final = """\
 Read next:
-  README.md           install, write a program, point it at the real service
-  examples/basic      the program that ran here
-  docs/resource.md    every input, every output, and what happens when
-  docs/simulator.md   the simulator by itself: ocean-migration simulator
-  docs/testing.md     test programs of your own with OfflineStack"""
+  README.md                     install, write a program, use the real service
+  examples/basic                the program that ran here
+  docs/reference/resource.md    inputs, outputs, and how the resource behaves
+  docs/reference/simulator.md   the simulator: ocean-migration simulator
+  docs/how-to/testing.md        test your own programs with OfflineStack"""
 
 
 @click.command()

@@ -307,7 +307,7 @@ def test_schema_and_page_name_all_there_is() -> None:
     """Events and fields, in the order in which they are posted."""
     assert schema()["properties"]["event"]["enum"] == [kind.value for kind in EventKind]
     assert list(schema()["properties"]) == schema()["required"] == list(EVENT.to_json())
-    page = "docs/notifications.md"
+    page = "docs/how-to/notifications.md"
     assert [row[0].strip("`") for row in rows(section(page, "Events"))] == [kind.value for kind in EventKind]
     assert [row[0].strip("`") for row in rows(section(page, "The body"))] == list(EVENT.to_json())
 

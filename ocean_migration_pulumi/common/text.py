@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 ARROW: Final = "→"
 """Replaces ``->`` in names."""
+
+_NUMBERS: Final = re.compile(r"(\d+)")
 
 
 def one_line(text: str, most: int | None = None) -> str:
@@ -70,3 +73,13 @@ def list_some(names: Iterable[str], most: int = 5) -> str:
     listed = list(names)
     shown = ", ".join(listed[:most])
     return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Return a key that sorts names by the numbers in them: ``wave-2`` comes before ``wave-10``."""
+    parts = [
+        # Comparing the length first compares numbers of any size without converting them.
+        (len(digits := part.lstrip("0")), digits) if place % 2 else (0, part)
+        for place, part in enumerate(_NUMBERS.split(name))
+    ]
+    return parts, name

@@ -8,6 +8,7 @@ from ocean_migration_pulumi.common.text import (
     count_noun,
     count_with_verb,
     list_some,
+    natural_key,
     one_line,
     sanitize,
     shorten,
@@ -72,3 +73,10 @@ def test_list_names_some_and_counts_the_others() -> None:
     assert list_some(iter("abc"), 3) == "a, b, c"
     assert list_some(iter("abcd"), 2) == "a, b and 2 more"
     assert list_some([]) == ""
+
+
+def test_names_are_sorted_by_the_numbers_in_them() -> None:
+    """Numbers of any length, with zeros in front too."""
+    names = ["wave-1", "wave-2", "wave-02b", "wave-10", f"wave-{'9' * 5000}", "waves"]
+    assert sorted(reversed(names), key=natural_key) == names
+    assert natural_key("a-01") != natural_key("a-1")

@@ -12,7 +12,6 @@ it is the name of a group of that dashboard.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationState,
     MigrationStatus,
 )
+from ocean_migration_pulumi.common.text import natural_key
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.migration.state.phases import describe_phase
 from ocean_migration_pulumi.migration.state.progress import Progress
@@ -34,7 +34,6 @@ from ocean_migration_pulumi.migration.state.progress import Progress
 WINDOW: Final = timedelta(minutes=10)
 """Period over which the trend is measured."""
 
-_NUMBERS: Final = re.compile(r"([0-9]+)")
 _SHORTEST_TREND: Final = timedelta(minutes=2)
 _RUNNING: Final = "RUNNING"
 
@@ -305,13 +304,8 @@ def _make_terminated(node: OldNode) -> OldNode:
     return replace(node, stage=Stage.TERMINATED, pods=0, said="no longer listed", left_over=())
 
 
-def _attention_key(node: OldNode) -> tuple[int, int, list[str | int], str]:
-    return _STAGE_ORDER[node.stage], -(node.pods or 0), _natural_key(node.name), node.instance_id
-
-
-def _natural_key(name: str) -> list[str | int]:
-    """Return a key that sorts names by the numbers in them."""
-    return [int(part) if place % 2 else part for place, part in enumerate(_NUMBERS.split(name))]
+def _attention_key(node: OldNode) -> tuple[int, int, object, str]:
+    return _STAGE_ORDER[node.stage], -(node.pods or 0), natural_key(node.name), node.instance_id
 
 
 def _make_new_nodes(
@@ -342,7 +336,7 @@ def _make_new_nodes(
         )
     first = datetime.min.replace(tzinfo=at.tzinfo)
     return tuple(
-        sorted(nodes, key=lambda node: (first - (node.joined_at or first), _natural_key(node.name), node.instance_id))
+        sorted(nodes, key=lambda node: (first - (node.joined_at or first), natural_key(node.name), node.instance_id))
     )
 
 

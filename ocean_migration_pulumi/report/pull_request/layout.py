@@ -14,6 +14,7 @@ from ocean_migration_pulumi.report.markdown import width
 
 _GAP: Final = "\n\n"
 _NOTE: Final = 200  # room for the line that counts the migrations left out
+_SHORTENED: Final = "Shortened: the whole text would be longer than the platform accepts."
 
 
 class Weight(IntEnum):
@@ -24,10 +25,11 @@ class Weight(IntEnum):
     REMARK = 2
     TABLE = 3
     WARNING = 4
-    CHECK = 5
-    BLOCKER = 6
-    ERROR = 7
-    FIXED = 8
+    APPROVAL = 5
+    CHECK = 6
+    BLOCKER = 7
+    ERROR = 8
+    FIXED = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Part:
     """Markdown after the last row; left out with the last row."""
     noun: str = "line"
     """What one row is, in the singular, for the line that counts the rows left out."""
+    short: str = ""
+    """Markdown shown instead when no row is kept; empty to count the rows."""
     between: str = "\n"
     """Markdown between two rows."""
     most: int | None = None
@@ -84,29 +88,42 @@ class Part:
 
     @property
     def _none(self) -> str:
-        return f"{count_noun(len(self.rows), self.noun)} not listed: the text would be too long."
+        return self.short or f"{count_noun(len(self.rows), self.noun)} not listed."
 
 
-def fit_parts(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence[Part], limit: int) -> str:
-    """Return all parts as one document no wider than ``limit``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The parts of one migration."""
+
+    parts: tuple[Part, ...]
+    """The parts in their order."""
+    urgency: int = 0
+    """Sections of the lowest urgency are left out first; of the same urgency the last ones."""
+
+
+def fit_parts(head: Sequence[Part], sections: Sequence[Section], foot: Sequence[Part], limit: int) -> str:
+    """Return all parts as one document no wider than ``limit``; a line at the end says that rows were left out.
 
     Args:
         head: Parts at the top.
-        sections: The parts of each migration. Sections that do not fit even when shortened are left out, from the last
-            one on, and counted.
+        sections: The section of each migration. Those that do not fit even when shortened are left out and counted.
         foot: Parts at the bottom.
         limit: Maximum width, as `markdown.width` counts it.
 
     Raises:
         ValueError: If head and foot alone are wider than ``limit``.
     """
-    shown = _count_sections(head, sections, foot, limit)
-    parts = [*head, *(part for section in sections[:shown] for part in section)]
-    if left := len(sections) - shown:
-        parts.append(Part(rows=(f"and {count_noun(left, 'more migration')}: the text would be too long.",)))
+    whole = [*head, *(part for section in sections for part in section.parts), *foot]
+    if _width(whole, [part.full for part in whole]) <= limit:
+        return _GAP.join(part.format(part.full) for part in whole)
+    foot = (*foot, Part(rows=(_SHORTENED,)))
+    shown = _choose_sections(head, sections, foot, limit)
+    parts = [*head, *(part for section in shown for part in section.parts)]
+    if left := len(sections) - len(shown):
+        parts.append(Part(rows=(f"and {count_noun(left, 'more migration')}.",)))
     parts += foot
     kept = [part.full for part in parts]
-    excess = sum(part.width(count) + len(_GAP) for part, count in zip(parts, kept, strict=True)) - limit
+    excess = _width(parts, kept) - limit
     for weight in Weight:
         if excess <= 0:
             break
@@ -124,12 +141,21 @@ def fit_parts(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Se
     return _GAP.join(part.format(count) for part, count in zip(parts, kept, strict=True))
 
 
-def _count_sections(head: Sequence[Part], sections: Sequence[Sequence[Part]], foot: Sequence[Part], limit: int) -> int:
-    """Return how many sections fit when every part is as short as possible."""
+def _width(parts: Sequence[Part], kept: Sequence[int]) -> int:
+    """Return the width of parts with so many rows each, and of a gap after each."""
+    return sum(part.width(count) + len(_GAP) for part, count in zip(parts, kept, strict=True))
+
+
+def _choose_sections(
+    head: Sequence[Part], sections: Sequence[Section], foot: Sequence[Part], limit: int
+) -> list[Section]:
+    """Return the sections that fit when every part is as short as possible: the most urgent ones, in their order."""
     room = limit - sum(part.min_width + len(_GAP) for part in (*head, *foot))
-    for number, section in enumerate(sections):
-        room -= sum(part.min_width + len(_GAP) for part in section)
+    fitting: set[int] = set()
+    for number, index in enumerate(sorted(range(len(sections)), key=lambda each: -sections[each].urgency)):
+        room -= sum(part.min_width + len(_GAP) for part in sections[index].parts)
         last = number == len(sections) - 1
         if room < (0 if last else _NOTE):
-            return number
-    return len(sections)
+            break
+        fitting.add(index)
+    return [section for index, section in enumerate(sections) if index in fitting]

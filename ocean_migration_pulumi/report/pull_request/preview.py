@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.text import natural_key
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.resource.preview_file import PreviewRecord
@@ -172,7 +173,7 @@ def parse_preview(text: str, records: Mapping[str, PreviewRecord] | None = None,
         for urn in urns
     ]
     return ParsedPreview(
-        migrations=tuple(sorted(migrations, key=lambda migration: migration.name)),
+        migrations=tuple(sorted(migrations, key=lambda migration: natural_key(migration.name))),
         errors=tuple((_name(urn), message) for urn in errors if _type(urn) != TYPE for message in errors[urn]),
         others=others,
     )

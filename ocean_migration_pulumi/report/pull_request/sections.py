@@ -6,14 +6,15 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
-from ocean_migration_pulumi.common.text import count_noun, list_some
+from ocean_migration_pulumi.common.text import count_noun, list_some, natural_key
 from ocean_migration_pulumi.migration.planning.findings_text import describe_changes, describe_market, render
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
-from ocean_migration_pulumi.report.pull_request.layout import Part, Weight
+from ocean_migration_pulumi.report.pull_request.layout import Part, Section, Weight
 from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, PreviewedMigration, PreviewOperation
 from ocean_migration_pulumi.report.pull_request.verdict import (
     Approval,
@@ -57,8 +58,8 @@ _MOST_NAMED: Final = 10
 _MOST_ROWS: Final = 50
 
 
-def build_section(assessment: Assessment) -> list[Part]:
-    """Return the parts of one migration in the order of the comment."""
+def build_section(assessment: Assessment) -> Section:
+    """Return the section of one migration, its parts in the order of the comment."""
     migration = assessment.migration
     parts = [_paragraphs(_opening(assessment))]
     for topic in (CommentTopic.BLOCKED, CommentTopic.CHECKS, CommentTopic.UNKNOWN, CommentTopic.WARNINGS):
@@ -67,11 +68,10 @@ def build_section(assessment: Assessment) -> list[Part]:
         parts.append(_groups(migration, assessment.planned))
     parts += _diagnostics(migration, CommentTopic.REMARKS)
     parts += _suggestions(migration)
-    if approval := list(_approval(assessment)):
-        parts.append(_paragraphs(approval))
+    parts += _approval(assessment)
     if assessment.planned:
         parts.append(_nodes(assessment.planned))
-    return parts
+    return Section(parts=tuple(parts), urgency=assessment.level)
 
 
 def _paragraphs(rows: Iterable[str]) -> Part:
@@ -190,7 +190,9 @@ def _groups(migration: PreviewedMigration, planned: Mapping[str, str]) -> Part:
     )
     rows = tuple(
         row((code(asg) if asg else _NONE, target, str(count), text or _NONE))
-        for (asg, target, text), count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        for (asg, target, text), count in sorted(
+            counts.items(), key=lambda entry: (-entry[1], *map(natural_key, entry[0]))
+        )
     )
     head = "**Nodes**\n\n" + heading(("Auto Scaling Group", "Virtual Node Group", "Nodes", "New capacity")) + "\n"
     return Part(rows=rows, head=head, weight=Weight.TABLE, noun="group", most=_MOST_ROWS)
@@ -223,29 +225,31 @@ def _suggestions(migration: PreviewedMigration) -> list[Part]:
     return [Part(rows=rows, between="\n\n", weight=Weight.SUGGESTION, noun=noun)] if rows else []
 
 
-def _approval(assessment: Assessment) -> Iterable[str]:
+def _approval(assessment: Assessment) -> list[Part]:
     migration, approval = assessment.migration, assessment.approval
     if approval is Approval.GIVEN:
-        yield "**Approved**: `pulumi up` starts no other plan."
-    elif approval is Approval.UNKNOWN and assessment.planned is not None:
-        yield "The plan cannot be approved yet: some of its inputs are not known."
-    elif approval is Approval.UNKNOWN:
-        yield "There is no plan to approve yet."
-    elif approval in {Approval.MISSING, Approval.OTHER}:
-        approved = migration.inputs.get("approved_plan")
-        known = isinstance(approved, str) and approved not in (HIDDEN, UNKNOWN)
-        state = f"**A different plan is approved**, {code(str(approved))}." if known else "**Not approved.**"
-        if assessment.changes:
-            # Names and values of inputs, which need no escape.
-            changes = describe_changes([change.to_json() for change in assessment.changes])
-            state += f" Changed since the approval: {changes}."
-        command = _approval_command(migration.name, assessment.digest)
-        if command is None:
-            yield f"{state} To approve this plan, set the input {code('approved_plan')} to {code(assessment.digest)}."
-        else:
-            where = f" in the config of stack {code(migration.stack)}" if migration.stack else ""
-            yield f"{state} To approve this plan, set its digest{where}:"
-            yield fence(command, "sh")
+        return [_paragraphs(["**Approved**: `pulumi up` starts no other plan."])]
+    if approval is Approval.UNKNOWN and assessment.planned is not None:
+        return [_paragraphs(["The plan cannot be approved yet: some of its inputs are not known."])]
+    if approval is Approval.UNKNOWN:
+        return [_paragraphs(["There is no plan to approve yet."])]
+    if approval is Approval.NOT_NEEDED:
+        return []
+    approved = migration.inputs.get("approved_plan")
+    known = isinstance(approved, str) and approved not in (HIDDEN, UNKNOWN)
+    state = f"**A different plan is approved**, {code(str(approved))}." if known else "**Not approved.**"
+    # The digest is in the opening, too: without room for the command the state is enough.
+    part = partial(Part, between="\n\n", weight=Weight.APPROVAL, short=state)
+    if assessment.changes:
+        # Names and values of inputs, which need no escape.
+        changes = describe_changes([change.to_json() for change in assessment.changes])
+        state += f" Changed since the approval: {changes}."
+    command = _approval_command(migration.name, assessment.digest)
+    if command is None:
+        text = f"{state} To approve this plan, set the input {code('approved_plan')} to {code(assessment.digest)}."
+        return [part(rows=(text,))]
+    where = f" in the config of stack {code(migration.stack)}" if migration.stack else ""
+    return [part(rows=(f"{state} To approve this plan, set its digest{where}:\n\n{fence(command, 'sh')}",))]
 
 
 def _approval_command(name: str, digest: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.report.markdown import width
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS
-from ocean_migration_pulumi.report.pull_request.layout import Part, Weight, fit_parts
-from tests.report.documents import case, comment, migration, planned, ready, unmatched, warning
+from ocean_migration_pulumi.report.pull_request.layout import Part, Section, Weight, fit_parts
+from tests.report.documents import case, comment, info, migration, planned, ready, unmatched, warning
 from tests.report.rendered import assert_harmless, structure
 from tests.support.properties import documents
 from tests.support.timing import SOON
 
 STEADY = documents()
+_TITLE = re.compile(r"^### <code>(.*?)</code>", re.MULTILINE)
 PARTS = st.builds(
     Part,
     rows=st.lists(st.text("ab😀", min_size=1, max_size=60), min_size=1, max_size=30).map(tuple),
@@ -31,16 +33,18 @@ PARTS = st.builds(
 
 @STEADY
 @given(st.lists(st.lists(PARTS, max_size=5), max_size=5), st.integers(500, 4000))
-def test_a_text_is_never_too_wide_and_its_rows_are_whole(sections: list[list[Part]], limit: int) -> None:
-    """Whatever its parts are; what is left out is counted."""
+def test_a_text_is_never_too_wide_and_its_rows_are_whole(parts: list[list[Part]], limit: int) -> None:
+    """Whatever its parts are; what is left out is counted, and the last line says that something was."""
     fixed = Part(rows=("first",))
+    sections = [Section(parts=tuple(each), urgency=len(each)) for each in parts]
     made = fit_parts([fixed], sections, [fixed], limit)
     assert width(made) <= limit
-    assert made.splitlines()[0] == made.splitlines()[-1] == "first"
+    assert made.splitlines()[0] == "first"
     whole = fit_parts([fixed], sections, [fixed], 10**6)
-    allowed = {row for section in sections for part in section for row in part.rows} | set(whole.splitlines())
+    assert made.splitlines()[-1] == "first" if made == whole else made.splitlines()[-1].startswith("Shortened: ")
+    allowed = {row for section in sections for part in section.parts for row in part.rows} | set(whole.splitlines())
     for row in made.splitlines():
-        assert row in allowed or row.startswith("and ") or "not listed" in row, row
+        assert row in allowed or row.startswith(("and ", "Shortened: ")) or "not listed" in row, row
 
 
 @STEADY
@@ -60,7 +64,7 @@ def test_the_lightest_part_is_cut_first() -> None:
     """And only as far as it has to be."""
     light = Part(rows=("light",) * 100, weight=Weight.LIST, noun="node")
     heavy = Part(rows=("heavy",) * 10, weight=Weight.BLOCKER)
-    made = fit_parts([], [[heavy, light]], [], 400)
+    made = fit_parts([], [Section(parts=(heavy, light))], [], 400)
     assert made.count("heavy") == 10
     kept = made.count("light")
     assert 0 < kept < 100
@@ -71,23 +75,53 @@ def test_parts_of_one_weight_share_the_room() -> None:
     """A short one stays whole, and what it leaves is for the long one."""
     short = Part(rows=("short",) * 3, weight=Weight.LIST)
     long = Part(rows=("long",) * 500, weight=Weight.LIST)
-    made = fit_parts([], [[long], [short]], [], 500)
+    made = fit_parts([], [Section(parts=(long,)), Section(parts=(short,))], [], 500)
     assert made.count("short") == 3
     assert 450 < len(made) <= 500
 
 
 def test_sections_that_do_not_fit_are_counted() -> None:
-    """From the last one on."""
-    made = fit_parts([], [[Part(rows=(f"section {number} " + "x" * 100,))] for number in range(100)], [], 1000)
+    """The least urgent ones first, of those the last; the others keep their order."""
+    sections = [
+        Section(parts=(Part(rows=(f"section {number} " + "x" * 100,)),), urgency=number == 98) for number in range(100)
+    ]
+    made = fit_parts([], sections, [], 1000)
     assert made.startswith("section 0 ")
-    assert made.endswith("more migrations: the text would be too long.")
-    assert made.count("section") + int(made.split("and ")[1].split()[0]) == 100
+    *_, last, counted, _ = made.split("\n\n")
+    assert last.startswith("section 98 ")
+    assert made.count("section") + int(counted.removeprefix("and ").split()[0]) == 100
 
 
-def test_a_limit_that_nothing_fits_into_is_a_mistake() -> None:
-    """Of whoever calls."""
-    with pytest.raises(ValueError, match="10 characters are too few"):
-        fit_parts([Part(rows=("x" * 20,))], [], [], 10)
+def test_a_part_without_room_shows_its_short_form() -> None:
+    """Instead of a count of its rows."""
+    part = Part(rows=("x" * 500,), short="**Not approved.**", weight=Weight.APPROVAL)
+    assert fit_parts([], [Section(parts=(part,))], [], 200).startswith("**Not approved.**\n\nShortened: ")
+
+
+def _shown_names(made: str) -> list[str]:
+    """Return the migrations that have a section, in its order."""
+    return _TITLE.findall(made)
+
+
+@pytest.mark.parametrize("waves", [40, 120])
+def test_many_waves_keep_their_blockers_longest(waves: int) -> None:
+    """How to approve, tables and lists go first; waves are sorted by their numbers."""
+    budget = {"pods": 2, "nodes": ["ip-10-0-0-7"], "healthy": 2, "required": 2, "never": True, "trial": None}
+    blockers = [
+        warning(Code.PDB_BLOCKS, subject=f"shop/ledger-{number}", **budget, forced=False) for number in range(3)
+    ]
+    remarks = [info(Code.NODES_OUTSIDE_PLAN, "nodes " * 40) for _ in range(4)]
+    names = [f"wave-{number}" for number in range(1, waves + 1)]
+    migrations = [migration(name, planned(100, first=1 + 100 * n), *blockers, *remarks) for n, name in enumerate(names)]
+    made = comment(case(*reversed(migrations)))
+    assert width(made) <= LIMITS["github"]
+    assert_harmless(made)
+    assert _shown_names(made) == names
+    shown = made.count("allows 0 disruptions")
+    assert shown == 3 * waves if waves == 40 else shown >= waves
+    assert made.count("**Not approved.**") == waves
+    assert shown == 3 * waves or "approvedPlan" not in made, "how to approve goes before blockers"
+    assert "and 1 more line" not in made, "remarks go before blockers"
 
 
 @pytest.mark.slow
@@ -120,4 +154,6 @@ def test_a_thousand_migrations_fit() -> None:
     assert width(made) <= LIMITS["github"]
     assert_harmless(made)
     assert made.splitlines()[1].endswith(" and 497 more.**")
-    assert "more migrations: the text would be too long." in made
+    assert "more migrations." in made
+    shown = [int(name.removeprefix("web-")) for name in _shown_names(made)]
+    assert shown == list(range(0, 2 * len(shown), 2)), "those that fail are kept before those that are ready"

@@ -33,7 +33,7 @@ from tests.report.documents import (
 
 def listed(made: Case, title: str) -> list[str]:
     """Return the rows of a list of the only migration."""
-    return [row for part in build_section(made.assess()) if part.head == f"**{title}**\n\n" for row in part.rows]
+    return [row for part in build_section(made.assess()).parts if part.head == f"**{title}**\n\n" for row in part.rows]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_the_command_exits_while_requests_are_held() -> None:
         remote.control.fault("GET", "*", "silence", seconds=600)
         host, port = remote.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
-            client.sendall(b"GET /ocean/aws/k8s/cluster HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /ocean/aws/k8s/cluster HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             deadline = time.monotonic() + PATIENCE
             while not remote.control.requests():
                 assert time.monotonic() < deadline

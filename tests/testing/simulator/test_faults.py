@@ -234,7 +234,7 @@ def test_a_request_whose_client_is_gone_has_its_effect(raw: Api) -> None:
     """The service does not notice that the client has disconnected."""
     body = json.dumps({"migration": {**OPTIONS, "instanceIds": raw.offered()}}).encode()
     head = (
-        f"POST {raw.base}?accountId={raw.sim.account_id} HTTP/1.1\r\nHost: x\r\n"
+        f"POST {raw.base}?accountId={raw.sim.account_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Authorization: Bearer {raw.sim.token}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     with raw.sim.control.barrier("POST", "*/migration") as barrier:

@@ -16,7 +16,7 @@ from ocean_migration_pulumi.testing.simulator.server.command import command
 from tests.testing.simulator.conftest import Api, Kubernetes
 from tests.testing.simulator.process import running
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "simulator.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "simulator.md"
 EVICTION = "/api/v1/namespaces/shop/pods/none/eviction"
 
 

@@ -130,6 +130,25 @@ class SimulatorControl(ControlChannel):
         """Remove a node with all its pods."""
         self.call("remove_node", ocean_id=ocean_id, instance_id=instance_id)
 
+    def terminate_node(
+        self, ocean_id: str, instance_id: str, *, notice_seconds: float = 0, replaced: bool = True
+    ) -> None:
+        """Let AWS terminate an instance; controllers recreate its pods on other nodes.
+
+        Args:
+            ocean_id: The cluster.
+            instance_id: The node.
+            notice_seconds: Seconds from now on during which it is cordoned: 120 for a spot interruption.
+            replaced: Whether an Auto Scaling Group that refills replaces it; False for a scale-in.
+        """
+        self.call(
+            "terminate_node",
+            ocean_id=ocean_id,
+            instance_id=instance_id,
+            notice_seconds=notice_seconds,
+            replaced=replaced,
+        )
+
     def set_node(
         self,
         ocean_id: str,
@@ -263,6 +282,15 @@ class SimulatorControl(ControlChannel):
             **flags: ``terminate``, ``evict``, ``force`` (False by default) and ``batch_size_percentage`` (50).
         """
         return str(self.call("start_foreign_migration", ocean_id=ocean_id, instance_ids=instance_ids, **flags))
+
+    def add_ended_migrations(
+        self, ocean_id: str, count: int = 25, *, state: str = "FINISHED", age_seconds: float = 60
+    ) -> list[str]:
+        """Add other users' migrations that ended seconds ago, of nodes that exist no more; return their ids."""
+        ids: list[str] = self.call(
+            "add_ended_migrations", ocean_id=ocean_id, count=count, state=state, age_seconds=age_seconds
+        )
+        return ids
 
     def stop_foreign(self, ocean_id: str, migration_id: str, *, terminate: bool = False) -> None:
         """Stop a migration as another user would in the console; ``terminate`` terminates its drained nodes."""
@@ -426,6 +454,7 @@ class SimulatorControl(ControlChannel):
         state: str = "FINISHED",
         entries: bool = True,
         match: str | None = None,
+        lasts: float | None = None,
     ) -> int:
         """Arm a fault and return its id.
 
@@ -440,6 +469,7 @@ class SimulatorControl(ControlChannel):
             state: The state that the kind ``contradict`` shows.
             entries: Whether the kind ``contradict`` shows the old nodes.
             match: A string that path, query or body must contain, None for any request.
+            lasts: Simulated seconds after its first strike during which it strikes, None for no limit of time.
         """
         options = {
             "times": times,
@@ -449,6 +479,7 @@ class SimulatorControl(ControlChannel):
             "state": state,
             "entries": entries,
             "match": match,
+            "lasts": lasts,
         }
         return int(self.call("fault", method=method, route=route, kind=kind, **options))
 

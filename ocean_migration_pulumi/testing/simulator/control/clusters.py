@@ -6,7 +6,7 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.control.base import ControlBase
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import deployments
-from ocean_migration_pulumi.testing.simulator.spot_api.wire import QUIRKS
+from ocean_migration_pulumi.testing.simulator.spot_api.wire import QUIRKS, is_variant
 from ocean_migration_pulumi.testing.simulator.world import scenarios, seeding
 from ocean_migration_pulumi.testing.simulator.world.world import SimHeartbeat
 
@@ -75,7 +75,7 @@ class ClusterControls(ControlBase):
 
     def quirk(self, *, name: str, value: str) -> None:
         """Choose the variant of a quirk."""
-        if value not in QUIRKS.get(name, ()):
+        if not is_variant(name, value):
             quirks = "; ".join(f"{quirk}: {', '.join(values)}" for quirk, values in QUIRKS.items())
             raise ValueError(f"no quirk {name}={value}: {quirks}")
         self._world.quirks[name] = value

@@ -6,6 +6,7 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.control.base import ControlBase
 from ocean_migration_pulumi.testing.simulator.world import state_machine
+from ocean_migration_pulumi.testing.simulator.world.world import TERMINAL_STATES
 
 
 class MigrationControls(ControlBase):
@@ -44,6 +45,19 @@ class MigrationControls(ControlBase):
             foreign=True,
         )
         return migration.id
+
+    def add_ended_migrations(
+        self, *, ocean_id: str, count: int = 25, state: str = "FINISHED", age_seconds: float = 60
+    ) -> list[str]:
+        """Add other users' migrations of nodes that exist no more, each of which ended after a minute."""
+        if state not in TERMINAL_STATES:
+            raise ValueError(f"{state!r} is not one of {', '.join(sorted(TERMINAL_STATES))}")
+        cluster = self._find_cluster(ocean_id)
+        ended = []
+        for _ in range(count):
+            migration = state_machine.add_ended_migration(self._world, cluster, self._now - age_seconds, state)
+            ended.append(migration.id)
+        return ended
 
     def stop_foreign(self, *, ocean_id: str, migration_id: str, terminate: bool = False) -> None:
         """Stop a migration as another user would in the console."""

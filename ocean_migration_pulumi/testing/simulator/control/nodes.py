@@ -6,7 +6,7 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.control.base import ControlBase
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import selectors
-from ocean_migration_pulumi.testing.simulator.world import instance_types, seeding
+from ocean_migration_pulumi.testing.simulator.world import instance_types, nodes, seeding
 from ocean_migration_pulumi.testing.simulator.world.pods import PHASES, PendingPod, SimPod
 
 
@@ -48,6 +48,20 @@ class NodeControls(ControlBase):
     def remove_node(self, *, ocean_id: str, instance_id: str) -> None:
         """Remove a node with all its pods."""
         del self._find_cluster(ocean_id).nodes[instance_id]
+
+    def terminate_node(
+        self, *, ocean_id: str, instance_id: str, notice_seconds: float = 0, replaced: bool = True
+    ) -> None:
+        """Let AWS terminate a node; controllers recreate its pods on other nodes."""
+        cluster = self._find_cluster(ocean_id)
+        node = cluster.nodes[instance_id]
+        if node.terminated:
+            raise ValueError(f"{instance_id} is terminated")
+        if notice_seconds < 0:
+            raise ValueError("notice_seconds must not be negative")
+        nodes.schedule_termination(
+            self._world, cluster, node, self._now, notice_seconds=notice_seconds, replaced=replaced
+        )
 
     def set_node(
         self,

@@ -11,13 +11,11 @@ from typing import Any, NamedTuple
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
 from ocean_migration_pulumi.testing.simulator.world.budgets import BudgetStatus, DisruptionBudgets
-from ocean_migration_pulumi.testing.simulator.world.pods import SimPod, build_uid, get_application
+from ocean_migration_pulumi.testing.simulator.world.pods import SYSTEM_DAEMONS, SimPod, build_uid, get_application
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimNode
 
 SYSTEM = "kube-system"
 AWS_AUTH = "aws-auth"
-SYSTEM_DAEMONS = ("aws-node", "kube-proxy")
-"""DaemonSets with a pod on every node. Spot does not count these pods, so they are not part of the world."""
 
 _TOLERATE_ALL = [{"operator": "Exists"}]
 _DAEMON_REQUESTS = {"cpu": "50m"}

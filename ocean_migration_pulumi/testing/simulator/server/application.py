@@ -9,9 +9,12 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as StarletteRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ocean_migration_pulumi.testing.simulator.control.control_server import Controls
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import routes
@@ -20,7 +23,7 @@ from ocean_migration_pulumi.testing.simulator.replay.middleware import ReplayExc
 from ocean_migration_pulumi.testing.simulator.server.interception import CertificateAuthority
 from ocean_migration_pulumi.testing.simulator.server.middleware import Endpoint, SpotExchange
 from ocean_migration_pulumi.testing.simulator.server.simulation import Simulation
-from ocean_migration_pulumi.testing.simulator.server.tcp_frontend import Connections
+from ocean_migration_pulumi.testing.simulator.server.tcp_frontend import INTERCEPTED_HOST, Connections
 from ocean_migration_pulumi.testing.simulator.spot_api import (
     clusters,
     imports,
@@ -43,7 +46,31 @@ ROUTES = (
 _READING_VERBS = frozenset(
     {"overview", "requests", "nodes", "migrations", "environment", "kubeconfig", "auto_scaling_groups"}
 )
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost"})
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+class LocalRequestsOnly:
+    """Refuses requests of web pages: a page can reach loopback by a host name of its own (DNS rebinding)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request, or refuse it with 403 for its ``Host`` or ``Origin``."""
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        # Only an intercepted connection is encrypted.
+        hosts = {INTERCEPTED_HOST} if scope["scheme"] == "https" else _LOCAL_HOSTS
+        reason = None
+        if host.partition(":")[0].lower() not in hosts:
+            reason = f"the Host {host!r} is not this simulator's"
+        elif origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}":
+            reason = f"the Origin {origin!r} is not this simulator's"
+        if reason is None:
+            await self._app(scope, receive, send)
+        else:
+            await JSONResponse({"error": reason}, 403)(scope, receive, send)
 
 
 def build_application(simulation: Simulation, connections: Connections, authority: CertificateAuthority) -> Starlette:
@@ -55,7 +82,8 @@ def build_application(simulation: Simulation, connections: Connections, authorit
     ]
     if simulation.replay is not None:
         replay = Endpoint(connections, partial(ReplayExchange, simulation, simulation.replay))
-        return Starlette(routes=[*control, StarletteRoute("/{path:path}", replay, methods=_METHODS)])
+        routes_of_replay = [*control, StarletteRoute("/{path:path}", replay, methods=_METHODS)]
+        return Starlette(routes=routes_of_replay, middleware=_MIDDLEWARE)
     spot = [
         StarletteRoute(
             template, Endpoint(connections, partial(SpotExchange, simulation, template, handler)), methods=[method]
@@ -76,8 +104,12 @@ def build_application(simulation: Simulation, connections: Connections, authorit
             *kubernetes,
             *spot,
             StarletteRoute("/{path:path}", unknown_path, methods=_METHODS),
-        ]
+        ],
+        middleware=_MIDDLEWARE,
     )
+
+
+_MIDDLEWARE = [Middleware(LocalRequestsOnly)]
 
 
 def _build_certificate_endpoint(authority: CertificateAuthority) -> Any:

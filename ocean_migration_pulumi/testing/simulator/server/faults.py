@@ -28,6 +28,7 @@ KINDS = (
     "html-404",
     "forget",
     "contradict",
+    "flap",
 )
 WITHOUT_EFFECT = frozenset(
     {*API_ERRORS, "500", "502", "503", "reset-before", "silence", "status", "html-404", "forget"}
@@ -64,11 +65,20 @@ class Fault:
     match: str | None = None
     """A string that path, query or body must contain, None for any request."""
 
+    lasts: float | None = None
+    """Simulated seconds after its first strike during which it strikes, None for no limit of time."""
+    first_at: float | None = None
+    """Simulated epoch seconds of its first strike, None before."""
+
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}: one of {', '.join(KINDS)}")
         if self.kind == "status" and self.status is None:
             raise ValueError("a fault of kind 'status' needs a status")
+
+    def is_over(self, now: float) -> bool:
+        """Return whether its time is over."""
+        return self.lasts is not None and self.first_at is not None and now - self.first_at >= self.lasts
 
 
 @dataclass(kw_only=True)
@@ -107,7 +117,7 @@ class FaultInjector:
         self._faults.append(fault)
         return fault.id
 
-    def pop_fault(self, method: str, path: str, text: str) -> Fault | None:
+    def pop_fault(self, method: str, path: str, text: str, now: float) -> Fault | None:
         """Return the first fault that strikes this request, and count it; None when no fault does."""
         for fault in self._faults:
             if not _matches(fault, method, path) or (fault.match is not None and fault.match not in text):
@@ -115,8 +125,9 @@ class FaultInjector:
             if fault.after > 0:
                 fault.after -= 1
                 continue
-            if fault.times > 0:
+            if fault.times > 0 and not fault.is_over(now):
                 fault.times -= 1
+                fault.first_at = now if fault.first_at is None else fault.first_at
                 return fault
         return None
 

@@ -24,6 +24,8 @@ from ocean_migration_pulumi.testing.simulator.spot_api.migrations import CODE_MI
 from ocean_migration_pulumi.testing.simulator.spot_api.rate_limits import RateLimitDecision
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import SpotResponse, WireError
 
+_TIMES_OF_ENDS = {"FINISHED": "completedAt", "FINISHED_ERROR": "erroredAt", "STOPPED": "stoppedAt"}
+
 
 class Endpoint:
     """An ASGI application for one route; ``exchange`` creates the object that handles a request."""
@@ -110,8 +112,8 @@ class RequestExchange(ABC):
         """Render the response of a service that does not know what the request is about."""
         return self.render_error(404, None)
 
-    def contradict(self, response: Response, fault: Fault) -> Response:
-        """Return a response that contradicts the world; only Spot's API has some."""
+    def falsify(self, response: Response, fault: Fault) -> Response:
+        """Return a response that is not true; only Spot's API has some."""
         return response
 
     @abstractmethod
@@ -123,7 +125,7 @@ class RequestExchange(ABC):
         simulation, method, path = self.simulation, self.request.method, self.request.url.path
         await simulation.pause(simulation.latency)
         text = f"{self.request.url.path}?{self.request.url.query} {self.body.decode('utf-8', 'replace')}"
-        fault = simulation.faults.pop_fault(method, path, text)
+        fault = simulation.faults.pop_fault(method, path, text, simulation.clock.now())
         if fault is not None:
             self.entry["fault"] = fault.kind
         await simulation.faults.wait_at_barriers(method, path, "before")
@@ -140,8 +142,8 @@ class RequestExchange(ABC):
         if fault is not None and fault.kind == "slow-before":
             await simulation.pause(fault.seconds or 0.0)
         response = self.execute()
-        if fault is not None and fault.kind == "contradict":
-            response = self.contradict(response, fault)
+        if fault is not None and fault.kind in ("contradict", "flap"):
+            response = self.falsify(response, fault)
         await simulation.faults.wait_at_barriers(method, path, "after")
         await self._send_response(connection, response, fault)
 
@@ -214,15 +216,30 @@ class SpotExchange(RequestExchange):
         error = wire.build_not_found_error(CODE_MISSING, "Migration", migration_id)
         return render_json(error.status, wire.build_envelope(self._echo_request(), error.status, error=error))
 
-    def contradict(self, response: Response, fault: Fault) -> Response:
-        """Return the response with another state of each migration, and without its old nodes if the fault says so."""
+    def falsify(self, response: Response, fault: Fault) -> Response:
+        """Return the response with another state of each migration, or with another number of pods on its last node."""
         body = json.loads(bytes(response.body))
         for item in body["response"].get("items", []):
-            for key in {"state", "status"} & item.keys():
-                item[key] = fault.state
-            if not fault.entries and "oldInstances" in item:
-                item["oldInstances"] = []
+            if fault.kind == "flap":
+                _add_pods(item.get("oldInstances", []), 1 - fault.times % 2)
+            else:
+                self._contradict(item, fault)
         return self.add_headers(render_json(response.status_code, body))
+
+    def _contradict(self, item: dict[str, Any], fault: Fault) -> None:
+        """Change the state of a migration, with the time of an end that this state has."""
+        if not {"state", "status"} & item.keys():
+            return
+        for key in {"state", "status"} & item.keys():
+            item[key] = fault.state
+        for state, key in _TIMES_OF_ENDS.items():
+            # A list of migrations has the time of one end only.
+            if state != fault.state:
+                item.pop(key, None)
+            elif "oldInstances" in item or key == "completedAt":
+                item[key] = item.get(key) or wire.format_time(self.simulation.clock.now())
+        if not fault.entries and "oldInstances" in item:
+            item["oldInstances"] = []
 
     def execute(self) -> Response:
         """Execute the request, save what it changed, and return the response."""
@@ -293,6 +310,13 @@ class SpotExchange(RequestExchange):
             "method": self.request.method,
             "timestamp": wire.format_time(self.simulation.clock.now()),
         }
+
+
+def _add_pods(old_instances: list[dict[str, Any]], number: int) -> None:
+    """Add to the number of pods on the last old node."""
+    for entry in old_instances[-1:]:
+        count = entry["runningPods"]
+        entry["runningPods"] = type(count)(int(count) + number)
 
 
 def render_json(status: int, body: Any) -> Response:

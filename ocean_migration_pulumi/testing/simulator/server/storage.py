@@ -21,6 +21,7 @@ from ocean_migration_pulumi.testing.simulator.world.world import (
     SimLogLine,
     SimMigration,
     SimNode,
+    Termination,
     World,
 )
 
@@ -84,6 +85,7 @@ def _build_cluster(document: dict[str, Any]) -> SimCluster:
             "deployments": deployments,
             "nodes": {key: _build_node(value) for key, value in document["nodes"].items()},
             "refills": [Refill(**value) for value in document["refills"]],
+            "terminations": [Termination(**value) for value in document.get("terminations", ())],
             "pending": [PendingPod(**{**value, "pod": _build_pod(value["pod"])}) for value in document["pending"]],
             "migrations": {key: SimMigration(**value) for key, value in document["migrations"].items()},
             # Older versions stored the request of a roll under another key.

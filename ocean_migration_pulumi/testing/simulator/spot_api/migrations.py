@@ -78,10 +78,16 @@ def create_migration(context: RequestContext) -> SpotResponse:
 
 
 def list_migrations(context: RequestContext) -> SpotResponse:
-    """List the migrations of a cluster, newest first."""
-    shown = [migration for migration in context.get_cluster().migrations.values() if not migration.forgotten]
+    """List the migrations of a cluster as they were before the lag, newest first."""
+    at = context.now - context.presenter.get_lag("list_lag")
+    shown = [
+        migration
+        for migration in reversed(context.get_cluster().migrations.values())
+        if not migration.forgotten and migration.created_at <= at
+    ]
+    shown.sort(key=lambda migration: migration.created_at, reverse=True)
     return SpotResponse(
-        kind=KIND_MIGRATION, items=[context.presenter.render_summary(migration) for migration in reversed(shown)]
+        kind=KIND_MIGRATION, items=[context.presenter.render_summary(migration, at) for migration in shown]
     )
 
 
@@ -115,7 +121,7 @@ def find_candidates(cluster: SimCluster, *, offer_migrating: bool, ended_after: 
     """
     migrating: set[str] = set()
     if not offer_migrating:
-        lagging = (each for each in cluster.migrations.values() if _ended_at(each) > ended_after)
+        lagging = (each for each in cluster.migrations.values() if each.terminal and each.entered_at > ended_after)
         migrating.update(*(migration.instance_ids for migration in (*cluster.running_migrations(), *lagging)))
     return [
         node
@@ -125,19 +131,13 @@ def find_candidates(cluster: SimCluster, *, offer_migrating: bool, ended_after: 
     ]
 
 
-def _ended_at(migration: SimMigration) -> float:
-    ends = (migration.completed_at, migration.errored_at, migration.stopped_at)
-    return max((end for end in ends if end is not None), default=float("-inf"))
-
-
 def discover_nodes(context: RequestContext) -> SpotResponse:
     """List the candidates, each with its matching VNG."""
     cluster = context.get_cluster()
-    lag = float(context.presenter.get_quirk("discovery_lag").removesuffix("s"))
     nodes = find_candidates(
         cluster,
         offer_migrating=context.presenter.get_quirk("offer_migrating") == "yes",
-        ended_after=context.now - lag,
+        ended_after=context.now - context.presenter.get_lag("discovery_lag"),
     )
     items = context.presenter.render_discovery(cluster, nodes, with_pods=context.get_flag("shouldFetchPods"))
     return SpotResponse(kind=KIND_DISCOVERY, items=items)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import QUIRKS, format_time
 from ocean_migration_pulumi.testing.simulator.world.instance_types import get_instance_type, sum_requests
+from ocean_migration_pulumi.testing.simulator.world.pods import SYSTEM_DAEMONS
 from ocean_migration_pulumi.testing.simulator.world.vng_matching import match_vng
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, SimNode, World
 
@@ -22,6 +23,10 @@ class Presenter:
         """Return the chosen variant of a quirk."""
         return self._quirks.get(name, QUIRKS[name][0])
 
+    def get_lag(self, name: str) -> float:
+        """Return the seconds of a quirk that is a lag."""
+        return float(self.get_quirk(name).removesuffix("s"))
+
     def render_discovery(self, cluster: SimCluster, nodes: Iterable[SimNode], *, with_pods: bool) -> list[Any]:
         """Render the candidates."""
         default = self.get_quirk("default")
@@ -35,7 +40,7 @@ class Presenter:
                 "launchSpecId": default if vng_id == "Default" else vng_id,
             }
             if with_pods:
-                item["runningPods"] = self._render_count(len(node.workload))
+                item["runningPods"] = self._render_pods(node)
             instances.append(item)
         shape = self.get_quirk("discovery")
         if shape == "flat":
@@ -45,13 +50,14 @@ class Presenter:
             return [{"instances": instances[:middle]}, {"instances": instances[middle:]}]
         return [{"instances": instances}]
 
-    def render_summary(self, migration: SimMigration) -> dict[str, Any]:
-        """Render a migration for the list of migrations."""
+    def render_summary(self, migration: SimMigration, at: float) -> dict[str, Any]:
+        """Render a migration for the list of migrations, as it was at a time since its start."""
+        completed_at = migration.completed_at
         return {
             self.get_quirk("idKey"): migration.id,
-            "state": migration.shown_state or migration.state,
+            "state": migration.shown_state or migration.find_state(at),
             "createdAt": self._render_time(migration.created_at),
-            **self._render_times(completedAt=migration.completed_at),
+            **self._render_times(completedAt=None if completed_at is None or completed_at > at else completed_at),
         }
 
     def render_status(self, cluster: SimCluster, migration: SimMigration) -> dict[str, Any]:
@@ -103,7 +109,7 @@ class Presenter:
             "k8sNodeName": node.node_name,
             "asgName": node.asg_name,
             "state": state,
-            "runningPods": self._render_count(0 if node.terminated else len(node.workload)),
+            "runningPods": self._render_pods(node),
         }
         if state == "REQUIRES_MANUAL_MIGRATION":
             item["podDetails"] = [
@@ -160,6 +166,15 @@ class Presenter:
             return [] if self.get_quirk("heartbeat") == "empty" else [{"status": None, "lastHeartbeat": None}]
         last = self._now if heartbeat.frozen_at is None else heartbeat.frozen_at
         return [{"status": heartbeat.status, "lastHeartbeat": format_time(last)}]
+
+    def _render_pods(self, node: SimNode) -> int | str:
+        """Render the number of pods on a node: those that a drain evicts, and of DaemonSets where Ocean counts them."""
+        if node.terminated:
+            return self._render_count(0)
+        daemons = 0
+        if self.get_quirk("count_daemonset_pods") == "yes":
+            daemons = len(SYSTEM_DAEMONS) + sum(pod.controller == "DaemonSet" for pod in node.pods)
+        return self._render_count(len(node.workload) + daemons)
 
     def _render_count(self, number: int) -> int | str:
         return str(number) if self.get_quirk("runningPods") == "string" else number

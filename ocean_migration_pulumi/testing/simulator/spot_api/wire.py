@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +29,22 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "concurrent_migrations": ("refuse", "allow"),
     "offer_migrating": ("no", "yes"),
     "discovery_lag": ("0s", "5s", "60s", "86400s"),
+    "list_lag": ("0s", "5s", "25s", "86400s"),
+    "count_daemonset_pods": ("no", "yes"),
     "delete_migrating": ("refuse", "allow"),
     "imports": ("full", "documented"),
     "import_tags": ("list", "object"),
 }
-"""Where Spot's documentation is ambiguous: the possible variants, of which the first one is the default."""
+"""Where Spot's documentation is ambiguous: the possible variants, of which the first one is the default.
+
+The two lags take any number of seconds.
+"""
+
+
+def is_variant(name: str, value: str) -> bool:
+    """Return whether a quirk has a variant."""
+    variants = QUIRKS.get(name, ())
+    return value in variants or (name.endswith("_lag") and bool(variants) and re.fullmatch(r"\d+s", value) is not None)
 
 
 class WireError(Exception):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ocean_migration_pulumi.testing.simulator.world.world import Refill, SimCluster, SimNode, World
+from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod
+from ocean_migration_pulumi.testing.simulator.world.vng_matching import match_vng
+from ocean_migration_pulumi.testing.simulator.world.world import Refill, SimCluster, SimNode, Termination, World
 
 REFILL_SECONDS = 60.0
 """Simulated seconds until an Auto Scaling Group has replaced a terminated node."""
@@ -31,11 +33,47 @@ def launch_ocean_node(
     return node
 
 
-def terminate_node(cluster: SimCluster, node: SimNode, now: float) -> None:
+def schedule_termination(
+    world: World, cluster: SimCluster, node: SimNode, now: float, *, notice_seconds: float, replaced: bool
+) -> None:
+    """Let AWS terminate a node, which is cordoned as soon as there is notice."""
+    termination = Termination(due_at=now + notice_seconds, instance_id=node.instance_id, replaced=replaced)
+    node.cordoned = True
+    if notice_seconds > 0:
+        cluster.terminations.append(termination)
+    else:
+        _terminate_with_pods(world, cluster, node, now, replaced=replaced)
+
+
+def carry_out_termination(world: World, cluster: SimCluster, termination: Termination, now: float) -> None:
+    """Terminate a node whose notice is over, unless it is gone by then."""
+    cluster.terminations.remove(termination)
+    for node in cluster.existing_nodes([termination.instance_id]):
+        _terminate_with_pods(world, cluster, node, now, replaced=termination.replaced)
+
+
+def _terminate_with_pods(world: World, cluster: SimCluster, node: SimNode, now: float, *, replaced: bool) -> None:
+    """Terminate a node; controllers recreate its pods on other nodes, and Ocean launches one if there is no room."""
+    pods, node.pods = [pod for pod in node.workload if pod.controller is not None], []
+    terminate_node(cluster, node, now, replaced=replaced)
+    for pod in pods:
+        if pod.unschedulable:
+            cluster.pending.append(PendingPod(pod=pod, since=now))
+            continue
+        free = [other for other in cluster.nodes.values() if not other.terminated and not other.cordoned]
+        target = min(free, key=lambda other: len(other.pods), default=None)
+        if target is None:
+            vng_id = match_vng(cluster, node)
+            vng_id = None if vng_id == "Default" else vng_id
+            target = launch_ocean_node(world, cluster, now, vng_id, node.instance_type, node.zone)
+        target.pods.append(pod)
+
+
+def terminate_node(cluster: SimCluster, node: SimNode, now: float, *, replaced: bool = True) -> None:
     """Terminate a node, and schedule its replacement where its Auto Scaling Group replaces nodes."""
     node.terminated = True
     cluster.write_log(now, "INFO", f"Instance {node.instance_id} was terminated.", node.instance_id)
-    if node.asg_name is not None and node.asg_name in cluster.refilling:
+    if replaced and node.asg_name is not None and node.asg_name in cluster.refilling:
         cluster.refills.append(
             Refill(
                 due_at=now + REFILL_SECONDS,

@@ -13,6 +13,9 @@ PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 BUDGET_LABEL = "pdb"
 """The label that a PodDisruptionBudget without a selector of its own selects by."""
 
+SYSTEM_DAEMONS = ("aws-node", "kube-proxy")
+"""DaemonSets with a pod on every node. These pods follow from the nodes, so the world does not store them."""
+
 _STAYING_CONTROLLERS = frozenset({"DaemonSet", "Node"})
 _FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 _OWNER_VERSIONS = {"ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Job": "batch/v1"}

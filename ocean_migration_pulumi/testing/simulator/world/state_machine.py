@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from ocean_migration_pulumi.testing.simulator.world import draining, nodes
 from ocean_migration_pulumi.testing.simulator.world.vng_matching import match_vng
@@ -74,6 +75,24 @@ def start_migration(
     return migration
 
 
+def add_ended_migration(world: World, cluster: SimCluster, ended_at: float, state: str) -> SimMigration:
+    """Add another user's migration of a node that exists no more: it took a minute."""
+    migration = SimMigration(
+        id=world.new_id("owm-"),
+        instance_ids=[world.new_id("i-", 17)],
+        terminate=True,
+        evict=False,
+        force=False,
+        batch_size_percentage=50,
+        batch_size=1,
+        created_at=ended_at - 60,
+        foreign=True,
+    )
+    cluster.migrations[migration.id] = migration
+    enter_state(cluster, migration, state, ended_at)
+    return migration
+
+
 def stop_migration(cluster: SimCluster, migration: SimMigration, now: float, *, terminate: bool) -> None:
     """Stop a running migration; a second stop changes nothing."""
     if migration.stop_requested_at is not None:
@@ -95,6 +114,7 @@ def fail_migration(cluster: SimCluster, migration: SimMigration, reason: str, no
 def enter_state(cluster: SimCluster, migration: SimMigration, state: str, now: float) -> None:
     """Put a migration into a state, and schedule its next step."""
     migration.state, migration.shown_state, migration.entered_at = state, None, now
+    migration.history.append((now, state))
     seconds = SECONDS_IN_STATE.get(state)
     migration.due_at = None if seconds is None else now + seconds
     if state == "DRAIN_NODES":
@@ -125,21 +145,20 @@ def hold_migrations(cluster: SimCluster, now: float, *, held: bool) -> None:
 def run_due_steps(world: World, now: float) -> None:
     """Run every step that is due by now, in the order of their times."""
     while (step := min(_find_steps(world), key=lambda step: step[0], default=None)) is not None and step[0] <= now:
-        at, cluster, migration = step
-        if migration is None:
-            nodes.launch_replacement(world, cluster, at)
-        else:
-            _STEPS[migration.state](world, cluster, migration, at)
+        at, take_step = step
+        take_step(at)
 
 
-def _find_steps(world: World) -> Iterator[tuple[float, SimCluster, SimMigration | None]]:
+def _find_steps(world: World) -> Iterator[tuple[float, Callable[[float], None]]]:
     for cluster in world.clusters.values():
         for refill in cluster.refills:
-            yield refill.due_at, cluster, None
+            yield refill.due_at, partial(nodes.launch_replacement, world, cluster)
+        for termination in cluster.terminations:
+            yield termination.due_at, partial(nodes.carry_out_termination, world, cluster, termination)
         if cluster.held_since is None:
             for migration in cluster.migrations.values():
                 if migration.due_at is not None:
-                    yield migration.due_at, cluster, migration
+                    yield migration.due_at, partial(_STEPS[migration.state], world, cluster, migration)
 
 
 def _is_failure_due(migration: SimMigration, reason: str) -> bool:

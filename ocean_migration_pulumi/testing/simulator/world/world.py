@@ -90,6 +90,8 @@ class SimMigration:
     """A state that the API shows instead, until the next change of state; None shows ``state``."""
     entered_at: float = 0.0
     """When it entered the state."""
+    history: list[tuple[float, str]] = field(default_factory=list)
+    """When it entered which state, oldest first."""
     due_at: float | None = None
     """When the next step is due; None waits for ever."""
     batch: int = 0
@@ -122,6 +124,11 @@ class SimMigration:
         """Whether the migration has ended."""
         return self.state in TERMINAL_STATES
 
+    def find_state(self, at: float) -> str:
+        """Return the state that it had at a time since its start."""
+        states = [state for since, state in self.history if since <= at]
+        return states[-1] if states else self.state
+
     @property
     def batches(self) -> int:
         """The number of batches."""
@@ -149,6 +156,18 @@ class Refill:
     """Instance type of the new node."""
     zone: str
     """Availability zone of the new node."""
+
+
+@dataclass(kw_only=True)
+class Termination:
+    """An instance that AWS is about to terminate."""
+
+    due_at: float
+    """Simulated epoch seconds at which it is terminated."""
+    instance_id: str
+    """The instance."""
+    replaced: bool = True
+    """Whether its Auto Scaling Group may replace it."""
 
 
 @dataclass(kw_only=True)
@@ -199,6 +218,8 @@ class SimCluster:
     """The Auto Scaling Groups that replace terminated nodes."""
     refills: list[Refill] = field(default_factory=list)
     """The replacements that are due."""
+    terminations: list[Termination] = field(default_factory=list)
+    """The instances that AWS is about to terminate."""
     budgets: dict[str, int] = field(default_factory=dict)
     """The minimum of healthy pods of each PodDisruptionBudget, by ``namespace/name``."""
     selectors: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from ocean_migration_pulumi.cli.console import require_output
 from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, OperationCancelled, ServiceError
@@ -94,8 +95,22 @@ class Commands(click.Group):
             with formatter.section(heading):
                 formatter.write_dl(list(commands.items()))
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the program: an output that cannot be written ends it in one line, that of help and completion too."""
+        with require_output():
+            return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the arguments, among which `--help` prints."""
+        with require_output():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error of ours, and Ctrl-C, end it in one line."""
+        with require_output():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (OceanMigrationError, OperationCancelled) as error:

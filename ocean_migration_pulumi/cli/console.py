@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+from typing import Final, NoReturn
 
 import click
 
+from ocean_migration_pulumi.cli.exit_codes import FAILED
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import InterruptedWaitError
 
@@ -64,7 +66,35 @@ def confirmed(question: str, *, default: bool = False) -> bool:
 
 def is_interactive() -> bool:
     """Tell whether there is somebody who can be asked."""
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+@contextmanager
+def require_output() -> Iterator[None]:
+    """End the program with one line when stdout is closed, full, or read by nobody any more."""
+    if sys.stderr is None:  # closed by the shell: there is nobody to tell
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stdout is None:
+        _end_without_output("cannot write to stdout: it is closed")
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        what = "cannot write to stdout" if error.filename is None else f"cannot use {error.filename}"
+        _end_without_output(f"{what}: {error.strerror or error}")
+
+
+def _end_without_output(message: str) -> NoReturn:
+    """Report why there is no output, and exit; what stdout still buffers must not fail again at the exit."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+    with suppress(OSError):
+        click.echo(f"Error: {one_line(message)}", err=True)
+    sys.exit(FAILED)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile import reconcile
-from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
+from ocean_migration_pulumi.migration.reconcile.adoption import describe_adopted, find_left_by_killed_run
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.stop import destroy as stop_all
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
@@ -32,6 +32,7 @@ from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_dig
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_groups
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, read_spec
+from ocean_migration_pulumi.migration.state.migration_record import STARTED
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
 from ocean_migration_pulumi.resource.notifier import Notifier
@@ -101,9 +102,12 @@ def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview
             lost = Diagnostic(code=Code.PREVIEW_FILE_NOT_WRITTEN, severity=Severity.WARNING, fields=fields)
             rendered.append(replace(lost, text=render_line(lost)))
     for diagnostic in rendered:
-        # An error would end the preview, which is there to show why `pulumi up` will refuse.
-        say = call.info if diagnostic.severity is Severity.INFO else call.warning
-        say(diagnostic.text)
+        _say(call, diagnostic.severity, diagnostic.text)
+
+
+def _say(call: host.EngineCall, severity: Severity, line: str) -> None:
+    """Say a line to the engine, an error as a warning: it would end the preview that shows why `pulumi up` refuses."""
+    (call.info if severity is Severity.INFO else call.warning)(line)
 
 
 def compare(
@@ -122,13 +126,15 @@ def compare(
     changes = bool(unknown) or bool(changed_options(old, new))
     changes = changes or not new.nodes.is_same_selection(old.nodes) or new.planned_nodes != old.planned_nodes
     why = find_unfinished(state, new)
-    if why is None and not unknown:
-        why = _find_left_by_killed_run(call, new, state)
     if why is not None:
         call.info(f"unfinished: {why}")
+    pending = None if unknown else _find_left_by_killed_run(call, new, state)
+    adopted = [describe_adopted(each) for each in state.migrations if each.origin != STARTED and not each.ended]
+    for diagnostic in (*adopted, *([pending] if pending else [])):
+        _say(call, diagnostic.severity, render_line(diagnostic))
     for line in collect_reminders(state):
         call.warning(line)
-    return Comparison(changes=changes or why is not None)
+    return Comparison(changes=changes or why is not None or pending is not None)
 
 
 def create(call: host.EngineCall, props: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -242,7 +248,7 @@ def _make_context(
     )
 
 
-def _find_left_by_killed_run(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> str | None:
+def _find_left_by_killed_run(call: host.EngineCall, spec: MigrationSpec, state: ResourceState) -> Diagnostic | None:
     try:
         return find_left_by_killed_run(_make_context(call, spec, state, planner.BUDGET))
     except (OceanMigrationError, OperationCancelled):

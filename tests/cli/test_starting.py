@@ -210,6 +210,16 @@ def test_an_approved_plan_binds(terminal: Terminal) -> None:
     assert terminal.run("start", "--asg-name", "web", "--yes", "--approved-plan", digest).exit_code == 0
 
 
+@pytest.mark.parametrize("digest", ["xyz", "d92f6f1", "g" * 16, "d92f6f13" * 9])
+def test_name_that_is_no_digest_is_bad_input(terminal: Terminal, digest: str) -> None:
+    """Before anything is asked."""
+    for command in ("plan", "start"):
+        result = terminal.run(command, "--all-nodes", "--approved-plan", digest)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("Error: --approved-plan must be a plan digest, 16 hexadecimal digits or more, ")
+    assert not terminal.sim.control.requests()
+
+
 def test_a_required_approval_binds(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing starts without the digest."""
     monkeypatch.setenv("OCEAN_MIGRATION_REQUIRE_APPROVAL", "true")

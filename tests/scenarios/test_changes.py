@@ -144,11 +144,14 @@ def test_a_running_migration_of_ours_is_adopted(driver: Driver) -> None:
         scene.declare()
         preview = scene.preview()
         assert sorted(plan_of(preview)) == scene.asg()
+        assert warned(preview, f"`pulumi up` adopts migration {theirs}", "`pulumi destroy` will stop it")
         running = scene.up_waiting()
         scene.hold(False)
         run = running.wait()
         assert run.exit_code == 0, run.output
-        assert said(run, f"adopted migration {theirs}")
+        assert warned(
+            run, f"Adopted migration {theirs} ({len(scene.asg())} nodes) is running: `pulumi destroy` will stop it"
+        )
         assert warned(run, theirs, "not known")
         assert not scene.writes()
         (migration,) = scene.outputs()["migrations"]
@@ -169,7 +172,7 @@ def test_an_ended_migration_of_ours_is_recorded_and_followed_up(driver: Driver) 
         scene.control.advance(60)
         scene.declare()
         run = scene.up()
-        assert said(run, f"adopted migration {theirs}")
+        assert said(run, f"Adopted migration {theirs}")
         assert [each["origin"] for each in scene.outputs()["migrations"]] == ["adopted", "started"]
         assert [start["instanceIds"] for start in scene.starts()] == [scene.asg()]
         assert scene.outputs()["migrated_nodes"] == scene.asg()

@@ -181,6 +181,7 @@ def test_a_migration_that_was_adopted_in_part_is_left_alone(driver: Driver) -> N
         (migration,) = scene.outputs()["migrations"]
         assert (migration["id"], migration["origin"]) == (theirs, "adopted_part")
         assert len(scene.outputs()["planned_nodes"]) == 1
+        assert warned(scene.preview(), f"Adopted migration {theirs}", "`pulumi destroy` will not stop it")
         assert warned(scene.destroy(), theirs, "left alone")
         assert not scene.writes()
         assert not scene.migrations()[0]["terminal"]

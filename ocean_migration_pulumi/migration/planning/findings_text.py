@@ -404,6 +404,16 @@ def _vng_suggestion(_: str, fields: Fields) -> str:
     return f"Virtual Node Group for {count_noun(fields['nodes'], 'node')}{where}, ready to paste:\n{fields[_SOURCE]}"
 
 
+def _migration_adopted(migration_id: str, fields: Fields) -> str:
+    migration = f"migration {migration_id} ({count_noun(fields['nodes'], 'node')})"
+    text = f"`pulumi up` adopts {migration}, which" if fields["pending"] else f"Adopted {migration}"
+    if fields["ended"]:
+        return f"{text} has ended"
+    if fields["whole"]:
+        return f"{text} is running: `pulumi destroy` will stop it"
+    return f"{text} is running and also holds nodes that are not planned: `pulumi destroy` will not stop it"
+
+
 def _migration_lost(migration_id: str, fields: Fields) -> str:
     nodes = fields["nodes"]
     left = f" ({count_noun(len(nodes), 'node')} not proven to be migrated: {list_some(nodes)})" if nodes else ""
@@ -471,6 +481,7 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.PODS_CHANGE_ARCHITECTURE: _pods_change_architecture,
     Code.NOT_EVALUATED: _not_evaluated,
     Code.VNG_SUGGESTION: _vng_suggestion,
+    Code.MIGRATION_ADOPTED: _migration_adopted,
     Code.MIGRATION_DENIED: lambda migration_id, _: (
         f"Migration {migration_id} was not found, which proves nothing: its last known state stays. "
         "Run the command again"

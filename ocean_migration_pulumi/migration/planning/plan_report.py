@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
@@ -85,6 +85,26 @@ def report_plan(
             Diagnostic(code=Code.NODES_OUTSIDE_PLAN, severity=Severity.WARNING, fields={"nodes": others})
         )
     return diagnostics
+
+
+def report_adoption(
+    migration_id: str, instance_ids: Collection[str], *, pending: bool, ended: bool, whole: bool
+) -> Diagnostic:
+    """Return the announcement of a migration that the resource has adopted, or will adopt.
+
+    Args:
+        migration_id: The migration.
+        instance_ids: The nodes that it holds.
+        pending: Whether the next run adopts it.
+        ended: Whether it has ended.
+        whole: Whether all its nodes are planned: only then it is stopped when the resource is destroyed.
+    """
+    return Diagnostic(
+        code=Code.MIGRATION_ADOPTED,
+        severity=Severity.INFO if ended else Severity.WARNING,
+        subject=migration_id,
+        fields={"nodes": len(instance_ids), "pending": pending, "ended": ended, "whole": whole},
+    )
 
 
 def summarize_plan(

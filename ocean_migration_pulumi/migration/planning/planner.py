@@ -28,7 +28,7 @@ from ocean_migration_pulumi.migration.planning.empty_selection import (
     refuse_empty_selection,
     report_unmatched_patterns,
 )
-from ocean_migration_pulumi.migration.planning.plan_report import report_plan, waiting_nodes
+from ocean_migration_pulumi.migration.planning.plan_report import report_adoption, report_plan, waiting_nodes
 from ocean_migration_pulumi.migration.planning.preflight import report_checks, run_preflight
 from ocean_migration_pulumi.migration.planning.vng_suggestions import suggest_vngs
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
@@ -124,6 +124,16 @@ def preview_plan(
     claims.plan(owner, preview.planned)
     summary, *others = report_plan(preview.planned, snapshot, spec, _kept(spec, old), old)
     diagnostics = [summary, *preview.diagnostics, *others]
+    ours = [
+        status
+        for status in snapshot.running
+        if _could_be_ours(status, preview.planned, spec)
+        and not claims.someone_else_claims(owner, status.id, status.instance_ids)
+    ]
+    if old is None:  # later it may be in the state, with which the inputs are compared next
+        diagnostics += [
+            report_adoption(status.id, status.instance_ids, pending=True, ended=False, whole=True) for status in ours
+        ]
     check_results: tuple[CheckResult, ...] = ()
     nodes = waiting_nodes(preview.planned, snapshot)
     if nodes and (refusal := refuse_short_digest(spec)):
@@ -135,12 +145,7 @@ def preview_plan(
             nodes,
             snapshot,
             cloud=ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.groups) if checks else None,
-            foreign=[
-                status
-                for status in snapshot.running
-                if not _could_be_ours(status, preview.planned, spec)
-                or claims.someone_else_claims(owner, status.id, status.instance_ids)
-            ],
+            foreign=[status for status in snapshot.running if status not in ours],
             now=api.server_now(),
             first=old is None,
         )

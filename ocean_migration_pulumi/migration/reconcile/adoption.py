@@ -10,6 +10,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, MigrationNotFoundError
 from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.plan_report import report_adoption
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
@@ -23,7 +24,6 @@ from ocean_migration_pulumi.migration.state.migration_record import (
     UnansweredStart,
 )
 from ocean_migration_pulumi.migration.state.phases import describe_share
-from ocean_migration_pulumi.migration.state.progress import Progress
 
 LOST_SEARCH: Final = 60.0
 """Seconds for which a start whose answer was lost is looked for in the list."""
@@ -98,11 +98,11 @@ def find_unrecorded(context: ReconcileContext, *, fresh: bool = True) -> list[Mi
     return sorted(found, key=lambda status: (status.created_at or "", status.id))
 
 
-def find_left_by_killed_run(context: ReconcileContext) -> str | None:
+def find_left_by_killed_run(context: ReconcileContext) -> Diagnostic | None:
     """Look for migrations of ours that the state does not know: their run was killed, or an older state restored.
 
     Returns:
-        Why there is something to do; None when there is no such migration.
+        The announcement that `pulumi up` adopts the latest one; None when there is none.
     """
     state, claims = context.state, context.claims
     claims.hold(context.owner, [migration.id for migration in state.migrations])
@@ -110,7 +110,27 @@ def find_left_by_killed_run(context: ReconcileContext) -> str | None:
         state.planned = dict(context.spec.planned_nodes)
     claims.plan(context.owner, state.planned)
     found = find_unrecorded(context, fresh=False)
-    return f"migration {found[-1].id} is ours, and the state does not know it" if found else None
+    if not found:
+        return None
+    return report_adoption(
+        found[-1].id,
+        found[-1].instance_ids,
+        pending=True,
+        ended=found[-1].is_terminal,
+        whole=found[-1].instance_ids <= state.planned.keys(),
+    )
+
+
+def describe_adopted(migration: MigrationRecord) -> Diagnostic:
+    """Return the announcement of a migration that was adopted."""
+    whole = migration.origin != ADOPTED_PART
+    return report_adoption(migration.id, migration.instance_ids, pending=False, ended=migration.ended, whole=whole)
+
+
+def announce_adopted(context: ReconcileContext, migration: MigrationRecord) -> None:
+    """Tell whoever watches of a migration that was adopted."""
+    say = context.reporter.info if migration.ended else context.reporter.warning
+    say(render(describe_adopted(migration)))
 
 
 def find_unanswered_start(context: ReconcileContext) -> None:
@@ -258,10 +278,7 @@ def catch_up(context: ReconcileContext) -> None:
     confirmed = context.confirm_ends(unrecorded)
     for status in unrecorded:
         migration = adopt(context, status)
-        progress = Progress.from_status(status)
-        context.reporter.info(f"adopted migration {status.id}: {progress.done}/{progress.total} nodes")
-        if migration.origin == ADOPTED_PART:
-            context.reporter.warning(f"migration {migration.id} also holds nodes that are not planned")
+        announce_adopted(context, migration)
         if status.id in confirmed:
             _settle_unseen(context, migration, confirmed[status.id], by_others=not context.creating)
         elif status.is_terminal:

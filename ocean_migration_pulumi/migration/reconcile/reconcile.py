@@ -19,6 +19,7 @@ from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.planning.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.adoption import (
+    announce_adopted,
     catch_up,
     catch_up_recorded,
     describe_lost,
@@ -164,6 +165,8 @@ def _migrate(context: ReconcileContext, work: list[str]) -> bool:
     started = start_migration(context, work)
     if started is None:
         return False
+    if started.listed_before is None:
+        announce_adopted(context, started.migration)
     status = wait_for_migration(context, started.migration, listed_before=started.listed_before)
     return status is not None and status.is_terminal and started.listed_before is None
 

@@ -108,6 +108,9 @@ class Code(StrEnum):
     """``topics`` (values of ``scheduling.unknowns.Topic``), ``reason``, ``remedy`` (may be empty)."""
     VNG_SUGGESTION = "vng-suggestion"
     """Subject: the name of the suggested Virtual Node Group. Count ``nodes``, ``asg_names``, ``source`` (Python)."""
+    MIGRATION_ADOPTED = "migration-adopted"
+    """Subject: a migration that the resource has adopted, or will adopt (``pending``). ``nodes``: how many it holds,
+    ``ended``, ``whole`` (whether all its nodes are planned: only then `pulumi destroy` stops it)."""
     MIGRATION_DENIED = "migration-denied"
     """Subject: a migration of which one answer said that it does not exist; no fields."""
     MIGRATION_LOST = "migration-lost"

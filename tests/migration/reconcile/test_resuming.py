@@ -17,6 +17,7 @@ from ocean_migration_pulumi.errors import (
     StalledError,
     UnheardError,
 )
+from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED
@@ -267,7 +268,10 @@ def test_killed_update_is_found_by_diff_and_adopted(stage: Stage) -> None:
     stage.restart()
     found = find_left_by_killed_run(stage.context(first, context.state))
     assert found is not None
-    assert "is ours, and the state does not know it" in found
+    assert render(found) == (
+        f"`pulumi up` adopts migration {stage.migrations()[-1]['id']} (3 nodes), which is running: "
+        "`pulumi destroy` will stop it"
+    )
     stage.restart()
     again = stage.up(changed, context.state)
     assert [run.origin for run in again.state.migrations] == ["started", ADOPTED]

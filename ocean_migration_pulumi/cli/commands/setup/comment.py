@@ -123,11 +123,11 @@ def command(
         if require_approved and not is_fully_approved(preview, assessments):
             click.echo("Error: not everything that would start is approved; see the comment", err=True)
             status = NOT_APPROVED
+    if output is None:
+        click.echo(text.encode(), nl=False)
+        sys.exit(status)
     try:
-        if output is None:
-            click.echo(text.encode(), nl=False)
-        else:
-            output.write_bytes(text.encode())
+        output.write_bytes(text.encode())
     except OSError as error:
-        raise click.ClickException(f"cannot write {output or 'to stdout'}: {error.strerror}") from None
+        raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
     sys.exit(status)

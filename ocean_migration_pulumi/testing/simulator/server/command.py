@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -120,21 +121,22 @@ def command(
         raise click.ClickException(str(error)) from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
-    try:
-        with simulator:
-            variables = simulator.environment
-            if kubeconfig is not None:
-                variables["KUBECONFIG"] = _write_kubeconfig(kubeconfig.absolute(), simulator)
-            if intercept:
-                variables |= simulator.proxy_environment
-            click.echo(simulator.url)
-            for name, value in variables.items():
-                click.echo(f"export {name}={shlex.quote(value)}")
-            sys.stdout.flush()
-            while True:
-                time.sleep(_IDLE_SECONDS)
-    except OSError as error:
-        raise click.ClickException(f"cannot serve on 127.0.0.1:{port}: {error.strerror}") from None
+    with ExitStack() as running:
+        try:
+            running.enter_context(simulator)
+        except OSError as error:
+            raise click.ClickException(f"cannot serve on 127.0.0.1:{port}: {error.strerror}") from None
+        variables = simulator.environment
+        if kubeconfig is not None:
+            variables["KUBECONFIG"] = _write_kubeconfig(kubeconfig.absolute(), simulator)
+        if intercept:
+            variables |= simulator.proxy_environment
+        click.echo(simulator.url)
+        for name, value in variables.items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        sys.stdout.flush()
+        while True:
+            time.sleep(_IDLE_SECONDS)
 
 
 def _load_description(file: BinaryIO) -> dict[str, Any]:

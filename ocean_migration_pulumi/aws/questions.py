@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -71,6 +72,25 @@ def _access_entries(client: Any, clusters: tuple[str, ...], found: dict[str, Any
     return None
 
 
+def _entry_types(client: Any, names: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find the types of access entries; the first name is the cluster, the others are principals."""
+    cluster, *principals = names
+    for principal in principals:
+        with suppress(client.exceptions.ResourceNotFoundException):  # deleted since they were listed
+            answer = client.describe_access_entry(clusterName=cluster, principalArn=principal)
+            found[principal] = answer["accessEntry"]["type"]
+    return None
+
+
+def _authentication_mode(client: Any, clusters: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find the authentication mode of the one cluster."""
+    (cluster,) = clusters
+    # Clusters from before there were access entries have no such field.
+    access = client.describe_cluster(name=cluster)["cluster"].get("accessConfig", {})
+    found[cluster] = access.get("authenticationMode", "CONFIG_MAP")
+    return None
+
+
 def _zones(client: Any, subnet_ids: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
     """Find the availability zone of each subnet."""
     # Asked by id, one that does not exist would lose all the others.
@@ -119,6 +139,8 @@ def _joined(gaps: list[Gap]) -> Gap | None:
 PARTS: Final = {
     "roles": AwsRequest(service="iam", action="iam:GetInstanceProfile", ask=_roles),
     "access_entries": AwsRequest(service="eks", action="eks:ListAccessEntries", ask=_access_entries),
+    "entry_types": AwsRequest(service="eks", action="eks:DescribeAccessEntry", ask=_entry_types),
+    "authentication_mode": AwsRequest(service="eks", action="eks:DescribeCluster", ask=_authentication_mode),
     "zones": AwsRequest(service="ec2", action="ec2:DescribeSubnets", ask=_zones),
     "machines": AwsRequest(service="ec2", action="ec2:DescribeInstanceTypes", ask=_machines),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from typing import Any, Final
@@ -12,7 +12,7 @@ from ocean_migration_pulumi.aws.access import AwsAccess, AwsReadError, gap_for_e
 from ocean_migration_pulumi.aws.questions import PARTS
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import SingleFlightCache
-from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery, is_same_role
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 
 KEPT: Final = 600.0
@@ -28,7 +28,8 @@ class AwsReader:
     """Reads from AWS; one per process, thread-safe.
 
     Only reads, with the credentials that boto3 finds. It needs ``iam:GetInstanceProfile``, ``eks:ListAccessEntries``,
-    ``ec2:DescribeSubnets`` and ``ec2:DescribeInstanceTypes``, each only when something of it is asked for.
+    ``eks:DescribeAccessEntry``, ``eks:DescribeCluster``, ``ec2:DescribeSubnets`` and ``ec2:DescribeInstanceTypes``,
+    each only when something of it is asked for.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -46,20 +47,45 @@ class AwsReader:
         """
         bounded = scope.at_most(LONGEST)
         access = AwsAccess(query.region, min(_SOCKET_SECONDS, bounded.remaining() or 0.0))
+        clusters = (query.eks_cluster or "",)
         names = {
             "roles": query.instance_profiles,
-            "access_entries": (query.eks_cluster or "",),
+            "access_entries": clusters,
             "zones": query.subnet_ids,
             "machines": query.instance_types,
         }
+        found, gaps = self._read_parts(bounded, access, names)
+        roles, entries = found["roles"], found["access_entries"]
+        entries_known = bool(query.eks_cluster) and "access_entries" not in gaps
+        details: dict[str, tuple[str, ...]] = {}
+        if principals := sorted(arn for arn in entries if any(is_same_role(arn, role) for role in roles.values())):
+            details["entry_types"] = (*clusters, *principals)
+        if entries_known and any(not any(is_same_role(arn, role) for arn in entries) for role in roles.values()):
+            details["authentication_mode"] = clusters
+        more, more_gaps = self._read_parts(bounded, access, details)
+        gaps |= more_gaps
+        return AwsFacts(
+            roles=roles,
+            access_entries=frozenset(entries) if entries_known else None,
+            entry_types=more.get("entry_types", {}),
+            authentication_mode=more.get("authentication_mode", {}).get(query.eks_cluster, ""),
+            zones=found["zones"],
+            machines=found["machines"],
+            gaps=gaps,
+        )
+
+    def _read_parts(
+        self, scope: CancelScope, access: AwsAccess, names: Mapping[str, tuple[str, ...]]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, Gap]]:
+        """Return what was found of each part, and the gaps; a part without names is not asked for."""
         asks = {
-            (part, query.region, wanted): partial(_ask, part, wanted, access)
+            (part, access.region, wanted): partial(_ask, part, wanted, access)
             for part, given in names.items()
-            if (wanted := tuple(sorted({name for name in given if name})))
+            if (wanted := tuple(dict.fromkeys(name for name in given if name)))
         }
         found: dict[str, dict[str, Any]] = {part: {} for part in names}
         gaps: dict[str, Gap] = {}
-        for (part, _, _), outcome in self._cache.get_all(bounded, asks, max_age=KEPT).items():
+        for (part, _, _), outcome in self._cache.get_all(scope, asks, max_age=KEPT).items():
             match outcome:
                 case AwsReadError():
                     gaps[part], found[part] = outcome.gap, dict(outcome.found)
@@ -67,14 +93,7 @@ class AwsReader:
                     gaps[part] = Gap(reason=str(outcome))
                 case _:
                     found[part] = outcome
-        entries_known = bool(query.eks_cluster) and "access_entries" not in gaps
-        return AwsFacts(
-            roles=found["roles"],
-            access_entries=frozenset(found["access_entries"]) if entries_known else None,
-            zones=found["zones"],
-            machines=found["machines"],
-            gaps=gaps,
-        )
+        return found, gaps
 
 
 def _ask(part: str, names: tuple[str, ...], access: AwsAccess) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from ocean_migration_pulumi.kubernetes.connection.access import KubernetesAccess
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection, KubernetesResponse
 from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED, RefusedError, UnexpectedAnswerError
 from ocean_migration_pulumi.kubernetes.gaps import (
-    FORBIDDEN,
     KUBERNETES,
     NOT_FOUND,
     describe_gap,
@@ -44,6 +43,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     EvictionTrial,
     Gap,
     KubernetesSnapshot,
+    MappedRole,
     Pod,
     Term,
 )
@@ -180,7 +180,7 @@ class KubernetesReader:
         """
         return conditions.observe_conditions(self._connection, scope, wanted)
 
-    def _mapped_roles(self, scope: CancelScope) -> tuple[str, ...] | None:
+    def _mapped_roles(self, scope: CancelScope) -> tuple[MappedRole, ...] | None:
         try:
             path = resource_path(AWS_AUTH, "kube-system", AWS_AUTH_NAME)
             found = decode_object(self._connection.get(scope, path))
@@ -192,7 +192,7 @@ class KubernetesReader:
                 raise
             return None
         except UnexpectedFormError:
-            msg = "the roles that the ConfigMap kube-system/aws-auth maps are no list of roles"
+            msg = "mapRoles of the ConfigMap kube-system/aws-auth is no list"
             raise KubernetesError(msg) from None
 
 
@@ -231,11 +231,8 @@ def _trial(answer: KubernetesResponse) -> EvictionTrial:
     if answer.ok:
         return EvictionTrial(allowed=True)
     if answer.said and answer.status == NOT_FOUND:
-        return EvictionTrial(allowed=True, message=answer.said)
+        return EvictionTrial(allowed=None, message=answer.said, vanished=True)
     several = answer.status == _SERVER_ERROR and _SEVERAL_BUDGETS.casefold() in answer.said.casefold()
     if several or (answer.said and answer.status == _TOO_MANY):
         return EvictionTrial(allowed=False, message=answer.said)
-    gap = gap_for_status(EVICTIONS, answer.status)
-    if answer.status == FORBIDDEN:
-        return EvictionTrial(allowed=None, message=describe_gap(gap))
-    return EvictionTrial(allowed=None, message=f"{gap.reason}: {answer.said}" if answer.said else gap.reason)
+    return EvictionTrial(allowed=None, message=describe_gap(gap_for_status(EVICTIONS, answer.status, said=answer.said)))

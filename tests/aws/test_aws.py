@@ -135,16 +135,17 @@ def read(
     return cloud
 
 
-def test_everything_is_answered_by_four_reads(aws: FakeAws) -> None:
-    """Roles by profile, principals, zones and machines; the user agent says who asks."""
+def test_everything_is_answered_by_a_read_of_each_part(aws: FakeAws) -> None:
+    """Roles by profile, principals, zones, machines, and the entry of the role; the user agent says who asks."""
     reader: AwsApi = AwsReader()
     assert reader.read_facts(scope(), QUESTION) == AwsFacts(
         roles={"nodes": f"arn:aws:iam::{ACCOUNT}:role/node-role"},
         access_entries=frozenset({ENTRY}),
+        entry_types={ENTRY: "EC2_LINUX"},
         zones={"subnet-a": "eu-west-1a", "subnet-b": "eu-west-1b"},
         machines={"m5.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192))},
     )
-    assert sorted(aws.actions) == sorted(action for action, _ in ACTIONS.values())
+    assert sorted(aws.actions) == sorted(["DescribeAccessEntry", *(action for action, _ in ACTIONS.values())])
     assert all("ocean-migration" in asked.user_agent for asked in aws.asked)
 
 
@@ -185,6 +186,45 @@ def test_access_entries_come_page_by_page(aws: FakeAws) -> None:
     cloud = read(AwsQuery(region=REGION, eks_cluster="shop"))
     assert cloud == AwsFacts(access_entries=frozenset(aws.entries["shop"]))
     assert len(aws.asked) == 3
+
+
+def test_only_entries_of_the_roles_are_described(aws: FakeAws) -> None:
+    """Their types are told by name; the mode of the cluster matters to roles without an entry."""
+    gpu = f"arn:aws:iam::{ACCOUNT}:role/team/gpu-role"
+    aws.entries["shop"] = [ENTRY, f"arn:aws:iam::{ACCOUNT}:user/someone", gpu]
+    aws.entry_types[gpu] = "STANDARD"
+    cloud = read(AwsQuery(region=REGION, instance_profiles=("nodes", "gpu"), eks_cluster="shop"))
+    assert cloud.entry_types == {ENTRY: "EC2_LINUX", gpu: "STANDARD"}
+    assert (cloud.authentication_mode, cloud.gaps) == ("", {})
+    assert aws.actions.count("DescribeAccessEntry") == 2
+
+
+@pytest.mark.parametrize("mode", ["API", ""])
+def test_mode_of_the_cluster_is_read_for_a_role_without_an_entry(aws: FakeAws, mode: str) -> None:
+    """Clusters from before there were access entries have none, and use aws-auth."""
+    aws.entries["shop"], aws.mode = [], mode
+    query = AwsQuery(region=REGION, instance_profiles=("nodes",), eks_cluster="shop")
+    assert read(query).authentication_mode == (mode or "CONFIG_MAP")
+
+
+@pytest.mark.parametrize(
+    ("entries", "call", "part"),
+    [([ENTRY], "DescribeAccessEntry", "entry_types"), ([], "DescribeCluster", "authentication_mode")],
+)
+def test_detail_that_is_denied_is_a_gap(aws: FakeAws, entries: list[str], call: str, part: str) -> None:
+    """With the right that is missing; the list of entries stays known."""
+    aws.entries["shop"] = entries
+    aws.replies[call] = eks_error(403, "AccessDeniedException")
+    cloud = read(AwsQuery(region=REGION, instance_profiles=("nodes",), eks_cluster="shop"))
+    assert cloud.gaps == {part: Gap(reason=f"AWS denies eks:{call}", remedy=f"allow eks:{call}")}
+    assert cloud.access_entries == frozenset(entries)
+
+
+def test_entry_that_is_deleted_meanwhile_has_no_type(aws: FakeAws) -> None:
+    """It cannot be told any more."""
+    aws.replies["DescribeAccessEntry"] = eks_error(404, "ResourceNotFoundException")
+    cloud = read()
+    assert (cloud.entry_types, cloud.gaps) == ({}, {})
 
 
 def test_half_of_the_access_entries_are_none(aws: FakeAws) -> None:
@@ -395,9 +435,9 @@ def test_answers_are_kept_for_ten_minutes_and_gaps_of_previews_for_half_a_minute
     assert aws.asked == []
     clock.now = FAILURES_KEPT + 1
     assert read(reader=reader, short=True).gaps == {}
-    assert aws.actions == ["ListAccessEntries"]
+    assert aws.actions == ["ListAccessEntries", "DescribeAccessEntry"]
     read(AwsQuery(region=REGION, instance_profiles=("nodes", "team/gpu")), reader=reader)
-    assert aws.actions[1:] == ["GetInstanceProfile", "GetInstanceProfile"]
+    assert aws.actions[2:] == ["GetInstanceProfile", "GetInstanceProfile"]
     clock.now = KEPT + 1
     aws.asked.clear()
     read(reader=reader)
@@ -415,7 +455,7 @@ def test_those_who_ask_at_once_share_an_answer(aws: FakeAws) -> None:
         thread.join()
     assert found == [found[0]] * 20
     assert not found[0].gaps
-    assert len(aws.asked) == 4
+    assert len(aws.asked) == 5
 
 
 def test_run_asks_again_where_a_preview_found_a_gap(aws: FakeAws) -> None:
@@ -428,7 +468,7 @@ def test_run_asks_again_where_a_preview_found_a_gap(aws: FakeAws) -> None:
     assert reader.read_facts(scope(short=True), QUESTION).gaps.keys() == {"access_entries"}
     assert aws.asked == []
     assert reader.read_facts(scope(), QUESTION).gaps == {}
-    assert aws.actions == ["ListAccessEntries"]
+    assert aws.actions == ["ListAccessEntries", "DescribeAccessEntry"]
 
 
 def test_hanging_answer_is_not_waited_for_for_ever(aws: FakeAws) -> None:

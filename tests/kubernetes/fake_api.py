@@ -31,6 +31,12 @@ def status(code: int, message: str = "", reason: str = "") -> Step:
     return http.answer(code, {**body, "code": code}, Content_Type="application/json")
 
 
+def forbidden(verb: str, resource: str, user: str = "ci") -> Step:
+    """Refuse a request as RBAC does."""
+    message = f'{resource} is forbidden: User "{user}" cannot {verb} resource "{resource}" at the cluster scope'
+    return status(403, message, "Forbidden")
+
+
 class FakeApi:
     """Lists what it is given, in pages; ``faults`` are taken first, one for each request of their path.
 

@@ -100,12 +100,12 @@ def test_outage_costs_a_preview_its_seconds_once() -> None:
 def test_failure_that_a_run_meets_is_not_remembered_for_runs() -> None:
     """Only what failed is asked again."""
     api = shop()
-    api.faults[fake.PODS] = [fake.status(500), fake.status(403)]
+    api.faults[fake.PODS] = [fake.status(500), fake.forbidden("list", "pods")]
     with api.serve() as server, reading(server.url) as reader:
         assert reader.read_snapshot(CancelScope()).gaps[known.PODS].reason.startswith("Kubernetes answered 500")
         asked = len(server.requests)
         met = reader.read_snapshot(CancelScope())
-        assert met.gaps[known.PODS].reason.startswith("may not")
+        assert met.gaps[known.PODS].reason.startswith("ci may not")
         assert len(server.requests) == asked + 1
         assert reader.read_snapshot(CancelScope(short=True)) == met
         assert len(server.requests) == asked + 1

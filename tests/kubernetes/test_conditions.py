@@ -195,9 +195,10 @@ def test_interruption_ends_the_question() -> None:
 def test_missing_right_is_told_with_its_rule() -> None:
     """Another try does not mend it."""
     with pytest.raises(PrerequisiteError) as caught:
-        observe(answering(CART, fake.status(403, "no")))
+        observe(answering(CART, fake.forbidden("get", "deployments")))
     assert str(caught.value) == (
-        'may not get deployments (403); add to the role: {apiGroups: ["apps"], resources: [deployments], verbs: [get]}'
+        "ci may not get deployments (403); add to its role: "
+        '{apiGroups: ["apps"], resources: [deployments], verbs: [get]}'
     )
 
 
@@ -249,7 +250,7 @@ def test_list_of_which_a_part_is_of_unexpected_form_is_not_known() -> None:
 @pytest.mark.parametrize(("code", "kind"), [(403, PrerequisiteError), (503, KubernetesError)])
 def test_list_that_is_refused_is_told(code: int, kind: type[Exception]) -> None:
     """A right that is missing, by its rule."""
-    api = answering(fake.PODS, fake.status(code))
+    api = answering(fake.PODS, fake.forbidden("list", "pods") if code == 403 else fake.status(code))
     with api.serve() as server, reading(server.url) as reader, pytest.raises(kind) as caught:
         reader.pending_pods(CancelScope())
     assert ("verbs: [list]" in str(caught.value)) is (code == 403)

@@ -64,13 +64,24 @@ def test_name_leads_to_no_other_route() -> None:
     [
         (fake.status(429, BUDGET, "TooManyRequests"), EvictionTrial(allowed=False, message=BUDGET)),
         (fake.status(500, SEVERAL), EvictionTrial(allowed=False, message=SEVERAL)),
-        (fake.status(404, 'pods "cart-0" not found'), EvictionTrial(allowed=True, message='pods "cart-0" not found')),
         (
-            fake.status(403, f"User {TOKEN} cannot"),
+            fake.status(404, 'pods "cart-0" not found'),
+            EvictionTrial(allowed=None, message='pods "cart-0" not found', vanished=True),
+        ),
+        (
+            fake.forbidden("create", "pods/eviction"),
             EvictionTrial(
                 allowed=None,
-                message="may not create pods/eviction (403); add to the role: "
+                message="ci may not create pods/eviction (403); add to its role: "
                 '{apiGroups: [""], resources: [pods/eviction], verbs: [create]}',
+            ),
+        ),
+        (
+            fake.status(403, "admission webhook denied the request"),
+            EvictionTrial(
+                allowed=None,
+                message="Kubernetes answered 403 when asked to create pods/eviction: "
+                "admission webhook denied the request",
             ),
         ),
         (
@@ -89,7 +100,7 @@ def test_name_leads_to_no_other_route() -> None:
         ),
         (http.reset, EvictionTrial(allowed=None, message="Kubernetes cannot be reached: the connection was reset")),
     ],
-    ids=["budget", "several", "gone", "forbidden", "server", "overloaded", "proxy", "reset"],
+    ids=["budget", "several", "gone", "forbidden", "policy", "server", "overloaded", "proxy", "reset"],
 )
 def test_answers(step: http.Step, expected: EvictionTrial) -> None:
     """Only the API server's own words decide; the trial is never repeated."""

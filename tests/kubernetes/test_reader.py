@@ -9,7 +9,7 @@ import pytest
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.objects import decoding
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Requirement
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, MappedRole, Requirement
 from ocean_migration_pulumi.migration.snapshot.protocols import KubernetesApi
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
@@ -33,7 +33,7 @@ def test_everything_is_read() -> None:
     assert [budget.full_name for budget in found.budgets] == ["shop/cart"]
     assert [(each.full_name, each.replicas) for each in found.deployments] == [("shop/web", 3)]
     assert found.daemon_sets == {("kube-system", "aws-node")}
-    assert found.mapped_roles == ("arn:aws:iam::1:role/nodes",)
+    assert [role.arn for role in found.mapped_roles or ()] == ["arn:aws:iam::1:role/nodes"]
 
 
 def test_only_what_is_needed_is_asked_and_only_by_get() -> None:
@@ -109,36 +109,59 @@ def test_list_that_leads_in_a_circle_is_a_gap() -> None:
         (
             fake.PODS,
             known.PODS,
-            "may not list pods (403)",
-            'add to the role: {apiGroups: [""], resources: [pods], verbs: [list]}',
+            "ci may not list pods (403)",
+            'add to its role: {apiGroups: [""], resources: [pods], verbs: [list]}',
         ),
         (
             fake.BUDGETS,
             known.BUDGETS,
-            "may not list poddisruptionbudgets (403)",
-            'add to the role: {apiGroups: ["policy"], resources: [poddisruptionbudgets], verbs: [list]}',
+            "ci may not list poddisruptionbudgets (403)",
+            'add to its role: {apiGroups: ["policy"], resources: [poddisruptionbudgets], verbs: [list]}',
         ),
         (
             fake.DEPLOYMENTS,
             known.DEPLOYMENTS,
-            "may not list deployments (403)",
-            'add to the role: {apiGroups: ["apps"], resources: [deployments], verbs: [list]}',
+            "ci may not list deployments (403)",
+            'add to its role: {apiGroups: ["apps"], resources: [deployments], verbs: [list]}',
         ),
         (
             fake.AWS_AUTH,
             known.AWS_AUTH,
-            "may not get configmaps kube-system/aws-auth (403)",
-            'add to the role: {apiGroups: [""], resources: [configmaps], resourceNames: [aws-auth], verbs: [get]}',
+            "ci may not get configmaps kube-system/aws-auth (403)",
+            'add to its role: {apiGroups: [""], resources: [configmaps], resourceNames: [aws-auth], verbs: [get]}',
         ),
     ],
 )
 def test_missing_right_is_a_gap_with_its_rule(path: str, resource: str, reason: str, remedy: str) -> None:
     """The rest is read all the same."""
     api = shop()
-    api.faults[path] = [fake.status(403, f'User "{TOKEN}" cannot list resource', "Forbidden")]
+    api.faults[path] = [fake.forbidden("get" if path == fake.AWS_AUTH else "list", resource)]
     found = read(api)
     assert found.gaps == {resource: Gap(reason=reason, remedy=remedy)}
     assert len(found.nodes) == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (fake.status(403, "policy denies it\nfor everybody"), ": policy denies it for everybody"),
+        (fake.status(403, f"{TOKEN} is blocked"), ": [secret] is blocked"),
+        (http.answer(403, b"blocked by the proxy"), ""),
+    ],
+    ids=["policy", "token", "proxy"],
+)
+def test_refusal_that_is_none_of_rbac_names_no_rule(step: http.Step, reason: str) -> None:
+    """A rule would not help; the API server's own words say what would, and never repeat the token."""
+    api = shop()
+    api.faults[fake.PODS] = [step]
+    assert read(api).gaps == {known.PODS: Gap(reason=f"Kubernetes answered 403 when asked to list pods{reason}")}
+
+
+def test_missing_right_of_an_anonymous_user() -> None:
+    """An empty name is that of nobody."""
+    api = shop()
+    api.faults[fake.PODS] = [fake.forbidden("list", "pods", user="")]
+    assert read(api).gaps[known.PODS].reason == "an anonymous user may not list pods (403)"
 
 
 def test_refused_credentials_are_asked_once() -> None:
@@ -282,29 +305,44 @@ def test_objects_of_unexpected_form_are_counted() -> None:
         ({}, ()),
         ({"data": None}, ()),
         ({"data": {"mapRoles": ""}}, ()),
+        ({"data": {"mapRoles": " \n"}}, ()),
         ({"data": {"mapRoles": '[\n\t{"rolearn": "a"}]'}}, ("a",)),
         ({"data": {"mapRoles": "[{rolearn: a}, {rolearn: b}]"}}, ("a", "b")),
+        # As a heredoc of Terraform leaves it.
+        ({"data": {"mapRoles": "    - rolearn: a\n      username: u\n    - rolearn: b\n"}}, ("a", "b")),
+        ({"data": {"mapRoles": "[{roleARN: a}, {RoleArn: b}]"}}, ("a", "b")),
+        ({"data": {"mapRoles": '[7, null, {username: x}, {rolearn: [1]}, {rolearn: ""}, {rolearn: a}]'}}, ("a",)),
+        ({"data": {"mapRoles": "[{sso: {permissionSetName: x}}, {rolearn: a, sso: {}}, {rolearn: b}]"}}, ("b",)),
+        ({"data": {"mapRoles": "[{rolearn: a, sso: null}]"}}, ("a",)),
     ],
 )
 def test_mapped_roles(data: dict[str, Any] | None, expected: tuple[str, ...] | None) -> None:
-    """No ConfigMap is another answer than one without roles."""
+    """No ConfigMap is another answer than one without roles; entries that cannot be used lose no other."""
     api = shop()
     api.config_map = data
     found = read(api)
-    assert found.mapped_roles == expected
+    assert (found.mapped_roles and tuple(role.arn for role in found.mapped_roles)) == expected
     assert found.gaps == {}
 
 
-@pytest.mark.parametrize("roles", ["{", "7", "- 7", "- username: x", "- rolearn: [1]", 8])
+def test_last_entry_of_a_role_counts() -> None:
+    """Whatever the case of its ARN; groups and username of a wrong form are none."""
+    api = shop()
+    entries = "[{rolearn: A, username: u, groups: [g, 7]}, {rolearn: b, username: 7, groups: g}, {rolearn: a}]"
+    api.config_map = {"data": {"mapRoles": entries}}
+    assert read(api).mapped_roles == (MappedRole(arn="b"), MappedRole(arn="a"))
+    api.config_map = {"data": {"mapRoles": "[{rolearn: a}, {RoleARN: A, UserName: u, Groups: [g, 7, h]}]"}}
+    assert read(api).mapped_roles == (MappedRole(arn="A", username="u", groups=("g", "h")),)
+
+
+@pytest.mark.parametrize("roles", ["{", "7", "rolearn: a", "\t- rolearn: a", 8])
 def test_malformed_mapped_roles_are_a_gap(roles: Any) -> None:
     """Roles that cannot be read are not the same as none."""
     api = shop()
     api.config_map = {"data": {"mapRoles": roles}}
     found = read(api)
     assert found.mapped_roles is None
-    assert found.gaps == {
-        known.AWS_AUTH: Gap(reason="the roles that the ConfigMap kube-system/aws-auth maps are no list of roles")
-    }
+    assert found.gaps == {known.AWS_AUTH: Gap(reason="mapRoles of the ConfigMap kube-system/aws-auth is no list")}
 
 
 def test_secrets_are_in_no_repr_and_no_gap() -> None:

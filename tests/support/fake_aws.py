@@ -70,12 +70,16 @@ class FakeAws:
     """Serves what its fields say, for as long as the ``with`` block lasts; ``page`` items at once.
 
     ``profiles`` are role names by the path and name of an instance profile, None for one without a role; ``entries``
-    the principals by EKS cluster; ``subnets`` zones by id; ``types`` (vCPUs, MiB, GPUs, architectures) by name.
+    the principals by EKS cluster, ``entry_types`` the types that are not EC2_LINUX, ``mode`` the authentication mode
+    (empty for a cluster that is older than modes); ``subnets`` zones by id; ``types`` (vCPUs, MiB, GPUs,
+    architectures) by name.
     ``replies`` are answers, or what makes them, by action; each is given until it is taken away.
     """
 
     profiles: dict[str, str | None] = field(default_factory=dict)
     entries: dict[str, list[str]] = field(default_factory=dict)
+    entry_types: dict[str, str] = field(default_factory=dict)
+    mode: str = "API_AND_CONFIG_MAP"
     subnets: dict[str, str] = field(default_factory=dict)
     types: dict[str, tuple[int, int, int, tuple[str, ...]]] = field(default_factory=dict)
     replies: dict[str, Reply | Callable[[Asked], Reply | None]] = field(default_factory=dict)
@@ -92,9 +96,11 @@ class FakeAws:
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
-                match = re.fullmatch(r"/clusters/([^/]+)/access-entries", parts.path)
-                cluster = unquote(match[1]) if match else ""
-                self._answer("ListAccessEntries", {"cluster": cluster, **dict(parse_qsl(parts.query))})
+                match = re.fullmatch(r"/clusters/([^/]+)(?:(/access-entries)(?:/(.+))?)?", parts.path)
+                cluster, listed, principal = match.groups() if match else ("", "", "")
+                action = "DescribeAccessEntry" if principal else "ListAccessEntries" if listed else "DescribeCluster"
+                parameters = {"cluster": unquote(cluster), "principal": unquote(principal or "")}
+                self._answer(action, {**parameters, **dict(parse_qsl(parts.query))})
 
             def _answer(self, action: str, parameters: dict[str, str]) -> None:
                 asked = Asked(action=action, parameters=parameters, user_agent=self.headers["User-Agent"])
@@ -160,6 +166,18 @@ class FakeAws:
         found, token = self._paged(self.entries[cluster], asked.parameters.get("nextToken"))
         body: dict[str, Any] = {"accessEntries": found, **({"nextToken": token} if token else {})}
         return Reply(body=json.dumps(body).encode(), content_type="application/json")
+
+    def _DescribeAccessEntry(self, asked: Asked) -> Reply:
+        principal = asked.parameters["principal"]
+        if principal not in self.entries[asked.parameters["cluster"]]:
+            return eks_error(404, "ResourceNotFoundException")
+        entry = {"principalArn": principal, "type": self.entry_types.get(principal, "EC2_LINUX")}
+        return Reply(body=json.dumps({"accessEntry": entry}).encode(), content_type="application/json")
+
+    def _DescribeCluster(self, asked: Asked) -> Reply:
+        access = {"accessConfig": {"authenticationMode": self.mode}} if self.mode else {}
+        cluster = {"name": asked.parameters["cluster"], **access}
+        return Reply(body=json.dumps({"cluster": cluster}).encode(), content_type="application/json")
 
     def _DescribeSubnets(self, asked: Asked) -> Reply:
         wanted = asked.values("Filter.1.Value")

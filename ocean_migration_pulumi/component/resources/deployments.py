@@ -16,7 +16,8 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import run_together
 from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import SettingsError
-from ocean_migration_pulumi.migration.checks.controllers import is_cluster_autoscaler, is_v1
+from ocean_migration_pulumi.migration.checks.autoscalers import is_cluster_autoscaler
+from ocean_migration_pulumi.migration.checks.controllers import is_v1
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, Deployment
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 

@@ -48,6 +48,8 @@ class KubernetesResponse:
     """HTTP status."""
     body: bytes = field(repr=False)
     """Decompressed body."""
+    credential: str = field(default="", repr=False)
+    """The credential that was sent, which ``said`` never repeats; empty when none was."""
     retry_after: float | None = None
     """``Retry-After`` in seconds; None when the answer has none."""
 
@@ -62,7 +64,8 @@ class KubernetesResponse:
         data = decode_object(self.body) or {}
         if data.get("kind") != "Status":
             return ""
-        return sanitize(str(data.get("message") or data.get("reason") or ""), _LONGEST_TEXT)
+        said = str(data.get("message") or data.get("reason") or "")
+        return sanitize(said.replace(self.credential, "[secret]") if self.credential else said, _LONGEST_TEXT)
 
 
 class Connection:
@@ -162,6 +165,7 @@ class Connection:
                 return KubernetesResponse(
                     status=response.status_code,
                     body=b"".join(_pieces(response, scope)),
+                    credential=(request.authorization or "").rpartition(" ")[2],
                     retry_after=retry_after(response.headers),
                 )
         except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as exc:

@@ -23,6 +23,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Budget,
     Deployment,
     KubernetesNode,
+    MappedRole,
     Owner,
     Pod,
     Taint,
@@ -38,6 +39,7 @@ _ANNOTATIONS: Final = frozenset(
         "karpenter.sh/do-not-evict",
     }
 )
+_READ_ONLY: Final = {"name": "SPOTINST_READONLY_MODE", "value": "true"}
 _OWNERS: Final = frozenset(
     {
         "argocd.argoproj.io/instance",
@@ -126,6 +128,12 @@ def read_deployment(data: Mapping[str, Any]) -> Deployment:
         images=tuple(image for container in containers if (image := read_text(container, "image"))),
         replicas=read_int(spec, "replicas", 1),
         ready_replicas=read_int(read_part(data, "status"), "readyReplicas"),
+        read_only=any(
+            read_text(variable, "name") == _READ_ONLY["name"]
+            and read_text(variable, "value").casefold() == _READ_ONLY["value"]
+            for container in containers
+            for variable in read_objects(container, "env")
+        ),
     )
 
 
@@ -145,10 +153,39 @@ def read_volume_name(data: Mapping[str, Any]) -> str:
     return read_text(read_part(data, "spec"), "volumeName")
 
 
-def read_mapped_roles(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Read the role ARNs of the ConfigMap ``aws-auth``; raise UnexpectedFormError when they are no list of roles."""
-    written = read_pairs(data, "data").get("mapRoles", "").strip()
-    return tuple(require_text(item, "rolearn") for item in read_objects({"roles": _yaml(written)}, "roles"))
+def read_mapped_roles(data: Mapping[str, Any]) -> tuple[MappedRole, ...]:
+    """Read the mapped roles of the ConfigMap ``aws-auth`` like aws-iam-authenticator, which EKS runs.
+
+    It skips entries that it cannot use and those of SSO permission sets, ignores the case of keys, and of several
+    entries with the same ARN keeps the last one.
+
+    Raises:
+        UnexpectedFormError: They are no list at all.
+    """
+    found: dict[str, MappedRole] = {}
+    for entry in _read_list(_yaml(read_pairs(data, "data").get("mapRoles", ""))):
+        fields = {str(key).lower(): value for key, value in entry.items()} if isinstance(entry, dict) else {}
+        arn, groups = fields.get("rolearn"), fields.get("groups")
+        if not isinstance(arn, str) or not arn or fields.get("sso") is not None:
+            continue
+        username = fields.get("username")
+        role = MappedRole(
+            arn=arn,
+            username=username if isinstance(username, str) else "",
+            groups=tuple(filter(lambda group: isinstance(group, str), groups)) if isinstance(groups, list) else (),
+        )
+        # Taken out first, so that the order is that of the entries that count.
+        found.pop(arn.lower(), None)
+        found[arn.lower()] = role
+    return tuple(found.values())
+
+
+def _read_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise UnexpectedFormError
+    return value
 
 
 def _yaml(written: str) -> Any:

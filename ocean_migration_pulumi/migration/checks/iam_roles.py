@@ -6,19 +6,28 @@ to register.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
-from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, is_same_role
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, KubernetesSnapshot
+from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, is_same_role, without_path
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, KubernetesSnapshot, MappedRole
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 ROLES: Final = "instance roles"
 
+NODE_GROUPS: Final = frozenset({"system:bootstrappers", "system:nodes"})
+"""The Kubernetes groups that nodes need."""
+
+# The node authorizer wants the name of the node; the template is filled in for each instance.
+_NODE_USERNAME: Final = re.compile(r"system:node:\{\{(?:EC2PrivateDNSName|SessionName|SessionNameRaw)\}\}")
+_NODE_TYPES: Final = frozenset({"EC2_LINUX", "EC2_WINDOWS"})
+_ENTRIES_ONLY: Final = "API"
+"""The authentication mode in which EKS ignores ``aws-auth``."""
 _REGISTERED: Final = "registered"
 
 
@@ -85,26 +94,62 @@ def _check_profile(
     if profile is None:
         return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.NO_INSTANCE_PROFILE, {"targets": targets})
     name = profile.rpartition("/")[2]
-    # EKS finds no role by an entry that has the role's path in it.
-    mapped = [mapped_role for mapped_role in kube.mapped_roles or () if mapped_role.count("/") == 1]
+    mapped = kube.mapped_roles or ()
     role = None if cloud is None else cloud.roles.get(profile)
-    if role is None:
+    if cloud is None or role is None:
         # Often both have one name; that the profile holds another role is then unlikely, not impossible.
-        if any(mapped_role.rpartition("/")[2] == name for mapped_role in mapped):
+        if any(_is_complete(each) and each.arn.partition(":role/")[2] == name for each in mapped):
             return None
         fields = {"profile": name, "targets": targets, **_gap_fields(cloud, "roles")}
         return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.ROLE_NOT_READ, fields)
-    entries = None if cloud is None else cloud.access_entries
-    if any(is_same_role(role, other) for other in (*mapped, *(entries or ()))):
-        return None
     fields = {"role": role, "targets": targets}
-    if gap := kube.gaps.get(AWS_AUTH):
+    entry = next((arn for arn in sorted(cloud.access_entries or ()) if is_same_role(role, arn)), None)
+    if entry is not None:
+        return _check_entry(entry, fields, cloud)
+    if cloud.authentication_mode == _ENTRIES_ONLY:
+        return CheckResult(ROLES, CheckStatus.FAIL, Finding.ROLE_WITHOUT_ENTRY, fields)
+    # EKS looks for a role without its path.
+    found = next((each for each in mapped if each.arn.casefold() == without_path(role).casefold()), None)
+    with_path = next((each.arn for each in mapped if each is not found and is_same_role(role, each.arn)), None)
+    if found is None and (gap := kube.gaps.get(AWS_AUTH)):
         fields |= {"reason": gap.reason, "remedy": gap.remedy}
         return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.AWS_AUTH_NOT_READ, fields)
-    if entries is None:
+    # Whatever aws-auth has, an access entry would take its place.
+    if cloud.access_entries is None and not (found is not None and _is_complete(found)):
         fields |= _gap_fields(cloud, "access_entries")
         return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.ACCESS_ENTRIES_NOT_READ, fields)
-    return CheckResult(ROLES, CheckStatus.FAIL, Finding.ROLE_NOT_MAPPED, fields)
+    if found is not None and not _is_complete(found):
+        username = None if _has_node_username(found) else found.username
+        fields |= {"username": username, "missing": sorted(NODE_GROUPS - set(found.groups))}
+        return CheckResult(ROLES, CheckStatus.FAIL, Finding.ROLE_MAPPED_WRONG, fields)
+    if found is None and with_path is not None:
+        return CheckResult(ROLES, CheckStatus.FAIL, Finding.ROLE_MAPPED_WITH_PATH, {**fields, "mapped": with_path})
+    if found is None:
+        return CheckResult(ROLES, CheckStatus.FAIL, Finding.ROLE_NOT_MAPPED, fields)
+    if "authentication_mode" in cloud.gaps:
+        fields |= _gap_fields(cloud, "authentication_mode")
+        return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.AUTHENTICATION_MODE_NOT_READ, fields)
+    return None
+
+
+def _check_entry(entry: str, fields: dict[str, Any], cloud: AwsFacts) -> CheckResult | None:
+    """Check the type of a role's access entry, which EKS uses whatever ``aws-auth`` has."""
+    kind = cloud.entry_types.get(entry)
+    if kind in _NODE_TYPES:
+        return None
+    if kind is None:
+        fields |= _gap_fields(cloud, "entry_types")
+        return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.ACCESS_ENTRY_NOT_READ, fields)
+    return CheckResult(ROLES, CheckStatus.FAIL, Finding.ACCESS_ENTRY_OF_OTHER_TYPE, {**fields, "type": kind})
+
+
+def _is_complete(role: MappedRole) -> bool:
+    """Tell whether nodes with this entry may register."""
+    return set(role.groups) >= NODE_GROUPS and _has_node_username(role)
+
+
+def _has_node_username(role: MappedRole) -> bool:
+    return _NODE_USERNAME.fullmatch(role.username) is not None
 
 
 def _gap_fields(cloud: AwsFacts | None, name: str) -> dict[str, str]:

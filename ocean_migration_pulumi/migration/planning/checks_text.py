@@ -9,6 +9,7 @@ from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.planning.sentences import capitalize, join_sentences
+from ocean_migration_pulumi.migration.scheduling.aws_facts import without_path
 
 Fields = Mapping[str, Any]
 
@@ -52,10 +53,11 @@ def _to_check(fields: Fields) -> str:
 
 def _kubernetes_not_read(fields: Fields) -> CheckText:
     why = f" ({fields['reason']})" if fields["reason"] else ""
+    otherwise = f"make sure that Cluster Autoscaler is off and the Ocean Controller is {_FIRST_VERSION}"
     return CheckText(
         f"No access to Kubernetes{why}: the Ocean Controller's version, other node autoscalers, PodDisruptionBudgets "
         "and standalone pods are unknown",
-        f"Set kubeconfig, or make sure that Cluster Autoscaler is off and the Ocean Controller is {_FIRST_VERSION}",
+        capitalize(f"{fields['remedy']}, or {otherwise}" if fields["remedy"] else otherwise),
     )
 
 
@@ -104,11 +106,24 @@ def _amount(fields: Fields, name: str) -> str:
 
 
 def _map_role(fields: Fields) -> str:
-    return (
-        f"Map {fields['role']} in aws-auth (groups system:bootstrappers and system:nodes), or create its access entry"
+    return f"Create an access entry of type EC2_LINUX, or map {without_path(fields['role'])} in aws-auth with {_NODES}"
+
+
+def _cannot_register(fields: Fields) -> str:
+    return f"Nodes of {_targets(fields)} cannot register"
+
+
+def _role_mapped_wrong(fields: Fields) -> CheckText:
+    wrong = [f"without the group {group}" for group in fields["missing"]]
+    if fields["username"] is not None:
+        wrong.append(f"with the username `{fields['username']}`" if fields["username"] else "without a username")
+    return CheckText(
+        f"{_cannot_register(fields)}: aws-auth maps {fields['role']} {' and '.join(wrong)}",
+        f"Map it with {_NODES}; of several entries for a role the last one counts",
     )
 
 
+_NODES: Final = "the groups system:bootstrappers and system:nodes and the username `system:node:{{EC2PrivateDNSName}}`"
 _REACHES_SPOT: Final = "Make sure that it runs in the cluster and reaches Spot"
 
 _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckText]]] = {
@@ -124,6 +139,17 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.KUBERNETES_NOT_READ: _kubernetes_not_read,
     Finding.KUBERNETES_WRONG_CLUSTER: lambda fields: CheckText(
         capitalize(fields["reason"]), "Set kubeconfig to that of this cluster"
+    ),
+    Finding.KUBERNETES_NOT_RECOGNIZED: (
+        "Unknown whether the kubeconfig is that of this cluster: no node can be compared with those that Ocean lists",
+    ),
+    Finding.CONTROLLER_READ_ONLY: (
+        "Ocean Controller {deployment} only reports: SPOTINST_READONLY_MODE is true",
+        "Remove the variable: a migration needs a controller that evicts pods",
+    ),
+    Finding.SEVERAL_CONTROLLERS: lambda fields: CheckText(
+        f"{len(fields['deployments'])} Ocean Controllers are running: {list_some(fields['deployments'])}",
+        "Keep the one that is configured for this cluster, and scale the others to zero",
     ),
     Finding.CONTROLLER_V2: lambda fields: CheckText(f"Ocean Controller {_version(fields, 'version 2')}"),
     Finding.CONTROLLER_NOT_READY: lambda fields: CheckText(
@@ -146,6 +172,10 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         "Karpenter {deployment} is running and may start nodes for the same pods",
         "Limit its node pools, or scale it to zero",
     ),
+    Finding.VENDOR_AUTOSCALER_RUNS: lambda fields: CheckText(
+        f"{fields['vendor']} is running ({list_some(fields['deployments'])}) and may start or remove nodes",
+        "Switch its node autoscaling off for this cluster, or scale it to zero",
+    ),
     Finding.EKS_AUTO_MODE_RUNS: lambda fields: CheckText(
         f"EKS Auto Mode runs {count_noun(len(fields['nodes']), 'node')} ({list_some(fields['nodes'], 3)}) "
         "and may start more for the same pods",
@@ -166,8 +196,32 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         f"Make sure that it is in the ConfigMap aws-auth or has an access entry{_to_check(fields)}",
     ),
     Finding.ROLE_NOT_MAPPED: lambda fields: CheckText(
-        f"Nodes of {_targets(fields)} cannot register: {fields['role']} is not in aws-auth and has no access entry",
+        f"{_cannot_register(fields)}: {fields['role']} is not in aws-auth and has no access entry",
         _map_role(fields),
+    ),
+    Finding.ROLE_MAPPED_WITH_PATH: lambda fields: CheckText(
+        f"{_cannot_register(fields)}: aws-auth maps {fields['mapped']}, and EKS looks for the role without its path",
+        f"Write {without_path(fields['role'])} in aws-auth, or create an access entry of type EC2_LINUX",
+    ),
+    Finding.ROLE_MAPPED_WRONG: _role_mapped_wrong,
+    Finding.ROLE_WITHOUT_ENTRY: lambda fields: CheckText(
+        f"{_cannot_register(fields)}: {fields['role']} has no access entry, and the cluster's authentication mode API "
+        "ignores aws-auth",
+        "Create an access entry of type EC2_LINUX",
+    ),
+    Finding.ACCESS_ENTRY_OF_OTHER_TYPE: lambda fields: CheckText(
+        f"{_cannot_register(fields)}: the access entry of {fields['role']} has the type {fields['type']}",
+        "Delete it and create one of type EC2_LINUX (EC2_WINDOWS for Windows): the type cannot be changed, and an "
+        "access entry takes precedence over aws-auth",
+    ),
+    Finding.ACCESS_ENTRY_NOT_READ: lambda fields: CheckText(
+        f"The type of the access entry of {fields['role']} ({_targets(fields)}) is unknown{_because(fields)}",
+        f"Make sure that it is EC2_LINUX or EC2_WINDOWS{_to_check(fields)}",
+    ),
+    Finding.AUTHENTICATION_MODE_NOT_READ: lambda fields: CheckText(
+        f"{fields['role']} ({_targets(fields)}) is in aws-auth only, and the cluster's authentication mode is "
+        f"unknown{_because(fields)}",
+        f"Make sure that it is not API{_to_check(fields)}",
     ),
     Finding.AWS_AUTH_NOT_READ: lambda fields: CheckText(
         f"{fields['role']} ({_targets(fields)}) has no known access entry, and aws-auth is unknown{_because(fields)}",

@@ -9,16 +9,17 @@ from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.migration.checks import service
+from ocean_migration_pulumi.migration.checks.autoscalers import check_autoscalers
 from ocean_migration_pulumi.migration.checks.capacity import check_capacity
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
-from ocean_migration_pulumi.migration.checks.controllers import check_autoscalers, check_controller
+from ocean_migration_pulumi.migration.checks.controllers import check_controller
 from ocean_migration_pulumi.migration.checks.iam_roles import check_roles
 from ocean_migration_pulumi.migration.scheduling import eviction_forecast, placement
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import NO_TRIALS
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, EvictionTrial
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
-from ocean_migration_pulumi.migration.snapshot.sources import ClusterFacts
+from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS, ClusterFacts
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -46,12 +47,18 @@ def check_kubernetes(facts: ClusterFacts) -> CheckResult:
     Access that the resource itself names must be the right one; what happens to lie about in the environment is only
     not used.
     """
+    if facts.kube is not None and (gap := facts.kube.gaps.get(NODES)):
+        return CheckResult.from_gap(KUBERNETES, gap)
+    if facts.kube is not None and not facts.recognized:
+        return CheckResult(KUBERNETES, CheckStatus.UNKNOWN, Finding.KUBERNETES_NOT_RECOGNIZED)
     if facts.kube is not None:
         return CheckResult(KUBERNETES, CheckStatus.PASS, Finding.KUBERNETES_READ)
     if facts.foreign and facts.explicit:
         fields = {"reason": facts.absent}
         return CheckResult(KUBERNETES, CheckStatus.FAIL, Finding.KUBERNETES_WRONG_CLUSTER, fields)
-    fields = {"reason": facts.absent if facts.foreign else ""}
+    has_access = facts.absent != NO_ACCESS
+    remedy = facts.remedy if has_access and not facts.foreign else "set kubeconfig"
+    fields = {"reason": facts.absent if has_access else "", "remedy": remedy}
     return CheckResult(KUBERNETES, CheckStatus.UNKNOWN, Finding.KUBERNETES_NOT_READ, fields)
 
 

@@ -29,6 +29,7 @@ KUBERNETES_DEADLINE: Final = 60.0
 """Seconds that Kubernetes and AWS may take before a start; what they have not answered by then is unknown."""
 
 _MOST_TRIALS: Final = 20
+_MOST_SAMPLES: Final = 3
 
 
 def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
@@ -147,5 +148,10 @@ def _try_evictions(
     kubernetes, kube = context.sources.kubernetes, snapshot.facts.kube
     if kubernetes is None or kube is None:
         return {}
-    held = sorted(held_pods(context.spec, nodes, kube).items())
-    return {budget: kubernetes.try_eviction(scope, pod) for budget, pod in held[:_MOST_TRIALS]}
+    trials = {}
+    for budget, pods in sorted(held_pods(context.spec, nodes, kube).items())[:_MOST_TRIALS]:
+        for pod in pods[:_MOST_SAMPLES]:
+            trials[budget] = kubernetes.try_eviction(scope, pod)
+            if not trials[budget].vanished:
+                break
+    return trials

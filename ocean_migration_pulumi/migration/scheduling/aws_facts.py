@@ -12,6 +12,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap,
 _ROLE: Final = re.compile(
     r"arn:(?P<partition>aws[a-z0-9-]*):iam::(?P<account>\d+):role/(?:[!-~]+/)?(?P<name>[\w+=,.@-]+)", re.ASCII
 )
+_PATH: Final = re.compile(r":role/(?:.+/)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +39,17 @@ class AwsFacts:
     """What AWS answered.
 
     ``roles`` are role ARNs by instance profile, as it was asked for (name or ARN). ``access_entries`` are the principal
-    ARNs of the EKS cluster's access entries, None when they could not be read. ``zones`` are availability zones by
-    subnet, ``machines`` instance types by name. ``gaps`` names what could not be read: ``roles``, ``access_entries``,
-    ``zones``, ``machines``.
+    ARNs of the EKS cluster's access entries, None when they could not be read; ``entry_types`` has the type of those
+    whose principal is one of the roles. ``authentication_mode`` is that of the EKS cluster, read when a role has no
+    entry, else empty.
+    ``zones`` are availability zones by subnet, ``machines`` instance types by name. ``gaps`` names what could not be
+    read: ``roles``, ``access_entries``, ``entry_types``, ``authentication_mode``, ``zones``, ``machines``.
     """
 
     roles: Mapping[str, str] = field(default_factory=dict)
     access_entries: frozenset[str] | None = None
+    entry_types: Mapping[str, str] = field(default_factory=dict)
+    authentication_mode: str = ""
     zones: Mapping[str, str] = field(default_factory=dict)
     machines: Mapping[str, InstanceTypeSpec] = field(default_factory=dict)
     gaps: Mapping[str, Gap] = field(default_factory=dict)
@@ -59,6 +64,11 @@ def is_same_role(one: str, other: str) -> bool:
     """
     role = _role(one)
     return role is not None and role == _role(other)
+
+
+def without_path(arn: str) -> str:
+    """Return the ARN of a role without its path, as ``aws-auth`` has to have it; anything else as it is."""
+    return _PATH.sub(":role/", arn)
 
 
 def _role(arn: str) -> tuple[str, str, str] | None:

@@ -157,15 +157,15 @@ def forecast_evictions(
     )
 
 
-def held_pods(spec: MigrationSpec, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> dict[str, Pod]:
-    """Return, by the full name of each budget that holds pods, one of them to try an eviction with.
+def held_pods(spec: MigrationSpec, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> dict[str, list[Pod]]:
+    """Return, by the full name of each budget that holds pods, those to try an eviction with.
 
     A pod of several budgets says nothing of any single one: the API server refuses it without looking at them.
     """
-    samples: dict[str, Pod] = {}
+    samples: dict[str, list[Pod]] = defaultdict(list)
     for drained in drain_outcomes(_pods_on(list(nodes), kube), kube, spec):
         if len(drained.budgets) == 1:
-            samples.setdefault(drained.budgets[0].full_name, drained.pod)
+            samples[drained.budgets[0].full_name].append(drained.pod)
     return samples
 
 

@@ -154,7 +154,8 @@ class Budget:
 class Deployment:
     """A Deployment, as far as controllers and autoscalers are told by it; ``replicas`` is what it asks for.
 
-    ``annotations`` are only those by which tools mark what they apply.
+    ``annotations`` are only those by which tools mark what they apply. ``read_only`` says whether a container has
+    ``SPOTINST_READONLY_MODE=true``, by which an Ocean Controller only reports.
     """
 
     namespace: str
@@ -164,11 +165,24 @@ class Deployment:
     images: tuple[str, ...] = ()
     replicas: int = 1
     ready_replicas: int = 0
+    read_only: bool = False
 
     @property
     def full_name(self) -> str:
         """Namespace and name."""
         return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedRole:
+    """An entry of ``mapRoles`` in the ConfigMap ``aws-auth``."""
+
+    arn: str
+    """ARN of the IAM role, as it is written."""
+    username: str = ""
+    """Kubernetes user of the role; a template such as ``system:node:{{EC2PrivateDNSName}}``."""
+    groups: tuple[str, ...] = ()
+    """Kubernetes groups of the role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +199,8 @@ class KubernetesSnapshot:
 
     ``gaps`` names, by resource (``PODS``, ``BUDGETS``, ...), what could not be read: its part is then empty or
     incomplete, and stands for nothing. ``nodes`` are by instance id. ``daemon_sets`` are (namespace, name).
-    ``mapped_roles`` are the IAM role ARNs that the ConfigMap ``aws-auth`` maps, None when there is no such ConfigMap.
+    ``mapped_roles`` are the entries of the ConfigMap ``aws-auth`` that count, one for each ARN: None when there is no
+    such ConfigMap.
     ``source`` says where the access comes from, for messages: the input, KUBECONFIG, or the cluster itself.
     """
 
@@ -194,7 +209,7 @@ class KubernetesSnapshot:
     budgets: tuple[Budget, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     daemon_sets: frozenset[tuple[str, str]] = frozenset()
-    mapped_roles: tuple[str, ...] | None = None
+    mapped_roles: tuple[MappedRole, ...] | None = None
     gaps: Mapping[str, Gap] = field(default_factory=dict)
     source: str = ""
 
@@ -211,8 +226,10 @@ class KubernetesSnapshot:
 class EvictionTrial:
     """What the API server answered to an eviction with ``dryRun=All``.
 
-    ``allowed`` is None when it could not be asked; ``message`` is its own words, on one line.
+    ``allowed`` is None when it could not be asked; ``message`` is its own words, on one line. ``vanished`` says that
+    the pod is gone, which tells nothing of its budget.
     """
 
     allowed: bool | None
     message: str = ""
+    vanished: bool = False

@@ -10,7 +10,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
 from ocean_migration_pulumi.migration.checks.iam_roles import profiled
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, KubernetesSnapshot
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, NODES, PODS, KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi, KubernetesApi
 from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES, LabelMatches
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
@@ -42,11 +42,15 @@ class ClusterFacts:
     """What Kubernetes answered about a cluster."""
 
     kube: KubernetesSnapshot | None = None
-    """The snapshot; None without access, or when the access leads to another cluster."""
+    """The snapshot; None without access, when nothing could be read, or when the access leads to another cluster."""
     label_matches: LabelMatches = NO_LABEL_MATCHES
     """Which nodes each label selector takes."""
     absent: str = NO_ACCESS
     """Why something is unknown; empty if nothing is."""
+    remedy: str = ""
+    """What to do about it; empty if the reason says enough."""
+    recognized: bool = True
+    """Whether a node of the cluster is a candidate or an Ocean node."""
     foreign: bool = False
     """Whether the access leads to another cluster."""
     explicit: bool = False
@@ -82,7 +86,12 @@ def ask_kubernetes(
         return ClusterFacts(absent=sources.absent, explicit=sources.explicit)
     kube = kubernetes.read_snapshot(scope, fresh=fresh)
     known = {*offered, *(node.instance_id for node in ocean_nodes)}
-    if kube.knows(NODES) and kube.nodes and known and not kube.nodes.keys() & known:
+    gap = kube.gaps.get(NODES)
+    if gap is not None and kube.gaps.keys() >= {NODES, PODS, DEPLOYMENTS} and set(kube.gaps.values()) == {gap}:
+        # One reason for everything, such as credentials that are refused: it is said once.
+        return ClusterFacts(absent=gap.reason, remedy=gap.remedy, explicit=sources.explicit)
+    recognized = bool(kube.nodes.keys() & known)
+    if kube.knows(NODES) and kube.nodes and known and not recognized:
         absent = f"{sources.name} is of another cluster: none of its nodes is a candidate or an Ocean node"
         return ClusterFacts(absent=absent, foreign=True, explicit=sources.explicit)
     absent = "" if kube.knows(NODES) else kube.gaps[NODES].reason
@@ -94,7 +103,11 @@ def ask_kubernetes(
             absent = str(error)
     knows = frozenset(kube.nodes) if kube.knows(NODES) else frozenset()
     return ClusterFacts(
-        kube=kube, label_matches=LabelMatches(knows=knows, taken=taken), absent=absent, explicit=sources.explicit
+        kube=kube,
+        label_matches=LabelMatches(knows=knows, taken=taken),
+        absent=absent,
+        recognized=recognized,
+        explicit=sources.explicit,
     )
 
 

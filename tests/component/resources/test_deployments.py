@@ -73,11 +73,11 @@ def test_access_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, t
 def test_refused_question_says_which_right_is_missing() -> None:
     """Nothing is found then, and nothing counts as absent."""
     forbidding = api()
-    forbidding.faults[fake.DEPLOYMENTS] = [fake.status(403, "no")]
+    forbidding.faults[fake.DEPLOYMENTS] = [fake.forbidden("list", "deployments")]
     with forbidding.serve() as server:
         found = find_deployments(kubeconfig(server.url))
     assert found.found == ()
-    assert found.absent.startswith("may not list deployments (403); add to the role: ")
+    assert found.absent.startswith("ci may not list deployments (403); add to its role: ")
 
 
 def test_cluster_that_is_not_there_is_told() -> None:

@@ -48,7 +48,7 @@ def test_selector_that_the_server_refuses() -> None:
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (fake.status(403), "may not list nodes (403); add to the role: {apiGroups"),
+        (fake.forbidden("list", "nodes"), "ci may not list nodes (403); add to its role: {apiGroups"),
         (fake.status(500), "Kubernetes answered 500 when asked to list nodes"),
         (http.answer(200, {"items": [{}]}), "1 object of unexpected form among the nodes"),
         (http.silence, "Kubernetes did not answer in time"),

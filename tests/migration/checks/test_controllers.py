@@ -1,19 +1,18 @@
-"""Which controllers run in the cluster."""
+"""Which Ocean Controller runs in the cluster."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
-from ocean_migration_pulumi.migration.checks.controllers import check_autoscalers, check_controller
+from ocean_migration_pulumi.migration.checks.controllers import check_controller
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DEPLOYMENTS,
-    NODES,
     Deployment,
     Gap,
-    KubernetesNode,
     KubernetesSnapshot,
 )
 
@@ -104,80 +103,30 @@ def test_version_1_that_keeps_version_2_waiting_is_named(tag: str) -> None:
     assert check_controller(KubernetesSnapshot(deployments=(v1(tag),))).fields["blocks_v2"] is False
 
 
-@pytest.mark.parametrize(
-    ("deployment", "status", "finding"),
-    [
-        (
-            Deployment(namespace="kube-system", name="cluster-autoscaler"),
-            CheckStatus.FAIL,
-            Finding.CLUSTER_AUTOSCALER_RUNS,
-        ),
-        (
-            Deployment(
-                namespace="infra",
-                name="ca",
-                labels={"app.kubernetes.io/name": "aws-cluster-autoscaler"},
-                replicas=2,
-            ),
-            CheckStatus.FAIL,
-            Finding.CLUSTER_AUTOSCALER_RUNS,
-        ),
-        (
-            Deployment(namespace="x", name="y", images=("registry.k8s.io/autoscaling/cluster-autoscaler:v1.30.0",)),
-            CheckStatus.FAIL,
-            Finding.CLUSTER_AUTOSCALER_RUNS,
-        ),
-        (
-            Deployment(namespace="kube-system", name="cluster-autoscaler", replicas=0),
-            CheckStatus.PASS,
-            Finding.NO_OTHER_AUTOSCALER,
-        ),
-        (
-            Deployment(namespace="x", name="y", images=("me/app:like-cluster-autoscaler",)),
-            CheckStatus.PASS,
-            Finding.NO_OTHER_AUTOSCALER,
-        ),
-        (
-            Deployment(namespace="kube-system", name="karpenter"),
-            CheckStatus.WARN,
-            Finding.KARPENTER_RUNS,
-        ),
-        (
-            Deployment(namespace="x", name="y", images=("public.ecr.aws/karpenter/controller:1.0.0",)),
-            CheckStatus.WARN,
-            Finding.KARPENTER_RUNS,
-        ),
-        (Deployment(namespace="kube-system", name="coredns-autoscaler"), CheckStatus.PASS, Finding.NO_OTHER_AUTOSCALER),
-    ],
-    ids=repr,
-)
-def test_other_autoscalers_are_found_by_name_label_and_image(
-    deployment: Deployment, status: CheckStatus, finding: Finding
-) -> None:
-    """In any namespace; one without replicas is off."""
-    (check_result,) = check_autoscalers(KubernetesSnapshot(deployments=(deployment,)))
-    assert (check_result.status, check_result.finding) == (status, finding)
-    named = check_result.fields.get("deployment") or f"{check_result.fields.get('namespace')}/{deployment.name}"
-    assert (named == deployment.full_name) is (status is not CheckStatus.PASS)
+@pytest.mark.parametrize("others", [(), (v2(name="second-ocean-kubernetes-controller"),), (v1(),)])
+def test_controller_that_only_reports_fails(others: tuple[Deployment, ...]) -> None:
+    """Whatever else runs: nobody may count on the others."""
+    check_result = check_controller(KubernetesSnapshot(deployments=(*others, v2(read_only=True))))
+    assert (check_result.status, check_result.finding) == (CheckStatus.FAIL, Finding.CONTROLLER_READ_ONLY)
+    assert check_result.fields == {"deployment": v2().full_name}
+    off = check_controller(KubernetesSnapshot(deployments=(v2(), v1(read_only=True, replicas=0))))
+    assert off.finding is Finding.CONTROLLER_V2
 
 
-def test_auto_mode_is_told_by_the_labels_of_nodes() -> None:
-    """It has no Deployment in the cluster."""
-    node = KubernetesNode(name="n-1", labels={"eks.amazonaws.com/compute-type": "auto"})
-    (check_result,) = check_autoscalers(KubernetesSnapshot(nodes={"i-1": node}))
-    assert (check_result.status, check_result.finding) == (CheckStatus.WARN, Finding.EKS_AUTO_MODE_RUNS)
-    assert check_result.fields == {"nodes": ["n-1"]}
+@pytest.mark.parametrize("version", [v1, v2])
+def test_several_controllers_of_one_version_are_named(version: Callable[..., Deployment]) -> None:
+    """Two releases of the chart, for example; one without replicas does not count."""
+    both = (version(namespace="b"), version(namespace="a"))
+    check_result = check_controller(KubernetesSnapshot(deployments=both))
+    assert (check_result.status, check_result.finding) == (CheckStatus.WARN, Finding.SEVERAL_CONTROLLERS)
+    assert check_result.fields == {"deployments": sorted(each.full_name for each in both)}
+    one = check_controller(KubernetesSnapshot(deployments=(both[0], version(namespace="a", replicas=0))))
+    assert one.finding is not Finding.SEVERAL_CONTROLLERS
 
 
 def test_what_could_not_be_read_is_unknown() -> None:
-    """With the rule that is missing; what was found all the same counts."""
-    gap = Gap(reason="may not list deployments (403)", remedy="add a rule")
-    blind = KubernetesSnapshot(gaps={DEPLOYMENTS: gap})
-    unread = {"reason": "may not list deployments (403)", "remedy": "add a rule"}
-    for check_result in (check_controller(blind), *check_autoscalers(blind)):
-        assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.NOT_READ)
-        assert check_result.fields == unread
-    half = KubernetesSnapshot(gaps={NODES: gap})
-    assert [check_result.status for check_result in check_autoscalers(half)] == [CheckStatus.UNKNOWN]
-    found = KubernetesSnapshot(deployments=(Deployment(namespace="k", name="cluster-autoscaler"),), gaps={NODES: gap})
-    assert [check_result.status for check_result in check_autoscalers(found)] == [CheckStatus.FAIL]
+    """With the rule that is missing."""
+    blind = KubernetesSnapshot(gaps={DEPLOYMENTS: Gap(reason="ci may not list deployments (403)", remedy="add a rule")})
+    check_result = check_controller(blind)
+    assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.NOT_READ)
+    assert check_result.fields == {"reason": "ci may not list deployments (403)", "remedy": "add a rule"}

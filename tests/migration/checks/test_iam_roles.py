@@ -10,7 +10,12 @@ from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, Laun
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.iam_roles import check_roles, profiled
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, Gap, KubernetesSnapshot
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    AWS_AUTH,
+    Gap,
+    KubernetesSnapshot,
+    MappedRole,
+)
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 PROFILE = "arn:aws:iam::123456789012:instance-profile/team/ocean-profile"
@@ -19,7 +24,21 @@ MAPPED = "arn:aws:iam::123456789012:role/ocean-role"
 CLUSTER = Cluster(id="o-1", template=LaunchTemplate(instance_profile=PROFILE))
 GROUPS = {"ols-1": VirtualNodeGroup(id="ols-1", name="web")}
 NODES = [PlannedNode(instance_id="i-1", virtual_node_group_id="ols-1")]
-OTHER = ("arn:aws:iam::123456789012:role/another",)
+NODE = {"username": "system:node:{{EC2PrivateDNSName}}", "groups": ("system:nodes", "system:bootstrappers", "other")}
+
+
+def mapped(arn: str, **more: Any) -> MappedRole:
+    """Return an entry of aws-auth with all that nodes need."""
+    return MappedRole(arn=arn, **{**NODE, **more})
+
+
+OTHER = (mapped("arn:aws:iam::123456789012:role/another"),)
+
+
+def facts(*entries: str, types: str | None = "EC2_LINUX", **more: Any) -> AwsFacts:
+    """Return the role of the profile, and the access entries with their type."""
+    known = {} if types is None else dict.fromkeys(entries, types)
+    return AwsFacts(roles={PROFILE: ROLE}, access_entries=frozenset(entries), entry_types=known, **more)
 
 
 def check(kube: KubernetesSnapshot, cloud: AwsFacts | None, **more: Any) -> CheckResult:
@@ -30,54 +49,102 @@ def check(kube: KubernetesSnapshot, cloud: AwsFacts | None, **more: Any) -> Chec
 
 
 @pytest.mark.parametrize(
-    ("mapped", "entries", "status", "finding"),
+    ("roles", "cloud", "status", "finding"),
     [
-        ((MAPPED,), frozenset(), CheckStatus.PASS, Finding.ROLES_MAPPED),
-        (OTHER, frozenset({ROLE}), CheckStatus.PASS, Finding.ROLES_MAPPED),
-        (None, frozenset({ROLE}), CheckStatus.PASS, Finding.ROLES_MAPPED),
-        (OTHER, frozenset(), CheckStatus.FAIL, Finding.ROLE_NOT_MAPPED),
-        ((ROLE,), frozenset(), CheckStatus.FAIL, Finding.ROLE_NOT_MAPPED),
-        (None, frozenset(), CheckStatus.FAIL, Finding.ROLE_NOT_MAPPED),
-        (OTHER, None, CheckStatus.UNKNOWN, Finding.ACCESS_ENTRIES_NOT_READ),
+        ((mapped(MAPPED),), facts(), CheckStatus.PASS, Finding.ROLES_MAPPED),
+        ((mapped(MAPPED.upper().replace("ARN:AWS:IAM", "arn:aws:iam")),), facts(), CheckStatus.PASS, None),
+        (OTHER, facts(ROLE), CheckStatus.PASS, Finding.ROLES_MAPPED),
+        (None, facts(ROLE), CheckStatus.PASS, Finding.ROLES_MAPPED),
+        (None, facts(ROLE, types="EC2_WINDOWS"), CheckStatus.PASS, Finding.ROLES_MAPPED),
+        (OTHER, facts(), CheckStatus.FAIL, Finding.ROLE_NOT_MAPPED),
+        (None, facts(), CheckStatus.FAIL, Finding.ROLE_NOT_MAPPED),
+        ((mapped(ROLE),), facts(), CheckStatus.FAIL, Finding.ROLE_MAPPED_WITH_PATH),
+        ((mapped(ROLE), mapped(MAPPED)), facts(), CheckStatus.PASS, Finding.ROLES_MAPPED),
+        ((mapped(MAPPED),), facts(authentication_mode="API"), CheckStatus.FAIL, Finding.ROLE_WITHOUT_ENTRY),
+        ((mapped(MAPPED),), facts(authentication_mode="API_AND_CONFIG_MAP"), CheckStatus.PASS, None),
+        ((mapped(MAPPED),), facts(authentication_mode="CONFIG_MAP"), CheckStatus.PASS, None),
+        (
+            (mapped(MAPPED),),
+            facts(gaps={"authentication_mode": Gap(reason="AccessDenied")}),
+            CheckStatus.UNKNOWN,
+            Finding.AUTHENTICATION_MODE_NOT_READ,
+        ),
+        ((mapped(MAPPED),), AwsFacts(roles={PROFILE: ROLE}), CheckStatus.PASS, Finding.ROLES_MAPPED),
+        (OTHER, AwsFacts(roles={PROFILE: ROLE}), CheckStatus.UNKNOWN, Finding.ACCESS_ENTRIES_NOT_READ),
+        ((mapped(ROLE),), AwsFacts(roles={PROFILE: ROLE}), CheckStatus.UNKNOWN, Finding.ACCESS_ENTRIES_NOT_READ),
     ],
 )
 def test_role_is_in_aws_auth_or_has_an_access_entry(
-    mapped: tuple[str, ...] | None, entries: frozenset[str] | None, status: CheckStatus, finding: Finding
+    roles: tuple[MappedRole, ...] | None, cloud: AwsFacts, status: CheckStatus, finding: Finding | None
 ) -> None:
-    """With the path that aws-auth has to leave out, or without; a refusal is none of either."""
-    gaps = (
-        {}
-        if entries is not None
-        else {"access_entries": Gap(reason="AccessDenied", remedy="allow eks:ListAccessEntries")}
-    )
-    check_result = check(
-        KubernetesSnapshot(mapped_roles=mapped), AwsFacts(roles={PROFILE: ROLE}, access_entries=entries, gaps=gaps)
-    )
-    assert (check_result.status, check_result.finding) == (status, finding)
-    named = {"role": ROLE, "targets": [{"id": "ols-1", "name": "web"}]}
-    if status is CheckStatus.UNKNOWN:
-        unread = {"reason": "AccessDenied", "remedy": "allow eks:ListAccessEntries"}
-        assert check_result.fields == {**named, **unread}
-    if status is CheckStatus.FAIL:
-        assert check_result.fields == named
+    """In aws-auth without the path that an access entry has; and only where the cluster looks there."""
+    check_result = check(KubernetesSnapshot(mapped_roles=roles), cloud)
+    assert check_result.status is status
+    assert check_result.finding is (finding or check_result.finding)
+    if status is not CheckStatus.PASS:
+        assert check_result.fields.items() >= {"role": ROLE, "targets": [{"id": "ols-1", "name": "web"}]}.items()
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "FARGATE_LINUX", "HYBRID_LINUX", "HYPERPOD_LINUX", "EC2"])
+def test_access_entry_of_another_type_fails_whatever_aws_auth_has(kind: str) -> None:
+    """EKS looks at the access entry alone."""
+    check_result = check(KubernetesSnapshot(mapped_roles=(mapped(MAPPED),)), facts(ROLE, types=kind))
+    assert (check_result.status, check_result.finding) == (CheckStatus.FAIL, Finding.ACCESS_ENTRY_OF_OTHER_TYPE)
+    assert check_result.fields["type"] == kind
+
+
+def test_access_entry_whose_type_cannot_be_read_is_unknown() -> None:
+    """With the right that is missing."""
+    gap = Gap(reason="AccessDenied", remedy="allow eks:DescribeAccessEntry")
+    check_result = check(KubernetesSnapshot(), facts(ROLE, types=None, gaps={"entry_types": gap}))
+    assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.ACCESS_ENTRY_NOT_READ)
+    assert check_result.fields["remedy"] == "allow eks:DescribeAccessEntry"
+
+
+@pytest.mark.parametrize(
+    ("entry", "username", "missing"),
+    [
+        ({"groups": ("system:nodes",)}, None, ["system:bootstrappers"]),
+        ({"groups": ()}, None, ["system:bootstrappers", "system:nodes"]),
+        ({"username": "admin"}, "admin", []),
+        ({"username": "system:node:ip-10-0-0-1"}, "system:node:ip-10-0-0-1", []),
+        ({"username": "", "groups": ("system:masters",)}, "", ["system:bootstrappers", "system:nodes"]),
+    ],
+)
+def test_entry_of_aws_auth_needs_the_groups_and_the_username_of_nodes(
+    entry: dict[str, Any], username: str | None, missing: list[str]
+) -> None:
+    """What is wrong is named."""
+    check_result = check(KubernetesSnapshot(mapped_roles=(mapped(MAPPED, **entry),)), facts())
+    assert (check_result.status, check_result.finding) == (CheckStatus.FAIL, Finding.ROLE_MAPPED_WRONG)
+    assert (check_result.fields["username"], check_result.fields["missing"]) == (username, missing)
+
+
+@pytest.mark.parametrize("name", ["EC2PrivateDNSName", "SessionName", "SessionNameRaw"])
+def test_username_may_be_any_template_of_a_node(name: str) -> None:
+    """The instance's DNS name, or its session, which is its id."""
+    entry = mapped(MAPPED, username=f"system:node:{{{{{name}}}}}")
+    assert check(KubernetesSnapshot(mapped_roles=(entry,)), facts()).status is CheckStatus.PASS
 
 
 def test_aws_auth_that_cannot_be_read_leaves_a_role_without_entry_unknown() -> None:
     """It may be mapped there."""
     kube = KubernetesSnapshot(gaps={AWS_AUTH: Gap(reason="may not get configmaps (403)", remedy="add a rule")})
-    cloud = AwsFacts(roles={PROFILE: ROLE}, access_entries=frozenset())
-    check_result = check(kube, cloud)
+    check_result = check(kube, facts())
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.AWS_AUTH_NOT_READ)
     assert check_result.fields["remedy"] == "add a rule"
-    assert check(kube, AwsFacts(roles={PROFILE: ROLE}, access_entries=frozenset({ROLE}))).status is CheckStatus.PASS
+    assert check(kube, facts(ROLE)).status is CheckStatus.PASS
+    assert check(kube, facts(authentication_mode="API")).finding is Finding.ROLE_WITHOUT_ENTRY
 
 
 @pytest.mark.parametrize("cloud", [None, AwsFacts(gaps={"roles": Gap(reason="AccessDenied", remedy="allow it")})])
 def test_without_aws_the_name_of_the_profile_may_be_enough(cloud: AwsFacts | None) -> None:
     """Often role and profile have one name; otherwise nothing is known."""
     same = Cluster(id="o-1", template=LaunchTemplate(instance_profile="ocean-role"))
-    assert check(KubernetesSnapshot(mapped_roles=(MAPPED,)), cloud, cluster=same).status is CheckStatus.PASS
-    check_result = check(KubernetesSnapshot(mapped_roles=(MAPPED,)), cloud)
+    assert check(KubernetesSnapshot(mapped_roles=(mapped(MAPPED),)), cloud, cluster=same).status is CheckStatus.PASS
+    for entry in (mapped(ROLE), mapped(MAPPED, groups=())):
+        assert check(KubernetesSnapshot(mapped_roles=(entry,)), cloud, cluster=same).status is CheckStatus.UNKNOWN
+    check_result = check(KubernetesSnapshot(mapped_roles=(mapped(MAPPED),)), cloud)
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.ROLE_NOT_READ)
     assert check_result.fields["profile"] == "ocean-profile"
     assert check_result.fields["reason"] == ("AccessDenied" if cloud else "")
@@ -86,7 +153,7 @@ def test_without_aws_the_name_of_the_profile_may_be_enough(cloud: AwsFacts | Non
 def test_nodes_that_have_registered_are_proof_enough() -> None:
     """What works needs no other check."""
     proof = [ClusterNode(instance_id="i-9", virtual_node_group_id="ols-1", registration_status="Registered")]
-    denied = AwsFacts(roles={PROFILE: ROLE}, access_entries=frozenset())
+    denied = facts()
     assert check(KubernetesSnapshot(), denied, ocean_nodes=proof).status is CheckStatus.PASS
     failing = [ClusterNode(instance_id="i-9", virtual_node_group_id="ols-1", registration_status="Failed")]
     assert check(KubernetesSnapshot(), denied, ocean_nodes=failing).status is CheckStatus.FAIL

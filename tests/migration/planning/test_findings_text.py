@@ -93,6 +93,7 @@ NAMED: dict[str, Any] = {
 }
 TARGETS = [{"id": "ols-1", "name": "web"}, {"id": "o-1", "name": ""}]
 ROLE: dict[str, Any] = {"role": "arn:aws:iam::123456789012:role/nodes", "targets": TARGETS}
+TEAM_ROLE = "arn:aws:iam::123456789012:role/team/nodes"
 UNREAD: dict[str, Any] = {"reason": "AWS denies eks:ListAccessEntries", "remedy": "allow eks:ListAccessEntries"}
 LIMIT: dict[str, Any] = {
     "setting": "capacity.maximum",
@@ -252,8 +253,10 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.CONTROLLER_SILENT, {"status": "INACTIVE", "seconds": 601.0}),
     (Finding.CONTROLLER_SILENT, {"status": "", "seconds": 0.0}),
     (Finding.KUBERNETES_READ, {}),
-    (Finding.KUBERNETES_NOT_READ, {"reason": ""}),
-    (Finding.KUBERNETES_NOT_READ, {"reason": "KUBECONFIG is of another cluster"}),
+    (Finding.KUBERNETES_NOT_READ, {"reason": "", "remedy": "set kubeconfig"}),
+    (Finding.KUBERNETES_NOT_READ, {"reason": "KUBECONFIG is of another cluster", "remedy": "set kubeconfig"}),
+    (Finding.KUBERNETES_NOT_READ, {"reason": "Kubernetes cannot be reached: connection refused", "remedy": ""}),
+    (Finding.KUBERNETES_NOT_RECOGNIZED, {}),
     (Finding.KUBERNETES_WRONG_CLUSTER, {"reason": "kubeconfig is of another cluster"}),
     (Finding.CONTROLLER_V2, {"version": "2.3.0"}),
     (Finding.CONTROLLER_V2, {"version": None}),
@@ -263,9 +266,12 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.CONTROLLER_V1, {"version": "1.0.45", "deployment": "k/c", "too_old": True, "blocks_v2": False}),
     (Finding.CONTROLLER_V1, {"version": "1.0.101", "deployment": "k/c", "too_old": False, "blocks_v2": True}),
     (Finding.CONTROLLER_V1, {"version": None, "deployment": "k/c", "too_old": False, "blocks_v2": False}),
+    (Finding.CONTROLLER_READ_ONLY, {"deployment": "spot-system/ocean-controller"}),
+    (Finding.SEVERAL_CONTROLLERS, {"deployments": ["a/ocean-controller", "b/ocean-controller"]}),
     (Finding.NO_OTHER_AUTOSCALER, {}),
     (Finding.CLUSTER_AUTOSCALER_RUNS, {"namespace": "kube-system", "name": "cluster-autoscaler", "replicas": 1}),
     (Finding.KARPENTER_RUNS, {"deployment": "karpenter/karpenter"}),
+    (Finding.VENDOR_AUTOSCALER_RUNS, {"vendor": "CAST AI", "deployments": ["castai-agent/castai-cluster-controller"]}),
     (Finding.EKS_AUTO_MODE_RUNS, {"nodes": ["n-1"]}),
     (Finding.NO_PENDING_PODS, {}),
     (Finding.PENDING_PODS, {"pods": ["shop/a", "shop/b"]}),
@@ -274,6 +280,14 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.ROLE_NOT_READ, {"profile": "ocean-profile", "targets": TARGETS, **UNREAD}),
     (Finding.ROLE_NOT_READ, {"profile": "ocean-profile", "targets": TARGETS, "reason": "", "remedy": ""}),
     (Finding.ROLE_NOT_MAPPED, ROLE),
+    (Finding.ROLE_MAPPED_WITH_PATH, {**ROLE, "role": TEAM_ROLE, "mapped": TEAM_ROLE}),
+    (Finding.ROLE_MAPPED_WRONG, {**ROLE, "username": "admin", "missing": ["system:nodes"]}),
+    (Finding.ROLE_MAPPED_WRONG, {**ROLE, "username": "", "missing": ["system:bootstrappers", "system:nodes"]}),
+    (Finding.ROLE_MAPPED_WRONG, {**ROLE, "username": None, "missing": ["system:nodes"]}),
+    (Finding.ROLE_WITHOUT_ENTRY, ROLE),
+    (Finding.ACCESS_ENTRY_OF_OTHER_TYPE, {**ROLE, "type": "STANDARD"}),
+    (Finding.ACCESS_ENTRY_NOT_READ, {**ROLE, **UNREAD}),
+    (Finding.AUTHENTICATION_MODE_NOT_READ, {**ROLE, **UNREAD}),
     (Finding.AWS_AUTH_NOT_READ, {**ROLE, "reason": "may not get configmaps (403)", "remedy": "add a rule"}),
     (Finding.AWS_AUTH_NOT_READ, {**ROLE, "reason": "timed out", "remedy": ""}),
     (Finding.ACCESS_ENTRIES_NOT_READ, {**ROLE, **UNREAD}),

@@ -10,7 +10,10 @@ import pytest
 from ocean_migration_pulumi.errors import PlanError, PrerequisiteError
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    AWS_AUTH,
+    DEPLOYMENTS,
     NODES,
+    PODS,
     Deployment,
     EvictionTrial,
     Gap,
@@ -184,7 +187,21 @@ def test_gaps_make_checks_unknown_and_name_the_missing_rule(stage: Stage) -> Non
     kubernetes.kube = KubernetesSnapshot(pods=kubernetes.kube.pods, deployments=(CONTROLLER,), gaps={NODES: gap})
     found = stage.preview(stage.spec(nodes=WEB))
     unread = {"finding": Finding.NOT_READ, "reason": gap.reason, "remedy": gap.remedy}
-    assert unread in fields_of(found, Code.CHECK_UNKNOWN)
+    unknown = {each.subject: each.fields for each in with_code(found, Code.CHECK_UNKNOWN)}
+    assert unknown["Kubernetes"] == unknown["node autoscalers"] == unread
+
+
+@pytest.mark.parametrize("remedy", ["renew the credentials", ""])
+def test_cluster_that_answers_nothing_is_no_access(stage: Stage, remedy: str) -> None:
+    """The reason is said once; no check passes for it."""
+    gap = Gap(reason="Kubernetes refuses the credentials (401)", remedy=remedy)
+    unanswered = KubernetesSnapshot(gaps=dict.fromkeys((NODES, PODS, DEPLOYMENTS, AWS_AUTH), gap))
+    stage.sources = KnownKubernetes(unanswered).sources(explicit=True)
+    found = stage.preview(stage.spec(nodes=WEB))
+    unread = {"finding": Finding.KUBERNETES_NOT_READ, "reason": gap.reason, "remedy": remedy}
+    assert fields_of(found, Code.CHECK_UNKNOWN) == [unread]
+    assert with_code(found, Code.NOT_EVALUATED) == []
+    assert stage.up(stage.planned(stage.spec(nodes=WEB))).state.migrated
 
 
 @pytest.mark.parametrize("prerequisites", ["enforce", "warn", "off"])
@@ -247,11 +264,26 @@ def test_a_run_asks_the_api_server_about_budgets_that_seem_to_hold(
     assert any(said in line for line in (*context.reporter.warnings, *context.reporter.infos))
 
 
+@pytest.mark.parametrize(("vanished", "tried", "said"), [(2, 3, "confirms it"), (5, 3, "could not confirm it: gone")])
+def test_pod_that_has_vanished_says_nothing_of_its_budget(stage: Stage, vanished: int, tried: int, said: str) -> None:
+    """Another one of the budget is tried, three at most."""
+    pods = [pod_on(stage.ids("web")[0], f"cart-{number}", app="cart") for number in range(5)]
+    kubernetes = known(stage, *pods, budgets=("cart",))
+    gone = EvictionTrial(allowed=None, message="gone", vanished=True)
+    held = EvictionTrial(allowed=False, message="it would violate the budget")
+    kubernetes.trials = {f"shop/cart-{n}": gone if n < vanished else held for n in range(5)}
+    context = stage.up(stage.planned(stage.spec(nodes=WEB)))
+    assert kubernetes.tried == [f"shop/cart-{number}" for number in range(tried)]
+    assert any(said in line for line in context.reporter.warnings)
+
+
 def test_a_node_without_an_instance_id_is_no_proof_of_another_cluster(stage: Stage) -> None:
-    """Some clouds' nodes carry none."""
+    """Some clouds' nodes carry none; nothing shows that it is the right cluster, either."""
     kubernetes = KnownKubernetes(KubernetesSnapshot(nodes={}, deployments=(CONTROLLER,)))
     stage.sources = kubernetes.sources(explicit=True)
-    assert stage.preview(stage.spec(nodes=WEB)).problems == ()
+    found = stage.preview(stage.spec(nodes=WEB))
+    assert found.problems == ()
+    assert {"finding": Finding.KUBERNETES_NOT_RECOGNIZED} in fields_of(found, Code.CHECK_UNKNOWN)
     named = KubernetesNode(name="n", instance_id=stage.ids("web")[0])
     kubernetes.kube = KubernetesSnapshot(nodes={named.instance_id: named}, deployments=(CONTROLLER,))
     assert stage.preview(stage.spec(nodes=WEB)).problems == ()

@@ -68,7 +68,7 @@ class AwsReader:
             roles=roles,
             access_entries=frozenset(entries) if entries_known else None,
             entry_types=more.get("entry_types", {}),
-            authentication_mode=more.get("authentication_mode", {}).get(query.eks_cluster, ""),
+            authentication_mode=more.get("authentication_mode", {}).get(clusters[0], ""),
             zones=found["zones"],
             machines=found["machines"],
             gaps=gaps,

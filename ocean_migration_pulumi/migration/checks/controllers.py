@@ -37,11 +37,10 @@ def check_controller(kube: KubernetesSnapshot) -> CheckResult:
     old = [each for each in kube.deployments if is_v1(each) and each.replicas]
     for same_version in (new, old):
         if read_only := [each.full_name for each in same_version if each.read_only]:
-            fields = {"deployment": read_only[0]}
-            return CheckResult(CONTROLLER, CheckStatus.FAIL, Finding.CONTROLLER_READ_ONLY, fields)
+            return CheckResult(CONTROLLER, CheckStatus.FAIL, Finding.CONTROLLER_READ_ONLY, {"deployment": read_only[0]})
         if len(same_version) > 1:
-            fields = {"deployments": sorted(each.full_name for each in same_version)}
-            return CheckResult(CONTROLLER, CheckStatus.WARN, Finding.SEVERAL_CONTROLLERS, fields)
+            names = sorted(each.full_name for each in same_version)
+            return CheckResult(CONTROLLER, CheckStatus.WARN, Finding.SEVERAL_CONTROLLERS, {"deployments": names})
     if old:
         return _check_v1(old[0], blocks_v2=bool(new))
     if not new:

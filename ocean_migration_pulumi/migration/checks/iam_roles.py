@@ -102,7 +102,7 @@ def _check_profile(
             return None
         fields = {"profile": name, "targets": targets, **_gap_fields(cloud, "roles")}
         return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.ROLE_NOT_READ, fields)
-    fields = {"role": role, "targets": targets}
+    fields: dict[str, Any] = {"role": role, "targets": targets}
     entry = next((arn for arn in sorted(cloud.access_entries or ()) if is_same_role(role, arn)), None)
     if entry is not None:
         return _check_entry(entry, fields, cloud)

@@ -100,9 +100,9 @@ def _check_profile(
         # Often both have one name; that the profile holds another role is then unlikely, not impossible.
         if any(_is_complete(each) and each.arn.partition(":role/")[2] == name for each in mapped):
             return None
-        fields = {"profile": name, "targets": targets, **_gap_fields(cloud, "roles")}
+        fields: dict[str, Any] = {"profile": name, "targets": targets, **_gap_fields(cloud, "roles")}
         return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.ROLE_NOT_READ, fields)
-    fields: dict[str, Any] = {"role": role, "targets": targets}
+    fields = {"role": role, "targets": targets}
     entry = next((arn for arn in sorted(cloud.access_entries or ()) if is_same_role(role, arn)), None)
     if entry is not None:
         return _check_entry(entry, fields, cloud)

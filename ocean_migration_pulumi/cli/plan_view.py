@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -101,6 +102,7 @@ class PlanView:
                 for each in self.preview.check_results
             ],
             "blockers": [render(each) for each in diagnostics if each.is_blocker],
+            "downtime": list_downtime(diagnostics),
             "warnings": [
                 render(each)
                 for each in diagnostics
@@ -143,10 +145,16 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
     )
 
 
+def list_downtime(diagnostics: Iterable[Diagnostic]) -> list[Any]:
+    """Return the workloads that may have no ready replica while a batch is drained, as JSON."""
+    return [workload for each in diagnostics if each.code == Code.DOWNTIME for workload in each.fields["workloads"]]
+
+
 def show_diagnostic(diagnostic: Diagnostic) -> str:
-    """Return a diagnostic as a command shows it; what is neither a blocker nor a check says that it is a warning."""
+    """Return a diagnostic as a command shows it; what has no head of its own says that it is a warning."""
     text = render_line(diagnostic)
-    plain = diagnostic.severity is Severity.INFO or diagnostic.is_blocker or diagnostic.code in _CHECKS
+    has_head = diagnostic.is_blocker or diagnostic.code in _CHECKS or diagnostic.code == Code.DOWNTIME
+    plain = diagnostic.severity is Severity.INFO or has_head
     return text if plain else f"Warning: {text}"
 
 

@@ -170,7 +170,8 @@ def migration(name: str, nodes: Mapping[str, str], *diagnostics: Diagnostic, **i
 def ready(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
     """Return a migration of 16 nodes without any blocker, with diagnostics as the provider records them."""
     destination = {"name": "web", "nodes": 16, "pods": 96, "spot_percentage": 70, "fallback_to_on_demand": False}
-    pods = dict.fromkeys(("held", "forced", "kept", "deleted", "leaving", "finished", "static_pods", "losing_data"), 0)
+    none = ("held", "forced", "kept", "deleted", "leaving", "finished", "static_pods", "losing_data", "losing_work")
+    pods = dict.fromkeys(none, 0)
     return migration(
         name,
         planned(16),
@@ -184,13 +185,18 @@ def ready(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
 
 
 def blocked(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
-    """Return the same with two blockers, a check with a warning, and an unknown one."""
+    """Return the same with two blockers, downtime, a check with a warning, and an unknown one."""
+    cart = {"kind": "Deployment", "name": "shop/cart", "ready": 2, "planned": 2, "evicted_at_once": 2}
+    cart |= {"nodes": ["n1", "n2"], "budgets": [], "surges": True, "batch_size_percentage": 10}
+    source = "apiVersion: policy/v1\nkind: PodDisruptionBudget"
     budget = {"healthy": 2, "required": 2, "never": True, "trial": None, "forced": False}
     on = {"nodes": ["ip-10-0-0-7.ec2.internal"]}
     return ready(
         name,
         warning(Code.PDB_BLOCKS, subject="shop/cart", pods=2, **on, **budget),
         warning(Code.STANDALONE_PODS_STAY, subject="shop/debug", pods=["shop/debug"], orphaned=False, **on),
+        warning(Code.DOWNTIME, subject="Deployment shop/cart", workloads=[cart], knows_budgets=True, forced=False),
+        info(Code.PDB_SUGGESTION, workloads=["Deployment shop/cart"], source=source),
         warning(
             Code.CHECK_WARNING, subject="autoscalers", finding=Finding.KARPENTER_RUNS, deployment="karpenter/karpenter"
         ),

@@ -134,7 +134,15 @@ def read_deployment(data: Mapping[str, Any]) -> Deployment:
             for container in containers
             for variable in read_objects(container, "env")
         ),
+        selector=read_label_term(spec.get("selector")),
+        surges=_surges(read_part(spec, "strategy")),
     )
+
+
+def _surges(strategy: Mapping[str, Any]) -> bool:
+    """Tell whether a Deployment starts a new pod before it ends an old one, as it does by default."""
+    surge = read_part(strategy, "rollingUpdate").get("maxSurge")
+    return read_text(strategy, "type") != "Recreate" and surge not in (0, "0", "0%")
 
 
 def read_full_name(data: Mapping[str, Any]) -> tuple[str, str]:
@@ -205,7 +213,10 @@ def _yaml(written: str) -> Any:
 def _controller(metadata: Mapping[str, Any]) -> Owner | None:
     for owner in read_objects(metadata, "ownerReferences"):
         if read_flag(owner, "controller"):
-            return Owner(kind=require_text(owner, "kind"), name=require_text(owner, "name"))
+            version = read_text(owner, "apiVersion")
+            # The core group has no name: its version stands alone.
+            group = version.rpartition("/")[0] if version else None
+            return Owner(kind=require_text(owner, "kind"), name=require_text(owner, "name"), group=group)
     return None
 
 

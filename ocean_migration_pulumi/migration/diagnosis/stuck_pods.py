@@ -15,7 +15,6 @@ from ocean_migration_pulumi.migration.scheduling.drain_rules import (
     DrainedPod,
     DrainOutcome,
     drain_outcomes,
-    is_orphan,
 )
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
@@ -25,6 +24,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     KubernetesSnapshot,
 )
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
+from ocean_migration_pulumi.migration.scheduling.workloads import is_orphan
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 _FORCE: Final = "set force_pod_eviction_on_pdb_failure"

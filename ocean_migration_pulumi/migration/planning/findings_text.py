@@ -28,6 +28,7 @@ _HEADS: Final[Mapping[str, str]] = {
     Code.CHECK_WARNING: "Check warning",
     Code.CHECK_UNKNOWN: "Not checked",
 }
+_DOWNTIME: Final = "Downtime"
 _TOPICS: Final = {
     Topic.NODE_NAMES: "the pods on nodes whose name is unknown",
     Topic.PODS: "what happens to the pods",
@@ -69,10 +70,12 @@ def render(diagnostic: Diagnostic) -> str:
 
 
 def render_line(diagnostic: Diagnostic) -> str:
-    """Return the text of a diagnostic as a line of its own: blockers and checks say what they are."""
+    """Return the text of a diagnostic as a line of its own: blockers, downtime and checks say what they are."""
     text = render(diagnostic)
     if diagnostic.is_blocker:
         return f"Blocked: {text}"
+    if diagnostic.code == Code.DOWNTIME:
+        return f"{_DOWNTIME}: {text}"
     head = _HEADS.get(diagnostic.code)
     return text if head is None else f"{head} ({_clean(diagnostic.subject)}): {text}"
 
@@ -212,7 +215,9 @@ def _pods(_: str, fields: Fields) -> str:
     if not fields["knows_budgets"]:
         text += "; PodDisruptionBudgets unknown"
     if fields["losing_data"]:
-        text += f"; {count_with_verb(fields['losing_data'], 'pod', 'lose')} emptyDir data"
+        text += f"; {count_with_verb(fields['losing_data'], 'pod', 'lose')} the data of emptyDir or ephemeral volumes"
+    if fields["losing_work"]:
+        text += f"; {count_with_verb(fields['losing_work'], 'pod', 'lose')} work in progress"
     return text
 
 
@@ -334,6 +339,100 @@ def _standalone_pods_stay(_: str, fields: Fields) -> str:
 def _standalone_pods_deleted(_: str, fields: Fields) -> str:
     verb = "is" if len(fields["pods"]) == 1 else "are"
     return f"{_standalone_pods(fields)} {verb} deleted for good: {_EVICT} is set"
+
+
+def _downtime(subject: str, fields: Fields) -> str:
+    workloads: Sequence[Fields] = fields["workloads"]
+    parts = [_describe_downtime(subject, workloads)]
+    if not fields["knows_budgets"]:
+        parts[0] += ", unless a PodDisruptionBudget prevents it (unknown)"
+    return join_sentences([*parts, _avoid_downtime(workloads, fields)])
+
+
+def _describe_downtime(subject: str, workloads: Sequence[Fields]) -> str:
+    nodes = sorted({node for each in workloads for node in each["nodes"]})
+    names = list_some(_title(each) for each in workloads)
+    single = all(each["ready"] == 1 for each in workloads)
+    if len(workloads) > 1:
+        count = count_noun(len(workloads), "workload")
+        if single:
+            return (
+                f"{count} with 1 ready replica, on planned nodes, are down from the eviction until the replacement is "
+                f"ready ({names})"
+            )
+        return f"{count} may lose all ready replicas at once ({names})"
+    if single:
+        return f"{subject} has 1 ready replica, on {nodes[0]}, and is down from its eviction until another one is ready"
+    (workload,) = workloads
+    ready = workload["ready"]
+    return (
+        f"{subject} may lose all {ready} ready replicas at once: they are on {count_noun(len(nodes), 'planned node')} "
+        f"({list_some(nodes, _MOST_NODES)})"
+    )
+
+
+def _avoid_downtime(workloads: Sequence[Fields], fields: Fields) -> str:
+    """Return how to avoid downtime: a budget, smaller batches, or a rollout before the migration."""
+    if all(each["ready"] == 1 for each in workloads):
+        names = {each["name"] for each in workloads if each["surges"]}
+        if not names:
+            return "Run at least 2 replicas, or plan for it"
+        if len(workloads) > 1:
+            return (
+                "Run at least 2 replicas, or cordon the planned nodes and run `kubectl rollout restart` for the "
+                "Deployments before the migration"
+            )
+        namespace, _, name = names.pop().partition("/")
+        return (
+            "Run at least 2 replicas, or cordon its node and run "
+            f"`kubectl rollout restart deployment/{name} --namespace {namespace}` before the migration"
+        )
+    budgets = sorted({budget for each in workloads for budget in each["budgets"]})
+    percentages = [each["batch_size_percentage"] for each in workloads]
+    ways = []
+    if fields["forced"]:
+        if budgets:
+            ways.append(f"unset {_FORCE}")
+    elif budgets:
+        one = len(budgets) == 1
+        ways.append(f"set maxUnavailable: 1 in PodDisruptionBudget{'' if one else 's'} {list_some(budgets)}")
+    elif fields["knows_budgets"]:
+        ways.append("add a PodDisruptionBudget" if len(workloads) == 1 else "add PodDisruptionBudgets")
+    if all(percentages):
+        ways.append(f"set batch_size_percentage to at most {min(percentages)}")
+    if not ways:
+        ways.append("spread its replicas over more nodes" if len(workloads) == 1 else "spread them over more nodes")
+    return " or ".join(ways)
+
+
+def _title(workload: Fields) -> str:
+    return f"{workload['kind']} {workload['name']}"
+
+
+def _replicas_drop(_: str, fields: Fields) -> str:
+    workloads: Sequence[Fields] = fields["workloads"]
+    count = count_noun(len(workloads), "workload")
+    names = list_some(f"{_title(each)}: {each['evicted_at_once']} of {each['ready']}" for each in workloads)
+    text = f"{count} may lose half or more of the ready replicas at once ({names})"
+    if not fields["knows_budgets"]:
+        return f"{text}, unless a PodDisruptionBudget prevents it (unknown). Lower batch_size_percentage"
+    first = f"Unset {_FORCE}" if fields["forced"] else "Add a PodDisruptionBudget for each"
+    return f"{text}. {first}, or lower batch_size_percentage"
+
+
+def _pdb_suggestion(_: str, fields: Fields) -> str:
+    names = fields["workloads"]
+    return f"PodDisruptionBudget for {list_some(names)}, ready to paste:\n{fields[_SOURCE]}"
+
+
+def _work_interrupted(kind: str, fields: Fields) -> str:
+    pods = fields["pods"]
+    one = len(pods) == 1
+    remedy = "it ends, or exclude its node" if one else "they end, or exclude their nodes"
+    return (
+        f"{count_noun(len(pods), 'pod')} of kind {kind} {'is' if one else 'are'} evicted at work ({list_some(pods)}): "
+        f"the work is lost or retried. Wait until {remedy}"
+    )
 
 
 def _pods_protected(annotation: str, fields: Fields) -> str:
@@ -472,6 +571,10 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.PDB_ALLOWS: lambda name, _: f"PodDisruptionBudget {name} allows an eviction now, by a dry run",
     Code.STANDALONE_PODS_STAY: _standalone_pods_stay,
     Code.STANDALONE_PODS_DELETED: _standalone_pods_deleted,
+    Code.DOWNTIME: _downtime,
+    Code.REPLICAS_DROP: _replicas_drop,
+    Code.PDB_SUGGESTION: _pdb_suggestion,
+    Code.WORK_INTERRUPTED: _work_interrupted,
     Code.PODS_PROTECTED: _pods_protected,
     Code.PODS_UNPLACEABLE: _pods_unplaceable,
     Code.PODS_UNPLACEABLE_MORE: _pods_unplaceable_more,

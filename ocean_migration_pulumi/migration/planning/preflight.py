@@ -33,7 +33,7 @@ class Preflight:
 
     check_results: tuple[CheckResult, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
-    """What becomes of the pods (unless unknown), then the blockers, the worst first, then warnings and remarks."""
+    """What becomes of the pods (unless unknown), then the blockers, downtime, warnings and remarks, the worst first."""
 
     @property
     def failed(self) -> list[CheckResult]:
@@ -128,7 +128,7 @@ def run_preflight(
     if forecast is None or fit is None:
         return Preflight(check_results=tuple(check_results))
     found = dict.fromkeys((*forecast.diagnostics, *fit.diagnostics))
-    ordered = sorted(found, key=lambda diagnostic: (not diagnostic.is_blocker, diagnostic.severity is Severity.INFO))
+    ordered = sorted(found, key=lambda diagnostic: diagnostic.rank)
     summary = forecast.summary
     return Preflight(check_results=tuple(check_results), diagnostics=(*([summary] if summary else []), *ordered))
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, Budget, KubernetesSnapshot, Pod
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Budget, KubernetesSnapshot, Pod
 from ocean_migration_pulumi.migration.scheduling.label_matching import selects
+from ocean_migration_pulumi.migration.scheduling.workloads import is_daemon_set, is_standalone
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-
-_DAEMON_SET: Final = "DaemonSet"
 
 
 class DrainOutcome(StrEnum):
@@ -44,11 +43,14 @@ LEAVING_OUTCOMES: Final = frozenset({DrainOutcome.EVICTED, DrainOutcome.FORCED, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainedPod:
-    """A pod of a drained node; ``budgets`` are those that forbid its eviction."""
+    """A pod of a drained node."""
 
     pod: Pod
     outcome: DrainOutcome
     budgets: tuple[Budget, ...] = ()
+    """The budgets that forbid its eviction."""
+    guards: tuple[Budget, ...] = ()
+    """All budgets that select it."""
 
 
 def drain_outcomes(
@@ -67,19 +69,9 @@ def drain_outcomes(
         alike = pod.namespace, frozenset(pod.labels.items())
         if alike not in guarding:
             guarding[alike] = [budget for budget in budgets[pod.namespace] if selects(budget.selector, pod.labels)]
-        drained_pods.append(_leaver(pod, kube, spec, guarding[alike], allowed))
+        drained = _leaver(pod, kube, spec, guarding[alike], allowed)
+        drained_pods.append(replace(drained, guards=tuple(guarding[alike])))
     return drained_pods
-
-
-def is_orphan(pod: Pod, kube: KubernetesSnapshot) -> bool:
-    """Tell whether the DaemonSet that made a pod is gone, so that nothing brings it back."""
-    owner = pod.controller
-    return (
-        owner is not None
-        and owner.kind == _DAEMON_SET
-        and kube.knows(DAEMON_SETS)
-        and (pod.namespace, owner.name) not in kube.daemon_sets
-    )
 
 
 def _leaver(
@@ -91,8 +83,8 @@ def _leaver(
         return DrainedPod(pod=pod, outcome=DrainOutcome.FINISHED)
     if pod.deleting:
         return DrainedPod(pod=pod, outcome=DrainOutcome.LEAVING)
-    alone = pod.controller is None or is_orphan(pod, kube)
-    if not alone and pod.controller is not None and pod.controller.kind == _DAEMON_SET:
+    alone = is_standalone(pod, kube)
+    if not alone and is_daemon_set(pod.controller):
         return DrainedPod(pod=pod, outcome=DrainOutcome.DAEMON)
     if alone and not spec.should_evict_stand_alone_pods:
         return DrainedPod(pod=pod, outcome=DrainOutcome.KEPT)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import list_some
+from ocean_migration_pulumi.migration.scheduling.downtime import forecast_downtime
 from ocean_migration_pulumi.migration.scheduling.drain_rules import (
     LEAVING_OUTCOMES,
     DrainedPod,
     DrainOutcome,
     drain_outcomes,
-    is_orphan,
 )
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
@@ -27,6 +27,12 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
 )
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
+from ocean_migration_pulumi.migration.scheduling.workloads import (
+    describe_work,
+    is_orphan,
+    is_standalone,
+    runs_on_each_node,
+)
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -34,6 +40,7 @@ from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 NO_TRIALS: Final[Mapping[str, EvictionTrial]] = {}
 """In a preview: no eviction was tried."""
 
+_ENDED: Final = LEAVING_OUTCOMES | {DrainOutcome.HELD}
 _MOST_LINES: Final = 10
 _MOST_SINGLE: Final = 3
 _PROTECTING: Final = (
@@ -72,7 +79,9 @@ class EvictionForecast:
     leaving: int = 0
     """Pods that are being deleted already."""
     losing_data: int = 0
-    """How many of the evicted, forced and deleted ones have an emptyDir volume."""
+    """How many of the evicted, forced and deleted ones have a volume that is deleted with the pod."""
+    losing_work: int = 0
+    """How many of the evicted, forced and deleted ones do a piece of work that is lost, or done again."""
     movers: tuple[Pod, ...] = field(default=(), repr=False)
     """The pods that need a place elsewhere, held ones included."""
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -102,6 +111,7 @@ _COUNTS: Final = (
     "daemon_set_pods",
     "static_pods",
     "losing_data",
+    "losing_work",
 )
 
 
@@ -130,7 +140,8 @@ def forecast_evictions(
         drained.pod
         for drained in drained_pods
         if drained.outcome in {DrainOutcome.EVICTED, DrainOutcome.HELD, DrainOutcome.FORCED}
-        and not _is_alone(drained.pod, kube)
+        and not is_standalone(drained.pod, kube)
+        and not runs_on_each_node(drained.pod.controller)
     ]
     return EvictionForecast(
         evicted=count[DrainOutcome.EVICTED],
@@ -143,12 +154,17 @@ def forecast_evictions(
         finished=count[DrainOutcome.FINISHED],
         leaving=count[DrainOutcome.LEAVING],
         losing_data=sum(drained.pod.empty_dir for drained in drained_pods if drained.outcome in LEAVING_OUTCOMES),
+        losing_work=sum(
+            bool(describe_work(drained.pod)) for drained in drained_pods if drained.outcome in LEAVING_OUTCOMES
+        ),
         movers=tuple(movers),
         diagnostics=(
             *_budgets(by_outcome[DrainOutcome.HELD], trials, forced=False),
             *_standalone_pods(by_outcome[DrainOutcome.KEPT], kube, Code.STANDALONE_PODS_STAY),
+            *forecast_downtime(spec, drained_pods, len(planned), kube, allowed),
             *_standalone_pods(by_outcome[DrainOutcome.DELETED], kube, Code.STANDALONE_PODS_DELETED),
             *_budgets(by_outcome[DrainOutcome.FORCED], trials, forced=True),
+            *_work(drained_pods),
             *_protected(drained_pods),
             *_unknowns(planned, kube, count),
         ),
@@ -177,10 +193,6 @@ def node_name(node: PlannedNode, kube: KubernetesSnapshot) -> str:
 
 def _pods_on(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> list[Pod]:
     return kube.pods_on(frozenset(name for node in nodes if (name := node_name(node, kube))))
-
-
-def _is_alone(pod: Pod, kube: KubernetesSnapshot) -> bool:
-    return pod.controller is None or is_orphan(pod, kube)
 
 
 def _budgets(
@@ -255,13 +267,21 @@ def _standalone_pods(drained_pods: Sequence[DrainedPod], kube: KubernetesSnapsho
     ]
 
 
+def _work(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
+    """Return a diagnostic for each kind of work whose pods a drain ends, or would end if it could."""
+    ended: dict[str, list[str]] = defaultdict(list)
+    for drained in drained_pods:
+        if drained.outcome in _ENDED and (kind := describe_work(drained.pod)):
+            ended[kind].append(drained.pod.full_name)
+    return [
+        Diagnostic(code=Code.WORK_INTERRUPTED, severity=Severity.WARNING, subject=kind, fields={"pods": names})
+        for kind, names in sorted(ended.items())
+    ]
+
+
 def _protected(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
     """Return a diagnostic for each annotation by which pods ask not to be moved."""
-    moving = [
-        drained.pod
-        for drained in drained_pods
-        if drained.outcome in LEAVING_OUTCOMES or drained.outcome is DrainOutcome.HELD
-    ]
+    moving = [drained.pod for drained in drained_pods if drained.outcome in _ENDED]
     return [
         Diagnostic(
             code=Code.PODS_PROTECTED,

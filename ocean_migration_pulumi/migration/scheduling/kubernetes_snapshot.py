@@ -80,10 +80,12 @@ class KubernetesNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """The controller that made a pod."""
+    """The controller of a pod, or of the controller of a pod."""
 
     kind: str
     name: str
+    group: str | None = None
+    """The API group of the kind, such as ``apps``; None when it is not known: then the kind is Kubernetes' own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,10 @@ class Deployment:
     replicas: int = 1
     ready_replicas: int = 0
     read_only: bool = False
+    selector: Term | None = None
+    """The conditions on the labels of its pods; None when they are not known."""
+    surges: bool = True
+    """Whether a rollout starts a new pod before it ends an old one."""
 
     @property
     def full_name(self) -> str:

@@ -47,7 +47,19 @@ class Code(StrEnum):
     """``count`` of batches, ``size`` of each and of the ``last`` one, ``pods``? (a list, by batch)."""
     PODS = "pods"
     """Counts of pods: ``evicted``, ``held``, ``forced``, ``kept``, ``deleted``, ``leaving``, ``finished``,
-    ``daemon_set_pods``, ``static_pods``, ``losing_data``; and ``knows_budgets``."""
+    ``daemon_set_pods``, ``static_pods``, ``losing_data``, ``losing_work``; and ``knows_budgets``."""
+    DOWNTIME = "downtime"
+    """Subject: the workload when there is one. ``workloads`` without a ready replica while a batch is drained, in the
+    worst case: each with ``kind``, ``name`` (``namespace/name``), ``ready`` replicas in the cluster, ``planned`` (those
+    on planned nodes), ``evicted_at_once`` (the most that a batch may evict), ``nodes`` (their names), ``budgets``,
+    ``surges`` (whether a rollout starts new replicas first), ``batch_size_percentage``? (the largest that leaves a
+    replica). ``knows_budgets``, ``forced`` (whether budgets are overridden)."""
+    REPLICAS_DROP = "replicas-drop"
+    """As ``DOWNTIME``: ``workloads`` that may lose at least half of their ready replicas at once."""
+    PDB_SUGGESTION = "pdb-suggestion"
+    """``workloads`` without a PodDisruptionBudget (kind and name), ``source`` (YAML of one for each)."""
+    WORK_INTERRUPTED = "work-interrupted"
+    """Subject: a kind of work, such as ``Job``. ``pods`` that do it and are evicted."""
     PATTERN_UNMATCHED = "pattern-unmatched"
     """Subject: a pattern of the selector, of several, that matches nothing. ``field``, and the ``nearest``? match."""
     NODES_STAY = "nodes-stay"
@@ -173,6 +185,15 @@ class Diagnostic:
     def is_blocker(self) -> bool:
         """Whether something will stop single pods from moving."""
         return self.code in _BLOCKERS and not self.fields.get("forced")
+
+    @property
+    def rank(self) -> int:
+        """How urgent it is, the most urgent first: blockers, downtime, other warnings, remarks."""
+        if self.is_blocker:
+            return 0
+        if self.code == Code.DOWNTIME:
+            return 1
+        return 3 if self.severity is Severity.INFO else 2
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-plain data."""

@@ -40,11 +40,19 @@ _DESTRUCTIVE: Final[Mapping[str, str]] = {
 }
 _WEIGHTS: Final[Mapping[CommentTopic, tuple[Weight, str]]] = {
     CommentTopic.BLOCKED: (Weight.BLOCKER, "blocker"),
+    CommentTopic.DOWNTIME: (Weight.BLOCKER, "downtime warning"),
     CommentTopic.CHECKS: (Weight.CHECK, "check"),
     CommentTopic.UNKNOWN: (Weight.WARNING, "line"),
     CommentTopic.WARNINGS: (Weight.WARNING, "warning"),
     CommentTopic.REMARKS: (Weight.REMARK, "line"),
 }
+_URGENT: Final = (
+    CommentTopic.BLOCKED,
+    CommentTopic.DOWNTIME,
+    CommentTopic.CHECKS,
+    CommentTopic.UNKNOWN,
+    CommentTopic.WARNINGS,
+)
 _CHECKS: Final[Mapping[str, str]] = {
     Code.CHECK_FAILED: "failed",
     Code.CHECK_WARNING: "warning",
@@ -62,7 +70,7 @@ def build_section(assessment: Assessment) -> Section:
     """Return the section of one migration, its parts in the order of the comment."""
     migration = assessment.migration
     parts = [_paragraphs(_opening(assessment))]
-    for topic in (CommentTopic.BLOCKED, CommentTopic.CHECKS, CommentTopic.UNKNOWN, CommentTopic.WARNINGS):
+    for topic in _URGENT:
         parts += _diagnostics(migration, topic)
     if assessment.planned:
         parts.append(_groups(migration, assessment.planned))
@@ -221,8 +229,16 @@ def _suggestions(migration: PreviewedMigration) -> list[Part]:
         f"Suggested Virtual Node Group {code(each.subject)}:\n\n{fence(str(each.fields.get('source', '')), 'python')}"
         for each in migration.select(Code.VNG_SUGGESTION)
     )
-    noun = "suggested Virtual Node Group"
-    return [Part(rows=rows, between="\n\n", weight=Weight.SUGGESTION, noun=noun)] if rows else []
+    budgets = tuple(
+        f"Suggested PodDisruptionBudget for {list_some(map(code, each.fields.get('workloads', ())), _MOST_NAMED)}:\n\n"
+        f"{fence(str(each.fields.get('source', '')), 'yaml')}"
+        for each in migration.select(Code.PDB_SUGGESTION)
+    )
+    return [
+        Part(rows=found, between="\n\n", weight=Weight.SUGGESTION, noun=f"suggested {noun}")
+        for found, noun in ((budgets, "PodDisruptionBudget"), (rows, "Virtual Node Group"))
+        if found
+    ]
 
 
 def _approval(assessment: Assessment) -> list[Part]:

@@ -42,6 +42,7 @@ class CommentTopic(StrEnum):
     """The list of the comment that a diagnostic belongs to; the value is its title."""
 
     BLOCKED = "Blocked"
+    DOWNTIME = "Downtime"
     CHECKS = "Checks"
     UNKNOWN = "Not checked"
     WARNINGS = "Warnings"
@@ -55,12 +56,14 @@ _TOPICS: Final[Mapping[str, CommentTopic]] = {
     Code.CHECK_FAILED: CommentTopic.CHECKS,
     Code.CHECK_WARNING: CommentTopic.CHECKS,
     Code.CHECK_UNKNOWN: CommentTopic.CHECKS,
+    Code.DOWNTIME: CommentTopic.DOWNTIME,
     Code.NODES_UNDECIDED: CommentTopic.UNKNOWN,
     Code.NOT_EVALUATED: CommentTopic.UNKNOWN,
     Code.PODS_PLACEMENT_UNKNOWN: CommentTopic.UNKNOWN,
     Code.PODS_PLACEMENT_UNKNOWN_MORE: CommentTopic.UNKNOWN,
     Code.DESTINATION: CommentTopic.NONE,
     Code.DESTINATIONS_MORE: CommentTopic.NONE,
+    Code.PDB_SUGGESTION: CommentTopic.NONE,
     Code.PLAN_NOT_APPROVED: CommentTopic.NONE,
     Code.PLAN_SUMMARY: CommentTopic.NONE,
     Code.VNG_SUGGESTION: CommentTopic.NONE,
@@ -69,6 +72,7 @@ _STOPPED: Final = "stopped migration"
 _WARNING: Final = "warning"
 _ISSUES: Final[Mapping[str, str]] = {
     CommentTopic.BLOCKED: "blocker",
+    CommentTopic.DOWNTIME: "downtime warning",
     Code.CHECK_FAILED: "failed check",
     Code.CHECK_WARNING: "check warning",
     Code.CHECK_UNKNOWN: "unknown check",

@@ -54,6 +54,35 @@ def test_instance_of_a_node(provider_id: str, expected: str) -> None:
     assert objects.read_node(fake.node("ip-1", "x", providerID=provider_id)).instance_id == expected
 
 
+@pytest.mark.parametrize(
+    ("version", "group"), [("apps/v1", "apps"), ("apps.kruise.io/v1alpha1", "apps.kruise.io"), ("v1", ""), (None, None)]
+)
+def test_group_of_a_controller(version: str | None, group: str | None) -> None:
+    """Kinds of several groups share names; the core group has none."""
+    data = fake.pod("cart-0")
+    owner = {"apiVersion": version, "kind": "DaemonSet", "name": "agent", "controller": True}
+    data["metadata"]["ownerReferences"] = [owner]
+    assert objects.read_pod(data).controller == Owner(kind="DaemonSet", name="agent", group=group)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "surges"),
+    [
+        ({}, True),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}}, True),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0}}, False),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "0%"}}, False),
+        ({"type": "Recreate"}, False),
+    ],
+)
+def test_rollout_of_a_deployment(strategy: dict[str, Any], surges: bool) -> None:
+    """Whether it starts new pods first; and by which labels it selects them."""
+    spec = {"strategy": strategy, "selector": {"matchLabels": {"app": "cart"}}}
+    found = objects.read_deployment({"metadata": {"namespace": "shop", "name": "cart"}, "spec": spec})
+    assert found.surges is surges
+    assert found.selector == (Requirement(key="app", values=("cart",)),)
+
+
 def test_pod_with_everything() -> None:
     """Only what matters is kept of its annotations, and nothing of its managed fields."""
     terms = [

@@ -36,6 +36,7 @@ PODS: dict[str, Any] = {
     "daemon_set_pods": 4,
     "static_pods": 0,
     "losing_data": 1,
+    "losing_work": 2,
     "knows_budgets": True,
 }
 NO_PODS = dict.fromkeys(PODS, 0) | {"knows_budgets": True}
@@ -48,6 +49,36 @@ PLAN: dict[str, Any] = {
     "batches": 3,
     "batch_size": 2,
 }
+WORKLOAD: dict[str, Any] = {
+    "kind": "Deployment",
+    "name": "shop/cart",
+    "ready": 3,
+    "planned": 3,
+    "evicted_at_once": 3,
+    "nodes": ["ip-10-0-0-7", "ip-10-0-0-8"],
+    "budgets": [],
+    "surges": True,
+    "batch_size_percentage": 25,
+}
+LEDGER: dict[str, Any] = {
+    **WORKLOAD,
+    "name": "shop/ledger",
+    "ready": 1,
+    "planned": 1,
+    "evicted_at_once": 1,
+    "nodes": ["ip-10-0-0-7"],
+    "batch_size_percentage": None,
+}
+QUEUE: dict[str, Any] = {**LEDGER, "kind": "StatefulSet", "name": "shop/queue", "surges": False}
+REDUCED: dict[str, Any] = {**WORKLOAD, "ready": 5, "evicted_at_once": 4}
+GUARDED: dict[str, Any] = {"budgets": ["shop/cart"], "batch_size_percentage": None}
+
+
+def workloads(*found: dict[str, Any], knows_budgets: bool = True, forced: bool = False) -> dict[str, Any]:
+    """Return the fields of a diagnostic about workloads."""
+    return {"workloads": list(found), "knows_budgets": knows_budgets, "forced": forced}
+
+
 DESTINATION: dict[str, Any] = {
     "name": "web",
     "nodes": 4,
@@ -201,6 +232,27 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.STANDALONE_PODS_STAY, "", MANY_PODS),
     (Code.STANDALONE_PODS_DELETED, "shop/debug", ONE_POD),
     (Code.STANDALONE_PODS_DELETED, "", MANY_PODS),
+    (Code.DOWNTIME, "Deployment shop/cart", workloads(WORKLOAD)),
+    (Code.DOWNTIME, "Deployment shop/cart", workloads({**WORKLOAD, "batch_size_percentage": None})),
+    (Code.DOWNTIME, "Deployment shop/cart", workloads({**WORKLOAD, **GUARDED})),
+    (Code.DOWNTIME, "Deployment shop/cart", workloads({**WORKLOAD, **GUARDED}, forced=True)),
+    (Code.DOWNTIME, "Deployment shop/cart", workloads(WORKLOAD, knows_budgets=False)),
+    (
+        Code.DOWNTIME,
+        "Deployment shop/cart",
+        workloads({**WORKLOAD, "batch_size_percentage": None}, knows_budgets=False),
+    ),
+    (Code.DOWNTIME, "", workloads(WORKLOAD, {**WORKLOAD, "name": "shop/web"})),
+    (Code.DOWNTIME, "Deployment shop/ledger", workloads(LEDGER)),
+    (Code.DOWNTIME, "StatefulSet shop/queue", workloads(QUEUE)),
+    (Code.DOWNTIME, "", workloads(LEDGER, QUEUE, LEDGER, QUEUE)),
+    (Code.DOWNTIME, "", workloads(QUEUE, QUEUE, QUEUE, QUEUE)),
+    (Code.REPLICAS_DROP, "Deployment shop/cart", workloads(REDUCED)),
+    (Code.REPLICAS_DROP, "", workloads({**REDUCED, **GUARDED}, {**REDUCED, "name": "shop/web"}, forced=True)),
+    (Code.REPLICAS_DROP, "Deployment shop/cart", workloads(REDUCED, knows_budgets=False)),
+    (Code.PDB_SUGGESTION, "", {"workloads": ["Deployment shop/cart"], "source": "apiVersion: policy/v1"}),
+    (Code.WORK_INTERRUPTED, "Job", {"pods": ["shop/a"]}),
+    (Code.WORK_INTERRUPTED, "GitLab job", {"pods": ["shop/a", "shop/b"]}),
     (Code.PODS_PROTECTED, "karpenter.sh/do-not-disrupt", {"value": "true", "pods": ["shop/a", "shop/b"]}),
     (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a", "shop/b"], "reasons": [SELECTOR, ZONE]}),
     (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [REQUESTS]}),

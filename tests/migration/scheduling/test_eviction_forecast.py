@@ -86,6 +86,8 @@ def blockers(forecast: eviction_forecast.EvictionForecast) -> list[Diagnostic]:
         (pod(controller=Owner(kind="DaemonSet", name="gone")), False, DrainOutcome.KEPT),
         (pod(controller=Owner(kind="DaemonSet", name="gone")), True, DrainOutcome.DELETED),
         (pod(controller=AGENT, namespace="other"), False, DrainOutcome.KEPT),
+        (pod(controller=Owner(kind="DaemonSet", name="agent", group="apps")), True, DrainOutcome.DAEMON),
+        (pod(controller=Owner(kind="DaemonSet", name="agent", group="apps.kruise.io")), False, DrainOutcome.EVICTED),
         (pod(mirror=True, controller=Owner(kind="Node", name="ip-10-0-1-1")), True, DrainOutcome.STATIC),
         (pod(mirror=True, controller=None), True, DrainOutcome.STATIC),
         (alone("debug"), False, DrainOutcome.KEPT),
@@ -102,6 +104,13 @@ def test_pods_are_told_apart_as_a_drain_does(of: Pod, evict: bool, outcome: Drai
     assert drained.outcome is outcome
 
 
+def test_daemon_set_of_another_group_needs_no_other_place() -> None:
+    """Its controller starts it again on the same node: it is evicted, and no new node has to take it."""
+    kruise = pod(controller=Owner(kind="DaemonSet", name="agent", group="apps.kruise.io"))
+    forecast = judge(cluster(kruise))
+    assert (forecast.evicted, forecast.movers, forecast.diagnostics) == (1, (), ())
+
+
 def test_daemon_set_counts_as_there_when_daemon_sets_are_not_known() -> None:
     """And it is said that this was not judged."""
     kube = cluster(pod(controller=AGENT), daemon_sets=frozenset(), gaps={DAEMON_SETS: FORBIDDEN})
@@ -110,7 +119,7 @@ def test_daemon_set_counts_as_there_when_daemon_sets_are_not_known() -> None:
     (unknown,) = forecast.diagnostics
     assert unknown.code is Code.NOT_EVALUATED
     assert unknown.fields == {"topics": [Topic.DAEMON_SETS], "reason": FORBIDDEN.reason, "remedy": FORBIDDEN.remedy}
-    assert judge(cluster(pod(), gaps={DAEMON_SETS: FORBIDDEN})).diagnostics == ()
+    assert with_code(judge(cluster(pod(), gaps={DAEMON_SETS: FORBIDDEN})), Code.NOT_EVALUATED) == []
 
 
 def test_only_pods_of_planned_nodes_count() -> None:
@@ -173,7 +182,7 @@ def test_forced_pods_are_a_warning_and_no_blocker() -> None:
     """Nothing is blocked, but something is destroyed."""
     forecast = judge(cluster(pod(), budgets=(budget(),)), force_pod_eviction_on_pdb_failure=True)
     assert (forecast.held, forecast.forced, blockers(forecast)) == (0, 1, [])
-    (warning,) = forecast.diagnostics
+    _, warning = forecast.diagnostics
     assert (warning.code, warning.severity, warning.fields["forced"]) == (Code.PDB_BLOCKS, Severity.WARNING, True)
     assert forecast.movers == (pod(),)
 
@@ -342,6 +351,7 @@ def test_summary_counts_what_becomes_of_the_pods() -> None:
         "daemon_set_pods": 2,
         "static_pods": 1,
         "losing_data": 1,
+        "losing_work": 0,
         "knows_budgets": True,
     }
     summary = judge(kube).summary

@@ -10,7 +10,7 @@ import click
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, DONE
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
-from ocean_migration_pulumi.cli.plan_view import show_diagnostic
+from ocean_migration_pulumi.cli.plan_view import list_downtime, show_diagnostic
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_check
@@ -81,6 +81,7 @@ def _show(output: Output, snapshot: ClusterSnapshot, found: Preflight) -> None:
             for each, text in checks
         ],
         "blockers": [render(each) for each in found.diagnostics if each.is_blocker],
+        "downtime": list_downtime(found.diagnostics),
         "warnings": [render(each) for each in others if each.severity is not Severity.INFO],
         "remarks": [render(each) for each in others if each.severity is Severity.INFO],
         "pods": next((render(each) for each in found.diagnostics if each.code == Code.PODS), ""),

@@ -1,0 +1,108 @@
+"""Workloads: the top controllers of pods, and which of them run work that ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    DAEMON_SETS,
+    KubernetesSnapshot,
+    Owner,
+    Pod,
+)
+
+_DAEMON_SET: Final = "DaemonSet"
+_DEPLOYMENT: Final = "Deployment"
+_APPS: Final = "apps"
+_TEMPLATE_HASHES: Final = (
+    ("pod-template-hash", _DEPLOYMENT, _APPS),
+    ("rollouts-pod-template-hash", "Rollout", "argoproj.io"),
+)
+"""The label that a Deployment, or a Rollout of Argo, gives to its ReplicaSets, whose names end with its value."""
+
+_WORK_KIND: Final = re.compile(r"\w*(?:Job|JobSet|Run|Workflow|Runner|Build|SparkApplication)")
+"""Kinds of controllers whose pods do a piece of work and end.
+
+Among them: Job (batch, and batch.volcano.sh), Workflow (argoproj.io), TaskRun and CustomRun (tekton.dev), BuildRun
+(shipwright.io), EphemeralRunner and Runner (actions.github.com, actions.summerwind.dev: the pods of a GitHub runner),
+Build (build.openshift.io, kpack.io), PyTorchJob, TFJob and MPIJob (kubeflow.org), RayJob (ray.io), JobSet
+(jobset.x-k8s.io), SparkApplication (sparkoperator.k8s.io). Each is the controller of its pods by the documentation of
+its project. Pods of a CronJob belong to a Job, those of a PipelineRun to a TaskRun.
+"""
+
+_WORK_LABELS: Final = (
+    ("job.runner.gitlab.com/pod", "GitLab job"),
+    ("jenkins/label", "Jenkins agent"),
+    ("kubernetes_executor", "Airflow task"),
+    ("tekton.dev/taskRun", "TaskRun"),
+    ("created-by-prow", "Prow job"),
+    ("spark-role", "Spark application"),
+    ("workflows.argoproj.io/workflow", "Workflow"),
+)
+"""Labels of pods that do a piece of work, mostly without a controller of their own.
+
+GitLab Runner, Jenkins' Kubernetes plugin, Airflow's KubernetesExecutor and Prow create bare pods for jobs; executors of
+Spark belong to the pod of their driver.
+"""
+
+
+def is_daemon_set(owner: Owner | None) -> bool:
+    """Tell whether a controller is a DaemonSet of Kubernetes itself.
+
+    `kubectl drain` compares the group, too: a DaemonSet of another group, such as ``apps.kruise.io``, is a controller
+    like any other (kubernetes/kubernetes#128779).
+    """
+    return owner is not None and owner.kind == _DAEMON_SET and owner.group in {None, _APPS}
+
+
+def runs_on_each_node(owner: Owner | None) -> bool:
+    """Tell whether a controller, of whatever API group, starts one pod on each node."""
+    return owner is not None and owner.kind.endswith(_DAEMON_SET)
+
+
+def is_orphan(pod: Pod, kube: KubernetesSnapshot) -> bool:
+    """Tell whether the DaemonSet that made a pod is gone, so that nothing brings it back."""
+    owner = pod.controller
+    return (
+        owner is not None
+        and is_daemon_set(owner)
+        and kube.knows(DAEMON_SETS)
+        and (pod.namespace, owner.name) not in kube.daemon_sets
+    )
+
+
+def is_standalone(pod: Pod, kube: KubernetesSnapshot) -> bool:
+    """Tell whether nothing starts a pod again: it has no controller, or its DaemonSet is gone."""
+    return pod.controller is None or is_orphan(pod, kube)
+
+
+def describe_work(pod: Pod) -> str:
+    """Return what kind of work a pod does that is lost or done again after its eviction; empty for a service."""
+    owner = pod.controller
+    if owner is not None and _WORK_KIND.fullmatch(owner.kind):
+        return owner.kind
+    return next((name for label, name in _WORK_LABELS if label in pod.labels), "")
+
+
+def find_workload(pod: Pod, deployments: Collection[tuple[str, str]] | None) -> Owner | None:
+    """Return the top controller of a pod, as far as it is known; None for a standalone pod.
+
+    A ReplicaSet whose name ends with the hash of its pod template belongs to a Deployment or a Rollout.
+
+    Args:
+        pod: The pod.
+        deployments: Namespace and name of all Deployments; None when they are not known.
+    """
+    owner = pod.controller
+    if owner is None or owner.kind != "ReplicaSet":
+        return owner
+    for label, kind, group in _TEMPLATE_HASHES:
+        value = pod.labels.get(label)
+        if not value or not owner.name.endswith(f"-{value}"):
+            continue
+        name = owner.name.removesuffix(f"-{value}")
+        if kind != _DEPLOYMENT or deployments is None or (pod.namespace, name) in deployments:
+            return Owner(kind=kind, name=name, group=group)
+    return owner

@@ -269,7 +269,8 @@ def _find_selector(impact: WorkloadImpact, kube: KubernetesSnapshot) -> Term | N
     found = deployments.get((impact.namespace, impact.name)) if impact.kind == _DEPLOYMENT else None
     if found and found.selector:
         return found.selector
-    own, others = [], []
+    own: list[Pod] = []
+    others: list[Pod] = []
     for pod in kube.pods:
         if pod.namespace == impact.namespace:
             workload = find_workload(pod, deployments if kube.knows(DEPLOYMENTS) else None)

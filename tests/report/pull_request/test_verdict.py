@@ -52,13 +52,19 @@ def test_no_issue_is_ready() -> None:
 
 def test_issues_are_counted_by_kind() -> None:
     """Blockers, checks by status, what could not be checked, and warnings: of diagnostics and of the engine."""
-    assert verdict(case(blocked())) == f"Needs attention: {SIXTEEN}; 2 blockers, 1 check warning, 1 unknown check."
+    issues = "2 blockers, 1 downtime warning, 1 check warning, 1 unknown check"
+    assert verdict(case(blocked())) == f"Needs attention: {SIXTEEN}; {issues}."
     more = [warning(code) for code in (Code.CHECK_FAILED, Code.NOT_EVALUATED, Code.ASG_MAY_REPLACE)]
     made = case(blocked("web", *more), messages=[message("web", "x", "warning")])
     assert made.assess().issues == {
-        "blocker": 2, "failed check": 1, "check warning": 1, "unknown check": 2, "warning": 2
-    }  # fmt: skip
-    issues = "2 blockers, 1 failed check, 1 check warning, 2 unknown checks, 2 warnings"
+        "blocker": 2,
+        "downtime warning": 1,
+        "failed check": 1,
+        "check warning": 1,
+        "unknown check": 2,
+        "warning": 2,
+    }
+    issues = "2 blockers, 1 downtime warning, 1 failed check, 1 check warning, 2 unknown checks, 2 warnings"
     assert verdict(made) == f"Needs attention: {SIXTEEN}; {issues}."
 
 

@@ -107,6 +107,14 @@ def test_answers(step: http.Step, expected: EvictionTrial) -> None:
     assert tried(step) == expected
 
 
+def test_causes_are_quoted() -> None:
+    """They say which budget refuses, and why: that it is not processed yet, or how many pods it needs."""
+    causes = [{"reason": "DisruptionBudget", "message": "The disruption budget cart needs 3 healthy pods and has 3"}, 7]
+    body = {"kind": "Status", "code": 429, "message": BUDGET, "details": {"causes": causes}}
+    expected = f"{BUDGET} The disruption budget cart needs 3 healthy pods and has 3"
+    assert tried(http.answer(429, body)) == EvictionTrial(allowed=False, message=expected)
+
+
 def test_long_words_are_cut() -> None:
     """A line of the preview stays a line."""
     assert len(tried(fake.status(429, "x" * 1000)).message) == 300

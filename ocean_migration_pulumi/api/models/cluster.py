@@ -137,6 +137,8 @@ class Cluster:
     """Share of Spot instances in percent; None when the service does not tell."""
     fallback_to_od: bool | None = None
     """Whether on-demand instances replace Spot instances that AWS lacks; None when the service does not tell."""
+    draining_timeout: int | None = None
+    """Seconds that Ocean gives the pods of a drained node to end; None when the service does not tell."""
     shutdown_hours: tuple[str, ...] = ()
     """Windows such as ``Fri:15:30-Sat:13:30``."""
     shutdown_enabled: bool = False
@@ -166,6 +168,7 @@ class Cluster:
             maximum_memory_gib=decode.number(limits.get("maxMemoryGib")),
             spot_percentage=decode.number(strategy.get("spotPercentage")),
             fallback_to_od=decode.flag(strategy.get("fallbackToOd")),
+            draining_timeout=decode.count(strategy.get("drainingTimeout")),
             shutdown_hours=tuple(
                 window for window in map(decode.text, decode.items(shutdown, "timeWindows")) if window
             ),

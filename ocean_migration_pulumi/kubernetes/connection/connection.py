@@ -64,8 +64,16 @@ class KubernetesResponse:
         data = decode_object(self.body) or {}
         if data.get("kind") != "Status":
             return ""
-        said = str(data.get("message") or data.get("reason") or "")
+        said = " ".join([str(data.get("message") or data.get("reason") or ""), *_causes(data)])
         return sanitize(said.replace(self.credential, "[secret]") if self.credential else said, _LONGEST_TEXT)
+
+
+def _causes(data: Mapping[str, Any]) -> list[str]:
+    """Return the causes in the details of a Status, such as the state of the budget that stops an eviction."""
+    details = data.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    listed = causes if isinstance(causes, list) else []
+    return [str(each["message"]) for each in listed if isinstance(each, dict) and each.get("message")]
 
 
 class Connection:

@@ -14,7 +14,16 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 # Everything but ``managedFields``, which is about half of a pod.
-_METADATA: Final = ("name", "namespace", "labels", "annotations", "deletionTimestamp", "ownerReferences")
+_METADATA: Final = (
+    "name",
+    "namespace",
+    "generation",
+    "labels",
+    "annotations",
+    "deletionTimestamp",
+    "finalizers",
+    "ownerReferences",
+)
 
 
 class UnexpectedFormError(Exception):

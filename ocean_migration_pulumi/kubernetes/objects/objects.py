@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.kubernetes.objects.affinities import read_label_term, read_node_terms
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
@@ -20,6 +21,8 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
 )
 from ocean_migration_pulumi.kubernetes.objects.quantities import read_requests
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    DEFAULT_GRACE,
+    PROTECTIONS,
     Budget,
     Deployment,
     KubernetesNode,
@@ -31,14 +34,10 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 )
 
 _INSTANCE: Final = re.compile(r"aws://.*/(i-[0-9A-Za-z]+)")
+_SYNC_FAILED: Final = "SyncFailed"
+_LONGEST_PROBLEM: Final = 200
 _MIRROR: Final = "kubernetes.io/config.mirror"
-_ANNOTATIONS: Final = frozenset(
-    {
-        "cluster-autoscaler.kubernetes.io/safe-to-evict",
-        "karpenter.sh/do-not-disrupt",
-        "karpenter.sh/do-not-evict",
-    }
-)
+_ANNOTATIONS: Final = frozenset(name for name, _ in PROTECTIONS)
 _READ_ONLY: Final = {"name": "SPOTINST_READONLY_MODE", "value": "true"}
 _OWNERS: Final = frozenset(
     {
@@ -53,6 +52,8 @@ def read_node(data: Mapping[str, Any]) -> KubernetesNode:
     """Read a Node."""
     metadata, spec = read_part(data, "metadata"), read_part(data, "spec")
     match = _INSTANCE.fullmatch(read_text(spec, "providerID"))
+    condition = _condition(read_part(data, "status"), "Ready")
+    ready = read_text(condition, "status")
     return KubernetesNode(
         name=require_text(metadata, "name"),
         instance_id=match[1] if match else "",
@@ -66,26 +67,28 @@ def read_node(data: Mapping[str, Any]) -> KubernetesNode:
             for item in read_objects(spec, "taints")
         ),
         cordoned=read_flag(spec, "unschedulable"),
+        ready=ready in {"", "True"},
+        not_ready_since=read_text(condition, "lastTransitionTime") if ready not in {"", "True"} else "",
     )
 
 
 def read_pod(data: Mapping[str, Any]) -> Pod:
     """Read a Pod; ``volume_terms`` has to be filled in from its volumes."""
     metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
-    name = require_text(metadata, "name")
     annotations = read_pairs(metadata, "annotations")
     volumes = read_objects(spec, "volumes")
     required_nodes = read_part(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     return Pod(
         namespace=require_text(metadata, "namespace"),
-        name=name,
+        name=require_text(metadata, "name"),
         node_name=read_text(spec, "nodeName"),
         phase=read_text(status, "phase", "Unknown"),
-        ready=any(
-            read_text(condition, "type") == "Ready" and read_text(condition, "status") == "True"
-            for condition in read_objects(status, "conditions")
-        ),
+        ready=read_text(_condition(status, "Ready"), "status") == "True",
         deleting=bool(read_text(metadata, "deletionTimestamp")),
+        deletion_deadline=read_text(metadata, "deletionTimestamp"),
+        grace_seconds=read_int(spec, "terminationGracePeriodSeconds", DEFAULT_GRACE),
+        gated=bool(read_objects(spec, "schedulingGates")),
+        system=read_text(read_part(spec, "os"), "name"),
         controller=_controller(metadata),
         finalizers=tuple(item for item in metadata.get("finalizers") or () if isinstance(item, str)),
         mirror=_MIRROR in annotations,
@@ -94,8 +97,9 @@ def read_pod(data: Mapping[str, Any]) -> Pod:
         node_selector=read_pairs(spec, "nodeSelector"),
         terms=read_node_terms(required_nodes),
         tolerations=tuple(_toleration(item) for item in read_objects(spec, "tolerations")),
-        empty_dir=any(volume.get("emptyDir") is not None for volume in volumes),
-        claims=tuple(claim for volume in volumes if (claim := _claim_of(volume, name))),
+        # The claim of a generic ephemeral volume is deleted with the pod: it binds the next one to no zone.
+        empty_dir=any(volume.get(kind) is not None for volume in volumes for kind in ("emptyDir", "ephemeral")),
+        claims=tuple(claim for volume in volumes if (claim := _claim_of(volume))),
         requests=read_requests(spec),
     )
 
@@ -112,7 +116,21 @@ def read_budget(data: Mapping[str, Any]) -> Budget:
         desired_healthy=read_int(status, "desiredHealthy"),
         expected_pods=read_int(status, "expectedPods"),
         always_allows_unhealthy=read_text(spec, "unhealthyPodEvictionPolicy") == "AlwaysAllow",
+        problem=_sync_failure(_condition(status, "DisruptionAllowed")),
+        is_processed=read_int(status, "observedGeneration") >= read_int(metadata, "generation"),
     )
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return a condition of a status; empty when there is none of that type."""
+    return next((each for each in read_objects(status, "conditions") if read_text(each, "type") == kind), {})
+
+
+def _sync_failure(condition: Mapping[str, Any]) -> str:
+    """Return why the controller of budgets could not compute one; it allows no disruption then."""
+    if read_text(condition, "reason") != _SYNC_FAILED:
+        return ""
+    return one_line(read_text(condition, "message"), _LONGEST_PROBLEM) or _SYNC_FAILED
 
 
 def read_deployment(data: Mapping[str, Any]) -> Deployment:
@@ -229,8 +247,6 @@ def _toleration(item: Mapping[str, Any]) -> Toleration:
     )
 
 
-def _claim_of(volume: Mapping[str, Any], pod_name: str) -> str:
-    if volume.get("ephemeral") is not None:
-        return f"{pod_name}-{require_text(volume, 'name')}"
+def _claim_of(volume: Mapping[str, Any]) -> str:
     claim = read_part(volume, "persistentVolumeClaim")
     return require_text(claim, "claimName") if claim else ""

@@ -64,8 +64,9 @@ class Finding(StrEnum):
     """``nodes``: names."""
 
     NO_PENDING_PODS = "no-pending-pods"
+    """``gated``: how many pods scheduling gates hold."""
     PENDING_PODS = "pending-pods"
-    """``pods``."""
+    """``pods``, and ``gated`` as for ``NO_PENDING_PODS``."""
 
     ROLES_MAPPED = "roles-mapped"
     NO_INSTANCE_PROFILE = "no-instance-profile"

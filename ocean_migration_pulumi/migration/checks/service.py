@@ -102,15 +102,21 @@ def check_pending(kube: KubernetesSnapshot, *, first: bool) -> CheckResult:
     if gap := kube.gaps.get(PODS):
         return CheckResult.from_gap(PENDING, gap)
     waiting = sorted(pod.full_name for pod in kube.pods if is_pending(pod))
+    fields = {"gated": sum(is_gated(pod) for pod in kube.pods)}
     if not waiting:
-        return CheckResult(PENDING, CheckStatus.PASS, Finding.NO_PENDING_PODS)
+        return CheckResult(PENDING, CheckStatus.PASS, Finding.NO_PENDING_PODS, fields)
     status = CheckStatus.FAIL if first else CheckStatus.WARN
-    return CheckResult(PENDING, status, Finding.PENDING_PODS, {"pods": waiting})
+    return CheckResult(PENDING, status, Finding.PENDING_PODS, {"pods": waiting, **fields})
 
 
 def is_pending(pod: Pod) -> bool:
-    """Tell whether a pod waits for a node."""
-    return pod.phase == "Pending" and not pod.node_name and not pod.deleting
+    """Tell whether a pod waits for a node; one with scheduling gates waits for something else."""
+    return pod.phase == "Pending" and not pod.node_name and not pod.deleting and not pod.gated
+
+
+def is_gated(pod: Pod) -> bool:
+    """Tell whether scheduling gates hold a pod, as those of Kueue do: its condition is ``SchedulingGated``."""
+    return pod.gated and not pod.node_name and not pod.deleting
 
 
 def _open_window(windows: Iterable[str], now: datetime) -> str | None:

@@ -154,6 +154,11 @@ def _explain_blocker(drained: DrainedPod, kube: KubernetesSnapshot) -> tuple[str
     pod, budgets = drained.pod, drained.budgets
     if drained.outcome is DrainOutcome.HELD and len(budgets) == 1:
         budget = budgets[0]
+        if budget.problem:
+            return (
+                f"PodDisruptionBudget {sanitize(budget.full_name)} allows 0 disruptions (SyncFailed: {budget.problem})",
+                f"correct its selector, delete it, or {_FORCE}",
+            )
         return (
             f"PodDisruptionBudget {sanitize(budget.full_name)} allows 0 disruptions ({budget.current_healthy} healthy, "
             f"{budget.desired_healthy} required)",

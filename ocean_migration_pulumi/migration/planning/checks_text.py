@@ -95,6 +95,11 @@ def _groups_gone(fields: Fields) -> CheckText:
     )
 
 
+def _besides_gated(fields: Fields) -> str:
+    gated = fields["gated"]
+    return f" ({count_noun(gated, 'pod')} held by scheduling gates)" if gated else ""
+
+
 def _limit(fields: Fields) -> str:
     name = f"{fields['owner_name']} ({fields['owner_id']})" if fields["owner_name"] else fields["owner_id"]
     return f"{fields['setting']} of {name} is {fields['limit']}"
@@ -181,9 +186,10 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         "and may start more for the same pods",
         "Remove its node pools",
     ),
-    Finding.NO_PENDING_PODS: ("No pod is pending",),
+    Finding.NO_PENDING_PODS: lambda fields: CheckText(f"No pod is pending{_besides_gated(fields)}"),
     Finding.PENDING_PODS: lambda fields: CheckText(
-        f"{count_with_verb(len(fields['pods']), 'pod', 'wait')} for a node: {list_some(fields['pods'])}",
+        f"{count_with_verb(len(fields['pods']), 'pod', 'wait')} for a node: {list_some(fields['pods'])}"
+        f"{_besides_gated(fields)}",
         "Find out why, or remove them",
     ),
     Finding.ROLES_MAPPED: ("New nodes may register",),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.planning.checks_text import CheckText, describe_finding
 from ocean_migration_pulumi.migration.planning.requirements_text import describe_requirements, list_remedies
@@ -290,19 +291,29 @@ def _effect(fields: Fields) -> str:
 
 
 def _pdb_blocks(subject: str, fields: Fields) -> str:
-    parts = [
-        f"PodDisruptionBudget {subject} allows 0 disruptions "
-        f"({fields['healthy']} healthy, {fields['required']} required)",
-        _effect(fields),
-    ]
+    parts = [f"PodDisruptionBudget {subject} allows 0 disruptions ({_budget_state(fields)})", _effect(fields)]
     if trial := fields["trial"]:
         confirmed = "confirms" if trial["allowed"] is False else "could not confirm"
         parts.append(f"The API server {confirmed} it" + (f": {trial['message']}" if trial["message"] else ""))
-    if fields["never"] and not fields["forced"]:
-        parts.append(f"Add replicas, relax the budget, or set {_FORCE}")
-    elif not fields["forced"]:
-        parts.append(f"Wait until more of its pods are healthy, or set {_FORCE}")
+    if not fields["forced"]:
+        parts.append(f"{_budget_remedy(fields)}, or set {_FORCE}")
     return join_sentences(parts)
+
+
+def _budget_state(fields: Fields) -> str:
+    if fields["problem"]:
+        return f"SyncFailed: {fields['problem'].rstrip('.')}"
+    if not fields["processed"]:
+        return "Kubernetes has not processed its last change yet"
+    return f"{fields['healthy']} healthy, {fields['required']} required"
+
+
+def _budget_remedy(fields: Fields) -> str:
+    if fields["problem"]:
+        return "It does not heal by itself: correct its selector, or delete it"
+    if not fields["processed"]:
+        return "Wait until it is processed"
+    return "Add replicas, relax the budget" if fields["never"] else "Wait until more of its pods are healthy"
 
 
 def _pdbs_overlap(_: str, fields: Fields) -> str:
@@ -435,11 +446,48 @@ def _work_interrupted(kind: str, fields: Fields) -> str:
     )
 
 
-def _pods_protected(annotation: str, fields: Fields) -> str:
-    pods = fields["pods"]
-    have = "has" if len(pods) == 1 else "have"
+def _pods_terminating(_: str, fields: Fields) -> str:
+    pods, nodes, finalizers = fields["pods"], fields["nodes"], fields["finalizers"]
+    one = len(pods) == 1
+    age = format_elapsed(fields["seconds"])
+    since = f"has been terminating for {age}" if one else f"have been terminating for up to {age}"
+    text = f"{count_noun(len(pods), 'pod')} {since} ({list_some(pods)})"
+    if finalizers:
+        return (
+            f"{text}, waiting for finalizers ({list_some(finalizers)}). Check the owner of the finalizers, "
+            "or remove them"
+        )
     return (
-        f'{count_noun(len(pods), "pod")} {have} the annotation {annotation}: "{fields["value"]}" ({list_some(pods)}). '
+        f"{text}. Check the kubelet of {list_some(nodes, _MOST_NODES)}, or run "
+        f"`kubectl delete pod --force` for {'it' if one else 'them'}"
+    )
+
+
+def _nodes_not_ready(_: str, fields: Fields) -> str:
+    nodes, seconds = fields["nodes"], fields["seconds"]
+    one = len(nodes) == 1
+    age = "" if seconds is None else f" for {'' if one else 'up to '}{format_elapsed(seconds)}"
+    return (
+        f"{count_noun(len(nodes), 'planned node')} {'is' if one else 'are'} not ready{age} "
+        f"({list_some(nodes, _MOST_NODES)}): {count_noun(fields['pods'], 'pod')} cannot end there. "
+        f"Repair {'it' if one else 'them'}, or terminate the {'instance' if one else 'instances'}"
+    )
+
+
+def _grace_period_too_long(_: str, fields: Fields) -> str:
+    pods = fields["pods"]
+    return (
+        f"{count_with_verb(len(pods), 'pod', 'need')} up to {format_elapsed(fields['seconds'])} to end "
+        f"(terminationGracePeriodSeconds of {list_some(pods)}), longer than the draining timeout of "
+        f"{format_elapsed(fields['timeout'])}. Raise strategy.drainingTimeout of the cluster, or lower the grace period"
+    )
+
+
+def _pods_protected(name: str, fields: Fields) -> str:
+    pods = fields["pods"]
+    ask = count_with_verb(len(pods), "pod", "ask")
+    return (
+        f'{ask} not to be moved by {name}: "{fields["value"]}" ({list_some(pods)}). '
         "Ocean does not document whether a migration respects it"
     )
 
@@ -575,6 +623,9 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.REPLICAS_DROP: _replicas_drop,
     Code.PDB_SUGGESTION: _pdb_suggestion,
     Code.WORK_INTERRUPTED: _work_interrupted,
+    Code.PODS_TERMINATING: _pods_terminating,
+    Code.NODES_NOT_READY: _nodes_not_ready,
+    Code.GRACE_PERIOD_TOO_LONG: _grace_period_too_long,
     Code.PODS_PROTECTED: _pods_protected,
     Code.PODS_UNPLACEABLE: _pods_unplaceable,
     Code.PODS_UNPLACEABLE_MORE: _pods_unplaceable_more,

@@ -95,7 +95,14 @@ def run_preflight(
     ]
     forecast = fit = None
     if kube is not None:
-        forecast = eviction_forecast.forecast_evictions(spec, nodes, kube, trials)
+        forecast = eviction_forecast.forecast_evictions(
+            spec,
+            nodes,
+            kube,
+            trials,
+            now=now,
+            draining_timeout=snapshot.cluster.draining_timeout or eviction_forecast.DRAINING_TIMEOUT,
+        )
         fit = placement.forecast_placement(
             forecast.movers,
             nodes,

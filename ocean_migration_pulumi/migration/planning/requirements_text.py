@@ -21,6 +21,7 @@ _CONDITIONED: Final = {
 _REMEDIES: Final = {
     RequirementKind.VOLUME_ON_NODE: "its data cannot move: remove the pod and its volume first",
     RequirementKind.VOLUME_UNKNOWN: "",
+    RequirementKind.SYSTEM: "add a Virtual Node Group of that operating system",
     RequirementKind.TOLERATIONS: "add a toleration, or a Virtual Node Group without the taint",
     RequirementKind.REQUESTS: "allow larger instance types, or lower the requests",
     RequirementKind.COMBINED: "add a Virtual Node Group that meets all of it",
@@ -48,6 +49,8 @@ def _describe(reason: Reason) -> str:
         return f"a volume in {_values(reason['terms'][0][0]['values'], ' or ')}"
     if kind is RequirementKind.VOLUME:
         return f"a volume bound to {_any_of(reason['terms'])}"
+    if kind is RequirementKind.SYSTEM:
+        return f"images for {_values(reason['terms'][0][0]['values'])}"
     if kind is RequirementKind.REQUESTS:
         return f"requests of {_amounts(reason)}"
     if kind is RequirementKind.COMBINED:
@@ -68,6 +71,8 @@ def _remedy(reason: Reason) -> str:
     return {
         RequirementRemedy.REMOVE: f"remove the {what}",
         RequirementRemedy.REMOVE_NODE_NAME: f"new nodes have new names: remove the {what}",
+        RequirementRemedy.REMOVE_RESERVED: (f"no Virtual Node Group can give its nodes that label: remove the {what}"),
+        RequirementRemedy.ADD_SYSTEM: _REMEDIES[RequirementKind.SYSTEM],
         RequirementRemedy.ADD_LABEL: f"add the label to a Virtual Node Group, or remove the {what}",
         RequirementRemedy.ALLOW_INSTANCE_TYPE: (
             f"allow such an instance type in a Virtual Node Group, or remove the {what}"

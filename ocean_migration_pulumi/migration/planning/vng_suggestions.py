@@ -15,6 +15,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
     Taint,
 )
+from ocean_migration_pulumi.migration.scheduling.node_group_profiles import is_reserved_label
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
@@ -76,7 +77,9 @@ def _asked_labels(kube: KubernetesSnapshot) -> dict[str, set[str]]:
     if kube.knows(PODS):
         for pod in kube.pods:
             if pod.node_name:
-                asked[pod.node_name] |= {name for name in _conditions(pod) if not _BUILT_IN.fullmatch(name)}
+                asked[pod.node_name] |= {
+                    name for name in _conditions(pod) if not _BUILT_IN.fullmatch(name) and not is_reserved_label(name)
+                }
     return asked
 
 

@@ -106,7 +106,8 @@ def _holding(pod: Pod, budgets: Sequence[Budget], allowed: Collection[str]) -> t
 
 
 def _forbids(budget: Budget, pod: Pod) -> bool:
-    if budget.disruptions_allowed > 0:
-        return False
     # A pod that is not ready is no part of what the budget keeps healthy.
-    return pod.ready or not (budget.always_allows_unhealthy or budget.current_healthy >= budget.desired_healthy > 0)
+    if not pod.ready and (budget.always_allows_unhealthy or budget.current_healthy >= budget.desired_healthy > 0):
+        return False
+    # Of a budget that has changed, the API server does not know yet how many evictions it allows.
+    return budget.disruptions_allowed <= 0 or not budget.is_processed

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import list_some
+from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.migration.scheduling.downtime import forecast_downtime
 from ocean_migration_pulumi.migration.scheduling.drain_rules import (
     LEAVING_OUTCOMES,
@@ -20,6 +22,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DAEMON_SETS,
     NODES,
     PODS,
+    PROTECTIONS,
     Budget,
     EvictionTrial,
     Gap,
@@ -43,11 +46,10 @@ NO_TRIALS: Final[Mapping[str, EvictionTrial]] = {}
 _ENDED: Final = LEAVING_OUTCOMES | {DrainOutcome.HELD}
 _MOST_LINES: Final = 10
 _MOST_SINGLE: Final = 3
-_PROTECTING: Final = (
-    ("karpenter.sh/do-not-disrupt", "true"),
-    ("karpenter.sh/do-not-evict", "true"),
-    ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
-)
+_STUCK_AFTER: Final = timedelta(minutes=5)
+"""How long after its deadline a pod that is deleted is stuck."""
+DRAINING_TIMEOUT: Final = 300
+"""Seconds of ``strategy.drainingTimeout`` where a cluster sets none, by Spot's API reference."""
 _TOPICS: Final = {
     NODES: Topic.NODE_NAMES,
     PODS: Topic.PODS,
@@ -120,6 +122,9 @@ def forecast_evictions(
     nodes: Iterable[PlannedNode],
     kube: KubernetesSnapshot,
     trials: Mapping[str, EvictionTrial] = NO_TRIALS,
+    *,
+    now: datetime | None = None,
+    draining_timeout: int = DRAINING_TIMEOUT,
 ) -> EvictionForecast:
     """Forecast what a drain does with the pods on these nodes.
 
@@ -128,6 +133,8 @@ def forecast_evictions(
         nodes: The planned nodes.
         kube: What Kubernetes answered.
         trials: The API server's own answers for one held pod of each budget, by the budget's full name.
+        now: The service's time, to tell how long something has lasted; None when it does not matter.
+        draining_timeout: Seconds that Ocean gives the pods of a drained node to end.
     """
     planned = list(nodes)
     allowed = {name for name, trial in trials.items() if trial.allowed}
@@ -161,6 +168,9 @@ def forecast_evictions(
         diagnostics=(
             *_budgets(by_outcome[DrainOutcome.HELD], trials, forced=False),
             *_standalone_pods(by_outcome[DrainOutcome.KEPT], kube, Code.STANDALONE_PODS_STAY),
+            *_terminating(by_outcome[DrainOutcome.LEAVING], now),
+            *_on_failing_nodes(planned, drained_pods, kube, now),
+            *_slow(drained_pods, draining_timeout),
             *forecast_downtime(spec, drained_pods, len(planned), kube, allowed),
             *_standalone_pods(by_outcome[DrainOutcome.DELETED], kube, Code.STANDALONE_PODS_DELETED),
             *_budgets(by_outcome[DrainOutcome.FORCED], trials, forced=True),
@@ -208,7 +218,7 @@ def _budgets(
     ordered = sorted(
         grouped.items(),
         key=lambda item: (
-            len(item[0]) == 1 and not _never_allows(item[0][0]),
+            len(item[0]) == 1 and not (_never_allows(item[0][0]) or item[0][0].problem),
             len(item[0]) == 1,
             -len(item[1]),
             [budget.full_name for budget in item[0]],
@@ -227,6 +237,8 @@ def _budgets(
             "healthy": budget.current_healthy,
             "required": budget.desired_healthy,
             "never": _never_allows(budget),
+            "problem": budget.problem,
+            "processed": budget.is_processed,
             "trial": None if trial is None else {"allowed": trial.allowed, "message": trial.message},
         }
         diagnostics.append(
@@ -267,6 +279,80 @@ def _standalone_pods(drained_pods: Sequence[DrainedPod], kube: KubernetesSnapsho
     ]
 
 
+def _terminating(drained_pods: Iterable[DrainedPod], now: datetime | None) -> list[Diagnostic]:
+    """Return a diagnostic for the pods that should be gone for long, those with and without finalizers apart."""
+    late: dict[bool, list[tuple[float, Pod]]] = defaultdict(list)
+    for drained in drained_pods:
+        deadline = parse_time(drained.pod.deletion_deadline)
+        if now is not None and deadline is not None and now - deadline > _STUCK_AFTER:
+            late[bool(drained.pod.finalizers)].append(((now - deadline).total_seconds(), drained.pod))
+    return [
+        Diagnostic(
+            code=Code.PODS_TERMINATING,
+            severity=Severity.WARNING,
+            subject=pods[0][1].full_name if len(pods) == 1 else "",
+            fields={
+                "pods": [pod.full_name for _, pod in pods],
+                "nodes": sorted({pod.node_name for _, pod in pods}),
+                "seconds": max(seconds for seconds, _ in pods),
+                "finalizers": sorted({finalizer for _, pod in pods for finalizer in pod.finalizers}),
+            },
+        )
+        for _, pods in sorted(late.items(), reverse=True)
+    ]
+
+
+def _on_failing_nodes(
+    nodes: Iterable[PlannedNode], drained_pods: Iterable[DrainedPod], kube: KubernetesSnapshot, now: datetime | None
+) -> list[Diagnostic]:
+    """Return a diagnostic for the planned nodes that are not ready: no kubelet ends the pods on them."""
+    pods = Counter(
+        drained.pod.node_name
+        for drained in drained_pods
+        if drained.outcome in _ENDED or drained.outcome is DrainOutcome.LEAVING
+    )
+    failing = [
+        known
+        for node in nodes
+        if (known := kube.nodes.get(node.instance_id)) is not None and not known.ready and pods[known.name]
+    ]
+    if not failing:
+        return []
+    since = [parse_time(node.not_ready_since) for node in failing]
+    ages = [(now - start).total_seconds() for start in since if start is not None and now is not None]
+    return [
+        Diagnostic(
+            code=Code.NODES_NOT_READY,
+            severity=Severity.WARNING,
+            subject=failing[0].name if len(failing) == 1 else "",
+            fields={
+                "nodes": sorted(node.name for node in failing),
+                "pods": sum(pods[node.name] for node in failing),
+                "seconds": max(ages) if ages else None,
+            },
+        )
+    ]
+
+
+def _slow(drained_pods: Iterable[DrainedPod], timeout: int) -> list[Diagnostic]:
+    """Return a diagnostic for the pods that may take longer to end than Ocean waits."""
+    pods = [drained.pod for drained in drained_pods if drained.outcome in _ENDED]
+    slow = [pod for pod in pods if pod.grace_seconds > timeout]
+    if not slow:
+        return []
+    return [
+        Diagnostic(
+            code=Code.GRACE_PERIOD_TOO_LONG,
+            severity=Severity.WARNING,
+            fields={
+                "pods": [pod.full_name for pod in slow],
+                "seconds": max(pod.grace_seconds for pod in slow),
+                "timeout": timeout,
+            },
+        )
+    ]
+
+
 def _work(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
     """Return a diagnostic for each kind of work whose pods a drain ends, or would end if it could."""
     ended: dict[str, list[str]] = defaultdict(list)
@@ -280,7 +366,7 @@ def _work(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
 
 
 def _protected(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
-    """Return a diagnostic for each annotation by which pods ask not to be moved."""
+    """Return a diagnostic for each annotation or label by which pods ask not to be moved."""
     moving = [drained.pod for drained in drained_pods if drained.outcome in _ENDED]
     return [
         Diagnostic(
@@ -289,8 +375,8 @@ def _protected(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
             subject=key,
             fields={"value": value, "pods": asking},
         )
-        for key, value in _PROTECTING
-        if (asking := [pod.full_name for pod in moving if pod.annotations.get(key) == value])
+        for key, value in PROTECTIONS
+        if (asking := [pod.full_name for pod in moving if value in (pod.annotations.get(key), pod.labels.get(key))])
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Final
 INSTANCE_TYPE_LABEL: Final = "node.kubernetes.io/instance-type"
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 ARCHITECTURE_LABEL: Final = "kubernetes.io/arch"
+SYSTEM_LABEL: Final = "kubernetes.io/os"
 
 NODES: Final = "nodes"
 PODS: Final = "pods"
@@ -34,6 +35,23 @@ class Requirement:
     values: tuple[str, ...] = ()
     on_field: bool = False
 
+
+DEFAULT_GRACE: Final = 30
+"""Seconds of ``terminationGracePeriodSeconds`` where a pod sets none."""
+
+PROTECTIONS: Final = (
+    ("karpenter.sh/do-not-disrupt", "true"),
+    ("karpenter.sh/do-not-evict", "true"),
+    ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+    ("spotinst.io/restrict-scale-down", "true"),
+    ("autoscaling.cast.ai/removal-disabled", "true"),
+    ("descheduler.alpha.kubernetes.io/prefer-no-eviction", "true"),
+)
+"""Annotations or labels by which pods ask autoscalers not to move them.
+
+By the documentation of Karpenter (the second one before its API v1beta1), Cluster Autoscaler, Spot (a label), Cast AI
+(an annotation or a label) and the Descheduler.
+"""
 
 Term = tuple[Requirement, ...]
 """Conditions that must all hold; of several terms one is enough."""
@@ -76,6 +94,10 @@ class KubernetesNode:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     cordoned: bool = False
+    ready: bool = True
+    """Whether its kubelet reports that it is ready; True when there is no such condition."""
+    not_ready_since: str = ""
+    """When it stopped to be ready, as Kubernetes writes times; empty when it is ready or not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +138,14 @@ class Pod:
     empty_dir: bool = False
     claims: tuple[str, ...] = ()
     finalizers: tuple[str, ...] = ()
+    deletion_deadline: str = ""
+    """When a pod that is deleted should be gone, as Kubernetes writes times: its deletion and its grace period."""
+    grace_seconds: int = DEFAULT_GRACE
+    """``terminationGracePeriodSeconds``."""
+    gated: bool = False
+    """Whether scheduling gates keep the scheduler from looking at it."""
+    system: str = ""
+    """``spec.os.name``; empty when it is not set."""
     requests: Resources = field(default_factory=Resources)
 
     @property
@@ -145,6 +175,10 @@ class Budget:
     desired_healthy: int = 0
     expected_pods: int = 0
     always_allows_unhealthy: bool = False
+    problem: str = ""
+    """Why Kubernetes cannot compute it (its condition ``SyncFailed``), on one line; empty when it can."""
+    is_processed: bool = True
+    """Whether its status is of its present generation; until then no eviction is allowed."""
 
     @property
     def full_name(self) -> str:

@@ -20,6 +20,7 @@ from ocean_migration_pulumi.migration.scheduling.instance_types import (
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ARCHITECTURE_LABEL,
     INSTANCE_TYPE_LABEL,
+    SYSTEM_LABEL,
     ZONE_LABEL,
     KubernetesNode,
     Requirement,
@@ -43,8 +44,13 @@ ZONE_LABELS: Final = frozenset({ZONE_LABEL, "failure-domain.beta.kubernetes.io/z
 TYPE_LABELS: Final = frozenset({INSTANCE_TYPE_LABEL, "beta.kubernetes.io/instance-type"})
 ARCHITECTURE_LABELS: Final = frozenset({ARCHITECTURE_LABEL, "beta.kubernetes.io/arch"})
 REGION_LABELS: Final = frozenset({"topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"})
-SYSTEM_LABELS: Final = frozenset({"kubernetes.io/os", "beta.kubernetes.io/os"})
+SYSTEM_LABELS: Final = frozenset({SYSTEM_LABEL, "beta.kubernetes.io/os"})
 
+_KUBELET_LABELS: Final = ZONE_LABELS | TYPE_LABELS | ARCHITECTURE_LABELS | REGION_LABELS | SYSTEM_LABELS
+_REFUSED_DOMAIN: Final = re.compile(r"(?:.+\.)?(?:kubernetes|k8s)\.io")
+_KUBELET_DOMAIN: Final = re.compile(r"(?:.+\.)?(?:kubelet|node)\.kubernetes\.io")
+_OF_DRIVERS: Final = re.compile(r"(?:.+\.)?csi(?:\.[^/]*)?/.*")
+_OF_AUTO_MODE: Final = re.compile(r"eks\.amazonaws\.com/(?:compute-type|instance-.*|node-?class.*)")
 _NEW_NAME: Final = "*"
 """The name of a node that does not exist yet: no condition can name it."""
 
@@ -103,6 +109,7 @@ class NodeGroupProfile:
     ``zones`` are those where it starts nodes for certain; with ``other_zones`` there may be more. ``region`` is empty
     when it is not known. ``taints`` are those that keep pods away. ``machines`` are the kinds behind ``types``, and
     ``whole`` is the space of them all. ``seen_labels`` are the keys that its nodes have today, whoever gave them.
+    ``system`` is the operating system of its nodes, in the words of ``kubernetes.io/os``.
     """
 
     id: str
@@ -116,6 +123,7 @@ class NodeGroupProfile:
     whole: NodeCapacity = field(default_factory=NodeCapacity, repr=False)
     catalogue: InstanceTypeCatalog = field(default_factory=InstanceTypeCatalog, repr=False)
     seen_labels: frozenset[str] = frozenset()
+    system: str = "linux"
     user_data: str = field(default="", repr=False)
 
     @property
@@ -181,10 +189,26 @@ class NodeGroupProfile:
             elif key in REGION_LABELS:
                 found[key] = self.region or Unsure.VALUE
             elif key in SYSTEM_LABELS:
-                found[key] = "windows" if "<powershell>" in self.user_data.lower() else "linux"
+                found[key] = self.system
             elif key.startswith(_GIVEN_BY_OTHERS) or key in self.seen_labels or _is_set_in(self.user_data, key):
                 found[key] = Unsure.PRESENCE
         return found
+
+
+def is_reserved_label(key: str) -> bool:
+    """Tell whether no Virtual Node Group can give its nodes this label.
+
+    A kubelet does not start with ``--node-labels`` in the domains of Kubernetes, but for a few, and the admission
+    plugin NodeRestriction keeps it from setting them: ``node-role.kubernetes.io/...`` is one of them
+    (``IsKubeletLabel`` in k8s.io/kubelet/pkg/apis; KEP-279). CSI drivers set those of topologies on the nodes they run
+    on, and EKS Auto Mode those of its own nodes (``eks.amazonaws.com/compute-type``, ``.../instance-...``).
+    """
+    domain, slash, _ = key.rpartition("/")
+    if not slash or key in _KUBELET_LABELS or key == HOSTNAME_LABEL:
+        return False
+    if _REFUSED_DOMAIN.fullmatch(domain):
+        return not _KUBELET_DOMAIN.fullmatch(domain)
+    return bool(_OF_DRIVERS.fullmatch(key) or _OF_AUTO_MODE.fullmatch(key))
 
 
 def profile_node_groups(
@@ -199,11 +223,15 @@ def profile_node_groups(
     catalogue = InstanceTypeCatalog.from_sources(cloud, nodes)
     seen_zones: dict[str, set[str]] = defaultdict(set)
     seen_labels: dict[str, set[str]] = defaultdict(set)
+    seen_systems: dict[str, str] = {}
     for node in nodes:
         group_id = node.virtual_node_group_id or DEFAULT_VIRTUAL_NODE_GROUP
         seen_zones[group_id].add(node.availability_zone)
         if node.instance_id in kubernetes_nodes:
-            seen_labels[group_id] |= kubernetes_nodes[node.instance_id].labels.keys()
+            labels = kubernetes_nodes[node.instance_id].labels
+            seen_labels[group_id] |= labels.keys()
+            if SYSTEM_LABEL in labels:
+                seen_systems[group_id] = labels[SYSTEM_LABEL]
 
     def target(group_id: str, template: LaunchTemplate, group: VirtualNodeGroup | None = None) -> NodeGroupProfile:
         known = cloud.zones if cloud else {}
@@ -213,6 +241,7 @@ def profile_node_groups(
         taints = [Taint(key=key, value=value, effect=effect) for key, value, effect in (group.taints if group else ())]
         types = AllowedTypes.from_template(template, cluster.template)
         machines = tuple(types.machines(catalogue))
+        user_data = template.user_data or cluster.template.user_data
         return NodeGroupProfile(
             id=group_id,
             labels=dict(group.labels) if group else {},
@@ -225,7 +254,8 @@ def profile_node_groups(
             whole=NodeCapacity.together(map(NodeCapacity.from_instance_type, machines)),
             catalogue=catalogue,
             seen_labels=frozenset(seen_labels[group_id]),
-            user_data=template.user_data or cluster.template.user_data,
+            system=seen_systems.get(group_id) or _system_of(user_data),
+            user_data=user_data,
         )
 
     found = [target(group.id, group.template, group) for _, group in sorted(groups.items())]
@@ -250,6 +280,11 @@ def _is_set_in(user_data: str, key: str) -> bool:
     if not key or key not in user_data:
         return False
     return re.search(rf"(?<![\w./-]){re.escape(key)}[\"']?\s*[=:]", user_data) is not None
+
+
+def _system_of(user_data: str) -> str:
+    """Return the operating system that runs user data: scripts for Windows are in one of two tags."""
+    return "windows" if any(tag in user_data.lower() for tag in ("<powershell>", "<script>")) else "linux"
 
 
 def _covers(size: Resources, requests: Resources) -> bool:

@@ -15,6 +15,7 @@ from ocean_migration_pulumi.migration.scheduling.eviction_forecast import node_n
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ARCHITECTURE_LABEL,
     CLAIMS,
+    SYSTEM_LABEL,
     VOLUMES,
     KubernetesSnapshot,
     Pod,
@@ -28,7 +29,6 @@ from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
     profile_node_groups,
 )
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import (
-    INTOLERANT,
     PodRequirements,
     RequirementKind,
     UnmetRequirement,
@@ -89,10 +89,11 @@ def forecast_placement(
     running = [node for node in ocean_nodes if node.instance_id not in planned]
     fitter = _Fitter(profile_node_groups(cluster, groups, running, cloud, kube.nodes))
     homes = {node_name(node, kube): node.virtual_node_group_id for node in planned.values()}
-    architectures = {node.name: node.labels.get(ARCHITECTURE_LABEL, "") for node in kube.nodes.values()}
+    labels = {node.name: node.labels for node in kube.nodes.values()}
     found = _Sorted()
     for pod in moving:
-        requirements = PodRequirements.from_pod(pod, kube)
+        on_node = labels.get(pod.node_name, {})
+        requirements = PodRequirements.from_pod(pod, kube, on_node.get(SYSTEM_LABEL, ""))
         name = pod.full_name
         home, anywhere = fitter.verdicts(requirements, homes.get(pod.node_name))
         if anywhere is False:
@@ -101,7 +102,7 @@ def forecast_placement(
             found.unknown[fitter.reasons(requirements, wanted=None)].append(name)
         else:
             (found.elsewhere if home is False else found.fitting).append(name)
-            architecture = architectures.get(pod.node_name, "")
+            architecture = on_node.get(ARCHITECTURE_LABEL, "")
             if architecture and fitter.loses(requirements, architecture, homes.get(pod.node_name) if home else None):
                 found.strange[architecture].append(name)
     return PlacementForecast(
@@ -177,7 +178,8 @@ class _Fitter:
             for single, reason in singles
             if any(self._verdict(single, [target]) is not True for target in self._targets)
         ]
-        return unmet or [reason for _, reason in singles if reason is not INTOLERANT]
+        plain = {RequirementKind.TOLERATIONS, RequirementKind.SYSTEM}
+        return unmet or [reason for _, reason in singles if reason.kind not in plain]
 
     def loses(self, requirements: PodRequirements, architecture: str, match: str | None) -> bool:
         """Tell whether no node that takes a pod, of its match or of any target, is of this architecture."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     CLAIMS,
+    SYSTEM_LABEL,
     VOLUMES,
     ZONE_LABEL,
     KubernetesSnapshot,
@@ -26,6 +27,7 @@ from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
     TYPE_LABELS,
     ZONE_LABELS,
     Terms,
+    is_reserved_label,
 )
 
 _NOTHING: Final = Resources()
@@ -44,12 +46,16 @@ class PodRequirements:
     volumes: tuple[Terms, ...] = ()
     tolerations: tuple[Toleration, ...] | None = None
     requests: Resources = _NOTHING
+    system: str = ""
+    """The operating system that its images are for; empty when it is not known, or when a condition names it."""
 
     @classmethod
-    def from_pod(cls, pod: Pod, kube: KubernetesSnapshot) -> PodRequirements:
-        """Return what a pod demands."""
+    def from_pod(cls, pod: Pod, kube: KubernetesSnapshot, system: str = "") -> PodRequirements:
+        """Return what a pod demands; ``system`` is the operating system of its node, empty when it is not known."""
         lost = bool(pod.claims) and not kube.knows(CLAIMS, VOLUMES)
+        named = SYSTEM_LABELS & pod.node_selector.keys() or any(part.key in SYSTEM_LABELS for part in _parts(pod.terms))
         return cls(
+            system="" if named else pod.system or system,
             selector=tuple(Requirement(key=key, values=(value,)) for key, value in sorted(pod.node_selector.items())),
             affinity=pod.terms,
             volumes=(*dict.fromkeys(pod.volume_terms), *([None] if lost else [])),
@@ -60,7 +66,8 @@ class PodRequirements:
     @property
     def conditions(self) -> tuple[Terms, ...]:
         """All conditions on the labels of the node."""
-        return (*(((part,),) for part in self.selector), self.affinity, *self.volumes)
+        system = [((_system_requirement(self.system),),)] if self.system else []
+        return (*(((part,),) for part in self.selector), self.affinity, *self.volumes, *system)
 
     def names(self, keys: frozenset[str]) -> bool:
         """Tell whether it says something of one of these labels."""
@@ -80,6 +87,11 @@ class PodRequirements:
             )
         for terms in self.volumes:
             yield PodRequirements(volumes=(terms,)), _of_volume(terms)
+        if self.system:
+            yield (
+                PodRequirements(system=self.system),
+                UnmetRequirement(kind=RequirementKind.SYSTEM, terms=((_system_requirement(self.system),),)),
+            )
         if self.tolerations is not None:
             yield PodRequirements(tolerations=self.tolerations), INTOLERANT
         if self.requests != _NOTHING:
@@ -99,6 +111,8 @@ class RequirementKind(StrEnum):
     VOLUME = "volume"
     VOLUME_ON_NODE = "volume-on-node"
     VOLUME_UNKNOWN = "volume-unknown"
+    SYSTEM = "system"
+    """The one condition names the operating system of its images."""
     TOLERATIONS = "tolerations"
     REQUESTS = "requests"
     COMBINED = "combined"
@@ -114,6 +128,10 @@ class RequirementRemedy(StrEnum):
     """Only taking them away helps."""
     REMOVE_NODE_NAME = "remove-node-name"
     """They name a node, and new nodes have new names."""
+    REMOVE_RESERVED = "remove-reserved"
+    """They name a label that no Virtual Node Group can give its nodes."""
+    ADD_SYSTEM = "add-system"
+    """They name an operating system."""
     ADD_LABEL = "add-label"
     ALLOW_INSTANCE_TYPE = "allow-instance-type"
     ADD_SUBNET = "add-subnet"
@@ -158,6 +176,10 @@ def combine_requirements(reasons: Iterable[UnmetRequirement]) -> UnmetRequiremen
     return UnmetRequirement(kind=RequirementKind.COMBINED, parts=tuple(reasons))
 
 
+def _system_requirement(system: str) -> Requirement:
+    return Requirement(key=SYSTEM_LABEL, values=(system,))
+
+
 def _of_volume(terms: Terms) -> UnmetRequirement:
     if terms is None:
         return UnmetRequirement(kind=RequirementKind.VOLUME_UNKNOWN)
@@ -176,6 +198,10 @@ def _remedy(terms: Terms) -> RequirementRemedy:
     keys = {part.key for part in parts}
     if any(_is_name(part) for part in parts):
         return RequirementRemedy.REMOVE_NODE_NAME
+    if any(map(is_reserved_label, keys)):
+        return RequirementRemedy.REMOVE_RESERVED
+    if keys and keys <= SYSTEM_LABELS:
+        return RequirementRemedy.ADD_SYSTEM
     if keys - ZONE_LABELS - TYPE_LABELS - ARCHITECTURE_LABELS - REGION_LABELS - SYSTEM_LABELS:
         return RequirementRemedy.ADD_LABEL
     if keys & (TYPE_LABELS | ARCHITECTURE_LABELS):

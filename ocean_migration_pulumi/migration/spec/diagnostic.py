@@ -89,8 +89,9 @@ class Code(StrEnum):
     """As ``CHECK_FAILED``: what could not be checked."""
     PDB_BLOCKS = "pdb-blocks"
     """Subject: a PodDisruptionBudget that allows no disruption. ``pods`` (how many it holds), ``nodes`` (their names),
-    ``healthy``, ``required``, ``never`` (whether more healthy pods would not help), ``trial``? (``allowed``? and
-    ``message`` of a trial eviction), ``forced`` (whether the pods are killed all the same)."""
+    ``healthy``, ``required``, ``never`` (whether more healthy pods would not help), ``problem`` (why Kubernetes cannot
+    compute it, may be empty), ``processed`` (whether its status is of its present generation), ``trial``? (``allowed``?
+    and ``message`` of a trial eviction), ``forced`` (whether the pods are killed all the same)."""
     PDBS_OVERLAP = "pdbs-overlap"
     """``budgets`` that select the same pods, which are then never evicted. ``pods``, ``nodes``, ``forced``."""
     PDBS_MORE = "pdbs-more"
@@ -101,8 +102,16 @@ class Code(StrEnum):
     """Subject: the pod when there is one. ``pods``, ``nodes`` (their names), ``orphaned`` (their DaemonSet is gone)."""
     STANDALONE_PODS_DELETED = "standalone-pods-deleted"
     """As ``STANDALONE_PODS_STAY``."""
+    PODS_TERMINATING = "pods-terminating"
+    """Subject: the pod when there is one. ``pods`` that should have ended long ago, ``nodes`` (their names),
+    ``seconds`` (of the oldest), ``finalizers`` that they wait for."""
+    NODES_NOT_READY = "nodes-not-ready"
+    """Subject: the name of the node when there is one. ``nodes`` (their names), how many ``pods`` cannot end there,
+    ``seconds``? of the oldest."""
+    GRACE_PERIOD_TOO_LONG = "grace-period-too-long"
+    """``pods`` whose grace period is longer than the draining timeout; ``seconds`` of the longest, ``timeout``."""
     PODS_PROTECTED = "pods-protected"
-    """Subject: an annotation. ``value``, ``pods``."""
+    """Subject: an annotation or a label. ``value``, ``pods``."""
     PODS_UNPLACEABLE = "pods-unplaceable"
     """``pods`` that fit no Virtual Node Group, ``reasons``: each with ``kind`` (of
     ``scheduling.pod_requirements.RequirementKind``) and what is asked for."""
@@ -157,6 +166,9 @@ _BLOCKERS: Final = frozenset(
         Code.PDBS_OVERLAP,
         Code.PDBS_MORE,
         Code.STANDALONE_PODS_STAY,
+        Code.PODS_TERMINATING,
+        Code.NODES_NOT_READY,
+        Code.GRACE_PERIOD_TOO_LONG,
         Code.PODS_UNPLACEABLE,
         Code.PODS_UNPLACEABLE_MORE,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.kubernetes.objects import objects
 from ocean_migration_pulumi.kubernetes.objects.affinities import read_node_terms, read_volume_terms
-from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_item
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ZONE_LABEL,
     Budget,
@@ -133,7 +134,7 @@ def test_pod_with_everything() -> None:
         Toleration(operator="Exists"),
         Toleration(key="a", value="b", effect="NoSchedule"),
     )
-    assert found.claims == ("cart-data", "cart-0-scratch")
+    assert found.claims == ("cart-data",)
     assert found.empty_dir
     assert found.finalizers == ("example.com/keep",)
     assert not found.mirror
@@ -181,6 +182,58 @@ def test_budget(selector: Any, expected: Any) -> None:
         expected_pods=5,
         always_allows_unhealthy=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "problem"),
+    [
+        (
+            "SyncFailed",
+            "jobs.batch does not implement\nthe scale subresource",
+            "jobs.batch does not implement the scale subresource",
+        ),
+        ("SyncFailed", "", "SyncFailed"),
+        ("InsufficientPods", "", ""),
+    ],
+)
+def test_budget_that_cannot_be_computed(reason: str, message: str, problem: str) -> None:
+    """By the condition that its controller sets."""
+    condition = {"type": "DisruptionAllowed", "status": "False", "reason": reason, "message": message}
+    assert objects.read_budget(fake.named("cart", status={"conditions": [condition]})).problem == problem
+
+
+@pytest.mark.parametrize(("generation", "observed", "processed"), [(2, 2, True), (2, 1, False), (1, None, False)])
+def test_budget_that_is_not_processed(generation: int, observed: int | None, processed: bool) -> None:
+    """Its status is of an older generation."""
+    data = fake.named("cart", status={"observedGeneration": observed})
+    data["metadata"]["generation"] = generation
+    assert objects.read_budget(data).is_processed is processed
+
+
+def test_what_keeps_a_pod_is_decoded() -> None:
+    """Of the metadata only known parts are."""
+    data = fake.pod("cart-0", terminationGracePeriodSeconds=600, os={"name": "windows"})
+    data["metadata"] |= {"finalizers": ["example.com/keep"], "deletionTimestamp": "2024-01-01T00:00:00Z"}
+    found = objects.read_pod(decode_item(json.dumps(data).encode()))
+    assert (found.finalizers, found.deletion_deadline) == (("example.com/keep",), "2024-01-01T00:00:00Z")
+    assert (found.grace_seconds, found.system) == (600, "windows")
+
+
+def test_gated_pod() -> None:
+    """It has no node yet, and the scheduler does not look for one."""
+    assert objects.read_pod(fake.pod("queued", "", schedulingGates=[{"name": "kueue.x-k8s.io/admission"}])).gated
+    assert not objects.read_pod(fake.pod("free", "", schedulingGates=[])).gated
+
+
+@pytest.mark.parametrize(("status", "ready"), [("True", True), ("False", False), ("Unknown", False), (None, True)])
+def test_node_that_is_not_ready(status: str | None, ready: bool) -> None:
+    """With the time at which it stopped to be."""
+    data = fake.node("ip-1", "i-0a1")
+    data["status"]["conditions"] = [
+        {"type": "Ready", "status": status, "lastTransitionTime": "2024-01-01T00:00:00Z"},
+    ]
+    found = objects.read_node(data)
+    assert (found.ready, found.not_ready_since) == (ready, "" if ready else "2024-01-01T00:00:00Z")
 
 
 def test_deployment() -> None:

@@ -153,11 +153,13 @@ def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, statu
         Pod(namespace="shop", name="placed", phase="Pending", node_name="n-1"),
         Pod(namespace="shop", name="leaving", phase="Pending", deleting=True),
         Pod(namespace="shop", name="done", phase="Succeeded"),
+        Pod(namespace="shop", name="queued", phase="Pending", gated=True),
     )
     check_result = service.check_pending(KubernetesSnapshot(pods=pods), first=first)
     assert (check_result.status, check_result.finding) == (status, Finding.PENDING_PODS)
-    assert check_result.fields == {"pods": ["shop/a", "shop/b"]}
-    assert service.check_pending(KubernetesSnapshot(pods=pods[2:]), first=first).status is CheckStatus.PASS
+    assert check_result.fields == {"pods": ["shop/a", "shop/b"], "gated": 1}
+    passed = service.check_pending(KubernetesSnapshot(pods=pods[2:]), first=first)
+    assert (passed.status, passed.fields) == (CheckStatus.PASS, {"gated": 1})
 
 
 def test_pods_that_could_not_be_read_are_unknown() -> None:

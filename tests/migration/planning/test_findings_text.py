@@ -24,7 +24,15 @@ GOLDEN = Path(__file__).parent / "diagnostics.golden.txt"
 
 NODES = ["i-1", "i-2"]
 HELD: dict[str, Any] = {"pods": 2, "nodes": ["ip-10-0-0-7", "ip-10-0-0-8"], "forced": False}
-BUDGET: dict[str, Any] = {**HELD, "healthy": 2, "required": 2, "never": True, "trial": None}
+BUDGET: dict[str, Any] = {
+    **HELD,
+    "healthy": 2,
+    "required": 2,
+    "never": True,
+    "problem": "",
+    "processed": True,
+    "trial": None,
+}
 PODS: dict[str, Any] = {
     "evicted": 30,
     "held": 2,
@@ -93,6 +101,16 @@ SELECTOR: dict[str, Any] = {
     "kind": RequirementKind.NODE_SELECTOR,
     "remedy": RequirementRemedy.ADD_LABEL,
     "terms": [[{"key": "disk", "operator": "In", "values": ["ssd"]}]],
+}
+SYSTEM: dict[str, Any] = {
+    "kind": RequirementKind.SYSTEM,
+    "remedy": RequirementRemedy.ADD_SYSTEM,
+    "terms": [[{"key": "kubernetes.io/os", "operator": "In", "values": ["windows"]}]],
+}
+RESERVED: dict[str, Any] = {
+    "kind": RequirementKind.NODE_SELECTOR,
+    "remedy": RequirementRemedy.REMOVE_RESERVED,
+    "terms": [[{"key": "node-role.kubernetes.io/worker", "operator": "Exists", "values": []}]],
 }
 ZONE: dict[str, Any] = {
     "kind": RequirementKind.VOLUME_ZONE,
@@ -224,6 +242,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "trial": {"allowed": False, "message": "needs 2."}}),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "trial": {"allowed": None, "message": ""}}),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "forced": True}),
+    (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "problem": "found no controllers for pod x."}),
+    (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "processed": False}),
     (Code.PDBS_OVERLAP, "", {**HELD, "budgets": ["shop/a", "shop/b"]}),
     (Code.PDBS_OVERLAP, "", {**HELD, "budgets": ["shop/a", "shop/b"], "forced": True}),
     (Code.PDBS_MORE, "", {**HELD, "budgets": ["shop/a", "shop/b"]}),
@@ -253,6 +273,21 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PDB_SUGGESTION, "", {"workloads": ["Deployment shop/cart"], "source": "apiVersion: policy/v1"}),
     (Code.WORK_INTERRUPTED, "Job", {"pods": ["shop/a"]}),
     (Code.WORK_INTERRUPTED, "GitLab job", {"pods": ["shop/a", "shop/b"]}),
+    (
+        Code.PODS_TERMINATING,
+        "shop/a",
+        {"pods": ["shop/a"], "nodes": ["ip-10-0-0-7"], "seconds": 11520.0, "finalizers": ["example.com/keep"]},
+    ),
+    (
+        Code.PODS_TERMINATING,
+        "",
+        {"pods": ["shop/a", "shop/b"], "nodes": ["ip-10-0-0-7"], "seconds": 400.0, "finalizers": []},
+    ),
+    (Code.NODES_NOT_READY, "ip-10-0-0-7", {"nodes": ["ip-10-0-0-7"], "pods": 5, "seconds": 11520.0}),
+    (Code.NODES_NOT_READY, "", {"nodes": ["ip-10-0-0-7", "ip-10-0-0-8"], "pods": 1, "seconds": 11520.0}),
+    (Code.NODES_NOT_READY, "ip-10-0-0-7", {"nodes": ["ip-10-0-0-7"], "pods": 1, "seconds": None}),
+    (Code.GRACE_PERIOD_TOO_LONG, "", {"pods": ["shop/a"], "seconds": 3600, "timeout": 300}),
+    (Code.GRACE_PERIOD_TOO_LONG, "", {"pods": ["shop/a", "shop/b"], "seconds": 600, "timeout": 300}),
     (Code.PODS_PROTECTED, "karpenter.sh/do-not-disrupt", {"value": "true", "pods": ["shop/a", "shop/b"]}),
     (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a", "shop/b"], "reasons": [SELECTOR, ZONE]}),
     (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [REQUESTS]}),
@@ -262,6 +297,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.VOLUME_ON_NODE}]}),
     (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.TOLERATIONS}]}),
     (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.NO_GROUP}]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [SYSTEM]}),
+    (Code.PODS_UNPLACEABLE, "", {"pods": ["shop/a"], "reasons": [RESERVED]}),
     (
         Code.PODS_UNPLACEABLE,
         "",
@@ -325,8 +362,10 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.KARPENTER_RUNS, {"deployment": "karpenter/karpenter"}),
     (Finding.VENDOR_AUTOSCALER_RUNS, {"vendor": "CAST AI", "deployments": ["castai-agent/castai-cluster-controller"]}),
     (Finding.EKS_AUTO_MODE_RUNS, {"nodes": ["n-1"]}),
-    (Finding.NO_PENDING_PODS, {}),
-    (Finding.PENDING_PODS, {"pods": ["shop/a", "shop/b"]}),
+    (Finding.NO_PENDING_PODS, {"gated": 0}),
+    (Finding.NO_PENDING_PODS, {"gated": 2}),
+    (Finding.PENDING_PODS, {"pods": ["shop/a", "shop/b"], "gated": 0}),
+    (Finding.PENDING_PODS, {"pods": ["shop/a"], "gated": 1}),
     (Finding.ROLES_MAPPED, {}),
     (Finding.NO_INSTANCE_PROFILE, {"targets": TARGETS}),
     (Finding.ROLE_NOT_READ, {"profile": "ocean-profile", "targets": TARGETS, **UNREAD}),

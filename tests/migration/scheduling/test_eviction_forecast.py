@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -168,7 +169,7 @@ def test_budget_is_reported_with_its_numbers_and_the_pods_that_it_holds() -> Non
     """And whether more healthy pods would help."""
     waiting = budget(current_healthy=3, expected_pods=4)
     two = (pod("cart-1", node_name="ip-10-0-1-2"), pod("cart-2", node_name="ip-10-0-1-2"))
-    numbers = {"pods": 2, "healthy": 3, "required": 3, "trial": None, "forced": False}
+    numbers = {"pods": 2, "healthy": 3, "required": 3, "trial": None, "forced": False, "problem": "", "processed": True}
     assert fields_of(judge(cluster(*two, budgets=(waiting,))), Code.PDB_BLOCKS) == [
         {**numbers, "nodes": ["ip-10-0-1-2"], "never": False}
     ]
@@ -318,12 +319,95 @@ def test_pods_that_ask_not_to_be_moved_are_named() -> None:
         pod("c", annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}),
         pod("d", annotations={"karpenter.sh/do-not-evict": "true"}, controller=AGENT),
         alone("e", annotations={"karpenter.sh/do-not-evict": "true"}),
+        pod("f", labels={"spotinst.io/restrict-scale-down": "true"}),
+        pod("g", labels={"autoscaling.cast.ai/removal-disabled": "true"}),
+        pod("h", annotations={"autoscaling.cast.ai/removal-disabled": "true"}),
+        pod("i", labels={"spotinst.io/restrict-scale-down": "false"}),
     )
     found = with_code(judge(kube), Code.PODS_PROTECTED)
     assert [(each.subject, each.fields["value"], each.fields["pods"]) for each in found] == [
         ("karpenter.sh/do-not-disrupt", "true", ["shop/a"]),
         ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false", ["shop/b"]),
+        ("spotinst.io/restrict-scale-down", "true", ["shop/f"]),
+        ("autoscaling.cast.ai/removal-disabled", "true", ["shop/g", "shop/h"]),
     ]
+
+
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def judged_now(kube: KubernetesSnapshot, code: Code, **options: Any) -> list[Diagnostic]:
+    """Return what is found at noon."""
+    found = eviction_forecast.forecast_evictions(spec(), NODES_PLANNED, kube, now=NOW, **options)
+    assert all(each.is_blocker for each in with_code(found, code))
+    return with_code(found, code)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "seconds"),
+    [("2026-01-02T11:55:00Z", None), ("2026-01-02T11:54:59Z", 301), ("2026-01-02T09:00:00Z", 10_800), ("", None)],
+)
+def test_pod_that_should_be_gone_long_ago_blocks(deadline: str, seconds: int | None) -> None:
+    """Its deadline counts its grace period already."""
+    stuck = pod(deleting=True, deletion_deadline=deadline, finalizers=("example.com/keep",))
+    found = judged_now(cluster(stuck), Code.PODS_TERMINATING)
+    assert [(each.subject, each.fields["seconds"]) for each in found] == ([("shop/cart-1", seconds)] if seconds else [])
+
+
+def test_pods_that_wait_for_finalizers_are_told_apart() -> None:
+    """Their remedy is another one."""
+    late = "2026-01-02T09:00:00Z"
+    kube = cluster(
+        pod("a", deleting=True, deletion_deadline=late),
+        pod("b", deleting=True, deletion_deadline=late, finalizers=("x", "y")),
+        pod("c", deleting=True, deletion_deadline=late, finalizers=("y",), node_name="ip-10-0-1-2"),
+    )
+    found = judged_now(kube, Code.PODS_TERMINATING)
+    assert [(each.fields["pods"], each.fields["finalizers"]) for each in found] == [
+        (["shop/b", "shop/c"], ["x", "y"]),
+        (["shop/a"], []),
+    ]
+
+
+def test_planned_node_that_is_not_ready_blocks_its_pods() -> None:
+    """No kubelet ends them; a node without pods to move is none of the migration's business."""
+    nodes = {
+        "i-1": KubernetesNode(
+            name="ip-10-0-1-1", instance_id="i-1", ready=False, not_ready_since="2026-01-02T11:00:00Z"
+        ),
+        "i-2": KubernetesNode(name="ip-10-0-1-2", instance_id="i-2", ready=False),
+        "i-3": KubernetesNode(name="ip-10-0-1-3", instance_id="i-3"),
+    }
+    kube = cluster(pod("a"), pod("b", deleting=True), pod("c", node_name="ip-10-0-1-3"), nodes=nodes)
+    (found,) = judged_now(kube, Code.NODES_NOT_READY)
+    assert found.subject == "ip-10-0-1-1"
+    assert found.fields == {"nodes": ["ip-10-0-1-1"], "pods": 2, "seconds": 3600}
+
+
+def test_grace_period_beyond_the_draining_timeout_blocks() -> None:
+    """By the cluster's timeout."""
+    kube = cluster(pod("a", grace_seconds=600), pod("b", grace_seconds=300), pod("c", grace_seconds=900, deleting=True))
+    (found,) = judged_now(kube, Code.GRACE_PERIOD_TOO_LONG)
+    assert found.fields == {"pods": ["shop/a"], "seconds": 600, "timeout": 300}
+    assert judged_now(kube, Code.GRACE_PERIOD_TOO_LONG, draining_timeout=600) == []
+
+
+def test_budget_that_kubernetes_cannot_compute_is_quoted_first() -> None:
+    """It does not heal by itself."""
+    broken = budget("broken", problem='found no controller ref for pod "x"')
+    other = pod("b", labels={"app": "other"})
+    waiting = budget(expected_pods=4, selector=(Requirement(key="app", values=("other",)),))
+    first, second = fields_of(judge(cluster(pod(), other, budgets=(waiting, broken))), Code.PDB_BLOCKS)
+    assert (first["problem"], second["problem"]) == ('found no controller ref for pod "x"', "")
+
+
+@pytest.mark.parametrize(("ready", "held"), [(True, 1), (False, 0)])
+def test_budget_that_is_not_processed_yet_allows_nothing(ready: bool, held: int) -> None:
+    """Whatever its old status says; but a pod that is not ready does not need it."""
+    changed = budget(disruptions_allowed=1, is_processed=False)
+    forecast = judge(cluster(pod(ready=ready), budgets=(changed,)))
+    assert forecast.held == held
+    assert [fields["processed"] for fields in fields_of(forecast, Code.PDB_BLOCKS)] == [False] * held
 
 
 def test_summary_counts_what_becomes_of_the_pods() -> None:

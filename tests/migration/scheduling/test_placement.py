@@ -27,6 +27,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Term,
     Toleration,
 )
+from ocean_migration_pulumi.migration.scheduling.node_group_profiles import is_reserved_label
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
@@ -271,6 +272,61 @@ def test_label_that_nodes_of_the_group_have_already_is_unknown() -> None:
     assert verdict(judge(asks, ocean_nodes=running[:1], kube=KubernetesSnapshot(nodes=nodes))) is False
 
 
+@pytest.mark.parametrize(
+    ("key", "reserved"),
+    [
+        ("node-role.kubernetes.io/worker", True),
+        ("node-restriction.kubernetes.io/pci", True),
+        ("pci.node-restriction.kubernetes.io/x", True),
+        ("kubernetes.io/role", True),
+        ("kops.k8s.io/instancegroup", True),
+        ("eks.amazonaws.com/compute-type", True),
+        ("eks.amazonaws.com/instance-family", True),
+        ("topology.efs.csi.aws.com/zone", True),
+        ("topology.hostpath.csi/node", True),
+        ("node.kubernetes.io/lifecycle", False),
+        ("x.kubelet.kubernetes.io/y", False),
+        ("kubernetes.io/hostname", False),
+        ("topology.ebs.csi.aws.com/zone", False),
+        ("eks.amazonaws.com/nodegroup", False),
+        ("karpenter.sh/nodepool", False),
+        ("example.com/csi-driver", False),
+        ("team", False),
+    ],
+)
+def test_labels_that_no_group_can_give(key: str, reserved: bool) -> None:
+    """Kubelets are refused them, or others set them."""
+    assert is_reserved_label(key) is reserved
+
+
+@pytest.mark.parametrize("tag", ["<powershell>", "<script>"])
+@pytest.mark.parametrize(
+    ("of", "labels", "system"),
+    [
+        (pod(system="windows"), {}, "windows"),
+        (pod(), {"kubernetes.io/os": "windows"}, "windows"),
+        (pod(node_selector={"kubernetes.io/os": "windows"}), {}, "windows"),
+        (pod(system="linux"), {}, "linux"),
+        (pod(), {"kubernetes.io/os": "linux"}, "linux"),
+    ],
+)
+def test_images_need_their_operating_system(of: Pod, labels: dict[str, str], system: str, tag: str) -> None:
+    """By the pod's own field, else the node that it runs on."""
+    kube = KubernetesSnapshot(nodes={"i-1": KubernetesNode(name="node-1", instance_id="i-1", labels=labels)})
+    windows = (group(template=template(user_data=f"{tag}...")),)
+    assert verdict(judge(of, kube=kube)) is (system == "linux")
+    assert verdict(judge(of, kube=kube, groups=windows)) is (system == "windows")
+
+
+def test_operating_system_of_running_nodes_counts() -> None:
+    """Whatever the user data says, which an image may not need."""
+    label = {"kubernetes.io/os": "windows"}
+    kube = KubernetesSnapshot(nodes={"i-9": KubernetesNode(name="n", instance_id="i-9", labels=label)})
+    running = [ClusterNode(instance_id="i-9", virtual_node_group_id="ols-1")]
+    assert verdict(judge(pod(system="windows"), kube=kube, ocean_nodes=running)) is True
+    assert verdict(judge(pod(system="linux"), kube=kube, ocean_nodes=running)) is False
+
+
 def test_windows_nodes_are_told_by_their_user_data() -> None:
     """All others are Linux."""
     groups = (group(template=template(user_data="<powershell>Start-EKSBootstrap</powershell>")),)
@@ -411,6 +467,24 @@ def test_pods_that_tolerate_no_taints_are_told() -> None:
             {"node_selector": {"kubernetes.io/os": "windows"}},
             RequirementKind.NODE_SELECTOR,
             [[condition("kubernetes.io/os", "windows")]],
+            RequirementRemedy.ADD_SYSTEM,
+        ),
+        (
+            {"system": "windows"},
+            RequirementKind.SYSTEM,
+            [[condition("kubernetes.io/os", "windows")]],
+            RequirementRemedy.ADD_SYSTEM,
+        ),
+        (
+            {"node_selector": {"node-role.kubernetes.io/worker": ""}},
+            RequirementKind.NODE_SELECTOR,
+            [[condition("node-role.kubernetes.io/worker", "")]],
+            RequirementRemedy.REMOVE_RESERVED,
+        ),
+        (
+            {"node_selector": {"topology.kubernetes.io/region": "eu-west-1"}},
+            RequirementKind.NODE_SELECTOR,
+            [[condition("topology.kubernetes.io/region", "eu-west-1")]],
             RequirementRemedy.REMOVE,
         ),
         (

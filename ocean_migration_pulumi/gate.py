@@ -114,7 +114,7 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
         hold_for: Input[str] | None = None,
         timeout: Input[str] | None = None,
         account_id: Input[str] | None = None,
-        kubeconfig: Input[str] | None = None,
+        kubeconfig: Input[str | Mapping[str, Any]] | None = None,
         kube_context: Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -136,8 +136,8 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
             timeout: How long the gate waits at most; a shorter ``custom_timeouts`` applies, and alone replaces the
                 default. Default: ``"15m"``.
             account_id: Spot account, ``act-...``. None means the account of the settings.
-            kubeconfig: Kubeconfig of the cluster, content or path. Never stored in state. None means ``KUBECONFIG``, or
-                the pod that Pulumi runs in.
+            kubeconfig: Kubeconfig of the cluster, content (text or map) or path. Never stored in state. None means
+                ``KUBECONFIG``, or the pod that Pulumi runs in.
             kube_context: Context of the kubeconfig. None means its current context.
             opts: Options of the resource. The ``depends_on`` of the next wave names the gate.
 

@@ -23,7 +23,7 @@ class NodeSelectorArgsDict(TypedDict, total=False):
     label_selector: Input[str]
     exclude: Input[NodeSelectorArgs | NodeSelectorArgsDict]
     all_nodes: Input[bool]
-    limit: Input[str]
+    limit: Input[str | int]
 
 
 @pulumi.input_type
@@ -39,7 +39,7 @@ class NodeSelectorArgs:
     node_names: Input[Sequence[Input[str]]] | None = None
     """Kubernetes node names."""
     asg_names: Input[Sequence[Input[str]]] | None = None
-    """Names of Auto Scaling Groups; ``*``, ``?`` and ``[...]`` are wildcards, case matters."""
+    """Names of Auto Scaling Groups, or patterns of ``*``, ``?`` and ``[...]``; case matters."""
     eks_node_groups: Input[Sequence[Input[str]]] | None = None
     """Names of EKS managed node groups, which are part of the names of their Auto Scaling Groups."""
     virtual_node_groups: Input[Sequence[Input[str]]] | None = None
@@ -51,7 +51,7 @@ class NodeSelectorArgs:
     """Selector of nodes that are never migrated; has no limit."""
     all_nodes: Input[bool] | None = None
     """Every node that can be migrated."""
-    limit: Input[str] | None = None
+    limit: Input[str | int] | None = None
     """At most this many nodes (``"5"``), or this share of the matching nodes, rounded up (``"50%"``)."""
 
 

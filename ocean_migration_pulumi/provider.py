@@ -178,7 +178,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         terminate_drained_nodes_on_stop: Input[bool] | None = None,
         triggers: Input[Sequence[Any]] | None = None,
         account_id: Input[str] | None = None,
-        kubeconfig: Input[str] | None = None,
+        kubeconfig: Input[str | Mapping[str, Any]] | None = None,
         kube_context: Input[str] | None = None,
         notifications: Input[str | Sequence[Input[str]]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -219,8 +219,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
                 Default: ``False``.
             triggers: Any change migrates planned nodes that still have pods once more.
             account_id: Spot account, ``act-...``. None means the account of the settings.
-            kubeconfig: Kubeconfig of the cluster, content or path. Never stored in state. None means ``KUBECONFIG``, or
-                the pod that Pulumi runs in.
+            kubeconfig: Kubeconfig of the cluster, content (text or map) or path. Never stored in state. None means
+                ``KUBECONFIG``, or the pod that Pulumi runs in.
             kube_context: Context of the kubeconfig. None means its current context.
             notifications: URLs that receive start, end and problems. Never stored in state.
             opts: Options of the resource. Deadlines are ``custom_timeouts``, by default 50 minutes for create and

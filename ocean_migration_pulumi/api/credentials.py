@@ -34,7 +34,8 @@ class Credentials:
 def read_credentials(environ: Mapping[str, str], home: Path | None) -> Credentials | None:
     """Return the selected profile of the credentials file.
 
-    The file is INI (the form that Spot documents) or flat JSON. The default is ``.spotinst/credentials`` below
+    The file is INI (the form that Spot documents), JSON or simple YAML. Without profiles all of it is the profile
+    ``default``. The default is ``.spotinst/credentials`` below
     ``home``, profile ``default``. A profile is not completed from another one, so that a token is never used with
     another user's account.
 
@@ -86,12 +87,35 @@ def _profile(text: str, profile: str, path: Path) -> Mapping[str, object] | None
         if isinstance(nested, dict):
             return nested
         return data if profile == "default" else None
+    found = _sections(text.removeprefix("---"))
+    if found is None:
+        raise SettingsError(f"credentials file: {path} is neither INI, JSON nor simple YAML")
+    return found.get(profile)
+
+
+def _sections(text: str) -> Mapping[str, Mapping[str, object]] | None:
+    """Return the values of each profile, None for a text of no known form.
+
+    YAML of plain keys reads like INI without a section; a profile of YAML is there a key whose value has lines of its
+    own.
+    """
     parser = configparser.ConfigParser(default_section=_NO_SECTION, interpolation=None, strict=False)
     try:
         parser.read_string(text)
+        return {name: parser[name] for name in parser.sections()}
+    except configparser.MissingSectionHeaderError:
+        pass
     except configparser.Error:
-        raise SettingsError(f"credentials file: {path} is not valid INI") from None
-    return parser[profile] if parser.has_section(profile) else None
+        return None
+    bare = configparser.ConfigParser(
+        default_section=_NO_SECTION, interpolation=None, strict=False, inline_comment_prefixes=("#",)
+    )
+    try:
+        bare.read_string(f"[default]\n{text}")
+    except configparser.Error:
+        return None
+    nested = {key: found for key, value in bare["default"].items() if "\n" in value and (found := _sections(value))}
+    return {"default": bare["default"], **{key: found["default"] for key, found in nested.items()}}
 
 
 def _value(profile: Mapping[str, object], key: str) -> str | None:

@@ -56,7 +56,7 @@ class Sender:
             observers: Called with every exchange, also with those that are repeated.
         """
         self._base_url = settings.base_url
-        self._transport = Transport(settings.base_url, is_loopback=settings.is_loopback)
+        self._transport = Transport(settings.base_url)
         self._tokens = settings.alternatives
         if settings.token:
             name = settings.sources.get("token", "settings")

@@ -30,6 +30,7 @@ _RECORD_NAMES = ("--record", _CONFIG + "ocean-migration:record", "OCEAN_MIGRATIO
 _REQUIRE_APPROVAL_NAMES = (_CONFIG + "ocean-migration:requireApproval", "OCEAN_MIGRATION_REQUIRE_APPROVAL")
 
 _VISIBLE = re.compile(r"[!-~]+")
+_ACCOUNT = re.compile(r"act-[!-~]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -90,11 +91,6 @@ class Settings:
         for alternative in self.alternatives:
             _token(alternative.token, alternative.name)
 
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the service is on this machine, as a simulator is."""
-        return is_loopback(self.base_url)
-
     @classmethod
     def load(
         cls,
@@ -120,7 +116,7 @@ class Settings:
         Token and account are found independently of each other. The credentials file is the one that
         ``SPOTINST_SHARED_CREDENTIALS_FILE`` or ``SPOTINST_CREDENTIALS_FILE`` names, else ``~/.spotinst/credentials``;
         the profile is ``SPOTINST_PROFILE``, ``SPOTINST_CREDENTIALS_PROFILE`` or ``default``. A file that cannot be read
-        matters only while token or account is not named elsewhere.
+        matters only while the token is not named elsewhere.
 
         Args:
             config: Stack config by full key, such as ``ocean-migration:token``.
@@ -139,7 +135,7 @@ class Settings:
         accounts = [("account_id", account_id)] if account_id else []
         accounts += _found(named, _ACCOUNT_NAMES)
         home = home or _home(environ)
-        file = _credentials(environ, home, needed=not tokens or not accounts)
+        file = _credentials(environ, home, needed=not tokens)
         if file and file.token:
             tokens.append((file.source, file.token))
         if file and file.account_id:
@@ -242,8 +238,8 @@ def _token(value: str, name: str) -> Token:
 
 
 def _account(value: str, name: str) -> str:
-    if not _VISIBLE.fullmatch(value):
-        raise SettingsError(f"{name}: {value!r} is not an account id such as act-123abcd")
+    if not _ACCOUNT.fullmatch(value):
+        raise SettingsError(f"{name}: {value!r} is not a Spot account id such as act-123abcd")
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import ssl
 import threading
 import time
@@ -17,7 +18,7 @@ import httpx
 from ocean_migration_pulumi.api import responses
 from ocean_migration_pulumi.api.responses import ApiCall, ApiResponse
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.loopback import is_loopback
+from ocean_migration_pulumi.common.proxies import find_proxy
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import (
     DeadlineError,
@@ -45,6 +46,7 @@ LARGEST_PROBED_BODY = 64 * 1024
 _KEEP_ALIVE = 3.0
 # Each grows a piece a thousandfold at most; a newer coding, or one inside of another, could fill the memory.
 _CODINGS = ("gzip", "deflate")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _LOOK_AROUND = 0.05
 _GRACE = 0.5
 
@@ -85,9 +87,8 @@ class Transport:
     environment, but nothing on this machine is reached through a proxy.
     """
 
-    def __init__(self, base_url: str, *, is_loopback: bool) -> None:
+    def __init__(self, base_url: str) -> None:
         self._base_url = base_url
-        self._trust_env = not is_loopback
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
 
@@ -128,6 +129,8 @@ class Transport:
     def _open(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
+                proxy = find_proxy(self._base_url)
+                certificates = _certificates(self._base_url)
                 try:
                     self._client = httpx.Client(
                         headers={
@@ -135,18 +138,16 @@ class Transport:
                             "Accept": "application/json",
                             "Accept-Encoding": ", ".join(_CODINGS),
                         },
-                        verify=_certificates(self._base_url),
+                        verify=certificates,
                         follow_redirects=False,
-                        trust_env=self._trust_env,
+                        proxy=None if proxy is None else proxy.url,
+                        trust_env=False,
                         limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE),
                     )
-                except (*_HTTPX_ERRORS, ImportError, OSError, ValueError) as exc:
-                    # What exactly is wrong may quote the password of a proxy.
-                    msg = (
-                        "the proxy or certificate variables of the environment cannot be used "
-                        f"(HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR): {type(exc).__name__}"
-                    )
-                    raise SettingsError(msg) from None
+                except (*_HTTPX_ERRORS, ValueError) as exc:
+                    # What exactly is wrong may quote the password of the proxy.
+                    setting = "the connection" if proxy is None else proxy.setting
+                    raise SettingsError(f"{setting}: cannot be used ({type(exc).__name__})") from None
             return self._client
 
 
@@ -199,7 +200,7 @@ def _exchange_alone(
     url: str, exchange: _Exchange, scope: CancelScope, describe: Callable[[Exception], str]
 ) -> ApiResponse:
     # A connection of its own: one that is kept open would say nothing about the next probe.
-    transport = Transport(url, is_loopback=is_loopback(url))
+    transport = Transport(url)
     try:
         return exchange.run(transport._open(), url, "")
     except DeadlineError:
@@ -393,7 +394,11 @@ def _certificates(base_url: str) -> ssl.SSLContext:
     """Return the trusted authorities; none for plain http, which needs none, as reading them takes long."""
     if base_url.casefold().startswith("http:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context()
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ValueError) as exc:
+        variable = next((name for name in _CERTIFICATES if os.environ.get(name)), "the certificates of this machine")
+        raise SettingsError(f"{variable}: cannot be used ({type(exc).__name__})") from None
 
 
 def _forget(error: BaseException) -> None:

@@ -233,7 +233,7 @@ class OceanMigrationArgsDict(TypedDict, total=False):
     retire: Sequence[RetireArgs | RetireArgsDict]
     protect: bool
     account_id: Input[str]
-    kubeconfig: Input[str]
+    kubeconfig: Input[str | Mapping[str, Any]]
     kube_context: Input[str]
     notifications: Input[str | Sequence[Input[str]]]
 
@@ -264,10 +264,10 @@ class OceanMigrationArgs:
     """Whether cluster, Virtual Node Groups and controller, which carry the workloads, are protected from deletion."""
     account_id: Input[str] | None = None
     """Spot account, ``act-...``. None means the account of the settings."""
-    kubeconfig: Input[str] | None = None
-    """Kubeconfig of the cluster: its content or a path. Migrations and gates never store it in state. Without a
-    ``kubernetes`` provider, the component creates one of it for controller and Cluster Autoscaler, which is in the
-    state, encrypted. None means ``KUBECONFIG``."""
+    kubeconfig: Input[str | Mapping[str, Any]] | None = None
+    """Kubeconfig of the cluster: its content (text or map) or a path. Migrations and gates never store it in state.
+    Without a ``kubernetes`` provider, the component creates one of it for controller and Cluster Autoscaler, which is
+    in the state, encrypted. None means ``KUBECONFIG``."""
     kube_context: Input[str] | None = None
     """Context of the kubeconfig. None means its current context."""
     notifications: Input[str | Sequence[Input[str]]] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final
@@ -107,7 +108,7 @@ class OceanMigration(pulumi.ComponentResource):
             return None
         return kubernetes.Provider(
             name,
-            kubeconfig=Output.secret(args.kubeconfig),
+            kubeconfig=Output.secret(args.kubeconfig).apply(_kubeconfig_text),
             context=args.kube_context,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -191,6 +192,11 @@ class OceanMigration(pulumi.ComponentResource):
             eks_cluster=None if source is None else source.eks_cluster,
             remaining=Output.all(*remaining),
         ).apply(tell)
+
+
+def _kubeconfig_text(kubeconfig: Any) -> Any:
+    """Return a kubeconfig as text: pulumi_eks has a map, and the provider takes none."""
+    return json.dumps(kubeconfig) if isinstance(kubeconfig, Mapping) else kubeconfig
 
 
 def _by_name(outputs: Mapping[str, Output[Any]]) -> Output[dict[str, Any]]:

@@ -53,10 +53,15 @@ def test_both_variables_name_the_profile(variable: str, file: Path) -> None:
         ("[default]\ntoken = a\ntoken = b", "b", None),
         ("[default]\ntoken =\n", None, None),
         ("[DEFAULT]\naccount = act-0\n[default]\ntoken = foo", "foo", None),
+        ("token = foo\naccount = act-1\n", "foo", "act-1"),
+        ("token: foo\naccount: act-1", "foo", "act-1"),
+        ("---\n# of me\ntoken: 'foo'  # secret\naccount: \"act-1\"\n", "foo", "act-1"),
+        ("default:\n  token: foo\n  account: act-1\ndev:\n  token: bar\n", "foo", "act-1"),
+        ("dev:\n  token: bar\ntoken: foo\n", "foo", None),
     ],
 )
 def test_forms(text: str, token: str | None, account: str | None, file: Path) -> None:
-    """INI as documented, and the flat and nested JSON that each of the SDKs takes."""
+    """INI as documented, with or without a section, the JSON that each of the SDKs takes, and YAML."""
     file.write_text(text)
     assert read_credentials({}, file.parent.parent) == Credentials(
         source=f"{file} [default]", token=token, account_id=account
@@ -84,7 +89,14 @@ def test_default_file_may_be_missing(tmp_path: Path) -> None:
     assert read_credentials({}, None) is None
 
 
-@pytest.mark.parametrize("text", [INI, '{"token": "foo"}'])
+def test_profile_of_yaml(file: Path) -> None:
+    """It is a key with keys below it."""
+    file.write_text("default:\n  token: foo\ndev:\n  token: bar\n  account: act-2\n")
+    found = read_credentials({"SPOTINST_PROFILE": "dev"}, file.parent.parent)
+    assert found == Credentials(source=f"{file} [dev]", token="bar", account_id="act-2")
+
+
+@pytest.mark.parametrize("text", [INI, '{"token": "foo"}', "token: foo", "dev:\n  token: foo"])
 def test_named_profile_must_be_there(text: str, file: Path) -> None:
     """A profile that was asked for is not silently replaced."""
     file.write_text(text)

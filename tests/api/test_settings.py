@@ -191,9 +191,10 @@ def test_bad_token_is_not_shown(token: str) -> None:
 
 
 def test_bad_account_is_named() -> None:
-    """An account with spaces is none."""
-    with pytest.raises(SettingsError, match="SPOTINST_ACCOUNT: 'act 1' is not an account id"):
-        Settings.load(None, {"SPOTINST_ACCOUNT": "act 1"})
+    """An account with spaces is none, nor is the number of an AWS account."""
+    for bad in ("act 1", "act-1 2", "act-", "123456789012"):
+        with pytest.raises(SettingsError, match=f"SPOTINST_ACCOUNT: '{bad}' is not a Spot account id"):
+            Settings.load(None, {"SPOTINST_ACCOUNT": bad})
 
 
 def test_constructor_is_as_strict() -> None:
@@ -220,20 +221,14 @@ def test_settings_are_a_key() -> None:
     assert hash(one) == hash(other)
 
 
-def test_loopback() -> None:
-    """Only this machine is loopback."""
-    assert Settings(base_url="http://localhost:1").is_loopback
-    assert not Settings().is_loopback
-
-
 def test_bad_file_matters_only_when_needed(tmp_path: Path) -> None:
-    """A credentials file that cannot be read is no reason to fail while token and account are named elsewhere."""
+    """A credentials file that cannot be read is no reason to fail while the token is named elsewhere."""
     write(tmp_path / ".spotinst" / "credentials", "token without a section")
-    complete = {"SPOTINST_TOKEN": "t", "SPOTINST_ACCOUNT": "act-1"}
-    assert Settings.load({}, complete, home=tmp_path).token == "t"
-    for missing in complete:
-        with pytest.raises(SettingsError, match="is not valid INI"):
-            Settings.load({}, {key: value for key, value in complete.items() if key != missing}, home=tmp_path)
+    for given in ({"SPOTINST_TOKEN": "t", "SPOTINST_ACCOUNT": "act-1"}, {"SPOTINST_TOKEN": "t"}):
+        settings = Settings.load({}, given, home=tmp_path)
+        assert (settings.token, settings.account_id) == ("t", given.get("SPOTINST_ACCOUNT"))
+    with pytest.raises(SettingsError, match="is neither INI, JSON nor simple YAML"):
+        Settings.load({}, {"SPOTINST_ACCOUNT": "act-1"}, home=tmp_path)
 
 
 def test_the_record_comes_from_the_config_or_the_environment(home: Path) -> None:

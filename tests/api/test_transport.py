@@ -49,9 +49,9 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def opened(url: str, *, is_loopback: bool = True) -> Iterator[Transport]:
+def opened(url: str) -> Iterator[Transport]:
     """Return a transport that is closed in the end."""
-    connections = Transport(url, is_loopback=is_loopback)
+    connections = Transport(url)
     try:
         yield connections
     finally:
@@ -302,7 +302,7 @@ def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.Mo
     netrc.chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(netrc))
-    with http.ScriptedServer([http.items()]) as server, opened(server.url, is_loopback=False) as connections:
+    with http.ScriptedServer([http.items()]) as server, opened(server.url) as connections:
         connections.exchange(GET, TOKEN, CancelScope())
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
@@ -319,7 +319,7 @@ def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     with http.ScriptedServer([http.answer(502)]) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:{TOKEN}@127.0.0.1:{proxy.port}")
         with (
-            opened("https://spot.example", is_loopback=False) as connections,
+            opened("https://spot.example") as connections,
             pytest.raises(UnansweredError, match="ProxyError: 502") as caught,
         ):
             connections.exchange(POST, TOKEN, CancelScope())
@@ -331,13 +331,18 @@ def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("HTTPS_PROXY", f"gopher://user:{TOKEN}@127.0.0.1"), ("SSL_CERT_FILE", "/nowhere/ca.pem")]
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", f"gopher://user:{TOKEN}@127.0.0.1"),
+        ("https_proxy", f"http://{TOKEN}:99999"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+    ],
 )
 def test_bad_environment_is_named(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Proxies and certificates that cannot be used are a setting, and no password is shown."""
     monkeypatch.setenv(variable, value)
     with (
-        opened("https://spot.example", is_loopback=False) as connections,
+        opened("https://spot.example") as connections,
         pytest.raises(SettingsError, match=variable) as caught,
     ):
         connections.exchange(GET, TOKEN, CancelScope())

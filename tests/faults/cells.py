@@ -165,7 +165,8 @@ class Cell(Stage):
     def _misdirect(self, patch: pytest.MonkeyPatch, endpoint: str, times: int) -> None:
         """Send requests to a host whose name nobody knows."""
         exchange, resolve, left = Transport.exchange, socket.getaddrinfo, iter(range(times))
-        nowhere = Transport(f"http://{_HOST}", is_loopback=True)
+        nowhere = Transport(f"http://{_HOST}")
+        patch.setenv("NO_PROXY", _HOST)
 
         def exchanging(transport: Transport, call: ApiCall, token: str, scope: CancelScope) -> ApiResponse:
             lost = self._concerns(call, endpoint) and next(left, None) is not None

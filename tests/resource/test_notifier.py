@@ -138,7 +138,7 @@ def test_proxies_that_cannot_be_used_are_told(monkeypatch: pytest.MonkeyPatch) -
     notifier.announce(EVENT)
     notifier.drain(PATIENCE)
     (line,) = told
-    assert line.startswith("notification to chat.example not delivered: the proxy or certificate variables")
+    assert line.startswith("notification to chat.example not delivered: HTTPS_PROXY: the scheme of the proxy")
     assert "canary" not in line
 
 

@@ -11,6 +11,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection, KubernetesResponse, _Request
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import parse_kubeconfig
+from ocean_migration_pulumi.kubernetes.connection.sign_in import Credential
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -42,8 +43,9 @@ def test_kubernetes() -> None:
         access = find_access(text, None, {})
         assert access is not None
         reader, connection = KubernetesReader(access), Connection(access.target)
-        request = _Request("GET", "/api", {}, None, f"Bearer {KUBERNETES_TOKEN}")
-        answer = KubernetesResponse(status=200, body=KUBERNETES_TOKEN.encode())
+        credential = Credential(header=f"Bearer {KUBERNETES_TOKEN}", certificate=(PASSWORD, PASSWORD))
+        request = _Request("GET", "/api", {}, None, credential)
+        answer = KubernetesResponse(status=200, body=KUBERNETES_TOKEN.encode(), credential=KUBERNETES_TOKEN)
         FINDER.refute(
             parsed=parse_kubeconfig(text, None),
             access=access,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -90,16 +91,20 @@ def _of_input(kubeconfig: str, context: str | None) -> KubernetesAccess:
             found = _read(Path(kubeconfig.strip()).expanduser())
         target = choose_context(found, context)
     except KubeconfigError as error:
-        raise _of_context(context) if error.of_context else InputError("kubeconfig", f"{error}; {_ALLOWED}") from None
+        if error.of_context:
+            raise _of_context(context) from None
+        raise InputError("kubeconfig", _encoded_hint(kubeconfig) or f"{error}; {_ALLOWED}") from None
     except (OSError, RuntimeError, ValueError):
         # The value itself is a secret, even when it looks like a path.
         msg = f"it is neither a kubeconfig nor the path of a file that can be read; {_ALLOWED}"
-        raise InputError("kubeconfig", msg) from None
+        raise InputError("kubeconfig", _encoded_hint(kubeconfig) or msg) from None
     return _access("the input kubeconfig", target, explicit=True)
 
 
 def _of_environment(paths: str, context: str | None) -> KubernetesAccess:
     try:
+        if "\n" in paths or paths.lstrip().startswith("{") or _encoded_hint(paths):
+            raise KubeconfigError("it has the content of a kubeconfig, and must name the path of one")
         found = list(_files(paths))
         if not found:
             raise KubeconfigError("none of the files that it names is there")
@@ -109,6 +114,15 @@ def _of_environment(paths: str, context: str | None) -> KubernetesAccess:
     except (OSError, RuntimeError, ValueError):
         raise SettingsError("KUBECONFIG: a file that it names cannot be read") from None
     return _access("KUBECONFIG", target, explicit=context is not None)
+
+
+def _encoded_hint(text: str) -> str:
+    """Return what to do about a kubeconfig that is still encoded in base64; empty for anything else."""
+    try:
+        content = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return ""
+    return "it is encoded in base64; decode it first" if b"clusters" in content else ""
 
 
 def _files(paths: str) -> Iterator[Kubeconfig]:

@@ -18,7 +18,7 @@ from ocean_migration_pulumi.kubernetes.connection.errors import (
     UnreachableError,
 )
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeContext
-from ocean_migration_pulumi.kubernetes.connection.sign_in import SignIn
+from ocean_migration_pulumi.kubernetes.connection.sign_in import Credential, SignIn
 from ocean_migration_pulumi.kubernetes.objects.decoding import decode_object
 
 if TYPE_CHECKING:
@@ -83,13 +83,13 @@ class Connection:
         self._target = target
         self._lock = threading.Lock()
         self._sign_in = SignIn(target)
-        self._client: httpx.Client | None = None
+        self._clients: dict[tuple[str, str] | None, httpx.Client] = {}
 
     def close(self) -> None:
         """Close the connections."""
         with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
             client.close()
 
     def get(self, scope: CancelScope, path: str, query: Mapping[str, str] | None = None) -> bytes:
@@ -129,22 +129,23 @@ class Connection:
     def _signed_in(
         self, scope: CancelScope, method: str, path: str, query: Mapping[str, str], body: bytes | None = None
     ) -> KubernetesResponse:
-        """Send a request, once more with another token when the API server refuses the first one."""
-        header = self._sign_in.header(scope)
-        answer = self._exchange(scope, _Request(method, path, query, body, header))
+        """Send a request, once more with another credential when the API server refuses the first one."""
+        credential = self._sign_in.credential(scope)
+        answer = self._exchange(scope, _Request(method, path, query, body, credential))
         if answer.status == _UNAUTHORIZED:
-            renewed = self._sign_in.header(scope, refused=header)
-            if renewed != header:
+            renewed = self._sign_in.credential(scope, refused=credential)
+            if renewed != credential:
                 answer = self._exchange(scope, _Request(method, path, query, body, renewed))
         return answer
 
-    def _open(self) -> httpx.Client:
+    def _open(self, certificate: tuple[str, str] | None) -> httpx.Client:
         from ocean_migration_pulumi.kubernetes.connection.tls_client import open_client
 
         with self._lock:
-            if self._client is None:
-                self._client = open_client(self._target)
-            return self._client
+            # Others may still use the client of an earlier certificate.
+            if certificate not in self._clients:
+                self._clients[certificate] = open_client(self._target, certificate)
+            return self._clients[certificate]
 
     def _exchange(self, scope: CancelScope, request: _Request) -> KubernetesResponse:
         """Send a request once; raise RetryableError for a GET whose connection was reset."""
@@ -152,10 +153,12 @@ class Connection:
 
         from ocean_migration_pulumi.kubernetes.connection.tls_client import describe_failure
 
-        client = self._open()
-        headers = {} if request.body is None else {"Content-Type": "application/json"}
-        if request.authorization is not None:
-            headers["Authorization"] = request.authorization
+        client, authorization = self._open(request.credential.certificate), request.credential.header
+        headers: list[tuple[str, str]] = list(self._target.user.get("impersonation", ()))
+        if request.body is not None:
+            headers.append(("Content-Type", "application/json"))
+        if authorization is not None:
+            headers.append(("Authorization", authorization))
         if request.method == "GET":
             scope.check()
         else:
@@ -173,7 +176,7 @@ class Connection:
                 return KubernetesResponse(
                     status=response.status_code,
                     body=b"".join(_pieces(response, scope)),
-                    credential=(request.authorization or "").rpartition(" ")[2],
+                    credential=(authorization or "").rpartition(" ")[2],
                     retry_after=retry_after(response.headers),
                 )
         except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as exc:
@@ -196,8 +199,8 @@ class _Request:
     query: Mapping[str, str]
     body: bytes | None
     """JSON; None sends no body."""
-    authorization: str | None = field(repr=False)
-    """``Authorization`` header; None sends none."""
+    credential: Credential
+    """What it is signed in by."""
 
 
 def _pieces(response: httpx.Response, scope: CancelScope) -> Iterator[bytes]:

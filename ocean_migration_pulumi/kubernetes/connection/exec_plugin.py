@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +28,18 @@ _CLUSTER_KEYS: Final = (
 )
 
 
-def fetch_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelScope) -> str:
-    """Run a plugin, without a terminal and for at most ``LONGEST_RUN``, and return its token.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginCredential:
+    """What a plugin answered; its ``repr`` shows none of it."""
+
+    token: str | None = field(default=None, repr=False)
+    """Bearer token; None when there is none."""
+    certificate: tuple[str, str] | None = field(default=None, repr=False)
+    """Client certificate and its key, PEM; None when there is none."""
+
+
+def fetch_credential(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelScope) -> PluginCredential:
+    """Run a plugin, without a terminal and for at most ``LONGEST_RUN``, and return its token, certificate or both.
 
     Args:
         plugin: ``exec`` of the kubeconfig's user.
@@ -36,7 +47,7 @@ def fetch_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Ca
         scope: Bounds the run.
 
     Raises:
-        UnreachableError: The plugin gave no token; the error names the command and its exit code only.
+        UnreachableError: The plugin gave nothing usable; the error names the command and its exit code only.
         OperationCancelled: The operation was cancelled.
         DeadlineError: The deadline passed.
     """
@@ -51,9 +62,9 @@ def fetch_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: Ca
         raise UnreachableError(f"the credential plugin {name} cannot be run ({type(exc).__name__})", remedy) from None
     if code:
         raise UnreachableError(f"the credential plugin {name} failed (exit code {code})", remedy)
-    found = _token(output)
+    found = _credential(output)
     if found is None:
-        raise UnreachableError(f"the credential plugin {name} gave no token", remedy)
+        raise UnreachableError(f"the credential plugin {name} gave neither a token nor a certificate with key", remedy)
     return found
 
 
@@ -91,9 +102,15 @@ def _information(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
     return json.dumps({"apiVersion": plugin["apiVersion"], "kind": "ExecCredential", "spec": spec})
 
 
-def _token(output: bytes) -> str | None:
+def _credential(output: bytes) -> PluginCredential | None:
     try:
-        found = json.loads(output)["status"]["token"]
-    except (ValueError, RecursionError, LookupError, TypeError):
+        status = json.loads(output)["status"]
+        parts = [status.get(key) or "" for key in ("token", "clientCertificateData", "clientKeyData")]
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return None
-    return found if isinstance(found, str) and is_token(found) else None
+    if not all(isinstance(part, str) for part in parts):
+        return None
+    token, certificate, key = parts
+    if bool(certificate) != bool(key) or not (token or key) or (token and not is_token(token)):
+        return None
+    return PluginCredential(token=token or None, certificate=(certificate, key) if key else None)

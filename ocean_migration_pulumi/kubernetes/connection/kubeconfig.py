@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ocean_migration_pulumi.common.loopback import is_loopback
+from ocean_migration_pulumi.common.proxies import PROXY_SCHEMES
 
 EXEC_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 """The versions of the protocol of credential plugins; as far as tokens go they are the same."""
@@ -33,8 +35,9 @@ _USER_TEXTS: Final = (
     "client-key-data",
 )
 _FILES: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-_UNSUPPORTED: Final = ("auth-provider", "as", "as-uid", "as-groups", "as-user-extra")
+_IMPERSONATION: Final = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid"}
 _VISIBLE: Final = re.compile(r"[!-~]+")
+_HEADER: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
 class KubeconfigError(Exception):
@@ -89,7 +92,8 @@ def parse_kubeconfig(text: str, directory: Path | None) -> Kubeconfig:
     Raises:
         KubeconfigError: It is not a kubeconfig.
     """
-    data = _mapping(_decoded(text), "it is neither YAML nor JSON of the form of a kubeconfig")
+    # Like kubectl: an empty file is a kubeconfig without entries.
+    data = _mapping(_decoded(text) or {}, "it is neither YAML nor JSON of the form of a kubeconfig")
     return Kubeconfig(
         current=_text(data, "current-context"),
         clusters=_entries(data, "clusters", "cluster", directory),
@@ -141,9 +145,12 @@ def is_token(text: str) -> bool:
 def _decoded(text: str) -> Any:
     import yaml
 
+    # Not every JSON is YAML: it may be indented by tabs.
+    with suppress(ValueError, RecursionError):
+        return json.loads(text)
     try:
-        # Not every JSON is YAML: it may be indented by tabs.
-        return json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+        # Like kubectl: only the first document counts.
+        return next(yaml.safe_load_all(text), None)
     except (ValueError, RecursionError, yaml.YAMLError):
         # A parser's message quotes what it could not read, which may be a token.
         raise KubeconfigError("it is neither YAML nor JSON") from None
@@ -188,13 +195,15 @@ def _below(path: str, directory: Path | None, key: str) -> str:
 
 def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {key: value for key in _CLUSTER_TEXTS if (value := _text(entry, key))}
+    if "server" in found and "://" not in found["server"]:
+        found["server"] = f"https://{found['server']}"
     if not _is_url(found.get("server", ""), "http", "https"):
         raise KubeconfigError("its server is not a URL such as https://example.eks.amazonaws.com")
     if "@" in urlsplit(found["server"]).netloc:
         raise KubeconfigError("its server must not hold credentials: they belong to its user")
     if urlsplit(found["server"]).scheme == "http" and not is_loopback(found["server"]):
         raise KubeconfigError("its server must begin with https:// (plain http is for this machine only)")
-    if "proxy-url" in found and not _is_url(found["proxy-url"], "http", "https", "socks5"):
+    if "proxy-url" in found and not _is_url(found["proxy-url"], *PROXY_SCHEMES):
         raise KubeconfigError("its proxy-url is not a URL")
     insecure = entry.get("insecure-skip-tls-verify")
     if insecure is not None and not isinstance(insecure, bool):
@@ -209,18 +218,35 @@ def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _user(entry: Mapping[str, Any]) -> dict[str, Any]:
-    for key in _UNSUPPORTED:
-        if entry.get(key):
-            raise KubeconfigError(f"its user has {key}, which is not supported")
+    if entry.get("auth-provider"):
+        raise KubeconfigError("its user has auth-provider, which is not supported; use exec")
     found: dict[str, Any] = {key: value for key in _USER_TEXTS if (value := _text(entry, key))}
     if "token" in found and not is_token(found["token"]):
         raise KubeconfigError("the token of its user is not one")
-    for certificate, key in (("client-certificate", "client-key"), ("client-certificate-data", "client-key-data")):
-        if (certificate in found) != (key in found):
-            raise KubeconfigError(f"its user has only one of {certificate} and {key}")
+    certificate, key = ({name, f"{name}-data"} for name in ("client-certificate", "client-key"))
+    if bool(certificate & found.keys()) != bool(key & found.keys()):
+        raise KubeconfigError("its user has only one of client-certificate and client-key")
+    if headers := list(_impersonation(entry)):
+        if not all(_HEADER.fullmatch(value) for _, value in headers):
+            raise KubeconfigError("the user that its user acts as is none")
+        found["impersonation"] = headers
     if (plugin := entry.get("exec")) is not None:
         found["exec"] = _plugin(_mapping(plugin, "exec is no mapping"))
     return _with_files(found)
+
+
+def _impersonation(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return the headers by which a user acts as another one."""
+    for key, header in _IMPERSONATION.items():
+        if value := _text(entry, key):
+            yield header, value
+    extra = _mapping(entry.get("as-user-extra") or {}, "as-user-extra is no mapping")
+    lists = [("Impersonate-Group", entry.get("as-groups") or [])]
+    lists += [(f"Impersonate-Extra-{quote(str(name), safe='')}", values or []) for name, values in extra.items()]
+    for header, values in lists:
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise KubeconfigError("as-groups and as-user-extra have values that are not lists of texts")
+        yield from ((header, value) for value in values)
 
 
 def _plugin(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,13 +9,15 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import certifi
 import httpx
 
-from ocean_migration_pulumi.common.loopback import is_loopback
+from ocean_migration_pulumi.common.proxies import find_proxy, read_proxy
 from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeContext
 
@@ -27,27 +29,39 @@ _REASONS: Final[Mapping[type[BaseException], str]] = {
 }
 
 
-def open_client(target: KubeContext) -> httpx.Client:
-    """Return a client for the API server of a target; it sends no credentials but the target's client certificate.
+def open_client(target: KubeContext, certificate: tuple[str, str] | None = None) -> httpx.Client:
+    """Return a client for the API server of a target; it sends no credentials but a client certificate.
+
+    Args:
+        target: Server and credentials.
+        certificate: Client certificate of a credential plugin and its key, PEM; None: those of the target, if any.
 
     Raises:
         UnreachableError: A certificate, a key or a proxy cannot be used.
     """
-    server = target.cluster["server"]
+    server, own_proxy = target.cluster["server"], target.cluster.get("proxy-url")
     try:
+        # Like kubectl: the environment's proxy counts when the kubeconfig has none.
+        proxy = read_proxy("proxy-url", own_proxy) if own_proxy else find_proxy(server)
+    except SettingsError as error:
+        raise UnreachableError(str(error)) from None
+    what = "the certificates of the access"
+    try:
+        context = _tls_context(target, certificate)
+        if proxy is not None:
+            what = proxy.setting
         return httpx.Client(
             base_url=server,
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
-            verify=_tls_context(target),
-            proxy=target.cluster.get("proxy-url"),
-            # Like kubectl: nothing on this machine is reached through the environment's proxy.
-            trust_env=not is_loopback(server),
+            verify=context,
+            proxy=None if proxy is None else proxy.url,
+            trust_env=False,
         )
-    except (OSError, ValueError, ImportError, httpx.InvalidURL) as exc:
+    except (OSError, ValueError, httpx.InvalidURL) as exc:
         # What exactly is wrong may quote a key, or the password of a proxy.
         kind = type(exc).__name__
     # Raised out here, or the error would keep the one above as its context, and its frames hold the key.
-    raise UnreachableError(f"the certificates of the access, or the proxy, cannot be used ({kind})")
+    raise UnreachableError(f"{what}: cannot be used ({kind})")
 
 
 def describe_failure(error: BaseException) -> str:
@@ -81,7 +95,7 @@ class _TlsContext(ssl.SSLContext):
         return {**options, "server_hostname": self.server_name} if self.server_name else options
 
 
-def _tls_context(target: KubeContext) -> ssl.SSLContext:
+def _tls_context(target: KubeContext, certificate: tuple[str, str] | None) -> ssl.SSLContext:
     """Return a context that verifies the API server's certificate and has the user's own."""
     cluster, user = target.cluster, target.user
     context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -96,22 +110,31 @@ def _tls_context(target: KubeContext) -> ssl.SSLContext:
         context.load_default_certs()
         if not os.environ.get("SSL_CERT_FILE") and not os.environ.get("SSL_CERT_DIR"):
             context.load_verify_locations(certifi.where())
-    # With an empty password OpenSSL does not ask for one on the terminal.
-    if "client-certificate-data" in user:
-        with _readable(user["client-certificate-data"]) as certificate, _readable(user["client-key-data"]) as key:
-            context.load_cert_chain(certificate, key, password="")
-    elif "client-certificate" in user:
-        context.load_cert_chain(user["client-certificate"], user["client-key"], password="")
+    pair = certificate or (_own(user, "client-certificate"), _own(user, "client-key"))
+    if all(pair):
+        with _readable(pair[0]) as chain, _readable(pair[1]) as key:
+            # With an empty password OpenSSL does not ask for one on the terminal.
+            context.load_cert_chain(chain, key, password="")
     return context
 
 
-@contextmanager
-def _readable(data: str) -> Iterator[str]:
-    """Yield a path from which base64 data can be read once: OpenSSL takes nothing else, and a key reaches no disk.
+def _own(user: Mapping[str, Any], name: str) -> str | bytes | Path | None:
+    """Return the user's own certificate or key: its content, or the file that has it."""
+    if f"{name}-data" in user:
+        return base64.b64decode(user[f"{name}-data"])
+    return Path(user[name]) if name in user else None
 
-    It is the reading end of a pipe. A thread writes, as a pipe does not hold everything at once.
+
+@contextmanager
+def _readable(source: str | bytes | Path | None) -> Iterator[str]:
+    """Yield a path from which a file or PEM can be read once: OpenSSL takes nothing else, and a key reaches no disk.
+
+    For PEM it is the reading end of a pipe. A thread writes, as a pipe does not hold everything at once.
     """
-    content = base64.b64decode(data)
+    if isinstance(source, Path):
+        yield str(source)
+        return
+    content = source.encode() if isinstance(source, str) else source or b""
     reader, writer = os.pipe()
 
     def write() -> None:

@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.gate.conditions import CONDITIONS, READY, HttpCheck, KubernetesCondition
 from ocean_migration_pulumi.migration.spec import input_readers
-from ocean_migration_pulumi.migration.spec.input_readers import DURATION, FLAG, SECRET, TEXT, TEXTS, InputType
+from ocean_migration_pulumi.migration.spec.input_readers import (
+    ACCOUNT,
+    DURATION,
+    FLAG,
+    KUBECONFIG_CONTENT,
+    TEXT,
+    TEXTS,
+    InputType,
+)
 from ocean_migration_pulumi.migration.spec.options import declare_input, declared_inputs, read_inputs, unknown_field
 
 TIMEOUT: Final = 900.0
@@ -153,10 +161,12 @@ class GateSpec:
         absent=None,
         compared=False,
     )
-    account_id: str | None = declare_input(TEXT, "Spot account, ``act-...``.", none_means="the account of the settings")
+    account_id: str | None = declare_input(
+        ACCOUNT, "Spot account, ``act-...``.", none_means="the account of the settings"
+    )
     kubeconfig: str | None = declare_input(
-        SECRET,
-        "Kubeconfig of the cluster, content or path. Never stored in state.",
+        KUBECONFIG_CONTENT,
+        "Kubeconfig of the cluster, content (text or map) or path. Never stored in state.",
         none_means="``KUBECONFIG``, or the pod that Pulumi runs in",
         secret=True,
     )

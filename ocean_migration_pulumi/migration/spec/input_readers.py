@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ocean_migration_pulumi.errors import InputError
 _UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_ACCOUNT: Final = re.compile(r"act-[!-~]+")
 _DIGEST: Final = re.compile(r"[0-9a-f]{8}|[0-9a-f]{16,64}")
 
 SHORTEST_DIGEST: Final = 16
@@ -55,11 +57,20 @@ def read_digest(name: str, value: Any) -> str:
     return digest
 
 
-def read_secret(name: str, value: Any) -> str:
-    """Read a kubeconfig, which no message shows."""
+def read_kubeconfig(name: str, value: Any) -> str:
+    """Read a kubeconfig, which no message shows; a mapping, as pulumi_eks has it, becomes JSON."""
+    if isinstance(value, Mapping) and value:
+        return json.dumps(value)
     if not isinstance(value, str) or not value.strip():
-        raise secret_error(name, "the content of a kubeconfig or the path of one")
+        raise secret_error(name, "the content of a kubeconfig (text or mapping) or the path of one")
     return value
+
+
+def read_account(name: str, value: Any) -> str:
+    """Read the id of a Spot account."""
+    if not isinstance(value, str) or not _ACCOUNT.fullmatch(value.strip()):
+        raise input_error(name, value, "a Spot account id such as act-123abcd")
+    return value.strip()
 
 
 def read_list(name: str, value: Any) -> tuple[Any, ...]:
@@ -170,7 +181,8 @@ class InputType:
 
 TEXT: Final = InputType(read_text, "str")
 DIGEST: Final = InputType(read_digest, "str")
-SECRET: Final = InputType(read_secret, "str")
+ACCOUNT: Final = InputType(read_account, "str")
+KUBECONFIG_CONTENT: Final = InputType(read_kubeconfig, "str | Mapping[str, Any]", "str or map")
 FLAG: Final = InputType(read_flag, "bool", values=(False, True))
 TEXTS: Final = InputType(read_texts, "Sequence[Input[str]]", "list of str", absent=())
 ANYTHING: Final = InputType(read_list, "Sequence[Any]", "list", absent=())

@@ -63,6 +63,10 @@ def eks_node_group(asg_name: str | None) -> str | None:
 
 
 def _read_limit(name: str, value: Any) -> str:
+    # Pulumi's numbers are floats on the wire.
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if whole and not isinstance(value, bool) and value >= 1:
+        return str(int(value))
     if isinstance(value, str):
         if _PERCENT.fullmatch(value) and 1 <= int(value[:-1]) <= 100:
             return f"{int(value[:-1])}%"
@@ -81,7 +85,7 @@ def _read_exclude(name: str, value: Any) -> NodeSelector | None:
     return NodeSelector.parse(given, name) if given else None
 
 
-_LIMIT: Final = InputType(_read_limit, "str")
+_LIMIT: Final = InputType(_read_limit, "str | int", "str or int")
 _EXCLUDE: Final = InputType(_read_exclude, "NodeSelectorArgs | NodeSelectorArgsDict", "NodeSelectorArgs")
 
 
@@ -94,7 +98,7 @@ class NodeSelector:
     )
     node_names: tuple[str, ...] = declare_input(TEXTS, "Kubernetes node names.")
     asg_names: tuple[str, ...] = declare_input(
-        TEXTS, "Names of Auto Scaling Groups; ``*``, ``?`` and ``[...]`` are wildcards, case matters."
+        TEXTS, "Names of Auto Scaling Groups, or patterns of ``*``, ``?`` and ``[...]``; case matters."
     )
     eks_node_groups: tuple[str, ...] = declare_input(
         TEXTS, "Names of EKS managed node groups, which are part of the names of their Auto Scaling Groups."
@@ -208,7 +212,11 @@ class NodeSelector:
             verdict = _both(verdict, node.node_name in self.node_names if node.node_name else None)
         if self.asg_names:
             name = node.asg_name
-            verdict = _both(verdict, name is not None and any(fnmatchcase(name, glob) for glob in self.asg_names))
+            # A name with brackets matches itself, too.
+            named = name is not None and (
+                name in self.asg_names or any(fnmatchcase(name, glob) for glob in self.asg_names)
+            )
+            verdict = _both(verdict, named)
         if self.eks_node_groups:
             verdict = _both(verdict, eks_node_group(node.asg_name) in self.eks_node_groups)
         if self.virtual_node_groups:

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.input_readers import (
+    ACCOUNT,
     ANYTHING,
     DIGEST,
     DURATION,
     DURATION_OR_NEVER,
     ENDPOINTS,
     FLAG,
-    SECRET,
+    KUBECONFIG_CONTENT,
     TEXT,
     TEXTS,
     InputType,
@@ -125,11 +126,11 @@ class MigrationSpec:
         ANYTHING, "Any change migrates planned nodes that still have pods once more.", reviewed=True
     )
     account_id: str | None = declare_input(
-        TEXT, "Spot account, ``act-...``.", none_means="the account of the settings", compared=False
+        ACCOUNT, "Spot account, ``act-...``.", none_means="the account of the settings", compared=False
     )
     kubeconfig: str | None = declare_input(
-        SECRET,
-        "Kubeconfig of the cluster, content or path. Never stored in state.",
+        KUBECONFIG_CONTENT,
+        "Kubeconfig of the cluster, content (text or map) or path. Never stored in state.",
         none_means="``KUBECONFIG``, or the pod that Pulumi runs in",
         secret=True,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import textwrap
 import traceback
 from pathlib import Path
 from typing import Any
@@ -225,7 +227,7 @@ UNUSABLE = {
     "no-cluster": edited(clusters=None),
     "no-user": edited(users=None),
     "no-server": clusters(server=""),
-    "server": clusters(server="canary"),
+    "server": clusters(server="canary: canary"),
     "server-port": clusters(server="https://canary:x"),
     "ftp": clusters(server="ftp://canary"),
     "server-type": clusters(server=["canary"]),
@@ -240,7 +242,9 @@ UNUSABLE = {
     "token-type": users(token=["canary"]),
     "token": users(token="canary\ncanary"),
     "auth-provider": users(**{"auth-provider": {"name": "canary"}}),
-    "impersonation": users(**{"as": "canary"}),
+    "impersonation": users(**{"as": "canary\ncanary"}),
+    "impersonated-groups": users(**{"as": "a", "as-groups": "canary"}),
+    "impersonated-extra": users(**{"as": "a", "as-user-extra": {"canary": [7]}}),
     "half": users(**{"client-key-data": "canary"}),
     "exec": users(exec="canary"),
     "exec-version": users(exec={"apiVersion": "canary", "command": "canary"}),
@@ -292,6 +296,73 @@ def test_environment_without_a_usable_file(tmp_path: Path) -> None:
             find_access(None, None, {"KUBECONFIG": str(tmp_path / name)})
     with pytest.raises(SettingsError, match="KUBECONFIG: none of the files that it names is there"):
         find_access(None, None, {"KUBECONFIG": str(tmp_path / "missing")})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"---\n{kubeconfig(SERVER)}",
+        f"{yaml.safe_dump(json.loads(kubeconfig(SERVER)))}---\n",
+        f"{yaml.safe_dump(json.loads(kubeconfig(SERVER)))}---\nclusters: 7\n",
+        yaml.safe_dump(json.loads(kubeconfig(SERVER)), default_flow_style=True),
+        edited(preferences=None, extensions=[{"name": "x"}]),
+    ],
+    ids=["dashes", "trailing", "second", "flow", "more"],
+)
+def test_text_that_kubectl_accepts(text: str) -> None:
+    """Only the first document counts."""
+    assert found(text).key == found(kubeconfig(SERVER)).key
+
+
+def test_empty_file_of_the_environment_is_no_obstacle(tmp_path: Path) -> None:
+    """Nor is one of comments: they have no entries."""
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "comment").write_text("# nothing\n")
+    (tmp_path / "config").write_text(kubeconfig(SERVER))
+    paths = os.pathsep.join(str(tmp_path / name) for name in ("empty", "comment", "config"))
+    access = find_access(None, None, {"KUBECONFIG": paths})
+    assert access is not None
+    assert access.target.cluster["server"] == SERVER
+
+
+@pytest.mark.parametrize(("server", "url"), [("web.invalid", "https://web.invalid"), ("1.2.3.4:6443", None)])
+def test_server_without_a_scheme_is_https(server: str, url: str | None) -> None:
+    """As kubectl takes it."""
+    assert found(clusters(server=server)).target.cluster["server"] == (url or f"https://{server}")
+
+
+def test_user_that_acts_as_another_one() -> None:
+    """By the headers that kubectl sends."""
+    extra = {"as-groups": ["a", "b c"], "as-uid": "7", "as-user-extra": {"example.com/team": ["x", "y"]}}
+    target = found(users(token="t", **{"as": "jane doe", **extra})).target
+    assert target.user["impersonation"] == [
+        ("Impersonate-User", "jane doe"),
+        ("Impersonate-Uid", "7"),
+        ("Impersonate-Group", "a"),
+        ("Impersonate-Group", "b c"),
+        ("Impersonate-Extra-example.com%2Fteam", "x"),
+        ("Impersonate-Extra-example.com%2Fteam", "y"),
+    ]
+
+
+@pytest.mark.parametrize("wrap", [0, 76])
+def test_kubeconfig_in_base64_gets_a_hint(wrap: int) -> None:
+    """Secrets of CI systems often are; nothing of it is shown."""
+    text = base64.b64encode(users(token="canary").encode()).decode()
+    text = "\n".join(textwrap.wrap(text, wrap)) if wrap else text
+    with pytest.raises(InputError, match="it is encoded in base64; decode it first") as caught:
+        find_access(text, None, {})
+    assert_tells_nothing(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [kubeconfig(SERVER), "clusters:\n- x", base64.b64encode(kubeconfig(SERVER).encode()).decode()]
+)
+def test_variable_that_has_the_content_gets_a_hint(content: str) -> None:
+    """It must name a file."""
+    with pytest.raises(SettingsError, match="KUBECONFIG: it has the content of a kubeconfig") as caught:
+        find_access(None, None, {"KUBECONFIG": content})
+    assert_tells_nothing(caught.value)
 
 
 def test_context_that_the_environment_lacks(tmp_path: Path) -> None:

@@ -128,7 +128,47 @@ def test_client_certificate(strict_server: ScriptedServer, authority: trustme.CA
         (tmp_path / name).write_bytes(base64.b64decode(user[key]))
     files = {"client-certificate": str(tmp_path / "tls.crt"), "client-key": str(tmp_path / "tls.key")}
     assert read(strict_server, trusting(authority), files).gaps == {}
+    for data, other in (("client-certificate-data", "client-key"), ("client-key-data", "client-certificate")):
+        mixed = {data: user[data], other: files[other]}
+        assert read(strict_server, trusting(authority), mixed).gaps == {}
     assert read(strict_server, trusting(authority), {}).gaps.keys() == ALL
+
+
+def test_client_certificate_of_a_plugin(strict_server: ScriptedServer, authority: trustme.CA, tmp_path: Path) -> None:
+    """Alone or beside a token; another one takes its place when the API server refuses the first one."""
+    answers = []
+    for number in range(2):
+        own = authority.issue_cert(f"somebody{number}@example.com")
+        chain = b"".join(pem.bytes() for pem in own.cert_chain_pems).decode()
+        pair = {"clientCertificateData": chain, "clientKeyData": own.private_key_pem.bytes().decode()}
+        answers.append({"status": pair | ({"token": TOKEN} if number else {})})
+    (tmp_path / "answers").write_text(json.dumps(answers))
+    script = (
+        "import json, pathlib, sys; path = pathlib.Path(sys.argv[1]); first, *rest = json.loads(path.read_text()); "
+        "path.write_text(json.dumps(rest)); print(json.dumps(first))"
+    )
+    arguments = ["-c", script, str(tmp_path / "answers")]
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": sys.executable, "args": arguments}
+    target = access(strict_server.url, {"exec": plugin}, trusting(authority)).target
+    opened = connection.Connection(target)
+    assert opened.get(CancelScope(), fake.NODES.lstrip("/"), {"limit": "500"})
+    assert strict_server.requests[-1].headers.get("authorization") is None
+    renewed = opened._sign_in.credential(CancelScope(), refused=opened._sign_in.credential(CancelScope()))
+    assert opened.get(CancelScope(), fake.NODES.lstrip("/"), {"limit": "500"})
+    assert strict_server.requests[-1].headers["authorization"] == f"Bearer {TOKEN}"
+    assert len(opened._clients) == 2
+    assert "PRIVATE" not in repr([renewed, opened])
+    opened.close()
+    assert not opened._clients
+
+
+def test_user_acts_as_another_one(server: ScriptedServer, authority: trustme.CA) -> None:
+    """The API server is told, in each request."""
+    user = {"token": TOKEN, "as": "jane", "as-groups": ["a", "b"]}
+    assert read(server, trusting(authority), user).gaps == {}
+    for request in server.requests:
+        assert request.headers["impersonate-user"] == "jane"
+        assert "impersonate-group" in request.headers
 
 
 def test_client_certificate_beside_a_token(server: ScriptedServer, authority: trustme.CA) -> None:
@@ -223,7 +263,7 @@ def test_unusable_key(kind: str, server: ScriptedServer, authority: trustme.CA) 
         user["client-key-data"] = "AAA"
     found = read(server, trusting(authority), user)
     assert found.gaps.keys() == ALL
-    assert found.gaps[PODS].reason.startswith("the certificates of the access, or the proxy, cannot be used (")
+    assert found.gaps[PODS].reason.startswith("the certificates of the access: cannot be used (")
     assert "canary" not in repr(found)
     assert "ocean-migration-certificate" not in {thread.name for thread in threading.enumerate()}
 
@@ -258,7 +298,7 @@ def test_unusable_certificates(data: str, server: ScriptedServer) -> None:
     """Nothing of them is repeated."""
     found = read(server, {"certificate-authority-data": data})
     assert found.gaps.keys() == ALL
-    assert found.gaps[PODS].reason.startswith("the certificates of the access, or the proxy, cannot be used (")
+    assert found.gaps[PODS].reason.startswith("the certificates of the access: cannot be used (")
     assert "canary" not in repr(found)
 
 
@@ -418,6 +458,26 @@ def test_environment_s_proxy_is_not_for_this_machine(monkeypatch: pytest.MonkeyP
         assert (
             reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes cannot be reached: connection refused"
         )
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"NO_PROXY": "fd00::/8,10.0.0.0/8"}, "Kubernetes cannot be reached: the name of its server is not known"),
+        ({"ALL_PROXY": "socks4://canary:canary@a"}, "ALL_PROXY: the scheme of the proxy is not supported"),
+        ({"https_proxy": "http://canary:0"}, "https_proxy: not the URL of a proxy"),
+    ],
+)
+def test_proxies_of_the_environment_are_read_as_those_for_spot(
+    variables: dict[str, str], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable is named, and no password is shown."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with reading("https://cluster.invalid") as reader:
+        gap = reader.read_snapshot(CancelScope()).gaps[PODS]
+    assert gap.reason.startswith(reason)
+    assert "canary" not in repr(gap)
 
 
 def test_answer_that_is_too_long_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,7 @@ def test_token_that_has_run_out_is_renewed(tmp_path: Path) -> None:
         )
 
 
+NOTHING = "gave neither a token nor a certificate with key"
 FAILS = f"import sys; print('{TOKEN}'); print('{TOKEN}', file=sys.stderr); sys.exit(3)"
 
 
@@ -100,15 +101,18 @@ FAILS = f"import sys; print('{TOKEN}'); print('{TOKEN}', file=sys.stderr); sys.e
     ("script", "reason"),
     [
         (FAILS, "failed (exit code 3)"),
-        ("", "gave no token"),
-        (f"print('{TOKEN}')", "gave no token"),
-        ("print('[' * 100000)", "gave no token"),
-        ("print('[]')", "gave no token"),
-        ("print('{\"status\": {}}')", "gave no token"),
-        ('print(\'{"status": {"token": 7}}\')', "gave no token"),
-        (f'print(\'{{"status": {{"token": "{TOKEN}\\\\n"}}}}\')', "gave no token"),
+        ("", NOTHING),
+        (f"print('{TOKEN}')", NOTHING),
+        ("print('[' * 100000)", NOTHING),
+        ("print('[]')", NOTHING),
+        ("print('{\"status\": {}}')", NOTHING),
+        ("print('{\"status\": []}')", NOTHING),
+        ('print(\'{"status": {"token": 7}}\')', NOTHING),
+        (f'print(\'{{"status": {{"token": "{TOKEN}\\\\n"}}}}\')', NOTHING),
+        (f'print(\'{{"status": {{"token": "{TOKEN}", "clientKeyData": "{TOKEN}"}}}}\')', NOTHING),
+        (f'print(\'{{"status": {{"clientCertificateData": "{TOKEN}"}}}}\')', NOTHING),
     ],
-    ids=["fails", "silent", "text", "deep", "list", "empty", "number", "line"],
+    ids=["fails", "silent", "text", "deep", "list", "empty", "form", "number", "line", "key", "certificate"],
 )
 def test_plugin_that_gives_no_token(script: str, reason: str, tmp_path: Path) -> None:
     """Nothing that it wrote is repeated, and the cluster is not asked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -143,19 +144,23 @@ def test_fields_must_all_hold_and_values_are_alternatives() -> None:
     [
         ({"node_names": ["node-i-1"]}, ["i-1"]),
         ({"asg_names": ["w?b"]}, ["i-1"]),
-        ({"asg_names": ["[!w]*"]}, ["i-2"]),
+        ({"asg_names": ["[!w]*"]}, ["i-2", "i-4"]),
         ({"asg_names": ["WEB"]}, []),
-        ({"asg_names": ["*"]}, ["i-1", "i-2"]),
+        ({"asg_names": ["*"]}, ["i-1", "i-2", "i-4"]),
+        ({"asg_names": ["odd[1]"]}, ["i-4"]),
+        ({"asg_names": ["odd[[]1]"]}, ["i-4"]),
+        ({"all_nodes": True, "exclude": {"asg_names": ["odd[1]"]}}, ["i-1", "i-2", "i-3"]),
         ({"eks_node_groups": ["blue"]}, ["i-2"]),
         ({"virtual_node_groups": ["Default"]}, ["i-3"]),
-        ({"virtual_node_groups": ["ols-1"]}, ["i-1", "i-2"]),
-        ({"all_nodes": True, "exclude": {"asg_names": ["web"]}}, ["i-2", "i-3"]),
+        ({"virtual_node_groups": ["ols-1"]}, ["i-1", "i-2", "i-4"]),
+        ({"all_nodes": True, "exclude": {"asg_names": ["web"]}}, ["i-2", "i-3", "i-4"]),
         ({"all_nodes": True, "exclude": {"all_nodes": True, "exclude": {"instance_ids": ["i-3"]}}}, ["i-3"]),
     ],
 )
 def test_each_field_selects(selector: dict[str, Any], expected: list[str]) -> None:
     """Each field looks at its own part of a node; globs keep case and match no node outside of a group."""
     nodes = [candidate("i-1", "web"), candidate("i-2", EKS_ASG), candidate("i-3", None, "Default")]
+    nodes.append(candidate("i-4", "odd[1]"))
     assert taken(NodeSelector.parse(selector), *nodes) == expected
 
 
@@ -181,16 +186,20 @@ def test_percentage_is_of_kept_and_matching_nodes_after_exclude_rounded_up() -> 
     assert NodeSelector.parse({"all_nodes": True, "limit": "1%"}).limit_of(1) == 1
 
 
-@pytest.mark.parametrize("limit", ["0", "150%", "0%", "", "-1", "5.5", " 5", "50 %", 5, 5.0, True], ids=repr)
+@pytest.mark.parametrize(
+    "limit", ["0", "150%", "0%", "", "-1", "5.5", " 5", "50 %", 0, -1, 5.5, inf, nan, True], ids=repr
+)
 def test_bad_limit_is_refused_with_what_is_allowed(limit: Any) -> None:
-    """A limit is a text: at least one node, or 1 to 100 percent."""
+    """A limit is at least one node, or 1 to 100 percent."""
     with pytest.raises(InputError, match="must be a number of nodes") as caught:
         NodeSelector.parse({"all_nodes": True, "limit": limit})
     assert caught.value.property_name == "nodes.limit"
 
 
 def test_limit_is_compared_as_a_number() -> None:
-    """Leading zeros are no change."""
+    """Leading zeros are no change, nor is a number instead of a text."""
+    for same in (7, 7.0):
+        assert NodeSelector.parse({"all_nodes": True, "limit": same}).limit == "7"
     assert NodeSelector.parse({"all_nodes": True, "limit": "007"}) == NodeSelector.parse(
         {"all_nodes": True, "limit": "7"}
     )

@@ -67,7 +67,12 @@ def test_absent_and_none_are_the_default() -> None:
             {"wait_for": "progress", "wait_for_percentage": 101},
             "wait_for_percentage must be a whole number from 1 to 100, not 101",
         ),
-        ({"kubeconfig": 7}, "kubeconfig must be the content of a kubeconfig or the path of one"),
+        ({"kubeconfig": 7}, "kubeconfig must be the content of a kubeconfig (text or mapping) or the path of one"),
+        ({"kubeconfig": {}}, "kubeconfig must be the content of a kubeconfig (text or mapping) or the path of one"),
+        (
+            {"account_id": "123456789012"},
+            "account_id must be a Spot account id such as act-123abcd, not '123456789012'",
+        ),
         ({"notifications": 7}, "notifications must be a URL or a list of URLs"),
         ({"notifications": ["https://u:p@x.example"]}, "notifications[0] must be an https URL without credentials"),
         (

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from ocean_migration_pulumi.component import component
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, check_args
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.simulator import Simulator
@@ -82,8 +84,11 @@ def test_failed_wave_stops_the_later_ones_and_the_next_up_goes_on(sim: Simulator
 
 
 def test_gate_that_stays_shut_stops_the_later_waves(sim: Simulator, whole: WholeStack) -> None:
-    """A pod without a node after the canary; once it has gone, the next up goes on from there."""
-    kubeconfig = f'"kubeconfig": {sim.kubeconfig(identity="run")!r}'
+    """A pod without a node after the canary; once it has gone, the next up goes on from there.
+
+    The kubeconfig is a map, as that of pulumi_eks.
+    """
+    kubeconfig = f'"kubeconfig": {yaml.safe_load(sim.kubeconfig(identity="run"))!r}'
     waves = WAVES.replace('"gate": {"hold_for": "0s"}', '"gate": {"hold_for": "0s", "timeout": "2s"}')
     sim.control.add_pod(sim.ocean_id, None, name="waits", namespace="shop")
     unchecked = waves.replace('"name": "canary"', '"name": "canary", "prerequisites": "warn"')
@@ -95,6 +100,14 @@ def test_gate_that_stays_shut_stops_the_later_waves(sim: Simulator, whole: Whole
     sim.control.remove_pod(sim.ocean_id, "waits")
     assert whole.up().outputs["totals"]["migrated"] == 6
     assert len(sim.control.requests(effective=True)) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "text"), [({"kind": "Config"}, '{"kind": "Config"}'), ("kind: Config", "kind: Config")]
+)
+def test_provider_for_kubernetes_takes_a_kubeconfig_as_text(given: object, text: str) -> None:
+    """A map becomes JSON."""
+    assert component._kubeconfig_text(given) == text
 
 
 def test_cluster_is_imported_and_everything_comes_in_order(sim: Simulator, whole: WholeStack) -> None:

@@ -39,9 +39,16 @@
 
 from __future__ import annotations
 
+from typing import Final, Protocol
+
+_UNEXPECTED: Final = "unexpected-error"
+
 
 class OceanMigrationError(Exception):
     """Root of every error that this package raises on purpose."""
+
+    docs_code: str = "error"
+    """Printed behind the message: docs/troubleshooting.md has a section for each code."""
 
 
 class OperationCancelled(Exception):
@@ -71,6 +78,8 @@ class InputError(OceanMigrationError):
         predicate: Whether name and message are one sentence ("ocean_id must not be empty").
     """
 
+    docs_code: str = "invalid-input"
+
     def __init__(self, property_name: str, message: str, *, predicate: bool = False) -> None:
         super().__init__(f"{property_name} {message}" if predicate else f"{property_name}: {message}")
         self.property_name = property_name
@@ -85,13 +94,19 @@ class InputError(OceanMigrationError):
 class SettingsError(OceanMigrationError):
     """A setting that cannot be used: base URL, token, account, poll interval, record or credentials file."""
 
+    docs_code: str = "invalid-setting"
+
 
 class MissingTokenError(SettingsError):
     """No source names a token."""
 
+    docs_code: str = "missing-token"
+
 
 class MissingAccountError(SettingsError):
     """No source names an account, and a write was asked for."""
+
+    docs_code: str = "missing-account"
 
 
 class ApiError(OceanMigrationError):
@@ -100,6 +115,8 @@ class ApiError(OceanMigrationError):
     ``status`` is the HTTP status, ``code`` the service's own error code (None where the answer has none),
     ``request_id`` the id that Spot's support asks for (None where the answer has none).
     """
+
+    docs_code: str = "api-error"
 
     def __init__(self, message: str, *, status: int, code: str | None = None, request_id: str | None = None) -> None:
         marks = ", ".join(
@@ -115,25 +132,37 @@ class ApiError(OceanMigrationError):
 class AuthenticationError(ApiError):
     """The token is refused."""
 
+    docs_code: str = "token-refused"
+
 
 class PermissionDeniedError(ApiError):
     """The token may not do this."""
+
+    docs_code: str = "permission-denied"
 
 
 class NotFoundError(ApiError):
     """The thing asked for does not exist."""
 
+    docs_code: str = "not-found"
+
 
 class ClusterNotFoundError(NotFoundError):
     """The Ocean cluster does not exist (in this account)."""
+
+    docs_code: str = "cluster-not-found"
 
 
 class MigrationNotFoundError(NotFoundError):
     """The cluster has no such migration."""
 
+    docs_code: str = "migration-not-found"
+
 
 class RateLimitError(ApiError):
     """The rate-limit window is closed; ``reset`` is the number of seconds until it opens (None: unknown)."""
+
+    docs_code: str = "rate-limited"
 
     def __init__(
         self, message: str, *, status: int = 429, reset: float | None = None, request_id: str | None = None
@@ -144,6 +173,8 @@ class RateLimitError(ApiError):
 
 class RequestRejectedError(ApiError):
     """The service refuses the request; ``field`` is the part of the body that it names (None: none)."""
+
+    docs_code: str = "request-rejected"
 
     def __init__(
         self,
@@ -161,29 +192,43 @@ class RequestRejectedError(ApiError):
 class ServiceError(ApiError):
     """The service itself fails (5xx)."""
 
+    docs_code: str = "service-error"
+
 
 class NoAnswerError(OceanMigrationError):
     """No usable answer arrived: the network, a proxy, or the service is down."""
+
+    docs_code: str = "no-answer"
 
 
 class AnswerLostError(NoAnswerError):
     """The answer to a write was lost: it may have had its effect, so it must not be repeated blindly."""
 
+    docs_code: str = "answer-lost"
+
 
 class ResponseError(NoAnswerError):
     """The answer is not what the service's API reference promises."""
+
+    docs_code: str = "unexpected-response"
 
 
 class KubernetesError(OceanMigrationError):
     """Kubernetes could not be asked, or refuses."""
 
+    docs_code: str = "kubernetes-error"
+
 
 class SourceGoneError(OceanMigrationError):
     """The Auto Scaling Group or node group to import from does not exist, or no longer."""
 
+    docs_code: str = "source-gone"
+
 
 class WaitEndedError(OceanMigrationError):
     """A wait ended before its target was reached; what was waited for goes on."""
+
+    docs_code: str = "wait-ended"
 
     migration_id: str | None = None
     """The migration whose state the message says; None when the message says only why the wait ended."""
@@ -192,42 +237,84 @@ class WaitEndedError(OceanMigrationError):
 class DeadlineError(WaitEndedError):
     """The deadline passed."""
 
+    docs_code: str = "deadline"
+
 
 class StalledError(WaitEndedError):
     """No progress at all for the whole ``stall_timeout``."""
+
+    docs_code: str = "stalled"
 
 
 class UnheardError(WaitEndedError):
     """The service could no longer be asked about what was waited for: an outage, or a right that was taken away."""
 
+    docs_code: str = "service-unreachable"
+
+
+class _HasCode(Protocol):
+    """A diagnostic, as migration/ defines it."""
+
+    @property
+    def code(self) -> str:
+        """What it is about."""
+
 
 class MigrationError(OceanMigrationError):
     """A migration cannot start, or did not end well; ``diagnostics`` are the typed findings behind the message."""
 
-    def __init__(self, message: str, diagnostics: tuple[object, ...] = ()) -> None:
+    docs_code: str = "migration-error"
+
+    def __init__(self, message: str, diagnostics: tuple[_HasCode, ...] = ()) -> None:
         super().__init__(message)
         self.diagnostics = diagnostics
+        if len(diagnostics) == 1:
+            self.docs_code = str(diagnostics[0].code)
 
 
 class MigrationFailedError(MigrationError):
     """The migration ended in FINISHED_ERROR."""
 
+    docs_code: str = "migration-failed"
+
 
 class MigrationStoppedError(MigrationError):
     """Someone else stopped the migration."""
+
+    docs_code: str = "migration-stopped"
 
 
 class PrerequisiteError(MigrationError):
     """A prerequisite is not met."""
 
+    docs_code: str = "check-failed"
+
 
 class PlanError(MigrationError):
     """The plan cannot be made, or is not the approved one."""
+
+    docs_code: str = "plan-refused"
 
 
 class ClusterBusyError(MigrationError):
     """Another migration runs on the cluster and ``when_busy`` is ``"fail"``."""
 
+    docs_code: str = "cluster-busy"
+
 
 class DuplicateMigrationError(MigrationError):
     """Another migration holds one of the nodes; ours, the younger one, was stopped."""
+
+    docs_code: str = "duplicate-migration"
+
+
+def add_code(line: str, error: Exception) -> str:
+    """Return the line that describes an error with the code of its section in docs/troubleshooting.md.
+
+    Args:
+        line: The description of the error.
+        error: Any error; one that is not ours is unexpected. A cancelled operation is no error, and has no code.
+    """
+    if isinstance(error, OperationCancelled):
+        return line
+    return f"{line} [{error.docs_code if isinstance(error, OceanMigrationError) else _UNEXPECTED}]"

@@ -24,7 +24,7 @@ from pulumi.dynamic import (
 
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import InputError, SettingsError
+from ocean_migration_pulumi.errors import InputError, SettingsError, add_code
 from ocean_migration_pulumi.inputs import resource_properties
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe_failure
 from ocean_migration_pulumi.migration.gate.observations import GateContext
@@ -159,7 +159,7 @@ def _opened(call: host.EngineCall, spec: GateSpec, props: dict[str, Any]) -> dic
     try:
         result = wait_for_gate(_gate(call, spec))
     except Exception as error:  # noqa: BLE001 - whatever it is, the row shows one clear reason
-        host.fail(describe_failure(error))
+        host.fail(add_code(describe_failure(error), error))
     echo = {name: props[name] for name in INPUTS if props.get(name) is not None}
     return {**echo, "passed_at": result.at, "seen": list(result.seen)}
 

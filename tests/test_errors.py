@@ -7,11 +7,13 @@ import re
 import pytest
 
 from ocean_migration_pulumi import errors
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 
 
 def classes() -> dict[str, type[Exception]]:
     """Return every class of the module by name."""
-    return {name: value for name, value in vars(errors).items() if isinstance(value, type)}
+    found = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
+    return {name: value for name, value in found.items() if issubclass(value, Exception)}
 
 
 def test_tree_drawn_in_docstring_equals_classes() -> None:
@@ -57,3 +59,19 @@ def test_marks_are_kept() -> None:
     assert (error.message, error.status, error.code, error.request_id, error.field) == ("bad", 400, "V", "r", "body:x")
     assert errors.RateLimitError("slow", reset=3.0).reset == 3.0
     assert errors.InputError("limit", "bad").property_name == "limit"
+
+
+def test_line_ends_in_the_code_of_its_section() -> None:
+    """The code is that of the kind of error, or of the only diagnostic behind it; a cancellation has none."""
+    diagnostic = Diagnostic(code=Code.MIGRATION_LOST, severity=Severity.ERROR, subject="owm-1")
+    assert errors.add_code("no", errors.StalledError("no")) == "no [stalled]"
+    assert errors.add_code("no", errors.MigrationError("no", (diagnostic,))) == "no [migration-lost]"
+    assert errors.add_code("no", errors.PrerequisiteError("no", (diagnostic, diagnostic))) == "no [check-failed]"
+    assert errors.add_code("no", ValueError("no")) == "no [unexpected-error]"
+    assert errors.add_code("interrupted", errors.InterruptedWaitError("interrupted")) == "interrupted"
+
+
+def test_every_code_names_one_kind_of_error() -> None:
+    """No two classes share a code."""
+    codes = [kind.docs_code for kind in classes().values() if issubclass(kind, errors.OceanMigrationError)]
+    assert len(codes) == len(set(codes))

@@ -329,7 +329,7 @@ def test_condition_needs_access_to_kubernetes(shop: Shop) -> None:
     """The run says how to give it; the check only refuses what is wrong in itself."""
     cart = {"kind": "Deployment", "namespace": "shop", "name": "cart"}
     reason = shop.gate.fails_to_create(**shop.asks(kubernetes_conditions=[cart]))
-    assert reason == "kubernetes_conditions: no access to Kubernetes, set kubeconfig or KUBECONFIG"
+    assert reason == "kubernetes_conditions: no access to Kubernetes, set kubeconfig or KUBECONFIG [check-failed]"
 
 
 def test_kubeconfig_of_the_environment_that_cannot_be_used_is_as_none(
@@ -344,7 +344,7 @@ def test_kubeconfig_of_the_environment_that_cannot_be_used_is_as_none(
         gate = Gate(plugin)
         gate.create(**shop.asks())
         reason = gate.fails_to_create(**shop.asks(kubernetes_conditions=[cart]))
-    assert reason == "kubernetes_conditions: KUBECONFIG: none of the files that it names is there"
+    assert reason == "kubernetes_conditions: KUBECONFIG: none of the files that it names is there [check-failed]"
 
 
 @pytest.mark.parametrize(

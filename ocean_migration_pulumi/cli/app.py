@@ -13,7 +13,13 @@ import click
 from ocean_migration_pulumi.cli.console import require_output
 from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
 from ocean_migration_pulumi.common.text import one_line
-from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, OperationCancelled, ServiceError
+from ocean_migration_pulumi.errors import (
+    NoAnswerError,
+    OceanMigrationError,
+    OperationCancelled,
+    ServiceError,
+    add_code,
+)
 
 COMMANDS: Final[Mapping[str, str]] = {
     "clusters": "List the Ocean clusters of the account.",
@@ -115,7 +121,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (OceanMigrationError, OperationCancelled) as error:
             again = "; try again" if isinstance(error, _OUTAGES) else ""
-            click.echo(f"Error: {one_line(str(error))}{again}", err=True)
+            click.echo(f"Error: {add_code(one_line(str(error)) + again, error)}", err=True)
             sys.exit(exit_code(error))
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

@@ -16,6 +16,7 @@ from ocean_migration_pulumi.errors import (
     OceanMigrationError,
     OperationCancelled,
     SettingsError,
+    add_code,
 )
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
@@ -191,12 +192,12 @@ def _reconcile(
         _fail(error)  # nobody listens, and nothing may be written any more
     except Exception as error:  # noqa: BLE001 - whatever it is, the id of a started migration must be saved
         remedy = failure_reasons.describe_interruption(state)
-        message = failure_reasons.describe_failure(error, remedy)
+        line = add_code(failure_reasons.describe_failure(error, remedy), error)
         if creating and not state.migrations and state.unanswered is None:
-            host.fail(message)
+            host.fail(line)
         if state.failure is None:
             state.failure = failure_reasons.make_failure_output(error, remedy)
-        host.fail(message, id=id_, properties=_outputs(state, spec, props), inputs=props)
+        host.fail(line, id=id_, properties=_outputs(state, spec, props), inputs=props)
     finally:
         notifier.drain()
         if SESSION.record_trouble is not None:
@@ -261,4 +262,4 @@ def _outputs(state: ResourceState, spec: MigrationSpec, props: Mapping[str, Any]
 
 
 def _fail(error: OceanMigrationError | OperationCancelled) -> NoReturn:
-    host.fail(failure_reasons.describe_failure(error, "run the command again"))
+    host.fail(add_code(failure_reasons.describe_failure(error, "run the command again"), error))

@@ -124,7 +124,7 @@ def test_record_without_the_migration_is_a_usage_error(monkeypatch: pytest.Monke
         printed(sim, "explain", "--record", str(record))
     result = run(None, "explain", "owm-other", "--from", str(record))
     assert result.exit_code == 2
-    assert result.stderr == f"Error: --from: {record} holds no status of owm-other\n"
+    assert result.stderr == f"Error: --from: {record} holds no status of owm-other [invalid-input]\n"
 
 
 def test_json_has_every_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,9 @@ def test_status_of_a_migration_that_is_none(terminal: Terminal) -> None:
     """Whether there is none at all, or none of this name."""
     nothing = terminal.run("status")
     assert nothing.exit_code == 2
-    assert nothing.stderr == (f"Error: MIGRATION: is not given, and there was no migration on {terminal.ocean_id}\n")
+    assert nothing.stderr == (
+        f"Error: MIGRATION: is not given, and there was no migration on {terminal.ocean_id} [invalid-input]\n"
+    )
     unknown = terminal.run("status", "owm-0")
     assert unknown.exit_code == 1
     assert "owm-0" in unknown.stderr

@@ -158,7 +158,7 @@ def test_start_refuses_a_second_migration(terminal: Terminal, as_terminal: Calla
     assert result.exit_code == 4
     assert result.stderr == (
         f"Error: migration {first} runs on {terminal.ocean_id} (0 of 3 nodes done); none is started beside it: "
-        f"ocean-migration watch {first} --cluster {terminal.ocean_id}\n"
+        f"ocean-migration watch {first} --cluster {terminal.ocean_id} [cluster-busy]\n"
     )
     as_terminal()
     declined = terminal.run("start", "--all-nodes", given="n\n")
@@ -197,7 +197,7 @@ def test_a_prerequisite_that_is_not_met_refuses_the_start(terminal: Terminal) ->
     """Before it asks; unless it is told to go on."""
     result = terminal.run("start", "--all-nodes", "--yes")
     assert result.exit_code == 4
-    assert result.stderr == "Error: nothing was started: checks failed: connection\n"
+    assert result.stderr == "Error: nothing was started: checks failed: connection [check-failed]\n"
     assert terminal.run("start", "--all-nodes", "--yes", "--prerequisites", "warn").exit_code == 0
 
 

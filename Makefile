@@ -71,11 +71,13 @@ check: setup docs ## Run ruff, mypy, import-linter, the linters of the pipelines
 	$(VENV)/bin/lint-imports
 	$(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows examples/pull_request/github/ocean-migration.yml
 	$(RUN) -m check_jsonschema --builtin-schema vendor.gitlab-ci examples/pull_request/gitlab/.gitlab-ci.yml
+	$(RUN) -m check_jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug_report.yml .github/ISSUE_TEMPLATE/feature_request.yml
+	$(RUN) -m check_jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(VENV)/bin/zizmor --offline --quiet --persona pedantic examples/pull_request/github/ocean-migration.yml
 
 # Every warning is an error: a link to a page or heading that does not exist is one, and so is an unknown name.
 docs: setup ## Build the documentation site into build/docs/ and check its links
-	$(RUN) -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet --jobs auto docs build/docs
+	$(RUN) -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet --fresh-env --write-all docs build/docs
 
 format: setup ## Format the code and sort its imports
 	$(RUN) -m ruff check --select I --fix .

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from docs.write_inputs import written
 from ocean_migration_pulumi import (
@@ -26,7 +28,10 @@ from ocean_migration_pulumi import (
     TaintArgs,
     VirtualNodeGroupArgs,
     WaveArgs,
+    errors,
 )
+from ocean_migration_pulumi.migration.checks.check_result import Finding
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack
@@ -49,7 +54,10 @@ COMPONENT = [
     (GateArgs, "Waves"),
     (RetireArgs, "Retire"),
 ]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def page(name: str) -> str:
@@ -130,6 +138,18 @@ def test_every_setting_is_described() -> None:
     assert {name for name in named(cells) if ":" in name and "/" not in name} == set(CONFIG_KEYS)
 
 
+def test_troubleshooting_has_a_section_for_each_code() -> None:
+    """Codes of errors, and of the diagnostics that an error prints alone, are headings; other codes are real ones."""
+    text = page("docs/troubleshooting.md")
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    printed = {kind.docs_code for kind in kinds if issubclass(kind, errors.OceanMigrationError)} | {"unexpected-error"}
+    headings = set(re.findall(r"^### ([a-z-]+)$", text, re.MULTILINE))
+    assert printed <= headings
+    assert headings - printed <= set(Code)
+    lines = named([row[0] for row in rows(section("docs/troubleshooting.md", "Lines of a preview"))])
+    assert lines <= {*Code, *Finding}
+
+
 def test_every_environment_variable_is_described() -> None:
     """Each variable that the package reads is on the page of the settings, or of the command."""
     sources = (path.read_text("utf-8") for path in (ROOT / "ocean_migration_pulumi").rglob("*.py"))
@@ -160,6 +180,19 @@ def test_the_description_of_a_cluster_can_be_served() -> None:
     assert {node["instance_id"]: len(node["pods"]) for node in nodes} == {"i-1": 6, "i-2": 1}
 
 
+def test_the_stack_of_the_operator_is_valid() -> None:
+    """The manifest has fields of the operator, settings of this package, and a kubeconfig that is mounted."""
+    manifest = yaml.safe_load(block("docs/how-to/many-clusters.md", "yaml", 1))
+    schema = json.loads((ROOT / "tests" / "data" / "pulumi-stack.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(manifest)
+    config, template = manifest["spec"]["config"], manifest["spec"]["workspaceTemplate"]["spec"]["podTemplate"]["spec"]
+    assert {key for key in config if ":" in key} <= set(CONFIG_KEYS)
+    assert manifest["spec"]["envRefs"].keys() == {"SPOTINST_TOKEN"}
+    (mount,) = template["containers"][0]["volumeMounts"]
+    assert config["kubeconfig"].startswith(f"{mount['mountPath']}/")
+    assert [volume["name"] for volume in template["volumes"]] == [mount["name"]]
+
+
 def test_every_target_of_make_exists() -> None:
     """Each `make ...` that a page names is a target."""
     targets = set(re.findall(r"^([a-z-]+):", page("Makefile"), re.MULTILINE))
@@ -168,29 +201,9 @@ def test_every_target_of_make_exists() -> None:
     assert {"demo", "test", "test-all", "check"} <= named_targets
 
 
-def test_the_program_of_the_readme_plans_what_it_says(simulator: Simulator, tmp_path: Path) -> None:
-    """A copy of it plans the nodes of web, on a cluster that the config names."""
-    program = block("README.md", "python")
-    assert len(program.splitlines()) <= 25
-    (tmp_path / "program").mkdir()
-    (tmp_path / "program" / "__main__.py").write_text(program, encoding="utf-8")
-    stack = OfflineStack(
-        tmp_path / "program",
-        tmp_path / "state.json",
-        config={"oceanId": simulator.ocean_id},
-        environment=simulator.environment,
-    )
-    preview = stack.preview()
-    assert preview.succeeded, preview.error
-    (planned,) = (step.inputs["planned_nodes"] for step in preview.steps if step.name == "web")
-    web = {node["instance_id"] for node in simulator.control.nodes(simulator.ocean_id) if node["asg_name"] == "web"}
-    assert planned.keys() == web
-    assert not simulator.control.requests(method="POST")
-
-
 @pytest.mark.parametrize(
     ("name", "heading", "scenario"),
-    [("README.md", "A preview", "blocking-pdb"), ("docs/reference/resource.md", "The plan", "success")],
+    [("README.md", "A preview", "blocking-pdb"), ("docs/reference/resource.md", "Lines of the preview", "success")],
 )
 def test_a_preview_that_is_shown_has_the_lines_of_today(name: str, heading: str, scenario: str, tmp_path: Path) -> None:
     """Each line of the block, as far as it is not shortened, is a diagnostic of the example, in the same order."""

@@ -40,13 +40,15 @@ CLUSTER_VARIABLE: Final = "OCEAN_MIGRATION_CLUSTER"
 _TOKENS: Final = ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT")
 _PROFILES: Final = ("SPOTINST_PROFILE", "SPOTINST_CREDENTIALS_PROFILE")
 _COMPLETION_SECONDS: Final = 2.0
+_HANGUP: Final[signal.Signals | None] = getattr(signal, "SIGHUP", None)
+"""What a closed terminal sends; None on Windows."""
 
 
 class CliContext:
     """A command's access to the service, Kubernetes and AWS; everything is opened when it is first needed.
 
     Attributes:
-        scope: Ends with the first SIGINT or SIGTERM; a second one ends the program.
+        scope: Ends with the first SIGINT, SIGTERM or SIGHUP; a second one ends the program.
         observers: Receive every exchange with the service, when added before the first one.
     """
 
@@ -301,11 +303,16 @@ def _decorated(function: Callable[..., R], options: tuple[Callable[..., Any], ..
 
 @contextmanager
 def interruptible(ended: threading.Event) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end what waits in an orderly way; the next one ends the program."""
+    """Let the first SIGINT, SIGTERM or SIGHUP end what waits in an orderly way; the next one ends the program.
+
+    A closed terminal sends SIGHUP. Under ``nohup`` it is ignored, and stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+        before[_HANGUP] = signal.getsignal(_HANGUP)
 
     def restore() -> None:
         for number, handler in before.items():

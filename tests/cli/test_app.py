@@ -92,6 +92,24 @@ def test_the_first_signal_ends_what_waits_and_the_second_the_program() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_command_that_ignores_a_closed_terminal_waits_on() -> None:
+    """As nohup wants it; without it, a closed terminal ends what waits."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        ended = threading.Event()
+        with interruptible(ended):
+            signal.raise_signal(signal.SIGHUP)
+            assert not ended.is_set()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with interruptible(ended):
+            signal.raise_signal(signal.SIGHUP)
+            assert ended.is_set()
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def complete(words: str) -> list[str]:
     """Return what bash is told for a line of which the last word is incomplete."""
     variables = {

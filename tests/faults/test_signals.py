@@ -132,7 +132,8 @@ def signalled(
         signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     # The command restores what was there before it: that must be nobody whom a late signal ends.
-    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)}
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, lambda *_: None) for each in ends}
     thread = threading.Thread(target=send)
     thread.start()
     try:
@@ -147,6 +148,8 @@ GOES_ON: Final = "interrupted; migration {migration} goes on in Ocean. To stop i
 COMMANDS: Final = {
     "wait": ("wait", signal.SIGINT, None, 8, GOES_ON + "--cluster {ocean}"),
     "wait, rate limit": ("wait", signal.SIGTERM, ("GET", "*/migration/owm-*", "429"), 8, GOES_ON + "--cluster {ocean}"),
+    "wait, closed terminal": ("wait", signal.SIGHUP, None, 8, GOES_ON + "--cluster {ocean}"),
+    "watch, closed terminal": ("watch", signal.SIGHUP, None, 8, GOES_ON + "--cluster {ocean}"),
     "watch": ("watch", signal.SIGTERM, None, 8, GOES_ON + "--cluster {ocean}"),
     "watch, silence": (
         "watch",

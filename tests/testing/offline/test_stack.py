@@ -307,6 +307,12 @@ def test_display_and_event_log(program: Path) -> None:
     assert events[-1]["summaryEvent"]["resourceChanges"] == {"same": 1, "update": 1}
     assert "canary" not in text + log.read_text(encoding="utf-8")
 
+    assert stack.up().succeeded
+    later = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert later[: len(events)] == events
+    assert [each["sequence"] for each in later] == list(range(len(later)))
+    assert sum("summaryEvent" in each for each in later) == 2
+
 
 def test_display_of_an_update(program: Path) -> None:
     """An update shows live lines, failures, warnings and how it ended."""

@@ -194,10 +194,11 @@ class EventLog:
     """An observer that writes each event as a line of JSON, in the format of the engine's `--event-log`.
 
     Args:
-        path: The file, which is replaced.
+        path: The file, which is replaced; the events of later operations follow those of the first one.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("w", encoding="utf-8")
         self._sequence = 0
 
@@ -219,6 +220,8 @@ class EventLog:
         self._file.close()
 
     def _write(self, kind: str, body: dict[str, Any]) -> None:
+        if self._file.closed:
+            self._file = self._path.open("a", encoding="utf-8")
         # Each line is flushed, for readers during the update and after a kill.
         self._file.write(json.dumps({"sequence": self._sequence, "timestamp": int(time.time()), kind: body}) + "\n")
         self._file.flush()

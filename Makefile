@@ -61,7 +61,7 @@ test-all: setup ## Run all tests, properties at depth, with branch coverage: abo
 bench: setup ## Measure what is promised, and write benchmarks/RESULTS.md
 	$(RUN) -m benchmarks --write
 
-chaos: setup ## Kill everything at random moments, in 200 runs, and see that nothing is lost
+chaos: setup ## Kill everything and let the service lie at random moments, in 500 runs, and see that nothing is lost or claimed
 	$(RUN) -m tests.chaos $(CHAOS_ARGS)
 
 check: setup docs ## Run ruff, mypy, import-linter, the linters of the pipelines, and build the docs

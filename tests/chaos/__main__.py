@@ -1,4 +1,4 @@
-"""Kill everything at random moments, many times, and see that nothing is lost: `make chaos`."""
+"""Kill everything and lie at random moments, many times, and see that nothing is lost or claimed: `make chaos`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from tests.chaos.playing import Outcome, play
-from tests.chaos.schedule import MOST_STRIKES, Schedule, decide
+from tests.chaos.schedule import MOST_LIES, MOST_STRIKES, Schedule, decide
 from tests.chaos.table import details, line, table
 from tests.scenarios import pulumi_driver
 from tests.support.signals import restore_signals
@@ -33,7 +33,7 @@ class _Range(click.ParamType[tuple[int, int]]):
 
 
 @click.command()
-@click.option("--runs", type=click.IntRange(min=1), default=200, show_default=True, help="Runs on each engine.")
+@click.option("--runs", type=click.IntRange(min=1), default=500, show_default=True, help="Runs on each engine.")
 @click.option("--seed", type=int, help="The seed of the first run, by default a random one; the next ones follow it.")
 @click.option(
     "--engine",
@@ -45,10 +45,11 @@ class _Range(click.ParamType[tuple[int, int]]):
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Runs at a time.")
 @click.option("--nodes", type=_Range(), default="8-64", show_default=True, help="Nodes of a run.")
 @click.option("--strikes", type=click.IntRange(1, 9), default=MOST_STRIKES, show_default=True, help="Kills at most.")
-def main(runs: int, seed: int | None, engine: str, jobs: int, nodes: tuple[int, int], strikes: int) -> None:
-    """Play runs that are killed at random moments, and print a table.
+@click.option("--lies", type=click.IntRange(0, 9), default=MOST_LIES, show_default=True, help="Lies at most.")
+def main(runs: int, seed: int | None, engine: str, jobs: int, nodes: tuple[int, int], strikes: int, lies: int) -> None:
+    """Play runs that are killed and lied to at random moments, and print a table.
 
-    A run that fails, or that is played alone by its seed, is told in full: what was killed when, what is wrong, and the
+    A run that fails, or that is played alone by its seed, is told in full: what happened when, what is wrong, and the
     requests around the kills. The exit status is 1 when any failed.
     """
     missing = pulumi_driver.missing()
@@ -58,7 +59,9 @@ def main(runs: int, seed: int | None, engine: str, jobs: int, nodes: tuple[int, 
     first = random.SystemRandom().randrange(1_000_000) if seed is None else seed
     click.echo(f"seeds {first} to {first + runs - 1} on {' and '.join(engines)}, {jobs} at a time")
     schedules = [
-        (decide(first + number, nodes=nodes, strikes=strikes), each) for number in range(runs) for each in engines
+        (decide(first + number, nodes=nodes, strikes=strikes, lies=lies), each)
+        for number in range(runs)
+        for each in engines
     ]
     outcomes: list[Outcome] = []
     with ThreadPoolExecutor(jobs) as pool:

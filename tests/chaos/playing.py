@@ -1,7 +1,8 @@
-"""One run: kills as a seed decides, then what the README says until it converges, then what must be true."""
+"""One run: kills and lies as a seed decides, then what the README says until it converges, then what must be true."""
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections import Counter
@@ -9,22 +10,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chaos import invariants, striking
-from tests.chaos.schedule import Schedule, Story, Strike, Victim, tell
+from tests.chaos import invariants, stories, striking
+from tests.chaos.judging import Judge
+from tests.chaos.lying import Meddler
+from tests.chaos.schedule import Command, LieKind, Moment, Schedule, Strike, Victim
 from tests.chaos.service import Service
 from tests.scenarios.driver import Driver, Run, Running
 from tests.scenarios.offline_driver import OfflineDriver
 from tests.scenarios.pulumi_driver import PulumiDriver
 from tests.scenarios.scene import assert_failed, point
 
-MOST_UPS: Final = 3
-"""How often `pulumi up` may be needed after the last kill."""
+MOST_UPS: Final = 4
+"""How often `pulumi up` may be needed after the last kill and lie."""
+
+PATIENT_UPS: Final = 2
+"""How many of them may fail before the user does what the errors ask for: see ``_Play._obey``."""
 
 _POLL: Final = 0.2
 """Seconds between two polls of a migration, which takes some seconds."""
 
 _COMMAND_SECONDS: Final = 300.0
 """An answer that was lost is looked for for a minute; the rest is for a machine that is busy."""
+
+_CATCHES_UP: Final = 30.0
+"""Seconds in which a simulator that was killed repeats what it had done and not saved."""
 
 
 class OfflineProcesses(OfflineDriver):
@@ -38,25 +47,38 @@ DRIVERS: Final[dict[str, type[Driver]]] = {"offline": OfflineProcesses, "pulumi"
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What became of a run.
-
-    ``kills`` counts the victims, ``missed`` the strikes whose command had ended before, ``needed`` the ups after the
-    last kill, ``broken`` what was not as it must be; ``story`` tells what happened, line by line.
-    """
+    """What became of a run."""
 
     schedule: Schedule
+    """What was decided."""
     engine: str
+    """The name of the engine."""
     kills: Counter[Victim] = field(default_factory=Counter)
+    """How often each victim was killed."""
     missed: int = 0
+    """The strikes whose command had ended before."""
+    judged: int = 0
+    """The commands whose claims were compared with the world."""
     ups: int = 0
+    """All ups."""
     needed: int = 0
+    """The ups after the last kill and lie."""
+    obeyed: bool = False
+    """Whether the user had to do what the errors ask for."""
     calls: int = 0
+    """The requests to Spot's API."""
     seconds: float = 0.0
+    """Real seconds that it took."""
     broken: list[str] = field(default_factory=list)
+    """What was not as it must be."""
     run_report: list[str] = field(default_factory=list)
+    """What happened, line by line."""
     kill_times: list[float] = field(default_factory=list)
+    """When something was killed, in real epoch seconds."""
     requests: list[dict[str, Any]] = field(default_factory=list)
+    """The requests to Spot's API."""
     began: float = field(default_factory=time.time)
+    """When it began, in real epoch seconds."""
 
 
 def play(schedule: Schedule, engine: str, directory: Path, *, to_the_end: bool = True) -> Outcome:
@@ -85,57 +107,75 @@ class _Play:
         self.outcome, self.driver, self.service = outcome, driver, service
         self.schedule = outcome.schedule
         self.orphans: dict[int, str] = {}
+        self.story = stories.tell(self.schedule, service.ocean_id)
+        self.judge = Judge(driver, service, self.story, kubernetes=False)
+        self.service_struck = False
 
     def play(self, *, to_the_end: bool) -> None:
         outcome, driver, service = self.outcome, self.driver, self.service
         point(driver, service.environment)
         driver.environment["OCEAN_MIGRATION_POLL_INTERVAL"] = str(_POLL)
-        run_report = tell(self.schedule, service.ocean_id)
+        if self.schedule.kubernetes:
+            self._give_kubeconfig()
         try:
-            self._to_convergence(run_report)
+            self._play_commands()
             outcome.broken += striking.orphans_left(self.orphans, driver.processes)
-            outcome.broken += invariants.broken(driver, service, run_report.planned)
-            if to_the_end and not outcome.broken:
-                outcome.broken += invariants.unsettled(driver, run_report.planned)
+            if self.schedule.commands[-1] is Command.DESTROY:
+                outcome.broken += invariants.find_remains(driver, service)
+            else:
+                outcome.broken += invariants.find_broken(driver, service, self.story, honest=self.schedule.honest)
+                if to_the_end and not outcome.broken:
+                    outcome.broken += invariants.unsettled(driver, self.story.planned)
         finally:
             outcome.requests = service.requests()
             outcome.calls = len(outcome.requests)
 
-    def _to_convergence(self, run_report: Story) -> None:
-        if run_report.fails:
+    def _play_commands(self) -> None:
+        if self.story.fails:
             self.service.control.arm_failure(self.service.ocean_id, "timeout")
-        for program in run_report.programs[:-1]:
+        for program in self.story.programs[:-1]:
             self.driver.write_program(program)
-            run = self._up()
-            assert (run.exit_code != 0) == run_report.fails, run.output
-        self.driver.write_program(run_report.programs[-1])
-        if not self._strike():
-            self._converge()
+            run = self._run(Command.UP, judged=False)
+            assert (run.exit_code != 0) == self.story.fails, run.output
+        self.driver.write_program(self.story.programs[-1])
+        *struck, last = self.schedule.commands
+        with Meddler(self.schedule, self.service, self._note) as meddler:
+            for command in struck:
+                self._strike(command)
+            if last is Command.DESTROY:
+                self._leave_running()
+            succeeded = self._strike(last)
+            meddler.end()
+        if not succeeded:
+            self._converge(last)
 
-    def _strike(self) -> bool:
-        """Let all kills strike; return True when the last `up` succeeded all the same."""
-        strikes = list(self.schedule.strikes)
+    def _strike(self, command: Command) -> bool:
+        """Let the kills of a command strike; return True when it succeeded all the same."""
+        strikes = [strike for strike in self.schedule.strikes if strike.command is command]
+        if not strikes:
+            return self._run(command).exit_code == 0
         while strikes:
-            running, began, mark = self._start()
+            running, began, mark = self._start(command)
             ended = None
             while strikes and ended is None:
                 strike = strikes.pop(0)
                 if not striking.await_moment(strike, running, self.service, began=began, mark=mark):
                     self._note(f"too late for the kill of the {strike.victim}: the command has ended")
                     self.outcome.missed += 1
-                    ended = self._ended(running)
+                    ended = self._ended(command, running)
                 elif strike.victim is Victim.SIMULATOR:
                     self._strike_simulator(strike)
                 else:
                     ended = self._strike_command(strike, running, mark)
             if ended is None:
-                ended = self._ended(running)
+                ended = self._ended(command, running)
             if not strikes and ended.exit_code == 0:
                 return True
         return False
 
     def _strike_simulator(self, strike: Strike) -> None:
         self._killed(strike)
+        self.service_struck = True
         self.service.kill()
         time.sleep(strike.down)
         self.service.restart()
@@ -148,7 +188,7 @@ class _Play:
         killed_at = time.time()
         self._killed(strike)
         if strike.victim in (Victim.PROGRAM, Victim.PLUGIN):
-            return self._ended(running)
+            return self._ended(strike.command, running)
         left = {pid: command for pid, command in (before | self.driver.processes()).items() if pid != running.pid}
         orphans = striking.must_end(left, called=bool(self.service.requests(mark)))
         if not self.schedule.hasty:
@@ -159,29 +199,78 @@ class _Play:
         self.orphans |= orphans
         return running.so_far()
 
-    def _converge(self) -> None:
-        for _ in range(MOST_UPS):
+    def _leave_running(self) -> None:
+        """Press Ctrl-C in an `up` that waits, so that a destruction finds what it has to stop."""
+        running, began, mark = self._start(Command.UP)
+        moment = Strike(command=Command.UP, victim=Victim.ENGINE, moment=Moment.LOOK, count=1, seconds=0.0, down=0.0)
+        if striking.await_moment(moment, running, self.service, began=began, mark=mark):
+            self._note("Ctrl-C")
+            running.interrupt()
+        self._ended(Command.UP, running)
+
+    def _converge(self, command: Command) -> None:
+        for number in range(MOST_UPS):
+            if number == PATIENT_UPS and command is Command.UP:
+                self._obey()
             self.outcome.needed += 1
-            run = self._up()
+            run = self._run(command)
             if run.exit_code == 0:
                 return
             assert_failed(run)
-        self.outcome.broken.append(f"not converged after {MOST_UPS} ups")
+        self.outcome.broken.append(f"not converged after {MOST_UPS} of {command}")
 
-    def _up(self) -> Run:
-        return self._ended(self._start()[0])
+    def _obey(self) -> None:
+        """Do what the errors ask for: give access to Kubernetes, or start contradicted nodes again.
 
-    def _start(self) -> tuple[Running, float, int]:
-        self.outcome.ups += 1
+        Without access nobody can prove that a node is free on which Ocean counts pods after a failure.
+        """
+        self.outcome.obeyed = True
+        if not self.judge.kubernetes:
+            self._note("a kubeconfig is given")
+            self._give_kubeconfig()
+        if any(lie.kind is LieKind.FINISHED_WITH_PODS for lie in self.schedule.lies):
+            self._note("triggers are changed")
+            self.driver.write_program(stories.tell(self.schedule, self.service.ocean_id, ["again"]).programs[-1])
+
+    def _give_kubeconfig(self) -> None:
+        kubeconfig = self.driver.directory / "kubeconfig"
+        self.service.write_kubeconfig(kubeconfig)
+        self.driver.environment["KUBECONFIG"] = str(kubeconfig)
+        self.judge.kubernetes = True
+
+    def _run(self, command: Command, *, judged: bool = True) -> Run:
+        return self._ended(command, self._start(command)[0], judged=judged)
+
+    def _start(self, command: Command) -> tuple[Running, float, int]:
+        self.outcome.ups += command is Command.UP
         mark = self.service.mark()
-        self._note("up")
-        return self.driver.start("up"), time.monotonic(), mark
+        self._note(str(command))
+        return self.driver.start(command), time.monotonic(), mark
 
-    def _ended(self, running: Running) -> Run:
+    def _ended(self, command: Command, running: Running, *, judged: bool = True) -> Run:
         run = running.wait(_COMMAND_SECONDS)
         reasons = "".join(f"\n      {error}" for error in run.errors)
-        self._note(f"up ends with {run.exit_code}{reasons}")
+        self._note(f"{command} ends with {run.exit_code}{reasons}")
+        if judged:
+            self._judge(command, run)
         return run
+
+    def _judge(self, command: Command, run: Run) -> None:
+        """Compare what a command claims with the world.
+
+        A simulator that was killed has forgotten the last moments, and repeats them.
+        """
+        self.outcome.judged += 1
+        deadline = time.monotonic() + (_CATCHES_UP if self.service_struck else 0.0)
+        at = math.inf if self.service_struck else None
+        while found := self.judge.find_lies(command, run.exit_code, at):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(_POLL)
+        self.service_struck = False
+        for text in found:
+            self._note(f"NOT TRUE: {text}")
+        self.outcome.broken += found
 
     def _killed(self, strike: Strike) -> None:
         self.outcome.kills[strike.victim] += 1

@@ -29,6 +29,10 @@ class Service:
         self._started = ExitStack()
         self._remote = self._start("0")
         beat(self.control, self.ocean_id)
+        if schedule.count_daemonset_pods:
+            self.control.quirk("count_daemonset_pods", "yes")
+        if schedule.standalone:
+            self.control.add_pod(self.ocean_id, self.nodes("web")[0], name="alone", controller=None)
 
     @property
     def control(self) -> SimulatorControl:
@@ -64,16 +68,20 @@ class Service:
         msg = f"the simulator does not start again on port {port}"
         raise RuntimeError(msg)
 
-    def requests(self, since: int = 0) -> list[dict[str, Any]]:
+    def requests(self, since: int = 0, *, api: str = "spot") -> list[dict[str, Any]]:
         """Return the requests after a number; none while it is down."""
         try:
-            return self.control.requests(since=since)
+            return self.control.requests(since=since, api=api)
         except OSError:
             return []
 
     def mark(self) -> int:
         """Return the number of the last request so far."""
         return max((entry["n"] for entry in self.requests()), default=0)
+
+    def write_kubeconfig(self, path: Path) -> None:
+        """Write a kubeconfig that may read the cluster."""
+        path.write_text(self.control.kubeconfig(self.ocean_id), encoding="utf-8")
 
     def nodes(self, *groups: str) -> list[str]:
         """Return the instances of Auto Scaling Groups, gone ones included."""

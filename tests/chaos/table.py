@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from tests.chaos.playing import MOST_UPS, Outcome
-from tests.chaos.schedule import Victim
+from tests.chaos.schedule import LieKind, Victim
 
 _BEFORE: Final = 1.0
 _AFTER: Final = 3.0
@@ -18,9 +18,11 @@ _AFTER: Final = 3.0
 def line(outcome: Outcome, number: int, total: int) -> str:
     """Return what became of a run."""
     kills = ", ".join(f"{victim} {count}" for victim, count in sorted(outcome.kills.items())) or "none"
+    lies = ", ".join(sorted(lie.kind for lie in outcome.schedule.lies)) or "none"
     return (
         f"{number}/{total} seed {outcome.schedule.seed} {outcome.engine}: {'FAILED' if outcome.broken else 'ok'}, "
-        f"{outcome.schedule.nodes} nodes, kills: {kills}, {outcome.needed} more ups, {outcome.seconds:.1f} s"
+        f"{outcome.schedule.nodes} nodes, kills: {kills}, lies: {lies}, {outcome.needed} more ups, "
+        f"{outcome.seconds:.1f} s"
     )
 
 
@@ -40,9 +42,9 @@ def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """Return the table, a column for each engine."""
     engines = sorted({outcome.engine for outcome in outcomes})
     columns = [list(_column([each for each in outcomes if each.engine == engine])) for engine in engines]
-    yield " " * 28 + "".join(f"{engine:>12}" for engine in engines)
+    yield " " * 32 + "".join(f"{engine:>12}" for engine in engines)
     for rows in zip(*columns, strict=True):
-        yield f"{rows[0][0]:28}" + "".join(f"{value:>12}" for _, value in rows)
+        yield f"{rows[0][0]:32}" + "".join(f"{value:>12}" for _, value in rows)
 
 
 def _column(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
@@ -54,9 +56,16 @@ def _column(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
     for victim in Victim:
         yield f"  of the {victim}", str(kills[victim])
     yield "  that came too late", str(sum(outcome.missed for outcome in outcomes))
+    lies = Counter(lie.kind for outcome in outcomes for lie in outcome.schedule.lies)
+    yield "lies", str(lies.total())
+    for kind in LieKind:
+        yield f"  {kind}", str(lies[kind])
+    yield "nodes that AWS took away", str(sum(len(outcome.schedule.losses) for outcome in outcomes))
+    yield "claims that were judged", str(sum(outcome.judged for outcome in outcomes))
+    yield "runs that obeyed an error", str(sum(outcome.obeyed for outcome in outcomes))
     needed = Counter(outcome.needed for outcome in outcomes)
     for ups in range(MOST_UPS + 1):
-        yield f"{ups} ups after the last kill", str(needed[ups])
+        yield f"{ups} ups after the last kill or lie", str(needed[ups])
     yield "ups in all", str(sum(outcome.ups for outcome in outcomes))
     yield "API calls", f"{sum(outcome.calls for outcome in outcomes):,}"
     yield "seconds of a run, mean", f"{sum(outcome.seconds for outcome in outcomes) / len(outcomes):.1f}"

@@ -138,6 +138,17 @@ def test_an_early_end_has_its_time(raw: Api, state: str, time: str) -> None:
     assert raw.run(started)[-1] == "FINISHED"
 
 
+def test_a_status_without_old_nodes_in_its_true_state(raw: Api) -> None:
+    """As a service that has lost them says it."""
+    started = raw.create(raw.offered()[:1])
+    raw.run(started)
+    raw.sim.control.fault("GET", f"{raw.base}/*", "contradict", state=None, entries=False)
+    item = raw.status(started)
+    assert (item["status"], item["oldInstances"]) == ("FINISHED", [])
+    assert item["completedAt"]
+    assert raw.status(started)["oldInstances"]
+
+
 def test_a_state_goes_backwards(raw: Api) -> None:
     """A migration that has ended seems to run again, without the time of its end."""
     started = raw.create(raw.offered()[:1])

@@ -59,7 +59,8 @@ class SimulatorControl(ControlChannel):
             api: ``"spot"``, ``"kubernetes"``, or ``"all"``.
 
         Returns:
-            Entries, oldest first. ``at`` is in real epoch seconds. ``status`` is None where the simulator sent no
+            Entries, oldest first. ``at`` is when the request came, in real epoch seconds, and ``now`` when it had its
+            effect, in simulated ones: None where it had none. ``status`` is None where the simulator sent no
             response and the request had no effect.
         """
         result: list[dict[str, Any]] = self.call("requests", method=method, effective=effective, since=since, api=api)
@@ -451,7 +452,7 @@ class SimulatorControl(ControlChannel):
         after: int = 0,
         seconds: float | None = None,
         status: int | None = None,
-        state: str = "FINISHED",
+        state: str | None = "FINISHED",
         entries: bool = True,
         match: str | None = None,
         lasts: float | None = None,
@@ -466,7 +467,7 @@ class SimulatorControl(ControlChannel):
             after: The number of matching requests that pass before.
             seconds: Real seconds: of a delay, of ``Retry-After``, or until the reset of the rate limit.
             status: The HTTP status of the kind ``status``.
-            state: The state that the kind ``contradict`` shows.
+            state: The state that the kind ``contradict`` shows, None for the true one.
             entries: Whether the kind ``contradict`` shows the old nodes.
             match: A string that path, query or body must contain, None for any request.
             lasts: Simulated seconds after its first strike during which it strikes, None for no limit of time.

@@ -123,7 +123,7 @@ class NodeControls(ControlBase):
         else:
             node = cluster.nodes[instance_id]
             node.pods.append(pod)
-            node.drained = False
+            node.drained, node.drained_at = False, None
         return vars(pod)
 
     def remove_pod(self, *, ocean_id: str, name: str, instance_id: str | None = None) -> None:

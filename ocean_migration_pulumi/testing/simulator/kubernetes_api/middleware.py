@@ -49,7 +49,7 @@ class KubernetesExchange(RequestExchange):
     def execute(self) -> Response:
         """Execute the request, and save what it changed."""
         simulation = self.simulation
-        now = simulation.run_due_steps()
+        now = self.entry["now"] = simulation.run_due_steps()
         try:
             reply = self._handle(now)
         except KubernetesStatusError as error:

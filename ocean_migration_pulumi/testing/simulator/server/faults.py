@@ -58,8 +58,8 @@ class Fault:
     """Real seconds, with a meaning that depends on the kind."""
     status: int | None = None
     """The HTTP status of the kind ``status``."""
-    state: str = "FINISHED"
-    """The state that the kind ``contradict`` shows."""
+    state: str | None = "FINISHED"
+    """The state that the kind ``contradict`` shows, None for the true one."""
     entries: bool = True
     """Whether the kind ``contradict`` shows the old nodes."""
     match: str | None = None

@@ -227,24 +227,23 @@ class SpotExchange(RequestExchange):
         return self.add_headers(render_json(response.status_code, body))
 
     def _contradict(self, item: dict[str, Any], fault: Fault) -> None:
-        """Change the state of a migration, with the time of an end that this state has."""
-        if not {"state", "status"} & item.keys():
-            return
-        for key in {"state", "status"} & item.keys():
-            item[key] = fault.state
-        for state, key in _TIMES_OF_ENDS.items():
-            # A list of migrations has the time of one end only.
-            if state != fault.state:
-                item.pop(key, None)
-            elif "oldInstances" in item or key == "completedAt":
-                item[key] = item.get(key) or wire.format_time(self.simulation.clock.now())
+        """Change the state of a migration, with the time of an end that this state has, and take away its old nodes."""
+        if fault.state is not None:
+            for key in {"state", "status"} & item.keys():
+                item[key] = fault.state
+            for state, key in _TIMES_OF_ENDS.items():
+                # A list of migrations has the time of one end only.
+                if state != fault.state:
+                    item.pop(key, None)
+                elif "oldInstances" in item or key == "completedAt":
+                    item[key] = item.get(key) or wire.format_time(self.simulation.clock.now())
         if not fault.entries and "oldInstances" in item:
             item["oldInstances"] = []
 
     def execute(self) -> Response:
         """Execute the request, save what it changed, and return the response."""
         simulation = self.simulation
-        now = simulation.run_due_steps()
+        now = self.entry["now"] = simulation.run_due_steps()
         reply: SpotResponse | None = None
         error: WireError | None = None
         try:

@@ -41,6 +41,7 @@ class RequestLog:
             "n": next(self._numbers),
             "api": api,
             "at": at,
+            "now": None,
             "method": method,
             "path": path,
             "route": route,

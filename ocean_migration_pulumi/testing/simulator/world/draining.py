@@ -90,7 +90,7 @@ def _evict_from_node(
         budgets.record_eviction(pod)
         allowance -= 0 if blocked else 1
     if not node.workload:
-        node.drained = True
+        node.drained, node.drained_at = True, now
         migration.drained.append(node.instance_id)
         cluster.write_log(now, "INFO", f"Instance {node.instance_id} was drained.", node.instance_id)
         return False

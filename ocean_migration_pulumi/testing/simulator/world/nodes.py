@@ -71,7 +71,7 @@ def _terminate_with_pods(world: World, cluster: SimCluster, node: SimNode, now: 
 
 def terminate_node(cluster: SimCluster, node: SimNode, now: float, *, replaced: bool = True) -> None:
     """Terminate a node, and schedule its replacement where its Auto Scaling Group replaces nodes."""
-    node.terminated = True
+    node.terminated, node.terminated_at = True, now
     cluster.write_log(now, "INFO", f"Instance {node.instance_id} was terminated.", node.instance_id)
     if replaced and node.asg_name is not None and node.asg_name in cluster.refilling:
         cluster.refills.append(

@@ -39,8 +39,12 @@ class SimNode:
     """Whether it is unschedulable."""
     drained: bool = False
     """Whether a migration has drained it."""
+    drained_at: float | None = None
+    """Simulated epoch seconds at which a migration had drained it, None before."""
     terminated: bool = False
     """Whether the instance is terminated."""
+    terminated_at: float | None = None
+    """Simulated epoch seconds of its termination, None before."""
     ocean_managed: bool = False
     """Whether it is an Ocean node."""
     virtual_node_group_id: str | None = None

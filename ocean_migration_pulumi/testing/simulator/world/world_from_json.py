@@ -45,7 +45,13 @@ _FIRST_NODE = 200 * 250 * 250
 """New nodes are named from ``ip-10-200-0-2`` on, which no described node should use."""
 
 _KEYS = frozenset({"format", "account", "cluster", "groups", "heartbeat", "nodes", "pending", "budgets"})
-_NODE_KEYS = frozenset(field.name for field in fields(SimNode)) - {"drained", "terminated", "created_at"}
+_NODE_KEYS = frozenset(field.name for field in fields(SimNode)) - {
+    "drained",
+    "drained_at",
+    "terminated",
+    "terminated_at",
+    "created_at",
+}
 _POD_KEYS = frozenset(field.name for field in fields(SimPod))
 _BUDGET_KEYS = frozenset({"name", "minimum", "selector"})
 _HEARTBEAT_KEYS = frozenset({"status", "age_seconds"})

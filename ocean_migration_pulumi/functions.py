@@ -22,7 +22,7 @@ from ocean_migration_pulumi.migration.diagnosis import log_query
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector, select_nodes
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
-from ocean_migration_pulumi.resource.stack_config import refuse_plain_token, stack_config
+from ocean_migration_pulumi.resource.stack_config import check_stack_config, one_line_errors, stack_config
 from ocean_migration_pulumi.results import (
     ClusterLog,
     ClusterNodes,
@@ -40,6 +40,7 @@ BUDGET: Final = 30.0
 """Seconds that a function takes at most."""
 
 
+@one_line_errors
 def get_migration_candidates(
     ocean_id: str,
     *,
@@ -76,6 +77,7 @@ def get_migration_candidates_output(
     return _later(get_migration_candidates, ocean_id=ocean_id, nodes=nodes, account_id=account_id)
 
 
+@one_line_errors
 def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migrations:
     """Return the cluster's migrations, running and ended ones.
 
@@ -94,6 +96,7 @@ def get_migrations_output(ocean_id: Input[str], *, account_id: Input[str] | None
     return _later(get_migrations, ocean_id=ocean_id, account_id=account_id)
 
 
+@one_line_errors
 def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = None) -> Migration:
     """Return one migration as it stands.
 
@@ -118,6 +121,7 @@ def get_migration_output(
     return _later(get_migration, ocean_id=ocean_id, migration_id=migration_id, account_id=account_id)
 
 
+@one_line_errors
 def get_cluster_nodes(
     ocean_id: str, *, virtual_node_group_id: str | None = None, account_id: str | None = None
 ) -> ClusterNodes:
@@ -146,6 +150,7 @@ def get_cluster_nodes_output(
     )
 
 
+@one_line_errors
 def get_cluster_log(
     ocean_id: str,
     *,
@@ -197,7 +202,7 @@ def get_cluster_log_output(
 
 def _later(function: Callable[..., R], **arguments: Any) -> Output[R]:
     # Refuse it at once, not when the Outputs are known: with a new cluster that may take minutes.
-    refuse_plain_token()
+    check_stack_config()
     return Output.all(**arguments).apply(lambda known: function(**known))
 
 

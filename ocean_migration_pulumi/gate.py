@@ -12,7 +12,6 @@ from typing import Any
 import pulumi
 from pulumi import Input, Output
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     ConfigureRequest,
     CreateResult,
@@ -33,7 +32,7 @@ from ocean_migration_pulumi.migration.gate.wait import wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.resource.session import SESSION
-from ocean_migration_pulumi.resource.stack_config import refuse_plain_token
+from ocean_migration_pulumi.resource.stack_config import check_stack_config
 
 _PROVIDER = "__provider"
 
@@ -66,7 +65,7 @@ class OceanMigrationGateProvider(ResourceProvider):
                 problems = [problem]
             except SettingsError:
                 pass  # whether it is needed is for the run to say
-        return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message) for problem in problems])
+        return CheckResult(inputs, host.check_failures(problems))
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare the inputs with those for which the gate opened."""
@@ -144,7 +143,7 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
         Raises:
             SettingsError: The token in the stack's config is not a secret.
         """
-        refuse_plain_token()
+        check_stack_config()
         # The parameters are the declared inputs, which a test compares; to list them all once more adds nothing.
         properties = resource_properties(OceanMigrationGate, GateSpec, locals())
         super().__init__(OceanMigrationGateProvider(), resource_name, properties, opts)

@@ -12,7 +12,6 @@ from typing import Any, Final
 import pulumi
 from pulumi import Input, Output
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     ConfigureRequest,
     CreateResult,
@@ -24,10 +23,11 @@ from pulumi.dynamic import (
 )
 
 from ocean_migration_pulumi import host
+from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict, resource_properties
 from ocean_migration_pulumi.migration.spec.spec import HIDDEN, KUBECONFIG, MigrationSpec, read_spec
 from ocean_migration_pulumi.resource.session import SESSION, owner_of
-from ocean_migration_pulumi.resource.stack_config import approved_plan_for, refuse_plain_token
+from ocean_migration_pulumi.resource.stack_config import approved_plan_for, check_stack_config
 
 _PLAN_NEEDS: Final = frozenset({"ocean_id", "account_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"})
 _PROVIDER: Final = "__provider"
@@ -54,7 +54,11 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
             inputs.pop(name, None)
         SESSION.hidden[owner] = {name: getattr(spec, name) for name in HIDDEN}
         if problems:
-            return CheckResult(inputs, [CheckFailure(problem.property_name, problem.message) for problem in problems])
+            return CheckResult(inputs, host.check_failures(problems))
+        try:
+            SESSION.check_settings(spec.account_id, account_later="account_id" in unknown)
+        except SettingsError as error:
+            host.fail(str(error))  # shorter than a check failure, which names the type and the resource once more
         if spec.planned_nodes is not None:
             return CheckResult(inputs, [])  # kept by ignore_changes
         if unknown & _PLAN_NEEDS or (KUBECONFIG in unknown and spec.nodes.label_selectors):
@@ -65,7 +69,7 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         found = operations.plan(call, spec, olds, owner=owner, kubeconfig_later=KUBECONFIG in unknown)
         if found.planned is not None:
             inputs["planned_nodes"] = found.planned
-        return CheckResult(inputs, [CheckFailure(each.property_name, each.message) for each in found.problems])
+        return CheckResult(inputs, host.check_failures(found.problems))
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare inputs with the last ones, and look for work that the last run left."""
@@ -229,7 +233,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         Raises:
             SettingsError: The token in the stack's config is not a secret.
         """
-        refuse_plain_token()
+        check_stack_config()
         if approved_plan is None:
             approved_plan = approved_plan_for(resource_name)
         # The parameters are the declared inputs, which a test compares; to list them all once more adds nothing.

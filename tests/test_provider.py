@@ -319,4 +319,4 @@ def test_killed_update_is_found_by_diff(shop: Shop) -> None:
     shop.web.update(**shop.spec(new_nodes="migrate"))
     shop.web.outputs = known
     assert shop.web.has_changes(**shop.spec(new_nodes="migrate"))
-    assert any("is ours, and the state does not know it" in line for line in shop.web.said("INFO"))
+    assert any("`pulumi up` adopts migration owm-" in line for line in shop.web.said("INFO"))

@@ -20,7 +20,7 @@ from ocean_migration_pulumi.api.recording.redaction import (
     token_forms,
 )
 from ocean_migration_pulumi.api.responses import UNDECODABLE, ApiCall, ApiResponse
-from ocean_migration_pulumi.api.settings import Settings, TokenSource
+from ocean_migration_pulumi.api.settings import NO_CREDENTIALS, Settings, TokenSource
 from ocean_migration_pulumi.api.transport import Transport, UnansweredError
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.retry import RetryableError, RetryPolicy, retry_after, run_with_retries
@@ -85,11 +85,7 @@ class Sender:
             OceanMigrationError: The error of the last attempt.
         """
         if not self._tokens:
-            msg = (
-                "no token: set SPOTINST_TOKEN, run `pulumi config set --secret ocean-migration:token`, or write the "
-                "credentials file ~/.spotinst/credentials"
-            )
-            raise MissingTokenError(msg)
+            raise MissingTokenError(NO_CREDENTIALS)
         return run_with_retries(lambda: self._attempt(call, scope), scope)
 
     def _attempt(self, call: ApiCall, scope: CancelScope) -> Any:

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from ocean_migration_pulumi.api.credentials import Credentials, read_credentials
 from ocean_migration_pulumi.common.loopback import is_loopback
-from ocean_migration_pulumi.errors import SettingsError
+from ocean_migration_pulumi.errors import MissingAccountError, MissingTokenError, SettingsError
 
 DEFAULT_BASE_URL = "https://api.spotinst.io"
 DEFAULT_POLL_INTERVAL = 15.0
@@ -21,12 +21,22 @@ MINIMUM_POLL_INTERVAL = 0.05
 NOT_SET = "not set"
 """The source, in ``Settings.sources``, of a setting that no source names."""
 
+NO_CREDENTIALS = (
+    "no Spot token: set SPOTINST_TOKEN, run `pulumi config set --secret ocean-migration:token`, or write the file "
+    "~/.spotinst/credentials"
+)
+"""Why nothing can be read without a token, and how to set one."""
+
+NO_ACCOUNT = "no Spot account: set account_id, SPOTINST_ACCOUNT, or the stack's config ocean-migration:account"
+"""Why nothing can be written without an account, and how to set one."""
+
 _CONFIG = "stack config "
 _TOKEN_NAMES = (_CONFIG + "ocean-migration:token", _CONFIG + "spotinst:token", "SPOTINST_TOKEN")
 _ACCOUNT_NAMES = ("--account", _CONFIG + "ocean-migration:account", _CONFIG + "spotinst:account", "SPOTINST_ACCOUNT")
 _BASE_URL_NAMES = ("--base-url", _CONFIG + "ocean-migration:baseUrl", "SPOTINST_BASE_URL")
 _POLL_INTERVAL_NAMES = (_CONFIG + "ocean-migration:pollInterval", "OCEAN_MIGRATION_POLL_INTERVAL")
 _RECORD_NAMES = ("--record", _CONFIG + "ocean-migration:record", "OCEAN_MIGRATION_RECORD")
+_OFFLINE_PREVIEW_NAMES = (_CONFIG + "ocean-migration:offlinePreview", "OCEAN_MIGRATION_OFFLINE_PREVIEW")
 _REQUIRE_APPROVAL_NAMES = (_CONFIG + "ocean-migration:requireApproval", "OCEAN_MIGRATION_REQUIRE_APPROVAL")
 
 _VISIBLE = re.compile(r"[!-~]+")
@@ -76,6 +86,8 @@ class Settings:
     """File that every exchange is appended to; None records nothing."""
     require_approval: bool = False
     """Whether nothing starts without an approved plan."""
+    offline_preview: bool = False
+    """Whether a preview without a token or account goes on without a plan, as that of a fork has to."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where ``base_url``, ``token``, ``account``, ``poll_interval`` and ``record`` come from."""
     alternatives: tuple[TokenSource, ...] = ()
@@ -90,6 +102,18 @@ class Settings:
         _poll_interval(self.poll_interval, "poll_interval")
         for alternative in self.alternatives:
             _token(alternative.token, alternative.name)
+
+    def require_credentials(self) -> None:
+        """Raise the error that says how to set what is missing of token and account.
+
+        Raises:
+            MissingTokenError: No source names a token.
+            MissingAccountError: No source names an account.
+        """
+        if self.token is None:
+            raise MissingTokenError(NO_CREDENTIALS)
+        if self.account_id is None:
+            raise MissingAccountError(NO_ACCOUNT)
 
     @classmethod
     def load(
@@ -111,6 +135,7 @@ class Settings:
         poll      stack config ``ocean-migration:pollInterval``; ``OCEAN_MIGRATION_POLL_INTERVAL``; 15 seconds
         record    stack config ``ocean-migration:record``; ``OCEAN_MIGRATION_RECORD``; ``~`` is the home directory
         approval  stack config ``ocean-migration:requireApproval`` or ``OCEAN_MIGRATION_REQUIRE_APPROVAL`` is ``true``
+        offline   stack config ``ocean-migration:offlinePreview`` or ``OCEAN_MIGRATION_OFFLINE_PREVIEW`` is ``true``
         ========  ==================================================================================================
 
         Token and account are found independently of each other. The credentials file is the one that
@@ -159,6 +184,7 @@ class Settings:
             **values,
             # One source cannot take back what another one requires.
             require_approval=any([_is_true(value, name) for name, value in _found(named, _REQUIRE_APPROVAL_NAMES)]),
+            offline_preview=any([_is_true(value, name) for name, value in _found(named, _OFFLINE_PREVIEW_NAMES)]),
             sources=sources,
             alternatives=tuple(_alternatives(tokens)),
         )

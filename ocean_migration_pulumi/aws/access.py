@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 
 _METADATA_SECONDS: Final = 1
@@ -89,9 +90,7 @@ def _session(region: str) -> Any:
         import boto3.session  # type: ignore[import-untyped]  # boto3 has no types of its own
         import botocore.session  # type: ignore[import-untyped]  # likewise
     except ImportError as exc:
-        raise AwsReadError(
-            Gap(reason="boto3 is not installed", remedy="install the extra: ocean-migration[aws]")
-        ) from exc
+        raise AwsReadError(Gap(reason="boto3 is not installed", remedy=f"run `{install_command('aws')}`")) from exc
     remedy = "give the program AWS credentials that may read, such as those of AWS_PROFILE or of the job's role"
     try:
         inner = botocore.session.Session()

@@ -12,6 +12,7 @@ import click
 
 from ocean_migration_pulumi.cli.console import require_output
 from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
+from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import (
     NoAnswerError,
@@ -139,8 +140,10 @@ def main() -> None:
 
 
 def _unavailable(name: str, missing: list[str]) -> click.Command:
-    @click.command(name, help=f"{COMMANDS[name]} Needs the extra `simulator`.")
+    @click.command(name, help=f"{COMMANDS[name]} Requires the extra `simulator`.")
     def unavailable() -> None:
-        raise click.ClickException(f'{" and ".join(missing)} not installed: pip install "ocean-migration[simulator]"')
+        packages = " and ".join(missing)
+        msg = f"`{name}` requires {packages}, not installed: run `{install_command('simulator')}`"
+        raise click.ClickException(msg)
 
     return unavailable

@@ -31,6 +31,7 @@ from ocean_migration_pulumi.component.resources.waves import collect_report, cou
 from ocean_migration_pulumi.errors import MigrationError
 from ocean_migration_pulumi.functions import open_service
 from ocean_migration_pulumi.provider import OceanWorkloadMigration
+from ocean_migration_pulumi.resource.stack_config import one_line_errors
 
 _OF_KUBERNETES: Final = "kubernetes:core/v1:Namespace"
 
@@ -51,6 +52,7 @@ class OceanMigration(pulumi.ComponentResource):
     retire: Output[Sequence[str]]
     """For each old group, the exact change that retires it, or what is to be waited for."""
 
+    @one_line_errors
     def __init__(
         self,
         name: str,

@@ -11,7 +11,7 @@ from pulumi import Input, Output
 
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec import input_readers
-from ocean_migration_pulumi.resource.stack_config import refuse_plain_token, stack_config
+from ocean_migration_pulumi.resource.stack_config import check_stack_config, stack_config
 
 CHART: Final = "ocean-kubernetes-controller"
 """Name of the chart of the Ocean Controller."""
@@ -203,7 +203,7 @@ def plain_token_error() -> InputError:
 
 def _find_token_namespace() -> str:
     """Return the namespace of the stack's config that has the token, and refuse a token that is not secret."""
-    refuse_plain_token()
+    check_stack_config()
     for namespace in _CONFIG_NAMESPACES:
         if pulumi.Config(namespace).get("token") is not None:
             return namespace

@@ -9,8 +9,20 @@ still does the right thing, only less nicely.
 from __future__ import annotations
 
 from ocean_migration_pulumi.host.call import EngineCall, current_call
-from ocean_migration_pulumi.host.failure import RpcFailure, fail
+from ocean_migration_pulumi.host.failure import RpcFailure, check_failures, fail
+from ocean_migration_pulumi.host.program import hide_interrupt_traceback
 from ocean_migration_pulumi.host.setup import prepare
 from ocean_migration_pulumi.host.values import contains_unknown, is_unknown, unknown
 
-__all__ = ["EngineCall", "RpcFailure", "contains_unknown", "current_call", "fail", "is_unknown", "prepare", "unknown"]
+__all__ = [
+    "EngineCall",
+    "RpcFailure",
+    "check_failures",
+    "contains_unknown",
+    "current_call",
+    "fail",
+    "hide_interrupt_traceback",
+    "is_unknown",
+    "prepare",
+    "unknown",
+]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-from ocean_migration_pulumi.errors import SettingsError
+from ocean_migration_pulumi.errors import MissingAccountError, SettingsError
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, digest_value
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ CONFIG_KEYS: Final = (
     "ocean-migration:pollInterval",
     "ocean-migration:record",
     "ocean-migration:requireApproval",
+    "ocean-migration:offlinePreview",
     "spotinst:token",
     "spotinst:account",
 )
@@ -85,6 +86,29 @@ class Session:
                 settings = Settings.load(self._config, os.environ, account_id=account_id)
                 client = self._clients[account_id] = OceanClient(settings)
             return client
+
+    def check_settings(self, account_id: str | None, *, account_later: bool = False) -> None:
+        """Check that every setting can be used, and that there are a token and an account.
+
+        Args:
+            account_id: The account that the inputs name; None: they name none.
+            account_later: Whether they name one that is known only later.
+
+        Raises:
+            SettingsError: A setting cannot be used, or is missing and ``offlinePreview`` is not set.
+
+        """
+        from ocean_migration_pulumi.api.settings import Settings
+
+        with self._lock:
+            settings = Settings.load(self._config, os.environ, account_id=account_id)
+        if settings.offline_preview:
+            return
+        try:
+            settings.require_credentials()
+        except MissingAccountError:
+            if not account_later:
+                raise
 
     def sources(self, kubeconfig: str | None, context: str | None) -> DataSources:
         """Return the data sources besides Spot; a kubeconfig of the environment that cannot be used counts as absent.

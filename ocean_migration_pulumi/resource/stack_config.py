@@ -1,34 +1,85 @@
-"""Reads the stack config in a program."""
+"""Reads the stack config in a program, and lets errors of a program end it in one line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
 
 import pulumi
+from pulumi.runtime import config as runtime_config
 
-from ocean_migration_pulumi.errors import SettingsError
+from ocean_migration_pulumi import host
+from ocean_migration_pulumi.errors import OceanMigrationError, SettingsError
+from ocean_migration_pulumi.resource.session import CONFIG_KEYS
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_NAMESPACE: Final = "ocean-migration"
+_APPROVED_PLAN: Final = f"{_NAMESPACE}:approvedPlan"
+_PREFIX: Final = f"{_NAMESPACE}:"
+_KNOWN: Final = frozenset(
+    {"approvedPlan", *(key.removeprefix(_PREFIX) for key in CONFIG_KEYS if key.startswith(_PREFIX))}
+)
+
+
+def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
+    """Let an error of this package that a program does not catch end it with its message, without a traceback.
+
+    What the function raises keeps its class, and is a ``pulumi.RunError``, too.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **more: P.kwargs) -> R:
+        try:
+            return function(*args, **more)
+        except OceanMigrationError as error:
+            if isinstance(error, pulumi.RunError):
+                raise
+            kind = _as_run_error(type(error))
+            told = kind.__new__(kind, *error.args)
+            vars(told).update(vars(error))
+            raise told from error.__cause__
+
+    return call
+
+
+def _as_run_error(kind: type[OceanMigrationError]) -> type[OceanMigrationError]:
+    return type(kind.__name__, (kind, pulumi.RunError), {"__doc__": kind.__doc__, "__module__": kind.__module__})
 
 
 def stack_config(keys: Iterable[str]) -> dict[str, str]:
     """Return the values of the full keys (``ocean-migration:account``) that are set, for ``Settings.load``.
 
     Raises:
-        SettingsError: A token is not a secret.
+        SettingsError: A token is not a secret, or a key is not known.
 
     """
-    refuse_plain_token()
+    check_stack_config()
     found = {key: _get(key) for key in keys}
     return {key: value for key, value in found.items() if value is not None}
 
 
-def refuse_plain_token() -> None:
-    """Raise SettingsError when the stack config has a token that is not a secret."""
+@one_line_errors
+def check_stack_config() -> None:
+    """Check the stack config of the program: no key of ours is misspelled, and every token is a secret.
+
+    Raises:
+        SettingsError: A token is not a secret, or a key is not known.
+
+    """
+    host.hide_interrupt_traceback()
+    for key in runtime_config.CONFIG.get():
+        _refuse_unknown_key(key)
     for key in ("ocean-migration:token", "spotinst:token"):
         if _get(key) is not None and not pulumi.runtime.is_config_secret(key):
             msg = f"the stack's config {key} is in clear: set it again with `pulumi config set --secret {key}`"
             raise SettingsError(msg)
 
 
+@one_line_errors
 def approved_plan_for(resource_name: str) -> str | None:
     """Return the plan digest that the stack config approves for a resource; None when it approves none.
 
@@ -36,14 +87,30 @@ def approved_plan_for(resource_name: str) -> str | None:
         SettingsError: ``ocean-migration:approvedPlan`` is not an object of digests by resource name.
 
     """
-    approved = pulumi.Config("ocean-migration").get_object("approvedPlan")
+    try:
+        approved = pulumi.Config(_NAMESPACE).get_object("approvedPlan")
+    except pulumi.ConfigTypeError:
+        approved = _get(_APPROVED_PLAN)
     if approved is None:
         return None
     if not isinstance(approved, dict):
-        msg = f"ocean-migration:approvedPlan must be an object of digests by resource name, not {approved!r}"
+        msg = f"{_APPROVED_PLAN} must be an object of digests by resource name, not {approved!r}"
         raise SettingsError(msg)
     digest = approved.get(resource_name)
     return None if digest is None else str(digest)
+
+
+def _refuse_unknown_key(key: str) -> None:
+    """Refuse a key of our namespace that is not known; a project of that name has keys of its own, unless close."""
+    namespace, _, name = key.partition(":")
+    if namespace != _NAMESPACE or name in _KNOWN:
+        return
+    nearest = get_close_matches(name, _KNOWN, n=1)
+    if not nearest and pulumi.get_project() == _NAMESPACE:
+        return
+    hint = f"did you mean `{_NAMESPACE}:{nearest[0]}`?" if nearest else f"known keys: {', '.join(sorted(_KNOWN))}"
+    msg = f"the stack's config `{key}` is not known; {hint}"
+    raise SettingsError(msg)
 
 
 def _get(key: str) -> str | None:

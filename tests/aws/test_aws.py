@@ -18,6 +18,7 @@ from botocore.loaders import JSONFileLoader
 from ocean_migration_pulumi.aws import AwsReader
 from ocean_migration_pulumi.aws.reader import KEPT
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.common.single_flight import FAILURES_KEPT
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery, InstanceTypeSpec
@@ -488,7 +489,7 @@ def test_without_boto3_the_gap_says_what_to_install(aws: FakeAws, monkeypatch: p
     monkeypatch.setitem(sys.modules, "boto3.session", None)
     gaps = read().gaps
     assert gaps.keys() == set(ACTIONS)
-    wanted = Gap(reason="boto3 is not installed", remedy="install the extra: ocean-migration[aws]")
+    wanted = Gap(reason="boto3 is not installed", remedy=f"run `{install_command('aws')}`")
     assert set(gaps.values()) == {wanted}
 
 

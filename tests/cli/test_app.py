@@ -17,6 +17,7 @@ from ocean_migration_pulumi import cli, errors
 from ocean_migration_pulumi.cli.app import COMMANDS, MAINTAINER_COMMANDS
 from ocean_migration_pulumi.cli.context import interruptible
 from ocean_migration_pulumi.cli.exit_codes import exit_code
+from ocean_migration_pulumi.common.installation import install_command
 from tests.cli.conftest import Terminal
 from tests.support.timing import PATIENCE
 
@@ -201,4 +202,5 @@ def test_simulator_without_its_extra_says_what_to_install(package: str) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
-    assert result.stderr == f'Error: {package} not installed: pip install "ocean-migration[simulator]"\n'
+    command = install_command("simulator")
+    assert result.stderr == f"Error: `simulator` requires {package}, not installed: run `{command}`\n"

@@ -30,11 +30,14 @@ def test_a_preview_shows_the_plan_and_only_reads(driver: Driver) -> None:
         assert scene.driver.resource("web") is None
 
 
+OFFLINE = {"OCEAN_MIGRATION_OFFLINE_PREVIEW": "true"}
+
+
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        ({"SPOTINST_TOKEN": ""}, "no token"),
-        ({"SPOTINST_ACCOUNT": ""}, "No account"),
+        ({"SPOTINST_TOKEN": "", **OFFLINE}, "no Spot token"),
+        ({"SPOTINST_ACCOUNT": "", **OFFLINE}, "No Spot account"),
         ({"SPOTINST_BASE_URL": "http://127.0.0.1:9"}, "Cannot read the cluster from Spot"),
     ],
 )
@@ -83,6 +86,41 @@ def test_no_account_ends_up_before_anything_is_written(driver: Driver) -> None:
         assert scene.driver.resource("web") is None
 
 
+@pytest.mark.parametrize("missing", ["TOKEN", "ACCOUNT"])
+def test_a_preview_without_token_or_account_fails_in_one_line(driver: Driver, missing: str) -> None:
+    """No traceback, neither of ours nor of the interrupted program."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.driver.environment |= {f"SPOTINST_{missing}": ""}
+        run = scene.driver.preview()
+        assert run.exit_code != 0
+        assert failed(run, f"no Spot {missing.lower()}: set ", f"SPOTINST_{missing}")
+        assert "Traceback" not in run.output
+        assert not scene.control.requests()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"ocean-migration:requireAproval": "true"}, "did you mean `ocean-migration:requireApproval`?"),
+        ({"ocean-migration:colour": "blue"}, "known keys: account, approvedPlan, "),
+        ({"ocean-migration:approvedPlan": "d92f6f13"}, "must be an object of digests by resource name"),
+    ],
+)
+def test_a_bad_key_of_the_config_fails_the_preview_in_one_line(
+    driver: Driver, config: dict[str, str], message: str
+) -> None:
+    """A safety that is misspelled must not be off."""
+    with Scene(driver) as scene:
+        scene.driver.configure(**config)
+        scene.declare()
+        run = scene.driver.preview()
+        assert run.exit_code != 0
+        assert message in run.output
+        assert "Traceback" not in run.output
+        assert not scene.control.requests()
+
+
 def test_a_refused_token_fails_the_preview(driver: Driver) -> None:
     """A token that the service refuses is a mistake, not an outage."""
     with Scene(driver) as scene:
@@ -91,6 +129,7 @@ def test_a_refused_token_fails_the_preview(driver: Driver) -> None:
         run = scene.driver.preview()
         assert run.exit_code != 0
         assert failed(run, "the token is refused")
+        assert "Traceback" not in run.output
         assert "not-a-token-of-this-service" not in run.output
 
 
@@ -101,7 +140,7 @@ def test_bad_input_fails_the_preview_with_the_property_named(driver: Driver) -> 
         run = scene.driver.preview()
         assert run.exit_code != 0
         for name in ("batch_size_percentage", "nodes", "when_busy", "stall_timeout"):
-            assert failed(run, f"property {name} "), run.output
+            assert failed(run, f"has a problem: {name}"), run.output
         scene.declare(nodes={"instance_ids": ["i-0123"]})
         assert failed(scene.driver.preview(), "nodes.instance_ids", "i-0123", "no node of this cluster")
         scene.program(scene.resource(ocean_id="o-00000000"))

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.errors import InputError, SettingsError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import (
     Kubeconfig,
@@ -74,7 +75,8 @@ def find_access(
         SettingsError: The kubeconfig of the environment cannot be used, or the extra is not installed.
     """
     if not all(map(find_spec, _EXTRA)):
-        raise SettingsError('access to Kubernetes needs the extra: pip install "ocean-migration[kubernetes]"')
+        msg = f"access to Kubernetes requires the extra `kubernetes`: run `{install_command('kubernetes')}`"
+        raise SettingsError(msg)
     if kubeconfig is not None:
         return _of_input(kubeconfig, context)
     if environ.get("KUBECONFIG"):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
+from ocean_migration_pulumi.api.settings import NO_ACCOUNT
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
@@ -158,9 +159,7 @@ def _approval_outdated(_: str, fields: Fields) -> str:
 def _cause(fields: Fields) -> str:
     detail: str = fields["detail"]
     return {
-        UnplannedCause.NO_ACCOUNT: (
-            "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
-        ),
+        UnplannedCause.NO_ACCOUNT: NO_ACCOUNT,
         UnplannedCause.NO_LABELS: f"cannot evaluate label_selector: {detail or 'Kubernetes has no nodes'}",
         UnplannedCause.SPOT_UNAVAILABLE: f"cannot read the cluster from Spot: {detail}",
         UnplannedCause.CONTROLLER_NEVER_REPORTED: f"the Ocean Controller of {detail} has never reported",

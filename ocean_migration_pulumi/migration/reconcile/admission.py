@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from ocean_migration_pulumi.api.settings import NO_ACCOUNT
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_with_verb, list_some
 from ocean_migration_pulumi.errors import ApiError, MissingAccountError, NoAnswerError, PlanError, PrerequisiteError
@@ -45,8 +46,7 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
         PrerequisiteError: A prerequisite is not met, and ``prerequisites`` is ``"enforce"``.
     """
     if context.api.account_id is None:
-        msg = "no account: set account_id, the stack's config ocean-migration:account, or SPOTINST_ACCOUNT"
-        raise MissingAccountError(msg)
+        raise MissingAccountError(NO_ACCOUNT)
     ensure_approved(context, work)
     spec = context.spec
     nodes = context.planned_nodes(work)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.resources.deployments import Deployments, find_deployments
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
@@ -100,7 +101,7 @@ def test_given_kubeconfig_that_cannot_be_used_is_refused() -> None:
 def test_without_the_extra_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which one it is."""
     monkeypatch.setattr("ocean_migration_pulumi.kubernetes.connection.access.find_spec", lambda _: None)
-    assert "ocean-migration[kubernetes]" in find_deployments("{").absent
+    assert install_command("kubernetes") in find_deployments("{").absent
 
 
 def test_deployment_is_found_by_its_full_name() -> None:

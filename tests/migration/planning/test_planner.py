@@ -182,7 +182,7 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     cause, said = {
         "labels": (UnplannedCause.NO_LABELS, "no access to Kubernetes"),
         "no account": (UnplannedCause.NO_ACCOUNT, ""),
-        "no token": (UnplannedCause.SPOT_UNAVAILABLE, "no token: set SPOTINST_TOKEN"),
+        "no token": (UnplannedCause.SPOT_UNAVAILABLE, "no Spot token: set SPOTINST_TOKEN"),
         "down": (UnplannedCause.SPOT_UNAVAILABLE, ""),
         "rate limit": (UnplannedCause.SPOT_UNAVAILABLE, "HTTP 429"),
         "gone migration": (UnplannedCause.SPOT_UNAVAILABLE, "HTTP 404"),

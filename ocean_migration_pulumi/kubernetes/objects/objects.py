@@ -19,7 +19,7 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_text,
     require_text,
 )
-from ocean_migration_pulumi.kubernetes.objects.quantities import read_requests
+from ocean_migration_pulumi.kubernetes.objects.quantities import read_allocatable, read_requests
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DEFAULT_GRACE,
     PROTECTIONS,
@@ -67,6 +67,7 @@ def read_node(data: Mapping[str, Any]) -> KubernetesNode:
             for item in read_objects(spec, "taints")
         ),
         cordoned=read_flag(spec, "unschedulable"),
+        allocatable=read_allocatable(read_part(data, "status")),
         ready=ready in {"", "True"},
         not_ready_since=read_text(condition, "lastTransitionTime") if ready not in {"", "True"} else "",
     )
@@ -89,6 +90,9 @@ def read_pod(data: Mapping[str, Any]) -> Pod:
         grace_seconds=read_int(spec, "terminationGracePeriodSeconds", DEFAULT_GRACE),
         gated=bool(read_objects(spec, "schedulingGates")),
         system=read_text(read_part(spec, "os"), "name"),
+        pod_affinity=bool(
+            read_objects(read_part(spec, "affinity", "podAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
+        ),
         controller=_controller(metadata),
         finalizers=tuple(item for item in metadata.get("finalizers") or () if isinstance(item, str)),
         mirror=_MIRROR in annotations,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
@@ -40,6 +41,8 @@ _SUFFIXES: Final[Mapping[str, Fraction]] = {
 _CPU: Final = "cpu"
 _MEMORY: Final = "memory"
 _GPU: Final = "/gpu"
+_KNOWN: Final = frozenset({_CPU, _MEMORY, _GPU})
+_UNITS: Final[Mapping[str, int]] = {_CPU: _MILLI, _MEMORY: _MIB}
 _Amounts = dict[str, int]
 
 
@@ -55,6 +58,14 @@ def parse_quantity(written: str) -> int:
         raise UnexpectedFormError
     factor = Fraction(10) ** int(match["exponent"]) if match["exponent"] else _SUFFIXES[match["suffix"] or ""]
     return ceil(Fraction(match["number"]) * factor * _NANO)
+
+
+def read_allocatable(status: Mapping[str, Any]) -> Resources | None:
+    """Return what a node with this ``status`` has to give, rounded down; None when it does not tell."""
+    amounts = _amounts(read_part(status, "allocatable"))
+    if not amounts:
+        return None
+    return _to_resources({name: amount // _UNITS.get(name, _NANO) for name, amount in amounts.items()})
 
 
 def read_requests(spec: Mapping[str, Any]) -> Resources:
@@ -78,10 +89,17 @@ def read_requests(spec: Mapping[str, Any]) -> Resources:
     # The requests of the pod as a whole replace those of its containers.
     total |= _asked(spec)
     total = _sum((total, _amounts(read_part(spec, "overhead"))))
+    found = _to_resources({name: -(-amount // _UNITS.get(name, _NANO)) for name, amount in total.items() if amount})
+    claims = len(read_objects(spec, "resourceClaims"))
+    return replace(found, others=(*found.others, ("resourceClaims", claims))) if claims else found
+
+
+def _to_resources(amounts: Mapping[str, int]) -> Resources:
     return Resources(
-        milli_cpu=-(-total.get(_CPU, 0) // _MILLI),
-        memory_mib=-(-total.get(_MEMORY, 0) // _MIB),
-        gpu=-(-total.get(_GPU, 0) // _NANO),
+        milli_cpu=amounts.get(_CPU, 0),
+        memory_mib=amounts.get(_MEMORY, 0),
+        gpu=amounts.get(_GPU, 0),
+        others=tuple(sorted((name, amount) for name, amount in amounts.items() if name not in _KNOWN)),
     )
 
 
@@ -90,14 +108,13 @@ def _asked(data: Mapping[str, Any]) -> _Amounts:
 
 
 def _amounts(data: Mapping[str, Any]) -> _Amounts:
-    """Return CPU, memory and the GPUs of all makers together; nothing else is compared."""
+    """Return each resource, the GPUs of all makers together."""
     amounts: _Amounts = {}
     for name, written in data.items():
         kind = _GPU if name.endswith(_GPU) else name
-        if kind in {_CPU, _MEMORY, _GPU}:
-            if not isinstance(written, str):
-                raise UnexpectedFormError
-            amounts[kind] = amounts.get(kind, 0) + parse_quantity(written)
+        if not isinstance(written, str):
+            raise UnexpectedFormError
+        amounts[kind] = amounts.get(kind, 0) + parse_quantity(written)
     return amounts
 
 

@@ -13,6 +13,7 @@ from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.planning.checks_text import CheckText, describe_finding
 from ocean_migration_pulumi.migration.planning.requirements_text import describe_requirements, list_remedies
 from ocean_migration_pulumi.migration.planning.sentences import join_sentences
+from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.approval import shorten_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, UnplannedCause, UnplannedEffect
@@ -501,11 +502,13 @@ def _pods_unplaceable(_: str, fields: Fields) -> str:
 
 
 def _pods_placement_unknown(_: str, fields: Fields) -> str:
-    pods = fields["pods"]
-    return (
+    pods, reasons = fields["pods"], fields["reasons"]
+    text = (
         f"Unknown whether {count_with_verb(len(pods), 'pod', 'fit')} a Virtual Node Group: "
-        f"{describe_requirements(fields['reasons'])} ({list_some(pods)})"
+        f"{describe_requirements(reasons)} ({list_some(pods)})"
     )
+    tight = [reason for reason in reasons if reason["kind"] == RequirementKind.TIGHT_REQUESTS]
+    return join_sentences([text, *list_remedies(tight)])
 
 
 def _for_other_reasons(fields: Fields) -> str:

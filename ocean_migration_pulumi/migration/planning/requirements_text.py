@@ -24,6 +24,9 @@ _REMEDIES: Final = {
     RequirementKind.SYSTEM: "add a Virtual Node Group of that operating system",
     RequirementKind.TOLERATIONS: "add a toleration, or a Virtual Node Group without the taint",
     RequirementKind.REQUESTS: "allow larger instance types, or lower the requests",
+    RequirementKind.TIGHT_REQUESTS: "allow larger instance types, or lower the requests",
+    RequirementKind.OTHER_RESOURCES: "",
+    RequirementKind.POD_AFFINITY: "",
     RequirementKind.COMBINED: "add a Virtual Node Group that meets all of it",
     RequirementKind.NO_GROUP: "add one",
 }
@@ -53,11 +56,16 @@ def _describe(reason: Reason) -> str:
         return f"images for {_values(reason['terms'][0][0]['values'])}"
     if kind is RequirementKind.REQUESTS:
         return f"requests of {_amounts(reason)}"
+    if kind is RequirementKind.TIGHT_REQUESTS:
+        return f"requests of {_amounts(reason)}, about as much as the largest instance type leaves to pods"
+    if kind is RequirementKind.OTHER_RESOURCES:
+        return f"requests of {_values(reason['names'])}"
     if kind is RequirementKind.COMBINED:
         return " together with ".join(map(_describe, reason["parts"]))
     return {
         RequirementKind.VOLUME_ON_NODE: "a volume on the disk of its node",
         RequirementKind.VOLUME_UNKNOWN: "volumes whose location is unknown",
+        RequirementKind.POD_AFFINITY: "required pod affinity",
         RequirementKind.TOLERATIONS: "no toleration for the taints of any",
         RequirementKind.NO_GROUP: "the cluster has none",
     }[kind]

@@ -1,16 +1,24 @@
-"""The machines that a Virtual Node Group may start: which types, how large, of which architecture."""
+"""The machines that a Virtual Node Group may start: which types, how large, of which architecture.
+
+What counts is what pods can use of a machine: the allocatable resources of nodes of its type, else the size of the type
+without what EKS reserves.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode, LaunchTemplate
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, InstanceTypeSpec
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    INSTANCE_TYPE_LABEL,
+    KubernetesNode,
+    Resources,
+)
 
 ANY_SIZE: Final = Resources(milli_cpu=10**9, memory_mib=10**9, gpu=10**9)
 """Larger than what any pod asks for."""
@@ -23,6 +31,22 @@ _NAME: Final = re.compile(
 )
 _SIZE: Final = re.compile(r"(?P<times>[0-9]*)xlarge")
 _GIB_PER_CPU: Final = {"c": 2, "m": 4, "r": 8}
+_CORE_SHARES: Final = (600, 100, 50, 50, 25)
+"""What is reserved of each core, in ten thousandths; the last one is that of all others."""
+_RESERVED_MIB: Final = 255 + 100
+_POD_MIB: Final = 11
+_HYPERVISOR: Final = 75
+"""Thousandths of the memory."""
+_POSSIBLE_PODS: Final = (
+    (1, (4, 8)),
+    (2, (11, 35)),
+    (4, (44, 58)),
+    (8, (44, 58)),
+    (32, (110, 234)),
+    (48, (110, 394)),
+    (10**6, (234, 737)),
+)
+"""The fewest and the most pods on types of up to so many cores, by eni-max-pods.txt of amazon-eks-ami."""
 _FIRST_REGULAR: Final = 5
 """Before this generation of EC2, the sizes of the families do not follow the rule."""
 
@@ -31,26 +55,45 @@ _FIRST_REGULAR: Final = 5
 class InstanceType:
     """A kind of machine.
 
-    ``name`` is an instance type, or a pattern: then it stands for those that nobody names. ``resources`` is None, and
-    ``architectures`` empty, when they are not known.
+    ``name`` is an instance type, or a pattern: then it stands for those that nobody names. ``architectures`` is empty
+    when they are not known.
     """
 
     name: str
     resources: Resources | None = None
+    """What it has for pods at least; None when it is not known."""
+    most: Resources | None = None
+    """What it may have for pods; None: the same."""
     architectures: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceTypeCatalog:
-    """What is known of instance types: from AWS, else from Ocean's own nodes, else from their names."""
+    """What is known of instance types: from nodes that run, else from AWS, else from their names."""
 
     described: Mapping[str, InstanceTypeSpec] = field(default_factory=dict)
     seen: Mapping[str, Resources] = field(default_factory=dict)
 
     @classmethod
-    def from_sources(cls, cloud: AwsFacts | None, ocean_nodes: Iterable[ClusterNode]) -> InstanceTypeCatalog:
+    def from_sources(
+        cls,
+        cloud: AwsFacts | None,
+        ocean_nodes: Iterable[ClusterNode],
+        kubernetes_nodes: Iterable[KubernetesNode] = (),
+    ) -> InstanceTypeCatalog:
         """Collect what is known; of nodes of one type the largest counts."""
         seen: dict[str, Resources] = {}
+        for known in kubernetes_nodes:
+            name = known.labels.get(INSTANCE_TYPE_LABEL, "")
+            if name and known.allocatable is not None:
+                before = seen.get(name, Resources())
+                found = known.allocatable
+                seen[name] = Resources(
+                    milli_cpu=max(before.milli_cpu, found.milli_cpu),
+                    memory_mib=max(before.memory_mib, found.memory_mib),
+                    # Without the device plugin a node reports no GPU, whatever its type has.
+                    gpu=max(before.gpu, found.gpu or _gpus_by_name(name)),
+                )
         for node in ocean_nodes:
             if node.instance_type and node.allocatable_milli_cpu and node.allocatable_memory_mib:
                 before = seen.get(node.instance_type, Resources())
@@ -64,15 +107,17 @@ class InstanceTypeCatalog:
 
     def machine(self, name: str) -> InstanceType:
         """Return what is known of a type, or of a pattern of types."""
-        described = self.described.get(name)
-        if described is not None:
-            return InstanceType(
-                name=name, resources=described.resources, architectures=frozenset(described.architectures)
-            )
         if name == _ANY_TYPE:
             return InstanceType(name=name, resources=ANY_SIZE, architectures=_AMD64 | _ARM64)
-        resources, architectures = _by_name(name)
-        return InstanceType(name=name, resources=self.seen.get(name, resources), architectures=architectures)
+        size, architectures = _by_name(name)
+        if described := self.described.get(name):
+            size, architectures = described.resources, frozenset(described.architectures)
+        if (seen := self.seen.get(name)) is not None:
+            return InstanceType(name=name, resources=seen, architectures=architectures)
+        if size is None or "*" in name:
+            return InstanceType(name=name, resources=size, architectures=architectures)
+        least, most = _allocatable(size)
+        return InstanceType(name=name, resources=least, most=most, architectures=architectures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +145,33 @@ class AllowedTypes:
                     found[name] = catalogue.machine(name)
         # Lists that leave nothing say nothing that can be held against a pod.
         return list(found.values()) or [InstanceType(name=_ANY_TYPE)]
+
+
+def _allocatable(size: Resources) -> tuple[Resources, Resources]:
+    """Return what a node of EKS has for pods, at least and at most.
+
+    The kubelet of EKS reserves of the CPU 6 % of the first core, 1 % of the second, 0.5 % of the next two and 0.25 % of
+    the others; of the memory 255 MiB, 11 MiB for each possible pod, and the eviction threshold of 100 MiB (nodeadm and
+    bootstrap.sh of awslabs/amazon-eks-ami). How many pods are possible depends on the type, and the hypervisor keeps
+    some memory for itself: up to 7.5 % by Karpenter's VM_MEMORY_OVERHEAD_PERCENT.
+    """
+    cores = size.milli_cpu // 1000
+    reserved = sum(_CORE_SHARES[min(core, len(_CORE_SHARES) - 1)] for core in range(cores))
+    milli_cpu = size.milli_cpu - -(-reserved // 10)
+    few, many = next(pods for most_cores, pods in _POSSIBLE_PODS if cores <= most_cores)
+    kept = size.memory_mib * _HYPERVISOR // 1000
+    least = max(0, size.memory_mib - kept - _RESERVED_MIB - _POD_MIB * many)
+    most = max(0, size.memory_mib - _RESERVED_MIB - _POD_MIB * few)
+    return (
+        replace(size, milli_cpu=milli_cpu, memory_mib=least),
+        replace(size, milli_cpu=milli_cpu, memory_mib=most),
+    )
+
+
+def _gpus_by_name(name: str) -> int:
+    """Return how many GPUs a type may have: none of those that are known to have none."""
+    size, _ = _by_name(name)
+    return ANY_SIZE.gpu if size is None else size.gpu
 
 
 def _by_name(name: str) -> tuple[Resources | None, frozenset[str]]:

@@ -83,6 +83,8 @@ class Resources:
     milli_cpu: int = 0
     memory_mib: int = 0
     gpu: int = 0
+    others: tuple[tuple[str, int], ...] = ()
+    """Name and amount of every other resource, sorted: extended ones, huge pages and storage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,8 @@ class KubernetesNode:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     cordoned: bool = False
+    allocatable: Resources | None = None
+    """What it has to give to pods; None when it does not tell."""
     ready: bool = True
     """Whether its kubelet reports that it is ready; True when there is no such condition."""
     not_ready_since: str = ""
@@ -146,6 +150,8 @@ class Pod:
     """Whether scheduling gates keep the scheduler from looking at it."""
     system: str = ""
     """``spec.os.name``; empty when it is not set."""
+    pod_affinity: bool = False
+    """Whether it has to run beside other pods."""
     requests: Resources = field(default_factory=Resources)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, LaunchTemplate, VirtualNodeGroup
@@ -60,6 +60,12 @@ _GIVEN_BY_OTHERS: Final = ("spotinst.io/", "aws.spot.io/", "topology.k8s.aws/")
 _HARD: Final = frozenset({"NoSchedule", "NoExecute"})
 _NOTHING: Final = Resources()
 _ANY_MACHINE: Final = InstanceType(name="")
+EPHEMERAL_STORAGE: Final = "ephemeral-storage"
+_SURE_STORAGE: Final = 16 * 1024**3
+"""Bytes of ``ephemeral-storage`` that a node of EKS has at least.
+
+Its images need a volume of 20 GiB, of which the kubelet keeps 10 % and 1 GiB.
+"""
 _NO_NODES: Final[Mapping[str, KubernetesNode]] = {}
 
 Terms = tuple[Term, ...] | None
@@ -67,18 +73,35 @@ Terms = tuple[Term, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonOverhead:
+    """What the pods of DaemonSets ask for on each node of a group."""
+
+    least: Resources = _NOTHING
+    """Of those that run on it for certain."""
+    most: Resources = _NOTHING
+    """Of those that may run on it, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCapacity:
-    """How much a pod may ask for: on nodes that take it for ``sure``, and on those that ``perhaps`` do."""
+    """How much a pod may ask for."""
 
     sure: tuple[Resources, ...] = ()
+    """On nodes that take it for certain."""
+    edge: tuple[Resources, ...] = ()
+    """On the same nodes, if they leave as much to pods as they can."""
     perhaps: tuple[Resources, ...] = ()
+    """On nodes of which it is not known whether they take it."""
 
     @classmethod
-    def from_instance_type(cls, machine: InstanceType) -> NodeCapacity:
-        """Return the space of a machine that takes a pod for certain."""
+    def from_instance_type(cls, machine: InstanceType, daemons: DaemonOverhead) -> NodeCapacity:
+        """Return the space of a machine that takes a pod for certain, beside the pods of DaemonSets."""
         if machine.resources is None:
             return cls(sure=(_NOTHING,), perhaps=(ANY_SIZE,))
-        return cls(sure=(machine.resources,))
+        return cls(
+            sure=(_subtract(machine.resources, daemons.most),),
+            edge=(_subtract(machine.most or machine.resources, daemons.least),),
+        )
 
     @classmethod
     def together(cls, spaces: Iterable[NodeCapacity]) -> NodeCapacity:
@@ -86,20 +109,26 @@ class NodeCapacity:
         known = list(spaces)
         return cls(
             sure=_largest({size for space in known for size in space.sure}),
+            edge=_largest({size for space in known for size in space.edge}),
             perhaps=_largest({size for space in known for size in space.perhaps}),
         )
 
     def under(self, verdict: bool | None) -> NodeCapacity:
         """Return what is left of it when that is whether its nodes take the pod."""
         if verdict is None:
-            return NodeCapacity(perhaps=_largest({*self.sure, *self.perhaps}))
+            return NodeCapacity(perhaps=_largest({*self.sure, *self.edge, *self.perhaps}))
         return self if verdict else NodeCapacity()
 
     def takes(self, requests: Resources) -> bool | None:
         """Tell whether there is a node for so much; None when it is not known."""
         if any(_covers(size, requests) for size in self.sure):
             return True
-        return None if any(_covers(size, requests) for size in self.perhaps) else False
+        return None if any(_covers(size, requests) for size in (*self.edge, *self.perhaps)) else False
+
+    def is_tight(self, requests: Resources) -> bool:
+        """Tell whether it depends on what a node leaves to pods: its reservations, and the DaemonSets on it."""
+        covered = any(_covers(size, requests) for size in self.sure)
+        return not covered and any(_covers(size, requests) for size in self.edge)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +138,8 @@ class NodeGroupProfile:
     ``zones`` are those where it starts nodes for certain; with ``other_zones`` there may be more. ``region`` is empty
     when it is not known. ``taints`` are those that keep pods away. ``machines`` are the kinds behind ``types``, and
     ``whole`` is the space of them all. ``seen_labels`` are the keys that its nodes have today, whoever gave them.
-    ``system`` is the operating system of its nodes, in the words of ``kubernetes.io/os``.
+    ``system`` is the operating system of its nodes, in the words of ``kubernetes.io/os``. ``others`` are the amounts
+    of extended resources and the like that its nodes have today.
     """
 
     id: str
@@ -124,6 +154,8 @@ class NodeGroupProfile:
     catalogue: InstanceTypeCatalog = field(default_factory=InstanceTypeCatalog, repr=False)
     seen_labels: frozenset[str] = frozenset()
     system: str = "linux"
+    others: Mapping[str, int] = field(default_factory=dict)
+    daemons: DaemonOverhead = field(default_factory=DaemonOverhead, repr=False)
     user_data: str = field(default="", repr=False)
 
     @property
@@ -147,8 +179,21 @@ class NodeGroupProfile:
             alike = (machine.name if keys & TYPE_LABELS else "", machine.architectures)
             if alike not in verdicts:
                 verdicts[alike] = self._verdict(conditions, keys, machine)
-            spaces.append(NodeCapacity.from_instance_type(machine).under(verdicts[alike]))
+            spaces.append(NodeCapacity.from_instance_type(machine, self.daemons).under(verdicts[alike]))
         return NodeCapacity.together(spaces)
+
+    def beside(self, daemons: DaemonOverhead) -> NodeGroupProfile:
+        """Return the same with less space: that of DaemonSets is taken."""
+        spaces = (NodeCapacity.from_instance_type(machine, daemons) for machine in self.machines)
+        return replace(self, daemons=daemons, whole=NodeCapacity.together(spaces))
+
+    def offers(self, others: Iterable[tuple[str, int]]) -> bool | None:
+        """Tell whether its nodes have so much of other resources; None when it is not known."""
+        enough = (
+            amount <= max(self.others.get(name, 0), _SURE_STORAGE if name == EPHEMERAL_STORAGE else 0)
+            for name, amount in others
+        )
+        return True if all(enough) else None
 
     def _verdict(
         self, conditions: Sequence[Terms], keys: Collection[str], machine: InstanceType = _ANY_MACHINE
@@ -211,6 +256,9 @@ def is_reserved_label(key: str) -> bool:
     return bool(_OF_DRIVERS.fullmatch(key) or _OF_AUTO_MODE.fullmatch(key))
 
 
+_NO_DAEMONS: Final = DaemonOverhead()
+
+
 def profile_node_groups(
     cluster: Cluster,
     groups: Mapping[str, VirtualNodeGroup],
@@ -220,24 +268,28 @@ def profile_node_groups(
 ) -> list[NodeGroupProfile]:
     """Return where the pods of a cluster can go, sorted by id; ``kubernetes_nodes`` are by instance id."""
     nodes = list(ocean_nodes)
-    catalogue = InstanceTypeCatalog.from_sources(cloud, nodes)
+    catalogue = InstanceTypeCatalog.from_sources(cloud, nodes, kubernetes_nodes.values())
     seen_zones: dict[str, set[str]] = defaultdict(set)
     seen_labels: dict[str, set[str]] = defaultdict(set)
     seen_systems: dict[str, str] = {}
+    seen_others: dict[str, dict[str, int]] = defaultdict(dict)
     for node in nodes:
         group_id = node.virtual_node_group_id or DEFAULT_VIRTUAL_NODE_GROUP
         seen_zones[group_id].add(node.availability_zone)
         if node.instance_id in kubernetes_nodes:
-            labels = kubernetes_nodes[node.instance_id].labels
+            known = kubernetes_nodes[node.instance_id]
+            labels = known.labels
             seen_labels[group_id] |= labels.keys()
+            for name, amount in known.allocatable.others if known.allocatable else ():
+                seen_others[group_id][name] = max(amount, seen_others[group_id].get(name, 0))
             if SYSTEM_LABEL in labels:
                 seen_systems[group_id] = labels[SYSTEM_LABEL]
 
     def target(group_id: str, template: LaunchTemplate, group: VirtualNodeGroup | None = None) -> NodeGroupProfile:
-        known = cloud.zones if cloud else {}
+        in_zone = cloud.zones if cloud else {}
         subnets = template.subnet_ids or cluster.template.subnet_ids
-        zones = {known[subnet] for subnet in subnets if subnet in known}
-        others = not subnets or any(subnet not in known for subnet in subnets)
+        zones = {in_zone[subnet] for subnet in subnets if subnet in in_zone}
+        others = not subnets or any(subnet not in in_zone for subnet in subnets)
         taints = [Taint(key=key, value=value, effect=effect) for key, value, effect in (group.taints if group else ())]
         types = AllowedTypes.from_template(template, cluster.template)
         machines = tuple(types.machines(catalogue))
@@ -251,9 +303,10 @@ def profile_node_groups(
             region=cluster.region,
             types=types,
             machines=machines,
-            whole=NodeCapacity.together(map(NodeCapacity.from_instance_type, machines)),
+            whole=NodeCapacity.together(NodeCapacity.from_instance_type(machine, _NO_DAEMONS) for machine in machines),
             catalogue=catalogue,
             seen_labels=frozenset(seen_labels[group_id]),
+            others=seen_others[group_id],
             system=seen_systems.get(group_id) or _system_of(user_data),
             user_data=user_data,
         )
@@ -289,6 +342,16 @@ def _system_of(user_data: str) -> str:
 
 def _covers(size: Resources, requests: Resources) -> bool:
     return size.milli_cpu >= requests.milli_cpu and size.memory_mib >= requests.memory_mib and size.gpu >= requests.gpu
+
+
+def _subtract(size: Resources, taken: Resources) -> Resources:
+    if size.milli_cpu >= ANY_SIZE.milli_cpu:
+        return size
+    return replace(
+        size,
+        milli_cpu=max(0, size.milli_cpu - taken.milli_cpu),
+        memory_mib=max(0, size.memory_mib - taken.memory_mib),
+    )
 
 
 def _largest(sizes: Iterable[Resources]) -> tuple[Resources, ...]:

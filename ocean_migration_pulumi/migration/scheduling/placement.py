@@ -18,12 +18,16 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     SYSTEM_LABEL,
     VOLUMES,
     KubernetesSnapshot,
+    Owner,
     Pod,
     Requirement,
+    Resources,
 )
-from ocean_migration_pulumi.migration.scheduling.label_matching import any_of
+from ocean_migration_pulumi.migration.scheduling.label_matching import all_of, any_of
 from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
     ARCHITECTURE_LABELS,
+    TYPE_LABELS,
+    DaemonOverhead,
     NodeCapacity,
     NodeGroupProfile,
     profile_node_groups,
@@ -35,6 +39,7 @@ from ocean_migration_pulumi.migration.scheduling.pod_requirements import (
     combine_requirements,
 )
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
+from ocean_migration_pulumi.migration.scheduling.workloads import runs_on_each_node
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
@@ -87,9 +92,11 @@ def forecast_placement(
     moving = sorted(pods, key=lambda pod: pod.full_name)
     planned = {node.instance_id: node for node in nodes}
     running = [node for node in ocean_nodes if node.instance_id not in planned]
-    fitter = _Fitter(profile_node_groups(cluster, groups, running, cloud, kube.nodes))
-    homes = {node_name(node, kube): node.virtual_node_group_id for node in planned.values()}
     labels = {node.name: node.labels for node in kube.nodes.values()}
+    daemons = _find_daemons(kube, labels)
+    targets = profile_node_groups(cluster, groups, running, cloud, kube.nodes)
+    fitter = _Fitter([target.beside(_measure_daemons(target, daemons)) for target in targets])
+    homes = {node_name(node, kube): node.virtual_node_group_id for node in planned.values()}
     found = _Sorted()
     for pod in moving:
         on_node = labels.get(pod.node_name, {})
@@ -121,6 +128,12 @@ def forecast_placement(
                 )
                 for architecture, names in sorted(found.strange.items())
             ),
+            *_by_reasons(
+                {reasons: names for reasons, names in found.unknown.items() if _is_tight(reasons)},
+                Code.PODS_PLACEMENT_UNKNOWN,
+                Code.PODS_PLACEMENT_UNKNOWN_MORE,
+                severity=Severity.WARNING,
+            ),
             *_unknowns(moving, kube, cloud if found.unknown else None),
             *(
                 Diagnostic(code=Code.PODS_CHANGE_GROUP, severity=Severity.INFO, fields={"pods": names})
@@ -128,7 +141,7 @@ def forecast_placement(
                 if names
             ),
             *_by_reasons(
-                found.unknown,
+                {reasons: names for reasons, names in found.unknown.items() if not _is_tight(reasons)},
                 Code.PODS_PLACEMENT_UNKNOWN,
                 Code.PODS_PLACEMENT_UNKNOWN_MORE,
                 severity=Severity.INFO,
@@ -167,9 +180,21 @@ class _Fitter:
         key = requirements, wanted
         if key not in self._reasons:
             singles = list(requirements.single())
-            found = tuple(reason for single, reason in singles if self._verdict(single, self._targets) is wanted)
+            found = tuple(
+                self._sharpen(single, reason)
+                for single, reason in singles
+                if self._verdict(single, self._targets) is wanted
+            )
             self._reasons[key] = found or (combine_requirements(self._unmet(singles)),)
         return self._reasons[key]
+
+    def _sharpen(self, single: PodRequirements, reason: UnmetRequirement) -> UnmetRequirement:
+        """Return the reason, of requests whether they are only too much for what a node leaves to pods."""
+        if reason.kind is RequirementKind.REQUESTS and any(
+            target.whole.is_tight(single.requests) for target in self._targets
+        ):
+            return replace(reason, kind=RequirementKind.TIGHT_REQUESTS)
+        return reason
 
     def _unmet(self, singles: Sequence[tuple[PodRequirements, UnmetRequirement]]) -> list[UnmetRequirement]:
         """Return the demands that some target does not meet; all of them, when only together they are too much."""
@@ -199,9 +224,15 @@ class _Fitter:
         return [target for target in self._targets if target.id == match]
 
     def _verdict(self, requirements: PodRequirements, targets: Iterable[NodeGroupProfile]) -> bool | None:
+        requests = requirements.requests
         place = replace(requirements, requests=_ANY.requests)
         spaces = self._spaces.setdefault(place, {})
-        return any_of(self._space(place, spaces, target).takes(requirements.requests) for target in targets)
+        found = any_of(
+            all_of((self._space(place, spaces, target).takes(requests), target.offers(requests.others)))
+            for target in targets
+        )
+        # Which pods run beside it on a new node is not known.
+        return None if found and requirements.pod_affinity else found
 
     @staticmethod
     def _space(place: PodRequirements, spaces: dict[str, NodeCapacity], target: NodeGroupProfile) -> NodeCapacity:
@@ -211,6 +242,47 @@ class _Fitter:
 
 
 _ANY: Final = PodRequirements()
+
+
+def _is_tight(reasons: Iterable[UnmetRequirement]) -> bool:
+    return any(reason.kind is RequirementKind.TIGHT_REQUESTS for reason in reasons)
+
+
+def _find_daemons(kube: KubernetesSnapshot, labels: Mapping[str, Mapping[str, str]]) -> list[PodRequirements]:
+    """Return what a pod of each DaemonSet demands: that of its pods which asks for most."""
+    largest: dict[tuple[str, Owner], Pod] = {}
+    for pod in kube.pods:
+        if pod.controller is None or not runs_on_each_node(pod.controller) or pod.finished:
+            continue
+        key = pod.namespace, pod.controller
+        if key not in largest or _size(pod) > _size(largest[key]):
+            largest[key] = pod
+    return [
+        PodRequirements.from_daemon(pod, kube, labels.get(pod.node_name, {}).get(SYSTEM_LABEL, ""))
+        for pod in largest.values()
+    ]
+
+
+def _size(pod: Pod) -> tuple[int, int]:
+    return pod.requests.milli_cpu, pod.requests.memory_mib
+
+
+def _measure_daemons(target: NodeGroupProfile, daemons: Iterable[PodRequirements]) -> DaemonOverhead:
+    """Return what DaemonSets ask for on a node of a group."""
+    least = most = Resources()
+    for daemon in daemons:
+        runs = target.space(daemon.conditions, daemon.tolerations).takes(Resources())
+        if runs is not False:
+            most = _add(most, daemon.requests)
+        if runs and not daemon.names(ARCHITECTURE_LABELS | TYPE_LABELS):
+            least = _add(least, daemon.requests)
+    return DaemonOverhead(least=least, most=most)
+
+
+def _add(one: Resources, other: Resources) -> Resources:
+    return Resources(
+        milli_cpu=one.milli_cpu + other.milli_cpu, memory_mib=one.memory_mib + other.memory_mib, gpu=one.gpu
+    )
 
 
 def _by_reasons(

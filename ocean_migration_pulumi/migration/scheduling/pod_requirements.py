@@ -46,6 +46,8 @@ class PodRequirements:
     volumes: tuple[Terms, ...] = ()
     tolerations: tuple[Toleration, ...] | None = None
     requests: Resources = _NOTHING
+    pod_affinity: bool = False
+    """Whether it has to run beside other pods."""
     system: str = ""
     """The operating system that its images are for; empty when it is not known, or when a condition names it."""
 
@@ -61,7 +63,14 @@ class PodRequirements:
             volumes=(*dict.fromkeys(pod.volume_terms), *([None] if lost else [])),
             tolerations=pod.tolerations,
             requests=pod.requests,
+            pod_affinity=pod.pod_affinity,
         )
+
+    @classmethod
+    def from_daemon(cls, pod: Pod, kube: KubernetesSnapshot, system: str = "") -> PodRequirements:
+        """Return what a pod of a DaemonSet demands, without the name of its node."""
+        terms = tuple(tuple(part for part in term if not part.on_field) for term in pod.terms)
+        return replace(cls.from_pod(pod, kube, system), affinity=terms if all(terms) else ())
 
     @property
     def conditions(self) -> tuple[Terms, ...]:
@@ -94,11 +103,16 @@ class PodRequirements:
             )
         if self.tolerations is not None:
             yield PodRequirements(tolerations=self.tolerations), INTOLERANT
-        if self.requests != _NOTHING:
+        sizes, others = replace(self.requests, others=()), self.requests.others
+        if sizes != _NOTHING:
+            yield PodRequirements(requests=sizes), UnmetRequirement(kind=RequirementKind.REQUESTS, requests=sizes)
+        if others:
             yield (
-                PodRequirements(requests=self.requests),
-                UnmetRequirement(kind=RequirementKind.REQUESTS, requests=self.requests),
+                PodRequirements(requests=Resources(others=others)),
+                UnmetRequirement(kind=RequirementKind.OTHER_RESOURCES, names=tuple(name for name, _ in others)),
             )
+        if self.pod_affinity:
+            yield PodRequirements(pod_affinity=True), UnmetRequirement(kind=RequirementKind.POD_AFFINITY)
 
 
 class RequirementKind(StrEnum):
@@ -115,6 +129,11 @@ class RequirementKind(StrEnum):
     """The one condition names the operating system of its images."""
     TOLERATIONS = "tolerations"
     REQUESTS = "requests"
+    TIGHT_REQUESTS = "tight-requests"
+    """Whether they fit depends on what a node reserves, and on its DaemonSets."""
+    OTHER_RESOURCES = "other-resources"
+    """Extended resources, huge pages, storage or claimed devices."""
+    POD_AFFINITY = "pod-affinity"
     COMBINED = "combined"
     """Each part is met somewhere, but nowhere all of them."""
     NO_GROUP = "no-group"
@@ -146,6 +165,8 @@ class UnmetRequirement:
     """Conditions on the labels of a node, without the names of single nodes, so that like pods are grouped."""
     requests: Resources = _NOTHING
     """What the pod asks for."""
+    names: tuple[str, ...] = ()
+    """Names of other resources."""
     parts: tuple[UnmetRequirement, ...] = ()
     """What is combined."""
 
@@ -162,6 +183,8 @@ class UnmetRequirement:
             data["milli_cpu"] = self.requests.milli_cpu
             data["memory_mib"] = self.requests.memory_mib
             data["gpu"] = self.requests.gpu
+        if self.names:
+            data["names"] = list(self.names)
         if self.parts:
             data["parts"] = [part.to_json() for part in self.parts]
         return data

@@ -19,6 +19,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     KubernetesNode,
     Owner,
     Requirement,
+    Resources,
     Taint,
     Toleration,
 )
@@ -36,6 +37,7 @@ def test_node() -> None:
         labels={"kubernetes.io/hostname": "ip-1"},
         taints=(Taint(key="gpu", value="yes", effect="NoExecute"),),
         cordoned=True,
+        allocatable=Resources(milli_cpu=3920, memory_mib=15101, others=(("pods", 58),)),
     )
     assert objects.read_node({"metadata": {"name": "bare"}}) == KubernetesNode(name="bare")
 

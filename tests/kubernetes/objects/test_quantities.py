@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
-from ocean_migration_pulumi.kubernetes.objects.quantities import parse_quantity, read_requests
+from ocean_migration_pulumi.kubernetes.objects.quantities import parse_quantity, read_allocatable, read_requests
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 
 NANO = 10**9
@@ -94,9 +94,18 @@ def test_overhead_and_the_pod_s_own_requests() -> None:
 
 
 def test_gpus_of_all_makers() -> None:
-    """Whatever else is asked for does not matter."""
-    asked = {"nvidia.com/gpu": "2", "amd.com/gpu": "1", "ephemeral-storage": "?", "hugepages-2Mi": "4Mi"}
-    assert read_requests({"containers": [{"resources": {"requests": asked}}]}) == Resources(gpu=3)
+    """Together; whatever else is asked for keeps its name."""
+    asked = {"nvidia.com/gpu": "2", "amd.com/gpu": "1", "hugepages-2Mi": "4Mi", "aws.amazon.com/neuron": "0"}
+    found = read_requests({"containers": [{"resources": {"requests": asked}}], "resourceClaims": [{"name": "x"}]})
+    assert found == Resources(gpu=3, others=(("hugepages-2Mi", 4 * 1024**2), ("resourceClaims", 1)))
+
+
+def test_allocatable_is_rounded_down() -> None:
+    """A node without a status does not tell."""
+    allocatable = {"cpu": "1930m", "memory": "7244264Ki", "pods": "29", "nvidia.com/gpu": "1"}
+    found = read_allocatable({"allocatable": allocatable})
+    assert found == Resources(milli_cpu=1930, memory_mib=7074, gpu=1, others=(("pods", 29),))
+    assert read_allocatable({}) is None
 
 
 def test_number_that_is_no_text_is_of_unexpected_form() -> None:

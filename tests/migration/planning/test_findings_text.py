@@ -118,6 +118,7 @@ ZONE: dict[str, Any] = {
     "terms": [[{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["us-west-2a", "us-west-2b"]}]],
 }
 REQUESTS: dict[str, Any] = {"kind": RequirementKind.REQUESTS, "milli_cpu": 96_000, "memory_mib": 102_400, "gpu": 1}
+TIGHT: dict[str, Any] = {**REQUESTS, "kind": RequirementKind.TIGHT_REQUESTS}
 AFFINITY: dict[str, Any] = {
     "kind": RequirementKind.NODE_AFFINITY,
     "remedy": RequirementRemedy.ALLOW_INSTANCE_TYPE,
@@ -309,6 +310,18 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
         Code.PODS_PLACEMENT_UNKNOWN,
         "",
         {"pods": ["shop/a"], "reasons": [{"kind": RequirementKind.VOLUME_UNKNOWN}]},
+    ),
+    (Code.PODS_PLACEMENT_UNKNOWN, "", {"pods": ["shop/a"], "reasons": [TIGHT]}),
+    (
+        Code.PODS_PLACEMENT_UNKNOWN,
+        "",
+        {
+            "pods": ["shop/a"],
+            "reasons": [
+                {"kind": RequirementKind.OTHER_RESOURCES, "names": ["hugepages-2Mi", "vpc.amazonaws.com/pod-eni"]},
+                {"kind": RequirementKind.POD_AFFINITY},
+            ],
+        },
     ),
     (Code.PODS_PLACEMENT_UNKNOWN_MORE, "", {"pods": ["shop/a", "shop/b"], "reasons": 1}),
     (Code.PODS_CHANGE_GROUP, "", {"pods": ["shop/a"]}),

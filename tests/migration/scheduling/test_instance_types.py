@@ -7,7 +7,7 @@ import pytest
 from ocean_migration_pulumi.api.models.cluster import ClusterNode, LaunchTemplate
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, InstanceTypeSpec
 from ocean_migration_pulumi.migration.scheduling.instance_types import ANY_SIZE, AllowedTypes, InstanceTypeCatalog
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesNode, Resources
 
 
 def size(cpus: int, gib: int) -> Resources:
@@ -47,15 +47,41 @@ def size(cpus: int, gib: int) -> Resources:
 def test_names_of_types_tell_what_ec2_means_by_them(
     name: str, resources: Resources | None, architectures: set[str]
 ) -> None:
-    """Where the rule has exceptions, the size is not known."""
+    """Where the rule has exceptions, the size is not known; of a size, a part is kept from pods."""
     machine = InstanceTypeCatalog().machine(name)
-    assert (machine.name, machine.resources, set(machine.architectures)) == (name, resources, architectures)
+    assert (machine.name, set(machine.architectures)) == (name, architectures)
+    if machine.most is None or machine.resources is None or resources is None:
+        assert machine.resources == resources
+    else:
+        assert 0.9 * resources.milli_cpu < machine.resources.milli_cpu == machine.most.milli_cpu < resources.milli_cpu
+        assert 0.8 * resources.memory_mib < machine.resources.memory_mib < machine.most.memory_mib
+        assert machine.most.memory_mib < resources.memory_mib
 
 
-def test_aws_knows_better_than_nodes_and_nodes_better_than_names() -> None:
+@pytest.mark.parametrize(
+    ("name", "milli_cpu", "memory_mib"),
+    [
+        ("m5.large", 1930, 7074),
+        ("m5.xlarge", 3920, 14_663),
+        ("c5.xlarge", 3920, 6_889),
+        ("r5.large", 1930, 14_700),
+        ("m5.2xlarge", 7910, 29_900),
+        ("m5.24xlarge", 95_690, 370_000),
+    ],
+)
+def test_allocatable_of_real_nodes_is_between_the_bounds(name: str, milli_cpu: int, memory_mib: int) -> None:
+    """About as nodes of EKS report it."""
+    machine = InstanceTypeCatalog().machine(name)
+    assert machine.resources is not None
+    assert machine.most is not None
+    assert machine.resources.milli_cpu == milli_cpu
+    assert machine.resources.memory_mib <= memory_mib <= machine.most.memory_mib
+
+
+def test_nodes_know_better_than_aws_and_aws_better_than_names() -> None:
     """Of nodes of one type the largest counts; those that do not tell are no evidence."""
     nodes = [
-        ClusterNode(instance_id="i-1", instance_type="m5.large", allocatable_milli_cpu=1, allocatable_memory_mib=1),
+        ClusterNode(instance_id="i-1", instance_type="m5.large", allocatable_milli_cpu=9, allocatable_memory_mib=9),
         ClusterNode(
             instance_id="i-2", instance_type="t3.large", allocatable_milli_cpu=1930, allocatable_memory_mib=7000
         ),
@@ -70,11 +96,21 @@ def test_aws_knows_better_than_nodes_and_nodes_better_than_names() -> None:
         ClusterNode(instance_id="i-5", allocatable_milli_cpu=9, allocatable_memory_mib=9),
     ]
     described = InstanceTypeSpec(resources=size(3, 9), architectures=("arm64",))
-    catalogue = InstanceTypeCatalog.from_sources(AwsFacts(machines={"m5.large": described}), nodes)
-    assert catalogue.machine("m5.large").resources == size(3, 9)
+    labels = {"node.kubernetes.io/instance-type": "m5.large"}
+    known = [
+        KubernetesNode(name="a", labels=labels, allocatable=Resources(milli_cpu=1, memory_mib=99)),
+        KubernetesNode(name="b", labels=labels),
+        KubernetesNode(name="c", allocatable=size(9, 9)),
+    ]
+    machines = {"m5.large": described, "c5.large": described}
+    catalogue = InstanceTypeCatalog.from_sources(AwsFacts(machines=machines), nodes, known)
+    assert catalogue.machine("m5.large").resources == Resources(milli_cpu=9, memory_mib=99, gpu=ANY_SIZE.gpu)
     assert catalogue.machine("m5.large").architectures == {"arm64"}
+    by_aws = catalogue.machine("c5.large").resources
+    assert by_aws is not None
+    assert by_aws.milli_cpu == 2925
     assert catalogue.machine("t3.large").resources == Resources(milli_cpu=1930, memory_mib=7100, gpu=ANY_SIZE.gpu)
-    assert catalogue.machine("r5.large").resources == size(2, 16)
+    assert catalogue.machine("r5.large").most is not None
     assert catalogue.seen.keys() == {"m5.large", "t3.large"}
 
 

@@ -20,6 +20,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Gap,
     KubernetesNode,
     KubernetesSnapshot,
+    Owner,
     Pod,
     Requirement,
     Resources,
@@ -30,7 +31,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 from ocean_migration_pulumi.migration.scheduling.node_group_profiles import is_reserved_label
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
-from ocean_migration_pulumi.migration.spec.diagnostic import Code
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
 from tests.migration.diagnostics import fields_of
 from tests.migration.scheduling.test_label_matching import naive_holds, naive_tolerates
@@ -338,11 +339,14 @@ def test_windows_nodes_are_told_by_their_user_data() -> None:
     ("types", "requests", "selector", "expected"),
     [
         ((), Resources(milli_cpu=190_000, memory_mib=700_000, gpu=8), {}, True),
-        (("m5.large",), Resources(milli_cpu=2000, memory_mib=8192), {}, True),
-        (("m5.large",), Resources(milli_cpu=2001), {}, False),
-        (("m5.large",), Resources(memory_mib=8193), {}, False),
+        (("m5.large",), Resources(milli_cpu=1930, memory_mib=6838), {}, True),
+        (("m5.large",), Resources(milli_cpu=1931), {}, False),
+        (("m5.large",), Resources(memory_mib=6839), {}, None),
+        (("m5.large",), Resources(memory_mib=7500), {}, None),
+        (("m5.large",), Resources(memory_mib=7716), {}, None),
+        (("m5.large",), Resources(memory_mib=7717), {}, False),
         (("m5.large",), Resources(gpu=1), {}, False),
-        (("m5.large", "r5.large"), Resources(memory_mib=16384), {}, True),
+        (("m5.large", "r5.large"), Resources(memory_mib=14_000), {}, True),
         (("m5.large", "c5.4xlarge"), Resources(milli_cpu=16000, memory_mib=40_000), {}, False),
         (("m5.*",), Resources(milli_cpu=90_000), {}, True),
         (("m5.*",), Resources(gpu=1), {}, False),
@@ -355,15 +359,15 @@ def test_windows_nodes_are_told_by_their_user_data() -> None:
         (("u-6tb1.metal",), Resources(), {"kubernetes.io/arch": "arm64"}, None),
         (("m5.large",), Resources(), {"node.kubernetes.io/instance-type": "m5.large"}, True),
         (("m5.large",), Resources(), {"node.kubernetes.io/instance-type": "m5.xlarge"}, False),
-        (("m5.*",), Resources(milli_cpu=4000), {"node.kubernetes.io/instance-type": "m5.xlarge"}, True),
-        (("m5.*",), Resources(milli_cpu=4001), {"node.kubernetes.io/instance-type": "m5.xlarge"}, False),
+        (("m5.*",), Resources(milli_cpu=3920), {"node.kubernetes.io/instance-type": "m5.xlarge"}, True),
+        (("m5.*",), Resources(milli_cpu=3921), {"node.kubernetes.io/instance-type": "m5.xlarge"}, False),
         (("m5.*",), Resources(), {"node.kubernetes.io/instance-type": "c5.xlarge"}, False),
     ],
 )
 def test_request_and_architecture_are_held_against_the_allowed_types(
     types: tuple[str, ...], requests: Resources, selector: dict[str, str], expected: bool | None
 ) -> None:
-    """Only what is larger than the machine itself is too large."""
+    """What EKS reserves is not for pods; how much memory that is depends on more than the type."""
     groups = (group(template=template(instance_types=types)),)
     assert verdict(judge(pod(requests=requests, node_selector=selector), groups=groups)) is expected
 
@@ -372,8 +376,92 @@ def test_aws_tells_the_size_of_a_type() -> None:
     """Where the name does not."""
     groups = (group(template=template(instance_types=("t3.large",))),)
     cloud = AwsFacts(zones=CLOUD.zones, machines={"t3.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000))})
-    assert verdict(judge(pod(requests=Resources(milli_cpu=2000)), groups=groups, cloud=cloud)) is True
-    assert verdict(judge(pod(requests=Resources(milli_cpu=2001)), groups=groups, cloud=cloud)) is False
+    assert verdict(judge(pod(requests=Resources(milli_cpu=1930)), groups=groups, cloud=cloud)) is True
+    assert verdict(judge(pod(requests=Resources(milli_cpu=1931)), groups=groups, cloud=cloud)) is False
+
+
+def on_nodes(allocatable: Resources, **more: Any) -> dict[str, Any]:
+    """Return a cluster with a node of the group, as Kubernetes and Ocean have it."""
+    labels = {"node.kubernetes.io/instance-type": "m5.large", "kubernetes.io/os": "linux"}
+    known = KubernetesNode(name="n", instance_id="i-9", labels=labels, allocatable=allocatable)
+    kube = KubernetesSnapshot(nodes={"i-9": known}, **more)
+    return {"kube": kube, "ocean_nodes": [ClusterNode(instance_id="i-9", virtual_node_group_id="ols-1")]}
+
+
+def test_allocatable_of_a_node_decides_for_its_type() -> None:
+    """Whatever AWS says of the type."""
+    groups = (group(template=template(instance_types=("m5.large",))),)
+    machines = {"m5.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192))}
+    seen = on_nodes(Resources(milli_cpu=1900, memory_mib=7074))
+    more = {"groups": groups, "cloud": AwsFacts(zones=CLOUD.zones, machines=machines), **seen}
+    assert verdict(judge(pod(requests=Resources(milli_cpu=1900, memory_mib=7074)), **more)) is True
+    assert verdict(judge(pod(requests=Resources(milli_cpu=1901)), **more)) is False
+    assert verdict(judge(pod(requests=Resources(memory_mib=7075)), **more)) is False
+
+
+def daemon(name: str, **more: Any) -> Pod:
+    """Return a pod of a DaemonSet, bound to its node as its controller does."""
+    here = ((Requirement(key="metadata.name", values=("n",), on_field=True),),)
+    more.setdefault("requests", Resources(milli_cpu=100, memory_mib=100))
+    owner = Owner(kind="DaemonSet", name=name, group="apps")
+    return Pod(namespace="kube-system", name=f"{name}-1", node_name="n", controller=owner, terms=here, **more)
+
+
+def test_daemon_sets_take_their_part_of_every_node() -> None:
+    """Those that run there; whether one with an unknown label does is not known, and the pod may not fit."""
+    groups = (group(template=template(instance_types=("m5.large",)), taints=(GPU,)),)
+    large = pod(requests=Resources(milli_cpu=1700), tolerations=TOLERANT)
+    space = Resources(milli_cpu=1900, memory_mib=7000)
+
+    def fits(*daemons: Pod) -> bool | None:
+        return verdict(judge(large, groups=groups, **on_nodes(space, pods=daemons)))
+
+    tolerant = {"tolerations": (Toleration(operator="Exists"),)}
+    assert fits(daemon("a", **tolerant), daemon("b", **tolerant)) is True
+    assert fits(daemon("a", **tolerant), daemon("b", **tolerant), daemon("c", **tolerant)) is False
+    assert fits(*(daemon(name) for name in "abc")) is True
+    unsure = daemon("c", node_selector={"aws.spot.io/x": "y"}, **tolerant)
+    assert fits(daemon("a", **tolerant), daemon("b", **tolerant), unsure) is None
+
+
+def test_request_near_the_edge_is_a_warning() -> None:
+    """It is named for what it is."""
+    groups = (group(template=template(instance_types=("m5.large",))),)
+    found = judge(pod(requests=Resources(memory_mib=7500)), groups=groups)
+    (near,) = [each for each in found.diagnostics if each.code is Code.PODS_PLACEMENT_UNKNOWN]
+    assert near.severity is Severity.WARNING
+    assert [reason["kind"] for reason in near.fields["reasons"]] == [RequirementKind.TIGHT_REQUESTS]
+
+
+@pytest.mark.parametrize(
+    ("name", "amount", "on_node", "expected"),
+    [
+        ("vpc.amazonaws.com/pod-eni", 1, 0, None),
+        ("vpc.amazonaws.com/pod-eni", 1, 9, True),
+        ("hugepages-2Mi", 4 * 1024**2, 0, None),
+        ("ephemeral-storage", 10 * 1024**3, 0, True),
+        ("ephemeral-storage", 50 * 1024**3, 0, None),
+        ("ephemeral-storage", 50 * 1024**3, 90 * 1024**3, True),
+        ("resourceClaims", 1, 0, None),
+    ],
+)
+def test_other_resources_are_unknown_unless_a_node_has_them(
+    name: str, amount: int, on_node: int, expected: bool | None
+) -> None:
+    """Nothing tells of a node that does not exist yet what its plugins will offer."""
+    seen = on_nodes(Resources(milli_cpu=1900, memory_mib=7000, others=((name, on_node),)))
+    asking = pod(requests=Resources(milli_cpu=100, others=((name, amount),)))
+    found = judge(asking, **seen)
+    assert verdict(found) is expected
+    reasons = [each["reasons"] for each in fields_of(found, Code.PODS_PLACEMENT_UNKNOWN)]
+    unknown = {"kind": RequirementKind.OTHER_RESOURCES, "names": [name]}
+    assert reasons == ([] if expected else [[unknown]])
+
+
+def test_required_pod_affinity_is_unknown() -> None:
+    """Where the other pods will be is not known; a pod that fits nowhere needs no such doubt."""
+    assert verdict(judge(pod(pod_affinity=True))) is None
+    assert verdict(judge(pod(pod_affinity=True, node_selector={"team": "data"}))) is False
 
 
 def test_blockers_are_grouped_by_reason_with_what_to_do() -> None:

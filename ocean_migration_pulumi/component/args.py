@@ -17,6 +17,7 @@ from ocean_migration_pulumi.component.kubernetes_args import (
     check_autoscaler_args,
     check_controller_args,
 )
+from ocean_migration_pulumi.component.wave_args import check_gate, check_wave
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration.spec.input_readers import exclusive_error, read_text, secret_error
@@ -142,6 +143,7 @@ class WaveArgsDict(TypedDict, total=False):
 
     name: str
     nodes: NodeSelectorArgs | NodeSelectorArgsDict
+    virtual_node_groups: Sequence[str]
     new_nodes: Input[str]
     batch_size_percentage: Input[int]
     should_terminate_drained_nodes: Input[bool]
@@ -173,6 +175,8 @@ class WaveArgs:
     nodes: NodeSelectorArgs | NodeSelectorArgsDict
     """Nodes to migrate; nodes of earlier waves are excluded. ``limit="50%"`` is a share of the nodes that earlier waves
     leave."""
+    virtual_node_groups: Sequence[str] | None = None
+    """Names of the component's Virtual Node Groups that the wave waits for. None means all."""
     new_nodes: Input[str] | None = None
     batch_size_percentage: Input[int] | None = None
     should_terminate_drained_nodes: Input[bool] | None = None
@@ -328,6 +332,16 @@ class CheckedArgs:
     cluster_autoscaler: ClusterAutoscalerArgs | None
     """Cluster Autoscaler to scale to zero."""
 
+    @property
+    def makes_spot_resources(self) -> bool:
+        """Whether the component makes an Ocean cluster or a Virtual Node Group."""
+        return self.import_from is not None or bool(self.groups)
+
+    @property
+    def changes_deployments(self) -> bool:
+        """Whether the component installs the controller or switches the Cluster Autoscaler off."""
+        return self.controller is not None or self.cluster_autoscaler is not None
+
 
 def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArgs:
     """Read all arguments, and check them together, before any resource is registered.
@@ -347,8 +361,13 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
     for index, group in enumerate(groups):
         _check_virtual_node_group(group, f"virtual_node_groups[{index}]", import_from)
     waves = _read_each(WaveArgs, args.waves, "waves")
+    gates = [_optional(GateArgs, wave.gate, f"waves[{index}].gate") for index, wave in enumerate(waves)]
     _check_unique_names([group.name for group in groups], "virtual_node_groups")
     _check_unique_names([wave.name for wave in waves], "waves")
+    for index, (wave, gate) in enumerate(zip(waves, gates, strict=True)):
+        check_wave(wave, f"waves[{index}]", [group.name for group in groups])
+        if gate is not None:
+            check_gate(gate, f"waves[{index}].gate")
     retire = _read_each(RetireArgs, args.retire, "retire")
     for index, old in enumerate(retire):
         _check_group(old, f"retire[{index}]")
@@ -365,7 +384,7 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
         import_from=import_from,
         groups=groups,
         waves=waves,
-        gates=[_optional(GateArgs, wave.gate, f"waves[{index}].gate") for index, wave in enumerate(waves)],
+        gates=gates,
         retire=retire,
         controller=controller,
         cluster_autoscaler=autoscaler,

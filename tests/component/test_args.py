@@ -65,7 +65,7 @@ def test_a_wave_has_every_option_of_a_migration() -> None:
     parameters = inspect.signature(OceanWorkloadMigration).parameters
     assert list(args.WAVE_OPTIONS) == [name for name in parameters if name not in own]
     types = {field.name: field.type for field in fields(args.WaveArgs)}
-    assert set(types) == {*args.WAVE_OPTIONS, "name", "nodes", "timeouts", "gate"}
+    assert set(types) == {*args.WAVE_OPTIONS, "name", "nodes", "virtual_node_groups", "timeouts", "gate"}
     assert {name: types[name] for name in args.WAVE_OPTIONS} == {
         name: parameters[name].annotation for name in args.WAVE_OPTIONS
     }
@@ -96,6 +96,26 @@ def test_a_gate_has_only_inputs_of_its_resource() -> None:
         (
             {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {}, "gate": {"time_out": "5m"}}]},
             "waves[0].gate.time_out: unknown field; did you mean `timeout`?",
+        ),
+        (
+            {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"asg_name": ["web"]}}]},
+            "waves[0].nodes.asg_name: unknown field; did you mean `asg_names`?",
+        ),
+        (
+            {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": NodeSelectorArgs(limit="x", all_nodes=True)}]},
+            'waves[0].nodes.limit must be a number of nodes such as "5", or "1%" to "100%" of them, not \'x\'',
+        ),
+        (
+            {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}, "soak_time": "long"}]},
+            'waves[0].soak_time must be a duration such as "90s", "20m" or "1h30m", not \'long\'',
+        ),
+        (
+            {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}, "gate": {"hold_for": "long"}}]},
+            'waves[0].gate.hold_for must be a duration such as "90s", "20m" or "1h30m", not \'long\'',
+        ),
+        (
+            {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}, "virtual_node_groups": ["w"]}]},
+            "waves[0].virtual_node_groups[0] must be left out: the component makes none, not 'w'",
         ),
         (
             {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "node_group": "x", "auto_scaling_group": "y"}]},

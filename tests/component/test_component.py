@@ -230,27 +230,68 @@ def test_configuration_is_taken_over_once(sim: Simulator, whole: WholeStack) -> 
 
 
 def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: WholeStack) -> None:
-    """And not before; a group whose role a Virtual Node Group uses is refused."""
+    """And not before; of a group that does not exist any more it tells that."""
     arguments = f"""
         "ocean_id": {sim.ocean_id!r},
         "waves": [{{"name": "web", "nodes": {{"asg_names": ["web"]}}}}],
         "retire": [
             {{"node_group": "web", "eks_cluster": "shop"}},
             {{"node_group": "api", "eks_cluster": "shop", "declaration": "the resource api of this program"}},
+            {{"node_group": "gone", "eks_cluster": "shop"}},
         ],
     """
+    whole.mocks.gone = {"gone"}
     whole.program(arguments)
     result = whole.up()
-    first, second = result.outputs["retire"]
-    assert first == (
+    assert result.outputs["retire"] == [
         "managed node group web of shop: aws eks update-nodegroup-config --cluster-name shop --nodegroup-name web "
-        "--scaling-config minSize=0,desiredSize=0"
-    )
-    assert second == "managed node group api of shop: remove the resource api of this program, which declares it"
+        "--scaling-config minSize=0,desiredSize=0",
+        "managed node group api of shop: remove the resource api of this program, which declares it",
+        "managed node group gone of shop: does not exist any more",
+    ]
+
+
+def test_retire_conflict_is_a_warning_of_the_first_preview(sim: Simulator, whole: WholeStack) -> None:
+    """It fails nothing, and ends with the first program that gives Ocean's nodes another profile."""
+    whole.mocks.node_role = "arn:aws:iam::123456789012:role/workers"
+    arguments = """
+        "import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"},
+        "virtual_node_groups": [{"name": "web", "labels": {"workload": "web"}, "options": {}}],
+        "controller": {"existing_secret": "spot", "replace_v1": False},
+        "waves": [{"name": "all", "nodes": {"all_nodes": True}, "unmatched_nodes": "allow"}],
+        "retire": [{"node_group": "web"}],
+        "protect": False,
+    """
+    whole.program(arguments)
+    for result in (whole.stack.preview(), whole.up(), whole.up()):
+        (warning,) = [each.message for each in result.diagnostics if "retire" in each.message]
+        assert warning == (
+            "retire managed node group web of shop: not possible, its role arn:aws:iam::123456789012:role/workers is "
+            "also the role of Virtual Node Group web, the Ocean cluster, whose nodes become NotReady without it. Give "
+            "them an instance profile with another role first"
+        )
+    assert result.outputs["totals"]["migrated"] == 4
+    assert result.outputs["retire"] == [warning.removeprefix("retire ")]
+    profile = '{"iam_instance_profile": "own"}'
+    whole.program(arguments.replace('"options": {}', f'"options": {profile}') + f'"cluster_options": {profile},')
+    for result in (whole.stack.preview(), whole.up()):
+        assert not [each for each in result.diagnostics if "not possible" in each.message]
+    assert result.outputs["retire"][0].startswith("managed node group web of shop: aws eks update-nodegroup-config")
+
+
+def test_roles_of_an_existing_cluster_are_compared_in_the_first_preview(sim: Simulator, whole: WholeStack) -> None:
+    """Its own Virtual Node Groups, which the program does not declare, are compared, too."""
     whole.mocks.node_role = "arn:aws:iam::123456789012:role/ocean-node"
-    said = whole.fails()
-    assert "managed node group web of shop cannot be retired" in said
-    assert "NotReady" in said
+    whole.program(
+        f"""
+        "ocean_id": {sim.ocean_id!r},
+        "waves": [{{"name": "web", "nodes": {{"asg_names": ["web"]}}}}],
+        "retire": [{{"node_group": "web", "eks_cluster": "shop"}}],
+        """
+    )
+    preview = whole.stack.preview()
+    assert preview.succeeded
+    assert [each for each in preview.diagnostics if "not possible" in each.message and "Virtual Node" in each.message]
 
 
 @pytest.mark.parametrize(
@@ -303,8 +344,155 @@ def test_importing_the_resource_loads_none_of_the_packages() -> None:
         "import ocean_migration_pulumi.provider, ocean_migration_pulumi.functions\n"
         "heavy = {'pulumi_aws', 'pulumi_kubernetes', 'pulumi_spotinst'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
-        "from ocean_migration_pulumi import OceanMigration\n"
-        "assert 'pulumi_spotinst' in sys.modules\n"
+        "from ocean_migration_pulumi import *\n"
+        "assert OceanMigration and WaveArgs\n"
+        "heavy = {'pulumi_aws', 'pulumi_kubernetes', 'pulumi_spotinst'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+
+
+CLUSTER = """
+    "import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"},
+    "virtual_node_groups": [{"name": "web", "labels": {"workload": "web"}}],
+    "protect": False,
+"""
+
+
+def made_in(sim: Simulator) -> list[str]:
+    """Return the accounts of the clusters, the first one left out."""
+    return [each["account_id"] for each in sim.control.overview()["clusters"] if each["id"] != sim.ocean_id]
+
+
+@pytest.mark.parametrize("by_config", [False, True], ids=["input", "config"])
+def test_cluster_is_made_in_the_account_of_the_migrations(sim: Simulator, tmp_path: Path, by_config: bool) -> None:
+    """Whatever account the environment has; the token of the environment is in no state."""
+    account = sim.control.add_account()
+    config = {"ocean-migration:account": account} if by_config else {}
+    whole = WholeStack(sim, tmp_path, config=config)
+    whole.program(CLUSTER if by_config else f'{CLUSTER} "account_id": {account!r},')
+    whole.up()
+    assert made_in(sim) == [account]
+    provider = whole.state["spotinst shop"]["inputs"]
+    assert (provider["account"], provider.get("token")) == (account, None)
+    assert whole.state["Ocean shop"]["provider"].startswith(whole.state["spotinst shop"]["urn"])
+    assert sim.token not in str(whole.stack.export())
+    assert set(whole.up().summary) == {"same"}
+
+
+def test_one_setting_of_the_token_is_enough(sim: Simulator, tmp_path: Path) -> None:
+    """That of the stack's config is a secret of the provider, encrypted in the state."""
+    secrets = {"ocean-migration:token": sim.token}
+    whole = WholeStack(sim, tmp_path, config={"ocean-migration:account": sim.account_id}, secrets=secrets, access={})
+    whole.program(CLUSTER)
+    whole.up()
+    assert made_in(sim) == [sim.account_id]
+    assert "ciphertext" in whole.state["spotinst shop"]["inputs"]["token"]
+    assert sim.token not in str(whole.stack.export())
+
+
+PASSED = "import pulumi_spotinst\npassed = pulumi_spotinst.Provider('passed', account={!r}, token={!r})"
+OPTIONS = "pulumi.ResourceOptions(providers=[passed])"
+
+
+def test_passed_provider_wins(sim: Simulator, whole: WholeStack) -> None:
+    """The component makes none of its own."""
+    whole.program(CLUSTER, before=PASSED.format(sim.account_id, sim.token), options=OPTIONS)
+    whole.up()
+    assert made_in(sim) == [sim.account_id]
+    assert "spotinst shop" not in whole.state
+
+
+@pytest.mark.parametrize("token", [None, "canary-77"])
+def test_passed_provider_of_another_account_is_refused(sim: Simulator, whole: WholeStack, token: str | None) -> None:
+    """In one line, before anything of the component is registered."""
+    whole.program(CLUSTER + '"account_id": "act-other",', before=PASSED.format(None, token), options=OPTIONS)
+    if token is None:
+        said = whole.fails()
+        assert (
+            f"account_id is act-other, but the spotinst provider of the component has account {sim.account_id}" in said
+        )
+    whole.program(CLUSTER, before=PASSED.format("act-other", token or sim.token), options=OPTIONS)
+    said = whole.fails()
+    assert f"account_id is {sim.account_id}, but the spotinst provider of the component has account act-other" in said
+    assert "Traceback" not in said
+    assert set(whole.state) <= {"Stack shop-dev", "spotinst passed", "spotinst default"}
+    assert made_in(sim) == []
+
+
+def test_stack_of_the_default_provider_moves_to_the_explicit_one(sim: Simulator, whole: WholeStack) -> None:
+    """Its cluster stays, and is only noted under the new provider."""
+    whole.program(CLUSTER)
+    whole.up()
+    document = whole.stack.export()
+    own = whole.state["spotinst shop"]
+    default = {
+        **own,
+        "urn": own["urn"].replace("ocean-migration:index:OceanMigration$", "").replace("::shop", "::default"),
+    }
+    default = {key: value for key, value in default.items() if key != "parent"} | {"inputs": {}, "outputs": {}}
+    resources = document["deployment"]["resources"]
+    resources[resources.index(own)] = default
+    for each in resources:
+        if each.get("provider", "").startswith(own["urn"]):
+            each["provider"] = f"{default['urn']}::{default['id']}"
+    whole.stack.import_state(document)
+    preview = whole.stack.preview()
+    assert preview.succeeded, preview.error
+    assert not {"replace", "delete"} & set(preview.summary)
+    mark = len(sim.control.requests())
+    whole.up()
+    writes = [each for each in sim.control.requests()[mark:] if each["method"] != "GET"]
+    assert not [each for each in writes if not each["path"].endswith("/import")]
+    assert whole.state["Ocean shop"]["provider"].startswith(own["urn"])
+
+
+def test_credentials_file_that_the_plugin_does_not_read_is_refused(sim: Simulator, tmp_path: Path) -> None:
+    """It knows one of the two variables that may name the file."""
+    file = tmp_path / "credentials"
+    file.write_text(f"[default]\ntoken = {sim.token}\naccount = {sim.account_id}\n", encoding="utf-8")
+    whole = WholeStack(sim, tmp_path, access={"SPOTINST_SHARED_CREDENTIALS_FILE": str(file)})
+    whole.program(CLUSTER)
+    said = whole.fails()
+    assert "token: the spotinst provider does not read" in said
+    assert "name file and profile with SPOTINST_CREDENTIALS_FILE and SPOTINST_CREDENTIALS_PROFILE" in said
+    assert sim.token not in said
+    assert made_in(sim) == []
+
+
+def test_bad_argument_is_one_line_of_the_program(sim: Simulator, whole: WholeStack) -> None:
+    """Pulumi shows a RunError as a message, and any other exception as a traceback."""
+    whole.program(f'"ocean_id": {sim.ocean_id!r}, "waves": [{{"name": "a", "nodes": {{"asg_name": ["web"]}}}}]')
+    said = whole.fails()
+    assert "waves[0].nodes.asg_name: unknown field; did you mean `asg_names`?" in said
+    assert "Traceback" not in said
+    assert set(whole.state) <= {"Stack shop-dev"}
+
+
+def test_extra_that_is_not_installed_is_named(sim: Simulator, whole: WholeStack) -> None:
+    """In one line, with the command that installs it."""
+    hidden = "import sys\nsys.modules['pulumi_kubernetes'] = None"
+    whole.program(f'"ocean_id": {sim.ocean_id!r}', before=hidden)
+    said = whole.fails()
+    assert 'OceanMigration: pulumi_kubernetes is not installed; run `pip install "ocean-migration[stack]"`' in said
+    assert "Traceback" not in said
+
+
+SECRET_KUBECONFIG = '"kubeconfig": pulumi.Config().require_secret("kubeconfig"),'
+
+
+def test_secret_kubeconfig_is_used_to_find_version_1(sim: Simulator, tmp_path: Path) -> None:
+    """A secret is known: version 1 is scaled to zero before version 2 is installed."""
+    image = "gcr.io/spotinst-artifacts/kubernetes-cluster-controller:1.0.101"
+    name = "spotinst-kubernetes-cluster-controller"
+    sim.control.add_deployment(sim.ocean_id, name, namespace="kube-system", image=image)
+    whole = WholeStack(sim, tmp_path, secrets={"kubeconfig": sim.kubeconfig(identity="run")})
+    arguments = f'"ocean_id": {sim.ocean_id!r}, {SECRET_KUBECONFIG} "cluster_autoscaler": {{}},'
+    whole.program(arguments + '"controller": {"existing_secret": "spot"},')
+    result = whole.up()
+    assert "DeploymentPatch shop-controller-v1" in whole.needs("Release shop-controller")
+    assert not [each for each in result.diagnostics if "not known" in each.message]
+    whole.program(arguments + '"controller": {"existing_secret": "spot", "replace_v1": False},')
+    (warning,) = [each.message for each in whole.stack.preview().diagnostics if "version 2" in each.message]
+    assert "runs beside version 2: set replace_v1" in warning

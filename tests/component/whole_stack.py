@@ -11,6 +11,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing import OfflineStack, SimulatorMocks
 from ocean_migration_pulumi.testing.offline.engine.events import Result
+from ocean_migration_pulumi.testing.offline.plugin.providers import ProviderFailure
 
 POLL = "0.05"
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -34,6 +35,7 @@ class WholeStackMocks(SimulatorMocks):
         self.sent: list[tuple[str, str]] = []
         self.called: list[str] = []
         self.node_role = _NODE_GROUP["nodeRoleArn"]
+        self.gone: set[str] = set()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Create a resource; with the controller come its heartbeat and the nodes of the EKS cluster."""
@@ -50,6 +52,8 @@ class WholeStackMocks(SimulatorMocks):
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """Answer the functions of pulumi_aws."""
         self.called.append(args.token)
+        if args.args.get("nodeGroupName") in self.gone:
+            raise ProviderFailure("reading EKS Node Group: ResourceNotFoundException: No node group found")
         answers: dict[str, dict[str, Any]] = {
             "aws:index/getRegion:getRegion": {"id": "us-west-2", "name": "us-west-2", "region": "us-west-2"},
             "aws:autoscaling/getGroup:getGroup": {
@@ -97,9 +101,18 @@ class WholeStackMocks(SimulatorMocks):
 class WholeStack:
     """A stack whose program can be written anew."""
 
-    def __init__(self, simulator: Simulator, directory: Path, *, nodes: int = 4) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        directory: Path,
+        *,
+        nodes: int = 4,
+        access: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
         self.simulator = simulator
         self.mocks = WholeStackMocks(simulator, nodes=nodes)
+        variables = {"SPOTINST_BASE_URL": simulator.url, **access} if access is not None else simulator.environment
         self._program = directory / "program.py"
         self.directory = directory
         self.program("")
@@ -109,21 +122,22 @@ class WholeStack:
             project="shop",
             mocks=self.mocks,
             environment={
-                **simulator.environment,
+                **variables,
                 "OCEAN_MIGRATION_POLL_INTERVAL": POLL,
                 "HOME": str(directory),
                 "AWS_EC2_METADATA_DISABLED": "true",
             },
+            **settings,
         )
 
-    def program(self, arguments: str, *, before: str = "") -> None:
+    def program(self, arguments: str, *, before: str = "", options: str = "None") -> None:
         """Let the program consist of one component with these arguments, and export all of its outputs."""
         outputs = ("ocean_id", "virtual_node_group_ids", "waves", "totals", "imported", "retire")
         lines = [
             "import pulumi",
             "from ocean_migration_pulumi import OceanMigration",
             before,
-            f"shop = OceanMigration('shop', {{{arguments}}})",
+            f"shop = OceanMigration('shop', {{{arguments}}}, {options})",
             *(f"pulumi.export({name!r}, shop.{name})" for name in outputs),
         ]
         self._program.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -76,14 +76,7 @@ def region_of(options: InvokeOptions | None) -> str:
 
 def node_group(eks_cluster: str, name: str, region: str, options: InvokeOptions | None) -> NodesGroup:
     """Return a managed node group with its Auto Scaling Group; raise SourceGoneError when there is none."""
-    from pulumi_aws import eks
-
-    found = _ask(
-        "aws.eks.get_node_group",
-        f"EKS node group {name} of cluster {eks_cluster} in {region}",
-        lambda: eks.get_node_group(cluster_name=eks_cluster, node_group_name=name, region=region, opts=options),
-        is_source=True,
-    )
+    found = find_node_group(eks_cluster, name, region, options)
     groups = [
         _text(group, "name")
         for resource in _list(found, "resources")
@@ -105,6 +98,22 @@ def node_group(eks_cluster: str, name: str, region: str, options: InvokeOptions 
         ),
         labels_origin=f"EKS node group {name}",
         template=below.template,
+    )
+
+
+def find_node_group(eks_cluster: str, name: str, region: str | None, options: InvokeOptions | None) -> Any:
+    """Return what AWS says of a managed node group; raise SourceGoneError when there is none.
+
+    ``region`` None is that of the AWS provider.
+    """
+    from pulumi_aws import eks
+
+    where = f" in {region}" if region else ""
+    return _ask(
+        "aws.eks.get_node_group",
+        f"EKS node group {name} of cluster {eks_cluster}{where}",
+        lambda: eks.get_node_group(cluster_name=eks_cluster, node_group_name=name, region=region, opts=options),
+        is_source=True,
     )
 
 

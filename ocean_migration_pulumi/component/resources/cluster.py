@@ -62,6 +62,12 @@ class Made:
     """The Virtual Node Groups by name."""
     lines: list[Input[Sequence[str]]] = field(default_factory=list)
     """What was imported from where, and what was left behind, of each."""
+    profile: Input[str | None] = None
+    """The instance profile of the cluster; None when the program declares none."""
+    is_template: Input[bool | None] = None
+    """Whether the cluster only serves as a template; None when the program does not say."""
+    group_profiles: dict[str, Input[str | None]] = field(default_factory=dict)
+    """The instance profile of each Virtual Node Group by name; None when the program declares none."""
 
     @property
     def resources(self) -> list[pulumi.Resource]:
@@ -69,7 +75,9 @@ class Made:
         return [*([self.resource] if self.resource is not None else []), *self.groups.values()]
 
 
-def make_cluster(name: str, declared: CheckedArgs, parent: pulumi.Resource) -> Made:
+def make_cluster(
+    name: str, declared: CheckedArgs, parent: pulumi.Resource, provider: pulumi.ProviderResource | None
+) -> Made:
     """Declare the Ocean cluster, unless it exists, and its Virtual Node Groups.
 
     What was taken over from a group of nodes is taken over once: later changes of the group, or its end, do not reach
@@ -78,13 +86,19 @@ def make_cluster(name: str, declared: CheckedArgs, parent: pulumi.Resource) -> M
     args, source = declared.args, declared.import_from
     made = Made(ocean_id=Output.from_input(args.ocean_id or ""))
     if source is not None:
-        made = _make_from_source(name, source, args, parent)
+        made = _make_from_source(name, source, args, parent, provider)
     for group in declared.groups:
-        _make_group(name, group, declared, made, parent)
+        _make_group(name, group, declared, made, parent, provider)
     return made
 
 
-def _make_from_source(name: str, source: ImportFromArgs, args: OceanMigrationArgs, parent: pulumi.Resource) -> Made:
+def _make_from_source(
+    name: str,
+    source: ImportFromArgs,
+    args: OceanMigrationArgs,
+    parent: pulumi.Resource,
+    provider: pulumi.ProviderResource | None,
+) -> Made:
     """Declare an Ocean cluster like a group of nodes of an EKS cluster."""
     taken = _take_over(
         parent,
@@ -105,18 +119,33 @@ def _make_from_source(name: str, source: ImportFromArgs, args: OceanMigrationArg
         account_id=args.account_id,
     )
     named = {} if args.cluster_name is None else {"name": args.cluster_name}
+    arguments = {**taken.arguments, **named, **(args.cluster_options or {})}
     resource = spotinst.aws.Ocean(
         name,
-        **{**taken.arguments, **named, **(args.cluster_options or {})},
+        **arguments,
         opts=pulumi.ResourceOptions(
-            parent=parent, protect=args.protect, ignore_changes=_once(taken, args.cluster_options, named)
+            parent=parent,
+            provider=provider,
+            protect=args.protect,
+            ignore_changes=_once(taken, args.cluster_options, named),
         ),
     )
-    return Made(ocean_id=resource.id, resource=resource, lines=[taken.lines])
+    return Made(
+        ocean_id=resource.id,
+        resource=resource,
+        lines=[taken.lines],
+        profile=_value_of(resource, "iam_instance_profile", arguments, taken),
+        is_template=_value_of(resource, "use_as_template_only", arguments, taken),
+    )
 
 
 def _make_group(
-    name: str, group: VirtualNodeGroupArgs, declared: CheckedArgs, made: Made, parent: pulumi.Resource
+    name: str,
+    group: VirtualNodeGroupArgs,
+    declared: CheckedArgs,
+    made: Made,
+    parent: pulumi.Resource,
+    provider: pulumi.ProviderResource | None,
 ) -> None:
     """Declare a Virtual Node Group, and add it and what was taken from where."""
     args, source = declared.args, declared.import_from
@@ -146,15 +175,24 @@ def _make_group(
         )
         made.lines.append(taken.lines)
     said = {**_declared(group), **(group.options or {})}
-    made.groups[group.name] = spotinst.aws.OceanLaunchSpec(
+    arguments = {**taken.arguments, **said, "ocean_id": made.ocean_id, "name": group.name}
+    resource = spotinst.aws.OceanLaunchSpec(
         f"{name}-{group.name}",
-        **{**taken.arguments, **said, "ocean_id": made.ocean_id, "name": group.name},
+        **arguments,
         opts=pulumi.ResourceOptions(
             parent=parent,
+            provider=provider,
             protect=args.protect,
             ignore_changes=_once(taken, said, {"ocean_id": None, "name": None}),
         ),
     )
+    made.groups[group.name] = resource
+    made.group_profiles[group.name] = _value_of(resource, "iam_instance_profile", arguments, taken)
+
+
+def _value_of(resource: pulumi.Resource, name: str, arguments: Mapping[str, Any], taken: Taken) -> Input[Any]:
+    """Return an output that is known in the first preview, too; None when neither the program nor the state has it."""
+    return getattr(resource, name) if name in arguments or name in taken.fixed else None
 
 
 def _declared(group: VirtualNodeGroupArgs) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import pulumi
 from pulumi import Input, Output
-from pulumi_kubernetes.apps.v1 import DeploymentPatch
 from pulumi_kubernetes.core.v1 import NamespacePatch, Secret
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs, ObjectMetaPatchArgs
 
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.component.kubernetes_args import (
     CHART,
     ControllerArgs,
@@ -20,7 +20,14 @@ from ocean_migration_pulumi.component.kubernetes_args import (
     plain_token_error,
     read_token,
 )
-from ocean_migration_pulumi.component.resources.deployments import UNKNOWN, Deployments, scale_to_zero, warn_of_owner
+from ocean_migration_pulumi.component.resources.deployments import (
+    UNKNOWN,
+    Deployments,
+    scale_to_zero,
+    warn_of_owner,
+    when_found,
+)
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
 
 V1_NAME: Final = "spotinst-kubernetes-cluster-controller"
 V1_NAMESPACE: Final = "kube-system"
@@ -45,7 +52,7 @@ def install_controller(
     provider: pulumi.ProviderResource | None = None,
     depends_on: Sequence[pulumi.Resource] = (),
     protect: bool = True,
-    found: Deployments | None = None,
+    found: Deployments | Output[Deployments] | None = None,
 ) -> list[pulumi.Resource]:
     """Install version 2 of the Ocean Controller, after version 1 has been scaled to zero where it is there.
 
@@ -63,10 +70,11 @@ def install_controller(
             apply, which is on by default.
         depends_on: What must exist first.
         protect: Whether the release is protected from deletion: it carries the workloads' nodes.
-        found: The Deployments of the cluster, None when they are not known.
+        found: The Deployments of the cluster, an Output while its kubeconfig is one. None when they are not known.
 
     Returns:
-        The resources, in the order in which they are made; the release, the last one, is ready when the controller is.
+        The resources that are declared at once, in the order in which they are made. The last one, the release, is
+        ready when the controller is.
 
     Raises:
         InputError: Before anything is registered.
@@ -82,14 +90,19 @@ def install_controller(
     if args.token is not None:
         before = Output.from_input(_once_secret(args.token, list(depends_on)))
 
-    def options(*more: pulumi.Resource | None, **others: Any) -> pulumi.ResourceOptions:
+    def options(more: Input[list[pulumi.Resource]] = (), **others: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions.merge(
             pulumi.ResourceOptions(parent=parent, provider=provider, depends_on=before, **others),
-            pulumi.ResourceOptions(depends_on=[each for each in more if each is not None]),
+            pulumi.ResourceOptions(depends_on=more),
         )
 
-    v1 = _scale_v1(name, args, found, options())
-    namespace = secret = None
+    def scale_v1(deployments: Deployments) -> list[pulumi.Resource]:
+        old = next(iter(deployments.controllers_v1), None)
+        return _scale_v1(name, args, old, options())
+
+    v1 = when_found(found, scale_v1)
+    secret = None
+    made: list[pulumi.Resource] = []
     if token is not None:
         # A patch makes the namespace where there is none, and takes over and deletes none that there is.
         namespace = NamespacePatch(
@@ -102,8 +115,9 @@ def install_controller(
             # Without a name of ours, a new token gets a Secret of another name: only so the controller starts anew.
             metadata=ObjectMetaArgs(namespace=args.namespace),
             string_data=token,
-            opts=options(namespace),
+            opts=options([namespace]),
         )
+        made = [namespace, secret]
         pulumi.log.warn(_IN_STATE, secret)
     release = Release(
         f"{name}-controller",
@@ -114,22 +128,19 @@ def install_controller(
         namespace=args.namespace,
         create_namespace=True,
         values=_values(args, cluster_identifier, account, args.existing_secret if secret is None else _name_of(secret)),
-        opts=options(v1, namespace, secret, protect=protect),
+        opts=pulumi.ResourceOptions.merge(options(made, protect=protect), pulumi.ResourceOptions(depends_on=v1)),
     )
     if _is_read_only(args):
         pulumi.log.warn(_READ_ONLY, release)
-    if args.replace_v1 is None and found.absent:
-        unsure = f"whether version 1 of the controller is there is not known: {found.absent}, or replace_v1"
-        pulumi.log.info(unsure, release)
-    return [each for each in (v1, namespace, secret, release) if each is not None]
+    when_found(found, lambda deployments: _report_v1(args, deployments, release))
+    return [*(v1 if isinstance(v1, list) else ()), *made, release]
 
 
 def _scale_v1(
-    name: str, args: ControllerArgs, found: Deployments, opts: pulumi.ResourceOptions
-) -> DeploymentPatch | None:
-    old = next(iter(found.controllers_v1), None)
+    name: str, args: ControllerArgs, old: Deployment | None, opts: pulumi.ResourceOptions
+) -> list[pulumi.Resource]:
     if args.replace_v1 is False or (args.replace_v1 is None and old is None):
-        return None
+        return []
     patch = scale_to_zero(
         f"{name}-controller-v1",
         name=V1_NAME if old is None else old.name,
@@ -138,7 +149,18 @@ def _scale_v1(
         opts=opts,
     )
     warn_of_owner(old, patch, _V1_REMEDY)
-    return patch
+    return [patch]
+
+
+def _report_v1(args: ControllerArgs, found: Deployments, release: pulumi.Resource) -> None:
+    """Say whether version 1 of the controller runs beside version 2, or that it is not known."""
+    if args.replace_v1 is None and found.absent:
+        unsure = f"whether version 1 of the controller is there is not known: {found.absent}, or replace_v1"
+        pulumi.log.info(unsure, release)
+    running = [each for each in found.controllers_v1 if each.replicas]
+    if args.replace_v1 is False and running:
+        which = sanitize(running[0].full_name)
+        pulumi.log.warn(f"Version 1 of the Ocean Controller ({which}) runs beside version 2: set replace_v1", release)
 
 
 async def _once_secret(token: Input[str], resources: list[pulumi.Resource]) -> list[pulumi.Resource]:

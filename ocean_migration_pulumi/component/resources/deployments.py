@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import pulumi
-from pulumi import Input
+from pulumi import Input, Output
 from pulumi_kubernetes.apps.v1 import DeploymentPatch, DeploymentSpecPatchArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
 
@@ -20,6 +20,8 @@ from ocean_migration_pulumi.migration.checks.autoscalers import is_cluster_autos
 from ocean_migration_pulumi.migration.checks.controllers import is_v1
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, Deployment
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
+
+T = TypeVar("T")
 
 BUDGET: Final = 5.0
 """Seconds that a look at the cluster may take: it is part of each preview."""
@@ -75,6 +77,11 @@ UNKNOWN: Final = Deployments(absent=NO_ACCESS)
 """What is known of a cluster that nobody looked at."""
 
 
+def when_found(found: Deployments | Output[Deployments], use: Callable[[Deployments], T]) -> T | Output[T]:
+    """Use the Deployments at once, or once the kubeconfig is known: ``use`` may declare resources in both cases."""
+    return found.apply(use) if isinstance(found, Output) else use(found)
+
+
 def find_deployments(kubeconfig: str | None = None, context: str | None = None) -> Deployments:
     """Read the Deployments of the cluster, in at most 5 seconds; sends only GETs.
 
@@ -119,7 +126,7 @@ def scale_to_zero(
     *,
     name: Input[str],
     namespace: Input[str],
-    found: Deployment | None,
+    found: Input[Deployment | None],
     opts: pulumi.ResourceOptions,
 ) -> DeploymentPatch:
     """Take over the number of replicas of a Deployment and set it to 0, by a server-side apply.
@@ -135,9 +142,7 @@ def scale_to_zero(
         found: The Deployment as it was found, None when nothing is known of it.
         opts: Options of the patch.
     """
-    annotations = {_FORCE: "true", _SKIP_AWAIT: "true"}
-    if found is not None and found.replicas:
-        annotations[REPLICAS] = str(found.replicas)
+    annotations = found.apply(_annotate) if isinstance(found, Output) else _annotate(found)
     kept = pulumi.ResourceOptions(
         retain_on_delete=True,
         # What the first run saw counts: later ones see the zero.
@@ -149,6 +154,13 @@ def scale_to_zero(
         spec=DeploymentSpecPatchArgs(replicas=0),
         opts=pulumi.ResourceOptions.merge(kept, opts),
     )
+
+
+def _annotate(found: Any) -> dict[str, str]:
+    annotations = {_FORCE: "true", _SKIP_AWAIT: "true"}
+    if isinstance(found, Deployment) and found.replicas:
+        annotations[REPLICAS] = str(found.replicas)
+    return annotations
 
 
 def owner_of(deployment: Deployment) -> str | None:

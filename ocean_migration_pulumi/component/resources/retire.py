@@ -1,4 +1,4 @@
-"""Retirement of old groups of nodes: the change to make, refused while a Virtual Node Group uses their role.
+"""Retirement of old groups of nodes: the change to make, and what has to change before.
 
 To delete an EKS managed node group takes its role out of ``aws-auth``: every other node with that role, Ocean's too, is
 NotReady soon after.
@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+from pulumi import Output
 
-from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.common.text import count_noun, list_some, one_line, sanitize
-from ocean_migration_pulumi.component.args import RetireArgs
-from ocean_migration_pulumi.component.importing.aws_sources import auto_scaling_group, region_of
-from ocean_migration_pulumi.errors import MigrationError
+from ocean_migration_pulumi.component.args import CheckedArgs, RetireArgs
+from ocean_migration_pulumi.component.importing.aws_sources import auto_scaling_group, find_node_group, region_of
+from ocean_migration_pulumi.component.resources.cluster import Made
+from ocean_migration_pulumi.errors import SourceGoneError
+from ocean_migration_pulumi.functions import open_service
 from ocean_migration_pulumi.migration.scheduling.aws_facts import is_same_role
+from ocean_migration_pulumi.provider import OceanWorkloadMigration
 
 Profiles = Mapping[str, str]
 """Instance profiles (names or ARNs) by who uses them, as messages say it."""
@@ -35,6 +40,8 @@ class OldGroup:
     """The role of its nodes, None when it is not known."""
     why_not: str = ""
     """Why the role is not known."""
+    is_gone: bool = False
+    """Whether the group does not exist any more."""
 
     @property
     def name(self) -> str:
@@ -59,37 +66,123 @@ class OldGroup:
         )
 
 
-def profiles_in_use(cluster: Cluster, groups: Sequence[VirtualNodeGroup]) -> dict[str, str]:
-    """Return the instance profiles of the cluster and its Virtual Node Groups, by who uses them."""
-    own = cluster.template.instance_profile
-    found = {f"cluster {cluster.id}": own} if own and not cluster.template_only else {}
-    for group in groups:
-        profile = group.template.instance_profile or own
-        if profile:
-            found[f"Virtual Node Group {sanitize(group.name)} ({group.id})"] = profile
-    return found
+def report_retirement(
+    declared: CheckedArgs, made: Made, waves: Mapping[str, OceanWorkloadMigration], parent: pulumi.Resource
+) -> Output[list[str]]:
+    """Return how to retire each old group, a line each, and warn of groups whose role Ocean's nodes use.
 
+    What the program declares is compared in every preview, also before the cluster exists. It counts before what Spot
+    has: once the program gives Ocean's nodes another profile, there is no conflict any more.
 
-def describe_retirement(
-    old: OldGroup, profiles: Profiles, role_of: Callable[[str], str | None], remaining: Sequence[str]
-) -> str:
-    """Return how to retire a group, or what to wait for, in one line.
-
-    ``role_of`` returns the role of an instance profile, None when it is not known. ``remaining`` are planned nodes that
-    are not migrated yet. Raises MigrationError when a Virtual Node Group uses the role of the group.
+    Args:
+        declared: The arguments of the component.
+        made: Its cluster and Virtual Node Groups.
+        waves: Its migrations.
+        parent: The component.
     """
-    users = sorted(
+    if not declared.retire:
+        return Output.from_input([])
+    options = pulumi.InvokeOptions(parent=parent)
+    role_of = cache(partial(role_of_profile, opts=options))  # many groups share few profiles
+    warned: set[str] = set()
+
+    @cache
+    def find_groups(eks_cluster: str | None) -> list[OldGroup]:
+        return [find_old_group(each, eks_cluster, options) for each in declared.retire]
+
+    def find_conflicts(known: Mapping[str, Any]) -> list[tuple[OldGroup, list[str]]]:
+        profiles = find_profiles(made, known)
+        found = [(group, find_users(group, profiles, role_of)) for group in find_groups(known["eks_cluster"])]
+        for group, users in found:
+            if users and group.name not in warned:
+                warned.add(group.name)
+                pulumi.log.warn(f"retire {describe_conflict(group, users)}", parent)
+        return found
+
+    def describe(known: Mapping[str, Any]) -> list[str]:
+        left = [name for names in known["remaining"] for name in names or ()]
+        lines = []
+        for group, users in known["found"]:
+            lines.append(describe_conflict(group, users) if users else describe_retirement(group, left))
+            if not users:
+                pulumi.log.info(f"retire {lines[-1]}", parent)
+        return lines
+
+    inputs = {
+        "eks_cluster": None if declared.import_from is None else declared.import_from.eks_cluster,
+        "account_id": declared.args.account_id,
+        "own": made.profile,
+        "is_template": made.is_template,
+        "groups": Output.all(*made.group_profiles.values()),
+    }
+    if made.resource is not None:
+        Output.all(**inputs, ocean_id=None).apply(find_conflicts)
+    # Virtual Node Groups that others made are known once the cluster is there.
+    found = Output.all(**inputs, ocean_id=made.ocean_id).apply(find_conflicts)
+    remaining = Output.all(*(migration.remaining_nodes for migration in waves.values()))
+    return Output.all(found=found, remaining=remaining).apply(describe)
+
+
+def find_profiles(made: Made, known: Mapping[str, Any]) -> dict[str, str]:
+    """Return the instance profiles of the cluster and its Virtual Node Groups, by who uses them.
+
+    Args:
+        made: What the program declares.
+        known: The declared profiles ``own`` and ``groups``, ``is_template``, and the cluster to ask Spot for:
+            ``ocean_id``, None for nothing else, and ``account_id``.
+    """
+    own, is_template, cluster_name = known["own"], known["is_template"], "the Ocean cluster"
+    declared = zip(made.groups, known["groups"], strict=True)
+    groups = {f"Virtual Node Group {sanitize(name)}": profile for name, profile in declared}
+    if known["ocean_id"]:
+        with open_service(known["account_id"]) as service:
+            cluster = service.get_cluster(known["ocean_id"])
+            listed = service.list_virtual_node_groups(known["ocean_id"])
+        if made.resource is None:
+            own, is_template = cluster.template.instance_profile, cluster.template_only
+        groups |= {
+            f"Virtual Node Group {sanitize(group.name)} ({group.id})": group.template.instance_profile
+            for group in listed
+            if group.name not in made.groups
+        }
+    found = {} if is_template else {cluster_name: own}
+    found |= {user: profile or own for user, profile in groups.items()}
+    return {user: profile for user, profile in found.items() if profile}
+
+
+def find_users(old: OldGroup, profiles: Profiles, role_of: Callable[[str], str | None]) -> list[str]:
+    """Return who of Ocean uses the role of a group; nobody when the role is not known.
+
+    Args:
+        old: The group.
+        profiles: The instance profiles of Ocean's nodes.
+        role_of: Returns the role of an instance profile; None when it is not known.
+    """
+    return sorted(
         user
         for user, profile in profiles.items()
         if old.role is not None and (role := role_of(profile)) is not None and is_same_role(role, old.role)
     )
-    if users:
-        msg = (
-            f"{old.name} cannot be retired: its role {old.role} is that of {list_some(users)}, whose "
-            "nodes are NotReady "
-            "without it; give them an instance profile with another role first, or take the group out of retire"
-        )
-        raise MigrationError(msg)
+
+
+def describe_conflict(old: OldGroup, users: Sequence[str]) -> str:
+    """Return why a group cannot be retired yet, and what to do, in one line."""
+    return (
+        f"{old.name}: not possible, its role {old.role} is also the role of {list_some(list(users))}, whose nodes "
+        "become NotReady without it. Give them an instance profile with another role first"
+    )
+
+
+def describe_retirement(old: OldGroup, remaining: Sequence[str]) -> str:
+    """Return how to retire a group, or what to wait for, in one line.
+
+    Args:
+        old: The group.
+        remaining: Planned nodes that are not migrated yet.
+    """
+    if old.is_gone:
+        removal = f"; remove {sanitize(old.args.declaration)}" if old.args.declaration else ""
+        return f"{old.name}: does not exist any more{removal}"
     if remaining:
         return f"{old.name}: not yet, {count_noun(len(remaining), 'node')} still to migrate"
     doubt = "" if old.role is not None else f" (first make sure that no Virtual Node Group has its role: {old.why_not})"
@@ -101,6 +194,8 @@ def find_old_group(args: RetireArgs, eks_cluster: str | None, opts: pulumi.Invok
     cluster = args.eks_cluster or eks_cluster
     try:
         role = _role_of_node_group(args, cluster, opts) if args.node_group else _role_of_asg(args, opts)
+    except SourceGoneError:
+        return OldGroup(args=args, eks_cluster=cluster, is_gone=True)
     except Exception as error:  # noqa: BLE001 - invokes raise plain exceptions for whatever AWS answers
         why = f"AWS does not tell it ({one_line(str(error), 200)})"
         return OldGroup(args=args, eks_cluster=cluster, why_not=why)
@@ -117,7 +212,7 @@ def role_of_profile(profile: str, opts: pulumi.InvokeOptions | None) -> str | No
 
 
 def _role_of_node_group(args: RetireArgs, cluster: str | None, opts: pulumi.InvokeOptions | None) -> str | None:
-    found = aws.eks.get_node_group(cluster_name=cluster or "", node_group_name=args.node_group or "", opts=opts)
+    found = find_node_group(cluster or "", args.node_group or "", None, opts)
     return found.node_role_arn or None
 
 

@@ -23,13 +23,21 @@ def make_waves(
     declared: CheckedArgs,
     *,
     ocean_id: Input[str],
-    virtual_node_group_ids: Sequence[Input[str]],
-    depends_on: Sequence[pulumi.Resource],
+    groups: Mapping[str, pulumi.CustomResource],
+    depends_on: Input[list[pulumi.Resource]],
     parent: pulumi.Resource,
 ) -> dict[str, OceanWorkloadMigration]:
     """Declare the waves: each after ``depends_on``, after the wave before it, and after the gate of that.
 
     No wave plans what an earlier one has planned; that is known in the preview.
+
+    Args:
+        name: Name of the component.
+        declared: Its arguments.
+        ocean_id: The Ocean cluster.
+        groups: The Virtual Node Groups of the component by name; a wave waits for those that it needs.
+        depends_on: What every wave waits for.
+        parent: The component.
 
     Returns:
         The migrations by the names of their waves.
@@ -37,21 +45,25 @@ def make_waves(
     access = {option: getattr(declared.args, option) for option in ("account_id", "kubeconfig", "kube_context")}
     access["ocean_id"] = ocean_id
     made: dict[str, OceanWorkloadMigration] = {}
-    before: list[pulumi.Resource] = list(depends_on)
+    before: list[pulumi.Resource] = []
     for index, (wave, gate) in enumerate(zip(declared.waves, declared.gates, strict=True)):
         earlier = [migration.planned_nodes for migration in made.values()]
+        needed = groups if wave.virtual_node_groups is None else wave.virtual_node_groups
         migration = OceanWorkloadMigration(
             f"{name}-{wave.name}",
             nodes=wave.nodes,
             **access,
             notifications=declared.args.notifications,
             **{option: getattr(wave, option) for option in WAVE_OPTIONS},
-            virtual_node_group_ids=list(virtual_node_group_ids) or None,
+            virtual_node_group_ids=[groups[each].id for each in needed] or None,
             planned_elsewhere=Output.all(*earlier).apply(_list_planned) if earlier else None,
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=list(before), custom_timeouts=wave.timeouts),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(parent=parent, depends_on=depends_on, custom_timeouts=wave.timeouts),
+                pulumi.ResourceOptions(depends_on=before),
+            ),
         )
         made[wave.name] = migration
-        before = [*depends_on, migration]
+        before = [migration]
         last = index == len(declared.waves) - 1
         if gate is not None or not last:
             before.append(_make_gate(name, wave, gate or GateArgs(), migration, access=access, parent=parent))

@@ -14,11 +14,23 @@ from ocean_migration_pulumi.testing.offline.plugin.providers import (
     ProviderFailure,
     ResourceTarget,
 )
-from ocean_migration_pulumi.testing.offline.state.values import Properties, annotate_secrets, reveal
+from ocean_migration_pulumi.testing.offline.state.values import Properties, annotate_secrets, contains_unknown, reveal
 
 
 class ResourceMocks(Mocks):
     """Mocks that also update, delete and read resources; every method has a default."""
+
+    def configure_provider(self, package: str, reference: str, config: Properties) -> None:
+        """Configure a provider; by default do nothing.
+
+        Args:
+            package: The package, such as ``spotinst``.
+            reference: The reference of the provider, which the resources have as ``provider``.
+            config: Its inputs. A default provider has those of the stack's config, an explicit one only its own.
+
+        Raises:
+            ProviderFailure: The configuration is refused, as a plugin refuses it.
+        """
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """Create a resource.
@@ -72,11 +84,27 @@ class ResourceMocks(Mocks):
 
 
 class MockProvider:
-    """A provider that calls mocks, which may be plain `pulumi.runtime.Mocks`."""
+    """A provider that calls mocks, which may be plain `pulumi.runtime.Mocks`.
 
-    def __init__(self, mocks: Mocks | None, package: str) -> None:
+    Args:
+        mocks: The mocks, `None` to refuse every call.
+        package: The package.
+        reference: The reference of the provider (`URN::id`), empty for the functions of a package.
+        config: Its configuration. One that is not known yet, in a preview, configures nothing.
+
+    Raises:
+        ProviderFailure: The mocks refuse the configuration.
+    """
+
+    def __init__(
+        self, mocks: Mocks | None, package: str, reference: str = "", config: Properties | None = None
+    ) -> None:
         self._mocks = mocks
         self._package = package
+        self._reference = reference
+        if isinstance(mocks, ResourceMocks) and config is not None and not contains_unknown(config):
+            with _ConvertedErrors():
+                mocks.configure_provider(package, reference, reveal(config))
 
     def check(self, target: ResourceTarget, news: Properties) -> CheckedInputs:
         """Accept the inputs as they are."""
@@ -90,7 +118,7 @@ class MockProvider:
     def create(self, target: ResourceTarget, timeout: float) -> LiveResource:
         """Call `new_resource`."""
         with _ConvertedErrors():
-            id_, outputs = self._require_mocks().new_resource(_build_arguments(target, target.inputs))
+            id_, outputs = self._require_mocks().new_resource(self._build_arguments(target, target.inputs))
         return _build_live(id_ or f"{target.name}-id", outputs, target.inputs)
 
     def update(
@@ -101,7 +129,7 @@ class MockProvider:
         outputs = reveal(target.outputs)
         with _ConvertedErrors():
             if isinstance(mocks, ResourceMocks):
-                changed = mocks.update_resource(_build_arguments(target, news), outputs)
+                changed = mocks.update_resource(self._build_arguments(target, news), outputs)
             else:
                 changed = {**outputs, **reveal(news)}
         return _build_live(target.id, changed, news)
@@ -111,12 +139,12 @@ class MockProvider:
         mocks = self._require_mocks()
         if isinstance(mocks, ResourceMocks):
             with _ConvertedErrors():
-                mocks.delete_resource(_build_arguments(target, target.inputs), reveal(target.outputs))
+                mocks.delete_resource(self._build_arguments(target, target.inputs), reveal(target.outputs))
 
     def read(self, target: ResourceTarget) -> LiveResource:
         """Call `read_resource`; plain mocks return the state, or `new_resource` for a resource that is not managed."""
         mocks = self._require_mocks()
-        arguments = _build_arguments(target, target.inputs)
+        arguments = self._build_arguments(target, target.inputs)
         with _ConvertedErrors():
             if isinstance(mocks, ResourceMocks):
                 found = mocks.read_resource(arguments, reveal(target.outputs))
@@ -138,6 +166,16 @@ class MockProvider:
     def close(self, *, at_once: bool = False) -> None:
         """Do nothing: mocks run in this process."""
 
+    def _build_arguments(self, target: ResourceTarget, inputs: Properties) -> MockResourceArgs:
+        return MockResourceArgs(
+            typ=target.type,
+            name=target.name,
+            inputs=reveal(inputs),
+            provider=self._reference,
+            resource_id=target.id,
+            custom=True,
+        )
+
     def _require_mocks(self) -> Mocks:
         if self._mocks is None:
             msg = f"no plugin for package {self._package} here: pass `mocks` for the resources of other packages"
@@ -155,12 +193,6 @@ class _ConvertedErrors:
         if isinstance(error, Exception) and not isinstance(error, ProviderFailure):
             msg = f"{type(error).__name__}: {error}"
             raise ProviderFailure(msg) from error
-
-
-def _build_arguments(target: ResourceTarget, inputs: Properties) -> MockResourceArgs:
-    return MockResourceArgs(
-        typ=target.type, name=target.name, inputs=reveal(inputs), provider="", resource_id=target.id, custom=True
-    )
 
 
 def _build_live(id_: str, outputs: Properties, secrets: Properties) -> LiveResource:

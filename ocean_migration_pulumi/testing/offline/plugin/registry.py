@@ -58,7 +58,7 @@ class ProviderRegistry:
             return self._providers[reference]
 
     def get_mock(self, package: str) -> MockProvider:
-        """Return the mock provider of a package."""
+        """Return the mock provider of a package, for its functions."""
         return MockProvider(self._mocks, package)
 
     def cancel(self) -> None:
@@ -83,7 +83,7 @@ class ProviderRegistry:
     def _create_provider(self, reference: str) -> Provider:
         package = reference.split("::")[2].rpartition("$")[2].removeprefix(PROVIDER_PREFIX)
         if package != DYNAMIC:
-            return self.get_mock(package)
+            return MockProvider(self._mocks, package, reference, self._configs[reference])
         provider = self._start(self._configs[reference])
         self._started.append(provider)
         if self._cancelled:

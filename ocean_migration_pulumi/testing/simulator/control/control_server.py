@@ -23,6 +23,7 @@ class Controls(ClusterControls, NodeControls, MigrationControls, FaultControls, 
             {
                 "id": cluster.id,
                 "name": cluster.body["name"],
+                "controller_id": cluster.body.get("controllerClusterId"),
                 "account_id": cluster.account_id,
                 "heartbeat": cluster.heartbeat.status,
                 "nodes": sum(not node.terminated for node in cluster.nodes.values()),

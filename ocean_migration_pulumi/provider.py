@@ -25,7 +25,14 @@ from pulumi.dynamic import (
 from ocean_migration_pulumi import host
 from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict, resource_properties
-from ocean_migration_pulumi.migration.spec.spec import HIDDEN, KUBECONFIG, MigrationSpec, read_spec
+from ocean_migration_pulumi.migration.spec.spec import (
+    HIDDEN,
+    KUBECONFIG,
+    ORDERING,
+    MigrationSpec,
+    keeps_plan,
+    read_spec,
+)
 from ocean_migration_pulumi.resource.session import SESSION, owner_of
 from ocean_migration_pulumi.resource.stack_config import approved_plan_for, check_stack_config
 
@@ -61,7 +68,8 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
             host.fail(str(error))  # shorter than a check failure, which names the type and the resource once more
         if spec.planned_nodes is not None:
             return CheckResult(inputs, [])  # kept by ignore_changes
-        if unknown & _PLAN_NEEDS or (KUBECONFIG in unknown and spec.nodes.label_selectors):
+        needs = _PLAN_NEEDS - ORDERING if keeps_plan(olds, spec) else _PLAN_NEEDS
+        if unknown & needs or (KUBECONFIG in unknown and spec.nodes.label_selectors):
             inputs["planned_nodes"] = host.unknown()
             return CheckResult(inputs, [])
         from ocean_migration_pulumi.resource import operations

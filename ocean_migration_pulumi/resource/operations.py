@@ -32,7 +32,7 @@ from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_groups
-from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, read_spec
+from ocean_migration_pulumi.migration.spec.spec import INPUTS, ORDERING, MigrationSpec, changed_options, read_spec
 from ocean_migration_pulumi.migration.state.migration_record import STARTED
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
@@ -124,12 +124,12 @@ def compare(
         replaces.append("account_id")
     if replaces:
         return Comparison(changes=True, replaces=tuple(replaces))
-    changes = bool(unknown) or bool(changed_options(old, new))
+    changes = bool(unknown - ORDERING) or bool(changed_options(old, new))
     changes = changes or not new.nodes.is_same_selection(old.nodes) or new.planned_nodes != old.planned_nodes
     why = find_unfinished(state, new)
     if why is not None:
         call.info(f"unfinished: {why}")
-    pending = None if unknown else _find_left_by_killed_run(call, new, state)
+    pending = None if unknown - ORDERING else _find_left_by_killed_run(call, new, state)
     adopted = [describe_adopted(each) for each in state.migrations if each.origin != STARTED and not each.ended]
     for diagnostic in (*adopted, *([pending] if pending else [])):
         _say(call, diagnostic.severity, render_line(diagnostic))

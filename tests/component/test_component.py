@@ -496,3 +496,39 @@ def test_secret_kubeconfig_is_used_to_find_version_1(sim: Simulator, tmp_path: P
     whole.program(arguments + '"controller": {"existing_secret": "spot", "replace_v1": False},')
     (warning,) = [each.message for each in whole.stack.preview().diagnostics if "version 2" in each.message]
     assert "runs beside version 2: set replace_v1" in warning
+
+
+def test_new_group_leaves_finished_waves_alone(sim: Simulator, whole: WholeStack) -> None:
+    """Its id is known only later; the plans of the waves are not changed by it, in the preview and in the run."""
+    arguments = f'"ocean_id": {sim.ocean_id!r}, {WAVES} "protect": False, '
+    one, other = '{"name": "one", "spot_percentage": 50}', '{"name": "other", "spot_percentage": 50}'
+    whole.program(f'{arguments} "virtual_node_groups": [{one}]')
+    whole.up()
+    whole.program(f'{arguments} "virtual_node_groups": [{one}, {other}]')
+    for run in (whole.stack.preview, whole.up):
+        result = run()
+        assert {step.name: step.op for step in result.steps if step.op != "same"} == {"shop-other": "create"}
+    waves = ("canary", "half", "rest")
+    assert all(len(whole.state[f"OceanWorkloadMigration shop-{each}"]["inputs"]["planned_nodes"]) for each in waves)
+
+
+def test_wave_waits_for_the_groups_that_it_names(sim: Simulator, whole: WholeStack) -> None:
+    """By default it waits for all."""
+    whole.program(
+        f"""
+        "ocean_id": {sim.ocean_id!r},
+        "virtual_node_groups": [{{"name": "one"}}, {{"name": "other"}}],
+        "waves": [
+            {{"name": "some", "nodes": {{"asg_names": ["web"]}}, "virtual_node_groups": ["one"]}},
+            {{"name": "none", "nodes": {{"asg_names": ["api"]}}, "virtual_node_groups": []}},
+            {{"name": "all", "nodes": {{"all_nodes": True}}, "when_no_nodes": "succeed"}},
+        ],
+        "protect": False,
+        """
+    )
+    whole.up()
+    ids = whole.stack.up().outputs["virtual_node_group_ids"]
+    waited = [whole.state[f"OceanWorkloadMigration shop-{each}"]["inputs"] for each in ("some", "none", "all")]
+    assert [each.get("virtual_node_group_ids") for each in waited] == [
+        [ids["one"]], None, [ids["one"], ids["other"]],
+    ]  # fmt: skip

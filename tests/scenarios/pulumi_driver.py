@@ -14,9 +14,10 @@ from tests.scenarios.driver import STACK, Driver, Run
 _COMMAND = "pulumi"
 
 
-def missing() -> str | None:
-    """Return why the real engine cannot be driven here; `None` when it can."""
-    return None if shutil.which(_COMMAND) else f"no `{_COMMAND}` on the PATH"
+def missing(*plugins: str) -> str | None:
+    """Return why the real engine, with plugins of other packages, cannot be driven here; `None` when it can."""
+    wanted = [_COMMAND, *(f"pulumi-resource-{plugin}" for plugin in plugins)]
+    return next((f"no `{command}` on the PATH" for command in wanted if not shutil.which(command)), None)
 
 
 class PulumiDriver(Driver):

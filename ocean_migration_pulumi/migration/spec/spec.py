@@ -191,6 +191,9 @@ HIDDEN: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if each.
 ACCEPTED: Final = tuple(INPUT_DECLARATIONS)
 """The names of all inputs, in the order of the reference."""
 
+ORDERING: Final = frozenset({"virtual_node_group_ids", "planned_elsewhere"})
+"""The inputs that order migrations: what they do to the plan is in ``planned_nodes``."""
+
 INPUTS: Final = tuple(name for name in ACCEPTED if name not in HIDDEN)
 """The names of all inputs that a state may hold."""
 
@@ -208,6 +211,24 @@ def read_spec(
         if spec.wait_for != "progress" and spec.wait_for_percentage is not None:
             problems.append(InputError("wait_for_percentage", 'requires wait_for="progress"', predicate=True))
     return spec, problems
+
+
+def keeps_plan(olds: Mapping[str, Any], new: MigrationSpec) -> bool:
+    """Tell whether the plan of the last inputs stays, whatever nodes there are now.
+
+    Args:
+        olds: The last inputs; empty for a new resource.
+        new: The inputs of today.
+    """
+    old, _ = read_spec(olds)
+    return (
+        old.planned_nodes is not None
+        and new.new_nodes == "report"
+        and (old.ocean_id, old.account_id) == (new.ocean_id, new.account_id)
+        and new.nodes.is_same_selection(old.nodes)
+        and new.triggers_digest == old.triggers_digest
+        and new.unknown.isdisjoint({"ocean_id", "nodes", "new_nodes", "triggers"})
+    )
 
 
 def changed_options(old: MigrationSpec, new: MigrationSpec) -> list[str]:

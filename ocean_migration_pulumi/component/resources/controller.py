@@ -90,10 +90,10 @@ def install_controller(
     if args.token is not None:
         before = Output.from_input(_once_secret(args.token, list(depends_on)))
 
-    def options(more: Input[list[pulumi.Resource]] = (), **others: Any) -> pulumi.ResourceOptions:
+    def options(*more: pulumi.Resource, **others: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions.merge(
             pulumi.ResourceOptions(parent=parent, provider=provider, depends_on=before, **others),
-            pulumi.ResourceOptions(depends_on=more),
+            pulumi.ResourceOptions(depends_on=list(more)),
         )
 
     def scale_v1(deployments: Deployments) -> list[pulumi.Resource]:
@@ -115,7 +115,7 @@ def install_controller(
             # Without a name of ours, a new token gets a Secret of another name: only so the controller starts anew.
             metadata=ObjectMetaArgs(namespace=args.namespace),
             string_data=token,
-            opts=options([namespace]),
+            opts=options(namespace),
         )
         made = [namespace, secret]
         pulumi.log.warn(_IN_STATE, secret)
@@ -128,7 +128,7 @@ def install_controller(
         namespace=args.namespace,
         create_namespace=True,
         values=_values(args, cluster_identifier, account, args.existing_secret if secret is None else _name_of(secret)),
-        opts=pulumi.ResourceOptions.merge(options(made, protect=protect), pulumi.ResourceOptions(depends_on=v1)),
+        opts=pulumi.ResourceOptions.merge(options(*made, protect=protect), pulumi.ResourceOptions(depends_on=v1)),
     )
     if _is_read_only(args):
         pulumi.log.warn(_READ_ONLY, release)

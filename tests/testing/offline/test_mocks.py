@@ -274,3 +274,35 @@ def test_a_program_with_the_classes_of_pulumi_spotinst(
     assert changed.up().summary == {"same": 3}
     assert changed.destroy().succeeded
     assert [each["id"] for each in simulator.control.overview()["clusters"]] == [simulator.ocean_id]
+
+
+EXPLICIT = "explicit::1"
+
+
+@pytest.mark.parametrize(
+    ("config", "account"),
+    [
+        ({}, "own"),
+        ({"account": "other", "token": "own"}, "other"),
+        ({"account": "other", "featureFlags": "MergeCredentialsChain=true"}, "other"),
+    ],
+    ids=["environment", "explicit", "merged"],
+)
+def test_credentials_are_those_of_the_provider(simulator: Simulator, config: dict[str, str], account: str) -> None:
+    """As in the real plugin: an explicit provider completes nothing from the environment without the feature flag."""
+    ids = {"own": simulator.account_id, "other": simulator.control.add_account()}
+    mocks = SimulatorMocks(simulator.url, simulator.token, simulator.account_id)
+    given = {key: {"own": simulator.token, "other": ids["other"]}.get(value, value) for key, value in config.items()}
+    mocks.configure_provider("spotinst", EXPLICIT, given)
+    args = _args(OCEAN, "prod", REQUIRED)
+    args.provider = EXPLICIT
+    id_, _ = mocks.new_resource(args)
+    made = {each["id"]: each["account_id"] for each in simulator.control.overview()["clusters"]}
+    assert made[str(id_)] == ids[account]
+
+
+def test_account_alone_is_no_valid_configuration(mocks: SimulatorMocks) -> None:
+    """The plugin stops at the first source that names either."""
+    with pytest.raises(ProviderFailure, match="No valid credentials found for Spotinst Provider"):
+        mocks.configure_provider("spotinst", EXPLICIT, {"account": "act-1"})
+    mocks.configure_provider("kubernetes", EXPLICIT, {})

@@ -22,6 +22,7 @@ def test_overview_describes_the_world(api: Api) -> None:
         {
             "id": api.ocean_id,
             "name": "demo",
+            "controller_id": "demo",
             "account_id": api.sim.account_id,
             "heartbeat": "ACTIVE",
             "nodes": 16,

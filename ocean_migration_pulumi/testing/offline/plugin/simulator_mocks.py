@@ -143,7 +143,7 @@ class SimulatorMocks(ResourceMocks):
 
     def _request(
         self,
-        provider: str,
+        provider: str | None,
         method: str,
         path: str,
         body: Any,
@@ -151,7 +151,7 @@ class SimulatorMocks(ResourceMocks):
         missing_ok: bool = False,
         query: Mapping[str, str] | None = None,
     ) -> list[dict[str, Any]]:
-        used = self._configured.get(provider, self._environment)
+        used = self._configured.get(provider or "", self._environment)
         account = {"accountId": used.account} if used.account else {}
         answer = self._send(used.token, method, path, body, {**account, **(query or {})}, missing_ok=missing_ok)
         return [] if answer is None else list(answer["response"].get("items") or ())

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ocean_migration_pulumi.component import component
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, check_args
+from ocean_migration_pulumi.component.resources import parts
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.simulator import Simulator
 from ocean_migration_pulumi.testing.offline.engine.events import Result
@@ -107,7 +107,7 @@ def test_gate_that_stays_shut_stops_the_later_waves(sim: Simulator, whole: Whole
 )
 def test_provider_for_kubernetes_takes_a_kubeconfig_as_text(given: object, text: str) -> None:
     """A map becomes JSON."""
-    assert component._kubeconfig_text(given) == text
+    assert parts._kubeconfig_text(given) == text
 
 
 def test_cluster_is_imported_and_everything_comes_in_order(sim: Simulator, whole: WholeStack) -> None:

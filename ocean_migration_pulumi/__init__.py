@@ -165,24 +165,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    try:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith(__name__):
-            raise
-        raise _missing_extra(name, error.name) from None
-
-
-def _missing_extra(name: str, module: str) -> ImportError:
-    """Return the error for a package of an extra, which Pulumi prints as one line."""
-    import pulumi
-
-    from ocean_migration_pulumi.common.installation import install_command
-
-    kind = type("MissingExtraError", (ImportError, pulumi.RunError), {})
-    command = install_command("stack")
-    error: ImportError = kind(f"{name} requires {module}, not installed: run `{command}`", name=module)
-    return error
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

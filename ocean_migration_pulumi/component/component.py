@@ -9,6 +9,7 @@ from typing import Any, Final
 import pulumi
 from pulumi import Output
 
+from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, OceanMigrationArgsDict, check_args
 from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.resource.stack_config import one_line_errors
@@ -73,5 +74,5 @@ def _require_packages() -> None:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
-        remedy = 'run `pip install "ocean-migration[stack]"`'
+        remedy = f"run `{install_command('stack')}`"
         raise SettingsError(f"OceanMigration: {' and '.join(missing)} {verb} not installed; {remedy}")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, check_args
 from ocean_migration_pulumi.component.resources import parts
 from ocean_migration_pulumi.errors import InputError
@@ -475,7 +476,7 @@ def test_extra_that_is_not_installed_is_named(sim: Simulator, whole: WholeStack)
     hidden = "import sys\nsys.modules['pulumi_kubernetes'] = None"
     whole.program(f'"ocean_id": {sim.ocean_id!r}', before=hidden)
     said = whole.fails()
-    assert 'OceanMigration: pulumi_kubernetes is not installed; run `pip install "ocean-migration[stack]"`' in said
+    assert f"OceanMigration: pulumi_kubernetes is not installed; run `{install_command('stack')}`" in said
     assert "Traceback" not in said
 
 

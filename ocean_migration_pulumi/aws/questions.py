@@ -1,4 +1,4 @@
-"""The calls to AWS for each part of ``AwsFacts``; all of them only read."""
+"""The calls to AWS for each part of ``AwsFacts``, and for the states of instances; all of them only read."""
 
 from __future__ import annotations
 
@@ -120,6 +120,14 @@ def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap
     return None
 
 
+def _instances(client: Any, instance_ids: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find the state of each instance; EC2 drops one an hour after its termination."""
+    # Asked by id, one that does not exist would lose all the others.
+    for reservation in _pages(client, "describe_instances", "Reservations", "instance-id", instance_ids):
+        found |= {each["InstanceId"]: each["State"]["Name"] for each in reservation.get("Instances", ())}
+    return None
+
+
 def _pages(client: Any, operation: str, items: str, name: str, values: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Return what a filter lets through; AWS takes 200 values of one at once."""
     for start in range(0, len(values), _CHUNK):
@@ -143,4 +151,5 @@ PARTS: Final = {
     "authentication_mode": AwsRequest(service="eks", action="eks:DescribeCluster", ask=_authentication_mode),
     "zones": AwsRequest(service="ec2", action="ec2:DescribeSubnets", ask=_zones),
     "machines": AwsRequest(service="ec2", action="ec2:DescribeInstanceTypes", ask=_machines),
+    "instances": AwsRequest(service="ec2", action="ec2:DescribeInstances", ask=_instances),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any, Final
@@ -28,8 +28,8 @@ class AwsReader:
     """Reads from AWS; one per process, thread-safe.
 
     Only reads, with the credentials that boto3 finds. It needs ``iam:GetInstanceProfile``, ``eks:ListAccessEntries``,
-    ``eks:DescribeAccessEntry``, ``eks:DescribeCluster``, ``ec2:DescribeSubnets`` and ``ec2:DescribeInstanceTypes``,
-    each only when something of it is asked for.
+    ``eks:DescribeAccessEntry``, ``eks:DescribeCluster``, ``ec2:DescribeSubnets``, ``ec2:DescribeInstanceTypes`` and
+    ``ec2:DescribeInstances``, each only when something of it is asked for.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -94,6 +94,19 @@ class AwsReader:
                 case _:
                     found[part] = outcome
         return found, gaps
+
+    def read_instance_states(self, scope: CancelScope, region: str, instance_ids: Sequence[str]) -> dict[str, str]:
+        """Return the EC2 state of each instance that EC2 finds now; empty when it does not answer everything.
+
+        Raises:
+            OperationCancelled: The operation was cancelled.
+        """
+        bounded, wanted = scope.at_most(LONGEST), tuple(sorted(set(instance_ids)))
+        access = AwsAccess(region, min(_SOCKET_SECONDS, bounded.remaining() or 0.0))
+        key = ("instances", region, wanted)
+        asks = {key: partial(_ask, "instances", wanted, access)}
+        outcome = self._cache.get_all(bounded, asks, max_age=0.0, fresh=True)[key]
+        return {} if isinstance(outcome, Exception) else outcome
 
 
 def _ask(part: str, names: tuple[str, ...], access: AwsAccess) -> dict[str, Any]:

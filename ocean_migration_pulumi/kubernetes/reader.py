@@ -114,6 +114,7 @@ class KubernetesReader:
             pods = [replace(pod, volume_terms=_volume_terms(pod, places)) if pod.claims else pod for pod in pods]
         return KubernetesSnapshot(
             nodes={node.instance_id: node for node in _found(outcomes[NODES]) if node.instance_id},
+            unidentified=frozenset(node.name for node in _found(outcomes[NODES]) if not node.instance_id),
             pods=tuple(pods),
             budgets=tuple(_found(outcomes[BUDGETS])),
             deployments=tuple(_found(outcomes[DEPLOYMENTS])),

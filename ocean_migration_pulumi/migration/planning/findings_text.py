@@ -56,6 +56,10 @@ _POD_COUNTS: Final = (
 )
 
 
+_AGAIN: Final = "Run the command again"
+_VERIFY: Final = "Set kubeconfig to verify, or look with kubectl"
+
+
 def render(diagnostic: Diagnostic) -> str:
     """Return the text of a diagnostic, without the head that tells its kind.
 
@@ -572,14 +576,58 @@ def _migration_lost(migration_id: str, fields: Fields) -> str:
     )
 
 
-def _nodes_unproven(_: str, fields: Fields) -> str:
+def _nodes_held(migration_id: str, fields: Fields) -> str:
     nodes = fields["nodes"]
-    one = len(nodes) == 1
+    effect = "`pulumi up` waits for its end" if fields["waits"] else '`pulumi up` refuses to start: when_busy is "fail"'
+    holds = f"Migration {migration_id}, started elsewhere, holds {count_noun(len(nodes), 'planned node')}"
+    return f"{holds} ({list_some(nodes)}). {effect}"
+
+
+def _nodes_gone(_: str, fields: Fields) -> str:
+    nodes = fields["nodes"]
+    return f"{count_noun(len(nodes), 'planned node')} gone, nothing to migrate there: {list_some(nodes)}"
+
+
+def _nodes_unverified(_: str, fields: Fields) -> str:
+    nodes = fields["nodes"]
+    counts = count_with_verb(len(nodes), "node", "count")
     return (
-        f"{count_with_verb(len(nodes), 'node', 'remain')} and {'is' if one else 'are'} no candidate "
-        f"({list_some(nodes)}): nothing proves that {'its' if one else 'their'} pods have moved, and discovery "
-        f"does not return {'it' if one else 'them'}. Run the command again later, or exclude "
-        f"{'the node' if one else 'the nodes'}"
+        f"{counts} as migrated, unverified ({list_some(nodes)}): Ocean has finished and still counts pods there, maybe "
+        f"those of DaemonSets. {_VERIFY}"
+    )
+
+
+def _remain(fields: Fields) -> str:
+    nodes = fields["nodes"]
+    return f"{count_with_verb(len(nodes), 'node', 'remain')} ({list_some(nodes)})"
+
+
+def _nodes_unproven(_: str, fields: Fields) -> str:
+    it = "it" if len(fields["nodes"]) == 1 else "them"
+    return (
+        f"{_remain(fields)}: nothing proves that the pods have moved, and discovery does not return {it}, so no "
+        f"migration can be started. Run the command again later, set kubeconfig to verify {it}, or exclude {it}"
+    )
+
+
+def _nodes_contradicted(_: str, fields: Fields) -> str:
+    return (
+        f"{_remain(fields)}: the migration is FINISHED, but as many pods run on its nodes as before. {_VERIFY}, run "
+        "the command again later, or change triggers to migrate again"
+    )
+
+
+def _nodes_with_pods(_: str, fields: Fields) -> str:
+    pods = f" ({list_some(fields['pods'])})" if fields["pods"] else ""
+    return f"{_remain(fields)}: Kubernetes shows pods that the migration should have evicted{pods}. {_AGAIN}"
+
+
+def _nodes_missing(_: str, fields: Fields) -> str:
+    one = len(fields["nodes"]) == 1
+    return (
+        f"{_remain(fields)}: discovery does not return {'it' if one else 'them'}, and no migration held "
+        f"{'it' if one else 'them'}. {'It counts' if one else 'They count'} as gone when discovery misses "
+        f"{'it' if one else 'them'} again two minutes later. {_AGAIN}"
     )
 
 
@@ -643,7 +691,14 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
         "Run the command again"
     ),
     Code.MIGRATION_LOST: _migration_lost,
+    Code.NODES_HELD: _nodes_held,
+    Code.NODES_GONE: _nodes_gone,
+    Code.NODES_UNVERIFIED: _nodes_unverified,
     Code.NODES_UNPROVEN: _nodes_unproven,
+    Code.NODES_CONTRADICTED: _nodes_contradicted,
+    Code.NODES_WITH_PODS: _nodes_with_pods,
+    Code.NODES_MISSING: _nodes_missing,
+    Code.NODES_LEFT: lambda _, fields: f"{_remain(fields)}. {_AGAIN}",
     Code.PREVIEW_FILE_NOT_WRITTEN: lambda _, fields: (
         f"Cannot write the file that OCEAN_MIGRATION_PREVIEW_FILE names: {fields['reason']}"
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
@@ -198,77 +197,46 @@ def _find_lost(context: ReconcileContext, lost: UnansweredStart) -> MigrationSta
     return None
 
 
-def find_held_by_others(context: ReconcileContext) -> set[str]:
-    """Return the nodes that running migrations of others hold."""
-    known = {migration.id for migration in context.state.migrations}
-    running = context.claims.view.running(context.api, context.scope, fresh=True)
-    return {
-        # An end that the list does not confirm is none.
-        name
-        for status in running
-        if status.id not in known
-        for name in status.instance_ids
-    }
-
-
-def find_ended_of_others(context: ReconcileContext, instance_ids: set[str]) -> list[MigrationStatus]:
-    """Return the ended migrations of others that held these nodes since our last one was created."""
-    newest = max((made for each in context.state.migrations if (made := parse_time(each.created_at))), default=None)
-    known = {migration.id for migration in context.state.migrations}
-    return [
-        status
-        for status in context.claims.view.recent(context.api, context.scope)
-        if status.is_terminal
-        and status.id not in known
-        and instance_ids & status.instance_ids
-        and (newest is None or ((made := parse_time(status.created_at)) is not None and made > newest))
-    ]
-
-
 def catch_up_recorded(context: ReconcileContext) -> None:
-    """Bring the migrations in the state up to date, and look for lost ones again.
+    """Bring the migrations in the state up to date: running and lost ones, and ended ones that leave a node unproven.
 
     One answer that a migration does not exist, or has ended, concludes nothing: its record stays as it was.
     """
-    context.discover()
-    context.update_outcomes()
-    lost = {migration.id for migration in context.state.lost_migrations}
+    state = context.state
+    lost = {migration.id for migration in state.lost_migrations}
+    unproven = state.remaining | state.unverified
     found: list[tuple[MigrationRecord, MigrationStatus]] = []
-    for migration in context.state.migrations:
-        if migration.ended and migration.id not in lost:
-            _judge_ended_again(context, migration)
+    for migration in state.migrations:
+        if migration.ended and migration.id not in lost and unproven.isdisjoint(migration.instance_ids):
             continue
         try:
             status = context.fetch_status(migration.id)
         except MigrationNotFoundError:
             if migration.lost:
                 migration.lost = context.find_in_list(migration.id) is None
-            else:
+            elif not migration.ended:
                 denied = Diagnostic(code=Code.MIGRATION_DENIED, severity=Severity.WARNING, subject=migration.id)
                 context.reporter.warning(render(denied))
             continue
         if migration.lost:
             context.reporter.info(f"migration {migration.id}, which was lost, is there again")
             migration.lost = False
+        elif status.state == migration.status and migration.ended:
+            context.note_end(status, pods_before=migration.pods_before)
+            continue
         found.append((migration, status))
     confirmed = context.confirm_ends(status for _, status in found)
     for migration, status in found:
         if not status.is_terminal:
+            if migration.ended:
+                context.reporter.warning(f"migration {migration.id} was {migration.status} and is {status.state} now")
+                migration.stopped_by = "us" if migration.stopped_by == "us" else None
             context.update(migration, status)
         elif migration.id in confirmed:
             context.update(migration, confirmed[migration.id])
             _settle_unseen(context, migration, confirmed[migration.id], by_others=True)
-    context.update_outcomes()
-
-
-def _judge_ended_again(context: ReconcileContext, migration: MigrationRecord) -> None:
-    """Read what a migration that did not finish says today of its nodes that remain: one may have been terminated."""
-    did_not_finish = not migration.lost and migration.status != MigrationState.FINISHED
-    if did_not_finish and context.state.remaining.intersection(migration.instance_ids):
-        with suppress(MigrationNotFoundError):
-            status = context.fetch_status(migration.id)
-            if status.state == migration.status:
-                context.update_outcomes(ended=status)
+    if not confirmed:
+        context.observe()
 
 
 def catch_up(context: ReconcileContext) -> None:
@@ -293,8 +261,7 @@ def catch_up(context: ReconcileContext) -> None:
 def settle_lost(context: ReconcileContext, migration: MigrationRecord, status: MigrationStatus | None) -> None:
     """Record that status and list deny a migration of ours; ``status`` is its last one, None without any."""
     migration.lost = True
-    context.discover()
-    context.update_outcomes()
+    context.observe()
     line = render(describe_lost(context, migration))
     context.reporter.warning(line)
     emit(context, EventKind.UNHEARD, migration, line, status=status, reason="lost")

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
+from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import count_noun, list_some
-from ocean_migration_pulumi.common.times import format_time
-from ocean_migration_pulumi.errors import DeadlineError, InputError, KubernetesError, MigrationNotFoundError
+from ocean_migration_pulumi.common.times import format_time, parse_time, sort_key
+from ocean_migration_pulumi.errors import (
+    DeadlineError,
+    InputError,
+    KubernetesError,
+    MigrationNotFoundError,
+    OceanMigrationError,
+)
 from ocean_migration_pulumi.migration.reconcile.events import EventSink, discard_event
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter, PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
-from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_labels
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes, ask_labels
 from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES, LabelMatches, select_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.migration.state.evidence import NodeObservations, determine_outcomes
+from ocean_migration_pulumi.migration.state.evidence import (
+    EndedMigration,
+    NodeObservations,
+    NodeOutcome,
+    OutcomeReason,
+    VerifiedNodes,
+    determine_outcomes,
+    find_missing,
+    verify_nodes,
+)
 from ocean_migration_pulumi.migration.state.hints import Hints
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.progress import Progress, percentage_of
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
-_LABELS_DEADLINE = 20.0
+VERIFY_DEADLINE: Final = 60.0
+"""Seconds that Kubernetes and AWS may take to verify nodes; what they have not answered by then proves nothing."""
+
+_LABELS_DEADLINE: Final = 20.0
+_MOST_OTHERS: Final = 20
+"""Other nodes of the cluster that EC2 is asked for: that it finds one shows that it is asked in the right account."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,14 +80,22 @@ class ReconcileContext:
     """Whether this is the first run, which has no state of its own yet."""
     offered: dict[str, Candidate] = field(default_factory=dict)
     """The nodes that discovery returned last, by instance id."""
-    discovered: bool = False
-    """Whether discovery was asked."""
     label_matches: LabelMatches = NO_LABEL_MATCHES
     """What Kubernetes says of node labels, as far as the selector asks for them."""
+    looked_at: datetime | None = None
+    """When discovery was asked last, in the service's time; None before."""
+    ended: dict[str, EndedMigration] = field(default_factory=dict)
+    """The migrations, ours and others', whose end this run has seen confirmed, by id."""
+    verified: VerifiedNodes = field(default_factory=VerifiedNodes)
+    """What Kubernetes and EC2 proved last."""
     newly_adopted: set[str] = field(default_factory=set)
     """The nodes of the migrations that this run has adopted."""
     held_by_other_migrations: set[str] = field(default_factory=set)
     """The nodes that running migrations of others hold: discovery does not return them, but they are not gone."""
+    ever_held_by_others: set[str] = field(default_factory=set)
+    """The nodes of all migrations of others that this run has read."""
+    may_hide: bool = False
+    """Whether a migration of others runs whose nodes are not known."""
     claimed_by_other_calls: frozenset[str] = frozenset()
     """The migrations that another call for the same resource has started or adopted."""
     reviewed: dict[str, str] = field(default_factory=dict)
@@ -106,14 +135,15 @@ class ReconcileContext:
 
         An end is confirmed when the second status and the list agree with the first.
         """
-        ended = [status for status in statuses if status.is_terminal]
+        found = [status for status in statuses if status.is_terminal]
+        confirmed = {status.id: self.ended[status.id].status for status in found if status.id in self.ended}
+        ended = [status for status in found if status.id not in confirmed]
         if not ended:
-            return {}
+            return confirmed
         self.scope.sleep(self.poll_policy.poll_interval)
         listed = {
             summary.id: summary.state for summary in self.claims.view.migrations(self.api, self.scope, fresh=True)
         }
-        confirmed = {}
         for status in ended:
             with suppress(MigrationNotFoundError):
                 again = self.fetch_status(status.id)
@@ -125,7 +155,7 @@ class ReconcileContext:
         """Read afresh which nodes discovery returns."""
         found = self.claims.view.candidates(self.api, self.scope, fresh=True)
         self.offered = {candidate.instance_id: candidate for candidate in found}
-        self.discovered = True
+        self.looked_at = self.now()
         if self.sources.kubernetes is not None and self.spec.nodes.label_selectors:
             # Only the output of nodes that joined needs them here: without an answer there are none.
             with suppress(KubernetesError, InputError, DeadlineError):
@@ -133,14 +163,14 @@ class ReconcileContext:
                 self.label_matches = ask_labels(self.sources.kubernetes, bounded, self.spec.nodes.label_selectors)
         return self.offered
 
-    def waiter_for(self, migration_id: str, record: MigrationRecord | None = None) -> MigrationWaiter:
-        """Return a wait for a migration; one of ours has a ``record``, which it keeps up to date."""
+    def waiter_for(self, migration_id: str, *, observe: Callable[[MigrationStatus], None]) -> MigrationWaiter:
+        """Return a wait for a migration; ``observe`` takes each status."""
         return MigrationWaiter(
             lambda: self.fetch_status(migration_id),
             scope=self.scope,
             reporter=self.reporter,
             policy=self.poll_policy,
-            observe=lambda status: None if record is None else self.update(record, status),
+            observe=observe,
             listed=MigrationListing(find=lambda: self.find_in_list(migration_id), now=self.now),
         )
 
@@ -157,49 +187,132 @@ class ReconcileContext:
 
     def settle(self, migration: MigrationRecord, status: MigrationStatus) -> None:
         """Record the confirmed end of a migration of ours."""
-        self.claims.view.confirm_end(status)
-        self.discover()
+        self.note_end(status, pods_before=migration.pods_before)
         self.update(migration, status)
-        self.update_outcomes(ended=status)
+        self.observe()
         self.state.settle(migration, status)
 
-    def update_outcomes(self, *, ended: MigrationStatus | None = None) -> None:
-        """Determine the outcomes of the planned nodes anew, and what follows from them.
+    def note_end(self, status: MigrationStatus, *, pods_before: int | None = None) -> None:
+        """Let the confirmed end of a migration of anyone count as evidence; see ``EndedMigration``."""
+        self.claims.view.confirm_end(status)
+        self.ended[status.id] = EndedMigration(status=status, pods_before=pods_before)
 
-        Args:
-            ended: The status of a migration that has just ended; None without one.
-        """
+    def observe(self) -> None:
+        """Look at all that proves something of the planned nodes, and determine their outcomes anew."""
+        self.discover()
+        self.held_by_other_migrations, unproven = set(), self._find_unproven()
+        if unproven:
+            self._observe_others(unproven)
+        self._verify()
+        self.update_outcomes()
+
+    def _find_unproven(self) -> set[str]:
+        """Return the nodes that discovery does not return, and of which no migration of ours proves anything."""
+        judged = determine_outcomes(self._observations())
+        return {
+            name
+            for name, found in judged.items()
+            if name not in self.offered
+            and name not in self._held_by_ours()
+            and (found.outcome is NodeOutcome.REMAINS or found.reason is OutcomeReason.MISSING)
+        }
+
+    def _observe_others(self, unproven: set[str]) -> None:
+        """Read the migrations of others that hold these nodes, or held them since our last one was created."""
+        view, recorded = self.claims.view, self.state.migrations
+        known = {migration.id for migration in recorded}
+        running = [status for status in view.running(self.api, self.scope, fresh=True) if status.id not in known]
+        self.held_by_other_migrations = {name for status in running for name in status.instance_ids}
+        self.may_hide = any(not status.instance_ids for status in running)
+        recent = [status for status in view.recent(self.api, self.scope) if status.id not in known]
+        self.ever_held_by_others |= {name for status in recent for name in status.instance_ids}
+        newest = max((made for migration in recorded if (made := parse_time(migration.created_at))), default=None)
+        ended = [
+            status
+            for status in recent
+            if status.id not in self.ended
+            and unproven & status.instance_ids
+            and (newest is None or ((made := parse_time(status.created_at)) is not None and made > newest))
+        ]
+        for status in self.confirm_ends(ended).values():
+            self.note_end(status)
+
+    def _verify(self) -> None:
+        """Ask Kubernetes, and EC2 for the rest, about the nodes whose end has to be proven."""
+        self.verified = VerifiedNodes()
+        if self.sources.kubernetes is None and self.sources.aws is None:
+            return
+        held_once = self._ever_held()
+        names = {
+            name: node.node_name
+            for name, node in parse_planned(self.state.planned).items()
+            if name not in self.state.gone
+            and (name not in self.state.migrated or name in self.state.unverified)
+            and name not in self._held_by_ours() | self.held_by_other_migrations
+            and (name in held_once or name not in self.offered)
+        }
+        if not names:
+            return
+        bounded, view = self.scope.at_most(VERIFY_DEADLINE), self.claims.view
+        nodes: tuple[ClusterNode, ...] = ()
+        with suppress(OceanMigrationError):  # those that our own migrations started are known without it
+            nodes = view.nodes(self.api, self.scope)
+        ocean_nodes = {*self.state.ocean_nodes, *(node.instance_id for node in nodes)}
+        facts = ask_kubernetes(self.sources, bounded, offered=self.offered, ocean_nodes=nodes, fresh=True)
+        self.verified = verify_nodes(names, kube=facts.kube, ocean_nodes=ocean_nodes)
+        rest = names.keys() - self.verified.pods.keys() - self.verified.gone
+        if rest and self.sources.aws is not None:
+            region = view.cluster(self.api, self.scope).region
+            others = sorted(ocean_nodes | self.offered.keys())[:_MOST_OTHERS]
+            states = self.sources.aws.read_instance_states(bounded, region, [*sorted(rest), *others])
+            proven = verify_nodes({name: names[name] for name in rest}, instance_states=states)
+            self.verified = replace(self.verified, gone=self.verified.gone | proven.gone)
+
+    def _held_by_ours(self) -> set[str]:
+        return {name for migration in self.state.migrations if not migration.ended for name in migration.instance_ids}
+
+    def _ever_held(self) -> set[str]:
+        ours = {name for migration in self.state.migrations for name in migration.instance_ids}
+        return ours | self.held_by_other_migrations | self.ever_held_by_others
+
+    def _observations(self) -> NodeObservations:
         state = self.state
-        held = {name for migration in state.migrations if not migration.ended for name in migration.instance_ids}
-        observed = NodeObservations(
+        missing_since = {name: at for name, text in state.missing_since.items() if (at := parse_time(text))}
+        return NodeObservations(
             planned=state.planned,
             migrated=state.migrated,
+            unverified=state.unverified,
+            gone=state.gone,
             manual=state.manual,
-            ended=ended,
-            ever_held={name for migration in state.migrations for name in migration.instance_ids},
-            offered=self.offered if self.discovered else None,
+            reasons=state.reasons,
             unmatched=self.unmatched,
-            held=held | self.held_by_other_migrations,
+            held=self._held_by_ours() | self.held_by_other_migrations,
+            may_hide=self.may_hide,
+            ended=sorted(self.ended.values(), key=lambda ended: (sort_key(ended.status.created_at), ended.status.id)),
+            ever_held=self._ever_held(),
+            lost={name for migration in state.migrations if migration.lost for name in migration.instance_ids},
+            offered=None if self.looked_at is None else self.offered,
+            looked_at=self.looked_at,
+            missing_since=missing_since,
+            verified=self.verified,
         )
+
+    def update_outcomes(self) -> None:
+        """Determine the outcomes of the planned nodes from what was observed, and what follows from them."""
+        state, observed = self.state, self._observations()
         state.apply_outcomes(determine_outcomes(observed))
-        if self.discovered:
+        state.missing_since = {name: format_time(at) for name, at in find_missing(observed).items()}
+        if self.looked_at is not None:
             free = [node for name, node in self.offered.items() if name not in self.spec.planned_elsewhere]
             chosen = select_nodes(self.spec.nodes, free, kept=state.planned, label_matches=self.label_matches)
             state.joined = [node.instance_id for node in chosen.taken]
-        if not held and (state.planned or not state.migrations):
+        if not self._held_by_ours() and (state.planned or not state.migrations):
             state.progress = percentage_of(state.migrated | state.manual, state.planned)
 
     def mark_acted_upon(self) -> None:
         """Record that the present selector and triggers have been acted upon."""
         self.state.nodes = self.spec.nodes.to_inputs()
         self.state.triggers = list(self.spec.triggers)
-
-    def report_gone_nodes(self, gone: Collection[str]) -> None:
-        """Warn of planned nodes that are gone: they stay in the plan, but nothing is to be done for them."""
-        if gone:
-            self.reporter.warning(
-                f"{count_noun(len(gone), 'planned node')} gone, nothing to migrate there: {list_some(sorted(gone))}"
-            )
 
     def planned_nodes(self, instance_ids: Iterable[str]) -> list[PlannedNode]:
         """Return nodes with the Virtual Node Group that they match today; as planned where discovery has none."""

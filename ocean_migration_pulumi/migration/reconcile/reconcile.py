@@ -16,6 +16,7 @@ from ocean_migration_pulumi.errors import (
     PlanError,
 )
 from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.outcome_report import report_gone, report_unverified
 from ocean_migration_pulumi.migration.planning.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.adoption import (
@@ -23,21 +24,20 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
     catch_up,
     catch_up_recorded,
     describe_lost,
-    find_ended_of_others,
-    find_held_by_others,
     find_unanswered_start,
 )
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.first_plan import plan_now
+from ocean_migration_pulumi.migration.reconcile.proof import await_discovery, await_proof, ensure_none_remains
 from ocean_migration_pulumi.migration.reconcile.soak import soak
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.reconcile.wait import explain_failed_migration, wait_for_migration
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.planned_nodes import restore_reviewed_entries
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.state.evidence import OutcomeReason
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
@@ -64,7 +64,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     if unplanned is not None:
         msg = f"the changed nodes could not be planned: {unplanned}; nothing was done, run `pulumi up` again"
         raise PlanError(msg)
-    state.failure = None
+    state.failure, known_gone = None, frozenset(state.gone)
     triggered = _is_triggered(context)
     asks_again = triggered or _selects_otherwise(context)
     turned_on = _is_evict_turned_on(state, spec)
@@ -87,6 +87,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     if latest is not None and not latest.ended:
         _finish(context)
         return
+    await_discovery(context)
     work = _collect_work(context, again=triggered, manual=turned_on)
     if work and latest is not None and latest.stopped_by == "others" and not asks_again:
         at = f" at {latest.stopped_at}" if latest.stopped_at else ""
@@ -99,8 +100,11 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     if _migrate(context, work):
         # An adopted migration may have left nodes: still the only migration that this run starts.
         _migrate(context, _collect_work(context, again=False, manual=False))
+    await_proof(context)
+    if gone := sorted(state.gone - known_gone):
+        context.reporter.warning(render(report_gone(gone)))
     _ensure_none_lost(context)
-    _ensure_none_unproven(context)
+    ensure_none_remains(context)
     soak(context)
     _finish(context)
 
@@ -140,21 +144,6 @@ def _ensure_none_lost(context: ReconcileContext, *, excused: Collection[str] = (
         message = join_sentences([render(diagnostic) for diagnostic in lost])
         context.state.failure = {"message": message, "reason": "lost", "remedy": ""}
         raise MigrationError(message, lost)
-
-
-def _ensure_none_unproven(context: ReconcileContext) -> None:
-    """Fail when a node remains that discovery does not return: it is never asked for, and nothing proves its end.
-
-    Raises:
-        MigrationError: There is such a node, and no migration of ours runs.
-    """
-    state = context.state
-    nodes = sorted(state.remaining - context.offered.keys())
-    if nodes and (state.latest is None or state.latest.ended):
-        unproven = Diagnostic(code=Code.NODES_UNPROVEN, severity=Severity.ERROR, fields={"nodes": nodes})
-        message = render(unproven)
-        state.failure = {"message": message, "reason": "unproven", "remedy": ""}
-        raise MigrationError(message, (unproven,))
 
 
 def _migrate(context: ReconcileContext, work: list[str]) -> bool:
@@ -242,7 +231,10 @@ def _explain_unwanted(context: ReconcileContext, migration: MigrationRecord) -> 
 
 
 def _collect_work(context: ReconcileContext, *, again: bool, manual: bool) -> list[str]:
-    """Return the nodes to migrate now, and warn of those that are gone.
+    """Return the nodes to migrate now, and warn of those that are skipped.
+
+    A node whose migration claims to have finished without an effect is not sent again: Ocean may count pods that it
+    does not move.
 
     Args:
         context: The run.
@@ -250,18 +242,8 @@ def _collect_work(context: ReconcileContext, *, again: bool, manual: bool) -> li
         manual: Whether to try nodes again that needed manual migration.
     """
     state = context.state
-    offered = context.discover()
-    gone = state.planned.keys() - state.migrated - state.manual - offered.keys()
-    if gone:
-        context.held_by_other_migrations = find_held_by_others(context)
-        held_by_us = {name for migration in state.migrations for name in migration.instance_ids}
-        gone -= context.held_by_other_migrations | held_by_us
-    context.update_outcomes()
-    unproven = state.remaining - offered.keys() - context.held_by_other_migrations
-    if unproven:
-        for ended in context.confirm_ends(find_ended_of_others(context, unproven)).values():
-            context.update_outcomes(ended=ended)
-    context.report_gone_nodes(gone)
+    context.observe()
+    offered = context.offered
     retried: set[str] = set()
     if again:
         # What a killed run has already taken again is not taken a third time.
@@ -272,13 +254,15 @@ def _collect_work(context: ReconcileContext, *, again: bool, manual: bool) -> li
         }
     if manual:
         retried |= {name for name in state.manual if name in offered}
-    state.migrated -= retried
-    state.manual -= retried
+    if retried:
+        state.reopen(retried)
+        context.ended.clear()  # what an earlier migration did says nothing of the pods that are to move now
     unmatched = context.unmatched & (state.planned.keys() - state.migrated - state.manual)
     if unmatched:
         context.reporter.warning(f"skipped, no Virtual Node Group matches: {list_some(sorted(unmatched))}")
-    state.remaining = (state.remaining | retried) - unmatched
-    return sorted(state.remaining & (offered.keys() | context.held_by_other_migrations))
+    state.remaining -= unmatched
+    contradicted = {name for name in state.remaining if state.reasons.get(name) == OutcomeReason.CONTRADICTED}
+    return sorted((state.remaining & (offered.keys() | context.held_by_other_migrations)) - contradicted)
 
 
 def _finish(context: ReconcileContext) -> None:
@@ -288,6 +272,8 @@ def _finish(context: ReconcileContext) -> None:
     if not state.planned:
         context.reporter.warning("no node matched; nothing was migrated")
         return
+    if unverified := sorted(state.unverified & state.planned.keys()):
+        context.reporter.warning(render(report_unverified(unverified)))
     drained = sorted(state.drained & state.planned.keys())
     parts = [f"{len(state.migrated & state.planned.keys())} of {count_noun(len(state.planned), 'node')} migrated"]
     if drained:

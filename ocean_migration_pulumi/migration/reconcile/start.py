@@ -23,6 +23,7 @@ from ocean_migration_pulumi.migration.reconcile.admission import ensure_approved
 from ocean_migration_pulumi.migration.reconcile.adoption import adopt, is_ours, record_migration, search_lost_start
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
+from ocean_migration_pulumi.migration.reconcile.proof import await_discovery
 from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord, UnansweredStart
 from ocean_migration_pulumi.migration.state.progress import Progress
@@ -60,12 +61,10 @@ def start_migration(context: ReconcileContext, work: list[str]) -> StartedMigrat
         if started is not None:
             return started
         if other is not None:
-            ended = wait_for_other_migration(context, other)
-            context.held_by_other_migrations = set()
-            offered = context.discover()
-            context.update_outcomes(ended=ended)
-            context.report_gone_nodes(set(work) - offered.keys() - other.instance_ids)
-            work = [name for name in work if name in offered and name in context.state.remaining]
+            wait_for_other_migration(context, other)
+            context.observe()
+            await_discovery(context)
+            work = [name for name in work if name in context.offered and name in context.state.remaining]
             if work:
                 ensure_startable(context, work)  # the wait may have been a long one
         elif not any(name in context.offered for name in work):
@@ -73,8 +72,8 @@ def start_migration(context: ReconcileContext, work: list[str]) -> StartedMigrat
     return None
 
 
-def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) -> MigrationStatus | None:
-    """Wait for the end of a migration that is not ours, and return its confirmed status; None when it is lost.
+def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) -> None:
+    """Wait for the end of a migration that is not ours, which then counts as evidence; or until it is lost.
 
     Raises:
         ClusterBusyError: ``when_busy`` is ``"fail"``, or the wait ended early.
@@ -86,9 +85,11 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
         msg = f'{named} runs on {context.ocean_id} and is not ours; wait for its end, or set when_busy="wait"'
         raise ClusterBusyError(msg)
     context.reporter.info(f"waiting for {named}, which is not ours")
-    ended = None
+    seen = MigrationRecord(id=other.id)
+    context.ever_held_by_others |= other.instance_ids
     try:
-        ended = context.waiter_for(other.id).until(has_ended)
+        ended = context.waiter_for(other.id, observe=seen.update).until(has_ended)
+        context.note_end(ended, pods_before=seen.pods_before)
     except MigrationNotFoundError:
         context.reporter.info(f"migration {other.id} is no longer listed")
     except InterruptedWaitError as error:
@@ -98,7 +99,6 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
         msg = f"waiting for migration {other.id}, which is not ours, ended: {error}; nothing was started"
         raise ClusterBusyError(msg) from error
     context.claims.view.changed()
-    return ended
 
 
 @contextmanager

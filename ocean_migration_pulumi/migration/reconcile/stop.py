@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
@@ -57,7 +58,7 @@ def stop_migration(
 
     has_stopped(status)
 
-    waiter = context.waiter_for(migration.id, migration)
+    waiter = context.waiter_for(migration.id, observe=partial(context.update, migration))
     try:
         status = waiter.until(has_stopped)
     except MigrationNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
@@ -63,7 +64,7 @@ def wait_for_migration(
         WaitEndedError: The deadline passed, the migration stalled, or the service could no longer be asked.
         MigrationError: The migration failed, was stopped by someone else, or was a collision.
     """
-    waiter = context.waiter_for(migration.id, migration)
+    waiter = context.waiter_for(migration.id, observe=partial(context.update, migration))
     reached = _target(context)
 
     def reached_without_collision(status: MigrationStatus) -> bool:

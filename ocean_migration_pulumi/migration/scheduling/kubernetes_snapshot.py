@@ -244,13 +244,15 @@ class KubernetesSnapshot:
     """Everything that was read of a cluster at one moment.
 
     ``gaps`` names, by resource (``PODS``, ``BUDGETS``, ...), what could not be read: its part is then empty or
-    incomplete, and stands for nothing. ``nodes`` are by instance id. ``daemon_sets`` are (namespace, name).
+    incomplete, and stands for nothing. ``nodes`` are by instance id, ``unidentified`` the names of nodes without one.
+    ``daemon_sets`` are (namespace, name).
     ``mapped_roles`` are the entries of the ConfigMap ``aws-auth`` that count, one for each ARN: None when there is no
     such ConfigMap.
     ``source`` says where the access comes from, for messages: the input, KUBECONFIG, or the cluster itself.
     """
 
     nodes: Mapping[str, KubernetesNode] = field(default_factory=dict)
+    unidentified: frozenset[str] = frozenset()
     pods: tuple[Pod, ...] = ()
     budgets: tuple[Budget, ...] = ()
     deployments: tuple[Deployment, ...] = ()

@@ -127,3 +127,11 @@ class AwsApi(Protocol):
             OperationCancelled: The operation was cancelled.
 
         """
+
+    def read_instance_states(self, scope: CancelScope, region: str, instance_ids: Sequence[str]) -> dict[str, str]:
+        """Return the EC2 state of each instance that EC2 finds now; empty when it cannot be asked.
+
+        Raises:
+            OperationCancelled: The operation was cancelled.
+
+        """

@@ -137,8 +137,23 @@ class Code(StrEnum):
     MIGRATION_LOST = "migration-lost"
     """Subject: a migration that status and list have denied for a minute. ``nodes`` that are not proven to be
     migrated."""
+    NODES_HELD = "nodes-held"
+    """Subject: a migration that this resource may not take over. The planned ``nodes`` that it holds, ``waits``
+    (whether `pulumi up` waits for its end)."""
+    NODES_GONE = "nodes-gone"
+    """Planned ``nodes`` that no longer exist, and that no migration held."""
+    NODES_UNVERIFIED = "nodes-unverified"
+    """``nodes`` that count as migrated although their finished migration still counts pods on them."""
     NODES_UNPROVEN = "nodes-unproven"
     """``nodes`` that a migration held, that are not proven to be migrated, and that discovery does not return."""
+    NODES_CONTRADICTED = "nodes-contradicted"
+    """``nodes`` that remain: their migration is FINISHED, and as many pods run on its nodes as before."""
+    NODES_WITH_PODS = "nodes-with-pods"
+    """``nodes`` that remain, because Kubernetes shows ``pods`` on them that a migration should have evicted."""
+    NODES_MISSING = "nodes-missing"
+    """``nodes`` that remain: discovery does not return them, no migration held them, and they are not gone yet."""
+    NODES_LEFT = "nodes-left"
+    """``nodes`` that remain and that the next run migrates."""
     PREVIEW_FILE_NOT_WRITTEN = "preview-file-not-written"
     """``reason``."""
 

@@ -8,6 +8,11 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES, MigrationState, MigrationStatus
 
+_BEFORE_DRAIN: Final = frozenset(
+    {MigrationState.STARTING, MigrationState.AWAIT_REPLACEMENTS, MigrationState.HANDLE_UNSCHEDULE}
+)
+"""States of a batch that is not drained yet: with one to come, pods are still to become fewer."""
+
 STARTED: Final = "started"
 """Origin of a migration that this resource started."""
 
@@ -57,6 +62,8 @@ class MigrationRecord:
     """``"us"``, ``"others"``, or None when nobody stopped it."""
     terminated_on_stop: bool | None = None
     """Whether our stop asked to terminate drained nodes; None without a stop of ours."""
+    pods_before: int | None = None
+    """The most pods that its nodes had together before a batch was drained; None when nobody saw that."""
     lost: bool = False
     """Whether status and list have denied it for a minute: nobody waits for it, and its nodes remain until proven."""
 
@@ -74,6 +81,9 @@ class MigrationRecord:
         self.errored_at = status.errored_at or self.errored_at
         if not self.instance_ids:
             self.instance_ids = sorted(status.instance_ids)
+        counts = [node.running_pods for node in status.old_instances]
+        if status.state in _BEFORE_DRAIN and None not in counts:
+            self.pods_before = max(self.pods_before or 0, sum(count or 0 for count in counts))
 
     def to_output(self) -> dict[str, Any]:
         """Return the entry of the output ``migrations``, without what is unknown."""
@@ -85,6 +95,8 @@ class MigrationRecord:
         """Read an entry back; fields that a later version added are ignored."""
         known = {name: entry[name] for name in _FIELDS if entry.get(name) is not None}
         known["instance_ids"] = to_texts(entry.get("instance_ids"))
+        pods = entry.get("pods_before")
+        known["pods_before"] = int(pods) if isinstance(pods, (int, float)) else None
         size = entry.get("batch_size_percentage")
         known["batch_size_percentage"] = int(size) if isinstance(size, (int, float)) and 0 < size <= 100 else None
         return cls(**{**known, "id": str(entry.get("id", ""))})

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationState, MigrationStatus
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec
-from ocean_migration_pulumi.migration.state.evidence import NodeOutcome
+from ocean_migration_pulumi.migration.state.evidence import NodeJudgement, NodeOutcome, OutcomeReason
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord, UnansweredStart, to_texts
 from ocean_migration_pulumi.migration.state.progress import Progress
 
@@ -32,7 +32,17 @@ class ResourceState:
     manual_pods: list[dict[str, str]] = field(default_factory=list)
     """The first 100 of those pods, each with its node and kind: a state has to stay small."""
     remaining: set[str] = field(default_factory=set)
-    """Planned nodes that are still to be migrated."""
+    """Planned nodes that are still to be migrated, or not proven to be."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why each of them remains, as far as it was determined: values of ``OutcomeReason``."""
+    gone: set[str] = field(default_factory=set)
+    """Planned nodes that no longer exist, and that no migration held."""
+    unverified: set[str] = field(default_factory=set)
+    """Migrated nodes on which their finished migration still counts pods, and that nothing has verified."""
+    missing_since: dict[str, str] = field(default_factory=dict)
+    """When discovery was first seen to miss a remaining node that no migration held, in the service's time."""
+    doubted: bool = False
+    """Whether version 0.1 concluded from discovery that nodes were migrated: they remain until they are proven."""
     drained: set[str] = field(default_factory=set)
     """Migrated nodes that Ocean did not terminate: they stay, cordoned and billed."""
     terminated: set[str] = field(default_factory=set)
@@ -100,15 +110,29 @@ class ResourceState:
         self.ocean_nodes = sorted({*self.ocean_nodes, *(instance.instance_id for instance in status.new_instances)})
         self.unscheduled = sorted({*status.unscheduled_pods, *status.new_unscheduled_pods})[:_MOST_PODS]
 
-    def apply_outcomes(self, outcomes: Mapping[str, NodeOutcome]) -> None:
+    def apply_outcomes(self, outcomes: Mapping[str, NodeJudgement]) -> None:
         """Record the outcomes of the planned nodes."""
 
         def nodes(outcome: NodeOutcome) -> set[str]:
-            return {name for name, found in outcomes.items() if found is outcome}
+            return {name for name, found in outcomes.items() if found.outcome is outcome}
 
-        self.migrated = (self.migrated - outcomes.keys()) | nodes(NodeOutcome.MIGRATED)
-        self.manual = (self.manual - outcomes.keys()) | nodes(NodeOutcome.MANUAL)
+        def keep_others(names: set[str]) -> set[str]:
+            return names - outcomes.keys()
+
+        unverified = {name for name, found in outcomes.items() if found.reason is OutcomeReason.UNVERIFIED}
+        self.migrated = keep_others(self.migrated) | nodes(NodeOutcome.MIGRATED)
+        self.manual = keep_others(self.manual) | nodes(NodeOutcome.MANUAL)
+        self.gone = keep_others(self.gone) | nodes(NodeOutcome.GONE)
+        self.unverified = keep_others(self.unverified) | unverified
         self.remaining = nodes(NodeOutcome.REMAINS)
+        self.reasons = {name: str(outcomes[name].reason) for name in sorted(self.remaining)}
+
+    def reopen(self, names: set[str]) -> None:
+        """Let nodes remain whose outcome was final: other triggers or options ask for them again."""
+        for found in (self.migrated, self.manual, self.gone, self.unverified):
+            found -= names
+        self.remaining |= names
+        self.reasons |= dict.fromkeys(sorted(names), str(OutcomeReason.WAITING))
 
     def settle(self, migration: MigrationRecord, status: MigrationStatus) -> None:
         """Record what the end of a migration left: terminated and drained nodes, and pods that Ocean does not move.
@@ -151,6 +175,10 @@ class ResourceState:
             "progress": round(self.progress, 1),
             "migrated_nodes": sorted(self.migrated),
             "remaining_nodes": sorted(self.remaining),
+            "remaining_reasons": {name: self.reasons[name] for name in sorted(self.remaining & self.reasons.keys())},
+            "gone_nodes": sorted(self.gone),
+            "unverified_nodes": sorted(self.unverified),
+            "missing_since": {name: at for name, at in sorted(self.missing_since.items()) if name in self.remaining},
             "manual_nodes": sorted(self.manual),
             "manual_pods": self.manual_pods,
             "drained_nodes": sorted(self.drained),
@@ -184,12 +212,16 @@ class ResourceState:
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> ResourceState:
-        """Read the outputs of an earlier run; an output that is missing is empty."""
+        """Read the outputs of an earlier run; an output that is missing is empty.
+
+        Version 0.1 took a node that discovery did not return after a stop, a failure or a loss as migrated. Such nodes
+        remain, so that the next run judges them; those of finished migrations stay migrated.
+        """
         unanswered = outputs.get("unanswered_start")
         nodes = outputs.get("nodes")
         triggers = outputs.get("triggers")
         progress = outputs.get("progress")
-        return cls(
+        state = cls(
             planned=_strings(outputs.get("planned_nodes")) or {},
             migrations=[MigrationRecord.from_output(entry) for entry in _mappings(outputs.get("migrations"))],
             migrated=set(to_texts(outputs.get("migrated_nodes"))),
@@ -198,6 +230,10 @@ class ResourceState:
                 {str(key): str(item) for key, item in entry.items()} for entry in _mappings(outputs.get("manual_pods"))
             ],
             remaining=set(to_texts(outputs.get("remaining_nodes"))),
+            reasons=_strings(outputs.get("remaining_reasons")) or {},
+            gone=set(to_texts(outputs.get("gone_nodes"))),
+            unverified=set(to_texts(outputs.get("unverified_nodes"))),
+            missing_since=_strings(outputs.get("missing_since")) or {},
             drained=set(to_texts(outputs.get("drained_nodes"))),
             terminated=set(to_texts(outputs.get("terminated_nodes"))),
             joined=to_texts(outputs.get("joined_nodes")),
@@ -219,6 +255,21 @@ class ResourceState:
             triggers=list(triggers) if isinstance(triggers, (list, tuple)) else [],
             target_reached=outputs.get("target_reached") is True,
         )
+        if "gone_nodes" not in outputs:
+            state._doubt_weak_outcomes()
+        return state
+
+    def _doubt_weak_outcomes(self) -> None:
+        held: dict[bool, set[str]] = {True: set(), False: set()}
+        for migration in self.migrations:
+            if migration.ended:
+                finished = migration.status == MigrationState.FINISHED and not migration.lost
+                held[finished].update(migration.instance_ids)
+        weak = self.migrated & self.planned.keys() & (held[False] - held[True])
+        self.doubted = bool(weak)
+        for found in (self.migrated, self.drained, self.terminated):
+            found -= weak
+        self.remaining |= weak
 
 
 def _manual_pods(status: MigrationStatus) -> Iterator[dict[str, str]]:

@@ -15,10 +15,8 @@ def find_unfinished(state: ResourceState, spec: MigrationSpec) -> str | None:
         return "a migration may have started whose id is not known yet"
     if latest is not None and not latest.ended:
         return None if state.target_reached else f"migration {latest.id} was still running"
-    # After FINISHED something remains only when a follow-up could not be started, and that is a failure.
-    finished = latest is not None and latest.status == MigrationState.FINISHED and state.failure is None
-    stopped = latest is not None and latest.stopped_by == "others"
-    if state.remaining and not finished and not stopped:
+    stopped = latest is not None and latest.stopped_by == "others" and not state.doubted
+    if state.remaining and not stopped:
         ended = f" after {latest.id} ({latest.status})" if latest else ""
         return f"{count_with_verb(len(state.remaining), 'node', 'remain')}{ended}"
     if spec.soak_time and latest is not None and latest.status == MigrationState.FINISHED and not state.soaked_until:

@@ -314,7 +314,7 @@ def test_change_that_could_not_be_planned_stays_pending(stage: Stage) -> None:
             {},
             None,
         ),
-        (ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}), {}, None),
+        (ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}), {}, "remains"),
         (
             ResourceState(
                 migrations=[MigrationRecord(id="owm-1", status="FINISHED")], remaining={"i-1"}, failure={"message": "m"}

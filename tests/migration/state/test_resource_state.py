@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.migration.state.evidence import NodeObservations, determine_outcomes
+from ocean_migration_pulumi.migration.state.evidence import (
+    EndedMigration,
+    NodeJudgement,
+    NodeObservations,
+    NodeOutcome,
+    OutcomeReason,
+    determine_outcomes,
+)
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED, MigrationRecord, UnansweredStart
 from ocean_migration_pulumi.migration.state.progress import Progress
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
+from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
 from tests.migration.builders import instance, left_over, spec, status
 
 PLAN = {name: f"node-{name} web -> web (ols-1)" for name in ("i-1", "i-2", "i-3")}
@@ -44,6 +54,10 @@ def full() -> ResourceState:
         manual={"i-2"},
         manual_pods=[{"node": "node-i-2", "pod": "debug", "kind": "STAND_ALONE_POD"}],
         remaining={"i-3"},
+        reasons={"i-3": "missing"},
+        gone={"i-6"},
+        unverified={"i-1"},
+        missing_since={"i-3": "2026-01-02T03:04:05.000Z"},
         drained={"i-1"},
         terminated={"i-9"},
         joined=["i-4"],
@@ -169,7 +183,7 @@ def end(record: ResourceState, migration: MigrationRecord, seen: MigrationStatus
         planned=record.planned,
         migrated=record.migrated,
         manual=record.manual,
-        ended=seen,
+        ended=[EndedMigration(status=seen)],
         ever_held=seen.instance_ids,
         offered=offered,
     )
@@ -228,6 +242,70 @@ def test_manual_node_that_is_migrated_later_is_manual_no_more() -> None:
     end(record, MigrationRecord(id="owm-2", status="FINISHED"), again, ())
     assert (record.manual, record.migrated) == ({"i-2"}, {"i-1"})
     assert [pod["pod"] for pod in record.manual_pods] == ["b"]
+
+
+def test_outcomes_carry_their_reason_into_the_outputs() -> None:
+    """Gone and unverified nodes are lists of their own; each remaining node has its reason."""
+    record = ResourceState(planned=dict(PLAN), gone={"i-old"})
+    record.apply_outcomes(
+        {
+            "i-1": NodeJudgement(NodeOutcome.MIGRATED, OutcomeReason.UNVERIFIED),
+            "i-2": NodeJudgement(NodeOutcome.GONE, OutcomeReason.MISSING),
+            "i-3": NodeJudgement(NodeOutcome.REMAINS, OutcomeReason.PODS_LEFT),
+        }
+    )
+    record.missing_since = {"i-2": "t", "i-3": "t"}
+    found = outputs(record)
+    assert (found["migrated_nodes"], found["unverified_nodes"]) == (["i-1"], ["i-1"])
+    assert found["gone_nodes"] == ["i-2", "i-old"]
+    assert (found["remaining_nodes"], found["remaining_reasons"]) == (["i-3"], {"i-3": "pods-left"})
+    assert found["missing_since"] == {"i-3": "t"}
+    assert not found["succeeded"]
+    assert ResourceState.from_outputs(found).unverified == {"i-1"}
+    record.reopen({"i-1", "i-2"})
+    assert (record.migrated, record.gone, record.unverified) == (set(), {"i-old"}, set())
+    assert record.remaining == {"i-1", "i-2", "i-3"}
+
+
+def stored_by_0_1(*migrations: MigrationRecord) -> ResourceState:
+    """Return what is read of a state of version 0.1, which took every node that discovery missed as migrated."""
+    record = ResourceState(planned=dict(PLAN), migrated={*PLAN}, drained={*PLAN}, migrations=list(migrations))
+    found = outputs(record)
+    for name in ("gone_nodes", "unverified_nodes", "missing_since", "remaining_reasons"):
+        del found[name]
+    return ResourceState.from_outputs(found)
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [{"status": "FINISHED_ERROR"}, {"status": "STOPPED"}, {"status": "DRAIN_NODES", "lost": True}],
+)
+def test_a_state_of_0_1_keeps_what_a_finished_migration_has_moved_alone(weak: dict[str, Any]) -> None:
+    """Nodes of failed, stopped and lost migrations remain until they are judged again."""
+    finished = MigrationRecord(id="owm-2", status="FINISHED", instance_ids=["i-2"])
+    failed = MigrationRecord(id="owm-1", instance_ids=["i-1", "i-2"], **weak)
+    record = stored_by_0_1(failed, finished)
+    assert record.doubted
+    assert (record.migrated, record.remaining, record.drained) == ({"i-2", "i-3"}, {"i-1"}, {"i-2", "i-3"})
+    assert not record.succeeded
+    assert "1 node remains" in str(find_unfinished(record, spec()))
+    others = stored_by_0_1(replace(failed, stopped_by="others"))
+    assert find_unfinished(others, spec()) is not None
+    kept = stored_by_0_1(finished)
+    assert not kept.doubted
+    assert kept.migrated == {*PLAN}
+    assert kept.succeeded
+
+
+def test_pods_before_the_drain_are_the_most_that_were_counted() -> None:
+    """Before a batch is drained: afterwards fewer are expected. A node without a count makes the sum unknown."""
+    run = MigrationRecord(id="owm-1")
+    run.update(status(instance("i-1", pods=6), instance("i-2", pods=None), state="STARTING"))
+    assert run.pods_before is None
+    for pods, state in ((5, "STARTING"), (6, "AWAIT_REPLACEMENTS"), (5, "HANDLE_UNSCHEDULE"), (9, "DRAIN_NODES")):
+        run.update(status(instance("i-1", pods=pods), instance("i-2", pods=6), state=state))
+    assert run.pods_before == 12
+    assert MigrationRecord.from_output(json.loads(json.dumps(run.to_output()))) == run
 
 
 def test_migration_is_lost_until_each_of_its_nodes_is_proven() -> None:

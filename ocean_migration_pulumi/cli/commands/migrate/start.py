@@ -19,7 +19,7 @@ from ocean_migration_pulumi.cli.notifications import notify_option, notifying
 from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
 from ocean_migration_pulumi.cli.plan_view import PlanView, make_plan
-from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.text import count_noun, list_some
 from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.events import EventSink
@@ -119,7 +119,8 @@ def _start(reach: CliContext, plan_view: PlanView, to: EventSink) -> str:
     try:
         offered = context.discover()
         work = [name for name in plan_view.waiting if name in offered]
-        context.report_gone_nodes(set(plan_view.waiting) - offered.keys())
+        if away := sorted(set(plan_view.waiting) - offered.keys()):
+            console.warning(f"{count_noun(len(away), 'planned node')} no longer in discovery: {list_some(away)}")
         ensure_startable(context, work)
         started = start_migration(context, work)
         if started is None:

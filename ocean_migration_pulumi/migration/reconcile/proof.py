@@ -1,0 +1,89 @@
+"""Wait for the proof of what became of nodes, and fail for those that nothing proves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.errors import DeadlineError, MigrationError
+from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.outcome_report import describe_remaining
+from ocean_migration_pulumi.migration.planning.sentences import join_sentences
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
+from ocean_migration_pulumi.migration.state.evidence import SECOND_LOOK, OutcomeReason
+
+PROOF_WAIT: Final = SECOND_LOOK.total_seconds() + 30.0
+"""Seconds that a run waits for the proof of what became of nodes."""
+
+_LEFT_BEHIND: Final = frozenset({OutcomeReason.NOT_DRAINED, OutcomeReason.UNPROVEN, OutcomeReason.WAITING})
+
+
+def ensure_none_remains(context: ReconcileContext) -> None:
+    """Fail when a node remains and no migration of ours runs: nothing proves that its workloads have moved.
+
+    Raises:
+        MigrationError: There is such a node.
+    """
+    state = context.state
+    if not state.remaining or (state.latest is not None and not state.latest.ended):
+        return
+    found = tuple(describe_remaining(state, context.offered, context.verified))
+    message = join_sentences([render(diagnostic) for diagnostic in found])
+    state.failure = {"message": message, "reason": "unproven", "remedy": ""}
+    raise MigrationError(message, found)
+
+
+def await_discovery(context: ReconcileContext) -> None:
+    """Wait until discovery returns the nodes again that a migration left when it ended: it may lag behind."""
+
+    def is_lagging() -> bool:
+        now, state = context.now(), context.state
+        ends = [end for each in context.ended.values() if (end := parse_time(each.status.ended_at))]
+        late = {name for name in state.remaining - context.offered.keys() if state.reasons.get(name) in _LEFT_BEHIND}
+        return bool(late) and any(now - end < SECOND_LOOK for end in ends)
+
+    _observe_while(context, is_lagging, "waiting for discovery to return the nodes that remain")
+
+
+def await_proof(context: ReconcileContext) -> None:
+    """Wait until remaining nodes are proven that a moment may prove.
+
+    A node that discovery does not return is gone after a second look, and pods that were evicted may be terminating.
+    """
+    state = context.state
+    if state.latest is not None and not state.latest.ended:
+        return
+
+    later = {OutcomeReason.MISSING}
+    if context.sources.kubernetes is not None:
+        later.add(OutcomeReason.PODS_LEFT)
+
+    def is_pending() -> bool:
+        return not later.isdisjoint(state.reasons.get(name) for name in state.remaining)
+
+    _observe_while(context, is_pending, "waiting for proof of what became of the nodes that remain")
+
+
+def _observe_while(context: ReconcileContext, predicate: Callable[[], bool], line: str) -> None:
+    """Observe as long as a predicate holds, for a little more than two minutes at most."""
+    if not predicate():
+        return
+    begun = context.now()
+    waiter: Waiter[None] = Waiter(
+        context.observe,
+        scope=context.scope,
+        reporter=context.reporter,
+        policy=context.poll_policy,
+        describe=lambda _: line,
+    )
+
+    def is_over(_: None) -> bool:
+        # Both clocks count: a simulated service may be faster, a clock that was set back may stand still.
+        waited = max(waiter.elapsed, (context.now() - begun).total_seconds())
+        return not predicate() or waited >= PROOF_WAIT
+
+    with suppress(DeadlineError):  # what is not proven by then is named
+        waiter.until(is_over)

@@ -132,7 +132,15 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
     migrated_nodes: Output[Sequence[str]]
     """Planned nodes whose workloads live in Ocean now."""
     remaining_nodes: Output[Sequence[str]]
-    """Planned nodes still to migrate."""
+    """Planned nodes still to migrate, or not proven to be migrated."""
+    remaining_reasons: Output[Mapping[str, str]]
+    """Why each of them remains, by instance id: see "What counts as migrated" in `docs/resource.md`."""
+    gone_nodes: Output[Sequence[str]]
+    """Planned nodes that no longer exist, and that no migration held."""
+    unverified_nodes: Output[Sequence[str]]
+    """Migrated nodes on which their finished migration still counts pods; access to Kubernetes verifies them."""
+    missing_since: Output[Mapping[str, str]]
+    """When discovery was first seen to miss a remaining node that no migration held, by the service's clock."""
     manual_nodes: Output[Sequence[str]]
     """Nodes with pods that have to be moved by hand."""
     manual_pods: Output[Sequence[Mapping[str, str]]]

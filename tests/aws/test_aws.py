@@ -445,6 +445,25 @@ def test_answers_are_kept_for_ten_minutes_and_gaps_of_previews_for_half_a_minute
     assert sorted(aws.actions) == ["DescribeInstanceTypes", "DescribeSubnets", "GetInstanceProfile"]
 
 
+def test_states_of_instances_are_asked_for_each_time(aws: FakeAws) -> None:
+    """Whether a node still exists must be true now; one that EC2 has dropped is left out, page by page."""
+    aws.instances = {"i-1": "running", "i-2": "terminated", "i-3": "running"}
+    aws.page = 1
+    reader = AwsReader()
+    wanted = ["i-1", "i-2", "i-gone"]
+    assert reader.read_instance_states(scope(), REGION, wanted) == {"i-1": "running", "i-2": "terminated"}
+    aws.instances["i-1"] = "terminated"
+    assert reader.read_instance_states(scope(), REGION, wanted)["i-1"] == "terminated"
+    assert set(aws.actions) == {"DescribeInstances"}
+
+
+def test_states_of_instances_that_cannot_be_read_prove_nothing(aws: FakeAws) -> None:
+    """An answer in part would make a node seem to be gone."""
+    aws.instances = {"i-1": "running"}
+    aws.replies["DescribeInstances"] = ec2_error("UnauthorizedOperation")
+    assert AwsReader().read_instance_states(scope(), REGION, ["i-1", "i-2"]) == {}
+
+
 def test_those_who_ask_at_once_share_an_answer(aws: FakeAws) -> None:
     """Twenty resources of a cluster ask once."""
     reader = AwsReader()

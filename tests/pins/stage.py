@@ -356,7 +356,8 @@ def _stored(resource: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, 
 def _data(value: Any) -> Any:
     """Return data without what varies, and without words."""
     if isinstance(value, Mapping):
-        found = {key: _part(key, item) for key, item in value.items() if key != "__provider"}
+        # Whether a poll meets a migration before it drains is chance.
+        found = {key: _part(key, item) for key, item in value.items() if key not in {"__provider", "pods_before"}}
         if value.get("status") in _RUNNING:
             # How far a migration is when a wait for it ends is chance, too.
             found |= {key: "<varies>" for key in ("status", "ocean_nodes", "unscheduled_pods") if key in found}

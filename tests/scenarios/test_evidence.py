@@ -247,7 +247,7 @@ def test_a_discovery_that_lags_behind_a_failure_makes_no_up_green(driver: Driver
         (ended,) = scene.migrations()
         (left,) = set(scene.asg()) - set(ended["drained"])
         run = scene.up_fails()
-        assert failed(run, left, "no candidate", "exclude")
+        assert failed(run, left, "discovery does not return it", "exclude")
         assert pods_left(scene)
         outputs = scene.outputs()
         assert outputs["remaining_nodes"] == [left]

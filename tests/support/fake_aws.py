@@ -71,8 +71,8 @@ class FakeAws:
 
     ``profiles`` are role names by the path and name of an instance profile, None for one without a role; ``entries``
     the principals by EKS cluster, ``entry_types`` the types that are not EC2_LINUX, ``mode`` the authentication mode
-    (empty for a cluster that is older than modes); ``subnets`` zones by id; ``types`` (vCPUs, MiB, GPUs,
-    architectures) by name.
+    (empty for a cluster that is older than modes); ``subnets`` zones and ``instances`` states by id; ``types``
+    (vCPUs, MiB, GPUs, architectures) by name.
     ``replies`` are answers, or what makes them, by action; each is given until it is taken away.
     """
 
@@ -81,6 +81,7 @@ class FakeAws:
     entry_types: dict[str, str] = field(default_factory=dict)
     mode: str = "API_AND_CONFIG_MAP"
     subnets: dict[str, str] = field(default_factory=dict)
+    instances: dict[str, str] = field(default_factory=dict)
     types: dict[str, tuple[int, int, int, tuple[str, ...]]] = field(default_factory=dict)
     replies: dict[str, Reply | Callable[[Asked], Reply | None]] = field(default_factory=dict)
     page: int = 100
@@ -187,6 +188,17 @@ class FakeAws:
             for name in found
         )
         return _ec2(asked.action, f"<subnetSet>{items}</subnetSet>", token)
+
+    def _DescribeInstances(self, asked: Asked) -> Reply:
+        wanted = asked.values("Filter.1.Value")
+        known = [name for name in self.instances if name in wanted]
+        found, token = self._paged(known, asked.parameters.get("NextToken"))
+        items = "".join(
+            f"<item><instancesSet><item><instanceId>{name}</instanceId><instanceState><code>0</code>"
+            f"<name>{self.instances[name]}</name></instanceState></item></instancesSet></item>"
+            for name in found
+        )
+        return _ec2(asked.action, f"<reservationSet>{items}</reservationSet>", token)
 
     def _DescribeInstanceTypes(self, asked: Asked) -> Reply:
         patterns = asked.values("Filter.1.Value")

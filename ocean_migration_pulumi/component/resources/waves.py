@@ -15,6 +15,7 @@ from ocean_migration_pulumi.provider import OceanWorkloadMigration
 _REPORTED: Final = (
     *("migration_id", "status", "succeeded", "progress", "plan_digest", "failure"),
     *("planned_nodes", "migrated_nodes", "remaining_nodes", "manual_nodes", "drained_nodes"),
+    *("gone_nodes", "unverified_nodes"),
 )
 
 

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from typing import Final
 
-from ocean_migration_pulumi.api.models.migration import MigrationStatus
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.errors import InputError, MigrationNotFoundError
@@ -30,7 +30,7 @@ def is_excused(
 ) -> bool:
     """Tell whether nothing is left to plan because an earlier wave has planned it, or a migration has taken it.
 
-    The migrations of anyone count, whatever their age: a stack may have lost its state.
+    The running and the finished migrations of anyone count, whatever their age: a stack may have lost its state.
 
     Raises:
         OceanMigrationError: The service cannot be asked about the migrations.
@@ -40,7 +40,11 @@ def is_excused(
     if any(not spec.nodes.contradicts(node) for node in offered if node.instance_id in spec.planned_elsewhere):
         return True
     migrations = _read_migrations(api, claims, scope, snapshot)
-    return any(_holds_selected(status, spec.nodes) for status in migrations)
+    return any(
+        not status.is_terminal or status.state == MigrationState.FINISHED
+        for status in migrations
+        if _holds_selected(status, spec.nodes)
+    )
 
 
 def _read_migrations(

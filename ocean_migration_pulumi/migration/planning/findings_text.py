@@ -579,8 +579,10 @@ def _migration_lost(migration_id: str, fields: Fields) -> str:
 def _nodes_held(migration_id: str, fields: Fields) -> str:
     nodes = fields["nodes"]
     effect = "`pulumi up` waits for its end" if fields["waits"] else '`pulumi up` refuses to start: when_busy is "fail"'
-    holds = f"Migration {migration_id}, started elsewhere, holds {count_noun(len(nodes), 'planned node')}"
-    return f"{holds} ({list_some(nodes)}). {effect}"
+    named = f"Migration {migration_id}, started elsewhere,"
+    if not nodes:
+        return f"{named} is running, and Ocean does not tell its nodes: those are not in this plan. {effect}"
+    return f"{named} holds {count_noun(len(nodes), 'planned node')} ({list_some(nodes)}). {effect}"
 
 
 def _nodes_gone(_: str, fields: Fields) -> str:

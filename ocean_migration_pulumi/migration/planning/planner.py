@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -262,23 +262,18 @@ def plan_nodes(
         and (new or asks_again or not status.is_terminal)
         and not claims.someone_else_claims(owner, status.id, status.instance_ids)
     ]
+    others = [
+        status for status in snapshot.running if (new or asks_again) and status.id not in {each.id for each in ours}
+    ]
     candidates: dict[str, PlannedNode | Candidate] = {}
     moved: set[str] = set()
+    for status in others:
+        candidates |= {node.instance_id: node for node in _held_nodes(status)}
     for status in ours:
-        nodes = [
-            PlannedNode(
-                instance_id=node.instance_id,
-                node_name=node.node_name,
-                asg_name=node.asg_name,
-                virtual_node_group_id=UNKNOWN_GROUP,
-                migration_id=status.id if status.is_terminal else None,
-            )
-            for node in status.old_instances
-        ]
+        nodes = _held_nodes(status)
         if status.is_terminal and any(spec.nodes.contradicts(node) for node in nodes):
             continue
-        for node in nodes:
-            candidates[node.instance_id] = node
+        candidates |= {node.instance_id: node for node in nodes}
         moved |= status.instance_ids
     candidates |= snapshot.offered
     if problems := _refuse_strangers(api, claims, scope, spec, old, snapshot, candidates):
@@ -316,7 +311,46 @@ def plan_nodes(
         planned[node.instance_id] = format_entry(node, names) if offered else node.entry
     if skipped:
         diagnostics.append(_on_nodes(Code.NODES_SKIPPED, Severity.WARNING, skipped))
+    if new and not chosen.taken:
+        planned = _plan_moved(spec, snapshot)
+    diagnostics += report_held(planned, others, spec)
     return PlanPreview(planned=dict(sorted(planned.items())), diagnostics=tuple(dict.fromkeys(diagnostics)))
+
+
+def _held_nodes(status: MigrationStatus) -> list[PlannedNode]:
+    """Return the nodes of a migration, which discovery does not return."""
+    return [
+        PlannedNode(
+            instance_id=node.instance_id,
+            node_name=node.node_name,
+            asg_name=node.asg_name,
+            virtual_node_group_id=UNKNOWN_GROUP,
+            migration_id=status.id if status.is_terminal else None,
+        )
+        for node in status.old_instances
+    ]
+
+
+def _plan_moved(spec: MigrationSpec, snapshot: ClusterSnapshot) -> dict[str, str]:
+    """Plan the selected nodes that ended migrations of anyone have held; the run finds out what became of them."""
+    nodes = [node for status in reversed(snapshot.recent) if status.is_terminal for node in _held_nodes(status)]
+    free = {node.instance_id: node for node in nodes if node.instance_id not in spec.planned_elsewhere}
+    chosen = select_nodes(spec.nodes, free.values(), label_matches=snapshot.label_matches)
+    return {node.instance_id: node.entry for node in chosen.taken}
+
+
+def report_held(planned: Collection[str], others: Iterable[MigrationStatus], spec: MigrationSpec) -> list[Diagnostic]:
+    """Return a diagnostic for each migration of others that holds planned nodes, or whose nodes are not known."""
+    return [
+        Diagnostic(
+            code=Code.NODES_HELD,
+            severity=Severity.WARNING if spec.when_busy == "wait" else Severity.ERROR,
+            subject=status.id,
+            fields={"nodes": nodes, "waits": spec.when_busy == "wait"},
+        )
+        for status in others
+        if (nodes := sorted(status.instance_ids.intersection(planned))) or not status.instance_ids
+    ]
 
 
 def _has_plan(spec: MigrationSpec, old: MigrationSpec | None) -> bool:
@@ -361,9 +395,7 @@ def _refuse_strangers(
     for name in strangers:
         why = "it is a node of Ocean already" if name in ocean_nodes else "it is no node of this cluster"
         taken = next((status for status in snapshot.recent if name in status.instance_ids), None)
-        if name in snapshot.active:
-            why = "a migration with other options holds it"
-        elif taken is not None:
+        if taken is not None:
             why = f"migration {taken.id}, which is not this resource's, has taken it"
         problems.append(
             InputError(

@@ -25,8 +25,6 @@ MAXIMUM_AGE: Final = 30.0
 RECENT: Final = timedelta(hours=24)
 """Maximum age of ended migrations that are read, so that a killed run finds the migration that it had started."""
 
-_MOST_STATUSES: Final = 20
-
 
 class ClusterCache:
     """The responses about one cluster of one account; thread-safe.
@@ -109,14 +107,14 @@ class ClusterCache:
         return self._ask("nodes", scope, lambda: api.within(scope).list_nodes(self.ocean_id), False)
 
     def running(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> list[MigrationStatus]:
-        """Return the statuses of the running migrations."""
+        """Return the statuses of the running migrations, also of those whose status is denied: without nodes."""
         listed = [summary for summary in self.migrations(api, scope, fresh=fresh) if not summary.is_terminal]
-        return self._statuses(api, scope, listed[:_MOST_STATUSES], fresh)
+        return self._statuses(api, scope, listed, fresh)
 
     def recent(self, api: OceanApi, scope: CancelScope) -> list[MigrationStatus]:
         """Return the statuses of the running migrations, and then of those created in the last 24 hours.
 
-        The newest come first; at most 20 are read.
+        The newest come first. All are read, however many: any of them may have moved a planned node.
         """
         oldest = api.server_now() - RECENT
         listed = [
@@ -125,7 +123,7 @@ class ClusterCache:
             if not summary.is_terminal or ((created := parse_time(summary.created_at)) is not None and created > oldest)
         ]
         listed.sort(key=lambda summary: (not summary.is_terminal, sort_key(summary.created_at)), reverse=True)
-        return self._statuses(api, scope, listed[:_MOST_STATUSES], False, may_be_gone=True)
+        return self._statuses(api, scope, listed, False)
 
     def together(self, asks: Iterable[Callable[[], object]]) -> None:
         """Send several requests at once to fill the cache; their errors come up when their results are used."""
@@ -139,13 +137,7 @@ class ClusterCache:
         self._cache.drop("discovery", "migrations", "nodes")
 
     def _statuses(
-        self,
-        api: OceanApi,
-        scope: CancelScope,
-        listed: list[MigrationSummary],
-        fresh: bool,
-        *,
-        may_be_gone: bool = False,
+        self, api: OceanApi, scope: CancelScope, listed: list[MigrationSummary], fresh: bool
     ) -> list[MigrationStatus]:
         def ask(summary: MigrationSummary, fresh: bool) -> Callable[[], MigrationStatus]:
             return lambda: self.status(api, scope, summary.id, fresh=fresh, had_ended=summary.is_terminal)
@@ -159,8 +151,12 @@ class ClusterCache:
             try:
                 found.append(ask(summary, fresh)())
             except MigrationNotFoundError:
-                if not (may_be_gone and summary.is_terminal):
-                    raise
+                if not summary.is_terminal:  # the list has it: it runs, and holds nodes that are not known
+                    found.append(
+                        MigrationStatus(
+                            id=summary.id, ocean_id=self.ocean_id, state=summary.state, created_at=summary.created_at
+                        )
+                    )
         return found
 
     def _ask(self, name: str, scope: CancelScope, ask: Callable[[], T], fresh: bool) -> T:

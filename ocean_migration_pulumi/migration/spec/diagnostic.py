@@ -138,8 +138,8 @@ class Code(StrEnum):
     """Subject: a migration that status and list have denied for a minute. ``nodes`` that are not proven to be
     migrated."""
     NODES_HELD = "nodes-held"
-    """Subject: a migration that this resource may not take over. The planned ``nodes`` that it holds, ``waits``
-    (whether `pulumi up` waits for its end)."""
+    """Subject: a migration that this resource may not take over. The planned ``nodes`` that it holds (empty when
+    its nodes are not known), ``waits`` (whether `pulumi up` waits for its end)."""
     NODES_GONE = "nodes-gone"
     """Planned ``nodes`` that no longer exist, and that no migration held."""
     NODES_UNVERIFIED = "nodes-unverified"

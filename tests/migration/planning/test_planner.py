@@ -13,9 +13,10 @@ from ocean_migration_pulumi.errors import AuthenticationError
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.planning.planner import BUDGET
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, UnplannedCause, UnplannedEffect
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity, UnplannedCause, UnplannedEffect
+from ocean_migration_pulumi.migration.spec.planned_nodes import parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from tests.migration.diagnostics import codes_of, fields_of, findings_of
+from tests.migration.diagnostics import codes_of, fields_of, findings_of, with_code
 from tests.migration.stage import Stage
 
 WEB = {"asg_names": ["web"]}
@@ -131,14 +132,32 @@ def test_limit_of_a_killed_create_takes_what_it_had_started(stage: Stage, ended:
         assert plan_digest(found.planned, MigrationSpec()) == plan_digest({}, MigrationSpec())
 
 
-def test_migration_of_other_flags_or_days_is_none_of_ours(stage: Stage) -> None:
-    """Its nodes are not planned: they would not be adopted."""
+@pytest.mark.parametrize("when_busy", ["wait", "fail"])
+def test_nodes_that_a_migration_of_other_flags_holds_are_planned_and_named(stage: Stage, when_busy: str) -> None:
+    """It would not be adopted: the run waits for it, or refuses. Of nodes that are merely followed nothing is said."""
+    other = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True, evict=False)
+    found = stage.preview(stage.spec(nodes=WEB, when_busy=when_busy))
+    assert sorted(found.planned or {}) == stage.ids("web")
+    (held,) = with_code(found, Code.NODES_HELD)
+    assert (held.subject, held.fields) == (other, {"nodes": stage.ids("web"), "waits": when_busy == "wait"})
+    assert held.severity is (Severity.WARNING if when_busy == "wait" else Severity.ERROR)
+    old = replace(stage.spec(nodes=WEB), planned_nodes={})
+    assert stage.preview(replace(old, planned_nodes=None), old).planned == {}
+
+
+def test_a_running_migration_that_is_denied_is_named(stage: Stage) -> None:
+    """Its nodes are not known, so the plan may lack some."""
+    other = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
+    stage.control.fault("GET", "*/migration/owm-*", "status", times=100, status=404)
+    found = stage.preview(stage.spec())
+    assert sorted(found.planned or {}) == sorted({*stage.ids()} - {*stage.ids("web")})
+    assert [(each.subject, each.fields["nodes"]) for each in with_code(found, Code.NODES_HELD)] == [(other, [])]
+
+
+def test_migration_of_other_days_is_none_of_ours(stage: Stage) -> None:
+    """Its nodes are not planned."""
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), terminate=True, evict=False)
-    found = stage.preview(stage.spec(nodes=WEB))
-    assert found.planned == {}
-    assert Code.PLAN_EMPTY in codes_of(found)
     stage.control.advance(7200)
-    stage.restart()
     assert list(stage.preview(stage.spec(nodes=WEB, should_terminate_drained_nodes=True)).planned or {}) != []
     stage.control.advance(86_400)
     stage.restart()
@@ -146,10 +165,11 @@ def test_migration_of_other_flags_or_days_is_none_of_ours(stage: Stage) -> None:
 
 
 def test_ended_migration_counts_only_for_what_a_killed_or_failed_run_may_have_started(stage: Stage) -> None:
-    """Not for nodes that are merely followed, and only when nothing in it contradicts the selection."""
+    """Not for nodes that are merely followed; one with other nodes counts only when nothing else is selected."""
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web") + stage.ids("api"), evict=False)
     stage.control.advance(7200)
-    assert stage.preview(stage.spec(nodes=WEB)).planned == {}
+    moved = stage.preview(stage.spec(nodes=WEB)).planned or {}
+    assert {parse_planned(moved)[name].migration_id for name in stage.ids("web")} == {stage.migrations()[0]["id"]}
     changed = stage.preview(stage.spec(), replace(stage.spec(nodes=WEB), planned_nodes={}))
     assert len(changed.planned or {}) == 6
     assert len(stage.preview(stage.spec()).planned or {}) == 6
@@ -171,9 +191,7 @@ def test_selection_that_cannot_be_judged_is_not_counted_as_true(stage: Stage) ->
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "existing"])
-@pytest.mark.parametrize(
-    "why", ["labels", "no account", "no token", "down", "rate limit", "gone migration", "no heartbeat"]
-)
+@pytest.mark.parametrize("why", ["labels", "no account", "no token", "down", "rate limit", "no heartbeat"])
 def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., Stage], why: str, old: bool) -> None:
     """A new resource has none, an existing one keeps its own; the warning says what is missing."""
     stage = stages("never-heartbeat" if why == "no heartbeat" else "success")
@@ -185,7 +203,6 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
         "no token": (UnplannedCause.SPOT_UNAVAILABLE, "no Spot token: set SPOTINST_TOKEN"),
         "down": (UnplannedCause.SPOT_UNAVAILABLE, ""),
         "rate limit": (UnplannedCause.SPOT_UNAVAILABLE, "HTTP 429"),
-        "gone migration": (UnplannedCause.SPOT_UNAVAILABLE, "HTTP 404"),
         "no heartbeat": (UnplannedCause.CONTROLLER_NEVER_REPORTED, stage.ocean_id),
     }[why]
     if why == "no account":
@@ -196,9 +213,6 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
         stage.control.fault("GET", "*", "503", times=1000, seconds=0)
     elif why == "rate limit":
         stage.control.fault("GET", "*/discovery", "429", times=100, seconds=1000)
-    elif why == "gone migration":
-        stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
-        stage.control.fault("GET", "*/migration/owm-*", "status", times=100, status=404)
     found = stage.preview(stage.spec(nodes=nodes), before)
     stage.client.close()
     assert found.planned == ({"i-1": "kept"} if old else None)
@@ -271,7 +285,7 @@ def test_refused_token_is_an_error(stage: Stage) -> None:
 
 
 def test_id_that_was_never_a_candidate_is_bad_input_and_says_why(stage: Stage) -> None:
-    """Not of the cluster, Ocean's already, or held by a migration with other options."""
+    """Not of the cluster, or Ocean's already; one that another migration holds is planned."""
     managed = stage.control.add_node(stage.ocean_id, None, ocean_managed=True)["instance_id"]
     held = stage.ids("api")[0]
     stage.control.start_foreign_migration(stage.ocean_id, [held], terminate=True)
@@ -281,7 +295,6 @@ def test_id_that_was_never_a_candidate_is_bad_input_and_says_why(stage: Stage) -
     reasons = {problem.message.split("'")[1]: problem.message for problem in problems}
     assert "it is no node of this cluster" in reasons.pop("i-none")
     assert "it is a node of Ocean already" in reasons.pop(managed)
-    assert "a migration with other options holds it" in reasons.pop(held)
     assert reasons == {}
 
 

@@ -128,7 +128,8 @@ def test_migration_that_another_resource_of_this_process_plans_is_foreign(stage:
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), evict=False)
     stage.registry.claims(stage.client.account_id, stage.ocean_id).view.changed()
     found = stage.preview(stage.spec(), owner="two")
-    assert not set(stage.ids("web")) & set(found.planned or {})
+    assert set(stage.ids("web")) <= set(found.planned or {})
+    assert fields_of(found, Code.NODES_HELD) == [{"nodes": stage.ids("web"), "waits": True}]
     assert Finding.OTHER_MIGRATION_RUNS in findings_of(found)
 
 

@@ -257,7 +257,7 @@ def test_a_run_asks_the_api_server_about_budgets_that_seem_to_hold(
     pods = [pod_on(stage.ids("web")[0], f"cart-{number}", app="cart") for number in range(3)]
     kubernetes = known(stage, *pods, budgets=("cart",))
     kubernetes.trials = {"shop/cart-0": trial}
-    planned = stage.planned(stage.spec(nodes=WEB))
+    planned = stage.planned(stage.spec(nodes=WEB, wait_for="started"))
     assert kubernetes.tried == []
     context = stage.up(planned)
     assert kubernetes.tried == ["shop/cart-0"]

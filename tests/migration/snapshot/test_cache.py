@@ -140,7 +140,7 @@ def test_end_that_was_none_is_not_kept(cached: tuple[ClusterCache, FakeClock, St
 
 
 def test_running_migrations_come_first_and_then_the_newest(stages: Callable[..., Stage]) -> None:
-    """At most twenty statuses are read."""
+    """However many there are: any of them may have moved a planned node."""
     stage = stages(nodes=30)
     found = ClusterCache(stage.ocean_id)
     for node in stage.ids()[:24]:
@@ -149,7 +149,7 @@ def test_running_migrations_come_first_and_then_the_newest(stages: Callable[...,
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids()[24:25])
     recent = found.recent(stage.client, stage.scope())
     ids = [migration["id"] for migration in stage.migrations()]
-    assert [status.id for status in recent] == list(reversed(ids))[:20]
+    assert [status.id for status in recent] == list(reversed(ids))
     assert [status.id for status in found.running(stage.client, stage.scope())] == ids[-1:]
 
 
@@ -166,7 +166,7 @@ def test_migrations_of_more_than_a_day_ago_are_not_recent(stage: Stage) -> None:
 
 
 def test_ended_migration_without_a_status_is_skipped(stage: Stage) -> None:
-    """A running one is an error, as it may hold our nodes."""
+    """A running one is there, without its nodes: it may hold ours."""
     found = ClusterCache(stage.ocean_id)
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))
     stage.control.advance(7200)
@@ -176,8 +176,8 @@ def test_ended_migration_without_a_status_is_skipped(stage: Stage) -> None:
     stage.control.fault("GET", f"*/{gone}", "status", status=404, times=5)
     assert [status.id for status in found.recent(stage.client, stage.scope())] == [running]
     stage.control.fault("GET", f"*/{running}", "status", status=404, times=5)
-    with pytest.raises(MigrationNotFoundError):
-        ClusterCache(stage.ocean_id).recent(stage.client, stage.scope())
+    (denied,) = ClusterCache(stage.ocean_id).recent(stage.client, stage.scope())
+    assert (denied.id, denied.state, denied.instance_ids) == (running, "STARTING", frozenset())
 
 
 def test_missing_status_outdates_the_list(stage: Stage) -> None:

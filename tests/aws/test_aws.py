@@ -460,7 +460,7 @@ def test_states_of_instances_are_asked_for_each_time(aws: FakeAws) -> None:
 def test_states_of_instances_that_cannot_be_read_prove_nothing(aws: FakeAws) -> None:
     """An answer in part would make a node seem to be gone."""
     aws.instances = {"i-1": "running"}
-    aws.replies["DescribeInstances"] = ec2_error("UnauthorizedOperation")
+    aws.replies["DescribeInstances"] = ec2_error(403, "UnauthorizedOperation")
     assert AwsReader().read_instance_states(scope(), REGION, ["i-1", "i-2"]) == {}
 
 

@@ -272,7 +272,7 @@ def test_pod_that_has_vanished_says_nothing_of_its_budget(stage: Stage, vanished
     gone = EvictionTrial(allowed=None, message="gone", vanished=True)
     held = EvictionTrial(allowed=False, message="it would violate the budget")
     kubernetes.trials = {f"shop/cart-{n}": gone if n < vanished else held for n in range(5)}
-    context = stage.up(stage.planned(stage.spec(nodes=WEB)))
+    context = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
     assert kubernetes.tried == [f"shop/cart-{number}" for number in range(tried)]
     assert any(said in line for line in context.reporter.warnings)
 

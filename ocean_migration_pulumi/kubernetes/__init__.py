@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocean_migration_pulumi.kubernetes.connection.access import KubernetesAccess, find_access
+from ocean_migration_pulumi.kubernetes.connection.access import KubernetesAccess, find_access, find_runner
 from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
 
-__all__ = ["KubernetesAccess", "KubernetesReader", "find_access"]
+__all__ = ["KubernetesAccess", "KubernetesReader", "find_access", "find_runner"]

@@ -26,6 +26,7 @@ from ocean_migration_pulumi.kubernetes.gaps import (
 )
 from ocean_migration_pulumi.kubernetes.objects import objects
 from ocean_migration_pulumi.kubernetes.objects.affinities import read_volume_terms
+from ocean_migration_pulumi.kubernetes.objects.cluster_objects import read_node_pool, read_service, read_webhooks
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
@@ -37,8 +38,12 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DAEMON_SETS,
     DEPLOYMENTS,
     EVICTIONS,
+    MUTATING_WEBHOOKS,
+    NODE_POOLS,
     NODES,
     PODS,
+    SERVICES,
+    VALIDATING_WEBHOOKS,
     VOLUMES,
     EvictionTrial,
     Gap,
@@ -53,14 +58,18 @@ MAXIMUM_AGE: Final = 30.0
 
 # Each request is bounded; a look-up of a name that hangs is not.
 _ABANDON_AFTER: Final = 60.0
-_ALL: Final = (AWS_AUTH, NODES, PODS, BUDGETS, DEPLOYMENTS, DAEMON_SETS, CLAIMS, VOLUMES)
 _LISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     NODES: objects.read_node,
     PODS: objects.read_pod,
     BUDGETS: objects.read_budget,
     DEPLOYMENTS: objects.read_deployment,
     DAEMON_SETS: objects.read_full_name,
+    SERVICES: read_service,
+    VALIDATING_WEBHOOKS: read_webhooks,
+    MUTATING_WEBHOOKS: read_webhooks,
+    NODE_POOLS: read_node_pool,
 }
+_ALL: Final = (AWS_AUTH, *_LISTS, CLAIMS, VOLUMES)
 _BAD_REQUEST: Final = 400
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
@@ -120,6 +129,14 @@ class KubernetesReader:
             deployments=tuple(_found(outcomes[DEPLOYMENTS])),
             daemon_sets=frozenset(_found(outcomes[DAEMON_SETS])),
             mapped_roles=None if isinstance(first, Exception) else first,
+            services=dict(_found(outcomes[SERVICES])),
+            webhooks=tuple(
+                webhook
+                for resource in (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
+                for several in _found(outcomes[resource])
+                for webhook in several
+            ),
+            node_pools=tuple(_found(outcomes[NODE_POOLS])),
             gaps={name: gap for name, outcome in outcomes.items() if (gap := _gap(name, outcome))},
             source=self.access.source,
         )
@@ -202,6 +219,8 @@ def _found(outcome: Any) -> list[Any]:
 
 
 def _gap(resource: str, outcome: object) -> Gap | None:
+    if resource == NODE_POOLS and isinstance(outcome, RefusedError) and outcome.status == NOT_FOUND and outcome.said:
+        return None  # Karpenter is not installed
     if isinstance(outcome, Exception):
         return gap_for_error(resource, outcome)
     return gap_for_unusable(resource, outcome.unusable) if isinstance(outcome, Listed) and outcome.unusable else None

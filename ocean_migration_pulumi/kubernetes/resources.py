@@ -12,6 +12,9 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DAEMON_SETS,
     DEPLOYMENTS,
     EVICTIONS,
+    MUTATING_WEBHOOKS,
+    NODE_POOLS,
+    VALIDATING_WEBHOOKS,
 )
 
 AWS_AUTH_NAME: Final = "aws-auth"
@@ -21,6 +24,9 @@ _GROUPS: Final[Mapping[str, str]] = {
     BUDGETS: "policy",
     DEPLOYMENTS: "apps",
     DAEMON_SETS: "apps",
+    MUTATING_WEBHOOKS: "admissionregistration.k8s.io",
+    NODE_POOLS: "karpenter.sh",
+    VALIDATING_WEBHOOKS: "admissionregistration.k8s.io",
     "statefulsets": "apps",
     "jobs": "batch",
 }

@@ -130,6 +130,7 @@ class Session:
         if reader is None:
             return DataSources()
         from ocean_migration_pulumi.aws import AwsReader
+        from ocean_migration_pulumi.kubernetes import find_runner
 
         with self._lock:
             if self._aws is None and find_spec("boto3"):
@@ -140,6 +141,7 @@ class Session:
             name=reader.access.source,
             aws=self._aws,
             eks_cluster=reader.access.eks_cluster,
+            runner=find_runner(os.environ),
         )
 
     def reader(self, kubeconfig: str | None, context: str | None) -> KubernetesReader | None:

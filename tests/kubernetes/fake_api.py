@@ -20,7 +20,23 @@ DEPLOYMENTS = "/apis/apps/v1/deployments"
 DAEMON_SETS = "/apis/apps/v1/daemonsets"
 CLAIMS = "/api/v1/persistentvolumeclaims"
 VOLUMES = "/api/v1/persistentvolumes"
-LISTS = (NODES, PODS, BUDGETS, DEPLOYMENTS, DAEMON_SETS, CLAIMS, VOLUMES)
+SERVICES = "/api/v1/services"
+VALIDATING_WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+MUTATING_WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+NODE_POOLS = "/apis/karpenter.sh/v1/nodepools"
+LISTS = (
+    NODES,
+    PODS,
+    BUDGETS,
+    DEPLOYMENTS,
+    DAEMON_SETS,
+    CLAIMS,
+    VOLUMES,
+    SERVICES,
+    VALIDATING_WEBHOOKS,
+    MUTATING_WEBHOOKS,
+    NODE_POOLS,
+)
 
 Object = dict[str, Any]
 

@@ -25,6 +25,10 @@ ALL = {
     known.CLAIMS,
     known.VOLUMES,
     known.AWS_AUTH,
+    known.SERVICES,
+    known.VALIDATING_WEBHOOKS,
+    known.MUTATING_WEBHOOKS,
+    known.NODE_POOLS,
 }
 
 

@@ -9,7 +9,13 @@ import pytest
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.objects import decoding
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, MappedRole, Requirement
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    Gap,
+    MappedRole,
+    NodePool,
+    Requirement,
+    Taint,
+)
 from ocean_migration_pulumi.migration.snapshot.protocols import KubernetesApi
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
@@ -43,7 +49,7 @@ def test_only_what_is_needed_is_asked_and_only_by_get() -> None:
     with api.serve() as server, reading(server.url) as reader:
         reader.read_snapshot(CancelScope())
         asked = sorted((request.method, request.path) for request in server.requests)
-    paths = (fake.AWS_AUTH, fake.NODES, fake.PODS, fake.BUDGETS, fake.DEPLOYMENTS, fake.DAEMON_SETS)
+    paths = (fake.AWS_AUTH, *(path for path in fake.LISTS if path not in {fake.CLAIMS, fake.VOLUMES}))
     assert asked == sorted(("GET", path) for path in paths)
 
 
@@ -155,6 +161,70 @@ def test_refusal_that_is_none_of_rbac_names_no_rule(step: http.Step, reason: str
     api = shop()
     api.faults[fake.PODS] = [step]
     assert read(api).gaps == {known.PODS: Gap(reason=f"Kubernetes answered 403 when asked to list pods{reason}")}
+
+
+def test_what_all_workloads_share_is_read() -> None:
+    """Selectors of Services, webhooks that fail closed on pods, and NodePools."""
+    api = shop()
+    rules = [{"resources": ["deployments"]}, {"resources": ["pods"], "operations": ["CREATE"]}]
+    service = {"service": {"namespace": "policy", "name": "kyverno"}}
+    api.lists[fake.SERVICES] = [
+        {"metadata": {"namespace": "policy", "name": "kyverno"}, "spec": {"selector": {"app": "kyverno"}}},
+        {"metadata": {"namespace": "default", "name": "kubernetes"}, "spec": {}},
+    ]
+    api.lists[fake.VALIDATING_WEBHOOKS] = [
+        {
+            "metadata": {"name": "kyverno"},
+            "webhooks": [
+                {"name": "fail", "failurePolicy": "Fail", "clientConfig": service, "rules": rules},
+                {"name": "default", "clientConfig": service, "rules": [{"resources": ["*/*"]}]},
+                {"name": "open", "failurePolicy": "Ignore", "clientConfig": service, "rules": rules},
+                {"name": "other", "clientConfig": service, "rules": rules[:1]},
+                {"name": "elsewhere", "clientConfig": {"url": "https://x"}, "rules": rules},
+            ],
+        },
+        {"metadata": {"name": "empty"}},
+    ]
+    api.lists[fake.MUTATING_WEBHOOKS] = [
+        {"metadata": {"name": "i"}, "webhooks": [{"name": "mutates", "clientConfig": service, "rules": rules}]}
+    ]
+    template = {
+        "metadata": {"labels": {"team": "a"}},
+        "spec": {
+            "taints": [{"key": "gpu", "effect": "NoSchedule"}],
+            "startupTaints": [{"key": "cilium", "effect": "NoExecute"}],
+            "requirements": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]}],
+        },
+    }
+    api.lists[fake.NODE_POOLS] = [
+        {"metadata": {"name": "general"}, "spec": {"template": template, "limits": {"cpu": "100"}}},
+        {"metadata": {"name": "closed"}, "spec": {"template": {}, "limits": {"cpu": 0}}},
+    ]
+    found = read(api)
+    assert found.gaps == {}
+    assert found.services == {("policy", "kyverno"): {"app": "kyverno"}, ("default", "kubernetes"): {}}
+    assert [webhook.name for webhook in found.webhooks] == ["fail", "default", "mutates"]
+    assert {webhook.service for webhook in found.webhooks} == {("policy", "kyverno")}
+    assert found.node_pools == (
+        NodePool(
+            name="general",
+            labels={"team": "a"},
+            taints=(Taint(key="gpu"),),
+            requirements=(Requirement(key="kubernetes.io/arch", values=("arm64",)),),
+        ),
+        NodePool(name="closed", is_closed=True),
+    )
+
+
+@pytest.mark.parametrize("gap", [True, False])
+def test_cluster_without_karpenter_has_no_node_pools(gap: bool) -> None:
+    """The API server itself says so; an answer of a proxy is a gap."""
+    api = shop()
+    missing = fake.status(404, "the server could not find the requested resource")
+    api.faults[fake.NODE_POOLS] = [http.answer(404, b"nothing") if gap else missing]
+    found = read(api)
+    assert found.node_pools == ()
+    assert (known.NODE_POOLS in found.gaps) is gap
 
 
 def test_missing_right_of_an_anonymous_user() -> None:

@@ -85,6 +85,18 @@ def find_access(
     return None if context else _of_pod(environ, service_account)
 
 
+def find_runner(environ: Mapping[str, str], *, service_account: Path = SERVICE_ACCOUNT) -> tuple[str, str] | None:
+    """Return namespace and name of the pod that this process runs in; None outside of any, or when it is not known."""
+    name = environ.get("HOSTNAME")
+    if not environ.get("KUBERNETES_SERVICE_HOST") or not name:
+        return None
+    try:
+        namespace = (service_account / "namespace").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        namespace = environ.get("POD_NAMESPACE", "")
+    return (namespace, name) if namespace else None
+
+
 def _of_input(kubeconfig: str, context: str | None) -> KubernetesAccess:
     try:
         if "\n" in kubeconfig.strip() or kubeconfig.lstrip().startswith("{"):

@@ -24,6 +24,7 @@ _METADATA: Final = (
     "finalizers",
     "ownerReferences",
 )
+_PARTS: Final = ("spec", "status", "webhooks")
 
 
 class UnexpectedFormError(Exception):
@@ -65,7 +66,7 @@ def decode_item(raw: Any) -> dict[str, Any]:
 
     found = _decoded(_decoders()[1], raw)
     metadata = msgspec.structs.asdict(found.metadata) if found.metadata is not None else None
-    return {"metadata": metadata, "spec": found.spec, "status": found.status}
+    return {"metadata": metadata, "spec": found.spec, "status": found.status, "webhooks": found.webhooks}
 
 
 @cache
@@ -74,7 +75,7 @@ def _decoders() -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     import msgspec
 
     metadata = msgspec.defstruct("Metadata", [(name, Any, None) for name in _METADATA])
-    parts: list[Any] = [("metadata", metadata | None, None), ("spec", Any, None), ("status", Any, None)]
+    parts: list[Any] = [("metadata", metadata | None, None), *((name, Any, None) for name in _PARTS)]
     listed: list[Any] = [("items", list[msgspec.Raw] | None), ("metadata", dict[str, Any] | None, None)]
     of_page = msgspec.json.Decoder(msgspec.defstruct("Page", listed))
     of_item = msgspec.json.Decoder(msgspec.defstruct("Item", parts))

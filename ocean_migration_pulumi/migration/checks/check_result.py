@@ -63,6 +63,22 @@ class Finding(StrEnum):
     EKS_AUTO_MODE_RUNS = "eks-auto-mode-runs"
     """``nodes``: names."""
 
+    NODE_POOLS_TAKE_PODS = "node-pools-take-pods"
+    """``pools``: NodePools of Karpenter or EKS Auto Mode that would take evicted ``pods``."""
+    KARPENTER_OWNS_NODES = "karpenter-owns-nodes"
+    """``pools`` and the planned ``nodes`` that belong to them."""
+
+    CLUSTER_SERVICES_STAY = "cluster-services-stay"
+    DNS_ON_PLANNED_NODES = "dns-on-planned-nodes"
+    """``pods``, ``nodes`` (their names)."""
+    CONTROLLER_ON_PLANNED_NODES = "controller-on-planned-nodes"
+    """``pods``, ``nodes`` (their names)."""
+    WEBHOOKS_ON_PLANNED_NODES = "webhooks-on-planned-nodes"
+    """``webhooks``, ``pods``, ``nodes`` (their names)."""
+    RUNNER_STAYS = "runner-stays"
+    RUNNER_ON_PLANNED_NODE = "runner-on-planned-node"
+    """``pod``, ``node``."""
+
     NO_PENDING_PODS = "no-pending-pods"
     """``gated``: how many pods scheduling gates hold."""
     PENDING_PODS = "pending-pods"

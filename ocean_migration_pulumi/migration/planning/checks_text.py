@@ -100,6 +100,20 @@ def _besides_gated(fields: Fields) -> str:
     return f" ({count_noun(gated, 'pod')} held by scheduling gates)" if gated else ""
 
 
+def _on_planned_nodes(fields: Fields, whose: str, effect: str) -> CheckText:
+    pods, nodes = fields["pods"], fields["nodes"]
+    where = f"planned node {nodes[0]}" if len(nodes) == 1 else f"planned nodes ({list_some(nodes, 3)})"
+    if len(pods) == 1:
+        return CheckText(
+            f"The only ready pod {whose} runs on {where}: {effect} while it restarts",
+            "Run a second one on a node that is not planned",
+        )
+    return CheckText(
+        f"All {len(pods)} ready pods {whose} run on {where}: {effect} while they restart",
+        "Add a PodDisruptionBudget that keeps one pod, or migrate these nodes in separate waves",
+    )
+
+
 def _limit(fields: Fields) -> str:
     name = f"{fields['owner_name']} ({fields['owner_id']})" if fields["owner_name"] else fields["owner_id"]
     return f"{fields['setting']} of {name} is {fields['limit']}"
@@ -185,6 +199,33 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         f"EKS Auto Mode runs {count_noun(len(fields['nodes']), 'node')} ({list_some(fields['nodes'], 3)}) "
         "and may start more for the same pods",
         "Remove its node pools",
+    ),
+    Finding.NODE_POOLS_TAKE_PODS: lambda fields: CheckText(
+        f"{count_with_verb(len(fields['pools']), 'NodePool', 'race')} with Ocean for "
+        f"{count_noun(len(fields['pods']), 'evicted pod')}: {list_some(fields['pools'])}",
+        "Set a taint or a limit of 0 on these NodePools, or a node selector on the pods",
+    ),
+    Finding.KARPENTER_OWNS_NODES: lambda fields: CheckText(
+        f"{count_with_verb(len(fields['nodes']), 'planned node', 'belong')} to Karpenter's NodePools "
+        f"({list_some(fields['pools'])}), which replace drained nodes: {list_some(fields['nodes'])}",
+        "Set a limit of 0 on these NodePools first",
+    ),
+    Finding.CLUSTER_SERVICES_STAY: ("Cluster DNS, the Ocean Controller and webhooks keep a ready pod",),
+    Finding.DNS_ON_PLANNED_NODES: lambda fields: _on_planned_nodes(
+        fields, "of the cluster DNS", "names may not resolve"
+    ),
+    Finding.CONTROLLER_ON_PLANNED_NODES: lambda fields: _on_planned_nodes(
+        fields, "of the Ocean Controller", "the migration pauses"
+    ),
+    Finding.WEBHOOKS_ON_PLANNED_NODES: lambda fields: _on_planned_nodes(
+        fields,
+        f"behind webhooks with failurePolicy Fail ({list_some(fields['webhooks'])})",
+        "the API server may refuse new pods",
+    ),
+    Finding.RUNNER_STAYS: ("Pulumi does not run on a planned node",),
+    Finding.RUNNER_ON_PLANNED_NODE: lambda fields: CheckText(
+        f"Pulumi runs in pod {fields['pod']} on planned node {fields['node']}: its eviction ends this run",
+        "Run it elsewhere, or exclude the node",
     ),
     Finding.NO_PENDING_PODS: lambda fields: CheckText(f"No pod is pending{_besides_gated(fields)}"),
     Finding.PENDING_PODS: lambda fields: CheckText(

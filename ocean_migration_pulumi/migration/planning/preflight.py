@@ -13,6 +13,7 @@ from ocean_migration_pulumi.migration.checks.autoscalers import check_autoscaler
 from ocean_migration_pulumi.migration.checks.capacity import check_capacity
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.controllers import check_controller
+from ocean_migration_pulumi.migration.checks.critical_pods import check_cluster_services, check_runner
 from ocean_migration_pulumi.migration.checks.iam_roles import check_roles
 from ocean_migration_pulumi.migration.scheduling import eviction_forecast, placement
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
@@ -114,7 +115,9 @@ def run_preflight(
         )
         check_results[2:2] = [
             check_controller(kube),
-            *check_autoscalers(kube),
+            *check_autoscalers(kube, nodes, forecast.movers),
+            *check_cluster_services(nodes, kube, forced=spec.force_pod_eviction_on_pdb_failure),
+            *check_runner(nodes, kube, snapshot.facts.runner),
             service.check_pending(kube, first=first),
             *check_roles(
                 nodes,

@@ -20,6 +20,10 @@ CLAIMS: Final = "persistentvolumeclaims"
 VOLUMES: Final = "persistentvolumes"
 AWS_AUTH: Final = "configmaps"
 EVICTIONS: Final = "pods/eviction"
+SERVICES: Final = "services"
+VALIDATING_WEBHOOKS: Final = "validatingwebhookconfigurations"
+MUTATING_WEBHOOKS: Final = "mutatingwebhookconfigurations"
+NODE_POOLS: Final = "nodepools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +224,32 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """An admission webhook without whose answer pods are neither created nor evicted."""
+
+    name: str
+    """Name of the webhook."""
+    service: tuple[str, str]
+    """Namespace and name of the Service that answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePool:
+    """A NodePool of Karpenter, which EKS Auto Mode has, too."""
+
+    name: str
+    """Name of the NodePool."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels that its nodes get."""
+    taints: tuple[Taint, ...] = ()
+    """Taints of its nodes; those that only start with a node are not among them."""
+    requirements: Term = ()
+    """What it demands of its nodes' labels."""
+    is_closed: bool = False
+    """Whether its limits allow no node."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MappedRole:
     """An entry of ``mapRoles`` in the ConfigMap ``aws-auth``."""
 
@@ -247,7 +277,8 @@ class KubernetesSnapshot:
     incomplete, and stands for nothing. ``nodes`` are by instance id, ``unidentified`` the names of nodes without one.
     ``daemon_sets`` are (namespace, name).
     ``mapped_roles`` are the entries of the ConfigMap ``aws-auth`` that count, one for each ARN: None when there is no
-    such ConfigMap.
+    such ConfigMap. ``services`` are the selectors of Services by (namespace, name), ``webhooks`` those whose failure
+    policy is Fail and that concern pods. ``node_pools`` are empty where Karpenter is not installed.
     ``source`` says where the access comes from, for messages: the input, KUBECONFIG, or the cluster itself.
     """
 
@@ -258,6 +289,9 @@ class KubernetesSnapshot:
     deployments: tuple[Deployment, ...] = ()
     daemon_sets: frozenset[tuple[str, str]] = frozenset()
     mapped_roles: tuple[MappedRole, ...] | None = None
+    services: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    webhooks: tuple[Webhook, ...] = ()
+    node_pools: tuple[NodePool, ...] = ()
     gaps: Mapping[str, Gap] = field(default_factory=dict)
     source: str = ""
 

@@ -35,6 +35,8 @@ class DataSources:
     """Reads AWS; None without boto3."""
     eks_cluster: str | None = None
     """Name of the cluster in EKS; None when the access does not have it."""
+    runner: tuple[str, str] | None = None
+    """Namespace and name of the pod that this process runs in, of whatever cluster; None outside of any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class ClusterFacts:
     """Whether the access leads to another cluster."""
     explicit: bool = False
     """Whether the inputs of the resource name the access."""
+    runner: tuple[str, str] | None = None
+    """Namespace and name of the pod that this process runs in, of whatever cluster; None outside of any."""
 
 
 def ask_kubernetes(
@@ -108,6 +112,7 @@ def ask_kubernetes(
         absent=absent,
         recognized=recognized,
         explicit=sources.explicit,
+        runner=sources.runner,
     )
 
 

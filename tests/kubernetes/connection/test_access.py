@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError, SettingsError
-from ocean_migration_pulumi.kubernetes import KubernetesAccess, find_access
+from ocean_migration_pulumi.kubernetes import KubernetesAccess, find_access, find_runner
 from tests.kubernetes.support import TOKEN, kubeconfig
 
 SERVER = "https://canary.example"
@@ -254,6 +254,29 @@ UNUSABLE = {
     "exec-env": users(exec={"apiVersion": "client.authentication.k8s.io/v1", "command": "x", "env": {"canary": "x"}}),
     "exec-env-item": users(exec={"apiVersion": "client.authentication.k8s.io/v1", "command": "x", "env": ["canary"]}),
 }
+
+
+@pytest.mark.parametrize(
+    ("environ", "namespace", "expected"),
+    [
+        ({"HOSTNAME": "runner-1"}, "ci\n", None),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "ci", None),
+        ({"HOSTNAME": "runner-1", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "ci\n", ("ci", "runner-1")),
+        ({"HOSTNAME": "runner-1", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, None, None),
+        (
+            {"HOSTNAME": "runner-1", "KUBERNETES_SERVICE_HOST": "10.0.0.1", "POD_NAMESPACE": "ci"},
+            None,
+            ("ci", "runner-1"),
+        ),
+    ],
+)
+def test_pod_that_runs_this_process(
+    environ: dict[str, str], namespace: str | None, expected: tuple[str, str] | None, tmp_path: Path
+) -> None:
+    """By its host name and the namespace of its service account, or by the downward API."""
+    if namespace is not None:
+        (tmp_path / "namespace").write_text(namespace)
+    assert find_runner(environ, service_account=tmp_path) == expected
 
 
 def assert_tells_nothing(error: OceanMigrationError) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from ocean_migration_pulumi.migration.checks.autoscalers import check_autoscalers
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DEPLOYMENTS,
+    NODE_POOLS,
     NODES,
+    PODS,
     Deployment,
     Gap,
     KubernetesNode,
     KubernetesSnapshot,
+    NodePool,
+    Pod,
+    Requirement,
+    Taint,
 )
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 
 @pytest.mark.parametrize(
@@ -125,6 +135,79 @@ def test_deployments_of_one_vendor_are_one_finding() -> None:
         (Finding.VENDOR_AUTOSCALER_RUNS, ["n/castai-cluster-controller", "n/castai-evictor"]),
         (Finding.VENDOR_AUTOSCALER_RUNS, ["n/karpenops"]),
     ]
+
+
+MOVING = (Pod(namespace="shop", name="cart", node_selector={"team": "a"}),)
+
+
+def in_pools(*pools: NodePool, moving: Sequence[Pod] = MOVING, **more: Any) -> list[tuple[Finding, Any]]:
+    """Return what is found of NodePools where Karpenter and EKS Auto Mode run."""
+    auto = KubernetesNode(name="n", labels={"eks.amazonaws.com/compute-type": "auto"})
+    given = {"nodes": {"i-9": auto}, "deployments": (Deployment(namespace="k", name="karpenter"),), **more}
+    found = check_autoscalers(KubernetesSnapshot(node_pools=pools, **given), (), moving)
+    return [(each.finding, each.fields.get("pools")) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("pool", "races"),
+    [
+        (NodePool(name="p"), False),
+        (NodePool(name="p", labels={"team": "a"}), True),
+        (NodePool(name="p", labels={"team": "b"}), False),
+        (NodePool(name="p", labels={"team": "a"}, is_closed=True), False),
+        (NodePool(name="p", labels={"team": "a"}, taints=(Taint(key="gpu"),)), False),
+        (NodePool(name="p", labels={"team": "a"}, taints=(Taint(key="gpu", effect="PreferNoSchedule"),)), True),
+        (NodePool(name="p", requirements=(Requirement(key="team", values=("a", "b")),)), True),
+        (NodePool(name="p", requirements=(Requirement(key="team", values=("b",)),)), False),
+        (NodePool(name="p", requirements=(Requirement(key="team", operator="Exists"),)), True),
+    ],
+    ids=repr,
+)
+def test_node_pools_race_with_ocean_for_pods_that_they_may_take(pool: NodePool, races: bool) -> None:
+    """As far as labels and taints decide it; where NodePools are known, Karpenter itself is no finding."""
+    expected = (Finding.NODE_POOLS_TAKE_PODS, ["p"]) if races else (Finding.NO_OTHER_AUTOSCALER, None)
+    assert in_pools(pool) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("term", "races"),
+    [
+        (Requirement(key="karpenter.sh/nodepool", values=("p",)), True),
+        (Requirement(key="karpenter.sh/nodepool", values=("other",)), False),
+        (Requirement(key="kubernetes.io/arch", values=("arm64",)), True),
+        (Requirement(key="kubernetes.io/arch", operator="DoesNotExist"), False),
+        (Requirement(key="team", operator="DoesNotExist"), True),
+        (Requirement(key="team", operator="Exists"), False),
+        (Requirement(key="metadata.name", values=("n",), on_field=True), False),
+    ],
+    ids=repr,
+)
+def test_affinity_is_judged_like_a_node_selector(term: Requirement, races: bool) -> None:
+    """One of several terms is enough; labels that AWS or Kubernetes define may have any value."""
+    never = Requirement(key="nobody", operator="Exists")
+    for terms in (((term,),), ((never,), (term,))):
+        pod = Pod(namespace="shop", name="cart", terms=terms)
+        (found, _) = in_pools(NodePool(name="p"), moving=[pod])[0]
+        assert (found is Finding.NODE_POOLS_TAKE_PODS) is races
+
+
+@pytest.mark.parametrize("unread", [NODE_POOLS, PODS])
+def test_without_node_pools_or_pods_karpenter_itself_is_warned_of(unread: str) -> None:
+    """It may start nodes for any of them."""
+    gaps = {unread: Gap(reason="may not list them")}
+    findings = [finding for finding, _ in in_pools(NodePool(name="p"), moving=(), gaps=gaps)]
+    assert findings == [Finding.KARPENTER_RUNS, Finding.EKS_AUTO_MODE_RUNS]
+    assert in_pools()[0][0] is Finding.KARPENTER_RUNS
+
+
+@pytest.mark.parametrize("label", ["karpenter.sh/nodepool", "karpenter.sh/provisioner-name"])
+def test_planned_nodes_of_karpenter_fail(label: str) -> None:
+    """It would replace each that is drained."""
+    nodes = {name: KubernetesNode(name=name, labels={label: "general"}) for name in ("i-1", "i-2")}
+    planned = [PlannedNode(instance_id=name) for name in ("i-2", "i-1", "i-unknown")]
+    (found,) = check_autoscalers(KubernetesSnapshot(nodes=nodes), planned)
+    assert (found.status, found.finding) == (CheckStatus.FAIL, Finding.KARPENTER_OWNS_NODES)
+    assert found.fields == {"pools": ["general"], "nodes": ["i-1", "i-2"]}
 
 
 def test_what_could_not_be_read_is_unknown() -> None:

@@ -48,6 +48,7 @@ def test_checks_that_passed_are_counted_in_one_diagnostic(stage: Stage) -> None:
         "Kubernetes",
         "Ocean Controller",
         "node autoscalers",
+        "cluster services",
         "pending pods",
         "Virtual Node Groups",
         "scaling",

@@ -175,6 +175,20 @@ def render_deployment(cluster: SimCluster, row: Row) -> dict[str, Any]:
     }
 
 
+def render_service(cluster: SimCluster, row: Row) -> dict[str, Any]:
+    """Render a Service that selects the pods of an application."""
+    app: str = row.source
+    return {
+        "metadata": build_metadata("Service", row, cluster.created_at, {"app": app}),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": {"app": app},
+            "ports": [{"protocol": "TCP", "port": 80, "targetPort": 8080}],
+        },
+        "status": {"loadBalancer": {}},
+    }
+
+
 def render_daemon_set(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Render a DaemonSet."""
     workload: Workload = row.source

@@ -111,6 +111,24 @@ RESOURCES = (
         get_labels=lambda source: source[0].labels,
     ),
     KubernetesResource(
+        plural="services",
+        kind="Service",
+        list_rows=view.list_services,
+        render=objects.render_service,
+        get_labels=lambda app: {"app": app},
+    ),
+    *(
+        KubernetesResource(
+            plural=f"{kind.lower()}s",
+            kind=kind,
+            group="admissionregistration.k8s.io",
+            namespaced=False,
+            list_rows=lambda cluster: [],
+            render=objects.render_service,
+        )
+        for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+    ),
+    KubernetesResource(
         plural="daemonsets",
         kind="DaemonSet",
         group="apps",

@@ -195,6 +195,13 @@ def build_image_name(app: str) -> str:
     return f"registry.example.com/{app}:1.4.2"
 
 
+def list_services(cluster: SimCluster) -> list[Row]:
+    """List a Service for each Deployment that has pods."""
+    return _sort_rows(
+        Row(workload.namespace, workload.name, workload.name) for workload in _find_workloads(cluster, "ReplicaSet")
+    )
+
+
 def list_daemon_sets(cluster: SimCluster) -> list[Row]:
     """List the DaemonSets that have pods on nodes, with those of the system."""
     return _sort_rows(

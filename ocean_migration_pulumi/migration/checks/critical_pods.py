@@ -1,0 +1,126 @@
+"""Pods that the whole cluster, or the run itself, depends on, and that run on planned nodes only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
+from ocean_migration_pulumi.migration.checks.controllers import is_v1, is_v2
+from ocean_migration_pulumi.migration.scheduling.eviction_forecast import node_name
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    DEPLOYMENTS,
+    MUTATING_WEBHOOKS,
+    PODS,
+    SERVICES,
+    VALIDATING_WEBHOOKS,
+    KubernetesSnapshot,
+    Pod,
+)
+from ocean_migration_pulumi.migration.scheduling.label_matching import selects
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+
+CLUSTER_SERVICES: Final = "cluster services"
+RUNNER: Final = "runner"
+
+_DNS: Final = ("kube-system", "k8s-app", "kube-dns")
+
+
+def check_cluster_services(
+    nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, *, forced: bool
+) -> list[CheckResult]:
+    """Check that the cluster's DNS, the Ocean Controller and admission webhooks keep a ready pod.
+
+    Ocean documents no order of batches: pods that are all on planned nodes may all be evicted at once, unless a
+    PodDisruptionBudget keeps one.
+
+    Args:
+        nodes: The planned nodes.
+        kube: What Kubernetes answered.
+        forced: Whether pods are evicted against PodDisruptionBudgets.
+    """
+    if gap := kube.gaps.get(PODS):
+        return [CheckResult.from_gap(CLUSTER_SERVICES, gap)]
+    planned = _names(nodes, kube)
+    namespace, key, value = _DNS
+    dns = [pod for pod in kube.pods if pod.namespace == namespace and pod.labels.get(key) == value]
+    controllers = [each for each in kube.deployments if (is_v1(each) or is_v2(each)) and each.selector]
+    controller_pods = [
+        pod
+        for each in controllers
+        for pod in kube.pods
+        if pod.namespace == each.namespace and selects(each.selector, pod.labels)
+    ]
+    check_results = [
+        CheckResult(CLUSTER_SERVICES, CheckStatus.WARN, finding, _where(pods))
+        for finding, pods in (
+            (Finding.DNS_ON_PLANNED_NODES, dns),
+            (Finding.CONTROLLER_ON_PLANNED_NODES, controller_pods),
+        )
+        if _may_all_go(pods, planned, kube, forced=forced)
+    ]
+    behind = {service: _pods_behind(service, kube) for service in {webhook.service for webhook in kube.webhooks}}
+    exposed = {service for service, pods in behind.items() if _may_all_go(pods, planned, kube, forced=forced)}
+    if names := sorted(webhook.name for webhook in kube.webhooks if webhook.service in exposed):
+        pods = [pod for service in sorted(exposed) for pod in behind[service]]
+        fields = {"webhooks": names, **_where(pods)}
+        check_results.append(CheckResult(CLUSTER_SERVICES, CheckStatus.WARN, Finding.WEBHOOKS_ON_PLANNED_NODES, fields))
+    needed = (DEPLOYMENTS, SERVICES, VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
+    gaps = dict.fromkeys(kube.gaps[resource] for resource in needed if resource in kube.gaps)
+    check_results += [CheckResult.from_gap(CLUSTER_SERVICES, gap) for gap in gaps]
+    return check_results or [CheckResult(CLUSTER_SERVICES, CheckStatus.PASS, Finding.CLUSTER_SERVICES_STAY)]
+
+
+def check_runner(
+    nodes: Iterable[PlannedNode], kube: KubernetesSnapshot, runner: tuple[str, str] | None
+) -> list[CheckResult]:
+    """Check that the pod that Pulumi runs in is not on a planned node.
+
+    Args:
+        nodes: The planned nodes.
+        kube: What Kubernetes answered.
+        runner: Namespace and name of that pod; None outside of any. A pod of another cluster is not found.
+    """
+    found = next((pod for pod in kube.pods if (pod.namespace, pod.name) == runner), None)
+    if found is None:
+        return []
+    if found.node_name not in _names(nodes, kube):
+        return [CheckResult(RUNNER, CheckStatus.PASS, Finding.RUNNER_STAYS)]
+    fields = {"pod": found.full_name, "node": found.node_name}
+    return [CheckResult(RUNNER, CheckStatus.FAIL, Finding.RUNNER_ON_PLANNED_NODE, fields)]
+
+
+def _names(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> frozenset[str]:
+    return frozenset(name for node in nodes if (name := node_name(node, kube)))
+
+
+def _pods_behind(service: tuple[str, str], kube: KubernetesSnapshot) -> list[Pod]:
+    selector = kube.services.get(service)
+    if not selector:
+        return []
+    return [pod for pod in kube.pods if pod.namespace == service[0] and selector.items() <= pod.labels.items()]
+
+
+def _is_serving(pod: Pod) -> bool:
+    return pod.ready and not pod.deleting and not pod.finished and bool(pod.node_name)
+
+
+def _may_all_go(pods: Iterable[Pod], planned: frozenset[str], kube: KubernetesSnapshot, *, forced: bool) -> bool:
+    """Tell whether all of them that are ready run on planned nodes, and no budget keeps one of them."""
+    serving = list(filter(_is_serving, pods))
+    if not serving or any(pod.node_name not in planned for pod in serving):
+        return False
+    return forced or not any(
+        budget.namespace == serving[0].namespace
+        and budget.desired_healthy > 0
+        and all(selects(budget.selector, pod.labels) for pod in serving)
+        for budget in kube.budgets
+    )
+
+
+def _where(pods: Iterable[Pod]) -> dict[str, list[str]]:
+    serving = list(filter(_is_serving, pods))
+    return {
+        "pods": sorted({pod.full_name for pod in serving}),
+        "nodes": sorted({pod.node_name for pod in serving}),
+    }

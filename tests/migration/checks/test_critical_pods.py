@@ -1,0 +1,117 @@
+"""Pods that the whole cluster depends on, and the pod that Pulumi runs in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
+from ocean_migration_pulumi.migration.checks.critical_pods import check_cluster_services, check_runner
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    PODS,
+    SERVICES,
+    VALIDATING_WEBHOOKS,
+    Budget,
+    Deployment,
+    Gap,
+    KubernetesNode,
+    KubernetesSnapshot,
+    Pod,
+    Requirement,
+    Webhook,
+)
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+
+PLANNED = [PlannedNode(instance_id="i-1"), PlannedNode(instance_id="i-2")]
+NODES = {f"i-{number}": KubernetesNode(name=f"n-{number}", instance_id=f"i-{number}") for number in range(1, 5)}
+DNS = {"k8s-app": "kube-dns"}
+OCEAN = {"app": "ocean"}
+CONTROLLER = Deployment(
+    namespace="spot-system",
+    name="ocean-kubernetes-controller",
+    selector=(Requirement(key="app", values=("ocean",)),),
+)
+HOOK = Webhook(name="validate.kyverno.svc", service=("policy", "kyverno"))
+KYVERNO = {("policy", "kyverno"): {"app": "kyverno"}}
+
+
+def pod(name: str, node: str, labels: dict[str, str], namespace: str = "kube-system", **more: Any) -> Pod:
+    """Return a ready pod."""
+    return Pod(namespace=namespace, name=name, node_name=node, labels=labels, **more)
+
+
+def check(*pods: Pod, forced: bool = False, **more: Any) -> list[CheckResult]:
+    """Return what is found where the first two of four nodes are planned."""
+    given = {"nodes": NODES, "deployments": (CONTROLLER,), "webhooks": (HOOK,), "services": KYVERNO, **more}
+    return check_cluster_services(PLANNED, KubernetesSnapshot(pods=pods, **given), forced=forced)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "labels", "finding"),
+    [
+        ("kube-system", DNS, Finding.DNS_ON_PLANNED_NODES),
+        ("spot-system", OCEAN, Finding.CONTROLLER_ON_PLANNED_NODES),
+        ("policy", {"app": "kyverno", "other": "x"}, Finding.WEBHOOKS_ON_PLANNED_NODES),
+    ],
+)
+def test_all_ready_pods_on_planned_nodes_are_a_warning(
+    namespace: str, labels: dict[str, str], finding: Finding
+) -> None:
+    """One that is ready elsewhere, or that a budget keeps, is enough; force overrides budgets."""
+    first, second = pod("a", "n-1", labels, namespace), pod("b", "n-2", labels, namespace)
+    (found,) = check(first, second)
+    assert (found.name, found.status, found.finding) == ("cluster services", CheckStatus.WARN, finding)
+    assert found.fields["pods"] == [f"{namespace}/a", f"{namespace}/b"]
+    assert found.fields["nodes"] == ["n-1", "n-2"]
+    assert found.fields.get("webhooks", [HOOK.name]) == [HOOK.name]
+    elsewhere = pod("c", "n-3", labels, namespace)
+    assert [each.finding for each in check(first, elsewhere)] == [Finding.CLUSTER_SERVICES_STAY]
+    for useless in ({"ready": False}, {"deleting": True}, {"phase": "Failed"}):
+        assert check(first, pod("c", "n-3", labels, namespace, **useless))[0].finding is finding
+    budget = Budget(namespace=namespace, name="keep", selector=(), desired_healthy=1)
+    assert check(first, second, budgets=(budget,))[0].finding is Finding.CLUSTER_SERVICES_STAY
+    assert check(first, second, budgets=(budget,), forced=True)[0].finding is finding
+    nothing = Budget(namespace=namespace, name="allow", selector=(), desired_healthy=0)
+    assert check(first, second, budgets=(nothing,))[0].finding is finding
+
+
+def test_pods_of_others_do_not_count() -> None:
+    """Another namespace, a Service without a selector, a Deployment whose selector is not known."""
+    assert check(pod("a", "n-1", DNS, "shop"))[0].status is CheckStatus.PASS
+    hidden = pod("a", "n-1", {"app": "kyverno"}, "policy")
+    assert check(hidden, services={("policy", "kyverno"): {}})[0].status is CheckStatus.PASS
+    assert check(hidden, services={})[0].status is CheckStatus.PASS
+    unknown = Deployment(namespace="spot-system", name="ocean-kubernetes-controller")
+    assert check(pod("a", "n-1", OCEAN, "spot-system"), deployments=(unknown,))[0].status is CheckStatus.PASS
+    assert check()[0].status is CheckStatus.PASS
+
+
+def test_what_could_not_be_read_is_unknown() -> None:
+    """Each reason once, beside what was found."""
+    gap = Gap(reason="ci may not list services (403)", remedy="add a rule")
+    other = Gap(reason="ci may not list webhooks (403)")
+    found = check(pod("a", "n-1", DNS), gaps={SERVICES: gap, VALIDATING_WEBHOOKS: other})
+    assert [each.finding for each in found] == [Finding.DNS_ON_PLANNED_NODES, Finding.NOT_READ, Finding.NOT_READ]
+    (blind,) = check(gaps={PODS: gap, SERVICES: gap})
+    assert (blind.status, blind.fields["reason"]) == (CheckStatus.UNKNOWN, gap.reason)
+
+
+@pytest.mark.parametrize(
+    ("node", "status"), [("n-1", CheckStatus.FAIL), ("n-3", CheckStatus.PASS)], ids=["planned", "other"]
+)
+def test_runner_on_a_planned_node_fails(node: str, status: CheckStatus) -> None:
+    """It would end with its pod."""
+    kube = KubernetesSnapshot(nodes=NODES, pods=(pod("runner", node, {}, "ci"),))
+    (found,) = check_runner(PLANNED, kube, ("ci", "runner"))
+    assert (found.name, found.status) == ("runner", status)
+    if status is CheckStatus.FAIL:
+        assert found.finding is Finding.RUNNER_ON_PLANNED_NODE
+        assert found.fields == {"pod": "ci/runner", "node": "n-1"}
+
+
+@pytest.mark.parametrize("runner", [None, ("ci", "other"), ("other", "runner")])
+def test_runner_of_another_cluster_is_none(runner: tuple[str, str] | None) -> None:
+    """Nothing is said of it."""
+    kube = KubernetesSnapshot(nodes=NODES, pods=(pod("runner", "n-1", {}, "ci"),))
+    assert check_runner(PLANNED, kube, runner) == []

@@ -37,6 +37,9 @@ R = TypeVar("R")
 CLUSTER_VARIABLE: Final = "OCEAN_MIGRATION_CLUSTER"
 """The variable that names the cluster when ``--cluster`` does not."""
 
+KUBERNETES_SECONDS: Final = 60.0
+"""How long reading a cluster from Kubernetes may take unless ``--kubernetes-timeout`` says otherwise."""
+
 _TOKENS: Final = ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT")
 _PROFILES: Final = ("SPOTINST_PROFILE", "SPOTINST_CREDENTIALS_PROFILE")
 _COMPLETION_SECONDS: Final = 2.0
@@ -50,6 +53,7 @@ class CliContext:
     Attributes:
         scope: Ends with the first SIGINT, SIGTERM or SIGHUP; a second one ends the program.
         observers: Receive every exchange with the service, when added before the first one.
+        kubernetes_timeout: Seconds that reading the cluster from Kubernetes may take.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class CliContext:
         record: Path | None = None,
         kubeconfig: str | None = None,
         context: str | None = None,
+        kubernetes_timeout: float | None = None,
         environ: Mapping[str, str] | None = None,
         scope: CancelScope | None = None,
     ) -> None:
@@ -72,6 +77,7 @@ class CliContext:
             "--record": None if record is None else str(record),
         }
         self._kubeconfig, self._context = kubeconfig, context
+        self.kubernetes_timeout = KUBERNETES_SECONDS if kubernetes_timeout is None else kubernetes_timeout
         self._environ = _environment(os.environ if environ is None else environ, profile)
         self._client: OceanClient | None = None
         self._cluster_id: str | None = None
@@ -242,7 +248,16 @@ def _completing(context: click.Context) -> Iterator[CliContext]:
         reach.close()
 
 
-_PARAMETERS: Final = ("cluster", "account", "profile", "base_url", "record", "kubeconfig", "context")
+_PARAMETERS: Final = (
+    "cluster",
+    "account",
+    "profile",
+    "base_url",
+    "record",
+    "kubeconfig",
+    "context",
+    "kubernetes_timeout",
+)
 _OPTIONS: Final = (
     click.option(
         "--cluster",
@@ -286,6 +301,18 @@ def context_options(function: Callable[..., R]) -> Callable[..., R]:
 def kubernetes_options(function: Callable[..., R]) -> Callable[..., R]:
     """Add the options for access to Kubernetes; stands above ``context_options``."""
     return _decorated(function, _KUBERNETES_OPTIONS)
+
+
+def kubernetes_timeout_option(function: Callable[..., R]) -> Callable[..., R]:
+    """Add the option that bounds how long Kubernetes is read; stands above ``context_options``."""
+    return click.option(
+        "--kubernetes-timeout",
+        type=click.FloatRange(min=1),
+        metavar="SECONDS",
+        default=KUBERNETES_SECONDS,
+        show_default=True,
+        help="How long to read Kubernetes; what is not read by then is reported as unknown.",
+    )(function)
 
 
 def migration_argument(function: Callable[..., R]) -> Callable[..., R]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.output import Output, Table
 from ocean_migration_pulumi.errors import PlanError
+from ocean_migration_pulumi.kubernetes import KubernetesReader
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_cause, render_check, render_line
-from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
+from ocean_migration_pulumi.migration.snapshot.snapshot import KEPT_BACK, PlanPreview
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
@@ -129,7 +134,17 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
     claims.view.cluster(client, reach.scope)  # what is wrong with the service itself is no matter of the plan
     spec = replace(spec, ocean_id=reach.cluster_id, account_id=account, when_busy="fail")
     spec = replace(spec, require_approval=client.settings.require_approval)
-    found = planner.preview_plan(client, claims, reach.scope, owner=OWNER, spec=spec, old=None, sources=reach.sources())
+    with read_with_progress(reach) as sources:
+        found = planner.preview_plan(
+            client,
+            claims,
+            reach.scope,
+            owner=OWNER,
+            spec=spec,
+            old=None,
+            sources=sources,
+            budget=reach.kubernetes_timeout + KEPT_BACK,
+        )
     if found.problems:
         raise found.problems[0]
     if found.planned is None:
@@ -143,6 +158,26 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
         pods={node.instance_id: node.running_pods for node in offered},
         preview=found,
     )
+
+
+@contextmanager
+def read_with_progress(reach: CliContext) -> Iterator[DataSources]:
+    """Yield the data sources besides Spot; a terminal shows how many pods were read."""
+    sources, console = reach.sources(), Console()
+    reader = sources.kubernetes
+
+    def show(resource: str, read: int, total: int | None) -> None:
+        if resource == PODS and total != read:
+            console.status(f"{read:,}{'' if total is None else f' of {total:,}'} pods read")
+
+    if isinstance(reader, KubernetesReader):
+        reader.progress = show
+    try:
+        yield sources
+    finally:
+        if isinstance(reader, KubernetesReader):
+            reader.progress = None
+        console.end()
 
 
 def list_downtime(diagnostics: Iterable[Diagnostic]) -> list[Any]:

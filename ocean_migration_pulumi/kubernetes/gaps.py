@@ -7,7 +7,7 @@ from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
-from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnreachableError
+from ocean_migration_pulumi.kubernetes.connection.errors import IncompleteListError, RefusedError, UnreachableError
 from ocean_migration_pulumi.kubernetes.resources import rbac_rule, rbac_verb
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS, Gap
 
@@ -31,6 +31,9 @@ def gap_for_error(resource: str, error: Exception, verb: str | None = None) -> G
         verb: The RBAC verb of the request; None: that of a snapshot.
     """
     match error:
+        case IncompleteListError(found=found, remaining=remaining):
+            of = "" if remaining is None else f" of {len(found) + remaining:,}"
+            return Gap(reason=f"{len(found):,}{of} {resource} read, then the time was up")
         case DeadlineError():
             return Gap(reason=NOT_IN_TIME)
         case UnreachableError():

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.errors import DeadlineError
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
-from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
+from ocean_migration_pulumi.kubernetes.connection.errors import (
+    IncompleteListError,
+    RefusedError,
+    UnexpectedAnswerError,
+)
 from ocean_migration_pulumi.kubernetes.objects import decoding
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.kubernetes.resources import resource_path
@@ -18,6 +23,11 @@ T = TypeVar("T")
 PAGE: Final = 500
 """Objects of a page."""
 
+ListProgress = Callable[[str, int, int | None], None]
+"""Told of a list: the resource, how many objects were read, and of how many (None when it is not known)."""
+
+_HANDOVER: Final = 0.3
+"""Seconds before its deadline at which an incomplete list is handed over."""
 _GONE: Final = 410
 _STARTS: Final = 3
 
@@ -38,6 +48,8 @@ def list_all(
     resource: str,
     read: Callable[[Mapping[str, Any]], T],
     query: Mapping[str, str] | None = None,
+    *,
+    progress: ListProgress | None = None,
 ) -> Listed[T]:
     """Return all objects of a resource.
 
@@ -49,19 +61,21 @@ def list_all(
         resource: The resource, such as ``pods``.
         read: Reads one object; raises UnexpectedFormError.
         query: Further parameters, such as a selector.
+        progress: Told after each page.
 
     Raises:
+        IncompleteListError: The deadline passed after the first page.
         KubernetesError: The list cannot be read.
         OperationCancelled: The operation was cancelled.
         DeadlineError: The deadline passed.
     """
     for _ in range(_STARTS - 1):
         try:
-            return _pages(connection, scope, resource, read, query or {})
+            return _pages(connection, scope, resource, read, query or {}, progress)
         except RefusedError as error:
             if error.status != _GONE:
                 raise
-    return _pages(connection, scope, resource, read, query or {})
+    return _pages(connection, scope, resource, read, query or {}, progress)
 
 
 def _pages(
@@ -70,13 +84,23 @@ def _pages(
     resource: str,
     read: Callable[[Mapping[str, Any]], T],
     query: Mapping[str, str],
+    progress: ListProgress | None,
 ) -> Listed[T]:
+    # Whoever waits for the list ends the wait at the deadline: what was read by then has to be there a little earlier.
+    left = scope.remaining()
+    bounded = scope if left is None else scope.at_most(max(left - _HANDOVER, left / 2))
+    remaining: int | None = None
     found: list[T] = []
     unusable = 0
     following = ""
     while True:
         more = {"continue": following} if following else {}
-        body = connection.get(scope, resource_path(resource), {**query, "limit": str(PAGE), **more})
+        try:
+            body = connection.get(bounded, resource_path(resource), {**query, "limit": str(PAGE), **more})
+        except DeadlineError:
+            if not found:
+                raise
+            raise IncompleteListError(found, remaining=remaining) from None
         try:
             page = decoding.decode_page(body)
         except UnexpectedFormError:
@@ -88,7 +112,9 @@ def _pages(
                 found.append(read(decoding.decode_item(raw)))
             except UnexpectedFormError:
                 unusable += 1
-        following = page.following
+        following, remaining = page.following, page.remaining
+        if progress is not None:
+            progress(resource, len(found), None if remaining is None else len(found) + remaining)
         if not following:
             return Listed(found=found, unusable=unusable)
 

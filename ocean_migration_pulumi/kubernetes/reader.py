@@ -14,7 +14,12 @@ from ocean_migration_pulumi.errors import InputError, KubernetesError
 from ocean_migration_pulumi.kubernetes import conditions
 from ocean_migration_pulumi.kubernetes.connection.access import KubernetesAccess
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection, KubernetesResponse
-from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED, RefusedError, UnexpectedAnswerError
+from ocean_migration_pulumi.kubernetes.connection.errors import (
+    UNEXPECTED,
+    IncompleteListError,
+    RefusedError,
+    UnexpectedAnswerError,
+)
 from ocean_migration_pulumi.kubernetes.gaps import (
     KUBERNETES,
     NOT_FOUND,
@@ -28,7 +33,7 @@ from ocean_migration_pulumi.kubernetes.objects import objects
 from ocean_migration_pulumi.kubernetes.objects.affinities import read_volume_terms
 from ocean_migration_pulumi.kubernetes.objects.cluster_objects import read_node_pool, read_service, read_webhooks
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
-from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
+from ocean_migration_pulumi.kubernetes.pagination import Listed, ListProgress, list_all
 from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
 from ocean_migration_pulumi.migration.gate.conditions import GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
@@ -84,6 +89,8 @@ class KubernetesReader:
 
     def __init__(self, access: KubernetesAccess, clock: Callable[[], float] = time.monotonic) -> None:
         self.access = access
+        self.progress: ListProgress | None = None
+        """Told while lists of a snapshot are read; None: nobody is."""
         self._connection = Connection(access.target)
         self._cache = SingleFlightCache(KUBERNETES, clock, abandon_after=_ABANDON_AFTER)
 
@@ -106,7 +113,10 @@ class KubernetesReader:
         """
 
         def read_lists(reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> dict[str, Any]:
-            asks = {name: partial(list_all, self._connection, scope, name, read) for name, read in reads.items()}
+            asks = {
+                name: partial(list_all, self._connection, scope, name, read, progress=self.progress)
+                for name, read in reads.items()
+            }
             return self._cache.get_all(scope, asks, max_age=MAXIMUM_AGE, fresh=fresh)
 
         # First and alone: it shows whether the cluster can be reached at all, and runs the credential plugin once.
@@ -215,7 +225,7 @@ class KubernetesReader:
 
 
 def _found(outcome: Any) -> list[Any]:
-    return outcome.found if isinstance(outcome, Listed) else []
+    return outcome.found if isinstance(outcome, Listed | IncompleteListError) else []
 
 
 def _gap(resource: str, outcome: object) -> Gap | None:

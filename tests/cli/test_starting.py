@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ocean_migration_pulumi.cli.commands.migrate import start
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from tests.cli.conftest import Terminal
@@ -128,6 +130,30 @@ def test_start_asks(
     assert result.stdout.startswith("Plan ")
     assert "Start a migration of 5 nodes, which terminates drained nodes? [y/N]" in result.stderr
     assert len(terminal.sim.control.requests(method="POST")) == started
+
+
+def test_everything_is_checked_before_somebody_is_asked(
+    terminal: Terminal, as_terminal: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is asked knows what was found; a check of a moment ago is not made again."""
+    as_terminal()
+    done: list[str] = []
+    check = start.ensure_startable
+
+    def checked(context: ReconcileContext, work: list[str]) -> None:
+        done.append("checked")
+        check(context, work)
+
+    def confirmed(_: str) -> bool:
+        done.append("asked")
+        return len(done) > 2
+
+    monkeypatch.setattr(start, "ensure_startable", checked)
+    monkeypatch.setattr(start, "confirmed", confirmed)
+    assert terminal.run("start", "--asg-name", "web").exit_code == 8
+    assert done == ["checked", "asked"]
+    assert terminal.run("start", "--asg-name", "web").exit_code == 0
+    assert done == ["checked", "asked", "checked", "asked"]
 
 
 def test_start_tells_the_id(terminal: Terminal) -> None:

@@ -54,7 +54,7 @@ def forbidden(verb: str, resource: str, user: str = "ci") -> Step:
 
 
 class FakeApi:
-    """Lists what it is given, in pages; ``faults`` are taken first, one for each request of their path.
+    """Lists what it is given, in pages; ``faults`` are taken first, one for each request of their path: None is none.
 
     ``token`` is the only bearer token that is let in, None lets everybody in.
     """
@@ -63,11 +63,11 @@ class FakeApi:
         self.token = token
         self.lists: dict[str, Sequence[Object | bytes]] = {path: [] for path in LISTS}
         self.config_map: Object | None = None
-        self.faults: dict[str, Iterable[Step]] = {}
+        self.faults: dict[str, Iterable[Step | None]] = {}
         self.evictions: dict[str, Step] = {}
         self.tries: list[Any] = []
         self._lock = threading.Lock()
-        self._started: dict[str, Iterator[Step]] = {}
+        self._started: dict[str, Iterator[Step | None]] = {}
 
     def serve(self, tls: ssl.SSLContext | None = None) -> ScriptedServer:
         """Return a server that answers for it."""
@@ -99,7 +99,10 @@ class FakeApi:
             item if isinstance(item, bytes) else json.dumps(item).encode() for item in listed[start : start + limit]
         ]
         more = str(start + limit) if start + limit < len(listed) else ""
-        head = {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "7", "continue": more}}
+        metadata: Object = {"resourceVersion": "7", "continue": more}
+        if more:
+            metadata["remainingItemCount"] = len(listed) - start - limit
+        head = {"kind": "List", "apiVersion": "v1", "metadata": metadata}
         # A list without objects is null, as in Go.
         items = b"[%s]" % b",".join(shown) if shown else b"null"
         return http.answer(200, json.dumps(head).encode()[:-1] + b', "items": ' + items + b"}")

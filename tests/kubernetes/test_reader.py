@@ -8,6 +8,7 @@ import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.objects import decoding
+from ocean_migration_pulumi.kubernetes.pagination import PAGE
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Gap,
@@ -24,6 +25,23 @@ from tests.support import http_server as http
 
 UNEXPECTED = " is not what the Kubernetes API reference promises"
 TEXT_HTML = {"Content_Type": "text/html"}
+
+
+def test_pods_that_were_read_in_time_are_kept() -> None:
+    """They say what they can, and how many are missing; whoever has more time reads again."""
+    api = shop()
+    api.lists[fake.PODS] = [fake.pod(f"web-{number}") for number in range(3 * PAGE)]
+    pages: list[tuple[str, int, int | None]] = []
+    with api.serve() as server, reading(server.url) as reader:
+        reader.progress = lambda resource, read, total: pages.append((resource, read, total))
+        api.faults[fake.PODS] = [None, http.silence]
+        found = reader.read_snapshot(CancelScope(short=True).at_most(2.0))
+        assert len(found.pods) == PAGE
+        assert found.gaps[known.PODS] == Gap(reason=f"{PAGE:,} of {3 * PAGE:,} pods read, then the time was up")
+        assert found.gaps.keys() == {known.PODS}
+        assert [page for page in pages if page[0] == known.PODS] == [(known.PODS, PAGE, 3 * PAGE)]
+        again = reader.read_snapshot(CancelScope())
+        assert (len(again.pods), again.gaps) == (3 * PAGE, {})
 
 
 def test_everything_is_read() -> None:

@@ -177,7 +177,7 @@ def ready(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
         planned(16),
         info(Code.DESTINATION, subject=GROUPS["web"], known=True, **destination),
         info(Code.BATCHES, count=4, size=4, last=4, pods=[24, 24, 24, 24]),
-        info(Code.PODS, evicted=96, daemon_set_pods=32, knows_budgets=True, **pods),
+        info(Code.PODS, evicted=96, daemon_set_pods=32, knows_budgets=True, knows_all_pods=True, **pods),
         info(Code.CHECKS_PASSED, names=["connection", "scaling"]),
         *more,
         **inputs,
@@ -189,7 +189,15 @@ def blocked(name: str = "web", *more: Diagnostic, **inputs: Any) -> Previewed:
     cart = {"kind": "Deployment", "name": "shop/cart", "ready": 2, "planned": 2, "evicted_at_once": 2}
     cart |= {"nodes": ["n1", "n2"], "budgets": [], "surges": True, "batch_size_percentage": 10}
     source = "apiVersion: policy/v1\nkind: PodDisruptionBudget"
-    budget = {"healthy": 2, "required": 2, "never": True, "trial": None, "forced": False}
+    budget = {
+        "healthy": 2,
+        "required": 2,
+        "never": True,
+        "problem": "",
+        "processed": True,
+        "trial": None,
+        "forced": False,
+    }
     on = {"nodes": ["ip-10-0-0-7.ec2.internal"]}
     return ready(
         name,

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from ocean_migration_pulumi.errors import KubernetesError
+from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
 
 UNEXPECTED: Final = "the answer is not what the Kubernetes API reference promises"
 """Message for a response that cannot be read."""
+
+
+class IncompleteListError(DeadlineError):
+    """The deadline passed while a list was read: what was read until then is kept."""
+
+    def __init__(self, found: list[Any], *, remaining: int | None) -> None:
+        """Describe the list.
+
+        Args:
+            found: Objects that were read.
+            remaining: How many are missing; None when the API server does not tell.
+        """
+        super().__init__("the deadline has passed")
+        self.found = found
+        self.remaining = remaining
 
 
 class UnreachableError(KubernetesError):

@@ -39,6 +39,8 @@ class ListPage:
     """Objects, not decoded yet."""
     following: str
     """``continue`` of the next page; empty on the last one."""
+    remaining: int | None
+    """Number of objects on later pages; None when the API server does not tell."""
 
 
 def decode_object(body: bytes) -> dict[str, Any] | None:
@@ -53,11 +55,13 @@ def decode_object(body: bytes) -> dict[str, Any] | None:
 def decode_page(body: bytes) -> ListPage:
     """Return a page of a list; raise UnexpectedFormError when the body is anything else."""
     found = _decoded(_decoders()[0], body)
-    following = (found.metadata or {}).get("continue") or ""
+    metadata = found.metadata or {}
+    following = metadata.get("continue") or ""
     if not isinstance(following, str):
         raise UnexpectedFormError
     # The API server writes a list without objects as null.
-    return ListPage(items=found.items or [], following=following)
+    remaining = read_int(metadata, "remainingItemCount") if "remainingItemCount" in metadata else None
+    return ListPage(items=found.items or [], following=following, remaining=remaining)
 
 
 def decode_item(raw: Any) -> dict[str, Any]:

@@ -99,9 +99,9 @@ def check_pending(kube: KubernetesSnapshot, *, first: bool) -> CheckResult:
 
     Before the ``first`` start it fails; later, a migration itself may have left them.
     """
-    if gap := kube.gaps.get(PODS):
-        return CheckResult.from_gap(PENDING, gap)
     waiting = sorted(pod.full_name for pod in kube.pods if is_pending(pod))
+    if not waiting and (gap := kube.gaps.get(PODS)):
+        return CheckResult.from_gap(PENDING, gap)
     fields = {"gated": sum(is_gated(pod) for pod in kube.pods)}
     if not waiting:
         return CheckResult(PENDING, CheckStatus.PASS, Finding.NO_PENDING_PODS, fields)

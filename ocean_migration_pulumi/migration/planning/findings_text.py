@@ -35,6 +35,7 @@ _DOWNTIME: Final = "Downtime"
 _TOPICS: Final = {
     Topic.NODE_NAMES: "the pods on nodes whose name is unknown",
     Topic.PODS: "what happens to the pods",
+    Topic.PODS_NOT_READ: "what happens to the pods that were not read",
     Topic.PODS_LEFT: "which pods are left",
     Topic.BUDGETS: "which pods PodDisruptionBudgets block",
     Topic.DAEMON_SETS: "whether the DaemonSets of pods still exist",
@@ -217,6 +218,8 @@ def _pods(_: str, fields: Fields) -> str:
     parts = [f"{fields[name]} {what}" for name, what in _POD_COUNTS if fields[name]]
     total = sum(fields[name] for name, _ in _POD_COUNTS)
     text = f"{count_noun(total, 'pod')}: {', '.join(parts)}" if parts else "0 pods to move"
+    if not fields["knows_all_pods"]:
+        text = f"At least {text}; not all pods were read"
     if not fields["knows_budgets"]:
         text += "; PodDisruptionBudgets unknown"
     if fields["losing_data"]:

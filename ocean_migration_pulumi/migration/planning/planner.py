@@ -77,24 +77,26 @@ def preview_plan(
     spec: MigrationSpec,
     old: MigrationSpec | None,
     sources: DataSources,
+    budget: float = BUDGET,
 ) -> PlanPreview:
     """Plan a migration.
 
     Args:
         api: The service.
         claims: What the resources of this process have planned on the cluster.
-        scope: The bounds of the operation; the preview takes at most ``BUDGET`` seconds of it.
+        scope: The bounds of the operation.
         owner: Who plans, for the claims.
         spec: What to migrate, and how.
         old: The spec of the last inputs; None for a new resource.
         sources: Kubernetes and AWS, as far as there is access.
+        budget: The most seconds of the operation that this may take.
 
     Raises:
         AuthenticationError: Spot refuses the token; that is no service that cannot be asked.
     """
     if old is not None and (old.ocean_id != spec.ocean_id or old.account_id != spec.account_id):
         old = None  # a replacement: the plan of another cluster says nothing of this one
-    bounded = scope.at_most(BUDGET)
+    bounded = scope.at_most(budget)
     if api.account_id is None:
         return _without_plan(spec, old, UnplannedCause.NO_ACCOUNT)
     if spec.nodes.label_selectors and sources.kubernetes is None:

@@ -89,6 +89,8 @@ class EvictionForecast:
     diagnostics: tuple[Diagnostic, ...] = ()
     """The blockers, the worst first; then what is destroyed or in doubt; then what could not be evaluated."""
     knows_pods: bool = True
+    """Whether at least some pods were read."""
+    knows_all_pods: bool = True
     knows_budgets: bool = True
 
     @property
@@ -98,7 +100,9 @@ class EvictionForecast:
             return None
         counts = {name: getattr(self, name) for name in _COUNTS}
         return Diagnostic(
-            code=Code.PODS, severity=Severity.INFO, fields={**counts, "knows_budgets": self.knows_budgets}
+            code=Code.PODS,
+            severity=Severity.INFO,
+            fields={**counts, "knows_budgets": self.knows_budgets, "knows_all_pods": self.knows_all_pods},
         )
 
 
@@ -178,7 +182,8 @@ def forecast_evictions(
             *_protected(drained_pods),
             *_unknowns(planned, kube, count),
         ),
-        knows_pods=kube.knows(PODS),
+        knows_pods=kube.knows(PODS) or bool(kube.pods),
+        knows_all_pods=kube.knows(PODS),
         knows_budgets=kube.knows(BUDGETS),
     )
 
@@ -388,4 +393,5 @@ def _unknowns(
         gaps[DAEMON_SETS] = kube.gaps[DAEMON_SETS]
     if nameless := sorted(node.instance_id for node in nodes if not node_name(node, kube)):
         gaps[NODES] = kube.gaps.get(NODES, Gap(reason=f"Kubernetes has no node for {list_some(nameless)}"))
-    return report_gaps({_TOPICS[name]: gap for name, gap in gaps.items()})
+    topics = {**_TOPICS, PODS: Topic.PODS_NOT_READ} if kube.pods else _TOPICS
+    return report_gaps({topics[name]: gap for name, gap in gaps.items()})

@@ -15,6 +15,8 @@ class Topic(StrEnum):
 
     NODE_NAMES = "node-names"
     PODS = "pods"
+    PODS_NOT_READ = "pods-not-read"
+    """Of a list that is incomplete."""
     PODS_LEFT = "pods-left"
     BUDGETS = "budgets"
     DAEMON_SETS = "daemon-sets"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, OceanMigrationError
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import ClusterFacts, DataSources, ask_kubernetes
@@ -18,7 +20,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Diagnostic
 from ocean_migration_pulumi.migration.spec.node_selector import LabelMatches
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
-_KEPT_BACK = 1.0
+KEPT_BACK: Final = 1.0
 """Seconds of a preview that Kubernetes may not use up."""
 
 
@@ -100,7 +102,7 @@ def take_snapshot(
     view, kubernetes = claims.view, sources.kubernetes
     left = scope.remaining()
     # What Kubernetes takes must not be missing for what is asked of the service afterwards.
-    patient = scope if left is None else scope.at_most(max(left - _KEPT_BACK, left / 2))
+    patient = scope if left is None else scope.at_most(max(left - KEPT_BACK, left / 2))
     asks = [
         lambda: view.cluster(api, scope),
         lambda: view.candidates(api, scope),
@@ -109,8 +111,9 @@ def take_snapshot(
         lambda: view.heartbeat(api, scope),
         lambda: view.nodes(api, scope),
     ]
+    read: list[KubernetesSnapshot] = []
     if kubernetes is not None:
-        asks.append(lambda: kubernetes.read_snapshot(patient))
+        asks.append(lambda: read.append(kubernetes.read_snapshot(patient)))
     view.together(asks)
     cluster = view.cluster(api, scope)  # first: a cluster that does not exist is the clearest answer
     offered = {candidate.instance_id: candidate for candidate in view.candidates(api, scope)}
@@ -131,6 +134,7 @@ def take_snapshot(
             offered=offered,
             ocean_nodes=ocean_nodes or (),
             label_selectors=spec.nodes.label_selectors,
+            kube=read[0] if read else None,
         ),
     )
 

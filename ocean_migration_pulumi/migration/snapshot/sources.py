@@ -69,6 +69,7 @@ def ask_kubernetes(
     ocean_nodes: Iterable[ClusterNode],
     label_selectors: Iterable[str] = (),
     fresh: bool = False,
+    kube: KubernetesSnapshot | None = None,
 ) -> ClusterFacts:
     """Read Kubernetes, and verify that it is the right cluster: one with a candidate or an Ocean node.
 
@@ -79,6 +80,7 @@ def ask_kubernetes(
         ocean_nodes: The nodes that Ocean runs.
         label_selectors: Selectors whose nodes are wanted.
         fresh: Read everything again.
+        kube: The snapshot, when it was read already: its time may be up; None reads it.
 
     Raises:
         InputError: The API server refuses a label selector.
@@ -88,7 +90,8 @@ def ask_kubernetes(
     kubernetes = sources.kubernetes
     if kubernetes is None:
         return ClusterFacts(absent=sources.absent, explicit=sources.explicit)
-    kube = kubernetes.read_snapshot(scope, fresh=fresh)
+    if kube is None:
+        kube = kubernetes.read_snapshot(scope, fresh=fresh)
     known = {*offered, *(node.instance_id for node in ocean_nodes)}
     gap = kube.gaps.get(NODES)
     if gap is not None and kube.gaps.keys() >= {NODES, PODS, DEPLOYMENTS} and set(kube.gaps.values()) == {gap}:

@@ -47,7 +47,8 @@ class Code(StrEnum):
     """``count`` of batches, ``size`` of each and of the ``last`` one, ``pods``? (a list, by batch)."""
     PODS = "pods"
     """Counts of pods: ``evicted``, ``held``, ``forced``, ``kept``, ``deleted``, ``leaving``, ``finished``,
-    ``daemon_set_pods``, ``static_pods``, ``losing_data``, ``losing_work``; and ``knows_budgets``."""
+    ``daemon_set_pods``, ``static_pods``, ``losing_data``, ``losing_work``; ``knows_budgets``, and
+    ``knows_all_pods`` (whether the list of pods is complete)."""
     DOWNTIME = "downtime"
     """Subject: the workload when there is one. ``workloads`` without a ready replica while a batch is drained, in the
     worst case: each with ``kind``, ``name`` (``namespace/name``), ``ready`` replicas in the cluster, ``planned`` (those

@@ -162,6 +162,13 @@ def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, statu
     assert (passed.status, passed.fields) == (CheckStatus.PASS, {"gated": 1})
 
 
+def test_pending_pods_of_an_incomplete_list_count() -> None:
+    """More pods would not make them fewer."""
+    waiting = Pod(namespace="shop", name="a", phase="Pending")
+    kube = KubernetesSnapshot(pods=(waiting,), gaps={PODS: Gap(reason="500 of 1,000 pods read")})
+    assert service.check_pending(kube, first=True).finding is Finding.PENDING_PODS
+
+
 def test_pods_that_could_not_be_read_are_unknown() -> None:
     """No pod in sight is no proof that none waits."""
     check_result = service.check_pending(

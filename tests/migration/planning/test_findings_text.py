@@ -46,8 +46,9 @@ PODS: dict[str, Any] = {
     "losing_data": 1,
     "losing_work": 2,
     "knows_budgets": True,
+    "knows_all_pods": True,
 }
-NO_PODS = dict.fromkeys(PODS, 0) | {"knows_budgets": True}
+NO_PODS = dict.fromkeys(PODS, 0) | {"knows_budgets": True, "knows_all_pods": True}
 PLAN: dict[str, Any] = {
     "digest": "d92f6f1300000000",
     "nodes": 6,
@@ -223,6 +224,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PODS, "", PODS),
     (Code.PODS, "", {**NO_PODS, "forced": 1, "deleted": 1, "finished": 1, "static_pods": 1}),
     (Code.PODS, "", {**NO_PODS, "knows_budgets": False}),
+    (Code.PODS, "", {**NO_PODS, "evicted": 3, "knows_all_pods": False}),
     (Code.NODES_STAY, "", {"nodes": 6}),
     (Code.NODES_STAY, "", {"nodes": 1}),
     (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10}),

@@ -333,6 +333,17 @@ def test_pods_that_ask_not_to_be_moved_are_named() -> None:
     ]
 
 
+def test_incomplete_list_of_pods_is_judged_as_far_as_it_goes() -> None:
+    """It says that there may be more; without any pod nothing is counted."""
+    gap = Gap(reason="500 of 1,000 pods read, then the time was up")
+    forecast = judge(cluster(alone("debug"), gaps={PODS: gap}))
+    assert forecast.summary is not None
+    assert (forecast.kept, forecast.summary.fields["knows_all_pods"]) == (1, False)
+    assert [each.code for each in forecast.diagnostics] == [Code.STANDALONE_PODS_STAY, Code.NOT_EVALUATED]
+    assert forecast.diagnostics[-1].fields["topics"] == [Topic.PODS_NOT_READ]
+    assert judge(cluster(gaps={PODS: gap})).summary is None
+
+
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
@@ -437,6 +448,7 @@ def test_summary_counts_what_becomes_of_the_pods() -> None:
         "losing_data": 1,
         "losing_work": 0,
         "knows_budgets": True,
+        "knows_all_pods": True,
     }
     summary = judge(kube).summary
     assert summary is not None

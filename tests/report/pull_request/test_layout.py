@@ -107,6 +107,7 @@ def _shown_names(made: str) -> list[str]:
 def test_many_waves_keep_their_blockers_longest(waves: int) -> None:
     """How to approve, tables and lists go first; waves are sorted by their numbers."""
     budget = {"pods": 2, "nodes": ["ip-10-0-0-7"], "healthy": 2, "required": 2, "never": True, "trial": None}
+    budget |= {"problem": "", "processed": True}
     blockers = [
         warning(Code.PDB_BLOCKS, subject=f"shop/ledger-{number}", **budget, forced=False) for number in range(3)
     ]

@@ -6,7 +6,12 @@ import sys
 
 import click
 
-from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
+from ocean_migration_pulumi.cli.context import (
+    CliContext,
+    context_options,
+    kubernetes_options,
+    kubernetes_timeout_option,
+)
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CHANGES
 from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options
@@ -30,6 +35,7 @@ from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 @click.option("--detailed-exitcode", is_flag=True, help="Tell by the exit status whether there is something to do.")
 @output_options()
 @kubernetes_options
+@kubernetes_timeout_option
 @context_options
 def command(reach: CliContext, output: Output, spec: MigrationSpec, detailed_exitcode: bool) -> None:
     """Show what a migration would do, as the preview of the resource does; nothing but GETs are sent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from typing import Final, NoReturn
 
@@ -11,7 +12,12 @@ import click
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.commands.migrate.watch import onlooker
 from ocean_migration_pulumi.cli.console import Console, confirmed, is_interactive
-from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
+from ocean_migration_pulumi.cli.context import (
+    CliContext,
+    context_options,
+    kubernetes_options,
+    kubernetes_timeout_option,
+)
 from ocean_migration_pulumi.cli.dashboard.following import Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay
 from ocean_migration_pulumi.cli.jobs import make_context
@@ -28,6 +34,8 @@ from ocean_migration_pulumi.migration.reconcile.wait import wait_for_migration
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.phases import describe_share
 
+_CHECK_AGE: Final = 60.0
+"""Seconds for which a check counts while somebody is asked."""
 _SECONDS: Final = 600.0
 """How long a start may take; the migration itself takes as long as it does."""
 
@@ -40,6 +48,7 @@ _SECONDS: Final = 600.0
 @notify_option
 @output_options()
 @kubernetes_options
+@kubernetes_timeout_option
 @context_options
 def command(
     reach: CliContext, output: Output, spec: MigrationSpec, yes: bool, then: str | None, notify: tuple[str, ...]
@@ -68,9 +77,12 @@ def _command(
     if plan_view.refusal:
         msg = f"nothing was started: {plan_view.refusal}"
         raise PrerequisiteError(msg)
+    checked_at = None
     if not yes:
+        _require_terminal()
+        checked_at = _check(reach, plan_view, to)
         _ask(plan_view)
-    migration_id = _start(reach, plan_view, to)
+    migration_id = _start(reach, plan_view, to, checked_at)
     if output.is_table:
         say(f"migration {migration_id} has started; see it: {reach.steering('watch', migration_id)}", err=False)
     else:
@@ -92,10 +104,13 @@ def _handle_running(reach: CliContext, status: MigrationStatus, *, yes: bool, to
     raise ClusterBusyError(msg)
 
 
-def _ask(plan_view: PlanView) -> None:
+def _require_terminal() -> None:
     if not is_interactive():
         msg = "there is no terminal to ask on: give --yes"
         raise click.UsageError(msg)
+
+
+def _ask(plan_view: PlanView) -> None:
     flags = [
         text
         for text, chosen in zip(
@@ -111,8 +126,23 @@ def _ask(plan_view: PlanView) -> None:
         raise InterruptedWaitError(msg)
 
 
-def _start(reach: CliContext, plan_view: PlanView, to: EventSink) -> str:
-    """Start it, once, and return its id; the run is the resource's, up to the moment at which it has started."""
+def _check(reach: CliContext, plan_view: PlanView, to: EventSink) -> float:
+    """Check all that can refuse a start, with trial evictions, before somebody is asked; return when."""
+    console = Console()
+    context = make_context(reach, plan_view.spec, seconds=_SECONDS, reporter=console, events=to)
+    try:
+        offered = context.discover()
+        ensure_startable(context, [name for name in plan_view.waiting if name in offered])
+    finally:
+        console.end()
+    return time.monotonic()
+
+
+def _start(reach: CliContext, plan_view: PlanView, to: EventSink, checked_at: float | None) -> str:
+    """Start it, once, and return its id; the run is the resource's, up to the moment at which it has started.
+
+    What was checked shortly before, at ``checked_at``, is not checked again.
+    """
     console = Console()
     spec = replace(plan_view.spec, wait_for="started")
     context = make_context(reach, spec, seconds=_SECONDS, reporter=console, events=to)
@@ -121,7 +151,8 @@ def _start(reach: CliContext, plan_view: PlanView, to: EventSink) -> str:
         work = [name for name in plan_view.waiting if name in offered]
         if away := sorted(set(plan_view.waiting) - offered.keys()):
             console.warning(f"{count_noun(len(away), 'planned node')} no longer in discovery: {list_some(away)}")
-        ensure_startable(context, work)
+        if checked_at is None or time.monotonic() - checked_at > _CHECK_AGE:
+            ensure_startable(context, work)
         started = start_migration(context, work)
         if started is None:
             msg = "nothing was started: nothing is left to migrate"

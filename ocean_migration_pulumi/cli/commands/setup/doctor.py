@@ -7,15 +7,20 @@ from typing import Any
 
 import click
 
-from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
+from ocean_migration_pulumi.cli.context import (
+    CliContext,
+    context_options,
+    kubernetes_options,
+    kubernetes_timeout_option,
+)
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, DONE
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
-from ocean_migration_pulumi.cli.plan_view import list_downtime, show_diagnostic
+from ocean_migration_pulumi.cli.plan_view import list_downtime, read_with_progress, show_diagnostic
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_check
 from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
-from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot, take_snapshot
+from ocean_migration_pulumi.migration.snapshot.snapshot import KEPT_BACK, ClusterSnapshot, take_snapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
@@ -28,7 +33,6 @@ _WORDS = {
     CheckStatus.FAIL: "failed",
     CheckStatus.UNKNOWN: "unknown",
 }
-_SECONDS = 60.0
 
 
 @click.command(
@@ -40,6 +44,7 @@ _SECONDS = 60.0
 )
 @output_options()
 @kubernetes_options
+@kubernetes_timeout_option
 @context_options
 def command(reach: CliContext, output: Output) -> None:
     """Check all that a migration of every candidate node needs.
@@ -48,8 +53,9 @@ def command(reach: CliContext, output: Output) -> None:
     """
     account = reach.require_account()
     spec = MigrationSpec(ocean_id=reach.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=account)
-    scope, sources = reach.scope.at_most(_SECONDS), reach.sources()
-    snapshot = take_snapshot(reach.client, reach.claims, scope, spec, sources)
+    scope = reach.scope.at_most(reach.kubernetes_timeout + KEPT_BACK)
+    with read_with_progress(reach) as sources:
+        snapshot = take_snapshot(reach.client, reach.claims, scope, spec, sources)
     nodes = [PlannedNode.from_candidate(node, snapshot.group_names) for node in snapshot.offered.values()]
     found = run_preflight(
         spec,

@@ -30,10 +30,12 @@
         ├── MigrationStoppedError       stopped by someone else
         ├── PrerequisiteError
         ├── PlanError                   not the approved plan, or a plan that cannot be made
+        ├── FrozenError                 a freeze window does not allow a start
         ├── ClusterBusyError            a foreign migration runs
         └── DuplicateMigrationError     another migration holds one of our nodes
     OperationCancelled                  the operation must end: no handler of the errors above may hide that
     ├── InterruptedWaitError            Ctrl-C
+    │   └── RunDeadlineError            the whole run has to end: OCEAN_MIGRATION_DEADLINE
     └── EngineGoneError                 the Pulumi engine that asked is no longer there
 """
 
@@ -63,6 +65,10 @@ class OperationCancelled(Exception):
 
 class InterruptedWaitError(OperationCancelled):
     """Somebody pressed Ctrl-C."""
+
+
+class RunDeadlineError(InterruptedWaitError):
+    """The whole run has to end now, so that its state can still be saved: ``OCEAN_MIGRATION_DEADLINE``."""
 
 
 class EngineGoneError(OperationCancelled):
@@ -294,6 +300,10 @@ class PlanError(MigrationError):
     """The plan cannot be made, or is not the approved one."""
 
     docs_code: str = "plan-refused"
+
+
+class FrozenError(MigrationError):
+    """A freeze window does not allow a migration to start."""
 
 
 class ClusterBusyError(MigrationError):

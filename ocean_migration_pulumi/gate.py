@@ -5,7 +5,6 @@ Module path and class name of the provider are part of every state: never move o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +21,6 @@ from pulumi.dynamic import (
 )
 
 from ocean_migration_pulumi import host
-from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, SettingsError, add_code
 from ocean_migration_pulumi.inputs import resource_properties
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe_failure
@@ -31,7 +29,7 @@ from ocean_migration_pulumi.migration.gate.spec import INPUTS, GateSpec, changed
 from ocean_migration_pulumi.migration.gate.wait import wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
-from ocean_migration_pulumi.resource.session import SESSION
+from ocean_migration_pulumi.resource.session import SESSION, make_scope
 from ocean_migration_pulumi.resource.stack_config import check_stack_config
 
 _PROVIDER = "__provider"
@@ -177,7 +175,7 @@ def _gate(call: host.EngineCall, spec: GateSpec) -> GateContext:
     return GateContext(
         spec=spec,
         api=client,
-        scope=CancelScope(deadline=time.monotonic() + spec.limit(call.timeout), ended=call.ended, alive=call.is_active),
+        scope=make_scope(call, client.settings, spec.limit(call.timeout)),
         reporter=call,
         probe=probe,
         poll_interval=client.settings.poll_interval,

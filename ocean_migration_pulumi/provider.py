@@ -196,6 +196,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         soak_time: Input[str] | None = None,
         on_timeout: Input[str] | None = None,
         terminate_drained_nodes_on_stop: Input[bool] | None = None,
+        freeze: Input[Mapping[str, Any]] | None = None,
         triggers: Input[Sequence[Any]] | None = None,
         account_id: Input[str] | None = None,
         kubeconfig: Input[str | Mapping[str, Any]] | None = None,
@@ -237,6 +238,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
                 ``"leave"``.
             terminate_drained_nodes_on_stop: Terminate nodes that are already drained when a migration is stopped.
                 Default: ``False``.
+            freeze: When no migration starts: a map of ``not_before``, ``not_after``, ``weekly`` and ``time_zone``.
             triggers: Any change migrates planned nodes that still have pods once more.
             account_id: Spot account, ``act-...``. None means the account of the settings.
             kubeconfig: Kubeconfig of the cluster, content (text or map) or path. Never stored in state. None means

@@ -28,6 +28,7 @@ from tests.test_docs import ROOT, named, page, rows, section
 
 HERE = ROOT / "examples" / "pull_request"
 GITHUB = yaml.safe_load((HERE / "github" / "ocean-migration.yml").read_text(encoding="utf-8"))
+CONTINUE = yaml.safe_load((HERE / "github" / "ocean-migration-continue.yml").read_text(encoding="utf-8"))
 GITLAB = yaml.safe_load((HERE / "gitlab" / ".gitlab-ci.yml").read_text(encoding="utf-8"))
 MARKER = marker("production")
 CREATED = f"urn:pulumi:dev::cluster::{TYPE}::web"
@@ -51,10 +52,13 @@ def secrets(value: Any) -> set[str]:
 
 def test_nothing_is_exposed_to_forks() -> None:
     """Neither the event that runs with secrets, nor a runner for a pull request of somebody else's repository."""
-    assert set(GITHUB[True]) == {"pull_request", "push"}  # YAML takes `on` for a truth value
+    assert set(GITHUB[True]) == {"pull_request", "push", "workflow_dispatch"}  # YAML takes `on` for a truth value
+    assert set(CONTINUE[True]) == {"schedule"}
     guard = GITHUB["jobs"]["preview"]["if"]
     assert "github.event.pull_request.head.repo.full_name == github.repository" in guard
-    assert GITHUB["jobs"]["deploy"]["if"] == "github.event_name == 'push'"
+    assert GITHUB["jobs"]["deploy"]["if"] == (
+        "github.event_name == 'push' || (github.event_name == 'workflow_dispatch' && github.ref == 'refs/heads/main')"
+    )
     assert GITHUB[True]["push"] == {"branches": ["main"]}
     (rule,) = GITLAB["preview"]["rules"]
     assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in rule["if"]
@@ -79,7 +83,9 @@ def test_permissions_are_the_least() -> None:
         "id-token": "write",
         "pull-requests": "write",
     }
-    assert GITHUB["jobs"]["deploy"]["permissions"] == {"contents": "read", "id-token": "write"}
+    assert GITHUB["jobs"]["deploy"]["permissions"] == {"actions": "write", "contents": "read", "id-token": "write"}
+    assert CONTINUE["permissions"] == {}
+    assert CONTINUE["jobs"]["continue"]["permissions"] == {"actions": "write"}
     checkouts = [step for job in GITHUB["jobs"] for step in steps(job) if "actions/checkout" in step.get("uses", "")]
     assert [step["with"] for step in checkouts] == [{"persist-credentials": False}] * 2
 
@@ -103,7 +109,7 @@ def test_the_preview_holds_what_only_reads() -> None:
 def test_no_expression_stands_in_a_script() -> None:
     """What others choose reaches a shell as a variable."""
     scripts = [step["run"] for job in GITHUB["jobs"] for step in steps(job) if "run" in step]
-    assert len(scripts) == 8
+    assert len(scripts) == 12
     assert not any("${{" in script for script in scripts)
 
 
@@ -127,6 +133,10 @@ def test_a_job_lasts_longer_than_the_wait() -> None:
     """And its AWS session longer than the job, for the state is saved at the end."""
     minutes = GITHUB["jobs"]["deploy"]["timeout-minutes"]
     assert minutes * 60 > DEADLINE
+    for script in (run_of("deploy", "Set the deadline of the run"), GITLAB["deploy"]["script"][0]):
+        (deadline,) = re.findall(r"(\d+) minutes", script)
+        assert int(deadline) < minutes
+    assert steps("deploy")[0]["name"] == "Set the deadline of the run"
     assert GITLAB["deploy"]["timeout"] == f"{minutes} minutes"
     (duration,) = (
         step["with"]["role-duration-seconds"] for step in steps("deploy") if "Assume the role" in step["name"]
@@ -137,19 +147,54 @@ def test_a_job_lasts_longer_than_the_wait() -> None:
 def test_only_what_was_approved_is_deployed() -> None:
     """It is previewed again and compared, and only then run."""
     names = [step["name"] for step in steps("deploy")]
-    assert names[-2:] == ["Preview again and require the approved plan", "Deploy"]
-    assert "--require-approved" in run_of("deploy", names[-2])
+    assert names[-5:] == [
+        "Preview again and require the approved plan",
+        "Stop the schedule until the changed plan is approved",
+        "Start the schedule",
+        "Deploy",
+        "Stop the schedule",
+    ]
+    assert "--require-approved" in run_of("deploy", names[-5])
     assert run_of("deploy", "Deploy").startswith("pulumi up ")
-    preview, compare, deploy = GITLAB["deploy"]["script"]
+    _, _, preview, compare, start, deploy, stop = GITLAB["deploy"]["script"]
+    assert (start, stop) == ("schedule true", "schedule false")
     assert "pulumi preview" in preview
     assert "--require-approved" in compare
     assert deploy.startswith("pulumi up ")
     assert "pulumi up" not in json.dumps([GITHUB["jobs"]["preview"], GITLAB["preview"]])
 
 
+def test_changed_plan_stops_the_schedule(tmp_path: Path) -> None:
+    """And nothing is run; any other failure leaves the schedule as it is."""
+    guard = next(step["if"] for step in steps("deploy") if step["name"].startswith("Stop the schedule until"))
+    assert guard == "failure() && steps.plan.outputs.status == '4'"
+    _, define, _, compare, start, deploy, stop = GITLAB["deploy"]["script"]
+    calls = tmp_path / "calls"
+    for name, does in {
+        "curl": 'for each; do case "$each" in active=*) echo "$each" >> calls;; esac; done',
+        "ocean-migration": 'exit "$STATUS"',
+        "pulumi": 'echo up >> calls; exit "$UP"',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    for status, up, done in (("0", "0", "true up false"), ("0", "255", "true up"), ("4", "0", "false"), ("1", "0", "")):
+        calls.write_text("", encoding="utf-8")
+        environment = {
+            **os.environ,
+            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_STACK": "production",
+            "STATUS": status,
+            "UP": up,
+        }
+        script = "\n".join([define, compare, start, deploy, stop])
+        run = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, timeout=60, check=False)
+        assert (run.returncode == 0) == (status == up == "0")
+        assert calls.read_text(encoding="utf-8").replace("active=", "").split() == done.split()
+
+
 def test_every_preview_writes_its_details_for_the_comment() -> None:
     """To a file with an absolute name: the provider runs in the program's directory."""
-    preview, compare, _ = GITLAB["deploy"]["script"]
+    _, _, preview, compare, *_ = GITLAB["deploy"]["script"]
     scripts = {
         "github preview": run_of("preview", "Preview") + run_of("preview", "Write the comment"),
         "github deploy": run_of("deploy", "Preview again and require the approved plan"),
@@ -377,7 +422,11 @@ def test_the_preview_step_hands_on_its_status(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("schema", "file"),
-    [("github-workflows", "github/ocean-migration.yml"), ("gitlab-ci", "gitlab/.gitlab-ci.yml")],
+    [
+        ("github-workflows", "github/ocean-migration.yml"),
+        ("github-workflows", "github/ocean-migration-continue.yml"),
+        ("gitlab-ci", "gitlab/.gitlab-ci.yml"),
+    ],
 )
 def test_the_pipelines_are_what_their_platform_takes(schema: str, file: str) -> None:
     """By the schema of each."""

@@ -6,12 +6,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ocean_migration_pulumi.api.credentials import Credentials, read_credentials
 from ocean_migration_pulumi.common.loopback import is_loopback
+from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import MissingAccountError, MissingTokenError, SettingsError
 
 DEFAULT_BASE_URL = "https://api.spotinst.io"
@@ -38,6 +40,9 @@ _POLL_INTERVAL_NAMES = (_CONFIG + "ocean-migration:pollInterval", "OCEAN_MIGRATI
 _RECORD_NAMES = ("--record", _CONFIG + "ocean-migration:record", "OCEAN_MIGRATION_RECORD")
 _OFFLINE_PREVIEW_NAMES = (_CONFIG + "ocean-migration:offlinePreview", "OCEAN_MIGRATION_OFFLINE_PREVIEW")
 _REQUIRE_APPROVAL_NAMES = (_CONFIG + "ocean-migration:requireApproval", "OCEAN_MIGRATION_REQUIRE_APPROVAL")
+
+_RUN_ENDS = "OCEAN_MIGRATION_DEADLINE"
+"""A variable alone: in the stack's config a time would outlive its run."""
 
 _VISIBLE = re.compile(r"[!-~]+")
 _ACCOUNT = re.compile(r"act-[!-~]+")
@@ -88,6 +93,8 @@ class Settings:
     """Whether nothing starts without an approved plan."""
     offline_preview: bool = False
     """Whether a preview without a token or account goes on without a plan, as that of a fork has to."""
+    run_ends: datetime | None = None
+    """When the whole run ends; None means that it may go on."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where ``base_url``, ``token``, ``account``, ``poll_interval`` and ``record`` come from."""
     alternatives: tuple[TokenSource, ...] = ()
@@ -135,6 +142,7 @@ class Settings:
         poll      stack config ``ocean-migration:pollInterval``; ``OCEAN_MIGRATION_POLL_INTERVAL``; 15 seconds
         record    stack config ``ocean-migration:record``; ``OCEAN_MIGRATION_RECORD``; ``~`` is the home directory
         approval  stack config ``ocean-migration:requireApproval`` or ``OCEAN_MIGRATION_REQUIRE_APPROVAL`` is ``true``
+        run ends  ``OCEAN_MIGRATION_DEADLINE``
         offline   stack config ``ocean-migration:offlinePreview`` or ``OCEAN_MIGRATION_OFFLINE_PREVIEW`` is ``true``
         ========  ==================================================================================================
 
@@ -184,6 +192,7 @@ class Settings:
             **values,
             # One source cannot take back what another one requires.
             require_approval=any([_is_true(value, name) for name, value in _found(named, _REQUIRE_APPROVAL_NAMES)]),
+            run_ends=_read_run_end(environ),
             offline_preview=any([_is_true(value, name) for name, value in _found(named, _OFFLINE_PREVIEW_NAMES)]),
             sources=sources,
             alternatives=tuple(_alternatives(tokens)),
@@ -274,6 +283,14 @@ def _is_true(value: str, name: str) -> bool:
         msg = f"{name}: {value!r} is neither true nor false"
         raise SettingsError(msg)
     return value.lower() == "true"
+
+
+def _read_run_end(environ: Mapping[str, str]) -> datetime | None:
+    value = environ.get(_RUN_ENDS, "").strip()
+    found = parse_time(value)
+    if value and found is None:
+        raise SettingsError(f"{_RUN_ENDS}: {value!r} is not a time such as 2026-01-31T14:00:00Z")
+    return found
 
 
 def _poll_interval(value: str | float, name: str) -> float:

@@ -158,6 +158,7 @@ class WaveArgsDict(TypedDict, total=False):
     soak_time: Input[str]
     on_timeout: Input[str]
     terminate_drained_nodes_on_stop: Input[bool]
+    freeze: Input[Mapping[str, Any]]
     triggers: Input[Sequence[Any]]
     timeouts: pulumi.CustomTimeouts
     gate: GateArgs | GateArgsDict
@@ -191,6 +192,7 @@ class WaveArgs:
     soak_time: Input[str] | None = None
     on_timeout: Input[str] | None = None
     terminate_drained_nodes_on_stop: Input[bool] | None = None
+    freeze: Input[Mapping[str, Any]] | None = None
     triggers: Input[Sequence[Any]] | None = None
     timeouts: pulumi.CustomTimeouts | None = None
     """Deadlines of this wave, which ignores those of the component. None means the defaults of the resource."""

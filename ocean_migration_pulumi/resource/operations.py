@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -38,7 +37,7 @@ from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
 from ocean_migration_pulumi.resource.notifier import Notifier
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, PreviewRecord, append_preview
-from ocean_migration_pulumi.resource.session import SESSION, owner_of
+from ocean_migration_pulumi.resource.session import SESSION, make_scope, owner_of
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient
@@ -237,9 +236,7 @@ def _make_context(
     return ReconcileContext(
         api=client,
         claims=SESSION.registry.claims(client.account_id, spec.ocean_id),
-        scope=CancelScope(
-            deadline=time.monotonic() + (call.timeout or deadline), ended=call.ended, alive=call.is_active
-        ),
+        scope=make_scope(call, client.settings, call.timeout or deadline),
         reporter=call,
         owner=owner_of(call.urn, spec),
         spec=replace(spec, require_approval=client.settings.require_approval),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import MissingAccountError, SettingsError
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, digest_value
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient
+    from ocean_migration_pulumi.api.settings import Settings
     from ocean_migration_pulumi.aws import AwsReader
+    from ocean_migration_pulumi.host import EngineCall
     from ocean_migration_pulumi.kubernetes import KubernetesReader
     from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
     from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -186,3 +191,20 @@ SESSION: Final = Session()
 def owner_of(urn: str, spec: MigrationSpec) -> str:
     """Return the name of a resource in this process: its URN, or a digest of its selection where it has none."""
     return urn or f"{spec.ocean_id}#{digest_value(spec.nodes.to_inputs())}"
+
+
+def make_scope(call: EngineCall, settings: Settings, seconds: float) -> CancelScope:
+    """Return the bounds of an operation: its deadline, that of the whole run, and the engine's cancellation.
+
+    Args:
+        call: The engine's call.
+        settings: The settings, which have the end of the run.
+        seconds: Seconds that the operation may take.
+    """
+    now, run_ends = time.monotonic(), settings.run_ends
+    return CancelScope(
+        deadline=now + seconds,
+        run_ends=None if run_ends is None else now + (run_ends - datetime.now(UTC)).total_seconds(),
+        ended=call.ended,
+        alive=call.is_active,
+    )

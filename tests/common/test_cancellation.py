@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError
+from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError, RunDeadlineError
 from tests.support.fake_clock import FakeClock
 
 
@@ -63,3 +64,26 @@ def test_write_needs_a_living_engine() -> None:
     scope.ended.set()
     with pytest.raises(EngineGoneError):
         scope.before_write()
+
+
+def test_end_of_the_run_comes_before_the_deadline() -> None:
+    """Two minutes before it, so that the state can be saved, and as an error of its own."""
+    clock = FakeClock()
+    scope = replace(clock.scope(seconds=3000), run_ends=clock.now + 1000)
+    assert scope.remaining() == 880
+    assert scope.at_most(3).remaining() == 3
+    with pytest.raises(RunDeadlineError, match="OCEAN_MIGRATION_DEADLINE is reached"):
+        scope.sleep(3000)
+    assert clock.sleeps == [880]
+    assert replace(scope, deadline=None).remaining() == 0
+
+
+def test_nothing_starts_in_the_last_15_minutes() -> None:
+    """The rest of the run is for what runs already."""
+    clock = FakeClock()
+    scope = replace(clock.scope(), run_ends=clock.now + 1000)
+    scope.check_start()
+    clock.now += 101
+    with pytest.raises(RunDeadlineError, match="in 14m59s, and no migration starts in the last 15 minutes"):
+        scope.check_start()
+    CancelScope().check_start()

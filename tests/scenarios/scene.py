@@ -138,6 +138,11 @@ class Scene:
         outputs: dict[str, Any] = self._resource(name)["outputs"]
         return outputs
 
+    def stored_status(self, name: str) -> str | None:
+        """Return the status of a resource's latest migration as the state holds it."""
+        status: str | None = self.outputs(name)["status"]
+        return status
+
     def init_errors(self, name: str = "web") -> list[str]:
         """Return why the last update of a migration was a partial failure; empty when it was none."""
         return self._resource(name).get("initErrors") or []

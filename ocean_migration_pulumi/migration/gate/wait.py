@@ -54,10 +54,10 @@ def wait_for_gate(gate: GateContext) -> GateResult:
     gate.reporter.status("looking whether the cluster is calm")
     try:
         observations = waiter.until(lambda seen: all(each.met for each in seen), hold_for=hold_for)
-    except InterruptedWaitError:
+    except InterruptedWaitError as error:
         waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or ())
-        msg = f"interrupted after {waited}; the gate is not open ({missing}). `pulumi up` asks again."
-        raise InterruptedWaitError(msg) from None
+        msg = f"{error} after {waited}; the gate is not open ({missing}). `pulumi up` asks again."
+        raise type(error)(msg) from None
     except DeadlineError:
         waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or ())
         msg = f"the gate did not open within {waited}: {missing}; see to it, then run `pulumi up` again"

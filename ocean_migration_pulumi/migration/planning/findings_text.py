@@ -229,6 +229,12 @@ def _pods(_: str, fields: Fields) -> str:
     return text
 
 
+def _starts_frozen(_: str, fields: Fields) -> str:
+    if fields["until"] is None:
+        return "No migration starts any more: freeze.not_after has passed. Change freeze"
+    return f"No migration starts before {fields['until']} (freeze)"
+
+
 def _nodes_stay(_: str, fields: Fields) -> str:
     one = fields["nodes"] == 1
     stays = count_with_verb(fields["nodes"], "node", "stay")
@@ -677,6 +683,7 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.DOWNTIME: _downtime,
     Code.REPLICAS_DROP: _replicas_drop,
     Code.PDB_SUGGESTION: _pdb_suggestion,
+    Code.STARTS_FROZEN: _starts_frozen,
     Code.WORK_INTERRUPTED: _work_interrupted,
     Code.PODS_TERMINATING: _pods_terminating,
     Code.NODES_NOT_READY: _nodes_not_ready,

@@ -48,6 +48,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import (
     UnplannedCause,
     UnplannedEffect,
 )
+from ocean_migration_pulumi.migration.spec.freeze import report_freeze
 from ocean_migration_pulumi.migration.spec.node_selector import select_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, format_entry, parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -138,6 +139,8 @@ def preview_plan(
         ]
     check_results: tuple[CheckResult, ...] = ()
     nodes = waiting_nodes(preview.planned, snapshot)
+    if nodes and (frozen := report_freeze(spec.freeze, api.server_now(), Severity.INFO)):
+        diagnostics.append(frozen)
     if nodes and (refusal := refuse_short_digest(spec)):
         return PlanPreview(problems=(refusal,))
     if nodes:

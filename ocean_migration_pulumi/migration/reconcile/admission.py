@@ -10,7 +10,14 @@ from typing import Final
 from ocean_migration_pulumi.api.settings import NO_ACCOUNT
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_with_verb, list_some
-from ocean_migration_pulumi.errors import ApiError, MissingAccountError, NoAnswerError, PlanError, PrerequisiteError
+from ocean_migration_pulumi.errors import (
+    ApiError,
+    FrozenError,
+    MissingAccountError,
+    NoAnswerError,
+    PlanError,
+    PrerequisiteError,
+)
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_line
@@ -24,6 +31,7 @@ from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws, ask_kubernetes
 from ocean_migration_pulumi.migration.spec.approval import is_approved
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.freeze import report_freeze
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 KUBERNETES_DEADLINE: Final = 60.0
@@ -93,6 +101,22 @@ def ensure_approved(context: ReconcileContext, work: Iterable[str]) -> None:
         return
     difference = compare_with_approved(planned, spec, old_triggers=state.triggers)
     raise PlanError(render(difference), (difference,))
+
+
+def ensure_start_time(context: ReconcileContext) -> None:
+    """Check that a migration may start now: the run goes on for long enough, and no freeze window is open.
+
+    Args:
+        context: The run.
+
+    Raises:
+        RunDeadlineError: The run ends too soon.
+        FrozenError: A freeze window is open.
+    """
+    context.scope.check_start()
+    frozen = report_freeze(context.spec.freeze, context.now(), Severity.ERROR)
+    if frozen is not None:
+        raise FrozenError(f"{render(frozen)}; nothing was started", (frozen,))
 
 
 def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:

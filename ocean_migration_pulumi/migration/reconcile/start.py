@@ -19,7 +19,7 @@ from ocean_migration_pulumi.errors import (
     OperationCancelled,
     RequestRejectedError,
 )
-from ocean_migration_pulumi.migration.reconcile.admission import ensure_approved, ensure_startable
+from ocean_migration_pulumi.migration.reconcile.admission import ensure_approved, ensure_start_time, ensure_startable
 from ocean_migration_pulumi.migration.reconcile.adoption import adopt, is_ours, record_migration, search_lost_start
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
@@ -93,7 +93,7 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
     except MigrationNotFoundError:
         context.reporter.info(f"migration {other.id} is no longer listed")
     except InterruptedWaitError as error:
-        msg = f"interrupted while waiting for migration {other.id}, which is not ours; nothing was started"
+        msg = f"{error} while waiting for migration {other.id}, which is not ours; nothing was started"
         raise restate(error, msg, other.id) from None
     except OceanMigrationError as error:
         msg = f"waiting for migration {other.id}, which is not ours, ended: {error}; nothing was started"
@@ -139,6 +139,7 @@ def _start_or_find_other(
 def _send_start(context: ReconcileContext, work: list[str], before: frozenset[str]) -> MigrationRecord | None:
     """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
     ensure_approved(context, work)
+    ensure_start_time(context)
     state, view = context.state, context.claims.view
     lost = state.unanswered = UnansweredStart(
         listed=sorted(before), instance_ids=sorted(work), at=format_time(context.now())

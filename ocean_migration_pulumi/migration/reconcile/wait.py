@@ -19,6 +19,7 @@ from ocean_migration_pulumi.errors import (
     MigrationNotFoundError,
     MigrationStoppedError,
     OceanMigrationError,
+    RunDeadlineError,
     StalledError,
     UnheardError,
 )
@@ -39,6 +40,7 @@ STOP_DEADLINE: Final = 300.0
 _LEFTOVERS: Final = "Move them by hand, or set should_evict_stand_alone_pods"
 _EARLY: Final[Mapping[type[Exception], EventKind]] = {
     InterruptedWaitError: EventKind.INTERRUPTED,
+    RunDeadlineError: EventKind.INTERRUPTED,
     DeadlineError: EventKind.TIMED_OUT,
     StalledError: EventKind.STALLED,
 }
@@ -78,7 +80,7 @@ def wait_for_migration(
         settle_lost(context, migration, waiter.last)
         return None
     except (InterruptedWaitError, DeadlineError, StalledError) as error:
-        raise _end_early(context, migration, waiter, error) from None
+        raise _end_early(context, migration, waiter, _blame_run_end(context, error)) from None
     except MigrationError:
         raise
     except OceanMigrationError as error:
@@ -163,6 +165,15 @@ def _fail(context: ReconcileContext, migration: MigrationRecord, status: Migrati
     raise MigrationFailedError(msg)
 
 
+def _blame_run_end(context: ReconcileContext, error: _Early) -> _Early:
+    """Return why a wait ended: at the end of the whole run, a request of the wait may be the first to be late."""
+    try:
+        context.scope.check_run()
+    except RunDeadlineError as run_ended:
+        return run_ended
+    return error
+
+
 def _end_early(
     context: ReconcileContext, migration: MigrationRecord, waiter: MigrationWaiter, error: _Early
 ) -> Exception:
@@ -170,7 +181,7 @@ def _end_early(
     done = describe_share(waiter.last)
     why = str(error)
     if isinstance(error, InterruptedWaitError):
-        why = f"interrupted after {format_elapsed(waiter.elapsed)}"
+        why = f"{error} after {format_elapsed(waiter.elapsed)}"
     elif isinstance(error, DeadlineError):
         why = f"the deadline passed after {format_elapsed(waiter.elapsed)}"
     if is_timeout(error) and context.spec.on_timeout == "stop" and migration.origin != ADOPTED_PART:

@@ -130,6 +130,8 @@ class Code(StrEnum):
     """``topics`` (values of ``scheduling.unknowns.Topic``), ``reason``, ``remedy`` (may be empty)."""
     VNG_SUGGESTION = "vng-suggestion"
     """Subject: the name of the suggested Virtual Node Group. Count ``nodes``, ``asg_names``, ``source`` (Python)."""
+    STARTS_FROZEN = "starts-frozen"
+    """A freeze window is open. ``until``?: when a migration may start, in the time zone of the windows; None: never."""
     MIGRATION_ADOPTED = "migration-adopted"
     """Subject: a migration that the resource has adopted, or will adopt (``pending``). ``nodes``: how many it holds,
     ``ended``, ``whole`` (whether all its nodes are planned: only then `pulumi destroy` stops it)."""

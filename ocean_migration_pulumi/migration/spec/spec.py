@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.migration.spec.freeze import FREEZE, Freeze
 from ocean_migration_pulumi.migration.spec.input_readers import (
     ACCOUNT,
     ANYTHING,
@@ -121,6 +122,11 @@ class MigrationSpec:
     )
     terminate_drained_nodes_on_stop: bool = declare_input(
         FLAG, "Terminate nodes that are already drained when a migration is stopped.", default=False, reviewed=True
+    )
+    freeze: Freeze = declare_input(
+        FREEZE,
+        "When no migration starts: a map of ``not_before``, ``not_after``, ``weekly`` and ``time_zone``.",
+        compared=False,
     )
     triggers: tuple[Any, ...] = declare_input(
         ANYTHING, "Any change migrates planned nodes that still have pods once more.", reviewed=True

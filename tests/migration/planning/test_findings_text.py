@@ -156,6 +156,8 @@ LIMIT: dict[str, Any] = {
 }
 
 DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
+    (Code.STARTS_FROZEN, "", {"until": "Mon 2026-12-07 08:00 CET"}),
+    (Code.STARTS_FROZEN, "", {"until": None}),
     (Code.PLAN_SUMMARY, "", PLAN),
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 2, "active": 1, "pods": None}),
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 0, "pods": None}),

@@ -10,15 +10,19 @@ import pytest
 
 from ocean_migration_pulumi.errors import (
     DeadlineError,
+    FrozenError,
     InterruptedWaitError,
     MigrationError,
     MigrationFailedError,
     MigrationStoppedError,
+    RunDeadlineError,
     StalledError,
     UnheardError,
 )
 from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
+from ocean_migration_pulumi.migration.spec.freeze import read_freeze
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED
 from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
@@ -398,3 +402,48 @@ def test_target_that_is_reached_leaves_the_migration_running(
     ending = stage.up(replace(planned, wait_for="finished", wait_for_percentage=None), context.state)
     assert ending.state.succeeded
     assert stage.writes() == 1
+
+
+def test_end_of_the_run_neither_stops_nor_fails_a_migration(stage: Stage) -> None:
+    """`on_timeout` is for the resource's own deadline. The next run waits on, and starts no second one."""
+    spec = stage.planned(stage.spec(nodes=WEB, on_timeout="stop", batch_size_percentage=1))
+    context = stage.context(spec)
+    context.scope = replace(context.scope, run_ends=context.scope.clock() + 920.0)
+    with pytest.raises(RunDeadlineError) as caught:
+        reconcile.reconcile(context)
+    (started,) = context.state.migrations
+    assert str(caught.value).startswith(
+        f"OCEAN_MIGRATION_DEADLINE is reached after 13m20s; migration {started.id} goes"
+    )
+    assert caught.value.migration_id == started.id
+    assert stage.requests("PUT") == []
+    stage.restart()
+    ended = stage.up(spec, context.state)
+    assert len(stage.asked_for()) == 1
+    assert ended.state.remaining == set()
+
+
+def test_nothing_starts_shortly_before_the_end_of_the_run(stage: Stage) -> None:
+    """But what runs already is waited for."""
+    spec = stage.planned(stage.spec(nodes=WEB))
+    context = stage.context(spec)
+    context.scope = replace(context.scope, run_ends=context.scope.clock() + 890.0)
+    with pytest.raises(RunDeadlineError, match="no migration starts in the last 15 minutes"):
+        reconcile.reconcile(context)
+    assert stage.writes() == 0
+    assert context.state.migrations == []
+    assert context.state.unanswered is None
+
+
+def test_freeze_window_bounds_starts_alone(stage: Stage) -> None:
+    """A running migration is waited for, and stopped, in a freeze, too."""
+    frozen = read_freeze("freeze", {"not_after": "2000-01-01T00:00:00Z"})
+    spec = stage.planned(stage.spec(nodes=WEB))
+    _, message = stage.fails(FrozenError, replace(spec, freeze=frozen))
+    assert message == ("No migration starts any more: freeze.not_after has passed. Change freeze; nothing was started")
+    assert stage.writes() == 0
+    started = stage.up(replace(spec, wait_for="started"))
+    stage.restart()
+    ended = stage.up(replace(spec, freeze=frozen), started.state)
+    assert ended.state.remaining == set()
+    assert len(stage.asked_for()) == 1

@@ -177,6 +177,7 @@ def test_each_trigger_has_its_own_digest(value: list[Any]) -> None:
 
 
 NOT_COMPARED = {
+    "freeze",
     "ocean_id",
     "nodes",
     "virtual_node_group_ids",

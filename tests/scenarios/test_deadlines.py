@@ -1,0 +1,107 @@
+"""Three waves over several runs: the end of a pipeline, and a backend that refuses writes."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.scenarios.driver import Driver
+from tests.scenarios.offline_driver import OfflineDriver
+from tests.scenarios.scene import Scene, failed
+from tests.scenarios.test_component import declare
+
+DEADLINE = "OCEAN_MIGRATION_DEADLINE"
+SLACK = 20.0
+"""Seconds that a first start may take; the second one comes later."""
+
+
+def end_in(scene: Scene, seconds: float) -> float:
+    """Let runs end in so many seconds; return when 15 minutes are left, as a reading of the monotonic clock."""
+    moment = datetime.now(UTC) + timedelta(seconds=seconds)
+    scene.driver.environment[DEADLINE] = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return time.monotonic() + seconds - 900
+
+
+def test_three_waves_over_several_runs(driver: Driver) -> None:
+    """Each run ends in time. It stops nothing, starts nothing late, and the next one goes on: three starts in all."""
+    with Scene(driver, nodes=10) as scene:
+        waves = [
+            {"name": name, "nodes": nodes, "gate": {"hold_for": "0s"}, "on_timeout": "stop"}
+            for name, nodes in (
+                ("canary", {"asg_names": ["web"], "limit": "1"}),
+                ("half", {"asg_names": ["web"], "limit": "50%"}),
+                ("rest", {"asg_names": ["web"]}),
+            )
+        ]
+        declare(scene, waves=waves)
+        end_in(scene, 600)
+        run = scene.up_fails()
+        assert failed(run, "no migration starts in the last 15 minutes")
+        assert scene.writes() == []
+
+        # The first wave starts in time, and ends when it is too late for the second one.
+        too_late = end_in(scene, 900 + SLACK)
+        scene.hold()
+        running = scene.up_waiting()
+        time.sleep(max(0.0, too_late - time.monotonic()))
+        scene.hold(held=False)
+        run = running.wait()
+        assert failed(run, "no migration starts in the last 15 minutes"), run.output
+        assert len(scene.starts()) == 1
+        assert scene.stored_status("shop-canary") == "FINISHED"
+        assert driver.resource("shop-half") is None
+
+        # The second wave runs when the run ends: it goes on, and its id is saved.
+        del scene.driver.environment[DEADLINE]
+        scene.hold()
+        running = scene.up_waiting()
+        running.interrupt()
+        running.wait()
+        end_in(scene, 125)
+        run = scene.up_fails()
+        assert failed(run, f"{DEADLINE} is reached", "goes on in Ocean"), run.output
+        assert scene.stops() == []
+        assert scene.stored_status("shop-half") not in {None, "FINISHED"}
+
+        del scene.driver.environment[DEADLINE]
+        scene.hold(held=False)
+        scene.up()
+        assert len(scene.starts()) == 3
+        assert driver.outputs()["totals"]["migrated"] == 5
+
+
+def test_backend_that_refuses_writes_costs_no_second_migration(driver: Driver) -> None:
+    """As when its credentials expire in mid-wave: `up` fails, and the next one finds the migration."""
+    with Scene(driver, nodes=10) as scene:
+        declare(scene)
+        scene.hold()
+        running = scene.up_waiting()
+        state = state_file(driver)
+        kept = state.with_name("kept")
+        state.rename(kept)
+        # A directory is in the way of every write, also of a user who may write anything.
+        (state / "in the way").mkdir(parents=True)
+        scene.hold(held=False)
+        assert running.wait().exit_code != 0
+        (state / "in the way").rmdir()
+        state.rmdir()
+        kept.rename(state)
+        driver.cancel()
+        held = {node for start in scene.starts() for node in start["instanceIds"]}
+        run = driver.up()
+        if run.exit_code:
+            # What the killed update had begun has to be forgotten first.
+            driver.refresh(clear_pending_creates=True)
+            scene.up()
+        asked = [node for start in scene.starts() for node in start["instanceIds"]]
+        assert len(asked) == len(set(asked)) == 5
+        assert held <= set(asked)
+
+
+def state_file(driver: Driver) -> Path:
+    """Return the file that the engine writes the state to."""
+    if isinstance(driver, OfflineDriver):
+        return driver.state_file
+    (found,) = (driver.directory / "backend" / ".pulumi" / "stacks").rglob("*.json")
+    return found

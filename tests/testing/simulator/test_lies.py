@@ -173,6 +173,18 @@ def test_a_migration_that_is_finished_with_its_pods(api: Api) -> None:
     assert set(ids) <= set(api.offered())
 
 
+def test_an_early_end_leaves_no_pod_without_a_node(api: Api) -> None:
+    """What was evicted by then is scheduled on the new nodes."""
+    started = api.create()
+    api.run(started, until="DRAIN_NODES")
+    api.sim.control.advance(16)
+    assert api.status(started)["newUnscheduledPodIds"]
+    api.sim.control.set_state(api.ocean_id, started, "FINISHED")
+    assert not api.status(started)["newUnscheduledPodIds"]
+    nodes = api.sim.control.nodes(api.ocean_id)
+    assert sum(len(node["pods"]) for node in nodes if node["ocean_managed"]) > 0
+
+
 def test_a_fault_lasts_for_a_time(raw: Api) -> None:
     """From its first strike on, in simulated seconds, however often it would strike."""
     raw.sim.control.fault("GET", raw.base, "forget", times=1000, lasts=60)

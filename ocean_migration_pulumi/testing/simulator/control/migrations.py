@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.control.base import ControlBase
-from ocean_migration_pulumi.testing.simulator.world import state_machine
+from ocean_migration_pulumi.testing.simulator.world import draining, state_machine
 from ocean_migration_pulumi.testing.simulator.world.world import TERMINAL_STATES
 
 
@@ -67,9 +67,14 @@ class MigrationControls(ControlBase):
         state_machine.stop_migration(cluster, migration, self._now, terminate=terminate)
 
     def set_state(self, *, ocean_id: str, migration_id: str, state: str) -> None:
-        """Put a migration into a state; an unknown state is only shown, until the next change of state."""
+        """Put a migration into a state; an unknown state is only shown, until the next change of state.
+
+        The pods that it has evicted find their new nodes also when it ends early.
+        """
         cluster, migration = self._find_migration(ocean_id, migration_id)
         if state in state_machine.STATES:
+            if state in TERMINAL_STATES:
+                draining.schedule_pending_pods(cluster, migration)
             state_machine.enter_state(cluster, migration, state, self._now)
         else:
             migration.shown_state = state

@@ -67,6 +67,8 @@ class Outcome:
     """Whether the user had to do what the errors ask for."""
     calls: int = 0
     """The requests to Spot's API."""
+    false_responses: int = 0
+    """The responses that a lie has falsified."""
     seconds: float = 0.0
     """Real seconds that it took."""
     broken: list[str] = field(default_factory=list)
@@ -129,6 +131,7 @@ class _Play:
         finally:
             outcome.requests = service.requests()
             outcome.calls = len(outcome.requests)
+            outcome.false_responses = sum(entry["fault"] is not None for entry in outcome.requests)
 
     def _play_commands(self) -> None:
         if self.story.fails:
@@ -141,9 +144,11 @@ class _Play:
         *struck, last = self.schedule.commands
         with Meddler(self.schedule, self.service, self._note) as meddler:
             for command in struck:
-                self._strike(command)
-            if last is Command.DESTROY:
-                self._leave_running()
+                stopped = command is Command.UP and last is Command.DESTROY
+                if not stopped or any(strike.command is command for strike in self.schedule.strikes):
+                    self._strike(command)
+                if stopped:
+                    self._leave_running()
             succeeded = self._strike(last)
             meddler.end()
         if not succeeded:

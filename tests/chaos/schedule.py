@@ -82,6 +82,9 @@ class LieKind(StrEnum):
 ENDS: Final = frozenset({LieKind.END, LieKind.END_LISTED})
 """Lies that confirm each other: two of them would be what the service can be believed."""
 
+BY_STATUSES: Final = frozenset(LieKind) - {LieKind.EMPTY_LIST, LieKind.END_LISTED, LieKind.FORGET_LISTED}
+"""What is counted by requests for statuses; for the others the rare ones for the list count."""
+
 BY_TIME: Final = frozenset({LieKind.FINISHED_WITH_PODS, LieKind.COLLEAGUE, LieKind.CROWD})
 """What happens in the world; the others are faults, which strike from some request on."""
 
@@ -215,7 +218,7 @@ def decide(
     story = chance.choice(stories.NAMES)
     batch = chance.choice((20, 25, 34, 50))
     terminate = chance.random() < 0.4
-    lasts = chance.uniform(1.5, 8.0)
+    lasts = chance.uniform(3.0, 10.0)
     simulated = _BATCH_SECONDS * -(-100 // batch) + _TERMINATION_SECONDS * terminate
     commands = chance.choices(_COMMANDS, weights=(5, 2, 2, 1))[0]
     kills = chance.randint(0 if lies else 1, strikes)
@@ -275,7 +278,7 @@ def _lies(chance: random.Random, number: int, story: str) -> tuple[Lie, ...]:
         lies.append(
             Lie(
                 kind=kind,
-                after=chance.randint(0, 20),
+                after=chance.randint(0, 10 if kind in BY_STATUSES else 4),
                 times=chance.randint(1, 30),
                 lasts=chance.uniform(5.0, LONGEST_LIE),
                 state=chance.choice(_SHOWN[kind]) if kind in _SHOWN else "-",
@@ -295,4 +298,8 @@ _SHOWN: Final = {
 
 
 def _loss(chance: random.Random) -> Loss:
-    return Loss(after=chance.randint(0, 20), place=chance.random(), notice=chance.choice((0.0, 120.0)))
+    return Loss(
+        after=chance.randint(0, 10),
+        place=chance.random(),
+        notice=chance.choice((0.0, 120.0)),
+    )

@@ -21,7 +21,8 @@ def line(outcome: Outcome, number: int, total: int) -> str:
     lies = ", ".join(sorted(lie.kind for lie in outcome.schedule.lies)) or "none"
     return (
         f"{number}/{total} seed {outcome.schedule.seed} {outcome.engine}: {'FAILED' if outcome.broken else 'ok'}, "
-        f"{outcome.schedule.nodes} nodes, kills: {kills}, lies: {lies}, {outcome.needed} more ups, "
+        f"{outcome.schedule.nodes} nodes, kills: {kills}, lies: {lies} ({outcome.false_responses} responses), "
+        f"{outcome.needed} more ups, "
         f"{outcome.seconds:.1f} s"
     )
 
@@ -60,6 +61,7 @@ def _column(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, str]]:
     yield "lies", str(lies.total())
     for kind in LieKind:
         yield f"  {kind}", str(lies[kind])
+    yield "false responses", f"{sum(outcome.false_responses for outcome in outcomes):,}"
     yield "nodes that AWS took away", str(sum(len(outcome.schedule.losses) for outcome in outcomes))
     yield "claims that were judged", str(sum(outcome.judged for outcome in outcomes))
     yield "runs that obeyed an error", str(sum(outcome.obeyed for outcome in outcomes))

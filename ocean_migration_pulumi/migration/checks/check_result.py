@@ -114,6 +114,13 @@ class Finding(StrEnum):
     GROUPS_GONE = "groups-gone"
     """``groups``: ids of VNGs, and ``nodes`` that were planned for them."""
 
+    LABELS_NOT_SET = "labels-not-set"
+    """``group`` and its ``name``, the ``labels`` and ``taints`` that it declares and its nodes do not get."""
+    LABELS_NOT_DECLARED = "labels-not-declared"
+    """``group`` and its ``name``, the ``labels`` and ``taints`` that its user data sets and it does not declare."""
+    USER_DATA_NOT_READ = "user-data-not-read"
+    """``group`` and its ``name``: whether its nodes get what it declares is unknown."""
+
     SCALING_ENABLED = "scaling-enabled"
     AUTOSCALER_DISABLED = "autoscaler-disabled"
     """``cluster``."""

@@ -114,6 +114,18 @@ def _on_planned_nodes(fields: Fields, whose: str, effect: str) -> CheckText:
     )
 
 
+def _group(fields: Fields) -> str:
+    return f"{fields['name']} ({fields['group']})" if fields["name"] else str(fields["group"])
+
+
+def _labels_and_taints(fields: Fields) -> str:
+    parts = []
+    for noun in ("label", "taint"):
+        if names := fields[f"{noun}s"]:
+            parts.append(f"{noun}{'' if len(names) == 1 else 's'} {list_some(names)}")
+    return " and ".join(parts)
+
+
 def _limit(fields: Fields) -> str:
     name = f"{fields['owner_name']} ({fields['owner_id']})" if fields["owner_name"] else fields["owner_id"]
     return f"{fields['setting']} of {name} is {fields['limit']}"
@@ -281,6 +293,21 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.NODES_MATCHED: ("Every planned node matches a Virtual Node Group",),
     Finding.NODES_UNMATCHED: _nodes_unmatched,
     Finding.GROUPS_GONE: _groups_gone,
+    Finding.LABELS_NOT_SET: lambda fields: CheckText(
+        f"Nodes of {_group(fields)} do not get {_labels_and_taints(fields)}: Ocean launches them for pods that need "
+        "it, and the pods stay pending",
+        "Set the same in the user data, as arguments of the kubelet",
+    ),
+    Finding.LABELS_NOT_DECLARED: lambda fields: CheckText(
+        f"User data of {_group(fields)} sets {_labels_and_taints(fields)}, which the Virtual Node Group does not "
+        "declare: Ocean does not count with it",
+        "Declare the same in the Virtual Node Group",
+    ),
+    Finding.USER_DATA_NOT_READ: lambda fields: CheckText(
+        f"Whether nodes of {_group(fields)} get the labels and taints that it declares is unknown: its user data has "
+        "variables or an unknown form",
+        "Make sure that its user data sets the same",
+    ),
     Finding.SCALING_ENABLED: ("Ocean may start nodes",),
     Finding.AUTOSCALER_DISABLED: ("The autoscaler of {cluster} is off", "Enable it: a migration needs new nodes"),
     Finding.CAPACITY_ZERO: ("capacity.maximum of {cluster} is 0", "Raise it"),

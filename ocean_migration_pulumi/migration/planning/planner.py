@@ -159,7 +159,7 @@ def preview_plan(
             check_results = found.check_results
             diagnostics += report_checks(check_results, spec)
         unmatched = [node for node in nodes if node.virtual_node_group_id is None]
-        diagnostics += suggest_vngs(spec.ocean_id, unmatched, snapshot.facts.kube)
+        diagnostics += suggest_vngs(spec.ocean_id, unmatched, snapshot.facts.kube, snapshot.cluster.template.user_data)
     return replace(preview, diagnostics=tuple(diagnostics), check_results=check_results)
 
 

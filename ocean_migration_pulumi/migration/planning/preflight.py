@@ -15,6 +15,7 @@ from ocean_migration_pulumi.migration.checks.check_result import CheckResult, Ch
 from ocean_migration_pulumi.migration.checks.controllers import check_controller
 from ocean_migration_pulumi.migration.checks.critical_pods import check_cluster_services, check_runner
 from ocean_migration_pulumi.migration.checks.iam_roles import check_roles
+from ocean_migration_pulumi.migration.checks.node_labels import check_node_labels
 from ocean_migration_pulumi.migration.scheduling import eviction_forecast, placement
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import NO_TRIALS
@@ -91,6 +92,13 @@ def run_preflight(
         service.check_connection(snapshot.heartbeat, now),
         check_kubernetes(snapshot.facts),
         service.check_groups(nodes, snapshot.groups, spec.unmatched_nodes),
+        *check_node_labels(
+            nodes,
+            cluster=snapshot.cluster,
+            groups=snapshot.groups,
+            ocean_nodes=snapshot.ocean_nodes or (),
+            kubernetes_nodes=kube.nodes if kube else {},
+        ),
         *service.check_scaling(snapshot.cluster, now),
         *service.check_idle(foreign, spec.when_busy),
     ]

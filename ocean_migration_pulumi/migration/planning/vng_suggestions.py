@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
+from ocean_migration_pulumi.migration.checks.user_data import kubelet_flags, render_user_data
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
     PODS,
@@ -35,12 +36,15 @@ _NOT_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 Key = tuple[str | None, tuple[tuple[str, str], ...], tuple[Taint, ...]]
 
 
-def suggest_vngs(ocean_id: str, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot | None) -> list[Diagnostic]:
+def suggest_vngs(
+    ocean_id: str, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot | None, user_data: str = ""
+) -> list[Diagnostic]:
     """Return a suggestion for each kind of node among those that match no Virtual Node Group.
 
     Nodes with the same labels and taints are of one kind; without Kubernetes, those of the same Auto Scaling Group. Of
     labels, those count that someone gave them: not the built-in ones, nor those of tools that made the node, unless a
-    pod there asks for them. The largest kinds come first.
+    pod there asks for them. The largest kinds come first. Nodes have to set the same labels and taints: the suggestion
+    has user data in the form of ``user_data``, that of the cluster.
     """
     known = kube if kube is not None and kube.knows(NODES) else None
     asked = _asked_labels(known) if known else {}
@@ -50,7 +54,7 @@ def suggest_vngs(ocean_id: str, nodes: Iterable[PlannedNode], kube: KubernetesSn
         kinds[_key(node, found, asked)].append(node)
     ordered = sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[1][0].instance_id))
     used: set[str] = set()
-    return [_suggestion(ocean_id, key, taken, used) for key, taken in ordered[:MAX_SUGGESTIONS]]
+    return [_suggestion(ocean_id, key, taken, used, user_data) for key, taken in ordered[:MAX_SUGGESTIONS]]
 
 
 def _key(node: PlannedNode, found: KubernetesNode | None, asked: dict[str, set[str]]) -> Key:
@@ -89,7 +93,7 @@ def _conditions(pod: Pod) -> Iterable[str]:
         yield from (requirement.key for requirement in term if requirement.operator in {"In", "Exists"})
 
 
-def _suggestion(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str]) -> Diagnostic:
+def _suggestion(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str], user_data: str) -> Diagnostic:
     _, labels, taints = key
     name = _name(nodes, labels, used)
     lines = [
@@ -115,6 +119,8 @@ def _suggestion(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str
             for taint in taints
         ]
         lines.append("    ],")
+    if labels or taints:
+        lines += _user_data(dict(labels), taints, user_data)
     return Diagnostic(
         code=Code.VNG_SUGGESTION,
         severity=Severity.INFO,
@@ -125,6 +131,16 @@ def _suggestion(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str
             "source": "\n".join([*lines, ")"]),
         },
     )
+
+
+def _user_data(labels: dict[str, str], taints: tuple[Taint, ...], user_data: str) -> list[str]:
+    """Return the argument that makes the nodes set the same labels and taints."""
+    rendered = render_user_data(user_data, labels, taints)
+    if not rendered:
+        flags = " ".join(kubelet_flags(labels, taints))
+        return [f"    # The user data has to set the same, as arguments of the kubelet: {flags!r}"]
+    lines = [f"        {line!r}" for line in rendered.splitlines(keepends=True)]
+    return ["    # Needs `import base64`.", "    user_data=base64.b64encode((", *lines, "    ).encode()).decode(),"]
 
 
 def _name(nodes: list[PlannedNode], labels: tuple[tuple[str, str], ...], used: set[str]) -> str:

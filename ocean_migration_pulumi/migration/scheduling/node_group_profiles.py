@@ -240,6 +240,11 @@ class NodeGroupProfile:
         return found
 
 
+def is_given_by_others(key: str) -> bool:
+    """Tell whether a kubelet, Ocean or AWS gives nodes this label, whatever their user data says."""
+    return key in _KUBELET_LABELS or key == HOSTNAME_LABEL or key.startswith(_GIVEN_BY_OTHERS)
+
+
 def is_reserved_label(key: str) -> bool:
     """Tell whether no Virtual Node Group can give its nodes this label.
 

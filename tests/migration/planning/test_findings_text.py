@@ -428,6 +428,13 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.NODES_UNMATCHED, {"nodes": NODES, "allowed": False}),
     (Finding.NODES_UNMATCHED, {"nodes": ["i-1"], "allowed": True}),
     (Finding.GROUPS_GONE, {"groups": ["ols-1"], "nodes": NODES}),
+    (Finding.LABELS_NOT_SET, {"group": "ols-1", "name": "web", "labels": ["tier=web"], "taints": []}),
+    (
+        Finding.LABELS_NOT_SET,
+        {"group": "ols-1", "name": "", "labels": ["a=b", "c=d"], "taints": ["dedicated=batch:NoSchedule"]},
+    ),
+    (Finding.LABELS_NOT_DECLARED, {"group": "ols-1", "name": "web", "labels": [], "taints": ["gpu:NoSchedule"]}),
+    (Finding.USER_DATA_NOT_READ, {"group": "ols-1", "name": "web"}),
     (Finding.SCALING_ENABLED, {}),
     (Finding.AUTOSCALER_DISABLED, {"cluster": "o-1"}),
     (Finding.CAPACITY_ZERO, {"cluster": "o-1"}),

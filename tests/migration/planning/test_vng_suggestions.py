@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +11,7 @@ import pulumi
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocean_migration_pulumi.migration.checks.user_data import read_user_data
 from ocean_migration_pulumi.migration.planning.vng_suggestions import MAX_SUGGESTIONS, suggest_vngs
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
@@ -164,3 +166,18 @@ def test_hostile_names_stay_texts(key: str, value: str, asg: str) -> None:
     assert isinstance(statement.value, ast.Call)
     constants = [node.value for node in ast.walk(statement) if isinstance(node, ast.Constant)]
     assert "o-1" in constants
+
+
+def test_suggestion_sets_the_same_in_its_user_data() -> None:
+    """In the form of the cluster's; of an unknown one the arguments are named, and without labels there is nothing."""
+    kube = cluster({"tier": "web"}, Taint(key="gpu"))
+    script = "#!/bin/bash\n/etc/eks/bootstrap.sh shop\n"
+    source = source_of(*suggest_vngs("o-1", unmatched("i-1"), kube, script))
+    arguments = ast.parse(source).body[0].value.keywords  # type: ignore[attr-defined] - it is one call
+    user_data = next(each.value for each in arguments if each.arg == "user_data")
+    text = eval(compile(ast.Expression(user_data), "", "eval"), {"base64": base64})  # noqa: S307 - our own source
+    found = read_user_data(base64.b64decode(text).decode())
+    assert (found.labels, found.taints) == ({"tier": "web"}, {Taint(key="gpu")})
+    plain = source_of(*suggest_vngs("o-1", unmatched("i-1"), kube))
+    assert "# The user data has to set the same, as arguments of the kubelet: '--node-labels=tier=web " in plain
+    assert "user_data" not in source_of(*suggest_vngs("o-1", unmatched("i-1"), None, script))

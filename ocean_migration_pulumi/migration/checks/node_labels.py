@@ -1,0 +1,99 @@
+"""Check that a Virtual Node Group and the user data of its nodes agree on labels and taints.
+
+Ocean launches nodes by the labels and taints that a Virtual Node Group declares. Nodes have those that their user data
+sets. By Spot's documentation of labels and taints both have to be configured, and to agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
+from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
+from ocean_migration_pulumi.migration.checks.service import GROUPS
+from ocean_migration_pulumi.migration.checks.user_data import NodeRegistration, format_taint, read_user_data
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesNode, Taint
+from ocean_migration_pulumi.migration.scheduling.node_group_profiles import is_given_by_others
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+
+_NO_NODES: Final[Mapping[str, KubernetesNode]] = {}
+_STARTUP_TAINT: Final = re.compile(r"not-ready|unregistered|uninitialized|startup")
+"""Taints that agents remove as soon as they run, such as ``node.cilium.io/agent-not-ready``: no pod waits for them."""
+_TOOLS: Final = ("amazonaws.com", "eksctl.io", "kubernetes.io", "k8s.io", "spotinst.io", "spot.io")
+"""Domains of labels that tools give to all nodes; pods seldom ask for them."""
+
+
+def check_node_labels(
+    nodes: Iterable[PlannedNode],
+    *,
+    cluster: Cluster,
+    groups: Mapping[str, VirtualNodeGroup],
+    ocean_nodes: Sequence[ClusterNode],
+    kubernetes_nodes: Mapping[str, KubernetesNode] = _NO_NODES,
+) -> list[CheckResult]:
+    """Return a result for each Virtual Node Group of these nodes that does not agree with its user data.
+
+    A group without user data is not judged: its image may set labels. What its running nodes have is known, and proves
+    more than user data.
+
+    Args:
+        nodes: The planned nodes.
+        cluster: The cluster, whose user data counts where a group has none.
+        groups: The Virtual Node Groups by id.
+        ocean_nodes: The nodes that Ocean runs.
+        kubernetes_nodes: The nodes of the cluster by instance id, as far as they are known.
+    """
+    check_results = []
+    for group_id in sorted({node.virtual_node_group_id or "" for node in nodes} & groups.keys()):
+        group = groups[group_id]
+        running = [
+            kubernetes_nodes[node.instance_id]
+            for node in ocean_nodes
+            if node.virtual_node_group_id == group_id and node.instance_id in kubernetes_nodes
+        ]
+        user_data = group.template.user_data or cluster.template.user_data
+        check_results += _check_group(group, read_user_data(user_data), running, has_user_data=bool(user_data.strip()))
+    return check_results
+
+
+def _check_group(
+    group: VirtualNodeGroup, set_by_data: NodeRegistration, running: Sequence[KubernetesNode], *, has_user_data: bool
+) -> list[CheckResult]:
+    declared = {key: value for key, value in group.labels if not is_given_by_others(key)}
+    tainted = {Taint(key=key, value=value, effect=effect) for key, value, effect in group.taints}
+    common: dict[str, Any] = {"group": group.id, "name": group.name}
+    if not declared and not tainted and not has_user_data:
+        return []
+    labels = [f"{key}={value}" for key, value in declared.items() if set_by_data.labels.get(key) != value]
+    taints = tainted - set_by_data.taints
+    readable = set_by_data.is_known and set_by_data.is_complete
+    if running:  # newer nodes start like those that run
+        labels = [f"{key}={value}" for key, value in declared.items() if not _has(running, key, value)]
+        taints = {taint for taint in tainted if not any(taint in node.taints for node in running)}
+    check_results = []
+    if (labels or taints) and (running or readable):
+        check_results.append(_report(CheckStatus.WARN, Finding.LABELS_NOT_SET, common, labels, taints))
+    elif (labels or taints) and has_user_data:
+        check_results.append(CheckResult(GROUPS, CheckStatus.UNKNOWN, Finding.USER_DATA_NOT_READ, common))
+    undeclared = [
+        f"{key}={value}"
+        for key, value in set_by_data.labels.items()
+        if dict(group.labels).get(key) != value and not key.rpartition("/")[0].endswith(_TOOLS)
+    ]
+    extra = {taint for taint in set_by_data.taints - tainted if not _STARTUP_TAINT.search(taint.key)}
+    if undeclared or extra:
+        check_results.append(_report(CheckStatus.WARN, Finding.LABELS_NOT_DECLARED, common, undeclared, extra))
+    return check_results
+
+
+def _has(running: Iterable[KubernetesNode], key: str, value: str) -> bool:
+    return any(node.labels.get(key) == value for node in running)
+
+
+def _report(
+    status: CheckStatus, finding: Finding, common: Mapping[str, Any], labels: Iterable[str], taints: Iterable[Taint]
+) -> CheckResult:
+    fields = {**common, "labels": sorted(labels), "taints": sorted(map(format_taint, taints))}
+    return CheckResult(GROUPS, status, finding, fields)

@@ -1,0 +1,219 @@
+"""User data of EKS nodes: the labels and taints that it sets, and user data that sets them.
+
+Four forms are known: arguments of the kubelet in a script (bootstrap.sh of Amazon Linux 2, Start-EKSBootstrap.ps1 of
+Windows), NodeConfig of nodeadm (Amazon Linux 2023), settings of Bottlerocket, and MIME documents of several parts.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email import message_from_string, policy
+from typing import Any, Final
+
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Taint
+
+_FLAG: Final = r"""--{name}[=\s]+\\?["']?(?P<value>[^\s"'\\]+)"""
+_LABELS: Final = re.compile(_FLAG.format(name="node-labels"))
+_TAINTS: Final = re.compile(_FLAG.format(name="register-with-taints"))
+_CONTINUED: Final = re.compile(r"\\\r?\n\s*")
+_VARIABLE: Final = re.compile(r"[$`]|\{\{|%\w+%")
+_SCRIPT: Final = re.compile(r"bootstrap\.sh|EKSBootstrap|nodeadm|--node-labels|--register-with-taints")
+_NODE_CONFIG: Final = re.compile(r"^\s*[\"']?apiVersion[\"']?:\s*[\"']?node\.eks\.aws/", re.MULTILINE)
+_SETTINGS: Final = re.compile(r"^\s*\[?settings\b", re.MULTILINE)
+_CLUSTER_FIELDS: Final = ("name", "apiServerEndpoint", "certificateAuthority", "cidr")
+_CLUSTER_SETTINGS: Final = ("cluster-name", "api-server", "cluster-certificate", "cluster-dns-ip")
+_BOOTSTRAPPED: Final = re.compile(r"bootstrap\.sh\s+[\"']?(?P<name>[\w-]+)")
+
+
+@dataclass(slots=True)
+class NodeRegistration:
+    """The labels and taints with which nodes register."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    """Values of labels by key."""
+    taints: set[Taint] = field(default_factory=set)
+    """The taints."""
+    is_known: bool = False
+    """Whether user data of a known form was found."""
+    is_complete: bool = True
+    """Whether everything could be read; variables of a script cannot."""
+
+
+def read_user_data(user_data: str) -> NodeRegistration:
+    """Return what user data sets, as far as it can be read."""
+    found = NodeRegistration()
+    for part in _split_parts(user_data):
+        if _NODE_CONFIG.search(part):
+            _read_node_config(part, found)
+        elif _SETTINGS.search(part) and not part.lstrip().startswith("#!"):
+            _read_settings(part, found)
+        elif _SCRIPT.search(part):
+            found.is_known = True
+            _read_flags(_CONTINUED.sub(" ", part), found)
+    return found
+
+
+def render_user_data(cluster_user_data: str, labels: Mapping[str, str], taints: Iterable[Taint]) -> str:
+    """Return user data in the form of the cluster's, with these labels and taints; empty for an unknown form.
+
+    Of the cluster's only name, endpoint, certificate authority and network of the cluster are taken: the rest may hold
+    secrets.
+    """
+    flags = kubelet_flags(labels, taints)
+    for part in _split_parts(cluster_user_data):
+        if _NODE_CONFIG.search(part):
+            return _render_node_config(part, flags)
+        if _SETTINGS.search(part) and not part.lstrip().startswith("#!"):
+            return _render_settings(part, labels, taints)
+        if match := _BOOTSTRAPPED.search(_CONTINUED.sub(" ", part)):
+            return (
+                "#!/bin/bash\n"
+                f"/etc/eks/bootstrap.sh {match['name']} --kubelet-extra-args {shlex.quote(' '.join(flags))}\n"
+            )
+    return ""
+
+
+def kubelet_flags(labels: Mapping[str, str], taints: Iterable[Taint]) -> list[str]:
+    """Return the arguments by which a kubelet registers with labels and taints."""
+    named = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    tainted = ",".join(sorted(map(format_taint, taints)))
+    flags = [f"--node-labels={named}"] if named else []
+    return [*flags, f"--register-with-taints={tainted}"] if tainted else flags
+
+
+def format_taint(taint: Taint) -> str:
+    """Return a taint as `kubectl` and kubelets write it."""
+    value = f"={taint.value}" if taint.value else ""
+    return f"{taint.key}{value}:{taint.effect}"
+
+
+def _split_parts(user_data: str) -> Iterator[str]:
+    if "content-type: multipart/" not in user_data[:1000].lower():
+        yield user_data
+        return
+    for part in message_from_string(user_data.lstrip(), policy=policy.default).walk():
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes):
+            yield payload.decode(errors="replace")
+
+
+def _read_flags(text: str, found: NodeRegistration) -> None:
+    for match in _LABELS.finditer(text):
+        for pair in match["value"].split(","):
+            key, _, value = pair.partition("=")
+            if _VARIABLE.search(pair):
+                found.is_complete = False
+            elif key:
+                found.labels[key] = value
+    for match in _TAINTS.finditer(text):
+        for written in match["value"].split(","):
+            _add_taint(written, found)
+
+
+def _add_taint(written: str, found: NodeRegistration) -> None:
+    """Add a taint that is written ``key=value:effect`` or ``key:effect``."""
+    start, _, effect = written.rpartition(":")
+    key, _, value = start.partition("=")
+    if _VARIABLE.search(written):
+        found.is_complete = False
+    elif key and effect:
+        found.taints.add(Taint(key=key, value=value, effect=effect))
+
+
+def _read_node_config(part: str, found: NodeRegistration) -> None:
+    documents = _yaml(part)
+    found.is_known = True
+    if documents is None:
+        found.is_complete = False
+        return
+    for document in documents:
+        kubelet = _part(document, "spec", "kubelet")
+        for flag in _list(kubelet.get("flags")):
+            _read_flags(str(flag), found)
+        for taint in _list(_part(kubelet, "config").get("registerWithTaints")):
+            if isinstance(taint, dict):
+                values = {name: str(taint.get(name) or "") for name in ("key", "value", "effect")}
+                found.taints.add(Taint(**values))
+
+
+def _read_settings(part: str, found: NodeRegistration) -> None:
+    found.is_known = True
+    settings = _toml(part)
+    if settings is None:
+        found.is_complete = False
+        return
+    found.labels |= {key: str(value) for key, value in _part(settings, "node-labels").items()}
+    for key, values in _part(settings, "node-taints").items():
+        # Older versions have one text for each key, newer ones a list.
+        for value in values if isinstance(values, list) else [values]:
+            _add_taint(f"{key}={value}", found)
+
+
+def _render_node_config(part: str, flags: list[str]) -> str:
+    import yaml
+
+    documents = _yaml(part) or []
+    cluster = next((known for each in documents if (known := _part(each, "spec", "cluster"))), {})
+    kept = {name: cluster[name] for name in _CLUSTER_FIELDS if name in cluster}
+    document = {
+        "apiVersion": "node.eks.aws/v1alpha1",
+        "kind": "NodeConfig",
+        "spec": {"cluster": kept, "kubelet": {"flags": flags}},
+    }
+    rendered: str = yaml.safe_dump(document, sort_keys=False, width=10_000)
+    return rendered
+
+
+def _render_settings(part: str, labels: Mapping[str, str], taints: Iterable[Taint]) -> str:
+    settings = _toml(part) or {}
+    lines = ["[settings.kubernetes]"]
+    lines += [
+        f"{name} = {_quoted(settings[name])}" for name in _CLUSTER_SETTINGS if isinstance(settings.get(name), str)
+    ]
+    if labels:
+        lines += ["[settings.kubernetes.node-labels]"]
+        lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in sorted(labels.items())]
+    tainted: dict[str, list[str]] = {}
+    for taint in taints:
+        tainted.setdefault(taint.key, []).append(f"{taint.value}:{taint.effect}")
+    if tainted:
+        lines += ["[settings.kubernetes.node-taints]"]
+        lines += [f"{_quoted(key)} = [{', '.join(map(_quoted, values))}]" for key, values in sorted(tainted.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _toml(part: str) -> dict[str, Any] | None:
+    try:
+        return _part(tomllib.loads(part), "settings", "kubernetes")
+    except ValueError:
+        return None
+
+
+def _yaml(part: str) -> list[Any] | None:
+    """Return the documents of YAML; None when they cannot be read, or nothing is there to read them."""
+    try:
+        import yaml
+
+        return list(yaml.safe_load_all(part))
+    except (ImportError, ValueError, RecursionError):
+        return None
+    except yaml.YAMLError:
+        return None
+
+
+def _part(data: Any, *keys: str) -> dict[str, Any]:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -38,6 +38,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 
@@ -55,6 +56,8 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_title = f"{project} {release}"
 html_show_copyright = False
 html_show_sphinx = False
@@ -92,7 +95,7 @@ def quote_epilog(app: Any, context: Any, lines: list[str]) -> None:
         context: Click's context of the command.
         lines: The lines that replace the epilog.
     """
-    epilog = inspect.cleandoc((context.command.epilog or "").replace("\b", ""))
+    epilog = re.sub(r"\n{3,}", "\n\n", inspect.cleandoc((context.command.epilog or "").replace("\b", "")))
     lines[:] = [".. code-block:: text", "", *textwrap.indent(epilog, "   ").splitlines()] if epilog else []
 
 

@@ -86,15 +86,15 @@ class OceanMigrationGateProvider(ResourceProvider):
 
 
 class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigrationGate"):
-    """Stands between two waves of a migration: it opens when the first has succeeded and the cluster is calm.
+    """Hold the next wave back until the wave before it has succeeded and the cluster is healthy.
 
-    The next wave has it in its ``depends_on``.
+    The next wave names the gate in its ``depends_on``.
     """
 
     passed_at: Output[str]
-    """When it opened, in the service's time."""
+    """When the gate opened, by Spot's clock."""
     seen: Output[Sequence[str]]
-    """What was seen when it opened."""
+    """One line for each condition that held when the gate opened."""
 
     def __init__(
         self,

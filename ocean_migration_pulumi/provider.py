@@ -118,59 +118,59 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
     """Ensure that the workloads of the selected nodes run on Ocean nodes; each ``pulumi up`` continues."""
 
     migration_id: Output[str | None]
-    """The latest migration; None before the first."""
+    """Id of the latest migration; None before the first one."""
     status: Output[str | None]
-    """The latest migration's state, in the service's words; None before the first."""
+    """State of the latest migration, as Ocean reports it; None before the first one."""
     succeeded: Output[bool]
-    """Whether nothing failed, nothing remains and no migration goes on."""
+    """Whether nothing failed, no planned node remains, and no migration is running."""
     progress: Output[float]
-    """The share of planned nodes that are done, 0 to 100."""
+    """Percentage of planned nodes that are done, 0 to 100."""
     planned_nodes: Output[Mapping[str, str]]
-    """The plan: by instance id, the node, its Auto Scaling Group and the Virtual Node Group it moves to."""
+    """Plan by instance id: node, Auto Scaling Group, and the Virtual Node Group that it moves to."""
     plan_digest: Output[str]
-    """The digest of the plan, for ``approved_plan``."""
+    """Digest of the plan, for ``approved_plan``."""
     migrated_nodes: Output[Sequence[str]]
-    """Planned nodes whose workloads live in Ocean now."""
+    """Planned nodes whose workloads have moved."""
     remaining_nodes: Output[Sequence[str]]
     """Planned nodes still to migrate, or not proven to be migrated."""
     remaining_reasons: Output[Mapping[str, str]]
-    """Why each of them remains, by instance id: see "What counts as migrated" in `docs/resource.md`."""
+    """Why each remaining node remains, by instance id; see "Evidence and success"."""
     gone_nodes: Output[Sequence[str]]
     """Planned nodes that no longer exist, and that no migration held."""
     unverified_nodes: Output[Sequence[str]]
     """Migrated nodes on which their finished migration still counts pods; access to Kubernetes verifies them."""
     missing_since: Output[Mapping[str, str]]
-    """When discovery was first seen to miss a remaining node that no migration held, by the service's clock."""
+    """When discovery first did not return a remaining node that no migration held, by Spot's clock."""
     manual_nodes: Output[Sequence[str]]
-    """Nodes with pods that have to be moved by hand."""
+    """Nodes with pods that you have to move by hand."""
     manual_pods: Output[Sequence[Mapping[str, str]]]
-    """Those pods: ``node``, ``pod`` and ``kind``."""
+    """Pods that you have to move by hand, each with ``node``, ``pod`` and ``kind``."""
     drained_nodes: Output[Sequence[str]]
-    """Nodes that were drained but not terminated: they stay cordoned, and are billed."""
+    """Drained nodes that still run: cordoned, and billed."""
     joined_nodes: Output[Sequence[str]]
-    """Nodes that match but joined later and are not planned."""
+    """New nodes that match and are not in the plan."""
     ocean_nodes: Output[Sequence[str]]
-    """The new instances that Ocean started."""
+    """Instances that Ocean launched."""
     unscheduled_pods: Output[Sequence[str]]
-    """Pods without a node, at the last look."""
+    """Pods without a node at the last poll."""
     failure: Output[Mapping[str, str] | None]
-    """``message``, ``reason`` and ``remedy`` of what went wrong last; None when nothing did."""
+    """``message``, ``reason`` and ``remedy`` of the latest failure; None without one."""
     effective_account_id: Output[str | None]
-    """The Spot account that was used."""
+    """Spot account in use."""
     migrations: Output[Sequence[Mapping[str, Any]]]
-    """Every migration that this resource started or adopted."""
+    """All migrations that this resource started or adopted."""
     timeline: Output[Sequence[Mapping[str, Any]]]
-    """The latest changes of state, with time and counts."""
+    """Latest state changes, with times and counts."""
     soaked_until: Output[str | None]
-    """When the soak had passed; None when none was asked for, or it has not passed."""
+    """End of the passed soak; None without ``soak_time``, or before the soak has passed."""
     created_at: Output[str | None]
-    """When the latest migration was created, by the service's clock."""
+    """Creation of the latest migration, by Spot's clock."""
     completed_at: Output[str | None]
-    """When the latest migration finished; None when it did not."""
+    """End of the latest migration; None if it has not finished."""
     stopped_at: Output[str | None]
-    """When the latest migration was stopped; None when it was not."""
+    """Stop of the latest migration; None if it was not stopped."""
     errored_at: Output[str | None]
-    """When the latest migration failed; None when it did not."""
+    """Failure of the latest migration; None if it has not failed."""
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ from ocean_migration_pulumi.migration.spec.node_selector import eks_node_group
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionResult:
-    """Plain data: pass it to ``pulumi.export``, and its ``to_dict()`` to inputs of resources and to JSON."""
+    """Frozen data for ``pulumi.export``; use ``to_dict()`` for inputs of resources and for JSON."""
 
     # No slots, here and below: pulumi.export reads the attributes from the instance's __dict__.
 
@@ -38,22 +38,22 @@ class FunctionResult:
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationCandidate(FunctionResult):
-    """A node whose workloads can be migrated into Ocean."""
+    """A node whose workloads can be migrated."""
 
     instance_id: str
     """EC2 instance id."""
     node_name: str
-    """Kubernetes node; empty when Kubernetes does not know it."""
+    """Kubernetes node; empty if Kubernetes does not list it."""
     asg_name: str | None
-    """Auto Scaling Group; None outside of any."""
+    """Auto Scaling Group; None if it is in none."""
     eks_node_group: str | None
-    """EKS managed node group, by the name of the Auto Scaling Group; None outside of any."""
+    """EKS managed node group, derived from the name of the Auto Scaling Group; None if it is in none."""
     virtual_node_group_id: str | None
-    """Virtual Node Group that takes its pods, ``"Default"`` when any does; None when none does."""
+    """Matching Virtual Node Group, or ``"Default"`` if any matches; None if none matches."""
     virtual_node_group_name: str | None
-    """Its name; None without a single one."""
+    """Name of the Virtual Node Group; None without a single one."""
     running_pods: int | None
-    """Number of pods; None when the service does not tell."""
+    """Number of pods; None if Spot does not return it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,18 +88,18 @@ class ListedMigration(FunctionResult):
     id: str
     """Id, ``owm-...``."""
     status: str
-    """State in the service's words."""
+    """State, as Ocean reports it."""
     ended: bool
     """Whether the state is final."""
     created_at: str | None
-    """Creation in UTC, as the service writes times; None when it does not tell."""
+    """Creation in UTC, in Spot's format; None if Spot does not return it."""
     completed_at: str | None
-    """End in UTC, as the service writes times; None when it does not tell."""
+    """End in UTC, in Spot's format; None if Spot does not return it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Migrations(FunctionResult):
-    """The migrations of a cluster that the service still lists."""
+    """Migrations that the cluster lists."""
 
     ocean_id: str
     """Id of the cluster."""
@@ -125,7 +125,7 @@ class MigrationPod(FunctionResult):
     name: str
     """Name."""
     kind: str
-    """``STAND_ALONE_POD``, ``UNKNOWN``, or what came."""
+    """``STAND_ALONE_POD``, ``UNKNOWN``, or another value that Spot returns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +135,13 @@ class MigrationNode(FunctionResult):
     instance_id: str
     """EC2 instance id."""
     node_name: str
-    """Kubernetes node; empty when the service does not tell."""
+    """Kubernetes node; empty if Spot does not return it."""
     asg_name: str | None
-    """Auto Scaling Group; None outside of any."""
+    """Auto Scaling Group; None if it is in none."""
     state: str
-    """State in the service's words."""
+    """State, as Ocean reports it."""
     running_pods: int | None
-    """Number of pods; None when the service does not tell."""
+    """Number of pods; None if Spot does not return it."""
     pods: tuple[MigrationPod, ...]
     """Pods that the migration left on it."""
 
@@ -153,9 +153,9 @@ class MigrationNode(FunctionResult):
 
 @dataclass(frozen=True, kw_only=True)
 class Migration(FunctionResult):
-    """The status of one migration; a flag or time is None when the service does not tell.
+    """Status of one migration; a flag or time is None if Spot does not return it.
 
-    The service never tells the batch size, and whether pods are evicted in spite of a PodDisruptionBudget.
+    Spot never returns the batch size, nor whether pods are deleted against a PodDisruptionBudget.
     """
 
     ocean_id: str
@@ -163,13 +163,13 @@ class Migration(FunctionResult):
     id: str
     """Id, ``owm-...``."""
     status: str
-    """State in the service's words."""
+    """State, as Ocean reports it."""
     ended: bool
     """Whether the state is final."""
     old_nodes: tuple[MigrationNode, ...]
     """Nodes that it drains."""
     new_nodes: tuple[MigrationNode, ...]
-    """Ocean nodes that it started."""
+    """Ocean nodes that it launched."""
     unscheduled_pods: tuple[str, ...]
     """Ids of pods that wait for a node."""
     should_terminate_drained_nodes: bool | None
@@ -177,13 +177,13 @@ class Migration(FunctionResult):
     should_evict_stand_alone_pods: bool | None
     """Whether standalone pods are evicted."""
     created_at: str | None
-    """Creation in UTC, as the service writes times."""
+    """Creation in UTC, in Spot's format."""
     completed_at: str | None
-    """End in UTC, as the service writes times."""
+    """End in UTC, in Spot's format."""
     stopped_at: str | None
-    """Stop in UTC, as the service writes times."""
+    """Stop in UTC, in Spot's format."""
     errored_at: str | None
-    """Failure in UTC, as the service writes times."""
+    """Failure in UTC, in Spot's format."""
 
     @classmethod
     def from_status(cls, ocean_id: str, found: MigrationStatus) -> Self:
@@ -201,7 +201,7 @@ class Migration(FunctionResult):
 
 @dataclass(frozen=True, kw_only=True)
 class OceanNode(FunctionResult):
-    """A node that Ocean runs; a text is empty when the service does not tell."""
+    """A node that Ocean runs; a string is empty if Spot does not return it."""
 
     instance_id: str
     """EC2 instance id."""
@@ -212,15 +212,15 @@ class OceanNode(FunctionResult):
     availability_zone: str
     """Availability zone."""
     virtual_node_group_id: str | None
-    """Virtual Node Group, ``ols-...``; None when the service does not tell."""
+    """Virtual Node Group, ``ols-...``; None if Spot does not return it."""
     virtual_node_group_name: str | None
-    """Its name; None when the service does not tell."""
+    """Name of the Virtual Node Group; None if Spot does not return it."""
     life_cycle: str
     """``SPOT`` or ``OD``."""
     registration_status: str
-    """Whether it has joined the cluster, in the service's words."""
+    """Whether it has joined the cluster, as Spot reports it."""
     created_at: str | None
-    """Start in UTC, as the service writes times; None when it does not tell."""
+    """Start in UTC, in Spot's format; None if Spot does not return it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,12 +250,12 @@ class LogLine(FunctionResult):
     severity: str
     """``INFO``, ``DEBUG``, ``WARN`` or ``ERROR``."""
     created_at: str | None
-    """Time in UTC, as the service writes times; None when it does not tell."""
+    """Time in UTC, in Spot's format; None if Spot does not return it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterLog(FunctionResult):
-    """A part of a cluster's log."""
+    """Part of the log of a cluster."""
 
     ocean_id: str
     """Id of the cluster."""

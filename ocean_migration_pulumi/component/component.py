@@ -19,20 +19,20 @@ _PACKAGES: Final = ("pulumi_spotinst", "pulumi_kubernetes", "pulumi_aws")
 
 
 class OceanMigration(pulumi.ComponentResource):
-    """An EKS cluster on its way from node groups into Ocean: cluster, groups, controller, autoscaler and waves."""
+    """Move an EKS cluster to Ocean: cluster, Virtual Node Groups, controller, Cluster Autoscaler and waves."""
 
     ocean_id: Output[str]
-    """The Ocean cluster."""
+    """Id of the Ocean cluster."""
     virtual_node_group_ids: Output[Mapping[str, str]]
-    """The Virtual Node Groups that were made, by name."""
+    """Ids of the created Virtual Node Groups, by name."""
     waves: Output[Mapping[str, Mapping[str, Any]]]
-    """By wave: ``migration_id``, ``status``, ``succeeded``, ``progress``, ``plan_digest`` and the lists of nodes."""
+    """Outputs of each wave: id, status and progress of its migration, plan digest, and lists of nodes."""
     totals: Output[Mapping[str, int]]
-    """Of all waves together: ``planned``, ``migrated``, ``remaining``, ``manual`` and ``drained`` nodes."""
+    """Numbers of nodes of all waves: ``planned``, ``migrated``, ``remaining``, ``manual`` and ``drained``."""
     imported: Output[Sequence[str]]
-    """What was taken over from where, and what was left behind, a line each."""
+    """One line for each part of the configuration that was copied or left out."""
     retire: Output[Sequence[str]]
-    """For each old group, the exact change that retires it, or what prevents it."""
+    """For each old group the change that retires it, or what prevents it."""
 
     @one_line_errors
     def __init__(

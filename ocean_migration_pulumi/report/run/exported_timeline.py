@@ -35,7 +35,7 @@ def read_exported_moments(text: str, migration_id: str) -> tuple[Moment, ...]:
         noted = read_moments(_objects(outputs.get("timeline")), until=until)
         return tuple(moment for moment in noted if begun is None or moment.at >= begun - _ROUNDED)
     there = f"its migrations are {list_some(known, 10)}" if known else "it ran no migration"
-    raise InputError(_OPTION, f"knows nothing of {migration_id}: {there}")
+    raise InputError(_OPTION, f"does not contain {migration_id}: {there}")
 
 
 def _outputs(text: str) -> Iterator[Mapping[str, Any]]:

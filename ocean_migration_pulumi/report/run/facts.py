@@ -33,15 +33,15 @@ VERDICTS: Final[Mapping[str, str]] = {
 """The outcome in a word."""
 
 NOT_RECORDED: Final = (
-    "Recorded moments: none, so that only begin and end are known. Run `ocean-migration watch --record FILE` beside "
-    "the next one, or give the stack that ran this one (`--stack`)."
+    "Only start and end are known: Spot keeps no history of states. Use --stack with the stack that ran the migration, "
+    "or run `ocean-migration watch --record FILE` during the next one."
 )
 """What stands in the place of the course of a run that nobody wrote down."""
 
-UNSEEN: Final = "not seen"
+UNSEEN: Final = "not observed"
 """The state of a time that nobody looked at."""
 
-WHOLE: Final = "from begin to end"
+WHOLE: Final = "whole migration"
 """The state of the whole time of a run that nobody wrote down."""
 
 NONE: Final = "-"
@@ -60,9 +60,9 @@ class ReportedStage(IntEnum):
 
 
 REPORTED_STAGES: Final[Mapping[ReportedStage, str]] = {
-    ReportedStage.MANUAL: "to move by hand",
+    ReportedStage.MANUAL: "manual",
     ReportedStage.PODS: "with pods left",
-    ReportedStage.UNTOLD: "not told",
+    ReportedStage.UNTOLD: "unknown",
     ReportedStage.DONE: "done",
 }
 """The stage of a node in words."""
@@ -117,8 +117,8 @@ def list_facts(run_report: RunReport) -> list[Fact]:
     found = [
         Fact(label="Cluster", names=cluster),
         Fact(label="State", names=(status.state,)),
-        Fact(label="Begun", text=format_moment(run_report.begun)),
-        Fact(label="Ended", text=format_moment(run_report.ended) if status.is_terminal else "it still runs"),
+        Fact(label="Started", text=format_moment(run_report.begun)),
+        Fact(label="Ended", text=format_moment(run_report.ended) if status.is_terminal else "running"),
         Fact(label="Duration", text=format_duration(run_report), is_figure=True),
         Fact(label="Nodes done", text=f"{progress.done} of {progress.total}", is_figure=True),
         Fact(label="Pods left on old nodes", text=str(progress.pods), is_figure=True),
@@ -129,7 +129,7 @@ def list_facts(run_report: RunReport) -> list[Fact]:
         found.insert(6, Fact(label="Nodes to move by hand", text=str(progress.manual)))
     flags = (
         ("Drained nodes", status.should_terminate_drained_nodes, "are terminated", "stay"),
-        ("Stand-alone pods", status.should_evict_stand_alone_pods, "are evicted", "stay"),
+        ("Standalone pods", status.should_evict_stand_alone_pods, "are evicted", "stay"),
     )
     found += [Fact(label=label, text=yes if flag else no) for label, flag, yes, no in flags if flag is not None]
     return found
@@ -138,7 +138,7 @@ def list_facts(run_report: RunReport) -> list[Fact]:
 def explain(run_report: RunReport) -> tuple[str, str, tuple[str, ...], str]:
     """Return a title, and the reason, what shows it and the remedy, each empty when there is none."""
     explanation = run_report.explanation
-    title = "Why, and what to do" if explanation.reason or explanation.remedy else "Where it stands"
+    title = "Reason and remedy" if explanation.reason or explanation.remedy else "Status"
     return title, explanation.reason, explanation.evidence, explanation.remedy
 
 
@@ -159,7 +159,7 @@ def new_nodes(run_report: RunReport) -> list[tuple[str, MigrationInstance]]:
 def tabulate_old_nodes(nodes: Iterable[tuple[ReportedStage, MigrationInstance]]) -> ReportTable:
     """Return a row for each old node."""
     return ReportTable(
-        columns=("node", "what became of it", "pods left", "state", "instance", "Auto Scaling Group"),
+        columns=("node", "outcome", "pods left", "state", "instance", "Auto Scaling Group"),
         numbers=frozenset({"pods left"}),
         rows=[
             (
@@ -190,7 +190,7 @@ def tabulate_new_nodes(nodes: Iterable[tuple[str, MigrationInstance]]) -> Report
 def tabulate_stuck_pods(run_report: RunReport) -> ReportTable:
     """Return a row for each pod that is left."""
     return ReportTable(
-        columns=("pod", "old node", "what holds it", "what to do"),
+        columns=("pod", "old node", "blocker", "remedy"),
         rows=[
             (Name(held.pod), Name(held.node), Message(held.why), Message(held.remedy))
             for held in run_report.explanation.stuck
@@ -229,13 +229,13 @@ def unscheduled_pods(run_report: RunReport) -> list[str]:
 def format_duration(run_report: RunReport) -> str:
     """Return how long it took, or has taken so far."""
     if run_report.seconds is None:
-        return "not told"
+        return "unknown"
     return format_elapsed(run_report.seconds) + ("" if run_report.status.is_terminal else " so far")
 
 
 def format_moment(moment: datetime | None) -> str:
     """Return a time as a reader in any time zone understands it."""
-    return "not told" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return "unknown" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def format_log_time(line: LogEntry) -> str:

@@ -49,7 +49,7 @@ def render_html(run_report: RunReport) -> str:
         element("style", Html(style)),
     )
     main = element("main", *(joined(_BREAK, part) for part in _parts(run_report) if part))
-    said = f"As of {run_facts.format_moment(run_report.generated_at)}, told by ocean-migration report."
+    said = f"As of {run_facts.format_moment(run_report.generated_at)}, by ocean-migration report."
     body = element("body", main, _BREAK, element("footer", element("p", said)))
     return f"<!DOCTYPE html>\n{element('html', head, _BREAK, body, lang='en')}\n"
 
@@ -60,13 +60,13 @@ def _parts(run_report: RunReport) -> Iterable[Html]:
     yield _why(run_report)
     yield _course(run_report)
     stuck = run_facts.tabulate_stuck_pods(run_report)
-    yield _listed("Pods that are left", count_noun(len(stuck.rows), "pod"), stuck, shown=_MANY)
+    yield _listed("Pods left", count_noun(len(stuck.rows), "pod"), stuck, shown=_MANY)
     yield _unscheduled(run_facts.unscheduled_pods(run_report))
     yield _old_nodes(run_report)
     yield _new_nodes(run_report)
     yield _log(run_report)
     if notes := run_facts.list_notes(run_report):
-        yield _section("What could not be known", element("ul", *(element("li", prose(note)) for note in notes)))
+        yield _section("Unknown", element("ul", *(element("li", prose(note)) for note in notes)))
 
 
 def _opening(run_report: RunReport) -> Html:
@@ -94,21 +94,21 @@ def _why(run_report: RunReport) -> Html:
     title, reason, evidence, remedy = run_facts.explain(run_report)
     pairs = [("Reason", code(reason))] if reason else []
     if evidence:
-        pairs.append(("What shows it", joined(*(element("div", prose(text)) for text in evidence))))
+        pairs.append(("Evidence", joined(*(element("div", prose(text)) for text in evidence))))
     if remedy:
-        pairs.append(("What to do", joined(prose(remedy))))
+        pairs.append(("Remedy", joined(prose(remedy))))
     rows = (joined(element("dt", label), element("dd", said)) for label, said in pairs)
     return _section(title, element("dl", *rows, class_="why")) if pairs else Html("")
 
 
 def _course(run_report: RunReport) -> Html:
     if not run_report.is_recorded:
-        return _section("What happened", element("p", quoted(run_facts.NOT_RECORDED)))
+        return _section("State changes", element("p", quoted(run_facts.NOT_RECORDED)))
     changes = run_facts.select_changes(run_report.moments)
     table = run_facts.tabulate_changes(changes[-_MOST_MOMENTS:], " of ")
     count = len(table.rows)
     aside = run_facts.count_of(count, len(changes), "change")
-    return _listed("What happened", aside, table, shown=count if count <= _MANY else 0)
+    return _listed("State changes", aside, table, shown=count if count <= _MANY else 0)
 
 
 def _unscheduled(pods: Sequence[str]) -> Html:

@@ -30,13 +30,13 @@ def render_markdown(run_report: RunReport, *, limit: int = LIMIT) -> str:
         _opening(run_report),
         *_why(run_report),
         *_course(run_report),
-        *_table(f"Pods that are left: {count_noun(len(stuck.rows), 'pod')}", stuck, "pod", Weight.WARNING),
+        *_table(f"Pods left: {count_noun(len(stuck.rows), 'pod')}", stuck, "pod", Weight.WARNING),
         *_unscheduled(facts.unscheduled_pods(run_report)),
         *_old_nodes(run_report),
         *_new_nodes(run_report),
         *_log(run_report.log),
         *_notes(facts.list_notes(run_report)),
-        Part(rows=(f"As of {facts.format_moment(run_report.generated_at)}, told by `ocean-migration report`.",)),
+        Part(rows=(f"As of {facts.format_moment(run_report.generated_at)}, by `ocean-migration report`.",)),
     ]
     return fit_parts(parts, [], [], limit - 1) + "\n"
 
@@ -61,7 +61,7 @@ def _why(run_report: RunReport) -> list[Part]:
     rows += map(prose, evidence)
     if remedy:
         # First of all, should there be no room for the rest.
-        rows.insert(0, f"**What to do**: {prose(remedy)}")
+        rows.insert(0, f"**Remedy**: {prose(remedy)}")
     if not rows:
         return []
     head = f"### {title}\n\n"
@@ -69,7 +69,7 @@ def _why(run_report: RunReport) -> list[Part]:
 
 
 def _course(run_report: RunReport) -> list[Part]:
-    rows = ["### What happened"]
+    rows = ["### State changes"]
     if states := mermaid.draw_states(run_report):
         rows.append(fence(states, "mermaid"))
     if done := mermaid.draw_nodes_done(run_report):
@@ -126,7 +126,7 @@ def _notes(notes: Sequence[str]) -> list[Part]:
     if not notes:
         return []
     rows = tuple(item(prose(note)) for note in notes)
-    return [Part(rows=rows, head="### What could not be known\n\n", weight=Weight.WARNING, noun="line", most=20)]
+    return [Part(rows=rows, head="### Unknown\n\n", weight=Weight.WARNING, noun="line", most=20)]
 
 
 def _table(title: str, table: ReportTable, noun: str, weight: Weight) -> list[Part]:

@@ -65,8 +65,8 @@ def test_a_run_of_unknown_begin_gets_what_was_before_the_next_one() -> None:
         ("", "--stack: is not what `pulumi stack export` prints"),
         ("[1]", "--stack: is not what `pulumi stack export` prints"),
         ('{"deployment": 1}', "--stack: is not what `pulumi stack export` prints"),
-        (export(), "--stack: knows nothing of owm-9: it ran no migration"),
-        (export(RESOURCE), "--stack: knows nothing of owm-9: its migrations are owm-1, owm-lost, owm-2"),
+        (export(), "--stack: does not contain owm-9: it ran no migration"),
+        (export(RESOURCE), "--stack: does not contain owm-9: its migrations are owm-1, owm-lost, owm-2"),
     ],
 )
 def test_what_is_no_such_stack_is_refused(text: str, message: str) -> None:

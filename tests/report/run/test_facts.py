@@ -23,7 +23,7 @@ def test_facts_of_an_ended_run() -> None:
     assert label_matches(run_reports.failed()) == {
         "Cluster": "shop o-123abcd",
         "State": "FINISHED_ERROR",
-        "Begun": "2024-05-01 12:00:00 UTC",
+        "Started": "2024-05-01 12:00:00 UTC",
         "Ended": "2024-05-01 12:12:40 UTC",
         "Duration": "12m40s",
         "Nodes done": "8 of 16",
@@ -31,14 +31,14 @@ def test_facts_of_an_ended_run() -> None:
         "Unscheduled pods": "2",
         "New nodes": "5",
         "Drained nodes": "are terminated",
-        "Stand-alone pods": "stay",
+        "Standalone pods": "stay",
     }
 
 
 def test_facts_of_a_run_that_goes_on() -> None:
     """So far, and what the service does not tell is left out."""
     found = label_matches(run_report(moments=course()[:2]))
-    assert (found["Ended"], found["Duration"]) == ("it still runs", "10m00s so far")
+    assert (found["Ended"], found["Duration"]) == ("running", "10m00s so far")
     assert "Drained nodes" not in found
     assert label_matches(run_reports.with_leftovers())["Nodes to move by hand"] == "3"
 
@@ -46,7 +46,7 @@ def test_facts_of_a_run_that_goes_on() -> None:
 def test_times_that_are_not_told() -> None:
     """Are said not to be."""
     found = label_matches(run_report(MigrationStatus(id="owm-1", state="FINISHED")))
-    assert (found["Begun"], found["Ended"], found["Duration"]) == ("not told", "not told", "not told")
+    assert (found["Started"], found["Ended"], found["Duration"]) == ("unknown", "unknown", "unknown")
 
 
 def test_what_needs_somebody_comes_first() -> None:
@@ -63,7 +63,7 @@ def test_what_needs_somebody_comes_first() -> None:
     assert [node.node_name.split(".")[0] for _, node in nodes] == [
         f"ip-10-0-0-{number}" for number in (5, 4, 6, 3, 9, 10)
     ]  # fmt: skip
-    assert facts.summarize_stages(nodes) == "3 with pods left, 1 not told, 2 done"
+    assert facts.summarize_stages(nodes) == "3 with pods left, 1 unknown, 2 done"
     assert facts.summarize_stages([]) == "0 nodes"
 
 

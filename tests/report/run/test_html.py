@@ -61,18 +61,18 @@ def test_a_page_is_for_every_reader(told: RunReport) -> None:
 def test_a_failed_run_says_so_first() -> None:
     """Verdict, reason, remedy, and what holds the pods."""
     text = Page(html.render_html(run_reports.failed())).text
-    order = ["Failed: Ocean could not start", "Duration12m40s", "Reason", "What happened", "payments/ledger-0", "Log"]
+    order = ["Failed: Ocean could not start", "Duration12m40s", "Reason", "State changes", "payments/ledger-0", "Log"]
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
 
 
 def test_what_happened_is_a_table_of_changes() -> None:
     """Open when a reader can take it in; folded, with its number, when there are very many changes."""
-    shown = html.render_html(run_reports.failed()).split("What happened", 1)[1].split("</section>", 1)[0]
+    shown = html.render_html(run_reports.failed()).split("State changes", 1)[1].split("</section>", 1)[0]
     assert "<details>" not in shown
     assert "DRAIN_NODES" in shown
     assert "8 of 16" in shown
     moments = [moment(number, "DRAIN_NODES", number, total=2000) for number in range(2000)]
-    many = html.render_html(run_report(moments=moments, seconds=2000)).split("What happened", 1)[1]
+    many = html.render_html(run_report(moments=moments, seconds=2000)).split("State changes", 1)[1]
     assert "<small>1000 of " in many.split("</section>", 1)[0]
     assert "<summary>All 1000 rows</summary>" in many.split("</section>", 1)[0]
 

@@ -50,19 +50,19 @@ def test_a_failed_run_begins_with_what_went_wrong() -> None:
     assert text.startswith("## Migration <code>owm-6e3819ae</code>\n\n**Failed**: Ocean could not")
     assert headings(text) == [
         "Migration <code>owm-6e3819ae</code>",
-        "Why, and what to do",
-        "What happened",
-        "Pods that are left: 2 pods",
+        "Reason and remedy",
+        "State changes",
+        "Pods left: 2 pods",
         "Unscheduled: 2 pods",
         "Old nodes: 8 with pods left, 8 done",
         "New nodes: 5",
-        "What could not be known",
+        "Unknown",
     ]
     assert "| Nodes done | 8 of 16 |" in text
     assert "- **Reason**: <code>instances</code>" in text
     assert "<summary>42 lines of the log</summary>" in text
     assert "2024-05-01 12:12:35 ERROR Workload migration owm-6e3819ae has stopped" in text
-    assert text.endswith("As of 2024-05-01 13:00:00 UTC, told by `ocean-migration report`.\n")
+    assert text.endswith("As of 2024-05-01 13:00:00 UTC, by `ocean-migration report`.\n")
 
 
 def test_states_and_nodes_are_drawn() -> None:
@@ -94,7 +94,7 @@ def test_without_a_record_begin_and_end_are_told() -> None:
     text = markdown_document.render_markdown(run_reports.with_leftovers())
     (states,) = diagrams(text)
     assert_states(states)
-    assert "section from begin to end 25m05s\n" in states
+    assert "section whole migration 25m05s\n" in states
     assert facts.NOT_RECORDED in text
 
 
@@ -131,7 +131,7 @@ def test_a_run_of_very_many_nodes_fits() -> None:
     """What needs somebody is listed, what is done is folded, and what does not fit is counted."""
     text = markdown_document.render_markdown(run_reports.large())
     assert width(text) <= markdown_document.LIMIT
-    assert "### Old nodes: 3 to move by hand, 247 with pods left, 750 done" in text
+    assert "### Old nodes: 3 manual, 247 with pods left, 750 done" in text
     assert text.count("<code>REQUIRES&#95;MANUAL&#95;MIGRATION</code>") == 3
     assert "<summary>750 nodes done</summary>" in text
     assert "more nodes" in text
@@ -156,9 +156,7 @@ def test_a_short_run_has_nothing_folded_but_the_table_of_changes() -> None:
 def test_what_shows_where_it_stands_is_told_without_a_reason() -> None:
     """As of a run that goes on."""
     explanation = Diagnosis(outcome=Outcome.RUNNING, headline="it runs", evidence=("3 pods are left",))
-    assert "### Where it stands\n\n- 3 pods are left\n" in markdown_document.render_markdown(
-        run_report(explanation=explanation)
-    )
+    assert "### Status\n\n- 3 pods are left\n" in markdown_document.render_markdown(run_report(explanation=explanation))
 
 
 @pytest.mark.parametrize(("pods", "shown"), [(0, "60 done\n\n<details>"), (1, "60 with pods left\n\n| node")])

@@ -52,7 +52,7 @@ nitpick_ignore_regex = [
     ),
     ("py:.*", r"ocean_migration_pulumi\.[a-z_.]+\.\w+"),
     ("py:.*", r"\w+ArgsDict"),
-    ("py:exc", r"\w+Error"),
+    ("py:exc", r"\w+(Error|Failure)"),
 ]
 
 html_theme = "furo"

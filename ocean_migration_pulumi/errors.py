@@ -305,6 +305,8 @@ class PlanError(MigrationError):
 class FrozenError(MigrationError):
     """A freeze window does not allow a migration to start."""
 
+    docs_code: str = "starts-frozen"
+
 
 class ClusterBusyError(MigrationError):
     """Another migration runs on the cluster and ``when_busy`` is ``"fail"``."""

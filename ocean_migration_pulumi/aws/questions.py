@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,10 +10,12 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.aws.access import gap_for_error
 from ocean_migration_pulumi.common.text import list_some, sanitize
-from ocean_migration_pulumi.migration.scheduling.aws_facts import InstanceTypeSpec
+from ocean_migration_pulumi.migration.scheduling.aws_facts import ON_DEMAND, SPOT, InstanceTypeSpec
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
 
 _CHUNK: Final = 100
+QUOTA_CODES: Final = {SPOT: "L-34B43A08", ON_DEMAND: "L-1216C47A"}
+_STANDARD: Final = re.compile(r"[acdhimrtz]\d")
 _ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}
 
 
@@ -92,10 +95,10 @@ def _authentication_mode(client: Any, clusters: tuple[str, ...], found: dict[str
 
 
 def _zones(client: Any, subnet_ids: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
-    """Find the availability zone of each subnet."""
+    """Find the availability zone of each subnet, and how many addresses it has left."""
     # Asked by id, one that does not exist would lose all the others.
     for subnet in _pages(client, "describe_subnets", "Subnets", "subnet-id", subnet_ids):
-        found[subnet["SubnetId"]] = subnet["AvailabilityZone"]
+        found[subnet["SubnetId"]] = subnet["AvailabilityZone"], subnet.get("AvailableIpAddressCount")
     unknown = sorted(set(subnet_ids) - found.keys())
     if not unknown:
         return None
@@ -128,6 +131,26 @@ def _instances(client: Any, instance_ids: tuple[str, ...], found: dict[str, Any]
     return None
 
 
+def _quotas(client: Any, markets: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find how many vCPUs of standard instances the account may run in each market."""
+    for market in markets:
+        answer = client.get_service_quota(ServiceCode="ec2", QuotaCode=QUOTA_CODES[market])
+        found[market] = answer["Quota"]["Value"]
+    return None
+
+
+def _running(client: Any, markets: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find market and vCPUs of each running instance of the families that share a quota."""
+    filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    for page in client.get_paginator("describe_instances").paginate(Filters=filters):
+        for each in (instance for reservation in page.get("Reservations", ()) for instance in reservation["Instances"]):
+            if _STANDARD.match(each["InstanceType"]):
+                market = SPOT if each.get("InstanceLifecycle") == SPOT else ON_DEMAND
+                options = each["CpuOptions"]
+                found[each["InstanceId"]] = market, options["CoreCount"] * options["ThreadsPerCore"]
+    return None
+
+
 def _pages(client: Any, operation: str, items: str, name: str, values: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Return what a filter lets through; AWS takes 200 values of one at once."""
     for start in range(0, len(values), _CHUNK):
@@ -151,5 +174,7 @@ PARTS: Final = {
     "authentication_mode": AwsRequest(service="eks", action="eks:DescribeCluster", ask=_authentication_mode),
     "zones": AwsRequest(service="ec2", action="ec2:DescribeSubnets", ask=_zones),
     "machines": AwsRequest(service="ec2", action="ec2:DescribeInstanceTypes", ask=_machines),
+    "quotas": AwsRequest(service="service-quotas", action="servicequotas:GetServiceQuota", ask=_quotas),
+    "running": AwsRequest(service="ec2", action="ec2:DescribeInstances", ask=_running),
     "instances": AwsRequest(service="ec2", action="ec2:DescribeInstances", ask=_instances),
 }

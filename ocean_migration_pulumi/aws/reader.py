@@ -28,8 +28,8 @@ class AwsReader:
     """Reads from AWS; one per process, thread-safe.
 
     Only reads, with the credentials that boto3 finds. It needs ``iam:GetInstanceProfile``, ``eks:ListAccessEntries``,
-    ``eks:DescribeAccessEntry``, ``eks:DescribeCluster``, ``ec2:DescribeSubnets``, ``ec2:DescribeInstanceTypes`` and
-    ``ec2:DescribeInstances``, each only when something of it is asked for.
+    ``eks:DescribeAccessEntry``, ``eks:DescribeCluster``, ``ec2:DescribeSubnets``, ``ec2:DescribeInstanceTypes``,
+    ``ec2:DescribeInstances`` and ``servicequotas:GetServiceQuota``, each only when something of it is asked for.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,6 +53,8 @@ class AwsReader:
             "access_entries": clusters,
             "zones": query.subnet_ids,
             "machines": query.instance_types,
+            "quotas": query.markets,
+            "running": query.markets,
         }
         found, gaps = self._read_parts(bounded, access, names)
         roles, entries = found["roles"], found["access_entries"]
@@ -69,7 +71,10 @@ class AwsReader:
             access_entries=frozenset(entries) if entries_known else None,
             entry_types=more.get("entry_types", {}),
             authentication_mode=more.get("authentication_mode", {}).get(clusters[0], ""),
-            zones=found["zones"],
+            zones={subnet: zone for subnet, (zone, _) in found["zones"].items()},
+            free_addresses={subnet: free for subnet, (_, free) in found["zones"].items() if free is not None},
+            quotas=found["quotas"],
+            running=found["running"],
             machines=found["machines"],
             gaps=gaps,
         )

@@ -258,6 +258,47 @@ def test_unknown_cluster_is_a_gap(aws: FakeAws) -> None:
     assert cloud.gaps["access_entries"].reason == "there is no EKS cluster other in eu-west-1"
 
 
+def test_free_addresses_of_subnets(aws: FakeAws) -> None:
+    """They come with the zones."""
+    aws.free = {"subnet-a": 0}
+    cloud = read(AwsQuery(region=REGION, subnet_ids=("subnet-a", "subnet-b")))
+    assert cloud.free_addresses == {"subnet-a": 0}
+    assert cloud.zones.keys() == {"subnet-a", "subnet-b"}
+
+
+def test_quotas_and_what_runs(aws: FakeAws) -> None:
+    """Of the families that share a quota, page by page."""
+    aws.page = 2
+    aws.quotas = {"L-34B43A08": 64.0, "L-1216C47A": 32.0}
+    aws.running = {
+        "i-1": ("m5.large", "", 1),
+        "i-2": ("c6g.xlarge", "spot", 2),
+        "i-3": ("g4dn.xlarge", "", 2),
+        "i-4": ("inf2.xlarge", "", 2),
+        "i-5": ("t3.micro", "scheduled", 1),
+    }
+    cloud = read(AwsQuery(region=REGION, markets=("spot", "on-demand")))
+    assert cloud.quotas == {"spot": 64.0, "on-demand": 32.0}
+    assert cloud.running == {"i-1": ("on-demand", 2), "i-2": ("spot", 4), "i-5": ("on-demand", 2)}
+    assert aws.actions.count("DescribeInstances") == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "part", "reply"),
+    [
+        ("GetServiceQuota", "quotas", eks_error(400, "AccessDeniedException")),
+        ("DescribeInstances", "running", ec2_error(403, "UnauthorizedOperation")),
+    ],
+)
+def test_quota_that_is_denied_is_a_gap(aws: FakeAws, call: str, part: str, reply: Reply) -> None:
+    """With the right that is missing."""
+    aws.quotas = {"L-34B43A08": 64.0}
+    aws.replies[call] = reply
+    cloud = read(AwsQuery(region=REGION, markets=("spot",)))
+    action = {"quotas": "servicequotas:GetServiceQuota", "running": "ec2:DescribeInstances"}[part]
+    assert cloud.gaps == {part: Gap(reason=f"AWS denies {action}", remedy=f"allow {action}")}
+
+
 def test_unknown_subnet_loses_no_other(aws: FakeAws) -> None:
     """The gap names it."""
     cloud = read(AwsQuery(region=REGION, subnet_ids=("subnet-a", "subnet-gone")))

@@ -72,7 +72,8 @@ class FakeAws:
     ``profiles`` are role names by the path and name of an instance profile, None for one without a role; ``entries``
     the principals by EKS cluster, ``entry_types`` the types that are not EC2_LINUX, ``mode`` the authentication mode
     (empty for a cluster that is older than modes); ``subnets`` zones and ``instances`` states by id; ``types``
-    (vCPUs, MiB, GPUs, architectures) by name.
+    (vCPUs, MiB, GPUs, architectures) by name; ``quotas`` by code, ``running`` (type, lifecycle, cores) by instance id,
+    ``free`` addresses by subnet.
     ``replies`` are answers, or what makes them, by action; each is given until it is taken away.
     """
 
@@ -83,6 +84,9 @@ class FakeAws:
     subnets: dict[str, str] = field(default_factory=dict)
     instances: dict[str, str] = field(default_factory=dict)
     types: dict[str, tuple[int, int, int, tuple[str, ...]]] = field(default_factory=dict)
+    quotas: dict[str, float] = field(default_factory=dict)
+    running: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    free: dict[str, int] = field(default_factory=dict)
     replies: dict[str, Reply | Callable[[Asked], Reply | None]] = field(default_factory=dict)
     page: int = 100
     asked: list[Asked] = field(default_factory=list)
@@ -92,7 +96,11 @@ class FakeAws:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                if target := self.headers["X-Amz-Target"]:
+                    self._answer(target.rpartition(".")[2], json.loads(body))
+                    return
+                form = dict(parse_qsl(body))
                 self._answer(form.pop("Action"), form)
 
             def do_GET(self) -> None:
@@ -184,12 +192,28 @@ class FakeAws:
         wanted = asked.values("Filter.1.Value")
         found, token = self._paged([name for name in self.subnets if name in wanted], asked.parameters.get("NextToken"))
         items = "".join(
-            f"<item><subnetId>{name}</subnetId><availabilityZone>{self.subnets[name]}</availabilityZone></item>"
+            f"<item><subnetId>{name}</subnetId><availabilityZone>{self.subnets[name]}</availabilityZone>"
+            + (f"<availableIpAddressCount>{self.free[name]}</availableIpAddressCount>" if name in self.free else "")
+            + "</item>"
             for name in found
         )
         return _ec2(asked.action, f"<subnetSet>{items}</subnetSet>", token)
 
+    def _GetServiceQuota(self, asked: Asked) -> Reply:
+        quota = {"QuotaCode": asked.parameters["QuotaCode"], "Value": self.quotas[asked.parameters["QuotaCode"]]}
+        return Reply(body=json.dumps({"Quota": quota}).encode(), content_type="application/x-amz-json-1.1")
+
     def _DescribeInstances(self, asked: Asked) -> Reply:
+        if asked.parameters["Filter.1.Name"] == "instance-state-name":
+            found, token = self._paged(list(self.running), asked.parameters.get("NextToken"))
+            items = "".join(
+                f"<item><instancesSet><item><instanceId>{name}</instanceId><instanceType>{kind}</instanceType>"
+                f"{f'<instanceLifecycle>{lifecycle}</instanceLifecycle>' if lifecycle else ''}"
+                f"<cpuOptions><coreCount>{cores}</coreCount><threadsPerCore>2</threadsPerCore></cpuOptions>"
+                "</item></instancesSet></item>"
+                for name, (kind, lifecycle, cores) in ((name, self.running[name]) for name in found)
+            )
+            return _ec2(asked.action, f"<reservationSet>{items}</reservationSet>", token)
         wanted = asked.values("Filter.1.Value")
         known = [name for name in self.instances if name in wanted]
         found, token = self._paged(known, asked.parameters.get("NextToken"))

@@ -13,6 +13,8 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 CAPACITY: Final = "capacity"
 
+_ALL: Final = 100
+
 
 def check_capacity(
     nodes: Iterable[PlannedNode],
@@ -54,6 +56,16 @@ def check_capacity(
         in_use = round(sum(amount for amount in used if amount is not None) / divisor)
         check_results += _check_limit(
             "autoScaler.resourceLimits", cluster.id, int(most_amount), in_use, needed, unit=unit
+        )
+    only_spot = [
+        {"id": group_id, "name": group.name}
+        for group_id, group in sorted(groups.items())
+        if coming[group_id]
+        and (cluster.spot_percentage if group.spot_percentage is None else group.spot_percentage) == _ALL
+    ]
+    if only_spot and cluster.fallback_to_od is False:
+        check_results.append(
+            CheckResult(CAPACITY, CheckStatus.WARN, Finding.SPOT_WITHOUT_FALLBACK, {"targets": only_spot})
         )
     return check_results or [CheckResult(CAPACITY, CheckStatus.PASS, Finding.CAPACITY_FREE)]
 

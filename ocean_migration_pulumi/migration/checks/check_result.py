@@ -133,6 +133,14 @@ class Finding(StrEnum):
     OTHER_MIGRATION_RUNS = "other-migration-runs"
     """``migration``, ``state``, ``nodes`` (how many), ``waits`` (whether `pulumi up` waits for its end)."""
 
+    AWS_CAPACITY_FREE = "aws-capacity-free"
+    ADDRESSES_TIGHT = "addresses-tight"
+    """``subnets``, ``free`` addresses, and the new ``nodes`` and ``pods`` that need one each."""
+    QUOTA_TIGHT = "quota-tight"
+    """``market``, and vCPUs: ``quota``, ``used``, ``needed`` by new nodes."""
+    SPOT_WITHOUT_FALLBACK = "spot-without-fallback"
+    """``targets``: each with ``id`` and ``name`` of a VNG."""
+
     CAPACITY_FREE = "capacity-free"
     OCEAN_NODES_NOT_READ = "ocean-nodes-not-read"
     """``cluster``."""

@@ -318,6 +318,23 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         f"({fields['state']})",
         "This one waits for its end" if fields["waits"] else "Wait for its end",
     ),
+    Finding.AWS_CAPACITY_FREE: ("Subnets and vCPU quotas leave room for as many new nodes",),
+    Finding.ADDRESSES_TIGHT: lambda fields: CheckText(
+        f"{fields['free']} free addresses in {list_some(fields['subnets'])}: {count_noun(fields['nodes'], 'new node')} "
+        f"with {count_noun(fields['pods'], 'pod')} need at least {fields['nodes'] + fields['pods']}, and the warm pool "
+        "of the CNI more",
+        "Add a subnet, or migrate fewer nodes at once",
+    ),
+    Finding.QUOTA_TIGHT: lambda fields: CheckText(
+        f"{max(0, fields['quota'] - fields['used']):g} of {fields['quota']:g} vCPUs left in the quota of "
+        f"{'Spot' if fields['market'] == 'spot' else 'On-Demand'} instances: new nodes need {fields['needed']} while "
+        "the old ones run",
+        "Raise the quota of standard instances in Service Quotas, or migrate fewer nodes at once",
+    ),
+    Finding.SPOT_WITHOUT_FALLBACK: lambda fields: CheckText(
+        f"{_targets(fields)} may start only Spot instances, and fallbackToOd is off: pods wait while AWS has none",
+        "Set strategy.fallbackToOd of the cluster, or lower spotPercentage",
+    ),
     Finding.CAPACITY_FREE: ("The limits leave room for as many new nodes",),
     Finding.OCEAN_NODES_NOT_READ: ("The Ocean nodes of {cluster} could not be listed", "Try again"),
     Finding.LIMIT_REACHED: lambda fields: CheckText(

@@ -284,9 +284,10 @@ def _nodes_excluded(_: str, fields: Fields) -> str:
 def _asg_may_replace(_: str, fields: Fields) -> str:
     names = fields["asg_names"]
     one = len(names) == 1
+    its = "its" if one else "their"
     return (
         f"Auto Scaling Group{'' if one else 's'} {list_some(names)} will replace terminated nodes. "
-        f"Lower {'its' if one else 'their'} desired capacity"
+        f"Suspend {its} Launch process before the start, or lower {its} desired capacity afterwards"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.autoscalers import check_autoscalers
+from ocean_migration_pulumi.migration.checks.aws_capacity import check_aws_capacity
 from ocean_migration_pulumi.migration.checks.capacity import check_capacity
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.controllers import check_controller
@@ -136,6 +137,15 @@ def run_preflight(
                 cloud=cloud,
             ),
         ]
+    if kube is not None and forecast is not None:
+        check_results += check_aws_capacity(
+            nodes,
+            cluster=snapshot.cluster,
+            groups=snapshot.groups,
+            kube=kube,
+            cloud=cloud,
+            moving=forecast.movers,
+        )
     check_results += check_capacity(
         nodes,
         cluster=snapshot.cluster,

@@ -9,6 +9,9 @@ from typing import Final
 
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
 
+SPOT: Final = "spot"
+ON_DEMAND: Final = "on-demand"
+
 _ROLE: Final = re.compile(
     r"arn:(?P<partition>aws[a-z0-9-]*):iam::(?P<account>\d+):role/(?:[!-~]+/)?(?P<name>[\w+=,.@-]+)", re.ASCII
 )
@@ -32,6 +35,8 @@ class AwsQuery:
     subnet_ids: tuple[str, ...] = ()
     instance_types: tuple[str, ...] = ()
     eks_cluster: str | None = None
+    markets: tuple[str, ...] = ()
+    """``SPOT`` and ``ON_DEMAND``: those whose vCPU quotas matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,8 @@ class AwsFacts:
     whose principal is one of the roles. ``authentication_mode`` is that of the EKS cluster, read when a role has no
     entry, else empty.
     ``zones`` are availability zones by subnet, ``machines`` instance types by name. ``gaps`` names what could not be
-    read: ``roles``, ``access_entries``, ``entry_types``, ``authentication_mode``, ``zones``, ``machines``.
+    read: ``roles``, ``access_entries``, ``entry_types``, ``authentication_mode``, ``zones``, ``machines``, ``quotas``,
+    ``running``.
     """
 
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +57,13 @@ class AwsFacts:
     entry_types: Mapping[str, str] = field(default_factory=dict)
     authentication_mode: str = ""
     zones: Mapping[str, str] = field(default_factory=dict)
+    free_addresses: Mapping[str, int] = field(default_factory=dict)
+    """Free IPv4 addresses by subnet."""
     machines: Mapping[str, InstanceTypeSpec] = field(default_factory=dict)
+    quotas: Mapping[str, float] = field(default_factory=dict)
+    """vCPUs that the account may run at once, by market, of the standard families (A, C, D, H, I, M, R, T, Z)."""
+    running: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Market and vCPUs of each running instance of the standard families, by id."""
     gaps: Mapping[str, Gap] = field(default_factory=dict)
 
 

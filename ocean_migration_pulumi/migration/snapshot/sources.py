@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
+from ocean_migration_pulumi.migration.checks.aws_capacity import find_markets
 from ocean_migration_pulumi.migration.checks.iam_roles import profiled
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, NODES, PODS, KubernetesSnapshot
@@ -135,11 +136,11 @@ def ask_labels(kubernetes: KubernetesApi, scope: CancelScope, label_selectors: I
 def ask_aws(
     sources: DataSources,
     scope: CancelScope,
-    nodes: Iterable[PlannedNode],
+    nodes: Sequence[PlannedNode],
     cluster: Cluster,
     groups: Mapping[str, VirtualNodeGroup],
 ) -> AwsFacts | None:
-    """Read the facts of AWS about the subnets, instance types and profiles of these nodes' VNGs.
+    """Read the facts of AWS about the subnets, instance types, profiles and quotas of these nodes' VNGs.
 
     Returns None without access to AWS or Kubernetes.
 
@@ -151,10 +152,13 @@ def ask_aws(
         return None
     profiles = {target.instance_profile for target in profiled(nodes, cluster, groups)}
     templates = [cluster.template, *(group.template for group in groups.values())]
+    subnets = tuple(sorted({subnet for template in templates for subnet in template.subnet_ids}))
     query = AwsQuery(
         region=cluster.region,
         instance_profiles=tuple(sorted(profile for profile in profiles if profile)),
-        subnet_ids=tuple(sorted({subnet for template in templates for subnet in template.subnet_ids})),
+        subnet_ids=subnets,
+        # A cluster without subnets starts nothing in AWS.
+        markets=find_markets(nodes, cluster, groups) if subnets else (),
         instance_types=tuple(sorted({kind for template in templates for kind in template.instance_types})),
         eks_cluster=sources.eks_cluster,
     )

@@ -77,6 +77,33 @@ def test_limits_of_a_virtual_node_group_leave_room(most: int, status: CheckStatu
         assert named == ("maxInstanceCount", "ols-1", "web")
 
 
+@pytest.mark.parametrize(
+    ("own", "of_cluster", "fallback", "warns"),
+    [
+        (None, 100.0, False, True),
+        (100.0, 0.0, False, True),
+        (99.0, 100.0, False, False),
+        (None, None, False, False),
+        (None, 100.0, True, False),
+        (None, 100.0, None, False),
+    ],
+)
+def test_group_of_spot_alone_needs_a_fallback(
+    own: float | None, of_cluster: float | None, fallback: bool | None, warns: bool
+) -> None:
+    """Its pods would wait while AWS has no Spot capacity."""
+    cluster = Cluster(id="o-1", spot_percentage=of_cluster, fallback_to_od=fallback)
+    groups = {
+        name: VirtualNodeGroup(id=name, name="web", spot_percentage=own if name == "ols-1" else 100.0)
+        for name in ("ols-1", "ols-unused")
+    }
+    (check_result,) = check_capacity(planned(1), cluster=cluster, groups=groups, ocean_nodes=())
+    assert (check_result.finding is Finding.SPOT_WITHOUT_FALLBACK) is warns
+    if warns:
+        assert check_result.status is CheckStatus.WARN
+        assert check_result.fields == {"targets": [{"id": "ols-1", "name": "web"}]}
+
+
 def test_nodes_that_are_not_known_leave_the_room_unknown() -> None:
     """It is not taken for empty."""
     (check_result,) = check_capacity(

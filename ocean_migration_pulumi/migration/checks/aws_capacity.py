@@ -51,7 +51,8 @@ def check_aws_capacity(
         cloud: What AWS answered; None when it was not asked.
         moving: The pods that are to be evicted.
     """
-    if cloud is None or not (cloud.free_addresses or cloud.quotas or cloud.gaps.keys() & {"quotas", "running"}):
+    # Without credentials AWS is not asked, as it is not without the extra.
+    if cloud is None or not any((cloud.roles, cloud.free_addresses, cloud.machines, cloud.quotas, cloud.running)):
         return []
     check_results = [
         *_check_addresses(nodes, cluster, groups, kube, cloud, moving),

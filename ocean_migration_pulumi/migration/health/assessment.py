@@ -1,0 +1,341 @@
+"""Whether the workloads of a migration are as ready as they have to be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, WorkloadBaseline, group_pods
+from ocean_migration_pulumi.migration.health.not_ready import (
+    NotReadyClass,
+    NotReadyReason,
+    Warnings,
+    explain_not_ready,
+    index_warnings,
+)
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES, PODS, Gap
+from ocean_migration_pulumi.migration.scheduling.workload_snapshot import (
+    EVENTS,
+    WorkloadController,
+    WorkloadId,
+    WorkloadPod,
+    WorkloadSnapshot,
+)
+
+_MINOR: Final = frozenset({CLAIMS, EVENTS, NODES})
+# Without these a controller is known all the same.
+
+
+class HealthVerdict(StrEnum):
+    """Whether a workload is as ready as it has to be."""
+
+    WELL = "well"
+    BELOW = "below"
+    """Fewer pods are ready than required."""
+    UNKNOWN = "unknown"
+    """A rollout is under way, or something could not be read."""
+    EXCUSED = "excused"
+    """It was unhealthy before, or is gone or new: shown, but not judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where the nodes of pods belong."""
+
+    planned: frozenset[str] = frozenset()
+    """Instance ids of the nodes to migrate."""
+    ocean: frozenset[str] = frozenset()
+    """Instance ids of the Ocean nodes."""
+    undrained: frozenset[str] = frozenset()
+    """Instance ids of the nodes to migrate that are not drained yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingPod:
+    """A pod that is not ready, and why."""
+
+    pod: WorkloadPod
+    """The pod."""
+    reason: NotReadyReason
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodCounts:
+    """The pods of workloads by where they are; a pod that is not ready counts as ``waiting`` or ``not_ready``."""
+
+    ocean: int = 0
+    """Ready on Ocean nodes."""
+    planned: int = 0
+    """Ready on nodes of the migration."""
+    elsewhere: int = 0
+    """Ready on other nodes, such as the old nodes of later waves."""
+    waiting: int = 0
+    """Without a node."""
+    not_ready: int = 0
+    """On a node, and not ready."""
+
+    @property
+    def ready(self) -> int:
+        """All that are ready."""
+        return self.ocean + self.planned + self.elsewhere
+
+    @property
+    def total(self) -> int:
+        """All pods."""
+        return self.ready + self.waiting + self.not_ready
+
+    def __add__(self, other: PodCounts) -> PodCounts:
+        return PodCounts(
+            ocean=self.ocean + other.ocean,
+            planned=self.planned + other.planned,
+            elsewhere=self.elsewhere + other.elsewhere,
+            waiting=self.waiting + other.waiting,
+            not_ready=self.not_ready + other.not_ready,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadHealth:
+    """One workload, compared with its baseline."""
+
+    id: WorkloadId
+    """Which one."""
+    verdict: HealthVerdict
+    """Whether it is as ready as it has to be."""
+    why: str = ""
+    """Why it is unknown or excused, as the end of a sentence; empty for the other verdicts."""
+    required: int = 0
+    """The pods that have to be ready."""
+    desired: int | None = None
+    """The pods that it asks for now; None when unknown."""
+    pods: PodCounts = PodCounts()
+    """Its pods."""
+    failing: tuple[FailingPod, ...] = ()
+    """Its pods that are not ready, those that waiting does not repair first."""
+    not_created: str = ""
+    """Why pods are missing that were never created; empty when none is."""
+    waits_for_volume: bool = False
+    """Whether a pod that is not ready has a volume that only one node can use at a time."""
+    startup_seconds: float = 0.0
+    """Seconds that the startup probes of the pods that are not ready allow."""
+    on_undrained: int = 0
+    """Its pods on nodes that are still to be drained."""
+    gained: int = 0
+    """The pods that it has more on Ocean nodes than before."""
+    expected_on_ocean: int = 0
+    """The pods that should have moved there: those that were on the nodes of the migration, less scale-down."""
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether everything that is missing may still come without anybody's help."""
+        return not self.not_created and all(each.reason.kind is NotReadyClass.STARTING for each in self.failing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """All workloads of a migration at one moment."""
+
+    at: datetime
+    """When."""
+    workloads: tuple[WorkloadHealth, ...] = ()
+    """The workloads of the baseline, by kind and name."""
+    created: int = 0
+    """Workloads of the same namespaces that have pods on Ocean nodes and are not in the baseline."""
+    landed_elsewhere: int = 0
+    """Pods that were created since the start and run on old nodes that are not in the migration."""
+    unknown: tuple[str, ...] = field(default=())
+    """What could not be read, each with the reason and the remedy."""
+
+    @property
+    def below(self) -> tuple[WorkloadHealth, ...]:
+        """The workloads with fewer ready pods than required."""
+        return tuple(each for each in self.workloads if each.verdict is HealthVerdict.BELOW)
+
+    @property
+    def counts(self) -> PodCounts:
+        """The pods of all workloads."""
+        return sum((each.pods for each in self.workloads), PodCounts())
+
+    @property
+    def verdicts(self) -> Mapping[HealthVerdict, int]:
+        """How many workloads have each verdict."""
+        return Counter(each.verdict for each in self.workloads)
+
+
+def assess_health(
+    baseline: HealthBaseline, snapshot: WorkloadSnapshot, placement: Placement, *, since: datetime | None = None
+) -> HealthReport:
+    """Compare workloads with their baseline.
+
+    Args:
+        baseline: What they were like before.
+        snapshot: What they are like now.
+        placement: Which nodes are old, and which are Ocean's.
+        since: When the migration started; None when that is not known.
+    """
+    warnings = index_warnings(snapshot.warnings, snapshot.at)
+    by_workload = group_pods(snapshot.pods)
+    found = tuple(
+        _assess_workload(workload, before, by_workload.get(workload, []), snapshot, placement, warnings)
+        for workload, before in sorted(baseline.workloads.items())
+    )
+    created = [
+        workload
+        for workload, pods in by_workload.items()
+        if workload not in baseline.workloads and _count_on(pods, snapshot, placement.ocean)
+    ]
+    known = placement.ocean | placement.planned | {""}
+    landed = sum(
+        is_created_since(pod, since) and _instance(pod, snapshot) not in known
+        for workload in baseline.workloads
+        for pod in by_workload.get(workload, [])
+    )
+    return HealthReport(
+        at=snapshot.at,
+        workloads=found,
+        created=len(created),
+        landed_elsewhere=landed,
+        unknown=tuple(sorted({describe_gap(gap) for gap in snapshot.gaps.values()})),
+    )
+
+
+def share_on_ocean(report: HealthReport) -> tuple[int, int]:
+    """Return how many pods arrived on Ocean nodes, and how many of them were expected; excused workloads are left out.
+
+    A pod that a workload gained on Ocean nodes beyond its own share makes up for none of another workload.
+    """
+    judged = [each for each in report.workloads if each.verdict in {HealthVerdict.WELL, HealthVerdict.BELOW}]
+    return (
+        sum(min(each.gained, each.expected_on_ocean) for each in judged),
+        sum(each.expected_on_ocean for each in judged),
+    )
+
+
+def has_arrived(report: HealthReport, min_percentage: int) -> bool:
+    """Tell whether enough pods arrived on Ocean nodes; one pod may always be missing."""
+    arrived, expected = share_on_ocean(report)
+    return expected - arrived <= 1 or arrived * 100 >= min_percentage * expected
+
+
+def _assess_workload(
+    workload: WorkloadId,
+    before: WorkloadBaseline,
+    pods: list[WorkloadPod],
+    snapshot: WorkloadSnapshot,
+    placement: Placement,
+    warnings: Warnings,
+) -> WorkloadHealth:
+    now = snapshot.workloads.get(workload)
+    failing = tuple(
+        sorted(
+            (
+                FailingPod(pod=pod, reason=reason)
+                for pod in pods
+                if (reason := explain_not_ready(pod, warnings, snapshot.at)) is not None
+            ),
+            key=lambda each: (not each.reason.hard, each.pod.name),
+        )
+    )
+    desired = now.desired if now else None
+    required = min(before.ready, desired) if desired is not None else before.ready
+    counts = _count_pods(pods, snapshot, placement)
+    why, verdict = _excuse(before, now, counts, snapshot)
+    if not why:
+        verdict = HealthVerdict.BELOW if counts.ready < required else HealthVerdict.WELL
+    missing = verdict is HealthVerdict.BELOW and counts.total < required
+    not_ready = [pod for pod in pods if not pod.ready]
+    lost = max(0, before.desired - desired) if desired is not None else 0
+    return WorkloadHealth(
+        id=workload,
+        verdict=verdict,
+        why=why,
+        required=required,
+        desired=desired,
+        pods=counts,
+        failing=failing,
+        not_created=_explain_missing(workload, now, snapshot) if missing else "",
+        waits_for_volume=any(
+            (pod.namespace, claim) not in snapshot.shared_claims for pod in not_ready for claim in pod.claims
+        ),
+        startup_seconds=max((pod.startup_seconds for pod in not_ready), default=0.0),
+        on_undrained=_count_on(pods, snapshot, placement.undrained),
+        gained=max(0, _count_on(pods, snapshot, placement.ocean) - before.ocean),
+        expected_on_ocean=max(0, before.planned - lost),
+    )
+
+
+def _excuse(
+    before: WorkloadBaseline, now: WorkloadController | None, counts: PodCounts, snapshot: WorkloadSnapshot
+) -> tuple[str, HealthVerdict]:
+    """Return why a workload is not judged, and as what it counts; an empty reason when it is judged."""
+    if before.broken:
+        return "was unhealthy before", HealthVerdict.EXCUSED
+    if before.rolling:
+        return "was being rolled out when the migration started", HealthVerdict.UNKNOWN
+    if PODS in snapshot.gaps:
+        return "pods could not be read", HealthVerdict.UNKNOWN
+    if now is None:
+        if snapshot.gaps.keys() - _MINOR:
+            return "could not be read", HealthVerdict.UNKNOWN
+        return "was deleted", HealthVerdict.EXCUSED
+    if before.uid and now.uid and before.uid != now.uid:
+        return "was recreated", HealthVerdict.EXCUSED
+    if now.rolling:
+        return "is being rolled out", HealthVerdict.UNKNOWN
+    if now.desired is None and counts.ready < before.ready and counts.total < before.ready:
+        return "has fewer pods than before, and does not tell how many it asks for", HealthVerdict.UNKNOWN
+    return "", HealthVerdict.WELL
+
+
+def _explain_missing(workload: WorkloadId, now: WorkloadController | None, snapshot: WorkloadSnapshot) -> str:
+    if now is not None and now.create_failure:
+        return now.create_failure
+    # The event of a Deployment's pods is about its ReplicaSet, whose name begins with that of the Deployment.
+    words = [
+        each.message
+        for each in snapshot.warnings
+        if each.reason == "FailedCreate"
+        and each.namespace == workload.namespace
+        and (each.name == workload.name or each.name.startswith(f"{workload.name}-"))
+    ]
+    return words[-1] if words else ""
+
+
+def _count_pods(pods: list[WorkloadPod], snapshot: WorkloadSnapshot, placement: Placement) -> PodCounts:
+    counts: Counter[str] = Counter()
+    for pod in pods:
+        instance = _instance(pod, snapshot)
+        if not pod.node_name:
+            counts["waiting"] += 1
+        elif not pod.ready:
+            counts["not_ready"] += 1
+        elif instance in placement.planned:
+            counts["planned"] += 1
+        elif instance in placement.ocean:
+            counts["ocean"] += 1
+        else:
+            counts["elsewhere"] += 1
+    return PodCounts(**counts)
+
+
+def _count_on(pods: list[WorkloadPod], snapshot: WorkloadSnapshot, nodes: Collection[str]) -> int:
+    return sum(_instance(pod, snapshot) in nodes for pod in pods)
+
+
+def _instance(pod: WorkloadPod, snapshot: WorkloadSnapshot) -> str:
+    return snapshot.instances.get(pod.node_name, "")
+
+
+def is_created_since(pod: WorkloadPod, since: datetime | None) -> bool:
+    """Tell whether a pod is known to have been created since then."""
+    return since is not None and pod.created_at is not None and pod.created_at >= since
+
+
+def describe_gap(gap: Gap) -> str:
+    """Return a gap as one line: why something is not known, and what to do about it."""
+    return f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason

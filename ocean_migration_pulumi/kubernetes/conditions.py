@@ -35,12 +35,13 @@ from ocean_migration_pulumi.kubernetes.resources import resource_path
 from ocean_migration_pulumi.migration.checks.service import is_pending
 from ocean_migration_pulumi.migration.gate.conditions import READY, GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, DEPLOYMENTS, NODES, PODS, Gap
+from ocean_migration_pulumi.migration.scheduling.workload_snapshot import STATEFUL_SETS
 
 T = TypeVar("T")
 
 RESOURCES: Final[Mapping[str, str]] = {
     "Deployment": DEPLOYMENTS,
-    "StatefulSet": "statefulsets",
+    "StatefulSet": STATEFUL_SETS,
     "DaemonSet": DAEMON_SETS,
     "Job": "jobs",
     "Node": NODES,

@@ -46,10 +46,12 @@ def list_all(
     connection: Connection,
     scope: CancelScope,
     resource: str,
-    read: Callable[[Mapping[str, Any]], T],
+    read: Callable[[Any], T],
     query: Mapping[str, str] | None = None,
     *,
     progress: ListProgress | None = None,
+    namespace: str = "",
+    decode: Callable[[Any], Any] = decoding.decode_item,
 ) -> Listed[T]:
     """Return all objects of a resource.
 
@@ -62,6 +64,8 @@ def list_all(
         read: Reads one object; raises UnexpectedFormError.
         query: Further parameters, such as a selector.
         progress: Told after each page.
+        namespace: The namespace; empty for all.
+        decode: Decodes what ``read`` reads; raises UnexpectedFormError.
 
     Raises:
         IncompleteListError: The deadline passed after the first page.
@@ -69,20 +73,26 @@ def list_all(
         OperationCancelled: The operation was cancelled.
         DeadlineError: The deadline passed.
     """
+    path = resource_path(resource, namespace)
+
+    def read_raw(raw: Any) -> T:
+        return read(decode(raw))
+
     for _ in range(_STARTS - 1):
         try:
-            return _pages(connection, scope, resource, read, query or {}, progress)
+            return _pages(connection, scope, resource, path, read_raw, query or {}, progress)
         except RefusedError as error:
             if error.status != _GONE:
                 raise
-    return _pages(connection, scope, resource, read, query or {}, progress)
+    return _pages(connection, scope, resource, path, read_raw, query or {}, progress)
 
 
 def _pages(
     connection: Connection,
     scope: CancelScope,
     resource: str,
-    read: Callable[[Mapping[str, Any]], T],
+    path: str,
+    read: Callable[[Any], T],
     query: Mapping[str, str],
     progress: ListProgress | None,
 ) -> Listed[T]:
@@ -96,7 +106,7 @@ def _pages(
     while True:
         more = {"continue": following} if following else {}
         try:
-            body = connection.get(bounded, resource_path(resource), {**query, "limit": str(PAGE), **more})
+            body = connection.get(bounded, path, {**query, "limit": str(PAGE), **more})
         except DeadlineError:
             if not found:
                 raise
@@ -109,7 +119,7 @@ def _pages(
             raise _unexpected(resource)
         for raw in page.items:
             try:
-                found.append(read(decoding.decode_item(raw)))
+                found.append(read(raw))
             except UnexpectedFormError:
                 unusable += 1
         following, remaining = page.following, page.remaining

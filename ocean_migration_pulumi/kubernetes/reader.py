@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ from ocean_migration_pulumi.kubernetes.objects.cluster_objects import read_node_
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
 from ocean_migration_pulumi.kubernetes.pagination import Listed, ListProgress, list_all
 from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
+from ocean_migration_pulumi.kubernetes.workloads import WorkloadLister
 from ocean_migration_pulumi.migration.gate.conditions import GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
@@ -57,6 +59,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
     Term,
 )
+from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadId, WorkloadSnapshot
 
 MAXIMUM_AGE: Final = 30.0
 """Seconds for which a list is good enough to plan with; a run reads again before it writes."""
@@ -93,6 +96,7 @@ class KubernetesReader:
         """Told while lists of a snapshot are read; None: nobody is."""
         self._connection = Connection(access.target)
         self._cache = SingleFlightCache(KUBERNETES, clock, abandon_after=_ABANDON_AFTER)
+        self._workloads = WorkloadLister(self._connection)
 
     def __repr__(self) -> str:
         return f"KubernetesReader({self.access!r})"
@@ -169,6 +173,16 @@ class KubernetesReader:
             # A selector of which a part is unknown must never count as one that takes fewer nodes.
             raise KubernetesError(describe_gap(gap))
         return frozenset(node.instance_id for node in _found(outcome) if node.instance_id)
+
+    def read_workloads(
+        self,
+        scope: CancelScope,
+        now: datetime,
+        namespaces: Collection[str] | None,
+        known: Collection[WorkloadId] = (),
+    ) -> WorkloadSnapshot:
+        """Return the workloads of some namespaces, never from the cache; see ``WorkloadLister.read_workloads``."""
+        return self._workloads.read_workloads(scope, now, namespaces, known)
 
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Return whether a pod may be evicted now, by an eviction with ``dryRun=All``, which evicts nothing.

@@ -63,6 +63,7 @@ class FakeApi:
         self.token = token
         self.lists: dict[str, Sequence[Object | bytes]] = {path: [] for path in LISTS}
         self.config_map: Object | None = None
+        self.objects: dict[str, Object] = {}
         self.faults: dict[str, Iterable[Step | None]] = {}
         self.evictions: dict[str, Step] = {}
         self.tries: list[Any] = []
@@ -88,6 +89,8 @@ class FakeApi:
             return self.evictions[request.path]
         if request.path == AWS_AUTH and self.config_map is not None:
             return http.answer(200, self.config_map)
+        if request.path in self.objects:
+            return http.answer(200, self.objects[request.path])
         if request.path in self.lists:
             return self._page(request)
         return status(404, f"{request.path} not found", "NotFound")

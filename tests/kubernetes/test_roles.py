@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -11,8 +12,12 @@ import yaml
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.resources import rbac_rule
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS, Pod
-from tests.kubernetes.support import ALL, reading, shop
+from ocean_migration_pulumi.migration.scheduling.workload_snapshot import EVENTS, REPLICA_SETS, SCALES, STATEFUL_SETS
+from tests.kubernetes import workloads
+from tests.kubernetes.support import ALL, reading
 from tests.support.http_server import Received
+
+WATCHED = (EVENTS, REPLICA_SETS, SCALES, STATEFUL_SETS)
 
 Right = tuple[str, str, str, str]
 
@@ -44,26 +49,35 @@ def needed(request: Received) -> Right:
     group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
     if rest[0] == "namespaces":
         rest = rest[2:]
+    if rest[-1] == "scale":
+        return "*", "*/scale", "", "get"
     if request.method == "POST":
         return group, f"{rest[0]}/{rest[2]}", "", "create"
     return (group, rest[0], rest[1], "get") if len(rest) > 1 else (group, rest[0], "", "list")
 
 
+def is_discovery(request: Received) -> bool:
+    """Tell whether a request asks for the resources of a group and version."""
+    return len(request.path.strip("/").split("/")) == 3 and request.path.startswith("/apis/")
+
+
 @pytest.mark.parametrize("name", ["preview", "run"])
 def test_role_allows_exactly_what_is_asked(name: str) -> None:
     """As the log of the API server has it; only a run may try evictions."""
-    with shop().serve() as server, reading(server.url) as reader:
+    with workloads.shop().serve() as server, reading(server.url) as reader:
         reader.read_snapshot(CancelScope())
         reader.nodes_with(CancelScope(), "a=b")
         if name == "run":
             reader.try_eviction(CancelScope(), Pod(namespace="shop", name="cart-0"))
-        asked = {needed(request) for request in server.requests}
+            reader.read_workloads(CancelScope(), datetime.now(UTC), {"shop"})
+        # Every identity may ask for the list of a group's resources.
+        asked = {needed(request) for request in server.requests if not is_discovery(request)}
         assert {request.method for request in server.requests} == ({"GET"} if name == "preview" else {"GET", "POST"})
     assert rights(role(name)["rules"]) == asked
 
 
 def test_remedies_are_the_rules_of_the_roles() -> None:
     """What a message tells to add is what the role would have had."""
-    told = rights([yaml.safe_load(rbac_rule(resource)) for resource in (*ALL, EVICTIONS)])
+    told = rights([yaml.safe_load(rbac_rule(resource)) for resource in (*ALL, *WATCHED, EVICTIONS)])
     assert told == rights(role("run")["rules"])
     assert rights([yaml.safe_load(rbac_rule(AWS_AUTH))]) == {("", "configmaps", "aws-auth", "get")}

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import GenericAlias
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -17,9 +18,11 @@ T = TypeVar("T")
 _METADATA: Final = (
     "name",
     "namespace",
+    "uid",
     "generation",
     "labels",
     "annotations",
+    "creationTimestamp",
     "deletionTimestamp",
     "finalizers",
     "ownerReferences",
@@ -71,6 +74,67 @@ def decode_item(raw: Any) -> dict[str, Any]:
     found = _decoded(_decoders()[1], raw)
     metadata = msgspec.structs.asdict(found.metadata) if found.metadata is not None else None
     return {"metadata": metadata, "spec": found.spec, "status": found.status, "webhooks": found.webhooks}
+
+
+def decode_pod(raw: Any) -> Any:
+    """Return what health needs of a pod, as attributes; raise UnexpectedFormError when it is anything else.
+
+    Pods are read each minute, thousands of them: most of a pod is skipped, and what is read is of known types.
+    """
+    return _decoded(_pod_decoder(), raw)
+
+
+def decode_event(raw: Any) -> dict[str, Any]:
+    """Return an event of a page; raise UnexpectedFormError when it is anything else."""
+    return read_mapping(_decoded(_any_decoder(), raw))
+
+
+@cache
+def _any_decoder() -> Callable[[Any], Any]:
+    import msgspec
+
+    return msgspec.json.Decoder().decode
+
+
+@cache
+def _pod_decoder() -> Callable[[Any], Any]:
+    import msgspec
+
+    def struct(title: str, /, **fields: Any) -> Any:
+        return msgspec.defstruct(title, [(field, kind | None, None) for field, kind in fields.items()])
+
+    def many(kind: Any) -> Any:
+        return GenericAlias(list, (kind,))
+
+    owner = struct("PodOwner", apiVersion=str, kind=str, name=str, controller=bool)
+    metadata = struct(
+        "PodMetadata",
+        name=str,
+        namespace=str,
+        uid=str,
+        labels=dict[str, str],
+        creationTimestamp=str,
+        deletionTimestamp=str,
+        ownerReferences=many(owner),
+    )
+    claim = struct("PodClaim", claimName=str)
+    volume = struct("PodVolume", name=str, persistentVolumeClaim=claim, ephemeral=dict[str, Any])
+    probe = struct("PodProbe", initialDelaySeconds=int, periodSeconds=int, failureThreshold=int)
+    container = struct("PodContainer", startupProbe=probe, readinessProbe=probe)
+    spec = struct("PodSpec", nodeName=str, volumes=many(volume), containers=many(container))
+    waiting = struct("PodWaiting", reason=str, message=str)
+    ended = struct("PodEnded", finishedAt=str)
+    state = struct("PodState", waiting=waiting, terminated=ended)
+    status = struct("PodContainerStatus", restartCount=int, state=state, lastState=state)
+    condition = struct("PodCondition", type=str, status=str, reason=str, message=str)
+    statuses = struct(
+        "PodStatus",
+        phase=str,
+        conditions=many(condition),
+        containerStatuses=many(status),
+        initContainerStatuses=many(status),
+    )
+    return msgspec.json.Decoder(struct("PodOfWorkload", metadata=metadata, spec=spec, status=statuses)).decode
 
 
 @cache

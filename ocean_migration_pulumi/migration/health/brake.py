@@ -14,8 +14,8 @@ from typing import Final
 
 from ocean_migration_pulumi.migration.health.assessment import (
     HealthReport,
-    Placement,
     HealthVerdict,
+    Placement,
     is_created_since,
 )
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, group_pods

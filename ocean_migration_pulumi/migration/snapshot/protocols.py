@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from ocean_migration_pulumi.api.models.migration import (
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, KubernetesSnapshot, Pod
+from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadId, WorkloadSnapshot
 
 
 class OceanApi(Protocol):
@@ -112,6 +113,15 @@ class KubernetesApi(Protocol):
             KubernetesError: Kubernetes cannot be asked.
 
         """
+
+    def read_workloads(
+        self,
+        scope: CancelScope,
+        now: datetime,
+        namespaces: Collection[str] | None,
+        known: Collection[WorkloadId] = (),
+    ) -> WorkloadSnapshot:
+        """Return the workloads of some namespaces, None: of all, and those that are known; what cannot be is a gap."""
 
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Return whether a pod may be evicted now, by a dry run."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.migration.health.assessment import (
     HealthReport,
-    PodCounts,
     HealthVerdict,
+    PodCounts,
     has_arrived,
     share_on_ocean,
 )

@@ -14,7 +14,7 @@ from ocean_migration_pulumi.migration.health.baseline import (
     WorkloadBaseline,
     merge_baselines,
 )
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadController, WorkloadId
+from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadController, WorkloadId, WorkloadPod
 from tests.migration.health.support import CART, OTHER, baseline, old, pod, pulling, starting
 
 counts = st.integers(0, 50)
@@ -61,9 +61,9 @@ def test_only_workloads_with_pods_on_planned_nodes_are_in_it() -> None:
         ([old("a"), pulling("b")], True),
     ],
 )
-def test_unhealthy_before(pods: list[object], broken: bool) -> None:
+def test_unhealthy_before(pods: list[WorkloadPod], broken: bool) -> None:
     """A pod that starts is common; none that is ready, or one that cannot start, is not."""
-    assert baseline(*pods).workloads[CART].broken is broken  # type: ignore[arg-type]  # a list of pods
+    assert baseline(*pods).workloads[CART].broken is broken
 
 
 def test_pods_that_cannot_be_created_are_unhealthy_before() -> None:

@@ -1,0 +1,281 @@
+"""Reads workloads and their pods: the lists that health needs, once per look.
+
+Lists are read in pages, not watched: a look each minute costs a cluster of 10,000 pods less than a second of a core,
+memory is that of one page and the pods that remain of it, and there is no connection that can go stale unnoticed. A
+watch would save the network little while pods move, and a look that is missed must be known to be missed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.single_flight import run_together
+from ocean_migration_pulumi.kubernetes.connection.connection import Connection
+from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError
+from ocean_migration_pulumi.kubernetes.gaps import (
+    FORBIDDEN,
+    KUBERNETES,
+    NOT_FOUND,
+    gap_for_error,
+    gap_for_unusable,
+)
+from ocean_migration_pulumi.kubernetes.objects import objects, workload_objects
+from ocean_migration_pulumi.kubernetes.objects.decoding import (
+    UnexpectedFormError,
+    decode_event,
+    decode_item,
+    decode_object,
+    decode_pod,
+    read_objects,
+    read_text,
+)
+from ocean_migration_pulumi.kubernetes.objects.workload_objects import OwnerRef
+from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
+from ocean_migration_pulumi.kubernetes.resources import api_path, object_path
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, DEPLOYMENTS, NODES, PODS, Gap
+from ocean_migration_pulumi.migration.scheduling.workload_snapshot import (
+    EVENTS,
+    REPLICA_SETS,
+    SCALES,
+    STATEFUL_SETS,
+    WorkloadController,
+    WorkloadId,
+    WorkloadPod,
+    WorkloadSnapshot,
+)
+
+MOST_NAMESPACES: Final = 8
+"""Namespaces up to which each is listed for itself; with more, the whole cluster is listed once."""
+
+MOST_SCALES: Final = 50
+"""Workloads of other kinds whose ``scale`` is asked for in one look; the others tell no number."""
+
+_LISTED_KINDS: Final = frozenset(
+    {workload_objects.DEPLOYMENT, workload_objects.REPLICA_SET, workload_objects.STATEFUL_SET}
+)
+_WARNINGS: Final = frozenset({"FailedCreate", "FailedCreatePodSandBox", "FailedAttachVolume", "FailedMount"})
+
+
+class WorkloadLister:
+    """Lists workloads; one for each cluster and process, thread-safe.
+
+    Args:
+        connection: The API server.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._owners: dict[WorkloadId, OwnerRef | None] = {}
+        self._versions: dict[WorkloadId, str] = {}
+        self._plurals: dict[tuple[str, str], str] = {}
+
+    def read_workloads(
+        self,
+        scope: CancelScope,
+        now: datetime,
+        namespaces: Collection[str] | None,
+        known: Collection[WorkloadId] = (),
+    ) -> WorkloadSnapshot:
+        """Return the workloads of some namespaces; whatever could not be read is a gap.
+
+        Args:
+            scope: Bounds the reading.
+            now: The time, as the age of events is measured.
+            namespaces: The namespaces; None for all.
+            known: Workloads that are looked for, also when they have no pods.
+
+        Raises:
+            OperationCancelled: The operation was cancelled.
+        """
+        listed = sorted(namespaces) if namespaces is not None and len(namespaces) <= MOST_NAMESPACES else [""]
+
+        def lists(resource: str, read: Callable[[Any], Any], **more: Any) -> Callable[[], Listed[Any]]:
+            return lambda: _join(
+                list_all(self._connection, scope, resource, read, namespace=namespace, **more) for namespace in listed
+            )
+
+        outcomes = run_together(
+            KUBERNETES,
+            scope,
+            {
+                PODS: lists(PODS, lambda data: data, decode=decode_pod),
+                DEPLOYMENTS: lists(DEPLOYMENTS, workload_objects.read_deployment_controller),
+                STATEFUL_SETS: lists(STATEFUL_SETS, workload_objects.read_stateful_set_controller),
+                NODES: lambda: list_all(self._connection, scope, NODES, objects.read_node),
+            },
+        )
+        gaps = {name: gap for resource, outcome in outcomes.items() for name, gap in _gaps(resource, outcome).items()}
+        raw_pods = [data for data in _found(outcomes[PODS]) if namespaces is None or _namespace(data) in namespaces]
+        controllers = [*_found(outcomes[DEPLOYMENTS]), *_found(outcomes[STATEFUL_SETS])]
+        pods, unknown = self._read_pods(raw_pods, gaps)
+        if unknown or any(workload.kind == workload_objects.REPLICA_SET for workload in known):
+            listing = {REPLICA_SETS: lists(REPLICA_SETS, workload_objects.read_replica_set)}
+            outcome = run_together(KUBERNETES, scope, listing)[REPLICA_SETS]
+            gaps |= _gaps(REPLICA_SETS, outcome)
+            controllers += self._learn_replica_sets(_found(outcome))
+            pods, _ = self._read_pods(raw_pods, {})
+        workloads = {each.id: each for each in controllers if namespaces is None or each.id.namespace in namespaces}
+        others = {pod.workload for pod in pods if pod.workload.kind not in _LISTED_KINDS}
+        others |= {workload for workload in known if workload.kind not in _LISTED_KINDS}
+        workloads |= self._read_scales(scope, sorted(others), gaps)
+        troubled = _find_troubled(pods, workloads.values())
+        more = self._read_explanations(scope, troubled, pods, gaps)
+        return WorkloadSnapshot(
+            at=now,
+            namespaces=None if namespaces is None else frozenset(namespaces),
+            workloads=workloads,
+            pods=tuple(pods),
+            instances={node.name: node.instance_id for node in _found(outcomes[NODES]) if node.instance_id},
+            warnings=tuple(each for each in more[EVENTS] if each.reason in _WARNINGS),
+            shared_claims=frozenset(claim for claim, shared in more[CLAIMS] if shared),
+            gaps=gaps,
+        )
+
+    def _read_pods(self, raw_pods: Iterable[Any], gaps: dict[str, Gap]) -> tuple[list[WorkloadPod], bool]:
+        """Return the pods of workloads, and whether the controller of one is not known yet."""
+        pods, unusable, unknown = [], 0, False
+
+        def find_top(owner: OwnerRef) -> OwnerRef:
+            nonlocal unknown
+            top: OwnerRef | None = owner
+            if owner.id.kind == workload_objects.REPLICA_SET:
+                # A ReplicaSet without a controller may be scaled: it is read in each look.
+                top = self._owners.get(owner.id)
+                unknown |= top is None
+            top = top or owner
+            self._versions[top.id] = top.api_version
+            return top
+
+        with self._lock:
+            for data in raw_pods:
+                try:
+                    pod = workload_objects.read_workload_pod(data, find_top)
+                except UnexpectedFormError:
+                    unusable += 1
+                    continue
+                if pod is not None:
+                    pods.append(pod)
+        if unusable:
+            gaps[PODS] = gap_for_unusable(PODS, unusable)
+        return pods, unknown
+
+    def _learn_replica_sets(
+        self, found: Iterable[tuple[WorkloadController, OwnerRef | None]]
+    ) -> list[WorkloadController]:
+        """Remember the controllers of ReplicaSets, and return the ReplicaSets that have none."""
+        bare = []
+        with self._lock:
+            for controller, owner in found:
+                if owner is None:
+                    bare.append(controller)
+                else:
+                    self._owners[controller.id] = owner
+        return bare
+
+    def _read_scales(
+        self, scope: CancelScope, workloads: list[WorkloadId], gaps: dict[str, Gap]
+    ) -> dict[WorkloadId, WorkloadController]:
+        """Return workloads of other kinds, with the number of pods that they ask for where they tell it."""
+        asks = {workload: partial(self._read_scale, scope, workload) for workload in workloads[:MOST_SCALES]}
+        found = {workload: WorkloadController(id=workload) for workload in workloads}
+        for workload, outcome in run_together(KUBERNETES, scope, asks).items():
+            if isinstance(outcome, WorkloadController):
+                found[workload] = outcome
+            elif isinstance(outcome, RefusedError) and outcome.status == FORBIDDEN:
+                gaps[SCALES] = gap_for_error(SCALES, outcome)
+        return found
+
+    def _read_scale(self, scope: CancelScope, workload: WorkloadId) -> WorkloadController | None:
+        """Return what ``scale`` tells; None where the kind has none."""
+        version = self._versions.get(workload)
+        if version is None:
+            return None
+        plural = self._find_plural(scope, version, workload.kind)
+        if not plural:
+            return None
+        path = f"{api_path(version)}/{object_path(plural, workload.namespace, workload.name)}/scale"
+        try:
+            data = decode_object(self._connection.get(scope, path))
+            return workload_objects.read_scale(workload, data or {})
+        except UnexpectedFormError:
+            return None
+        except RefusedError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def _find_plural(self, scope: CancelScope, version: str, kind: str) -> str:
+        """Return the plural of a kind that has ``scale``, by the discovery of the API; empty when it has none."""
+        key = (version, kind)
+        if key not in self._plurals:
+            data = decode_object(self._connection.get(scope, api_path(version))) or {}
+            names = {read_text(each, "name"): read_text(each, "kind") for each in read_objects(data, "resources")}
+            scaled = [name for name, named in names.items() if named == kind and f"{name}/scale" in names]
+            self._plurals[key] = scaled[0] if scaled else ""
+        return self._plurals[key]
+
+    def _read_explanations(
+        self, scope: CancelScope, troubled: set[str], pods: Iterable[WorkloadPod], gaps: dict[str, Gap]
+    ) -> dict[str, list[Any]]:
+        """Return warnings and claims of the namespaces in which something is not ready; nothing where all is well."""
+        claimed = {pod.namespace for pod in pods if pod.claims and not pod.ready}
+
+        def lists(resource: str, read: Callable[[Any], Any], namespaces: set[str], **more: Any) -> Listed[Any]:
+            listed = sorted(namespaces) if len(namespaces) <= MOST_NAMESPACES else [""]
+            return _join(
+                list_all(self._connection, scope, resource, read, namespace=namespace, **more) for namespace in listed
+            )
+
+        asks = {
+            EVENTS: lambda: lists(
+                EVENTS,
+                workload_objects.read_warning,
+                troubled,
+                query={"fieldSelector": "type=Warning"},
+                decode=decode_event,
+            ),
+            CLAIMS: lambda: lists(CLAIMS, workload_objects.read_shared_claim, claimed, decode=decode_item),
+        }
+        wanted = {EVENTS: troubled, CLAIMS: claimed}
+        outcomes = run_together(KUBERNETES, scope, {name: ask for name, ask in asks.items() if wanted[name]})
+        for name, outcome in outcomes.items():
+            gaps |= _gaps(name, outcome)
+        return {name: _found(outcomes.get(name)) for name in asks}
+
+
+def _namespace(data: Any) -> str:
+    return (data.metadata.namespace if data.metadata is not None else None) or ""
+
+
+def _find_troubled(pods: Iterable[WorkloadPod], controllers: Iterable[WorkloadController]) -> set[str]:
+    """Return the namespaces in which a pod is not ready, or missing."""
+    there = Counter(pod.workload for pod in pods)
+    troubled = {pod.namespace for pod in pods if not pod.ready}
+    return troubled | {each.id.namespace for each in controllers if (each.desired or 0) > there[each.id]}
+
+
+def _join(lists: Iterable[Listed[Any]]) -> Listed[Any]:
+    found: list[Any] = []
+    unusable = 0
+    for each in lists:
+        found += each.found
+        unusable += each.unusable
+    return Listed(found=found, unusable=unusable)
+
+
+def _found(outcome: object) -> list[Any]:
+    return outcome.found if isinstance(outcome, Listed) else []
+
+
+def _gaps(resource: str, outcome: object) -> dict[str, Gap]:
+    if isinstance(outcome, Exception):
+        return {resource: gap_for_error(resource, outcome)}
+    unusable = outcome.unusable if isinstance(outcome, Listed) else 0
+    return {resource: gap_for_unusable(resource, unusable)} if unusable else {}

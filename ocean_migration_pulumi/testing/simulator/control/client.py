@@ -422,6 +422,52 @@ class SimulatorControl(ControlChannel):
         """Set the role ARNs that the ConfigMap ``aws-auth`` maps; None removes the ConfigMap."""
         self.call("aws_auth", ocean_id=ocean_id, roles=roles)
 
+    def trouble(
+        self,
+        ocean_id: str,
+        kind: str | None,
+        *,
+        namespace: str = "",
+        app: str = "",
+        seconds: float | None = None,
+        ocean_only: bool = True,
+        running: bool = False,
+    ) -> None:
+        """Let pods that are started on a node have trouble from now on.
+
+        Args:
+            ocean_id: The cluster.
+            kind: ``image``, ``configuration``, ``crash``, ``no-address``, ``volume`` or ``slow``; None ends all
+                trouble.
+            namespace: The namespace of the pods, empty for all.
+            app: Their application, empty for all.
+            seconds: After how many simulated seconds they are ready; None for never.
+            ocean_only: Whether it only happens on Ocean nodes.
+            running: Whether it also happens to the pods that run now.
+        """
+        self.call(
+            "trouble",
+            ocean_id=ocean_id,
+            kind=kind,
+            namespace=namespace,
+            app=app,
+            seconds=seconds,
+            ocean_only=ocean_only,
+            running=running,
+        )
+
+    def scale(self, ocean_id: str, namespace: str, app: str, replicas: int) -> None:
+        """Scale an application down; scaled to zero, its Deployment stays."""
+        self.call("scale", ocean_id=ocean_id, namespace=namespace, app=app, replicas=replicas)
+
+    def roll_out(self, ocean_id: str, namespace: str, app: str, *, pods: int | None = None) -> None:
+        """Begin a rollout of a Deployment, of so many of its pods; None finishes it."""
+        self.call("roll_out", ocean_id=ocean_id, namespace=namespace, app=app, pods=pods)
+
+    def draining_timeout(self, ocean_id: str, seconds: int) -> None:
+        """Set ``strategy.drainingTimeout`` of a cluster, after which a batch fails for pods that are not ready."""
+        self.call("draining_timeout", ocean_id=ocean_id, seconds=seconds)
+
     def add_account(self) -> str:
         """Add an account to the organization and return its id."""
         return str(self.call("add_account"))

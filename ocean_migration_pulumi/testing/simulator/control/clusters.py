@@ -59,6 +59,11 @@ class ClusterControls(ControlBase):
         """Delete a cluster, as another user would in the console."""
         del self._world.clusters[self._find_cluster(ocean_id).id]
 
+    def draining_timeout(self, *, ocean_id: str, seconds: int) -> None:
+        """Set ``strategy.drainingTimeout``."""
+        body = self._find_cluster(ocean_id).body
+        body["strategy"] = {**(body.get("strategy") or {}), "drainingTimeout": seconds}
+
     def heartbeat(self, *, ocean_id: str, status: str | None = "ACTIVE", age_seconds: float = 0) -> None:
         """Set the heartbeat of the controller; ACTIVE with an age of 0 continues to report, None uninstalls it."""
         cluster = self._find_cluster(ocean_id)

@@ -8,10 +8,11 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import view
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.view import Row, Workload
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.view import Row, SimEvent, SimWorkload
 from ocean_migration_pulumi.testing.simulator.world import pods
 from ocean_migration_pulumi.testing.simulator.world.budgets import BudgetStatus, get_budget_selector
 from ocean_migration_pulumi.testing.simulator.world.instance_types import GPU, get_instance_type
+from ocean_migration_pulumi.testing.simulator.world.placement import get_node_labels
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimNode
 
 VERSION = "v1.30.4-eks-a737599"
@@ -34,20 +35,6 @@ def build_metadata(kind: str, row: Row, created_at: float, labels: dict[str, str
         "resourceVersion": "1",
         "creationTimestamp": format_time(created_at),
         **({"labels": labels} if labels else {}),
-    }
-
-
-def get_node_labels(node: SimNode) -> dict[str, str]:
-    """Return the labels of a node, with those that the kubelet adds."""
-    zone = node.zone
-    return {
-        "kubernetes.io/arch": get_instance_type(node.instance_type).architecture,
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/hostname": node.node_name,
-        "node.kubernetes.io/instance-type": node.instance_type,
-        "topology.kubernetes.io/zone": zone,
-        "topology.kubernetes.io/region": zone[:-1],
-        **node.labels,
     }
 
 
@@ -157,9 +144,18 @@ def render_budget(cluster: SimCluster, row: Row) -> dict[str, Any]:
 def render_deployment(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Render a Deployment; like the API server, leave counts of 0 out of its status."""
     deployment: SimDeployment
-    deployment, ready = row.source
+    workload: SimWorkload | None
+    deployment, ready, workload = row.source
+    rolling = workload is not None and workload.rolling
+    progressing = {
+        "type": "Progressing",
+        "status": "True",
+        "reason": "ReplicaSetUpdated" if rolling else "NewReplicaSetAvailable",
+        "lastTransitionTime": format_time(cluster.created_at),
+    }
     container = deployment.pod_labels.get("app.kubernetes.io/name", deployment.name)
-    counts = {"replicas": deployment.replicas, "updatedReplicas": deployment.replicas}
+    updated = deployment.replicas if workload is None else workload.updated
+    counts = {"replicas": deployment.replicas, "updatedReplicas": updated}
     counts |= {"readyReplicas": ready, "availableReplicas": ready, "unavailableReplicas": deployment.replicas - ready}
     return {
         "metadata": build_metadata("Deployment", row, cluster.created_at, deployment.labels) | {"generation": 1},
@@ -171,7 +167,60 @@ def render_deployment(cluster: SimCluster, row: Row) -> dict[str, Any]:
                 "spec": {"containers": [{"name": container, "image": deployment.image}]},
             },
         },
-        "status": {"observedGeneration": 1, **{name: count for name, count in counts.items() if count}},
+        "status": {
+            "observedGeneration": 1,
+            **{name: count for name, count in counts.items() if count},
+            "conditions": [progressing],
+        },
+    }
+
+
+def render_replica_set(cluster: SimCluster, row: Row) -> dict[str, Any]:
+    """Render a ReplicaSet, which belongs to a Deployment."""
+    workload: SimWorkload = row.source
+    owners = pods.build_references("Deployment", workload.namespace, workload.name)
+    metadata = build_metadata("ReplicaSet", row, workload.created_at, {"app": workload.name})
+    return {
+        "metadata": metadata | {"generation": 1, "ownerReferences": owners},
+        "spec": {"replicas": workload.pods, "selector": {"matchLabels": {"app": workload.name}}},
+        "status": {"observedGeneration": 1, "replicas": workload.pods, "readyReplicas": workload.ready},
+    }
+
+
+def render_stateful_set(cluster: SimCluster, row: Row) -> dict[str, Any]:
+    """Render a StatefulSet of one revision."""
+    workload: SimWorkload = row.source
+    labels = {"app": workload.name}
+    return {
+        "metadata": build_metadata("StatefulSet", row, workload.created_at, labels) | {"generation": 1},
+        "spec": {
+            "replicas": workload.pods,
+            "serviceName": workload.name,
+            "selector": {"matchLabels": labels},
+            "updateStrategy": {"type": "RollingUpdate"},
+        },
+        "status": {
+            "observedGeneration": 1,
+            "replicas": workload.pods,
+            "readyReplicas": workload.ready,
+            "currentRevision": f"{workload.name}-1",
+            "updateRevision": f"{workload.name}-1",
+        },
+    }
+
+
+def render_event(cluster: SimCluster, row: Row) -> dict[str, Any]:
+    """Render an event."""
+    event: SimEvent = row.source
+    about = {"kind": "Pod", "namespace": event.pod.namespace, "name": event.pod.name, "uid": event.pod.id}
+    return {
+        "metadata": build_metadata("Event", row, event.at, {}),
+        "involvedObject": {"apiVersion": "v1", **about},
+        "reason": event.reason,
+        "message": event.message,
+        "type": "Warning",
+        "lastTimestamp": format_time(event.at),
+        "count": 1,
     }
 
 
@@ -191,7 +240,7 @@ def render_service(cluster: SimCluster, row: Row) -> dict[str, Any]:
 
 def render_daemon_set(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Render a DaemonSet."""
-    workload: Workload = row.source
+    workload: SimWorkload = row.source
     labels = {"app": workload.name}
     return {
         "metadata": build_metadata("DaemonSet", row, workload.created_at, labels) | {"generation": 1},

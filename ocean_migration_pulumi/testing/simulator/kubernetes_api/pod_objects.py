@@ -82,12 +82,38 @@ def _pod_status(placed: PlacedPod) -> dict[str, Any]:
             "message": "0 nodes are available: preemption: No preemption victims found for incoming pod.",
         }
         return {"phase": "Pending", "conditions": [condition], "qosClass": "Burstable"}
+    containers = {"containerStatuses": [_container_status(placed.pod)]} if placed.pod.trouble else {}
     return {
         "phase": placed.pod.phase,
         "conditions": _conditions("True" if placed.pod.healthy else "False", since),
+        **containers,
         "hostIP": get_node_address(placed.node),
         "startTime": since,
         "qosClass": "Burstable",
+    }
+
+
+def _container_status(pod: SimPod) -> dict[str, Any]:
+    """Return the status of the container of a pod in trouble."""
+    image = view.build_image_name(pods.get_application(pod))
+    state: dict[str, Any] = {"waiting": {"reason": "ContainerCreating"}}
+    last: dict[str, Any] = {}
+    if pod.trouble == "image":
+        state = {"waiting": {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{image}"'}}
+    elif pod.trouble == "configuration":
+        state = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "settings" not found'}}
+    elif pod.trouble == "slow" or (pod.trouble == "crash" and pod.exited_at is None):
+        state = {"running": {}}
+    elif pod.trouble == "crash":
+        state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}}
+        last = {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": format_time(pod.exited_at or 0.0)}}
+    return {
+        "name": pods.get_application(pod),
+        "image": image,
+        "ready": False,
+        "restartCount": pod.restarts,
+        "state": state,
+        "lastState": last,
     }
 
 

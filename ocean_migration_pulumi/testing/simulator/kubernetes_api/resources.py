@@ -8,6 +8,7 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import objects, pod_objects, view
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.view import Row
+from ocean_migration_pulumi.testing.simulator.world.placement import get_node_labels
 from ocean_migration_pulumi.testing.simulator.world.pods import get_pod_labels
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster
 
@@ -17,6 +18,10 @@ PREFIX = "/kubernetes/{ocean_id}"
 
 def _return_nothing(source: Any) -> dict[str, str]:
     return {}
+
+
+def _list_nothing(cluster: SimCluster) -> list[Row]:
+    return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +36,10 @@ class KubernetesResource:
     """The API group, empty for the core group."""
     namespaced: bool = True
     """Whether its objects belong to namespaces."""
-    list_rows: Callable[[SimCluster], list[Row]]
+    list_rows: Callable[[SimCluster], list[Row]] = _list_nothing
     """Lists the objects of a cluster."""
+    list_rows_at: Callable[[SimCluster, float], list[Row]] | None = None
+    """Lists them at a simulated time, where they depend on it."""
     render: Callable[[SimCluster, Row], dict[str, Any]]
     """Renders an object as JSON."""
     get_labels: Callable[[Any], dict[str, str]] = _return_nothing
@@ -41,6 +48,10 @@ class KubernetesResource:
     """Returns the values of ``field_names``, from the source of a row."""
     field_names: frozenset[str] = frozenset()
     """The fields that a ``fieldSelector`` supports besides name and namespace."""
+
+    def find_rows(self, cluster: SimCluster, now: float) -> list[Row]:
+        """List the objects of a cluster at a simulated time."""
+        return self.list_rows(cluster) if self.list_rows_at is None else self.list_rows_at(cluster, now)
 
     @property
     def version(self) -> str:
@@ -65,7 +76,7 @@ RESOURCES = (
         namespaced=False,
         list_rows=view.list_nodes,
         render=objects.render_node,
-        get_labels=objects.get_node_labels,
+        get_labels=get_node_labels,
     ),
     KubernetesResource(
         plural="pods",
@@ -127,6 +138,35 @@ RESOURCES = (
             render=objects.render_service,
         )
         for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+    ),
+    KubernetesResource(
+        plural="replicasets",
+        kind="ReplicaSet",
+        group="apps",
+        list_rows=view.list_replica_sets,
+        render=objects.render_replica_set,
+        get_labels=lambda workload: {"app": workload.name},
+    ),
+    KubernetesResource(
+        plural="statefulsets",
+        kind="StatefulSet",
+        group="apps",
+        list_rows=view.list_stateful_sets,
+        render=objects.render_stateful_set,
+        get_labels=lambda workload: {"app": workload.name},
+    ),
+    KubernetesResource(
+        plural="events",
+        kind="Event",
+        list_rows_at=view.list_events,
+        render=objects.render_event,
+        get_fields=lambda event: {
+            "type": "Warning",
+            "reason": event.reason,
+            "involvedObject.kind": "Pod",
+            "involvedObject.name": event.pod.name,
+        },
+        field_names=frozenset({"type", "reason", "involvedObject.kind", "involvedObject.name"}),
     ),
     KubernetesResource(
         plural="daemonsets",

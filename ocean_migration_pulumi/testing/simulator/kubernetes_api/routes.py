@@ -125,7 +125,7 @@ def _select_rows(resource: KubernetesResource, context: KubernetesContext) -> It
             f'Unable to find "{queried}" that match label selector "{labels}", field selector "{fields}": {error}',
         ) from None
     namespace = context.path.get("namespace")
-    for row in resource.list_rows(context.cluster):
+    for row in resource.find_rows(context.cluster, context.now):
         if namespace not in (None, row.namespace):
             continue
         if selector and not selectors.selects(selector, resource.get_labels(row.source)):
@@ -140,7 +140,7 @@ def _select_rows(resource: KubernetesResource, context: KubernetesContext) -> It
 def get_object(resource: KubernetesResource, context: KubernetesContext) -> KubernetesReply:
     """Return a single object."""
     key = (context.path.get("namespace", ""), context.path["name"])
-    for row in resource.list_rows(context.cluster):
+    for row in resource.find_rows(context.cluster, context.now):
         if (row.namespace, row.name) == key:
             document = resource.render(context.cluster, row)
             return KubernetesReply(body={"kind": resource.kind, "apiVersion": resource.version, **document})

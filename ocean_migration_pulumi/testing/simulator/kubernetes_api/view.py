@@ -11,14 +11,35 @@ from typing import Any, NamedTuple
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
 from ocean_migration_pulumi.testing.simulator.world.budgets import BudgetStatus, DisruptionBudgets
-from ocean_migration_pulumi.testing.simulator.world.pods import SYSTEM_DAEMONS, SimPod, build_uid, get_application
+from ocean_migration_pulumi.testing.simulator.world.placement import DAEMON_MILLI_CPU
+from ocean_migration_pulumi.testing.simulator.world.pods import (
+    SYSTEM_DAEMONS,
+    SimPod,
+    build_template_hash,
+    build_uid,
+    get_application,
+)
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimNode
 
 SYSTEM = "kube-system"
 AWS_AUTH = "aws-auth"
 
+_EVENTS = {
+    "no-address": (
+        "FailedCreatePodSandBox",
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox: plugin "
+        'type="aws-cni" name="aws-cni" failed (add): add cmd: failed to assign an IP address to container',
+    ),
+    "volume": (
+        "FailedAttachVolume",
+        "Multi-Attach error for volume: Volume is already exclusively attached to one node and can't be attached to "
+        "another",
+    ),
+}
+"""The events of the troubles that the status of a pod does not show: reason and message."""
+
 _TOLERATE_ALL = [{"operator": "Exists"}]
-_DAEMON_REQUESTS = {"cpu": "50m"}
+_DAEMON_REQUESTS = {"cpu": f"{DAEMON_MILLI_CPU}m"}
 
 
 class Row(NamedTuple):
@@ -43,8 +64,8 @@ class PlacedPod(NamedTuple):
     """Simulated epoch seconds since which it is there."""
 
 
-class Workload(NamedTuple):
-    """A Deployment or DaemonSet, derived from its pods."""
+class SimWorkload(NamedTuple):
+    """A Deployment, ReplicaSet, StatefulSet or DaemonSet, derived from its pods."""
 
     namespace: str
     """Its namespace."""
@@ -56,6 +77,25 @@ class Workload(NamedTuple):
     """The number of its ready pods."""
     created_at: float
     """Simulated epoch seconds of its creation."""
+    revision: int = 0
+    """The latest revision of its template."""
+    updated: int = 0
+    """The number of its pods of that revision."""
+    rolling: bool = False
+    """Whether a rollout is under way."""
+
+
+class SimEvent(NamedTuple):
+    """An event about a pod, of type Warning."""
+
+    pod: SimPod
+    """The pod."""
+    reason: str
+    """The reason."""
+    message: str
+    """The message of the kubelet, or of the volume controller."""
+    at: float
+    """Simulated epoch seconds: they repeat it until the trouble is over."""
 
 
 def _sort_rows(rows: Iterable[Row]) -> list[Row]:
@@ -94,7 +134,7 @@ def _all_pods(cluster: SimCluster) -> Iterator[PlacedPod]:
             for daemon in SYSTEM_DAEMONS:
                 yield PlacedPod(_build_daemon_pod(daemon, node.instance_id, node.node_name), node, node.created_at)
             for pod in node.pods:
-                yield PlacedPod(pod, node, node.created_at)
+                yield PlacedPod(pod, node, node.created_at if pod.created_at is None else pod.created_at)
     for pending in cluster.pending:
         yield PlacedPod(pending.pod, None, pending.since)
 
@@ -168,19 +208,48 @@ def list_deployments(cluster: SimCluster) -> list[Row]:
         Row(
             deployment.namespace,
             deployment.name,
-            (deployment, 0 if deployment.is_controller and not active else deployment.replicas),
+            (deployment, 0 if deployment.is_controller and not active else deployment.replicas, None),
         )
         for deployment in map(dataclasses.replace, cluster.deployments)
     )
     with_pods = (
-        Row(workload.namespace, workload.name, (_build_deployment(workload), workload.ready))
+        Row(workload.namespace, workload.name, (_build_deployment(workload), workload.ready, workload))
         for workload in _find_workloads(cluster, "ReplicaSet")
     )
     unique = {(row.namespace, row.name): row for rows in (with_pods, without_pods) for row in rows}
     return _sort_rows(unique.values())
 
 
-def _build_deployment(workload: Workload) -> SimDeployment:
+def list_replica_sets(cluster: SimCluster) -> list[Row]:
+    """List the ReplicaSets that have pods, one for each revision of a Deployment."""
+    return _sort_rows(
+        Row(
+            workload.namespace,
+            f"{workload.name}-{build_template_hash(workload.namespace, workload.name, workload.revision)}",
+            workload,
+        )
+        for workload in _find_workloads(cluster, "ReplicaSet", by_revision=True)
+    )
+
+
+def list_stateful_sets(cluster: SimCluster) -> list[Row]:
+    """List the StatefulSets that have pods."""
+    return _sort_rows(
+        Row(workload.namespace, workload.name, workload) for workload in _find_workloads(cluster, "StatefulSet")
+    )
+
+
+def list_events(cluster: SimCluster, now: float) -> list[Row]:
+    """List the warnings about pods whose containers cannot be started."""
+    return _sort_rows(
+        Row(placed.pod.namespace, f"{placed.pod.name}.{reason.lower()}", SimEvent(placed.pod, reason, message, now))
+        for placed in _all_pods(cluster)
+        for reason, message in [_EVENTS.get(placed.pod.trouble or "", ("", ""))]
+        if reason and placed.node is not None
+    )
+
+
+def _build_deployment(workload: SimWorkload) -> SimDeployment:
     return SimDeployment(
         name=workload.name,
         namespace=workload.namespace,
@@ -209,11 +278,21 @@ def list_daemon_sets(cluster: SimCluster) -> list[Row]:
     )
 
 
-def _find_workloads(cluster: SimCluster, controller: str) -> Iterator[Workload]:
-    found: dict[tuple[str, str], list[PlacedPod]] = defaultdict(list)
+def _find_workloads(cluster: SimCluster, controller: str, *, by_revision: bool = False) -> Iterator[SimWorkload]:
+    found: dict[tuple[str, str, int], list[PlacedPod]] = defaultdict(list)
     for placed in _all_pods(cluster):
-        if placed.pod.controller == controller and not placed.pod.orphaned:
-            found[placed.pod.namespace, get_application(placed.pod)].append(placed)
-    for (namespace, name), members in found.items():
-        ready = sum(member.node is not None and member.pod.healthy for member in members)
-        yield Workload(namespace, name, len(members), ready, cluster.created_at)
+        pod = placed.pod
+        if pod.controller == controller and not pod.orphaned:
+            found[pod.namespace, get_application(pod), pod.revision if by_revision else 0].append(placed)
+    for (namespace, name, _), members in found.items():
+        revision = max(member.pod.revision for member in members)
+        yield SimWorkload(
+            namespace,
+            name,
+            len(members),
+            sum(member.node is not None and member.pod.healthy for member in members),
+            cluster.created_at,
+            revision,
+            sum(member.pod.revision == revision for member in members),
+            f"{namespace}/{name}" in cluster.rolling,
+        )

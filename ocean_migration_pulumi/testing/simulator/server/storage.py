@@ -13,7 +13,7 @@ from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import 
     build_default_deployments,
 )
 from ocean_migration_pulumi.testing.simulator.world.auto_scaling import SimAutoScalingGroup
-from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod, SimPod, build_tolerations
+from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod, SimPod, SimTrouble, build_tolerations
 from ocean_migration_pulumi.testing.simulator.world.world import (
     Refill,
     SimCluster,
@@ -85,6 +85,7 @@ def _build_cluster(document: dict[str, Any]) -> SimCluster:
             "deployments": deployments,
             "nodes": {key: _build_node(value) for key, value in document["nodes"].items()},
             "refills": [Refill(**value) for value in document["refills"]],
+            "troubles": [SimTrouble(**value) for value in document.get("troubles", ())],
             "terminations": [Termination(**value) for value in document.get("terminations", ())],
             "pending": [PendingPod(**{**value, "pod": _build_pod(value["pod"])}) for value in document["pending"]],
             "migrations": {key: SimMigration(**value) for key, value in document["migrations"].items()},

@@ -7,8 +7,8 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.spot_api.wire import QUIRKS, format_time
 from ocean_migration_pulumi.testing.simulator.world.instance_types import get_instance_type, sum_requests
+from ocean_migration_pulumi.testing.simulator.world.placement import match_vng
 from ocean_migration_pulumi.testing.simulator.world.pods import SYSTEM_DAEMONS
-from ocean_migration_pulumi.testing.simulator.world.vng_matching import match_vng
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, SimNode, World
 
 

@@ -1,11 +1,11 @@
-"""Drains the nodes of a batch: evicts their pods round by round, and schedules them on the new nodes."""
+"""Drains the nodes of a batch: evicts their pods round by round, and schedules them wherever they fit."""
 
 from __future__ import annotations
 
-import heapq
 import math
 
 from ocean_migration_pulumi.testing.simulator.world.budgets import DisruptionBudgets
+from ocean_migration_pulumi.testing.simulator.world.placement import Scheduler
 from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod, SimPod
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, SimNode
 
@@ -28,7 +28,7 @@ def evict_round(cluster: SimCluster, migration: SimMigration, now: float) -> boo
     Evicted pods stay pending until the next round. A PodDisruptionBudget that allows no disruption blocks its pods
     until the draining timeout. Then ``force`` evicts them, or the node requires manual migration.
     """
-    schedule_pending_pods(cluster, migration)
+    schedule_pending_pods(cluster, migration, now)
     timed_out = has_timed_out(cluster, migration, now)
     budgets = DisruptionBudgets(cluster)
     incomplete = False
@@ -36,8 +36,10 @@ def evict_round(cluster: SimCluster, migration: SimMigration, now: float) -> boo
     for node in cluster.existing_nodes(migration.batch_ids):
         if node.instance_id not in drained:
             incomplete |= _evict_from_node(cluster, migration, node, now, timed_out=timed_out, budgets=budgets)
+    # What the scheduler found no node for does not keep the batch from being complete: its validation waits for it.
     incomplete |= any(
-        pending.migration_id == migration.id and not pending.pod.unschedulable for pending in cluster.pending
+        pending.migration_id == migration.id and pending.since >= now and not pending.pod.unschedulable
+        for pending in cluster.pending
     )
     if incomplete:
         return False
@@ -49,23 +51,27 @@ def evict_round(cluster: SimCluster, migration: SimMigration, now: float) -> boo
     return True
 
 
-def schedule_pending_pods(cluster: SimCluster, migration: SimMigration) -> None:
-    """Schedule the pods that the migration evicted on its new nodes, the one with the fewest pods first."""
-    targets = [
-        (len(node.pods), order, node) for order, node in enumerate(cluster.existing_nodes(migration.new_instances))
-    ]
-    if not targets:
-        return
-    heapq.heapify(targets)
+def schedule_pending_pods(cluster: SimCluster, migration: SimMigration, now: float) -> None:
+    """Schedule the pods that the migration evicted on any node that takes them, old nodes of later waves included."""
+    scheduler = Scheduler(cluster)
     unscheduled: list[PendingPod] = []
     for pending in cluster.pending:
-        if pending.migration_id != migration.id or pending.pod.unschedulable:
+        node = scheduler.find_node(pending.pod) if pending.migration_id == migration.id else None
+        if node is None:
             unscheduled.append(pending)
-            continue
-        pods, order, node = targets[0]
-        node.pods.append(pending.pod)
-        heapq.heapreplace(targets, (pods + 1, order, node))
+        else:
+            cluster.start_pod(pending.pod, node, now)
     cluster.pending = unscheduled
+
+
+def has_unready_pods(cluster: SimCluster, migration: SimMigration) -> bool:
+    """Return whether the containers of a pod that the migration moved are not ready."""
+    return any(
+        pod.trouble is not None and pod.moved_by == migration.id
+        for node in cluster.nodes.values()
+        if not node.terminated
+        for pod in node.pods
+    )
 
 
 def _evict_from_node(
@@ -102,5 +108,6 @@ def _evict_from_node(
 def evict_pod(cluster: SimCluster, node: SimNode, pod: SimPod, now: float, migration_id: str | None = None) -> None:
     """Evict a pod: its controller creates it anew as a pending pod, and a standalone pod is gone."""
     node.pods.remove(pod)
+    pod.created_at, pod.moved_by = now, migration_id
     if pod.controller is not None:
         cluster.pending.append(PendingPod(pod=pod, since=now, migration_id=migration_id))

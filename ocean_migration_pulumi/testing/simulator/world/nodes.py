@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ocean_migration_pulumi.testing.simulator.world.placement import Scheduler, match_vng
 from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod
-from ocean_migration_pulumi.testing.simulator.world.vng_matching import match_vng
 from ocean_migration_pulumi.testing.simulator.world.world import Refill, SimCluster, SimNode, Termination, World
 
 REFILL_SECONDS = 60.0
@@ -56,17 +56,20 @@ def _terminate_with_pods(world: World, cluster: SimCluster, node: SimNode, now: 
     """Terminate a node; controllers recreate its pods on other nodes, and Ocean launches one if there is no room."""
     pods, node.pods = [pod for pod in node.workload if pod.controller is not None], []
     terminate_node(cluster, node, now, replaced=replaced)
+    scheduler = Scheduler(cluster)
     for pod in pods:
-        if pod.unschedulable:
-            cluster.pending.append(PendingPod(pod=pod, since=now))
-            continue
-        free = [other for other in cluster.nodes.values() if not other.terminated and not other.cordoned]
-        target = min(free, key=lambda other: len(other.pods), default=None)
-        if target is None:
+        pod.created_at = now
+        target = scheduler.find_node(pod)
+        if target is None and not pod.unschedulable:
             vng_id = match_vng(cluster, node)
             vng_id = None if vng_id == "Default" else vng_id
-            target = launch_ocean_node(world, cluster, now, vng_id, node.instance_type, node.zone)
-        target.pods.append(pod)
+            launch_ocean_node(world, cluster, now, vng_id, node.instance_type, node.zone)
+            scheduler = Scheduler(cluster)
+            target = scheduler.find_node(pod)
+        if target is None:
+            cluster.pending.append(PendingPod(pod=pod, since=now))
+        else:
+            cluster.start_pod(pod, target, now)
 
 
 def terminate_node(cluster: SimCluster, node: SimNode, now: float, *, replaced: bool = True) -> None:

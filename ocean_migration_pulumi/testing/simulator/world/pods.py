@@ -18,15 +18,52 @@ SYSTEM_DAEMONS = ("aws-node", "kube-proxy")
 
 _STAYING_CONTROLLERS = frozenset({"DaemonSet", "Node"})
 _FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
-_OWNER_VERSIONS = {"ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Job": "batch/v1"}
+_OWNER_VERSIONS = {
+    "Deployment": "apps/v1",
+    "ReplicaSet": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "DaemonSet": "apps/v1",
+    "Job": "batch/v1",
+}
+
+
+TROUBLES = ("image", "configuration", "crash", "no-address", "volume", "slow")
+"""What can keep the containers of a pod from being ready."""
+FIRST_CRASH_SECONDS = 10.0
+LONGEST_BACK_OFF_SECONDS = 300.0
+"""The bounds of the time between two crashes, which doubles."""
+
+
+@dataclass(kw_only=True)
+class SimTrouble:
+    """What happens to pods that are started on a node."""
+
+    kind: str
+    """One of ``TROUBLES``."""
+    namespace: str = ""
+    """The namespace of the pods; empty for all."""
+    app: str = ""
+    """Their application; empty for all."""
+    seconds: float | None = None
+    """After how many simulated seconds they are ready; None for never."""
+    ocean_only: bool = True
+    """Whether it only happens on Ocean nodes."""
+
+    def concerns(self, pod: SimPod, *, ocean_node: bool) -> bool:
+        """Return whether it happens to a pod that is started on a node."""
+        return (
+            self.namespace in ("", pod.namespace)
+            and self.app in ("", get_application(pod))
+            and (ocean_node or not self.ocean_only)
+        )
 
 
 @dataclass(kw_only=True, eq=False)
 class SimPod:
     """A pod.
 
-    The fields from ``node_selector`` on only appear in the Kubernetes API: ``unschedulable`` alone decides whether an
-    evicted pod finds a new node.
+    The fields from ``node_selector`` to ``orphaned`` appear in the Kubernetes API. They also decide which node takes an
+    evicted pod; ``unschedulable`` keeps it from all.
     """
 
     id: str
@@ -63,6 +100,44 @@ class SimPod:
     """Its resource requests; None for ``DEFAULT_REQUESTS``."""
     orphaned: bool = False
     """Whether its controller no longer exists."""
+    revision: int = 0
+    """The revision of its controller's template that it was made of."""
+    created_at: float | None = None
+    """Simulated epoch seconds of its creation; None for a pod that is as old as its node."""
+    moved_by: str | None = None
+    """The migration that moved it last."""
+    trouble: str | None = None
+    """What keeps its containers from being ready, one of ``TROUBLES``; None for nothing."""
+    changes_at: float | None = None
+    """Simulated epoch seconds at which its trouble ends, or its container crashes again; None for never."""
+    restarts: int = 0
+    """How often its container has crashed."""
+    exited_at: float | None = None
+    """Simulated epoch seconds of the last crash."""
+
+    def start(self, trouble: SimTrouble | None, now: float) -> None:
+        """Start its containers on a node, with or without trouble."""
+        if trouble is None:
+            if self.trouble is not None:
+                self.recover()
+            return
+        self.trouble, self.ready, self.restarts, self.exited_at = trouble.kind, False, 0, None
+        self.phase = "Running" if trouble.kind in ("crash", "slow") else "Pending"
+        self.changes_at = None if trouble.seconds is None else now + trouble.seconds
+        if trouble.kind == "crash":
+            self.changes_at = now + FIRST_CRASH_SECONDS
+
+    def change(self, now: float) -> None:
+        """Crash again, or recover: what is due."""
+        if self.trouble != "crash":
+            self.recover()
+            return
+        self.restarts, self.exited_at = self.restarts + 1, now
+        self.changes_at = now + min(LONGEST_BACK_OFF_SECONDS, FIRST_CRASH_SECONDS * 2**self.restarts)
+
+    def recover(self) -> None:
+        """Become ready."""
+        self.trouble, self.changes_at, self.phase, self.ready = None, None, "Running", True
 
     @property
     def healthy(self) -> bool:
@@ -105,9 +180,9 @@ def get_application(pod: SimPod) -> str:
 
 
 @lru_cache(maxsize=4096)
-def build_template_hash(namespace: str, name: str) -> str:
-    """Return the hash of a Deployment's pod template."""
-    return hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:10]
+def build_template_hash(namespace: str, name: str, revision: int = 0) -> str:
+    """Return the hash of a revision of a Deployment's pod template."""
+    return hashlib.sha256(f"{namespace}/{name}{f'/{revision}' if revision else ''}".encode()).hexdigest()[:10]
 
 
 def get_pod_labels(pod: SimPod) -> dict[str, str]:
@@ -116,7 +191,7 @@ def get_pod_labels(pod: SimPod) -> dict[str, str]:
     if pod.controller is not None:
         labels.setdefault("app", get_application(pod))
     if pod.controller == "ReplicaSet":
-        labels["pod-template-hash"] = build_template_hash(pod.namespace, get_application(pod))
+        labels["pod-template-hash"] = build_template_hash(pod.namespace, get_application(pod), pod.revision)
     if pod.budget is not None:
         labels[BUDGET_LABEL] = pod.budget.rpartition("/")[2]
     return labels
@@ -143,14 +218,15 @@ def build_owner_references(pod: SimPod, node_name: str | None) -> list[dict[str,
         return []
     owner = get_application(pod)
     if kind == "ReplicaSet":
-        owner = f"{owner}-{build_template_hash(pod.namespace, owner)}"
+        owner = f"{owner}-{build_template_hash(pod.namespace, owner, pod.revision)}"
     elif kind == "Node" and node_name is not None:
         owner = node_name
-    return _build_references(kind, pod.namespace, owner)
+    return build_references(kind, pod.namespace, owner)
 
 
 @lru_cache(maxsize=4096)
-def _build_references(kind: str, namespace: str, name: str) -> list[dict[str, Any]]:
+def build_references(kind: str, namespace: str, name: str) -> list[dict[str, Any]]:
+    """Return the reference to a controller, as a list."""
     return [
         {
             "apiVersion": _OWNER_VERSIONS.get(kind, "v1"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from ocean_migration_pulumi.testing.simulator.world import draining, nodes
-from ocean_migration_pulumi.testing.simulator.world.vng_matching import match_vng
+from ocean_migration_pulumi.testing.simulator.world.placement import match_vng
 from ocean_migration_pulumi.testing.simulator.world.world import SimCluster, SimMigration, World
 
 SECONDS_IN_STATE = {
@@ -155,6 +155,9 @@ def _find_steps(world: World) -> Iterator[tuple[float, Callable[[float], None]]]
             yield refill.due_at, partial(nodes.launch_replacement, world, cluster)
         for termination in cluster.terminations:
             yield termination.due_at, partial(nodes.carry_out_termination, world, cluster, termination)
+        for pod in cluster.changing_pods():
+            if pod.changes_at is not None:
+                yield pod.changes_at, pod.change
         if cluster.held_since is None:
             for migration in cluster.migrations.values():
                 if migration.due_at is not None:
@@ -187,7 +190,7 @@ def _step_await_replacements(world: World, cluster: SimCluster, migration: SimMi
 
 
 def _step_handle_unschedule(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    draining.schedule_pending_pods(cluster, migration)
+    draining.schedule_pending_pods(cluster, migration, at)
     enter_state(cluster, migration, "DRAIN_NODES", at)
 
 
@@ -201,13 +204,14 @@ def _step_drain_nodes(world: World, cluster: SimCluster, migration: SimMigration
 
 
 def _step_validate_drain(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    unscheduled = any(pending.migration_id == migration.id for pending in cluster.pending)
+    draining.schedule_pending_pods(cluster, migration, at)
+    waits = any(pending.migration_id == migration.id for pending in cluster.pending)
+    waits = waits or draining.has_unready_pods(cluster, migration)
     if _is_failure_due(migration, "timeout"):
         fail_migration(cluster, migration, "timeout", at)
-    elif _is_failure_due(migration, "schedule") or (unscheduled and draining.has_timed_out(cluster, migration, at)):
+    elif _is_failure_due(migration, "schedule") or (waits and draining.has_timed_out(cluster, migration, at)):
         fail_migration(cluster, migration, "schedule", at)
-    elif unscheduled:
-        draining.schedule_pending_pods(cluster, migration)
+    elif waits:
         migration.due_at = at + SECONDS_IN_STATE["VALIDATE_DRAIN"]
     elif migration.batch + 1 < migration.batches:
         migration.batch += 1
@@ -233,7 +237,7 @@ def _step_await_termination(world: World, cluster: SimCluster, migration: SimMig
 
 
 def _step_stopping(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    draining.schedule_pending_pods(cluster, migration)
+    draining.schedule_pending_pods(cluster, migration, at)
     enter_state(cluster, migration, "RESCHEDULE_NODES", at)
 
 
@@ -247,7 +251,7 @@ def _step_reschedule_nodes(world: World, cluster: SimCluster, migration: SimMigr
 
 
 def _step_error(world: World, cluster: SimCluster, migration: SimMigration, at: float) -> None:
-    draining.schedule_pending_pods(cluster, migration)
+    draining.schedule_pending_pods(cluster, migration, at)
     if migration.failure != "stop-reschedule":
         _uncordon(cluster, migration)
     enter_state(cluster, migration, "FINISHED_ERROR", at)

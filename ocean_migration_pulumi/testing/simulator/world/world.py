@@ -12,7 +12,7 @@ from typing import Any
 
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment
 from ocean_migration_pulumi.testing.simulator.world.auto_scaling import SimAutoScalingGroup, ensure_group
-from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod, SimPod
+from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod, SimPod, SimTrouble
 
 TERMINAL_STATES = frozenset({"FINISHED", "FINISHED_ERROR", "STOPPED"})
 NODE_ROLES = ("arn:aws:iam::123456789012:role/ocean-node", "arn:aws:iam::123456789012:role/eks-node")
@@ -236,6 +236,10 @@ class SimCluster:
     """The Kubernetes resources that no identity may access."""
     pending: list[PendingPod] = field(default_factory=list)
     """The pods without a node."""
+    troubles: list[SimTrouble] = field(default_factory=list)
+    """What happens to pods that are started on a node; the first one that concerns a pod happens."""
+    rolling: list[str] = field(default_factory=list)
+    """The Deployments whose rollout is under way, as ``namespace/name``."""
     migrations: dict[str, SimMigration] = field(default_factory=dict)
     """Its migrations by id, oldest first."""
     rolls: list[dict[str, Any]] = field(default_factory=list)
@@ -252,6 +256,20 @@ class SimCluster:
     def write_log(self, now: float, severity: str, message: str, resource_id: str | None = None) -> None:
         """Append a line to the log."""
         self.log.append(SimLogLine(message=message, severity=severity, created_at=now, resource_id=resource_id))
+
+    def start_pod(self, pod: SimPod, node: SimNode, now: float) -> None:
+        """Start a pod on a node."""
+        node.pods.append(pod)
+        pod.start(
+            next((each for each in self.troubles if each.concerns(pod, ocean_node=node.ocean_managed)), None), now
+        )
+
+    def changing_pods(self) -> Iterator[SimPod]:
+        """Yield the pods that will become ready, or crash, by themselves."""
+        if self.troubles:
+            for node in self.nodes.values():
+                if not node.terminated:
+                    yield from (pod for pod in node.pods if pod.changes_at is not None)
 
     def running_migrations(self) -> list[SimMigration]:
         """Return the migrations that have not ended, oldest first."""

@@ -21,6 +21,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, group_pods
 from ocean_migration_pulumi.migration.health.not_ready import NotReadyClass
 from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadId, WorkloadSnapshot
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 
 BROKEN_FOR: Final = 600.0
 """Seconds for which a workload must be broken: a volume may take six minutes to detach, a JVM five to start."""
@@ -38,17 +39,7 @@ BELOW: Final = "below required"
 """The cause of a workload with fewer ready pods than required."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrakeRules:
-    """What the brake watches."""
-
-    below_required_for: float | None = None
-    """Seconds for which a workload may have too few ready pods; None does not watch it."""
-    unscheduled_for: float | None = None
-    """Seconds for which a pod of a workload may find no node; None does not watch it."""
-
-
-HARD_FAILURES: Final = BrakeRules()
+HARD_FAILURES: Final = StopConditions(broken_workloads=True)
 """Watches hard failures only."""
 
 
@@ -146,7 +137,7 @@ def observe_for_brake(
     )
 
 
-def find_brake_cause(looks: Sequence[BrakeLook | None], rules: BrakeRules = HARD_FAILURES) -> BrakeCause | None:
+def find_brake_cause(looks: Sequence[BrakeLook | None], rules: StopConditions = HARD_FAILURES) -> BrakeCause | None:
     """Return why a migration has to be stopped now; None when it may go on.
 
     Args:
@@ -179,12 +170,12 @@ def find_brake_cause(looks: Sequence[BrakeLook | None], rules: BrakeRules = HARD
     return None
 
 
-def _limit(cause: str, rules: BrakeRules) -> float | None:
+def _limit(cause: str, rules: StopConditions) -> float | None:
     if cause == BELOW:
         return rules.below_required_for
     if cause == NotReadyClass.UNSCHEDULABLE:
         return rules.unscheduled_for
-    return BROKEN_FOR
+    return BROKEN_FOR if rules.broken_workloads else None
 
 
 def _measure_series(looks: Sequence[BrakeLook | None], workload: WorkloadId, cause: str) -> float | None:

@@ -12,6 +12,7 @@ from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.input_readers import SHORTEST_DIGEST
 from ocean_migration_pulumi.migration.spec.planned_nodes import hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS, MigrationSpec, hash_value
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 
 REVIEWED: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if each.reviewed)
 """The inputs that the digest covers besides the planned nodes."""
@@ -19,6 +20,11 @@ REVIEWED: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if eac
 _LENGTH: Final = 32
 _LENGTH_IN_0_1: Final = 16
 _TRIGGERS: Final = "triggers"
+_HEALTH: Final = "health"
+_STOP_WHEN: Final = "stop_when"
+_UNLESS_DEFAULT: Final = frozenset(name for name in REVIEWED if not INPUT_DECLARATIONS[name].digested)
+_DEFAULTS: Final = MigrationSpec()
+_BRAKE_OF_THE_COMPONENT: Final = StopConditions(broken_workloads=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +116,18 @@ def find_changes(
     now = {name: _reviewed_value(spec, name) for name in REVIEWED}
     values: dict[str, Sequence[Any]] = {name: INPUT_DECLARATIONS[name].type.values for name in REVIEWED}
     values[_TRIGGERS] = list(dict.fromkeys([now[_TRIGGERS], hash_value(tuple(old_triggers)), hash_value(())]))
-    texts = [[_option(name, value) for value in values[name]] for name in REVIEWED]
+    values[_STOP_WHEN] = list(dict.fromkeys([now[_STOP_WHEN], *values[_STOP_WHEN], _BRAKE_OF_THE_COMPONENT]))
+    # All combinations would take seconds: these two are varied while the others stay as they are, and the other way.
+    rare = {_HEALTH, _STOP_WHEN}
     nodes = hash_nodes(planned)
     for nodes_before in dict.fromkeys([nodes, hash_nodes(old_planned or planned)]):
-        for number, options in enumerate(product(*texts)):
-            if approves(spec.approved_plan, _combine(nodes_before, options)):
-                changes = [] if nodes_before == nodes else [PlanChange(name="planned_nodes")]
-                return (*changes, *_list_changes(_combination(values, number), now))
+        for varied in (set(REVIEWED) - rare, rare):
+            tried = {name: values[name] if name in varied else [now[name]] for name in REVIEWED}
+            texts = [[_option(name, value) for value in tried[name]] for name in REVIEWED]
+            for number, options in enumerate(product(*texts)):
+                if approves(spec.approved_plan, _combine(nodes_before, options)):
+                    changes = [] if nodes_before == nodes else [PlanChange(name="planned_nodes")]
+                    return (*changes, *_list_changes(_combination(tried, number), now))
     return ()
 
 
@@ -131,10 +142,16 @@ def _combination(values: Mapping[str, Sequence[Any]], number: int) -> dict[str, 
 
 def _list_changes(approved: Mapping[str, Any], now: Mapping[str, Any]) -> list[PlanChange]:
     return [
-        PlanChange(name=name) if name == _TRIGGERS else PlanChange(name=name, approved=approved[name], now=now[name])
+        PlanChange(name=name)
+        if name == _TRIGGERS
+        else PlanChange(name=name, approved=_shown(approved[name]), now=_shown(now[name]))
         for name in REVIEWED
         if approved[name] != now[name]
     ]
+
+
+def _shown(value: Any) -> Any:
+    return (str(value) if value else "off") if value is None or isinstance(value, StopConditions) else value
 
 
 def _reviewed_value(spec: MigrationSpec, name: str) -> Any:
@@ -144,8 +161,11 @@ def _reviewed_value(spec: MigrationSpec, name: str) -> Any:
 
 
 def _option(name: str, value: Any) -> str:
+    """Return what the digest covers of a value; nothing of the default of an input that older digests did not have."""
+    if name in _UNLESS_DEFAULT and value == getattr(_DEFAULTS, name):
+        return ""
     return f"{name}={value}"
 
 
 def _combine(nodes: str, options: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join((nodes, *options)).encode()).hexdigest()[:_LENGTH]
+    return hashlib.sha256("\n".join((nodes, *filter(None, options))).encode()).hexdigest()[:_LENGTH]

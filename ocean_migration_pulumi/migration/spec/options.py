@@ -41,6 +41,8 @@ class InputDeclaration:
     """Whether another value alone is a change of the resource."""
     reviewed: bool = False
     """Whether a reviewer approves the value: the digest of the plan covers it."""
+    digested: bool = True
+    """Whether the digest covers a reviewed value also when it is the default."""
     internal: bool = False
     """Whether the provider sets the input itself, so that no program can."""
 

@@ -28,6 +28,7 @@ from ocean_migration_pulumi.migration.spec.input_readers import (
 )
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.options import MigrationOptions, declare_input, declared_inputs, read_inputs
+from ocean_migration_pulumi.migration.spec.stop_conditions import STOP_WHEN, StopConditions
 
 
 def _read_planned(name: str, value: Any) -> dict[str, str]:
@@ -127,6 +128,28 @@ class MigrationSpec:
         FREEZE,
         "When no migration starts: a map of ``not_before``, ``not_after``, ``weekly`` and ``time_zone``.",
         compared=False,
+    )
+    health: str = declare_input(
+        choice("enforce", "warn", "off"),
+        "Workloads that are not as ready as before when the nodes are drained, with access to Kubernetes: "
+        '``"enforce"`` fails ``up``, ``"warn"`` warns, ``"off"`` does not look.',
+        default="enforce",
+        reviewed=True,
+        digested=False,
+    )
+    settle_timeout: float = declare_input(
+        DURATION,
+        "How long workloads may take to become ready; extended while more pods become ready, by startup probes and "
+        "for volumes that one node uses at a time.",
+        default="15m",
+    )
+    stop_when: StopConditions | None = declare_input(
+        STOP_WHEN,
+        "Stop the migration when it breaks workloads, with access to Kubernetes: ``broken_workloads`` (true), "
+        "``below_required_for`` and ``unscheduled_for`` (durations of at least 15m).",
+        none_means="that nothing stops it",
+        reviewed=True,
+        digested=False,
     )
     triggers: tuple[Any, ...] = declare_input(
         ANYTHING, "Any change migrates planned nodes that still have pods once more.", reviewed=True

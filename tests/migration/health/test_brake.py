@@ -15,19 +15,19 @@ from ocean_migration_pulumi.migration.health.brake import (
     HARD_FAILURES,
     BrakeCause,
     BrakeLook,
-    BrakeRules,
     find_brake_cause,
 )
 from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadController, WorkloadId, WorkloadPod
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 from tests.migration.health.support import CART, START, baseline, brake_look, old, pod, pulling, starting, warn
 
 MINUTE = 60.0
-EVERYTHING = BrakeRules(below_required_for=900.0, unscheduled_for=900.0)
+EVERYTHING = StopConditions(broken_workloads=True, below_required_for=900.0, unscheduled_for=900.0)
 THREE = baseline(old("a"), old("b"), old("c"))
 Frame = Callable[[float], tuple[Sequence[WorkloadPod], dict[str, Any]]]
 
 
-def play(frame: Frame, minutes: int, rules: BrakeRules = HARD_FAILURES) -> tuple[BrakeCause, float] | None:
+def play(frame: Frame, minutes: int, rules: StopConditions = HARD_FAILURES) -> tuple[BrakeCause, float] | None:
     """Show the brake a look each minute; return what it fires for, and when."""
     looks: list[BrakeLook | None] = []
     for minute in range(minutes + 1):
@@ -153,7 +153,7 @@ def slow_dependency(minute: float) -> tuple[Sequence[WorkloadPod], dict[str, Any
     [slow_start, single_replica, ordered_set, volume_detach, autoscaled, rollout, slow_dependency],
 )
 @pytest.mark.parametrize("rules", [HARD_FAILURES, EVERYTHING], ids=["default", "everything"])
-def test_honest_slow_workloads_do_not_stop_a_migration(frame: Frame, rules: BrakeRules) -> None:
+def test_honest_slow_workloads_do_not_stop_a_migration(frame: Frame, rules: StopConditions) -> None:
     """Also with everything watched that can be."""
     assert play(frame, 40, rules) is None
 
@@ -222,8 +222,8 @@ def test_opted_in_conditions() -> None:
     below = brake_frames([starting("d"), old("b"), old("c")])
     waiting = brake_frames([pod("d", node="", ready=False, message="0/9 nodes"), old("b"), old("c")])
     for looks, rules, cause in (
-        (below, BrakeRules(below_required_for=900.0), BELOW),
-        (waiting, BrakeRules(unscheduled_for=900.0), "unschedulable"),
+        (below, StopConditions(below_required_for=900.0), BELOW),
+        (waiting, StopConditions(unscheduled_for=900.0), "unschedulable"),
     ):
         assert find_brake_cause(looks) is None
         assert find_brake_cause(looks[:15], rules) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -126,7 +126,7 @@ class WorkloadHealth:
     on_undrained: int = 0
     """Its pods on nodes that are still to be drained."""
     gained: int = 0
-    """The pods that it has more on Ocean nodes than before."""
+    """The ready pods that it has on Ocean nodes beyond those that it had there before."""
     expected_on_ocean: int = 0
     """The pods that should have moved there: those that were on the nodes of the migration, less scale-down."""
 
@@ -243,7 +243,11 @@ def _assess_workload(
     )
     desired = now.desired if now else None
     required = min(before.ready, desired) if desired is not None else before.ready
-    counts = _count_pods(pods, snapshot, placement)
+    # A container that keeps crashing may be ready for a moment: it does not count.
+    crashing = {each.pod.name for each in failing}
+    counts = _count_pods(
+        [replace(pod, ready=False) if pod.name in crashing else pod for pod in pods], snapshot, placement
+    )
     why, verdict = _excuse(before, now, counts, snapshot)
     if not why:
         verdict = HealthVerdict.BELOW if counts.ready < required else HealthVerdict.WELL
@@ -264,7 +268,7 @@ def _assess_workload(
         ),
         startup_seconds=max((pod.startup_seconds for pod in not_ready), default=0.0),
         on_undrained=_count_on(pods, snapshot, placement.undrained),
-        gained=max(0, _count_on(pods, snapshot, placement.ocean) - before.ocean),
+        gained=max(0, counts.ocean - before.ocean),
         expected_on_ocean=max(0, before.planned - lost),
     )
 

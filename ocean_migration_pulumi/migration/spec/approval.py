@@ -20,7 +20,6 @@ REVIEWED: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if eac
 _LENGTH: Final = 32
 _LENGTH_IN_0_1: Final = 16
 _TRIGGERS: Final = "triggers"
-_HEALTH: Final = "health"
 _STOP_WHEN: Final = "stop_when"
 _UNLESS_DEFAULT: Final = frozenset(name for name in REVIEWED if not INPUT_DECLARATIONS[name].digested)
 _DEFAULTS: Final = MigrationSpec()
@@ -117,12 +116,15 @@ def find_changes(
     values: dict[str, Sequence[Any]] = {name: INPUT_DECLARATIONS[name].type.values for name in REVIEWED}
     values[_TRIGGERS] = list(dict.fromkeys([now[_TRIGGERS], hash_value(tuple(old_triggers)), hash_value(())]))
     values[_STOP_WHEN] = list(dict.fromkeys([now[_STOP_WHEN], *values[_STOP_WHEN], _BRAKE_OF_THE_COMPONENT]))
-    # All combinations would take seconds: these two are varied while the others stay as they are, and the other way.
-    rare = {_HEALTH, _STOP_WHEN}
+    # All combinations would take seconds. Inputs that the digest covers unless default are tried as they are and as
+    # they are by default with all values of the others, and with all their values with the others as they are.
+    fixed = {name: [now[name]] for name in REVIEWED}
+    rare = {name: values[name] for name in _UNLESS_DEFAULT}
+    tries = [values | {name: fixed[name] for name in rare}, fixed | rare]
+    tries.append(values | {name: [getattr(_DEFAULTS, name)] for name in rare})
     nodes = hash_nodes(planned)
     for nodes_before in dict.fromkeys([nodes, hash_nodes(old_planned or planned)]):
-        for varied in (set(REVIEWED) - rare, rare):
-            tried = {name: values[name] if name in varied else [now[name]] for name in REVIEWED}
+        for tried in tries:
             texts = [[_option(name, value) for value in tried[name]] for name in REVIEWED]
             for number, options in enumerate(product(*texts)):
                 if approves(spec.approved_plan, _combine(nodes_before, options)):

@@ -20,6 +20,7 @@ from ocean_migration_pulumi.migration.spec.approval import (
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 from tests.migration.builders import candidate
 
 SPEC = MigrationSpec()
@@ -32,6 +33,8 @@ CHANGED: dict[str, Any] = {
     "prerequisites": "off",
     "on_timeout": "stop",
     "terminate_drained_nodes_on_stop": True,
+    "health": "warn",
+    "stop_when": StopConditions(broken_workloads=True),
     "triggers": ("again",),
 }
 
@@ -110,8 +113,16 @@ def test_digests_are_read_in_any_case() -> None:
 @pytest.mark.parametrize("name", [name for name in REVIEWED if name != "triggers"])
 def test_the_change_of_one_option_is_found(name: str) -> None:
     """With the value that was approved."""
-    change = PlanChange(name=name, approved=getattr(SPEC, name), now=CHANGED[name])
+    before, now = getattr(SPEC, name), CHANGED[name]
+    if name == "stop_when":
+        before, now = "off", "broken_workloads=True"
+    change = PlanChange(name=name, approved=before, now=now)
     assert find_changes(PLAN, approved(**{name: CHANGED[name]})) == (change,)
+
+
+def test_defaults_of_later_inputs_keep_older_digests() -> None:
+    """Whoever approved a plan before there were health and stop_when approved it as it is by default."""
+    assert plan_digest(PLAN, replace(SPEC, health="enforce", stop_when=None)) == DIGEST
 
 
 def test_changes_of_many_options_are_found() -> None:

@@ -11,6 +11,7 @@ import pytest
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, digest_value, read_spec
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 from tests.migration.builders import spec
 
 REQUIRED = {"ocean_id": "o-1", "nodes": {"all_nodes": True}}
@@ -201,6 +202,9 @@ OTHER = {
     "wait_for_percentage": 5,
     "stall_timeout": None,
     "soak_time": 60.0,
+    "health": "off",
+    "settle_timeout": 60.0,
+    "stop_when": StopConditions(broken_workloads=True),
     "on_timeout": "stop",
     "terminate_drained_nodes_on_stop": True,
     "triggers": (1,),
@@ -217,3 +221,37 @@ def test_every_option_is_compared_but_what_selects() -> None:
 def test_virtual_node_groups_to_wait_for_are_not_compared() -> None:
     """They are there for the order alone."""
     assert changed_options(spec(), spec(virtual_node_group_ids=("ols-1",))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"broken_workloads": True}, StopConditions(broken_workloads=True)),
+        ({"below_required_for": "20m"}, StopConditions(below_required_for=1200.0)),
+        (
+            {"broken_workloads": True, "unscheduled_for": "15m"},
+            StopConditions(broken_workloads=True, unscheduled_for=900),
+        ),
+        ({"broken_workloads": None}, None),
+        ({}, None),
+    ],
+)
+def test_stop_conditions(value: dict[str, Any], found: StopConditions | None) -> None:
+    """What watches nothing is off."""
+    assert read_spec({**REQUIRED, "stop_when": value})[0].stop_when == found
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("yes", "must be a map with broken_workloads, below_required_for, unscheduled_for, not 'yes'"),
+        ({"broken_workload": True}, "unknown field; did you mean `broken_workloads`?"),
+        ({"broken_workloads": 1}, "must be true or false, not 1"),
+        ({"below_required_for": "5m"}, "must be at least \"15m\", not '5m'"),
+    ],
+)
+def test_bad_stop_conditions(value: Any, message: str) -> None:
+    """The error names the field."""
+    (problem,) = read_spec({**REQUIRED, "stop_when": value})[1]
+    assert message in str(problem)
+    assert problem.property_name.startswith("stop_when")

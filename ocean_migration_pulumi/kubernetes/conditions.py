@@ -17,7 +17,6 @@ from ocean_migration_pulumi.kubernetes.gaps import (
     KUBERNETES,
     NOT_FOUND,
     UNAUTHORIZED,
-    describe_gap,
     gap_for_error,
     gap_for_unusable,
 )
@@ -34,8 +33,15 @@ from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import resource_path
 from ocean_migration_pulumi.migration.checks.service import is_pending
 from ocean_migration_pulumi.migration.gate.conditions import READY, GateObservation, KubernetesCondition
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, DEPLOYMENTS, NODES, PODS, Gap
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import STATEFUL_SETS
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    NODES,
+    PODS,
+    Gap,
+    describe_gap,
+)
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import STATEFUL_SETS
 
 T = TypeVar("T")
 

@@ -77,8 +77,3 @@ def ends_all(error: Exception) -> bool:
     if isinstance(error, RefusedError):
         return error.status == UNAUTHORIZED
     return isinstance(error, DeadlineError | UnreachableError)
-
-
-def describe_gap(gap: Gap) -> str:
-    """Return a gap as one line: why something is not known, and what to do about it."""
-    return f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason

@@ -24,7 +24,6 @@ from ocean_migration_pulumi.kubernetes.connection.errors import (
 from ocean_migration_pulumi.kubernetes.gaps import (
     KUBERNETES,
     NOT_FOUND,
-    describe_gap,
     ends_all,
     gap_for_error,
     gap_for_status,
@@ -58,8 +57,9 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     MappedRole,
     Pod,
     Term,
+    describe_gap,
 )
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadId, WorkloadSnapshot
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
 
 MAXIMUM_AGE: Final = 30.0
 """Seconds for which a list is good enough to plan with; a run reads again before it writes."""

@@ -16,7 +16,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODE_POOLS,
     VALIDATING_WEBHOOKS,
 )
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import REPLICA_SETS, SCALES, STATEFUL_SETS
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import REPLICA_SETS, SCALES, STATEFUL_SETS
 
 AWS_AUTH_NAME: Final = "aws-auth"
 """The ConfigMap that maps IAM roles."""

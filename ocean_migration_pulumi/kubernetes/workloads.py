@@ -39,7 +39,7 @@ from ocean_migration_pulumi.kubernetes.objects.workload_objects import OwnerRef
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import api_path, object_path
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, DEPLOYMENTS, NODES, PODS, Gap
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import (
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     EVENTS,
     REPLICA_SETS,
     SCALES,

@@ -12,7 +12,7 @@ import yaml
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.resources import rbac_rule
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS, Pod
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import EVENTS, REPLICA_SETS, SCALES, STATEFUL_SETS
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import EVENTS, REPLICA_SETS, SCALES, STATEFUL_SETS
 from tests.kubernetes import workloads
 from tests.kubernetes.support import ALL, reading
 from tests.support.http_server import Received

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.kubernetes.objects.workload_objects import (
     read_stateful_set_controller,
     read_workload_pod,
 )
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadId, WorkloadPod, WorkloadSnapshot
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadPod, WorkloadSnapshot
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes import workloads as made
 from tests.kubernetes.fake_api import FakeApi
@@ -120,7 +120,7 @@ def test_many_namespaces_are_read_at_once() -> None:
 def test_missing_right_is_a_gap_with_the_rule(path: str, resource: str, remedy: str) -> None:
     """Nothing else is lost."""
     api = made.shop()
-    api.faults[path] = [fake.status(403, "forbidden", "Forbidden")] * 9
+    api.faults[path] = [fake.status(403, 'x is forbidden: User "ci" cannot list resource', "Forbidden")] * 9
     found = read(api)
     assert list(found.gaps) == [resource]
     assert remedy in found.gaps[resource].remedy

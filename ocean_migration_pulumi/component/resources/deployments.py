@@ -97,9 +97,10 @@ def find_deployments(kubeconfig: str | None = None, context: str | None = None) 
     """
     from ocean_migration_pulumi.kubernetes import find_access
     from ocean_migration_pulumi.kubernetes.connection.connection import Connection
-    from ocean_migration_pulumi.kubernetes.gaps import KUBERNETES, describe_gap, gap_for_error
+    from ocean_migration_pulumi.kubernetes.gaps import KUBERNETES, gap_for_error
     from ocean_migration_pulumi.kubernetes.objects import objects
     from ocean_migration_pulumi.kubernetes.pagination import list_all
+    from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import describe_gap
 
     try:
         access = find_access(kubeconfig, context, os.environ)

@@ -19,7 +19,8 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_texts,
     require_text,
 )
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import (
+from ocean_migration_pulumi.migration.scheduling.workloads import is_work_kind
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadController,
     WorkloadId,
     WorkloadPod,
@@ -30,7 +31,7 @@ DEPLOYMENT: Final = "Deployment"
 REPLICA_SET: Final = "ReplicaSet"
 STATEFUL_SET: Final = "StatefulSet"
 
-_NOT_JUDGED: Final = frozenset({"DaemonSet", "Job", "Node"})
+_STATIC: Final = "Node"
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _TEMPLATE_LABELS: Final = ("pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash")
 _ROLLING: Final = frozenset(
@@ -67,10 +68,12 @@ def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> Wo
     if metadata is None or not metadata.name or not metadata.namespace:
         raise UnexpectedFormError
     owner = next((each for each in metadata.ownerReferences or () if each.controller), None)
-    if owner is None or owner.kind in _NOT_JUDGED or (status is not None and status.phase in _FINISHED):
+    if owner is None or (status is not None and status.phase in _FINISHED):
         return None
     if not owner.kind or not owner.name:
         raise UnexpectedFormError
+    if owner.kind == _STATIC or owner.kind.endswith("DaemonSet") or is_work_kind(owner.kind):
+        return None
     top = find_top(OwnerRef(owner.apiVersion or "", WorkloadId(owner.kind, metadata.namespace, owner.name)))
     conditions = {each.type: each for each in (status.conditions if status else None) or ()}
     ready, scheduled = conditions.get("Ready"), conditions.get("PodScheduled")

@@ -17,8 +17,8 @@ from ocean_migration_pulumi.migration.health.not_ready import (
     explain_not_ready,
     index_warnings,
 )
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES, PODS, Gap
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import (
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES, PODS, describe_gap
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     EVENTS,
     WorkloadController,
     WorkloadId,
@@ -338,8 +338,3 @@ def _instance(pod: WorkloadPod, snapshot: WorkloadSnapshot) -> str:
 def is_created_since(pod: WorkloadPod, since: datetime | None) -> bool:
     """Tell whether a pod is known to have been created since then."""
     return since is not None and pod.created_at is not None and pod.created_at >= since
-
-
-def describe_gap(gap: Gap) -> str:
-    """Return a gap as one line: why something is not known, and what to do about it."""
-    return f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready, index_warnings
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import (
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadController,
     WorkloadId,
     WorkloadPod,

@@ -20,7 +20,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
 )
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, group_pods
 from ocean_migration_pulumi.migration.health.not_ready import NotReadyClass
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadId, WorkloadSnapshot
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 
 BROKEN_FOR: Final = 600.0

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadPod, WorkloadWarning
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadPod, WorkloadWarning
 
 CRASHES: Final = 3
 """Restarts from which a pod counts as crashing: fewer are common while the services that it needs come up."""

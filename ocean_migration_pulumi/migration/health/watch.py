@@ -16,14 +16,13 @@ from ocean_migration_pulumi.migration.health.assessment import (
     HealthReport,
     Placement,
     assess_health,
-    describe_gap,
     share_on_ocean,
 )
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, observe_baseline
 from ocean_migration_pulumi.migration.health.brake import BrakeCause, BrakeLook, find_brake_cause, observe_for_brake
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadSnapshot
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, describe_gap
 from ocean_migration_pulumi.migration.snapshot.protocols import KubernetesApi
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadSnapshot
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 
 LOOK_DEADLINE: Final = 30.0
@@ -68,7 +67,7 @@ class HealthWatch:
         snapshot, ocean = self._read(bounded, namespaces)
         return None if snapshot is None else observe_baseline(snapshot, planned=self.planned, ocean=ocean)
 
-    def look(self, undrained: frozenset[str] = frozenset()) -> HealthReport | None:
+    def assess(self, undrained: frozenset[str] = frozenset()) -> HealthReport | None:
         """Look once; return None when the look does not succeed.
 
         Args:
@@ -86,7 +85,7 @@ class HealthWatch:
         self.report = report
         return report
 
-    def look_beside(self, undrained: frozenset[str]) -> None:
+    def assess_beside(self, undrained: frozenset[str]) -> None:
         """Look in a thread of its own when a look is due, so that a slow cluster delays no poll."""
         if self._thread is not None and self._thread.is_alive():
             return
@@ -117,7 +116,7 @@ class HealthWatch:
 
     def _look_quietly(self, undrained: frozenset[str]) -> None:
         try:
-            self.look(undrained)
+            self.assess(undrained)
         except OperationCancelled:
             self.looks.append(None)
 

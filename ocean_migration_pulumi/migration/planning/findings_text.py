@@ -10,6 +10,7 @@ from ocean_migration_pulumi.api.settings import NO_ACCOUNT
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
+from ocean_migration_pulumi.migration.planning import health_text
 from ocean_migration_pulumi.migration.planning.checks_text import CheckText, describe_finding
 from ocean_migration_pulumi.migration.planning.requirements_text import describe_requirements, list_remedies
 from ocean_migration_pulumi.migration.planning.sentences import join_sentences
@@ -243,7 +244,10 @@ def _nodes_stay(_: str, fields: Fields) -> str:
 
 def _nodes_outside_plan(_: str, fields: Fields) -> str:
     stays = count_with_verb(fields["nodes"], "other node", "stay")
-    return f"{stays} schedulable: evicted pods may land there and be moved again later"
+    return (
+        f"{stays} schedulable: evicted pods may land there and be moved again later. "
+        "One migration of all nodes in small batches cordons all of them at its start"
+    )
 
 
 def _pattern_unmatched(pattern: str, fields: Fields) -> str:
@@ -712,6 +716,12 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.NODES_WITH_PODS: _nodes_with_pods,
     Code.NODES_MISSING: _nodes_missing,
     Code.NODES_LEFT: lambda _, fields: f"{_remain(fields)}. {_AGAIN}",
+    Code.HEALTH_WATCHED: health_text.describe_watch,
+    Code.HEALTH_UNKNOWN: health_text.describe_unknown_health,
+    Code.WORKLOADS_READY: health_text.describe_ready,
+    Code.WORKLOADS_NOT_READY: health_text.describe_not_ready,
+    Code.BRAKE_STOPPED: health_text.describe_brake,
+    Code.BRAKE_HOLDS: health_text.describe_held_brake,
     Code.PREVIEW_FILE_NOT_WRITTEN: lambda _, fields: (
         f"Cannot write the file that OCEAN_MIGRATION_PREVIEW_FILE names: {fields['reason']}"
     ),

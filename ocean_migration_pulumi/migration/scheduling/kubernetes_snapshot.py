@@ -269,6 +269,11 @@ class Gap:
     remedy: str = ""
 
 
+def describe_gap(gap: Gap) -> str:
+    """Return a gap as one line: why something is not known, and what to do about it."""
+    return f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesSnapshot:
     """Everything that was read of a cluster at one moment.

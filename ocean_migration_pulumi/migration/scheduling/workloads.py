@@ -78,10 +78,15 @@ def is_standalone(pod: Pod, kube: KubernetesSnapshot) -> bool:
     return pod.controller is None or is_orphan(pod, kube)
 
 
+def is_work_kind(kind: str) -> bool:
+    """Tell whether the pods of a kind of controller do a piece of work and end."""
+    return _WORK_KIND.fullmatch(kind) is not None
+
+
 def describe_work(pod: Pod) -> str:
     """Return what kind of work a pod does that is lost or done again after its eviction; empty for a service."""
     owner = pod.controller
-    if owner is not None and _WORK_KIND.fullmatch(owner.kind):
+    if owner is not None and is_work_kind(owner.kind):
         return owner.kind
     return next((name for label, name in _WORK_LABELS if label in pod.labels), "")
 

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.api.models.migration import (
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, KubernetesSnapshot, Pod
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadId, WorkloadSnapshot
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
 
 
 class OceanApi(Protocol):

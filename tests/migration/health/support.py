@@ -9,7 +9,7 @@ from typing import Any
 from ocean_migration_pulumi.migration.health.assessment import HealthReport, Placement, assess_health
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, observe_baseline
 from ocean_migration_pulumi.migration.health.brake import BrakeLook, observe_for_brake
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import (
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadController,
     WorkloadId,
     WorkloadPod,

@@ -18,7 +18,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
 from ocean_migration_pulumi.migration.health.not_ready import NotReadyClass
 from ocean_migration_pulumi.migration.health.settling import DETACH_SECONDS, SettleClock
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, PODS, Gap
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import (
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     EVENTS,
     WorkloadController,
     WorkloadId,

@@ -14,7 +14,7 @@ from ocean_migration_pulumi.migration.health.baseline import (
     WorkloadBaseline,
     merge_baselines,
 )
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadController, WorkloadId, WorkloadPod
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadController, WorkloadId, WorkloadPod
 from tests.migration.health.support import CART, OTHER, baseline, old, pod, pulling, starting
 
 counts = st.integers(0, 50)

@@ -17,7 +17,7 @@ from ocean_migration_pulumi.migration.health.brake import (
     BrakeLook,
     find_brake_cause,
 )
-from ocean_migration_pulumi.migration.scheduling.workload_snapshot import WorkloadController, WorkloadId, WorkloadPod
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadController, WorkloadId, WorkloadPod
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 from tests.migration.health.support import CART, START, baseline, brake_look, old, pod, pulling, starting, warn
 

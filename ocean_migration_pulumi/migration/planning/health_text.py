@@ -1,0 +1,76 @@
+"""The text of diagnostics about the health of workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
+from ocean_migration_pulumi.common.times import format_elapsed
+
+_MOST_SHOWN: Final = 3
+
+Fields = Mapping[str, Any]
+
+
+def describe_watch(_: str, fields: Fields) -> str:
+    """Return what is watched while a migration runs."""
+    parts = [f"Watching {count_noun(fields['workloads'], 'workload')} with {count_noun(fields['pods'], 'pod')} to move"]
+    if fields["unhealthy"]:
+        parts.append(f"{count_with_verb(fields['unhealthy'], 'workload', 'be')} unhealthy already and never judged")
+    if fields["omitted"]:
+        parts.append(f"{fields['omitted']} more are not watched")
+    if fields["stops"]:
+        parts.append("the migration is stopped when it breaks them, before its later batches, while this run waits")
+    return "; ".join(parts)
+
+
+def describe_unknown_health(_: str, fields: Fields) -> str:
+    """Return why it is not known whether workloads are ready."""
+    return f"Unknown whether the workloads are ready: {fields['reason']}"
+
+
+def describe_ready(_: str, fields: Fields) -> str:
+    """Return that all workloads are ready."""
+    ready = f"{count_noun(fields['workloads'], 'workload')} ready, {count_noun(fields['pods'], 'pod')} on Ocean nodes"
+    if fields["elsewhere"]:
+        return f"{ready}; {count_with_verb(fields['elsewhere'], 'pod', 'run')} on other old nodes and will move again"
+    return ready
+
+
+def describe_not_ready(_: str, fields: Fields) -> str:
+    """Return which workloads are not ready, and why."""
+    shown = [_describe_workload(each) for each in fields["workloads"][:_MOST_SHOWN]]
+    others = fields["others"] + len(fields["workloads"]) - len(shown)
+    count = len(fields["workloads"]) + fields["others"]
+    head = f"{count_noun(count, 'workload')} {'still starting' if fields['starting'] else 'not ready'}"
+    more = f"; and {count_noun(others, 'other')}" if others else ""
+    return f"{head}: {'; '.join(shown)}{more}. Repair them, then run the command again: it only looks again"
+
+
+def describe_brake(migration_id: str, fields: Fields) -> str:
+    """Return that a migration was stopped for its workloads, and what that leaves."""
+    pod = f", such as {fields['pod']}" if fields["pod"] else ""
+    detail = f" ({fields['detail']})" if fields["detail"] else ""
+    drained = count_with_verb(fields["drained"], "drained node", "stay")
+    return (
+        f"Migration {migration_id} was stopped, because it breaks {list_some(fields['workloads'])}: {fields['cause']} for "
+        f"{format_elapsed(fields['seconds'])}{pod}{detail}. {drained} cordoned, "
+        f"{count_with_verb(fields['remaining'], 'node', 'remain')}. Repair the cause, then change triggers to go on"
+    )
+
+
+def describe_held_brake(migration_id: str, fields: Fields) -> str:
+    """Return that nothing is started, as an earlier run has stopped a migration for its workloads."""
+    return (
+        f"Nothing was started: migration {migration_id} was stopped because it broke workloads ({fields['cause']}); "
+        f"{count_with_verb(len(fields['nodes']), 'node', 'remain')}. Repair the cause, then change triggers or nodes "
+        "to go on"
+    )
+
+
+def _describe_workload(each: Fields) -> str:
+    pod = f", {each['pod']}" if each["pod"] else ""
+    detail = f": {each['detail']}" if each["detail"] else ""
+    reason = f" ({each['reason']}{pod}{detail})" if each["reason"] else ""
+    return f"{each['workload']} has {each['ready']} of {count_noun(each['required'], 'pod')} ready{reason}"

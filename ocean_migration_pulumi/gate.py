@@ -108,6 +108,8 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
         heartbeat: Input[bool] | None = None,
         kubernetes_conditions: Input[Sequence[Input[Mapping[str, Any]]]] | None = None,
         http_checks: Input[Sequence[Input[Mapping[str, Any]]]] | None = None,
+        workload_baseline: Input[Mapping[str, Any]] | None = None,
+        min_pods_on_ocean: Input[int] | None = None,
         hold_for: Input[str] | None = None,
         timeout: Input[str] | None = None,
         account_id: Input[str] | None = None,
@@ -129,6 +131,10 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
             kubernetes_conditions: Conditions of Kubernetes objects, each with ``kind``, ``namespace``, ``name`` and
                 ``condition``.
             http_checks: URLs that must answer, each with ``url``, ``status`` (200) and ``contains``.
+            workload_baseline: Output ``workload_baseline`` of the wave before: with access to Kubernetes its workloads
+                must be ready. None means that workloads are not judged.
+            min_pods_on_ocean: Percentage of the wave's pods that must have arrived on Ocean nodes; one pod may always
+                be missing. Default: ``80``.
             hold_for: How long everything must hold without a break; no answer is a break. Default: ``"30s"``.
             timeout: How long the gate waits at most; a shorter ``custom_timeouts`` applies, and alone replaces the
                 default. Default: ``"15m"``.

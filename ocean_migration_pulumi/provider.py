@@ -163,6 +163,11 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
     """Latest state changes, with times and counts."""
     soaked_until: Output[str | None]
     """End of the passed soak; None without ``soak_time``, or before the soak has passed."""
+    workload_health: Output[Mapping[str, Any] | None]
+    """Whether the workloads are as ready as before: ``state`` (``"ready"``, ``"not ready"``, ``"still starting"`` or
+    ``"unknown"``), counts, and at most 50 that are not ready; None before a migration ended."""
+    workload_baseline: Output[Mapping[str, Any] | None]
+    """What the workloads were like before the latest migration, for the gate; None when that is not known."""
     created_at: Output[str | None]
     """Creation of the latest migration, by Spot's clock."""
     completed_at: Output[str | None]
@@ -197,6 +202,9 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         on_timeout: Input[str] | None = None,
         terminate_drained_nodes_on_stop: Input[bool] | None = None,
         freeze: Input[Mapping[str, Any]] | None = None,
+        health: Input[str] | None = None,
+        settle_timeout: Input[str] | None = None,
+        stop_when: Input[Mapping[str, Any]] | None = None,
         triggers: Input[Sequence[Any]] | None = None,
         account_id: Input[str] | None = None,
         kubeconfig: Input[str | Mapping[str, Any]] | None = None,

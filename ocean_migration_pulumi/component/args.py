@@ -119,6 +119,7 @@ class GateArgsDict(TypedDict, total=False):
     heartbeat: bool
     kubernetes_conditions: Sequence[Mapping[str, Input[str]]]
     http_checks: Sequence[Mapping[str, Any]]
+    min_pods_on_ocean: Input[int]
     hold_for: Input[str]
     timeout: Input[str]
 
@@ -134,6 +135,7 @@ class GateArgs:
     heartbeat: bool = True
     kubernetes_conditions: Sequence[Mapping[str, Input[str]]] | None = None
     http_checks: Sequence[Mapping[str, Any]] | None = None
+    min_pods_on_ocean: Input[int] | None = None
     hold_for: Input[str] | None = None
     timeout: Input[str] | None = None
 
@@ -159,6 +161,9 @@ class WaveArgsDict(TypedDict, total=False):
     on_timeout: Input[str]
     terminate_drained_nodes_on_stop: Input[bool]
     freeze: Input[Mapping[str, Any]]
+    health: Input[str]
+    settle_timeout: Input[str]
+    stop_when: Input[Mapping[str, Any]]
     triggers: Input[Sequence[Any]]
     timeouts: pulumi.CustomTimeouts
     gate: GateArgs | GateArgsDict
@@ -193,6 +198,10 @@ class WaveArgs:
     on_timeout: Input[str] | None = None
     terminate_drained_nodes_on_stop: Input[bool] | None = None
     freeze: Input[Mapping[str, Any]] | None = None
+    health: Input[str] | None = None
+    settle_timeout: Input[str] | None = None
+    stop_when: Input[Mapping[str, Any]] | None = None
+    """When the migration is stopped for its workloads. None means ``{"broken_workloads": True}``, ``{}`` never."""
     triggers: Input[Sequence[Any]] | None = None
     timeouts: pulumi.CustomTimeouts | None = None
     """Deadlines of this wave, which ignores those of the component. None means the defaults of the resource."""
@@ -280,7 +289,9 @@ class OceanMigrationArgs:
     """URLs that receive start, end and problems of each wave. Never stored in state. None means no notifications."""
 
 
-WAVE_OPTIONS: Final = tuple(name for name in ACCEPTED if name in WaveArgs.__dataclass_fields__ and name != "nodes")
+WAVE_OPTIONS: Final = tuple(
+    name for name in ACCEPTED if name in WaveArgs.__dataclass_fields__ and name not in {"nodes", "stop_when"}
+)
 """The fields of a wave that its migration takes as they are."""
 
 GATE_OPTIONS: Final = tuple(GateArgs.__dataclass_fields__)

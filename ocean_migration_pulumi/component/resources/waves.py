@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pulumi
 from pulumi import Input, Output
@@ -17,6 +17,9 @@ _REPORTED: Final = (
     *("planned_nodes", "migrated_nodes", "remaining_nodes", "manual_nodes", "drained_nodes"),
     *("gone_nodes", "unverified_nodes"),
 )
+
+_STOP_WHEN: Final = {"broken_workloads": True}
+"""What stops a wave that does not say it."""
 
 
 def make_waves(
@@ -56,6 +59,7 @@ def make_waves(
             **access,
             notifications=declared.args.notifications,
             **{option: getattr(wave, option) for option in WAVE_OPTIONS},
+            stop_when=_STOP_WHEN if wave.stop_when is None else wave.stop_when,
             virtual_node_group_ids=[groups[each].id for each in needed] or None,
             planned_elsewhere=Output.all(*earlier).apply(_list_planned) if earlier else None,
             opts=pulumi.ResourceOptions.merge(
@@ -86,6 +90,8 @@ def _make_gate(
         migration_ids=migration.migrations.apply(lambda runs: [run["id"] for run in runs or ()]),
         succeeded=migration.succeeded,
         remaining=migration.remaining_nodes,
+        # The engine leaves an input out that is None.
+        workload_baseline=cast("Output[Mapping[str, Any]]", migration.workload_baseline),
         **{option: getattr(gate, option) for option in GATE_OPTIONS},
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[migration]),
     )

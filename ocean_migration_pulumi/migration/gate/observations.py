@@ -21,18 +21,22 @@ from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.gate.conditions import GateObservation, HttpCheck, KubernetesCondition
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
+from ocean_migration_pulumi.migration.health.assessment import has_arrived, share_on_ocean
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
+from ocean_migration_pulumi.migration.health.watch import HealthWatch
 from ocean_migration_pulumi.migration.planning.findings_text import render_check
-from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter, WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 
 LONGEST_LOOK: Final = 30.0
 """Seconds for each question, retries included: one that takes longer is asked again in the next look."""
 
 _LONGEST_REASON: Final = 200
+_POLLS_PER_LOOK: Final = 4
 _NOT_NOW: Final = (*OUTAGES, KubernetesError)
 
 
-class GateKubernetes(Protocol):
+class GateKubernetes(WorkloadReader, Protocol):
     """What a gate asks of Kubernetes; nothing is ever changed there.
 
     Each raises KubernetesError when it cannot be asked now, PrerequisiteError when a right is missing or the
@@ -75,6 +79,10 @@ class GateContext:
     """Why there is no access to Kubernetes."""
     explicit: bool = False
     """Whether the gate's own inputs name the access: then it must be there, and of the right cluster."""
+    watch: HealthWatch | None = None
+    """Looks at the workloads of the wave before; None before the first look."""
+    seen_at: float = float("-inf")
+    """When it looked last, by the clock of ``scope``."""
     recognized: bool = False
     """Whether Kubernetes was found to be the cluster whose nodes the service offers or runs."""
 
@@ -94,6 +102,8 @@ def observe_cluster(gate: GateContext) -> Iterator[GateObservation]:
         yield from _ask(gate, "Ocean", _observe_heartbeat)
     if gate.kubernetes is not None and (spec.scheduled or spec.kubernetes_conditions):
         yield from _ask(gate, "Kubernetes", _observe_kubernetes)
+    if gate.kubernetes is not None and spec.workload_baseline is not None:
+        yield from _observe_workloads(gate, spec.workload_baseline)
     if gate.kubernetes is None and spec.scheduled:
         yield from _ask(gate, "Ocean", _observe_unscheduled)
     for check in spec.http_checks:
@@ -149,6 +159,41 @@ def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[GateObser
         _do_without(gate, str(error))
         return []
     return observations
+
+
+def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[GateObservation]:
+    """Look at the workloads of the wave before, once a minute: they must be ready, and have arrived on Ocean nodes."""
+    if gate.watch is None and gate.kubernetes is not None:
+        gate.watch = HealthWatch(
+            kubernetes=gate.kubernetes,
+            scope=gate.scope,
+            now=gate.api.server_now,
+            find_ocean_nodes=lambda scope: {
+                node.instance_id for node in gate.api.within(scope).list_nodes(gate.spec.ocean_id)
+            },
+            baseline=baseline,
+        )
+    watch, now = gate.watch, gate.scope.clock()
+    if watch is None or not baseline.workloads:
+        return []
+    if watch.report is None or now - gate.seen_at >= _POLLS_PER_LOOK * gate.poll_interval:
+        gate.seen_at = now
+        if watch.assess() is None:
+            gate.scope.check()
+            return [GateObservation(False, f"workloads cannot be read: {sanitize(watch.missed, _LONGEST_REASON)}")]
+    report = watch.report
+    if report is None:
+        return []
+    if report.below:
+        first = report.below[0]
+        seen = f"{first.id} has {first.pods.ready} of {first.required} pods ready"
+        more = f", and {count_noun(len(report.below) - 1, 'other workload')}" if len(report.below) > 1 else ""
+        return [GateObservation(False, f"{seen}{more}")]
+    arrived, expected = share_on_ocean(report)
+    if not has_arrived(report, gate.spec.min_pods_on_ocean):
+        seen = f"{arrived} of {count_noun(expected, 'pod')} arrived on Ocean nodes"
+        return [GateObservation(False, f"{seen}, not {gate.spec.min_pods_on_ocean} %")]
+    return [GateObservation(True, f"{count_noun(len(report.workloads), 'workload')} ready")]
 
 
 def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelScope) -> bool:

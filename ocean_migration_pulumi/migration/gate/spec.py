@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.gate.conditions import CONDITIONS, READY, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.spec.input_readers import (
     ACCOUNT,
@@ -38,6 +39,12 @@ def _read_timeout(name: str, value: Any) -> float:
     if not seconds:
         raise input_readers.input_error(name, value, "longer than 0s")
     return seconds
+
+
+def _read_baseline(name: str, value: Any) -> HealthBaseline | None:
+    if not isinstance(value, Mapping):
+        raise input_readers.input_error(name, value, "a map, the output of a migration")
+    return HealthBaseline.from_output(value)
 
 
 def _entries(name: str, value: Any, allowed: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
@@ -150,6 +157,18 @@ class GateSpec:
     http_checks: tuple[HttpCheck, ...] = declare_input(
         InputType(_read_checks, _MAPS, "list of maps", absent=()),
         "URLs that must answer, each with ``url``, ``status`` (200) and ``contains``.",
+    )
+    workload_baseline: HealthBaseline | None = declare_input(
+        InputType(_read_baseline, "Mapping[str, Any]", "map"),
+        "Output ``workload_baseline`` of the wave before: with access to Kubernetes its workloads must be ready.",
+        none_means="that workloads are not judged",
+        compared=False,
+    )
+    min_pods_on_ocean: int = declare_input(
+        input_readers.whole_number(0, 100),
+        "Percentage of the wave's pods that must have arrived on Ocean nodes; one pod may always be missing.",
+        default=80,
+        compared=False,
     )
     hold_for: float = declare_input(
         DURATION, "How long everything must hold without a break; no answer is a break.", default="30s"

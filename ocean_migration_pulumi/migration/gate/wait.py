@@ -37,6 +37,8 @@ def wait_for_gate(gate: GateContext) -> GateResult:
     """
     _refuse_failed_wave(gate.spec)
     refuse_missing_access(gate)
+    if gate.kubernetes is None and gate.spec.workload_baseline is not None:
+        gate.reporter.warning(f"unknown whether the workloads of the wave before are ready: {gate.absent}")
     hold_for = gate.spec.hold_for
 
     def describe(observations: Sequence[GateObservation]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import OperationCancelled
@@ -21,7 +22,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, observe_baseline
 from ocean_migration_pulumi.migration.health.brake import BrakeCause, BrakeLook, find_brake_cause, observe_for_brake
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, describe_gap
-from ocean_migration_pulumi.migration.snapshot.protocols import KubernetesApi
+from ocean_migration_pulumi.migration.snapshot.protocols import WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadSnapshot
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 
@@ -32,11 +33,16 @@ _MOST_LOOKS: Final = 120
 # Two hours of looks: more than any condition has to last.
 
 
+def find_undrained(status: MigrationStatus) -> frozenset[str]:
+    """Return the nodes of a migration that still have pods, as far as its status says."""
+    return frozenset(node.instance_id for node in status.old_instances if node.running_pods != 0)
+
+
 @dataclass(slots=True, kw_only=True)
 class HealthWatch:
     """The looks at the workloads of one migration. It never raises but for whoever wants the operation no more."""
 
-    kubernetes: KubernetesApi
+    kubernetes: WorkloadReader
     """Reads the cluster."""
     scope: CancelScope
     """Bounds the looks."""

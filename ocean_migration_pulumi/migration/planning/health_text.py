@@ -17,7 +17,7 @@ def describe_watch(_: str, fields: Fields) -> str:
     """Return what is watched while a migration runs."""
     parts = [f"Watching {count_noun(fields['workloads'], 'workload')} with {count_noun(fields['pods'], 'pod')} to move"]
     if fields["unhealthy"]:
-        parts.append(f"{count_with_verb(fields['unhealthy'], 'workload', 'be')} unhealthy already and never judged")
+        parts.append(f"{count_noun(fields['unhealthy'], 'workload')} unhealthy before, and not judged")
     if fields["omitted"]:
         parts.append(f"{fields['omitted']} more are not watched")
     if fields["stops"]:
@@ -51,11 +51,11 @@ def describe_not_ready(_: str, fields: Fields) -> str:
 def describe_brake(migration_id: str, fields: Fields) -> str:
     """Return that a migration was stopped for its workloads, and what that leaves."""
     pod = f", such as {fields['pod']}" if fields["pod"] else ""
-    detail = f" ({fields['detail']})" if fields["detail"] else ""
+    detail = f": {fields['detail']}" if fields["detail"] else ""
     drained = count_with_verb(fields["drained"], "drained node", "stay")
     return (
-        f"Migration {migration_id} was stopped, because it breaks {list_some(fields['workloads'])}: {fields['cause']} for "
-        f"{format_elapsed(fields['seconds'])}{pod}{detail}. {drained} cordoned, "
+        f"Migration {migration_id} was stopped: it breaks {list_some(fields['workloads'])} ({fields['cause']} for "
+        f"{format_elapsed(fields['seconds'])}{pod}{detail}). {drained} cordoned, "
         f"{count_with_verb(fields['remaining'], 'node', 'remain')}. Repair the cause, then change triggers to go on"
     )
 

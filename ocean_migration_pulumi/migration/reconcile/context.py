@@ -163,14 +163,17 @@ class ReconcileContext:
                 self.label_matches = ask_labels(self.sources.kubernetes, bounded, self.spec.nodes.label_selectors)
         return self.offered
 
-    def waiter_for(self, migration_id: str, *, observe: Callable[[MigrationStatus], None]) -> MigrationWaiter:
-        """Return a wait for a migration; ``observe`` takes each status."""
+    def waiter_for(
+        self, migration_id: str, *, observe: Callable[[MigrationStatus], None], detail: Callable[[], str] = str
+    ) -> MigrationWaiter:
+        """Return a wait for a migration; ``observe`` takes each status, ``detail`` adds to the live line."""
         return MigrationWaiter(
             lambda: self.fetch_status(migration_id),
             scope=self.scope,
             reporter=self.reporter,
             policy=self.poll_policy,
             observe=observe,
+            detail=detail,
             listed=MigrationListing(find=lambda: self.find_in_list(migration_id), now=self.now),
         )
 

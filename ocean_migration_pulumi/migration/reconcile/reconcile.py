@@ -12,6 +12,7 @@ from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
     MigrationError,
     MigrationNotFoundError,
+    MigrationStoppedError,
     OceanMigrationError,
     PlanError,
 )
@@ -29,7 +30,9 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.first_plan import plan_now
 from ocean_migration_pulumi.migration.reconcile.proof import await_discovery, await_proof, ensure_none_remains
-from ocean_migration_pulumi.migration.reconcile.soak import soak
+from ocean_migration_pulumi.migration.reconcile.readiness.settle import settle_workloads
+from ocean_migration_pulumi.migration.reconcile.readiness.soak import soak
+from ocean_migration_pulumi.migration.reconcile.readiness.watching import report_held_brake
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.reconcile.wait import explain_failed_migration, wait_for_migration
@@ -38,8 +41,8 @@ from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.planned_nodes import restore_reviewed_entries
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.evidence import OutcomeReason
-from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
-from ocean_migration_pulumi.migration.state.resource_state import ResourceState
+from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, BRAKE, MigrationRecord
+from ocean_migration_pulumi.migration.state.resource_state import NOT_READY, ResourceState
 
 DEADLINE: Final = 3000.0
 """Seconds for create and update without custom timeouts: below a CI job's hour, for a wait resumes."""
@@ -97,6 +100,10 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
         )
         _finish(context)
         return
+    if work and latest is not None and latest.stopped_by == BRAKE and not asks_again:
+        held = report_held_brake(latest, work)
+        state.failure = {"message": render(held), "reason": NOT_READY, "remedy": ""}
+        raise MigrationStoppedError(render(held), (held,))
     if _migrate(context, work):
         # An adopted migration may have left nodes: still the only migration that this run starts.
         _migrate(context, _collect_work(context, again=False, manual=False))
@@ -105,6 +112,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
         context.reporter.warning(render(report_gone(gone)))
     _ensure_none_lost(context)
     ensure_none_remains(context)
+    settle_workloads(context)
     soak(context)
     _finish(context)
 
@@ -118,7 +126,7 @@ def refresh(context: ReconcileContext) -> bool:
     except ClusterNotFoundError:
         return False
     latest = state.latest
-    if not state.remaining and (latest is None or latest.ended):
+    if not state.remaining and (latest is None or latest.ended) and not state.lacks_workloads:
         state.failure = None
     failed = latest is not None and latest.status == MigrationState.FINISHED_ERROR and bool(state.remaining)
     if latest is not None and failed and state.failure is None:

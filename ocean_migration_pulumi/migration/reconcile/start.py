@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.common.text import count_noun, list_some
@@ -24,6 +24,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import adopt, is_ours, 
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.proof import await_discovery
+from ocean_migration_pulumi.migration.reconcile.readiness.watching import record_baseline
 from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord, UnansweredStart
 from ocean_migration_pulumi.migration.state.progress import Progress
@@ -139,6 +140,7 @@ def _start_or_find_other(
 def _send_start(context: ReconcileContext, work: list[str], before: frozenset[str]) -> MigrationRecord | None:
     """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
     ensure_approved(context, work)
+    record_baseline(context, work)
     ensure_start_time(context)
     state, view = context.state, context.claims.view
     lost = state.unanswered = UnansweredStart(
@@ -186,6 +188,8 @@ def _record_start(
         **asdict(context.spec.options),
     )
     context.state.unanswered = None
+    if context.state.baseline is not None:
+        context.state.baseline = replace(context.state.baseline, migration_id=migration_id)
     if status is not None:
         migration.update(status)
     record_migration(context, migration)

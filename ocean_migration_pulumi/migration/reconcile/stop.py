@@ -20,7 +20,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import catch_up, find_u
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
-from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
+from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, BRAKE, MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_share
 
 _STOPPING: Final = frozenset({MigrationState.STOPPING, MigrationState.RESCHEDULE_NODES, MigrationState.ERROR})
@@ -111,7 +111,7 @@ def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, termina
         msg = f"{error} while migration {migration.id} was asked to stop; run it again to see it stopped"
         raise restate(error, msg, migration.id) from None
     else:
-        migration.stopped_by = "us"
+        migration.stopped_by = BRAKE if migration.stopped_by == BRAKE else "us"
         migration.terminated_on_stop = terminate_drained_nodes
     context.claims.view.changed()
     return True

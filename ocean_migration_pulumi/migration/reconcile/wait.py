@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
@@ -24,10 +23,12 @@ from ocean_migration_pulumi.errors import (
     UnheardError,
 )
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import FailureReason, read_failure_reason
+from ocean_migration_pulumi.migration.health.watch import find_undrained
 from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_lost, settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
+from ocean_migration_pulumi.migration.reconcile.readiness.watching import find_cause, open_watch, stop_for_workloads
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.reconcile.waiter import NEW, MigrationWaiter, is_timeout, restate
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
@@ -66,13 +67,24 @@ def wait_for_migration(
         WaitEndedError: The deadline passed, the migration stalled, or the service could no longer be asked.
         MigrationError: The migration failed, was stopped by someone else, or was a collision.
     """
-    waiter = context.waiter_for(migration.id, observe=partial(context.update, migration))
-    reached = _target(context)
+    watch = open_watch(context, migration)
+    reached, cause = _target(context), None
+
+    def observe(status: MigrationStatus) -> None:
+        context.update(migration, status)
+        if watch is not None:
+            watch.assess_beside(find_undrained(status))
+
+    detail = str if watch is None else watch.describe
+    waiter = context.waiter_for(migration.id, observe=observe, detail=detail)
 
     def reached_without_collision(status: MigrationStatus) -> bool:
+        nonlocal cause
         if listed_before is not None and not status.is_terminal and waiter.elapsed <= NEW:
             _yield_to_older(context, migration, listed_before)
-        return status.is_terminal or reached(status)
+        if watch is not None and not status.is_terminal:
+            cause = find_cause(context, migration, watch, status)
+        return status.is_terminal or cause is not None or reached(status)
 
     try:
         status = waiter.until(reached_without_collision)
@@ -88,6 +100,9 @@ def wait_for_migration(
     if status.is_terminal:
         _conclude(context, migration, status, waiter.elapsed)
         return status
+    if watch is not None and cause is not None:
+        stop_for_workloads(context, migration, watch, cause)
+        return context.fetch_status(migration.id)
     context.state.target_reached = True
     context.update_outcomes()
     line = Progress.from_status(status).line(waiter.elapsed)

@@ -229,6 +229,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         policy: As of ``Waiter``.
         observe: As of ``Waiter``.
         listed: What the list says of the migration; None to believe its status alone.
+        detail: Returns what the live line says besides; empty for nothing.
     """
 
     def __init__(
@@ -240,6 +241,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         policy: PollPolicy,
         observe: Callable[[MigrationStatus], None] = lambda status: None,
         listed: MigrationListing | None = None,
+        detail: Callable[[], str] = str,
     ) -> None:
         def observe_state(status: MigrationStatus) -> None:
             self._report_state(status)
@@ -251,7 +253,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             reporter=reporter,
             policy=policy,
             observe=observe_state,
-            describe=lambda status: Progress.from_status(status).summary,
+            describe=lambda status: ", ".join(filter(None, [Progress.from_status(status).summary, detail()])),
             mark=_mark_status,
         )
         self._listed = listed

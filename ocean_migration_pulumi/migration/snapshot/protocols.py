@@ -96,7 +96,20 @@ class Reporter(Protocol):
         """Show a line that stays, marked as a warning."""
 
 
-class KubernetesApi(Protocol):
+class WorkloadReader(Protocol):
+    """Reads of workloads; raises OperationCancelled when the operation may not go on."""
+
+    def read_workloads(
+        self,
+        scope: CancelScope,
+        now: datetime,
+        namespaces: Collection[str] | None,
+        known: Collection[WorkloadId] = (),
+    ) -> WorkloadSnapshot:
+        """Return the workloads of some namespaces, None: of all, and those that are known; what cannot be is a gap."""
+
+
+class KubernetesApi(WorkloadReader, Protocol):
     """Reads of Kubernetes.
 
     Each raises OperationCancelled when the operation may not go on.
@@ -113,15 +126,6 @@ class KubernetesApi(Protocol):
             KubernetesError: Kubernetes cannot be asked.
 
         """
-
-    def read_workloads(
-        self,
-        scope: CancelScope,
-        now: datetime,
-        namespaces: Collection[str] | None,
-        known: Collection[WorkloadId] = (),
-    ) -> WorkloadSnapshot:
-        """Return the workloads of some namespaces, None: of all, and those that are known; what cannot be is a gap."""
 
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Return whether a pod may be evicted now, by a dry run."""

@@ -158,15 +158,15 @@ class Code(StrEnum):
     NODES_LEFT = "nodes-left"
     """``nodes`` that remain and that the next run migrates."""
     HEALTH_WATCHED = "health-watched"
-    """The workloads that are watched: counts ``workloads``, ``pods`` (on the nodes to migrate), ``unhealthy`` (before the
-    start, never judged) and ``omitted``, ``stops`` (whether the migration is stopped for them)."""
+    """The workloads that are watched: counts ``workloads``, ``pods`` (on the nodes to migrate), ``unhealthy`` (before
+    the start, never judged) and ``omitted``, ``stops`` (whether the migration is stopped for them)."""
     HEALTH_UNKNOWN = "health-unknown"
     """``reason`` why it is not known whether the workloads are ready."""
     WORKLOADS_READY = "workloads-ready"
     """``workloads``, ``pods`` on Ocean nodes, ``elsewhere`` (pods that run on other old nodes)."""
     WORKLOADS_NOT_READY = "workloads-not-ready"
-    """``workloads``: each with ``workload``, ``ready``, ``required``, ``reason``, ``detail``, ``pod`` (may be empty); the
-    number of ``others``; whether all are only ``starting``."""
+    """``workloads``: each with ``workload``, ``ready``, ``required``, ``reason``, ``detail``, ``pod`` (may be empty);
+    the number of ``others``; whether all are only ``starting``."""
     BRAKE_STOPPED = "brake-stopped"
     """Subject: the migration that was stopped for its workloads. ``cause``, ``workloads`` (their names), ``pod``,
     ``detail`` (may be empty), ``seconds``, ``drained`` (how many nodes stay cordoned), ``remaining``."""

@@ -23,6 +23,10 @@ ADOPTED_PART: Final = "adopted_part"
 """Origin of an adopted migration that also holds nodes that are not planned: it is never stopped."""
 
 
+BRAKE: Final = "brake"
+"""``stopped_by`` of a migration that this resource stopped for its workloads."""
+
+
 def to_texts(value: Any) -> list[str]:
     """Return the items of a list in an output as strings; an empty list for any other value."""
     return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
@@ -59,7 +63,9 @@ class MigrationRecord:
     errored_at: str | None = None
     """When it failed; None otherwise."""
     stopped_by: str | None = None
-    """``"us"``, ``"others"``, or None when nobody stopped it."""
+    """``"us"``, ``"brake"`` (us, for its workloads), ``"others"``, or None when nobody stopped it."""
+    stop_cause: dict[str, Any] | None = None
+    """Why the brake stopped it: ``cause``, ``workloads``, ``pod``, ``detail``, ``seconds``; None otherwise."""
     terminated_on_stop: bool | None = None
     """Whether our stop asked to terminate drained nodes; None without a stop of ours."""
     pods_before: int | None = None

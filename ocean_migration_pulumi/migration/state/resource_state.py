@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationState, MigrationStatus
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec
 from ocean_migration_pulumi.migration.state.evidence import NodeJudgement, NodeOutcome, OutcomeReason
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord, UnansweredStart, to_texts
 from ocean_migration_pulumi.migration.state.progress import Progress
+
+NOT_READY: Final = "workloads"
+"""The reason of a failure for workloads that are not ready: it stays until they are, or a migration is started."""
 
 _TIMELINE: Final = 60
 _MOST_PODS: Final = 100
@@ -69,6 +73,11 @@ class ResourceState:
     """The selector that was last acted upon; None before the first time."""
     triggers: list[Any] = field(default_factory=list)
     """The triggers that were last acted upon."""
+    baseline: HealthBaseline | None = None
+    """What the workloads were like before the latest migration; None when that is not known."""
+    workload_health: dict[str, Any] | None = None
+    """Whether they were ready afterwards: ``migration_id``, ``state``, ``final``, ``at``, ``reason``, counts, and at
+    most 50 that were not ready; None before a migration ended."""
     target_reached: bool = False
     """Whether the wait ended at the target of ``wait_for``, while the migration went on."""
 
@@ -76,6 +85,11 @@ class ResourceState:
     def latest(self) -> MigrationRecord | None:
         """The latest migration; None before the first."""
         return self.migrations[-1] if self.migrations else None
+
+    @property
+    def lacks_workloads(self) -> bool:
+        """Whether the last run failed because workloads were not ready."""
+        return (self.failure or {}).get("reason") == NOT_READY
 
     @property
     def lost_migrations(self) -> list[MigrationRecord]:
@@ -90,6 +104,7 @@ class ResourceState:
         """Record a new latest migration; what was true of the one before no longer holds."""
         self.migrations.append(migration)
         self.soaked_until = None
+        self.workload_health = None
         self.failure = None
         self.target_reached = False
 
@@ -201,6 +216,8 @@ class ResourceState:
             "effective_account_id": self.effective_account_id,
             "soaked_until": self.soaked_until,
             "unanswered_start": self.unanswered.to_output() if self.unanswered else None,
+            "workload_baseline": self.baseline.to_output() if self.baseline else None,
+            "workload_health": self.workload_health,
         }
         return outputs | {name: value for name, value in optional.items() if value is not None}
 
@@ -219,6 +236,7 @@ class ResourceState:
         """
         unanswered = outputs.get("unanswered_start")
         nodes = outputs.get("nodes")
+        health = outputs.get("workload_health")
         triggers = outputs.get("triggers")
         progress = outputs.get("progress")
         state = cls(
@@ -253,6 +271,8 @@ class ResourceState:
             effective_account_id=_text(outputs.get("effective_account_id")),
             nodes=dict(nodes) if isinstance(nodes, Mapping) else None,
             triggers=list(triggers) if isinstance(triggers, (list, tuple)) else [],
+            baseline=HealthBaseline.from_output(outputs.get("workload_baseline")),
+            workload_health=dict(health) if isinstance(health, Mapping) else None,
             target_reached=outputs.get("target_reached") is True,
         )
         if "gone_nodes" not in outputs:

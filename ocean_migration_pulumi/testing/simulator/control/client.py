@@ -429,6 +429,7 @@ class SimulatorControl(ControlChannel):
         *,
         namespace: str = "",
         app: str = "",
+        name: str = "",
         seconds: float | None = None,
         ocean_only: bool = True,
         running: bool = False,
@@ -441,6 +442,7 @@ class SimulatorControl(ControlChannel):
                 trouble.
             namespace: The namespace of the pods, empty for all.
             app: Their application, empty for all.
+            name: The name of the only pod, empty for all.
             seconds: After how many simulated seconds they are ready; None for never.
             ocean_only: Whether it only happens on Ocean nodes.
             running: Whether it also happens to the pods that run now.
@@ -451,6 +453,7 @@ class SimulatorControl(ControlChannel):
             kind=kind,
             namespace=namespace,
             app=app,
+            name=name,
             seconds=seconds,
             ocean_only=ocean_only,
             running=running,

@@ -59,6 +59,7 @@ class KubernetesControls(ControlBase):
         kind: str | None,
         namespace: str = "",
         app: str = "",
+        name: str = "",
         seconds: float | None = None,
         ocean_only: bool = True,
         running: bool = False,
@@ -72,7 +73,7 @@ class KubernetesControls(ControlBase):
             return
         if kind not in TROUBLES:
             raise ValueError(f"unknown trouble {kind!r}: one of {', '.join(TROUBLES)}")
-        trouble = SimTrouble(kind=kind, namespace=namespace, app=app, seconds=seconds, ocean_only=ocean_only)
+        trouble = SimTrouble(kind=kind, namespace=namespace, app=app, name=name, seconds=seconds, ocean_only=ocean_only)
         cluster.troubles = [*cluster.troubles, trouble]
         for node, pod in self._running_pods(cluster):
             if running and pod.is_workload and trouble.concerns(pod, ocean_node=node.ocean_managed):

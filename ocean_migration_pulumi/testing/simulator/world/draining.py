@@ -108,6 +108,6 @@ def _evict_from_node(
 def evict_pod(cluster: SimCluster, node: SimNode, pod: SimPod, now: float, migration_id: str | None = None) -> None:
     """Evict a pod: its controller creates it anew as a pending pod, and a standalone pod is gone."""
     node.pods.remove(pod)
-    pod.created_at, pod.moved_by = now, migration_id
+    pod.created_at, pod.moved_by = now, migration_id if pod.trouble is None else None
     if pod.controller is not None:
         cluster.pending.append(PendingPod(pod=pod, since=now, migration_id=migration_id))

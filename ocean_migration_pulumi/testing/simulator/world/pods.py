@@ -44,6 +44,8 @@ class SimTrouble:
     """The namespace of the pods; empty for all."""
     app: str = ""
     """Their application; empty for all."""
+    name: str = ""
+    """The name of the only pod; empty for all."""
     seconds: float | None = None
     """After how many simulated seconds they are ready; None for never."""
     ocean_only: bool = True
@@ -54,6 +56,7 @@ class SimTrouble:
         return (
             self.namespace in ("", pod.namespace)
             and self.app in ("", get_application(pod))
+            and self.name in ("", pod.name)
             and (ocean_node or not self.ocean_only)
         )
 
@@ -105,7 +108,7 @@ class SimPod:
     created_at: float | None = None
     """Simulated epoch seconds of its creation; None for a pod that is as old as its node."""
     moved_by: str | None = None
-    """The migration that moved it last."""
+    """The migration that moved it last, if it was not in trouble before."""
     trouble: str | None = None
     """What keeps its containers from being ready, one of ``TROUBLES``; None for nothing."""
     changes_at: float | None = None

@@ -1,0 +1,213 @@
+"""Watch the workloads of a migration of ours, and stop the migration when it breaks them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
+from typing import Any, Final
+
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.times import format_time, parse_time
+from ocean_migration_pulumi.errors import MigrationStoppedError
+from ocean_migration_pulumi.migration.health.assessment import HealthReport, WorkloadHealth
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, merge_baselines
+from ocean_migration_pulumi.migration.health.brake import BrakeCause
+from ocean_migration_pulumi.migration.health.watch import HealthWatch, find_undrained
+from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.state.migration_record import BRAKE, STARTED, MigrationRecord
+from ocean_migration_pulumi.migration.state.resource_state import NOT_READY
+
+BASELINE_INTERVAL: Final = 30.0
+"""Seconds between the two looks of a baseline."""
+
+MOST_SHOWN: Final = 50
+"""The most workloads that the output ``workload_health`` lists."""
+
+_POLLS_PER_LOOK: Final = 4
+# Statuses are polled each 15 seconds, workloads looked at each minute.
+
+_STOPPABLE: Final = frozenset(
+    {
+        MigrationState.STARTING,
+        MigrationState.AWAIT_REPLACEMENTS,
+        MigrationState.HANDLE_UNSCHEDULE,
+        MigrationState.DRAIN_NODES,
+        MigrationState.VALIDATE_DRAIN,
+    }
+)
+
+
+def record_baseline(context: ReconcileContext, instance_ids: Collection[str]) -> None:
+    """Look twice at the workloads of nodes, right before their migration is started, and record the baseline.
+
+    Raises:
+        OperationCancelled: Whoever asked for the operation wants it no more.
+        DeadlineError: The deadline passed.
+    """
+    context.state.baseline = None
+    watch = _make_watch(context, HealthBaseline(), instance_ids)
+    if watch is None:
+        return
+    first = watch.observe_baseline()
+    if first is None:
+        context.reporter.warning(render(report_unknown(watch.missed)))
+        return
+    context.scope.sleep(min(BASELINE_INTERVAL, 2 * context.poll_policy.poll_interval))
+    second = watch.observe_baseline(namespaces=first.namespaces) if first.workloads else None
+    context.state.baseline = found = merge_baselines(first, second or first)
+    watched = Diagnostic(
+        code=Code.HEALTH_WATCHED,
+        severity=Severity.INFO,
+        fields={
+            "workloads": len(found.workloads),
+            "pods": sum(each.planned for each in found.workloads.values()),
+            "unhealthy": sum(each.broken for each in found.workloads.values()),
+            "omitted": found.omitted,
+            "stops": context.spec.stop_when is not None,
+        },
+    )
+    if found.workloads:
+        context.reporter.info(render(watched))
+
+
+def open_watch(context: ReconcileContext, migration: MigrationRecord) -> HealthWatch | None:
+    """Return the watch of a migration whose baseline is known; None without one, or without access to Kubernetes."""
+    baseline = context.state.baseline
+    if baseline is None or baseline.migration_id != migration.id:
+        return None
+    watch = _make_watch(context, baseline, migration.instance_ids)
+    if watch is not None:
+        watch.since = parse_time(migration.created_at) or context.now()
+    return watch
+
+
+def find_cause(
+    context: ReconcileContext, migration: MigrationRecord, watch: HealthWatch, status: MigrationStatus
+) -> BrakeCause | None:
+    """Return why a migration has to be stopped for its workloads; None when it may go on, or stopping is of no use.
+
+    Only later batches can be spared: Ocean finishes the present one. What this resource did not start is not stopped.
+    """
+    conditions = context.spec.stop_when
+    if conditions is None or migration.origin != STARTED or status.state not in _STOPPABLE:
+        return None
+    return watch.find_cause(conditions) if find_undrained(status) else None
+
+
+def stop_for_workloads(
+    context: ReconcileContext, migration: MigrationRecord, watch: HealthWatch, cause: BrakeCause
+) -> None:
+    """Stop a migration that breaks workloads, and raise unless it has finished meanwhile.
+
+    Raises:
+        MigrationStoppedError: It was stopped.
+        OperationCancelled: Whoever asked for the operation wants it no more.
+        OceanMigrationError: The service refuses, or cannot be asked.
+    """
+    names = [str(workload) for workload in cause.workloads]
+    # Recorded before the stop is sent: a run that is killed in between must not read as if nothing had happened.
+    migration.stopped_by, migration.stop_cause = BRAKE, {**asdict(cause), "workloads": names[:MOST_SHOWN]}
+    if watch.report is not None:
+        context.state.workload_health = report_output(migration, watch.report, "not ready", final=False)
+    why = f"it breaks {names[0]} ({cause.cause})"
+    stop_migration(context, migration, terminate_drained_nodes=False, why=why)
+    if migration.status == MigrationState.FINISHED:
+        migration.stopped_by = migration.stop_cause = None
+        return
+    context.mark_acted_upon()
+    stopped = Diagnostic(
+        code=Code.BRAKE_STOPPED,
+        severity=Severity.ERROR,
+        subject=migration.id,
+        fields={
+            "cause": cause.cause,
+            "workloads": names,
+            "pod": cause.pod,
+            "detail": cause.detail,
+            "seconds": cause.seconds,
+            "drained": len(context.state.drained & set(migration.instance_ids)),
+            "remaining": len(context.state.remaining),
+        },
+    )
+    message = render(stopped)
+    context.state.failure = {"message": message, "reason": NOT_READY, "remedy": ""}
+    raise MigrationStoppedError(message, (stopped,))
+
+
+def report_unknown(reason: str) -> Diagnostic:
+    """Return the diagnostic for workloads of which it is not known whether they are ready."""
+    return Diagnostic(code=Code.HEALTH_UNKNOWN, severity=Severity.WARNING, fields={"reason": reason})
+
+
+def report_held_brake(migration: MigrationRecord, nodes: Collection[str]) -> Diagnostic:
+    """Return the diagnostic for nodes that wait because the brake has stopped their migration."""
+    cause = (migration.stop_cause or {}).get("cause") or "unknown"
+    fields = {"cause": cause, "nodes": sorted(nodes)}
+    return Diagnostic(code=Code.BRAKE_HOLDS, severity=Severity.ERROR, subject=migration.id, fields=fields)
+
+
+def report_output(migration: MigrationRecord, report: HealthReport, state: str, *, final: bool) -> dict[str, Any]:
+    """Return the output ``workload_health`` for a look.
+
+    Args:
+        migration: The migration.
+        report: The look.
+        state: ``"ready"``, ``"not ready"``, ``"still starting"`` or ``"unknown"``.
+        final: Whether nobody looks again.
+    """
+    return {
+        "migration_id": migration.id,
+        "state": state,
+        "final": final,
+        "at": format_time(report.at),
+        "workloads": {str(verdict): count for verdict, count in sorted(report.verdicts.items())},
+        "pods": asdict(report.counts),
+        "created": report.created,
+        "landed_elsewhere": report.landed_elsewhere,
+        "not_ready": list_not_ready(report.below)[:MOST_SHOWN],
+        "unknown": list(report.unknown),
+    }
+
+
+def list_not_ready(workloads: Iterable[WorkloadHealth]) -> list[dict[str, Any]]:
+    """Return workloads that are not ready as JSON values, each with a pod that shows why."""
+    entries = []
+    for each in workloads:
+        shown = each.failing[0] if each.failing else None
+        entries.append(
+            {
+                "workload": str(each.id),
+                "ready": each.pods.ready,
+                "required": each.required,
+                "reason": str(shown.reason.kind) if shown else ("not created" if each.not_created else ""),
+                "pod": shown.pod.full_name if shown else "",
+                "detail": shown.reason.detail if shown else each.not_created,
+            }
+        )
+    return entries
+
+
+def _make_watch(
+    context: ReconcileContext, baseline: HealthBaseline, instance_ids: Collection[str]
+) -> HealthWatch | None:
+    kubernetes, spec = context.sources.kubernetes, context.spec
+    if kubernetes is None or (spec.health == "off" and spec.stop_when is None):
+        return None
+
+    def find_ocean_nodes(scope: CancelScope) -> set[str]:
+        nodes = context.claims.view.nodes(context.api, scope)
+        return {*context.state.ocean_nodes, *(node.instance_id for node in nodes)}
+
+    return HealthWatch(
+        kubernetes=kubernetes,
+        scope=context.scope,
+        now=context.now,
+        find_ocean_nodes=find_ocean_nodes,
+        baseline=baseline,
+        planned=frozenset(instance_ids),
+        interval=_POLLS_PER_LOOK * context.poll_policy.poll_interval,
+    )

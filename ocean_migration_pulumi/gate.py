@@ -25,7 +25,7 @@ from ocean_migration_pulumi.errors import InputError, SettingsError, add_code
 from ocean_migration_pulumi.inputs import resource_properties
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe_failure
 from ocean_migration_pulumi.migration.gate.observations import GateContext
-from ocean_migration_pulumi.migration.gate.spec import INPUTS, GateSpec, changed_inputs, read_gate_spec
+from ocean_migration_pulumi.migration.gate.spec import COMPARED, INPUTS, GateSpec, changed_inputs, read_gate_spec
 from ocean_migration_pulumi.migration.gate.wait import wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
@@ -68,9 +68,10 @@ class OceanMigrationGateProvider(ResourceProvider):
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare the inputs with those for which the gate opened."""
         unknown = frozenset(name for name, value in news.items() if host.contains_unknown(value))
-        if unknown - {_PROVIDER}:
+        if unknown & COMPARED:
             return DiffResult(changes=True)
-        names = changed_inputs(read_gate_spec(host.current_call().old_inputs or olds)[0], read_gate_spec(news)[0])
+        spec = read_gate_spec(news, unknown=unknown)[0]
+        names = changed_inputs(read_gate_spec(host.current_call().old_inputs or olds)[0], spec)
         return DiffResult(changes=bool(names), replaces=["ocean_id"] if "ocean_id" in names else [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:

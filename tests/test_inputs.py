@@ -19,6 +19,7 @@ from ocean_migration_pulumi import (
 )
 from ocean_migration_pulumi.inputs import resource_properties
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.options import declared_inputs
 from ocean_migration_pulumi.migration.spec.spec import HIDDEN, MigrationSpec, read_spec
@@ -123,6 +124,7 @@ def test_resource_names_every_output_that_is_written() -> None:
     record = ResourceState(unscheduled=["p"], failure={"message": "m"}, soaked_until="t", effective_account_id="act-1")
     spec = read_spec({"ocean_id": "o-1", "nodes": {"all_nodes": True}})[0]
     record.unanswered = UnansweredStart(listed=[], instance_ids=[])
+    record.baseline, record.workload_health = HealthBaseline(), {"state": "ready"}
     record.migrations.append(
         MigrationRecord(id="owm-1", created_at="a", completed_at="b", stopped_at="c", errored_at="d")
     )

@@ -62,10 +62,12 @@ def test_a_wave_has_every_option_of_a_migration() -> None:
     """By the same names and of the same types; the component sets the others, and how long to wait is up to it."""
     own = {"resource_name", "opts", "ocean_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"}
     own |= {"account_id", "kubeconfig", "kube_context", "notifications", "wait_for", "wait_for_percentage"}
+    # Waves have a default of their own.
+    own |= {"stop_when"}
     parameters = inspect.signature(OceanWorkloadMigration).parameters
     assert list(args.WAVE_OPTIONS) == [name for name in parameters if name not in own]
     types = {field.name: field.type for field in fields(args.WaveArgs)}
-    assert set(types) == {*args.WAVE_OPTIONS, "name", "nodes", "virtual_node_groups", "timeouts", "gate"}
+    assert set(types) == {*args.WAVE_OPTIONS, "name", "nodes", "virtual_node_groups", "stop_when", "timeouts", "gate"}
     assert {name: types[name] for name in args.WAVE_OPTIONS} == {
         name: parameters[name].annotation for name in args.WAVE_OPTIONS
     }

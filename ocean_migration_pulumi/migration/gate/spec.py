@@ -206,6 +206,9 @@ ACCEPTED: Final = tuple(INPUT_DECLARATIONS)
 INPUTS: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if not each.secret)
 """The names of all inputs that a state may hold."""
 
+COMPARED: Final = frozenset(name for name in INPUTS if INPUT_DECLARATIONS[name].compared)
+"""The inputs for which an open gate waits again when they change."""
+
 
 def read_gate_spec(
     props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()
@@ -224,4 +227,4 @@ def read_gate_spec(
 
 def changed_inputs(old: GateSpec, new: GateSpec) -> list[str]:
     """Return the names of the inputs for which an open gate waits again when they differ."""
-    return [name for name in INPUTS if INPUT_DECLARATIONS[name].compared and getattr(old, name) != getattr(new, name)]
+    return [name for name in INPUTS if name in COMPARED and getattr(old, name) != getattr(new, name)]

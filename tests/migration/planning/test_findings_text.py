@@ -98,6 +98,22 @@ DESTINATION: dict[str, Any] = {
 }
 ONE_POD: dict[str, Any] = {"pods": ["shop/debug"], "nodes": ["ip-10-0-0-9"], "orphaned": False}
 MANY_PODS: dict[str, Any] = {"pods": [f"shop/debug-{n}" for n in range(7)], "nodes": ["n1", "n2"], "orphaned": True}
+CART_BELOW: dict[str, Any] = {
+    "workload": "Deployment shop/cart",
+    "ready": 2,
+    "required": 3,
+    "reason": "image",
+    "pod": "shop/cart-1",
+    "detail": "Back-off pulling image",
+}
+QUEUE_BELOW: dict[str, Any] = {
+    "workload": "StatefulSet shop/queue",
+    "ready": 0,
+    "required": 1,
+    "reason": "still starting",
+    "pod": "",
+    "detail": "",
+}
 SELECTOR: dict[str, Any] = {
     "kind": RequirementKind.NODE_SELECTOR,
     "remedy": RequirementRemedy.ADD_LABEL,
@@ -362,6 +378,27 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.NODES_MISSING, "", {"nodes": ["i-1"]}),
     (Code.NODES_MISSING, "", {"nodes": NODES}),
     (Code.NODES_LEFT, "", {"nodes": NODES}),
+    (Code.HEALTH_WATCHED, "", {"workloads": 3, "pods": 12, "unhealthy": 0, "omitted": 0, "stops": False}),
+    (Code.HEALTH_WATCHED, "", {"workloads": 500, "pods": 900, "unhealthy": 1, "omitted": 20, "stops": True}),
+    (Code.HEALTH_UNKNOWN, "", {"reason": "may not list pods (403)"}),
+    (Code.WORKLOADS_READY, "", {"workloads": 3, "pods": 12, "elsewhere": 0}),
+    (Code.WORKLOADS_READY, "", {"workloads": 1, "pods": 12, "elsewhere": 2}),
+    (Code.WORKLOADS_NOT_READY, "", {"workloads": [CART_BELOW], "others": 0, "starting": False}),
+    (Code.WORKLOADS_NOT_READY, "", {"workloads": [QUEUE_BELOW] * 5, "others": 2, "starting": True}),
+    (
+        Code.BRAKE_STOPPED,
+        "owm-1",
+        {
+            "cause": "image",
+            "workloads": ["Deployment shop/cart"],
+            "pod": "shop/cart-1",
+            "detail": "Back-off pulling image",
+            "seconds": 600.0,
+            "drained": 1,
+            "remaining": 5,
+        },
+    ),
+    (Code.BRAKE_HOLDS, "owm-1", {"cause": "image", "nodes": NODES}),
     (Code.PREVIEW_FILE_NOT_WRITTEN, "", {"reason": "No space left on device"}),
 ]
 

@@ -258,8 +258,10 @@ def _step_error(world: World, cluster: SimCluster, migration: SimMigration, at: 
 
 
 def _uncordon(cluster: SimCluster, migration: SimMigration) -> None:
+    """Uncordon the nodes that are not drained, and that no other migration holds."""
+    others = {name for each in cluster.running_migrations() if each is not migration for name in each.instance_ids}
     for node in cluster.existing_nodes(migration.instance_ids):
-        if not node.drained:
+        if not node.drained and node.instance_id not in others:
             node.cordoned = False
 
 

@@ -74,7 +74,7 @@ class MigrationControls(ControlBase):
         cluster, migration = self._find_migration(ocean_id, migration_id)
         if state in state_machine.STATES:
             if state in TERMINAL_STATES:
-                draining.schedule_pending_pods(cluster, migration)
+                draining.schedule_pending_pods(cluster, migration, self._now)
             state_machine.enter_state(cluster, migration, state, self._now)
         else:
             migration.shown_state = state

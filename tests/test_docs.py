@@ -266,9 +266,19 @@ def test_every_output_of_the_component_is_described() -> None:
     )
 
 
-def test_the_program_of_the_component_page_plans_three_waves(simulator: Simulator, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("docs/reference/component.md", [1, 3, 2]),
+        ("docs/how-to/waves-and-gates.md", [1, 3, 2]),
+        ("docs/get-started/first-migration.md", [1]),
+    ],
+)
+def test_the_program_of_a_page_plans_its_waves(
+    name: str, sizes: list[int], simulator: Simulator, tmp_path: Path
+) -> None:
     """A copy of it plans the nodes of web, each in one wave."""
-    (tmp_path / "program.py").write_text(block("docs/reference/component.md", "python"), encoding="utf-8")
+    (tmp_path / "program.py").write_text(block(name, "python"), encoding="utf-8")
     stack = OfflineStack(
         tmp_path / "program.py",
         tmp_path / "state.json",
@@ -278,4 +288,4 @@ def test_the_program_of_the_component_page_plans_three_waves(simulator: Simulato
     preview = stack.preview()
     assert preview.succeeded, preview.error
     plans = [step.inputs["planned_nodes"] for step in preview.steps if "planned_nodes" in step.inputs]
-    assert [len(plan) for plan in plans] == [1, 3, 2]
+    assert [len(plan) for plan in plans] == sizes

@@ -83,3 +83,16 @@ def test_sigterm_ends_the_wait_in_an_orderly_way(terminal: Terminal) -> None:
     assert re.search(" [A-Z_]+ 0/5 nodes, ", first)
     assert out == ""
     assert f"interrupted; migration {migration_id} goes on in Ocean" in err
+
+
+@pytest.mark.parametrize("command", ["wait", "watch"])
+def test_one_wrong_answer_ends_no_wait(terminal: Terminal, command: str) -> None:
+    """A terminal state needs a second status and the list; one "does not exist" in mid-run concludes nothing."""
+    migration_id = begin(terminal, speed=600)
+    terminal.sim.control.fault("GET", "*/migration/owm-*", "contradict", state="STOPPED")
+    terminal.sim.control.fault("GET", "*/migration/owm-*", "forget", after=1)
+    result = terminal.run(command)
+    assert result.exit_code == 0, result.output
+    assert f"migration {migration_id} finished" in result.stdout
+    (migration,) = terminal.sim.control.migrations(terminal.sim.ocean_id)
+    assert migration["state"] == "FINISHED"

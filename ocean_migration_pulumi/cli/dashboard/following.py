@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
-from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.cli.commands.inspect.explain import format_lines
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
@@ -31,7 +31,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event, emit
-from ocean_migration_pulumi.migration.reconcile.waiter import MigrationWaiter
+from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
@@ -87,7 +87,12 @@ class Follower:
     def follow(self, reached: Callable[[MigrationStatus], bool] = lambda status: False) -> int:
         """Follow until the migration has ended or ``reached`` says so, print the end, and return the exit status."""
         waiter = MigrationWaiter(
-            self._refresh, scope=self._scope, reporter=self._onlooker, policy=self._policy, observe=self._show
+            self._refresh,
+            scope=self._scope,
+            reporter=self._onlooker,
+            policy=self._policy,
+            observe=self._show,
+            listed=MigrationListing(find=self._find_in_list, now=self._reach.client.server_now),
         )
         try:
             with self._onlooker:
@@ -127,6 +132,10 @@ class Follower:
                 raise
             cluster = self._reach.cluster_id
             raise InputError("MIGRATION", f"{self._migration_id!r} is not a migration of {cluster}") from error
+
+    def _find_in_list(self) -> MigrationSummary | None:
+        listed = self._reach.client.within(self._scope).list_migrations(self._reach.cluster_id)
+        return next((summary for summary in listed if summary.id == self._migration_id), None)
 
     def _show(self, status: MigrationStatus) -> None:
         self._learn_nodes(status)

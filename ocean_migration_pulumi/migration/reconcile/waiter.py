@@ -21,7 +21,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.snapshot.protocols import Reporter
-from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.state.progress import Progress, ProgressCounter
 
 OUTAGE: Final = 600.0
 """Seconds without any answer of the service after which a wait gives up; what it waited for goes on."""
@@ -85,7 +85,7 @@ class Waiter(Generic[T]):
         observe: Takes each answer, before it is judged.
         describe: Returns the live line for an answer, without the time. It is shown when it has changed, and at least
             once a minute. None shows nothing.
-        mark: Returns what counts as progress: as long as it stays equal the wait stalls. None disables stalls.
+        mark: Returns how far it is: as long as that stays equal the wait stalls. None disables stalls.
     """
 
     def __init__(
@@ -254,11 +254,12 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             policy=policy,
             observe=observe_state,
             describe=lambda status: ", ".join(filter(None, [Progress.from_status(status).summary, detail()])),
-            mark=_mark_status,
+            mark=ProgressCounter().count,
         )
         self._listed = listed
         self._denial: _Denial | None = None
         self._unconfirmed: str | None = None
+        self._ends: set[str] = set()
         self._state: str | None = None
         self._unknown: set[str] = set()
 
@@ -274,8 +275,9 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             if summary is not None and summary.state == answer.state:
                 return True
         self._answered_at = self._scope.clock()
-        if before != answer.state:
-            self._moved_at = self._answered_at  # a new state is progress, also while it is not confirmed
+        if answer.state not in self._ends:
+            self._ends.add(answer.state)
+            self._moved_at = self._answered_at  # an end is progress, also while it is not confirmed, but only once
         self._line = ""
         self._reporter.status(f"{answer.id} is {answer.state}; waiting for a second answer that confirms it")
         return False
@@ -324,14 +326,3 @@ def restate(error: E, message: str, migration_id: str) -> E:
 def is_timeout(error: Exception) -> bool:
     """Tell whether a wait ended because its time was up, not because somebody interrupted it."""
     return isinstance(error, (DeadlineError, StalledError))
-
-
-def _mark_status(status: MigrationStatus) -> object:
-    """Return everything that counts as progress: any change of state, nodes, pods or new instances."""
-    return (
-        status.state,
-        tuple(sorted((node.instance_id, node.state, node.running_pods or 0) for node in status.old_instances)),
-        tuple(sorted((node.instance_id, node.state, node.running_pods or 0) for node in status.new_instances)),
-        tuple(sorted(status.unscheduled_pods)),
-        tuple(sorted(status.new_unscheduled_pods)),
-    )

@@ -67,3 +67,39 @@ class Progress:
     def line(self, since: float) -> str:
         """Return the live line, which ends in the seconds ``since`` the start as messages show them."""
         return f"{self.summary}, {format_elapsed(since)}"
+
+
+class ProgressCounter:
+    """Counts the progress of one migration, so that a wait for it can tell that it stalls.
+
+    Only what has not happened before is progress: fewer pods on an old node than ever, more on a new one, a new node.
+    A change of state, or fewer unscheduled pods, counts once until one of these has happened. So a count or a state
+    that goes back and forth is none.
+    """
+
+    def __init__(self) -> None:
+        self._progress = 0
+        self._fewest: dict[str, int] = {}
+        self._most: dict[str, int] = {}
+        self._changes: set[tuple[str, str]] = set()
+        self._unscheduled: int | None = None
+
+    def count(self, status: MigrationStatus) -> int:
+        """Return how often the migration has advanced, this status included."""
+        old = {node.instance_id: node.running_pods or 0 for node in status.old_instances}
+        new = {node.instance_id: node.running_pods or 0 for node in status.new_instances}
+        fewer = {name: pods for name, pods in old.items() if pods < self._fewest.get(name, pods + 1)}
+        more = {name: pods for name, pods in new.items() if pods > self._most.get(name, -1)}
+        changes = {(node.instance_id, node.state) for node in (*status.old_instances, *status.new_instances)}
+        changes.add(("", status.state))
+        unscheduled = Progress.from_status(status).unscheduled
+        if fewer or more:
+            self._fewest |= fewer
+            self._most |= more
+            self._changes, self._unscheduled = changes, unscheduled
+            self._progress += 1
+        elif changes - self._changes or self._unscheduled is None or unscheduled < self._unscheduled:
+            self._changes |= changes
+            self._unscheduled = unscheduled
+            self._progress += 1
+        return self._progress

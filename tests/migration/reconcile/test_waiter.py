@@ -117,17 +117,49 @@ def test_stall_is_no_progress_at_all() -> None:
     "moved",
     [
         status(instance("i-1", pods=6), new_instances=(instance("i-2"),)),
-        status(instance("i-1", pods=6), unscheduled_pods=("p",)),
-        status(instance("i-1", pods=6), new_unscheduled_pods=("p",)),
         status(instance("i-1", pods=6, state="DRAINING")),
         drain(6, "VALIDATE_DRAIN"),
+        drain(5),
     ],
-    ids=["new instance", "unscheduled", "newly unscheduled", "instance state", "state"],
+    ids=["new instance", "instance state", "state", "pods"],
 )
 def test_each_kind_of_progress_counts(moved: MigrationStatus) -> None:
-    """New nodes and scheduled pods are progress, too."""
+    """New nodes and states are progress, too."""
     still = [drain(6)] * 6
     wait = Wait([*still, *[moved] * 6, FINISHED], policy={"stall_timeout": 110.0})
+    assert wait.until() == FINISHED
+
+
+def waiting(*pods: str) -> MigrationStatus:
+    """Return a status with these unscheduled pods."""
+    return status(instance("i-1", pods=6), new_unscheduled_pods=pods)
+
+
+@pytest.mark.parametrize(
+    "back_and_forth",
+    [
+        [drain(3), drain(4)],
+        [drain(3, "VALIDATE_DRAIN"), drain(3, "STARTING")],
+        [drain(3), drain(3, "STOPPED")],
+        [waiting("p", "q"), waiting("p")],
+        [status(instance("i-1", pods=6), new_instances=(instance("i-2", pods=pods),)) for pods in (1, 2)],
+    ],
+    ids=["pods", "states", "ends", "unscheduled pods", "pods on a new node"],
+)
+def test_what_goes_back_and_forth_stalls(back_and_forth: list[MigrationStatus]) -> None:
+    """A pod that is evicted and comes back, or a service that is not sure, is no progress."""
+    summary = MigrationSummary(id="owm-1", state="DRAIN_NODES")
+    listing = MigrationListing(find=lambda: summary, now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    wait = Wait([*back_and_forth * 40, FINISHED], policy={"stall_timeout": 200.0}, listing=listing)
+    with pytest.raises(StalledError):
+        wait.until()
+    assert wait.waiter.elapsed < 300
+
+
+def test_pods_that_become_scheduled_are_progress() -> None:
+    """One after the other, on nodes whose pods Ocean does not count."""
+    left = [waiting(*(f"p-{number}" for number in range(count))) for count in range(20, 0, -1) for _ in range(6)]
+    wait = Wait([*left, FINISHED], policy={"stall_timeout": 150.0})
     assert wait.until() == FINISHED
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from tests.scenarios.driver import Driver
 from tests.scenarios.moments import up_again
-from tests.scenarios.scene import Scene, digest_of, failed
+from tests.scenarios.scene import Scene, digest_of, failed, warned
 from tests.scenarios.support import assert_done, assert_moved_once, effective_starts, eventually
 
 
@@ -161,3 +163,43 @@ def test_an_approved_plan_covers_the_follow_up_of_a_failed_update(driver: Driver
         planned = [*scene.asg(), *scene.asg("api")]
         assert_moved_once(scene.simulator, planned)
         assert_done(driver, planned)
+
+
+@pytest.mark.parametrize("end", ["failed", "stopped"])
+def test_a_state_of_0_1_is_judged_again(driver: Driver, end: str) -> None:
+    """Version 0.1 took every node that discovery missed as migrated; one of them still has its pods."""
+    with Scene(driver) as scene:
+        if end == "failed":
+            scene.control.arm_failure(scene.ocean_id, "instances")
+            scene.declare()
+            scene.up_fails()
+        else:
+            scene.hold()
+            scene.declare()
+            running = scene.up_waiting()
+            scene.control.stop_foreign(scene.ocean_id, scene.migrations()[0]["id"])
+            scene.hold(False)
+            assert running.wait().exit_code != 0
+        drained = set(scene.migrations()[0]["drained"])
+        driver.import_state(as_of_0_1(driver.state(), scene.asg()))
+        assert scene.outputs()["succeeded"] is True
+        run = scene.up()
+        assert set(scene.outputs()["migrated_nodes"]) >= drained
+        if end == "failed":
+            assert_done(driver, scene.asg())
+            assert [set(start["instanceIds"]) for start in scene.starts()[1:]] == [set(scene.asg()) - drained]
+        else:
+            assert warned(run, "was stopped by someone else")
+            assert set(scene.outputs()["remaining_nodes"]) == set(scene.asg()) - drained
+
+
+def as_of_0_1(state: dict[str, Any], nodes: list[str]) -> dict[str, Any]:
+    """Return a state as version 0.1 would have left it: all nodes migrated, and none of the later outputs."""
+    stored = json.loads(json.dumps(state))
+    for resource in stored["deployment"]["resources"]:
+        if "migrated_nodes" in resource.get("outputs", {}):
+            for name in ("gone_nodes", "unverified_nodes", "missing_since", "remaining_reasons", "failure"):
+                resource["outputs"].pop(name, None)
+            resource["outputs"] |= {"migrated_nodes": nodes, "remaining_nodes": [], "succeeded": True, "progress": 100}
+            resource.pop("initErrors", None)
+    return stored

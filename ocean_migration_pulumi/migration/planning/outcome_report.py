@@ -13,6 +13,7 @@ _CODES: Final[Mapping[str, Code]] = {
     OutcomeReason.CONTRADICTED: Code.NODES_CONTRADICTED,
     OutcomeReason.PODS_LEFT: Code.NODES_WITH_PODS,
     OutcomeReason.MISSING: Code.NODES_MISSING,
+    OutcomeReason.MOVING: Code.NODES_LEFT,
 }
 
 

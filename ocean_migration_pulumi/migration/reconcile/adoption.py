@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
@@ -130,6 +131,26 @@ def announce_adopted(context: ReconcileContext, migration: MigrationRecord) -> N
     """Tell whoever watches of a migration that was adopted."""
     say = context.reporter.info if migration.ended else context.reporter.warning
     say(render(describe_adopted(migration)))
+
+
+def await_unlisted(context: ReconcileContext) -> bool:
+    """Wait until the list has a migration of ours that the state does not know, for a minute; return whether it has.
+
+    A killed run may have started one, and the list may lag. Only nodes that discovery does not return can be its own.
+    """
+    if context.offered.keys() >= context.state.planned.keys() - context.state.terminated - context.state.gone:
+        return False
+    begun = context.now()
+    waiter = Waiter(
+        lambda: bool(find_unrecorded(context)),
+        scope=context.scope,
+        reporter=context.reporter,
+        policy=context.poll_policy,
+        describe=lambda _: "looking for a migration that a killed run may have started",
+    )
+    waited = timedelta(seconds=LOST_SEARCH)
+    waiter.until(lambda found: found or waiter.elapsed >= LOST_SEARCH or context.now() - begun >= waited)
+    return bool(waiter.last)
 
 
 def find_unanswered_start(context: ReconcileContext) -> None:

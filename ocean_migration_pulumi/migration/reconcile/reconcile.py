@@ -22,6 +22,7 @@ from ocean_migration_pulumi.migration.planning.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.adoption import (
     announce_adopted,
+    await_unlisted,
     catch_up,
     catch_up_recorded,
     describe_lost,
@@ -92,6 +93,10 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
         return
     await_discovery(context)
     work = _collect_work(context, again=triggered, manual=turned_on)
+    if triggered and not work and await_unlisted(context):
+        catch_up(context)
+        _resume(context)
+        work = _collect_work(context, again=False, manual=turned_on)
     if work and latest is not None and latest.stopped_by == "others" and not asks_again:
         at = f" at {latest.stopped_at}" if latest.stopped_at else ""
         left = count_with_verb(len(work), "node", "remain")

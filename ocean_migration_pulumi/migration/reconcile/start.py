@@ -138,7 +138,7 @@ def _start_or_find_other(
 
 
 def _send_start(context: ReconcileContext, work: list[str], before: frozenset[str]) -> MigrationRecord | None:
-    """Send the one POST. Returns None when the service is busy after all: then the list has to be read again."""
+    """Send the POST. Returns None when to look again: the service is busy after all, or a node has just gone."""
     ensure_approved(context, work)
     record_baseline(context, work)
     ensure_start_time(context)
@@ -167,6 +167,9 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
         view.changed()
         if any(not status.is_terminal for status in view.running(context.api, context.scope, fresh=True)):
             return None
+        context.observe()
+        if not context.offered.keys() >= set(work):
+            return None  # a node was terminated in this moment: the others are asked for without it
         msg = f"Ocean refuses to start a migration of {list_some(sorted(work))} on {context.ocean_id}: {error}"
         raise MigrationError(msg) from error
     except (OceanMigrationError, OperationCancelled):

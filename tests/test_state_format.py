@@ -27,6 +27,7 @@ from tests.support.plugin import PluginProcess
 from tests.support.resource_plugin import TYPE, Resource, config_of
 
 STORED = Path(__file__).parent / "data" / "state-0.1.json"
+UNPROVEN = Path(__file__).parent / "data" / "state-0.1-unproven.json"
 
 # The provider as Python 3.11 to 3.13 pickle it (protocol 4), and as 3.14 does (protocol 5).
 PROTOCOL_4 = (
@@ -65,9 +66,9 @@ def test_type_is_frozen() -> None:
     assert OceanWorkloadMigration.__name__ == "OceanWorkloadMigration"
 
 
-def stored() -> dict[str, dict[str, Any]]:
-    """Return the resources of ours in the state that version 0.1 has written, by name."""
-    resources = json.loads(STORED.read_text())["deployment"]["resources"]
+def stored(path: Path = STORED) -> dict[str, dict[str, Any]]:
+    """Return the resources of ours in a state that version 0.1 has written, by name."""
+    resources = json.loads(path.read_text())["deployment"]["resources"]
     return {
         resource["urn"].rpartition("::")[2]: resource for resource in resources if "OceanWorkload" in resource["urn"]
     }
@@ -116,6 +117,20 @@ def test_failed_resource_of_a_stored_state_goes_on() -> None:
     assert find_unfinished(state, spec) is not None
     (reminder,) = collect_reminders(state)
     assert "took longer than Ocean allows; 3 nodes remain" in reminder
+
+
+@pytest.mark.parametrize("name", ["failed", "stopped", "lost"])
+def test_a_stored_state_whose_success_is_not_proven_is_judged_again(name: str) -> None:
+    """Version 0.1 said that all was migrated because discovery no longer returned the nodes."""
+    resource = stored(UNPROVEN)[name]
+    assert resource["outputs"]["succeeded"] is True
+    state, (spec, problems) = ResourceState.from_outputs(resource["outputs"]), read_spec(resource["inputs"])
+    assert problems == []
+    assert state.remaining == {*state.planned}
+    assert state.migrated == set()
+    assert not state.succeeded
+    assert "3 nodes remain" in str(find_unfinished(state, spec))
+    assert bool(state.lost_migrations) is (name == "lost")
 
 
 @pytest.fixture

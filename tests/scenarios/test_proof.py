@@ -182,26 +182,6 @@ def test_a_node_that_is_sent_in_the_moment_of_its_end_is_left_out(driver: Driver
         assert not pods_left(scene)
 
 
-def test_kubernetes_shows_at_once_that_a_node_is_gone(driver: Driver) -> None:
-    """Without it, discovery has to miss the node twice; a refresh is a look, too."""
-    with Scene(driver) as scene:
-        gone, *others = scene.asg()
-        scene.control.arm_failure(scene.ocean_id, "instances")
-        scene.declare()
-        with BEFORE.hold(scene) as (held, wait):
-            running = driver.start("up")
-            wait()
-            scene.control.terminate_node(scene.ocean_id, gone, replaced=False)
-            held.release()
-            assert running.wait().exit_code != 0
-        assert scene.outputs()["remaining_reasons"][gone] == "missing"
-        assert gone in scene.outputs()["missing_since"]
-        scene.declare(**with_kubernetes(scene))
-        scene.up()
-        assert scene.outputs()["gone_nodes"] == [gone]
-        assert scene.outputs()["migrated_nodes"] == others
-
-
 def test_a_killed_start_is_found_although_the_list_lags(driver: Driver) -> None:
     """No `up` is green while its migration runs unseen; within a minute it is adopted, and nothing is started again."""
     with Scene(driver) as scene:

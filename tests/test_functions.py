@@ -135,7 +135,7 @@ def test_selector_is_that_of_the_resource(sim: Simulator, ocean_id: str, as_clas
         ({"all_nodes": True, "exclude": {"label_selector": "a=b"}}, "nodes.exclude.label_selector: needs access"),
         ({}, "nodes: no nodes selected"),
         ({"asg_name": "web"}, "nodes.asg_name: unknown field; did you mean `asg_names`?"),
-        ({"limit": 5, "all_nodes": True}, "nodes.limit must be a number of nodes such as"),
+        ({"limit": 1.5, "all_nodes": True}, "nodes.limit must be a number of nodes such as"),
         (["i-1"], "nodes must be a selector"),
     ],
 )

@@ -207,7 +207,7 @@ def test_a_signal_ends_a_start(terminal: Terminal, number: signal.Signals) -> No
     words = (
         "Error: the answer to the start of a migration of 5 nodes was lost (interrupted), and none has appeared yet: "
     )
-    words += "one may have started. Look into `ocean-migration history` before you start another."
+    words += "one may have started. Look into `ocean-migration history` before you start another. [migration-error]"
     assert result.stderr.splitlines()[-1] == words
     assert len(terminal.sim.control.migrations(terminal.ocean_id)) == 1
 

@@ -174,10 +174,11 @@ def expected(table: Mapping[str, Mapping[str, str]], endpoint: str, fault: str) 
 
 
 def reads(words: str, **known: str) -> re.Pattern[str]:
-    """Return what a line must match as a whole; ``known`` are the names whose value the test knows."""
+    """Return what a line must match as a whole, but for an error's code; ``known`` are names whose value is known."""
     patterns = {name: re.escape(value) for name, value in known.items()} | _ANY
     parts = re.split(r"\{(\w+)\}", words)
-    return re.compile("".join(patterns[part] if place % 2 else re.escape(part) for place, part in enumerate(parts)))
+    text = "".join(patterns[part] if place % 2 else re.escape(part) for place, part in enumerate(parts))
+    return re.compile(rf"{text}( \[[a-z-]+\])?")
 
 
 _ANY: Final = {

@@ -93,7 +93,7 @@ def test_the_shorter_of_two_timeouts_counts(timeout: str | None, custom: float |
         ({"hold_for": "15m"}, "hold_for", "must be shorter than timeout (15m), not '15m'"),
         ({"timeout": "30s"}, "hold_for", "must be shorter than timeout (30s), not '30s'"),
         ({"timeout": "0s"}, "timeout", "must be longer than 0s, not '0s'"),
-        ({"kubeconfig": 7}, "kubeconfig", "must be the content of a kubeconfig or the path of one"),
+        ({"kubeconfig": 7}, "kubeconfig", "must be the content of a kubeconfig (text or mapping) or the path of one"),
         (
             {"kubernetes_conditions": CART},
             "kubernetes_conditions",

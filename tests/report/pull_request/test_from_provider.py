@@ -40,7 +40,7 @@ def test_what_the_provider_finds_is_in_the_comment(monkeypatch: pytest.MonkeyPat
     file = tmp_path / "preview.jsonl"
     without_settings(monkeypatch, tmp_path)
     monkeypatch.setenv(VARIABLE, str(file))
-    with Simulator(nodes=6, speed=10_000) as sim:
+    with Simulator(nodes=6, speed=60) as sim:
         made = checked(sim, file)
         assessment = made.assess()
         assert assessment.migration.planned is not None

@@ -160,7 +160,7 @@ def test_interrupted_create_saves_id_and_outputs_and_update_resumes(shop: Shop) 
     assert "the deadline passed after" in reason
     assert "goes on in Ocean" in reason
     assert shop.web.id == f"{shop.ocean_id}/web"
-    assert shop.web.outputs["failure"]["message"] == reason
+    assert reason == f"{shop.web.outputs['failure']['message']} [deadline]"
     assert shop.web.outputs["succeeded"] is False
     assert shop.web.outputs["planned_nodes"] == shop.web.inputs["planned_nodes"]
     assert shop.web.has_changes(**shop.spec())

@@ -110,7 +110,7 @@ def test_lost_answer_that_is_not_found_in_time_is_saved(shop: Shop) -> None:
 
     reason = shop.web.fails_to_create(timeout=3600.0, meanwhile=pass_deadline, **shop.spec)
     assert shop.matches(expected(LASTING, "create", "500"), reason), reason
-    assert shop.web.outputs["failure"]["message"] == reason
+    assert reason == f"{shop.web.outputs['failure']['message']} [migration-error]"
     assert shop.web.outputs["unanswered_start"]["instance_ids"] == sorted(shop.web.outputs["planned_nodes"])
     shop.web.update(**shop.spec)
     assert shop.web.outputs["succeeded"] is True

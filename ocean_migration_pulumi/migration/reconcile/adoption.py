@@ -101,6 +101,9 @@ def find_unrecorded(context: ReconcileContext, *, fresh: bool = True) -> list[Mi
 def find_left_by_killed_run(context: ReconcileContext) -> Diagnostic | None:
     """Look for migrations of ours that the state does not know: their run was killed, or an older state restored.
 
+    One that has ended has nothing to tell of nodes that are migrated or gone for good. It may be another user's, which
+    held the nodes at the same time.
+
     Returns:
         The announcement that `pulumi up` adopts the latest one; None when there is none.
     """
@@ -109,7 +112,9 @@ def find_left_by_killed_run(context: ReconcileContext) -> Diagnostic | None:
     if context.spec.planned_nodes is not None:
         state.planned = dict(context.spec.planned_nodes)
     claims.plan(context.owner, state.planned)
-    found = find_unrecorded(context, fresh=False)
+    final = (state.migrated - state.unverified) | state.gone
+    unrecorded = find_unrecorded(context, fresh=False)
+    found = [status for status in unrecorded if not (status.is_terminal and status.instance_ids <= final)]
     if not found:
         return None
     return report_adoption(

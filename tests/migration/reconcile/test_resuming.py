@@ -283,6 +283,22 @@ def test_killed_update_is_found_by_diff_and_adopted(stage: Stage) -> None:
     assert len(stage.asked_for()) == 2
 
 
+def test_ended_migration_of_nodes_that_are_migrated_is_no_change(stage: Stage) -> None:
+    """A colleague's that held them at the same time; one that runs is a change, and so is one of other nodes."""
+    first = stage.planned(stage.spec(nodes=WEB))
+    web = stage.ids("web")
+    stage.clock.after(30, lambda: stage.control.start_foreign_migration(stage.ocean_id, web[:2]))
+    context = stage.up(first)
+    assert context.state.migrated == {*web}
+    stage.control.advance(7200)
+    stage.restart()
+    assert all(each["terminal"] for each in stage.migrations())
+    assert find_left_by_killed_run(stage.context(first, context.state)) is None
+
+    context.state.migrated.remove(web[0])
+    assert find_left_by_killed_run(stage.context(first, context.state)) is not None
+
+
 def test_older_state_restored_adopts_what_it_does_not_know(stage: Stage) -> None:
     """A state of before the first migration."""
     planned = stage.planned(stage.spec(nodes=WEB))

@@ -81,7 +81,8 @@ def test_preview_names_what_stands_in_the_way_and_only_reads(sim: Cluster, plugi
     (passed,) = [line for line in web.said("INFO") if line.endswith(" checks passed")]
     assert int(passed.split()[0]) >= 5
     assert {request["method"] for request in (*asked(sim), *sim.control.requests())} == {"GET"}
-    assert {request["status"] for request in asked(sim)} == {200}
+    # Karpenter is not installed.
+    assert {request["status"] for request in asked(sim) if not request["path"].endswith("/nodepools")} == {200}
 
 
 def test_kubeconfig_is_in_no_input_output_state_or_line(sim: Cluster, plugin: PluginProcess) -> None:

@@ -162,5 +162,5 @@ def test_kubernetes_that_is_down_costs_a_preview_a_few_seconds_and_no_plan(drive
         scene.program(*(scene.resource(f"wave{number}", kubeconfig=_SECRET) for number in range(5)))
         preview = scene.preview()
         assert sorted(plan_of(preview, "wave0")) == scene.asg()
-        assert warned(preview, "Not checked (Ocean Controller)", "did not answer in time")
+        assert warned(preview, "Not checked (Kubernetes)", "did not answer in time")
         assert len(scene.control.requests(api="kubernetes")) <= 8

@@ -95,7 +95,8 @@ def ask_kubernetes(
         kube = kubernetes.read_snapshot(scope, fresh=fresh)
     known = {*offered, *(node.instance_id for node in ocean_nodes)}
     gap = kube.gaps.get(NODES)
-    if gap is not None and kube.gaps.keys() >= {NODES, PODS, DEPLOYMENTS} and set(kube.gaps.values()) == {gap}:
+    nothing = not kube.pods and kube.gaps.keys() >= {NODES, PODS, DEPLOYMENTS}
+    if gap is not None and nothing and set(kube.gaps.values()) == {gap}:
         # One reason for everything, such as credentials that are refused: it is said once.
         return ClusterFacts(absent=gap.reason, remedy=gap.remedy, explicit=sources.explicit)
     recognized = bool(kube.nodes.keys() & known)

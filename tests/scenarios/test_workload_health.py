@@ -204,6 +204,17 @@ def test_brake_stops_a_migration_that_breaks_workloads(driver: Driver, kind: str
         assert scene.outputs()["succeeded"]
 
 
+def test_failure_of_ocean_names_the_workloads(driver: Driver) -> None:
+    """Ocean gives up after the drain threshold, and tells neither which pods nor why."""
+    with Scene(driver, nodes=6) as scene:
+        scene.control.trouble(scene.ocean_id, "image", namespace="shop", app="cart")
+        give(scene, "run")
+        scene.declare(**_ACCESS)
+        run = scene.up_fails()
+        assert failed(run, "pods on new nodes", "1 workload not ready: Deployment shop/cart", "image, shop/cart-")
+        assert health(scene)["state"] == "not ready"
+
+
 def test_access_lost_in_the_middle_stops_and_fails_nothing(driver: Driver) -> None:
     """What cannot be seen is unknown, and said so."""
     with Scene(driver, nodes=6) as scene:

@@ -45,7 +45,8 @@ def describe_not_ready(_: str, fields: Fields) -> str:
     count = len(fields["workloads"]) + fields["others"]
     head = f"{count_noun(count, 'workload')} {'still starting' if fields['starting'] else 'not ready'}"
     more = f"; and {count_noun(others, 'other')}" if others else ""
-    return f"{head}: {'; '.join(shown)}{more}. Repair them, then run the command again: it only looks again"
+    remedy = ". Repair them, then run the command again: it only looks again" if fields["looks_again"] else ""
+    return f"{head}: {'; '.join(shown)}{more}{remedy}"
 
 
 def describe_brake(migration_id: str, fields: Fields) -> str:

@@ -23,14 +23,22 @@ from ocean_migration_pulumi.errors import (
     UnheardError,
 )
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import FailureReason, read_failure_reason
+from ocean_migration_pulumi.migration.health.assessment import HealthReport
 from ocean_migration_pulumi.migration.health.watch import find_undrained
 from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_lost, settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
-from ocean_migration_pulumi.migration.reconcile.readiness.watching import find_cause, open_watch, stop_for_workloads
+from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
+    find_cause,
+    open_watch,
+    report_not_ready,
+    report_output,
+    stop_for_workloads,
+)
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.reconcile.waiter import NEW, MigrationWaiter, is_timeout, restate
+from ocean_migration_pulumi.migration.spec.diagnostic import Severity
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_duration, describe_share
 from ocean_migration_pulumi.migration.state.progress import Progress
@@ -98,7 +106,8 @@ def wait_for_migration(
     except OceanMigrationError as error:
         raise _end_unheard(context, migration, waiter, error) from error
     if status.is_terminal:
-        _conclude(context, migration, status, waiter.elapsed)
+        report = watch.report if watch is not None else None
+        _conclude(context, migration, status, waiter.elapsed, report=report)
         return status
     if watch is not None and cause is not None:
         stop_for_workloads(context, migration, watch, cause)
@@ -129,7 +138,14 @@ def _target(context: ReconcileContext) -> Callable[[MigrationStatus], bool]:
     return lambda status: False
 
 
-def _conclude(context: ReconcileContext, migration: MigrationRecord, status: MigrationStatus, waited: float) -> None:
+def _conclude(
+    context: ReconcileContext,
+    migration: MigrationRecord,
+    status: MigrationStatus,
+    waited: float,
+    *,
+    report: HealthReport | None,
+) -> None:
     """Record the end of a migration, and report it; raise MigrationError when it did not end well."""
     context.settle(migration, status)
     after = describe_duration(status, waited)
@@ -137,7 +153,7 @@ def _conclude(context: ReconcileContext, migration: MigrationRecord, status: Mig
     if status.state == MigrationState.FINISHED:
         _report_finished(context, migration, status, f"migration {migration.id} finished after {after}: {done}")
     elif status.state != MigrationState.STOPPED:
-        _fail(context, migration, status, f"migration {migration.id} failed after {after}, {done}")
+        _fail(context, migration, status, f"migration {migration.id} failed after {after}, {done}", report)
     elif migration.stopped_by == "us":
         line = f"migration {migration.id} is STOPPED after {after}: {done}"
         emit(context, EventKind.STOPPED, migration, line, status=status, reason="us")
@@ -164,7 +180,13 @@ def _report_finished(context: ReconcileContext, migration: MigrationRecord, stat
     emit(context, EventKind.FINISHED, migration, line, status=status, reason="leftovers", remedy=_LEFTOVERS)
 
 
-def _fail(context: ReconcileContext, migration: MigrationRecord, status: MigrationStatus, line: str) -> None:
+def _fail(
+    context: ReconcileContext,
+    migration: MigrationRecord,
+    status: MigrationStatus,
+    line: str,
+    report: HealthReport | None,
+) -> None:
     failure = explain_failed_migration(context, migration, status)
     context.state.failure = failure.to_output()
     unmatched = [
@@ -174,6 +196,10 @@ def _fail(context: ReconcileContext, migration: MigrationRecord, status: Migrati
     ]
     hint = f" (no Virtual Node Group matches {list_some(unmatched)})" if unmatched else ""
     line = f"{line}: {failure.message}"
+    if report is not None and report.below:
+        # Ocean fails a migration for pods that are not ready, and tells neither which nor why.
+        context.state.workload_health = report_output(migration, report, "not ready", final=False)
+        line = f"{line} {render(report_not_ready(report, Severity.ERROR, looks_again=False))}"
     remedy = f"{failure.remedy}{hint}"
     emit(context, EventKind.FAILED, migration, line, status=status, reason=failure.reason, remedy=remedy)
     msg = f"{line}. {remedy}, then {context.hints.again}."

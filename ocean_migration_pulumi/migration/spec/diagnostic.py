@@ -166,7 +166,7 @@ class Code(StrEnum):
     """``workloads``, ``pods`` on Ocean nodes, ``elsewhere`` (pods that run on other old nodes)."""
     WORKLOADS_NOT_READY = "workloads-not-ready"
     """``workloads``: each with ``workload``, ``ready``, ``required``, ``reason``, ``detail``, ``pod`` (may be empty);
-    the number of ``others``; whether all are only ``starting``."""
+    the number of ``others``; whether all are only ``starting``; whether the next run only ``looks_again``."""
     BRAKE_STOPPED = "brake-stopped"
     """Subject: the migration that was stopped for its workloads. ``cause``, ``workloads`` (their names), ``pod``,
     ``detail`` (may be empty), ``seconds``, ``drained`` (how many nodes stay cordoned), ``remaining``."""

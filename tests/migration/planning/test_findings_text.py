@@ -383,8 +383,12 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.HEALTH_UNKNOWN, "", {"reason": "may not list pods (403)"}),
     (Code.WORKLOADS_READY, "", {"workloads": 3, "pods": 12, "elsewhere": 0}),
     (Code.WORKLOADS_READY, "", {"workloads": 1, "pods": 12, "elsewhere": 2}),
-    (Code.WORKLOADS_NOT_READY, "", {"workloads": [CART_BELOW], "others": 0, "starting": False}),
-    (Code.WORKLOADS_NOT_READY, "", {"workloads": [QUEUE_BELOW] * 5, "others": 2, "starting": True}),
+    (Code.WORKLOADS_NOT_READY, "", {"workloads": [CART_BELOW], "others": 0, "starting": False, "looks_again": True}),
+    (
+        Code.WORKLOADS_NOT_READY,
+        "",
+        {"workloads": [QUEUE_BELOW] * 5, "others": 2, "starting": True, "looks_again": False},
+    ),
     (
         Code.BRAKE_STOPPED,
         "owm-1",

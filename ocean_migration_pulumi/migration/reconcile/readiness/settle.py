@@ -11,9 +11,8 @@ from ocean_migration_pulumi.migration.health.watch import HealthWatch
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_line
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
-    MOST_SHOWN,
-    list_not_ready,
     open_watch,
+    report_not_ready,
     report_output,
     report_unknown,
 )
@@ -120,19 +119,9 @@ def _wait_for_workloads(context: ReconcileContext, watch: HealthWatch) -> Health
 
 def _report_not_ready(context: ReconcileContext, latest: MigrationRecord, report: HealthReport) -> None:
     enforced = context.spec.health == "enforce"
-    starting = all(each.is_starting for each in report.below)
-    state = "still starting" if starting else "not ready"
+    diagnostic = report_not_ready(report, Severity.ERROR if enforced else Severity.WARNING, looks_again=enforced)
+    state = "still starting" if diagnostic.fields["starting"] else "not ready"
     context.state.workload_health = report_output(latest, report, state, final=not enforced)
-    entries = list_not_ready(report.below)
-    diagnostic = Diagnostic(
-        code=Code.WORKLOADS_NOT_READY,
-        severity=Severity.ERROR if enforced else Severity.WARNING,
-        fields={
-            "workloads": entries[:MOST_SHOWN],
-            "others": len(entries) - len(entries[:MOST_SHOWN]),
-            "starting": starting,
-        },
-    )
     if not enforced:
         context.reporter.warning(render_line(diagnostic))
         return

@@ -143,6 +143,21 @@ def report_unknown(reason: str) -> Diagnostic:
     return Diagnostic(code=Code.HEALTH_UNKNOWN, severity=Severity.WARNING, fields={"reason": reason})
 
 
+def report_not_ready(report: HealthReport, severity: Severity, *, looks_again: bool) -> Diagnostic:
+    """Return the diagnostic for workloads that have fewer ready pods than required."""
+    entries = list_not_ready(report.below)
+    return Diagnostic(
+        code=Code.WORKLOADS_NOT_READY,
+        severity=severity,
+        fields={
+            "workloads": entries[:MOST_SHOWN],
+            "others": len(entries) - len(entries[:MOST_SHOWN]),
+            "starting": all(each.is_starting for each in report.below),
+            "looks_again": looks_again,
+        },
+    )
+
+
 def report_held_brake(migration: MigrationRecord, nodes: Collection[str]) -> Diagnostic:
     """Return the diagnostic for nodes that wait because the brake has stopped their migration."""
     cause = (migration.stop_cause or {}).get("cause") or "unknown"

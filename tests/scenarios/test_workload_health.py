@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -211,8 +213,22 @@ def test_failure_of_ocean_names_the_workloads(driver: Driver) -> None:
         give(scene, "run")
         scene.declare(**_ACCESS)
         run = scene.up_fails()
-        assert failed(run, "pods on new nodes", "1 workload not ready: Deployment shop/cart", "image, shop/cart-")
+        assert failed(run, "failed after", "1 workload not ready: Deployment shop/cart", "image, shop/cart-")
         assert health(scene)["state"] == "not ready"
+        (migration,) = scene.migrations()
+        told = explain(scene, migration["id"])
+        assert "not ready on Ocean nodes (image): shop/cart-" in told
+        assert "Back-off pulling image" in told
+
+
+def explain(scene: Scene, migration_id: str) -> str:
+    """Return what `ocean-migration explain` says of a migration, with access to Kubernetes."""
+    path = scene.driver.directory / "kubeconfig"
+    path.write_text(scene.simulator.kubeconfig(identity="run"))
+    path.chmod(0o600)
+    arguments = ["explain", migration_id, "--cluster", scene.ocean_id, "--kubeconfig", str(path)]
+    command = [sys.executable, "-m", "ocean_migration_pulumi", *arguments]
+    return subprocess.run(command, env=scene.driver.environment, capture_output=True, text=True, check=False).stdout
 
 
 def test_access_lost_in_the_middle_stops_and_fails_nothing(driver: Driver) -> None:

@@ -141,7 +141,7 @@ def _diagnose_running(investigation: Investigation) -> Diagnosis:
             f"migration {status.id} has run for {format_elapsed(investigation.age)}, {describe_share(status)}: "
             f"it {describe_phase(status.state)}"
         ),
-        evidence=(*left, *_list_unscheduled(status)),
+        evidence=(*left, *_list_unscheduled(status), *investigation.list_failing_pods(kube)),
         stuck=_find_stuck(investigation, kube, investigation.undrained_nodes),
     )
 
@@ -219,7 +219,8 @@ def _diagnose_failed(investigation: Investigation) -> Diagnosis:
     )
     candidates = investigation.read_candidates() if undrained else {}
     has_pending = failure.reason == "schedule"
-    kube = investigation.read_kubernetes(candidates) if undrained or has_pending else None
+    asks = undrained or has_pending or (status.new_instances and investigation.sources.kubernetes is not None)
+    kube = investigation.read_kubernetes(candidates) if asks else None
     evidence = [format_log_line(line) for line in failure.lines]
     if failure.reason == "connectivity" and (connection := investigation.check_controller()):
         evidence.append(f"now: {render_check(connection).seen}")
@@ -234,7 +235,7 @@ def _diagnose_failed(investigation: Investigation) -> Diagnosis:
     ]
     evidence += _list_nodes(undrained, "node", "not drained", _name_with_pods)
     evidence += _list_nodes(unmatched, "node", "without a matching Virtual Node Group")
-    evidence += _list_unscheduled(status)
+    evidence += [*_list_unscheduled(status), *investigation.list_failing_pods(kube)]
     return Diagnosis(
         outcome=Outcome.FAILED,
         reason=failure.reason,
@@ -262,7 +263,7 @@ def _diagnose_stalled(investigation: Investigation, idle: float, last_change: st
     evidence += _list_nodes(draining, "node", "not drained", _name_with_pods)
     if waiting:
         evidence.append(f"{count_with_verb(len(waiting), 'more node', 'wait')} for a later batch")
-    evidence += _list_unscheduled(status)
+    evidence += [*_list_unscheduled(status), *investigation.list_failing_pods(kube)]
     if connection:
         evidence.append(render_check(connection).seen)
     stuck = _find_stuck(investigation, kube, draining, include_unblocked=True, include_pending=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,14 +10,15 @@ from typing import Final, TypeVar
 
 from ocean_migration_pulumi.api.models.migration import Candidate, LogEntry, MigrationInstance, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.checks.service import check_connection
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.log_query import read_migration_log
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot
+from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready, index_warnings
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot, describe_gap
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes
 
@@ -110,6 +112,29 @@ class Investigation:
             return None
         self.notes += stuck_pods.describe_gaps(facts.kube)
         return facts.kube
+
+    def list_failing_pods(self, kube: KubernetesSnapshot | None) -> list[str]:
+        """Return a line for each reason for which pods on Ocean's new nodes are not ready; none where all are."""
+        new = {node.instance_id for node in self.status.new_instances}
+        kubernetes = self.sources.kubernetes
+        if kube is None or kubernetes is None:
+            return []
+        names = frozenset(node.name for instance_id, node in kube.nodes.items() if instance_id in new)
+        if all(pod.ready or pod.finished for pod in kube.pods_on(names)):
+            return []
+        found = kubernetes.read_workloads(self.scope.at_most(_KUBERNETES_SECONDS), self.now, None)
+        self.notes += map(describe_gap, found.gaps.values())
+        warnings = index_warnings(found.warnings, found.at)
+        reasons: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for pod in found.pods:
+            reason = explain_not_ready(pod, warnings, found.at) if pod.node_name in names else None
+            if reason is not None:
+                reasons[reason.kind].append((pod.full_name, reason.detail))
+        return [
+            f"{count_noun(len(pods), 'pod')} not ready on Ocean nodes ({kind}): "
+            f"{list_some(sanitize(name) for name, _ in pods)}" + (f" ({sanitize(pods[0][1])})" if pods[0][1] else "")
+            for kind, pods in sorted(reasons.items())
+        ]
 
     def find_last_change(self, changed_at: datetime | None, stall_timeout: float) -> tuple[datetime | None, str]:
         """Return when the migration last made progress, None if unknown, and the evidence.

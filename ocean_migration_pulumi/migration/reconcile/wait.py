@@ -23,8 +23,7 @@ from ocean_migration_pulumi.errors import (
     UnheardError,
 )
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import FailureReason, read_failure_reason
-from ocean_migration_pulumi.migration.health.assessment import HealthReport
-from ocean_migration_pulumi.migration.health.watch import find_undrained
+from ocean_migration_pulumi.migration.health.watch import HealthWatch, find_undrained
 from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_lost, settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
@@ -106,8 +105,7 @@ def wait_for_migration(
     except OceanMigrationError as error:
         raise _end_unheard(context, migration, waiter, error) from error
     if status.is_terminal:
-        report = watch.report if watch is not None else None
-        _conclude(context, migration, status, waiter.elapsed, report=report)
+        _conclude(context, migration, status, waiter.elapsed, watch)
         return status
     if watch is not None and cause is not None:
         stop_for_workloads(context, migration, watch, cause)
@@ -143,8 +141,7 @@ def _conclude(
     migration: MigrationRecord,
     status: MigrationStatus,
     waited: float,
-    *,
-    report: HealthReport | None,
+    watch: HealthWatch | None,
 ) -> None:
     """Record the end of a migration, and report it; raise MigrationError when it did not end well."""
     context.settle(migration, status)
@@ -153,7 +150,7 @@ def _conclude(
     if status.state == MigrationState.FINISHED:
         _report_finished(context, migration, status, f"migration {migration.id} finished after {after}: {done}")
     elif status.state != MigrationState.STOPPED:
-        _fail(context, migration, status, f"migration {migration.id} failed after {after}, {done}", report)
+        _fail(context, migration, status, f"migration {migration.id} failed after {after}, {done}", watch)
     elif migration.stopped_by == "us":
         line = f"migration {migration.id} is STOPPED after {after}: {done}"
         emit(context, EventKind.STOPPED, migration, line, status=status, reason="us")
@@ -185,7 +182,7 @@ def _fail(
     migration: MigrationRecord,
     status: MigrationStatus,
     line: str,
-    report: HealthReport | None,
+    watch: HealthWatch | None,
 ) -> None:
     failure = explain_failed_migration(context, migration, status)
     context.state.failure = failure.to_output()
@@ -196,10 +193,11 @@ def _fail(
     ]
     hint = f" (no Virtual Node Group matches {list_some(unmatched)})" if unmatched else ""
     line = f"{line}: {failure.message}"
+    report = None if watch is None else watch.assess() or watch.report
     if report is not None and report.below:
         # Ocean fails a migration for pods that are not ready, and tells neither which nor why.
         context.state.workload_health = report_output(migration, report, "not ready", final=False)
-        line = f"{line} {render(report_not_ready(report, Severity.ERROR, looks_again=False))}"
+        line = f"{line}; {render(report_not_ready(report, Severity.ERROR, looks_again=False))}"
     remedy = f"{failure.remedy}{hint}"
     emit(context, EventKind.FAILED, migration, line, status=status, reason=failure.reason, remedy=remedy)
     msg = f"{line}. {remedy}, then {context.hints.again}."

@@ -103,7 +103,9 @@ class VirtualNodeGroupArgs:
     taints: Sequence[TaintArgs | TaintArgsDict] | None = None
     """Taints of the nodes (``TaintArgs``). None means the taints of the copied group, or none."""
     spot_percentage: Input[int] | None = None
-    """Percentage of spot instances, 0 to 100. None means the percentage of the cluster."""
+    """Percentage of spot instances, 0 to 100. It gives the group a strategy of its own, in which
+    ``utilize_reserved_instances`` is true and ``utilize_commitments`` is false unless ``cluster_options`` sets them.
+    None means the strategy of the cluster."""
     instance_types: Input[Sequence[Input[str]]] | None = None
     """Allowed instance types. None means any."""
     max_instance_count: Input[int] | None = None

@@ -42,6 +42,9 @@ from ocean_migration_pulumi.resource.session import SESSION, make_scope, owner_o
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient
 
+_COMPONENT: Final = "ocean-migration:index:OceanMigration$"
+"""The type of the component, in the URNs of its waves."""
+
 _LATER: Final = DataSources(absent="the kubeconfig is known only later", explicit=True)
 
 
@@ -107,7 +110,9 @@ def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview
 
 def _say(call: host.EngineCall, severity: Severity, line: str) -> None:
     """Say a line to the engine, an error as a warning: it would end the preview that shows why `pulumi up` refuses."""
-    (call.info if severity is Severity.INFO else call.warning)(line)
+    # `preview --diff` shows the lines of all waves of a component without their resources.
+    name = f" ({call.urn.rpartition('::')[2]})" if _COMPONENT in call.urn else ""
+    (call.info if severity is Severity.INFO else call.warning)(f"{line}{name}")
 
 
 def compare(

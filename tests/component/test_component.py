@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import yaml
 
 from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, check_args
+from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, GROUP_ARGUMENTS
 from ocean_migration_pulumi.component.resources import parts
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.simulator import Simulator
@@ -55,6 +57,10 @@ def test_canary_half_rest_is_three_lines(sim: Simulator, whole: WholeStack) -> N
     assert list(plans) == ["shop-canary", "shop-half", "shop-rest"]
     assert sum(map(len, plans.values())) == len({node for plan in plans.values() for node in plan}) == 6
     assert not [each for each in sim.control.requests() if each["method"] != "GET"]
+    for name in plans:
+        said = [each.message for each in preview.diagnostics if each.urn.endswith(f"::{name}")]
+        assert said
+        assert all(each.endswith(f" ({name})") for each in said)
 
     result = whole.up()
     starts = [each["body"]["migration"]["instanceIds"] for each in sim.control.requests(effective=True)]
@@ -133,6 +139,9 @@ def test_cluster_is_imported_and_everything_comes_in_order(sim: Simulator, whole
     assert migration.inputs["planned_nodes"] == "[unknown]"
     assert not sim.control.requests(method="PUT")
     result = whole.up()
+    # The run that plans says what a preview would have said.
+    assert any("4 nodes stay running" in each.message for each in result.diagnostics)
+    assert any("nodes (" in each.message and "batch" in each.message for each in result.diagnostics)
     ocean = "Ocean shop"
     groups = {"OceanLaunchSpec shop-web", "OceanLaunchSpec shop-plain"}
     release = "Release shop-controller"
@@ -227,7 +236,48 @@ def test_configuration_is_taken_over_once(sim: Simulator, whole: WholeStack) -> 
     again = whole.stack.up()
     assert again.succeeded, again.error
     assert set(again.summary) == {"same"}
-    assert any("stays as it was taken over" in each.message for each in again.diagnostics)
+    assert any("stays as it was taken over" in line for line in again.outputs["imported"])
+
+
+def test_import_is_reported_until_the_cluster_exists(sim: Simulator, whole: WholeStack) -> None:
+    """In the previews before; after that it is in the output alone."""
+    whole.program(CLUSTER)
+    before = [each.message for each in whole.stack.preview().diagnostics]
+    lines = whole.up().outputs["imported"]
+    assert [line for line in lines if line not in before] == []
+    for run in (whole.stack.preview, whole.up):
+        result = run()
+        assert [each.message for each in result.diagnostics if each.message in lines] == []
+    assert result.outputs["imported"] == lines
+
+
+def test_unknown_names_leave_only_importable_arguments_unknown(sim: Simulator, whole: WholeStack) -> None:
+    """An older plugin may not know every argument of the SDK."""
+    whole.program(
+        """
+        "import_from": {"eks_cluster": "shop", "auto_scaling_group": name},
+        "virtual_node_groups": [{"name": "web", "auto_scaling_group": name}],
+        """,
+        before="import pulumi_kubernetes\nname = pulumi_kubernetes.core.v1.ConfigMap('x').id.apply(lambda _: 'web')",
+    )
+    preview = whole.stack.preview()
+    assert preview.succeeded, preview.error
+    steps = {(step.type, step.name): step.inputs for step in preview.steps}
+    for key, importable in (
+        (("spotinst:aws/ocean:Ocean", "shop"), CLUSTER_ARGUMENTS),
+        (("spotinst:aws/oceanLaunchSpec:OceanLaunchSpec", "shop-web"), GROUP_ARGUMENTS | {"ocean_id"}),
+    ):
+        camel = {re.sub("_(.)", lambda match: match[1].upper(), name) for name in importable}
+        assert set(steps[key]) <= camel
+
+
+def test_group_with_a_strategy_keeps_what_the_program_gives_the_cluster(sim: Simulator, whole: WholeStack) -> None:
+    """The provider sends both options for it, whether they are set or not."""
+    options = '"cluster_options": {"utilize_commitments": True, "utilize_reserved_instances": False},'
+    whole.program(CLUSTER.replace('{"workload": "web"}', '{"workload": "web"}, "spot_percentage": 50') + options)
+    whole.up()
+    (strategy,) = whole.state["OceanLaunchSpec shop-web"]["inputs"]["strategies"]
+    assert strategy == {"spotPercentage": 50, "utilizeCommitments": True, "utilizeReservedInstances": False}
 
 
 def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: WholeStack) -> None:

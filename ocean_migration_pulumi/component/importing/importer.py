@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ _GONE = re.compile(
 )
 """What Spot may say of a group that is not there: its words for that are in no API reference."""
 _WHITELIST = "compute.instanceTypes.whitelist"
+_NODE_GROUP_LABEL = re.compile(r"eks\.amazonaws\.com/nodegroup(?:-image)?=[^,\s'\"]*,?")
+"""Labels in ``--node-labels`` by which nodes would pass for those of a managed node group."""
+_DANGLING_COMMA = re.compile(r",(?=[\s'\"]|$)")
 _BUILT_IN_LABELS = re.compile(
     r"(kubernetes\.io|(beta|topology|node|failure-domain\.beta)\.kubernetes\.io|spotinst\.io|eks\.amazonaws\.com)/.*"
 )
@@ -116,6 +120,9 @@ def import_cluster(
         "it is how many instances the group has just now",
         "nothing: Ocean starts what the pods need",
     )
+    if minimum := at(draft.document, "capacity.minimum"):
+        # The provider sends a target of 0 when it is left out, which Spot refuses below the minimum.
+        draft.put("capacity.target", minimum, PROGRAM)
     if draft.lacks(*NODES_NEED) or is_nothing(at(draft.document, "compute.subnetIds")):
         known = known or aws_sources.auto_scaling_group(group, region, options)
         draft.fill("compute.subnetIds", list(known.subnet_ids), str(source))
@@ -125,6 +132,7 @@ def import_cluster(
         reason = f"the group's {list_some(types)} would bind every Virtual Node Group of the cluster"
         draft.left.append(Left(path=_WHITELIST, reason=reason, remedy="name instance types if it shall"))
     draft.warn_of_lacks()
+    _adapt_user_data(draft, known)
     return _finished(draft, source, convert_cluster, ("subnet_ids", "image_id", "security_groups"))
 
 
@@ -167,7 +175,32 @@ def import_group(
     draft.fill("instanceTypes", list(known.instance_types), str(source))
     if draft.lacks(*NODES_NEED):
         draft.fill_from(known.template)
+    _adapt_user_data(draft, known)
     return _finished(draft, source, convert_group, ())
+
+
+def _adapt_user_data(draft: ConfigurationBuilder, known: NodesGroup | None) -> None:
+    """Take labels of a managed node group out of the user data, and warn of labels and taints that it does not set."""
+    path = f"{draft.template}userData"
+    try:
+        text = base64.b64decode(str(at(draft.document, path) or ""), validate=True).decode()
+    except ValueError:
+        return  # in a form that only the kubelet's own tools read
+    if _NODE_GROUP_LABEL.search(text):
+        adapted = _DANGLING_COMMA.sub("", _NODE_GROUP_LABEL.sub("", text))
+        draft.put(path, base64.b64encode(adapted.encode()).decode(), draft.origins.get(path, draft.origin))
+        reason = "eks.amazonaws.com/nodegroup in --node-labels: Ocean's nodes are in no node group"
+        draft.left.append(Left(path=path, reason=reason, remedy="nothing, unless a pod selects nodes by it"))
+    if known is None or not text:
+        return
+    labels = [f"{key}={value}" for key, value in known.labels.items() if not _BUILT_IN_LABELS.match(key)]
+    taints = [f"{taint['key']}={taint['value']}:{taint['effect']}" for taint in known.taints]
+    for kind, flag, parts in (("labels", "--node-labels", labels), ("taints", "--register-with-taints", taints)):
+        if lost := [part for part in parts if part not in text]:
+            draft.warnings.append(
+                f"user data does not set the {kind} {list_some(lost)} of {known.labels_origin}: nodes join without "
+                f"them. Add them to {flag} in user_data"
+            )
 
 
 def _without_group(client: OceanClient, source: NodeGroupSource, region: str) -> ConfigurationBuilder:

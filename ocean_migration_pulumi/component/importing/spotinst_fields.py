@@ -190,5 +190,11 @@ GROUP: Table = {
     "userData": plain("user_data"),
 }
 
+CLUSTER_ARGUMENTS = frozenset(rule.argument for rule in CLUSTER.values())
+"""The arguments of a cluster that an import can give."""
+
+GROUP_ARGUMENTS = frozenset(rule.argument for rule in GROUP.values())
+"""The arguments of a Virtual Node Group that an import can give."""
+
 OF_THE_CLUSTER = frozenset(_TEMPLATE) - frozenset(GROUP)
 """The fields of a cluster's launch specification that a Virtual Node Group does not have."""

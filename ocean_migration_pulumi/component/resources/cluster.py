@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,11 +27,15 @@ from ocean_migration_pulumi.component.importing.importer import (
     import_cluster,
     import_group,
 )
+from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, GROUP_ARGUMENTS
 from ocean_migration_pulumi.errors import SourceGoneError
 from ocean_migration_pulumi.functions import open_service
 
 Import = Callable[[OceanClient, Source, Mapping[str, Any]], Imported]
 """Imports a configuration from a group of nodes; gets the known inputs by name."""
+
+_SHARED_STRATEGY: Final = ("utilize_reserved_instances", "utilize_commitments")
+"""Options of a cluster that a Virtual Node Group with a strategy of its own does not inherit."""
 
 _GONE: Final[dict[str, Any]] = {"image_id": "gone", "security_groups": ["gone"], "subnet_ids": ["gone"]}
 """What stands for a configuration whose source is gone: the state's own is kept, and a new cluster is refused."""
@@ -47,7 +50,23 @@ class Taken:
     fixed: Sequence[str] = ()
     """The arguments that are not compared again: all, when the source is gone and only the state knows them."""
     lines: Input[Sequence[str]] = ()
-    """What was imported from where, and what was left behind."""
+    """What was imported from where."""
+    warnings: Input[Sequence[str]] = ()
+    """What was left behind, or may be wrong."""
+
+    def report(self, resource: pulumi.CustomResource) -> Output[list[str]]:
+        """Return all lines, and say them once: in the previews before the resource exists."""
+
+        async def say(known: Sequence[Sequence[str]]) -> list[str]:
+            lines, warnings = known
+            if pulumi.runtime.is_dry_run() and not await resource.id.is_known():
+                for line in lines:
+                    pulumi.log.info(line, resource)
+                for line in warnings:
+                    pulumi.log.warn(line, resource)
+            return [*lines, *warnings]
+
+        return Output.all(self.lines, self.warnings).apply(say)
 
 
 @dataclass(kw_only=True)
@@ -101,8 +120,7 @@ def _make_from_source(
 ) -> Made:
     """Declare an Ocean cluster like a group of nodes of an EKS cluster."""
     taken = _take_over(
-        parent,
-        spotinst.aws.OceanArgs,
+        CLUSTER_ARGUMENTS,
         lambda service, group, known: import_cluster(
             service,
             group,
@@ -133,7 +151,7 @@ def _make_from_source(
     return Made(
         ocean_id=resource.id,
         resource=resource,
-        lines=[taken.lines],
+        lines=[taken.report(resource)],
         profile=_value_of(resource, "iam_instance_profile", arguments, taken),
         is_template=_value_of(resource, "use_as_template_only", arguments, taken),
     )
@@ -152,12 +170,11 @@ def _make_group(
     # Of a cluster that the same stack makes the id is never passed: what Spot proposes with and without a cluster may
     # not be the same.
     existing = args.ocean_id if isinstance(args.ocean_id, str) else None
-    taken = Taken()
-    if group.auto_scaling_group is not None or group.node_group is not None:
+    taken, is_imported = Taken(), group.auto_scaling_group is not None or group.node_group is not None
+    if is_imported:
         eks_cluster = None if source is None else source.eks_cluster
         taken = _take_over(
-            parent,
-            spotinst.aws.OceanLaunchSpecArgs,
+            GROUP_ARGUMENTS,
             lambda service, source, known: import_group(
                 service,
                 source,
@@ -173,8 +190,7 @@ def _make_group(
             name=group.name,
             account_id=args.account_id,
         )
-        made.lines.append(taken.lines)
-    said = {**_declared(group), **(group.options or {})}
+    said = {**_declared(group, args.cluster_options or {}), **(group.options or {})}
     arguments = {**taken.arguments, **said, "ocean_id": made.ocean_id, "name": group.name}
     resource = spotinst.aws.OceanLaunchSpec(
         f"{name}-{group.name}",
@@ -187,6 +203,8 @@ def _make_group(
         ),
     )
     made.groups[group.name] = resource
+    if is_imported:
+        made.lines.append(taken.report(resource))
     made.group_profiles[group.name] = _value_of(resource, "iam_instance_profile", arguments, taken)
 
 
@@ -195,7 +213,7 @@ def _value_of(resource: pulumi.Resource, name: str, arguments: Mapping[str, Any]
     return getattr(resource, name) if name in arguments or name in taken.fixed else None
 
 
-def _declared(group: VirtualNodeGroupArgs) -> dict[str, Any]:
+def _declared(group: VirtualNodeGroupArgs, cluster_options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a Virtual Node Group says itself, as arguments of its resource."""
     declared: dict[str, Any] = {}
     if group.labels is not None:
@@ -211,7 +229,9 @@ def _declared(group: VirtualNodeGroupArgs) -> dict[str, Any]:
             for taint in taints
         ]
     if group.spot_percentage is not None:
-        strategy = spotinst.aws.OceanLaunchSpecStrategyArgs(spot_percentage=group.spot_percentage)
+        # The provider always sends both of the others: those that the program gives the cluster count here, too.
+        shared = {name: cluster_options[name] for name in _SHARED_STRATEGY if name in cluster_options}
+        strategy = spotinst.aws.OceanLaunchSpecStrategyArgs(spot_percentage=group.spot_percentage, **shared)
         declared["strategies"] = [strategy]
     if group.instance_types is not None:
         declared["instance_types"] = group.instance_types
@@ -221,22 +241,26 @@ def _declared(group: VirtualNodeGroupArgs) -> dict[str, Any]:
     return declared
 
 
-def _take_over(parent: pulumi.Resource, kind: type[Any], ask: Import, **given: Input[str] | None) -> Taken:
-    """Import a configuration: at once when all inputs are known, else later."""
-    names = [name for name in inspect.signature(kind.__init__).parameters if name not in {"self", "__self__"}]
+def _take_over(importable: Iterable[str], ask: Import, **given: Input[str] | None) -> Taken:
+    """Import a configuration: at once when all inputs are known, else later.
+
+    Later, each argument that an import can give is an Output, and no other: an older plugin may not know them all.
+    """
+    names = sorted(importable)
     if not any(isinstance(value, Output) for value in given.values()):
-        imported = _import(parent, ask, given)
+        imported = _import(ask, given)
         fixed = names if imported.arguments == _GONE else list(imported.arguments)
-        return Taken(arguments=imported.arguments, fixed=fixed, lines=imported.lines)
-    later = Output.all(**given).apply(lambda known: _import(parent, ask, known))
+        return Taken(arguments=imported.arguments, fixed=fixed, lines=imported.lines, warnings=imported.warnings)
+    later = Output.all(**given).apply(lambda known: _import(ask, known))
     return Taken(
         arguments={name: later.apply(lambda imported, name=name: imported.arguments.get(name)) for name in names},  # type: ignore[misc]  # each lambda has its own name
         fixed=names,
         lines=later.apply(lambda imported: list(imported.lines)),
+        warnings=later.apply(lambda imported: list(imported.warnings)),
     )
 
 
-def _import(parent: pulumi.Resource, ask: Import, known: Mapping[str, Any]) -> Imported:
+def _import(ask: Import, known: Mapping[str, Any]) -> Imported:
     source: Source = NodeGroupSource(name=known["node_group"] or "", eks_cluster=known["eks_cluster"] or "")
     if known["auto_scaling_group"] is not None:
         source = AutoScalingGroupSource(name=known["auto_scaling_group"])
@@ -244,14 +268,8 @@ def _import(parent: pulumi.Resource, ask: Import, known: Mapping[str, Any]) -> I
         with open_service(known["account_id"]) as service:
             imported = ask(service, source, known)
     except SourceGoneError as gone:
-        line = f"{gone}; the configuration stays as it was taken over"
-        pulumi.log.warn(line, parent)
-        return Imported(arguments=dict(_GONE), lines=(line,))
-    for line in imported.lines:
-        pulumi.log.info(line, parent)
-    for line in imported.warnings:
-        pulumi.log.warn(line, parent)
-    return Imported(arguments=imported.arguments, lines=(*imported.lines, *imported.warnings))
+        return Imported(arguments=dict(_GONE), warnings=(f"{gone}; the configuration stays as it was taken over",))
+    return imported
 
 
 def _once(taken: Taken, *said: Mapping[str, Any] | None) -> list[str]:

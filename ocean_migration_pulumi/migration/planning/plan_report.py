@@ -80,7 +80,7 @@ def report_plan(
         diagnostics.append(
             Diagnostic(code=Code.ASG_MAY_REPLACE, severity=Severity.WARNING, fields={"asg_names": asg_names})
         )
-    if others := len(snapshot.offered.keys() - planned.keys()):
+    if others := len(snapshot.offered.keys() - planned.keys() - set(spec.planned_elsewhere)):
         diagnostics.append(
             Diagnostic(code=Code.NODES_OUTSIDE_PLAN, severity=Severity.WARNING, fields={"nodes": others})
         )

@@ -10,11 +10,11 @@ from ocean_migration_pulumi.errors import DeadlineError, PlanError
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.findings_text import render_cause, render_line
-from ocean_migration_pulumi.migration.planning.plan_report import summarize_plan
+from ocean_migration_pulumi.migration.planning.plan_report import report_plan
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
 from ocean_migration_pulumi.migration.snapshot.snapshot import take_snapshot
-from ocean_migration_pulumi.migration.spec.diagnostic import UnplannedCause
+from ocean_migration_pulumi.migration.spec.diagnostic import Severity, UnplannedCause
 
 NEW_CLUSTER: Final = 900.0
 """Seconds that a new cluster's controller may take to report."""
@@ -43,11 +43,11 @@ def plan_now(context: ReconcileContext) -> None:
     preview = planner.plan_selection(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
     if preview.planned is None:
         raise PlanError("; ".join(str(problem) for problem in preview.problems))
-    for diagnostic in preview.diagnostics:
-        context.reporter.warning(render_line(diagnostic))
     context.state.planned = preview.planned
-    summary = summarize_plan(preview.planned, snapshot.offered, snapshot.active, spec)
-    context.reporter.info(render_line(summary))
+    summary, *others = report_plan(preview.planned, snapshot, spec, {})
+    for diagnostic in (summary, *preview.diagnostics, *others):
+        say = context.reporter.info if diagnostic.severity is Severity.INFO else context.reporter.warning
+        say(render_line(diagnostic))
 
 
 def _await_controller(context: ReconcileContext) -> None:

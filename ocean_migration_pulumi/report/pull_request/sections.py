@@ -62,6 +62,7 @@ _CHECKS: Final[Mapping[str, str]] = {
 _SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUOTABLE: Final = re.compile(r"[A-Za-z0-9 _.:/@+=,-]+")
 _NONE: Final = "-"
+_UNKNOWN_PART: Final = "[unknown]"
 _MOST_NAMED: Final = 10
 _MOST_ROWS: Final = 50
 
@@ -157,7 +158,16 @@ def _value(value: Any) -> str:
         return "its default"
     if value == UNKNOWN:
         return "a value not known yet"
-    return code(str(value).lower() if isinstance(value, bool) else str(value))
+    return code(str(value).lower() if isinstance(value, bool) else str(_name_unknown(value)))
+
+
+def _name_unknown(value: Any) -> Any:
+    """Return a value in which every unknown part, however deep, is called that."""
+    if isinstance(value, dict):
+        return {key: _name_unknown(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_name_unknown(part) for part in value]
+    return _UNKNOWN_PART if value == UNKNOWN else value
 
 
 def _destruction(migration: PreviewedMigration) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -166,6 +167,13 @@ def test_cluster_like_an_asg(client: OceanClient, aws: Aws) -> None:
     assert {asked["region"] for _, asked in aws.asked} == {REGION}
 
 
+def test_target_is_at_least_the_minimum(sim: Simulator, client: OceanClient, aws: Aws) -> None:
+    """The provider sends 0 for a target that is left out, and Spot refuses less than the minimum."""
+    sim.control.auto_scaling_group("web", min_size=3)
+    found = plain(import_cluster(client, ASG, eks_cluster="demo", region=REGION))
+    assert (found["min_size"], found["desired_capacity"]) == (3, 3)
+
+
 def test_cluster_says_what_was_taken_from_where(client: OceanClient, aws: Aws) -> None:
     """One line for each origin, one for each thing left behind."""
     found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
@@ -238,6 +246,10 @@ def test_group_like_a_node_group(client: OceanClient, aws: Aws) -> None:
     assert "ocean_id" not in arguments
     assert "instance types, labels, subnets, taints: from EKS node group web" in found.lines
     assert found.warnings == (
+        "user data does not set the labels workload=web of EKS node group web: nodes join without them. Add them to "
+        "--node-labels in user_data",
+        "user data does not set the taints dedicated=web:NoSchedule, spot=:PreferNoSchedule of EKS node group web: "
+        "nodes join without them. Add them to --register-with-taints in user_data",
         "labels is left behind: eks.amazonaws.com/nodegroup: labels that Kubernetes, EKS or Spot give themselves; "
         "nothing, unless a pod selects nodes by them",
         "keyPair is left behind: a Virtual Node Group has none of its own; the cluster's is used: check that it fits",
@@ -354,10 +366,31 @@ def test_profile_that_eks_made(client: OceanClient, aws: Aws) -> None:
     """EKS takes it away with the node group, and the nodes of Ocean would lose their rights."""
     aws.change(GET_TEMPLATE, iamInstanceProfiles=[{"name": "eks-1234"}])
     found = import_cluster(client, GROUP, eks_cluster="demo", region=REGION)
-    assert found.warnings[0] == (
+    assert (
         "instance profile eks-1234 belongs to an EKS node group, and EKS deletes it with the node group: make one of "
         "your own for its role before you retire that"
+    ) in found.warnings
+
+
+def test_user_data_of_a_node_group_loses_its_label(client: OceanClient, aws: Aws) -> None:
+    """And says so; labels and taints that it sets need no warning."""
+    text = (
+        "/etc/eks/bootstrap.sh demo --kubelet-extra-args '--node-labels=eks.amazonaws.com/nodegroup=web,"
+        "workload=web,eks.amazonaws.com/nodegroup-image=ami-1 "
+        "--register-with-taints=dedicated=web:NoSchedule,spot=:PreferNoSchedule'"
     )
+    aws.change(GET_TEMPLATE, userData=base64.b64encode(text.encode()).decode())
+    found = import_group(client, GROUP, region=REGION)
+    user_data = base64.b64decode(plain(found)["user_data"]).decode()
+    assert user_data == (
+        "/etc/eks/bootstrap.sh demo --kubelet-extra-args '--node-labels=workload=web "
+        "--register-with-taints=dedicated=web:NoSchedule,spot=:PreferNoSchedule'"
+    )
+    assert not [line for line in found.warnings if "user data does not set" in line]
+    assert (
+        "userData is left behind: eks.amazonaws.com/nodegroup in --node-labels: Ocean's nodes are in no node group; "
+        "nothing, unless a pod selects nodes by it"
+    ) in found.warnings
 
 
 def test_what_aws_does_not_tell(client: OceanClient, aws: Aws) -> None:
@@ -454,7 +487,7 @@ def test_made_in_the_simulator_it_reads_back_the_same(sim: Simulator, client: Oc
     made = client.get_cluster(ocean_id)
     assert (made.name, made.controller_cluster_id, made.region) == ("web", "demo", REGION)
     asked = client.import_cluster_from_asg("web", REGION)
-    raw = aws._request("GET", f"/ocean/aws/k8s/cluster/{ocean_id}", None)[0]
+    raw = aws._request(None, "GET", f"/ocean/aws/k8s/cluster/{ocean_id}", None)[0]
     assert raw["compute"]["subnetIds"] == asked["compute"]["subnetIds"]
     for name in ("imageId", "securityGroupIds"):
         assert raw["compute"]["launchSpecification"][name] == asked["compute"]["launchSpecification"][name]

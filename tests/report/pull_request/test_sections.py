@@ -152,6 +152,7 @@ def test_an_update_tells_which_options_change() -> None:
         "batch_size_percentage": 30,
         "triggers": ["a"],
         "soak_time": UNKNOWN,
+        "virtual_node_group_ids": ["ols-1", UNKNOWN],
         "on_timeout": "stop",
         "__provider": "x",
     }
@@ -159,8 +160,11 @@ def test_an_update_tells_which_options_change() -> None:
     assert (
         "Changed: <code>batch&#95;size&#95;percentage</code> from <code>20</code> to <code>30</code>, "
         "<code>on&#95;timeout</code> from its default to <code>stop</code>, "
-        "<code>soak&#95;time</code> from <code>0s</code> to a value not known yet."
+        "<code>soak&#95;time</code> from <code>0s</code> to a value not known yet, "
+        "<code>virtual&#95;node&#95;group&#95;ids</code> from its default to <code>&#91;'ols-1', '&#91;unknown&#93;'&#93;"
+        "</code>."
     ) in text
+    assert UNKNOWN not in text
 
 
 @pytest.mark.parametrize(

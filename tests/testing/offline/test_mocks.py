@@ -117,6 +117,7 @@ def test_the_inputs_of_a_cluster(simulator: Simulator, mocks: SimulatorMocks) ->
         "name": "shop",
         "controllerId": "shop-eks",
         "minSize": 1.0,
+        "desiredCapacity": 1.0,
         "maxSize": 50.0,
         "spotPercentage": 80.0,
         "fallbackToOndemand": False,
@@ -136,7 +137,7 @@ def test_the_inputs_of_a_cluster(simulator: Simulator, mocks: SimulatorMocks) ->
     made = _made(simulator, CLUSTERS, mocks.new_resource(_args(OCEAN, "prod", inputs))[0])
     template = made["compute"]["launchSpecification"]
     assert (made["name"], made["controllerClusterId"]) == ("shop", "shop-eks")
-    assert made["capacity"] == {"minimum": 1, "maximum": 50, "target": 0}
+    assert made["capacity"] == {"minimum": 1, "maximum": 50, "target": 1}
     assert made["strategy"] == {
         "spotPercentage": 80,
         "fallbackToOd": False,
@@ -183,7 +184,13 @@ def test_the_inputs_of_a_group(simulator: Simulator, mocks: SimulatorMocks) -> N
         **{name: inputs[name] for name in ("labels", "taints", "instanceTypes", "subnetIds", "userData")},
     }
     assert (made["securityGroupIds"], made["iamInstanceProfile"]) == (["sg-2"], {"name": "workers"})
-    assert (made["strategy"], made["resourceLimits"]) == ({"spotPercentage": 50}, {"maxInstanceCount": 4})
+    # The provider sends the other two, whatever the cluster has.
+    assert made["strategy"] == {
+        "spotPercentage": 50,
+        "utilizeReservedInstances": True,
+        "utilizeCommitments": False,
+    }
+    assert made["resourceLimits"] == {"maxInstanceCount": 4}
     assert made["autoScale"] == {
         "headrooms": [{"cpuPerUnit": 100, "numOfUnits": 2}],
         "autoHeadroomPercentage": 5,
@@ -263,7 +270,7 @@ def test_a_program_with_the_classes_of_pulumi_spotinst(
     assert made["capacity"]["maximum"] == 10
     assert made["autoScaler"] == {"isEnabled": True, "resourceLimits": {"maxVCpu": 100}}
     assert made["compute"]["launchSpecification"]["iamInstanceProfile"] == {"name": "workers"}
-    assert _made(simulator, GROUPS, group)["strategy"] == {"spotPercentage": 70}
+    assert _made(simulator, GROUPS, group)["strategy"]["spotPercentage"] == 70
     assert [node["virtual_node_group_id"] for node in simulator.control.nodes(ocean)] == [group]
     simulator.control.clear_requests()
     changed = stack(changed="true")

@@ -20,6 +20,7 @@ RULES = {
     "the shells of a PUT change nothing and leave nothing behind": "test_empty_objects_change_nothing",
     "a cluster always shows compute.launchSpecification": "test_compute_cannot_be_removed",
     "errors have codes that are texts": "test_error_codes_are_strings",
+    "a target below the minimum is a ValidationError": "test_target_below_the_minimum",
     "what the service requires is a ValidationError with its field": "test_required_fields",
     "what does not exist is HTTP 400 with the code that the provider knows": "test_objects_that_do_not_exist",
     "a deletion answers without items, and a second one is refused": "test_deletions",
@@ -234,6 +235,16 @@ def test_required_fields(api: Api, path: str, body: dict[str, Any], field: str) 
     error = _error(api.send("POST", path, body))
     assert (error["code"], error["field"]) == ("ValidationError", f"body:{field}")
     assert len(api.send("GET", path).items) == before
+
+
+def test_target_below_the_minimum(api: Api) -> None:
+    """The provider sends a target of 0 when a program sets none."""
+    capacity = {"minimum": 2, "maximum": 1000, "target": 0}
+    error = _error(api.send("POST", CLUSTERS, {"cluster": {**ALWAYS_POSTED, "capacity": capacity}}))
+    assert (error["code"], error["field"]) == ("ValidationError", "body:cluster.capacity.target")
+    cluster = _cluster(api)["id"]
+    error = _error(api.send("PUT", f"{CLUSTERS}/{cluster}", {"cluster": {"capacity": {"minimum": 1}}}))
+    assert error["code"] == "ValidationError"
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,18 @@ _STRATEGY: Table = {
     "utilizeCommitments": "utilizeCommitments",
 }
 _AGGRESSIVE = "aggressiveScaleDown.isEnabled"
+_STRATEGY_DEFAULTS = {"utilizeReservedInstances": True, "utilizeCommitments": False}
+"""What the provider sends in the strategy of a VNG that does not set them."""
+
+
+def _convert_vng_strategy(values: Any) -> dict[str, Any] | None:
+    """Convert the strategy of a VNG, with the fields that the provider always sends."""
+    if not values:
+        return None
+    given = _drop_none(values[0])
+    return _build_body({**_STRATEGY_DEFAULTS, **given}, {**_STRATEGY, "orientation": "orientation"})
+
+
 _SCALE_DOWN: Table = {"maxScaleDownPercentage": "maxScaleDownPercentage", _AGGRESSIVE: "isAggressiveScaleDownEnabled"}
 
 _CLUSTER_DEFAULTS: dict[str, Any] = {
@@ -197,10 +209,7 @@ _VNG: Table = {
     "labels": "labels",
     "taints": "taints",
     "restrictScaleDown": "restrictScaleDown",
-    "strategy": (
-        "strategies",
-        _convert_single({**_STRATEGY, "orientation": "orientation"}),
-    ),
+    "strategy": ("strategies", _convert_vng_strategy),
     "resourceLimits": (
         "resourceLimits",
         _convert_single({"maxInstanceCount": "maxInstanceCount", "minInstanceCount": "minInstanceCount"}),

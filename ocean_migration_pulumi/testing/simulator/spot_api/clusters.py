@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ocean_migration_pulumi.testing.simulator.kubernetes_api import deployments
 from ocean_migration_pulumi.testing.simulator.spot_api.context import RequestContext, Route, drop_nulls, merge_changes
 from ocean_migration_pulumi.testing.simulator.spot_api.validation import Field, check_body
@@ -45,6 +48,7 @@ _UPDATE_CLUSTER = {
 def create_cluster(context: RequestContext) -> SpotResponse:
     """Create a cluster, which has no heartbeat until a controller is installed."""
     body = drop_nulls(context.parse_body(_CLUSTER)["cluster"])
+    _check_capacity(body)
     cluster = seeding.create_cluster(context.world, context.account_id, body, context.now)
     cluster.heartbeat.status = None
     cluster.deployments = deployments.build_default_deployments(installed=False)
@@ -62,6 +66,17 @@ def read_cluster(context: RequestContext) -> SpotResponse:
     return SpotResponse(kind=KIND_CLUSTER, items=[context.presenter.render_cluster(context.get_cluster())])
 
 
+def _check_capacity(body: Mapping[str, Any]) -> None:
+    capacity = body.get("capacity") or {}
+    minimum, target = capacity.get("minimum") or 0, capacity.get("target")
+    if target is not None and target < minimum:
+        raise WireError(
+            f"target capacity {target} must not be below minimum capacity {minimum}",
+            code="ValidationError",
+            field="body:cluster.capacity.target",
+        )
+
+
 def update_cluster(context: RequestContext) -> SpotResponse:
     """Merge changes into a cluster; its region and controller id cannot change."""
     cluster = context.get_cluster()
@@ -71,6 +86,7 @@ def update_cluster(context: RequestContext) -> SpotResponse:
             raise WireError(f"{name} can't be updated", code="CANT_UPDATE_OCEAN_ENTITY", field=f"body:cluster.{name}")
     body = merge_changes(cluster.body, changes)
     check_body({"cluster": body}, _CLUSTER)
+    _check_capacity(body)
     if body["compute"]["launchSpecification"].get("useAsTemplateOnly") and not cluster.groups:
         raise WireError(
             "Can't set useAsTemplateOnly flag to true without any custom launchSpecs", code="CANT_UPDATE_OCEAN_ENTITY"

@@ -84,7 +84,7 @@ def plan(
 
 def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview) -> None:
     """Say to the engine what a preview found, and append it to the file that the environment names, if any."""
-    rendered = [replace(diagnostic, text=render_line(diagnostic)) for diagnostic in found.diagnostics]
+    rendered = [replace(diagnostic, text=_render(call, diagnostic)) for diagnostic in found.diagnostics]
     if path := os.environ.get(VARIABLE):
         planned, approved = found.planned, None
         digest = "" if planned is None else plan_digest(planned, spec)
@@ -103,16 +103,23 @@ def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview
         except OSError as error:
             fields = {"reason": error.strerror or str(error)}
             lost = Diagnostic(code=Code.PREVIEW_FILE_NOT_WRITTEN, severity=Severity.WARNING, fields=fields)
-            rendered.append(replace(lost, text=render_line(lost)))
+            rendered.append(replace(lost, text=_render(call, lost)))
     for diagnostic in rendered:
         _say(call, diagnostic.severity, diagnostic.text)
 
 
 def _say(call: host.EngineCall, severity: Severity, line: str) -> None:
     """Say a line to the engine, an error as a warning: it would end the preview that shows why `pulumi up` refuses."""
-    # `preview --diff` shows the lines of all waves of a component without their resources.
+    (call.info if severity is Severity.INFO else call.warning)(line)
+
+
+def _render(call: host.EngineCall, diagnostic: Diagnostic) -> str:
+    """Return the line of a diagnostic; that of a component's wave names the wave.
+
+    ``preview --diff`` shows the lines of all waves without their resources.
+    """
     name = f" ({call.urn.rpartition('::')[2]})" if _COMPONENT in call.urn else ""
-    (call.info if severity is Severity.INFO else call.warning)(f"{line}{name}")
+    return f"{render_line(diagnostic)}{name}"
 
 
 def compare(
@@ -136,7 +143,7 @@ def compare(
     pending = None if unknown - ORDERING else _find_left_by_killed_run(call, new, state)
     adopted = [describe_adopted(each) for each in state.migrations if each.origin != STARTED and not each.ended]
     for diagnostic in (*adopted, *([pending] if pending else [])):
-        _say(call, diagnostic.severity, render_line(diagnostic))
+        _say(call, diagnostic.severity, _render(call, diagnostic))
     for line in collect_reminders(state):
         call.warning(line)
     return Comparison(changes=changes or why is not None or pending is not None)

@@ -161,8 +161,8 @@ def test_an_update_tells_which_options_change() -> None:
         "Changed: <code>batch&#95;size&#95;percentage</code> from <code>20</code> to <code>30</code>, "
         "<code>on&#95;timeout</code> from its default to <code>stop</code>, "
         "<code>soak&#95;time</code> from <code>0s</code> to a value not known yet, "
-        "<code>virtual&#95;node&#95;group&#95;ids</code> from its default to <code>&#91;'ols-1', '&#91;unknown&#93;'&#93;"
-        "</code>."
+        "<code>virtual&#95;node&#95;group&#95;ids</code> from its default to "
+        "<code>&#91;'ols-1', '&#91;unknown&#93;'&#93;</code>."
     ) in text
     assert UNKNOWN not in text
 

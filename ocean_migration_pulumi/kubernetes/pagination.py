@@ -1,8 +1,15 @@
-"""Reads complete lists page by page; an object that cannot be read loses no other."""
+"""Reads complete lists page by page; an object that cannot be read loses no other.
+
+The token of the next page stands in the head of a page. So the next page is asked for as soon as the head of this one
+has arrived: the API server prepares it while this one is compressed, sent and decoded.
+"""
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -28,6 +35,10 @@ ListProgress = Callable[[str, int, int | None], None]
 
 _HANDOVER: Final = 0.3
 """Seconds before its deadline at which an incomplete list is handed over."""
+_AHEAD: Final = 3
+"""Pages that are read at once."""
+_TOKEN: Final = re.compile(rb'"continue"\s*:\s*"(?P<token>[^"\\]+)"')
+_LONGEST_HEAD: Final = 16_384
 _GONE: Final = 410
 _STARTS: Final = 3
 
@@ -80,14 +91,14 @@ def list_all(
 
     for _ in range(_STARTS - 1):
         try:
-            return _pages(connection, scope, resource, path, read_raw, query or {}, progress)
+            return _read_list(connection, scope, resource, path, read_raw, query or {}, progress)
         except RefusedError as error:
             if error.status != _GONE:
                 raise
-    return _pages(connection, scope, resource, path, read_raw, query or {}, progress)
+    return _read_list(connection, scope, resource, path, read_raw, query or {}, progress)
 
 
-def _pages(
+def _read_list(
     connection: Connection,
     scope: CancelScope,
     resource: str,
@@ -99,14 +110,14 @@ def _pages(
     # Whoever waits for the list ends the wait at the deadline: what was read by then has to be there a little earlier.
     left = scope.remaining()
     bounded = scope if left is None else scope.at_most(max(left - _HANDOVER, left / 2))
+    pages = _PageReader(connection, bounded, path, query)
     remaining: int | None = None
     found: list[T] = []
     unusable = 0
     following = ""
     while True:
-        more = {"continue": following} if following else {}
         try:
-            body = connection.get(bounded, path, {**query, "limit": str(PAGE), **more})
+            body = pages.read(following)
         except DeadlineError:
             if not found:
                 raise
@@ -127,6 +138,55 @@ def _pages(
             progress(resource, len(found), None if remaining is None else len(found) + remaining)
         if not following:
             return Listed(found=found, unusable=unusable)
+
+
+class _PageReader:
+    """Reads the pages of one list, some of them before they are wanted."""
+
+    def __init__(self, connection: Connection, scope: CancelScope, path: str, query: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._scope = scope
+        self._path = path
+        self._query = query
+        self._ahead: dict[str, Future[bytes]] = {}
+
+    def read(self, token: str) -> bytes:
+        """Return the page of a token, empty for the first one; raise what ``Connection.get`` raises."""
+        future = self._ahead.pop(token, None)
+        return self._fetch(token) if future is None else future.result()
+
+    def _fetch(self, token: str) -> bytes:
+        more = {"continue": token} if token else {}
+        head = bytearray()
+
+        def watch(piece: bytes) -> bool:
+            """Ask for the next page when its token has arrived; return whether the head is over."""
+            head.extend(piece)
+            start, items, _ = bytes(head).partition(b'"items"')
+            match = _TOKEN.search(start)
+            if match is not None:
+                self._read_ahead(match["token"].decode(errors="replace"), after=token)
+            return match is not None or bool(items) or len(head) > _LONGEST_HEAD
+
+        query = {**self._query, "limit": str(PAGE), **more}
+        return self._connection.get(self._scope, self._path, query, watch=watch)
+
+    def _read_ahead(self, token: str, after: str) -> None:
+        if token == after or token in self._ahead or len(self._ahead) >= _AHEAD:
+            return
+        future: Future[bytes] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(self._fetch(token))
+            except BaseException as error:  # noqa: BLE001 - whoever wants the page gets it
+                future.set_exception(error)
+
+        self._ahead[token] = future
+        try:
+            threading.Thread(target=work, name="ocean-migration Kubernetes", daemon=True).start()
+        except RuntimeError:  # no thread is left: the page is read when it is wanted
+            del self._ahead[token]
 
 
 def _unexpected(resource: str) -> UnexpectedAnswerError:

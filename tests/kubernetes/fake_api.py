@@ -92,10 +92,11 @@ class FakeApi:
         if request.path in self.objects:
             return http.answer(200, self.objects[request.path])
         if request.path in self.lists:
-            return self._page(request)
+            return http.answer(200, self.page(request))
         return status(404, f"{request.path} not found", "NotFound")
 
-    def _page(self, request: Received) -> Step:
+    def page(self, request: Received) -> bytes:
+        """Return the page of a list that is asked for."""
         listed = self.lists[request.path]
         limit, start = int(request.query["limit"]), int(request.query.get("continue", "0"))
         shown = [
@@ -108,7 +109,7 @@ class FakeApi:
         head = {"kind": "List", "apiVersion": "v1", "metadata": metadata}
         # A list without objects is null, as in Go.
         items = b"[%s]" % b",".join(shown) if shown else b"null"
-        return http.answer(200, json.dumps(head).encode()[:-1] + b', "items": ' + items + b"}")
+        return json.dumps(head).encode()[:-1] + b', "items": ' + items + b"}"
 
 
 def node(name: str, instance_id: str, **spec: Any) -> Object:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.kubernetes.pagination import PAGE
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import reading, shop
 
@@ -73,8 +74,8 @@ def test_ten_thousand_pods() -> None:
         found = reader.read_snapshot(CancelScope().at_most(60))
         asked = [request.path for request in server.requests]
     assert found.gaps == {}
-    assert asked.count(fake.PODS) == 20
-    assert len(asked) == 1 + 20 + 1 + 3 + 4 + 2 + 2
+    assert asked.count(fake.PODS) == PODS // PAGE
+    assert len(asked) == 1 + PODS // PAGE + 1 + 3 + 4 + 2 + 2
     assert len(found.pods) == PODS
     assert len(found.nodes) == 500
     assert sum(bool(pod.volume_terms) for pod in found.pods) == PODS // 10

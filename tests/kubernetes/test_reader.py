@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.kubernetes import KubernetesReader
 from ocean_migration_pulumi.kubernetes.objects import decoding
 from ocean_migration_pulumi.kubernetes.pagination import PAGE
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
@@ -20,8 +23,9 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 from ocean_migration_pulumi.migration.snapshot.protocols import KubernetesApi
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
-from tests.kubernetes.support import ALL, TOKEN, read, reading, shop
+from tests.kubernetes.support import ALL, TOKEN, access, read, reading, shop
 from tests.support import http_server as http
+from tests.support.timing import PATIENCE
 
 UNEXPECTED = " is not what the Kubernetes API reference promises"
 TEXT_HTML = {"Content_Type": "text/html"}
@@ -42,6 +46,45 @@ def test_pods_that_were_read_in_time_are_kept() -> None:
         assert [page for page in pages if page[0] == known.PODS] == [(known.PODS, PAGE, 3 * PAGE)]
         again = reader.read_snapshot(CancelScope())
         assert (len(again.pods), again.gaps) == (3 * PAGE, {})
+
+
+@pytest.mark.parametrize(
+    ("disabled", "encoding"), [(None, "gzip"), (False, "gzip"), ("true", "gzip"), (True, "identity")]
+)
+def test_compression_can_be_disabled(disabled: Any, encoding: str) -> None:
+    """As for kubectl: a fast link does not need it."""
+    with shop().serve() as server:
+        with closing(KubernetesReader(access(server.url, cluster={"disable-compression": disabled}))) as reader:
+            assert reader.read_snapshot(CancelScope()).gaps == {}
+        assert {request.headers["accept-encoding"] for request in server.requests} == {encoding}
+
+
+def test_next_page_is_asked_for_before_this_one_has_arrived() -> None:
+    """As soon as its token has; and each page is read once, in order."""
+    api = shop()
+    api.lists[fake.PODS] = [fake.pod(f"web-{number}") for number in range(5 * PAGE)]
+    second = threading.Event()
+
+    def halting(connection: http.Connection, request: http.Received) -> bool:
+        """Send the head of the first page, and the rest when the second page is asked for."""
+        body = api.page(request)
+        start = body.index(b'"items"')
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+        connection.socket.sendall(head + body[:start])
+        second.wait(PATIENCE)
+        connection.socket.sendall(body[start:])
+        return True
+
+    def answering(connection: http.Connection, request: http.Received) -> bool:
+        return http.answer(200, api.page(request))(connection, request)
+
+    api.faults[fake.PODS] = [halting, http.setting(second, answering)]
+    with api.serve() as server, reading(server.url) as reader:
+        found = reader.read_snapshot(CancelScope())
+        asked = [request for request in server.requests if request.path == fake.PODS]
+    assert second.is_set()
+    assert [pod.name for pod in found.pods] == [f"web-{number}" for number in range(5 * PAGE)]
+    assert len(asked) == 5
 
 
 def test_everything_is_read() -> None:
@@ -84,12 +127,13 @@ def test_protocol_is_fulfilled() -> None:
 def test_pages_are_followed() -> None:
     """A list longer than a page is read to its end."""
     api = shop()
-    api.lists[fake.PODS] = [fake.pod(f"web-{number}") for number in range(1201)]
+    api.lists[fake.PODS] = [fake.pod(f"web-{number}") for number in range(2 * PAGE + 1)]
     with api.serve() as server, reading(server.url) as reader:
         found = reader.read_snapshot(CancelScope())
         pages = [request.query for request in server.requests if request.path == fake.PODS]
-    assert [pod.name for pod in found.pods] == [f"web-{number}" for number in range(1201)]
-    assert pages == [{"limit": "500"}, {"limit": "500", "continue": "500"}, {"limit": "500", "continue": "1000"}]
+    assert [pod.name for pod in found.pods] == [f"web-{number}" for number in range(2 * PAGE + 1)]
+    limit = {"limit": str(PAGE)}
+    assert pages == [limit, {**limit, "continue": str(PAGE)}, {**limit, "continue": str(2 * PAGE)}]
 
 
 def gone_in_the_middle(times: int) -> list[http.Step]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,6 +76,10 @@ def _causes(data: Mapping[str, Any]) -> list[str]:
     return [str(each["message"]) for each in listed if isinstance(each, dict) and each.get("message")]
 
 
+def _ignore(_: bytes) -> bool:
+    return True
+
+
 class Connection:
     """Sends requests to the API server of a target; thread-safe."""
 
@@ -92,8 +96,22 @@ class Connection:
         for client in clients.values():
             client.close()
 
-    def get(self, scope: CancelScope, path: str, query: Mapping[str, str] | None = None) -> bytes:
+    def get(
+        self,
+        scope: CancelScope,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        watch: Callable[[bytes], bool] = _ignore,
+    ) -> bytes:
         """Send a GET, again where ``RESET`` or ``OVERLOADED`` allows it, and return the body of the response.
+
+        Args:
+            scope: Bounds the request.
+            path: Path below that of the server.
+            query: Parameters.
+            watch: Gets each piece of a body as soon as it arrives, until it returns True; from the start when the
+                request is sent again.
 
         Raises:
             UnreachableError: No usable response arrived.
@@ -104,7 +122,7 @@ class Connection:
         """
 
         def attempt() -> bytes:
-            answer = self._signed_in(scope, "GET", path, query or {})
+            answer = self._signed_in(scope, "GET", path, query or {}, watch=watch)
             if answer.ok:
                 return answer.body
             refused = RefusedError(answer.status, answer.said)
@@ -127,15 +145,21 @@ class Connection:
         return self._signed_in(scope, "POST", path, query, json.dumps(body).encode())
 
     def _signed_in(
-        self, scope: CancelScope, method: str, path: str, query: Mapping[str, str], body: bytes | None = None
+        self,
+        scope: CancelScope,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None = None,
+        watch: Callable[[bytes], bool] = _ignore,
     ) -> KubernetesResponse:
         """Send a request, once more with another credential when the API server refuses the first one."""
         credential = self._sign_in.credential(scope)
-        answer = self._exchange(scope, _Request(method, path, query, body, credential))
+        answer = self._exchange(scope, _Request(method, path, query, body, credential, watch))
         if answer.status == _UNAUTHORIZED:
             renewed = self._sign_in.credential(scope, refused=credential)
             if renewed != credential:
-                answer = self._exchange(scope, _Request(method, path, query, body, renewed))
+                answer = self._exchange(scope, _Request(method, path, query, body, renewed, watch))
         return answer
 
     def _open(self, certificate: tuple[str, str] | None) -> httpx.Client:
@@ -175,7 +199,7 @@ class Connection:
             ) as response:
                 return KubernetesResponse(
                     status=response.status_code,
-                    body=b"".join(_pieces(response, scope)),
+                    body=b"".join(_pieces(response, scope, request.watch)),
                     credential=(authorization or "").rpartition(" ")[2],
                     retry_after=retry_after(response.headers),
                 )
@@ -201,17 +225,21 @@ class _Request:
     """JSON; None sends no body."""
     credential: Credential
     """What it is signed in by."""
+    watch: Callable[[bytes], bool]
+    """Gets each piece of the body, until it returns True."""
 
 
-def _pieces(response: httpx.Response, scope: CancelScope) -> Iterator[bytes]:
+def _pieces(response: httpx.Response, scope: CancelScope, watch: Callable[[bytes], bool]) -> Iterator[bytes]:
     # A coding inside of another one could fill the memory with a single piece.
     if response.headers.get("Content-Encoding", "").strip().casefold() not in {"", "identity", "gzip"}:
         raise UnexpectedAnswerError(UNEXPECTED)
-    size = 0
+    size, watched = 0, response.is_success
     for piece in response.iter_bytes():
         # The timeout of a step never ends a response that trickles.
         scope.check()
         size += len(piece)
         if size > LARGEST_BODY:
             raise UnexpectedAnswerError(f"an answer is longer than {LARGEST_BODY // 1024**2} MiB")
+        if watched:
+            watched = not watch(piece)
         yield piece

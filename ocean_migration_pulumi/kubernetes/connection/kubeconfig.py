@@ -17,6 +17,9 @@ from ocean_migration_pulumi.common.proxies import PROXY_SCHEMES
 EXEC_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 """The versions of the protocol of credential plugins; as far as tokens go they are the same."""
 
+NO_COMPRESSION: Final = "disable-compression"
+"""Key of a cluster whose link is faster than compression."""
+
 _CLUSTER_TEXTS: Final = (
     "server",
     "certificate-authority",
@@ -214,6 +217,9 @@ def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
             "certificate-authority-data, and tls-server-name where the certificate is for another name"
         )
         raise KubeconfigError(msg)
+    # kubectl has the option for lists over fast links; anything but true is its default.
+    if entry.get(NO_COMPRESSION) is True:
+        found[NO_COMPRESSION] = True
     return _with_files(found)
 
 

@@ -19,7 +19,7 @@ from ocean_migration_pulumi.common.proxies import find_proxy, read_proxy
 from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
-from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeContext
+from ocean_migration_pulumi.kubernetes.connection.kubeconfig import NO_COMPRESSION, KubeContext
 
 _REASONS: Final[Mapping[type[BaseException], str]] = {
     ssl.SSLError: "TLS fails",
@@ -39,6 +39,7 @@ def open_client(target: KubeContext, certificate: tuple[str, str] | None = None)
     Raises:
         UnreachableError: A certificate, a key or a proxy cannot be used.
     """
+    encoding = "identity" if target.cluster.get(NO_COMPRESSION) else "gzip"
     server, own_proxy = target.cluster["server"], target.cluster.get("proxy-url")
     try:
         # Like kubectl: the environment's proxy counts when the kubeconfig has none.
@@ -52,7 +53,7 @@ def open_client(target: KubeContext, certificate: tuple[str, str] | None = None)
             what = proxy.setting
         return httpx.Client(
             base_url=server,
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            headers={"Accept": "application/json", "Accept-Encoding": encoding},
             verify=context,
             proxy=None if proxy is None else proxy.url,
             trust_env=False,

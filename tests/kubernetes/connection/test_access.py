@@ -178,6 +178,7 @@ def test_pod(tmp_path: Path) -> None:
     assert access is not None
     assert (access.source, access.explicit) == ("the service account of this pod", False)
     assert access.target.cluster["server"] == "https://10.0.0.1:6443"
+    assert access.target.cluster["disable-compression"] is True
     assert find_access(None, "web", environ, service_account=tmp_path) is None
     assert find_access(None, None, {}, service_account=tmp_path) is None
     access = find_access(None, None, {"KUBERNETES_SERVICE_HOST": "fd00::1"}, service_account=tmp_path)

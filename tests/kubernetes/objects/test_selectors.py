@@ -8,6 +8,7 @@ import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, InterruptedWaitError, KubernetesError
+from ocean_migration_pulumi.kubernetes.pagination import PAGE
 from ocean_migration_pulumi.kubernetes.reader import KubernetesReader
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import reading, shop
@@ -23,7 +24,9 @@ def test_nodes_with_a_selector() -> None:
         assert reader.nodes_with(CancelScope(), "disk in (ssd,nvme),!gpu") == {"i-0a1", "i-0a2"}
         reader.nodes_with(CancelScope(), "other=1")
         asked = [request.query for request in server.requests]
-    assert asked == [{"limit": "500", "labelSelector": selector} for selector in ("disk in (ssd,nvme),!gpu", "other=1")]
+    assert asked == [
+        {"limit": str(PAGE), "labelSelector": selector} for selector in ("disk in (ssd,nvme),!gpu", "other=1")
+    ]
 
 
 def test_selector_that_the_server_refuses() -> None:

@@ -221,7 +221,7 @@ class ReconcileContext:
         }
 
     def _observe_others(self, unproven: set[str]) -> None:
-        """Read the migrations of others that hold these nodes, or held them since our last one was created."""
+        """Read the migrations of others that hold these nodes, or held them since the last one of ours that did."""
         view, recorded = self.claims.view, self.state.migrations
         known = {migration.id for migration in recorded}
         running = [status for status in view.running(self.api, self.scope, fresh=True) if status.id not in known]
@@ -229,16 +229,25 @@ class ReconcileContext:
         self.may_hide = any(not status.instance_ids for status in running)
         recent = [status for status in view.recent(self.api, self.scope) if status.id not in known]
         self.ever_held_by_others |= {name for status in recent for name in status.instance_ids}
-        newest = max((made for migration in recorded if (made := parse_time(migration.created_at))), default=None)
-        ended = [
-            status
-            for status in recent
-            if status.id not in self.ended
-            and unproven & status.instance_ids
-            and (newest is None or ((made := parse_time(status.created_at)) is not None and made > newest))
-        ]
+        candidates = [status for status in recent if status.id not in self.ended]
+        decided = {status.id: self.find_decided_by(status) for status in candidates}
+        ended = [status for status in candidates if unproven & decided[status.id]]
         for status in self.confirm_ends(ended).values():
-            self.note_end(status)
+            # Of its other nodes a later migration of ours says more.
+            entries = tuple(node for node in status.old_instances if node.instance_id in decided[status.id])
+            self.claims.view.confirm_end(status)
+            self.ended[status.id] = EndedMigration(status=replace(status, old_instances=entries))
+
+    def find_decided_by(self, status: MigrationStatus) -> set[str]:
+        """Return the nodes of another user's migration that no migration of ours has held since it was created."""
+        made = parse_time(status.created_at)
+        held_since = {
+            name
+            for migration in self.state.migrations
+            if made is None or (ours := parse_time(migration.created_at)) is None or ours >= made
+            for name in migration.instance_ids
+        }
+        return {*status.instance_ids} - held_since
 
     def _verify(self) -> None:
         """Ask Kubernetes, and EC2 for the rest, about the nodes whose end has to be proven."""

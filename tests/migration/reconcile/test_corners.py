@@ -44,6 +44,37 @@ def test_migration_of_ours_that_appears_before_the_post_is_adopted_and_followed_
     assert context.state.succeeded
 
 
+def test_ended_migration_of_others_counts_for_nodes_that_ours_did_not_hold(stage: Stage) -> None:
+    """Though a later one of ours held other nodes."""
+    web = stage.ids("web")
+    stage.control.start_foreign_migration(stage.ocean_id, web[:1], terminate=True)
+    stage.control.advance(3600)
+    first = stage.planned(stage.spec(nodes={"instance_ids": web[1:]}))
+    context = stage.up(first)
+    # As it is known to a run whose list was too late to show the other one's end.
+    context.state.planned[web[0]] = context.state.planned[web[1]]
+    context.state.remaining.add(web[0])
+    planned = replace(first, planned_nodes=dict(context.state.planned))
+    stage.restart()
+    again = stage.up(planned, context.state)
+    assert again.state.succeeded
+    assert again.state.migrated == {*web}
+    assert stage.writes() == 1
+
+
+def test_ended_migration_of_others_does_not_count_after_a_later_one_of_ours(stage: Stage) -> None:
+    """It moved other pods than those of the nodes that ours held since."""
+    web = stage.ids("web")
+    older = stage.control.start_foreign_migration(stage.ocean_id, web[:2], evict=True)
+    stage.control.advance(3600)
+    stage.control.set_node(stage.ocean_id, web[0], cordoned=False)
+    stage.control.add_pod(stage.ocean_id, web[0], name="late")
+    context = stage.up(stage.planned(stage.spec(nodes={"instance_ids": [web[0], web[2]]})))
+    newer = stage.control.start_foreign_migration(stage.ocean_id, web, evict=True)
+    assert context.find_decided_by(context.fetch_status(older)) == {web[1]}
+    assert context.find_decided_by(context.fetch_status(newer)) == {*web}
+
+
 def test_migration_that_holds_other_nodes_too_is_adopted_in_part(stage: Stage) -> None:
     """Only by the first run, which knows no record; it is never stopped, whatever its flags."""
     pair = stage.ids("web")[:2]

@@ -20,6 +20,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.findings_text import render_cause, render_line
+from ocean_migration_pulumi.migration.planning.outcome_report import report_unverified
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_adopted, find_left_by_killed_run
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
@@ -146,6 +147,8 @@ def compare(
         _say(call, diagnostic.severity, _render(call, diagnostic))
     for line in collect_reminders(state):
         call.warning(line)
+    if unverified := state.unverified & state.planned.keys():
+        call.warning(render_line(report_unverified(unverified)))
     return Comparison(changes=changes or why is not None or pending is not None)
 
 

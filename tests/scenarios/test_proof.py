@@ -109,6 +109,7 @@ def test_a_service_that_counts_pods_of_daemonsets_is_believed(driver: Driver, ku
         outputs = assert_done(driver, scene.asg())
         assert outputs["unverified_nodes"] == ([] if kubernetes else scene.asg())
         assert warned(run, "unverified", *scene.asg()) is not kubernetes
+        assert warned(scene.preview(), "unverified", *scene.asg()) is not kubernetes
         scene.up_unchanged()
         scene.refresh()
         assert scene.outputs()["unverified_nodes"] == outputs["unverified_nodes"]

@@ -1,1 +1,1 @@
-"""The whole story of a migration, told against a simulator."""
+"""A migration from preview to destroy, on a simulator."""

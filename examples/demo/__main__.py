@@ -1,4 +1,4 @@
-"""`make demo`: starts the simulator and an engine, and tells the story with them."""
+"""`make demo`: start the simulator and an engine, and run a migration from preview to destroy."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Read next:
     help="auto and pulumi take the pulumi command on the PATH, download gets it; without one it is OfflineStack.",
 )
 def main(engine: str) -> None:
-    """Run examples/basic through the whole story against a simulator; keeps nothing and touches nothing else.
+    """Run examples/basic from preview to destroy on a simulator; leave nothing behind.
 
     The exit status is 1 when a step did not do what it claims.
     """

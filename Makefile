@@ -36,9 +36,10 @@ $(INSTALLED): pyproject.toml
 		echo "error: no Python 3.11 or newer with venv found; name one: make setup PYTHON=/path/to/python" >&2; \
 		exit 1; \
 	fi
-	@echo "installing into $(VENV); this is done once"
+	@echo "installing about 700 MB of packages into $(VENV), once; this takes 1 to 5 minutes"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[aws,kubernetes,simulator,stack,testing]" --group dev
+	@if [ -t 1 ]; then quiet=; else quiet=--quiet; fi; \
+		$(RUN) -m pip install $$quiet --disable-pip-version-check --editable ".[aws,kubernetes,simulator,stack,testing]" --group dev
 	@touch $(INSTALLED)
 
 demo: setup ## Show a migration from preview to destroy against a simulator (ENGINE=download gets the pulumi command for it)
@@ -64,16 +65,17 @@ bench: setup ## Measure what is promised, and write benchmarks/RESULTS.md
 chaos: setup ## Kill everything and let the service lie at random moments, in 500 runs, and see that nothing is lost or claimed
 	$(RUN) -m tests.chaos $(CHAOS_ARGS)
 
+# What passes says nothing: each tool prints only what it finds.
 check: setup docs ## Run ruff, mypy, import-linter, the linters of the pipelines, and build the docs
-	$(RUN) -m ruff check .
-	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy
-	$(VENV)/bin/lint-imports
-	$(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows examples/pull_request/github/ocean-migration.yml
-	$(RUN) -m check_jsonschema --builtin-schema vendor.gitlab-ci examples/pull_request/gitlab/.gitlab-ci.yml
-	$(RUN) -m check_jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug_report.yml .github/ISSUE_TEMPLATE/feature_request.yml
-	$(RUN) -m check_jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
-	$(VENV)/bin/zizmor --offline --quiet --persona pedantic examples/pull_request/github/ocean-migration.yml
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m ruff format --check --quiet .
+	@$(RUN) -m mypy --no-error-summary
+	@found=$$($(VENV)/bin/lint-imports --no-logo 2>&1) || { echo "$$found"; exit 1; }
+	@$(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-workflows examples/pull_request/github/ocean-migration.yml
+	@$(RUN) -m check_jsonschema --quiet --builtin-schema vendor.gitlab-ci examples/pull_request/gitlab/.gitlab-ci.yml
+	@$(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug_report.yml .github/ISSUE_TEMPLATE/feature_request.yml
+	@$(RUN) -m check_jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(VENV)/bin/zizmor --offline --quiet --persona pedantic examples/pull_request/github/ocean-migration.yml
 
 # Every warning is an error: a link to a page or heading that does not exist is one, and so is an unknown name.
 docs: setup ## Build the documentation site into build/docs/ and check its links

@@ -3,7 +3,8 @@
 ::
 
     OceanMigrationError
-    ├── InputError                      an input is not what it may be; nothing was started
+    ├── InputError                      an input is not allowed; nothing was started
+    │   └── UnknownNameError            an input names a cluster or a migration that does not exist
     ├── SettingsError                   base URL, token, account, poll interval, record or credentials file
     │   ├── MissingTokenError
     │   └── MissingAccountError
@@ -82,19 +83,27 @@ class InputError(OceanMigrationError):
         property_name: The input, down to its part: ``nodes.limit``, ``http_checks[0].url``.
         message: What is wrong, and what is allowed. Pulumi shows it after the name and the value of the input.
         predicate: Whether name and message are one sentence ("ocean_id must not be empty").
+        remedy: What to do, in terms of other inputs; empty when the message says it all.
     """
 
     docs_code: str = "invalid-input"
 
-    def __init__(self, property_name: str, message: str, *, predicate: bool = False) -> None:
-        super().__init__(f"{property_name} {message}" if predicate else f"{property_name}: {message}")
+    def __init__(self, property_name: str, message: str, *, predicate: bool = False, remedy: str = "") -> None:
+        text = f"{property_name} {message}" if predicate else f"{property_name}: {message}"
+        super().__init__(f"{text}; {remedy}" if remedy else text)
         self.property_name = property_name
         self.message = message
         self.predicate = predicate
 
     def renamed(self, property_name: str) -> InputError:
-        """Return the same error for the name that the caller knows, such as an option of the command."""
+        """Return the same error for the name that the caller knows, such as an option; the remedy names inputs."""
         return InputError(property_name, self.message, predicate=self.predicate)
+
+
+class UnknownNameError(InputError):
+    """An input names a cluster or a migration that does not exist."""
+
+    docs_code: str = "not-found"
 
 
 class SettingsError(OceanMigrationError):

@@ -195,7 +195,7 @@ class Migration(FunctionResult):
             ended=found.is_terminal,
             old_nodes=tuple(map(MigrationNode.from_status, found.old_instances)),
             new_nodes=tuple(map(MigrationNode.from_status, found.new_instances)),
-            unscheduled_pods=tuple(dict.fromkeys((*found.unscheduled_pods, *found.new_unscheduled_pods))),
+            unscheduled_pods=found.unscheduled_ids,
         )
 
 

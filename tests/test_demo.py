@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from examples.demo.display import Thinned
-from examples.demo.engines import OfflineEngine, PulumiEngine, choose
+from examples.demo.engines import EngineError, OfflineEngine, PulumiEngine, choose
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
@@ -99,6 +99,18 @@ def test_without_pulumi_one_line_says_why_and_how_to_get_it(tmp_path: Path, monk
     assert "\n" not in engine.introduction
 
 
+@pytest.mark.parametrize("script", [None, "exit 1"])
+def test_a_pulumi_that_was_asked_for_is_never_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    """`make demo ENGINE=pulumi` fails where the command is missing or broken, and says how to get one."""
+    if script:
+        fake_pulumi(tmp_path, script)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match="`make demo ENGINE=download`"):
+        choose("pulumi", tmp_path, tmp_path, {}, tmp_path / "downloads")
+
+
 def test_a_pulumi_that_does_not_run_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken command is named, and OfflineStack runs."""
     command = fake_pulumi(tmp_path, "exit 1")
@@ -136,15 +148,15 @@ def test_the_shown_output_is_short_and_loses_no_state() -> None:
     """Rows lose their package and what is said twice; a diagnostic that was no row stays, under its heading."""
     row = " ~  pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration web updating (1s) [diff: ~nodes]; "
     lines = [
-        row + "STARTING 0/2 nodes, 0s",
-        row + "owm-1: DRAIN_NODES 0/2 nodes, 1s",
-        row + "DRAIN_NODES 0/2 nodes, 1s",
+        row + "0/2 nodes, STARTING 0s",
+        row + "owm-1: 0/2 nodes, DRAIN_NODES 1s",
+        row + "0/2 nodes, DRAIN_NODES 1s",
         "@ updating....",
         "Diagnostics:",
         "  pulumi:pulumi:Stack (dev):",
         "    Traceback (most recent call last):",
         "  pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration (web):",
-        "    owm-1: DRAIN_NODES 0/2 nodes, 1s",
+        "    owm-1: 0/2 nodes, DRAIN_NODES 1s",
         "    warning: two nodes match no Virtual Node Group",
         "Outputs:",
         "    migration: owm-1",
@@ -153,8 +165,8 @@ def test_the_shown_output_is_short_and_loses_no_state() -> None:
     ]
     thinned = Thinned(outputs=False)
     assert [shown for line in lines for shown in thinned.feed(line)] == [
-        " ~  OceanWorkloadMigration web updating (1s) STARTING 0/2 nodes, 0s",
-        " ~  OceanWorkloadMigration web updating (1s) owm-1: DRAIN_NODES 0/2 nodes, 1s",
+        " ~  OceanWorkloadMigration web updating (1s) 0/2 nodes, STARTING 0s",
+        " ~  OceanWorkloadMigration web updating (1s) owm-1: 0/2 nodes, DRAIN_NODES 1s",
         "Diagnostics:",
         "  OceanWorkloadMigration (web):",
         "    warning: two nodes match no Virtual Node Group",

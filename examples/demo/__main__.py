@@ -68,7 +68,11 @@ def main(engine: str) -> None:
             ocean_id = environment["OCEAN_ID"]
             console.print(Text(_world(control, ocean_id)))
             variables = {**environment, "OCEAN_MIGRATION_POLL_INTERVAL": "0.1"}
-            chosen = choose(engine, project, home, variables, ROOT / ".demo" / "pulumi")
+            try:
+                chosen = choose(engine, project, home, variables, ROOT / ".demo" / "pulumi")
+            except EngineError as error:
+                console.print(Text(f"  ✗ {error}", style="bold red"))
+                sys.exit(1)
             console.print(Text(f"Engine: {chosen.introduction}"))
             try:
                 chosen.prepare()

@@ -9,7 +9,7 @@ from typing import Final
 _TYPE: Final = re.compile(r"pulumi-python:dynamic[\w/:-]*:(?=OceanWorkloadMigration)")
 _DIFF: Final = re.compile(r"\[diff: [^\]]*\];? ?")
 _ROW: Final = re.compile(r".{3} OceanWorkloadMigration \S+(?: +(?P<verb>[a-z]+ \([\d.]+s\)))?(?: +(?P<message>\S.*))?")
-_STATE: Final = re.compile(r"(?:owm-\S+: )?(?P<state>[A-Z_]+) \d+/\d+ nodes")
+_STATE: Final = re.compile(r"(?:owm-\S+: )?\d+/\d+ nodes\b.*, (?P<state>[A-Z_]+) \S+")
 _HEADER: Final = re.compile(r"(Diagnostics|Outputs|  \S.*):")
 _PROGRAM: Final = "pulumi:pulumi:Stack"
 

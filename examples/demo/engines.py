@@ -133,6 +133,9 @@ def choose(name: str, project: Path, home: Path, environment: Mapping[str, str],
 
     ``download`` gets the official command into ``downloads``, once. Where there is no real engine it is OfflineStack,
     and the introduction says why.
+
+    Raises:
+        EngineError: ``pulumi`` was asked for, and there is none.
     """
     if name == "offline":
         return OfflineEngine("OfflineStack, as asked for", project, home, environment)
@@ -146,6 +149,9 @@ def choose(name: str, project: Path, home: Path, environment: Mapping[str, str],
         return PulumiEngine(f"{command} {version}", project, home, environment, command=command)
     if command:
         reason = f"{command} does not run"
+    if name == "pulumi":
+        msg = f"{reason}. Install it, or run `make demo ENGINE=download`"
+        raise EngineError(msg)
     hint = "" if name == "download" else "; `make demo ENGINE=download` gets the real one"
     return OfflineEngine(
         f"OfflineStack, this package's test double of Pulumi's engine: {reason}{hint}", project, home, environment

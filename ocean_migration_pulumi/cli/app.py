@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
@@ -27,20 +28,20 @@ COMMANDS: Final[Mapping[str, str]] = {
     "candidates": "List the nodes that can be migrated.",
     "plan": "Show what a migration would do.",
     "start": "Start a migration.",
-    "status": "Tell how a migration stands.",
-    "watch": "Watch a migration.",
+    "status": "Show the status of a migration.",
+    "watch": "Show a live dashboard of a migration.",
     "wait": "Wait for a migration to end.",
     "stop": "Stop a migration.",
-    "explain": "Tell why a migration failed, or what holds it up.",
-    "report": "Tell what happened in a migration.",
+    "explain": "Explain why a migration failed or stalled.",
+    "report": "Report on a migration.",
     "history": "List the migrations of a cluster.",
     "nodes": "List the nodes that Ocean runs.",
-    "logs": "Show the cluster's log.",
-    "doctor": "Check what a cluster needs before a migration.",
-    "comment": "Turn a preview into the comment on a pull request.",
-    "simulator": "Run Spot's API on this machine.",
-    "config": "Show the settings that are in force.",
-    "completion": "Print what a shell needs to complete commands.",
+    "logs": "Show the log of a cluster.",
+    "doctor": "Run all pre-flight checks of a cluster.",
+    "comment": "Render a preview as a pull request comment.",
+    "simulator": "Serve a simulated Spot API on this machine.",
+    "config": "Show the settings and their sources.",
+    "completion": "Print the shell completion script.",
 }
 """What each command does, in the order of the help."""
 
@@ -66,14 +67,15 @@ Example:
 
 \b
 Exit status:
-  0  done
-  1  an error
-  2  usage or settings
-  3  the token is refused
-  4  the migration failed, was stopped by somebody, or may not start
-  7  `plan --detailed-exitcode`: there are nodes to migrate
-  8  interrupted
-  9  timed out, or stalled
+  0  success
+  1  error
+  2  invalid usage or settings
+  3  token refused
+  4  migration failed, was stopped, or cannot start
+  6  cluster or migration does not exist
+  7  `plan --detailed-exitcode`: nodes to migrate
+  8  interrupted or declined
+  9  timed out or stalled
 """
 
 
@@ -81,11 +83,11 @@ class Commands(click.Group):
     """A group that loads its commands late, and turns errors into one line and an exit status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, in the order of the help."""
+        """Return the names in the order of the help."""
         return [*COMMANDS, *MAINTAINER_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command; None for a name that is none."""
+        """Load a command; None for an unknown name."""
         if cmd_name not in COMMANDS and cmd_name not in MAINTAINER_COMMANDS:
             return None
         module = f"{_FOLDERS.get(cmd_name, 'cli.commands.inspect')}.{cmd_name.replace('-', '_')}"
@@ -95,6 +97,18 @@ class Commands(click.Group):
             module = "testing.simulator.server.command"
         found: click.Command = import_module(f"ocean_migration_pulumi.{module}").command
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the arguments name; suggest the nearest one for a name that does not exist."""
+        names = self.list_commands(ctx)
+        name = args[0]
+        if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
+            nearest = get_close_matches(name, names, n=1)
+            hint = f"Did you mean '{nearest[0]}'?" if nearest else f"Commands: {', '.join(names)}."
+            ctx.fail(f"No such command '{name}'. {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without loading them."""
@@ -134,8 +148,8 @@ class Commands(click.Group):
 def main() -> None:
     """Migrate Kubernetes workloads into Spot Ocean.
 
-    Sees, explains and steers any migration of a cluster, whoever started it: a Pulumi program, this command, or the
-    console. Token and account come from SPOTINST_TOKEN and SPOTINST_ACCOUNT, or from the credentials file.
+    Works with every migration of a cluster, whether a Pulumi program, this command or the Spot console started it.
+    Token and account come from SPOTINST_TOKEN and SPOTINST_ACCOUNT, or from the credentials file.
     """
 
 

@@ -61,7 +61,7 @@ def confirmed(question: str, *, default: bool = False) -> bool:
             return click.confirm(question, default=default, err=True)
     except click.Abort:
         click.echo(err=True)
-        raise InterruptedWaitError("interrupted; nothing was done") from None
+        raise InterruptedWaitError("interrupted; nothing was started") from None
 
 
 def is_interactive() -> bool:

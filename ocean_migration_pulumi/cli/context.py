@@ -6,9 +6,10 @@ import os
 import shlex
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from types import FrameType
@@ -26,7 +27,15 @@ from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import list_some, one_line, sanitize
 from ocean_migration_pulumi.common.times import sort_key
-from ocean_migration_pulumi.errors import InputError, MissingAccountError, OceanMigrationError
+from ocean_migration_pulumi.errors import (
+    ClusterNotFoundError,
+    InputError,
+    MigrationNotFoundError,
+    MissingAccountError,
+    NotFoundError,
+    OceanMigrationError,
+    UnknownNameError,
+)
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry, ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -69,8 +78,10 @@ class CliContext:
         kubernetes_timeout: float | None = None,
         environ: Mapping[str, str] | None = None,
         scope: CancelScope | None = None,
+        quiet: bool = False,
     ) -> None:
         self._given = cluster
+        self._quiet = quiet
         self._options = {
             "--account": account,
             "--base-url": base_url,
@@ -134,7 +145,7 @@ class CliContext:
         Raises MissingAccountError when nothing names one: the service would take the oldest one without a word.
         """
         if self.client.account_id is None:
-            raise MissingAccountError("no account: give --account, SPOTINST_ACCOUNT, or a profile that has one")
+            raise MissingAccountError("no Spot account: use --account, SPOTINST_ACCOUNT, or a profile with an account")
         return self.client.account_id
 
     def sources(self) -> DataSources:
@@ -163,9 +174,33 @@ class CliContext:
             raise InputError("MIGRATION", f"several migrations run on {self.cluster_id}: {named}; name one")
         chosen = active or ([] if running else listed[:1])
         if not chosen:
-            what = "no migration runs" if running else "there was no migration"
-            raise InputError("MIGRATION", f"is not given, and {what} on {self.cluster_id}")
+            kind = "running migration" if running else "migration"
+            raise UnknownNameError("MIGRATION", f"no {kind} on {self.cluster_id}")
         return chosen[0].id
+
+    def find_clusters(self) -> Sequence[Cluster]:
+        """Return the clusters of the account; only the one that --cluster names, by id or name, if it does.
+
+        Raises:
+            UnknownNameError: There is no such cluster.
+        """
+        clusters = self.client.list_clusters()
+        if self._given is None:
+            return clusters
+        found = [each for each in clusters if self._given in {each.id, each.name}]
+        if not found:
+            raise self._unknown_cluster(clusters)
+        return found
+
+    def explain_unknown(self, error: NotFoundError, migration: str | None) -> OceanMigrationError:
+        """Return the error for a cluster or a migration that does not exist, with the nearest name there is."""
+        with suppress(OceanMigrationError):
+            if isinstance(error, ClusterNotFoundError) and self._given is not None:
+                return self._unknown_cluster(self.client.list_clusters())
+            if isinstance(error, MigrationNotFoundError) and migration is not None:
+                names = [each.id for each in self.migrations()]
+                return unknown_name("MIGRATION", f"no migration {migration!r} on {self.cluster_id}", migration, names)
+        return error
 
     def steering(self, verb: str, migration_id: str) -> str:
         """Return the command line that does something with a migration of the cluster."""
@@ -175,7 +210,7 @@ class CliContext:
         """Close the connections."""
         self._session.close()
         if self._client is not None:
-            if self._client.observer_trouble is not None:
+            if self._client.observer_trouble is not None and not self._quiet:
                 say(f"warning: the record is not complete: {self._client.observer_trouble}")
             self._client.close()
 
@@ -185,17 +220,22 @@ class CliContext:
         clusters = self.client.list_clusters()
         named = [each for each in clusters if self._given in {None, each.name}]
         if len(named) == 1:
-            if self._given is None:
-                say(f"cluster {_introduced(named[0])}, the only one of the account")
+            if self._given is None and not self._quiet:
+                say(f"Cluster: {_introduced(named[0])}, the only one in the account")
             return named[0].id
-        there = list_some(map(_introduced, clusters), 10) or "no cluster"
-        known = f"the account has {there}"
         if self._given is None:
-            raise InputError("--cluster", f"is not given; {known}")
+            raise InputError("--cluster", f"is required; the account has {_list_clusters(clusters)}", predicate=True)
         if named:
             several = ", ".join(each.id for each in named)
-            raise InputError("--cluster", f"{self._given!r} is the name of {several}; give the id")
-        raise InputError("--cluster", f"{self._given!r} is not a cluster; {known}")
+            raise InputError("--cluster", f"several clusters are named {self._given!r}: {several}; use the id")
+        raise self._unknown_cluster(clusters)
+
+    def _unknown_cluster(self, clusters: Sequence[Cluster]) -> InputError:
+        names = [name for each in clusters for name in (each.name, each.id) if name]
+        given = self._given or ""
+        if get_close_matches(given, names, n=1):
+            return unknown_name("--cluster", f"no cluster {given!r}", given, names)
+        return UnknownNameError("--cluster", f"no cluster {given!r}; the account has {_list_clusters(clusters)}")
 
 
 def _environment(environ: Mapping[str, str], profile: str | None) -> dict[str, str]:
@@ -205,6 +245,18 @@ def _environment(environ: Mapping[str, str], profile: str | None) -> dict[str, s
     return {name: value for name, value in environ.items() if name not in _TOKENS} | dict.fromkeys(_PROFILES, profile)
 
 
+def unknown_name(name: str, problem: str, given: str, known: Sequence[str]) -> UnknownNameError:
+    """Return the error for a value that does not exist: it suggests the nearest one, or lists what exists."""
+    nearest = get_close_matches(given, known, n=1)
+    if nearest:
+        return UnknownNameError(name, f"{problem}; did you mean `{nearest[0]}`?")
+    return UnknownNameError(name, f"{problem}; existing: {list_some(known)}" if known else problem)
+
+
+def _list_clusters(clusters: Iterable[Cluster]) -> str:
+    return list_some(map(_introduced, clusters), 10) or "no cluster"
+
+
 def _introduced(cluster: Cluster) -> str:
     return f"{sanitize(cluster.name)} ({cluster.id})" if cluster.name else cluster.id
 
@@ -212,7 +264,7 @@ def _introduced(cluster: Cluster) -> str:
 def complete_cluster(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name or id of a cluster; with nothing when the service cannot be asked."""
     found: list[CompletionItem] = []
-    with suppress(OceanMigrationError), _completing(context) as reach:
+    with suppress(Exception), _completing(context) as reach:  # a shell shows whatever is printed here
         for each in reach.client.list_clusters():
             names = [(each.id, each.name), *([(each.name, each.id)] if each.name else [])]
             found += [
@@ -223,7 +275,7 @@ def complete_cluster(context: click.Context, parameter: click.Parameter, incompl
 
 def complete_migration(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the id of a migration of the cluster, the newest first; with nothing when it cannot be asked."""
-    with suppress(OceanMigrationError), _completing(context) as reach:
+    with suppress(Exception), _completing(context) as reach:  # a shell shows whatever is printed here
         return [
             CompletionItem(each.id, help=one_line(each.state))
             for each in reach.migrations()
@@ -241,7 +293,7 @@ def _completes(name: str, incomplete: str) -> bool:
 def _completing(context: click.Context) -> Iterator[CliContext]:
     given = {name: context.params.get(name) for name in ("account", "profile", "base_url")}
     cluster = context.params.get("cluster") or os.environ.get(CLUSTER_VARIABLE)
-    reach = CliContext(cluster=cluster, **given, scope=CancelScope(short=True).at_most(_COMPLETION_SECONDS))
+    reach = CliContext(cluster=cluster, **given, scope=CancelScope(short=True).at_most(_COMPLETION_SECONDS), quiet=True)
     try:
         yield reach
     finally:
@@ -264,22 +316,26 @@ _OPTIONS: Final = (
         envvar=CLUSTER_VARIABLE,
         metavar="ID|NAME",
         shell_complete=complete_cluster,
-        help="The Ocean cluster, by id or by unique name; the account's only one needs not be named.",
+        help="Ocean cluster, id or unique name. Optional if the account has only one.",
         show_envvar=True,
     ),
-    click.option("--account", metavar="act-...", help="The Spot account; else SPOTINST_ACCOUNT or the profile's."),
-    click.option("--profile", metavar="NAME", help="The profile of the credentials file, whatever else is set."),
-    click.option("--base-url", metavar="URL", help="Another address of Spot's API, such as a simulator's."),
+    click.option(
+        "--account", metavar="act-...", help="Spot account. Default: SPOTINST_ACCOUNT, else that of the profile."
+    ),
+    click.option(
+        "--profile", metavar="NAME", help="Profile of the credentials file. Takes precedence over SPOTINST_TOKEN."
+    ),
+    click.option("--base-url", metavar="URL", help="Base URL of Spot's API, such as that of a simulator."),
     click.option(
         "--record",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Append every exchange with Spot's API to this file, without secrets.",
+        help="Record the API traffic in this file, without secrets.",
     ),
 )
 _KUBERNETES_OPTIONS: Final = (
-    click.option("--kubeconfig", metavar="FILE", help="Access to the cluster's Kubernetes; else KUBECONFIG."),
-    click.option("--context", metavar="NAME", help="The context of the kubeconfig; else its current one."),
+    click.option("--kubeconfig", metavar="FILE", help="Kubeconfig of the cluster. Default: KUBECONFIG."),
+    click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: its current context."),
 )
 
 
@@ -292,6 +348,8 @@ def context_options(function: Callable[..., R]) -> Callable[..., R]:
         try:
             with interruptible(reach.scope.ended):
                 return function(reach=reach, **given)
+        except NotFoundError as error:
+            raise reach.explain_unknown(error, given.get("migration")) from error
         finally:
             reach.close()
 

@@ -8,9 +8,11 @@ from ocean_migration_pulumi.errors import (
     AuthenticationError,
     InputError,
     MigrationError,
+    NotFoundError,
     OceanMigrationError,
     OperationCancelled,
     SettingsError,
+    UnknownNameError,
     WaitEndedError,
 )
 
@@ -19,11 +21,14 @@ FAILED: Final = 1
 USAGE: Final = 2
 REFUSED_TOKEN: Final = 3
 BLOCKED: Final = 4
+NOT_FOUND: Final = 6
 CHANGES: Final = 7
 CANCELLED: Final = 8
 TIMED_OUT: Final = 9
 
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (UnknownNameError, NOT_FOUND),
+    (NotFoundError, NOT_FOUND),
     (InputError, USAGE),
     (SettingsError, USAGE),
     (AuthenticationError, REFUSED_TOKEN),
@@ -34,5 +39,5 @@ _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
 
 
 def exit_code(error: OceanMigrationError | OperationCancelled) -> int:
-    """Return the exit status for an error: 2, 3, 4, 8, 9, or 1 for what is none of these."""
+    """Return the exit status for an error: 2, 3, 4, 6, 8, 9, or 1 for any other."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)

@@ -16,8 +16,8 @@ from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 HINTS: Final = Hints(
     again="run `ocean-migration start` again",
     waits="`ocean-migration wait` waits for it",
-    rest="`ocean-migration start` goes on with the rest",
-    looks="Look into `ocean-migration history` before you start another",
+    rest="`ocean-migration start` migrates the remaining nodes",
+    looks="Check `ocean-migration history` before you start another one",
 )
 """The commands that messages name."""
 

@@ -17,7 +17,7 @@ notify_option: Final = click.option(
     "--notify",
     multiple=True,
     metavar="URL",
-    help="Post start, end and what needs a look to this URL, in Slack's format for one of Slack's; repeat for more.",
+    help="Post start, end and problems to this URL, in Slack's format for Slack URLs. Repeatable.",
 )
 """The option ``notify``: URLs, which may be secrets."""
 

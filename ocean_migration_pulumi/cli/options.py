@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.input_readers import FLAG, TEXTS, input_error
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.options import InputDeclaration, declared_inputs, unknown_field
@@ -38,11 +39,17 @@ _METAVARS: Final = {
     "batch_size_percentage": "N",
     "approved_plan": "DIGEST",
 }
+_SHORT_NAMES: Final = {"batch_size_percentage": "--batch-size"}
+_OLD_NAMES: Final = {"batch_size_percentage": "--batch-size-percentage"}
+"""Names of options that are still accepted."""
+
 _EXCLUDE_HELP: Final = "Nodes that are never migrated, such as node_names=ip-10-0-1-17; all given fields must match."
 
 
 def _flag_name(name: str, declaration: InputDeclaration) -> str:
     """Return the name of an input's option, in the singular if the option is repeatable."""
+    if name in _SHORT_NAMES:
+        return _SHORT_NAMES[name]
     singular = name.removesuffix("s") if declaration.type is TEXTS else name
     return f"--{singular.replace('_', '-')}"
 
@@ -65,7 +72,8 @@ def _option(name: str, declaration: InputDeclaration) -> Callable[[Callable[...,
     default = f" Default: {declaration.default}." if declaration.default else ""
     repeat = " Repeatable." if kind.get("multiple") else ""
     meaning = _EXCLUDE_HELP if name == "exclude" else declaration.doc.replace("``", "").replace('"', "")
-    return click.option(_OPTION_NAMES[name], name, help=meaning + default + repeat, **kind)
+    names = [_OPTION_NAMES[name], *([_OLD_NAMES[name]] if name in _OLD_NAMES else [])]
+    return click.option(*names, name, help=meaning + default + repeat, **kind)
 
 
 def selection_options(function: Callable[..., R]) -> Callable[..., R]:
@@ -95,9 +103,14 @@ def _make_spec(nodes: dict[str, Any], options: dict[str, Any]) -> MigrationSpec:
         selector["exclude"] = _read_exclude(nodes["exclude"])
     spec, problems = read_spec({"ocean_id": "o-unknown", "nodes": selector, **_drop_unset(options)})
     if problems:
-        name = problems[0].property_name
-        raise problems[0].renamed(_OPTION_NAMES.get(name.removeprefix("nodes.").partition("[")[0], name))
+        raise rename_to_option(problems[0])
     return spec
+
+
+def rename_to_option(problem: InputError) -> InputError:
+    """Return the error of an input with the name of its option."""
+    name = problem.property_name
+    return problem.renamed(_OPTION_NAMES.get(name.removeprefix("nodes.").partition("[")[0], name))
 
 
 def _drop_unset(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -22,6 +23,8 @@ TABLE: Final = "table"
 JSON: Final = "json"
 MARKDOWN: Final = "markdown"
 HTML: Final = "html"
+_BETWEEN: Final = 2
+"""Columns between two cells of a drawn table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +60,21 @@ def examples(*commands: str, exit_statuses: Mapping[int, str] | None = None, whe
 
 def say(text: str, *, err: bool = True) -> None:
     """Say a line that may hold names of others, on stderr unless it is the result; nothing of it steers a terminal."""
-    margin = text[: len(text) - len(text.lstrip(" "))]
-    click.echo(f"{margin}{one_line(text)}", err=err)
+    click.echo(_with_margin(text), err=err)
 
 
 class Output:
-    """Where the result goes, in the format that was asked for."""
+    """Where the result goes, and in which format.
 
-    def __init__(self, chosen: str) -> None:
+    Args:
+        chosen: The format.
+        file: The file to write to; None means stdout.
+    """
+
+    def __init__(self, chosen: str, file: Path | None = None) -> None:
         self.format = chosen
+        self._file = file
+        self._is_written = False
 
     @property
     def is_table(self) -> bool:
@@ -76,7 +85,7 @@ class Output:
         """Write a result that is a table; ``data`` is what JSON gets of it."""
         if self.format == JSON:
             self.json(data)
-        elif sys.stdout.isatty():
+        elif self._file is None and sys.stdout.isatty():
             _draw(table)
         else:
             self.text(_plain(table))
@@ -87,39 +96,66 @@ class Output:
 
     def text(self, text: str) -> None:
         """Write text as it is."""
-        click.echo(text)
+        if self._file is None:
+            click.echo(text)
+            return
+        try:
+            with self._file.open("a" if self._is_written else "w", encoding="utf-8", newline="\n") as file:
+                file.write(f"{text}\n")
+        except OSError as error:
+            raise click.ClickException(f"cannot write {self._file}: {error.strerror}") from None
+        self._is_written = True
 
     def lines(self, lines: Iterable[str]) -> None:
         """Write lines that may hold names of others; none of them can become two."""
         for line in lines:
-            click.echo(one_line(line))
+            self.text(_with_margin(line))
 
 
-def output_options(formats: tuple[str, ...] = (TABLE, JSON)) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Add ``-o`` and ``--json`` to a command, which is called with an ``output``.
+def output_options(
+    formats: tuple[str, ...] = (TABLE, JSON), *, elsewhere: str | None = None
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Add ``-o``, ``--json`` and ``--output`` to a command, which is called with an ``output``.
 
     Args:
         formats: The formats that the command has; the first one is the default. JSON is one of them.
+        elsewhere: The default where stdout is no terminal; None: that of a terminal.
     """
+    default = f"Default: {formats[0]}" + (f" on a terminal, else {elsewhere}." if elsewhere else ".")
 
     def decorate(function: Callable[..., R]) -> Callable[..., R]:
         @wraps(function)
-        def choosing(output: str, as_json: bool, **others: Any) -> R:
-            return function(output=Output(JSON if as_json else output), **others)
+        def choosing(chosen: str | None, as_json: bool, file: Path | None, **others: Any) -> R:
+            if file is not None and str(file) in formats:
+                raise click.UsageError(f"--output takes a file. Use `-o {file}` for the format.")
+            if chosen is None:
+                on_terminal = file is None and sys.stdout.isatty()
+                chosen = formats[0] if on_terminal or elsewhere is None else elsewhere
+            return function(output=Output(JSON if as_json else chosen, file), **others)
 
-        decorated: Callable[..., R] = click.option("--json", "as_json", is_flag=True, help="The same as `-o json`.")(
-            choosing
-        )
-        return click.option(
-            "-o",
-            "--output",
-            type=click.Choice(formats),
-            default=formats[0],
-            show_default=True,
-            help="The format of the result.",
-        )(decorated)
+        decorated: Callable[..., R] = choosing
+        for option in (
+            click.option(
+                "--output",
+                "file",
+                type=click.Path(dir_okay=False, path_type=Path),
+                metavar="FILE",
+                help="Write the result to this file instead of stdout.",
+            ),
+            click.option("--json", "as_json", is_flag=True, help="The same as `-o json`."),
+            click.option(
+                "-o", "--format", "chosen", type=click.Choice(formats), help=f"Format of the result. {default}"
+            ),
+        ):
+            decorated = option(decorated)
+        return decorated
 
     return decorate
+
+
+def _with_margin(text: str) -> str:
+    margin = text[: len(text) - len(text.lstrip(" "))]
+    return f"{margin}{one_line(text)}"
 
 
 def cell(value: Any) -> str:
@@ -157,9 +193,39 @@ def _draw(table: Table) -> None:
     from rich.table import Table as Drawn
     from rich.text import Text
 
+    console = Console(file=sys.stdout)
+    rows = [[cell(value) for value in row] for row in table.rows]
+    widths = _fit(table.columns, rows, console.width)
+    if widths is None:
+        console.print(Text(table.title, style="italic"))
+        for row in rows:
+            console.print()
+            for name, value in zip(table.columns, row, strict=True):
+                console.print(Text.assemble((f"{name}: ", "bold"), value), soft_wrap=True)
+        return
     drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", title=table.title, title_justify="left")
-    for name in table.columns:
-        drawn.add_column(name, justify="right" if name in table.numbers else "left", overflow="fold")
-    for row in table.rows:
-        drawn.add_row(*(Text(cell(value)) for value in row))
-    Console(file=sys.stdout).print(drawn)
+    for name, width in zip(table.columns, widths, strict=True):
+        drawn.add_column(name, justify="right" if name in table.numbers else "left", overflow="fold", width=width)
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    console.print(drawn)
+
+
+def _fit(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Return the widths of the columns, none narrower than its longest word: names are never broken.
+
+    None means that there is no room for that: then each row needs lines of its own.
+    """
+    from rich.cells import cell_len
+
+    table = list(zip(columns, *rows, strict=True))
+    widths = [max(cell_len(word) for text in column for word in (text.split() or [""])) for column in table]
+    wanted = [max(map(cell_len, column)) for column in table]
+    spare = room - sum(widths) - _BETWEEN * (len(columns) - 1)
+    if spare < 0:
+        return None
+    for place in sorted(range(len(columns)), key=lambda each: wanted[each] - widths[each]):
+        more = min(spare, wanted[place] - widths[place])
+        widths[place] += more
+        spare -= more
+    return widths

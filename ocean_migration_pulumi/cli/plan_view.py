@@ -9,6 +9,7 @@ from typing import Any
 
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.options import rename_to_option
 from ocean_migration_pulumi.cli.output import Output, Table
 from ocean_migration_pulumi.errors import PlanError
 from ocean_migration_pulumi.kubernetes import KubernetesReader
@@ -54,15 +55,15 @@ class PlanView:
         """Why a start would be refused; None when it would not."""
         spec = self.spec
         if spec.approved_plan is None and spec.require_approval:
-            return f"an approval is required: review plan {self.digest}, and give its digest with --approved-plan"
+            return f"approval required: review plan {self.digest} and pass its digest to --approved-plan"
         if spec.approved_plan and not is_approved(self.preview.planned or {}, spec):
-            return f"the approved plan is {spec.approved_plan}, and this one is {self.digest}"
+            return f"plan {self.digest} is not the approved plan {spec.approved_plan}"
         unmatched = [node for node in self.nodes if node.virtual_node_group_id is None]
         failed = [each.name for each in self.preview.check_results if each.status is CheckStatus.FAIL]
         if failed and (spec.prerequisites == "enforce" or (unmatched and spec.unmatched_nodes == "fail")):
             return f"checks failed: {', '.join(dict.fromkeys(failed))}"
         if unmatched and spec.unmatched_nodes == "fail":
-            return "nodes match no Virtual Node Group"
+            return "some nodes match no Virtual Node Group"
         return None
 
     def lines(self) -> list[str]:
@@ -79,7 +80,7 @@ class PlanView:
                 for node in self.nodes
             ),
             numbers=frozenset({"pods"}),
-            empty="no node",
+            empty="No nodes",
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -146,10 +147,10 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
             budget=reach.kubernetes_timeout + KEPT_BACK,
         )
     if found.problems:
-        raise found.problems[0]
+        raise rename_to_option(found.problems[0])
     if found.planned is None:
-        why = render_cause(found.unplanned) if found.unplanned else "the reason is unknown"
-        msg = f"there is no plan: {why}"
+        why = render_cause(found.unplanned) if found.unplanned else "unknown reason"
+        msg = f"cannot plan: {why}"
         raise PlanError(msg, found.diagnostics)
     offered = claims.view.candidates(client, reach.scope)
     return PlanView(

@@ -12,8 +12,7 @@ from typing import Final
 import click
 
 from ocean_migration_pulumi.api.client import OceanClient
-from ocean_migration_pulumi.cli.context import CliContext
-from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.cli.context import CliContext, unknown_name
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.views.run_report import Moment
 
@@ -22,7 +21,7 @@ from_option: Final = click.option(
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="RECORD",
-    help="Read a record of exchanges (--record), and ask nobody.",
+    help="Read a file of --record instead of Spot's API.",
 )
 """The option ``source``: a record in the place of the service."""
 
@@ -69,7 +68,10 @@ def open_migration(reach: CliContext, migration: str | None, record: Path | None
         held = {name: client.statuses(*name) for name in client.migrations() if migration in {None, name[1]}}
         seen = {name: statuses for name, statuses in held.items() if statuses}
         if not seen:
-            raise InputError("--from", f"{record} holds no status of {migration or 'a migration'}")
+            known = [name for _, name in client.migrations()]
+            raise unknown_name(
+                "--from", f"no status of {migration or 'a migration'} in {record}", migration or "", known
+            )
         (ocean_id, migration_id), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
         yield SelectedMigration(
             client=client,

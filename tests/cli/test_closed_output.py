@@ -19,6 +19,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "comment": ("preview.json",),
     "completion": ("bash",),
     "simulator": ("--port", "0"),
+    "stop": ("--no-wait",),
 }
 NEEDS_MIGRATION = ("status", "watch", "wait", "stop", "explain", "report")
 
@@ -33,6 +34,7 @@ def preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def arguments(terminal: Terminal, command: str) -> tuple[str, ...]:
     """Return a command line that prints something, with a migration on the cluster where it is about one."""
     if command in NEEDS_MIGRATION:
+        terminal.sim.control.hold(terminal.ocean_id, command == "stop")
         terminal.run("start", "--all-nodes", "--yes")
     given = ARGUMENTS.get(command, ())
     takes_cluster = command not in {"comment", "completion", "simulator", "config", "clusters"}

@@ -67,15 +67,15 @@ def test_eighty_columns_have_room_for_everything() -> None:
     """The whole screen, word by word."""
     assert drawn(live_view(), cluster_name="demo", hint="Ctrl-C leaves it running") == [
         "Migration owm-1  demo (o-1)                                                6m00s",
-        "Running: drains the old nodes of the batch  DRAIN_NODES",
+        "Running: draining old nodes (batch 1)  DRAIN_NODES",
         "█████████▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▒▒▒░░░░░░░░░░░░░░░░░░░░░░░░░░░░   17%  1 of 6 old nodes",
-        "0.2 nodes a minute over the last 6m; estimate: 24m left",
+        "0.2 nodes/min (last 6m), about 24m left",
         "",
-        "New instances          2    Unscheduled pods       0    Completed              1",
-        "New instances pods     4    Not started            3    Terminated             0",
-        "Old instances pods    21    Draining               1    Needs manual work      1",
+        "New nodes              2    Unscheduled pods       0    Completed              1",
+        "Pods on new nodes      4    Not started            3    Terminated             0",
+        "Pods on old nodes     21    Draining               1    Manual migration       1",
         "",
-        "Old node     Stage                Pods left  ASG  To move by hand",
+        "Old node     Stage                Pods left  ASG  Manual pods",
         "ip-10-0-0-2  ! needs manual work          1  web  debug",
         "ip-10-0-0-1  ↓ draining                   2  web",
         "ip-10-0-0-3  · waiting                    6  web",
@@ -146,17 +146,17 @@ def test_a_still_migration_is_said_to_stand_still() -> None:
     """Instead of the trend; and an ended one has neither."""
     first = live_view()
     later = replace(first, at=first.at + timedelta(minutes=12))
-    assert "nothing has changed for 12m30s" in drawn(later, later=timedelta(seconds=30))
-    assert "too early for a trend" in drawn(LiveView.from_status(status("i-1"), at=CREATED))
+    assert "No change for 12m30s" in drawn(later, later=timedelta(seconds=30))
+    assert "Trend: not known yet" in drawn(LiveView.from_status(status("i-1"), at=CREATED))
     ended = drawn(live_view(state="FINISHED", completed_at="2026-01-02T04:04:05.000Z"), later=timedelta(hours=1))
     assert ended[0].endswith("1h00m")
-    assert not any("trend" in line or "estimate" in line for line in ended)
+    assert not any("Trend" in line or "nodes/min" in line for line in ended)
 
 
 def test_nodes_that_nobody_tells_of_are_counted_as_such() -> None:
     """They are neither waiting nor done."""
     lines = drawn(LiveView.from_status(status(instance("i-1", pods=None, state="odd")), at=CREATED))
-    assert any("Not told" in line for line in lines)
+    assert any("Unknown  " in line for line in lines)
     assert any("? unknown" in line and line.endswith("odd") for line in lines)
 
 

@@ -13,10 +13,10 @@ from tests.cli.explained import migrate, printed, run, simulator
 
 # The simulator tells of the nodes of the stopped one as they are now: the second one has drained them.
 _TABLE: Final = """\
-MIGRATION     CREATED                    TOOK  NODES  OUTCOME                                     TERMINATE  EVICT
-owm-9313d8d4  2026-01-02T04:14:05.400Z      -    0/3  runs: waits for the new nodes of the batch  no         yes
-owm-a9bcde06  2026-01-02T03:19:05.400Z  8m50s    6/6  failed: timeout                             yes        no
-owm-d46a9d5e  2026-01-02T03:04:05.400Z  1m40s    6/6  stopped                                     yes        no
+MIGRATION     CREATED                    TOOK  NODES  OUTCOME                         TERMINATE  EVICT
+owm-9313d8d4  2026-01-02T04:14:05.400Z      -    0/3  running: waiting for new nodes  no         yes
+owm-a9bcde06  2026-01-02T03:19:05.400Z  8m50s    6/6  failed: timeout                 yes        no
+owm-d46a9d5e  2026-01-02T03:04:05.400Z  1m40s    6/6  stopped                         yes        no
 """
 
 
@@ -48,7 +48,7 @@ def test_a_cluster_without_migrations_says_so(monkeypatch: pytest.MonkeyPatch) -
     """On stdout, as it is the result."""
     with simulator(monkeypatch, "success") as sim:
         sim.control.clock(manual=True)
-        assert printed(sim, "history") == f"there was no migration on {sim.ocean_id}\n"
+        assert printed(sim, "history") == f"No migration on {sim.ocean_id}\n"
 
 
 def test_only_the_newest_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,7 +74,7 @@ def test_nodes_of_ocean(terminal: Terminal) -> None:
 def test_status_of_the_one_that_runs(terminal: Terminal, migration_id: str) -> None:
     """It needs no id."""
     lines = terminal.run("status").stdout.splitlines()
-    assert lines[0].startswith(f"migration {migration_id} of {terminal.ocean_id}: STARTING 0/5 nodes, 31 pods left, ")
+    assert lines[0].startswith(f"migration {migration_id} of {terminal.ocean_id}: 0/5 nodes, 31 pods left, STARTING ")
     assert lines[2] == "terminate drained nodes: no, evict stand-alone pods: no"
     assert len(lines) == 10
     assert terminal.json("status", migration_id)["progress"]["nodes"] == 5
@@ -81,13 +83,48 @@ def test_status_of_the_one_that_runs(terminal: Terminal, migration_id: str) -> N
 def test_status_of_a_migration_that_is_none(terminal: Terminal) -> None:
     """Whether there is none at all, or none of this name."""
     nothing = terminal.run("status")
-    assert nothing.exit_code == 2
-    assert nothing.stderr == (
-        f"Error: MIGRATION: is not given, and there was no migration on {terminal.ocean_id} [invalid-input]\n"
-    )
+    assert nothing.exit_code == 6
+    assert nothing.stderr == f"Error: MIGRATION: no migration on {terminal.ocean_id} [not-found]\n"
     unknown = terminal.run("status", "owm-0")
-    assert unknown.exit_code == 1
-    assert "owm-0" in unknown.stderr
+    assert unknown.exit_code == 6
+    assert unknown.stderr == f"Error: MIGRATION: no migration 'owm-0' on {terminal.ocean_id} [not-found]\n"
+
+
+def test_unknown_names_suggest_the_nearest(terminal: Terminal, migration_id: str) -> None:
+    """Clusters and migrations that do not exist have one exit status, in every command."""
+    near = f"{migration_id[:-1]}x"
+    for command in ("status", "watch", "wait", "stop", "explain", "report"):
+        result = terminal.run(command, near)
+        assert result.exit_code == 6
+        assert f"no migration '{near}'" in result.stderr
+        assert f"did you mean `{migration_id}`?" in result.stderr
+    for given, said in (("deno", "did you mean `demo`?"), (f"{terminal.ocean_id[:-1]}x", "did you mean `o-")):
+        for command in ("candidates", "clusters", "status", "logs"):
+            result = terminal.plain(command, "--cluster", given)
+            assert (result.exit_code, said in result.stderr) == (6, True), result.stderr
+
+
+def test_clusters_can_be_filtered(terminal: Terminal) -> None:
+    """By id or by name."""
+    terminal.sim.control.add_cluster(nodes=1, name="other")
+    for given in ("demo", terminal.ocean_id):
+        (found,) = json.loads(terminal.plain("clusters", "--cluster", given, "--json").stdout)["clusters"]
+        assert found["id"] == terminal.ocean_id
+    assert len(json.loads(terminal.plain("clusters", "--json").stdout)["clusters"]) == 2
+
+
+def test_result_can_be_written_to_a_file(terminal: Terminal, tmp_path: Path) -> None:
+    """In any format; a format in its place is refused, as older versions took one there."""
+    file = tmp_path / "nodes.json"
+    assert terminal.run("candidates", "--json", "--output", str(file)).stdout == ""
+    assert json.loads(file.read_text("utf-8")) == terminal.json("candidates")
+    table = tmp_path / "plan.txt"
+    assert terminal.run("plan", "--all-nodes", "--output", str(table)).stdout == ""
+    assert table.read_text("utf-8") == terminal.run("plan", "--all-nodes").stdout
+    refused = terminal.run("candidates", "--output", "json")
+    assert (refused.exit_code, "Use `-o json` for the format." in refused.stderr) == (2, True)
+    missing = terminal.run("candidates", "--output", str(tmp_path / "none" / "nodes.txt"))
+    assert (missing.exit_code, "cannot write" in missing.stderr) == (1, True)
 
 
 def test_config_shows_where_each_setting_comes_from(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,15 +152,17 @@ def test_the_cluster_by_unique_name(terminal: Terminal) -> None:
     assert terminal.plain("candidates", "--cluster", "demo").exit_code == 0
     only = terminal.plain("candidates")
     assert only.exit_code == 0
-    assert only.stderr == f"cluster demo ({terminal.ocean_id}), the only one of the account\n"
+    assert only.stderr == f"Cluster: demo ({terminal.ocean_id}), the only one in the account\n"
     other = terminal.sim.control.add_cluster(nodes=1, name="demo")["id"]
     twice = terminal.plain("candidates", "--cluster", "demo")
     assert twice.exit_code == 2
-    assert f"Error: --cluster: 'demo' is the name of {terminal.ocean_id}, {other}; give the id" in twice.stderr
+    assert (
+        f"Error: --cluster: several clusters are named 'demo': {terminal.ocean_id}, {other}; use the id" in twice.stderr
+    )
     unnamed = terminal.plain("candidates")
-    assert (unnamed.exit_code, "--cluster: is not given" in unnamed.stderr) == (2, True)
+    assert (unnamed.exit_code, "--cluster is required" in unnamed.stderr) == (2, True)
     unknown = terminal.plain("candidates", "--cluster", "shop")
-    assert f"'shop' is not a cluster; the account has demo ({terminal.ocean_id})" in unknown.stderr
+    assert f"no cluster 'shop'; the account has demo ({terminal.ocean_id})" in unknown.stderr
 
 
 def test_a_refused_token_has_an_exit_status_of_its_own(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

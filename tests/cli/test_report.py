@@ -88,8 +88,8 @@ def test_a_record_tells_the_course_without_anybody_to_ask(ended: Simulator, tmp_
     assert text.count("```mermaid") == 2
     result = run(None, "report", "owm-00000000", "--from", str(record))
     assert (result.exit_code, result.stderr) == (
-        2,
-        f"Error: --from: {record} holds no status of owm-00000000 [invalid-input]\n",
+        6,
+        f"Error: --from: no status of owm-00000000 in {record}; existing: {migration_id} [not-found]\n",
     )
 
 
@@ -116,11 +116,11 @@ def test_a_stack_tells_the_course(ended: Simulator, tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert refused.stderr == "Error: --stack: is not what `pulumi stack export` prints [invalid-input]\n"
     assert both.exit_code == 2
-    assert "give --from or --stack, not both" in both.stderr
+    assert "--from and --stack are mutually exclusive" in both.stderr
 
 
 def test_help_has_examples() -> None:
     """One for each source."""
     text = printed(None, "report", "--help")
-    assert "ocean-migration report owm-6e3819ae --cluster shop -o html --to report.html" in text
+    assert "ocean-migration report owm-6e3819ae --cluster shop -o html --output report.html" in text
     assert "ocean-migration report --from incident.jsonl" in text

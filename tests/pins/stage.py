@@ -53,6 +53,9 @@ _RUNNING = (
 _STATES = re.compile(rf"\b({'|'.join(_RUNNING)}|STOPPED|FINISHED|FINISHED_ERROR)\b")
 """Each of the service's states."""
 
+_BATCH = re.compile(r"^\d+/\d+ nodes\b.*: batch \d+( of \d+)? done after ")
+"""The line of a batch."""
+
 
 class Expression(str):
     """Source instead of a value: stands in a program as it is."""
@@ -319,7 +322,7 @@ def _stays(said: Diagnostic, *, live: bool) -> bool:
     """Tell whether a message is there each time; which states a wait meets is chance."""
     if said.ephemeral or said.severity == "debug":
         return False
-    return not (live and said.severity == "info" and _STATES.search(said.message))
+    return not (live and said.severity == "info" and (_STATES.search(said.message) or _BATCH.search(said.message)))
 
 
 def _steps(steps: Iterable[Step]) -> dict[str, list[str]]:

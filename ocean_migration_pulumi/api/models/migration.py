@@ -194,6 +194,11 @@ class MigrationStatus:
     completed_at: str | None = None
     """End, as the service writes times."""
 
+    @property
+    def unscheduled_ids(self) -> tuple[str, ...]:
+        """Ids of all unscheduled pods, each once."""
+        return tuple(dict.fromkeys((*self.unscheduled_pods, *self.new_unscheduled_pods)))
+
     @classmethod
     def from_api(cls, data: Any) -> MigrationStatus:
         """Read a status; raise ResponseError without an id or a state, or with an instance that has no id."""

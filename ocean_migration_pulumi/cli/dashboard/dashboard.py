@@ -43,8 +43,8 @@ _OLD: Final = (
     Column(title="Stage", least=19),
     Column(title="Pods left", least=9, right=True),
     Column(title="ASG", least=12, share=2),
-    Column(title="To move by hand", least=15, share=2),
-    Column(title="Ocean says", least=10, share=1),
+    Column(title="Manual pods", least=15, share=2),
+    Column(title="State", least=10, share=1),
 )
 _NEW: Final = (
     Column(title="New node", least=14, share=4),
@@ -103,7 +103,8 @@ class Dashboard:
             running = timedelta() if status.is_terminal else self.later
             spent = Cell(text=format_elapsed((live_view.elapsed + running).total_seconds()), style="bold")
         word = Cell(text=live_view.word, style=_WORD_STYLES.get(live_view.word, "bold yellow"))
-        phase = f": {live_view.phase}"
+        batch = "" if status.is_terminal else live_view.batches.describe()
+        phase = "" if status.is_terminal else f": {live_view.phase}" + (f" ({batch})" if batch else "")
         state = Cell(text=f"  {canvas.text(status.state)}", style=_LABEL)
         return [
             canvas.ends(title, spent),
@@ -141,32 +142,32 @@ class Dashboard:
         trend = live_view.trend
         still = live_view.still + self.later
         if still >= _STILL:
-            return f"nothing has changed for {format_elapsed(still.total_seconds())}"
+            return f"No change for {format_elapsed(still.total_seconds())}"
         if trend.per_minute is None:
-            return "too early for a trend" if live_view.word == "Running" else ""
-        told = f"{trend.per_minute:.1f} nodes a minute over the last {trend.span // timedelta(minutes=1)}m"
+            return "Trend: not known yet" if live_view.word == "Running" else ""
+        told = f"{trend.per_minute:.1f} nodes/min (last {trend.span // timedelta(minutes=1)}m)"
         if trend.left is None or trend.left > _MOST_LEFT:
             return told
         minutes = max(1, round(trend.left / timedelta(minutes=1)))
-        return f"{told}; estimate: {format_elapsed(60.0 * minutes).removesuffix('00s')} left"
+        return f"{told}, about {format_elapsed(60.0 * minutes).removesuffix('00s')} left"
 
     def _counters(self, canvas: Canvas) -> list[Text]:
         live_view, stages = self.live_view, self.live_view.stages
         unscheduled, manual = len(live_view.unscheduled), stages[Stage.MANUAL]
         unknown = stages[Stage.UNKNOWN] + stages[Stage.REMAINING]
         cells: list[tuple[str, int | None, str]] = [
-            ("New instances", len(live_view.new_nodes), ""),
-            ("New instances pods", live_view.new_pods, ""),
-            ("Old instances pods", live_view.old_pods, ""),
+            ("New nodes", len(live_view.new_nodes), ""),
+            ("Pods on new nodes", live_view.new_pods, ""),
+            ("Pods on old nodes", live_view.old_pods, ""),
             ("Unscheduled pods", unscheduled, "bold yellow" if unscheduled else ""),
             ("Not started", stages[Stage.WAITING] if not live_view.status.is_terminal else unknown, ""),
             ("Draining", stages[Stage.DRAINING], ""),
             ("Completed", stages[Stage.DONE], ""),
             ("Terminated", stages[Stage.TERMINATED], ""),
-            ("Needs manual work", manual, "bold yellow" if manual else ""),
+            ("Manual migration", manual, "bold yellow" if manual else ""),
         ]
         if not live_view.status.is_terminal and unknown:
-            cells.append(("Not told", unknown, "bold yellow"))
+            cells.append(("Unknown", unknown, "bold yellow"))
         across = next(number for number in (3, 2, 1) if number == 1 or canvas.width >= number * 24)
         width = min(26, (canvas.width - GAP * 2 * (across - 1)) // across)
         down = -(-len(cells) // across)

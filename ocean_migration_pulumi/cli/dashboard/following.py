@@ -17,10 +17,8 @@ from ocean_migration_pulumi.cli.dashboard.onlookers import ProgressDisplay
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CANCELLED, DONE, TIMED_OUT
 from ocean_migration_pulumi.cli.jobs import make_context
 from ocean_migration_pulumi.cli.output import say
-from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import (
     DeadlineError,
-    InputError,
     InterruptedWaitError,
     MigrationNotFoundError,
     OceanMigrationError,
@@ -30,6 +28,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
+from ocean_migration_pulumi.migration.planning.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -40,9 +39,9 @@ from ocean_migration_pulumi.migration.views.live_view import LiveView
 from ocean_migration_pulumi.migration.views.run_report import build_run_report
 
 EXIT_STATUSES: Final = {
-    BLOCKED: "it has failed, or was stopped",
-    CANCELLED: "interrupted: the migration goes on",
-    TIMED_OUT: "timed out, or stalled: the migration goes on",
+    BLOCKED: "the migration failed or was stopped",
+    CANCELLED: "interrupted; the migration continues",
+    TIMED_OUT: "timed out or stalled; the migration continues",
 }
 """What the exit statuses of ``Follower.follow`` other than 0 mean."""
 
@@ -61,6 +60,7 @@ class Follower:
         timeout: Seconds; None means never.
         stall_timeout: Seconds; None means never.
         just_started: Whether the migration may still be missing from the service's responses.
+        batch_size_percentage: The batch size; None if unknown.
         to: Takes the event of the migration's end, or of that of the wait.
     """
 
@@ -73,6 +73,7 @@ class Follower:
         timeout: float | None = None,
         stall_timeout: float | None = None,
         just_started: bool = False,
+        batch_size_percentage: int | None = None,
         to: EventSink = discard_event,
     ) -> None:
         self._reach = reach
@@ -83,6 +84,9 @@ class Follower:
         self._just_started = just_started
         self._to = to
         self._nodes: dict[str, ClusterNode] = {}
+        self._batch_size_percentage = batch_size_percentage
+        self._pod_names: dict[str, str] = {}
+        self._pods_asked: set[str] = set()
 
     def follow(self, reached: Callable[[MigrationStatus], bool] = lambda status: False) -> int:
         """Follow until the migration has ended or ``reached`` says so, print the end, and return the exit status."""
@@ -101,7 +105,7 @@ class Follower:
             self._left(EventKind.INTERRUPTED, "interrupted", waiter)
             return CANCELLED
         except DeadlineError:
-            self._left(EventKind.TIMED_OUT, "the time is up", waiter)
+            self._left(EventKind.TIMED_OUT, "timed out", waiter)
             return TIMED_OUT
         except StalledError as stalled:
             self._left(EventKind.STALLED, str(stalled), waiter)
@@ -113,10 +117,10 @@ class Follower:
             raise UnheardError(f"{error}; {self._goes_on()}") from error
         if not status.is_terminal:
             progress = Progress.from_status(status)
-            say(f"{status.id}: {status.state}, {progress.done} of {count_noun(progress.total, 'node')} done", err=False)
+            say(f"{progress.counts}: migration {status.id} is {status.state}", err=False)
             return DONE
         found = self._explain(status)
-        message = found.headline if found else f"migration {status.id} is {status.state}"
+        message = found.headline if found else f"Migration {status.id} is {status.state}"
         # Of a stop the reason is whose it was, which nobody here can know.
         reason = found.reason if found and status.state != MigrationState.STOPPED else ""
         self._announce(ENDS[status.state], message, status, reason=reason, remedy=found.remedy if found else "")
@@ -130,8 +134,7 @@ class Follower:
         except MigrationNotFoundError as error:
             if self._just_started or self._onlooker.live_view is not None:
                 raise
-            cluster = self._reach.cluster_id
-            raise InputError("MIGRATION", f"{self._migration_id!r} is not a migration of {cluster}") from error
+            raise self._reach.explain_unknown(error, self._migration_id) from error
 
     def _find_in_list(self) -> MigrationSummary | None:
         listed = self._reach.client.within(self._scope).list_migrations(self._reach.cluster_id)
@@ -139,11 +142,14 @@ class Follower:
 
     def _show(self, status: MigrationStatus) -> None:
         self._learn_nodes(status)
+        self._learn_pod_names(status)
         live_view = LiveView.from_status(
             status,
             at=self._reach.client.server_now(),
             before=self._onlooker.live_view,
             ocean_nodes=self._nodes.values(),
+            pod_names=self._pod_names,
+            batch_size_percentage=self._batch_size_percentage,
         )
         self._onlooker.show(live_view)
 
@@ -158,6 +164,17 @@ class Follower:
         except OceanMigrationError:
             return  # a view without these details is better than none
         self._nodes = {node.instance_id: node for node in nodes}
+
+    def _learn_pod_names(self, status: MigrationStatus) -> None:
+        """Ask Kubernetes for the names of unscheduled pods, of which Spot reports the ids; once for each id."""
+        new = set(status.unscheduled_ids) - self._pods_asked
+        if not new:
+            return
+        self._pods_asked |= new
+        with suppress(OceanMigrationError):  # the id is better than nothing
+            kubernetes = self._reach.sources().kubernetes
+            if kubernetes is not None:
+                self._pod_names |= kubernetes.read_snapshot(self._scope.at_most(_NODES_SECONDS), fresh=True).pod_names
 
     def _explain(self, status: MigrationStatus, changed_at: datetime | None = None) -> Diagnosis | None:
         """Print what became of the migration, and why, and return that; None when it cannot be known.
@@ -176,7 +193,7 @@ class Follower:
                 stall_timeout=self._policy.stall_timeout or STALL_TIMEOUT,
             )
         except (OceanMigrationError, OperationCancelled) as error:
-            say(f"{status.id} is {status.state}; why cannot be told: {error}", err=False)
+            say(f"Migration {status.id} is {status.state}; cannot explain it: {error}", err=False)
             return None
         for line in format_lines(found):
             say(line, err=False)
@@ -184,8 +201,8 @@ class Follower:
 
     def _left(self, kind: EventKind, why: str, waiter: MigrationWaiter) -> None:
         """Say why nobody waits any more."""
-        say(f"{why}; {self._goes_on()}")
-        self._announce(kind, f"{why}; migration {self._migration_id} goes on in Ocean", waiter.last)
+        say(f"{capitalize(why)}; {self._goes_on()}")
+        self._announce(kind, f"{why}; migration {self._migration_id} continues in Ocean", waiter.last)
 
     def _announce(
         self, kind: EventKind, message: str, status: MigrationStatus | None, *, reason: str = "", remedy: str = ""
@@ -210,7 +227,7 @@ class Follower:
 
     def _goes_on(self) -> str:
         stop = self._reach.steering("stop", self._migration_id)
-        return f"migration {self._migration_id} goes on in Ocean. To stop it: {stop}"
+        return f"migration {self._migration_id} continues in Ocean. To stop it: `{stop}`"
 
 
 def _has_joined(node: ClusterNode) -> bool:

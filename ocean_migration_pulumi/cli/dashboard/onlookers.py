@@ -131,7 +131,7 @@ class ScreenDisplay(ProgressDisplay):
 
     def _drawn(self) -> Dashboard | str:
         if self.live_view is None:
-            return one_line(self._note) or "asking the service ..."
+            return one_line(self._note) or "Reading the migration ..."
         return Dashboard(
             live_view=self.live_view,
             cluster_name=self._cluster_name,

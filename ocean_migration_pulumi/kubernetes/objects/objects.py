@@ -82,6 +82,7 @@ def read_pod(data: Mapping[str, Any]) -> Pod:
     return Pod(
         namespace=require_text(metadata, "namespace"),
         name=require_text(metadata, "name"),
+        uid=read_text(metadata, "uid"),
         node_name=read_text(spec, "nodeName"),
         phase=read_text(status, "phase", "Unknown"),
         ready=read_text(_condition(status, "Ready"), "status") == "True",

@@ -68,6 +68,8 @@ class Diagnosis:
     """What to do; empty if there is nothing to do."""
     stuck: tuple[StuckPod, ...] = ()
     """The pods that are still on old nodes, or wait for a node."""
+    unscheduled: tuple[str, ...] = ()
+    """Unscheduled pods: ``namespace/name``, or the id where Kubernetes does not tell the name."""
     notes: tuple[str, ...] = ()
     """What is unknown, and why."""
 
@@ -108,7 +110,7 @@ def diagnose_migration(
         now=api.server_now() if now is None else now,
     )
     diagnosis = _diagnose(investigation, changed_at, stall_timeout)
-    return replace(diagnosis, notes=tuple(investigation.notes))
+    return replace(diagnosis, unscheduled=tuple(investigation.unscheduled_pods()), notes=tuple(investigation.notes))
 
 
 def _diagnose(investigation: Investigation, changed_at: datetime | None, stall_timeout: float) -> Diagnosis:
@@ -139,9 +141,9 @@ def _diagnose_running(investigation: Investigation) -> Diagnosis:
         outcome=Outcome.RUNNING,
         headline=(
             f"migration {status.id} has run for {format_elapsed(investigation.age)}, {describe_share(status)}: "
-            f"it {describe_phase(status.state)}"
+            f"{describe_phase(status.state)}"
         ),
-        evidence=(*left, *_list_unscheduled(status), *investigation.list_failing_pods(kube)),
+        evidence=(*left, *_list_unscheduled(investigation), *investigation.list_failing_pods(kube)),
         stuck=_find_stuck(investigation, kube, investigation.undrained_nodes),
     )
 
@@ -235,7 +237,7 @@ def _diagnose_failed(investigation: Investigation) -> Diagnosis:
     ]
     evidence += _list_nodes(undrained, "node", "not drained", _name_with_pods)
     evidence += _list_nodes(unmatched, "node", "without a matching Virtual Node Group")
-    evidence += [*_list_unscheduled(status), *investigation.list_failing_pods(kube)]
+    evidence += [*_list_unscheduled(investigation), *investigation.list_failing_pods(kube)]
     return Diagnosis(
         outcome=Outcome.FAILED,
         reason=failure.reason,
@@ -263,7 +265,7 @@ def _diagnose_stalled(investigation: Investigation, idle: float, last_change: st
     evidence += _list_nodes(draining, "node", "not drained", _name_with_pods)
     if waiting:
         evidence.append(f"{count_with_verb(len(waiting), 'more node', 'wait')} for a later batch")
-    evidence += [*_list_unscheduled(status), *investigation.list_failing_pods(kube)]
+    evidence += [*_list_unscheduled(investigation), *investigation.list_failing_pods(kube)]
     if connection:
         evidence.append(render_check(connection).seen)
     stuck = _find_stuck(investigation, kube, draining, include_unblocked=True, include_pending=True)
@@ -337,7 +339,7 @@ def _list_kept(drained: Sequence[MigrationInstance]) -> list[str]:
     return _list_nodes(drained, "drained node", "still running (cordoned) and billed")
 
 
-def _list_unscheduled(status: MigrationStatus) -> list[str]:
-    """Return the line that counts and names the unscheduled pods; their ids, as Spot has no names."""
-    pods = list(dict.fromkeys((*status.unscheduled_pods, *status.new_unscheduled_pods)))
+def _list_unscheduled(investigation: Investigation) -> list[str]:
+    """Return the line that counts and names the unscheduled pods."""
+    pods = investigation.unscheduled_pods()
     return [f"{count_noun(len(pods), 'pod')} unscheduled: {list_some(map(sanitize, pods))}"] if pods else []

@@ -172,4 +172,4 @@ def _describe_outcome(status: MigrationStatus, progress: Progress, reason: str) 
         return f"finished, pods left on {count_noun(progress.manual, 'node')}"
     if status.state == MigrationState.FINISHED_ERROR and reason:
         return f"failed: {reason}"
-    return _OUTCOMES.get(status.state) or f"runs: {describe_phase(status.state)}"
+    return _OUTCOMES.get(status.state) or f"running: {describe_phase(status.state)}"

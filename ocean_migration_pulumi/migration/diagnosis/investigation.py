@@ -49,6 +49,8 @@ class Investigation:
     """The current time, by Spot's clock."""
     notes: list[str] = field(default_factory=list)
     """What is unknown, and why."""
+    kube: KubernetesSnapshot | None = None
+    """The snapshot of Kubernetes, once it was read."""
 
     @property
     def age(self) -> float:
@@ -111,6 +113,7 @@ class Investigation:
             self.notes.append(f"blockers unknown: {facts.absent}")
             return None
         self.notes += stuck_pods.describe_gaps(facts.kube)
+        self.kube = facts.kube
         return facts.kube
 
     def list_failing_pods(self, kube: KubernetesSnapshot | None) -> list[str]:
@@ -135,6 +138,11 @@ class Investigation:
             f"{list_some(sanitize(name) for name, _ in pods)}" + (f" ({sanitize(pods[0][1])})" if pods[0][1] else "")
             for kind, pods in sorted(reasons.items())
         ]
+
+    def unscheduled_pods(self) -> list[str]:
+        """Return the unscheduled pods: their names where Kubernetes was read, else the ids that Spot reports."""
+        names = {} if self.kube is None else self.kube.pod_names
+        return [names.get(pod, pod) for pod in self.status.unscheduled_ids]
 
     def find_last_change(self, changed_at: datetime | None, stall_timeout: float) -> tuple[datetime | None, str]:
         """Return when the migration last made progress, None if unknown, and the evidence.

@@ -69,7 +69,7 @@ def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> In
     for name in _PATTERNS:
         for pattern in getattr(spec.nodes, name):
             if nearest := _nearest(pattern, existing[name]):
-                parts.append(f"did you mean {name}=`{nearest}` instead of `{pattern}`?")
+                parts.append(f"did you mean `{nearest}` instead of `{pattern}`?")
     for name, noun in (
         ("asg_names", "Auto Scaling Groups"),
         ("virtual_node_groups", "Virtual Node Groups"),
@@ -79,8 +79,8 @@ def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> In
             parts.append(f"{noun} of the candidates: {list_some(existing[name])}")
     if not snapshot.offered:
         parts.append("Ocean's discovery returns no candidate")
-    parts.append('set when_no_nodes="succeed" to allow it')
-    return InputError("nodes", "; ".join(parts).replace("?;", "?"))
+    message = "; ".join(parts).replace("?;", "?")
+    return InputError("nodes", message, remedy='set when_no_nodes="succeed" to allow it')
 
 
 def report_unmatched_patterns(

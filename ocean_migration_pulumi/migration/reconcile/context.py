@@ -164,9 +164,14 @@ class ReconcileContext:
         return self.offered
 
     def waiter_for(
-        self, migration_id: str, *, observe: Callable[[MigrationStatus], None], detail: Callable[[], str] = str
+        self,
+        migration_id: str,
+        *,
+        observe: Callable[[MigrationStatus], None],
+        detail: Callable[[], str] = str,
+        batch_size_percentage: int | None = None,
     ) -> MigrationWaiter:
-        """Return a wait for a migration; ``observe`` takes each status, ``detail`` adds to the live line."""
+        """Return a wait for a migration; its arguments are those of the wait."""
         return MigrationWaiter(
             lambda: self.fetch_status(migration_id),
             scope=self.scope,
@@ -175,6 +180,7 @@ class ReconcileContext:
             observe=observe,
             detail=detail,
             listed=MigrationListing(find=lambda: self.find_in_list(migration_id), now=self.now),
+            batch_size_percentage=batch_size_percentage,
         )
 
     def update(self, migration: MigrationRecord, status: MigrationStatus) -> None:

@@ -83,7 +83,9 @@ def wait_for_migration(
             watch.assess_beside(find_undrained(status))
 
     detail = str if watch is None else watch.describe
-    waiter = context.waiter_for(migration.id, observe=observe, detail=detail)
+    waiter = context.waiter_for(
+        migration.id, observe=observe, detail=detail, batch_size_percentage=migration.batch_size_percentage
+    )
 
     def reached_without_collision(status: MigrationStatus) -> bool:
         nonlocal cause

@@ -21,6 +21,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.snapshot.protocols import Reporter
+from ocean_migration_pulumi.migration.state.batches import BatchCount
 from ocean_migration_pulumi.migration.state.progress import Progress, ProgressCounter
 
 OUTAGE: Final = 600.0
@@ -35,6 +36,7 @@ LOST: Final = 65.0
 _FEWEST_DENIALS: Final = 3
 _HEARTBEAT: Final = 60.0
 _JITTER: Final = 0.1
+_OUTSIDE_BATCHES: Final = frozenset({MigrationState.STOPPING, MigrationState.ERROR, MigrationState.RESCHEDULE_NODES})
 
 T = TypeVar("T")
 E = TypeVar("E", bound=OperationCancelled | WaitEndedError)
@@ -193,14 +195,17 @@ class Waiter(Generic[T]):
         next_poll = self._scope.clock() + self._policy.poll_interval * (1 + _JITTER)
         if line != self._line or next_poll - self._shown_at > _HEARTBEAT:
             self._line, self._shown_at = line, self._scope.clock()
-            self._reporter.status(f"{line}, {format_elapsed(self.elapsed)}")
+            self._reporter.status(self._with_time(line))
+
+    def _with_time(self, line: str) -> str:
+        return f"{line}, {format_elapsed(self.elapsed)}"
 
     def _bear_outage(self, error: OceanMigrationError) -> None:
         silent = self._scope.clock() - self._answered_at
         if silent >= self._policy.outage:
             raise error
         self._line = ""
-        self._reporter.status(f"no answer for {format_elapsed(silent)}, trying on: {error}")
+        self._reporter.status(f"no answer for {format_elapsed(silent)}, retrying: {error}")
 
     def _bear_denial(self, error: MigrationNotFoundError) -> None:
         if self.last is not None or self.elapsed > NEW:
@@ -216,7 +221,7 @@ class Waiter(Generic[T]):
 
 
 class MigrationWaiter(Waiter[MigrationStatus]):
-    """A wait for one migration, whose changes of state are reported.
+    """A wait for one migration, whose batches are reported, and states that are not part of a batch.
 
     With ``listed``, one answer that the migration does not exist concludes nothing: status and list are asked on until
     either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break. A
@@ -230,6 +235,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         observe: As of ``Waiter``.
         listed: What the list says of the migration; None to believe its status alone.
         detail: Returns what the live line says besides; empty for nothing.
+        batch_size_percentage: The batch size; None if unknown.
     """
 
     def __init__(
@@ -242,9 +248,11 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         observe: Callable[[MigrationStatus], None] = lambda status: None,
         listed: MigrationListing | None = None,
         detail: Callable[[], str] = str,
+        batch_size_percentage: int | None = None,
     ) -> None:
         def observe_state(status: MigrationStatus) -> None:
             self._report_state(status)
+            self._report_batch(status)
             observe(status)
 
         super().__init__(
@@ -253,7 +261,9 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             reporter=reporter,
             policy=policy,
             observe=observe_state,
-            describe=lambda status: ", ".join(filter(None, [Progress.from_status(status).summary, detail()])),
+            describe=lambda status: ", ".join(
+                filter(None, [Progress.from_status(status).counts, detail(), status.state])
+            ),
             mark=ProgressCounter().count,
         )
         self._listed = listed
@@ -262,6 +272,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         self._ends: set[str] = set()
         self._state: str | None = None
         self._unknown: set[str] = set()
+        self._batches = BatchCount(percentage=batch_size_percentage)
 
     def _is_believed(self, answer: MigrationStatus) -> bool:
         self._denial = None
@@ -279,7 +290,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             self._ends.add(answer.state)
             self._moved_at = self._answered_at  # an end is progress, also while it is not confirmed, but only once
         self._line = ""
-        self._reporter.status(f"{answer.id} is {answer.state}; waiting for a second answer that confirms it")
+        self._reporter.status(f"{answer.state}: waiting for a second response that confirms it")
         return False
 
     def _bear_denial(self, error: MigrationNotFoundError) -> None:
@@ -289,7 +300,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         clock, now = self._scope.clock(), self._listed.now()
         if self._listed.find() is not None:
             self._denial = None
-            line = "the list still has the migration, its status does not exist"
+            line = "status not found, but the migration is listed"
         else:
             denial = self._denial = self._denial or _Denial(since=clock, at=now)
             denial.count += 1
@@ -297,18 +308,28 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             denied = max(clock - denial.since, (now - denial.at).total_seconds())
             if denied >= LOST and denial.count >= _FEWEST_DENIALS:
                 raise error
-            line = f"neither status nor list has the migration, for {format_elapsed(denied)}"
+            line = f"migration not found for {format_elapsed(denied)}"
         self._answered_at = clock
         self._line = ""
-        self._reporter.status(f"{line}; asking on")
+        self._reporter.status(f"{line}; retrying")
 
     def _report_state(self, status: MigrationStatus) -> None:
         if status.state not in MigrationState.__members__ and status.state not in self._unknown:
             self._unknown.add(status.state)
-            self._reporter.warning(f"Ocean reports the unknown state {status.state!r} of {status.id}; waiting on")
-        if self._state not in {None, status.state}:
+            self._reporter.warning(f"Unknown state {status.state!r} of {status.id}: still waiting")
+        if self._state not in {None, status.state} and status.state in _OUTSIDE_BATCHES:
             self._reporter.info(f"{status.id}: {Progress.from_status(status).line(self.elapsed)}")
         self._state = status.state
+
+    def _report_batch(self, status: MigrationStatus) -> None:
+        """Report that a batch is done, once another one has begun: the end of the last one is that of the migration."""
+        before, self._batches = self._batches, self._batches.advance(status)
+        if before.number is not None and self._batches.number != before.number:
+            counts = Progress.from_status(status).counts
+            self._reporter.info(f"{counts}: {before.describe()} done after {format_elapsed(self.elapsed)}")
+
+    def _with_time(self, line: str) -> str:
+        return f"{line} {format_elapsed(self.elapsed)}"
 
 
 def has_ended(status: MigrationStatus) -> bool:

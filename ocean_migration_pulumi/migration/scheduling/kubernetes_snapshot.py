@@ -122,6 +122,8 @@ class Owner:
 class Pod:
     """A pod, as far as moving it is concerned.
 
+    ``uid`` is empty when unknown.
+
     ``node_name`` is empty while it is pending. ``controller`` is None for one that nothing brings back. ``terms`` are
     those of its required node affinity (one is enough; none: anywhere). ``volume_terms`` has, for each of its volumes
     that is bound to a place, the terms of that volume. ``requests`` is what the scheduler counts: the larger of all
@@ -131,6 +133,7 @@ class Pod:
 
     namespace: str
     name: str
+    uid: str = ""
     node_name: str = ""
     phase: str = "Running"
     ready: bool = True
@@ -303,6 +306,11 @@ class KubernetesSnapshot:
     def knows(self, *resources: str) -> bool:
         """Tell whether all of these were read."""
         return not any(resource in self.gaps for resource in resources)
+
+    @property
+    def pod_names(self) -> dict[str, str]:
+        """The full names of the pods by uid."""
+        return {pod.uid: pod.full_name for pod in self.pods if pod.uid}
 
     def pods_on(self, node_names: frozenset[str]) -> list[Pod]:
         """Return the pods on these nodes."""

@@ -13,7 +13,7 @@ class Hints:
     """How to try again."""
     waits: str = "`pulumi up` waits for it again"
     """What waits for a migration that goes on."""
-    rest: str = "`pulumi up` goes on with the rest"
+    rest: str = "`pulumi up` migrates the remaining nodes"
     """What migrates the remaining nodes."""
     looks: str = "`pulumi up` looks for it before it starts any other"
     """What finds a migration whose start was not answered."""

@@ -11,32 +11,32 @@ from ocean_migration_pulumi.common.times import format_elapsed, parse_time
 from ocean_migration_pulumi.migration.state.progress import Progress
 
 PHASES: Final[Mapping[str, str]] = {
-    MigrationState.STARTING: "prepares the next batch",
-    MigrationState.AWAIT_REPLACEMENTS: "waits for the new nodes of the batch",
-    MigrationState.HANDLE_UNSCHEDULE: "places unscheduled pods on the new nodes",
-    MigrationState.DRAIN_NODES: "drains the old nodes of the batch",
-    MigrationState.VALIDATE_DRAIN: "checks that the drained pods run elsewhere",
-    MigrationState.STOPPING: "is being stopped, and finishes its batch first",
-    MigrationState.ERROR: "is failing",
-    MigrationState.RESCHEDULE_NODES: "makes the remaining old nodes schedulable again",
-    MigrationState.TERMINATE_NODES: "terminates the drained nodes",
-    MigrationState.AWAIT_TERMINATION: "waits until the drained nodes are terminated",
-    MigrationState.FINISHED_ERROR: "has failed",
-    MigrationState.STOPPED: "was stopped",
-    MigrationState.FINISHED: "has finished",
+    MigrationState.STARTING: "preparing the next batch",
+    MigrationState.AWAIT_REPLACEMENTS: "waiting for new nodes",
+    MigrationState.HANDLE_UNSCHEDULE: "scheduling pods on new nodes",
+    MigrationState.DRAIN_NODES: "draining old nodes",
+    MigrationState.VALIDATE_DRAIN: "checking that evicted pods run",
+    MigrationState.STOPPING: "stopping after the current batch",
+    MigrationState.ERROR: "failing",
+    MigrationState.RESCHEDULE_NODES: "uncordoning the remaining old nodes",
+    MigrationState.TERMINATE_NODES: "terminating drained nodes",
+    MigrationState.AWAIT_TERMINATION: "waiting for the termination of drained nodes",
+    MigrationState.FINISHED_ERROR: "failed",
+    MigrationState.STOPPED: "stopped",
+    MigrationState.FINISHED: "finished",
 }
 """What a migration does in each of the 13 states; the service documents their names alone."""
 
 
 def describe_phase(state: str) -> str:
     """Return what a migration does in a state, a state that is not documented included."""
-    return PHASES.get(state) or f"is in the state {sanitize(state)}, which is not documented"
+    return PHASES.get(state) or f"undocumented state {sanitize(state)}"
 
 
 def describe_share(status: MigrationStatus | None) -> str:
     """Return how many of its nodes are done."""
     if status is None:
-        return "no status was read yet"
+        return "status unknown"
     progress = Progress.from_status(status)
     return f"{progress.done} of {count_noun(progress.total, 'node')} done"
 

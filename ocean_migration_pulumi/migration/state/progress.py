@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.common.times import format_elapsed
+
+MOST_UNSCHEDULED: Final = 99.0
+"""The largest percentage that is shown while pods are unscheduled: then a migration is not complete."""
 
 
 def percentage_of(done: Collection[str], planned: Collection[str]) -> float:
@@ -43,30 +47,36 @@ class Progress:
             done=len(old) - manual if finished else sum(instance.running_pods == 0 for instance in old),
             total=len(old),
             pods=sum(instance.running_pods or 0 for instance in old),
-            unscheduled=len({*status.unscheduled_pods, *status.new_unscheduled_pods}),
+            unscheduled=len(status.unscheduled_ids),
             manual=manual,
         )
 
     @property
     def percentage(self) -> float:
-        """The share of nodes done, 0 to 100."""
-        return 100.0 * self.done / self.total if self.total else 0.0
+        """The share of nodes done, 0 to 100; at most 99 while pods are unscheduled."""
+        share = 100.0 * self.done / self.total if self.total else 0.0
+        return min(share, MOST_UNSCHEDULED) if self.unscheduled else share
 
     @property
-    def summary(self) -> str:
-        """The live line without the time: state, nodes, pods left, unscheduled pods."""
-        parts = [f"{self.state} {self.done}/{self.total} nodes"]
+    def counts(self) -> str:
+        """The nodes done, and what is left."""
+        parts = [f"{self.done}/{self.total} nodes"]
         if self.pods:
             parts.append(f"{count_noun(self.pods, 'pod')} left")
         if self.unscheduled:
-            parts.append(f"{self.unscheduled} unscheduled")
+            parts.append(f"{count_noun(self.unscheduled, 'pod')} unscheduled")
         if self.manual:
-            parts.append(f"{self.manual} to move by hand")
+            parts.append(f"{count_noun(self.manual, 'node')} to migrate manually")
         return ", ".join(parts)
+
+    @property
+    def summary(self) -> str:
+        """The live line without the time: what is done and left, then the state, as rows are narrow."""
+        return f"{self.counts}, {self.state}"
 
     def line(self, since: float) -> str:
         """Return the live line, which ends in the seconds ``since`` the start as messages show them."""
-        return f"{self.summary}, {format_elapsed(since)}"
+        return f"{self.summary} {format_elapsed(since)}"
 
 
 class ProgressCounter:

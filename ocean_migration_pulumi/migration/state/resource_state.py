@@ -123,7 +123,7 @@ class ResourceState:
     def update(self, status: MigrationStatus) -> None:
         """Record what a status says beyond its own migration: Ocean's new nodes, and unscheduled pods."""
         self.ocean_nodes = sorted({*self.ocean_nodes, *(instance.instance_id for instance in status.new_instances)})
-        self.unscheduled = sorted({*status.unscheduled_pods, *status.new_unscheduled_pods})[:_MOST_PODS]
+        self.unscheduled = sorted(status.unscheduled_ids)[:_MOST_PODS]
 
     def apply_outcomes(self, outcomes: Mapping[str, NodeJudgement]) -> None:
         """Record the outcomes of the planned nodes."""

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
@@ -28,8 +29,9 @@ from ocean_migration_pulumi.api.models.migration import (
 )
 from ocean_migration_pulumi.common.text import natural_key
 from ocean_migration_pulumi.common.times import parse_time
+from ocean_migration_pulumi.migration.state.batches import BatchCount
 from ocean_migration_pulumi.migration.state.phases import describe_phase
-from ocean_migration_pulumi.migration.state.progress import Progress
+from ocean_migration_pulumi.migration.state.progress import MOST_UNSCHEDULED, Progress
 
 WINDOW: Final = timedelta(minutes=10)
 """Period over which the trend is measured."""
@@ -174,13 +176,15 @@ class LiveView:
     new_nodes: tuple[NewNode, ...]
     """Ocean nodes, the newest first."""
     unscheduled: tuple[str, ...]
-    """Ids of unscheduled pods."""
+    """Unscheduled pods: ``namespace/name``, or the id where the name is unknown."""
     elapsed: timedelta | None
     """Time since creation, up to the end; None if unknown."""
     trend: Trend
     """How fast nodes are drained."""
     changed_at: datetime
     """When the status last changed, as far as it was watched."""
+    batches: BatchCount
+    """The batch that it is in."""
 
     @classmethod
     def from_status(
@@ -190,6 +194,8 @@ class LiveView:
         at: datetime,
         before: LiveView | None = None,
         ocean_nodes: Iterable[ClusterNode] = (),
+        pod_names: Mapping[str, str] = MappingProxyType({}),
+        batch_size_percentage: int | None = None,
     ) -> LiveView:
         """Return the view of a status.
 
@@ -198,8 +204,11 @@ class LiveView:
             at: When it was read, by the service's clock.
             before: The view before. None means that this is the first one.
             ocean_nodes: The nodes that Ocean runs, as far as they are known.
+            pod_names: Names of pods by id, as far as they are known.
+            batch_size_percentage: The batch size; None if unknown.
 
         """
+        batches = before.batches if before else BatchCount(percentage=batch_size_percentage)
         earlier = {node.instance_id: node for node in before.nodes} if before else {}
         nodes = [
             _make_old_node(status, instance, earlier.get(instance.instance_id)) for instance in status.old_instances
@@ -223,16 +232,18 @@ class LiveView:
             total=total,
             nodes=tuple(sorted(nodes, key=_attention_key)),
             new_nodes=_make_new_nodes(status, at, before, {node.instance_id: node for node in ocean_nodes}),
-            unscheduled=tuple(dict.fromkeys([*status.unscheduled_pods, *status.new_unscheduled_pods])),
+            unscheduled=tuple(pod_names.get(pod, pod) for pod in status.unscheduled_ids),
             elapsed=_find_elapsed(status, at),
             trend=trend,
             changed_at=before.changed_at if before and before.status == status else at,
+            batches=batches.advance(status),
         )
 
     @property
     def share(self) -> float:
-        """Share of the old nodes that are drained, 0 to 1."""
-        return self.done / self.total if self.total else 0.0
+        """Share of the old nodes that are drained, 0 to 1; below 1 while pods are unscheduled."""
+        share = self.done / self.total if self.total else 0.0
+        return min(share, MOST_UNSCHEDULED / 100) if self.unscheduled else share
 
     @property
     def stages(self) -> Counter[Stage]:

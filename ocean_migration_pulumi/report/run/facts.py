@@ -110,6 +110,11 @@ class Fact:
     """Whether it is one of the key figures of the run."""
 
 
+def describe_cell(value: Cell) -> str | int | None:
+    """Return a cell as plain text or a number."""
+    return REPORTED_STAGES[value] if isinstance(value, ReportedStage) else value
+
+
 def list_facts(run_report: RunReport) -> list[Fact]:
     """Return the facts, each in a line."""
     status, progress = run_report.status, run_report.progress
@@ -222,8 +227,8 @@ def list_notes(run_report: RunReport) -> list[str]:
 
 
 def unscheduled_pods(run_report: RunReport) -> list[str]:
-    """Return the ids of the unscheduled pods, each once."""
-    return sorted({*run_report.status.unscheduled_pods, *run_report.status.new_unscheduled_pods})
+    """Return the unscheduled pods, by name where it is known."""
+    return sorted(run_report.explanation.unscheduled or run_report.status.unscheduled_ids)
 
 
 def format_duration(run_report: RunReport) -> str:

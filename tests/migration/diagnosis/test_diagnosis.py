@@ -74,8 +74,8 @@ def test_undocumented_state_counts_as_running(stage: Stage) -> None:
     """The headline shows the state."""
     found = diagnose_status(stage, status("a", state="PAUSED\n"), changed_at=NOW)
     assert found.outcome is Outcome.RUNNING
-    assert found.headline.endswith("it is in the state PAUSED, which is not documented")
-    assert describe_phase("") == "is in the state -, which is not documented"
+    assert found.headline.endswith("undocumented state PAUSED")
+    assert describe_phase("") == "undocumented state -"
 
 
 def test_migration_stalls_without_a_change_for_the_stall_timeout(stage: Stage) -> None:
@@ -181,7 +181,7 @@ def test_stall_without_facts(stage: Stage) -> None:
     nodes = instance("a"), instance("b", pods=None), left_over("c", "debug")
     found = diagnose_status(stage, status(*nodes, state="TERMINATE_NODES"), changed_at=NOW - timedelta(hours=1))
     assert found.evidence == (
-        "state TERMINATE_NODES: terminates the drained nodes",
+        "state TERMINATE_NODES: terminating drained nodes",
         "status last changed at 2026-01-02T02:14:05.000Z",
     )
     assert found.notes[0].startswith("heartbeat of the Ocean Controller unknown: ")

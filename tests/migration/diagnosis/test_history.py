@@ -88,13 +88,13 @@ def test_only_the_newest_are_read_in_detail(stage: Stage) -> None:
     stage.control.clear_requests()
     found = _read(stage, most=1)
     assert [(past.id, past.outcome) for past in found.migrations] == [
-        (newer, "runs: prepares the next batch"),
+        (newer, "running: preparing the next batch"),
         (older, "failed"),
     ]
     assert found.notes == ("details of the newest 1 of 2 migrations only; use --all for the rest",)
     assert len(stage.requests("GET")) == 2
     (running, _) = _read(stage, most=0).migrations
-    assert running.outcome == "runs: prepares the next batch"
+    assert running.outcome == "running: preparing the next batch"
     assert running.seconds is None
 
 

@@ -14,8 +14,8 @@ from tests.migration.stage import Stage
 @pytest.mark.parametrize(
     ("nodes", "said"),
     [
-        ({"asg_names": ["wbe"]}, "did you mean asg_names=`web` instead of `wbe`? Auto Scaling Groups"),
-        ({"asg_names": ["wbe*"]}, "did you mean asg_names=`web*` instead of `wbe*`?"),
+        ({"asg_names": ["wbe"]}, "did you mean `web` instead of `wbe`? Auto Scaling Groups"),
+        ({"asg_names": ["wbe*"]}, "did you mean `web*` instead of `wbe*`?"),
         ({"asg_names": ["quite-different"]}, "no node matches; Auto Scaling Groups of the candidates: api, "),
         ({"virtual_node_groups": ["ols-ffffffff"]}, "Virtual Node Groups of the candidates: "),
     ],

@@ -290,20 +290,34 @@ def test_unknown_state_is_warned_of_once_and_polled_on() -> None:
     """A state that the service has invented since is no end."""
     wait = Wait([drain(6, "PAUSED"), drain(5, "PAUSED"), drain(5), drain(4, "PAUSED"), FINISHED])
     assert wait.until() == FINISHED
-    assert wait.reporter.warnings == ["Ocean reports the unknown state 'PAUSED' of owm-1; waiting on"]
+    assert wait.reporter.warnings == ["Unknown state 'PAUSED' of owm-1: still waiting"]
 
 
-def test_state_changes_stay_and_live_lines_do_not() -> None:
-    """One line for each change of state; a live line for each progress and at least each minute."""
+def test_live_lines_do_not_stay() -> None:
+    """A live line for each progress and at least each minute; a line that stays is for batches."""
     wait = Wait([drain(6, "STARTING"), *[drain(6)] * 10, drain(5), FINISHED])
     wait.until()
-    assert [line.split(",")[0] for line in wait.reporter.infos] == [
-        "owm-1: DRAIN_NODES 0/1 nodes",
-        "owm-1: FINISHED 1/1 nodes",
-    ]
-    drains = [line for line in wait.reporter.statuses if line.startswith("DRAIN_NODES")]
+    assert wait.reporter.infos == []
+    drains = [line for line in wait.reporter.statuses if ", DRAIN_NODES " in line]
     assert 4 <= len(drains) <= 6
-    assert "5 pods left" in drains[-1]
+    assert drains[-1].startswith("0/1 nodes, 5 pods left, DRAIN_NODES ")
+
+
+def test_one_line_for_each_batch_stays() -> None:
+    """Whatever states it has; and one for a state that belongs to no batch."""
+    batches = [
+        status(instance("i-1", pods=pods), instance("i-2", pods=6), state=state)
+        for state, pods in (("STARTING", 6), ("AWAIT_REPLACEMENTS", 6), ("DRAIN_NODES", 3), ("VALIDATE_DRAIN", 0))
+    ]
+    second = [
+        status(instance("i-1", pods=0), instance("i-2", pods=6), state=state)
+        for state in ("STARTING", "DRAIN_NODES", "STOPPING")
+    ]
+    wait = Wait([*batches, *second, FINISHED])
+    wait.until()
+    batch, stopping = wait.reporter.infos
+    assert batch.startswith("1/2 nodes, 6 pods left: batch 1 done after ")
+    assert stopping.startswith("owm-1: 1/2 nodes, 6 pods left, STOPPING ")
 
 
 def test_live_line_comes_at_least_each_minute() -> None:
@@ -318,13 +332,15 @@ def test_live_line_comes_at_least_each_minute() -> None:
 
 
 def test_live_line_tells_all_that_is_left() -> None:
-    """State, nodes, pods, unscheduled pods, nodes to move by hand, time."""
+    """Nodes, pods, unscheduled pods, nodes to migrate manually, state, time."""
     seen = status(
         instance("i-1"), instance("i-2", pods=31), left_over("i-3", "a"), instance("i-4", pods=None),
         unscheduled_pods=("p", "q"), new_unscheduled_pods=("q",),
     )  # fmt: skip
     progress = Progress.from_status(seen)
-    assert progress.line(370) == "DRAIN_NODES 1/4 nodes, 32 pods left, 2 unscheduled, 1 to move by hand, 6m10s"
+    assert progress.line(370) == (
+        "1/4 nodes, 32 pods left, 2 pods unscheduled, 1 node to migrate manually, DRAIN_NODES 6m10s"
+    )
     assert progress.percentage == 25
     assert Progress.from_status(status()).percentage == 0
 

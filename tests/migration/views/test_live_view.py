@@ -117,7 +117,7 @@ def test_counters_are_those_of_the_console() -> None:
         ),
         before=before,
     )
-    assert (live_view.word, live_view.phase) == ("Running", "drains the old nodes of the batch")
+    assert (live_view.word, live_view.phase) == ("Running", "draining old nodes")
     assert (len(live_view.new_nodes), live_view.new_pods, live_view.old_pods) == (2, 4, 8)
     assert live_view.unscheduled == ("p-1", "p-2", "p-3")
     assert live_view.stages == {Stage.DONE: 1, Stage.DRAINING: 1, Stage.WAITING: 1}
@@ -126,7 +126,7 @@ def test_counters_are_those_of_the_console() -> None:
 def test_unknown_numbers_are_none() -> None:
     """A status of an id and a state suffices for a view."""
     live_view = view_status(MigrationStatus(id="owm-1", state="NEW_STATE"))
-    assert (live_view.word, live_view.phase) == ("Running", "is in the state NEW_STATE, which is not documented")
+    assert (live_view.word, live_view.phase) == ("Running", "undocumented state NEW_STATE")
     assert (live_view.old_pods, live_view.new_pods, live_view.elapsed, live_view.share) == (None, None, None, 0.0)
 
 

@@ -16,12 +16,12 @@ from ocean_migration_pulumi.results import MigrationCandidate, MigrationCandidat
 @output_options()
 @context_options
 def command(reach: CliContext, output: Output) -> None:
-    """List the nodes whose workloads can be migrated, and the Virtual Node Group that each one matches."""
+    """List the nodes that can be migrated, with the Virtual Node Group that each node matches."""
     cluster = reach.cluster_id
     names = {group.id: group.name for group in reach.client.list_virtual_node_groups(cluster)}
     found = MigrationCandidates.from_discovery(cluster, reach.client.discover(cluster), names)
     table = Table(
-        title=f"Nodes of {cluster} that can be migrated",
+        title=f"Candidates of {cluster}",
         columns=("instance", "node", "ASG", "EKS node group", "Virtual Node Group", "pods"),
         rows=tuple(
             (
@@ -35,7 +35,7 @@ def command(reach: CliContext, output: Output) -> None:
             for node in found.nodes
         ),
         numbers=frozenset({"pods"}),
-        empty=f"Ocean offers no node of {cluster} for migration",
+        empty=f"No candidates on {cluster}",
     )
     output.show(table, found.to_dict())
 

@@ -16,8 +16,8 @@ _KEYS: Final = ("id", "name", "region", "controller_cluster_id", "autoscaler_ena
 @output_options()
 @context_options
 def command(reach: CliContext, output: Output) -> None:
-    """List the Ocean clusters of the account."""
-    found = sorted(reach.client.list_clusters(), key=lambda cluster: (cluster.name, cluster.id))
+    """List the Ocean clusters of the account, or only that of --cluster."""
+    found = sorted(reach.find_clusters(), key=lambda cluster: (cluster.name, cluster.id))
     table = Table(
         title="Ocean clusters",
         columns=("id", "name", "region", "controller id", "autoscaler", "maximum"),
@@ -33,7 +33,7 @@ def command(reach: CliContext, output: Output) -> None:
             for cluster in found
         ),
         numbers=frozenset({"maximum"}),
-        empty="the account has no Ocean cluster",
+        empty="No Ocean cluster in the account",
     )
     data = [{key: getattr(cluster, key) for key in _KEYS} for cluster in found]
     output.show(table, {"account_id": reach.client.account_id, "clusters": data})

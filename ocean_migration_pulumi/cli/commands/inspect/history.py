@@ -13,11 +13,13 @@ from ocean_migration_pulumi.migration.diagnosis.history import MOST_STATUSES, Pa
 
 
 @click.command("history", epilog=examples("ocean-migration history --cluster shop --all"))
-@click.option("--all", "whole", is_flag=True, help=f"Ask for all, and not for the newest {MOST_STATUSES} alone.")
+@click.option(
+    "--all", "whole", is_flag=True, help=f"Show details of all migrations, not only of the newest {MOST_STATUSES}."
+)
 @output_options()
 @context_options
 def command(reach: CliContext, output: Output, whole: bool) -> None:
-    """List the migrations of a cluster, the newest first, with how each ended, and why it failed."""
+    """List the migrations of a cluster, newest first, with the outcome of each."""
     cluster = reach.cluster_id
     found = read_history(reach.client, reach.scope, cluster, most=None if whole else MOST_STATUSES)
     table = Table(
@@ -25,7 +27,7 @@ def command(reach: CliContext, output: Output, whole: bool) -> None:
         columns=("migration", "created", "took", "nodes", "outcome", "terminate", "evict"),
         rows=tuple(map(_row, found.migrations)),
         numbers=frozenset({"took", "nodes"}),
-        empty=f"there was no migration on {cluster}",
+        empty=f"No migration on {cluster}",
     )
     output.show(table, {"ocean_id": cluster, **asdict(found)})
     if output.is_table:

@@ -34,33 +34,33 @@ _OVERLAP: Final = timedelta(minutes=2)
     "--since",
     default="1h",
     show_default=True,
-    metavar="SPAN|TIME",
-    help='From when on: a span before now such as "90m", or a time such as "2024-05-01T12:00:00Z".',
+    metavar="DURATION|TIME",
+    help='Start: a duration before now such as "90m", or a time such as "2024-05-01T12:00:00Z".',
 )
-@click.option("--until", metavar="SPAN|TIME", help="Until when, likewise; else until now.")
+@click.option("--until", metavar="DURATION|TIME", help="End, like --since. Default: now.")
 @click.option(
     "--severity",
     type=click.Choice(log_query.SEVERITIES, case_sensitive=False),
     default="ALL",
     show_default=True,
-    help="Only lines of this severity.",
+    help="Show only lines of this severity.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(1, log_query.MAX_LINES),
     default=500,
     show_default=True,
-    help="At most so many lines, the newest.",
+    help="Maximum number of lines; the newest are shown.",
 )
-@click.option("--follow", "-f", is_flag=True, help="Go on with every new line, until Ctrl-C.")
+@click.option("--follow", "-f", is_flag=True, help="Continue with new lines until Ctrl-C.")
 @output_options()
 @context_options
 def command(
     reach: CliContext, output: Output, since: str, until: str | None, severity: str, limit: int, follow: bool
 ) -> None:
-    """Show the log that Ocean keeps of a cluster, the oldest line first: among others why a migration failed."""
+    """Show Ocean's log of a cluster, oldest line first. It also says why a migration failed."""
     if follow and (until is not None or not output.is_table):
-        raise InputError("--follow", "goes on for ever, line by line: give neither --until nor --json")
+        raise InputError("--follow", "mutually exclusive with --until, --json and -o json")
     cluster = reach.cluster_id
     reach.client.get_heartbeat(cluster)  # any answer tells the service's time, by which its log is dated
     start, end = log_query.read_log_period(since, until, reach.client.server_now())
@@ -75,7 +75,7 @@ def command(
         oldest = min((at for line in found if (at := parse_time(line.created_at))), default=start)
         _follow(reach, output, cluster, severity.upper(), found, max(start, oldest))
     elif output.is_table and not log.lines:
-        say(f"no line in the log of {cluster} of that time")
+        say(f"No log lines of {cluster} in this period")
 
 
 class _StderrReporter(Console):

@@ -14,11 +14,11 @@ from ocean_migration_pulumi.results import ClusterNodes
 @output_options()
 @context_options
 def command(reach: CliContext, output: Output, virtual_node_group: str | None) -> None:
-    """List the nodes that Ocean itself runs in the cluster."""
+    """List the Ocean nodes of the cluster."""
     cluster = reach.cluster_id
     found = ClusterNodes.from_nodes(cluster, reach.client.list_nodes(cluster, virtual_node_group_id=virtual_node_group))
     table = Table(
-        title=f"Nodes that Ocean runs in {cluster}",
+        title=f"Ocean nodes of {cluster}",
         columns=("instance", "node", "type", "zone", "Virtual Node Group", "life cycle", "registration", "created"),
         rows=tuple(
             (

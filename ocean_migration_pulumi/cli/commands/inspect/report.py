@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
-from ocean_migration_pulumi.cli.output import HTML, JSON, MARKDOWN, Output, examples, output_options
+from ocean_migration_pulumi.cli.output import HTML, JSON, MARKDOWN, TABLE, Output, Table, examples, output_options
 from ocean_migration_pulumi.cli.recording import from_option, open_migration
 from ocean_migration_pulumi.migration.views.run_report import RunReport, build_run_report
 
@@ -17,7 +17,8 @@ from ocean_migration_pulumi.migration.views.run_report import RunReport, build_r
 @click.command(
     "report",
     epilog=examples(
-        "ocean-migration report owm-6e3819ae --cluster shop -o html --to report.html",
+        "ocean-migration report owm-6e3819ae --cluster shop",
+        "ocean-migration report owm-6e3819ae --cluster shop -o html --output report.html",
         "pulumi stack export | ocean-migration report --cluster shop --stack -",
         "ocean-migration report --from incident.jsonl",
     ),
@@ -28,15 +29,10 @@ from ocean_migration_pulumi.migration.views.run_report import RunReport, build_r
     "--stack",
     type=click.File("rb"),
     metavar="FILE",
-    help="Take the course from the stack that ran it, as `pulumi stack export` prints it; - is stdin.",
+    help="Read the timeline from the output of `pulumi stack export`; - reads stdin.",
 )
-@click.option(
-    "--to",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write to this file and not to stdout.",
-)
-@output_options((MARKDOWN, JSON, HTML))
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="The same as --output.")
+@output_options((TABLE, MARKDOWN, JSON, HTML), elsewhere=MARKDOWN)
 @kubernetes_options
 @context_options
 def command(
@@ -47,14 +43,14 @@ def command(
     stack: BinaryIO | None,
     to: Path | None,
 ) -> None:
-    """Tell what happened in a migration: its states, nodes and leftovers, why it ended so, and what to do.
+    """Report on a migration: its states, nodes and remaining pods, why it ended, and what to do.
 
-    Of the one that runs, or else of the newest, unless it is named. The service tells of begin and end alone; the
-    course in between comes from a record, or from the stack. Markdown is for an issue or a pull request, HTML is one
-    page that needs nothing else.
+    Without MIGRATION, reports on the running migration, else on the newest one. Spot keeps only the times of the start
+    and the end; the timeline in between comes from a record (--from) or from the stack (--stack). Markdown is for an
+    issue or a pull request. HTML is a single page.
     """
     if source is not None and stack is not None:
-        raise click.UsageError("give --from or --stack, not both")
+        raise click.UsageError("--from and --stack are mutually exclusive")
     with open_migration(reach, migration, source) as chosen:
         moments = chosen.moments
         if stack is not None:
@@ -71,14 +67,44 @@ def command(
             moments=moments,
             now=chosen.now,
         )
-    text = _render(run_report, output.format)
-    if to is None:
-        output.text(text.removesuffix("\n"))
-        return
-    try:
-        to.write_bytes(text.encode())
-    except OSError as error:
-        raise click.ClickException(f"cannot write {to}: {error.strerror}") from None
+    if to is not None:
+        output = Output(MARKDOWN if output.format == TABLE else output.format, to)
+    if output.is_table:
+        _show(output, run_report)
+    else:
+        output.text(_render(run_report, output.format).removesuffix("\n"))
+
+
+def _show(output: Output, run_report: RunReport) -> None:
+    """Write the report as lines and tables."""
+    from ocean_migration_pulumi.report.run import facts
+
+    output.lines([run_report.explanation.headline, ""])
+    listed = facts.list_facts(run_report)
+    width = max(len(fact.label) for fact in listed)
+    output.lines(
+        f"{fact.label:{width}}  {' '.join([*([fact.text] if fact.text else []), *fact.names])}" for fact in listed
+    )
+    title, reason, evidence, remedy = facts.explain(run_report)
+    lines = [*([f"Reason: {reason}"] if reason else []), *evidence, *([f"What to do: {remedy}"] if remedy else [])]
+    if lines:
+        output.lines(["", title, *(f"  {line}" for line in lines)])
+    for title, table in (
+        ("Remaining pods", facts.tabulate_stuck_pods(run_report)),
+        ("Timeline", facts.tabulate_changes(facts.select_changes(run_report.moments), "/")),
+        ("Old nodes", facts.tabulate_old_nodes(facts.old_nodes(run_report))),
+        ("New nodes", facts.tabulate_new_nodes(facts.new_nodes(run_report))),
+    ):
+        if table.rows:
+            rows = tuple(tuple(facts.describe_cell(value) for value in row) for row in table.rows)
+            output.lines(["", title])
+            output.show(Table(title="", columns=table.columns, rows=rows, numbers=table.numbers), None)
+    for heading, texts in (
+        ("Unscheduled pods", facts.unscheduled_pods(run_report)),
+        ("Notes", facts.list_notes(run_report)),
+    ):
+        if texts:
+            output.lines(["", heading, *(f"  {text}" for text in texts)])
 
 
 def _render(run_report: RunReport, form: str) -> str:

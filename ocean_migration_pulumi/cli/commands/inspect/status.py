@@ -17,7 +17,10 @@ from ocean_migration_pulumi.results import Migration
 @output_options()
 @context_options
 def command(reach: CliContext, output: Output, migration: str | None) -> None:
-    """Tell how a migration stands: the one that runs, or else the newest, unless it is named."""
+    """Show the status of a migration.
+
+    Without MIGRATION, shows the running one, else the newest one.
+    """
     cluster = reach.cluster_id
     status = reach.client.get_migration(cluster, reach.migration_id(migration))
     if output.is_table:
@@ -55,7 +58,7 @@ def _summary(reach: CliContext, cluster: str, status: MigrationStatus) -> list[s
     lines.append(f"created {status.created_at or '-'}" + (f", ended {ended_at}" if ended_at else ""))
     if begun and ended_at:
         lines[-1] += f" after {format_elapsed((ended - begun).total_seconds())}"
-    names = {True: "yes", False: "no", None: "not told"}
+    names = {True: "yes", False: "no", None: "unknown"}
     lines.append(
         f"terminate drained nodes: {names[status.should_terminate_drained_nodes]}, "
         f"evict stand-alone pods: {names[status.should_evict_stand_alone_pods]}"

@@ -24,23 +24,25 @@ from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
     epilog=examples(
         "ocean-migration plan --cluster shop --asg-name 'web*' --batch-size-percentage 25",
         exit_statuses={
-            0: "there is nothing to migrate",
-            4: "the migration would be refused",
-            7: "there are nodes to migrate",
+            0: "nothing to migrate",
+            4: "the migration cannot start",
+            7: "nodes to migrate",
         },
         when=" with --detailed-exitcode",
     ),
 )
 @selection_options
-@click.option("--detailed-exitcode", is_flag=True, help="Tell by the exit status whether there is something to do.")
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Return an exit status that tells whether there are nodes to migrate."
+)
 @output_options()
 @kubernetes_options
 @kubernetes_timeout_option
 @context_options
 def command(reach: CliContext, output: Output, spec: MigrationSpec, detailed_exitcode: bool) -> None:
-    """Show what a migration would do, as the preview of the resource does; nothing but GETs are sent.
+    """Show what a migration would do, like the preview of the resource. Sends only GETs.
 
-    The digest of the plan is that of the resource: `start --approved-plan` starts this plan and no other.
+    The plan digest is the same as that of the resource. `start --approved-plan` starts only this plan.
     """
     planned = make_plan(reach, spec)
     planned.show(output)

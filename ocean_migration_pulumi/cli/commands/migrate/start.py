@@ -25,8 +25,9 @@ from ocean_migration_pulumi.cli.notifications import notify_option, notifying
 from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
 from ocean_migration_pulumi.cli.plan_view import PlanView, make_plan
-from ocean_migration_pulumi.common.text import count_noun, list_some
+from ocean_migration_pulumi.common.text import count_noun, list_some, one_line
 from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
+from ocean_migration_pulumi.migration.planning.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.events import EventSink
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
@@ -42,9 +43,9 @@ _SECONDS: Final = 600.0
 
 @click.command("start", epilog=examples("ocean-migration start --cluster shop --asg-name web --yes --wait"))
 @selection_options
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--wait", "then", flag_value="wait", help="Wait for its end, as `wait` does.")
-@click.option("--watch", "then", flag_value="watch", help="Watch it, as `watch` does.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--wait", "then", flag_value="wait", help="Wait for the end, like `wait`.")
+@click.option("--watch", "then", flag_value="watch", help="Show the dashboard, like `watch`.")
 @notify_option
 @output_options()
 @kubernetes_options
@@ -53,10 +54,10 @@ _SECONDS: Final = 600.0
 def command(
     reach: CliContext, output: Output, spec: MigrationSpec, yes: bool, then: str | None, notify: tuple[str, ...]
 ) -> None:
-    """Show the plan of a migration, ask, and start it.
+    """Show the plan of a migration, ask for confirmation, and start it.
 
-    Nothing is terminated, deleted or forced unless the options say so. While another migration runs on the cluster none
-    is started. Without a terminal --yes must be given.
+    Nothing is terminated, deleted or forced unless an option says so. Refuses if another migration is running on the
+    cluster. Without a terminal, --yes is required.
     """
     with notifying(notify) as to:
         _command(reach, output, spec, yes=yes, then=then, to=to)
@@ -72,7 +73,7 @@ def _command(
     for line in plan_view.lines():
         say(line, err=not output.is_table)
     if not plan_view.waiting:
-        click.echo("there is nothing to migrate", err=True)
+        click.echo("Nothing to migrate", err=True)
         return
     if plan_view.refusal:
         msg = f"nothing was started: {plan_view.refusal}"
@@ -81,47 +82,52 @@ def _command(
     if not yes:
         _require_terminal()
         checked_at = _check(reach, plan_view, to)
-        _ask(plan_view)
+        _ask(reach, plan_view)
     migration_id = _start(reach, plan_view, to, checked_at)
     if output.is_table:
-        say(f"migration {migration_id} has started; see it: {reach.steering('watch', migration_id)}", err=False)
+        output.lines([f"Migration {migration_id} started. Watch it: {reach.steering('watch', migration_id)}"])
     else:
         output.json({"ocean_id": reach.cluster_id, "migration_id": migration_id, "nodes": sorted(plan_view.waiting)})
     if then is not None:
-        sys.exit(_follow(reach, migration_id, then, to))
+        sys.exit(_follow(reach, migration_id, then, to, spec.batch_size_percentage))
 
 
 def _handle_running(reach: CliContext, status: MigrationStatus, *, yes: bool, to: EventSink) -> NoReturn:
     """Offer to watch the migration that runs; without a terminal it is an error."""
-    named = f"migration {status.id} runs on {reach.cluster_id} ({describe_share(status)}); none is started beside it"
+    named = f"migration {status.id} is already running on {reach.cluster_id} ({describe_share(status)})"
     if not yes and is_interactive():
-        say(named)
+        say(capitalize(named))
         if confirmed("Watch it?", default=True):
             sys.exit(_follow(reach, status.id, "watch", to))
-        msg = f"{named}; wait for its end, or stop it"
+        msg = f"{named}; nothing was started"
         raise ClusterBusyError(msg)
-    msg = f"{named}: {reach.steering('watch', status.id)}"
+    msg = f"{named}; wait for its end or stop it: `{reach.steering('watch', status.id)}`"
     raise ClusterBusyError(msg)
 
 
 def _require_terminal() -> None:
     if not is_interactive():
-        msg = "there is no terminal to ask on: give --yes"
+        msg = "Cannot prompt: not a terminal. Pass --yes to confirm."
         raise click.UsageError(msg)
 
 
-def _ask(plan_view: PlanView) -> None:
+def _ask(reach: CliContext, plan_view: PlanView) -> None:
+    cluster = reach.claims.view.cluster(reach.client, reach.scope)
+    named = f"{cluster.name} ({cluster.id})" if cluster.name else cluster.id
+    waiting = set(plan_view.waiting)
+    names = [node.node_name or node.instance_id for node in plan_view.nodes if node.instance_id in waiting]
     flags = [
         text
         for text, chosen in zip(
-            ("terminates drained nodes", "deletes stand-alone pods", "kills pods against PodDisruptionBudgets"),
+            ("terminates drained nodes", "deletes standalone pods", "kills pods against PodDisruptionBudgets"),
             plan_view.spec.options.flags.values(),
             strict=True,
         )
         if chosen
     ]
     more = f", which {' and '.join(flags)}" if flags else ""
-    if not confirmed(f"Start a migration of {count_noun(len(plan_view.waiting), 'node')}{more}?"):
+    nodes = f"{count_noun(len(names), 'node')} of {named}: {list_some(names)}"
+    if not confirmed(one_line(f"Start the migration of {nodes}{more}?")):
         msg = "nothing was started"
         raise InterruptedWaitError(msg)
 
@@ -155,7 +161,7 @@ def _start(reach: CliContext, plan_view: PlanView, to: EventSink, checked_at: fl
             ensure_startable(context, work)
         started = start_migration(context, work)
         if started is None:
-            msg = "nothing was started: nothing is left to migrate"
+            msg = "nothing was started: no node is left to migrate"
             raise ClusterBusyError(msg)
         wait_for_migration(context, started.migration, listed_before=started.listed_before)
     finally:
@@ -163,7 +169,12 @@ def _start(reach: CliContext, plan_view: PlanView, to: EventSink, checked_at: fl
     return started.migration.id
 
 
-def _follow(reach: CliContext, migration_id: str, how: str, to: EventSink) -> int:
+def _follow(
+    reach: CliContext, migration_id: str, how: str, to: EventSink, batch_size_percentage: int | None = None
+) -> int:
     """Wait for a migration, or watch it, and return the exit status."""
     looking_on = onlooker(reach, migration_id) if how == "watch" else LineDisplay(err=True, now=reach.client.server_now)
-    return Follower(reach, migration_id, looking_on, just_started=True, to=to).follow()
+    follower = Follower(
+        reach, migration_id, looking_on, just_started=True, batch_size_percentage=batch_size_percentage, to=to
+    )
+    return follower.follow()

@@ -18,16 +18,16 @@ from ocean_migration_pulumi.results import Migration
 
 @click.command("stop", epilog=examples("ocean-migration stop owm-6e3819ae --cluster shop"))
 @migration_argument
-@click.option("--terminate-drained", is_flag=True, help="Also terminate the nodes that are drained by then.")
-@click.option("--no-wait", is_flag=True, help="Do not wait until it has stopped.")
+@click.option("--terminate-drained", is_flag=True, help="Also terminate the nodes that are already drained.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the migration has stopped.")
 @output_options()
 @context_options
 def command(reach: CliContext, output: Output, migration: str | None, terminate_drained: bool, no_wait: bool) -> None:
-    """Stop a migration, whoever started it: the one that runs, unless it is named.
+    """Stop a migration, whoever started it.
 
-    Ocean ends the current batch first. What has moved stays where it is, nodes that were not drained take pods again,
-    and drained ones stay cordoned, unless --terminate-drained is given. A `pulumi up` that waits for this migration
-    ends, and says that somebody stopped it.
+    Without MIGRATION, stops the running one. Ocean completes the current batch first. Evicted pods stay where they are,
+    nodes that are not drained become schedulable again, and drained nodes stay cordoned unless --terminate-drained is
+    given. A `pulumi up` that waits for this migration fails and says that someone else stopped it.
     """
     reach.require_account()
     cluster = reach.cluster_id
@@ -35,7 +35,7 @@ def command(reach: CliContext, output: Output, migration: str | None, terminate_
     status = reach.client.get_migration(cluster, wanted)
     console = Console()
     if status.is_terminal:
-        console.info(f"migration {wanted} has ended already")
+        console.info(f"Migration {wanted} has already ended")
     elif no_wait:
         reach.client.stop_migration(cluster, wanted, should_terminate_drained_nodes=terminate_drained)
         status = reach.client.get_migration(cluster, wanted)
@@ -44,11 +44,11 @@ def command(reach: CliContext, output: Output, migration: str | None, terminate_
         context = make_context(reach, spec, seconds=DELETE_DEADLINE, reporter=console)
         record = MigrationRecord(id=wanted, instance_ids=sorted(status.instance_ids), created_at=status.created_at)
         try:
-            stop_migration(context, record, terminate_drained_nodes=terminate_drained, why="asked for")
+            stop_migration(context, record, terminate_drained_nodes=terminate_drained, why="requested")
         finally:
             console.end()
         status = reach.client.get_migration(cluster, wanted)
     if output.is_table:
-        output.lines([f"migration {wanted}: {status.state}, {describe_share(status)}"])
+        output.lines([f"Migration {wanted}: {status.state}, {describe_share(status)}"])
     else:
         output.json(Migration.from_status(cluster, status).to_dict())

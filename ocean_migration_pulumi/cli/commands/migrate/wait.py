@@ -26,7 +26,7 @@ _SHARE: Final = re.compile(r"(100|[1-9]\d?)%")
     "wait",
     epilog=examples(
         "ocean-migration wait owm-6e3819ae --cluster shop --for 50% --timeout 2h",
-        exit_statuses={DONE: "it has finished, or is as far as asked for"} | EXIT_STATUSES,
+        exit_statuses={DONE: "the migration finished, or reached --for"} | EXIT_STATUSES,
     ),
 )
 @migration_argument
@@ -36,15 +36,17 @@ _SHARE: Final = re.compile(r"(100|[1-9]\d?)%")
     default="finished",
     show_default=True,
     metavar="finished|started|N%",
-    help="What to wait for: its end, its start, or that so many of its nodes are done.",
+    help="Wait for the end, the start, or a percentage of migrated nodes.",
 )
-@click.option("--timeout", default="50m", show_default=True, metavar="DURATION", help='Wait no longer; or "never".')
+@click.option(
+    "--timeout", default="50m", show_default=True, metavar="DURATION", help='Maximum time to wait, or "never".'
+)
 @click.option(
     "--stall-timeout",
     default="30m",
     show_default=True,
     metavar="DURATION",
-    help='Wait no longer when nothing has changed for so long; or "never".',
+    help='Stop waiting after this long without progress, or "never".',
 )
 @notify_option
 @kubernetes_options
@@ -52,9 +54,10 @@ _SHARE: Final = re.compile(r"(100|[1-9]\d?)%")
 def command(
     reach: CliContext, migration: str | None, target: str, timeout: str, stall_timeout: str, notify: tuple[str, ...]
 ) -> None:
-    """Wait for a migration: the one that runs, or else the newest, unless it is named.
+    """Wait for a migration.
 
-    Progress goes to stderr, the result to stdout.
+    Without MIGRATION, waits for the running one, else for the newest one. Progress goes to stderr, the result to
+    stdout.
     """
     reached = _reached(target)
     most, stalled = (

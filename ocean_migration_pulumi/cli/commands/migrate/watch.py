@@ -21,17 +21,19 @@ from ocean_migration_pulumi.migration.spec.input_readers import read_duration
     epilog=examples(
         "ocean-migration watch --cluster shop",
         "ocean-migration watch owm-6e3819ae --cluster shop > watch.log",
-        exit_statuses={DONE: "the migration has finished"} | EXIT_STATUSES,
+        exit_statuses={DONE: "the migration finished"} | EXIT_STATUSES,
     ),
 )
 @migration_argument
-@click.option("--timeout", default="never", show_default=True, metavar="DURATION", help="Watch no longer than this.")
+@click.option(
+    "--timeout", default="never", show_default=True, metavar="DURATION", help='Maximum time to watch, or "never".'
+)
 @click.option(
     "--stall-timeout",
     default="never",
     show_default=True,
     metavar="DURATION",
-    help="Watch no longer when nothing has changed for so long.",
+    help='Stop watching after this long without progress, or "never".',
 )
 @notify_option
 @kubernetes_options
@@ -39,11 +41,11 @@ from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 def command(
     reach: CliContext, migration: str | None, timeout: str, stall_timeout: str, notify: tuple[str, ...]
 ) -> None:
-    """Watch a migration: the one that runs, or else the newest, unless it is named.
+    """Show a live dashboard of a migration.
 
-    On a terminal this is what the console's dashboard is: the overall status, the counters, each old node with the pods
-    that are left on it, the new nodes as they join, and the trend. Anywhere else it is a line for each change, and at
-    least one each minute. Ctrl-C ends the watching; the migration goes on.
+    Without MIGRATION, shows the running one, else the newest one. On a terminal: status, counters, old nodes with their
+    remaining pods, new nodes, and the trend. Elsewhere: a line for each change, at least one each minute. Ctrl-C stops
+    watching; the migration continues.
     """
     most, stalled = (
         read_duration("--timeout", timeout, never=True),
@@ -58,7 +60,7 @@ def command(
 
 
 def onlooker(reach: CliContext, migration_id: str) -> ProgressDisplay:
-    """Return who looks on: a dashboard where stdout is a terminal that can show one, else lines."""
+    """Return the display: a dashboard where stdout is a terminal that can show one, else lines."""
     console = terminal()
     if console is None:
         return LineDisplay(now=reach.client.server_now)

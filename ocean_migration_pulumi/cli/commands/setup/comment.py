@@ -68,6 +68,7 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
     help="Name in the hidden first line: use one per stack.",
 )
 @click.option(
+    "-o",
     "--format",
     "platform",
     type=click.Choice(["github", "gitlab"]),

@@ -19,13 +19,13 @@ from ocean_migration_pulumi.cli.output import examples
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """Print what a shell needs to complete commands, options, and the ids of clusters and migrations.
+    """Print the script with which a shell completes commands, options, and ids of clusters and migrations.
 
-    For ids the service is asked, for two seconds at most, with the token and account of the shell's environment.
+    To complete ids, the script asks Spot for at most two seconds, with the token and account of the environment.
     """
     found = get_completion_class(shell)
     if found is None:
-        raise click.ClickException(f"nothing is known of {shell}")
+        raise click.ClickException(f"unknown shell {shell}")
     program = found(context.find_root().command, {}, "ocean-migration", "_OCEAN_MIGRATION_COMPLETE")
     # Not `.source()`: for bash it runs the bash of this machine, and the script may be for another one.
     click.echo(program.source_template % program.source_vars())

@@ -16,22 +16,22 @@ _HIDDEN = "[set]"
 @kubernetes_options
 @context_options
 def command(reach: CliContext, output: Output) -> None:
-    """Show the settings that are in force, and where each one comes from; the token itself is never shown.
+    """Show the settings and the source of each. The token itself is never shown.
 
-    A Pulumi program reads the config of its stack first; this command has no stack.
+    A Pulumi program reads the config of its stack first. This command does not read a stack.
     """
     settings = reach.settings
     sources = reach.sources()
     rows = [
         ("base URL", settings.base_url, settings.sources["base_url"]),
         ("token", _HIDDEN if settings.token else None, settings.sources["token"]),
-        *(("token, if that one is refused", _HIDDEN, other.name) for other in settings.alternatives),
+        *(("token (fallback)", _HIDDEN, other.name) for other in settings.alternatives),
         ("account", settings.account_id, settings.sources["account"]),
         ("poll interval", f"{settings.poll_interval:g} s", settings.sources["poll_interval"]),
         ("record", str(settings.record) if settings.record else None, settings.sources["record"]),
         ("Kubernetes", "access" if sources.kubernetes else None, sources.name or sources.absent),
         ("EKS cluster", sources.eks_cluster, sources.name if sources.eks_cluster else NOT_SET),
-        ("AWS", "asked" if sources.aws else None, "boto3" if sources.aws else NOT_SET),
+        ("AWS", "access" if sources.aws else None, "boto3" if sources.aws else NOT_SET),
     ]
     table = Table(title="Settings", columns=("setting", "value", "from"), rows=tuple(rows))
     output.show(table, [{"setting": name, "value": value, "from": source} for name, value, source in rows])

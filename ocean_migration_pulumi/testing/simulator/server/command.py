@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ocean_migration_pulumi.testing.simulator.server.server import Simulator
 
 _IDLE_SECONDS = 3600.0
+_READY = "The simulator is running. Press Ctrl-C to stop it."
 
 
 _EXAMPLE = """\b
@@ -78,6 +81,11 @@ _EPILOG = (
     help="Serve the cluster that this JSON file describes, instead of a generated one.",
 )
 @click.option(
+    "--export",
+    is_flag=True,
+    help='Run in the background and print only exports, for `eval "$(ocean-migration simulator --export)"`.',
+)
+@click.option(
     "--latency",
     type=click.FloatRange(min=0),
     default=0.0,
@@ -96,13 +104,20 @@ def command(
     replay: Path | None,
     world: BinaryIO | None,
     latency: float,
+    export: bool,
 ) -> None:
     """Serve Spot's Ocean API and the Kubernetes API of its clusters on loopback, without any real cluster.
 
     The first line of output is the base URL. The next lines are shell exports that direct clients to it. With
     --intercept the last ones are for clients with a fixed base URL, such as the Pulumi provider of Spot: a proxy, and
-    the file of the certificate to trust, which is removed at the end. Stop the simulator with SIGTERM or Ctrl-C.
+    the file of the certificate to trust, which is removed at the end.
+
+    Stop the simulator with Ctrl-C or SIGTERM. With --export it runs in the background, and the output says how to stop
+    it.
     """
+    if export:
+        _start_in_background()
+        return
     from ocean_migration_pulumi.testing.simulator.server.server import Simulator
 
     try:
@@ -135,8 +150,35 @@ def command(
         for name, value in variables.items():
             click.echo(f"export {name}={shlex.quote(value)}")
         sys.stdout.flush()
+        click.echo(_READY, err=True)
         while True:
             time.sleep(_IDLE_SECONDS)
+
+
+def _start_in_background() -> None:
+    """Start the same command without ``--export`` as a process of its own, and print what a shell evaluates."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--export"]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            [sys.executable, "-m", "ocean_migration_pulumi", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        messages = process.stderr or ()
+        for message in messages:
+            if message.strip() == _READY:
+                break
+            click.echo(message, nl=False, err=True)
+        else:
+            sys.exit(process.wait())
+        output.seek(0)
+        exports = [line for line in output if line.startswith("export ")]
+    how_to_stop = f"Stop the simulator with: kill {process.pid}"
+    click.echo(f"{''.join(exports)}# {how_to_stop}")
+    click.echo(how_to_stop, err=True)
 
 
 def _load_description(file: BinaryIO) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
 )
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, observe_baseline
 from ocean_migration_pulumi.migration.health.brake import BrakeCause, BrakeLook, find_brake_cause, observe_for_brake
+from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready, index_warnings
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, describe_gap
 from ocean_migration_pulumi.migration.snapshot.protocols import WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadSnapshot
@@ -90,6 +91,20 @@ class HealthWatch:
         self.looks.append(seen)
         self.report = report
         return report
+
+    def find_broken_pods(self, nodes: Collection[str]) -> list[str]:
+        """Return the pods on these instances that waiting does not repair; none when the look does not succeed."""
+        snapshot, _ = self._read(self.scope.at_most(LOOK_DEADLINE), None)
+        if snapshot is None:
+            return []
+        warnings = index_warnings(snapshot.warnings, snapshot.at)
+        return [
+            pod.full_name
+            for pod in snapshot.pods
+            if snapshot.instances.get(pod.node_name) in nodes
+            and (reason := explain_not_ready(pod, warnings, snapshot.at)) is not None
+            and reason.hard
+        ]
 
     def assess_beside(self, undrained: frozenset[str]) -> None:
         """Look in a thread of its own when a look is due, so that a slow cluster delays no poll."""

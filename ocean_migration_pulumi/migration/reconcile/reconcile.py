@@ -33,7 +33,7 @@ from ocean_migration_pulumi.migration.reconcile.first_plan import plan_now
 from ocean_migration_pulumi.migration.reconcile.proof import await_discovery, await_proof, ensure_none_remains
 from ocean_migration_pulumi.migration.reconcile.readiness.settle import settle_workloads
 from ocean_migration_pulumi.migration.reconcile.readiness.soak import soak
-from ocean_migration_pulumi.migration.reconcile.readiness.watching import report_held_brake
+from ocean_migration_pulumi.migration.reconcile.readiness.watching import report_held_brake, respect_unrecorded_brake
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.reconcile.wait import explain_failed_migration, wait_for_migration
@@ -85,6 +85,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     catch_up(context)
     _resume(context)
     _excuse_own_stop(context, running)
+    respect_unrecorded_brake(context)
     # Other triggers ask for the nodes of a migration that an earlier run has lost.
     _ensure_none_lost(context, excused=lost if triggered else set())
     latest = state.latest

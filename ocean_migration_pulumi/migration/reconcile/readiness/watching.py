@@ -138,6 +138,20 @@ def stop_for_workloads(
     raise MigrationStoppedError(message, (stopped,))
 
 
+def respect_unrecorded_brake(context: ReconcileContext) -> None:
+    """Take a stop that a killed first run has left as somebody's, when pods on the nodes that Ocean started are broken.
+
+    The baseline is lost with the run, and in a new one these workloads would be unhealthy before: nothing would stop a
+    migration of the other nodes.
+    """
+    latest = context.state.latest
+    if not context.creating or latest is None or latest.status != MigrationState.STOPPED:
+        return
+    watch = None if context.spec.stop_when is None else _make_watch(context, HealthBaseline(), latest.instance_ids)
+    if watch is not None and watch.find_broken_pods(context.state.ocean_nodes):
+        latest.stopped_by = "others"
+
+
 def report_unknown(reason: str) -> Diagnostic:
     """Return the diagnostic for workloads of which it is not known whether they are ready."""
     return Diagnostic(code=Code.HEALTH_UNKNOWN, severity=Severity.WARNING, fields={"reason": reason})

@@ -18,7 +18,7 @@ from tests.faults.words import CALLS, WHAT, reads
 
 STATUS: Final = ("GET", "*/migration/owm-*")
 GOES_ON: Final = (
-    "migration {migration} goes on in Ocean. To stop it: ocean-migration stop {migration} --cluster {ocean}"
+    "migration {migration} continues in Ocean. To stop it: `ocean-migration stop {migration} --cluster {ocean}`"
 )
 
 
@@ -76,7 +76,7 @@ def test_a_wait_that_hears_nothing_for_long_ends(terminal: Terminal, fault: str)
 
 
 @pytest.mark.parametrize("command", ["status", "stop", "wait"])
-@pytest.mark.parametrize(("taken", "status"), [("token", 3), ("deleted", 1)])
+@pytest.mark.parametrize(("taken", "status"), [("token", 3), ("deleted", 6)])
 def test_what_is_taken_away_is_one_line(terminal: Terminal, command: str, taken: str, status: int) -> None:
     """With an exit status of its own for a token that is refused."""
     migration_id = begin(terminal)
@@ -88,6 +88,9 @@ def test_what_is_taken_away_is_one_line(terminal: Terminal, command: str, taken:
     actions[taken]()
     line = line_of(terminal, status, command, migration_id)
     known = {"ocean": ocean_id, "account": account, "source": "SPOTINST_TOKEN"}
+    if taken == "deleted":
+        assert line == f"Error: --cluster: no cluster {ocean_id!r}; the account has no cluster [not-found]"
+        return
     assert reads(f"Error: {WHAT[taken]}", **known).fullmatch(line), line
 
 
@@ -97,7 +100,7 @@ def test_a_lost_start_is_one_line(terminal: Terminal) -> None:
     result = terminal.run("start", "--all-nodes", "--yes")
     assert result.exit_code == 4, result.output
     words = f"Error: the answer to the start of a migration of 5 nodes was lost ({WHAT['502']}), and none has appeared "
-    words += "yet: one may have started. Look into `ocean-migration history` before you start another."
+    words += "yet: one may have started. Check `ocean-migration history` before you start another one."
     line = result.stderr.splitlines()[-1]
     assert matches(terminal, words.replace("{call}", CALLS["create"]), line, ""), line
 
@@ -112,4 +115,4 @@ def test_a_fault_that_passes_is_no_matter(terminal: Terminal, fault: str) -> Non
     terminal.sim.control.fault("PUT", "*/migration/owm-*", fault, seconds=0)
     stopped = terminal.run("stop", "--no-wait")
     assert (stopped.exit_code, stopped.stderr) == (0, "")
-    assert stopped.stdout == f"migration {migration_id}: STOPPING, 0 of 5 nodes done\n"
+    assert stopped.stdout == f"Migration {migration_id}: STOPPING, 0 of 5 nodes done\n"

@@ -144,19 +144,25 @@ def signalled(
             signal.signal(each, handler)
 
 
-GOES_ON: Final = "interrupted; migration {migration} goes on in Ocean. To stop it: ocean-migration stop {migration} "
+GOES_ON: Final = "Interrupted; migration {migration} continues in Ocean. To stop it: `ocean-migration stop {migration} "
 COMMANDS: Final = {
-    "wait": ("wait", signal.SIGINT, None, 8, GOES_ON + "--cluster {ocean}"),
-    "wait, rate limit": ("wait", signal.SIGTERM, ("GET", "*/migration/owm-*", "429"), 8, GOES_ON + "--cluster {ocean}"),
-    "wait, closed terminal": ("wait", signal.SIGHUP, None, 8, GOES_ON + "--cluster {ocean}"),
-    "watch, closed terminal": ("watch", signal.SIGHUP, None, 8, GOES_ON + "--cluster {ocean}"),
-    "watch": ("watch", signal.SIGTERM, None, 8, GOES_ON + "--cluster {ocean}"),
+    "wait": ("wait", signal.SIGINT, None, 8, GOES_ON + "--cluster {ocean}`"),
+    "wait, rate limit": (
+        "wait",
+        signal.SIGTERM,
+        ("GET", "*/migration/owm-*", "429"),
+        8,
+        GOES_ON + "--cluster {ocean}`",
+    ),
+    "wait, closed terminal": ("wait", signal.SIGHUP, None, 8, GOES_ON + "--cluster {ocean}`"),
+    "watch, closed terminal": ("watch", signal.SIGHUP, None, 8, GOES_ON + "--cluster {ocean}`"),
+    "watch": ("watch", signal.SIGTERM, None, 8, GOES_ON + "--cluster {ocean}`"),
     "watch, silence": (
         "watch",
         signal.SIGINT,
         ("GET", "*/migration/owm-*", "silence"),
         8,
-        GOES_ON + "--cluster {ocean}",
+        GOES_ON + "--cluster {ocean}`",
     ),
     "status, silence": ("status", signal.SIGINT, ("GET", "*/migration/owm-*", "silence"), 8, "Error: interrupted"),
     "stop": (
@@ -207,7 +213,7 @@ def test_a_signal_ends_a_start(terminal: Terminal, number: signal.Signals) -> No
     words = (
         "Error: the answer to the start of a migration of 5 nodes was lost (interrupted), and none has appeared yet: "
     )
-    words += "one may have started. Look into `ocean-migration history` before you start another. [migration-error]"
+    words += "one may have started. Check `ocean-migration history` before you start another one. [migration-error]"
     assert result.stderr.splitlines()[-1] == words
     assert len(terminal.sim.control.migrations(terminal.ocean_id)) == 1
 
@@ -219,5 +225,5 @@ def test_a_signal_ends_the_wait_after_a_start(terminal: Terminal) -> None:
         assert time.monotonic() - at[0] < SOON
     assert result.exit_code == 8, result.output
     (migration,) = terminal.sim.control.migrations(terminal.ocean_id)
-    assert f"migration {migration['id']} has started" in result.stdout
-    assert f"interrupted; migration {migration['id']} goes on in Ocean" in result.stderr.splitlines()[-1]
+    assert f"Migration {migration['id']} started" in result.stdout
+    assert f"Interrupted; migration {migration['id']} continues in Ocean" in result.stderr.splitlines()[-1]

@@ -115,7 +115,7 @@ def test_a_cluster_that_fails_stops_no_other(sim: Simulator, fleet: Fleet, tmp_p
 
 
 def test_ctrl_c_interrupts_what_runs_and_starts_no_other(sim: Simulator, fleet: Fleet, tmp_path: Path) -> None:
-    """The migration that runs goes on in Ocean."""
+    """The migration that runs continues in Ocean."""
     # Whatever started the tests may have Ctrl-C ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     ocean_id = fleet["shop-ap"]["oceanId"]

@@ -158,7 +158,7 @@ def test_interrupted_create_saves_id_and_outputs_and_update_resumes(shop: Shop) 
     release = shop.held()
     reason = shop.web.fails_to_create(timeout=HOUR, meanwhile=shop.pass_deadline, **shop.spec())
     assert "the deadline passed after" in reason
-    assert "goes on in Ocean" in reason
+    assert "continues in Ocean" in reason
     assert shop.web.id == f"{shop.ocean_id}/web"
     assert reason == f"{shop.web.outputs['failure']['message']} [deadline]"
     assert shop.web.outputs["succeeded"] is False

@@ -139,7 +139,7 @@ class Story:
             run.exit_code != 0 and seconds is not None and seconds < PROMPT_SECONDS,
         )
         tell.proved(
-            f"{latest['id']} goes on in Ocean; nobody stopped it",
+            f"{latest['id']} continues in Ocean; nobody stopped it",
             latest["state"] in RUNNING and not self._requests("PUT") and latest["stop_requested_at"] is None,
         )
         run = tell.run("up", at=" nodes, ", do=self._speed_up)

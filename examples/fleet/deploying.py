@@ -50,7 +50,7 @@ class Stacks:
         return totals
 
     def interrupt(self) -> None:
-        """Interrupt what runs: each migration goes on in Ocean, and the next run waits for it again."""
+        """Interrupt what runs: each migration continues in Ocean, and the next run waits for it again."""
         self._command.interrupt()
 
 

@@ -146,7 +146,7 @@ def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMig
         return kind(f"{what}{because}", status=status, code=code, request_id=request)
     if status == 400 and errors and errors[0].get("code") == "":
         message = (
-            f"{call}: {said or 'no reason given'}; Spot answers so, too, when the token may not do this: check the "
+            f"{call}: {said or 'no reason given'}; Spot also answers so when the token lacks a permission: check the "
             "permissions of its user, and the account"
         )
         return PermissionDeniedError(message, status=status, request_id=request)

@@ -132,7 +132,7 @@ class Settings:
         options: Mapping[str, str | None] | None = None,
         home: Path | None = None,
     ) -> Settings:
-        """Find each setting in the first source that names it; an empty value names nothing.
+        """Find each setting in the first source that has a value for it; an empty value counts as absent.
 
         ========  ==================================================================================================
         token     stack config ``ocean-migration:token``, ``spotinst:token``; ``SPOTINST_TOKEN``; credentials file

@@ -26,7 +26,7 @@ from tests.support.resource_plugin import Resource, config_of, sent, without_pro
 POLL = 60.0 * 1.1
 """Seconds of the cells' longest pause between two polls."""
 
-GOES_ON = "migration {migration} goes on in Ocean ({n} of 3 nodes done). `pulumi up` waits for it again."
+GOES_ON = "migration {migration} continues in Ocean ({n} of 3 nodes done). `pulumi up` waits for it again."
 
 
 def began(cell: Cell, **options: Any) -> tuple[Any, Any]:
@@ -46,7 +46,7 @@ def test_nothing_outlasts_its_deadline(cell: Cell, fault: str) -> None:
     begun = cell.clock.now
     with cell.struck("status", fault):
         line = cell.line(up, waiting)
-    words = "the deadline passed after {after}; migration {migration} goes on in Ocean (no status was read yet). "
+    words = "the deadline passed after {after}; migration {migration} continues in Ocean (no status was read yet). "
     assert reads(words + "`pulumi up` waits for it again.", **cell.known(waiting)).fullmatch(line), line
     assert cell.clock.now - begun == pytest.approx(100.0)
     cell.restart()

@@ -163,7 +163,7 @@ def test_a_server_whose_clock_is_off_is_no_matter(minutes: int, monkeypatch: pyt
         ([], "nothing was started; run `pulumi up` again"),
         (
             [MigrationRecord(id="owm-1", status="DRAIN_NODES")],
-            "migration owm-1 goes on in Ocean. `pulumi up` waits for it again",
+            "migration owm-1 continues in Ocean. `pulumi up` waits for it again",
         ),
         ([MigrationRecord(id="owm-1", status="FINISHED")], "migration owm-1 is FINISHED; run `pulumi up` again"),
         ([MigrationRecord(id="owm-1", lost=True)], "migration owm-1 is no longer listed; run `pulumi up` again"),

@@ -22,7 +22,7 @@ from tests.faults.words import reads
 from tests.migration.stage import StagedContext
 from tests.support.timing import PATIENCE, SOON, until
 
-GOES_ON = "migration {migration} goes on in Ocean"
+GOES_ON = "migration {migration} continues in Ocean"
 NOT_STARTED = "interrupted; nothing was started; run `pulumi up` again"
 PERHAPS = (
     "the answer to the start of a migration of 3 nodes was lost ({cause}), and none has appeared yet: one may have "
@@ -70,7 +70,7 @@ WAITS: Final = {
     "for somebody else's": Wait(
         waits=polled,
         before=foreign,
-        words="interrupted while waiting for migration {foreign}, which is not ours; nothing was started",
+        words="interrupted while waiting for migration {foreign} (started elsewhere); nothing was started",
     ),
     "for a new controller": Wait(waits=polled, before=no_controller, words=NOT_STARTED),
     "for a rate limit before the start": Wait(faults=(("GET", "migration", "429"),), words=NOT_STARTED),

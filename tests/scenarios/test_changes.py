@@ -222,7 +222,7 @@ def test_a_foreign_migration_may_be_a_failure(driver: Driver) -> None:
         (foreign,) = scene.migrations()
         scene.declare(when_busy="fail")
         assert warned(scene.preview(), foreign["id"], "Wait for its end")
-        assert failed(scene.up_fails(), foreign["id"], "is not ours")
+        assert failed(scene.up_fails(), foreign["id"], "started elsewhere")
         assert not scene.writes()
         assert scene.driver.resource("web") is None
 

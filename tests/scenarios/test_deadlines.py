@@ -60,7 +60,7 @@ def test_three_waves_over_several_runs(driver: Driver) -> None:
         running.wait()
         end_in(scene, 125)
         run = scene.up_fails()
-        assert failed(run, f"{DEADLINE} is reached", "goes on in Ocean"), run.output
+        assert failed(run, f"{DEADLINE} is reached", "continues in Ocean"), run.output
         assert scene.stops() == []
         assert scene.stored_status("shop-half") not in {None, "FINISHED"}
 

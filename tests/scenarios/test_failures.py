@@ -81,7 +81,7 @@ def test_a_deadline_leaves_the_migration_running(driver: Driver) -> None:
         scene.declare(opts=timeouts)
         run = scene.up_fails()
         (migration,) = scene.migrations()
-        assert failed(run, "deadline", migration["id"], "goes on in Ocean", "`pulumi up` waits for it again")
+        assert failed(run, "deadline", migration["id"], "continues in Ocean", "`pulumi up` waits for it again")
         assert scene.outputs()["migration_id"] == migration["id"]
         assert scene.outputs()["remaining_nodes"] == scene.asg()
         scene.hold(False)
@@ -96,7 +96,7 @@ def test_a_stall_leaves_the_migration_running(driver: Driver) -> None:
         scene.declare(stall_timeout="4s")
         run = scene.up_fails()
         (migration,) = scene.migrations()
-        assert failed(run, "no progress for", migration["id"], "goes on in Ocean", "1 of 2 nodes done")
+        assert failed(run, "no progress for", migration["id"], "continues in Ocean", "1 of 2 nodes done")
         assert len(scene.writes()) == 1
         assert not migration["terminal"]
 
@@ -131,7 +131,7 @@ def test_ctrl_c_saves_the_migration_and_the_next_up_waits_for_it(driver: Driver)
         run = running.wait()
         assert_failed(run)
         (migration,) = scene.migrations()
-        assert failed(run, "interrupted after", migration["id"], "goes on in Ocean (0 of 2 nodes done)")
+        assert failed(run, "interrupted after", migration["id"], "continues in Ocean (0 of 2 nodes done)")
         assert scene.outputs()["migration_id"] == migration["id"]
         assert scene.driver.pending_operations() == []
         assert not migration["terminal"]
@@ -170,7 +170,7 @@ def test_an_outage_that_lasts_ends_with_the_deadline(driver: Driver) -> None:
         run = running.wait()
         assert_failed(run)
         (migration,) = scene.migrations()
-        assert failed(run, migration["id"], "goes on in Ocean")
+        assert failed(run, migration["id"], "continues in Ocean")
         assert scene.outputs()["migration_id"] == migration["id"]
         scene.control.clear_faults()
         scene.hold(False)
@@ -189,7 +189,7 @@ def test_a_token_that_is_revoked_ends_the_wait(driver: Driver) -> None:
         run = running.wait()
         assert_failed(run)
         (migration,) = scene.migrations()
-        assert failed(run, migration["id"], "the token is refused", "goes on in Ocean")
+        assert failed(run, migration["id"], "the token is refused", "continues in Ocean")
         scene.hold(False)
         scene.up()
         assert len(scene.writes()) == 1

@@ -61,7 +61,7 @@ def test_an_interrupted_create_saves_the_migration(driver: Driver, moment: Momen
             wait()
             run = end(running, running.interrupt)
         (migration,) = scene.migrations()
-        assert failed(run, "interrupted", migration["id"], "goes on in Ocean"), run.output
+        assert failed(run, "interrupted", migration["id"], "continues in Ocean"), run.output
         assert scene.outputs()["migration_id"] == migration["id"]
         assert "interrupted" in " ".join(scene.init_errors())
         assert driver.pending_operations() == []

@@ -261,4 +261,4 @@ def test_a_count_that_goes_up_and_down_stalls(driver: Driver) -> None:
         scene.hold()
         scene.control.fault("GET", STATUSES, "flap", times=FOR_EVER)
         scene.declare(stall_timeout="3s")
-        assert failed(scene.up_fails(), "no progress for 3s", "goes on in Ocean")
+        assert failed(scene.up_fails(), "no progress for 3s", "continues in Ocean")

@@ -187,5 +187,5 @@ def describe_interruption(state: ResourceState) -> str:
     if latest is None:
         return f"nothing was started; {_HINTS.again}"
     if not latest.ended:
-        return f"migration {latest.id} goes on in Ocean. {_HINTS.waits}"
+        return f"migration {latest.id} continues in Ocean. {_HINTS.waits}"
     return f"migration {latest.id} {'is no longer listed' if latest.lost else f'is {latest.status}'}; {_HINTS.again}"

@@ -83,9 +83,12 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
     progress = Progress.from_status(other)
     named = f"migration {other.id} ({progress.done} of {count_noun(progress.total, 'node')} done)"
     if context.spec.when_busy == "fail":
-        msg = f'{named} runs on {context.ocean_id} and is not ours; wait for its end, or set when_busy="wait"'
+        msg = (
+            f"{named} is already running on {context.ocean_id} (started elsewhere); "
+            'wait for its end, or set when_busy="wait"'
+        )
         raise ClusterBusyError(msg)
-    context.reporter.info(f"waiting for {named}, which is not ours")
+    context.reporter.info(f"waiting for {named} (started elsewhere)")
     seen = MigrationRecord(id=other.id)
     context.ever_held_by_others |= other.instance_ids
     try:
@@ -94,10 +97,10 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
     except MigrationNotFoundError:
         context.reporter.info(f"migration {other.id} is no longer listed")
     except InterruptedWaitError as error:
-        msg = f"{error} while waiting for migration {other.id}, which is not ours; nothing was started"
+        msg = f"{error} while waiting for migration {other.id} (started elsewhere); nothing was started"
         raise restate(error, msg, other.id) from None
     except OceanMigrationError as error:
-        msg = f"waiting for migration {other.id}, which is not ours, ended: {error}; nothing was started"
+        msg = f"waiting for migration {other.id} (started elsewhere) ended: {error}; nothing was started"
         raise ClusterBusyError(msg) from error
     context.claims.view.changed()
 

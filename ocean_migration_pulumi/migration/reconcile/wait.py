@@ -115,7 +115,7 @@ def wait_for_migration(
     context.state.target_reached = True
     context.update_outcomes()
     line = Progress.from_status(status).line(waiter.elapsed)
-    context.reporter.info(f"migration {migration.id} goes on in Ocean: {line}")
+    context.reporter.info(f"migration {migration.id} continues in Ocean: {line}")
     return status
 
 
@@ -243,7 +243,7 @@ def _end_early(
         line = f'{why}; migration {migration.id} was stopped (on_timeout="stop"), {done}; {rest}.'
         return restate(error, line, migration.id)
     context.update_outcomes()
-    line = f"{why}; migration {migration.id} goes on in Ocean ({done})"
+    line = f"{why}; migration {migration.id} continues in Ocean ({done})"
     emit(context, _EARLY[type(error)], migration, line, status=waiter.last)
     return restate(error, f"{line}. {context.hints.waits}.", migration.id)
 
@@ -259,7 +259,7 @@ def _end_unheard(
     else:
         line = (
             f"after {after} the service could not be asked about migration {migration.id} any more: {error}; "
-            f"it goes on in Ocean ({done})"
+            f"it continues in Ocean ({done})"
         )
         hint = f"{line}. {context.hints.waits}."
     emit(context, EventKind.UNHEARD, migration, line, status=waiter.last)

@@ -36,7 +36,7 @@ class InputDeclaration:
     required: bool = False
     """Whether the input must be given."""
     secret: bool = False
-    """Whether the value is a secret: it is in no state, and in no message or repr."""
+    """Whether the value is a secret: it is never stored in state, nor part of a message or repr."""
     compared: bool = True
     """Whether another value alone is a change of the resource."""
     reviewed: bool = False

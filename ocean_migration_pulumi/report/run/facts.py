@@ -141,7 +141,7 @@ def list_facts(run_report: RunReport) -> list[Fact]:
 
 
 def explain(run_report: RunReport) -> tuple[str, str, tuple[str, ...], str]:
-    """Return a title, and the reason, what shows it and the remedy, each empty when there is none."""
+    """Return a title, the reason, its evidence, and the remedy; each is empty if unknown."""
     explanation = run_report.explanation
     title = "Reason and remedy" if explanation.reason or explanation.remedy else "Status"
     return title, explanation.reason, explanation.evidence, explanation.remedy

@@ -159,7 +159,7 @@ def test_wait_that_ends_early_is_told(stage: Stage, error: type[Exception], kind
     spec = stage.planned(stage.spec(nodes=WEB))
     listener, context = heard_failing(stage, error, spec, seconds=seconds)
     assert listener.kinds == ["started", kind]
-    assert "goes on in Ocean (0 of " in listener.last.message
+    assert "continues in Ocean (0 of " in listener.last.message
     assert "pulumi up" not in listener.last.message
     assert listener.last.state not in {"", "STOPPED"}
     stage.control.hold(stage.ocean_id, False)

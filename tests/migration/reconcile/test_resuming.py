@@ -53,7 +53,7 @@ def test_interrupted_wait_is_resumed_without_another_start(stage: Stage) -> None
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.clock.after(300, lambda: stage.ended.set())
     context, message = stage.fails(InterruptedWaitError, planned)
-    assert message.endswith("goes on in Ocean (1 of 3 nodes done). `pulumi up` waits for it again.")
+    assert message.endswith("continues in Ocean (1 of 3 nodes done). `pulumi up` waits for it again.")
     assert not context.state.succeeded
     assert len(context.state.remaining) == 3
     stage.restart()
@@ -394,7 +394,7 @@ def test_service_that_falls_silent_ends_the_wait_and_saves_the_id(stage: Stage) 
     stage.clock.after(60, lambda: stage.control.fault("GET", "*/migration/owm-*", "503", times=10_000, seconds=0))
     context, message = stage.fails(UnheardError, planned)
     assert "the service could not be asked about migration owm-" in message
-    assert "it goes on in Ocean" in message
+    assert "it continues in Ocean" in message
     stage.control.clear_faults()
     assert stage.up(planned, context.state).state.succeeded
     assert stage.writes() == 1
@@ -412,7 +412,7 @@ def test_target_that_is_reached_leaves_the_migration_running(
     planned = stage.planned(stage.spec(nodes=WEB, **options))
     context = stage.up(planned)
     assert context.state.target_reached
-    assert sum(line.startswith("migration") and "goes on in Ocean" in line for line in context.reporter.infos) == 1
+    assert sum(line.startswith("migration") and "continues in Ocean" in line for line in context.reporter.infos) == 1
     assert len(stage.migrations()[0]["drained"]) == done
     assert find_unfinished(context.state, planned) is None
     ending = stage.up(replace(planned, wait_for="finished", wait_for_percentage=None), context.state)

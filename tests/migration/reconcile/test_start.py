@@ -32,7 +32,7 @@ def test_foreign_migration_is_waited_for_by_name(stages: Callable[..., Stage]) -
     foreign = stage.migrations()[0]["id"]
     context = stage.up(stage.planned(stage.spec(nodes=WEB)))
     assert any(
-        f"waiting for migration {foreign} (0 of 2 nodes done), which is not ours" in line
+        f"waiting for migration {foreign} (0 of 2 nodes done) (started elsewhere)" in line
         for line in context.reporter.infos
     )
     assert context.state.succeeded
@@ -77,7 +77,7 @@ def test_wait_for_a_foreign_migration_can_be_interrupted_and_has_its_bounds(stag
     stage = stages("busy-cluster")
     planned = stage.planned(stage.spec(nodes=WEB))
     _, message = stage.fails(ClusterBusyError, planned, seconds=120)
-    assert "which is not ours, ended: the deadline has passed; nothing was started" in message
+    assert "(started elsewhere) ended: the deadline has passed; nothing was started" in message
     stage.clock.after(60, lambda: stage.ended.set())
     context, message = stage.fails(InterruptedWaitError, planned)
     assert "interrupted while waiting for migration" in message
@@ -235,7 +235,7 @@ def test_start_that_meets_a_migration_just_begun_waits_for_it(stage: Stage) -> N
         other.start()
         context = stage.up(planned)
         other.join()
-    assert any("which is not ours" in line for line in context.reporter.infos)
+    assert any("(started elsewhere)" in line for line in context.reporter.infos)
     assert stage.asked_for() == [stage.ids("web")]
     assert context.state.succeeded
 
@@ -305,7 +305,7 @@ def test_two_resources_of_one_process_migrate_one_after_the_other(stage: Stage) 
     running = stage.up(replace(web, wait_for="started"), owner="web")
     context = stage.up(api, owner="api")
     assert stage.asked_for() == [stage.ids("web"), stage.ids("api")]
-    assert any("which is not ours" in line for line in context.reporter.infos)
+    assert any("(started elsewhere)" in line for line in context.reporter.infos)
     assert running.state.target_reached
 
 

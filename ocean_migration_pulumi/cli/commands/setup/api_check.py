@@ -152,7 +152,7 @@ def _run_live(reach: CliContext, instance_id: str, *, stop_after: float, timeout
 
 
 def _say_what_runs(reach: CliContext, run: LiveRun, instance_id: str) -> None:
-    """Name the migration that goes on in Ocean, and the command that stops it."""
+    """Name the migration that continues in Ocean, and the command that stops it."""
     if run.migration_id is None:
         if run.may_have_started:
             say(

@@ -70,7 +70,7 @@ def test_cancel_ends_a_create_that_waits_for_the_service(sim: Simulator, method:
         assert "one may have started" in message_of(caught.value)
         assert sorted(outputs["unanswered_start"]["instance_ids"]) == sorted(outputs["planned_nodes"])
     else:
-        assert f"migration {migration['id']} goes on in Ocean" in message_of(caught.value)
+        assert f"migration {migration['id']} continues in Ocean" in message_of(caught.value)
         assert outputs["migration_id"] == migration["id"]
 
 

@@ -429,7 +429,7 @@ def test_end_of_the_run_neither_stops_nor_fails_a_migration(stage: Stage) -> Non
         reconcile.reconcile(context)
     (started,) = context.state.migrations
     assert str(caught.value).startswith(
-        f"OCEAN_MIGRATION_DEADLINE is reached after 13m20s; migration {started.id} goes"
+        f"OCEAN_MIGRATION_DEADLINE is reached after 13m20s; migration {started.id} continues"
     )
     assert caught.value.migration_id == started.id
     assert stage.requests("PUT") == []

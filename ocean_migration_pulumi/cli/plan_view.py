@@ -66,10 +66,6 @@ class PlanView:
             return "some nodes match no Virtual Node Group"
         return None
 
-    def lines(self) -> list[str]:
-        """Return what the preview shows, the source of a Virtual Node Group in lines of its own."""
-        return [line for diagnostic in self.preview.diagnostics for line in show_diagnostic(diagnostic).splitlines()]
-
     def table(self) -> Table:
         """Return the planned nodes as a table."""
         return Table(
@@ -121,7 +117,7 @@ class PlanView:
     def show(self, output: Output) -> None:
         """Write the plan in the format that was asked for."""
         if output.is_table:
-            output.lines([*self.lines(), ""])
+            output.lines([*list_lines(self.preview.diagnostics), ""])
         output.show(self.table(), self.to_json())
 
 
@@ -186,12 +182,15 @@ def list_downtime(diagnostics: Iterable[Diagnostic]) -> list[Any]:
     return [workload for each in diagnostics if each.code == Code.DOWNTIME for workload in each.fields["workloads"]]
 
 
-def show_diagnostic(diagnostic: Diagnostic) -> str:
-    """Return a diagnostic as a command shows it; what has no head of its own says that it is a warning."""
+def list_lines(diagnostics: Iterable[Diagnostic]) -> list[str]:
+    """Return diagnostics as a command shows them; the source of a suggestion has lines of its own."""
+    return [line for each in diagnostics for line in _show_diagnostic(each).splitlines()]
+
+
+def _show_diagnostic(diagnostic: Diagnostic) -> str:
     text = render_line(diagnostic)
     has_head = diagnostic.is_blocker or diagnostic.code in _CHECKS or diagnostic.code == Code.DOWNTIME
-    plain = diagnostic.severity is Severity.INFO or has_head
-    return text if plain else f"Warning: {text}"
+    return text if diagnostic.severity is Severity.INFO or has_head else f"Warning: {text}"
 
 
 def _target(node: PlannedNode) -> str:

@@ -43,3 +43,12 @@ def test_with_kubernetes_the_pods_are_known(terminal: Terminal, tmp_path: Path) 
     assert data["pods"]
     assert any("PodDisruptionBudget" in text for text in data["blockers"])
     assert {entry["method"] for entry in terminal.sim.control.requests(api="all")} == {"GET"}
+
+
+@pytest.mark.parametrize("scenario", ["success"])
+def test_a_suggestion_can_be_pasted(terminal: Terminal, tmp_path: Path) -> None:
+    """Its source keeps its lines, as in `plan`."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(terminal.sim.kubeconfig(identity="preview"))
+    result = terminal.run("doctor", "--kubeconfig", str(kubeconfig))
+    assert "\nkind: PodDisruptionBudget\n" in result.stdout, result.stdout

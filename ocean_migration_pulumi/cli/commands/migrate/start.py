@@ -24,7 +24,7 @@ from ocean_migration_pulumi.cli.jobs import make_context
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
 from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
-from ocean_migration_pulumi.cli.plan_view import PlanView, make_plan
+from ocean_migration_pulumi.cli.plan_view import PlanView, list_lines, make_plan
 from ocean_migration_pulumi.common.text import count_noun, list_some, one_line
 from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
 from ocean_migration_pulumi.migration.planning.sentences import capitalize
@@ -70,7 +70,7 @@ def _command(
     if running:
         _handle_running(reach, running[0], yes=yes, to=to)
     plan_view = make_plan(reach, spec)
-    for line in plan_view.lines():
+    for line in list_lines(plan_view.preview.diagnostics):
         say(line, err=not output.is_table)
     if not plan_view.waiting:
         click.echo("Nothing to migrate", err=True)

@@ -15,7 +15,7 @@ from ocean_migration_pulumi.cli.context import (
 )
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, DONE
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
-from ocean_migration_pulumi.cli.plan_view import list_downtime, read_with_progress, show_diagnostic
+from ocean_migration_pulumi.cli.plan_view import list_downtime, list_lines, read_with_progress
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_check
@@ -95,4 +95,4 @@ def _show(output: Output, snapshot: ClusterSnapshot, found: Preflight) -> None:
     output.show(table, data)
     if output.is_table:
         candidates = count_noun(len(snapshot.offered), "candidate node")
-        output.lines(["", candidates, *map(show_diagnostic, found.diagnostics)])
+        output.lines(["", candidates, *list_lines(found.diagnostics)])

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from ocean_migration_pulumi import cli
 from tests.report.documents import document, step
 from tests.scenarios.driver import Driver, Run
-from tests.scenarios.scene import Scene, digest_of, failed, inputs_of, warned
+from tests.scenarios.scene import Scene, digest_of, failed, inputs_of, plan_of, said, warned
 
 APPROVED = {"batch_size_percentage": 5, "triggers": ["first"]}
 CHANGES: dict[str, dict[str, Any]] = {
@@ -112,3 +112,33 @@ def test_a_required_approval_starts_nothing_unapproved(driver: Driver) -> None:
         assert len(scene.writes()) == 1
         scene.refresh()
         scene.destroy()
+
+
+def test_nodes_that_a_colleague_held_are_approved_once_their_group_is_known(driver: Driver) -> None:
+    """An approval covers no Virtual Node Group that the reviewer could not see; the next plan has it."""
+    with Scene(driver) as scene:
+        scene.driver.configure(**{"ocean-migration:requireApproval": "true"})
+        scene.hold()
+        other = scene.control.start_foreign_migration(scene.ocean_id, scene.asg(), terminate=True)
+        scene.declare()
+        preview = scene.preview()
+        assert all(entry.endswith("(unknown)") for entry in plan_of(preview).values())
+        held = digest_of(preview)
+        scene.declare(approved_plan=held)
+        running = scene.driver.start("up")
+        running.wait_until(lambda run: said(run, "waiting for migration", other))
+        scene.control.stop_foreign(scene.ocean_id, other)
+        scene.hold(False)
+        assert failed(running.wait(), "is not the approved plan", held, "Changed since the approval: planned nodes")
+        assert not scene.starts()
+        preview = scene.preview()
+        digest = digest_of(preview)
+        assert not any(entry.endswith("(unknown)") for entry in plan_of(preview).values())
+        assert warned(preview, "is not the approved plan", digest)
+        assert comment(preview).exit_code == 4
+        scene.declare(approved_plan=digest)
+        assert comment(scene.preview()).exit_code == 0
+        scene.up()
+        assert scene.outputs()["plan_digest"] == digest
+        assert scene.outputs()["migrated_nodes"] == scene.asg()
+        scene.up_unchanged()

@@ -139,7 +139,8 @@ def _report_approval(
         fields = {"digest": digest, "approved": spec.approved_plan}
         return [Diagnostic(code=Code.APPROVAL_OUTDATED, severity=Severity.WARNING, fields=fields)]
     # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.
-    if not starts or not has_all_groups(planned) or is_approved(planned, spec):
+    recorded_may_match = spec.approved_plan is not None and not has_all_groups(planned)
+    if not starts or recorded_may_match or is_approved(planned, spec):
         return []
     last = old or MigrationSpec()
     return [compare_with_approved(planned, spec, old_planned=last.planned_nodes, old_triggers=last.triggers)]

@@ -50,7 +50,13 @@ from ocean_migration_pulumi.migration.spec.diagnostic import (
 )
 from ocean_migration_pulumi.migration.spec.freeze import report_freeze
 from ocean_migration_pulumi.migration.spec.node_selector import select_nodes
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, format_entry, parse_planned
+from ocean_migration_pulumi.migration.spec.planned_nodes import (
+    UNKNOWN_GROUP,
+    PlannedNode,
+    complete_entries,
+    format_entry,
+    parse_planned,
+)
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 BUDGET: Final = 5.0
@@ -125,7 +131,7 @@ def preview_plan(
     if preview.planned is None:
         return preview
     claims.plan(owner, preview.planned)
-    summary, *others = report_plan(preview.planned, snapshot, spec, _kept(spec, old), old)
+    summary, *others = report_plan(preview.planned, snapshot, spec, _kept(spec, old, snapshot), old)
     diagnostics = [summary, *preview.diagnostics, *others]
     ours = [
         status
@@ -183,17 +189,16 @@ def _asks_again(spec: MigrationSpec, old: MigrationSpec | None) -> bool:
     )
 
 
-def _kept(spec: MigrationSpec, old: MigrationSpec | None) -> dict[str, str]:
-    """Return the entries of the old inputs that stay, word for word."""
+def _kept(spec: MigrationSpec, old: MigrationSpec | None, snapshot: ClusterSnapshot) -> dict[str, str]:
+    """Return the entries of the old inputs that stay, word for word; with the Virtual Node Group if it had none."""
     if old is None or old.planned_nodes is None:
         return {}
+    planned = complete_entries(old.planned_nodes, snapshot.offered, snapshot.group_names)
     if spec.nodes.is_same_selection(old.nodes):
-        return dict(old.planned_nodes)
-    nodes = parse_planned(old.planned_nodes)
+        return planned
+    nodes = parse_planned(planned)
     return {
-        instance_id: entry
-        for instance_id, entry in old.planned_nodes.items()
-        if not spec.nodes.contradicts(nodes[instance_id])
+        instance_id: entry for instance_id, entry in planned.items() if not spec.nodes.contradicts(nodes[instance_id])
     }
 
 
@@ -257,7 +262,7 @@ def plan_nodes(
     old: MigrationSpec | None,
 ) -> PlanPreview:
     """Return the planned nodes with what there is to say of the selection; only problems when there are any."""
-    kept, asks_again = _kept(spec, old), _asks_again(spec, old)
+    kept, asks_again = _kept(spec, old, snapshot), _asks_again(spec, old)
     new = old is None
     ours = [
         status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -32,7 +32,7 @@ from ocean_migration_pulumi.migration.snapshot.sources import ask_aws, ask_kuber
 from ocean_migration_pulumi.migration.spec.approval import is_approved
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.freeze import report_freeze
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, complete_entries
 
 KUBERNETES_DEADLINE: Final = 60.0
 """Seconds that Kubernetes and AWS may take before a start; what they have not answered by then is unknown."""
@@ -83,7 +83,7 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
         context.reporter.warning(render_line(diagnostic))
 
 
-def ensure_approved(context: ReconcileContext, work: Iterable[str]) -> None:
+def ensure_approved(context: ReconcileContext, work: Collection[str]) -> None:
     """Check that the plan is the approved one, or that no approval is given or required.
 
     Args:
@@ -94,12 +94,14 @@ def ensure_approved(context: ReconcileContext, work: Iterable[str]) -> None:
         PlanError: The plan is not approved.
     """
     spec, state = context.spec, context.state
-    planned = context.reviewed or state.planned
+    reviewed = context.reviewed or state.planned
     if spec.approved_plan is None and not spec.require_approval:
         return
-    if is_approved(planned, spec) or covers_resume(planned, spec, state.latest, work):
+    # Nobody has reviewed where a node goes that another migration held when it was planned.
+    planned = complete_entries(reviewed, {name: context.offered[name] for name in work if name in context.offered}, {})
+    if is_approved(planned, spec) or covers_resume(reviewed, spec, state.latest, work):
         return
-    difference = compare_with_approved(planned, spec, old_triggers=state.triggers)
+    difference = compare_with_approved(planned, spec, old_planned=reviewed, old_triggers=state.triggers)
     raise PlanError(render(difference), (difference,))
 
 

@@ -171,6 +171,21 @@ def has_all_groups(planned: Mapping[str, str]) -> bool:
     return all(node.virtual_node_group_id != UNKNOWN_GROUP for node in parse_planned(planned).values())
 
 
+def complete_entries(
+    planned: Mapping[str, str], offered: Mapping[str, Candidate], names: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the plan with the Virtual Node Groups of nodes that were being migrated when they were planned.
+
+    Args:
+        planned: The plan.
+        offered: The candidates of today: those nodes that came back are completed, and so get into the digest.
+        names: The names of the Virtual Node Groups by id.
+    """
+    nodes = parse_planned({name: entry for name, entry in planned.items() if name in offered})
+    held = [name for name, node in nodes.items() if node.virtual_node_group_id == UNKNOWN_GROUP]
+    return {**planned, **{name: format_entry(offered[name], names) for name in held}}
+
+
 def restore_reviewed_entries(planned: Mapping[str, str], recorded: Mapping[str, str]) -> dict[str, str]:
     """Return the plan with the lines that were reviewed, where today's only say that a migration holds the node."""
     today = parse_planned(planned)

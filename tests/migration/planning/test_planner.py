@@ -145,6 +145,33 @@ def test_nodes_that_a_migration_of_other_flags_holds_are_planned_and_named(stage
     assert stage.preview(replace(old, planned_nodes=None), old).planned == {}
 
 
+def test_node_that_a_migration_has_given_back_gets_its_group_into_the_plan(stage: Stage) -> None:
+    """One that it still holds stays as it was planned; a new digest asks for a new approval."""
+    web, api = stage.ids("web")[0], stage.ids("api")[0]
+    other = stage.control.start_foreign_migration(stage.ocean_id, [web], terminate=True)
+    old = stage.planned(stage.spec(nodes={"instance_ids": [web, api]}, approved_plan="0" * 16))
+    planned = old.planned_nodes or {}
+    assert planned[web].endswith("(unknown)")
+    assert stage.preview(replace(old, planned_nodes=None), old).planned == planned
+    stage.control.stop_foreign(stage.ocean_id, other)
+    stage.control.advance(600)
+    stage.restart()
+    found = stage.preview(replace(old, planned_nodes=None), old)
+    assert found.planned is not None
+    assert " web -> web (ols-" in found.planned[web]
+    assert found.planned[api] == planned[api]
+    assert plan_digest(found.planned, MigrationSpec()) != plan_digest(planned, MigrationSpec())
+    assert with_code(found, Code.PLAN_NOT_APPROVED)
+
+
+def test_required_approval_is_missing_although_a_node_is_held(stage: Stage) -> None:
+    """Whatever its Virtual Node Group is, no digest is given."""
+    stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web")[:1], terminate=True)
+    found = stage.preview(stage.spec(nodes=WEB, require_approval=True))
+    (missing,) = with_code(found, Code.PLAN_NOT_APPROVED)
+    assert missing.fields["digest"] == plan_digest(found.planned or {}, MigrationSpec())
+
+
 def test_a_running_migration_that_is_denied_is_named(stage: Stage) -> None:
     """Its nodes are not known, so the plan may lack some."""
     other = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"))

@@ -130,6 +130,8 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
     account, client, claims = reach.require_account(), reach.client, reach.claims
     claims.view.cluster(client, reach.scope)  # what is wrong with the service itself is no matter of the plan
     spec = replace(spec, ocean_id=reach.cluster_id, account_id=account, when_busy="fail")
+    # The commands do not wait for workloads, and do not stop a migration for them.
+    spec = replace(spec, wait_for="started")
     spec = replace(spec, require_approval=client.settings.require_approval)
     with read_with_progress(reach) as sources:
         found = planner.preview_plan(

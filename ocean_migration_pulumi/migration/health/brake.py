@@ -170,6 +170,18 @@ def find_brake_cause(looks: Sequence[BrakeLook | None], rules: StopConditions = 
     return None
 
 
+def list_stop_delays(rules: StopConditions | None) -> dict[str, float]:
+    """Return for how many seconds each watched condition must last, by its name in ``stop_when``."""
+    if rules is None:
+        return {}
+    delays = {
+        "broken_workloads": BROKEN_FOR if rules.broken_workloads else None,
+        "below_required_for": rules.below_required_for,
+        "unscheduled_for": rules.unscheduled_for,
+    }
+    return {name: seconds for name, seconds in delays.items() if seconds is not None}
+
+
 def _limit(cause: str, rules: StopConditions) -> float | None:
     if cause == BELOW:
         return rules.below_required_for

@@ -716,6 +716,7 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.NODES_WITH_PODS: _nodes_with_pods,
     Code.NODES_MISSING: _nodes_missing,
     Code.NODES_LEFT: lambda _, fields: f"{_remain(fields)}. {_AGAIN}",
+    Code.HEALTH_PLANNED: health_text.describe_planned,
     Code.HEALTH_WATCHED: health_text.describe_watch,
     Code.HEALTH_UNKNOWN: health_text.describe_unknown_health,
     Code.WORKLOADS_READY: health_text.describe_ready,

@@ -10,7 +10,39 @@ from ocean_migration_pulumi.common.times import format_elapsed
 
 _MOST_SHOWN: Final = 3
 
+_UNREADY: Final = {"enforce": "or `pulumi up` fails", "warn": "or `pulumi up` warns"}
+_CONDITIONS: Final = {
+    "broken_workloads": "pods that it moved cannot start",
+    "below_required_for": "a workload has too few ready pods",
+    "unscheduled_for": "a pod finds no node",
+}
+
 Fields = Mapping[str, Any]
+
+
+def describe_planned(_: str, fields: Fields) -> str:
+    """Return what a migration will watch, and what stops it."""
+    count = fields["workloads"]
+    if count is None:
+        return f"Workload health stays unknown, and does not stop the migration: {fields['reason']}"
+    if not count:
+        return "No workload to watch: no pods of services run on the nodes"
+    watched = count_noun(count, "workload")
+    if fields["health"] == "off":
+        watched += "; `pulumi up` does not wait until they are ready"
+    else:
+        ready = f"must be ready within {format_elapsed(fields['settle_seconds'])}, {_UNREADY[fields['health']]}"
+        watched += f" {ready}"
+    if not fields["stops_after"]:
+        return f"Watched: {watched}. Broken workloads do not stop the migration: stop_when is not set"
+    causes = [
+        f"{_CONDITIONS.get(name, name)} for {format_elapsed(seconds)}"
+        for name, seconds in fields["stops_after"].items()
+    ]
+    return (
+        f"Watched: {watched}. The brake stops the migration when {' or '.join(causes)}: later batches do not start, "
+        "drained nodes stay cordoned. It works only while `pulumi up` waits"
+    )
 
 
 def describe_watch(_: str, fields: Fields) -> str:

@@ -7,6 +7,10 @@ from typing import Any
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
+from ocean_migration_pulumi.migration.health.brake import list_stop_delays
+from ocean_migration_pulumi.migration.scheduling.eviction_forecast import node_name
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, PODS, KubernetesSnapshot
+from ocean_migration_pulumi.migration.scheduling.workloads import find_service
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.spec.approval import (
     find_changes,
@@ -85,6 +89,35 @@ def report_plan(
             Diagnostic(code=Code.NODES_OUTSIDE_PLAN, severity=Severity.WARNING, fields={"nodes": others})
         )
     return diagnostics
+
+
+def report_planned_health(
+    spec: MigrationSpec, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot
+) -> Diagnostic | None:
+    """Return which workloads the migration of these nodes will watch, and what stops it; None when it watches none."""
+    # Only a run that waits can look at them: the brake until the run ends, readiness after the migration's end.
+    health = spec.health if spec.wait_for == "finished" else "off"
+    if spec.wait_for == "started" or (health == "off" and spec.stop_when is None):
+        return None
+    names = frozenset(name for node in nodes if (name := node_name(node, kube)))
+    deployments = {(each.namespace, each.name) for each in kube.deployments} if kube.knows(DEPLOYMENTS) else None
+    workloads = {
+        (pod.namespace, workload)
+        for pod in kube.pods_on(names)
+        if not pod.deleting and not pod.finished and (workload := find_service(pod, deployments))
+    }
+    gap = kube.gaps.get(PODS)
+    return Diagnostic(
+        code=Code.HEALTH_PLANNED,
+        severity=Severity.INFO,
+        fields={
+            "workloads": None if gap else len(workloads),
+            "reason": gap.reason if gap else "",
+            "health": health,
+            "settle_seconds": spec.settle_timeout,
+            "stops_after": list_stop_delays(spec.stop_when),
+        },
+    )
 
 
 def report_adoption(

@@ -28,7 +28,12 @@ from ocean_migration_pulumi.migration.planning.empty_selection import (
     refuse_empty_selection,
     report_unmatched_patterns,
 )
-from ocean_migration_pulumi.migration.planning.plan_report import report_adoption, report_plan, waiting_nodes
+from ocean_migration_pulumi.migration.planning.plan_report import (
+    report_adoption,
+    report_plan,
+    report_planned_health,
+    waiting_nodes,
+)
 from ocean_migration_pulumi.migration.planning.preflight import report_checks, run_preflight
 from ocean_migration_pulumi.migration.planning.vng_suggestions import suggest_vngs
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
@@ -149,6 +154,9 @@ def preview_plan(
         diagnostics.append(frozen)
     if nodes and (refusal := refuse_short_digest(spec)):
         return PlanPreview(problems=(refusal,))
+    kube = snapshot.facts.kube
+    if nodes and kube is not None and (watched := report_planned_health(spec, nodes, kube)):
+        diagnostics.append(watched)
     if nodes:
         checks = spec.prerequisites != "off"
         found = run_preflight(
@@ -165,7 +173,7 @@ def preview_plan(
             check_results = found.check_results
             diagnostics += report_checks(check_results, spec)
         unmatched = [node for node in nodes if node.virtual_node_group_id is None]
-        diagnostics += suggest_vngs(spec.ocean_id, unmatched, snapshot.facts.kube, snapshot.cluster.template.user_data)
+        diagnostics += suggest_vngs(spec.ocean_id, unmatched, kube, snapshot.cluster.template.user_data)
     return replace(preview, diagnostics=tuple(diagnostics), check_results=check_results)
 
 

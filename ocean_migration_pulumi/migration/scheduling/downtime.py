@@ -27,7 +27,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Term,
 )
 from ocean_migration_pulumi.migration.scheduling.label_matching import selects
-from ocean_migration_pulumi.migration.scheduling.workloads import describe_work, find_workload, runs_on_each_node
+from ocean_migration_pulumi.migration.scheduling.workloads import find_service, find_workload
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import batch_size
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -198,14 +198,14 @@ def _find_impacts(
     names = deployments.keys() if kube.knows(DEPLOYMENTS) else None
     evicted: dict[tuple[str, Owner], list[DrainedPod]] = defaultdict(list)
     for drained in drained_pods:
-        workload = _find_service(drained.pod, names)
+        workload = find_service(drained.pod, names)
         if workload and drained.pod.ready and drained.outcome in {DrainOutcome.EVICTED, DrainOutcome.FORCED}:
             evicted[drained.pod.namespace, workload].append(drained)
     if not evicted:
         return
     running: Counter[tuple[str, Owner]] = Counter()
     for pod in kube.pods:
-        if pod.ready and not pod.deleting and not pod.finished and (workload := _find_service(pod, names)):
+        if pod.ready and not pod.deleting and not pod.finished and (workload := find_service(pod, names)):
             running[pod.namespace, workload] += 1
     size = batch_size(nodes, spec.batch_size_percentage)
     for (namespace, workload), leaving in evicted.items():
@@ -228,13 +228,6 @@ def _find_impacts(
             surges=deployment is not None and deployment.surges,
             batch_size_percentage=100 * fitting // nodes or None,
         )
-
-
-def _find_service(pod: Pod, deployments: Collection[tuple[str, str]] | None) -> Owner | None:
-    """Return the workload of a pod that serves; None for one that works, stands alone, or belongs to its node."""
-    if pod.mirror or describe_work(pod) or runs_on_each_node(pod.controller):
-        return None
-    return find_workload(pod, deployments)
 
 
 def _count_by_node(drained_pods: Iterable[DrainedPod]) -> list[int]:

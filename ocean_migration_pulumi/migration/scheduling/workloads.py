@@ -111,3 +111,13 @@ def find_workload(pod: Pod, deployments: Collection[tuple[str, str]] | None) -> 
         if kind != _DEPLOYMENT or deployments is None or (pod.namespace, name) in deployments:
             return Owner(kind=kind, name=name, group=group)
     return owner
+
+
+def find_service(pod: Pod, deployments: Collection[tuple[str, str]] | None) -> Owner | None:
+    """Return the workload of a pod that serves; None for one that works, stands alone, or belongs to its node.
+
+    See ``find_workload`` for the arguments.
+    """
+    if pod.mirror or describe_work(pod) or runs_on_each_node(pod.controller):
+        return None
+    return find_workload(pod, deployments)

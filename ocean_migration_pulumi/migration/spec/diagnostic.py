@@ -157,6 +157,10 @@ class Code(StrEnum):
     """``nodes`` that remain: discovery does not return them, no migration held them, and they are not gone yet."""
     NODES_LEFT = "nodes-left"
     """``nodes`` that remain and that the next run migrates."""
+    HEALTH_PLANNED = "health-planned"
+    """What the next migration will watch: how many ``workloads``?, ``reason`` (why they are unknown), ``health`` (the
+    input, ``off`` where nobody waits for the end), ``settle_seconds``, ``stops_after``: seconds by condition of
+    ``stop_when``, empty without one."""
     HEALTH_WATCHED = "health-watched"
     """The workloads that are watched: counts ``workloads``, ``pods`` (on the nodes to migrate), ``unhealthy`` (before
     the start, never judged) and ``omitted``, ``stops`` (whether the migration is stopped for them)."""

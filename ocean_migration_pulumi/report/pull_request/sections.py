@@ -75,7 +75,7 @@ def build_section(assessment: Assessment) -> Section:
         parts += _diagnostics(migration, topic)
     if assessment.planned:
         parts.append(_groups(migration, assessment.planned))
-    parts += _diagnostics(migration, CommentTopic.REMARKS)
+    parts += _diagnostics(migration, CommentTopic.REMARKS, _without_watch(assessment))
     parts += _suggestions(migration)
     parts += _approval(assessment)
     if assessment.planned:
@@ -180,8 +180,23 @@ def _destruction(migration: PreviewedMigration) -> str:
     return f"Destructive: {'; '.join(risks)}." if risks else "Nothing is terminated, deleted, or forced."
 
 
-def _diagnostics(migration: PreviewedMigration, topic: CommentTopic) -> list[Part]:
-    chosen = [each for each in migration.diagnostics if find_topic(each) is topic]
+def _without_watch(assessment: Assessment) -> list[Diagnostic]:
+    """Return the line about workload health when the preview had no access to Kubernetes."""
+    migration = assessment.migration
+    is_summarized = migration.is_recorded and not assessment.unknown
+    if not (assessment.waiting and is_summarized) or migration.select(Code.HEALTH_PLANNED):
+        return []
+    inputs = migration.inputs
+    waits = inputs.get("wait_for") or "finished"
+    unwatched = inputs.get("health") == "off" or waits != "finished"
+    if waits == "started" or (unwatched and inputs.get("stop_when") is None):
+        return []
+    fields = {"workloads": None, "reason": "no access to Kubernetes in the preview"}
+    return [Diagnostic(code=Code.HEALTH_PLANNED, severity=Severity.INFO, fields=fields)]
+
+
+def _diagnostics(migration: PreviewedMigration, topic: CommentTopic, more: Iterable[Diagnostic] = ()) -> list[Part]:
+    chosen = [*(each for each in migration.diagnostics if find_topic(each) is topic), *more]
     rows = [item(prose(render(each))) for each in chosen]
     if topic is CommentTopic.CHECKS:
         rows = [_check(each) for each in sorted(chosen, key=_urgency)]

@@ -69,6 +69,13 @@ WORKLOAD: dict[str, Any] = {
     "surges": True,
     "batch_size_percentage": 25,
 }
+PLANNED_HEALTH: dict[str, Any] = {
+    "workloads": 12,
+    "reason": "",
+    "health": "enforce",
+    "settle_seconds": 900.0,
+    "stops_after": {"broken_workloads": 600.0},
+}
 LEDGER: dict[str, Any] = {
     **WORKLOAD,
     "name": "shop/ledger",
@@ -378,6 +385,20 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.NODES_MISSING, "", {"nodes": ["i-1"]}),
     (Code.NODES_MISSING, "", {"nodes": NODES}),
     (Code.NODES_LEFT, "", {"nodes": NODES}),
+    (Code.HEALTH_PLANNED, "", PLANNED_HEALTH),
+    (Code.HEALTH_PLANNED, "", {**PLANNED_HEALTH, "health": "warn", "stops_after": {}}),
+    (
+        Code.HEALTH_PLANNED,
+        "",
+        {
+            **PLANNED_HEALTH,
+            "workloads": 1,
+            "health": "off",
+            "stops_after": {"below_required_for": 900.0, "unscheduled_for": 1200.0},
+        },
+    ),
+    (Code.HEALTH_PLANNED, "", {**PLANNED_HEALTH, "workloads": 0}),
+    (Code.HEALTH_PLANNED, "", {**PLANNED_HEALTH, "workloads": None, "reason": "may not list pods (403)"}),
     (Code.HEALTH_WATCHED, "", {"workloads": 3, "pods": 12, "unhealthy": 0, "omitted": 0, "stops": False}),
     (Code.HEALTH_WATCHED, "", {"workloads": 500, "pods": 900, "unhealthy": 1, "omitted": 20, "stops": True}),
     (Code.HEALTH_UNKNOWN, "", {"reason": "may not list pods (403)"}),

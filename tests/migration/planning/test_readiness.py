@@ -19,10 +19,12 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Gap,
     KubernetesNode,
     KubernetesSnapshot,
+    Owner,
     Pod,
     Taint,
 )
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, UnplannedCause
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 from tests.migration.diagnostics import codes_of, fields_of, findings_of, with_code
 from tests.migration.known import CONTROLLER, KnownKubernetes, budget_of, pod_on, workloads_of
 from tests.migration.stage import Stage
@@ -98,6 +100,45 @@ def test_other_nodes_that_stay_schedulable_are_a_warning(stage: Stage) -> None:
     assert fields_of(partly, Code.NODES_OUTSIDE_PLAN) == [{"nodes": len(stage.ids()) - len(stage.ids("web"))}]
     whole = stage.preview(stage.spec(nodes={"all_nodes": True}))
     assert Code.NODES_OUTSIDE_PLAN not in codes_of(whole)
+
+
+def test_preview_counts_the_workloads_that_will_be_watched(stage: Stage) -> None:
+    """Each once, and only services on planned nodes; what is off is not announced."""
+    first, second = stage.ids("web")[:2]
+    (elsewhere,) = set(stage.ids("batch")[:1])
+    work = replace(pod_on(second, "report", app="report"), controller=Owner(kind="Job", name="report"))
+    other = replace(pod_on(second, "ledger", app="ledger"), controller=Owner(kind="StatefulSet", name="ledger"))
+    pods = (pod_on(first, "cart-1"), pod_on(second, "cart-2"), other, work, pod_on(first, "debug", alone=True))
+    known(
+        stage,
+        *pods,
+        replace(other, name="x", controller=Owner(kind="StatefulSet", name="x"), node_name=f"node-{elsewhere}"),
+    )
+    spec = stage.spec(nodes=WEB, stop_when=StopConditions(broken_workloads=True))
+    assert fields_of(stage.preview(spec), Code.HEALTH_PLANNED) == [
+        {
+            "workloads": 2,
+            "reason": "",
+            "health": "enforce",
+            "settle_seconds": 900.0,
+            "stops_after": {"broken_workloads": 600.0},
+        }
+    ]
+    (plain,) = fields_of(stage.preview(stage.spec(nodes=WEB, health="warn")), Code.HEALTH_PLANNED)
+    assert (plain["health"], plain["stops_after"]) == ("warn", {})
+    started = replace(spec, wait_for="started")
+    for nobody_looks in (stage.spec(nodes=WEB, health="off"), started, stage.spec(nodes=WEB, wait_for="progress")):
+        assert Code.HEALTH_PLANNED not in codes_of(stage.preview(nobody_looks))
+    (progress,) = fields_of(stage.preview(replace(spec, wait_for="progress")), Code.HEALTH_PLANNED)
+    assert progress["health"] == "off"
+
+
+def test_workloads_are_not_counted_when_pods_cannot_be_listed(stage: Stage) -> None:
+    """The reason is named."""
+    kubernetes = known(stage)
+    kubernetes.kube = replace(kubernetes.kube, gaps={PODS: Gap(reason="may not list pods (403)")})
+    (fields,) = fields_of(stage.preview(stage.spec(nodes=WEB)), Code.HEALTH_PLANNED)
+    assert (fields["workloads"], fields["reason"]) == (None, "may not list pods (403)")
 
 
 def test_missing_group_comes_ready_to_paste_with_labels_and_taints(stages: Callable[..., Stage]) -> None:

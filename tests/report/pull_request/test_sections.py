@@ -30,6 +30,8 @@ from tests.report.documents import (
     warning,
 )
 
+BROKEN = {"broken_workloads": True}
+
 
 def listed(made: Case, title: str) -> list[str]:
     """Return the rows of a list of the only migration."""
@@ -73,6 +75,18 @@ def test_what_cannot_be_undone_is_said_in_words(name: str, text: str) -> None:
 def test_a_diagnostic_is_in_one_list(diagnostic: Diagnostic, topic: CommentTopic) -> None:
     """By its code, and by its severity where the code is of a newer version."""
     assert find_topic(diagnostic) is topic
+
+
+def test_health_stays_unknown_without_access_to_kubernetes() -> None:
+    """The preview has no line about it then; with one, that line is shown alone."""
+    unknown = "Workload health stays unknown"
+    assert sum(unknown in each for each in listed(case(ready()), "Migration")) == 1
+    assert not any(unknown in each for each in listed(case(ready(health="off")), "Migration"))
+    assert any(unknown in each for each in listed(case(ready(health="off", stop_when=BROKEN)), "Migration"))
+    assert not any(unknown in each for each in listed(case(ready(wait_for="started")), "Migration"))
+    planned_health = info(Code.HEALTH_PLANNED, "Watching 12 workloads")
+    rows = listed(case(ready("web", planned_health)), "Migration")
+    assert [each for each in rows if "Watching" in each or unknown in each] == ["- Watching 12 workloads"]
 
 
 def test_the_most_urgent_comes_first() -> None:

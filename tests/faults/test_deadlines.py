@@ -46,7 +46,7 @@ def test_nothing_outlasts_its_deadline(cell: Cell, fault: str) -> None:
     begun = cell.clock.now
     with cell.struck("status", fault):
         line = cell.line(up, waiting)
-    words = "the deadline passed after {after}; migration {migration} continues in Ocean (no status was read yet). "
+    words = "the deadline passed after {after}; migration {migration} continues in Ocean (status unknown). "
     assert reads(words + "`pulumi up` waits for it again.", **cell.known(waiting)).fullmatch(line), line
     assert cell.clock.now - begun == pytest.approx(100.0)
     cell.restart()

@@ -77,7 +77,7 @@ WAITS: Final = {
     "for a rate limit of the start": Wait(faults=(("POST", "migration", "429"),), words=NOT_STARTED),
     "for a rate limit of the status": Wait(
         faults=(("GET", "migration/owm-*", "429"),),
-        words="interrupted after {after}; " + GOES_ON + " (no status was read yet). `pulumi up` waits for it again.",
+        words="interrupted after {after}; " + GOES_ON + " (status unknown). `pulumi up` waits for it again.",
     ),
     "for a service to come back": Wait(faults=(("GET", "migration/discovery", "503"),), words=NOT_STARTED),
     "for a silent service": Wait(

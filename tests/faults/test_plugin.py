@@ -120,7 +120,7 @@ def test_lost_answer_that_is_not_found_in_time_is_saved(shop: Shop) -> None:
 def test_cluster_that_is_deleted_half_way_ends_the_run_with_the_id_saved(shop: Shop) -> None:
     """And with what became of the migration; a refresh then takes the resource out of the state."""
     reason = fails_half_way(shop, lambda: shop.control.delete_cluster(shop.ocean_id))
-    words = expected(LASTING, "status", "deleted").replace("no status was read yet", "{n} of 3 nodes done")
+    words = expected(LASTING, "status", "deleted").replace("status unknown", "{n} of 3 nodes done")
     assert shop.matches(words, reason), reason
     assert shop.web.outputs["migration_id"] in reason
     assert not shop.web.read()
@@ -136,7 +136,7 @@ def test_token_that_is_revoked_half_way_ends_the_run_with_the_id_saved(
     with Simulator(nodes=1, speed=10_000) as sim, PluginProcess() as plugin:
         shop = Shop(sim, [plugin])
         reason = fails_half_way(shop, lambda: shop.control.revoke_token(sim.token))
-        words = expected(LASTING, "status", "token").replace("no status was read yet", "{n} of 3 nodes done")
+        words = expected(LASTING, "status", "token").replace("status unknown", "{n} of 3 nodes done")
         assert shop.matches(words, reason), reason
         assert shop.web.outputs["migration_id"] in reason
         assert shop.starts() == 1

@@ -107,8 +107,8 @@ LASTING: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "status": {
         _OTHERS: "after {after} the service could not be asked about migration {migration} any more: {what}; it goes "
-        "on in Ocean (no status was read yet). `pulumi up` waits for it again.",
-        "deleted": "after {after} migration {migration} is gone with its cluster (no status was read yet): {what}",
+        "on in Ocean (status unknown). `pulumi up` waits for it again.",
+        "deleted": "after {after} migration {migration} is gone with its cluster (status unknown): {what}",
     },
     "log": {
         _OTHERS: "migration {migration} failed after {after}, {n} of 3 nodes done: could not read the reason from "

@@ -125,8 +125,8 @@ class Story:
         tell = self._narrator
         tell.step(
             "Ctrl-C, and resume",
-            "The group api comes next. In the middle of it somebody presses Ctrl-C: the wait ends, the migration goes "
-            "on in Ocean, and the state knows its id. The next `up` waits for it again.",
+            "The group api comes next. In the middle of it somebody presses Ctrl-C: the wait ends, the migration "
+            "continues in Ocean, and the state knows its id. The next `up` waits for it again.",
         )
         tell.configure("asgNames", "web*,api*")
         self._turn_page()

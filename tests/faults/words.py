@@ -106,8 +106,8 @@ LASTING: Final[Mapping[str, Mapping[str, str]]] = {
         **_BEFORE,
     },
     "status": {
-        _OTHERS: "after {after} the service could not be asked about migration {migration} any more: {what}; it goes "
-        "on in Ocean (status unknown). `pulumi up` waits for it again.",
+        _OTHERS: "after {after} the service could not be asked about migration {migration} any more: {what}; it "
+        "continues in Ocean (status unknown). `pulumi up` waits for it again.",
         "deleted": "after {after} migration {migration} is gone with its cluster (status unknown): {what}",
     },
     "log": {

@@ -1,7 +1,7 @@
 """Whether what a command has said is true: judged by the world of the simulator, not by what the package saw.
 
-Of the outputs only the claims are read: that a migration has succeeded, and which nodes it names as unverified or as
-nodes that need manual migration.
+Of the outputs only the claims are read: that a migration has succeeded, which nodes it names as unverified or as nodes
+that need manual migration, and why nodes remain.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.chaos.schedule import Command
+from ocean_migration_pulumi.migration.state.evidence import OutcomeReason
+from tests.chaos.schedule import Command, LieKind, Schedule
 from tests.chaos.service import Service
 from tests.chaos.stories import Story
 from tests.scenarios.driver import Driver
@@ -18,6 +19,7 @@ from tests.scenarios.driver import Driver
 _STAYING: Final = frozenset({"DaemonSet", "Node"})
 _NOTHING_CLAIMED: Final[Mapping[str, Any]] = {"manual_nodes": [], "manual_pods": []}
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
+_CUT_SHORT: Final = frozenset({"STOPPED", "FINISHED_ERROR"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,16 @@ class World:
             and (nodes is None or nodes & set(each["instance_ids"]))
         ]
 
+    def is_drained(self, instance_id: str) -> bool:
+        """Return whether a node exists that a migration has drained, and that is still free."""
+        node = self.nodes.get(instance_id)
+        exists = node is not None and not node["terminated"]
+        return exists and node["drained_at"] is not None and not self.pods(instance_id)
+
+    def find_last_migration(self, instance_id: str) -> Mapping[str, Any] | None:
+        """Return the last migration, of anyone, that held a node; None when none did."""
+        return next((each for each in reversed(self.migrations) if instance_id in each["instance_ids"]), None)
+
 
 @dataclass(slots=True)
 class Judge:
@@ -109,6 +121,45 @@ class Judge:
             elif command is Command.UP and exit_code == 0:
                 found.append(f"up succeeds, but {name} does not say that it has")
         return found
+
+    def find_needless_remedies(self, schedule: Schedule) -> list[str]:
+        """Return the nodes that remain although `pulumi up` alone has to prove or migrate them, once all lies are over.
+
+        A user who has to help must have a reason in the world: see ``_needs_remedy``.
+        """
+        world = World.observe(self.service)
+        reasons = {
+            instance_id: reason
+            for each in self.driver.resources()
+            if each["urn"].rpartition("::")[2] in self.story.planned
+            for instance_id, reason in (each["outputs"].get("remaining_reasons") or {}).items()
+        }
+        if not reasons:
+            return ["`up` fails, but no node remains that a remedy could help"]
+        return [
+            f"{instance_id} remains ({reason}), but `up` alone has to prove or migrate it"
+            for instance_id, reason in sorted(reasons.items())
+            if not self._needs_remedy(world, schedule, instance_id, reason)
+        ]
+
+    def _needs_remedy(self, world: World, schedule: Schedule, instance_id: str, reason: str) -> bool:
+        """Return whether nothing but a remedy of the user can prove or migrate a node that remains for a reason.
+
+        With access to Kubernetes nothing needs one: a node with pods is started again, any other is proven. Without it
+        there are two cases. A migration that was stopped or failed has drained the node, so discovery does not return
+        it, but Ocean counts the pods of its DaemonSets: nothing proves that it is free. Or a migration is FINISHED
+        although pods are left: its nodes are not started again without other triggers.
+        """
+        last = world.find_last_migration(instance_id)
+        if self.kubernetes or last is None:
+            return False
+        if reason == OutcomeReason.NOT_DRAINED:
+            is_counted = schedule.count_daemonset_pods and world.is_drained(instance_id)
+            return is_counted and last["state"] in _CUT_SHORT
+        if reason == OutcomeReason.CONTRADICTED:
+            is_told = any(lie.kind is LieKind.FINISHED_WITH_PODS for lie in schedule.lies)
+            return is_told and last["state"] == "FINISHED" and any(map(world.pods, last["instance_ids"]))
+        return False
 
     def _success(self, world: World, planned: frozenset[str], outputs: Mapping[str, Any], at: float) -> Iterator[str]:
         """Yield what is not as a migration of some nodes claims that was successful at a time."""

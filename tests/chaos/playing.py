@@ -227,9 +227,14 @@ class _Play:
     def _obey(self) -> None:
         """Do what the errors ask for: give access to Kubernetes, or start contradicted nodes again.
 
-        Without access nobody can prove that a node is free on which Ocean counts pods after a failure.
+        Without access nobody can prove that a node is free on which Ocean counts pods after a failure. A run in which
+        the errors ask for it without such a reason is broken.
         """
         self.outcome.obeyed = True
+        needless = self.judge.find_needless_remedies(self.schedule)
+        for text in needless:
+            self._note(f"NOT NEEDED: {text}")
+        self.outcome.broken += needless
         if not self.judge.kubernetes:
             self._note("a kubeconfig is given")
             self._give_kubeconfig()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,18 @@ import httpx
 import pytest
 
 from tests.chaos.judging import Judge
-from tests.chaos.schedule import Command, decide
+from tests.chaos.schedule import Command, Lie, LieKind, Schedule, decide
 from tests.chaos.service import Service
 from tests.chaos.stories import Story
 from tests.scenarios.offline_driver import OfflineDriver
 
+SCHEDULE = replace(
+    decide(0, nodes=(6, 6), strikes=1, lies=0), story="two", count_daemonset_pods=False, standalone=False
+)
+COUNTING = replace(SCHEDULE, count_daemonset_pods=True)
+FINISHED_WITH_PODS = Lie(
+    kind=LieKind.FINISHED_WITH_PODS, after=0, times=1, lasts=5.0, state="-", share=0.0, flags=(False, False, False)
+)
 STORY = Story(programs=(), planned={"web": ("web",), "rest": ("api",)}, after={"rest": "web"})
 
 
@@ -62,11 +70,16 @@ class Scene:
         now = float(self.control.clock()["now"])
         return self.judge.find_lies(command, exit_code, now)
 
+    def find_needless(self, reason: str, schedule: Schedule = SCHEDULE) -> list[str]:
+        """Return which nodes of the first wave need no remedy when they all remain for a reason."""
+        self.claim("web", self.nodes, succeeded=False, remaining_reasons=dict.fromkeys(self.nodes, reason))
+        return [text.partition(" ")[0] for text in self.judge.find_needless_remedies(schedule)]
+
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     """Return a scene of six nodes."""
-    with Service(decide(0, nodes=(6, 6), strikes=1, lies=0), tmp_path / "simulator.json") as service:
+    with Service(SCHEDULE, tmp_path / "simulator.json") as service:
         yield Scene(service, tmp_path / "stack")
 
 
@@ -150,3 +163,46 @@ def test_an_up_that_ends_well_claims_every_migration(scene: Scene) -> None:
     found = scene.find(Command.UP)
     assert len(found) == len(scene.nodes) + 1
     assert found[-1] == "up succeeds, but rest does not say that it has"
+
+
+def test_a_failed_migration_needs_a_remedy_where_daemonset_pods_are_counted(scene: Scene) -> None:
+    """Its nodes must be drained, and exist: a node with pods is started again, and a gone one has no pod to count."""
+    migration = scene.start(scene.nodes)
+    scene.control.advance(3600)
+    assert scene.find_needless("not-drained", COUNTING) == scene.nodes, "a finished migration"
+    scene.control.set_state(scene.ocean_id, migration, "FINISHED_ERROR")
+    assert scene.find_needless("not-drained", COUNTING) == []
+    assert scene.find_needless("not-drained") == scene.nodes, "the count is 0"
+    assert scene.find_needless("unproven", COUNTING) == scene.nodes
+    first, *_ = scene.nodes
+    scene.control.terminate_node(scene.ocean_id, first)
+    assert scene.find_needless("not-drained", COUNTING) == [first]
+    scene.judge.kubernetes = True
+    assert scene.find_needless("not-drained", COUNTING) == scene.nodes
+
+
+def test_a_failed_migration_that_left_pods_needs_no_remedy(scene: Scene) -> None:
+    """The nodes are candidates: the next `up` starts them again."""
+    migration = scene.start(scene.nodes)
+    scene.control.set_state(scene.ocean_id, migration, "FINISHED_ERROR")
+    assert scene.find_needless("not-drained", COUNTING) == scene.nodes
+
+
+def test_only_a_migration_that_is_finished_with_pods_is_contradicted(scene: Scene) -> None:
+    """It needs a remedy only in a run that tells this lie, and as long as pods are left."""
+    lying = replace(SCHEDULE, lies=(FINISHED_WITH_PODS,))
+    assert scene.find_needless("contradicted", lying) == scene.nodes, "no migration"
+    migration = scene.start(scene.nodes)
+    scene.control.set_state(scene.ocean_id, migration, "FINISHED")
+    assert scene.find_needless("contradicted", lying) == []
+    assert scene.find_needless("contradicted") == scene.nodes
+    assert scene.find_needless("lost", lying) == scene.nodes
+    scene.start(scene.nodes)
+    scene.control.advance(3600)
+    assert scene.find_needless("contradicted", lying) == scene.nodes
+
+
+def test_an_up_that_fails_with_nothing_left_needs_no_remedy(scene: Scene) -> None:
+    """Neither does a migration that the program does not plan."""
+    scene.claim("elsewhere", scene.nodes, remaining_reasons=dict.fromkeys(scene.nodes, "not-drained"))
+    assert scene.judge.find_needless_remedies(COUNTING) == ["`up` fails, but no node remains that a remedy could help"]

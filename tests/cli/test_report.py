@@ -101,13 +101,17 @@ def test_a_stack_tells_the_course(ended: Simulator, tmp_path: Path) -> None:
             {"at": f"2026-01-02T03:0{minute}:30.000Z", "state": state, "nodes_done": 0, "nodes": 6, "pods_left": 9}
             for minute, state in ((4, "STARTING"), (5, "AWAIT_REPLACEMENTS"))
         ]
-        outputs = {"migrations": [{"id": migration_id}], "timeline": entries}
+        health = {"migration_id": migration_id, "state": "ready", "workloads": {"well": 3}, "pods": {"ocean": 12}}
+        outputs = {"migrations": [{"id": migration_id}], "timeline": entries, "workload_health": health}
         stack = tmp_path / "stack.json"
         stack.write_text(json.dumps({"deployment": {"resources": [{"outputs": outputs}]}}))
         found = json.loads(printed(sim, "report", "--stack", str(stack), "--json"))
+        shown = printed(sim, "report", "--stack", str(stack), "-o", "table")
         stack.write_text("{}")
         refused = run(sim, "report", "--stack", str(stack))
         both = run(sim, "report", "--stack", str(stack), "--from", str(stack))
+    assert found["workload_health"]["state"] == "ready"
+    assert "ready: 3 of 3 workloads ready, 12 pods ready on Ocean nodes" in shown
     assert [moment["state"] for moment in found["timeline"]["moments"]] == [
         "STARTING",
         "AWAIT_REPLACEMENTS",

@@ -15,7 +15,7 @@ from ocean_migration_pulumi.api.models.migration import (
 )
 from ocean_migration_pulumi.common.times import format_time
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
-from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, RunReport
 
 BEGUN = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 NOTHING = Diagnosis(outcome=Outcome.RUNNING, headline="migration owm-6e3819ae runs")
@@ -184,6 +184,41 @@ def with_leftovers() -> RunReport:
     return run_report(
         status, explanation=explanation, seconds=1505, log=log((1500, "INFO", "Workload migration finished"))
     )
+
+
+HEALTH_OUTPUTS: dict[str, Any] = {
+    "workload_health": {
+        "migration_id": "owm-6e3819ae",
+        "state": "not ready",
+        "final": False,
+        "workloads": {"below": 1.0, "well": 2.0, "excused": 1.0},
+        "pods": {"ocean": 9.0, "planned": 2.0, "elsewhere": 1.0, "waiting": 0.0, "not_ready": 2.0},
+        "landed_elsewhere": 1.0,
+        "not_ready": [
+            {
+                "workload": "Deployment shop/cart",
+                "ready": 1.0,
+                "required": 3.0,
+                "reason": "image",
+                "pod": "shop/cart-1",
+                "detail": 'Back-off pulling image "shop/cart:2"',
+            }
+        ],
+    }
+}
+"""Outputs of a resource, with numbers as an engine returns them."""
+
+BRAKED: dict[str, Any] = {
+    "id": "owm-6e3819ae",
+    "stop_cause": {"cause": "image", "workloads": ["Deployment shop/cart"], "seconds": 600.0},
+}
+"""The entry of a migration that the brake stopped."""
+
+
+def braked() -> RunReport:
+    """Return a run that the brake stopped."""
+    explanation = Diagnosis(outcome=Outcome.STOPPED, headline="stopped after 10m00s")
+    return run_report(state="STOPPED", explanation=explanation, health=RunHealth.from_outputs(HEALTH_OUTPUTS, BRAKED))
 
 
 def large(nodes: int = 1000) -> RunReport:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
@@ -17,6 +17,9 @@ from ocean_migration_pulumi.migration.diagnosis.log_query import read_migration_
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.state.progress import Progress
+
+UNKNOWN_HEALTH: Final = "unknown"
+HEALTH_STATES: Final = frozenset({"ready", "not ready", "still starting", UNKNOWN_HEALTH})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,76 @@ class StatePeriod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadyWorkload:
+    """A workload with fewer ready pods than required."""
+
+    workload: str
+    """Its kind and name."""
+    ready: int
+    """Its ready pods."""
+    required: int
+    """The pods that must be ready."""
+    reason: str = ""
+    """Why, such as ``image``; empty if unknown."""
+    pod: str = ""
+    """A pod that shows it; empty if there is none."""
+    detail: str = ""
+    """What Kubernetes says; may be empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHealth:
+    """What the resource that ran a migration recorded of its workloads."""
+
+    state: str
+    """``ready``, ``not ready``, ``still starting`` or ``unknown``."""
+    reason: str = ""
+    """Why it is unknown; empty if it is not."""
+    ready: int = 0
+    """Number of workloads with the required number of ready pods."""
+    judged: int = 0
+    """Number of workloads that were compared with their state before the migration."""
+    on_ocean: int = 0
+    """Number of pods that are ready on Ocean nodes."""
+    elsewhere: int = 0
+    """Number of pods that landed on other old nodes."""
+    not_ready: tuple[UnreadyWorkload, ...] = ()
+    """At most 50 workloads that are not ready."""
+    brake_cause: str = ""
+    """Why the brake stopped the migration; empty if it did not."""
+    broken: tuple[str, ...] = ()
+    """The workloads for which the brake stopped it."""
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, Any], migration: Mapping[str, Any]) -> RunHealth | None:
+        """Read it from a resource's outputs; None when they have nothing about the workloads of the migration.
+
+        Args:
+            outputs: The outputs.
+            migration: The entry of the migration in the output ``migrations``.
+        """
+        health, cause = _read_map(outputs.get("workload_health")), _read_map(migration.get("stop_cause"))
+        if health.get("migration_id") != migration.get("id"):
+            health = {}
+        if not health and not cause:
+            return None
+        state, workloads = health.get("state"), _read_map(health.get("workloads"))
+        ready, below = _read_count(workloads.get("well")), _read_count(workloads.get("below"))
+        broken = cause.get("workloads")
+        return cls(
+            state=str(state) if state in HEALTH_STATES else UNKNOWN_HEALTH,
+            reason=_read_text(health.get("reason")),
+            ready=ready,
+            judged=ready + below,
+            on_ocean=_read_count(_read_map(health.get("pods")).get("ocean")),
+            elsewhere=_read_count(health.get("landed_elsewhere")),
+            not_ready=tuple(_read_unready(each) for each in _read_maps(health.get("not_ready"))),
+            brake_cause=_read_text(cause.get("cause")),
+            broken=tuple(map(_read_text, broken)) if isinstance(broken, list) else (),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """The data of a report, in no format."""
 
@@ -92,6 +165,8 @@ class RunReport:
     """When the last status was read, by Spot's clock."""
     notes: tuple[str, ...] = ()
     """What is unknown, and why."""
+    health: RunHealth | None = None
+    """What is recorded of the workloads; None without a record."""
 
     @property
     def is_recorded(self) -> bool:
@@ -153,6 +228,7 @@ def build_run_report(
     migration_id: str,
     *,
     moments: Iterable[Moment] = (),
+    health: RunHealth | None = None,
     now: datetime | None = None,
 ) -> RunReport:
     """Read the data of a report; what cannot be read, other than the status, becomes a note.
@@ -164,6 +240,7 @@ def build_run_report(
         ocean_id: Id of the cluster.
         migration_id: Id of the migration.
         moments: Recorded moments.
+        health: What is recorded of the workloads. None without a record.
         now: The current time, by Spot's clock. None means to use that of the API.
 
     Raises:
@@ -196,6 +273,7 @@ def build_run_report(
         },
         generated_at=now,
         notes=tuple(notes),
+        health=health,
     )
 
 
@@ -245,3 +323,17 @@ def _read_text(value: Any) -> str:
 
 def _read_count(value: Any) -> int:
     return int(value) if isinstance(value, (int, float)) and 0 <= value < 1e9 else 0
+
+
+def _read_map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _read_maps(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+
+
+def _read_unready(entry: Mapping[str, Any]) -> UnreadyWorkload:
+    workload, reason, pod, detail = (_read_text(entry.get(name)) for name in ("workload", "reason", "pod", "detail"))
+    ready, required = _read_count(entry.get("ready")), _read_count(entry.get("required"))
+    return UnreadyWorkload(workload=workload, ready=ready, required=required, reason=reason, pod=pod, detail=detail)

@@ -1,4 +1,4 @@
-"""The timeline of a run in an exported stack: the output ``timeline`` of the resource that ran it."""
+"""What an exported stack remembers of a run: outputs of the resource that ran it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.views.run_report import Moment, read_moments
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, read_moments
 
 _OPTION: Final = "--stack"
 _ROUNDED: Final = timedelta(seconds=2)
@@ -36,6 +36,18 @@ def read_exported_moments(text: str, migration_id: str) -> tuple[Moment, ...]:
         return tuple(moment for moment in noted if begun is None or moment.at >= begun - _ROUNDED)
     there = f"its migrations are {list_some(known, 10)}" if known else "it ran no migration"
     raise InputError(_OPTION, f"does not contain {migration_id}: {there}")
+
+
+def read_exported_health(text: str, migration_id: str) -> RunHealth | None:
+    """Return what the export of a stack remembers of a migration's workloads; None when it has nothing about them.
+
+    Raises InputError when the text is no such export.
+    """
+    for outputs in _outputs(text):
+        for run in _objects(outputs.get("migrations")):
+            if run.get("id") == migration_id:
+                return RunHealth.from_outputs(outputs, run)
+    return None
 
 
 def _outputs(text: str) -> Iterator[Mapping[str, Any]]:

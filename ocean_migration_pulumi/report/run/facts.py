@@ -20,7 +20,7 @@ from ocean_migration_pulumi.api.models.migration import (
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.common.times import format_elapsed, parse_time
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Outcome
-from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, RunReport
 
 VERDICTS: Final[Mapping[str, str]] = {
     Outcome.RUNNING: "Running",
@@ -48,6 +48,7 @@ NONE: Final = "-"
 _GRAVE: Final = frozenset({"ERROR", "WARN", "WARNING"})
 _DIGITS: Final = re.compile(r"[0-9]+|[^0-9]+")
 _MOST_STATES: Final = 15
+_MOST_BROKEN: Final = 3
 
 
 class ReportedStage(IntEnum):
@@ -132,6 +133,11 @@ def list_facts(run_report: RunReport) -> list[Fact]:
     ]
     if progress.manual:
         found.insert(6, Fact(label="Nodes to move by hand", text=str(progress.manual)))
+    if (health := run_report.health) is not None:
+        found.append(Fact(label="Workload health", text=_describe_health(health)))
+        if health.brake_cause:
+            names = (health.brake_cause, *health.broken[:_MOST_BROKEN])
+            found.append(Fact(label="Stopped by", text="the brake", names=names))
     flags = (
         ("Drained nodes", status.should_terminate_drained_nodes, "are terminated", "stay"),
         ("Standalone pods", status.should_evict_stand_alone_pods, "are evicted", "stay"),
@@ -203,6 +209,19 @@ def tabulate_stuck_pods(run_report: RunReport) -> ReportTable:
     )
 
 
+def tabulate_unready(run_report: RunReport) -> ReportTable:
+    """Return a row for each workload that is not ready."""
+    health = run_report.health
+    return ReportTable(
+        columns=("workload", "ready", "required", "reason", "pod", "detail"),
+        numbers=frozenset({"ready", "required"}),
+        rows=[
+            (Name(each.workload), each.ready, each.required, Name(each.reason), Name(each.pod), Message(each.detail))
+            for each in (health.not_ready if health else ())
+        ],
+    )
+
+
 def tabulate_changes(moments: Iterable[Moment], between: str) -> ReportTable:
     """Return a row for each moment; ``between`` separates the nodes that are done from all nodes."""
     return ReportTable(
@@ -223,7 +242,9 @@ def tabulate_changes(moments: Iterable[Moment], between: str) -> ReportTable:
 
 def list_notes(run_report: RunReport) -> list[str]:
     """Return what could not be known, and why, each once."""
-    return list(dict.fromkeys((*run_report.explanation.notes, *run_report.notes)))
+    health = run_report.health
+    unknown = [f"whether the workloads are ready is unknown: {health.reason}"] if health and health.reason else []
+    return list(dict.fromkeys((*run_report.explanation.notes, *run_report.notes, *unknown)))
 
 
 def unscheduled_pods(run_report: RunReport) -> list[str]:
@@ -293,6 +314,15 @@ def summarize_stages(nodes: Iterable[tuple[ReportedStage, MigrationInstance]]) -
     count = Counter(stage for stage, _ in nodes)
     parts = [f"{count[stage]} {words}" for stage, words in REPORTED_STAGES.items() if count[stage]]
     return ", ".join(parts) or count_noun(0, "node")
+
+
+def _describe_health(health: RunHealth) -> str:
+    parts = [f"{health.ready} of {count_noun(health.judged, 'workload')} ready"] if health.judged else []
+    if health.on_ocean:
+        parts.append(f"{count_noun(health.on_ocean, 'pod')} ready on Ocean nodes")
+    if health.elsewhere:
+        parts.append(f"{count_noun(health.elsewhere, 'pod')} on other old nodes")
+    return f"{health.state}: {', '.join(parts)}" if parts else health.state
 
 
 def _by_number(node: MigrationInstance) -> list[list[tuple[int, str]]]:

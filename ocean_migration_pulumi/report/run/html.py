@@ -61,6 +61,8 @@ def _parts(run_report: RunReport) -> Iterable[Html]:
     yield _course(run_report)
     stuck = run_facts.tabulate_stuck_pods(run_report)
     yield _listed("Pods left", count_noun(len(stuck.rows), "pod"), stuck, shown=_MANY)
+    unready = run_facts.tabulate_unready(run_report)
+    yield _listed("Not ready", count_noun(len(unready.rows), "workload"), unready, shown=_MANY)
     yield _unscheduled(run_facts.unscheduled_pods(run_report))
     yield _old_nodes(run_report)
     yield _new_nodes(run_report)

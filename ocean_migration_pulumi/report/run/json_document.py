@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationInstance
 from ocean_migration_pulumi.common.times import format_time, parse_time
-from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport
+from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, RunReport
 from ocean_migration_pulumi.report.run import facts
 
 VERSION: Final = 1
@@ -75,11 +75,35 @@ def report_to_json(run_report: RunReport) -> dict[str, Any]:
             for held in explanation.stuck
         ],
         "unscheduled_pods": facts.unscheduled_pods(run_report),
+        "workload_health": None if run_report.health is None else _health(run_report.health),
         "log": [
             {"at": _time(parse_time(line.created_at)), "severity": line.severity or None, "message": line.message}
             for line in run_report.log
         ],
         "notes": facts.list_notes(run_report),
+    }
+
+
+def _health(health: RunHealth) -> dict[str, Any]:
+    return {
+        "state": health.state,
+        "reason": health.reason or None,
+        "workloads_ready": health.ready,
+        "workloads": health.judged,
+        "pods_on_ocean": health.on_ocean,
+        "pods_elsewhere": health.elsewhere,
+        "not_ready": [
+            {
+                "workload": each.workload,
+                "ready": each.ready,
+                "required": each.required,
+                "reason": each.reason or None,
+                "pod": each.pod or None,
+                "detail": each.detail or None,
+            }
+            for each in health.not_ready
+        ],
+        "brake": {"cause": health.brake_cause, "workloads": list(health.broken)} if health.brake_cause else None,
     }
 
 

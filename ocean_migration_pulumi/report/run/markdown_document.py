@@ -26,11 +26,13 @@ _LINE: Final = 300  # characters of a line of the log
 def render_markdown(run_report: RunReport, *, limit: int = LIMIT) -> str:
     """Return the report, no longer than the limit (at least 10,000 characters); it ends with a line break."""
     stuck = facts.tabulate_stuck_pods(run_report)
+    unready = facts.tabulate_unready(run_report)
     parts = [
         _opening(run_report),
         *_why(run_report),
         *_course(run_report),
         *_table(f"Pods left: {count_noun(len(stuck.rows), 'pod')}", stuck, "pod", Weight.WARNING),
+        *_table(f"Not ready: {count_noun(len(unready.rows), 'workload')}", unready, "workload", Weight.WARNING),
         *_unscheduled(facts.unscheduled_pods(run_report)),
         *_old_nodes(run_report),
         *_new_nodes(run_report),

@@ -10,6 +10,7 @@ import pytest
 from ocean_migration_pulumi.common.times import format_time
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.report.run import exported_timeline
+from tests.report import run_reports
 from tests.report.run_reports import at
 
 
@@ -74,3 +75,14 @@ def test_what_is_no_such_stack_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         exported_timeline.read_exported_moments(text, "owm-9")
     assert str(caught.value) == message
+
+
+def test_a_run_gets_the_health_that_its_resource_recorded() -> None:
+    """By the id of the migration; another one of the stack has none."""
+    migrations = [run_reports.BRAKED, {"id": "owm-2"}]
+    text = export(RESOURCE, {**run_reports.HEALTH_OUTPUTS, "migrations": migrations})
+    found = exported_timeline.read_exported_health(text, run_reports.BRAKED["id"])
+    assert found is not None
+    assert (found.state, found.ready, found.judged, found.brake_cause) == ("not ready", 2, 3, "image")
+    assert exported_timeline.read_exported_health(text, "owm-2") is None
+    assert exported_timeline.read_exported_health(text, "owm-elsewhere") is None

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationInstance, MigrationStatus
-from ocean_migration_pulumi.migration.views.run_report import RunReport
+from ocean_migration_pulumi.migration.views.run_report import RunHealth, RunReport
 from ocean_migration_pulumi.report.run import facts
 from ocean_migration_pulumi.report.run.facts import ReportedStage
 from tests.report import run_reports
@@ -41,6 +41,31 @@ def test_facts_of_a_run_that_goes_on() -> None:
     assert (found["Ended"], found["Duration"]) == ("running", "10m00s so far")
     assert "Drained nodes" not in found
     assert label_matches(run_reports.with_leftovers())["Nodes to move by hand"] == "3"
+
+
+def test_recorded_health_and_the_cause_of_the_brake_are_facts() -> None:
+    """With a row for each workload that is not ready; without a record there is nothing."""
+    found = label_matches(run_reports.braked())
+    health = "not ready: 2 of 3 workloads ready, 9 pods ready on Ocean nodes, 1 pod on other old nodes"
+    assert (found["Workload health"], found["Stopped by"]) == (health, "the brake image Deployment shop/cart")
+    (row,) = facts.tabulate_unready(run_reports.braked()).rows
+    assert row == ("Deployment shop/cart", 1, 3, "image", "shop/cart-1", 'Back-off pulling image "shop/cart:2"')
+    assert not {"Workload health", "Stopped by"} & label_matches(run_reports.failed()).keys()
+    assert not facts.tabulate_unready(run_reports.failed()).rows
+
+
+def test_health_of_another_migration_is_not_reported() -> None:
+    """The output is that of the latest one; what cannot be read is unknown, and why is a note."""
+    assert RunHealth.from_outputs(run_reports.HEALTH_OUTPUTS, {"id": "owm-1"}) is None
+    cause = RunHealth.from_outputs(run_reports.HEALTH_OUTPUTS, {**run_reports.BRAKED, "id": "owm-1"})
+    assert cause is not None
+    assert (cause.state, cause.brake_cause, cause.not_ready) == ("unknown", "image", ())
+    outputs = {"workload_health": {"migration_id": "owm-1", "state": "<b>", "reason": "no access", "not_ready": [3]}}
+    unknown = RunHealth.from_outputs(outputs, {"id": "owm-1"})
+    assert unknown == RunHealth(state="unknown", reason="no access")
+    noted = run_report(health=unknown)
+    assert label_matches(noted)["Workload health"] == "unknown"
+    assert facts.list_notes(noted) == ["whether the workloads are ready is unknown: no access"]
 
 
 def test_times_that_are_not_told() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationInstance, MigrationStatus, PodDetail
 from ocean_migration_pulumi.common.times import format_time
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
-from ocean_migration_pulumi.migration.views.run_report import RunReport
+from ocean_migration_pulumi.migration.views.run_report import RunHealth, RunReport
 from ocean_migration_pulumi.report.run import html, json_document, markdown_document
 from tests.report.pages import Page
 from tests.report.rendered import parse, structure, texts
@@ -49,6 +49,7 @@ def told(text: str) -> RunReport:
         stuck=(StuckPod(pod=text, node=text, why=text, remedy=text),),
         notes=(text,),
     )
+    entry = dict.fromkeys(("workload", "reason", "pod", "detail"), text)
     return run_report(
         status,
         moments=[moment(5, text), moment(30, "DRAIN_NODES")],
@@ -58,6 +59,10 @@ def told(text: str) -> RunReport:
         log=(LogEntry(message=text, severity=text, created_at=text), LogEntry(message=text)),
         virtual_node_groups={text: text},
         generated_at=at(90),
+        health=RunHealth.from_outputs(
+            {"workload_health": {"migration_id": text, "state": text, "reason": text, "not_ready": [entry]}},
+            {"id": text, "stop_cause": {"cause": text, "workloads": [text]}},
+        ),
     )
 
 

@@ -13,7 +13,13 @@ from tests.report import run_reports
 from tests.report.pages import Page
 from tests.report.run_reports import moment, run_report
 
-STORIES = [run_reports.failed(), run_reports.with_leftovers(), run_reports.large(300), run_report()]
+STORIES = [
+    run_reports.failed(),
+    run_reports.with_leftovers(),
+    run_reports.large(300),
+    run_report(),
+    run_reports.braked(),
+]
 TOKEN = re.compile(r"--([a-z]+): (#[0-9a-f]{3,6})")
 
 
@@ -31,7 +37,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain"])
+@pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain", "braked"])
 def test_a_page_needs_nothing_from_elsewhere(told: RunReport) -> None:
     """No script, no link, no address; and its policy lets no browser fetch any."""
     text = html.render_html(told)
@@ -43,7 +49,7 @@ def test_a_page_needs_nothing_from_elsewhere(told: RunReport) -> None:
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
 
 
-@pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain"])
+@pytest.mark.parametrize("told", STORIES, ids=["failed", "leftovers", "many", "plain", "braked"])
 def test_a_page_is_for_every_reader(told: RunReport) -> None:
     """A language, one title, headings in their order, tables with headings."""
     page = Page(html.render_html(told))

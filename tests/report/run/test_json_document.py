@@ -20,9 +20,10 @@ from tests.report.run_reports import run_report
         run_reports.failed(),
         run_reports.with_leftovers(),
         run_reports.large(60),
+        run_reports.braked(),
         run_report(MigrationStatus(id="owm-1", state="NEW_STATE"), cluster_name="", log=(LogEntry(message="x"),)),
     ],
-    ids=["failed", "leftovers", "running", "untold"],
+    ids=["failed", "leftovers", "running", "braked", "untold"],
 )
 def test_the_schema_describes_it_whole(told: RunReport) -> None:
     """As it is read back."""
@@ -52,6 +53,15 @@ def test_what_is_told_of_a_failed_run() -> None:
     assert found["timeline"]["moments"][-1]["state"] == "FINISHED_ERROR"
     assert found["leftover_pods"][0]["pod"] == "payments/ledger-0"
     assert [node["virtual_node_group"] for node in found["new_nodes"]] == [None, "api", "api", "web", "web"]
+
+
+def test_recorded_health_of_workloads_has_the_cause_of_the_brake() -> None:
+    """Null without a record."""
+    found = json_document.report_to_json(run_reports.braked())["workload_health"]
+    assert found["brake"] == {"cause": "image", "workloads": ["Deployment shop/cart"]}
+    assert (found["state"], found["workloads_ready"], found["workloads"]) == ("not ready", 2, 3)
+    assert [each["reason"] for each in found["not_ready"]] == ["image"]
+    assert json_document.report_to_json(run_reports.failed())["workload_health"] is None
 
 
 def test_without_a_record_nobody_looked() -> None:

@@ -146,6 +146,13 @@ def test_any_limit_is_kept(limit: int) -> None:
     assert "Running" in text
 
 
+def test_workloads_that_are_not_ready_are_a_table() -> None:
+    """As the stack recorded them, with the reason why the brake stopped the migration."""
+    text = markdown_document.render_markdown(run_reports.braked())
+    assert "### Not ready: 1 workload\n\n| workload | ready | required | reason | pod | detail |" in text
+    assert "| Stopped by | the brake <code>image</code> <code>Deployment shop/cart</code> |" in text
+
+
 def test_a_short_run_has_nothing_folded_but_the_table_of_changes() -> None:
     """A reader of four nodes has to unfold nothing."""
     text = markdown_document.render_markdown(run_report(moments=course(2)))

@@ -29,7 +29,7 @@ from ocean_migration_pulumi.migration.views.run_report import RunReport, build_r
     "--stack",
     type=click.File("rb"),
     metavar="FILE",
-    help="Read the timeline from the output of `pulumi stack export`; - reads stdin.",
+    help="Read timeline and workload health from the output of `pulumi stack export`; - reads stdin.",
 )
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="The same as --output.")
 @output_options((TABLE, MARKDOWN, JSON, HTML), elsewhere=MARKDOWN)
@@ -52,12 +52,13 @@ def command(
     if source is not None and stack is not None:
         raise click.UsageError("--from and --stack are mutually exclusive")
     with open_migration(reach, migration, source) as chosen:
-        moments = chosen.moments
+        moments, health = chosen.moments, None
         if stack is not None:
             from ocean_migration_pulumi.report.run import exported_timeline
 
             exported = stack.read().decode("utf-8-sig", "replace")
             moments = exported_timeline.read_exported_moments(exported, chosen.migration_id)
+            health = exported_timeline.read_exported_health(exported, chosen.migration_id)
         run_report = build_run_report(
             chosen.client,
             reach.scope,
@@ -65,6 +66,7 @@ def command(
             chosen.ocean_id,
             chosen.migration_id,
             moments=moments,
+            health=health,
             now=chosen.now,
         )
     if to is not None:
@@ -90,6 +92,7 @@ def _show(output: Output, run_report: RunReport) -> None:
     if lines:
         output.lines(["", title, *(f"  {line}" for line in lines)])
     for title, table in (
+        ("Workloads that are not ready", facts.tabulate_unready(run_report)),
         ("Remaining pods", facts.tabulate_stuck_pods(run_report)),
         ("Timeline", facts.tabulate_changes(facts.select_changes(run_report.moments), "/")),
         ("Old nodes", facts.tabulate_old_nodes(facts.old_nodes(run_report))),

@@ -23,6 +23,7 @@ from ocean_migration_pulumi.api.models.cluster import Cluster
 from ocean_migration_pulumi.api.models.migration import MigrationSummary
 from ocean_migration_pulumi.api.recording.redaction import ExchangeObserver
 from ocean_migration_pulumi.api.settings import Settings
+from ocean_migration_pulumi.cli.options import OPTIONS, rename_to_option
 from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import list_some, one_line, sanitize
@@ -38,7 +39,8 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry, ClusterClaims
-from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources, explain_no_access
+from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.resource.session import Session
 
 R = TypeVar("R")
@@ -153,7 +155,13 @@ class CliContext:
 
         Raises InputError when the given kubeconfig, or its context, cannot be used.
         """
-        return self._session.sources(self._kubeconfig, self._context)
+        try:
+            sources = self._session.sources(self._kubeconfig, self._context)
+        except InputError as error:
+            raise rename_to_option(error) from None
+        if not sources.is_named:
+            return replace(sources, absent=explain_no_access(OPTIONS))
+        return sources if self._kubeconfig is None else replace(sources, name=OPTIONS.name(KUBECONFIG))
 
     def migrations(self) -> list[MigrationSummary]:
         """Return the cluster's migrations, the newest first."""
@@ -312,7 +320,8 @@ _PARAMETERS: Final = (
 )
 _OPTIONS: Final = (
     click.option(
-        "--cluster",
+        OPTIONS.name("ocean_id"),
+        "cluster",
         envvar=CLUSTER_VARIABLE,
         metavar="ID|NAME",
         shell_complete=complete_cluster,
@@ -320,7 +329,10 @@ _OPTIONS: Final = (
         show_envvar=True,
     ),
     click.option(
-        "--account", metavar="act-...", help="Spot account. Default: SPOTINST_ACCOUNT, else that of the profile."
+        OPTIONS.name("account_id"),
+        "account",
+        metavar="act-...",
+        help="Spot account. Default: SPOTINST_ACCOUNT, else that of the profile.",
     ),
     click.option(
         "--profile", metavar="NAME", help="Profile of the credentials file. Takes precedence over SPOTINST_TOKEN."
@@ -334,8 +346,15 @@ _OPTIONS: Final = (
     ),
 )
 _KUBERNETES_OPTIONS: Final = (
-    click.option("--kubeconfig", metavar="FILE", help="Kubeconfig of the cluster. Default: KUBECONFIG."),
-    click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: its current context."),
+    click.option(
+        OPTIONS.name(KUBECONFIG), "kubeconfig", metavar="FILE", help="Kubeconfig of the cluster. Default: KUBECONFIG."
+    ),
+    click.option(
+        OPTIONS.name("kube_context"),
+        "context",
+        metavar="NAME",
+        help="Context of the kubeconfig. Default: its current context.",
+    ),
 )
 
 

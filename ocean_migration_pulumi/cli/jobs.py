@@ -6,6 +6,7 @@ from typing import Final
 
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.plan_view import OWNER
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventSink, discard_event
@@ -37,6 +38,7 @@ def make_context(
         poll_policy=reach.poll_policy,
         sources=reach.sources(),
         hints=HINTS,
+        vocabulary=OPTIONS,
         events=events,
         creating=True,
     )

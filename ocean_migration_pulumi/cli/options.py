@@ -1,4 +1,4 @@
-"""Command-line options of a migration: the inputs of the resource by the same names."""
+"""Which option stands for which input, and the options of a migration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.input_readers import FLAG, TEXTS, input_error
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.options import InputDeclaration, declared_inputs, unknown_field
-from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS, MigrationSpec, read_spec
+from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS, KUBECONFIG, MigrationSpec, read_spec
+from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 
 R = TypeVar("R")
 
@@ -39,7 +40,14 @@ _METAVARS: Final = {
     "batch_size_percentage": "N",
     "approved_plan": "DIGEST",
 }
-_SHORT_NAMES: Final = {"batch_size_percentage": "--batch-size"}
+_NAMES: Final = {
+    "batch_size_percentage": "--batch-size",
+    "ocean_id": "--cluster",
+    "account_id": "--account",
+    KUBECONFIG: "--kubeconfig",
+    "kube_context": "--context",
+}
+"""The options that are not named after their inputs."""
 _OLD_NAMES: Final = {"batch_size_percentage": "--batch-size-percentage"}
 """Names of options that are still accepted."""
 
@@ -48,13 +56,16 @@ _EXCLUDE_HELP: Final = "Nodes that are never migrated, such as node_names=ip-10-
 
 def _flag_name(name: str, declaration: InputDeclaration) -> str:
     """Return the name of an input's option, in the singular if the option is repeatable."""
-    if name in _SHORT_NAMES:
-        return _SHORT_NAMES[name]
+    if name in _NAMES:
+        return _NAMES[name]
     singular = name.removesuffix("s") if declaration.type is TEXTS else name
     return f"--{singular.replace('_', '-')}"
 
 
-_OPTION_NAMES: Final = {name: _flag_name(name, each) for name, each in (_NODE_INPUTS | _MIGRATION_INPUTS).items()}
+OPTIONS: Final = Vocabulary(
+    _NAMES | {name: _flag_name(name, each) for name, each in (_NODE_INPUTS | _MIGRATION_INPUTS).items()}
+)
+"""The vocabulary of commands: the option of each input that has one."""
 _EXCLUDABLE: Final = tuple(name for name in _NODE_INPUTS if name not in {"exclude", "all_nodes", "limit"})
 
 
@@ -72,7 +83,7 @@ def _option(name: str, declaration: InputDeclaration) -> Callable[[Callable[...,
     default = f" Default: {declaration.default}." if declaration.default else ""
     repeat = " Repeatable." if kind.get("multiple") else ""
     meaning = _EXCLUDE_HELP if name == "exclude" else declaration.doc.replace("``", "").replace('"', "")
-    names = [_OPTION_NAMES[name], *([_OLD_NAMES[name]] if name in _OLD_NAMES else [])]
+    names = [OPTIONS.name(name), *([_OLD_NAMES[name]] if name in _OLD_NAMES else [])]
     return click.option(*names, name, help=meaning + default + repeat, **kind)
 
 
@@ -97,7 +108,7 @@ def selection_options(function: Callable[..., R]) -> Callable[..., R]:
 def _make_spec(nodes: dict[str, Any], options: dict[str, Any]) -> MigrationSpec:
     selector = _drop_unset(nodes)
     if not selector.keys() - {"exclude", "limit"}:
-        msg = f"No nodes selected. Use {', '.join(_OPTION_NAMES[name] for name in _EXCLUDABLE)} or --all-nodes."
+        msg = f"No nodes selected. Use {', '.join(map(OPTIONS.name, _EXCLUDABLE))} or --all-nodes."
         raise click.UsageError(msg)
     if nodes["exclude"]:
         selector["exclude"] = _read_exclude(nodes["exclude"])
@@ -109,8 +120,8 @@ def _make_spec(nodes: dict[str, Any], options: dict[str, Any]) -> MigrationSpec:
 
 def rename_to_option(problem: InputError) -> InputError:
     """Return the error of an input with the name of its option."""
-    name = problem.property_name
-    return problem.renamed(_OPTION_NAMES.get(name.removeprefix("nodes.").partition("[")[0], name))
+    name = problem.property_name.removeprefix("nodes.").partition("[")[0]
+    return problem.renamed(OPTIONS.options.get(name, problem.property_name))
 
 
 def _drop_unset(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
-from ocean_migration_pulumi.cli.options import rename_to_option
+from ocean_migration_pulumi.cli.options import OPTIONS, rename_to_option
 from ocean_migration_pulumi.cli.output import Output, Table
 from ocean_migration_pulumi.errors import PlanError
 from ocean_migration_pulumi.kubernetes import KubernetesReader
@@ -100,17 +100,17 @@ class PlanView:
             ],
             "options": asdict(spec.options),
             "prerequisites": [
-                {"name": each.name, "verdict": each.status, "text": render_check(each).line}
+                {"name": each.name, "verdict": each.status, "text": render_check(each, OPTIONS).line}
                 for each in self.preview.check_results
             ],
-            "blockers": [render(each) for each in diagnostics if each.is_blocker],
+            "blockers": [render(each, OPTIONS) for each in diagnostics if each.is_blocker],
             "downtime": list_downtime(diagnostics),
             "warnings": [
-                render(each)
+                render(each, OPTIONS)
                 for each in diagnostics
                 if each.severity is not Severity.INFO and each.code not in _CHECKS and not each.is_blocker
             ],
-            "info": [render(each) for each in diagnostics if each.severity is Severity.INFO],
+            "info": [render(each, OPTIONS) for each in diagnostics if each.severity is Severity.INFO],
             "refusal": self.refusal,
         }
 
@@ -147,7 +147,7 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
     if found.problems:
         raise rename_to_option(found.problems[0])
     if found.planned is None:
-        why = render_cause(found.unplanned) if found.unplanned else "unknown reason"
+        why = render_cause(found.unplanned, OPTIONS) if found.unplanned else "unknown reason"
         msg = f"cannot plan: {why}"
         raise PlanError(msg, found.diagnostics)
     offered = claims.view.candidates(client, reach.scope)
@@ -190,7 +190,7 @@ def list_lines(diagnostics: Iterable[Diagnostic]) -> list[str]:
 
 
 def _show_diagnostic(diagnostic: Diagnostic) -> str:
-    text = render_line(diagnostic)
+    text = render_line(diagnostic, OPTIONS)
     has_head = diagnostic.is_blocker or diagnostic.code in _CHECKS or diagnostic.code == Code.DOWNTIME
     return text if diagnostic.severity is Severity.INFO or has_head else f"Warning: {text}"
 

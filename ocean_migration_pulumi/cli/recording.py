@@ -75,7 +75,7 @@ def open_migration(reach: CliContext, migration: str | None, record: Path | None
         (ocean_id, migration_id), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
         yield SelectedMigration(
             client=client,
-            sources=DataSources(absent="a record has no data from Kubernetes"),
+            sources=DataSources(absent="a record has no data from Kubernetes", is_named=True),
             ocean_id=ocean_id,
             migration_id=migration_id,
             moments=tuple(Moment.from_status(at, status) for at, status in statuses),

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _COMPONENT: Final = "ocean-migration:index:OceanMigration$"
 """The type of the component, in the URNs of its waves."""
 
-_LATER: Final = DataSources(absent="the kubeconfig is known only later", explicit=True)
+_LATER: Final = DataSources(absent="the kubeconfig is known only later", is_named=True, explicit=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

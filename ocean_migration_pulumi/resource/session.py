@@ -131,7 +131,7 @@ class Session:
         try:
             reader = self.reader(kubeconfig, context)
         except SettingsError as error:
-            return DataSources(absent=str(error), explicit=kubeconfig is not None)
+            return DataSources(absent=str(error), is_named=True, explicit=kubeconfig is not None)
         if reader is None:
             return DataSources()
         from ocean_migration_pulumi.aws import AwsReader
@@ -142,6 +142,7 @@ class Session:
                 self._aws = AwsReader()
         return DataSources(
             kubernetes=reader,
+            is_named=True,
             explicit=reader.access.explicit,
             name=reader.access.source,
             aws=self._aws,

@@ -1,4 +1,4 @@
-"""The command says of a plan what the resource's preview says, word for word."""
+"""The command says of a plan what the resource's preview says, word for word but for the names of inputs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ocean_migration_pulumi.cli.options import OPTIONS
+from ocean_migration_pulumi.migration.planning.findings_text import render_line
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, read_previews
 from tests.cli.conftest import Terminal
@@ -38,7 +40,7 @@ def test_plan_and_preview_are_the_same(terminal: Terminal, tmp_path: Path, monke
     # The command does not wait for workloads, nor stop a migration for them.
     same = [each for each in record.diagnostics if each.code != Code.HEALTH_PLANNED]
     assert len(same) == len(record.diagnostics) - 1
-    shown = [part for each in same for part in each.text.splitlines()]
+    shown = [part for each in same for part in render_line(each, OPTIONS).splitlines()]
     assert [line.removeprefix("Warning: ") for line in lines[: lines.index("")]] == shown
     assert (record.planned_nodes, record.plan_digest) == (planned, data["plan_digest"])
     assert (record.approved, record.unplanned) == (None, None)

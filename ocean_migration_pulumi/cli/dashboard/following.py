@@ -16,6 +16,7 @@ from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.dashboard.onlookers import ProgressDisplay
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CANCELLED, DONE, TIMED_OUT
 from ocean_migration_pulumi.cli.jobs import make_context
+from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.errors import (
     DeadlineError,
@@ -191,6 +192,7 @@ class Follower:
                 status,
                 changed_at=changed_at,
                 stall_timeout=self._policy.stall_timeout or STALL_TIMEOUT,
+                vocabulary=OPTIONS,
             )
         except (OceanMigrationError, OperationCancelled) as error:
             say(f"Migration {status.id} is {status.state}; cannot explain it: {error}", err=False)

@@ -27,6 +27,7 @@ from ocean_migration_pulumi.migration.scheduling.drain_rules import LEAVING_OUTC
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 from ocean_migration_pulumi.migration.state.phases import describe_duration, describe_phase, describe_share
 
 __all__ = ["STALL_TIMEOUT", "Diagnosis", "Outcome", "StuckPod", "diagnose_migration"]
@@ -84,6 +85,7 @@ def diagnose_migration(
     changed_at: datetime | None = None,
     now: datetime | None = None,
     stall_timeout: float = STALL_TIMEOUT,
+    vocabulary: Vocabulary = INPUTS,
 ) -> Diagnosis:
     """Diagnose a migration from its status and other sources; a source that does not answer becomes a note.
 
@@ -96,6 +98,7 @@ def diagnose_migration(
         changed_at: When the status last changed. None if nobody watched it: then the cluster's log is read.
         now: The current time, by Spot's clock. None means to use that of the API.
         stall_timeout: Seconds without progress after which the migration counts as stalled.
+        vocabulary: How the texts name inputs.
 
     Raises:
         OperationCancelled: The operation was cancelled.
@@ -108,6 +111,7 @@ def diagnose_migration(
         ocean_id=ocean_id,
         status=status,
         now=api.server_now() if now is None else now,
+        vocabulary=vocabulary,
     )
     diagnosis = _diagnose(investigation, changed_at, stall_timeout)
     return replace(diagnosis, unscheduled=tuple(investigation.unscheduled_pods()), notes=tuple(investigation.notes))
@@ -161,10 +165,10 @@ def _diagnose_finished(investigation: Investigation) -> Diagnosis:
 
 def _diagnose_leftovers(investigation: Investigation, manual: list[MigrationInstance]) -> Diagnosis:
     status = investigation.status
-    reported = stuck = stuck_pods.list_reported_pods(manual)
+    reported = stuck = stuck_pods.list_reported_pods(manual, investigation.vocabulary)
     kube = investigation.read_kubernetes()
     if kube is not None and kube.knows(PODS, NODES):
-        stuck = stuck_pods.find_stuck_pods(status, kube, manual, include_unblocked=True)
+        stuck = stuck_pods.find_stuck_pods(status, kube, manual, investigation.vocabulary, include_unblocked=True)
         if gone := stuck_pods.find_gone_pods(reported, kube):
             investigation.notes.append(f"left over according to Ocean, but gone: {list_some(gone)}")
     pods = sum(node.running_pods or len(node.pods) for node in manual)
@@ -297,15 +301,16 @@ def _find_stuck(
     include_pending: bool = False,
 ) -> tuple[StuckPod, ...]:
     """Return the stuck pods on these nodes: by Kubernetes, else those that Ocean reports."""
-    status = investigation.status
+    status, vocabulary = investigation.status, investigation.vocabulary
     if kube is None or not kube.knows(PODS, NODES):
-        return stuck_pods.list_reported_pods(status.old_instances)
+        return stuck_pods.list_reported_pods(status.old_instances, vocabulary)
     found = stuck_pods.find_stuck_pods(
-        status, kube, nodes, include_unblocked=include_unblocked, include_pending=include_pending
+        status, kube, nodes, vocabulary, include_unblocked=include_unblocked, include_pending=include_pending
     )
     if any(pod.outcome is DrainOutcome.HELD for pod in found) and not status.is_terminal:
         investigation.notes.append(
-            "Ocean does not report whether force_pod_eviction_on_pdb_failure is set for this migration"
+            f"Ocean does not report whether {vocabulary.name('force_pod_eviction_on_pdb_failure')} is set for this "
+            "migration"
         )
     if found and status.is_terminal:
         investigation.notes.append("Kubernetes shows the pods of now, not of the end of the migration")

@@ -21,6 +21,7 @@ from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready,
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot, describe_gap
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
 T = TypeVar("T")
 
@@ -47,6 +48,8 @@ class Investigation:
     """Status of the migration."""
     now: datetime
     """The current time, by Spot's clock."""
+    vocabulary: Vocabulary = INPUTS
+    """How texts name inputs."""
     notes: list[str] = field(default_factory=list)
     """What is unknown, and why."""
     kube: KubernetesSnapshot | None = None

@@ -26,12 +26,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
 from ocean_migration_pulumi.migration.scheduling.workloads import is_orphan
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-
-_FORCE: Final = "set force_pod_eviction_on_pdb_failure"
-_STANDALONE: Final = (
-    "standalone pod (no controller)",
-    "move it manually, or set should_evict_stand_alone_pods, which deletes it for good",
-)
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
 _BLOCKED: Final = frozenset({DrainOutcome.HELD, DrainOutcome.KEPT, DrainOutcome.LEAVING})
 _TOPICS: Final[Mapping[str, Topic]] = {
@@ -72,12 +67,12 @@ def find_draining_nodes(status: MigrationStatus) -> list[MigrationInstance]:
     return [node for node in left if "DRAIN" in node.state.upper()] or left
 
 
-def list_reported_pods(nodes: Iterable[MigrationInstance]) -> tuple[StuckPod, ...]:
+def list_reported_pods(nodes: Iterable[MigrationInstance], vocabulary: Vocabulary = INPUTS) -> tuple[StuckPod, ...]:
     """Return the pods that Ocean itself reports as left on these nodes."""
     found = []
     for node in nodes:
         for pod in node.pods:
-            why, remedy = _explain_kind(pod.kind)
+            why, remedy = _explain_kind(pod.kind, vocabulary)
             found.append(StuckPod(pod=sanitize(pod.name or pod.id), node=display_name(node), why=why, remedy=remedy))
     return tuple(found)
 
@@ -86,6 +81,7 @@ def find_stuck_pods(
     status: MigrationStatus,
     kube: KubernetesSnapshot,
     nodes: Iterable[MigrationInstance],
+    vocabulary: Vocabulary = INPUTS,
     *,
     include_unblocked: bool = False,
     include_pending: bool = False,
@@ -96,6 +92,7 @@ def find_stuck_pods(
         status: Status of the migration.
         kube: Snapshot of Kubernetes.
         nodes: Old nodes.
+        vocabulary: How the remedies name inputs.
         include_unblocked: Whether to return the other pods on these nodes, too, except those of DaemonSets and static
             pods, which a drain does not move.
         include_pending: Whether to return the pods that wait for a node, too.
@@ -108,7 +105,7 @@ def find_stuck_pods(
     found = []
     for drained in sorted(drained_pods, key=lambda drained: drained.outcome in LEAVING_OUTCOMES):
         if drained.outcome in wanted:
-            why, remedy = _explain_blocker(drained, kube)
+            why, remedy = _explain_blocker(drained, kube, vocabulary)
             found.append(
                 StuckPod(
                     pod=sanitize(drained.pod.full_name),
@@ -149,29 +146,30 @@ def _find_name(node: MigrationInstance, kube: KubernetesSnapshot) -> str:
     return known.name if known else node.node_name
 
 
-def _explain_blocker(drained: DrainedPod, kube: KubernetesSnapshot) -> tuple[str, str]:
+def _explain_blocker(drained: DrainedPod, kube: KubernetesSnapshot, vocabulary: Vocabulary) -> tuple[str, str]:
     """Return what blocks a pod, and the remedy."""
     pod, budgets = drained.pod, drained.budgets
+    force = f"set {vocabulary.name('force_pod_eviction_on_pdb_failure')}"
     if drained.outcome is DrainOutcome.HELD and len(budgets) == 1:
         budget = budgets[0]
         if budget.problem:
             return (
                 f"PodDisruptionBudget {sanitize(budget.full_name)} allows 0 disruptions (SyncFailed: {budget.problem})",
-                f"correct its selector, delete it, or {_FORCE}",
+                f"correct its selector, delete it, or {force}",
             )
         return (
             f"PodDisruptionBudget {sanitize(budget.full_name)} allows 0 disruptions ({budget.current_healthy} healthy, "
             f"{budget.desired_healthy} required)",
-            f"add replicas, relax the budget, or {_FORCE}",
+            f"add replicas, relax the budget, or {force}",
         )
     if drained.outcome is DrainOutcome.HELD:
         names = list_some(sanitize(budget.full_name) for budget in budgets)
         return (
             f"the API server rejects evictions of pods with several PodDisruptionBudgets ({names})",
-            f"leave one budget that selects the pod, or {_FORCE}",
+            f"leave one budget that selects the pod, or {force}",
         )
     if drained.outcome is DrainOutcome.KEPT:
-        why, remedy = _STANDALONE
+        why, remedy = _explain_standalone(vocabulary)
         return "its DaemonSet is deleted, so nothing recreates it" if is_orphan(pod, kube) else why, remedy
     if drained.outcome is DrainOutcome.LEAVING and pod.finalizers:
         finalizers = list_some(map(sanitize, pod.finalizers))
@@ -181,9 +179,14 @@ def _explain_blocker(drained: DrainedPod, kube: KubernetesSnapshot) -> tuple[str
     return "no blocker found", "check its events and the log of the Ocean Controller"
 
 
-def _explain_kind(kind: str) -> tuple[str, str]:
+def _explain_standalone(vocabulary: Vocabulary) -> tuple[str, str]:
+    option = vocabulary.name("should_evict_stand_alone_pods")
+    return "standalone pod (no controller)", f"move it manually, or set {option}, which deletes it for good"
+
+
+def _explain_kind(kind: str, vocabulary: Vocabulary) -> tuple[str, str]:
     """Return what blocks a pod of a kind that Ocean reports, and the remedy."""
     if kind == "STAND_ALONE_POD":
-        return _STANDALONE
+        return _explain_standalone(vocabulary)
     detail = "" if kind == "UNKNOWN" else f" ({sanitize(kind)})"
     return f"Ocean did not evict it and reports no reason{detail}", "find out what blocks it, then move it manually"

@@ -10,6 +10,8 @@ from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.planning.sentences import capitalize, join_sentences
 from ocean_migration_pulumi.migration.scheduling.aws_facts import without_path
+from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
+from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 
 Fields = Mapping[str, Any]
 
@@ -30,8 +32,10 @@ class CheckText(NamedTuple):
         return join_sentences(self)
 
 
-def describe_finding(finding: str, fields: Fields) -> CheckText:
+def describe_finding(finding: str, fields: Fields, vocabulary: Vocabulary) -> CheckText:
     """Return the text of a finding; ``fields`` are printable."""
+    if naming := _NAMING_TEMPLATES.get(Finding(finding)):
+        return naming(fields, vocabulary)
     template = _TEMPLATES[Finding(finding)]
     if isinstance(template, tuple):
         return CheckText(*(part.format_map(fields) for part in template))
@@ -51,13 +55,14 @@ def _to_check(fields: Fields) -> str:
     return f" (to have it checked: {fields['remedy']})" if fields["remedy"] else ""
 
 
-def _kubernetes_not_read(fields: Fields) -> CheckText:
+def _kubernetes_not_read(fields: Fields, vocabulary: Vocabulary) -> CheckText:
     why = f" ({fields['reason']})" if fields["reason"] else ""
     otherwise = f"make sure that Cluster Autoscaler is off and the Ocean Controller is {_FIRST_VERSION}"
+    remedy = f"set {vocabulary.name(fields['input'])}" if fields.get("input") else fields["remedy"]
     return CheckText(
         f"No access to Kubernetes{why}: the Ocean Controller's version, other node autoscalers, PodDisruptionBudgets "
         "and standalone pods are unknown",
-        capitalize(f"{fields['remedy']}, or {otherwise}" if fields["remedy"] else otherwise),
+        capitalize(f"{remedy}, or {otherwise}" if remedy else otherwise),
     )
 
 
@@ -76,10 +81,11 @@ def _controller_v1(fields: Fields) -> CheckText:
     return CheckText(seen, "Install version 2, and scale version 1 to zero")
 
 
-def _nodes_unmatched(fields: Fields) -> CheckText:
+def _nodes_unmatched(fields: Fields, vocabulary: Vocabulary) -> CheckText:
     nodes = fields["nodes"]
     match = count_with_verb(len(nodes), "planned node", "match")
-    remedy = 'Add a Virtual Node Group for them, or set unmatched_nodes to "skip" or "allow"'
+    name = vocabulary.name("unmatched_nodes")
+    remedy = f'Add a Virtual Node Group for them, or set {name} to "skip" or "allow"'
     if fields["allowed"]:
         remedy = "Their pods may find no new node"
     return CheckText(f"{match} no Virtual Node Group: {list_some(nodes)}", remedy)
@@ -167,10 +173,6 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         _REACHES_SPOT,
     ),
     Finding.KUBERNETES_READ: ("Kubernetes has the nodes that Ocean lists",),
-    Finding.KUBERNETES_NOT_READ: _kubernetes_not_read,
-    Finding.KUBERNETES_WRONG_CLUSTER: lambda fields: CheckText(
-        capitalize(fields["reason"]), "Set kubeconfig to that of this cluster"
-    ),
     Finding.KUBERNETES_NOT_RECOGNIZED: (
         "Unknown whether the kubeconfig is that of this cluster: no node can be compared with those that Ocean lists",
     ),
@@ -291,7 +293,6 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         f"Make sure that it has one{_to_check(fields)}",
     ),
     Finding.NODES_MATCHED: ("Every planned node matches a Virtual Node Group",),
-    Finding.NODES_UNMATCHED: _nodes_unmatched,
     Finding.GROUPS_GONE: _groups_gone,
     Finding.LABELS_NOT_SET: lambda fields: CheckText(
         f"Nodes of {_group(fields)} do not get {_labels_and_taints(fields)}: Ocean launches them for pods that need "
@@ -345,3 +346,12 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         "Raise it, or migrate fewer nodes at once",
     ),
 }
+
+_NAMING_TEMPLATES: Final[Mapping[Finding, Callable[[Fields, Vocabulary], CheckText]]] = {
+    Finding.KUBERNETES_NOT_READ: _kubernetes_not_read,
+    Finding.KUBERNETES_WRONG_CLUSTER: lambda fields, vocabulary: CheckText(
+        capitalize(fields["reason"]), f"Set {vocabulary.name(KUBECONFIG)} to that of this cluster"
+    ),
+    Finding.NODES_UNMATCHED: _nodes_unmatched,
+}
+"""The templates of texts that name inputs."""

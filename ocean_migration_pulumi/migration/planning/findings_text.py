@@ -19,6 +19,8 @@ from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.approval import shorten_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, UnplannedCause, UnplannedEffect
 from ocean_migration_pulumi.migration.spec.input_readers import SHORTEST_DIGEST
+from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
 Fields = Mapping[str, Any]
 
@@ -26,6 +28,7 @@ _MOST_BATCHES: Final = 10
 _MOST_NODES: Final = 3
 _FORCE: Final = "force_pod_eviction_on_pdb_failure"
 _EVICT: Final = "should_evict_stand_alone_pods"
+_BATCH_SIZE: Final = "batch_size_percentage"
 _SOURCE: Final = "source"
 _HEADS: Final[Mapping[str, str]] = {
     Code.CHECK_FAILED: "Check failed",
@@ -59,28 +62,29 @@ _POD_COUNTS: Final = (
 
 
 _AGAIN: Final = "Run the command again"
-_VERIFY: Final = "Set kubeconfig to verify, or look with kubectl"
 
 
-def render(diagnostic: Diagnostic) -> str:
+def render(diagnostic: Diagnostic, vocabulary: Vocabulary = INPUTS) -> str:
     """Return the text of a diagnostic, without the head that tells its kind.
 
     What only a newer version can render comes back as that version wrote it.
     """
-    template = _TEMPLATES.get(diagnostic.code)
-    if template is None:
-        return diagnostic.text or str(diagnostic.code)
+    subject, fields = _clean(diagnostic.subject), _clean(diagnostic.fields)
     try:
-        return template(_clean(diagnostic.subject), _clean(diagnostic.fields))
+        if naming := _NAMING_TEMPLATES.get(diagnostic.code):
+            return naming(subject, fields, vocabulary)
+        if template := _TEMPLATES.get(diagnostic.code):
+            return template(subject, fields)
+        return diagnostic.text or str(diagnostic.code)
     except (KeyError, TypeError, ValueError):
         if diagnostic.text:
             return diagnostic.text
         raise
 
 
-def render_line(diagnostic: Diagnostic) -> str:
+def render_line(diagnostic: Diagnostic, vocabulary: Vocabulary = INPUTS) -> str:
     """Return the text of a diagnostic as a line of its own: blockers, downtime and checks say what they are."""
-    text = render(diagnostic)
+    text = render(diagnostic, vocabulary)
     if diagnostic.is_blocker:
         return f"Blocked: {text}"
     if diagnostic.code == Code.DOWNTIME:
@@ -89,14 +93,14 @@ def render_line(diagnostic: Diagnostic) -> str:
     return text if head is None else f"{head} ({_clean(diagnostic.subject)}): {text}"
 
 
-def render_check(check_result: CheckResult) -> CheckText:
+def render_check(check_result: CheckResult, vocabulary: Vocabulary = INPUTS) -> CheckText:
     """Return what a check found, and what to do about it."""
-    return describe_finding(check_result.finding, _clean(check_result.fields))
+    return describe_finding(check_result.finding, _clean(check_result.fields), vocabulary)
 
 
-def render_cause(diagnostic: Diagnostic) -> str:
+def render_cause(diagnostic: Diagnostic, vocabulary: Vocabulary = INPUTS) -> str:
     """Return why there is no plan, of an ``UNPLANNED`` diagnostic, as a part of a sentence."""
-    return _cause(_clean(diagnostic.fields))
+    return _cause(_clean(diagnostic.fields), vocabulary)
 
 
 def _clean(value: Any) -> Any:
@@ -163,23 +167,24 @@ def _approval_outdated(_: str, fields: Fields) -> str:
     return f"Approved digest {approved} {what}: it starts nothing new. Review the plan and approve {fields['digest']}"
 
 
-def _cause(fields: Fields) -> str:
+def _cause(fields: Fields, vocabulary: Vocabulary) -> str:
     detail: str = fields["detail"]
+    labels = vocabulary.name("label_selector")
     return {
         UnplannedCause.NO_ACCOUNT: NO_ACCOUNT,
-        UnplannedCause.NO_LABELS: f"cannot evaluate label_selector: {detail or 'Kubernetes has no nodes'}",
+        UnplannedCause.NO_LABELS: f"cannot evaluate {labels}: {detail or 'Kubernetes has no nodes'}",
         UnplannedCause.SPOT_UNAVAILABLE: f"cannot read the cluster from Spot: {detail}",
         UnplannedCause.CONTROLLER_NEVER_REPORTED: f"the Ocean Controller of {detail} has never reported",
     }[UnplannedCause(fields["cause"])]
 
 
-def _unplanned(_: str, fields: Fields) -> str:
+def _unplanned(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     effect = {
         UnplannedEffect.PLANNED_BY_UP: "`pulumi up` plans the nodes when it runs",
         UnplannedEffect.OUTPUT_STAYS: "The plan in the output planned_nodes stays",
         UnplannedEffect.PLAN_STAYS: "The planned nodes stay as they are",
     }[UnplannedEffect(fields["effect"])]
-    return join_sentences([_cause(fields), effect])
+    return join_sentences([_cause(fields, vocabulary), effect])
 
 
 def _destination(group_id: str, fields: Fields) -> str:
@@ -250,9 +255,9 @@ def _nodes_outside_plan(_: str, fields: Fields) -> str:
     )
 
 
-def _pattern_unmatched(pattern: str, fields: Fields) -> str:
+def _pattern_unmatched(pattern: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nearest = f"Did you mean `{fields['nearest']}`?" if fields["nearest"] else ""
-    return join_sentences([f"No node matches `{pattern}` of {fields['field']}", nearest])
+    return join_sentences([f"No node matches `{pattern}` of {vocabulary.name(fields['field'])}", nearest])
 
 
 def _nodes_undecided(_: str, fields: Fields) -> str:
@@ -261,13 +266,14 @@ def _nodes_undecided(_: str, fields: Fields) -> str:
     return f"{count} not planned: too little is known of them to evaluate the selector ({list_some(nodes)})"
 
 
-def _nodes_new(_: str, fields: Fields) -> str:
+def _nodes_new(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nodes = fields["nodes"]
     one = len(nodes) == 1
+    follow = vocabulary.write_setting("new_nodes", "migrate")
     return (
         f"{count_with_verb(len(nodes), 'new node', 'match')} but {'is' if one else 'are'} not in the plan "
-        f'({list_some(nodes)}). Set new_nodes="migrate" to always include new nodes, or change triggers to include '
-        f"{'it' if one else 'them'} once"
+        f"({list_some(nodes)}). Set {follow} to always include new nodes, or change {vocabulary.name('triggers')} to "
+        f"include {'it' if one else 'them'} once"
     )
 
 
@@ -302,19 +308,22 @@ def _where(fields: Fields) -> str:
     return f"{count_noun(fields['pods'], 'pod')} on {on}"
 
 
-def _effect(fields: Fields) -> str:
+def _effect(fields: Fields, vocabulary: Vocabulary) -> str:
     if not fields["forced"]:
         return f"Affects {_where(fields)}"
-    return f"{_where(fields)} will be killed: {_FORCE} is set"
+    return f"{_where(fields)} will be killed: {vocabulary.name(_FORCE)} is set"
 
 
-def _pdb_blocks(subject: str, fields: Fields) -> str:
-    parts = [f"PodDisruptionBudget {subject} allows 0 disruptions ({_budget_state(fields)})", _effect(fields)]
+def _pdb_blocks(subject: str, fields: Fields, vocabulary: Vocabulary) -> str:
+    parts = [
+        f"PodDisruptionBudget {subject} allows 0 disruptions ({_budget_state(fields)})",
+        _effect(fields, vocabulary),
+    ]
     if trial := fields["trial"]:
         confirmed = "confirms" if trial["allowed"] is False else "could not confirm"
         parts.append(f"The API server {confirmed} it" + (f": {trial['message']}" if trial["message"] else ""))
     if not fields["forced"]:
-        parts.append(f"{_budget_remedy(fields)}, or set {_FORCE}")
+        parts.append(f"{_budget_remedy(fields)}, or set {vocabulary.name(_FORCE)}")
     return join_sentences(parts)
 
 
@@ -334,19 +343,19 @@ def _budget_remedy(fields: Fields) -> str:
     return "Add replicas, relax the budget" if fields["never"] else "Wait until more of its pods are healthy"
 
 
-def _pdbs_overlap(_: str, fields: Fields) -> str:
+def _pdbs_overlap(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     budgets = ", ".join(fields["budgets"])
     text = (
         f"PodDisruptionBudgets {budgets} select the same pods, which the API server then never evicts. "
-        f"{_effect(fields)}"
+        f"{_effect(fields, vocabulary)}"
     )
-    return text if fields["forced"] else f"{text}. Leave one budget for each pod, or set {_FORCE}"
+    return text if fields["forced"] else f"{text}. Leave one budget for each pod, or set {vocabulary.name(_FORCE)}"
 
 
-def _pdbs_more(_: str, fields: Fields) -> str:
+def _pdbs_more(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     budgets = fields["budgets"]
     allow = count_with_verb(len(budgets), "more PodDisruptionBudget", "allow")
-    return f"{allow} 0 disruptions ({list_some(budgets)}). {_effect(fields)}"
+    return f"{allow} 0 disruptions ({list_some(budgets)}). {_effect(fields, vocabulary)}"
 
 
 def _standalone_pods(fields: Fields) -> str:
@@ -357,25 +366,25 @@ def _standalone_pods(fields: Fields) -> str:
     return f"{count_noun(len(pods), 'standalone pod')}{why} on {count_noun(len(nodes), 'node')} ({list_some(pods)})"
 
 
-def _standalone_pods_stay(_: str, fields: Fields) -> str:
+def _standalone_pods_stay(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     one = len(fields["pods"]) == 1
     return (
         f"{_standalone_pods(fields)} {'stays' if one else 'stay'} behind. "
-        f"Move {'it' if one else 'them'} by hand, or set {_EVICT}"
+        f"Move {'it' if one else 'them'} by hand, or set {vocabulary.name(_EVICT)}"
     )
 
 
-def _standalone_pods_deleted(_: str, fields: Fields) -> str:
+def _standalone_pods_deleted(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     verb = "is" if len(fields["pods"]) == 1 else "are"
-    return f"{_standalone_pods(fields)} {verb} deleted for good: {_EVICT} is set"
+    return f"{_standalone_pods(fields)} {verb} deleted for good: {vocabulary.name(_EVICT)} is set"
 
 
-def _downtime(subject: str, fields: Fields) -> str:
+def _downtime(subject: str, fields: Fields, vocabulary: Vocabulary) -> str:
     workloads: Sequence[Fields] = fields["workloads"]
     parts = [_describe_downtime(subject, workloads)]
     if not fields["knows_budgets"]:
         parts[0] += ", unless a PodDisruptionBudget prevents it (unknown)"
-    return join_sentences([*parts, _avoid_downtime(workloads, fields)])
+    return join_sentences([*parts, _avoid_downtime(workloads, fields, vocabulary)])
 
 
 def _describe_downtime(subject: str, workloads: Sequence[Fields]) -> str:
@@ -400,7 +409,7 @@ def _describe_downtime(subject: str, workloads: Sequence[Fields]) -> str:
     )
 
 
-def _avoid_downtime(workloads: Sequence[Fields], fields: Fields) -> str:
+def _avoid_downtime(workloads: Sequence[Fields], fields: Fields, vocabulary: Vocabulary) -> str:
     """Return how to avoid downtime: a budget, smaller batches, or a rollout before the migration."""
     if all(each["ready"] == 1 for each in workloads):
         names = {each["name"] for each in workloads if each["surges"]}
@@ -421,14 +430,14 @@ def _avoid_downtime(workloads: Sequence[Fields], fields: Fields) -> str:
     ways = []
     if fields["forced"]:
         if budgets:
-            ways.append(f"unset {_FORCE}")
+            ways.append(f"unset {vocabulary.name(_FORCE)}")
     elif budgets:
         one = len(budgets) == 1
         ways.append(f"set maxUnavailable: 1 in PodDisruptionBudget{'' if one else 's'} {list_some(budgets)}")
     elif fields["knows_budgets"]:
         ways.append("add a PodDisruptionBudget" if len(workloads) == 1 else "add PodDisruptionBudgets")
     if all(percentages):
-        ways.append(f"set batch_size_percentage to at most {min(percentages)}")
+        ways.append(f"set {vocabulary.write_maximum(_BATCH_SIZE, min(percentages))}")
     if not ways:
         ways.append("spread its replicas over more nodes" if len(workloads) == 1 else "spread them over more nodes")
     return " or ".join(ways)
@@ -438,15 +447,16 @@ def _title(workload: Fields) -> str:
     return f"{workload['kind']} {workload['name']}"
 
 
-def _replicas_drop(_: str, fields: Fields) -> str:
+def _replicas_drop(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     workloads: Sequence[Fields] = fields["workloads"]
     count = count_noun(len(workloads), "workload")
     names = list_some(f"{_title(each)}: {each['evicted_at_once']} of {each['ready']}" for each in workloads)
     text = f"{count} may lose half or more of the ready replicas at once ({names})"
+    size = vocabulary.name(_BATCH_SIZE)
     if not fields["knows_budgets"]:
-        return f"{text}, unless a PodDisruptionBudget prevents it (unknown). Lower batch_size_percentage"
-    first = f"Unset {_FORCE}" if fields["forced"] else "Add a PodDisruptionBudget for each"
-    return f"{text}. {first}, or lower batch_size_percentage"
+        return f"{text}, unless a PodDisruptionBudget prevents it (unknown). Lower {size}"
+    first = f"Unset {vocabulary.name(_FORCE)}" if fields["forced"] else "Add a PodDisruptionBudget for each"
+    return f"{text}. {first}, or lower {size}"
 
 
 def _pdb_suggestion(_: str, fields: Fields) -> str:
@@ -581,12 +591,13 @@ def _migration_adopted(migration_id: str, fields: Fields) -> str:
     return f"{text} is running and also holds nodes that are not planned: `pulumi destroy` will not stop it"
 
 
-def _migration_lost(migration_id: str, fields: Fields) -> str:
+def _migration_lost(migration_id: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nodes = fields["nodes"]
     left = f" ({count_noun(len(nodes), 'node')} not proven to be migrated: {list_some(nodes)})" if nodes else ""
     return (
         f"Migration {migration_id} is lost: for a minute neither its status nor the list of migrations had it{left}. "
-        "Look for it in the Spot console and run the command again; to migrate its nodes again, change triggers"
+        "Look for it in the Spot console and run the command again; to migrate its nodes again, change "
+        f"{vocabulary.name('triggers')}"
     )
 
 
@@ -604,13 +615,17 @@ def _nodes_gone(_: str, fields: Fields) -> str:
     return f"{count_noun(len(nodes), 'planned node')} gone, nothing to migrate there: {list_some(nodes)}"
 
 
-def _nodes_unverified(_: str, fields: Fields) -> str:
+def _nodes_unverified(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nodes = fields["nodes"]
     counts = count_with_verb(len(nodes), "node", "count")
     return (
         f"{counts} as migrated, unverified ({list_some(nodes)}): Ocean has finished and still counts pods there, maybe "
-        f"those of DaemonSets. {_VERIFY}"
+        f"those of DaemonSets. {_verify(vocabulary)}"
     )
+
+
+def _verify(vocabulary: Vocabulary) -> str:
+    return f"Set {vocabulary.name(KUBECONFIG)} to verify, or look with kubectl"
 
 
 def _remain(fields: Fields) -> str:
@@ -618,18 +633,19 @@ def _remain(fields: Fields) -> str:
     return f"{count_with_verb(len(nodes), 'node', 'remain')} ({list_some(nodes)})"
 
 
-def _nodes_unproven(_: str, fields: Fields) -> str:
+def _nodes_unproven(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     it = "it" if len(fields["nodes"]) == 1 else "them"
     return (
         f"{_remain(fields)}: nothing proves that the pods have moved, and discovery does not return {it}, so no "
-        f"migration can be started. Run the command again later, set kubeconfig to verify {it}, or exclude {it}"
+        f"migration can be started. Run the command again later, set {vocabulary.name(KUBECONFIG)} to verify {it}, or "
+        f"exclude {it}"
     )
 
 
-def _nodes_contradicted(_: str, fields: Fields) -> str:
+def _nodes_contradicted(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     return (
-        f"{_remain(fields)}: the migration is FINISHED, but as many pods run on its nodes as before. {_VERIFY}, run "
-        "the command again later, or change triggers to migrate again"
+        f"{_remain(fields)}: the migration is FINISHED, but as many pods run on its nodes as before. "
+        f"{_verify(vocabulary)}, run the command again later, or change {vocabulary.name('triggers')} to migrate again"
     )
 
 
@@ -647,8 +663,8 @@ def _nodes_missing(_: str, fields: Fields) -> str:
     )
 
 
-def _check(_: str, fields: Fields) -> str:
-    return describe_finding(fields["finding"], fields).line
+def _check(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
+    return describe_finding(fields["finding"], fields, vocabulary).line
 
 
 _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
@@ -657,7 +673,6 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.PLAN_NOT_APPROVED: _plan_not_approved,
     Code.APPROVAL_OUTDATED: _approval_outdated,
     Code.PLAN_KEPT_BY_RUN: lambda _, __: "The run that created this resource made the plan: see its planned_nodes",
-    Code.UNPLANNED: _unplanned,
     Code.DESTINATION: _destination,
     Code.DESTINATIONS_MORE: lambda _, fields: (
         f"{count_noun(fields['nodes'], 'node')} to {count_noun(fields['groups'], 'other Virtual Node Group')}"
@@ -666,9 +681,7 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
     Code.PODS: _pods,
     Code.NODES_STAY: _nodes_stay,
     Code.NODES_OUTSIDE_PLAN: _nodes_outside_plan,
-    Code.PATTERN_UNMATCHED: _pattern_unmatched,
     Code.NODES_UNDECIDED: _nodes_undecided,
-    Code.NODES_NEW: _nodes_new,
     Code.NODES_SKIPPED: _nodes_skipped,
     Code.NODES_EXCLUDED: _nodes_excluded,
     Code.ASG_MAY_REPLACE: _asg_may_replace,
@@ -676,17 +689,7 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
         f"Auto Scaling Group {name} replaces terminated nodes. Lower its desired capacity"
     ),
     Code.CHECKS_PASSED: lambda _, fields: f"{count_noun(len(fields['names']), 'check')} passed",
-    Code.CHECK_FAILED: _check,
-    Code.CHECK_WARNING: _check,
-    Code.CHECK_UNKNOWN: _check,
-    Code.PDB_BLOCKS: _pdb_blocks,
-    Code.PDBS_OVERLAP: _pdbs_overlap,
-    Code.PDBS_MORE: _pdbs_more,
     Code.PDB_ALLOWS: lambda name, _: f"PodDisruptionBudget {name} allows an eviction now, by a dry run",
-    Code.STANDALONE_PODS_STAY: _standalone_pods_stay,
-    Code.STANDALONE_PODS_DELETED: _standalone_pods_deleted,
-    Code.DOWNTIME: _downtime,
-    Code.REPLICAS_DROP: _replicas_drop,
     Code.PDB_SUGGESTION: _pdb_suggestion,
     Code.STARTS_FROZEN: _starts_frozen,
     Code.WORK_INTERRUPTED: _work_interrupted,
@@ -707,12 +710,8 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
         f"Migration {migration_id} was not found, which proves nothing: its last known state stays. "
         "Run the command again"
     ),
-    Code.MIGRATION_LOST: _migration_lost,
     Code.NODES_HELD: _nodes_held,
     Code.NODES_GONE: _nodes_gone,
-    Code.NODES_UNVERIFIED: _nodes_unverified,
-    Code.NODES_UNPROVEN: _nodes_unproven,
-    Code.NODES_CONTRADICTED: _nodes_contradicted,
     Code.NODES_WITH_PODS: _nodes_with_pods,
     Code.NODES_MISSING: _nodes_missing,
     Code.NODES_LEFT: lambda _, fields: f"{_remain(fields)}. {_AGAIN}",
@@ -727,3 +726,24 @@ _TEMPLATES: Final[Mapping[str, Callable[[str, Fields], str]]] = {
         f"Cannot write the file that OCEAN_MIGRATION_PREVIEW_FILE names: {fields['reason']}"
     ),
 }
+
+_NAMING_TEMPLATES: Final[Mapping[str, Callable[[str, Fields, Vocabulary], str]]] = {
+    Code.UNPLANNED: _unplanned,
+    Code.PATTERN_UNMATCHED: _pattern_unmatched,
+    Code.NODES_NEW: _nodes_new,
+    Code.CHECK_FAILED: _check,
+    Code.CHECK_WARNING: _check,
+    Code.CHECK_UNKNOWN: _check,
+    Code.PDB_BLOCKS: _pdb_blocks,
+    Code.PDBS_OVERLAP: _pdbs_overlap,
+    Code.PDBS_MORE: _pdbs_more,
+    Code.STANDALONE_PODS_STAY: _standalone_pods_stay,
+    Code.STANDALONE_PODS_DELETED: _standalone_pods_deleted,
+    Code.DOWNTIME: _downtime,
+    Code.REPLICAS_DROP: _replicas_drop,
+    Code.MIGRATION_LOST: _migration_lost,
+    Code.NODES_UNVERIFIED: _nodes_unverified,
+    Code.NODES_UNPROVEN: _nodes_unproven,
+    Code.NODES_CONTRADICTED: _nodes_contradicted,
+}
+"""The templates of texts that name inputs."""

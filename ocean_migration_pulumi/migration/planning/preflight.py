@@ -22,10 +22,10 @@ from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import NO_TRIALS
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, EvictionTrial
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
-from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS, ClusterFacts
+from ocean_migration_pulumi.migration.snapshot.sources import ClusterFacts
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
-from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG, MigrationSpec
 
 KUBERNETES: Final = "Kubernetes"
 
@@ -59,9 +59,9 @@ def check_kubernetes(facts: ClusterFacts) -> CheckResult:
     if facts.foreign and facts.explicit:
         fields = {"reason": facts.absent}
         return CheckResult(KUBERNETES, CheckStatus.FAIL, Finding.KUBERNETES_WRONG_CLUSTER, fields)
-    has_access = facts.absent != NO_ACCESS
-    remedy = facts.remedy if has_access and not facts.foreign else "set kubeconfig"
-    fields = {"reason": facts.absent if has_access else "", "remedy": remedy}
+    fields = {"reason": facts.absent if facts.is_named else "", "remedy": facts.remedy}
+    if facts.foreign or not facts.is_named:
+        fields["input"] = KUBECONFIG
     return CheckResult(KUBERNETES, CheckStatus.UNKNOWN, Finding.KUBERNETES_NOT_READ, fields)
 
 

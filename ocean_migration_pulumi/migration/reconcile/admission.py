@@ -68,7 +68,7 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
     matched = service.check_groups(nodes, groups, spec.unmatched_nodes)
     if matched.status is CheckStatus.FAIL:
         diagnostic = matched.to_diagnostic(enforced=True)
-        msg = f"nothing was started: {render(diagnostic)}"
+        msg = f"nothing was started: {render(diagnostic, context.vocabulary)}"
         raise PrerequisiteError(msg, (diagnostic,))
     if spec.prerequisites == "off":
         return
@@ -76,11 +76,13 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
     enforced = spec.prerequisites == "enforce"
     failed = [check_result.to_diagnostic(enforced=enforced) for check_result in found.failed]
     if failed and enforced:
-        found_texts = join_sentences([*map(render, failed), 'Set prerequisites="warn" to start anyway'])
+        setting = context.vocabulary.write_setting("prerequisites", "warn")
+        texts = [render(diagnostic, context.vocabulary) for diagnostic in failed]
+        found_texts = join_sentences([*texts, f"Set {setting} to start anyway"])
         msg = f"nothing was started: {found_texts}"
         raise PrerequisiteError(msg, tuple(failed))
     for diagnostic in failed:
-        context.reporter.warning(render_line(diagnostic))
+        context.reporter.warning(render_line(diagnostic, context.vocabulary))
 
 
 def ensure_approved(context: ReconcileContext, work: Collection[str]) -> None:
@@ -159,7 +161,7 @@ def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
     tried = check(trials=trials)
     for diagnostic in tried.diagnostics:
         if diagnostic.is_blocker and diagnostic not in found.diagnostics:
-            context.reporter.warning(render_line(diagnostic))
+            context.reporter.warning(render_line(diagnostic, context.vocabulary))
     for budget, trial in trials.items():
         if trial.allowed:
             allows = Diagnostic(code=Code.PDB_ALLOWS, severity=Severity.INFO, subject=budget)

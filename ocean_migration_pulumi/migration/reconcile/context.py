@@ -27,6 +27,7 @@ from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_k
 from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES, LabelMatches, select_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 from ocean_migration_pulumi.migration.state.evidence import (
     EndedMigration,
     NodeObservations,
@@ -76,6 +77,8 @@ class ReconcileContext:
     """Kubernetes and AWS, as far as there is access."""
     hints: Hints = field(default_factory=Hints)
     """The commands that messages name."""
+    vocabulary: Vocabulary = INPUTS
+    """How messages name inputs."""
     creating: bool = False
     """Whether this is the first run, which has no state of its own yet."""
     offered: dict[str, Candidate] = field(default_factory=dict)

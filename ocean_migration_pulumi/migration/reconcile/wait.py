@@ -25,6 +25,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import FailureReason, read_failure_reason
 from ocean_migration_pulumi.migration.health.watch import HealthWatch, find_undrained
 from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_lost, settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
@@ -45,7 +46,6 @@ from ocean_migration_pulumi.migration.state.progress import Progress
 STOP_DEADLINE: Final = 300.0
 """Seconds that a migration which is stopped because its time was up may take to stop."""
 
-_LEFTOVERS: Final = "Move them by hand, or set should_evict_stand_alone_pods"
 _EARLY: Final[Mapping[type[Exception], EventKind]] = {
     InterruptedWaitError: EventKind.INTERRUPTED,
     RunDeadlineError: EventKind.INTERRUPTED,
@@ -174,9 +174,10 @@ def _report_finished(context: ReconcileContext, migration: MigrationRecord, stat
     pods = [f"{pod['pod']} on {pod['node']}" for pod in state.manual_pods]
     named = list_some(pods) or list_some(sorted(state.manual))
     left = f"pods that Ocean does not move are left on {count_noun(len(state.manual), 'node')}: {named}"
-    context.reporter.warning(f"{left}; {_LEFTOVERS[0].lower()}{_LEFTOVERS[1:]}")
+    remedy = f"move them by hand, or set {context.vocabulary.name('should_evict_stand_alone_pods')}"
+    context.reporter.warning(f"{left}; {remedy}")
     line = f"{line}; {left}"
-    emit(context, EventKind.FINISHED, migration, line, status=status, reason="leftovers", remedy=_LEFTOVERS)
+    emit(context, EventKind.FINISHED, migration, line, status=status, reason="leftovers", remedy=capitalize(remedy))
 
 
 def _fail(

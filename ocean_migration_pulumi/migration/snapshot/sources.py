@@ -15,9 +15,17 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPL
 from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi, KubernetesApi
 from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES, LabelMatches
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
-NO_ACCESS = "no access to Kubernetes, set kubeconfig or KUBECONFIG"
-"""Why Kubernetes is unknown without access to it."""
+
+def explain_no_access(vocabulary: Vocabulary = INPUTS) -> str:
+    """Return why Kubernetes is unknown when nothing names an access to it."""
+    return f"no access to Kubernetes, set {vocabulary.name(KUBECONFIG)} or KUBECONFIG"
+
+
+NO_ACCESS = explain_no_access()
+"""Why Kubernetes is unknown when nothing names an access to it, for a program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,8 @@ class DataSources:
     """Reads the cluster; None without access."""
     absent: str = NO_ACCESS
     """Why there is no access."""
+    is_named: bool = False
+    """Whether an input or the environment names an access, even one that cannot be used."""
     explicit: bool = False
     """Whether the inputs of the resource name the access; then it has to lead to the right cluster."""
     name: str = ""
@@ -56,6 +66,8 @@ class ClusterFacts:
     """Whether a node of the cluster is a candidate or an Ocean node."""
     foreign: bool = False
     """Whether the access leads to another cluster."""
+    is_named: bool = False
+    """Whether an input or the environment names an access, even one that cannot be used."""
     explicit: bool = False
     """Whether the inputs of the resource name the access."""
     runner: tuple[str, str] | None = None
@@ -90,7 +102,7 @@ def ask_kubernetes(
     """
     kubernetes = sources.kubernetes
     if kubernetes is None:
-        return ClusterFacts(absent=sources.absent, explicit=sources.explicit)
+        return ClusterFacts(absent=sources.absent, is_named=sources.is_named, explicit=sources.explicit)
     if kube is None:
         kube = kubernetes.read_snapshot(scope, fresh=fresh)
     known = {*offered, *(node.instance_id for node in ocean_nodes)}
@@ -98,11 +110,11 @@ def ask_kubernetes(
     nothing = not kube.pods and kube.gaps.keys() >= {NODES, PODS, DEPLOYMENTS}
     if gap is not None and nothing and set(kube.gaps.values()) == {gap}:
         # One reason for everything, such as credentials that are refused: it is said once.
-        return ClusterFacts(absent=gap.reason, remedy=gap.remedy, explicit=sources.explicit)
+        return ClusterFacts(absent=gap.reason, remedy=gap.remedy, is_named=True, explicit=sources.explicit)
     recognized = bool(kube.nodes.keys() & known)
     if kube.knows(NODES) and kube.nodes and known and not recognized:
         absent = f"{sources.name} is of another cluster: none of its nodes is a candidate or an Ocean node"
-        return ClusterFacts(absent=absent, foreign=True, explicit=sources.explicit)
+        return ClusterFacts(absent=absent, foreign=True, is_named=True, explicit=sources.explicit)
     absent = "" if kube.knows(NODES) else kube.gaps[NODES].reason
     taken: dict[str, frozenset[str]] = {}
     for label_selector in label_selectors:
@@ -116,6 +128,7 @@ def ask_kubernetes(
         label_matches=LabelMatches(knows=knows, taken=taken),
         absent=absent,
         recognized=recognized,
+        is_named=True,
         explicit=sources.explicit,
         runner=sources.runner,
     )

@@ -16,6 +16,7 @@ from ocean_migration_pulumi.migration.diagnosis.investigation import ask_or_note
 from ocean_migration_pulumi.migration.diagnosis.log_query import read_migration_log
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 from ocean_migration_pulumi.migration.state.progress import Progress
 
 UNKNOWN_HEALTH: Final = "unknown"
@@ -230,6 +231,7 @@ def build_run_report(
     moments: Iterable[Moment] = (),
     health: RunHealth | None = None,
     now: datetime | None = None,
+    vocabulary: Vocabulary = INPUTS,
 ) -> RunReport:
     """Read the data of a report; what cannot be read, other than the status, becomes a note.
 
@@ -242,6 +244,7 @@ def build_run_report(
         moments: Recorded moments.
         health: What is recorded of the workloads. None without a record.
         now: The current time, by Spot's clock. None means to use that of the API.
+        vocabulary: How the explanation names inputs.
 
     Raises:
         OceanMigrationError: The status cannot be read.
@@ -264,7 +267,14 @@ def build_run_report(
         moments=recorded,
         log=tuple(log or ()),
         explanation=diagnose_migration(
-            api, scope, sources, ocean_id, status, changed_at=find_last_change(recorded), now=now
+            api,
+            scope,
+            sources,
+            ocean_id,
+            status,
+            changed_at=find_last_change(recorded),
+            now=now,
+            vocabulary=vocabulary,
         ),
         virtual_node_groups={
             node.instance_id: name

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.planning.findings_text import render, render_cause, render_check, render_line
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
@@ -19,8 +20,10 @@ from ocean_migration_pulumi.migration.spec.diagnostic import (
     UnplannedCause,
     UnplannedEffect,
 )
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
 GOLDEN = Path(__file__).parent / "diagnostics.golden.txt"
+COMMAND_GOLDEN = Path(__file__).parent / "command_diagnostics.golden.txt"
 
 NODES = ["i-1", "i-2"]
 HELD: dict[str, Any] = {"pods": 2, "nodes": ["ip-10-0-0-7", "ip-10-0-0-8"], "forced": False}
@@ -434,8 +437,8 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.CONTROLLER_SILENT, {"status": "INACTIVE", "seconds": 601.0}),
     (Finding.CONTROLLER_SILENT, {"status": "", "seconds": 0.0}),
     (Finding.KUBERNETES_READ, {}),
-    (Finding.KUBERNETES_NOT_READ, {"reason": "", "remedy": "set kubeconfig"}),
-    (Finding.KUBERNETES_NOT_READ, {"reason": "KUBECONFIG is of another cluster", "remedy": "set kubeconfig"}),
+    (Finding.KUBERNETES_NOT_READ, {"reason": "", "remedy": "", "input": "kubeconfig"}),
+    (Finding.KUBERNETES_NOT_READ, {"reason": "KUBECONFIG is of another cluster", "remedy": "", "input": "kubeconfig"}),
     (Finding.KUBERNETES_NOT_READ, {"reason": "Kubernetes cannot be reached: connection refused", "remedy": ""}),
     (Finding.KUBERNETES_NOT_RECOGNIZED, {}),
     (Finding.KUBERNETES_WRONG_CLUSTER, {"reason": "kubeconfig is of another cluster"}),
@@ -525,18 +528,38 @@ def diagnostic(code: Code | str, subject: str = "", **fields: Any) -> Diagnostic
     return Diagnostic(code=code, severity=Severity.WARNING, subject=subject, fields=fields)
 
 
-def test_every_code_and_every_finding_has_its_golden_text() -> None:
-    """UPDATE_GOLDENS=1 writes the file anew."""
-    lines = [f"{code}: {render_line(diagnostic(code, subject, **fields))}" for code, subject, fields in DIAGNOSTICS]
+def list_texts(vocabulary: Vocabulary) -> list[str]:
+    """Return the text of every example, after its code."""
+    lines = [
+        f"{code}: {render_line(diagnostic(code, subject, **fields), vocabulary)}"
+        for code, subject, fields in DIAGNOSTICS
+    ]
     for finding, fields in FINDINGS:
-        seen, remedy = render_check(CheckResult("check", CheckStatus.PASS, finding, fields))
+        seen, remedy = render_check(CheckResult("check", CheckStatus.PASS, finding, fields), vocabulary)
         lines.append(f"{finding}: {seen}" + (f" | {remedy}" if remedy else ""))
+    return lines
+
+
+def compare_with_golden(path: Path, lines: list[str]) -> None:
+    """Compare lines with a golden file; UPDATE_GOLDENS=1 writes it anew."""
     found = "\n".join(lines) + "\n"
     if os.environ.get("UPDATE_GOLDENS"):
-        GOLDEN.write_text(found, encoding="utf-8")
-    assert found == GOLDEN.read_text(encoding="utf-8")
+        path.write_text(found, encoding="utf-8")
+    assert found == path.read_text(encoding="utf-8")
+
+
+def test_every_code_and_every_finding_has_its_golden_text() -> None:
+    """The golden file has the resource's texts."""
+    compare_with_golden(GOLDEN, list_texts(INPUTS))
     assert {code for code, _, _ in DIAGNOSTICS} == set(Code)
     assert {finding for finding, _ in FINDINGS} == set(Finding)
+
+
+def test_commands_name_options_instead_of_inputs() -> None:
+    """The golden file has the texts that differ from those of the resource."""
+    own = [text for text, other in zip(list_texts(OPTIONS), list_texts(INPUTS), strict=True) if text != other]
+    compare_with_golden(COMMAND_GOLDEN, own)
+    assert not [text for text in own for name in OPTIONS.options if "_" in name and name in text]
 
 
 def test_text_without_its_head_is_what_stands_under_a_heading() -> None:

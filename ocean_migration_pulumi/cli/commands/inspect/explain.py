@@ -10,6 +10,7 @@ import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
+from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import Output, examples, output_options
 from ocean_migration_pulumi.cli.recording import from_option, open_migration
 from ocean_migration_pulumi.common.text import count_noun, one_line
@@ -58,6 +59,7 @@ def command(reach: CliContext, output: Output, migration: str | None, source: Pa
             changed_at=find_last_change(chosen.moments),
             now=chosen.now,
             stall_timeout=stall_seconds,
+            vocabulary=OPTIONS,
         )
     if output.is_table:
         output.text("\n".join(format_lines(diagnosis)))

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import click
 
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
+from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import HTML, JSON, MARKDOWN, TABLE, Output, Table, examples, output_options
 from ocean_migration_pulumi.cli.recording import from_option, open_migration
 from ocean_migration_pulumi.migration.views.run_report import RunReport, build_run_report
@@ -68,6 +69,7 @@ def command(
             moments=moments,
             health=health,
             now=chosen.now,
+            vocabulary=OPTIONS,
         )
     if to is not None:
         output = Output(MARKDOWN if output.format == TABLE else output.format, to)

@@ -14,6 +14,7 @@ from ocean_migration_pulumi.cli.context import (
     kubernetes_timeout_option,
 )
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, DONE
+from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.cli.plan_view import list_downtime, list_lines, read_with_progress
 from ocean_migration_pulumi.common.text import count_noun
@@ -72,7 +73,7 @@ def command(reach: CliContext, output: Output) -> None:
 
 
 def _show(output: Output, snapshot: ClusterSnapshot, found: Preflight) -> None:
-    checks = [(each, render_check(each)) for each in found.check_results]
+    checks = [(each, render_check(each, OPTIONS)) for each in found.check_results]
     table = Table(
         title=f"Checks of {snapshot.cluster.id}",
         columns=("check", "status", "found", "what to do"),
@@ -86,11 +87,11 @@ def _show(output: Output, snapshot: ClusterSnapshot, found: Preflight) -> None:
             {"name": each.name, "verdict": each.status, "seen": text.seen, "remedy": text.remedy}
             for each, text in checks
         ],
-        "blockers": [render(each) for each in found.diagnostics if each.is_blocker],
+        "blockers": [render(each, OPTIONS) for each in found.diagnostics if each.is_blocker],
         "downtime": list_downtime(found.diagnostics),
-        "warnings": [render(each) for each in others if each.severity is not Severity.INFO],
-        "remarks": [render(each) for each in others if each.severity is Severity.INFO],
-        "pods": next((render(each) for each in found.diagnostics if each.code == Code.PODS), ""),
+        "warnings": [render(each, OPTIONS) for each in others if each.severity is not Severity.INFO],
+        "remarks": [render(each, OPTIONS) for each in others if each.severity is Severity.INFO],
+        "pods": next((render(each, OPTIONS) for each in found.diagnostics if each.code == Code.PODS), ""),
     }
     output.show(table, data)
     if output.is_table:

@@ -33,7 +33,7 @@ class Finding(StrEnum):
 
     KUBERNETES_READ = "kubernetes-read"
     KUBERNETES_NOT_READ = "kubernetes-not-read"
-    """``reason``: why access that exists is of no use, and the ``remedy`` (both may be empty); the ``input``? to set."""
+    """``reason``: why access that exists is of no use, the ``remedy`` (both may be empty), the ``input``? to set."""
     KUBERNETES_WRONG_CLUSTER = "kubernetes-wrong-cluster"
     """``reason``."""
     KUBERNETES_NOT_RECOGNIZED = "kubernetes-not-recognized"

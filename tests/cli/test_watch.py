@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,16 @@ from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.cli.commands.migrate import watch
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.dashboard import onlookers
+from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
+from ocean_migration_pulumi.migration.views.live_view import LiveView
 from tests.cli.conftest import Terminal
+from tests.migration.builders import status
 from tests.support.timing import PATIENCE
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \d/5 nodes, .*[A-Z_]+ \w+")
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def begin(terminal: Terminal, *, speed: float = 10_000, evict: bool = False) -> str:
@@ -53,6 +59,32 @@ def test_in_a_pipe_there_is_a_line_for_each_change(terminal: Terminal) -> None:
     assert all(LINE.fullmatch(line) for line in shown)
     assert " 5/5 nodes, FINISHED " in shown[-1]
     assert "\x1b" not in result.stdout
+
+
+def test_lines_name_pods_that_are_not_ready(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each reason once, and how many are ready with each status."""
+    lines = onlookers.LineDisplay(now=lambda: AT)
+    reason = "1 pod not ready on Ocean nodes (image): shop/cart-1"
+    for failing in ((reason,), (reason,), ()):
+        view = LiveView.from_status(status("i-1"), at=AT, new_service_pods=NewPods(ready=2, total=3, failing=failing))
+        lines.show(view)
+        lines.status("")
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.endswith("2 of 3 pods ready on Ocean nodes") for line in printed] == [True, False, True, True]
+    assert printed[1].endswith(reason)
+
+
+def test_watch_asks_kubernetes_which_pods_are_ready(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With access, beside the polls."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(terminal.sim.kubeconfig(identity="run"))
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    begin(terminal, speed=300)
+    result = terminal.run("watch")
+    assert result.exit_code == 0, result.output
+    assert re.search(r", \d+ of \d+ pods ready on Ocean nodes$", result.stdout, re.MULTILINE), result.stdout
 
 
 @pytest.mark.parametrize("command", ["watch", "wait"])

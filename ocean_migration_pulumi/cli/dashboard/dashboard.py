@@ -57,6 +57,9 @@ _NEW: Final = (
 _ALWAYS: Final = 3
 """So many columns are there even when they are empty."""
 
+_REASONS: Final = 3
+"""So many reasons for which pods are not ready are shown."""
+
 _ROOMY: Final = 28
 """From so many lines on, one is left free above the bar."""
 
@@ -184,6 +187,9 @@ class Dashboard:
 
     def _foot(self, canvas: Canvas) -> list[Text]:
         lines = []
+        if pods := self.live_view.new_service_pods:
+            lines.append(canvas.line(Cell(text=pods.summary, style=_LABEL)))
+            lines += [canvas.line(Cell(text=canvas.text(text), style="yellow")) for text in pods.failing[:_REASONS]]
         if self.live_view.unscheduled:
             names = list_some([canvas.text(pod) for pod in self.live_view.unscheduled], 3)
             lines.append(canvas.line(Cell(text=f"Unscheduled: {names}", style="yellow")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -29,9 +30,11 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
+from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
 from ocean_migration_pulumi.migration.planning.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
@@ -47,6 +50,8 @@ EXIT_STATUSES: Final = {
 """What the exit statuses of ``Follower.follow`` other than 0 mean."""
 
 _NODES_SECONDS: Final = 10.0
+_PODS_SECONDS: Final = 30.0
+_PODS_INTERVAL: Final = 60.0
 _EXPLAIN_SECONDS: Final = 30.0
 _EVENT_SECONDS: Final = 60.0
 
@@ -88,6 +93,9 @@ class Follower:
         self._batch_size_percentage = batch_size_percentage
         self._pod_names: dict[str, str] = {}
         self._pods_asked: set[str] = set()
+        self._new_pods: NewPods | None = None
+        self._new_pods_asked_at = float("-inf")
+        self._reader: threading.Thread | None = None
 
     def follow(self, reached: Callable[[MigrationStatus], bool] = lambda status: False) -> int:
         """Follow until the migration has ended or ``reached`` says so, print the end, and return the exit status."""
@@ -144,12 +152,14 @@ class Follower:
     def _show(self, status: MigrationStatus) -> None:
         self._learn_nodes(status)
         self._learn_pod_names(status)
+        self._learn_new_pods(status)
         live_view = LiveView.from_status(
             status,
             at=self._reach.client.server_now(),
             before=self._onlooker.live_view,
             ocean_nodes=self._nodes.values(),
             pod_names=self._pod_names,
+            new_service_pods=self._new_pods,
             batch_size_percentage=self._batch_size_percentage,
         )
         self._onlooker.show(live_view)
@@ -176,6 +186,27 @@ class Follower:
             kubernetes = self._reach.sources().kubernetes
             if kubernetes is not None:
                 self._pod_names |= kubernetes.read_snapshot(self._scope.at_most(_NODES_SECONDS), fresh=True).pod_names
+
+    def _learn_new_pods(self, status: MigrationStatus) -> None:
+        """Ask Kubernetes each minute which pods on Ocean nodes are ready, beside the polls: it may be slow."""
+        clock = self._scope.clock()
+        new = frozenset(node.instance_id for node in status.new_instances)
+        due = clock - self._new_pods_asked_at >= _PODS_INTERVAL
+        if not new or not due or status.is_terminal or (self._reader is not None and self._reader.is_alive()):
+            return
+        self._new_pods_asked_at = clock
+        self._reader = threading.Thread(
+            target=self._read_new_pods, args=(new,), name="ocean-migration pods", daemon=True
+        )
+        self._reader.start()
+
+    def _read_new_pods(self, instance_ids: frozenset[str]) -> None:
+        with suppress(OceanMigrationError, OperationCancelled):  # a view without them is better than none
+            kubernetes = self._reach.sources().kubernetes
+            if kubernetes is None:
+                return
+            found = kubernetes.read_workloads(self._scope.at_most(_PODS_SECONDS), self._reach.client.server_now(), None)
+            self._new_pods = None if PODS in found.gaps else NewPods.from_snapshot(found, instance_ids)
 
     def _explain(self, status: MigrationStatus, changed_at: datetime | None = None) -> Diagnosis | None:
         """Print what became of the migration, and why, and return that; None when it cannot be known.

@@ -63,6 +63,7 @@ class LineDisplay(ProgressDisplay):
     def __init__(self, *, err: bool = False, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__()
         self._err = err
+        self._failing: tuple[str, ...] = ()
         self._now = now
 
     def __exit__(
@@ -77,7 +78,16 @@ class LineDisplay(ProgressDisplay):
     def _progressed(self) -> None:
         if self.live_view is not None:
             since = self.live_view.elapsed or timedelta()
-            self._print(self.live_view.at, Progress.from_status(self.live_view.status).line(since.total_seconds()))
+            line, pods = (
+                Progress.from_status(self.live_view.status).line(since.total_seconds()),
+                self.live_view.new_service_pods,
+            )
+            self._print(self.live_view.at, f"{line}, {pods.summary}" if pods else line)
+            failing = pods.failing if pods else ()
+            for text in failing:
+                if text not in self._failing:
+                    self._print(self.live_view.at, text)
+            self._failing = failing
 
     def _print(self, at: datetime, message: str) -> None:
         click.echo(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {one_line(message)}", err=self._err)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,14 +9,14 @@ from typing import Final, TypeVar
 
 from ocean_migration_pulumi.api.models.migration import Candidate, LogEntry, MigrationInstance, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.checks.service import check_connection
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.log_query import read_migration_log
-from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready, index_warnings
+from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot, describe_gap
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes
@@ -130,17 +129,8 @@ class Investigation:
             return []
         found = kubernetes.read_workloads(self.scope.at_most(_KUBERNETES_SECONDS), self.now, None)
         self.notes += map(describe_gap, found.gaps.values())
-        warnings = index_warnings(found.warnings, found.at)
-        reasons: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for pod in found.pods:
-            reason = explain_not_ready(pod, warnings, found.at) if pod.node_name in names else None
-            if reason is not None:
-                reasons[reason.kind].append((pod.full_name, reason.detail))
-        return [
-            f"{count_noun(len(pods), 'pod')} not ready on Ocean nodes ({kind}): "
-            f"{list_some(sanitize(name) for name, _ in pods)}" + (f" ({sanitize(pods[0][1])})" if pods[0][1] else "")
-            for kind, pods in sorted(reasons.items())
-        ]
+        pods = NewPods.from_snapshot(found, new)
+        return list(pods.failing) if pods else []
 
     def unscheduled_pods(self) -> list[str]:
         """Return the unscheduled pods: their names where Kubernetes was read, else the ids that Spot reports."""

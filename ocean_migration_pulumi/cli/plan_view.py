@@ -42,7 +42,7 @@ class PlanView:
 
     @property
     def digest(self) -> str:
-        """The digest that an approval names."""
+        """The digest that an approval names; empty for a plan without nodes to approve."""
         return plan_digest(self.preview.planned or {}, self.spec)
 
     @property
@@ -54,9 +54,9 @@ class PlanView:
     def refusal(self) -> str | None:
         """Why a start would be refused; None when it would not."""
         spec = self.spec
-        if spec.approved_plan is None and spec.require_approval:
+        if self.digest and spec.approved_plan is None and spec.require_approval:
             return f"approval required: review plan {self.digest} and pass its digest to --approved-plan"
-        if spec.approved_plan and not is_approved(self.preview.planned or {}, spec):
+        if self.digest and spec.approved_plan and not is_approved(self.preview.planned or {}, spec):
             return f"plan {self.digest} is not the approved plan {spec.approved_plan}"
         unmatched = [node for node in self.nodes if node.virtual_node_group_id is None]
         failed = [each.name for each in self.preview.check_results if each.status is CheckStatus.FAIL]
@@ -69,7 +69,7 @@ class PlanView:
     def table(self) -> Table:
         """Return the planned nodes as a table."""
         return Table(
-            title=f"Nodes of plan {self.digest}",
+            title=f"Nodes of plan {self.digest}" if self.digest else "Planned nodes",
             columns=("instance", "node", "ASG", "Virtual Node Group", "pods"),
             rows=tuple(
                 (node.instance_id, node.node_name, node.asg_name, _target(node), self.pods.get(node.instance_id))

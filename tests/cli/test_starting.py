@@ -21,7 +21,9 @@ def test_plan_is_what_the_preview_says(terminal: Terminal) -> None:
     lines = terminal.run("plan", "--asg-name", "web").stdout.splitlines()
     assert lines[0] == f"Plan {data['plan_digest'][:8]}: 3 nodes, 19 pods"
     (warning,) = [line for line in lines if line.startswith("Warning: ")]
-    assert warning.startswith("Warning: 2 other nodes stay schedulable: evicted pods may land there")
+    assert warning.startswith(
+        "Warning: 2 other nodes (later waves included) stay schedulable: evicted pods may land there"
+    )
     assert [line for line in lines if line.startswith("Not checked (Kubernetes): No access to Kubernetes: ")]
     assert data["warnings"] == [warning.removeprefix("Warning: ")]
     assert {each["name"]: each["verdict"] for each in data["prerequisites"]}["Kubernetes"] == "unknown"

@@ -114,11 +114,14 @@ def _clean(value: Any) -> Any:
 
 def _plan_summary(_: str, fields: Fields) -> str:
     digest, nodes, waiting, active = (fields[name] for name in ("digest", "nodes", "waiting", "active"))
+    is_moved = fields.get("moved") == nodes  # of an empty plan, too: neither has a digest
     plan = shorten_digest(digest) or "with values not known yet"
     if nodes and not waiting and not active:
         count = count_noun(nodes, "planned node")
+        if is_moved:
+            return f"Nothing to do: {count}, migrated earlier"
         return f"Nothing to do: {count}, none is a candidate any more (plan {plan})"
-    parts = [f"Plan {plan}: {count_noun(nodes, 'node')}"]
+    parts = [f"{'Plan' if is_moved else f'Plan {plan}'}: {count_noun(nodes, 'node')}"]
     if waiting not in {0, nodes}:
         parts.append(f"{waiting} still to migrate")
     if fields["pods"] is not None:
@@ -248,9 +251,10 @@ def _nodes_stay(_: str, fields: Fields) -> str:
 
 
 def _nodes_outside_plan(_: str, fields: Fields) -> str:
-    stays = count_with_verb(fields["nodes"], "other node", "stay")
+    count = count_noun(fields["nodes"], "other node")
+    stays = "stays" if fields["nodes"] == 1 else "stay"
     return (
-        f"{stays} schedulable: evicted pods may land there and be moved again later. "
+        f"{count} (later waves included) {stays} schedulable: evicted pods may land there and be moved again later. "
         "One migration of all nodes in small batches cordons all of them at its start"
     )
 

@@ -26,6 +26,7 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import (
     PlannedNode,
     batch_count,
     batch_size,
+    count_moved,
     has_all_groups,
     parse_planned,
     split_batches,
@@ -152,6 +153,7 @@ def summarize_plan(
         fields={
             "digest": plan_digest(planned, spec),
             "nodes": len(planned),
+            "moved": count_moved(planned),
             "waiting": len(waiting),
             "active": len(frozenset(active) & planned.keys()),
             "pods": _count_pods(waiting),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.input_readers import SHORTEST_DIGEST
-from ocean_migration_pulumi.migration.spec.planned_nodes import hash_nodes
+from ocean_migration_pulumi.migration.spec.planned_nodes import count_moved, hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS, MigrationSpec, hash_value
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 
@@ -50,9 +50,10 @@ def plan_digest(planned: Mapping[str, str], spec: MigrationSpec) -> str:
         spec: The inputs.
 
     Returns:
-        32 hexadecimal digits; empty while an input that the digest covers is not known.
+        32 hexadecimal digits; empty for a plan without nodes to approve, and while an input that the digest covers is
+        not known.
     """
-    if not spec.unknown.isdisjoint(REVIEWED):
+    if not spec.unknown.isdisjoint(REVIEWED) or count_moved(planned) == len(planned):
         return ""
     options = [_option(name, _reviewed_value(spec, name)) for name in REVIEWED]
     return _combine(hash_nodes(planned), options)

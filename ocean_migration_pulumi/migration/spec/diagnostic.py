@@ -24,8 +24,8 @@ class Code(StrEnum):
     """
 
     PLAN_SUMMARY = "plan-summary"
-    """``digest``, counts of the plan: ``nodes``, ``waiting`` (still to migrate), ``active`` (being migrated),
-    ``pods``? and ``batches`` of the waiting nodes, ``batch_size``."""
+    """``digest``, counts of the plan: ``nodes``, ``moved``? (migrated earlier), ``waiting`` (still to migrate),
+    ``active`` (being migrated), ``pods``? and ``batches`` of the waiting nodes, ``batch_size``."""
     PLAN_EMPTY = "plan-empty"
     """No node matches; no fields."""
     PLAN_NOT_APPROVED = "plan-not-approved"
@@ -66,7 +66,7 @@ class Code(StrEnum):
     NODES_STAY = "nodes-stay"
     """``nodes``: how many stay running, cordoned, after the migration."""
     NODES_OUTSIDE_PLAN = "nodes-outside-plan"
-    """``nodes``: how many candidates are not in the plan and stay schedulable."""
+    """``nodes``: how many candidates are in no earlier plan nor in this one, and stay schedulable."""
     NODES_UNDECIDED = "nodes-undecided"
     """``nodes`` of which the selector cannot be evaluated."""
     NODES_NEW = "nodes-new"

@@ -128,6 +128,11 @@ def parse_planned(planned: Mapping[str, str]) -> dict[str, PlannedNode]:
     return {instance_id: PlannedNode.parse(instance_id, entry) for instance_id, entry in planned.items()}
 
 
+def count_moved(planned: Mapping[str, str]) -> int:
+    """Return how many nodes of the plan an earlier migration took away."""
+    return sum(node.migration_id is not None for node in parse_planned(planned).values())
+
+
 def hash_nodes(planned: Mapping[str, str]) -> str:
     """Return a hash of the sorted instance and Virtual Node Group ids.
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ocean_migration_pulumi.common.text import count_noun, list_some, natural_key
 from ocean_migration_pulumi.migration.planning.findings_text import describe_changes, describe_market, render
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, count_moved, parse_planned
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Section, Weight
 from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, PreviewedMigration, PreviewOperation
@@ -94,10 +94,10 @@ def _opening(assessment: Assessment) -> Iterable[str]:
         if planned is None:
             yield f"Plan: {_explain_missing_plan(migration)}."
         else:
-            moved = sum(node.migration_id is not None for node in parse_planned(planned).values())
+            moved = count_moved(planned)
             apart = f" ({moved} of them migrated earlier)" if moved else ""
-            digest = code(assessment.digest) if assessment.digest else "not known yet"
-            yield f"Plan: {count_noun(len(planned), 'node')}{apart}, digest {digest}."
+            digest = f", digest {code(assessment.digest) if assessment.digest else 'not known yet'}"
+            yield f"Plan: {count_noun(len(planned), 'node')}{apart}{digest if moved < len(planned) else ''}."
         if not migration.is_recorded and migration.inputs.get("planned_nodes") != UNKNOWN:
             yield (
                 f"Details are missing: set {code(VARIABLE)} for `pulumi preview`, and pass that file with "

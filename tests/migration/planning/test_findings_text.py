@@ -55,6 +55,7 @@ NO_PODS = dict.fromkeys(PODS, 0) | {"knows_budgets": True, "knows_all_pods": Tru
 PLAN: dict[str, Any] = {
     "digest": "d92f6f1300000000",
     "nodes": 6,
+    "moved": 0,
     "waiting": 6,
     "active": 0,
     "pods": 38,
@@ -187,6 +188,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PLAN_SUMMARY, "", PLAN),
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 2, "active": 1, "pods": None}),
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 0, "pods": None}),
+    (Code.PLAN_SUMMARY, "", {**PLAN, "digest": "", "moved": 6, "waiting": 0, "pods": None}),
+    (Code.PLAN_SUMMARY, "", {**PLAN, "digest": "", "nodes": 0, "waiting": 0, "pods": None}),
     (Code.PLAN_EMPTY, "", {}),
     (Code.PATTERN_UNMATCHED, "wbe*", {"field": "asg_names", "nearest": "web*"}),
     (Code.PATTERN_UNMATCHED, "wbe*", {"field": "asg_names", "nearest": None}),

@@ -50,10 +50,10 @@ def summary(*offered: str, plan: tuple[str, ...], active: tuple[str, ...] = (), 
 
 def test_summary_counts_nodes_pods_and_batches() -> None:
     """Whatever part of it is done already."""
-    every = {"nodes": 2, "waiting": 2, "active": 0, "pods": 12, "batches": 2, "batch_size": 1}
+    every = {"nodes": 2, "moved": 0, "waiting": 2, "active": 0, "pods": 12, "batches": 2, "batch_size": 1}
     assert summary("a", "b", plan=("a", "b")) == every
     partly = summary("a", "x", plan=("a", "b", "c"), active=("b", "y"))
-    assert partly == {"nodes": 3, "waiting": 1, "active": 1, "pods": 6, "batches": 1, "batch_size": 1}
+    assert partly == {"nodes": 3, "moved": 0, "waiting": 1, "active": 1, "pods": 6, "batches": 1, "batch_size": 1}
     done = summary(plan=("a",))
     assert (done["waiting"], done["active"], done["pods"], done["batches"]) == (0, 0, None, 0)
     assert summary("a", plan=("a",), pods=None)["pods"] is None

@@ -11,6 +11,7 @@ import pytest
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.errors import AuthenticationError
 from ocean_migration_pulumi.migration.checks.check_result import Finding
+from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.planning.planner import BUDGET
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity, UnplannedCause, UnplannedEffect
@@ -30,7 +31,7 @@ def test_new_resource_plans_every_matching_node(stage: Stage) -> None:
     assert all(" web -> web (ols-" in entry for entry in found.planned.values())
     summary = found.diagnostics[0]
     assert summary.code is Code.PLAN_SUMMARY
-    counts = {"nodes": 3, "waiting": 3, "active": 0, "pods": 19, "batches": 3, "batch_size": 1}
+    counts = {"nodes": 3, "moved": 0, "waiting": 3, "active": 0, "pods": 19, "batches": 3, "batch_size": 1}
     assert summary.fields == {"digest": plan_digest(found.planned, MigrationSpec()), **counts}
     assert findings_of(found) == {Finding.KUBERNETES_NOT_READ: Code.CHECK_UNKNOWN}
     assert found.unplanned is None
@@ -129,7 +130,8 @@ def test_limit_of_a_killed_create_takes_what_it_had_started(stage: Stage, ended:
     if ended:
         assert found.planned is not None
         assert found.planned[chosen].endswith(f"in {stage.migrations()[0]['id']}")
-        assert plan_digest(found.planned, MigrationSpec()) == plan_digest({}, MigrationSpec())
+        assert plan_digest(found.planned, MigrationSpec()) == ""
+        assert render(found.diagnostics[0]) == "Nothing to do: 1 planned node, migrated earlier"
 
 
 @pytest.mark.parametrize("when_busy", ["wait", "fail"])

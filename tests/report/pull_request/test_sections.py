@@ -132,6 +132,9 @@ def test_nodes_are_counted_by_both_groups() -> None:
         "| <code>web</code> | migrated by <code>owm-1</code> | 1 | - |",
     ]
     assert "Plan: 6 nodes (1 of them migrated earlier), digest " in text
+    moved = comment(case(migration("web", {"i-9": gone.entry})))
+    assert "Plan: 1 node (1 of them migrated earlier).\n" in moved
+    assert "digest" not in moved
 
 
 @pytest.mark.parametrize(

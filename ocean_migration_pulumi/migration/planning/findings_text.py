@@ -253,8 +253,10 @@ def _nodes_stay(_: str, fields: Fields) -> str:
 def _nodes_outside_plan(_: str, fields: Fields) -> str:
     count = count_noun(fields["nodes"], "other node")
     stays = "stays" if fields["nodes"] == 1 else "stay"
+    waves = list_some(f"{wave['nodes']} of {wave['name']}" for wave in fields.get("waves", ()))
+    included = f"later waves included{': ' if waves else ''}{waves}"
     return (
-        f"{count} (later waves included) {stays} schedulable: evicted pods may land there and be moved again later. "
+        f"{count} ({included}) {stays} schedulable: evicted pods may land there and be moved again later. "
         "One migration of all nodes in small batches cordons all of them at its start"
     )
 

@@ -66,7 +66,8 @@ class Code(StrEnum):
     NODES_STAY = "nodes-stay"
     """``nodes``: how many stay running, cordoned, after the migration."""
     NODES_OUTSIDE_PLAN = "nodes-outside-plan"
-    """``nodes``: how many candidates are in no earlier plan nor in this one, and stay schedulable."""
+    """``nodes``: how many candidates are in no earlier plan nor in this one, and stay schedulable. ``waves``?: for each
+    later migration that plans some of them, as far as it is known, ``name`` and its number of ``nodes``."""
     NODES_UNDECIDED = "nodes-undecided"
     """``nodes`` of which the selector cannot be evaluated."""
     NODES_NEW = "nodes-new"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import natural_key
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.planned_nodes import parse_planned
 from ocean_migration_pulumi.resource.preview_file import PreviewRecord
 
 TYPE: Final = "pulumi-python:dynamic/ocean-migration:OceanWorkloadMigration"
@@ -173,10 +174,35 @@ def parse_preview(text: str, records: Mapping[str, PreviewRecord] | None = None,
         for urn in urns
     ]
     return ParsedPreview(
-        migrations=tuple(sorted(migrations, key=lambda migration: natural_key(migration.name))),
+        migrations=tuple(
+            _name_later_waves(migration, migrations)
+            for migration in sorted(migrations, key=lambda migration: natural_key(migration.name))
+        ),
         errors=tuple((_name(urn), message) for urn in errors if _type(urn) != TYPE for message in errors[urn]),
         others=others,
     )
+
+
+def _name_later_waves(migration: PreviewedMigration, others: Iterable[PreviewedMigration]) -> PreviewedMigration:
+    """Return a migration whose warning about nodes that stay schedulable names the later waves that plan them.
+
+    A wave excludes the nodes of those before it; only the whole preview shows that.
+    """
+    planned = migration.planned or {}
+    waves = [
+        {"name": other.name, "nodes": waiting}
+        for other in sorted(others, key=lambda other: natural_key(other.name))
+        if other is not migration
+        and planned.keys() & set(map(str, _list(other.inputs.get("planned_elsewhere"))))
+        and (waiting := sum(node.migration_id is None for node in parse_planned(other.planned or {}).values()))
+    ]
+    if not waves:
+        return migration
+    diagnostics = tuple(
+        replace(each, fields={**each.fields, "waves": waves}) if each.code == Code.NODES_OUTSIDE_PLAN else each
+        for each in migration.diagnostics
+    )
+    return replace(migration, diagnostics=diagnostics)
 
 
 def is_hidden(value: Any) -> bool:

@@ -259,6 +259,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.NODES_STAY, "", {"nodes": 6}),
     (Code.NODES_STAY, "", {"nodes": 1}),
     (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10}),
+    (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10, "waves": [{"name": "shop-rest", "nodes": 6}]}),
     (Code.NODES_UNDECIDED, "", {"nodes": NODES}),
     (Code.NODES_NEW, "", {"nodes": ["i-1"]}),
     (Code.NODES_NEW, "", {"nodes": NODES}),

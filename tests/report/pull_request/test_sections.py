@@ -89,6 +89,20 @@ def test_health_stays_unknown_without_access_to_kubernetes() -> None:
     assert [each for each in rows if "Watching" in each or unknown in each] == ["- Watching 12 workloads"]
 
 
+def test_nodes_that_stay_schedulable_are_those_of_later_waves() -> None:
+    """A wave excludes the nodes of those before it; the last one has none after it."""
+    outside = warning(Code.NODES_OUTSIDE_PLAN, nodes=20)
+    first = ready("canary", outside)
+    nodes = {"i-rest": next(iter(planned(1).values()))}
+    later = migration("rest", nodes, outside, planned_elsewhere=[*planned(16)])
+    canary, rest = case(first, later).parse().migrations
+    assert [each.fields for each in canary.select(Code.NODES_OUTSIDE_PLAN)] == [
+        {"nodes": 20, "waves": [{"name": "rest", "nodes": 1}]}
+    ]
+    assert [each.fields for each in rest.select(Code.NODES_OUTSIDE_PLAN)] == [{"nodes": 20}]
+    assert comment(case(first, later)).count("1 of rest") == 1
+
+
 def test_the_most_urgent_comes_first() -> None:
     """Blockers, checks, unknown things, warnings, nodes."""
     more = (warning(Code.ASG_MAY_REPLACE), warning(Code.NOT_EVALUATED))

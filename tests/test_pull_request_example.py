@@ -119,6 +119,21 @@ def test_nothing_of_the_pull_request_is_taken_over() -> None:
         assert not re.search(r"artifact|cache|workflow_run|\"needs\"", text)
 
 
+def test_each_preview_and_update_has_access_to_kubernetes() -> None:
+    """By ``KUBECONFIG``: the provider does not read the file in the home directory."""
+    needed = [
+        step
+        for job in ("preview", "deploy")
+        for step in steps(job)
+        if re.search(r"pulumi (preview|up)", step.get("run", ""))
+    ]
+    assert len(needed) == 3
+    assert {step["env"].get("KUBECONFIG") for step in needed} == {"${{ github.workspace }}/kubeconfig"}
+    jobs = [job for job in GITLAB.values() if isinstance(job, dict) and "pulumi " in json.dumps(job.get("script", ""))]
+    assert len(jobs) >= 2
+    assert all(job["variables"].get("KUBECONFIG") for job in jobs)
+
+
 def test_a_started_run_is_not_cancelled() -> None:
     """One after the other, for each stack."""
     assert [job["concurrency"]["cancel-in-progress"] for job in GITHUB["jobs"].values()] == [False, False]

@@ -103,7 +103,7 @@ class InputError(OceanMigrationError):
 class UnknownNameError(InputError):
     """An input names a cluster or a migration that does not exist."""
 
-    docs_code: str = "not-found"
+    docs_code: str = "unknown-name"
 
 
 class SettingsError(OceanMigrationError):

@@ -96,6 +96,7 @@ def simulator(speed: float, kubeconfig: Path) -> Iterator[dict[str, str]]:
         [sys.executable, "-m", "ocean_migration_pulumi", "simulator", *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # it says how to stop it, which the demo does
         text=True,
         process_group=0,
     )
@@ -110,7 +111,7 @@ def simulator(speed: float, kubeconfig: Path) -> Iterator[dict[str, str]]:
             if len(environment) == _VARIABLES:
                 break
         else:
-            msg = "the simulator did not start"
+            msg = "the simulator did not start; `ocean-migration simulator` shows why"
             raise click.ClickException(msg)
         overdue.cancel()
         yield environment

@@ -89,7 +89,7 @@ def test_a_record_tells_the_course_without_anybody_to_ask(ended: Simulator, tmp_
     result = run(None, "report", "owm-00000000", "--from", str(record))
     assert (result.exit_code, result.stderr) == (
         6,
-        f"Error: --from: no status of owm-00000000 in {record}; existing: {migration_id} [not-found]\n",
+        f"Error: --from: no status of owm-00000000 in {record}; existing: {migration_id} [unknown-name]\n",
     )
 
 

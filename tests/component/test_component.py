@@ -141,7 +141,9 @@ def test_cluster_is_imported_and_everything_comes_in_order(sim: Simulator, whole
     result = whole.up()
     # The run that plans says what a preview would have said.
     assert any("4 nodes stay running" in each.message for each in result.diagnostics)
-    assert any("nodes (" in each.message and "batch" in each.message for each in result.diagnostics)
+    assert any("1 batch" in each.message or "batches of" in each.message for each in result.diagnostics), (
+        result.diagnostics
+    )
     ocean = "Ocean shop"
     groups = {"OceanLaunchSpec shop-web", "OceanLaunchSpec shop-plain"}
     release = "Release shop-controller"

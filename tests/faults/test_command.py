@@ -89,7 +89,7 @@ def test_what_is_taken_away_is_one_line(terminal: Terminal, command: str, taken:
     line = line_of(terminal, status, command, migration_id)
     known = {"ocean": ocean_id, "account": account, "source": "SPOTINST_TOKEN"}
     if taken == "deleted":
-        assert line == f"Error: --cluster: no cluster {ocean_id!r}; the account has no cluster [not-found]"
+        assert line == f"Error: --cluster: no cluster {ocean_id!r}; the account has no cluster [unknown-name]"
         return
     assert reads(f"Error: {WHAT[taken]}", **known).fullmatch(line), line
 

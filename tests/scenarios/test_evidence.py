@@ -55,7 +55,7 @@ def test_a_migration_that_is_denied_for_a_while_is_waited_for(driver: Driver, ti
         scene.declare()
         running = scene.up_waiting()
         deny(scene, times=times, status_alone=True)
-        running.wait_until(lambda run: any("the list still has the migration" in line for line in run.statuses))
+        running.wait_until(lambda run: any("but the migration is listed" in line for line in run.statuses))
         assert running.alive
         assert pods_left(scene)
         scene.hold(False)
@@ -179,7 +179,7 @@ def test_one_wrong_terminal_answer_ends_no_wait(driver: Driver, state: str) -> N
         scene.declare()
         running = scene.up_waiting()
         scene.control.fault("GET", STATUSES, "contradict", state=state)
-        running.wait_until(lambda run: any(f"is {state}; waiting for a second" in line for line in run.statuses))
+        running.wait_until(lambda run: any(f"{state}: waiting for a second" in line for line in run.statuses))
         scene.hold(False)
         run = running.wait()
         assert run.exit_code == 0, run.output

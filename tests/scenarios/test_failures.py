@@ -109,7 +109,9 @@ def test_a_stalled_migration_is_stopped_when_asked(driver: Driver, terminate: bo
         scene.declare(stall_timeout="4s", **spec)
         run = scene.up_fails()
         (migration,) = scene.migrations()
-        assert failed(run, "no progress for", migration["id"], "was stopped", "`pulumi up` goes on with the rest")
+        assert failed(
+            run, "no progress for", migration["id"], "was stopped", "`pulumi up` migrates the remaining nodes"
+        )
         assert scene.stops() == [{"state": "STOPPED", "shouldTerminateDrainedNodes": terminate}]
         assert scene.outputs()["status"] == "STOPPED"
         (done,) = migration["drained"]

@@ -35,7 +35,7 @@ def test_up_that_waits_says_that_somebody_stopped_it_and_when(driver: Driver) ->
         running = scene.up_waiting()
         (migration,) = scene.migrations()
         output = stop(scene, migration["id"])
-        assert f"migration {migration['id']}: STOPPED, 0 of 2 nodes done" in output
+        assert f"Migration {migration['id']}: STOPPED, 0 of 2 nodes done" in output
         run = running.wait()
 
         assert_failed(run)

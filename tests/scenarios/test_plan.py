@@ -154,7 +154,9 @@ def test_a_selector_that_matches_nothing_is_an_error(driver: Driver) -> None:
         scene.declare(nodes={"asg_names": ["wbe*"]})
         for run in (scene.driver.preview(), scene.driver.up()):
             assert run.exit_code != 0
-            assert failed(run, "no node matches", "did you mean asg_names=`web*`", "api, batch, web"), run.output
+            assert failed(run, "no node matches", "did you mean `web*` instead of `wbe*`", "api, batch, web"), (
+                run.output
+            )
         assert not scene.writes()
         scene.declare(nodes={"asg_names": ["web", "wbe*"]})
         assert warned(scene.preview(), "No node matches `wbe*` of asg_names. Did you mean `web*`?")

@@ -102,7 +102,7 @@ def test_a_stack_that_comes_later_waits_for_the_migration_of_the_first(driver: D
         eventually(lambda: polls(scene, 0) > 0)
         mark = scene.mark()
         second = other.start("up")
-        second.wait_until(lambda run: any("adopted" in message for _, message in run.diagnostics))
+        second.wait_until(lambda run: any("Adopted" in message for _, message in run.diagnostics))
         scene.hold(False)
         for run in (first.wait(), second.wait()):
             assert run.exit_code == 0, run.output

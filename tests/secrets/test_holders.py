@@ -44,7 +44,7 @@ def test_kubernetes() -> None:
         assert access is not None
         reader, connection = KubernetesReader(access), Connection(access.target)
         credential = Credential(header=f"Bearer {KUBERNETES_TOKEN}", certificate=(PASSWORD, PASSWORD))
-        request = _Request("GET", "/api", {}, None, credential)
+        request = _Request("GET", "/api", {}, None, credential, lambda _: False)
         answer = KubernetesResponse(status=200, body=KUBERNETES_TOKEN.encode(), credential=KUBERNETES_TOKEN)
         FINDER.refute(
             parsed=parse_kubeconfig(text, None),

@@ -19,7 +19,7 @@ from tests.testing.simulator.process import running
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_prints_its_url_and_exits_on_a_signal(number: signal.Signals) -> None:
-    """It prints the base URL, then the exports; a signal ends it with success and without output."""
+    """It prints the base URL, then the exports; a signal ends it with success; stderr tells how to stop it."""
     with running("--nodes", "3", "--scenario", "unmatched-nodes", "--seed", "4", "--latency", "1") as remote:
         assert remote.lines == [
             remote.url,
@@ -34,7 +34,8 @@ def test_the_command_prints_its_url_and_exits_on_a_signal(number: signal.Signals
         assert remote.control.overview()["clock"]["speed"] == 60
         remote.process.send_signal(number)
         remaining, errors = remote.process.communicate(timeout=PATIENCE)
-        assert (remote.process.returncode, remaining, errors) == (0, "", "")
+        assert (remote.process.returncode, remaining) == (0, "")
+        assert errors == "The simulator is running. Press Ctrl-C to stop it.\n"
 
 
 def test_the_command_exits_while_requests_are_held() -> None:

@@ -263,7 +263,7 @@ def test_the_default_cluster_is_ready_for_a_migration(api: Api, kubernetes: Kube
     assert (controller["spec"]["replicas"], controller["status"]["readyReplicas"]) == (2, 2)
     autoscaler = _deployment(kubernetes, "cluster-autoscaler")
     assert (autoscaler["metadata"]["namespace"], autoscaler["spec"]["replicas"]) == ("kube-system", 0)
-    assert autoscaler["status"] == {"observedGeneration": 1}
+    assert not autoscaler["status"].keys() & {"replicas", "readyReplicas"}
     roles = kubernetes.get("/api/v1/namespaces/kube-system/configmaps/aws-auth")["data"]["mapRoles"]
     assert "  rolearn: arn:aws:iam::123456789012:role/ocean-node\n" in roles
     profile = {"arn": "arn:aws:iam::123456789012:instance-profile/ocean-node"}
@@ -277,12 +277,9 @@ def test_the_controller_is_ready_while_it_reports(api: Api, kubernetes: Kubernet
     """A dead controller has no ready replica, and one that was never installed has no Deployment."""
     name = "ocean-controller-ocean-kubernetes-controller"
     api.sim.control.heartbeat(api.ocean_id, status="INACTIVE")
-    assert _deployment(kubernetes, name)["status"] == {
-        "observedGeneration": 1,
-        "replicas": 2,
-        "updatedReplicas": 2,
-        "unavailableReplicas": 2,
-    }
+    status = _deployment(kubernetes, name)["status"]
+    counts = {field: value for field, value in status.items() if field.lower().endswith("replicas")}
+    assert counts == {"replicas": 2, "updatedReplicas": 2, "unavailableReplicas": 2}
     api.sim.control.heartbeat(api.ocean_id, status=None)
     assert name not in kubernetes.names(DEPLOYMENTS)
     api.sim.control.heartbeat(api.ocean_id)

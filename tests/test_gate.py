@@ -304,7 +304,7 @@ def test_kubeconfig_is_used_and_saved_nowhere(shop: Shop) -> None:
     token = kubeconfig.partition("token: ")[2].splitlines()[0].strip("\"' ")
     assert len(token) >= 16
     asks = shop.asks(kubeconfig=kubeconfig)
-    assert "1 pod waits for a node (shop/waits)" in shop.gate.fails_to_create(**asks, timeout="12s")
+    assert "1 pod waits for a node (shop/waits)" in shop.gate.fails_to_create(**asks, timeout="30s")
     shop.sim.control.remove_pod(shop.ocean_id, "waits")
     shop.gate.create(**asks)
     assert "all pods scheduled" in shop.gate.outputs["seen"]

@@ -29,7 +29,6 @@ from ocean_migration_pulumi.kubernetes.objects import objects, workload_objects
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
     decode_event,
-    decode_item,
     decode_object,
     decode_pod,
     read_objects,
@@ -94,12 +93,9 @@ class WorkloadLister:
         Raises:
             OperationCancelled: The operation was cancelled.
         """
-        listed = sorted(namespaces) if namespaces is not None and len(namespaces) <= MOST_NAMESPACES else [""]
 
         def lists(resource: str, read: Callable[[Any], Any], **more: Any) -> Callable[[], Listed[Any]]:
-            return lambda: _join(
-                list_all(self._connection, scope, resource, read, namespace=namespace, **more) for namespace in listed
-            )
+            return partial(self._list, scope, namespaces, resource, read, **more)
 
         outcomes = run_together(
             KUBERNETES,
@@ -136,6 +132,20 @@ class WorkloadLister:
             warnings=tuple(each for each in more[EVENTS] if each.reason in _WARNINGS),
             shared_claims=frozenset(claim for claim, shared in more[CLAIMS] if shared),
             gaps=gaps,
+        )
+
+    def _list(
+        self,
+        scope: CancelScope,
+        namespaces: Collection[str] | None,
+        resource: str,
+        read: Callable[[Any], Any],
+        **more: Any,
+    ) -> Listed[Any]:
+        """List a resource in a few namespaces, each for itself, else in the whole cluster."""
+        listed = sorted(namespaces) if namespaces is not None and len(namespaces) <= MOST_NAMESPACES else [""]
+        return _join(
+            list_all(self._connection, scope, resource, read, namespace=namespace, **more) for namespace in listed
         )
 
     def _read_pods(self, raw_pods: Iterable[Any], gaps: dict[str, Gap]) -> tuple[list[WorkloadPod], bool]:
@@ -227,21 +237,17 @@ class WorkloadLister:
         """Return warnings and claims of the namespaces in which something is not ready; nothing where all is well."""
         claimed = {pod.namespace for pod in pods if pod.claims and not pod.ready}
 
-        def lists(resource: str, read: Callable[[Any], Any], namespaces: set[str], **more: Any) -> Listed[Any]:
-            listed = sorted(namespaces) if len(namespaces) <= MOST_NAMESPACES else [""]
-            return _join(
-                list_all(self._connection, scope, resource, read, namespace=namespace, **more) for namespace in listed
-            )
-
         asks = {
-            EVENTS: lambda: lists(
+            EVENTS: partial(
+                self._list,
+                scope,
+                troubled,
                 EVENTS,
                 workload_objects.read_warning,
-                troubled,
                 query={"fieldSelector": "type=Warning"},
                 decode=decode_event,
             ),
-            CLAIMS: lambda: lists(CLAIMS, workload_objects.read_shared_claim, claimed, decode=decode_item),
+            CLAIMS: partial(self._list, scope, claimed, CLAIMS, workload_objects.read_shared_claim),
         }
         wanted = {EVENTS: troubled, CLAIMS: claimed}
         outcomes = run_together(KUBERNETES, scope, {name: ask for name, ask in asks.items() if wanted[name]})

@@ -13,7 +13,8 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_texts,
     require_text,
 )
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NodePool, Requirement, Taint, Webhook
+from ocean_migration_pulumi.kubernetes.objects.objects import read_taints
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NodePool, Requirement, Webhook
 
 _POD_RESOURCES: Final = frozenset({"*", "*/*", "pods", "pods/*", "pods/eviction"})
 _NOTHING: Final = frozenset({"0", "0m"})
@@ -45,14 +46,7 @@ def read_node_pool(data: Mapping[str, Any]) -> NodePool:
     return NodePool(
         name=require_text(metadata, "name"),
         labels=read_pairs(read_part(spec, "template", "metadata"), "labels"),
-        taints=tuple(
-            Taint(
-                key=require_text(item, "key"),
-                value=read_text(item, "value"),
-                effect=read_text(item, "effect", "NoSchedule"),
-            )
-            for item in read_objects(template, "taints")
-        ),
+        taints=read_taints(template),
         requirements=tuple(
             Requirement(
                 key=require_text(item, "key"),

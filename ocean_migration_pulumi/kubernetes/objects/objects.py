@@ -58,18 +58,23 @@ def read_node(data: Mapping[str, Any]) -> KubernetesNode:
         name=require_text(metadata, "name"),
         instance_id=match[1] if match else "",
         labels=read_pairs(metadata, "labels"),
-        taints=tuple(
-            Taint(
-                key=require_text(item, "key"),
-                value=read_text(item, "value"),
-                effect=read_text(item, "effect", "NoSchedule"),
-            )
-            for item in read_objects(spec, "taints")
-        ),
+        taints=read_taints(spec),
         cordoned=read_flag(spec, "unschedulable"),
         allocatable=read_allocatable(read_part(data, "status")),
         ready=ready in {"", "True"},
         not_ready_since=read_text(condition, "lastTransitionTime") if ready not in {"", "True"} else "",
+    )
+
+
+def read_taints(spec: Mapping[str, Any]) -> tuple[Taint, ...]:
+    """Read the taints of a node, or of the nodes that a NodePool starts."""
+    return tuple(
+        Taint(
+            key=require_text(item, "key"),
+            value=read_text(item, "value"),
+            effect=read_text(item, "effect", "NoSchedule"),
+        )
+        for item in read_objects(spec, "taints")
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ocean_migration_pulumi.api.models.migration import MigrationState
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import DeadlineError, MigrationError
@@ -43,12 +45,7 @@ def settle_workloads(context: ReconcileContext) -> None:
     watch = open_watch(context, latest)
     if watch is None:
         reason = context.sources.absent if context.sources.kubernetes is None else _NO_BASELINE
-        state.workload_health = {
-            "migration_id": latest.id,
-            "state": "unknown",
-            "final": False,
-            "reason": reason,
-        }
+        state.workload_health = _report_unknown_output(latest, reason)
         if context.sources.kubernetes is not None and latest.created_at and not known:
             context.reporter.warning(render(report_unknown(reason)))
         return
@@ -58,12 +55,7 @@ def settle_workloads(context: ReconcileContext) -> None:
     report = _wait_for_workloads(context, watch)
     state.failure = None
     if report is None:
-        state.workload_health = {
-            "migration_id": latest.id,
-            "state": "unknown",
-            "final": False,
-            "reason": watch.missed,
-        }
+        state.workload_health = _report_unknown_output(latest, watch.missed)
         context.reporter.warning(render(report_unknown(watch.missed)))
     elif report.below:
         _report_not_ready(context, latest, report)
@@ -81,6 +73,11 @@ def settle_workloads(context: ReconcileContext) -> None:
         context.reporter.info(render(ready))
         for reason in report.unknown:
             context.reporter.warning(render(report_unknown(reason)))
+
+
+def _report_unknown_output(migration: MigrationRecord, reason: str) -> dict[str, Any]:
+    """Return the output ``workload_health`` when nobody could look."""
+    return {"migration_id": migration.id, "state": "unknown", "final": False, "reason": reason}
 
 
 def _wait_for_workloads(context: ReconcileContext, watch: HealthWatch) -> HealthReport | None:

@@ -20,6 +20,10 @@ def _return_nothing(source: Any) -> dict[str, str]:
     return {}
 
 
+def _render_nothing(cluster: SimCluster, row: Row) -> dict[str, Any]:
+    return {}
+
+
 def _list_nothing(cluster: SimCluster) -> list[Row]:
     return []
 
@@ -40,8 +44,8 @@ class KubernetesResource:
     """Lists the objects of a cluster."""
     list_rows_at: Callable[[SimCluster, float], list[Row]] | None = None
     """Lists them at a simulated time, where they depend on it."""
-    render: Callable[[SimCluster, Row], dict[str, Any]]
-    """Renders an object as JSON."""
+    render: Callable[[SimCluster, Row], dict[str, Any]] = _render_nothing
+    """Renders an object as JSON; a kind of which there are no objects needs none."""
     get_labels: Callable[[Any], dict[str, str]] = _return_nothing
     """Returns the labels that a ``labelSelector`` selects by, from the source of a row."""
     get_fields: Callable[[Any], dict[str, str]] = _return_nothing
@@ -134,26 +138,23 @@ RESOURCES = (
             kind=kind,
             group="admissionregistration.k8s.io",
             namespaced=False,
-            list_rows=lambda cluster: [],
-            render=objects.render_service,
         )
         for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
     ),
-    KubernetesResource(
-        plural="replicasets",
-        kind="ReplicaSet",
-        group="apps",
-        list_rows=view.list_replica_sets,
-        render=objects.render_replica_set,
-        get_labels=lambda workload: {"app": workload.name},
-    ),
-    KubernetesResource(
-        plural="statefulsets",
-        kind="StatefulSet",
-        group="apps",
-        list_rows=view.list_stateful_sets,
-        render=objects.render_stateful_set,
-        get_labels=lambda workload: {"app": workload.name},
+    *(
+        KubernetesResource(
+            plural=f"{kind.lower()}s",
+            kind=kind,
+            group="apps",
+            list_rows=list_rows,
+            render=render,
+            get_labels=lambda workload: {"app": workload.name},
+        )
+        for kind, list_rows, render in (
+            ("ReplicaSet", view.list_replica_sets, objects.render_replica_set),
+            ("StatefulSet", view.list_stateful_sets, objects.render_stateful_set),
+            ("DaemonSet", view.list_daemon_sets, objects.render_daemon_set),
+        )
     ),
     KubernetesResource(
         plural="events",
@@ -167,13 +168,5 @@ RESOURCES = (
             "involvedObject.name": event.pod.name,
         },
         field_names=frozenset({"type", "reason", "involvedObject.kind", "involvedObject.name"}),
-    ),
-    KubernetesResource(
-        plural="daemonsets",
-        kind="DaemonSet",
-        group="apps",
-        list_rows=view.list_daemon_sets,
-        render=objects.render_daemon_set,
-        get_labels=lambda workload: {"app": workload.name},
     ),
 )

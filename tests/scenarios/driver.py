@@ -207,6 +207,12 @@ class Running:
         run.exit_code = code
         return run
 
+    def wait_for_success(self) -> Run:
+        """Wait for the end of a command that succeeds."""
+        run = self.wait()
+        assert run.exit_code == 0, run.output
+        return run
+
     def wait_until(self, met: Callable[[Run], bool], timeout: float = TIMEOUT) -> Run:
         """Wait until what has happened so far meets a condition; fail when the command ends before."""
         deadline = time.monotonic() + timeout

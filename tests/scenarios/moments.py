@@ -70,14 +70,23 @@ def polls(scene: Scene, since: int) -> int:
     return sum("/migration/owm-" in entry["path"] and entry["status"] == 200 for entry in asked)
 
 
+def kill_unanswered_start(scene: Scene) -> None:
+    """Start an `up`, and kill all of it when its POST has taken effect and is not answered yet."""
+    with UNANSWERED.hold(scene) as (held, wait):
+        running = scene.driver.start("up")
+        wait()
+        running.kill_all()
+        held.release()
+    scene.driver.cancel()
+
+
 def up_again(scene: Scene) -> Run:
     """Run the one `up` that takes the work up again; its migration may go on as soon as it is waited for."""
     mark = scene.mark()
     running = scene.driver.start("up")
     running.wait_until(lambda _: polls(scene, mark) > 0)
     scene.hold(False)
-    run = running.wait()
-    assert run.exit_code == 0, run.output
+    run = running.wait_for_success()
     return run
 
 

@@ -29,8 +29,7 @@ def resumed(scene: Scene, *parts: str) -> Run:
     running = scene.driver.start("up")
     running.wait_until(lambda run: said(run, *parts))
     scene.hold(False)
-    run = running.wait()
-    assert run.exit_code == 0, run.output
+    run = running.wait_for_success()
     return run
 
 
@@ -147,8 +146,7 @@ def test_a_running_migration_of_ours_is_adopted(driver: Driver) -> None:
         assert warned(preview, f"`pulumi up` adopts migration {theirs}", "`pulumi destroy` will stop it")
         running = scene.up_waiting()
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        run = running.wait_for_success()
         assert warned(
             run, f"Adopted migration {theirs} ({len(scene.asg())} nodes) is running: `pulumi destroy` will stop it"
         )
@@ -190,8 +188,7 @@ def test_a_foreign_migration_is_waited_for(driver: Driver) -> None:
         running.wait_until(lambda run: said(run, "waiting for migration", foreign["id"], "started elsewhere"))
         assert not scene.writes()
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         foreign, ours = scene.migrations()
         assert ours["created_at"] >= foreign["completed_at"]
         assert [each["id"] for each in scene.outputs()["migrations"]] == [ours["id"]]
@@ -243,8 +240,7 @@ def test_a_foreign_migration_that_holds_planned_nodes_is_waited_for(driver: Driv
         running = scene.driver.start("up")
         running.wait_until(lambda run: said(run, "waiting for migration", foreign))
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert scene.starts()[-1]["instanceIds"] == [free]
         assert scene.outputs()["remaining_nodes"] == []
 
@@ -260,8 +256,7 @@ def test_nodes_that_vanish_before_the_start_are_dropped(driver: Driver) -> None:
         running.wait_until(lambda run: said(run, "waiting for migration"))
         scene.control.remove_node(scene.ocean_id, planned[0])
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        run = running.wait_for_success()
         assert warned(run, planned[0], "gone")
         assert [start["instanceIds"] for start in scene.starts()] == [planned[1:]]
         assert sorted(scene.outputs()["planned_nodes"]) == planned

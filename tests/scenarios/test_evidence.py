@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.driver import Driver
+from tests.scenarios.driver import Driver, Running
 from tests.scenarios.scene import STARTS, STATUSES, Scene, assert_failed, failed, warned
 from tests.scenarios.support import assert_done, assert_moved_once, eventually
 
@@ -35,11 +35,20 @@ def destroy_with_stops(scene: Scene, stops: int) -> None:
     running = scene.driver.start("destroy")
     eventually(lambda: len(scene.stops()) == stops)
     scene.hold(False)
-    run = running.wait()
-    assert run.exit_code == 0, run.output
+    running.wait_for_success()
     (migration,) = scene.migrations()
     assert migration["state"] == "STOPPED"
     assert len(scene.stops()) == stops
+
+
+def finish_green(scene: Scene, running: Running) -> None:
+    """Let the migration of an `up` go on, and assert that the `up` is green, moved all nodes once, and wrote once."""
+    scene.hold(False)
+    running.wait_for_success()
+    assert not pods_left(scene)
+    assert_moved_once(scene.simulator, scene.asg())
+    assert_done(scene.driver, scene.asg())
+    assert len(scene.writes()) == 1
 
 
 def lies_told(scene: Scene) -> int:
@@ -58,13 +67,7 @@ def test_a_migration_that_is_denied_for_a_while_is_waited_for(driver: Driver, ti
         running.wait_until(lambda run: any("but the migration is listed" in line for line in run.statuses))
         assert running.alive
         assert pods_left(scene)
-        scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
-        assert not pods_left(scene)
-        assert_moved_once(scene.simulator, scene.asg())
-        assert_done(driver, scene.asg())
-        assert len(scene.writes()) == 1
+        finish_green(scene, running)
 
 
 def test_a_migration_that_is_denied_throughout_is_lost(driver: Driver) -> None:
@@ -180,13 +183,7 @@ def test_one_wrong_terminal_answer_ends_no_wait(driver: Driver, state: str) -> N
         running = scene.up_waiting()
         scene.control.fault("GET", STATUSES, "contradict", state=state)
         running.wait_until(lambda run: any(f"{state}: waiting for a second" in line for line in run.statuses))
-        scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
-        assert not pods_left(scene)
-        assert_moved_once(scene.simulator, scene.asg())
-        assert_done(driver, scene.asg())
-        assert len(scene.writes()) == 1
+        finish_green(scene, running)
 
 
 def test_a_terminal_state_that_the_list_contradicts_ends_no_wait(driver: Driver) -> None:
@@ -199,8 +196,7 @@ def test_a_terminal_state_that_the_list_contradicts_ends_no_wait(driver: Driver)
         eventually(lambda: lies_told(scene) == 10)
         assert running.alive
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert_done(driver, scene.asg())
         assert len(scene.writes()) == 1
 
@@ -221,8 +217,7 @@ def test_a_wrong_terminal_answer_concludes_nothing_in_a_refresh_or_a_later_up(dr
         running = scene.up_waiting()
         assert pods_left(scene)
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert len(scene.writes()) == 1
         assert_done(driver, scene.asg())
 

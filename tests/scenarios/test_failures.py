@@ -155,8 +155,7 @@ def test_a_short_outage_is_borne(driver: Driver) -> None:
         for kind in ("503", "reset-before", "429", "truncate"):
             scene.control.fault("GET", STATUSES, kind, seconds=0)
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert scene.outputs()["migrated_nodes"] == scene.asg()
         assert len(scene.writes()) == 1
 
@@ -207,8 +206,7 @@ def test_an_unknown_state_is_warned_of_once_and_waited_on(driver: Driver) -> Non
         scene.control.set_state(scene.ocean_id, scene.migrations()[0]["id"], "PONDERING")
         running.wait_until(lambda run: any("PONDERING" in status for status in run.statuses))
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        run = running.wait_for_success()
         assert len([text for text in run.warnings if "PONDERING" in text]) == 1
         assert scene.outputs()["status"] == "FINISHED"
 

@@ -138,8 +138,7 @@ def test_a_killed_destroy_is_taken_up_by_the_next_destroy(driver: Driver, moment
         running = scene.driver.start("destroy")
         running.wait_until(lambda _: polls(scene, mark) > 0)
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert len(scene.stops()) == 1
         assert driver.resources() == []
         assert driver.pending_operations() == []
@@ -162,7 +161,6 @@ def test_a_destroy_after_a_killed_update_stops_what_that_had_started(driver: Dri
         running = scene.driver.start("destroy")
         eventually(lambda: bool(scene.stops()))
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert driver.resources() == []
         assert [each["state"] for each in scene.migrations()] == ["FINISHED_ERROR", "STOPPED"]

@@ -92,8 +92,7 @@ def test_a_stop_whose_answer_is_lost_still_stops(driver: Driver, fault: str) -> 
         running = driver.start("destroy")
         eventually(lambda: scene.migrations()[0]["stop_requested_at"] is not None)
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert driver.resources() == []
         (migration,) = scene.migrations()
         assert migration["state"] == "STOPPED"

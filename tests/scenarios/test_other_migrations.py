@@ -33,8 +33,7 @@ def test_nodes_that_a_colleague_migrates_are_planned_and_waited_for(driver: Driv
         running.wait_until(lambda run: said(run, "waiting for migration", other))
         assert not scene.starts()
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert not pods_left(scene)
         assert [start["instanceIds"] for start in scene.starts()] == ([nodes[held:]] if held < len(nodes) else [])
         assert_done(driver, nodes)
@@ -69,8 +68,7 @@ def test_a_colleague_s_migration_that_is_stopped_leaves_its_nodes_to_us(driver: 
         running.wait_until(lambda run: said(run, "waiting for migration", other))
         scene.control.stop_foreign(scene.ocean_id, other)
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert not pods_left(scene)
         drained = set(scene.migrations()[0]["drained"])
         assert [set(start["instanceIds"]) for start in scene.starts()] == [set(scene.asg()) - drained]
@@ -87,8 +85,7 @@ def test_a_denied_status_of_a_listed_migration_fails_no_run(driver: Driver) -> N
         running = scene.driver.start("up")
         running.wait_until(lambda run: said(run, "waiting for migration", other))
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert [start["instanceIds"] for start in scene.starts()] == [scene.asg()]
         assert_done(driver, scene.asg())
 

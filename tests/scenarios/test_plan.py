@@ -311,8 +311,7 @@ def test_a_new_cluster_is_waited_for(driver: Driver) -> None:
         running.wait_until(lambda run: any("waiting for the Ocean Controller" in text for text in run.statuses))
         assert not scene.writes()
         scene.install_controller()
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert scene.outputs()["migrated_nodes"] == scene.asg()
         assert sorted(scene.outputs()["planned_nodes"]) == scene.asg()
         scene.up_unchanged()

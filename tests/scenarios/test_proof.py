@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.driver import Driver, Run
-from tests.scenarios.moments import BEFORE, UNANSWERED
+from tests.scenarios.moments import BEFORE, kill_unanswered_start
 from tests.scenarios.scene import STATUSES, Expression, Scene, failed, said, warned
 from tests.scenarios.support import assert_done, assert_moved_once, eventually
 from tests.scenarios.test_evidence import FOR_EVER, pods_left
@@ -136,15 +136,14 @@ def test_a_node_that_aws_takes_away_fails_no_up(
                 scene.control.terminate_node(scene.ocean_id, lost, **loss)
                 eventually(lambda: is_terminated(scene, lost))
                 held.release()
-                run = running.wait()
+                running.wait()
         else:
             scene.hold()
             running = scene.up_waiting()
             if moment == "during":
                 scene.control.terminate_node(scene.ocean_id, lost, **loss)
             scene.hold(False)
-            run = running.wait()
-        assert run.exit_code == 0, run.output
+            running.wait_for_success()
         if moment == "after":
             scene.control.terminate_node(scene.ocean_id, lost, **loss)
             scene.refresh()
@@ -175,8 +174,7 @@ def test_a_node_that_is_sent_in_the_moment_of_its_end_is_left_out(driver: Driver
             assert barrier.wait(60)
             scene.control.terminate_node(scene.ocean_id, gone, replaced=False)
             barrier.release()
-            run = running.wait()
-        assert run.exit_code == 0, run.output
+            run = running.wait_for_success()
         assert [start["instanceIds"] for start in scene.starts()] == [others]
         assert scene.outputs()["gone_nodes"] == [gone]
         assert warned(run, "1 planned node gone", gone)
@@ -188,12 +186,7 @@ def test_a_killed_start_is_found_although_the_list_lags(driver: Driver) -> None:
     with Scene(driver) as scene:
         scene.hold()
         scene.declare()
-        with UNANSWERED.hold(scene) as (held, wait):
-            running = driver.start("up")
-            wait()
-            running.kill_all()
-            held.release()
-        driver.cancel()
+        kill_unanswered_start(scene)
         scene.control.quirk("list_lag", "86400s")
         run = driver.up()
         assert run.exit_code != 0, run.output
@@ -201,8 +194,7 @@ def test_a_killed_start_is_found_although_the_list_lags(driver: Driver) -> None:
         running = scene.driver.start("up")
         running.wait_until(lambda run: warned(run, "Adopted migration"))
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        run = running.wait_for_success()
         assert len(scene.writes()) == 1
         assert_moved_once(scene.simulator, scene.asg())
         assert_done(driver, scene.asg())
@@ -217,20 +209,14 @@ def test_a_killed_follow_up_is_found_although_the_list_lags(driver: Driver) -> N
             scene.control.add_pod(scene.ocean_id, name, name=f"again-{name}")
         scene.declare(triggers=["again"])
         scene.hold()
-        with UNANSWERED.hold(scene) as (held, wait):
-            running = driver.start("up")
-            wait()
-            running.kill_all()
-            held.release()
-        driver.cancel()
+        kill_unanswered_start(scene)
         scene.control.quirk("list_lag", "86400s")
         running = driver.start("up")
         running.wait_until(lambda run: any("looking for a migration" in line for line in run.statuses))
         scene.control.quirk("list_lag", "0s")
         running.wait_until(lambda run: said(run, "adopted migration") or warned(run, "Adopted migration"))
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert len(scene.writes()) == 2
         assert not pods_left(scene)
 
@@ -239,12 +225,7 @@ def test_many_other_migrations_do_not_hide_an_ended_one(driver: Driver) -> None:
     """Of a run that was killed: it is found among all those of the last day, and nothing is started again."""
     with Scene(driver) as scene:
         scene.declare()
-        with UNANSWERED.hold(scene) as (held, wait):
-            running = driver.start("up")
-            wait()
-            running.kill_all()
-            held.release()
-        driver.cancel()
+        kill_unanswered_start(scene)
         eventually(lambda: scene.migrations()[0]["terminal"])
         (ours,) = scene.migrations()
         scene.control.add_ended_migrations(scene.ocean_id, count=30, age_seconds=1)

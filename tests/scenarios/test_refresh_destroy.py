@@ -269,8 +269,7 @@ def test_retain_on_delete_leaves_the_migration_running(driver: Driver) -> None:
         scene.declare()
         running = scene.up_waiting()
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert [(each["id"], each["origin"]) for each in scene.outputs()["migrations"]] == [
             (migration["id"], "adopted")
         ]
@@ -287,7 +286,6 @@ def test_a_stop_that_is_refused_because_the_migration_has_ended_is_none(driver: 
             assert barrier.wait(60)
             scene.hold(False)
             scene.control.advance(3600)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert scene.migrations()[0]["state"] == "FINISHED"
         assert scene.driver.resource("web") is None

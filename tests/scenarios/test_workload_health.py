@@ -142,8 +142,7 @@ def test_warn_only_warns(driver: Driver) -> None:
         running = start_held(scene, nodes={"instance_ids": [scene.asg()[0]]}, **inputs)
         break_one_pod(scene, "image")
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        run = running.wait_for_success()
         assert warned(run, "1 workload not ready")
         assert scene.outputs()["succeeded"]
         scene.up_unchanged()
@@ -171,8 +170,7 @@ def test_changes_of_somebody_else_are_no_failure(driver: Driver, what: str) -> N
         else:
             scene.control.scale(scene.ocean_id, "web", "search", 1)
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        running.wait_for_success()
         assert health(scene)["workloads"] == ({"unknown": 1, "well": 2} if what == "rollout" else {"well": 3})
 
 
@@ -237,8 +235,7 @@ def test_access_lost_in_the_middle_stops_and_fails_nothing(driver: Driver) -> No
         running = start_held(scene, settle_timeout="2m", **_BRAKE)
         scene.control.forbid_kubernetes(scene.ocean_id, "pods")
         scene.hold(False)
-        run = running.wait()
-        assert run.exit_code == 0, run.output
+        run = running.wait_for_success()
         assert warned(run, "Unknown whether the workloads are ready", "resources: [pods], verbs: [list]")
         assert health(scene)["state"] == "unknown"
 

@@ -135,7 +135,7 @@ def choose(name: str, project: Path, home: Path, environment: Mapping[str, str],
     and the introduction says why.
 
     Raises:
-        EngineError: ``pulumi`` was asked for, and there is none.
+        EngineError: ``pulumi`` is chosen but not installed.
     """
     if name == "offline":
         return OfflineEngine("OfflineStack, as asked for", project, home, environment)

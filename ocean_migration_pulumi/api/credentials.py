@@ -94,7 +94,7 @@ def _profile(text: str, profile: str, path: Path) -> Mapping[str, object] | None
 
 
 def _sections(text: str) -> Mapping[str, Mapping[str, object]] | None:
-    """Return the values of each profile, None for a text of no known form.
+    """Return the values of each profile, None if the format is unknown.
 
     YAML of plain keys reads like INI without a section; a profile of YAML is there a key whose value has lines of its
     own.

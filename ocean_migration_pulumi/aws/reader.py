@@ -82,7 +82,7 @@ class AwsReader:
     def _read_parts(
         self, scope: CancelScope, access: AwsAccess, names: Mapping[str, tuple[str, ...]]
     ) -> tuple[dict[str, dict[str, Any]], dict[str, Gap]]:
-        """Return what was found of each part, and the gaps; a part without names is not asked for."""
+        """Return the objects of each kind, and the gaps; a kind without names is not requested."""
         asks = {
             (part, access.region, wanted): partial(_ask, part, wanted, access)
             for part, given in names.items()

@@ -36,7 +36,7 @@ def install_command(extra: str) -> str:
 
 
 def _read_origin() -> dict[str, Any]:
-    """Return the record of the installer; empty when there is none that can be read."""
+    """Return the record of the installer; empty if it cannot be read."""
     try:
         text = distribution(_NAME).read_text("direct_url.json")
         found = json.loads(text) if text else None

@@ -15,7 +15,7 @@ from ocean_migration_pulumi.errors import PlanError
 from ocean_migration_pulumi.kubernetes import KubernetesReader
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning import planner
-from ocean_migration_pulumi.migration.planning.findings_text import render, render_cause, render_check, render_line
+from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_cause, render_check, render_line
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
 from ocean_migration_pulumi.migration.snapshot.snapshot import KEPT_BACK, PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources

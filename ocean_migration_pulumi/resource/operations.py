@@ -19,8 +19,8 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
-from ocean_migration_pulumi.migration.planning.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.planning.outcome_report import report_unverified
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_adopted, find_left_by_killed_run
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ocean_migration_pulumi.cli.options import OPTIONS
-from ocean_migration_pulumi.migration.planning.findings_text import render_line
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_line
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, read_previews
 from tests.cli.conftest import Terminal

@@ -21,7 +21,7 @@ from ocean_migration_pulumi.errors import (
     PlanError,
 )
 from ocean_migration_pulumi.migration.diagnosis import failure_reasons
-from ocean_migration_pulumi.migration.planning.findings_text import render_line
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_line
 from ocean_migration_pulumi.migration.reconcile import stop
 from ocean_migration_pulumi.migration.reconcile.waiter import restate
 from ocean_migration_pulumi.migration.spec.diagnostic import Severity

@@ -20,7 +20,7 @@ from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.planning import planner
-from ocean_migration_pulumi.migration.planning.findings_text import render_line
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_line
 from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from tests.hostile.garbage import NAMES, NUMBERS, ODD, steers

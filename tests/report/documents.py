@@ -10,7 +10,7 @@ from typing import Any
 
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.checks.service import GROUPS as GROUPS_CHECK
-from ocean_migration_pulumi.migration.planning.findings_text import render_line
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_line
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode

@@ -31,7 +31,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
-from ocean_migration_pulumi.migration.planning.sentences import capitalize
+from ocean_migration_pulumi.migration.planning.text.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS

@@ -22,7 +22,7 @@ from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import read_failure_reason
 from ocean_migration_pulumi.migration.diagnosis.investigation import Investigation, format_log_line
 from ocean_migration_pulumi.migration.diagnosis.stuck_pods import StuckPod, display_name
-from ocean_migration_pulumi.migration.planning.findings_text import render_check
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_check
 from ocean_migration_pulumi.migration.scheduling.drain_rules import LEAVING_OUTCOMES, DrainOutcome
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi

@@ -9,7 +9,7 @@ from typing import Final
 from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationInstance, MigrationStatus
 from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.migration.checks.service import is_pending
-from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.scheduling.drain_rules import (
     LEAVING_OUTCOMES,
     DrainedPod,

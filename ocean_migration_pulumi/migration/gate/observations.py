@@ -24,7 +24,7 @@ from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.health.assessment import has_arrived, share_on_ocean
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
-from ocean_migration_pulumi.migration.planning.findings_text import render_check
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_check
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter, WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 

@@ -1,1 +1,1 @@
-"""The plan of a resource, its pre-flight checks, and the text of diagnostics."""
+"""The plan of a resource, and its pre-flight checks."""

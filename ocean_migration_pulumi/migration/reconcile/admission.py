@@ -20,10 +20,10 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
-from ocean_migration_pulumi.migration.planning.findings_text import render, render_line
 from ocean_migration_pulumi.migration.planning.plan_report import compare_with_approved, covers_resume
 from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
-from ocean_migration_pulumi.migration.planning.sentences import join_sentences
+from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_line
+from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import held_pods
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial

@@ -9,8 +9,8 @@ from ocean_migration_pulumi.api.models.migration import MigrationState, Migratio
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, MigrationNotFoundError
-from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.planning.plan_report import report_adoption
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter

@@ -9,8 +9,8 @@ from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import DeadlineError, PlanError
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.planning import planner
-from ocean_migration_pulumi.migration.planning.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.planning.plan_report import report_plan
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
 from ocean_migration_pulumi.migration.snapshot.snapshot import take_snapshot

@@ -8,9 +8,9 @@ from typing import Final
 
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import DeadlineError, MigrationError
-from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.planning.outcome_report import describe_remaining
-from ocean_migration_pulumi.migration.planning.sentences import join_sentences
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
 from ocean_migration_pulumi.migration.state.evidence import SECOND_LOOK, OutcomeReason

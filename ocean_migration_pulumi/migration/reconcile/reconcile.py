@@ -16,9 +16,9 @@ from ocean_migration_pulumi.errors import (
     OceanMigrationError,
     PlanError,
 )
-from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.planning.outcome_report import report_gone, report_unverified
-from ocean_migration_pulumi.migration.planning.sentences import join_sentences
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.adoption import (
     announce_adopted,

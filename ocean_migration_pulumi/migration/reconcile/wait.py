@@ -24,8 +24,8 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import FailureReason, read_failure_reason
 from ocean_migration_pulumi.migration.health.watch import HealthWatch, find_undrained
-from ocean_migration_pulumi.migration.planning.findings_text import render
-from ocean_migration_pulumi.migration.planning.sentences import capitalize
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_lost, settle_lost
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
-from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.planning.plan_report import covers_resume
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.spec.approval import (
     PlanChange,
     approves,

@@ -11,8 +11,8 @@ import pytest
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.errors import AuthenticationError
 from ocean_migration_pulumi.migration.checks.check_result import Finding
-from ocean_migration_pulumi.migration.planning.findings_text import render
 from ocean_migration_pulumi.migration.planning.planner import BUDGET
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity, UnplannedCause, UnplannedEffect
 from ocean_migration_pulumi.migration.spec.planned_nodes import parse_planned

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ocean_migration_pulumi.migration.checks.check_result import Finding
-from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import hash_nodes

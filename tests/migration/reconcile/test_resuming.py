@@ -19,7 +19,7 @@ from ocean_migration_pulumi.errors import (
     StalledError,
     UnheardError,
 )
-from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import find_left_by_killed_run
 from ocean_migration_pulumi.migration.spec.freeze import read_freeze

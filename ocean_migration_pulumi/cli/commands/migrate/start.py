@@ -27,7 +27,7 @@ from ocean_migration_pulumi.cli.output import Output, examples, output_options, 
 from ocean_migration_pulumi.cli.plan_view import PlanView, list_lines, make_plan
 from ocean_migration_pulumi.common.text import count_noun, list_some, one_line
 from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
-from ocean_migration_pulumi.migration.planning.sentences import capitalize
+from ocean_migration_pulumi.migration.planning.text.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.events import EventSink
 from ocean_migration_pulumi.migration.reconcile.start import start_migration

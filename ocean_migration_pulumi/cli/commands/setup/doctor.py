@@ -19,8 +19,8 @@ from ocean_migration_pulumi.cli.output import Output, Table, examples, output_op
 from ocean_migration_pulumi.cli.plan_view import list_downtime, list_lines, read_with_progress
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
-from ocean_migration_pulumi.migration.planning.findings_text import render, render_check
 from ocean_migration_pulumi.migration.planning.preflight import Preflight, run_preflight
+from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_check
 from ocean_migration_pulumi.migration.snapshot.snapshot import KEPT_BACK, ClusterSnapshot, take_snapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity

@@ -10,7 +10,7 @@ from ocean_migration_pulumi.errors import DeadlineError, MigrationError
 from ocean_migration_pulumi.migration.health.assessment import HealthReport
 from ocean_migration_pulumi.migration.health.settling import SettleClock
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
-from ocean_migration_pulumi.migration.planning.findings_text import render, render_line
+from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_line
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
     open_watch,

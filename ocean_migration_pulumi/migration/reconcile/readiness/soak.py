@@ -8,7 +8,7 @@ from ocean_migration_pulumi.common.times import format_elapsed, format_time
 from ocean_migration_pulumi.errors import MigrationError
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
-from ocean_migration_pulumi.migration.planning.findings_text import render_check
+from ocean_migration_pulumi.migration.planning.text.findings_text import render_check
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.readiness.watching import list_not_ready, open_watch
 from ocean_migration_pulumi.migration.reconcile.waiter import Waiter

@@ -14,7 +14,7 @@ from ocean_migration_pulumi.migration.health.assessment import HealthReport, Wor
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, merge_baselines
 from ocean_migration_pulumi.migration.health.brake import BrakeCause
 from ocean_migration_pulumi.migration.health.watch import HealthWatch, find_undrained
-from ocean_migration_pulumi.migration.planning.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity

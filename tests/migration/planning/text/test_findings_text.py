@@ -10,7 +10,7 @@ import pytest
 
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
-from ocean_migration_pulumi.migration.planning.findings_text import render, render_cause, render_check, render_line
+from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_cause, render_check, render_line
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.diagnostic import (

@@ -10,10 +10,10 @@ from ocean_migration_pulumi.api.settings import NO_ACCOUNT
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
-from ocean_migration_pulumi.migration.planning import health_text
-from ocean_migration_pulumi.migration.planning.checks_text import CheckText, describe_finding
-from ocean_migration_pulumi.migration.planning.requirements_text import describe_requirements, list_remedies
-from ocean_migration_pulumi.migration.planning.sentences import join_sentences
+from ocean_migration_pulumi.migration.planning.text import health_text
+from ocean_migration_pulumi.migration.planning.text.checks_text import CheckText, describe_finding
+from ocean_migration_pulumi.migration.planning.text.requirements_text import describe_requirements, list_remedies
+from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.approval import shorten_digest

@@ -76,7 +76,7 @@ class CliContext:
         base_url: str | None = None,
         record: Path | None = None,
         kubeconfig: str | None = None,
-        context: str | None = None,
+        kube_context: str | None = None,
         kubernetes_timeout: float | None = None,
         environ: Mapping[str, str] | None = None,
         scope: CancelScope | None = None,
@@ -89,7 +89,7 @@ class CliContext:
             "--base-url": base_url,
             "--record": None if record is None else str(record),
         }
-        self._kubeconfig, self._context = kubeconfig, context
+        self._kubeconfig, self._kube_context = kubeconfig, kube_context
         self.kubernetes_timeout = KUBERNETES_SECONDS if kubernetes_timeout is None else kubernetes_timeout
         self._environ = _environment(os.environ if environ is None else environ, profile)
         self._client: OceanClient | None = None
@@ -156,7 +156,7 @@ class CliContext:
         Raises InputError when the given kubeconfig, or its context, cannot be used.
         """
         try:
-            sources = self._session.sources(self._kubeconfig, self._context)
+            sources = self._session.sources(self._kubeconfig, self._kube_context)
         except InputError as error:
             raise rename_to_option(error) from None
         if not sources.is_named:
@@ -269,11 +269,11 @@ def _introduced(cluster: Cluster) -> str:
     return f"{sanitize(cluster.name)} ({cluster.id})" if cluster.name else cluster.id
 
 
-def complete_cluster(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_cluster(click_context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the name or id of a cluster; with nothing when the service cannot be asked."""
     found: list[CompletionItem] = []
-    with suppress(Exception), _completing(context) as reach:  # a shell shows whatever is printed here
-        for each in reach.client.list_clusters():
+    with suppress(Exception), _completing(click_context) as context:  # a shell shows whatever is printed here
+        for each in context.client.list_clusters():
             names = [(each.id, each.name), *([(each.name, each.id)] if each.name else [])]
             found += [
                 CompletionItem(name, help=one_line(other)) for name, other in names if _completes(name, incomplete)
@@ -281,12 +281,14 @@ def complete_cluster(context: click.Context, parameter: click.Parameter, incompl
     return found
 
 
-def complete_migration(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_migration(
+    click_context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Complete the id of a migration of the cluster, the newest first; with nothing when it cannot be asked."""
-    with suppress(Exception), _completing(context) as reach:  # a shell shows whatever is printed here
+    with suppress(Exception), _completing(click_context) as context:  # a shell shows whatever is printed here
         return [
             CompletionItem(each.id, help=one_line(each.state))
-            for each in reach.migrations()
+            for each in context.migrations()
             if _completes(each.id, incomplete)
         ]
     return []
@@ -298,14 +300,16 @@ def _completes(name: str, incomplete: str) -> bool:
 
 
 @contextmanager
-def _completing(context: click.Context) -> Iterator[CliContext]:
-    given = {name: context.params.get(name) for name in ("account", "profile", "base_url")}
-    cluster = context.params.get("cluster") or os.environ.get(CLUSTER_VARIABLE)
-    reach = CliContext(cluster=cluster, **given, scope=CancelScope(short=True).at_most(_COMPLETION_SECONDS), quiet=True)
+def _completing(click_context: click.Context) -> Iterator[CliContext]:
+    given = {name: click_context.params.get(name) for name in ("account", "profile", "base_url")}
+    cluster = click_context.params.get("cluster") or os.environ.get(CLUSTER_VARIABLE)
+    context = CliContext(
+        cluster=cluster, **given, scope=CancelScope(short=True).at_most(_COMPLETION_SECONDS), quiet=True
+    )
     try:
-        yield reach
+        yield context
     finally:
-        reach.close()
+        context.close()
 
 
 _PARAMETERS: Final = (
@@ -315,7 +319,7 @@ _PARAMETERS: Final = (
     "base_url",
     "record",
     "kubeconfig",
-    "context",
+    "kube_context",
     "kubernetes_timeout",
 )
 _OPTIONS: Final = (
@@ -351,7 +355,7 @@ _KUBERNETES_OPTIONS: Final = (
     ),
     click.option(
         OPTIONS.name("kube_context"),
-        "context",
+        "kube_context",
         metavar="NAME",
         help="Context of the kubeconfig. Default: its current context.",
     ),
@@ -359,20 +363,20 @@ _KUBERNETES_OPTIONS: Final = (
 
 
 def context_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Add the options of a CliContext to a command, which is called with it as ``reach``."""
+    """Add the options of a CliContext to a command, which is called with it as ``context``."""
 
     @wraps(function)
-    def reaching(**given: Any) -> R:
-        reach = CliContext(**{name: given.pop(name, None) for name in _PARAMETERS})
+    def with_context(**given: Any) -> R:
+        context = CliContext(**{name: given.pop(name, None) for name in _PARAMETERS})
         try:
-            with interruptible(reach.scope.ended):
-                return function(reach=reach, **given)
+            with interruptible(context.scope.ended):
+                return function(context=context, **given)
         except NotFoundError as error:
-            raise reach.explain_unknown(error, given.get("migration")) from error
+            raise context.explain_unknown(error, given.get("migration")) from error
         finally:
-            reach.close()
+            context.close()
 
-    return _decorated(reaching, _OPTIONS)
+    return _decorated(with_context, _OPTIONS)
 
 
 def kubernetes_options(function: Callable[..., R]) -> Callable[..., R]:

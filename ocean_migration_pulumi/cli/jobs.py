@@ -23,20 +23,20 @@ HINTS: Final = Hints(
 """The commands that messages name."""
 
 
-def make_context(
-    reach: CliContext, spec: MigrationSpec, *, seconds: float, reporter: Console, events: EventSink = discard_event
+def make_reconcile_context(
+    context: CliContext, spec: MigrationSpec, *, seconds: float, reporter: Console, events: EventSink = discard_event
 ) -> ReconcileContext:
     """Return the context of a run on the cluster of a spec that may take so many seconds."""
     return ReconcileContext(
-        api=reach.client,
-        claims=reach.claims,
-        scope=reach.scope.at_most(seconds),
+        api=context.client,
+        claims=context.claims,
+        scope=context.scope.at_most(seconds),
         reporter=reporter,
         owner=OWNER,
         spec=spec,
-        state=ResourceState(planned=dict(spec.planned_nodes or {}), effective_account_id=reach.client.account_id),
-        poll_policy=reach.poll_policy,
-        sources=reach.sources(),
+        state=ResourceState(planned=dict(spec.planned_nodes or {}), effective_account_id=context.client.account_id),
+        poll_policy=context.poll_policy,
+        sources=context.sources(),
         hints=HINTS,
         vocabulary=OPTIONS,
         events=events,

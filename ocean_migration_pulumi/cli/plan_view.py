@@ -121,28 +121,28 @@ class PlanView:
         output.show(self.table(), self.to_json())
 
 
-def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
+def make_plan(context: CliContext, spec: MigrationSpec) -> PlanView:
     """Plan a migration of the chosen cluster; only reads.
 
     Raises MissingAccountError, InputError for nodes that cannot be chosen, PlanError when there is no plan to be had,
     or an error of the API.
     """
-    account, client, claims = reach.require_account(), reach.client, reach.claims
-    claims.view.cluster(client, reach.scope)  # what is wrong with the service itself is no matter of the plan
-    spec = replace(spec, ocean_id=reach.cluster_id, account_id=account, when_busy="fail")
+    account, client, claims = context.require_account(), context.client, context.claims
+    claims.view.cluster(client, context.scope)  # what is wrong with the service itself is no matter of the plan
+    spec = replace(spec, ocean_id=context.cluster_id, account_id=account, when_busy="fail")
     # The commands do not wait for workloads, and do not stop a migration for them.
     spec = replace(spec, wait_for="started")
     spec = replace(spec, require_approval=client.settings.require_approval)
-    with read_with_progress(reach) as sources:
+    with read_with_progress(context) as sources:
         found = planner.preview_plan(
             client,
             claims,
-            reach.scope,
+            context.scope,
             owner=OWNER,
             spec=spec,
             old=None,
             sources=sources,
-            budget=reach.kubernetes_timeout + KEPT_BACK,
+            budget=context.kubernetes_timeout + KEPT_BACK,
         )
     if found.problems:
         raise rename_to_option(found.problems[0])
@@ -150,7 +150,7 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
         why = render_cause(found.unplanned, OPTIONS) if found.unplanned else "unknown reason"
         msg = f"cannot plan: {why}"
         raise PlanError(msg, found.diagnostics)
-    offered = claims.view.candidates(client, reach.scope)
+    offered = claims.view.candidates(client, context.scope)
     return PlanView(
         spec=replace(spec, planned_nodes=found.planned),
         nodes=tuple(parse_planned(found.planned).values()),
@@ -160,9 +160,9 @@ def make_plan(reach: CliContext, spec: MigrationSpec) -> PlanView:
 
 
 @contextmanager
-def read_with_progress(reach: CliContext) -> Iterator[DataSources]:
+def read_with_progress(context: CliContext) -> Iterator[DataSources]:
     """Yield the data sources besides Spot; a terminal shows how many pods were read."""
-    sources, console = reach.sources(), Console()
+    sources, console = context.sources(), Console()
     reader = sources.kubernetes
 
     def show(resource: str, read: int, total: int | None) -> None:

@@ -45,11 +45,11 @@ class SelectedMigration:
 
 
 @contextmanager
-def open_migration(reach: CliContext, migration: str | None, record: Path | None) -> Iterator[SelectedMigration]:
+def open_migration(context: CliContext, migration: str | None, record: Path | None) -> Iterator[SelectedMigration]:
     """Open the migration that a command is about.
 
     Args:
-        reach: How the command reaches the service.
+        context: How the command reaches the service.
         migration: Its id. None means the running or the newest one, or the one whose status was recorded last.
         record: A record to read in place of the service.
 
@@ -58,9 +58,11 @@ def open_migration(reach: CliContext, migration: str | None, record: Path | None
         InputError: When there is no such migration.
     """
     if record is None:
-        ocean_id = reach.cluster_id
-        chosen = reach.migration_id(migration)
-        yield SelectedMigration(client=reach.client, sources=reach.sources(), ocean_id=ocean_id, migration_id=chosen)
+        ocean_id = context.cluster_id
+        chosen = context.migration_id(migration)
+        yield SelectedMigration(
+            client=context.client, sources=context.sources(), ocean_id=ocean_id, migration_id=chosen
+        )
         return
     from ocean_migration_pulumi.api.recording.replay_client import RecordedClient, read_record
 

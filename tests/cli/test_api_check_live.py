@@ -189,7 +189,7 @@ def test_migration_that_begins_meanwhile_is_named(
     """The list is read again right before the start."""
     begun: list[str] = []
 
-    def probe(reach: object) -> None:
+    def probe(context: object) -> None:
         terminal.sim.control.hold(terminal.ocean_id)
         begun.append(terminal.sim.control.start_foreign_migration(terminal.ocean_id, [node]))
 

@@ -138,7 +138,7 @@ def test_a_short_outage_is_shown_and_borne(terminal: Terminal) -> None:
 def test_an_outage_that_lasts_ends_the_watch(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not the migration."""
     poll_policy = PollPolicy(poll_interval=0.05, outage=0.1)
-    monkeypatch.setattr(CliContext, "poll_policy", property(lambda reach: poll_policy))
+    monkeypatch.setattr(CliContext, "poll_policy", property(lambda context: poll_policy))
     migration_id = begin(terminal, speed=1)
     terminal.sim.control.fault("GET", "*/migration/*", "shape", times=50)
     result = terminal.run("watch")

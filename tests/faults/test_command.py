@@ -27,7 +27,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait before the next attempt, or long for a service that is gone."""
     monkeypatch.setattr(sender, "FAILED", replace(sender.FAILED, initial_wait=0.0))
     monkeypatch.setattr(adoption, "LOST_SEARCH", 0.1)
-    monkeypatch.setattr(CliContext, "poll_policy", property(lambda reach: PollPolicy(poll_interval=0.05, outage=0.1)))
+    monkeypatch.setattr(CliContext, "poll_policy", property(lambda context: PollPolicy(poll_interval=0.05, outage=0.1)))
 
 
 def line_of(terminal: Terminal, status: int, *arguments: str) -> str:

@@ -16,7 +16,7 @@ from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.dashboard.onlookers import ProgressDisplay
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CANCELLED, DONE, TIMED_OUT
-from ocean_migration_pulumi.cli.jobs import make_context
+from ocean_migration_pulumi.cli.jobs import make_reconcile_context
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.errors import (
@@ -60,7 +60,7 @@ class Follower:
     """Follows one migration for an onlooker.
 
     Args:
-        reach: What the command works with.
+        context: What the command works with.
         migration_id: The migration.
         onlooker: Is shown each status, and what the wait has to report.
         timeout: Seconds; None means never.
@@ -72,7 +72,7 @@ class Follower:
 
     def __init__(
         self,
-        reach: CliContext,
+        context: CliContext,
         migration_id: str,
         onlooker: ProgressDisplay,
         *,
@@ -82,11 +82,11 @@ class Follower:
         batch_size_percentage: int | None = None,
         to: EventSink = discard_event,
     ) -> None:
-        self._reach = reach
+        self._context = context
         self._migration_id = migration_id
         self._onlooker = onlooker
-        self._scope = reach.scope if timeout is None else reach.scope.at_most(timeout)
-        self._policy = replace(reach.poll_policy, stall_timeout=stall_timeout)
+        self._scope = context.scope if timeout is None else context.scope.at_most(timeout)
+        self._policy = replace(context.poll_policy, stall_timeout=stall_timeout)
         self._just_started = just_started
         self._to = to
         self._nodes: dict[str, ClusterNode] = {}
@@ -105,7 +105,7 @@ class Follower:
             reporter=self._onlooker,
             policy=self._policy,
             observe=self._show,
-            listed=MigrationListing(find=self._find_in_list, now=self._reach.client.server_now),
+            listed=MigrationListing(find=self._find_in_list, now=self._context.client.server_now),
         )
         try:
             with self._onlooker:
@@ -139,14 +139,14 @@ class Follower:
     def _refresh(self) -> MigrationStatus:
         self._onlooker.polled()
         try:
-            return self._reach.client.within(self._scope).get_migration(self._reach.cluster_id, self._migration_id)
+            return self._context.client.within(self._scope).get_migration(self._context.cluster_id, self._migration_id)
         except MigrationNotFoundError as error:
             if self._just_started or self._onlooker.live_view is not None:
                 raise
-            raise self._reach.explain_unknown(error, self._migration_id) from error
+            raise self._context.explain_unknown(error, self._migration_id) from error
 
     def _find_in_list(self) -> MigrationSummary | None:
-        listed = self._reach.client.within(self._scope).list_migrations(self._reach.cluster_id)
+        listed = self._context.client.within(self._scope).list_migrations(self._context.cluster_id)
         return next((summary for summary in listed if summary.id == self._migration_id), None)
 
     def _show(self, status: MigrationStatus) -> None:
@@ -155,7 +155,7 @@ class Follower:
         self._learn_new_pods(status)
         live_view = LiveView.from_status(
             status,
-            at=self._reach.client.server_now(),
+            at=self._context.client.server_now(),
             before=self._onlooker.live_view,
             ocean_nodes=self._nodes.values(),
             pod_names=self._pod_names,
@@ -171,7 +171,7 @@ class Follower:
             return
         scope = replace(self._scope.at_most(_NODES_SECONDS), short=True)
         try:
-            nodes = self._reach.client.within(scope).list_nodes(self._reach.cluster_id)
+            nodes = self._context.client.within(scope).list_nodes(self._context.cluster_id)
         except OceanMigrationError:
             return  # a view without these details is better than none
         self._nodes = {node.instance_id: node for node in nodes}
@@ -183,7 +183,7 @@ class Follower:
             return
         self._pods_asked |= new
         with suppress(OceanMigrationError):  # the id is better than nothing
-            kubernetes = self._reach.sources().kubernetes
+            kubernetes = self._context.sources().kubernetes
             if kubernetes is not None:
                 self._pod_names |= kubernetes.read_snapshot(self._scope.at_most(_NODES_SECONDS), fresh=True).pod_names
 
@@ -202,10 +202,12 @@ class Follower:
 
     def _read_new_pods(self, instance_ids: frozenset[str]) -> None:
         with suppress(OceanMigrationError, OperationCancelled):  # a view without them is better than none
-            kubernetes = self._reach.sources().kubernetes
+            kubernetes = self._context.sources().kubernetes
             if kubernetes is None:
                 return
-            found = kubernetes.read_workloads(self._scope.at_most(_PODS_SECONDS), self._reach.client.server_now(), None)
+            found = kubernetes.read_workloads(
+                self._scope.at_most(_PODS_SECONDS), self._context.client.server_now(), None
+            )
             self._new_pods = None if PODS in found.gaps else NewPods.from_snapshot(found, instance_ids)
 
     def _explain(self, status: MigrationStatus, changed_at: datetime | None = None) -> Diagnosis | None:
@@ -213,13 +215,13 @@ class Follower:
 
         ``changed_at`` is when its status last changed, None for one that has ended.
         """
-        scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
+        scope = self._context.scope.at_most(_EXPLAIN_SECONDS)
         try:
             found = diagnose_migration(
-                self._reach.client.within(scope),
+                self._context.client.within(scope),
                 scope,
-                self._reach.sources(),
-                self._reach.cluster_id,
+                self._context.sources(),
+                self._context.cluster_id,
                 status,
                 changed_at=changed_at,
                 stall_timeout=self._policy.stall_timeout or STALL_TIMEOUT,
@@ -243,23 +245,25 @@ class Follower:
         """Post an event of the migration, which this command only follows."""
         if self._to is discard_event:
             return
-        spec = MigrationSpec(ocean_id=self._reach.cluster_id)
-        context = make_context(self._reach, spec, seconds=_EVENT_SECONDS, reporter=Console(), events=self._to)
+        spec = MigrationSpec(ocean_id=self._context.cluster_id)
+        reconcile_context = make_reconcile_context(
+            self._context, spec, seconds=_EVENT_SECONDS, reporter=Console(), events=self._to
+        )
         record = MigrationRecord(id=self._migration_id)
-        emit(context, kind, record, message, status=status, reason=reason, remedy=remedy)
+        emit(reconcile_context, kind, record, message, status=status, reason=reason, remedy=remedy)
 
     def _fill_record(self) -> None:
         """Ask for what a report of the whole needs, so that it stands in the record, if there is one."""
-        if self._reach.settings.record is None:
+        if self._context.settings.record is None:
             return
-        scope = self._reach.scope.at_most(_EXPLAIN_SECONDS)
+        scope = self._context.scope.at_most(_EXPLAIN_SECONDS)
         with suppress(OceanMigrationError, OperationCancelled):
             build_run_report(
-                self._reach.client.within(scope), scope, DataSources(), self._reach.cluster_id, self._migration_id
+                self._context.client.within(scope), scope, DataSources(), self._context.cluster_id, self._migration_id
             )
 
     def _goes_on(self) -> str:
-        stop = self._reach.steering("stop", self._migration_id)
+        stop = self._context.steering("stop", self._migration_id)
         return f"migration {self._migration_id} continues in Ocean. To stop it: `{stop}`"
 
 

@@ -15,11 +15,11 @@ from ocean_migration_pulumi.results import MigrationCandidate, MigrationCandidat
 )
 @output_options()
 @context_options
-def command(reach: CliContext, output: Output) -> None:
+def command(context: CliContext, output: Output) -> None:
     """List the nodes that can be migrated, with the Virtual Node Group that each node matches."""
-    cluster = reach.cluster_id
-    names = {group.id: group.name for group in reach.client.list_virtual_node_groups(cluster)}
-    found = MigrationCandidates.from_discovery(cluster, reach.client.discover(cluster), names)
+    cluster = context.cluster_id
+    names = {group.id: group.name for group in context.client.list_virtual_node_groups(cluster)}
+    found = MigrationCandidates.from_discovery(cluster, context.client.discover(cluster), names)
     table = Table(
         title=f"Candidates of {cluster}",
         columns=("instance", "node", "ASG", "EKS node group", "Virtual Node Group", "pods"),

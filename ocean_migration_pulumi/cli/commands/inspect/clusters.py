@@ -15,9 +15,9 @@ _KEYS: Final = ("id", "name", "region", "controller_cluster_id", "autoscaler_ena
 @click.command("clusters", epilog=examples("ocean-migration clusters --account act-123abcd"))
 @output_options()
 @context_options
-def command(reach: CliContext, output: Output) -> None:
+def command(context: CliContext, output: Output) -> None:
     """List the Ocean clusters of the account, or only that of --cluster."""
-    found = sorted(reach.find_clusters(), key=lambda cluster: (cluster.name, cluster.id))
+    found = sorted(context.find_clusters(), key=lambda cluster: (cluster.name, cluster.id))
     table = Table(
         title="Ocean clusters",
         columns=("id", "name", "region", "controller id", "autoscaler", "maximum"),
@@ -36,4 +36,4 @@ def command(reach: CliContext, output: Output) -> None:
         empty="No Ocean cluster in the account",
     )
     data = [{key: getattr(cluster, key) for key in _KEYS} for cluster in found]
-    output.show(table, {"account_id": reach.client.account_id, "clusters": data})
+    output.show(table, {"account_id": context.client.account_id, "clusters": data})

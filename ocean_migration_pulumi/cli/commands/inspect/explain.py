@@ -41,18 +41,20 @@ MOST_PODS: Final = 50
 @output_options()
 @kubernetes_options
 @context_options
-def command(reach: CliContext, output: Output, migration: str | None, source: Path | None, stall_timeout: str) -> None:
+def command(
+    context: CliContext, output: Output, migration: str | None, source: Path | None, stall_timeout: str
+) -> None:
     """Explain why a migration failed, was stopped or stalled, and what to do about it.
 
     Without MIGRATION, explains the running migration, else the newest one. With access to Kubernetes, also lists the
     pods that are still on old nodes and what blocks each.
     """
     stall_seconds = input_readers.read_duration("--stall-timeout", stall_timeout) or 0.0
-    with open_migration(reach, migration, source) as chosen:
+    with open_migration(context, migration, source) as chosen:
         status = chosen.client.get_migration(chosen.ocean_id, chosen.migration_id)
         diagnosis = diagnose_migration(
             chosen.client,
-            reach.scope,
+            context.scope,
             chosen.sources,
             chosen.ocean_id,
             status,

@@ -18,10 +18,10 @@ from ocean_migration_pulumi.migration.diagnosis.history import MOST_STATUSES, Pa
 )
 @output_options()
 @context_options
-def command(reach: CliContext, output: Output, whole: bool) -> None:
+def command(context: CliContext, output: Output, whole: bool) -> None:
     """List the migrations of a cluster, newest first, with the outcome of each."""
-    cluster = reach.cluster_id
-    found = read_history(reach.client, reach.scope, cluster, most=None if whole else MOST_STATUSES)
+    cluster = context.cluster_id
+    found = read_history(context.client, context.scope, cluster, most=None if whole else MOST_STATUSES)
     table = Table(
         title=f"Migrations of {cluster}",
         columns=("migration", "created", "took", "nodes", "outcome", "terminate", "evict"),

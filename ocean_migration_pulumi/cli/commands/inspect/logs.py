@@ -56,15 +56,15 @@ _OVERLAP: Final = timedelta(minutes=2)
 @output_options()
 @context_options
 def command(
-    reach: CliContext, output: Output, since: str, until: str | None, severity: str, limit: int, follow: bool
+    context: CliContext, output: Output, since: str, until: str | None, severity: str, limit: int, follow: bool
 ) -> None:
     """Show Ocean's log of a cluster, oldest line first. It also says why a migration failed."""
     if follow and (until is not None or not output.is_table):
         raise InputError("--follow", "mutually exclusive with --until, --json and -o json")
-    cluster = reach.cluster_id
-    reach.client.get_heartbeat(cluster)  # any answer tells the service's time, by which its log is dated
-    start, end = log_query.read_log_period(since, until, reach.client.server_now())
-    found = reach.client.get_log(cluster, since=start, until=end, severity=severity.upper(), limit=limit)
+    cluster = context.cluster_id
+    context.client.get_heartbeat(cluster)  # any answer tells the service's time, by which its log is dated
+    start, end = log_query.read_log_period(since, until, context.client.server_now())
+    found = context.client.get_log(cluster, since=start, until=end, severity=severity.upper(), limit=limit)
     log = ClusterLog.from_log(cluster, found)
     if output.is_table:
         output.lines(map(_line, log.lines))
@@ -73,7 +73,7 @@ def command(
     if follow:
         # What a limit has left out is not made up for.
         oldest = min((at for line in found if (at := parse_time(line.created_at))), default=start)
-        _follow(reach, output, cluster, severity.upper(), found, max(start, oldest))
+        _follow(context, output, cluster, severity.upper(), found, max(start, oldest))
     elif output.is_table and not log.lines:
         say(f"No log lines of {cluster} in this period")
 
@@ -87,7 +87,7 @@ class _StderrReporter(Console):
 
 
 def _follow(
-    reach: CliContext, output: Output, cluster: str, severity: str, found: tuple[LogEntry, ...], start: datetime
+    context: CliContext, output: Output, cluster: str, severity: str, found: tuple[LogEntry, ...], start: datetime
 ) -> None:
     """Show every new line until Ctrl-C, which is how it is meant to end.
 
@@ -96,8 +96,8 @@ def _follow(
     shown, newest = Counter(found), _newest(found, start)
 
     def read_log() -> tuple[LogEntry, ...]:
-        since, until = max(start, newest - _OVERLAP), reach.client.server_now() + log_query.CLOCK_SKEW
-        return reach.client.get_log(cluster, since=since, until=until, severity=severity)
+        since, until = max(start, newest - _OVERLAP), context.client.server_now() + log_query.CLOCK_SKEW
+        return context.client.get_log(cluster, since=since, until=until, severity=severity)
 
     def show_new(found: tuple[LogEntry, ...]) -> None:
         nonlocal shown, newest
@@ -106,10 +106,10 @@ def _follow(
         # Lines older than the next question's time are not returned again.
         shown, newest = Counter(found), _newest(found, newest)
 
-    policy = replace(reach.poll_policy, outage=float("inf"))
-    waiter = Waiter(read_log, scope=reach.scope, reporter=_StderrReporter(), policy=policy, observe=show_new)
+    policy = replace(context.poll_policy, outage=float("inf"))
+    waiter = Waiter(read_log, scope=context.scope, reporter=_StderrReporter(), policy=policy, observe=show_new)
     with suppress(InterruptedWaitError):
-        reach.scope.sleep(policy.poll_interval)
+        context.scope.sleep(policy.poll_interval)
         waiter.until(lambda found: False)
 
 

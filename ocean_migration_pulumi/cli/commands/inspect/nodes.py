@@ -13,10 +13,12 @@ from ocean_migration_pulumi.results import ClusterNodes
 @click.option("--virtual-node-group", metavar="ols-...", help="Only those of this Virtual Node Group.")
 @output_options()
 @context_options
-def command(reach: CliContext, output: Output, virtual_node_group: str | None) -> None:
+def command(context: CliContext, output: Output, virtual_node_group: str | None) -> None:
     """List the Ocean nodes of the cluster."""
-    cluster = reach.cluster_id
-    found = ClusterNodes.from_nodes(cluster, reach.client.list_nodes(cluster, virtual_node_group_id=virtual_node_group))
+    cluster = context.cluster_id
+    found = ClusterNodes.from_nodes(
+        cluster, context.client.list_nodes(cluster, virtual_node_group_id=virtual_node_group)
+    )
     table = Table(
         title=f"Ocean nodes of {cluster}",
         columns=("instance", "node", "type", "zone", "Virtual Node Group", "life cycle", "registration", "created"),

@@ -37,7 +37,7 @@ from ocean_migration_pulumi.migration.views.run_report import RunReport, build_r
 @kubernetes_options
 @context_options
 def command(
-    reach: CliContext,
+    context: CliContext,
     output: Output,
     migration: str | None,
     source: Path | None,
@@ -52,7 +52,7 @@ def command(
     """
     if source is not None and stack is not None:
         raise click.UsageError("--from and --stack are mutually exclusive")
-    with open_migration(reach, migration, source) as chosen:
+    with open_migration(context, migration, source) as chosen:
         moments, health = chosen.moments, None
         if stack is not None:
             from ocean_migration_pulumi.report.run import exported_timeline
@@ -62,7 +62,7 @@ def command(
             health = exported_timeline.read_exported_health(exported, chosen.migration_id)
         run_report = build_run_report(
             chosen.client,
-            reach.scope,
+            context.scope,
             chosen.sources,
             chosen.ocean_id,
             chosen.migration_id,

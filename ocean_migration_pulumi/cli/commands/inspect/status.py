@@ -16,15 +16,15 @@ from ocean_migration_pulumi.results import Migration
 @migration_argument
 @output_options()
 @context_options
-def command(reach: CliContext, output: Output, migration: str | None) -> None:
+def command(context: CliContext, output: Output, migration: str | None) -> None:
     """Show the status of a migration.
 
     Without MIGRATION, shows the running one, else the newest one.
     """
-    cluster = reach.cluster_id
-    status = reach.client.get_migration(cluster, reach.migration_id(migration))
+    cluster = context.cluster_id
+    status = context.client.get_migration(cluster, context.migration_id(migration))
     if output.is_table:
-        output.lines(_summary(reach, cluster, status))
+        output.lines(_summary(context, cluster, status))
     table = Table(
         title=f"Old nodes of {status.id}",
         columns=("instance", "node", "ASG", "state", "pods"),
@@ -49,10 +49,10 @@ def command(reach: CliContext, output: Output, migration: str | None) -> None:
     output.show(table, data)
 
 
-def _summary(reach: CliContext, cluster: str, status: MigrationStatus) -> list[str]:
+def _summary(context: CliContext, cluster: str, status: MigrationStatus) -> list[str]:
     begun = parse_time(status.created_at)
     ended_at = status.completed_at or status.errored_at or status.stopped_at
-    ended = parse_time(ended_at) or reach.client.server_now()
+    ended = parse_time(ended_at) or context.client.server_now()
     line = Progress.from_status(status).line((ended - begun).total_seconds()) if begun else status.state
     lines = [f"migration {status.id} of {cluster}: {line}"]
     lines.append(f"created {status.created_at or '-'}" + (f", ended {ended_at}" if ended_at else ""))

@@ -39,12 +39,12 @@ from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 @kubernetes_options
 @kubernetes_timeout_option
 @context_options
-def command(reach: CliContext, output: Output, spec: MigrationSpec, detailed_exitcode: bool) -> None:
+def command(context: CliContext, output: Output, spec: MigrationSpec, detailed_exitcode: bool) -> None:
     """Show what a migration would do, like the preview of the resource. Sends only GETs.
 
     The plan digest is the same as that of the resource. `start --approved-plan` starts only this plan.
     """
-    planned = make_plan(reach, spec)
+    planned = make_plan(context, spec)
     planned.show(output)
     if detailed_exitcode and planned.waiting:
         sys.exit(BLOCKED if planned.refusal else CHANGES)

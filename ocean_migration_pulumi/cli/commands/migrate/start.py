@@ -20,7 +20,7 @@ from ocean_migration_pulumi.cli.context import (
 )
 from ocean_migration_pulumi.cli.dashboard.following import Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay
-from ocean_migration_pulumi.cli.jobs import make_context
+from ocean_migration_pulumi.cli.jobs import make_reconcile_context
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
 from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
@@ -52,7 +52,7 @@ _SECONDS: Final = 600.0
 @kubernetes_timeout_option
 @context_options
 def command(
-    reach: CliContext, output: Output, spec: MigrationSpec, yes: bool, then: str | None, notify: tuple[str, ...]
+    context: CliContext, output: Output, spec: MigrationSpec, yes: bool, then: str | None, notify: tuple[str, ...]
 ) -> None:
     """Show the plan of a migration, ask for confirmation, and start it.
 
@@ -60,16 +60,16 @@ def command(
     cluster. Without a terminal, --yes is required.
     """
     with notifying(notify) as to:
-        _command(reach, output, spec, yes=yes, then=then, to=to)
+        _command(context, output, spec, yes=yes, then=then, to=to)
 
 
 def _command(
-    reach: CliContext, output: Output, spec: MigrationSpec, *, yes: bool, then: str | None, to: EventSink
+    context: CliContext, output: Output, spec: MigrationSpec, *, yes: bool, then: str | None, to: EventSink
 ) -> None:
-    running = reach.claims.view.running(reach.client, reach.scope, fresh=True)
+    running = context.claims.view.running(context.client, context.scope, fresh=True)
     if running:
-        _handle_running(reach, running[0], yes=yes, to=to)
-    plan_view = make_plan(reach, spec)
+        _handle_running(context, running[0], yes=yes, to=to)
+    plan_view = make_plan(context, spec)
     for line in list_lines(plan_view.preview.diagnostics):
         say(line, err=not output.is_table)
     if not plan_view.waiting:
@@ -81,27 +81,27 @@ def _command(
     checked_at = None
     if not yes:
         _require_terminal()
-        checked_at = _check(reach, plan_view, to)
-        _ask(reach, plan_view)
-    migration_id = _start(reach, plan_view, to, checked_at)
+        checked_at = _check(context, plan_view, to)
+        _ask(context, plan_view)
+    migration_id = _start(context, plan_view, to, checked_at)
     if output.is_table:
-        output.lines([f"Migration {migration_id} started. Watch it: {reach.steering('watch', migration_id)}"])
+        output.lines([f"Migration {migration_id} started. Watch it: {context.steering('watch', migration_id)}"])
     else:
-        output.json({"ocean_id": reach.cluster_id, "migration_id": migration_id, "nodes": sorted(plan_view.waiting)})
+        output.json({"ocean_id": context.cluster_id, "migration_id": migration_id, "nodes": sorted(plan_view.waiting)})
     if then is not None:
-        sys.exit(_follow(reach, migration_id, then, to, spec.batch_size_percentage))
+        sys.exit(_follow(context, migration_id, then, to, spec.batch_size_percentage))
 
 
-def _handle_running(reach: CliContext, status: MigrationStatus, *, yes: bool, to: EventSink) -> NoReturn:
+def _handle_running(context: CliContext, status: MigrationStatus, *, yes: bool, to: EventSink) -> NoReturn:
     """Offer to watch the migration that runs; without a terminal it is an error."""
-    named = f"migration {status.id} is already running on {reach.cluster_id} ({describe_share(status)})"
+    named = f"migration {status.id} is already running on {context.cluster_id} ({describe_share(status)})"
     if not yes and is_interactive():
         say(capitalize(named))
         if confirmed("Watch it?", default=True):
-            sys.exit(_follow(reach, status.id, "watch", to))
+            sys.exit(_follow(context, status.id, "watch", to))
         msg = f"{named}; nothing was started"
         raise ClusterBusyError(msg)
-    msg = f"{named}; wait for its end or stop it: `{reach.steering('watch', status.id)}`"
+    msg = f"{named}; wait for its end or stop it: `{context.steering('watch', status.id)}`"
     raise ClusterBusyError(msg)
 
 
@@ -111,8 +111,8 @@ def _require_terminal() -> None:
         raise click.UsageError(msg)
 
 
-def _ask(reach: CliContext, plan_view: PlanView) -> None:
-    cluster = reach.claims.view.cluster(reach.client, reach.scope)
+def _ask(context: CliContext, plan_view: PlanView) -> None:
+    cluster = context.claims.view.cluster(context.client, context.scope)
     named = f"{cluster.name} ({cluster.id})" if cluster.name else cluster.id
     waiting = set(plan_view.waiting)
     names = [node.node_name or node.instance_id for node in plan_view.nodes if node.instance_id in waiting]
@@ -132,49 +132,51 @@ def _ask(reach: CliContext, plan_view: PlanView) -> None:
         raise InterruptedWaitError(msg)
 
 
-def _check(reach: CliContext, plan_view: PlanView, to: EventSink) -> float:
+def _check(context: CliContext, plan_view: PlanView, to: EventSink) -> float:
     """Check all that can refuse a start, with trial evictions, before somebody is asked; return when."""
     console = Console()
-    context = make_context(reach, plan_view.spec, seconds=_SECONDS, reporter=console, events=to)
+    reconcile_context = make_reconcile_context(context, plan_view.spec, seconds=_SECONDS, reporter=console, events=to)
     try:
-        offered = context.discover()
-        ensure_startable(context, [name for name in plan_view.waiting if name in offered])
+        offered = reconcile_context.discover()
+        ensure_startable(reconcile_context, [name for name in plan_view.waiting if name in offered])
     finally:
         console.end()
     return time.monotonic()
 
 
-def _start(reach: CliContext, plan_view: PlanView, to: EventSink, checked_at: float | None) -> str:
+def _start(context: CliContext, plan_view: PlanView, to: EventSink, checked_at: float | None) -> str:
     """Start it, once, and return its id; the run is the resource's, up to the moment at which it has started.
 
     What was checked shortly before, at ``checked_at``, is not checked again.
     """
     console = Console()
     spec = replace(plan_view.spec, wait_for="started")
-    context = make_context(reach, spec, seconds=_SECONDS, reporter=console, events=to)
+    reconcile_context = make_reconcile_context(context, spec, seconds=_SECONDS, reporter=console, events=to)
     try:
-        offered = context.discover()
+        offered = reconcile_context.discover()
         work = [name for name in plan_view.waiting if name in offered]
         if away := sorted(set(plan_view.waiting) - offered.keys()):
             console.warning(f"{count_noun(len(away), 'planned node')} no longer in discovery: {list_some(away)}")
         if checked_at is None or time.monotonic() - checked_at > _CHECK_AGE:
-            ensure_startable(context, work)
-        started = start_migration(context, work)
+            ensure_startable(reconcile_context, work)
+        started = start_migration(reconcile_context, work)
         if started is None:
             msg = "nothing was started: no node is left to migrate"
             raise ClusterBusyError(msg)
-        wait_for_migration(context, started.migration, listed_before=started.listed_before)
+        wait_for_migration(reconcile_context, started.migration, listed_before=started.listed_before)
     finally:
         console.end()
     return started.migration.id
 
 
 def _follow(
-    reach: CliContext, migration_id: str, how: str, to: EventSink, batch_size_percentage: int | None = None
+    context: CliContext, migration_id: str, how: str, to: EventSink, batch_size_percentage: int | None = None
 ) -> int:
     """Wait for a migration, or watch it, and return the exit status."""
-    looking_on = onlooker(reach, migration_id) if how == "watch" else LineDisplay(err=True, now=reach.client.server_now)
+    looking_on = (
+        onlooker(context, migration_id) if how == "watch" else LineDisplay(err=True, now=context.client.server_now)
+    )
     follower = Follower(
-        reach, migration_id, looking_on, just_started=True, batch_size_percentage=batch_size_percentage, to=to
+        context, migration_id, looking_on, just_started=True, batch_size_percentage=batch_size_percentage, to=to
     )
     return follower.follow()

@@ -52,7 +52,7 @@ _SHARE: Final = re.compile(r"(100|[1-9]\d?)%")
 @kubernetes_options
 @context_options
 def command(
-    reach: CliContext, migration: str | None, target: str, timeout: str, stall_timeout: str, notify: tuple[str, ...]
+    context: CliContext, migration: str | None, target: str, timeout: str, stall_timeout: str, notify: tuple[str, ...]
 ) -> None:
     """Wait for a migration.
 
@@ -65,9 +65,9 @@ def command(
         read_duration("--stall-timeout", stall_timeout, never=True),
     )
     with notifying(notify) as to:
-        migration_id = reach.migration_id(migration)
-        onlooker = LineDisplay(err=True, now=reach.client.server_now)
-        follower = Follower(reach, migration_id, onlooker, timeout=most, stall_timeout=stalled, to=to)
+        migration_id = context.migration_id(migration)
+        onlooker = LineDisplay(err=True, now=context.client.server_now)
+        follower = Follower(context, migration_id, onlooker, timeout=most, stall_timeout=stalled, to=to)
         sys.exit(follower.follow(reached))
 
 

@@ -39,7 +39,7 @@ from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 @kubernetes_options
 @context_options
 def command(
-    reach: CliContext, migration: str | None, timeout: str, stall_timeout: str, notify: tuple[str, ...]
+    context: CliContext, migration: str | None, timeout: str, stall_timeout: str, notify: tuple[str, ...]
 ) -> None:
     """Show a live dashboard of a migration.
 
@@ -52,28 +52,28 @@ def command(
         read_duration("--stall-timeout", stall_timeout, never=True),
     )
     with notifying(notify) as to:
-        migration_id = reach.migration_id(migration)
+        migration_id = context.migration_id(migration)
         follower = Follower(
-            reach, migration_id, onlooker(reach, migration_id), timeout=most, stall_timeout=stalled, to=to
+            context, migration_id, onlooker(context, migration_id), timeout=most, stall_timeout=stalled, to=to
         )
         sys.exit(follower.follow())
 
 
-def onlooker(reach: CliContext, migration_id: str) -> ProgressDisplay:
+def onlooker(context: CliContext, migration_id: str) -> ProgressDisplay:
     """Return the display: a dashboard where stdout is a terminal that can show one, else lines."""
     console = terminal()
     if console is None:
-        return LineDisplay(now=reach.client.server_now)
+        return LineDisplay(now=context.client.server_now)
     return ScreenDisplay(
         console,
-        cluster_name=_cluster_name(reach),
-        hint=f"Leave: Ctrl-C. Stop: {reach.steering('stop', migration_id)}",
+        cluster_name=_cluster_name(context),
+        hint=f"Leave: Ctrl-C. Stop: {context.steering('stop', migration_id)}",
     )
 
 
-def _cluster_name(reach: CliContext) -> str:
+def _cluster_name(context: CliContext) -> str:
     try:
-        return reach.client.get_cluster(reach.cluster_id).name
+        return context.client.get_cluster(context.cluster_id).name
     except DeadlineError:
         raise
     except OceanMigrationError:

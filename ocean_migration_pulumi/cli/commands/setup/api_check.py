@@ -65,7 +65,7 @@ _PROBE_SECONDS: Final = 120.0
 @output_options((TABLE, JSON, MARKDOWN))
 @context_options
 def command(
-    reach: CliContext,
+    context: CliContext,
     output: Output,
     source: Path | None,
     live: bool,
@@ -83,14 +83,14 @@ def command(
     are recorded in the file of --record, or in api-check-TIME.jsonl.
     """
     exchanges: list[Exchange] = []
-    reach.observers.append(exchanges.append)
+    context.observers.append(exchanges.append)
     if live:
         if source is not None:
             raise click.UsageError("--live and --from are mutually exclusive")
         if instance_id is None:
             raise click.UsageError("--live requires --instance-id")
         _run_live(
-            reach,
+            context,
             instance_id,
             stop_after=read_duration("--stop-after", stop_after) or 0.0,
             timeout=read_duration("--timeout", timeout) or 0.0,
@@ -101,70 +101,70 @@ def command(
     elif source is not None:
         exchanges += read_record(source)
     else:
-        _probe(reach)
+        _probe(context)
     _show(output, answer_questions(exchanges), check_migration(exchanges))
 
 
-def _probe(reach: CliContext) -> None:
-    send_probes(reach.client.within(reach.scope.at_most(_PROBE_SECONDS)), reach.cluster_id)
+def _probe(context: CliContext) -> None:
+    send_probes(context.client.within(context.scope.at_most(_PROBE_SECONDS)), context.cluster_id)
 
 
-def _run_live(reach: CliContext, instance_id: str, *, stop_after: float, timeout: float, yes: bool) -> None:
+def _run_live(context: CliContext, instance_id: str, *, stop_after: float, timeout: float, yes: bool) -> None:
     """Ask, send the GETs, and run the migration."""
     if not yes and not is_interactive():
         raise click.UsageError("Cannot prompt: not a terminal. Pass --yes to confirm.")
-    record = reach.settings.record or Path(f"api-check-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
+    record = context.settings.record or Path(f"api-check-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     if record.exists():
         raise InputError("--record", f"{record} exists; --live needs a new file")
-    reach.record_to(record)
-    reach.require_account()
+    context.record_to(record)
+    context.require_account()
     speaker = Console()
     run = LiveRun(
-        reach.client,
-        reach.scope,
+        context.client,
+        context.scope,
         speaker,
-        ocean_id=reach.cluster_id,
+        ocean_id=context.cluster_id,
         instance_id=instance_id,
         stop_after=stop_after,
         timeout=timeout,
-        poll_interval=reach.poll_policy.poll_interval,
+        poll_interval=context.poll_policy.poll_interval,
     )
     candidate = run.find_candidate()
     pods = "" if candidate.running_pods is None else f", {count_noun(candidate.running_pods, 'pod')}"
     name = f"{candidate.node_name} ({instance_id})" if candidate.node_name else instance_id
     say(
-        f"1 node of {reach.cluster_id} to migrate: {name}{pods}. Until the stop, {format_elapsed(stop_after)} after "
+        f"1 node of {context.cluster_id} to migrate: {name}{pods}. Until the stop, {format_elapsed(stop_after)} after "
         "the start, Ocean may launch a node and evict pods. Nothing is terminated, forced or deleted."
     )
     say(f"Record: {record}")
     if not yes and not confirmed("Start this migration?"):
         raise InterruptedWaitError("nothing was started")
-    _probe(reach)
+    _probe(context)
     try:
         run.run()
     except (OceanMigrationError, OperationCancelled, KeyboardInterrupt):
         # The second Ctrl-C ends the program at once, and must not hide what still runs.
         speaker.end()
-        _say_what_runs(reach, run, instance_id)
+        _say_what_runs(context, run, instance_id)
         raise
     finally:
         speaker.end()
 
 
-def _say_what_runs(reach: CliContext, run: LiveRun, instance_id: str) -> None:
+def _say_what_runs(context: CliContext, run: LiveRun, instance_id: str) -> None:
     """Name the migration that continues in Ocean, and the command that stops it."""
     if run.migration_id is None:
         if run.may_have_started:
             say(
-                f"A migration of {instance_id} may have started on {reach.cluster_id}. Look for it with "
-                f"`ocean-migration history --cluster {reach.cluster_id}`."
+                f"A migration of {instance_id} may have started on {context.cluster_id}. Look for it with "
+                f"`ocean-migration history --cluster {context.cluster_id}`."
             )
     elif run.is_running:
         state = run.status.state if run.status is not None else "state unknown"
         sent = ", stop sent" if run.stop_sent else ""
         say(
-            f"Migration {run.migration_id} is still running on {reach.cluster_id} ({state}{sent}). Stop it with "
-            f"`{reach.steering('stop', run.migration_id)}`."
+            f"Migration {run.migration_id} is still running on {context.cluster_id} ({state}{sent}). Stop it with "
+            f"`{context.steering('stop', run.migration_id)}`."
         )
 
 

@@ -15,13 +15,13 @@ _HIDDEN = "[set]"
 @output_options()
 @kubernetes_options
 @context_options
-def command(reach: CliContext, output: Output) -> None:
+def command(context: CliContext, output: Output) -> None:
     """Show the settings and the source of each. The token itself is never shown.
 
     A Pulumi program reads the config of its stack first. This command does not read a stack.
     """
-    settings = reach.settings
-    sources = reach.sources()
+    settings = context.settings
+    sources = context.sources()
     rows = [
         ("base URL", settings.base_url, settings.sources["base_url"]),
         ("token", _HIDDEN if settings.token else None, settings.sources["token"]),

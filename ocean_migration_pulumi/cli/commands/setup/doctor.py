@@ -47,16 +47,16 @@ _WORDS = {
 @kubernetes_options
 @kubernetes_timeout_option
 @context_options
-def command(reach: CliContext, output: Output) -> None:
+def command(context: CliContext, output: Output) -> None:
     """Check all that a migration of every candidate node needs.
 
     Shows each check, what becomes of the pods, what blocks them, and whether they will fit. Sends only GETs.
     """
-    account = reach.require_account()
-    spec = MigrationSpec(ocean_id=reach.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=account)
-    scope = reach.scope.at_most(reach.kubernetes_timeout + KEPT_BACK)
-    with read_with_progress(reach) as sources:
-        snapshot = take_snapshot(reach.client, reach.claims, scope, spec, sources)
+    account = context.require_account()
+    spec = MigrationSpec(ocean_id=context.cluster_id, nodes=NodeSelector(all_nodes=True), account_id=account)
+    scope = context.scope.at_most(context.kubernetes_timeout + KEPT_BACK)
+    with read_with_progress(context) as sources:
+        snapshot = take_snapshot(context.client, context.claims, scope, spec, sources)
     nodes = [PlannedNode.from_candidate(node, snapshot.group_names) for node in snapshot.offered.values()]
     found = run_preflight(
         spec,
@@ -64,7 +64,7 @@ def command(reach: CliContext, output: Output) -> None:
         snapshot,
         cloud=ask_aws(sources, scope, nodes, snapshot.cluster, snapshot.groups),
         foreign=snapshot.running,
-        now=reach.client.server_now(),
+        now=context.client.server_now(),
         first=True,
     )
     _show(output, snapshot, found)

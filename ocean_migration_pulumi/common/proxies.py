@@ -72,7 +72,7 @@ def read_proxy(setting: str, value: str) -> Proxy:
         raise SettingsError(f"{setting}: the scheme of the proxy is not supported; use {known}")
     try:
         parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0
+        usable = bool(parts.hostname) and parts.port != 0 and not parts.netloc.endswith(":")
     except ValueError:
         usable = False
     if not usable:

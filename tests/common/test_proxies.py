@@ -116,6 +116,7 @@ def test_no_proxy(entry: str, url: str, excluded: bool, listed: str, monkeypatch
         ("http://canary:canary@", "not the URL of a proxy"),
         ("http://[canary", "not the URL of a proxy"),
         ("http://a:0", "not the URL of a proxy"),
+        ("http:/canary:3128", "not the URL of a proxy"),
     ],
 )
 def test_unusable_proxy_is_named_by_its_variable(value: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -446,6 +446,9 @@ def test_objects_of_unexpected_form_are_counted() -> None:
         ({"data": {"mapRoles": '[7, null, {username: x}, {rolearn: [1]}, {rolearn: ""}, {rolearn: a}]'}}, ("a",)),
         ({"data": {"mapRoles": "[{sso: {permissionSetName: x}}, {rolearn: a, sso: {}}, {rolearn: b}]"}}, ("b",)),
         ({"data": {"mapRoles": "[{rolearn: a, sso: null}]"}}, ("a",)),
+        ({"data": {"mapRoles": "- rolearn: a\r\n---\r\n- rolearn: b\r\n"}}, ("a",)),
+        ({"data": {"mapRoles": "# nobody"}}, ()),
+        ({"data": {"mapRoles": "[{rolearn: a}]", "mapUsers": "{"}}, ("a",)),
     ],
 )
 def test_mapped_roles(data: dict[str, Any] | None, expected: tuple[str, ...] | None) -> None:

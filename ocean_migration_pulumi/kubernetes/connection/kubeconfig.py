@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from ocean_migration_pulumi.common.loopback import is_loopback
 from ocean_migration_pulumi.common.proxies import PROXY_SCHEMES
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_yaml
 
 EXEC_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 """The versions of the protocol of credential plugins; as far as tokens go they are the same."""
@@ -146,16 +145,9 @@ def is_token(text: str) -> bool:
 
 
 def _decoded(text: str) -> Any:
-    import yaml
-
-    # Not every JSON is YAML: it may be indented by tabs.
-    with suppress(ValueError, RecursionError):
-        return json.loads(text)
     try:
-        # Like kubectl: only the first document counts.
-        return next(yaml.safe_load_all(text), None)
-    except (ValueError, RecursionError, yaml.YAMLError):
-        # A parser's message quotes what it could not read, which may be a token.
+        return decode_yaml(text)
+    except UnexpectedFormError:
         raise KubeconfigError("it is neither YAML nor JSON") from None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from types import GenericAlias
@@ -53,6 +54,21 @@ def decode_object(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def decode_yaml(text: str) -> Any:
+    """Return the first document of YAML, or JSON; raise UnexpectedFormError when the text is anything else."""
+    import yaml
+
+    # Not every JSON is YAML: it may be indented by tabs.
+    with suppress(ValueError, RecursionError):
+        return json.loads(text)
+    try:
+        # Like the clients in Go: only the first document counts.
+        return next(yaml.safe_load_all(text), None)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        # A parser's message quotes what it could not read, which may be a secret.
+        raise UnexpectedFormError from None
 
 
 def decode_page(body: bytes) -> ListPage:

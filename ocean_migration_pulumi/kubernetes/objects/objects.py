@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.kubernetes.objects.affinities import read_label_term, read_node_terms
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
+    decode_yaml,
     read_flag,
     read_int,
     read_objects,
@@ -38,7 +38,10 @@ _SYNC_FAILED: Final = "SyncFailed"
 _LONGEST_PROBLEM: Final = 200
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _ANNOTATIONS: Final = frozenset(name for name, _ in PROTECTIONS)
-_READ_ONLY: Final = {"name": "SPOTINST_READONLY_MODE", "value": "true"}
+_READ_ONLY: Final = "SPOTINST_READONLY_MODE"
+_TRUE: Final = frozenset({"1", "t", "true"})
+_SOURCES: Final = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
+_KEY_SOURCES: Final = (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret"))
 _OWNERS: Final = frozenset(
     {
         "argocd.argoproj.io/instance",
@@ -156,15 +159,45 @@ def read_deployment(data: Mapping[str, Any]) -> Deployment:
         images=tuple(image for container in containers if (image := read_text(container, "image"))),
         replicas=read_int(spec, "replicas", 1),
         ready_replicas=read_int(read_part(data, "status"), "readyReplicas"),
-        read_only=any(
-            read_text(variable, "name") == _READ_ONLY["name"]
-            and read_text(variable, "value").casefold() == _READ_ONLY["value"]
-            for container in containers
-            for variable in read_objects(container, "env")
-        ),
+        read_only=any(_is_true(_read_only_value(container)) for container in containers),
+        read_only_from=tuple(dict.fromkeys(source for each in containers for source in _read_only_sources(each))),
         selector=read_label_term(spec.get("selector")),
         surges=_surges(read_part(spec, "strategy")),
     )
+
+
+def _read_only_variable(container: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the entry of ``env`` that counts, the last one of its name; None when there is none."""
+    named = [each for each in read_objects(container, "env") if read_text(each, "name") == _READ_ONLY]
+    return named[-1] if named else None
+
+
+def _read_only_value(container: Mapping[str, Any]) -> str:
+    return read_text(_read_only_variable(container) or {}, "value")
+
+
+def _is_true(value: str) -> bool:
+    """Tell whether a value is true to a program in Go."""
+    return value.strip().casefold() in _TRUE
+
+
+def _read_only_sources(container: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the ConfigMaps and Secrets that may set the variable by which a controller only reports."""
+    variable = _read_only_variable(container)
+    if variable is not None:
+        if read_text(variable, "value").startswith("$("):
+            yield "another variable"
+        yield from _named_sources(read_part(variable, "valueFrom"), _KEY_SOURCES)
+        return
+    for each in read_objects(container, "envFrom"):
+        if _READ_ONLY.startswith(read_text(each, "prefix")):
+            yield from _named_sources(each, _SOURCES)
+
+
+def _named_sources(data: Mapping[str, Any], kinds: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for key, kind in kinds:
+        if found := read_part(data, key):
+            yield f"{kind} {read_text(found, 'name')}"
 
 
 def _surges(strategy: Mapping[str, Any]) -> bool:
@@ -199,7 +232,7 @@ def read_mapped_roles(data: Mapping[str, Any]) -> tuple[MappedRole, ...]:
         UnexpectedFormError: They are no list at all.
     """
     found: dict[str, MappedRole] = {}
-    for entry in _read_list(_yaml(read_pairs(data, "data").get("mapRoles", ""))):
+    for entry in _read_list(decode_yaml(read_pairs(data, "data").get("mapRoles", ""))):
         fields = {str(key).lower(): value for key, value in entry.items()} if isinstance(entry, dict) else {}
         arn, groups = fields.get("rolearn"), fields.get("groups")
         if not isinstance(arn, str) or not arn or fields.get("sso") is not None:
@@ -222,20 +255,6 @@ def _read_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise UnexpectedFormError
     return value
-
-
-def _yaml(written: str) -> Any:
-    import yaml
-
-    try:
-        # Not every JSON is YAML: it may be indented by tabs.
-        return json.loads(written)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return yaml.safe_load(written)
-    except (ValueError, RecursionError, yaml.YAMLError):
-        raise UnexpectedFormError from None
 
 
 def _controller(metadata: Mapping[str, Any]) -> Owner | None:

@@ -50,6 +50,8 @@ class Finding(StrEnum):
     """``version``?, ``deployment``, ``too_old`` (it evicts no pods for migrations), ``blocks_v2`` (both are there)."""
     CONTROLLER_READ_ONLY = "controller-read-only"
     """``deployment``."""
+    CONTROLLER_MODE_UNKNOWN = "controller-mode-unknown"
+    """``version``?, ``deployment``, ``sources``: ConfigMaps and Secrets that may switch it to reporting only."""
     SEVERAL_CONTROLLERS = "several-controllers"
     """``deployments`` of the same version."""
 

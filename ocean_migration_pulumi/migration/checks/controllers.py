@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.images import image_tag
@@ -49,9 +49,12 @@ def check_controller(kube: KubernetesSnapshot) -> CheckResult:
             return CheckResult(CONTROLLER, CheckStatus.FAIL, Finding.CONTROLLER_SCALED_DOWN, {"deployment": idle[0]})
         return CheckResult(CONTROLLER, CheckStatus.UNKNOWN, Finding.CONTROLLER_NOT_FOUND)
     version = _format_version(_version(new[0]))
+    fields: dict[str, Any] = {"version": version, "deployment": new[0].full_name}
     if not new[0].ready_replicas:
-        fields = {"version": version, "deployment": new[0].full_name}
         return CheckResult(CONTROLLER, CheckStatus.WARN, Finding.CONTROLLER_NOT_READY, fields)
+    if new[0].read_only_from:
+        fields["sources"] = list(new[0].read_only_from)
+        return CheckResult(CONTROLLER, CheckStatus.UNKNOWN, Finding.CONTROLLER_MODE_UNKNOWN, fields)
     return CheckResult(CONTROLLER, CheckStatus.PASS, Finding.CONTROLLER_V2, {"version": version})
 
 

@@ -19,6 +19,8 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Tain
 _FLAG: Final = r"""--{name}[=\s]+\\?["']?(?P<value>[^\s"'\\]+)"""
 _LABELS: Final = re.compile(_FLAG.format(name="node-labels"))
 _TAINTS: Final = re.compile(_FLAG.format(name="register-with-taints"))
+_COMMENT: Final = re.compile(r"^[ \t]*#(?!!).*$", re.MULTILINE)
+_EXTRA_ARGUMENTS: Final = re.compile(r"-(?:-kubelet-extra-args|KubeletExtraArgs)[=\s]+(?P<value>[^\n]*)")
 _CONTINUED: Final = re.compile(r"\\\r?\n\s*")
 _VARIABLE: Final = re.compile(r"[$`]|\{\{|%\w+%")
 _SCRIPT: Final = re.compile(r"bootstrap\.sh|EKSBootstrap|nodeadm|--node-labels|--register-with-taints")
@@ -53,7 +55,7 @@ def read_user_data(user_data: str) -> NodeRegistration:
             _read_settings(part, found)
         elif _SCRIPT.search(part):
             found.is_known = True
-            _read_flags(_CONTINUED.sub(" ", part), found)
+            _read_script(_COMMENT.sub("", _CONTINUED.sub(" ", part)), found)
     return found
 
 
@@ -101,6 +103,13 @@ def _split_parts(user_data: str) -> Iterator[str]:
             yield payload.decode(errors="replace")
 
 
+def _read_script(text: str, found: NodeRegistration) -> None:
+    """Read the arguments that a script gives to the kubelet; those that a variable holds may be set anywhere."""
+    _read_flags(text, found)
+    if any(_VARIABLE.search(match["value"]) for match in _EXTRA_ARGUMENTS.finditer(text)):
+        found.is_complete = False
+
+
 def _read_flags(text: str, found: NodeRegistration) -> None:
     for match in _LABELS.finditer(text):
         for pair in match["value"].split(","):
@@ -132,8 +141,8 @@ def _read_node_config(part: str, found: NodeRegistration) -> None:
         return
     for document in documents:
         kubelet = _part(document, "spec", "kubelet")
-        for flag in _list(kubelet.get("flags")):
-            _read_flags(str(flag), found)
+        # An argument and its value may be two flags.
+        _read_flags("\n".join(map(str, _list(kubelet.get("flags")))), found)
         for taint in _list(_part(kubelet, "config").get("registerWithTaints")):
             if isinstance(taint, dict):
                 values = {name: str(taint.get(name) or "") for name in ("key", "value", "effect")}

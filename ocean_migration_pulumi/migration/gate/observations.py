@@ -33,6 +33,9 @@ LONGEST_LOOK: Final = 30.0
 
 _LONGEST_REASON: Final = 200
 _POLLS_PER_LOOK: Final = 4
+_UNRECOGNIZED: Final = (
+    "unknown whether the kubeconfig is that of this cluster: no node of it has an instance id that the service lists"
+)
 _NOT_NOW: Final = (*OUTAGES, KubernetesError)
 
 
@@ -147,7 +150,12 @@ def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[GateObser
     spec, kubernetes = gate.spec, gate.kubernetes
     observations: list[GateObservation] = []
     try:
-        if kubernetes is None or not _is_recognized(gate, kubernetes, scope):
+        if kubernetes is None:
+            return observations
+        recognized = _is_recognized(gate, kubernetes, scope)
+        if recognized is None:
+            return [GateObservation(False, _UNRECOGNIZED)]
+        if not recognized:
             return observations
         if spec.scheduled:
             pods = sorted(map(sanitize, kubernetes.pending_pods(scope)))
@@ -196,8 +204,8 @@ def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[Gate
     return [GateObservation(True, f"{count_noun(len(report.workloads), 'workload')} ready")]
 
 
-def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelScope) -> bool:
-    """Make sure, once, that it is the cluster of which the service offers or runs instances."""
+def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelScope) -> bool | None:
+    """Make sure, once, that it is the cluster of which the service offers or runs instances; None: not known yet."""
     if gate.recognized:
         return True
     nodes = kubernetes.instances(scope)
@@ -210,8 +218,13 @@ def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelS
             raise InputError("kubeconfig", f"{of_another}; give that of the cluster {ocean_id}")
         _do_without(gate, f"the access to Kubernetes is not used, {of_another}")
         return False
-    gate.recognized = True
-    return True
+    gate.recognized = bool(nodes & known)
+    if gate.recognized:
+        return True
+    if gate.explicit or gate.spec.kubernetes_conditions:
+        return None
+    _do_without(gate, _UNRECOGNIZED)
+    return False
 
 
 def _do_without(gate: GateContext, why: str) -> None:

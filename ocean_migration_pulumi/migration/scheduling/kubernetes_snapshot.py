@@ -204,7 +204,7 @@ class Deployment:
     """A Deployment, as far as controllers and autoscalers are told by it; ``replicas`` is what it asks for.
 
     ``annotations`` are only those by which tools mark what they apply. ``read_only`` says whether a container has
-    ``SPOTINST_READONLY_MODE=true``, by which an Ocean Controller only reports.
+    ``SPOTINST_READONLY_MODE`` set to true, by which an Ocean Controller only reports.
     """
 
     namespace: str
@@ -215,6 +215,8 @@ class Deployment:
     replicas: int = 1
     ready_replicas: int = 0
     read_only: bool = False
+    read_only_from: tuple[str, ...] = ()
+    """The ConfigMaps and Secrets that may set that variable: what they have is not read."""
     selector: Term | None = None
     """The conditions on the labels of its pods; None when they are not known."""
     surges: bool = True

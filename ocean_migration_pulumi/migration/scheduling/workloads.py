@@ -33,19 +33,29 @@ its project. Pods of a CronJob belong to a Job, those of a PipelineRun to a Task
 """
 
 _WORK_LABELS: Final = (
-    ("job.runner.gitlab.com/pod", "GitLab job"),
-    ("jenkins/label", "Jenkins agent"),
-    ("kubernetes_executor", "Airflow task"),
-    ("tekton.dev/taskRun", "TaskRun"),
-    ("created-by-prow", "Prow job"),
-    ("spark-role", "Spark application"),
-    ("workflows.argoproj.io/workflow", "Workflow"),
+    ("job.runner.gitlab.com/pod", None, "GitLab job"),
+    ("jenkins/label", None, "Jenkins agent"),
+    ("actions-runner", None, "GitHub runner"),
+    ("runnerset-name", None, "GitHub runner"),
+    ("runner-pod", None, "GitHub job"),
+    ("kubernetes_executor", None, "Airflow task"),
+    ("kubernetes_pod_operator", None, "Airflow task"),
+    ("tekton.dev/taskRun", None, "TaskRun"),
+    ("created-by-prow", None, "Prow job"),
+    ("spark-role", None, "Spark application"),
+    ("type", "flink-native-kubernetes", "Flink job"),
+    ("workflows.argoproj.io/workflow", None, "Workflow"),
 )
-"""Labels of pods that do a piece of work, mostly without a controller of their own.
+"""Labels (and values where they matter) of pods that do a piece of work, mostly without a controller of their own.
 
-GitLab Runner, Jenkins' Kubernetes plugin, Airflow's KubernetesExecutor and Prow create bare pods for jobs; executors of
-Spark belong to the pod of their driver.
+GitLab Runner, Jenkins' Kubernetes plugin, Airflow's KubernetesExecutor and KubernetesPodOperator, the container hooks
+of GitHub's runners, and Prow create bare pods for jobs; executors of Spark belong to the pod of their driver, managers
+of Flink to the Deployment of their cluster. Pods of a RunnerSet belong to a StatefulSet.
 """
+
+_RAY_CLUSTER: Final = "RayCluster"
+_RAY_SERVE: Final = "ray.io/serve"
+"""The label of those pods of a RayCluster that belong to a RayService."""
 
 
 def is_daemon_set(owner: Owner | None) -> bool:
@@ -86,9 +96,15 @@ def is_work_kind(kind: str) -> bool:
 def describe_work(pod: Pod) -> str:
     """Return what kind of work a pod does that is lost or done again after its eviction; empty for a service."""
     owner = pod.controller
-    if owner is not None and is_work_kind(owner.kind):
+    if owner is not None and (
+        is_work_kind(owner.kind) or (owner.kind == _RAY_CLUSTER and _RAY_SERVE not in pod.labels)
+    ):
         return owner.kind
-    return next((name for label, name in _WORK_LABELS if label in pod.labels), "")
+    return next((name for label, value, name in _WORK_LABELS if _has_label(pod, label, value)), "")
+
+
+def _has_label(pod: Pod, label: str, value: str | None) -> bool:
+    return label in pod.labels and value in {None, pod.labels[label]}
 
 
 def find_workload(pod: Pod, deployments: Collection[tuple[str, str]] | None) -> Owner | None:

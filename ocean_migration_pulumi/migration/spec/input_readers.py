@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -60,7 +61,8 @@ def read_digest(name: str, value: Any) -> str:
 def read_kubeconfig(name: str, value: Any) -> str:
     """Read a kubeconfig, which no message shows; a mapping, as pulumi_eks has it, becomes JSON."""
     if isinstance(value, Mapping) and value:
-        return json.dumps(value)
+        with suppress(TypeError, ValueError):
+            return json.dumps(value)
     if not isinstance(value, str) or not value.strip():
         raise secret_error(name, "the content of a kubeconfig (text or mapping) or the path of one")
     return value

@@ -249,6 +249,48 @@ def test_deployment() -> None:
     assert objects.read_deployment(fake.named("web")).replicas == 1
 
 
+NAMED = {"name": "SPOTINST_READONLY_MODE"}
+OTHER = {"name": "SPOTINST_TOKEN", "valueFrom": {"secretKeyRef": {"name": "ocean", "key": "token"}}}
+
+
+@pytest.mark.parametrize(
+    ("container", "read_only", "sources"),
+    [
+        ({"env": [{**NAMED, "value": "true"}]}, True, ()),
+        ({"env": [{**NAMED, "value": "True"}]}, True, ()),
+        ({"env": [{**NAMED, "value": "1"}]}, True, ()),
+        ({"env": [{**NAMED, "value": "t"}]}, True, ()),
+        ({"env": [{**NAMED, "value": "false"}, OTHER]}, False, ()),
+        ({"env": [{**NAMED, "value": "0"}]}, False, ()),
+        ({"env": [NAMED]}, False, ()),
+        ({"env": [{**NAMED, "value": "true"}, {**NAMED, "value": "false"}]}, False, ()),
+        ({"env": [{**NAMED, "value": "$(MODE)"}]}, False, ("another variable",)),
+        (
+            {"env": [{**NAMED, "valueFrom": {"configMapKeyRef": {"name": "mode", "key": "readonly"}}}]},
+            False,
+            ("ConfigMap mode",),
+        ),
+        (
+            {"env": [{**NAMED, "valueFrom": {"secretKeyRef": {"name": "mode", "key": "readonly"}}}]},
+            False,
+            ("Secret mode",),
+        ),
+        (
+            {"envFrom": [{"configMapRef": {"name": "a"}}, {"secretRef": {"name": "b"}}]},
+            False,
+            ("ConfigMap a", "Secret b"),
+        ),
+        ({"envFrom": [{"prefix": "SPOTINST_", "configMapRef": {"name": "a"}}]}, False, ("ConfigMap a",)),
+        ({"envFrom": [{"prefix": "PROXY_", "configMapRef": {"name": "a"}}]}, False, ()),
+        ({"envFrom": [{"configMapRef": {"name": "a"}}], "env": [{**NAMED, "value": "false"}]}, False, ()),
+    ],
+)
+def test_mode_of_a_controller(container: dict[str, Any], read_only: bool, sources: tuple[str, ...]) -> None:
+    """The last variable of a name counts, and precedes ``envFrom``; true is what it is to a program in Go."""
+    found = objects.read_deployment(fake.named("ocean", spec={"template": {"spec": {"containers": [container]}}}))
+    assert (found.read_only, found.read_only_from) == (read_only, sources)
+
+
 def volume(labels: dict[str, str] | None = None, *terms: dict[str, Any]) -> dict[str, Any]:
     """Return a PersistentVolume."""
     affinity = {"required": {"nodeSelectorTerms": list(terms)}} if terms else None

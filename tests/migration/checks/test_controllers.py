@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,16 @@ def test_controller_that_only_reports_fails(others: tuple[Deployment, ...]) -> N
     assert check_result.fields == {"deployment": v2().full_name}
     off = check_controller(KubernetesSnapshot(deployments=(v2(), v1(read_only=True, replicas=0))))
     assert off.finding is Finding.CONTROLLER_V2
+
+
+def test_controller_whose_mode_another_object_sets_is_unknown() -> None:
+    """A ConfigMap or Secret is not read; that no pod is ready is the worse news."""
+    referring = v2(read_only_from=("ConfigMap ocean",))
+    check_result = check_controller(KubernetesSnapshot(deployments=(referring,)))
+    assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.CONTROLLER_MODE_UNKNOWN)
+    assert check_result.fields["sources"] == ["ConfigMap ocean"]
+    down = check_controller(KubernetesSnapshot(deployments=(replace(referring, ready_replicas=0),)))
+    assert down.finding is Finding.CONTROLLER_NOT_READY
 
 
 @pytest.mark.parametrize("version", [v1, v2])

@@ -104,6 +104,10 @@ def test_labels_and_taints_of_each_form(name: str) -> None:
         ("/etc/eks/bootstrap.sh shop --kubelet-extra-args --node-labels=tier=$TIER", True, False),
         ("/etc/eks/bootstrap.sh shop --kubelet-extra-args --node-labels=tier={{ tier }}", True, False),
         ("/etc/eks/bootstrap.sh shop --kubelet-extra-args --register-with-taints=${TAINTS}:NoSchedule", True, False),
+        ('/etc/eks/bootstrap.sh shop --kubelet-extra-args "$ARGS"', True, False),
+        ("<powershell>Start-EKSBootstrap.ps1 -KubeletExtraArgs $args</powershell>", True, False),
+        ("# bootstrap.sh shop --kubelet-extra-args --node-labels=a=$B\n/etc/eks/bootstrap.sh shop", True, True),
+        ("  # --register-with-taints=a:NoSchedule --node-labels=a=b\n/etc/eks/bootstrap.sh shop", True, True),
         ("apiVersion: node.eks.aws/v1alpha1\nspec: [", True, False),
         ("[settings.kubernetes]\nnode-labels = ", True, False),
     ],
@@ -113,6 +117,20 @@ def test_what_cannot_be_read_is_said(user_data: str, known: bool, complete: bool
     found = read_user_data(user_data)
     assert (found.is_known, found.is_complete) == (known, complete)
     assert (found.labels, found.taints) == ({}, set())
+
+
+@pytest.mark.parametrize(
+    ("user_data", "labels"),
+    [
+        (NODE_CONFIG.replace("=tier", "\n      - tier"), LABELS),
+        ("bootstrap.sh shop --kubelet-extra-args '--node-labels=a=,b=c=d'", {"a": "", "b": "c=d"}),
+        ("bootstrap.sh shop --kubelet-extra-args '--node-labels=a=b --node-labels=c=d'", {"a": "b", "c": "d"}),
+        ("#cloud-config\nruncmd:\n  - bootstrap.sh shop --kubelet-extra-args '--node-labels=a=b'", {"a": "b"}),
+    ],
+)
+def test_labels_in_unusual_forms(user_data: str, labels: dict[str, str]) -> None:
+    """Empty values, several arguments, an argument that is two flags."""
+    assert read_user_data(user_data).labels == labels
 
 
 @pytest.mark.parametrize("name", [name for name in FORMS if name != "windows"])

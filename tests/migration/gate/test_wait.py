@@ -396,6 +396,20 @@ def test_kubeconfig_of_another_cluster_is_refused() -> None:
     assert "give that of the cluster o-1" in stand.stays_shut(InputError)
 
 
+@pytest.mark.parametrize("more", [{"explicit": True}, {"spec": {"kubernetes_conditions": (CART,)}}])
+def test_cluster_without_instance_ids_is_unknown(more: dict[str, Any]) -> None:
+    """Its nodes have no ``providerID`` yet: its calm may be that of another cluster."""
+    stand = Stand(kubernetes=FakeKubernetes(nodes=[frozenset()]), **more)
+    assert "unknown whether the kubeconfig is that of this cluster" in stand.stays_shut(DeadlineError)
+
+
+def test_environment_of_an_unknown_cluster_is_not_used() -> None:
+    """Then the service alone tells what waits."""
+    stand = Stand(kubernetes=FakeKubernetes(nodes=[frozenset()], pending=[("shop/a",)]))
+    stand.opens()
+    assert "unknown whether" in stand.reporter.warnings[0]
+
+
 def test_environment_of_another_cluster_is_not_used() -> None:
     """Except where a condition needs one: then there is none."""
     kubernetes = FakeKubernetes(nodes=[frozenset({"i-9"})], pending=[("shop/a",)])

@@ -300,6 +300,7 @@ def test_top_controller(
         ("Build", "kpack.io"),
         ("PyTorchJob", "kubeflow.org"),
         ("SparkApplication", "sparkoperator.k8s.io"),
+        ("RayCluster", "ray.io"),
     ],
 )
 def test_work_in_progress_is_named(kind: str, group: str) -> None:
@@ -317,6 +318,12 @@ def test_work_in_progress_is_named(kind: str, group: str) -> None:
         ({"job.runner.gitlab.com/pod": "runner-1"}, "GitLab job"),
         ({"jenkins/label": "maven"}, "Jenkins agent"),
         ({"kubernetes_executor": "True"}, "Airflow task"),
+        ({"kubernetes_pod_operator": "True"}, "Airflow task"),
+        ({"actions-runner": ""}, "GitHub runner"),
+        ({"runnerset-name": "ci"}, "GitHub runner"),
+        ({"runner-pod": "ci-1"}, "GitHub job"),
+        ({"type": "flink-native-kubernetes", "component": "taskmanager"}, "Flink job"),
+        ({"type": "web"}, ""),
         ({"app": "cart"}, ""),
     ],
 )
@@ -326,7 +333,9 @@ def test_bare_pods_of_jobs_are_told_by_their_labels(labels: dict[str, str], kind
 
 
 def test_pods_of_workloads_that_are_not_known_to_work_are_no_work() -> None:
-    """A ReplicaSet, and a pod that stays behind."""
+    """A ReplicaSet, a pod of a RayService, and a pod that stays behind."""
+    ray = Owner(kind="RayCluster", name="r", group="ray.io")
+    assert describe_work(replica(1, "n1", controller=ray, labels={"ray.io/serve": "true"})) == ""
     assert describe_work(replica(1, "n1")) == ""
     bare = replica(1, "n1", controller=None, labels={"jenkins/label": "maven"})
     kube = cluster(bare, gaps={DEPLOYMENTS: DENIED})

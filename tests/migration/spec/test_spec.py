@@ -69,6 +69,10 @@ def test_absent_and_none_are_the_default() -> None:
             "wait_for_percentage must be a whole number from 1 to 100, not 101",
         ),
         ({"kubeconfig": 7}, "kubeconfig must be the content of a kubeconfig (text or mapping) or the path of one"),
+        (
+            {"kubeconfig": {"a": b"x"}},
+            "kubeconfig must be the content of a kubeconfig (text or mapping) or the path of one",
+        ),
         ({"kubeconfig": {}}, "kubeconfig must be the content of a kubeconfig (text or mapping) or the path of one"),
         (
             {"account_id": "123456789012"},

@@ -180,6 +180,11 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         "Ocean Controller {deployment} only reports: SPOTINST_READONLY_MODE is true",
         "Remove the variable: a migration needs a controller that evicts pods",
     ),
+    Finding.CONTROLLER_MODE_UNKNOWN: lambda fields: CheckText(
+        f"Whether Ocean Controller {fields['deployment']} ({_version(fields, 'version 2')}) evicts pods or only "
+        f"reports is unknown: {list_some(fields['sources'])} may set SPOTINST_READONLY_MODE",
+        "Make sure that it is not true, or set it as a plain value of the Deployment",
+    ),
     Finding.SEVERAL_CONTROLLERS: lambda fields: CheckText(
         f"{len(fields['deployments'])} Ocean Controllers are running: {list_some(fields['deployments'])}",
         "Keep the one that is configured for this cluster, and scale the others to zero",

@@ -449,6 +449,10 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.CONTROLLER_V2, {"version": "2.3.0"}),
     (Finding.CONTROLLER_V2, {"version": None}),
     (Finding.CONTROLLER_NOT_READY, {"version": "2.3.0", "deployment": "spot-system/ocean-controller"}),
+    (
+        Finding.CONTROLLER_MODE_UNKNOWN,
+        {"version": None, "deployment": "spot-system/ocean-controller", "sources": ["ConfigMap ocean", "Secret ocean"]},
+    ),
     (Finding.CONTROLLER_SCALED_DOWN, {"deployment": "spot-system/ocean-controller"}),
     (Finding.CONTROLLER_NOT_FOUND, {}),
     (Finding.CONTROLLER_V1, {"version": "1.0.45", "deployment": "k/c", "too_old": True, "blocks_v2": False}),

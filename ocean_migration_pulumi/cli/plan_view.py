@@ -16,6 +16,7 @@ from ocean_migration_pulumi.kubernetes import KubernetesReader
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_cause, render_check, render_line
+from ocean_migration_pulumi.migration.reconcile.first_plan import preview_when_listed
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
 from ocean_migration_pulumi.migration.snapshot.snapshot import KEPT_BACK, PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -133,17 +134,26 @@ def make_plan(context: CliContext, spec: MigrationSpec) -> PlanView:
     # The commands do not wait for workloads, and do not stop a migration for them.
     spec = replace(spec, wait_for="started")
     spec = replace(spec, require_approval=client.settings.require_approval)
+    console = Console()
     with read_with_progress(context) as sources:
-        found = planner.preview_plan(
-            client,
-            claims,
-            context.scope,
-            owner=OWNER,
-            spec=spec,
-            old=None,
-            sources=sources,
-            budget=context.kubernetes_timeout + KEPT_BACK,
+        found = preview_when_listed(
+            lambda: planner.preview_plan(
+                client,
+                claims,
+                context.scope,
+                owner=OWNER,
+                spec=spec,
+                old=None,
+                sources=sources,
+                budget=context.kubernetes_timeout + KEPT_BACK,
+            ),
+            api=client,
+            claims=claims,
+            scope=context.scope,
+            reporter=console,
+            policy=context.poll_policy,
         )
+    console.end()
     if found.problems:
         raise rename_to_option(found.problems[0])
     if found.planned is None:

@@ -24,6 +24,7 @@ from ocean_migration_pulumi.migration.planning.text.findings_text import render_
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_adopted, find_left_by_killed_run
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.first_plan import preview_when_listed
 from ocean_migration_pulumi.migration.reconcile.stop import destroy as stop_all
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
@@ -70,7 +71,14 @@ def plan(
     scope = CancelScope(ended=call.ended, alive=call.is_active, short=True)
     try:
         sources = _LATER if kubeconfig_later else SESSION.sources(spec.kubeconfig, spec.kube_context)
-        found = planner.preview_plan(client, claims, scope, owner=owner, spec=spec, old=old, sources=sources)
+        found = preview_when_listed(
+            lambda: planner.preview_plan(client, claims, scope, owner=owner, spec=spec, old=old, sources=sources),
+            api=client,
+            claims=claims,
+            scope=scope,
+            reporter=call,
+            policy=PollPolicy(poll_interval=client.settings.poll_interval),
+        )
     except InputError as problem:
         return PlanPreview(problems=(problem,))
     except (OceanMigrationError, OperationCancelled) as error:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.scenarios.driver import Driver, Run
 from tests.scenarios.moments import BEFORE, kill_unanswered_start
-from tests.scenarios.scene import STATUSES, Expression, Scene, failed, said, warned
+from tests.scenarios.scene import SPEED, STATUSES, Expression, Scene, failed, said, warned
 from tests.scenarios.support import assert_done, assert_moved_once, eventually
 from tests.scenarios.test_evidence import FOR_EVER, pods_left
 
@@ -181,23 +181,85 @@ def test_a_node_that_is_sent_in_the_moment_of_its_end_is_left_out(driver: Driver
         assert not pods_left(scene)
 
 
-def test_a_killed_start_is_found_although_the_list_lags(driver: Driver) -> None:
-    """No `up` is green while its migration runs unseen; within a minute it is adopted, and nothing is started again."""
+def find_late(scene: Scene, *, created: bool = True, lag: str = "86400s") -> Run:
+    """Kill a start, let the list lag, and run the next `up`, which must adopt what the list shows within a minute."""
+    scene.hold()
+    kill_unanswered_start(scene)
+    scene.control.clock(speed=10)
+    scene.control.quirk("list_lag", lag)
+    running = scene.driver.start("up")
+    running.wait_until(
+        lambda run: any("looking for a migration that is not listed yet" in line for line in run.statuses)
+    )
+    scene.control.quirk("list_lag", "0s")
+    if created:
+        running.wait_until(lambda run: warned(run, "Adopted migration"))
+    else:
+        running.wait()
+    scene.control.clock(speed=SPEED)
+    scene.hold(False)
+    return running.wait()
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_a_killed_start_is_found_although_the_list_lags(driver: Driver, by_id: bool) -> None:
+    """The next `up` does not say that its nodes do not exist: it adopts the migration, and starts nothing again."""
+    with Scene(driver) as scene:
+        scene.declare(**({"nodes": {"instance_ids": scene.asg()}} if by_id else {}))
+        run = find_late(scene)
+        assert run.exit_code == 0, run.output
+        assert len(scene.writes()) == 1
+        assert_moved_once(scene.simulator, scene.asg())
+        assert_done(driver, scene.asg())
+
+
+def test_a_list_that_lags_for_longer_makes_no_up_green(driver: Driver) -> None:
+    """Nothing selected is an error, and the `up` after the lag adopts the migration."""
     with Scene(driver) as scene:
         scene.hold()
         scene.declare()
         kill_unanswered_start(scene)
         scene.control.quirk("list_lag", "86400s")
-        run = driver.up()
-        assert run.exit_code != 0, run.output
+        assert failed(scene.up_fails(), "no node matches")
         scene.control.quirk("list_lag", "0s")
         running = scene.driver.start("up")
         running.wait_until(lambda run: warned(run, "Adopted migration"))
         scene.hold(False)
-        run = running.wait_for_success()
+        running.wait_for_success()
         assert len(scene.writes()) == 1
-        assert_moved_once(scene.simulator, scene.asg())
         assert_done(driver, scene.asg())
+
+
+def test_an_empty_plan_is_no_success_while_the_list_lags(driver: Driver) -> None:
+    """Also where an empty selection is allowed: `up` fails for what appears, and the next one adopts it."""
+    with Scene(driver) as scene:
+        scene.declare(when_no_nodes="succeed")
+        run = find_late(scene, created=False)
+        assert failed(run, "a migration appeared after the plan was made", *scene.asg())
+        scene.up()
+        assert len(scene.writes()) == 1
+        assert_done(driver, scene.asg())
+
+
+def test_a_later_wave_is_not_empty_while_the_list_lags(driver: Driver) -> None:
+    """The nodes of the earlier wave, which match too, do not stand for those of the start that was killed."""
+    with Scene(driver, nodes=6) as scene:
+        web = scene.resource("web")
+        scene.program(web)
+        scene.up()
+        rest = scene.resource(
+            "rest",
+            opts="pulumi.ResourceOptions(depends_on=[web])",
+            nodes={"asg_names": ["web", "api"]},
+            planned_elsewhere=Expression("web.planned_nodes.apply(lambda nodes: [*nodes])"),
+        )
+        scene.program(web, rest)
+        scene.control.advance(7200)
+        run = find_late(scene, created=False, lag="3600s")
+        assert failed(run, "a migration appeared after the plan was made", *scene.asg("api"))
+        scene.up()
+        assert [start["instanceIds"] for start in scene.starts()] == [scene.asg(), scene.asg("api")]
+        assert_done(driver, scene.asg("api"), "rest")
 
 
 def test_a_killed_follow_up_is_found_although_the_list_lags(driver: Driver) -> None:

@@ -12,6 +12,7 @@ from ocean_migration_pulumi.api.models.migration import MigrationState, Migratio
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.errors import InputError, MigrationNotFoundError
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
@@ -45,6 +46,19 @@ def is_excused(
         for status in migrations
         if _holds_selected(status, spec.nodes)
     )
+
+
+def may_nodes_be_hidden(snapshot: ClusterSnapshot) -> bool:
+    """Tell whether the cluster may have nodes that nothing in the snapshot names, which discovery hides.
+
+    A migration hides its nodes at once, but the list may have it later. Only a complete list of the nodes in Kubernetes
+    proves that none is hidden.
+    """
+    facts = snapshot.facts
+    if facts.kube is None or not facts.recognized or snapshot.ocean_nodes is None:
+        return True
+    visible = snapshot.offered.keys() | snapshot.active | {node.instance_id for node in snapshot.ocean_nodes}
+    return not facts.kube.knows(NODES) or bool(facts.kube.unidentified) or not facts.kube.nodes.keys() <= visible
 
 
 def _read_migrations(

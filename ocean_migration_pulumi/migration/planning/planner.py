@@ -25,6 +25,7 @@ from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.planning.empty_selection import (
     is_excused,
+    may_nodes_be_hidden,
     refuse_empty_selection,
     report_unmatched_patterns,
 )
@@ -254,7 +255,9 @@ def plan_selection(
         return preview
     matched = preview.planned or preview.diagnostics or _has_plan(spec, old)
     if not matched and spec.when_no_nodes == "fail" and not is_excused(api, claims, scope, spec, snapshot):
-        return PlanPreview(problems=(refuse_empty_selection(spec, snapshot),))
+        return PlanPreview(
+            problems=(refuse_empty_selection(spec, snapshot),), may_be_held=may_nodes_be_hidden(snapshot)
+        )
     unmatched = report_unmatched_patterns(spec, parse_planned(preview.planned).values(), snapshot)
     return replace(preview, diagnostics=(*preview.diagnostics, *unmatched))
 
@@ -294,8 +297,8 @@ def plan_nodes(
         candidates |= {node.instance_id: node for node in nodes}
         moved |= status.instance_ids
     candidates |= snapshot.offered
-    if problems := _refuse_strangers(api, claims, scope, spec, old, snapshot, candidates):
-        return PlanPreview(problems=tuple(problems))
+    if strangers := _find_strangers(spec, old, candidates):
+        return _refuse_strangers(api, claims, scope, snapshot, strangers)
     free = [node for name, node in candidates.items() if name not in spec.planned_elsewhere]
     follows = new or asks_again or spec.new_nodes == "migrate"
     chosen = select_nodes(spec.nodes, free, kept=kept, preferred=moved, label_matches=snapshot.label_matches)
@@ -391,36 +394,38 @@ def _refilled(spec: MigrationSpec, kept: Mapping[str, str], snapshot: ClusterSna
     )
 
 
-def _refuse_strangers(
-    api: OceanApi,
-    claims: ClusterClaims,
-    scope: CancelScope,
-    spec: MigrationSpec,
-    old: MigrationSpec | None,
-    snapshot: ClusterSnapshot,
-    candidates: Mapping[str, PlannedNode | Candidate],
-) -> list[InputError]:
-    """Return the ids that were never a candidate, and why they are none."""
+def _find_strangers(
+    spec: MigrationSpec, old: MigrationSpec | None, candidates: Mapping[str, PlannedNode | Candidate]
+) -> list[str]:
+    """Return the selected ids that were never a candidate."""
     before = old.planned_nodes if old is not None and old.planned_nodes is not None else {}
-    strangers = [name for name in spec.nodes.instance_ids if name not in candidates and name not in before]
-    if not strangers:
-        return []
+    return [name for name in spec.nodes.instance_ids if name not in candidates and name not in before]
+
+
+def _refuse_strangers(
+    api: OceanApi, claims: ClusterClaims, scope: CancelScope, snapshot: ClusterSnapshot, strangers: list[str]
+) -> PlanPreview:
+    """Return the refusal of ids that were never a candidate, with the reason for each."""
     try:
         ocean_nodes = {node.instance_id for node in claims.view.nodes(api, scope)}
     except OceanMigrationError:
         ocean_nodes = set()
-    problems = []
+    problems, may_be_held = [], False
     for name in strangers:
-        why = "it is a node of Ocean already" if name in ocean_nodes else "it is no node of this cluster"
         taken = next((status for status in snapshot.recent if name in status.instance_ids), None)
         if taken is not None:
             why = f"migration {taken.id}, which is not this resource's, has taken it"
+        elif name in ocean_nodes:
+            why = "it is a node of Ocean already"
+        else:
+            why = "it is no node of this cluster"
+            may_be_held = may_be_held or may_nodes_be_hidden(snapshot)
         problems.append(
             InputError(
                 "nodes.instance_ids", f"{name!r} cannot be migrated: {why}; give ids that Ocean's discovery offers"
             )
         )
-    return problems
+    return PlanPreview(problems=tuple(problems), may_be_held=may_be_held)
 
 
 def _could_be_ours(status: MigrationStatus, planned: Mapping[str, str], spec: MigrationSpec) -> bool:

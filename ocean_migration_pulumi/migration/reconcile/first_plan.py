@@ -1,10 +1,12 @@
-"""Plan in the run itself: the preview could not, because the cluster was not there yet."""
+"""Plan once the service shows all that a plan needs: the controller of a new cluster, and a late list."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
-from ocean_migration_pulumi.common.text import count_noun
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.text import count_noun, list_some
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import DeadlineError, PlanError
 from ocean_migration_pulumi.migration.checks import service
@@ -12,12 +14,20 @@ from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.plan_report import report_plan
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.waiter import Waiter
-from ocean_migration_pulumi.migration.snapshot.snapshot import take_snapshot
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
+from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
+from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot, PlanPreview, take_snapshot
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.diagnostic import Severity, UnplannedCause
 
 NEW_CLUSTER: Final = 900.0
 """Seconds that a new cluster's controller may take to report."""
+
+LISTED_LATE: Final = 60.0
+"""Seconds after its start for which the list may not have a migration, whose nodes discovery hides at once."""
+
+T = TypeVar("T")
 
 _Candidates = frozenset[tuple[str, str | None]]
 
@@ -32,22 +42,123 @@ def plan_now(context: ReconcileContext) -> None:
     """
     _await_controller(context)
     api, claims, scope, spec = context.api, context.claims, context.scope, context.spec
-    snapshot = take_snapshot(api, claims, scope, spec, context.sources)
-    if refusal := planner.refuse_wrong_cluster(snapshot):
-        msg = f"{refusal}; nothing was started"
-        raise PlanError(msg)
-    if planner.are_labels_unknown(snapshot, spec):
-        unplanned = planner.report_unplanned(UnplannedCause.NO_LABELS, snapshot.facts.absent)
-        msg = f"{render_cause(unplanned)}; nothing was started"
-        raise PlanError(msg, (unplanned,))
-    preview = planner.plan_selection(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
-    if preview.planned is None:
-        raise PlanError("; ".join(str(problem) for problem in preview.problems))
-    context.state.planned = preview.planned
-    summary, *others = report_plan(preview.planned, snapshot, spec, {})
-    for diagnostic in (summary, *preview.diagnostics, *others):
+    snapshot = ClusterSnapshot()
+
+    def preview() -> PlanPreview:
+        nonlocal snapshot
+        snapshot = take_snapshot(api, claims, scope, spec, context.sources)
+        if refusal := planner.refuse_wrong_cluster(snapshot):
+            msg = f"{refusal}; nothing was started"
+            raise PlanError(msg)
+        if planner.are_labels_unknown(snapshot, spec):
+            unplanned = planner.report_unplanned(UnplannedCause.NO_LABELS, snapshot.facts.absent)
+            msg = f"{render_cause(unplanned)}; nothing was started"
+            raise PlanError(msg, (unplanned,))
+        return planner.plan_selection(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
+
+    found = preview_when_listed(
+        preview, api=api, claims=claims, scope=scope, reporter=context.reporter, policy=context.poll_policy
+    )
+    if found.planned is None:
+        raise PlanError("; ".join(str(problem) for problem in found.problems))
+    context.state.planned = found.planned
+    summary, *others = report_plan(found.planned, snapshot, spec, {})
+    for diagnostic in (summary, *found.diagnostics, *others):
         say = context.reporter.info if diagnostic.severity is Severity.INFO else context.reporter.warning
         say(render_line(diagnostic))
+
+
+def preview_when_listed(
+    preview: Callable[[], PlanPreview],
+    *,
+    api: OceanApi,
+    claims: ClusterClaims,
+    scope: CancelScope,
+    reporter: Reporter,
+    policy: PollPolicy,
+) -> PlanPreview:
+    """Preview, and again for a minute while nothing matches that a migration may hold which is not listed yet.
+
+    A killed run may have started one: without this wait the next run would say that its nodes do not exist.
+
+    Args:
+        preview: Plans afresh.
+        api: The service.
+        claims: The claims on the cluster, with its cache.
+        scope: The bounds of the operation.
+        reporter: Takes the live line.
+        policy: How to poll.
+
+    Raises:
+        OperationCancelled: Whoever asked for the operation wants it no more.
+        OceanMigrationError: What ``preview`` raises.
+    """
+    found = preview()
+    if not found.may_be_held:
+        return found
+
+    def preview_again() -> PlanPreview:
+        claims.view.changed()
+        return preview()
+
+    return _watch_list(
+        preview_again, lambda found: not found.may_be_held, api=api, scope=scope, reporter=reporter, policy=policy
+    )
+
+
+def ensure_empty_plan_holds(context: ReconcileContext) -> None:
+    """Watch the list for a minute when nothing is planned: a killed run may have started what it does not have yet.
+
+    Raises:
+        PlanError: A migration has appeared that holds selected nodes.
+        OperationCancelled: Whoever asked for the operation wants it no more.
+        OceanMigrationError: The service cannot be asked.
+    """
+    api, claims, scope, spec = context.api, context.claims, context.scope, context.spec
+    sources = context.sources if spec.nodes.label_selectors else DataSources()
+    ended = {summary.id for summary in claims.view.migrations(api, scope) if summary.is_terminal}
+
+    def find_hidden() -> list[str]:
+        claims.view.changed()
+        snapshot = take_snapshot(api, claims, scope, spec, sources)
+        found = planner.plan_nodes(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
+        late = [status.instance_ids for status in snapshot.recent if status.id not in ended]
+        return sorted((found.planned or {}).keys() & frozenset[str]().union(*late))
+
+    hidden = _watch_list(find_hidden, bool, api=api, scope=scope, reporter=context.reporter, policy=context.poll_policy)
+    if hidden:
+        msg = (
+            f"a migration appeared after the plan was made and holds {list_some(hidden)}; nothing was started, "
+            f"{context.hints.again}"
+        )
+        raise PlanError(msg)
+
+
+def _watch_list(
+    refresh: Callable[[], T],
+    is_found: Callable[[T], bool],
+    *,
+    api: OceanApi,
+    scope: CancelScope,
+    reporter: Reporter,
+    policy: PollPolicy,
+) -> T:
+    """Return the answer in which something is found, or the last one of a minute."""
+    begun = api.server_now()
+    waiter = Waiter(
+        refresh,
+        scope=scope,
+        reporter=reporter,
+        policy=policy,
+        describe=lambda _: "no node matches: looking for a migration that is not listed yet",
+    )
+
+    def is_over(answer: T) -> bool:
+        # Both clocks count: a simulated service may be faster, a clock that was set back may stand still.
+        waited = max(waiter.elapsed, (api.server_now() - begun).total_seconds())
+        return is_found(answer) or waited >= LISTED_LATE
+
+    return waiter.until(is_over)
 
 
 def _await_controller(context: ReconcileContext) -> None:

@@ -29,7 +29,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
     find_unanswered_start,
 )
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.first_plan import plan_now
+from ocean_migration_pulumi.migration.reconcile.first_plan import ensure_empty_plan_holds, plan_now
 from ocean_migration_pulumi.migration.reconcile.proof import await_discovery, await_proof, ensure_none_remains
 from ocean_migration_pulumi.migration.reconcile.readiness.settle import settle_workloads
 from ocean_migration_pulumi.migration.reconcile.readiness.soak import soak
@@ -83,6 +83,8 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     running = {migration.id for migration in state.migrations if not migration.ended}
     lost = {migration.id for migration in state.migrations if migration.lost}
     catch_up(context)
+    if not state.planned and (context.creating or asks_again):
+        ensure_empty_plan_holds(context)
     _resume(context)
     _excuse_own_stop(context, running)
     respect_unrecorded_brake(context)

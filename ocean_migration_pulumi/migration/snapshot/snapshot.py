@@ -36,6 +36,8 @@ class PlanPreview:
     """The pre-flight checks; empty when none were made."""
     problems: tuple[InputError, ...] = ()
     """Inputs that cannot be used."""
+    may_be_held: bool = False
+    """Whether the problems may be due to a migration that the list does not have yet, which hides its nodes."""
     unplanned: Diagnostic | None = None
     """Why a new selection could not be turned into a plan; None when it could, or did not have to be."""
 

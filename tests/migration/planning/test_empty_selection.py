@@ -8,6 +8,7 @@ import pytest
 
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from tests.migration.diagnostics import codes_of, with_code
+from tests.migration.known import KnownKubernetes, workloads_of
 from tests.migration.stage import Stage
 
 
@@ -64,3 +65,25 @@ def test_one_pattern_of_several_without_a_match_is_a_warning(stage: Stage) -> No
     assert (warning.subject, warning.fields["field"]) == ("ap?x*", "asg_names")
     kept = replace(spec, planned_nodes=found.planned)
     assert Code.PATTERN_UNMATCHED not in codes_of(stage.preview(kept, kept))
+
+
+@pytest.mark.parametrize("nodes", [{"asg_names": ["wbe"]}, {"instance_ids": ["i-00000000000000000"]}])
+def test_only_kubernetes_proves_that_no_migration_hides_the_nodes(stage: Stage, nodes: dict[str, list[str]]) -> None:
+    """A complete list whose nodes are all candidates or Ocean's own; the list of migrations may lag."""
+    spec = stage.spec(nodes=nodes)
+    found = stage.preview(spec)
+    assert (len(found.problems), found.may_be_held) == (1, True)
+    there = [node["instance_id"] for node in stage.control.nodes(stage.ocean_id)]
+    for ids, may_be_held in ((there, False), ([*there, "i-11111111111111111"], True)):
+        stage.sources = KnownKubernetes(workloads_of(ids)).sources()
+        assert stage.preview(spec).may_be_held is may_be_held
+
+
+def test_an_id_whose_place_is_known_is_refused_at_once(stage: Stage) -> None:
+    """A node of Ocean, and one that another migration has taken, are hidden by nobody."""
+    stage.up(stage.planned(stage.spec(nodes={"asg_names": ["web"]})))
+    stage.restart()
+    known = [node["instance_id"] for node in stage.control.nodes(stage.ocean_id) if node["ocean_managed"]]
+    spec = stage.spec(nodes={"instance_ids": [known[0], stage.ids("web")[0]]}, should_terminate_drained_nodes=True)
+    found = stage.preview(spec)
+    assert (len(found.problems), found.may_be_held) == (2, False)

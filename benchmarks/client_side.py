@@ -108,9 +108,9 @@ def main() -> None:
     for _ in range(given["times"]):
         for name, run in wanted.items():
             gc.collect()
-            begun = time.process_time()
+            started = time.process_time()
             run()
-            seconds[name].append(time.process_time() - begun)
+            seconds[name].append(time.process_time() - started)
     sys.stdout.write(json.dumps(seconds))
 
 

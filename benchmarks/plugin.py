@@ -46,7 +46,7 @@ def _first_check(address: str, provider: str) -> float:
     from ocean_migration_pulumi.testing.offline.state.values import UNKNOWN
 
     news: dict[str, Any] = {"ocean_id": UNKNOWN, "nodes": {"all_nodes": True}, "__provider": provider}
-    begun = time.perf_counter()
+    started = time.perf_counter()
     plugin = DynamicPlugin(
         engine_address=address,
         directory=ROOT,
@@ -56,7 +56,7 @@ def _first_check(address: str, provider: str) -> float:
     )
     try:
         checked = plugin.check(ResourceTarget(_URN), news)
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started
     finally:
         plugin.close()
     if checked.failures:

@@ -44,7 +44,7 @@ class ScriptedService:
 
     @property
     def changes(self) -> list[float]:
-        """When the migration changed, once it has begun."""
+        """When the migration changed, once it has started."""
         return [self._began + moment for moment in self._script]
 
     def within(self, scope: CancelScope) -> ScriptedService:
@@ -70,7 +70,7 @@ class ScriptedService:
         )
 
     def list_migrations(self, ocean_id: str) -> tuple[MigrationSummary, ...]:
-        """List the migration once it has begun."""
+        """List the migration once it has started."""
         if not self._begun:
             return ()
         return (MigrationSummary(id="owm-1", state=self._state, created_at=self._at(self._began)),)

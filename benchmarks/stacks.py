@@ -73,9 +73,9 @@ def _up(*, migrations: int, speed: float, stock: bool = False) -> dict[str, Any]
             more["PYTHONPATH"] = str(ROOT / "benchmarks" / "stock_host")
         with tempfile.TemporaryDirectory() as directory:
             stack = _stack(Path(directory), sim, declared, more)
-            begun = time.monotonic()
+            started = time.monotonic()
             _succeed(stack.up())
-            return {"seconds": time.monotonic() - begun}
+            return {"seconds": time.monotonic() - started}
 
 
 def _state(*, nodes: int, speed: float) -> dict[str, Any]:

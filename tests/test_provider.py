@@ -71,7 +71,7 @@ class Shop:
         self.clock.advance(HOUR)
 
     def held(self) -> Callable[[], None]:
-        """Freeze the cluster's migrations as soon as one has begun to drain; return what lets them go on."""
+        """Freeze the cluster's migrations as soon as one has started to drain; return what lets them go on."""
         self.control.hold(self.ocean_id)
         return lambda: self.control.hold(self.ocean_id, held=False)
 

@@ -50,7 +50,7 @@ def main(engine: str) -> None:
 
     The exit status is 1 when a step did not do what it claims.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     console = Console(highlight=False)
     # Messages of the engine may hold what the terminal's encoding lacks.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a TextIOWrapper, as the interpreter made it
@@ -84,7 +84,7 @@ def main(engine: str) -> None:
                 console.print(Text(f"  ✗ {error}", style="bold red"))
                 sys.exit(1)
     console.print()
-    console.print(Text(f"Done in {time.monotonic() - begun:.0f} s; nothing of it is left.", style="bold"))
+    console.print(Text(f"Done in {time.monotonic() - started:.0f} s; nothing of it is left.", style="bold"))
     console.print(Text(_READ_NEXT))
 
 

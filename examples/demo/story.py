@@ -181,7 +181,7 @@ class Story:
         )
 
     def _slow_down(self) -> None:
-        """Let a minute last six seconds, or the migration ends before the next command has begun."""
+        """Let a minute last six seconds, or the migration ends before the next command has started."""
         self._speed = self._control.clock()["speed"]
         self._control.clock(speed=10)
 

@@ -137,7 +137,7 @@ class Sender:
                 scope.before_write()
             answer = self._transport.exchange(call, token, scope)
         except UnansweredError as missing:
-            if missing.begun:
+            if missing.started:
                 self.observation.report(call, missing.error, self._service_time(), began)
             if call.creates and missing.sent:
                 raise answer_lost(missing.error) from missing.error

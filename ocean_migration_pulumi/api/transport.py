@@ -63,7 +63,7 @@ class UnansweredError(Exception):
         *,
         sent: bool,
         transient: bool = False,
-        begun: bool = True,
+        started: bool = True,
     ) -> None:
         """Describe the exchange.
 
@@ -71,13 +71,13 @@ class UnansweredError(Exception):
             error: What the caller gets.
             sent: Whether the body of the request was sent, so that the service may have acted on it.
             transient: Whether another attempt may succeed.
-            begun: Whether anything was attempted.
+            started: Whether anything was attempted.
         """
         super().__init__(str(error))
         self.error = error
         self.sent = sent
         self.transient = transient
-        self.begun = begun
+        self.started = started
 
 
 class Transport:
@@ -114,9 +114,9 @@ class Transport:
             return exchange.run(client, self._base_url + call.path, token)
         except DeadlineError as exc:
             late = DeadlineError(f"{call}: no answer before the deadline")
-            raise UnansweredError(late, sent=exchange.sent, begun=exchange.begun) from exc
+            raise UnansweredError(late, sent=exchange.sent, started=exchange.started) from exc
         except OperationCancelled as exc:
-            raise UnansweredError(exc, sent=exchange.sent, begun=exchange.begun) from exc.__cause__
+            raise UnansweredError(exc, sent=exchange.sent, started=exchange.started) from exc.__cause__
         except _TooLargeError as exc:
             unusable = responses.unusable_answer(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
             raise UnansweredError(unusable, sent=exchange.sent) from exc
@@ -222,7 +222,7 @@ class _Exchange:
     thread = "ocean-migration-call"
 
     def __init__(self, call: ApiCall, scope: CancelScope) -> None:
-        self.begun = False
+        self.started = False
         self.sent = False
         self._call = call
         self._scope = scope
@@ -236,7 +236,7 @@ class _Exchange:
         self._scope.check()
         request = self._build(client, url, token)
         ends = time.monotonic() + LONGEST_EXCHANGE
-        self.begun = True
+        self.started = True
         threading.Thread(target=self._work, args=(client, request), name=self.thread, daemon=True).start()
         try:
             while not self._done.wait(_LOOK_AROUND):

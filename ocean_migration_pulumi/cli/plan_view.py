@@ -129,7 +129,7 @@ def make_plan(context: CliContext, spec: MigrationSpec) -> PlanView:
     or an error of the API.
     """
     account, client, claims = context.require_account(), context.client, context.claims
-    claims.view.cluster(client, context.scope)  # what is wrong with the service itself is no matter of the plan
+    claims.cache.cluster(client, context.scope)  # what is wrong with the service itself is no matter of the plan
     spec = replace(spec, ocean_id=context.cluster_id, account_id=account, when_busy="fail")
     # The commands do not wait for workloads, and do not stop a migration for them.
     spec = replace(spec, wait_for="started")
@@ -160,7 +160,7 @@ def make_plan(context: CliContext, spec: MigrationSpec) -> PlanView:
         why = render_cause(found.unplanned, OPTIONS) if found.unplanned else "unknown reason"
         msg = f"cannot plan: {why}"
         raise PlanError(msg, found.diagnostics)
-    offered = claims.view.candidates(client, context.scope)
+    offered = claims.cache.candidates(client, context.scope)
     return PlanView(
         spec=replace(spec, planned_nodes=found.planned),
         nodes=tuple(parse_planned(found.planned).values()),

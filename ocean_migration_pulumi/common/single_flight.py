@@ -26,12 +26,12 @@ _POLL_SECONDS: Final = 0.05
 class _Caller:
     scope: CancelScope
     """Bounds of the caller's wait."""
-    begun: float
+    started_at: float
     """When the call began, by the cache's clock."""
     max_age: float
     """Seconds: the largest age of an answer that the caller takes."""
     fresh: bool
-    """Whether the caller takes only what was asked for after ``begun``."""
+    """Whether the caller takes only what was asked for after ``started_at``."""
 
 
 class SingleFlightCache:
@@ -77,7 +77,7 @@ class SingleFlightCache:
             Exception: What ``ask`` raised, here or in the thread that was joined.
 
         """
-        caller = _Caller(scope=scope, begun=self._clock(), max_age=max_age, fresh=fresh)
+        caller = _Caller(scope=scope, started_at=self._clock(), max_age=max_age, fresh=fresh)
         answer: T = self._await(key, caller, lambda flight: flight.run(ask))
         return answer
 
@@ -100,7 +100,7 @@ class SingleFlightCache:
             EngineGoneError: The engine is gone.
 
         """
-        caller = _Caller(scope=scope, begun=self._clock(), max_age=max_age, fresh=fresh)
+        caller = _Caller(scope=scope, started_at=self._clock(), max_age=max_age, fresh=fresh)
 
         def start(ask: Callable[[], T]) -> Callable[[_Flight], None]:
             return lambda flight: flight.start(ask, f"ocean-migration {self._source}")
@@ -216,11 +216,11 @@ class _Flight:
         if caller is self._caller:
             return True
         if self._failure is None:
-            return self.asked_at >= (caller.begun if caller.fresh else now - caller.max_age)
+            return self.asked_at >= (caller.started_at if caller.fresh else now - caller.max_age)
         if not self._concerns(caller.scope):
             return False
         keeps = caller.scope.short and not caller.fresh
-        return self._ended_at >= (now - FAILURES_KEPT if keeps else caller.begun)
+        return self._ended_at >= (now - FAILURES_KEPT if keeps else caller.started_at)
 
     def _concerns(self, scope: CancelScope) -> bool:
         """Tell whether the same question would fail in the same way under other bounds."""

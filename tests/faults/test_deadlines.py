@@ -43,12 +43,12 @@ def test_nothing_outlasts_its_deadline(cell: Cell, fault: str) -> None:
     """Neither retries nor the wait for a rate limit: a custom timeout ends a wait, to the second, and an attempt."""
     planned = cell.planned(cell.spec())
     waiting = cell.context(planned, seconds=100.0)
-    begun = cell.clock.now
+    started = cell.clock.now
     with cell.struck("status", fault):
         line = cell.line(up, waiting)
     words = "the deadline passed after {after}; migration {migration} continues in Ocean (status unknown). "
     assert reads(words + "`pulumi up` waits for it again.", **cell.known(waiting)).fullmatch(line), line
-    assert cell.clock.now - begun == pytest.approx(100.0)
+    assert cell.clock.now - started == pytest.approx(100.0)
     cell.restart()
     stopping = cell.context(planned, waiting.state, seconds=20.0)
     with cell.struck("stop", fault):
@@ -61,10 +61,10 @@ def test_a_custom_timeout_is_kept_to_the_second(cell: Cell) -> None:
     """And the line says that nothing is lost."""
     spec, state = began(cell)
     context = cell.context(spec, state, seconds=200.0)
-    begun = cell.clock.now
+    started = cell.clock.now
     line = cell.line(up, context)
     assert reads("the deadline passed after 3m20s; " + GOES_ON, **cell.known(context)).fullmatch(line), line
-    assert cell.clock.now - begun == pytest.approx(200.0)
+    assert cell.clock.now - started == pytest.approx(200.0)
 
 
 @pytest.mark.parametrize("stall", [100.0, 1800.0])
@@ -72,10 +72,10 @@ def test_a_stall_is_seen_within_one_poll(cell: Cell, stall: float) -> None:
     """Of a migration that does not move, and never of one that does."""
     spec, state = began(cell, stall_timeout=stall)
     context = cell.context(spec, state)
-    begun = cell.clock.now
+    started = cell.clock.now
     line = cell.line(up, context)
     assert reads("no progress for {after}; " + GOES_ON, **cell.known(context)).fullmatch(line), line
-    assert stall <= cell.clock.now - begun <= stall + POLL
+    assert stall <= cell.clock.now - started <= stall + POLL
 
 
 @pytest.mark.parametrize("soak", [90.0, 600.0])
@@ -119,11 +119,11 @@ def test_an_hour_long_wait_ends_well(cell: Cell) -> None:
     context.poll_policy = replace(context.poll_policy, poll_interval=15.0)
     said: list[float] = []
     context.reporter.status = lambda message: said.append(cell.clock.now)  # type: ignore[method-assign]  # notes the time
-    begun = cell.clock.now
+    started = cell.clock.now
     cell.clock.after(3600.0, lambda: cell.control.hold(cell.ocean_id, held=False))
     cell.control.clear_requests()
     assert cell.line(up, context) == ""
-    lasted = cell.clock.now - begun
+    lasted = cell.clock.now - started
     assert lasted > 3600.0
     assert max(later - earlier for earlier, later in itertools.pairwise(said)) <= 60.0
     assert len(cell.control.requests()) <= lasted / 13.5 + 20
@@ -162,7 +162,7 @@ def test_a_suspended_machine_wakes_up_to_what_is(
 
     # Long before the half hour after which a migration stalls.
     cell.clock.after(300.0, suspend)
-    begun = cell.clock.now
+    started = cell.clock.now
     line = cell.line(up, context)
     if meanwhile == "stopped":
         words = "migration {migration} was stopped by someone else at {time}, {n} of 3 nodes done; nothing is started "
@@ -173,7 +173,7 @@ def test_a_suspended_machine_wakes_up_to_what_is(
         assert line == ""
     else:
         assert "no progress for 8h" in line
-    assert cell.clock.now - begun - (slept if counts else 0.0) < 3000.0
+    assert cell.clock.now - started - (slept if counts else 0.0) < 3000.0
     stamps = [parse_time(str(entry["time"])) for entry in context.state.timeline if "time" in entry]
     assert stamps == sorted(stamp for stamp in stamps if stamp is not None)
     assert len(cell.asked_for()) == 1
@@ -192,8 +192,8 @@ def test_a_real_wait_of_more_than_200_seconds_ends(tmp_path: Path, monkeypatch: 
         sim.control.hold(sim.ocean_id)
         release = threading.Timer(215.0, lambda: sim.control.hold(sim.ocean_id, held=False))
         release.start()
-        begun = time.monotonic()
+        started = time.monotonic()
         answer = plugin.stub.Create(provider_pb2.CreateRequest(urn=web.urn, properties=sent(inputs)), timeout=400)
-        assert time.monotonic() - begun > 200.0
+        assert time.monotonic() - started > 200.0
         assert without_provider(answer.properties)["succeeded"] is True
         release.join()

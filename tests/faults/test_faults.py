@@ -103,7 +103,7 @@ def test_a_fault_that_passes_is_no_matter(cells: Callable[..., Cell], endpoint: 
 def test_a_preview_tells_what_it_could_not_ask(cell: Cell, endpoint: str, fault: str) -> None:
     """In one warning; a token that is refused and a cluster that is gone are mistakes, and fail it."""
     words = reads(expected(PREVIEW, endpoint, fault), **cell.known())
-    begun = cell.clock.now
+    started = cell.clock.now
     with cell.struck(endpoint, fault):
         if fault == "token":
             with pytest.raises(AuthenticationError) as refused:
@@ -111,7 +111,7 @@ def test_a_preview_tells_what_it_could_not_ask(cell: Cell, endpoint: str, fault:
             assert words.fullmatch(str(refused.value))
             return
         found = cell.preview(cell.spec())
-    assert cell.clock.now - begun <= 5.0
+    assert cell.clock.now - started <= 5.0
     warnings = [render_line(each) for each in found.diagnostics if each.severity is not Severity.INFO]
     (line,) = [line for line in (*warnings, *map(str, found.problems)) if "No access to Kubernetes" not in line]
     assert words.fullmatch(line), line

@@ -34,15 +34,15 @@ PERHAPS = (
 class Wait:
     """A wait, and the line that Ctrl-C makes of it.
 
-    ``faults`` are the requests that are struck (method, route, kind) once the run begins. ``begun`` tells that the run
-    is one that takes up a migration which stands still, ``of`` what is run. ``waits`` tells by the requests so far
+    ``faults`` are the requests that are struck (method, route, kind) once the run begins. ``started`` tells that the
+    run is one that takes up a migration which stands still, ``of`` what is run. ``waits`` tells by the requests so far
     whether the run has come to its wait.
     """
 
     words: str
     waits: Callable[[Requests], bool] = struck
     faults: tuple[tuple[str, str, str], ...] = ()
-    begun: bool = False
+    started: bool = False
     of: Callable[[StagedContext], object] = up
     before: Callable[[Cell], object] = lambda cell: None
 
@@ -64,7 +64,7 @@ WAITS: Final = {
     ),
     "for one taken up": Wait(
         waits=polled,
-        begun=True,
+        started=True,
         words="interrupted after {after}; " + GOES_ON + " (0 of 3 nodes done). `pulumi up` waits for it again.",
     ),
     "for somebody else's": Wait(
@@ -81,7 +81,7 @@ WAITS: Final = {
     ),
     "for a service to come back": Wait(faults=(("GET", "migration/discovery", "503"),), words=NOT_STARTED),
     "for a silent service": Wait(
-        begun=True,
+        started=True,
         faults=(("GET", "migration/owm-*", "silence"),),
         words="interrupted; " + GOES_ON + ". `pulumi up` waits for it again",
     ),
@@ -95,19 +95,19 @@ WAITS: Final = {
     ),
     "for a migration to stop": Wait(
         waits=polled,
-        begun=True,
+        started=True,
         of=stop.destroy,
         words="interrupted while migration {migration} was stopping (0 of 3 nodes done); run it again to wait for the "
         "end",
     ),
     "for the answer to the stop": Wait(
-        begun=True,
+        started=True,
         of=stop.destroy,
         faults=(("PUT", "migration/owm-*", "slow"),),
         words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
     ),
     "for a rate limit of the stop": Wait(
-        begun=True,
+        started=True,
         of=stop.destroy,
         faults=(("PUT", "migration/owm-*", "429"),),
         words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
@@ -138,7 +138,7 @@ def test_ctrl_c_ends_every_wait_at_once(cell: Cell, name: str, monkeypatch: pyte
     """On real clocks; the next run goes on, and there is one start at most."""
     wait = WAITS[name]
     spec = cell.spec() if wait.before is no_controller else cell.planned(cell.spec())
-    known = cell.up(replace(spec, wait_for="started")).state if wait.begun else None
+    known = cell.up(replace(spec, wait_for="started")).state if wait.started else None
     wait.before(cell)
     cell.restart()
     context = cell.context(spec, known)

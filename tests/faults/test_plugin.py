@@ -143,7 +143,7 @@ def test_token_that_is_revoked_half_way_ends_the_run_with_the_id_saved(
 
 
 def fails_half_way(shop: Shop, action: Callable[[], None]) -> str:
-    """Do something once a migration has begun, which ends the run; keep what is saved, and return the reason."""
+    """Do something once a migration has started, which ends the run; keep what is saved, and return the reason."""
     inputs = shop.web.checked(**shop.spec)
     shop.control.hold(shop.ocean_id)
     request = provider_pb2.CreateRequest(urn=shop.web.urn, properties=sent(inputs))

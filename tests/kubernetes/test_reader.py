@@ -152,7 +152,7 @@ def test_list_that_is_gone_in_the_middle_starts_anew() -> None:
 
 
 def test_list_that_is_gone_again_and_again_is_a_gap() -> None:
-    """It is begun three times, not for ever."""
+    """It is started three times, not for ever."""
     api = shop()
     api.faults[fake.PODS] = gone_in_the_middle(5)
     with api.serve() as server, reading(server.url) as reader:

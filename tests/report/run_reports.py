@@ -17,13 +17,13 @@ from ocean_migration_pulumi.common.times import format_time
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, RunReport
 
-BEGUN = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
+STARTED = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 NOTHING = Diagnosis(outcome=Outcome.RUNNING, headline="migration owm-6e3819ae runs")
 
 
 def at(seconds: float) -> datetime:
     """Return a time so many seconds after the begin."""
-    return BEGUN + timedelta(seconds=seconds)
+    return STARTED + timedelta(seconds=seconds)
 
 
 def moment(seconds: float, state: str, done: int = 0, *, pods: int = 0, total: int = 16, **more: int) -> Moment:
@@ -77,7 +77,7 @@ def run_report(
 ) -> RunReport:
     """Return a story; the last moment is that of the status."""
     status = status or MigrationStatus(
-        id="owm-6e3819ae", state=state, created_at=format_time(BEGUN), old_instances=(old(1, pods=3), old(2))
+        id="owm-6e3819ae", state=state, created_at=format_time(STARTED), old_instances=(old(1, pods=3), old(2))
     )
     facts: dict[str, Any] = {
         "ocean_id": "o-123abcd",
@@ -107,7 +107,7 @@ def failed() -> RunReport:
     status = MigrationStatus(
         id="owm-6e3819ae",
         state="FINISHED_ERROR",
-        created_at=format_time(BEGUN),
+        created_at=format_time(STARTED),
         errored_at=format_time(at(760)),
         old_instances=tuple(old(number, pods=0 if number < 8 else 6 - number % 3) for number in range(16)),
         new_instances=tuple(map(new, range(5))),
@@ -156,7 +156,7 @@ def with_leftovers() -> RunReport:
     status = MigrationStatus(
         id="owm-77aa01b2",
         state="FINISHED",
-        created_at=format_time(BEGUN),
+        created_at=format_time(STARTED),
         completed_at=format_time(at(1505)),
         old_instances=(
             *(old(number) for number in range(13)),
@@ -228,7 +228,7 @@ def large(nodes: int = 1000) -> RunReport:
     status = MigrationStatus(
         id="owm-1a2b3c4d",
         state="DRAIN_NODES",
-        created_at=format_time(BEGUN),
+        created_at=format_time(STARTED),
         old_instances=tuple(
             old(
                 number,

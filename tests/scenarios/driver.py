@@ -39,7 +39,7 @@ class Run:
     def ops(self) -> dict[str, str]:
         """The operation of each resource by its name: create, update, same, replace, delete, or what a refresh found.
 
-        An operation that was begun counts, whether it succeeded or not.
+        An operation that was started counts, whether it succeeded or not.
         """
         found: dict[str, str] = {}
         for kind in ("resourcePreEvent", "resOutputsEvent"):
@@ -340,7 +340,7 @@ class Driver:
         return {}
 
     def pending_operations(self) -> list[tuple[str, str]]:
-        """Return what the state says was begun and not ended, as pairs of operation and resource name."""
+        """Return what the state says was started and not ended, as pairs of operation and resource name."""
         return [
             (each["type"], each["resource"]["urn"].rpartition("::")[2])
             for each in self.state()["deployment"].get("pending_operations") or ()

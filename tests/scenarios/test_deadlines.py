@@ -91,7 +91,7 @@ def test_backend_that_refuses_writes_costs_no_second_migration(driver: Driver) -
         held = {node for start in scene.starts() for node in start["instanceIds"]}
         run = driver.up()
         if run.exit_code:
-            # What the killed update had begun has to be forgotten first.
+            # What the killed update had started has to be forgotten first.
             driver.refresh(clear_pending_creates=True)
             scene.up()
         asked = [node for start in scene.starts() for node in start["instanceIds"]]

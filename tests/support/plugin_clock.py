@@ -22,7 +22,7 @@ class PluginClock:
         self.advance(0.0)
 
     def advance(self, seconds: float) -> None:
-        """Set the clock forward by so many seconds; sleeps that have begun end as they would have."""
+        """Set the clock forward by so many seconds; sleeps that have started end as they would have."""
         self._ahead += seconds
         new = self._file.with_suffix(".new")
         new.write_text(str(self._ahead))

@@ -66,10 +66,10 @@ def _read_migrations(
 ) -> Iterator[MigrationStatus]:
     yield from snapshot.recent
     known = {status.id for status in snapshot.recent}
-    for summary in claims.view.migrations(api, scope):
+    for summary in claims.cache.migrations(api, scope):
         if summary.id not in known:
             with suppress(MigrationNotFoundError):
-                yield claims.view.status(api, scope, summary.id, had_ended=summary.is_terminal)
+                yield claims.cache.status(api, scope, summary.id, had_ended=summary.is_terminal)
 
 
 def _holds_selected(status: MigrationStatus, selector: NodeSelector) -> bool:

@@ -407,7 +407,7 @@ def _refuse_strangers(
 ) -> PlanPreview:
     """Return the refusal of ids that were never a candidate, with the reason for each."""
     try:
-        ocean_nodes = {node.instance_id for node in claims.view.nodes(api, scope)}
+        ocean_nodes = {node.instance_id for node in claims.cache.nodes(api, scope)}
     except OceanMigrationError:
         ocean_nodes = set()
     problems, may_be_held = [], False

@@ -64,7 +64,7 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
             f"{count_with_verb(len(elsewhere), 'node', 'match')} another Virtual Node Group than "
             f"planned: {list_some(elsewhere)}"
         )
-    groups = context.claims.view.groups(context.api, context.scope, fresh=True)
+    groups = context.claims.cache.groups(context.api, context.scope, fresh=True)
     matched = service.check_groups(nodes, groups, spec.unmatched_nodes)
     if matched.status is CheckStatus.FAIL:
         diagnostic = matched.to_diagnostic(enforced=True)
@@ -125,16 +125,16 @@ def ensure_start_time(context: ReconcileContext) -> None:
 
 def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
     """Run the pre-flight checks on fresh data, with trial evictions: only a run may send those."""
-    view, scope = context.claims.view, context.scope
-    cluster = view.cluster(context.api, scope, fresh=True)
-    heartbeat = view.heartbeat(context.api, scope, fresh=True)
+    cache, scope = context.claims.cache, context.scope
+    cluster = cache.cluster(context.api, scope, fresh=True)
+    heartbeat = cache.heartbeat(context.api, scope, fresh=True)
     ocean_nodes = None
     with suppress(ApiError, NoAnswerError):  # without them only the capacity is unknown
-        ocean_nodes = view.nodes(context.api, scope)
+        ocean_nodes = cache.nodes(context.api, scope)
     bounded = scope.at_most(KUBERNETES_DEADLINE)
     snapshot = ClusterSnapshot(
         offered=context.offered,
-        groups=view.groups(context.api, scope),
+        groups=cache.groups(context.api, scope),
         cluster=cluster,
         heartbeat=heartbeat,
         ocean_nodes=ocean_nodes,

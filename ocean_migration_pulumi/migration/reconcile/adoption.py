@@ -82,18 +82,18 @@ def find_unrecorded(context: ReconcileContext, *, fresh: bool = True) -> list[Mi
 
     Only those that are newer than the newest one that the state knows can be.
     """
-    view, recorded = context.claims.view, context.state.migrations
+    cache, recorded = context.claims.cache, context.state.migrations
     known = {migration.id for migration in recorded}
     newest = max((made for migration in recorded if (made := parse_time(migration.created_at))), default=None)
     newer = {
         summary.id
-        for summary in view.migrations(context.api, context.scope, fresh=fresh)
+        for summary in cache.migrations(context.api, context.scope, fresh=fresh)
         if summary.id not in known
         and (newest is None or (made := parse_time(summary.created_at)) is None or made > newest)
     }
     if not newer:
         return []
-    recent = view.recent(context.api, context.scope)
+    recent = cache.recent(context.api, context.scope)
     found = [status for status in recent if status.id in newer and is_ours(context, status)]
     return sorted(found, key=lambda status: (status.created_at or "", status.id))
 
@@ -145,7 +145,7 @@ def await_unlisted(context: ReconcileContext) -> bool:
     """
     if context.offered.keys() >= context.state.planned.keys() - context.state.terminated - context.state.gone:
         return False
-    begun = context.now()
+    started = context.now()
     waiter = Waiter(
         lambda: bool(find_unrecorded(context)),
         scope=context.scope,
@@ -154,7 +154,7 @@ def await_unlisted(context: ReconcileContext) -> bool:
         describe=lambda _: "looking for a migration that a killed run may have started",
     )
     waited = timedelta(seconds=LOST_SEARCH)
-    waiter.until(lambda found: found or waiter.elapsed >= LOST_SEARCH or context.now() - begun >= waited)
+    waiter.until(lambda found: found or waiter.elapsed >= LOST_SEARCH or context.now() - started >= waited)
     return bool(waiter.last)
 
 
@@ -211,7 +211,7 @@ def _waiter_for_lost(
 def _find_lost(context: ReconcileContext, lost: UnansweredStart) -> MigrationStatus | None:
     """Return the migration that was not listed before and holds exactly the nodes that were asked for."""
     asked = frozenset(lost.instance_ids)
-    for summary in context.claims.view.migrations(context.api, context.scope, fresh=True):
+    for summary in context.claims.cache.migrations(context.api, context.scope, fresh=True):
         if summary.id in lost.listed or context.claims.holder(summary.id) not in {None, context.owner}:
             continue
         try:

@@ -126,11 +126,11 @@ class ReconcileContext:
 
     def fetch_status(self, migration_id: str) -> MigrationStatus:
         """Return a migration's status, read afresh."""
-        return self.claims.view.status(self.api, self.scope, migration_id, fresh=True)
+        return self.claims.cache.status(self.api, self.scope, migration_id, fresh=True)
 
     def find_in_list(self, migration_id: str) -> MigrationSummary | None:
         """Return a migration's entry of the list, read afresh; None when the list does not have it."""
-        listed = self.claims.view.migrations(self.api, self.scope, fresh=True)
+        listed = self.claims.cache.migrations(self.api, self.scope, fresh=True)
         return next((summary for summary in listed if summary.id == migration_id), None)
 
     def confirm_ends(self, statuses: Iterable[MigrationStatus]) -> dict[str, MigrationStatus]:
@@ -145,7 +145,7 @@ class ReconcileContext:
             return confirmed
         self.scope.sleep(self.poll_policy.poll_interval)
         listed = {
-            summary.id: summary.state for summary in self.claims.view.migrations(self.api, self.scope, fresh=True)
+            summary.id: summary.state for summary in self.claims.cache.migrations(self.api, self.scope, fresh=True)
         }
         for status in ended:
             with suppress(MigrationNotFoundError):
@@ -156,7 +156,7 @@ class ReconcileContext:
 
     def discover(self) -> dict[str, Candidate]:
         """Read afresh which nodes discovery returns."""
-        found = self.claims.view.candidates(self.api, self.scope, fresh=True)
+        found = self.claims.cache.candidates(self.api, self.scope, fresh=True)
         self.offered = {candidate.instance_id: candidate for candidate in found}
         self.looked_at = self.now()
         if self.sources.kubernetes is not None and self.spec.nodes.label_selectors:
@@ -206,7 +206,7 @@ class ReconcileContext:
 
     def note_end(self, status: MigrationStatus, *, pods_before: int | None = None) -> None:
         """Let the confirmed end of a migration of anyone count as evidence; see ``EndedMigration``."""
-        self.claims.view.confirm_end(status)
+        self.claims.cache.confirm_end(status)
         self.ended[status.id] = EndedMigration(status=status, pods_before=pods_before)
 
     def observe(self) -> None:
@@ -231,12 +231,12 @@ class ReconcileContext:
 
     def _observe_others(self, unproven: set[str]) -> None:
         """Read the migrations of others that hold these nodes, or held them since the last one of ours that did."""
-        view, recorded = self.claims.view, self.state.migrations
+        cache, recorded = self.claims.cache, self.state.migrations
         known = {migration.id for migration in recorded}
-        running = [status for status in view.running(self.api, self.scope, fresh=True) if status.id not in known]
+        running = [status for status in cache.running(self.api, self.scope, fresh=True) if status.id not in known]
         self.held_by_other_migrations = {name for status in running for name in status.instance_ids}
         self.may_hide = any(not status.instance_ids for status in running)
-        recent = [status for status in view.recent(self.api, self.scope) if status.id not in known]
+        recent = [status for status in cache.recent(self.api, self.scope) if status.id not in known]
         self.ever_held_by_others |= {name for status in recent for name in status.instance_ids}
         candidates = [status for status in recent if status.id not in self.ended]
         decided = {status.id: self.find_decided_by(status) for status in candidates}
@@ -244,7 +244,7 @@ class ReconcileContext:
         for status in self.confirm_ends(ended).values():
             # Of its other nodes a later migration of ours says more.
             entries = tuple(node for node in status.old_instances if node.instance_id in decided[status.id])
-            self.claims.view.confirm_end(status)
+            self.claims.cache.confirm_end(status)
             self.ended[status.id] = EndedMigration(status=replace(status, old_instances=entries))
 
     def find_decided_by(self, status: MigrationStatus) -> set[str]:
@@ -274,16 +274,16 @@ class ReconcileContext:
         }
         if not names:
             return
-        bounded, view = self.scope.at_most(VERIFY_DEADLINE), self.claims.view
+        bounded, cache = self.scope.at_most(VERIFY_DEADLINE), self.claims.cache
         nodes: tuple[ClusterNode, ...] = ()
         with suppress(OceanMigrationError):  # those that our own migrations started are known without it
-            nodes = view.nodes(self.api, self.scope)
+            nodes = cache.nodes(self.api, self.scope)
         ocean_nodes = {*self.state.ocean_nodes, *(node.instance_id for node in nodes)}
         facts = ask_kubernetes(self.sources, bounded, offered=self.offered, ocean_nodes=nodes, fresh=True)
         self.verified = verify_nodes(names, kube=facts.kube, ocean_nodes=ocean_nodes)
         rest = names.keys() - self.verified.pods.keys() - self.verified.gone
         if rest and self.sources.aws is not None:
-            region = view.cluster(self.api, self.scope).region
+            region = cache.cluster(self.api, self.scope).region
             others = sorted(ocean_nodes | self.offered.keys())[:_MOST_OTHERS]
             states = self.sources.aws.read_instance_states(bounded, region, [*sorted(rest), *others])
             proven = verify_nodes({name: names[name] for name in rest}, instance_states=states)

@@ -163,16 +163,16 @@ def _watch_list(
 
 def _await_controller(context: ReconcileContext) -> None:
     """Wait until a new cluster's controller reports, and until discovery returns the same nodes for two polls."""
-    view, scope = context.claims.view, context.scope.at_most(NEW_CLUSTER)
-    if not service.never_reported(view.heartbeat(context.api, context.scope, fresh=True)):
+    cache, scope = context.claims.cache, context.scope.at_most(NEW_CLUSTER)
+    if not service.never_reported(cache.heartbeat(context.api, context.scope, fresh=True)):
         return
     before: _Candidates | None = None
 
     def find_candidates() -> _Candidates | None:
-        heartbeat = view.heartbeat(context.api, scope, fresh=True)
+        heartbeat = cache.heartbeat(context.api, scope, fresh=True)
         if heartbeat.status != "ACTIVE" or service.never_reported(heartbeat):
             return None
-        found = view.candidates(context.api, scope, fresh=True)
+        found = cache.candidates(context.api, scope, fresh=True)
         return frozenset((node.instance_id, node.virtual_node_group_id) for node in found)
 
     def is_settled(found: _Candidates | None) -> bool:

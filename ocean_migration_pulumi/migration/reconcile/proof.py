@@ -71,7 +71,7 @@ def _observe_while(context: ReconcileContext, predicate: Callable[[], bool], lin
     """Observe as long as a predicate holds, for a little more than two minutes at most."""
     if not predicate():
         return
-    begun = context.now()
+    started = context.now()
     waiter: Waiter[None] = Waiter(
         context.observe,
         scope=context.scope,
@@ -82,7 +82,7 @@ def _observe_while(context: ReconcileContext, predicate: Callable[[], bool], lin
 
     def is_over(_: None) -> bool:
         # Both clocks count: a simulated service may be faster, a clock that was set back may stand still.
-        waited = max(waiter.elapsed, (context.now() - begun).total_seconds())
+        waited = max(waiter.elapsed, (context.now() - started).total_seconds())
         return not predicate() or waited >= PROOF_WAIT
 
     with suppress(DeadlineError):  # what is not proven by then is named

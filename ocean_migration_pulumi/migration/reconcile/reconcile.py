@@ -129,7 +129,7 @@ def refresh(context: ReconcileContext) -> bool:
     """Bring the state up to what the service says; return False when the cluster is gone."""
     state = context.state
     try:
-        context.claims.view.cluster(context.api, context.scope, fresh=True)
+        context.claims.cache.cluster(context.api, context.scope, fresh=True)
         catch_up_recorded(context)
     except ClusterNotFoundError:
         return False

@@ -102,7 +102,7 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
     except OceanMigrationError as error:
         msg = f"waiting for migration {other.id} (started elsewhere) ended: {error}; nothing was started"
         raise ClusterBusyError(msg) from error
-    context.claims.view.changed()
+    context.claims.cache.changed()
 
 
 @contextmanager
@@ -121,10 +121,10 @@ def _start_or_find_other(
 ) -> tuple[StartedMigration | None, MigrationStatus | None]:
     """Return what was started or adopted, or else the migration of others that runs; neither when to look again."""
     context.scope.check()
-    view = context.claims.view
-    listed = view.migrations(context.api, context.scope, fresh=True)
+    cache = context.claims.cache
+    listed = cache.migrations(context.api, context.scope, fresh=True)
     other = None
-    for status in view.running(context.api, context.scope, fresh=True):
+    for status in cache.running(context.api, context.scope, fresh=True):
         # An end that the list does not confirm is none: it is waited for as one of others.
         if not status.is_terminal and is_ours(context, status):
             return StartedMigration(adopt(context, status), None), None
@@ -145,7 +145,7 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
     ensure_approved(context, work)
     record_baseline(context, work)
     ensure_start_time(context)
-    state, view = context.state, context.claims.view
+    state, cache = context.state, context.claims.cache
     lost = state.unanswered = UnansweredStart(
         listed=sorted(before), instance_ids=sorted(work), at=format_time(context.now())
     )
@@ -154,7 +154,7 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
         api = context.api.within(context.scope)
         migration_id = api.create_migration(context.ocean_id, sorted(work), **asdict(context.spec.options))
     except AnswerLostError as error:
-        view.changed()
+        cache.changed()
         cause = error.__cause__ or error
         context.reporter.warning(f"the answer to the start was lost ({cause}); looking for the migration in the list")
         found = search_lost_start(context, lost)
@@ -167,8 +167,8 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
         return _record_start(context, found.id, lost.instance_ids, found)
     except RequestRejectedError as error:
         state.unanswered = None
-        view.changed()
-        if any(not status.is_terminal for status in view.running(context.api, context.scope, fresh=True)):
+        cache.changed()
+        if any(not status.is_terminal for status in cache.running(context.api, context.scope, fresh=True)):
             return None
         context.observe()
         if not context.offered.keys() >= set(work):
@@ -180,7 +180,7 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
         state.unanswered = None
         raise
     finally:
-        view.changed()
+        cache.changed()
     return _record_start(context, migration_id, lost.instance_ids)
 
 

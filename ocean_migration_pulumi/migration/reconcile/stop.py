@@ -102,10 +102,10 @@ def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, termina
     except MigrationNotFoundError:
         return False
     except RequestRejectedError:
-        # It may have ended, or begun to stop, since its status was read; anything else is a refusal.
+        # It may have ended, or started to stop, since its status was read; anything else is a refusal.
         if not _is_stopping(context.fetch_status(migration.id)):
             raise
-        context.claims.view.changed()
+        context.claims.cache.changed()
         return False
     except (InterruptedWaitError, DeadlineError) as error:
         msg = f"{error} while migration {migration.id} was asked to stop; run it again to see it stopped"
@@ -113,7 +113,7 @@ def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, termina
     else:
         migration.stopped_by = BRAKE if migration.stopped_by == BRAKE else "us"
         migration.terminated_on_stop = terminate_drained_nodes
-    context.claims.view.changed()
+    context.claims.cache.changed()
     return True
 
 

@@ -270,7 +270,7 @@ def _end_unheard(
 def _yield_to_older(context: ReconcileContext, migration: MigrationRecord, listed_before: frozenset[str]) -> None:
     """Stop our own migration when an older one, that was not there before, holds one of its nodes."""
     try:
-        listed = context.claims.view.migrations(context.api, context.scope, fresh=True)
+        listed = context.claims.cache.migrations(context.api, context.scope, fresh=True)
         others = [
             context.fetch_status(summary.id)
             for summary in listed

@@ -322,7 +322,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         self._state = status.state
 
     def _report_batch(self, status: MigrationStatus) -> None:
-        """Report that a batch is done, once another one has begun: the end of the last one is that of the migration."""
+        """Report that a batch is done, once another one has started: the last one ends with the migration."""
         before, self._batches = self._batches, self._batches.advance(status)
         if before.number is not None and self._batches.number != before.number:
             counts = Progress.from_status(status).counts

@@ -13,7 +13,7 @@ from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
 class ClusterClaims:
     """What the resources of this process share about one cluster."""
 
-    view: ClusterCache
+    cache: ClusterCache
     """Spot's responses about the cluster."""
     starting: threading.Lock = field(default_factory=threading.Lock)
     """Held while migrations are listed and one is started; never during a wait."""
@@ -58,8 +58,8 @@ class ClusterClaims:
 class ClaimsRegistry:
     """The claims of this process, one ``ClusterClaims`` per account and cluster."""
 
-    def __init__(self, make_view: Callable[[str], ClusterCache] = ClusterCache) -> None:
-        self._make_view = make_view
+    def __init__(self, make_cache: Callable[[str], ClusterCache] = ClusterCache) -> None:
+        self._make_cache = make_cache
         self._claims: dict[tuple[str, str], ClusterClaims] = {}
         self._lock = threading.Lock()
 
@@ -69,5 +69,5 @@ class ClaimsRegistry:
         with self._lock:
             claims = self._claims.get(key)
             if claims is None:
-                claims = self._claims[key] = ClusterClaims(self._make_view(ocean_id))
+                claims = self._claims[key] = ClusterClaims(self._make_cache(ocean_id))
             return claims

@@ -101,34 +101,34 @@ def take_snapshot(
         DeadlineError: The deadline passed.
 
     """
-    view, kubernetes = claims.view, sources.kubernetes
+    cache, kubernetes = claims.cache, sources.kubernetes
     left = scope.remaining()
     # What Kubernetes takes must not be missing for what is asked of the service afterwards.
     patient = scope if left is None else scope.at_most(max(left - KEPT_BACK, left / 2))
     asks = [
-        lambda: view.cluster(api, scope),
-        lambda: view.candidates(api, scope),
-        lambda: view.groups(api, scope),
-        lambda: view.migrations(api, scope),
-        lambda: view.heartbeat(api, scope),
-        lambda: view.nodes(api, scope),
+        lambda: cache.cluster(api, scope),
+        lambda: cache.candidates(api, scope),
+        lambda: cache.groups(api, scope),
+        lambda: cache.migrations(api, scope),
+        lambda: cache.heartbeat(api, scope),
+        lambda: cache.nodes(api, scope),
     ]
     read: list[KubernetesSnapshot] = []
     if kubernetes is not None:
         asks.append(lambda: read.append(kubernetes.read_snapshot(patient)))
-    view.together(asks)
-    cluster = view.cluster(api, scope)  # first: a cluster that does not exist is the clearest answer
-    offered = {candidate.instance_id: candidate for candidate in view.candidates(api, scope)}
-    recent = tuple(view.recent(api, scope))
+    cache.together(asks)
+    cluster = cache.cluster(api, scope)  # first: a cluster that does not exist is the clearest answer
+    offered = {candidate.instance_id: candidate for candidate in cache.candidates(api, scope)}
+    recent = tuple(cache.recent(api, scope))
     ocean_nodes = None
     with suppress(OceanMigrationError):  # the only question without which there is still a plan
-        ocean_nodes = view.nodes(api, scope)
+        ocean_nodes = cache.nodes(api, scope)
     return ClusterSnapshot(
         offered=offered,
         recent=recent,
-        groups=view.groups(api, scope),
+        groups=cache.groups(api, scope),
         cluster=cluster,
-        heartbeat=view.heartbeat(api, scope),
+        heartbeat=cache.heartbeat(api, scope),
         ocean_nodes=ocean_nodes,
         facts=ask_kubernetes(
             sources,

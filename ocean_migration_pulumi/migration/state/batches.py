@@ -77,8 +77,8 @@ class BatchCount:
 
     def _count_by_nodes(self, step: int, drained: int, nodes: int, percentage: int) -> int:
         size = batch_size(nodes, percentage)
-        complete, begun = divmod(drained, size)
+        complete, started = divmod(drained, size)
         # The nodes of a batch are drained before its last states, and the status may be one of a moment between.
-        is_last_part = step > _DRAIN or (step == _DRAIN and not begun and complete == self.number)
+        is_last_part = step > _DRAIN or (step == _DRAIN and not started and complete == self.number)
         number = max(1, ceil(drained / size)) if is_last_part else complete + 1
         return max(self.number or 1, min(number, batch_count(nodes, percentage)))

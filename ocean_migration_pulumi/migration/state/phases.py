@@ -43,9 +43,9 @@ def describe_share(status: MigrationStatus | None) -> str:
 
 def migration_duration(status: MigrationStatus) -> float | None:
     """Return how many seconds a migration took from its creation to its end; None when a time is missing."""
-    begun = parse_time(status.created_at)
+    started = parse_time(status.created_at)
     ended = parse_time(status.completed_at or status.errored_at or status.stopped_at)
-    return (ended - begun).total_seconds() if begun and ended else None
+    return (ended - started).total_seconds() if started and ended else None
 
 
 def describe_duration(status: MigrationStatus, waited: float) -> str:

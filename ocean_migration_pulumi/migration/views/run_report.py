@@ -63,7 +63,7 @@ class StatePeriod:
 
     state: str
     """The state; empty for a period that nobody watched."""
-    begun: datetime
+    started: datetime
     """Begin."""
     ended: datetime
     """End."""
@@ -71,7 +71,7 @@ class StatePeriod:
     @property
     def seconds(self) -> float:
         """Duration in seconds."""
-        return (self.ended - self.begun).total_seconds()
+        return (self.ended - self.started).total_seconds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,7 @@ class RunReport:
         return Progress.from_status(self.status)
 
     @property
-    def begun(self) -> datetime | None:
+    def started(self) -> datetime | None:
         """Creation, or the first moment if the service does not tell; None if unknown."""
         created = parse_time(self.status.created_at)
         return created or (self.moments[0].at if self.is_recorded else None)
@@ -198,26 +198,26 @@ class RunReport:
     @property
     def seconds(self) -> float | None:
         """Duration in seconds, so far if it runs; None if its begin is unknown."""
-        return None if self.begun is None else max(0.0, (self.until - self.begun).total_seconds())
+        return None if self.started is None else max(0.0, (self.until - self.started).total_seconds())
 
     def list_periods(self) -> tuple[StatePeriod, ...]:
         """Return the periods of its states by time, without gaps.
 
         A state lasts from the first moment that shows it to the next one: Spot does not tell when a state began.
         """
-        if self.begun is None:
+        if self.started is None:
             return ()
         marks = [(moment.at, moment.state) for moment in self.moments if self.is_recorded and not _is_end(moment.state)]
         if not marks or marks[0][1] != MigrationState.STARTING:
-            marks.insert(0, (self.begun, ""))
-        marks[0] = (self.begun, marks[0][1])
+            marks.insert(0, (self.started, ""))
+        marks[0] = (self.started, marks[0][1])
         periods: list[StatePeriod] = []
         for (at, state), (following, _) in pairwise([*marks, (self.until, "")]):
-            begun, ended = (min(max(time, self.begun), self.until) for time in (at, following))
+            started, ended = (min(max(time, self.started), self.until) for time in (at, following))
             if periods and periods[-1].state == state:
-                periods[-1] = replace(periods[-1], ended=max(begun, ended))
-            elif ended > begun:
-                periods.append(StatePeriod(state=state, begun=begun, ended=ended))
+                periods[-1] = replace(periods[-1], ended=max(started, ended))
+            elif ended > started:
+                periods.append(StatePeriod(state=state, started=started, ended=ended))
         return tuple(periods)
 
 

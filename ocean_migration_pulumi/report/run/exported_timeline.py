@@ -29,11 +29,11 @@ def read_exported_moments(text: str, migration_id: str) -> tuple[Moment, ...]:
         if migration_id not in runs:
             continue
         ids = list(runs)
-        begun = parse_time(_text(runs[migration_id]))
+        started = parse_time(_text(runs[migration_id]))
         later = [parse_time(_text(runs[each])) for each in ids[ids.index(migration_id) + 1 :]]
         until = next((moment - _ROUNDED for moment in later if moment is not None), None)
         noted = read_moments(_objects(outputs.get("timeline")), until=until)
-        return tuple(moment for moment in noted if begun is None or moment.at >= begun - _ROUNDED)
+        return tuple(moment for moment in noted if started is None or moment.at >= started - _ROUNDED)
     there = f"its migrations are {list_some(known, 10)}" if known else "it ran no migration"
     raise InputError(_OPTION, f"does not contain {migration_id}: {there}")
 

@@ -123,7 +123,7 @@ def list_facts(run_report: RunReport) -> list[Fact]:
     found = [
         Fact(label="Cluster", names=cluster),
         Fact(label="State", names=(status.state,)),
-        Fact(label="Started", text=format_moment(run_report.begun)),
+        Fact(label="Started", text=format_moment(run_report.started)),
         Fact(label="Ended", text=format_moment(run_report.ended) if status.is_terminal else "running"),
         Fact(label="Duration", text=format_duration(run_report), is_figure=True),
         Fact(label="Nodes done", text=f"{progress.done} of {progress.total}", is_figure=True),
@@ -298,8 +298,8 @@ def state_spans(run_report: RunReport) -> dict[str, list[tuple[float, float]]]:
         state = visit.state or (UNSEEN if run_report.is_recorded else WHOLE)
         if state not in found and len(found) >= _MOST_STATES:
             state = "other states"
-        begun = (visit.begun - (run_report.begun or visit.begun)).total_seconds()
-        found.setdefault(state, []).append((begun, begun + visit.seconds))
+        started = (visit.started - (run_report.started or visit.started)).total_seconds()
+        found.setdefault(state, []).append((started, started + visit.seconds))
     return found
 
 

@@ -51,7 +51,7 @@ def report_to_json(run_report: RunReport) -> dict[str, Any]:
             "states": [
                 {
                     "state": visit.state or None,
-                    "begun_at": format_time(visit.begun),
+                    "begun_at": format_time(visit.started),
                     "ended_at": format_time(visit.ended),
                     "seconds": round(visit.seconds, 3),
                 }

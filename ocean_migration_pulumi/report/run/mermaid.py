@@ -28,8 +28,8 @@ def draw_states(run_report: RunReport) -> str:
     Times are those of UTC as they stand there, whatever the reader's time zone. Of very many periods only the first
     begin and the last end of each state are drawn.
     """
-    begun, found = run_report.begun, state_spans(run_report)
-    if begun is None or not found:
+    started, found = run_report.started, state_spans(run_report)
+    if started is None or not found:
         return ""
     many = sum(map(len, found.values())) > _MOST_BARS
     lines = [
@@ -41,16 +41,16 @@ def draw_states(run_report: RunReport) -> str:
     for state, spans in found.items():
         lines.append(f"    section {_name(state)} {sum_spans(spans)}")
         for begin, end in [(spans[0][0], spans[-1][1])] if many else spans:
-            lines.append(_bar(state, begun + timedelta(seconds=begin), begun + timedelta(seconds=end)))
+            lines.append(_bar(state, started + timedelta(seconds=begin), started + timedelta(seconds=end)))
     return "\n".join(lines)
 
 
 def draw_nodes_done(run_report: RunReport) -> str:
     """Return the nodes done over time as a chart; empty when nobody wrote down what happened."""
-    begun, seconds = run_report.begun, run_report.seconds
-    if begun is None or not seconds or not run_report.is_recorded:
+    started, seconds = run_report.started, run_report.seconds
+    if started is None or not seconds or not run_report.is_recorded:
         return ""
-    times = [(moment.at - begun).total_seconds() for moment in run_report.moments]
+    times = [(moment.at - started).total_seconds() for moment in run_report.moments]
     unit, name = (1, "seconds") if seconds < 180 else (60, "minutes") if seconds < 10_800 else (3600, "hours")
     values = []
     for point in range(_POINTS):
@@ -68,9 +68,9 @@ def draw_nodes_done(run_report: RunReport) -> str:
     )
 
 
-def _bar(state: str, begun: datetime, ended: datetime) -> str:
+def _bar(state: str, started: datetime, ended: datetime) -> str:
     """Return a bar; its name must not be empty, and the row has one already."""
-    return f"    . :{_KINDS.get(state, '')}{_stamp(begun)}, {_stamp(max(ended, begun + _SECOND))}"
+    return f"    . :{_KINDS.get(state, '')}{_stamp(started)}, {_stamp(max(ended, started + _SECOND))}"
 
 
 def _name(state: str) -> str:

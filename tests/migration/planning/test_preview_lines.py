@@ -126,7 +126,7 @@ def test_migration_that_another_resource_of_this_process_plans_is_foreign(stage:
     """Whose it is decides, not its flags."""
     stage.preview(stage.spec(nodes=WEB), owner="one")
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), evict=False)
-    stage.registry.claims(stage.client.account_id, stage.ocean_id).view.changed()
+    stage.registry.claims(stage.client.account_id, stage.ocean_id).cache.changed()
     found = stage.preview(stage.spec(), owner="two")
     assert set(stage.ids("web")) <= set(found.planned or {})
     assert fields_of(found, Code.NODES_HELD) == [{"nodes": stage.ids("web"), "waits": True}]

@@ -117,9 +117,9 @@ def test_migration_that_is_forgotten_is_deleted_after_a_minute(stage: Stage) -> 
     context = running(stage)
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
-    begun = stage.clock.now
+    started = stage.clock.now
     destroyed(stage, context)
-    assert stage.clock.now - begun > 45  # the service's own clock runs on meanwhile
+    assert stage.clock.now - started > 45  # the service's own clock runs on meanwhile
 
     def forget() -> None:
         stage.control.advance(7200)

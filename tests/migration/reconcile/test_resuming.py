@@ -315,16 +315,16 @@ def test_migration_that_is_denied_for_a_minute_is_lost(stage: Stage) -> None:
     context = interrupted(stage, planned, after=120)
     stage.control.advance(7200)
     stage.control.forget_migrations(stage.ocean_id)
-    begun = stage.clock.now
+    started = stage.clock.now
     again, message = stage.fails(MigrationError, planned, context.state)
-    assert stage.clock.now - begun > 45  # the service's own clock runs on meanwhile
+    assert stage.clock.now - started > 45  # the service's own clock runs on meanwhile
     assert message.startswith(f"Migration {stage.migrations()[0]['id']} is lost")
     assert again.state.migrations[0].lost
     assert again.state.remaining == {*(planned.planned_nodes or {})}
     assert find_unfinished(again.state, planned) is not None
-    begun = stage.clock.now
+    started = stage.clock.now
     once_more, _ = stage.fails(MigrationError, planned, again.state)
-    assert stage.clock.now == begun
+    assert stage.clock.now == started
     assert stage.writes() == 1
     # They are drained, and not offered: there is nothing that other triggers could start.
     stage.fails(MigrationError, replace(planned, triggers=("again",)), once_more.state)

@@ -17,7 +17,7 @@ def test_claims_are_one_object_per_account_and_cluster() -> None:
     one = registry.claims("act-1", "o-1")
     assert registry.claims("act-1", "o-1") is one
     assert len({id(found) for found in (one, registry.claims("act-2", "o-1"), registry.claims(None, "o-1"))}) == 3
-    assert one.view.ocean_id == "o-1"
+    assert one.cache.ocean_id == "o-1"
 
 
 def test_first_owner_keeps_a_migration_until_another_takes_it_over() -> None:

@@ -22,7 +22,7 @@ from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunReport, build_run_report, read_moments
 from ocean_migration_pulumi.simulator import Simulator
 
-BEGUN = datetime(2024, 5, 1, 12, tzinfo=UTC)
+STARTED = datetime(2024, 5, 1, 12, tzinfo=UTC)
 FLAGS: dict[str, Any] = {
     "batch_size_percentage": 50,
     "should_terminate_drained_nodes": True,
@@ -33,7 +33,7 @@ FLAGS: dict[str, Any] = {
 
 def at(seconds: float) -> datetime:
     """Return a time so many seconds after the begin."""
-    return BEGUN + timedelta(seconds=seconds)
+    return STARTED + timedelta(seconds=seconds)
 
 
 def moment(seconds: float, state: str, done: int = 0) -> Moment:
@@ -60,13 +60,13 @@ def status(state: str, *, created: bool = True, ended: float | None = None) -> M
     end = None if ended is None else format_time(at(ended))
     field = {"FINISHED": "completed_at", "STOPPED": "stopped_at", "FINISHED_ERROR": "errored_at"}.get(state)
     times: dict[str, Any] = {field: end} if field else {}
-    return MigrationStatus(id="owm-1", state=state, created_at=format_time(BEGUN) if created else None, **times)
+    return MigrationStatus(id="owm-1", state=state, created_at=format_time(STARTED) if created else None, **times)
 
 
 def spans(report: RunReport) -> list[tuple[str, float, float]]:
     """Return the periods in seconds since the begin."""
     return [
-        (period.state, (period.begun - BEGUN).total_seconds(), (period.ended - BEGUN).total_seconds())
+        (period.state, (period.started - STARTED).total_seconds(), (period.ended - STARTED).total_seconds())
         for period in report.list_periods()
     ]
 
@@ -86,7 +86,7 @@ def client(sim: Simulator) -> Iterator[OceanClient]:
         yield opened
 
 
-def begun(sim: Simulator, client: OceanClient) -> str:
+def started(sim: Simulator, client: OceanClient) -> str:
     """Start a migration of all nodes and return its id."""
     ids = [node.instance_id for node in client.discover(sim.ocean_id)]
     return client.create_migration(sim.ocean_id, ids, **FLAGS)
@@ -94,7 +94,7 @@ def begun(sim: Simulator, client: OceanClient) -> str:
 
 def test_report_is_built_from_the_service(sim: Simulator, client: OceanClient) -> None:
     """It has status, names, log and the VNG of each new node, without a record."""
-    migration_id = begun(sim, client)
+    migration_id = started(sim, client)
     sim.control.advance(3600)
     report = build_run_report(client, CancelScope(), DataSources(), sim.ocean_id, migration_id)
     assert report.status.state == MigrationState.FINISHED
@@ -110,7 +110,7 @@ def test_report_is_built_from_the_service(sim: Simulator, client: OceanClient) -
 
 def test_missing_data_becomes_notes(sim: Simulator, client: OceanClient) -> None:
     """The status suffices; the report of a running migration ends now."""
-    migration_id = begun(sim, client)
+    migration_id = started(sim, client)
     sim.control.fault("GET", f"*/cluster/{sim.ocean_id}", "status", status=400)
     sim.control.fault("GET", "*/nodes", "status", status=400)
     sim.control.fault("GET", "*/log", "status", status=400, times=2)
@@ -133,7 +133,7 @@ def test_unknown_migration_is_an_error(sim: Simulator, client: OceanClient) -> N
 
 def test_interruption_ends_the_report(sim: Simulator, client: OceanClient) -> None:
     """It does not become a note."""
-    migration_id, scope = begun(sim, client), CancelScope()
+    migration_id, scope = started(sim, client), CancelScope()
     client.get_migration(sim.ocean_id, migration_id)
 
     class Interrupted(OceanClient):
@@ -155,7 +155,7 @@ def test_interruption_ends_the_report(sim: Simulator, client: OceanClient) -> No
 
 def test_recorded_moments_end_with_the_last_status(sim: Simulator, client: OceanClient) -> None:
     """They are sorted by time, and those after the end are replaced."""
-    migration_id = begun(sim, client)
+    migration_id = started(sim, client)
     seen = []
     for _ in range(100):
         now = client.get_migration(sim.ocean_id, migration_id)
@@ -205,9 +205,9 @@ def test_single_status_has_one_unwatched_period() -> None:
 def test_report_without_a_begin_has_no_duration() -> None:
     """With a record, the first moment is the begin."""
     alone = run_report(status("DRAIN_NODES", created=False))
-    assert (alone.begun, alone.seconds, alone.list_periods()) == (None, None, ())
+    assert (alone.started, alone.seconds, alone.list_periods()) == (None, None, ())
     seen = run_report(status("DRAIN_NODES", created=False), moment(10, "DRAIN_NODES"))
-    assert (seen.begun, seen.seconds) == (at(10), 90)
+    assert (seen.started, seen.seconds) == (at(10), 90)
 
 
 @pytest.mark.parametrize("state", ["FINISHED", "STOPPED", "FINISHED_ERROR"])
@@ -241,7 +241,7 @@ def test_periods_have_no_gap_and_no_overlap(looks: list[tuple[float, str]], stat
     seen = sorted((moment(seconds, str(name)) for seconds, name in looks), key=lambda each: each.at)
     report = run_report(status(state, ended=end), *seen, now=max(end, 0))
     periods = report.list_periods()
-    assert all(one.ended == later.begun for one, later in pairwise(periods))
+    assert all(one.ended == later.started for one, later in pairwise(periods))
     assert all(period.seconds > 0 for period in periods)
     if periods:
-        assert (periods[0].begun, periods[-1].ended) == (report.begun, report.until)
+        assert (periods[0].started, periods[-1].ended) == (report.started, report.until)

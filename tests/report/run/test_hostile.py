@@ -18,7 +18,7 @@ from ocean_migration_pulumi.migration.views.run_report import RunHealth, RunRepo
 from ocean_migration_pulumi.report.run import html, json_document, markdown_document
 from tests.report.pages import Page
 from tests.report.rendered import parse, structure, texts
-from tests.report.run_reports import BEGUN, at, moment, run_report
+from tests.report.run_reports import STARTED, at, moment, run_report
 from tests.report.test_hostile_names import HOSTILE
 
 OURS = re.compile(r"<details><summary>(?:The \d+ changes? as a table|\d+ lines? of the log)</summary>|</details>")
@@ -37,7 +37,7 @@ def told(text: str) -> RunReport:
         old_instances=(old,),
         new_instances=(new,),
         unscheduled_pods=(text,),
-        created_at=format_time(BEGUN),
+        created_at=format_time(STARTED),
         should_terminate_drained_nodes=True,
     )
     explanation = Diagnosis(

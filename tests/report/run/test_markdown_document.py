@@ -15,7 +15,7 @@ from ocean_migration_pulumi.report.markdown import width
 from ocean_migration_pulumi.report.run import facts, markdown_document, mermaid
 from tests.report import run_reports
 from tests.report.rendered import parse
-from tests.report.run_reports import BEGUN, course, moment, old, run_report
+from tests.report.run_reports import STARTED, course, moment, old, run_report
 
 SECTION = re.compile(r"    section [A-Za-z0-9_ ]+ (?:\d+h\d\dm|\d+m\d\ds|\d+s)(?:, \d+ times)?")
 BAR = re.compile(r"    \. :(?:crit, |done, )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d), (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
@@ -116,14 +116,14 @@ def test_a_run_of_days_has_dates_on_its_axis() -> None:
     """Hours alone would repeat."""
     drawn = mermaid.draw_states(run_report(seconds=200_000))
     assert "axisFormat %m-%d %H:%M" in drawn
-    assert f"{BEGUN + timedelta(seconds=200_000):%Y-%m-%d %H:%M:%S}" in drawn
+    assert f"{STARTED + timedelta(seconds=200_000):%Y-%m-%d %H:%M:%S}" in drawn
 
 
 @given(st.text(), st.text())
 def test_no_state_breaks_a_diagram(first: str, second: str) -> None:
     """A state is what the service calls it, in a later version whatever it likes."""
     looks = [moment(5, first), moment(9, second)]
-    told = run_report(MigrationStatus(id="owm-1", state=first, created_at=BEGUN.isoformat()), moments=looks)
+    told = run_report(MigrationStatus(id="owm-1", state=first, created_at=STARTED.isoformat()), moments=looks)
     assert_states(mermaid.draw_states(told))
 
 

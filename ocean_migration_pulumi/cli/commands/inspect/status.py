@@ -50,14 +50,14 @@ def command(context: CliContext, output: Output, migration: str | None) -> None:
 
 
 def _summary(context: CliContext, cluster: str, status: MigrationStatus) -> list[str]:
-    begun = parse_time(status.created_at)
+    started = parse_time(status.created_at)
     ended_at = status.completed_at or status.errored_at or status.stopped_at
     ended = parse_time(ended_at) or context.client.server_now()
-    line = Progress.from_status(status).line((ended - begun).total_seconds()) if begun else status.state
+    line = Progress.from_status(status).line((ended - started).total_seconds()) if started else status.state
     lines = [f"migration {status.id} of {cluster}: {line}"]
     lines.append(f"created {status.created_at or '-'}" + (f", ended {ended_at}" if ended_at else ""))
-    if begun and ended_at:
-        lines[-1] += f" after {format_elapsed((ended - begun).total_seconds())}"
+    if started and ended_at:
+        lines[-1] += f" after {format_elapsed((ended - started).total_seconds())}"
     names = {True: "yes", False: "no", None: "unknown"}
     lines.append(
         f"terminate drained nodes: {names[status.should_terminate_drained_nodes]}, "

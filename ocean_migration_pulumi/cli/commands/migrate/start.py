@@ -66,7 +66,7 @@ def command(
 def _command(
     context: CliContext, output: Output, spec: MigrationSpec, *, yes: bool, then: str | None, to: EventSink
 ) -> None:
-    running = context.claims.view.running(context.client, context.scope, fresh=True)
+    running = context.claims.cache.running(context.client, context.scope, fresh=True)
     if running:
         _handle_running(context, running[0], yes=yes, to=to)
     plan_view = make_plan(context, spec)
@@ -112,7 +112,7 @@ def _require_terminal() -> None:
 
 
 def _ask(context: CliContext, plan_view: PlanView) -> None:
-    cluster = context.claims.view.cluster(context.client, context.scope)
+    cluster = context.claims.cache.cluster(context.client, context.scope)
     named = f"{cluster.name} ({cluster.id})" if cluster.name else cluster.id
     waiting = set(plan_view.waiting)
     names = [node.node_name or node.instance_id for node in plan_view.nodes if node.instance_id in waiting]

@@ -49,7 +49,7 @@ def soak(context: ReconcileContext) -> None:
 
 def _ensure_calm(context: ReconcileContext, migration_id: str) -> None:
     status = context.api.within(context.scope).get_migration(context.ocean_id, migration_id)
-    heartbeat = context.claims.view.heartbeat(context.api, context.scope, fresh=True)
+    heartbeat = context.claims.cache.heartbeat(context.api, context.scope, fresh=True)
     unscheduled = Progress.from_status(status).unscheduled
     if unscheduled:
         msg = f"the soak of {migration_id} failed: {count_noun(unscheduled, 'pod')} unscheduled"

@@ -228,7 +228,7 @@ def _make_watch(
         return None
 
     def find_ocean_nodes(scope: CancelScope) -> set[str]:
-        nodes = context.claims.view.nodes(context.api, scope)
+        nodes = context.claims.cache.nodes(context.api, scope)
         return {*context.state.ocean_nodes, *(node.instance_id for node in nodes)}
 
     return HealthWatch(

@@ -72,7 +72,7 @@ def _plan(service: Service) -> Callable[[], object]:
             ClaimsRegistry().claims(service.account_id, service.ocean_id),
             CancelScope(short=True),
             owner="urn",
-            snapshot=ClusterSnapshot(offered={node.instance_id: node for node in found}, groups=groups),
+            snapshot=ClusterSnapshot(offered={node.instance_id: node for node in found}, vngs=groups),
             spec=spec,
             old=None,
         )

@@ -61,7 +61,7 @@ def get_migration_candidates(
     selector = None if nodes is None else _selector(nodes)
     with open_service(account_id) as service:
         found = sorted(service.discover(cluster), key=lambda node: node.instance_id)
-        names = {group.id: group.name for group in service.list_virtual_node_groups(cluster)}
+        names = {vng.id: vng.name for vng in service.list_virtual_node_groups(cluster)}
     chosen = found if selector is None else select_nodes(selector, found).taken
     taken = {node.instance_id for node in chosen}
     return MigrationCandidates.from_discovery(cluster, (node for node in found if node.instance_id in taken), names)
@@ -132,9 +132,9 @@ def get_cluster_nodes(
         virtual_node_group_id: Only those of this Virtual Node Group, ``ols-...``. None means all.
         account_id: The Spot account; None means that of the settings.
     """
-    cluster, group = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
+    cluster, vng = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
     with open_service(account_id) as service:
-        found = service.list_nodes(cluster, virtual_node_group_id=group)
+        found = service.list_nodes(cluster, virtual_node_group_id=vng)
     return ClusterNodes.from_nodes(cluster, found)
 
 

@@ -276,7 +276,7 @@ def test_component_hands_them_to_its_waves_alone() -> None:
         parent = pulumi.ComponentResource("test:index:Parent", "parent")
         waves = [WaveArgs(name=name, nodes={"all_nodes": True}) for name in ("one", "two")]
         args = OceanMigrationArgs(ocean_id="o-1", waves=waves, notifications=["https://chat.example/x"])
-        make_waves("shop", check_args(args), ocean_id="o-1", groups={}, depends_on=[], parent=parent)
+        make_waves("shop", check_args(args), ocean_id="o-1", vngs={}, depends_on=[], parent=parent)
 
     program()
     told = {name: inputs.get("notifications") for name, inputs in made.inputs.items()}

@@ -34,7 +34,7 @@ LOG = CLUSTER + "/log"
 CLUSTERS = "/ocean/aws/k8s/cluster"
 VIRTUAL_NODE_GROUPS = "/ocean/aws/k8s/launchSpec"
 CLUSTER_IMPORT = CLUSTERS + "/autoScalingGroup/import"
-GROUP_IMPORT = VIRTUAL_NODE_GROUPS + "/autoScalingGroup/import"
+VNG_IMPORT = VIRTUAL_NODE_GROUPS + "/autoScalingGroup/import"
 NODE_GROUP_IMPORT = VIRTUAL_NODE_GROUPS + "/eksNodeGroup/import"
 HEARTBEAT = "/ocean/k8s/cluster/{ocean_id}/controllerHeartbeat"
 
@@ -242,7 +242,7 @@ class OceanClient:
         query = {"autoScalingGroupName": _named("asg_name", asg_name), "region": _named("region", region)}
         return self._import(CLUSTER_IMPORT, query, {"cluster": {}})
 
-    def import_group_from_asg(
+    def import_vng_from_asg(
         self,
         asg_name: str,
         ocean_id: str,
@@ -261,9 +261,9 @@ class OceanClient:
             taints: Each with ``key``, ``value`` and ``effect``.
         """
         query = {"autoScalingGroupName": _named("asg_name", asg_name), "oceanId": _named("ocean_id", ocean_id)}
-        return self._import(GROUP_IMPORT, query, {"launchSpec": _launch_spec(name, labels, taints)})
+        return self._import(VNG_IMPORT, query, {"launchSpec": _launch_spec(name, labels, taints)})
 
-    def import_group_from_node_group(
+    def import_vng_from_node_group(
         self,
         eks_cluster: str,
         node_group: str,

@@ -334,7 +334,7 @@ class CheckedArgs:
     """All arguments, with nested ones as they were given."""
     import_from: ImportFromArgs | None
     """Source of a new Ocean cluster."""
-    groups: list[VirtualNodeGroupArgs]
+    vngs: list[VirtualNodeGroupArgs]
     """Virtual Node Groups to create."""
     waves: list[WaveArgs]
     """Waves in their order."""
@@ -350,7 +350,7 @@ class CheckedArgs:
     @property
     def makes_spot_resources(self) -> bool:
         """Whether the component makes an Ocean cluster or a Virtual Node Group."""
-        return self.import_from is not None or bool(self.groups)
+        return self.import_from is not None or bool(self.vngs)
 
     @property
     def changes_deployments(self) -> bool:
@@ -372,15 +372,15 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
     elif args.cluster_options or args.cluster_name is not None:
         name = "cluster_options" if args.cluster_options else "cluster_name"
         raise InputError(name, "requires import_from: an existing cluster is not changed", predicate=True)
-    groups = _read_each(VirtualNodeGroupArgs, args.virtual_node_groups, "virtual_node_groups")
-    for index, group in enumerate(groups):
-        _check_virtual_node_group(group, f"virtual_node_groups[{index}]", import_from)
+    vngs = _read_each(VirtualNodeGroupArgs, args.virtual_node_groups, "virtual_node_groups")
+    for index, vng in enumerate(vngs):
+        _check_vng(vng, f"virtual_node_groups[{index}]", import_from)
     waves = _read_each(WaveArgs, args.waves, "waves")
     gates = [_optional(GateArgs, wave.gate, f"waves[{index}].gate") for index, wave in enumerate(waves)]
-    _check_unique_names([group.name for group in groups], "virtual_node_groups")
+    _check_unique_names([vng.name for vng in vngs], "virtual_node_groups")
     _check_unique_names([wave.name for wave in waves], "waves")
     for index, (wave, gate) in enumerate(zip(waves, gates, strict=True)):
-        check_wave(wave, f"waves[{index}]", [group.name for group in groups])
+        check_wave(wave, f"waves[{index}]", [vng.name for vng in vngs])
         if gate is not None:
             check_gate(gate, f"waves[{index}].gate")
     retire = _read_each(RetireArgs, args.retire, "retire")
@@ -397,7 +397,7 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
     return CheckedArgs(
         args=args,
         import_from=import_from,
-        groups=groups,
+        vngs=vngs,
         waves=waves,
         gates=gates,
         retire=retire,
@@ -406,12 +406,12 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
     )
 
 
-def _check_virtual_node_group(group: VirtualNodeGroupArgs, name: str, import_from: ImportFromArgs | None) -> None:
-    if group.auto_scaling_group is not None and group.node_group is not None:
+def _check_vng(vng: VirtualNodeGroupArgs, name: str, import_from: ImportFromArgs | None) -> None:
+    if vng.auto_scaling_group is not None and vng.node_group is not None:
         raise exclusive_error(f"{name}.node_group", "auto_scaling_group")
-    if group.node_group is not None and group.eks_cluster is None and import_from is None:
+    if vng.node_group is not None and vng.eks_cluster is None and import_from is None:
         raise InputError(f"{name}.eks_cluster", "is required with node_group without import_from", predicate=True)
-    if group.eks_cluster is not None and group.node_group is None:
+    if vng.eks_cluster is not None and vng.node_group is None:
         raise InputError(f"{name}.eks_cluster", "requires node_group", predicate=True)
 
 

@@ -16,22 +16,22 @@ from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS
 _GATE_DECLARATIONS: Final = declared_inputs(GateSpec)
 
 
-def check_wave(wave: object, name: str, groups: Iterable[str]) -> None:
+def check_wave(wave: object, name: str, vngs: Iterable[str]) -> None:
     """Check the inputs of a wave as its resource will, if they are known.
 
     Args:
         wave: The arguments of the wave.
         name: The argument, for errors: ``waves[0]``.
-        groups: Names of the component's Virtual Node Groups.
+        vngs: Names of the component's Virtual Node Groups.
 
     Raises:
         InputError: An input is not allowed.
     """
-    groups, wanted = list(groups), getattr(wave, "virtual_node_groups", None)
+    vngs, wanted = list(vngs), getattr(wave, "virtual_node_groups", None)
     if wanted is not None:
         for index, each in enumerate(read_texts(f"{name}.virtual_node_groups", wanted)):
-            if each not in groups:
-                allowed = f"one of {', '.join(groups)}" if groups else "left out: the component makes none"
+            if each not in vngs:
+                allowed = f"one of {', '.join(vngs)}" if vngs else "left out: the component makes none"
                 raise input_error(f"{name}.virtual_node_groups[{index}]", each, allowed)
     _check_inputs(wave, name, INPUT_DECLARATIONS)
 

@@ -32,7 +32,7 @@ from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_groups
+from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_vngs
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, ORDERING, MigrationSpec, changed_options, read_spec
 from ocean_migration_pulumi.migration.state.migration_record import STARTED
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
@@ -97,7 +97,7 @@ def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview
     if path := os.environ.get(VARIABLE):
         planned, approved = found.planned, None
         digest = "" if planned is None else plan_digest(planned, spec)
-        if spec.approved_plan is not None and planned is not None and digest and has_all_groups(planned):
+        if spec.approved_plan is not None and planned is not None and digest and has_all_vngs(planned):
             approved = is_approved(planned, spec)
         record = PreviewRecord(
             urn=call.urn,

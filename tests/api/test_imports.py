@@ -51,7 +51,7 @@ def test_cluster_like_an_asg(sim: Simulator, client: OceanClient) -> None:
 def test_group_like_an_asg(sim: Simulator, client: OceanClient) -> None:
     """Name, labels and taints are part of the question, and no Virtual Node Group is made."""
     before = client.list_virtual_node_groups(sim.ocean_id)
-    found = client.import_group_from_asg("web", sim.ocean_id, name="front", labels=LABELS, taints=TAINTS)
+    found = client.import_vng_from_asg("web", sim.ocean_id, name="front", labels=LABELS, taints=TAINTS)
     assert (found["oceanId"], found["name"]) == (sim.ocean_id, "front")
     assert (found["labels"], found["taints"]) == (LABELS, TAINTS)
     assert client.list_virtual_node_groups(sim.ocean_id) == before
@@ -61,7 +61,7 @@ def test_group_like_an_asg(sim: Simulator, client: OceanClient) -> None:
 def test_group_like_a_node_group(sim: Simulator, client: OceanClient, by_region: bool) -> None:
     """Either the region or the cluster says where to look."""
     where = {"region": "us-west-2"} if by_region else {"ocean_id": sim.ocean_id}
-    found = client.import_group_from_node_group("demo", "web", labels=LABELS, **where)
+    found = client.import_vng_from_node_group("demo", "web", labels=LABELS, **where)
     assert found.get("oceanId") == where.get("ocean_id")
     assert found["labels"] == LABELS
 
@@ -103,7 +103,7 @@ def test_refusals(sim: Simulator, client: OceanClient) -> None:
     with pytest.raises(RequestRejectedError, match="'nowhere' does not exist"):
         client.import_cluster_from_asg("nowhere", "us-west-2")
     with pytest.raises(ClusterNotFoundError, match="o-00000000"):
-        client.import_group_from_asg("web", "o-00000000")
+        client.import_vng_from_asg("web", "o-00000000")
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_refusals(sim: Simulator, client: OceanClient) -> None:
     [
         (lambda client: client.import_cluster_from_asg("", "us-west-2"), "asg_name"),
         (lambda client: client.import_cluster_from_asg("web", ""), "region"),
-        (lambda client: client.import_group_from_asg("web", ""), "ocean_id"),
-        (lambda client: client.import_group_from_node_group("", "web", region="us-west-2"), "eks_cluster"),
-        (lambda client: client.import_group_from_node_group("demo", "", region="us-west-2"), "node_group"),
-        (lambda client: client.import_group_from_node_group("demo", "web"), "region"),
-        (lambda client: client.import_group_from_node_group("demo", "web", region="r", ocean_id="o-1"), "region"),
+        (lambda client: client.import_vng_from_asg("web", ""), "ocean_id"),
+        (lambda client: client.import_vng_from_node_group("", "web", region="us-west-2"), "eks_cluster"),
+        (lambda client: client.import_vng_from_node_group("demo", "", region="us-west-2"), "node_group"),
+        (lambda client: client.import_vng_from_node_group("demo", "web"), "region"),
+        (lambda client: client.import_vng_from_node_group("demo", "web", region="r", ocean_id="o-1"), "region"),
     ],
     ids=["no-asg", "no-region", "no-cluster", "no-eks-cluster", "no-node-group", "no-place", "two-places"],
 )

@@ -16,7 +16,7 @@ import yaml
 
 from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, check_args
-from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, GROUP_ARGUMENTS
+from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, VNG_ARGUMENTS
 from ocean_migration_pulumi.component.resources import parts
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.simulator import Simulator
@@ -267,7 +267,7 @@ def test_unknown_names_leave_only_importable_arguments_unknown(sim: Simulator, w
     steps = {(step.type, step.name): step.inputs for step in preview.steps}
     for key, importable in (
         (("spotinst:aws/ocean:Ocean", "shop"), CLUSTER_ARGUMENTS),
-        (("spotinst:aws/oceanLaunchSpec:OceanLaunchSpec", "shop-web"), GROUP_ARGUMENTS | {"ocean_id"}),
+        (("spotinst:aws/oceanLaunchSpec:OceanLaunchSpec", "shop-web"), VNG_ARGUMENTS | {"ocean_id"}),
     ):
         camel = {re.sub("_(.)", lambda match: match[1].upper(), name) for name in importable}
         assert set(steps[key]) <= camel

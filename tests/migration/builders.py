@@ -15,15 +15,13 @@ VNG = "ols-1"
 MANUAL = "REQUIRES_MANUAL_MIGRATION"
 
 
-def candidate(
-    instance_id: str, asg_name: str | None = "web", group: str | None = VNG, pods: int | None = 6
-) -> Candidate:
+def candidate(instance_id: str, asg_name: str | None = "web", vng: str | None = VNG, pods: int | None = 6) -> Candidate:
     """Return a node that discovery offers."""
     return Candidate(
         instance_id=instance_id,
         node_name=f"node-{instance_id}",
         asg_name=asg_name,
-        virtual_node_group_id=group,
+        virtual_node_group_id=vng,
         running_pods=pods,
     )
 
@@ -60,5 +58,5 @@ def spec(**more: Any) -> MigrationSpec:
 
 def snapshot(*offered: Candidate, recent: tuple[MigrationStatus, ...] = (), **names: str) -> ClusterSnapshot:
     """Return what is seen of a cluster."""
-    groups = {id_: VirtualNodeGroup(id=id_, name=name) for id_, name in {VNG: "web-vng", **names}.items()}
-    return ClusterSnapshot(offered={node.instance_id: node for node in offered}, recent=recent, groups=groups)
+    vngs = {id_: VirtualNodeGroup(id=id_, name=name) for id_, name in {VNG: "web-vng", **names}.items()}
+    return ClusterSnapshot(offered={node.instance_id: node for node in offered}, recent=recent, vngs=vngs)

@@ -87,7 +87,7 @@ class LaunchTemplate:
         )
 
     @classmethod
-    def of_group(cls, data: dict[str, Any]) -> LaunchTemplate:
+    def of_vng(cls, data: dict[str, Any]) -> LaunchTemplate:
         """Read the template of a Virtual Node Group."""
         return cls(
             instance_types=_texts(data, "instanceTypes"),
@@ -216,5 +216,5 @@ class VirtualNodeGroup:
             ),
             spot_percentage=decode.number(decode.part(data, "strategy").get("spotPercentage")),
             maximum_instance_count=decode.count(decode.part(data, "resourceLimits").get("maxInstanceCount")),
-            template=LaunchTemplate.of_group(data),
+            template=LaunchTemplate.of_vng(data),
         )

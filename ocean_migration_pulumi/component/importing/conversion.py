@@ -32,7 +32,7 @@ def convert_cluster(document: Mapping[str, Any]) -> Converted:
     return _convert(document, CLUSTER, aws.OceanArgs)
 
 
-def convert_group(document: Mapping[str, Any]) -> Converted:
+def convert_vng(document: Mapping[str, Any]) -> Converted:
     """Return the arguments of ``pulumi_spotinst.aws.OceanLaunchSpecArgs`` for a Virtual Node Group."""
     from pulumi_spotinst import aws
 

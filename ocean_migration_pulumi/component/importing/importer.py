@@ -12,7 +12,7 @@ from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.component.importing import aws_sources
 from ocean_migration_pulumi.component.importing.aws_sources import NodesGroup
 from ocean_migration_pulumi.component.importing.builder import NODES_NEED, PROGRAM, ConfigurationBuilder
-from ocean_migration_pulumi.component.importing.conversion import Converted, convert_cluster, convert_group
+from ocean_migration_pulumi.component.importing.conversion import Converted, convert_cluster, convert_vng
 from ocean_migration_pulumi.component.importing.field_rules import Left, at, is_nothing
 from ocean_migration_pulumi.component.importing.spotinst_fields import TEMPLATE, instance_profile
 from ocean_migration_pulumi.errors import (
@@ -136,7 +136,7 @@ def import_cluster(
     return _finished(draft, source, convert_cluster, ("subnet_ids", "image_id", "security_groups"))
 
 
-def import_group(
+def import_vng(
     client: OceanClient,
     source: Source,
     *,
@@ -176,7 +176,7 @@ def import_group(
     if draft.lacks(*NODES_NEED):
         draft.fill_from(known.template)
     _adapt_user_data(draft, known)
-    return _finished(draft, source, convert_group, ())
+    return _finished(draft, source, convert_vng, ())
 
 
 def _adapt_user_data(draft: ConfigurationBuilder, known: NodesGroup | None) -> None:
@@ -205,7 +205,7 @@ def _adapt_user_data(draft: ConfigurationBuilder, known: NodesGroup | None) -> N
 
 def _without_group(client: OceanClient, source: NodeGroupSource, region: str) -> ConfigurationBuilder:
     """Return what a node group without any Auto Scaling Group tells of a cluster."""
-    found = _asked(source, lambda: client.import_group_from_node_group(source.eks_cluster, source.name, region=region))
+    found = _asked(source, lambda: client.import_vng_from_node_group(source.eks_cluster, source.name, region=region))
     # A cluster has these in other places, or not at all; the types of instances are known of AWS.
     elsewhere = {"name", "oceanId", "subnetIds", "instanceTypes"}
     template = {name: part for name, part in found.items() if name not in elsewhere}
@@ -229,14 +229,14 @@ def _group_document(
         where = {"ocean_id": ocean_id} if ocean_id else {"region": region}
         return _asked(
             source,
-            lambda: client.import_group_from_node_group(
+            lambda: client.import_vng_from_node_group(
                 source.eks_cluster, source.name, name=name, labels=labels, **where
             ),
         )
     if ocean_id:
         return _asked(
             source,
-            lambda: client.import_group_from_asg(source.name, ocean_id, name=name, labels=labels, taints=known.taints),
+            lambda: client.import_vng_from_asg(source.name, ocean_id, name=name, labels=labels, taints=known.taints),
         )
     cluster = _asked(source, lambda: client.import_cluster_from_asg(source.name, region))
     return {**(at(cluster, TEMPLATE) or {}), "subnetIds": at(cluster, "compute.subnetIds")}

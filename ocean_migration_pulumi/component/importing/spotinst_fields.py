@@ -193,7 +193,7 @@ GROUP: Table = {
 CLUSTER_ARGUMENTS = frozenset(rule.argument for rule in CLUSTER.values())
 """The arguments of a cluster that an import can give."""
 
-GROUP_ARGUMENTS = frozenset(rule.argument for rule in GROUP.values())
+VNG_ARGUMENTS = frozenset(rule.argument for rule in GROUP.values())
 """The arguments of a Virtual Node Group that an import can give."""
 
 OF_THE_CLUSTER = frozenset(_TEMPLATE) - frozenset(GROUP)

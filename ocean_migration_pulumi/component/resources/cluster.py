@@ -25,9 +25,9 @@ from ocean_migration_pulumi.component.importing.importer import (
     NodeGroupSource,
     Source,
     import_cluster,
-    import_group,
+    import_vng,
 )
-from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, GROUP_ARGUMENTS
+from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, VNG_ARGUMENTS
 from ocean_migration_pulumi.errors import SourceGoneError
 from ocean_migration_pulumi.functions import open_service
 
@@ -77,7 +77,7 @@ class Made:
     """The cluster."""
     resource: spotinst.aws.Ocean | None = None
     """The resource of the cluster, None for one that exists already."""
-    groups: dict[str, spotinst.aws.OceanLaunchSpec] = field(default_factory=dict)
+    vngs: dict[str, spotinst.aws.OceanLaunchSpec] = field(default_factory=dict)
     """The Virtual Node Groups by name."""
     lines: list[Input[Sequence[str]]] = field(default_factory=list)
     """What was imported from where, and what was left behind, of each."""
@@ -85,13 +85,13 @@ class Made:
     """The instance profile of the cluster; None when the program declares none."""
     is_template: Input[bool | None] = None
     """Whether the cluster only serves as a template; None when the program does not say."""
-    group_profiles: dict[str, Input[str | None]] = field(default_factory=dict)
+    vng_profiles: dict[str, Input[str | None]] = field(default_factory=dict)
     """The instance profile of each Virtual Node Group by name; None when the program declares none."""
 
     @property
     def resources(self) -> list[pulumi.Resource]:
         """All of them, the cluster first."""
-        return [*([self.resource] if self.resource is not None else []), *self.groups.values()]
+        return [*([self.resource] if self.resource is not None else []), *self.vngs.values()]
 
 
 def make_cluster(
@@ -106,8 +106,8 @@ def make_cluster(
     made = Made(ocean_id=Output.from_input(args.ocean_id or ""))
     if source is not None:
         made = _make_from_source(name, source, args, parent, provider)
-    for group in declared.groups:
-        _make_group(name, group, declared, made, parent, provider)
+    for vng in declared.vngs:
+        _make_vng(name, vng, declared, made, parent, provider)
     return made
 
 
@@ -157,9 +157,9 @@ def _make_from_source(
     )
 
 
-def _make_group(
+def _make_vng(
     name: str,
-    group: VirtualNodeGroupArgs,
+    vng: VirtualNodeGroupArgs,
     declared: CheckedArgs,
     made: Made,
     parent: pulumi.Resource,
@@ -170,12 +170,12 @@ def _make_group(
     # Of a cluster that the same stack makes the id is never passed: what Spot proposes with and without a cluster may
     # not be the same.
     existing = args.ocean_id if isinstance(args.ocean_id, str) else None
-    taken, is_imported = Taken(), group.auto_scaling_group is not None or group.node_group is not None
+    taken, is_imported = Taken(), vng.auto_scaling_group is not None or vng.node_group is not None
     if is_imported:
         eks_cluster = None if source is None else source.eks_cluster
         taken = _take_over(
-            GROUP_ARGUMENTS,
-            lambda service, source, known: import_group(
+            VNG_ARGUMENTS,
+            lambda service, source, known: import_vng(
                 service,
                 source,
                 region=known["region"],
@@ -183,17 +183,17 @@ def _make_group(
                 name=known["name"],
                 options=pulumi.InvokeOptions(parent=parent),
             ),
-            eks_cluster=group.eks_cluster if group.eks_cluster is not None else eks_cluster,
-            auto_scaling_group=group.auto_scaling_group,
-            node_group=group.node_group,
+            eks_cluster=vng.eks_cluster if vng.eks_cluster is not None else eks_cluster,
+            auto_scaling_group=vng.auto_scaling_group,
+            node_group=vng.node_group,
             region=None if source is None else source.region,
-            name=group.name,
+            name=vng.name,
             account_id=args.account_id,
         )
-    said = {**_declared(group, args.cluster_options or {}), **(group.options or {})}
-    arguments = {**taken.arguments, **said, "ocean_id": made.ocean_id, "name": group.name}
+    said = {**_declared(vng, args.cluster_options or {}), **(vng.options or {})}
+    arguments = {**taken.arguments, **said, "ocean_id": made.ocean_id, "name": vng.name}
     resource = spotinst.aws.OceanLaunchSpec(
-        f"{name}-{group.name}",
+        f"{name}-{vng.name}",
         **arguments,
         opts=pulumi.ResourceOptions(
             parent=parent,
@@ -202,10 +202,10 @@ def _make_group(
             ignore_changes=_once(taken, said, {"ocean_id": None, "name": None}),
         ),
     )
-    made.groups[group.name] = resource
+    made.vngs[vng.name] = resource
     if is_imported:
         made.lines.append(taken.report(resource))
-    made.group_profiles[group.name] = _value_of(resource, "iam_instance_profile", arguments, taken)
+    made.vng_profiles[vng.name] = _value_of(resource, "iam_instance_profile", arguments, taken)
 
 
 def _value_of(resource: pulumi.Resource, name: str, arguments: Mapping[str, Any], taken: Taken) -> Input[Any]:
@@ -213,30 +213,30 @@ def _value_of(resource: pulumi.Resource, name: str, arguments: Mapping[str, Any]
     return getattr(resource, name) if name in arguments or name in taken.fixed else None
 
 
-def _declared(group: VirtualNodeGroupArgs, cluster_options: Mapping[str, Any]) -> dict[str, Any]:
+def _declared(vng: VirtualNodeGroupArgs, cluster_options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a Virtual Node Group says itself, as arguments of its resource."""
     declared: dict[str, Any] = {}
-    if group.labels is not None:
+    if vng.labels is not None:
         declared["labels"] = [
-            spotinst.aws.OceanLaunchSpecLabelArgs(key=key, value=value) for key, value in sorted(group.labels.items())
+            spotinst.aws.OceanLaunchSpecLabelArgs(key=key, value=value) for key, value in sorted(vng.labels.items())
         ]
-    if group.taints is not None:
-        taints = [read_args(TaintArgs, taint, f"virtual_node_groups.{group.name}.taints") for taint in group.taints]
+    if vng.taints is not None:
+        taints = [read_args(TaintArgs, taint, f"virtual_node_groups.{vng.name}.taints") for taint in vng.taints]
         declared["taints"] = [
             spotinst.aws.OceanLaunchSpecTaintArgs(
                 key=taint.key, value="" if taint.value is None else taint.value, effect=taint.effect
             )
             for taint in taints
         ]
-    if group.spot_percentage is not None:
+    if vng.spot_percentage is not None:
         # The provider always sends both of the others: those that the program gives the cluster count here, too.
         shared = {name: cluster_options[name] for name in _SHARED_STRATEGY if name in cluster_options}
-        strategy = spotinst.aws.OceanLaunchSpecStrategyArgs(spot_percentage=group.spot_percentage, **shared)
+        strategy = spotinst.aws.OceanLaunchSpecStrategyArgs(spot_percentage=vng.spot_percentage, **shared)
         declared["strategies"] = [strategy]
-    if group.instance_types is not None:
-        declared["instance_types"] = group.instance_types
-    if group.max_instance_count is not None:
-        limits = spotinst.aws.OceanLaunchSpecResourceLimitArgs(max_instance_count=group.max_instance_count)
+    if vng.instance_types is not None:
+        declared["instance_types"] = vng.instance_types
+    if vng.max_instance_count is not None:
+        limits = spotinst.aws.OceanLaunchSpecResourceLimitArgs(max_instance_count=vng.max_instance_count)
         declared["resource_limits"] = [limits]
     return declared
 

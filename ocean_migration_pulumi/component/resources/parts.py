@@ -78,14 +78,14 @@ class Parts:
             self.name,
             declared,
             ocean_id=made.ocean_id,
-            groups=made.groups,
+            vngs=made.vngs,
             depends_on=self._prepare_cluster(made),
             parent=component,
         )
         reports = _by_name({wave: collect_report(migration) for wave, migration in waves.items()})
         return {
             "ocean_id": made.ocean_id,
-            "virtual_node_group_ids": _by_name({key: group.id for key, group in made.groups.items()}),
+            "virtual_node_group_ids": _by_name({key: vng.id for key, vng in made.vngs.items()}),
             "waves": reports,
             "totals": reports.apply(lambda found: count_nodes(list(found.values()))),
             "imported": Output.all(*made.lines).apply(lambda parts: [line for lines in parts for line in lines]),

@@ -113,7 +113,7 @@ def report_retirement(
         "account_id": declared.args.account_id,
         "own": made.profile,
         "is_template": made.is_template,
-        "groups": Output.all(*made.group_profiles.values()),
+        "groups": Output.all(*made.vng_profiles.values()),
     }
     if made.resource is not None:
         Output.all(**inputs, ocean_id=None).apply(find_conflicts)
@@ -132,7 +132,7 @@ def find_profiles(made: Made, known: Mapping[str, Any]) -> dict[str, str]:
             ``ocean_id``, None for nothing else, and ``account_id``.
     """
     own, is_template, cluster_name = known["own"], known["is_template"], "the Ocean cluster"
-    declared = zip(made.groups, known["groups"], strict=True)
+    declared = zip(made.vngs, known["groups"], strict=True)
     groups = {f"Virtual Node Group {sanitize(name)}": profile for name, profile in declared}
     if known["ocean_id"]:
         with open_service(known["account_id"]) as service:
@@ -143,7 +143,7 @@ def find_profiles(made: Made, known: Mapping[str, Any]) -> dict[str, str]:
         groups |= {
             f"Virtual Node Group {sanitize(group.name)} ({group.id})": group.template.instance_profile
             for group in listed
-            if group.name not in made.groups
+            if group.name not in made.vngs
         }
     found = {} if is_template else {cluster_name: own}
     found |= {user: profile or own for user, profile in groups.items()}

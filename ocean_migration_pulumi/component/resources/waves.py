@@ -27,7 +27,7 @@ def make_waves(
     declared: CheckedArgs,
     *,
     ocean_id: Input[str],
-    groups: Mapping[str, pulumi.CustomResource],
+    vngs: Mapping[str, pulumi.CustomResource],
     depends_on: Input[list[pulumi.Resource]],
     parent: pulumi.Resource,
 ) -> dict[str, OceanWorkloadMigration]:
@@ -39,7 +39,7 @@ def make_waves(
         name: Name of the component.
         declared: Its arguments.
         ocean_id: The Ocean cluster.
-        groups: The Virtual Node Groups of the component by name; a wave waits for those that it needs.
+        vngs: The Virtual Node Groups of the component by name; a wave waits for those that it needs.
         depends_on: What every wave waits for.
         parent: The component.
 
@@ -52,7 +52,7 @@ def make_waves(
     before: list[pulumi.Resource] = []
     for index, (wave, gate) in enumerate(zip(declared.waves, declared.gates, strict=True)):
         earlier = [migration.planned_nodes for migration in made.values()]
-        needed = groups if wave.virtual_node_groups is None else wave.virtual_node_groups
+        needed = vngs if wave.virtual_node_groups is None else wave.virtual_node_groups
         migration = OceanWorkloadMigration(
             f"{name}-{wave.name}",
             nodes=wave.nodes,
@@ -60,7 +60,7 @@ def make_waves(
             notifications=declared.args.notifications,
             **{option: getattr(wave, option) for option in WAVE_OPTIONS},
             stop_when=_STOP_WHEN if wave.stop_when is None else wave.stop_when,
-            virtual_node_group_ids=[groups[each].id for each in needed] or None,
+            virtual_node_group_ids=[vngs[each].id for each in needed] or None,
             planned_elsewhere=Output.all(*earlier).apply(_list_planned) if earlier else None,
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(parent=parent, depends_on=depends_on, custom_timeouts=wave.timeouts),

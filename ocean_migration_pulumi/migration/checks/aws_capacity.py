@@ -18,10 +18,10 @@ AWS_CAPACITY: Final = "AWS capacity"
 
 
 def find_markets(
-    nodes: Sequence[PlannedNode], cluster: Cluster, groups: Mapping[str, VirtualNodeGroup]
+    nodes: Sequence[PlannedNode], cluster: Cluster, vngs: Mapping[str, VirtualNodeGroup]
 ) -> tuple[str, ...]:
     """Return the markets in which Ocean may start nodes for these; none when it is not known."""
-    shares = {_spot_share(node, cluster, groups) for node in nodes} - {None}
+    shares = {_spot_share(node, cluster, vngs) for node in nodes} - {None}
     return tuple(
         market
         for market, is_used in (
@@ -36,7 +36,7 @@ def check_aws_capacity(
     nodes: Sequence[PlannedNode],
     *,
     cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
     kube: KubernetesSnapshot,
     cloud: AwsFacts | None,
     moving: Sequence[Pod],
@@ -46,7 +46,7 @@ def check_aws_capacity(
     Args:
         nodes: The planned nodes.
         cluster: The Ocean cluster.
-        groups: The Virtual Node Groups by id.
+        vngs: The Virtual Node Groups by id.
         kube: What Kubernetes answered.
         cloud: What AWS answered; None when it was not asked.
         moving: The pods that are to be evicted.
@@ -55,8 +55,8 @@ def check_aws_capacity(
     if cloud is None or not any((cloud.roles, cloud.free_addresses, cloud.machines, cloud.quotas, cloud.running)):
         return []
     check_results = [
-        *_check_addresses(nodes, cluster, groups, kube, cloud, moving),
-        *_check_quotas(nodes, cluster, groups, cloud),
+        *_check_addresses(nodes, cluster, vngs, kube, cloud, moving),
+        *_check_quotas(nodes, cluster, vngs, cloud),
     ]
     gaps = dict.fromkeys(cloud.gaps[part] for part in ("quotas", "running") if part in cloud.gaps)
     check_results += [CheckResult.from_gap(AWS_CAPACITY, gap) for gap in gaps]
@@ -66,7 +66,7 @@ def check_aws_capacity(
 def _check_addresses(
     nodes: Sequence[PlannedNode],
     cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
     kube: KubernetesSnapshot,
     cloud: AwsFacts,
     moving: Sequence[Pod],
@@ -74,8 +74,8 @@ def _check_addresses(
     """Check the subnets of the targets: each node and each pod needs an address, and those that are left stay taken."""
     by_subnets: dict[tuple[str, ...], list[PlannedNode]] = defaultdict(list)
     for node in nodes:
-        group = groups.get(node.virtual_node_group_id or "")
-        subnets = (group.template.subnet_ids if group else ()) or cluster.template.subnet_ids
+        vng = vngs.get(node.virtual_node_group_id or "")
+        subnets = (vng.template.subnet_ids if vng else ()) or cluster.template.subnet_ids
         by_subnets[tuple(sorted(subnets))].append(node)
     check_results = []
     for subnets, going in sorted(by_subnets.items()):
@@ -92,11 +92,11 @@ def _check_addresses(
 
 
 def _check_quotas(
-    nodes: Sequence[PlannedNode], cluster: Cluster, groups: Mapping[str, VirtualNodeGroup], cloud: AwsFacts
+    nodes: Sequence[PlannedNode], cluster: Cluster, vngs: Mapping[str, VirtualNodeGroup], cloud: AwsFacts
 ) -> list[CheckResult]:
     needed: dict[str, float] = defaultdict(float)
     for node in nodes:
-        share = _spot_share(node, cluster, groups)
+        share = _spot_share(node, cluster, vngs)
         _, vcpus = cloud.running.get(node.instance_id, ("", 0))
         if share is not None:
             needed[SPOT] += vcpus * share
@@ -110,8 +110,8 @@ def _check_quotas(
     return check_results
 
 
-def _spot_share(node: PlannedNode, cluster: Cluster, groups: Mapping[str, VirtualNodeGroup]) -> float | None:
+def _spot_share(node: PlannedNode, cluster: Cluster, vngs: Mapping[str, VirtualNodeGroup]) -> float | None:
     """Return which share of the nodes that replace a planned one is Spot; None when it is not known."""
-    group = groups.get(node.virtual_node_group_id or "")
-    percentage = cluster.spot_percentage if group is None or group.spot_percentage is None else group.spot_percentage
+    vng = vngs.get(node.virtual_node_group_id or "")
+    percentage = cluster.spot_percentage if vng is None or vng.spot_percentage is None else vng.spot_percentage
     return None if percentage is None else min(max(percentage, 0), 100) / 100

@@ -20,7 +20,7 @@ def check_capacity(
     nodes: Iterable[PlannedNode],
     *,
     cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
     ocean_nodes: Sequence[ClusterNode] | None,
     moving: Sequence[Pod] = (),
 ) -> list[CheckResult]:
@@ -39,11 +39,11 @@ def check_capacity(
         check_results += _check_limit("capacity.maximum", cluster.id, limit, len(ocean_nodes), len(planned))
     running = Counter(node.virtual_node_group_id for node in ocean_nodes)
     coming = Counter(node.virtual_node_group_id for node in planned)
-    for group_id, group in sorted(groups.items()):
-        most = group.maximum_instance_count
-        if most is not None and coming[group_id]:
+    for vng_id, vng in sorted(vngs.items()):
+        most = vng.maximum_instance_count
+        if most is not None and coming[vng_id]:
             check_results += _check_limit(
-                "maxInstanceCount", group_id, most, running[group_id], coming[group_id], owner_name=group.name
+                "maxInstanceCount", vng_id, most, running[vng_id], coming[vng_id], owner_name=vng.name
             )
     needed_cpu = -(-sum(pod.requests.milli_cpu for pod in moving) // 1000)
     needed_memory = -(-sum(pod.requests.memory_mib for pod in moving) // 1024)
@@ -58,10 +58,9 @@ def check_capacity(
             "autoScaler.resourceLimits", cluster.id, int(most_amount), in_use, needed, unit=unit
         )
     only_spot = [
-        {"id": group_id, "name": group.name}
-        for group_id, group in sorted(groups.items())
-        if coming[group_id]
-        and (cluster.spot_percentage if group.spot_percentage is None else group.spot_percentage) == _ALL
+        {"id": vng_id, "name": vng.name}
+        for vng_id, vng in sorted(vngs.items())
+        if coming[vng_id] and (cluster.spot_percentage if vng.spot_percentage is None else vng.spot_percentage) == _ALL
     ]
     if only_spot and cluster.fallback_to_od is False:
         check_results.append(

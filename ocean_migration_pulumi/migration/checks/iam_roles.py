@@ -35,7 +35,7 @@ _REGISTERED: Final = "registered"
 class Profiled:
     """Where nodes go: a Virtual Node Group, or the cluster's own template."""
 
-    group_id: str | None
+    vng_id: str | None
     """The id of the group; None for the cluster's own template."""
     name: str
     """The name of the group; empty for the cluster's own template."""
@@ -43,20 +43,20 @@ class Profiled:
     """None where neither the group nor the cluster has one."""
 
 
-def profiled(nodes: Iterable[PlannedNode], cluster: Cluster, groups: Mapping[str, VirtualNodeGroup]) -> list[Profiled]:
+def profiled(nodes: Iterable[PlannedNode], cluster: Cluster, vngs: Mapping[str, VirtualNodeGroup]) -> list[Profiled]:
     """Return where these nodes go, each target once; nodes without labels and taints may go to the cluster's own."""
     matched = {node.virtual_node_group_id or "" for node in nodes}
     common = cluster.template.instance_profile
     found = [
         Profiled(
-            group_id=group_id,
-            name=groups[group_id].name,
-            instance_profile=groups[group_id].template.instance_profile or common,
+            vng_id=vng_id,
+            name=vngs[vng_id].name,
+            instance_profile=vngs[vng_id].template.instance_profile or common,
         )
-        for group_id in sorted(matched & groups.keys())
+        for vng_id in sorted(matched & vngs.keys())
     ]
     if DEFAULT_VIRTUAL_NODE_GROUP in matched and not cluster.template_only:
-        found.append(Profiled(group_id=None, name="", instance_profile=common))
+        found.append(Profiled(vng_id=None, name="", instance_profile=common))
     return found
 
 
@@ -64,7 +64,7 @@ def check_roles(
     nodes: Iterable[PlannedNode],
     *,
     cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
     ocean_nodes: Sequence[ClusterNode],
     kube: KubernetesSnapshot,
     cloud: AwsFacts | None,
@@ -75,9 +75,9 @@ def check_roles(
     """
     proven = {node.virtual_node_group_id for node in ocean_nodes if node.registration_status.casefold() == _REGISTERED}
     by_profile: dict[str | None, list[dict[str, str]]] = {}
-    for target in profiled(nodes, cluster, groups):
-        if target.group_id not in proven:
-            shown = {"id": target.group_id or cluster.id, "name": target.name}
+    for target in profiled(nodes, cluster, vngs):
+        if target.vng_id not in proven:
+            shown = {"id": target.vng_id or cluster.id, "name": target.name}
             by_profile.setdefault(target.instance_profile, []).append(shown)
     check_results = [
         check_result

@@ -15,7 +15,7 @@ from ocean_migration_pulumi.migration.checks.check_result import CheckResult, Ch
 from ocean_migration_pulumi.migration.checks.service import GROUPS
 from ocean_migration_pulumi.migration.checks.user_data import NodeRegistration, format_taint, read_user_data
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesNode, Taint
-from ocean_migration_pulumi.migration.scheduling.node_group_profiles import is_given_by_others
+from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_given_by_others
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 _NO_NODES: Final[Mapping[str, KubernetesNode]] = {}
@@ -29,7 +29,7 @@ def check_node_labels(
     nodes: Iterable[PlannedNode],
     *,
     cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
     ocean_nodes: Sequence[ClusterNode],
     kubernetes_nodes: Mapping[str, KubernetesNode] = _NO_NODES,
 ) -> list[CheckResult]:
@@ -41,29 +41,29 @@ def check_node_labels(
     Args:
         nodes: The planned nodes.
         cluster: The cluster, whose user data counts where a group has none.
-        groups: The Virtual Node Groups by id.
+        vngs: The Virtual Node Groups by id.
         ocean_nodes: The nodes that Ocean runs.
         kubernetes_nodes: The nodes of the cluster by instance id, as far as they are known.
     """
     check_results = []
-    for group_id in sorted({node.virtual_node_group_id or "" for node in nodes} & groups.keys()):
-        group = groups[group_id]
+    for vng_id in sorted({node.virtual_node_group_id or "" for node in nodes} & vngs.keys()):
+        vng = vngs[vng_id]
         running = [
             kubernetes_nodes[node.instance_id]
             for node in ocean_nodes
-            if node.virtual_node_group_id == group_id and node.instance_id in kubernetes_nodes
+            if node.virtual_node_group_id == vng_id and node.instance_id in kubernetes_nodes
         ]
-        user_data = group.template.user_data or cluster.template.user_data
-        check_results += _check_group(group, read_user_data(user_data), running, has_user_data=bool(user_data.strip()))
+        user_data = vng.template.user_data or cluster.template.user_data
+        check_results += _check_vng(vng, read_user_data(user_data), running, has_user_data=bool(user_data.strip()))
     return check_results
 
 
-def _check_group(
-    group: VirtualNodeGroup, set_by_data: NodeRegistration, running: Sequence[KubernetesNode], *, has_user_data: bool
+def _check_vng(
+    vng: VirtualNodeGroup, set_by_data: NodeRegistration, running: Sequence[KubernetesNode], *, has_user_data: bool
 ) -> list[CheckResult]:
-    declared = {key: value for key, value in group.labels if not is_given_by_others(key)}
-    tainted = {Taint(key=key, value=value, effect=effect) for key, value, effect in group.taints}
-    common: dict[str, Any] = {"group": group.id, "name": group.name}
+    declared = {key: value for key, value in vng.labels if not is_given_by_others(key)}
+    tainted = {Taint(key=key, value=value, effect=effect) for key, value, effect in vng.taints}
+    common: dict[str, Any] = {"group": vng.id, "name": vng.name}
     if not declared and not tainted and not has_user_data:
         return []
     labels = [f"{key}={value}" for key, value in declared.items() if set_by_data.labels.get(key) != value]
@@ -80,7 +80,7 @@ def _check_group(
     undeclared = [
         f"{key}={value}"
         for key, value in set_by_data.labels.items()
-        if dict(group.labels).get(key) != value and not key.rpartition("/")[0].endswith(_TOOLS)
+        if dict(vng.labels).get(key) != value and not key.rpartition("/")[0].endswith(_TOOLS)
     ]
     extra = {taint for taint in set_by_data.taints - tainted if not _STARTUP_TAINT.search(taint.key)}
     if undeclared or extra:

@@ -11,7 +11,7 @@ from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GRO
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, KubernetesSnapshot, Pod
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode
 
 CONNECTION: Final = "connection"
 GROUPS: Final = "Virtual Node Groups"
@@ -48,16 +48,16 @@ def check_connection(heartbeat: Heartbeat, now: datetime) -> CheckResult:
     return CheckResult(CONNECTION, CheckStatus.FAIL, Finding.CONTROLLER_SILENT, fields)
 
 
-def check_groups(nodes: Iterable[PlannedNode], groups: Mapping[str, VirtualNodeGroup], unmatched: str) -> CheckResult:
+def check_vngs(nodes: Iterable[PlannedNode], vngs: Mapping[str, VirtualNodeGroup], unmatched: str) -> CheckResult:
     """Check that every planned node has a Virtual Node Group that still exists."""
     missing, gone = [], []
     for node in nodes:
         if node.virtual_node_group_id is None:
             missing.append(node.instance_id)
-        elif node.virtual_node_group_id not in {DEFAULT_VIRTUAL_NODE_GROUP, UNKNOWN_GROUP, *groups}:
+        elif node.virtual_node_group_id not in {DEFAULT_VIRTUAL_NODE_GROUP, UNKNOWN_VNG, *vngs}:
             gone.append((node.virtual_node_group_id, node.instance_id))
     if gone:
-        fields = {"groups": sorted({group for group, _ in gone}), "nodes": sorted(node for _, node in gone)}
+        fields = {"groups": sorted({vng for vng, _ in gone}), "nodes": sorted(node for _, node in gone)}
         return CheckResult(GROUPS, CheckStatus.FAIL, Finding.GROUPS_GONE, fields)
     if not missing:
         return CheckResult(GROUPS, CheckStatus.PASS, Finding.NODES_MATCHED)

@@ -22,12 +22,12 @@ from ocean_migration_pulumi.migration.spec.approval import (
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.planned_nodes import (
-    UNKNOWN_GROUP,
+    UNKNOWN_VNG,
     PlannedNode,
     batch_count,
     batch_size,
     count_moved,
-    has_all_groups,
+    has_all_vngs,
     parse_planned,
     split_batches,
 )
@@ -39,7 +39,7 @@ _MOST_DESTINATIONS = 10
 
 def waiting_nodes(planned: Mapping[str, str], snapshot: ClusterSnapshot) -> list[PlannedNode]:
     """Return the planned nodes that are still to be migrated, with the match of today."""
-    names = snapshot.group_names
+    names = snapshot.vng_names
     return [PlannedNode.from_candidate(snapshot.offered[name], names) for name in planned if name in snapshot.offered]
 
 
@@ -75,7 +75,7 @@ def report_plan(
     diagnostics += _report_approval(planned, spec, old, starts=bool(nodes))
     if not nodes:
         return diagnostics
-    diagnostics += list_destinations(nodes, snapshot.offered, snapshot.groups, snapshot.cluster)
+    diagnostics += list_destinations(nodes, snapshot.offered, snapshot.vngs, snapshot.cluster)
     waiting = [node.instance_id for node in nodes]
     diagnostics.append(summarize_batches(waiting, snapshot.offered, spec.batch_size_percentage))
     asg_names = sorted({node.asg_name for node in nodes if node.asg_name})
@@ -174,7 +174,7 @@ def _report_approval(
         fields = {"digest": digest, "approved": spec.approved_plan}
         return [Diagnostic(code=Code.APPROVAL_OUTDATED, severity=Severity.WARNING, fields=fields)]
     # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.
-    recorded_may_match = spec.approved_plan is not None and not has_all_groups(planned)
+    recorded_may_match = spec.approved_plan is not None and not has_all_vngs(planned)
     if not starts or recorded_may_match or is_approved(planned, spec):
         return []
     last = old or MigrationSpec()
@@ -227,7 +227,7 @@ def compare_with_approved(
 def list_destinations(
     nodes: Iterable[PlannedNode],
     offered: Mapping[str, Candidate],
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
     cluster: Cluster,
 ) -> list[Diagnostic]:
     """Return a diagnostic for each Virtual Node Group that nodes move to, those with the most nodes first.
@@ -237,12 +237,12 @@ def list_destinations(
     """
     moving: dict[str, list[PlannedNode]] = {}
     for node in nodes:
-        if node.virtual_node_group_id not in {None, UNKNOWN_GROUP}:
+        if node.virtual_node_group_id not in {None, UNKNOWN_VNG}:
             moving.setdefault(node.virtual_node_group_id or "", []).append(node)
     ordered = sorted(moving.items(), key=lambda item: (-len(item[1]), item[0]))
     diagnostics = [
-        _destination(group_id, taken, offered, groups.get(group_id), cluster)
-        for group_id, taken in ordered[:_MOST_DESTINATIONS]
+        _destination(vng_id, taken, offered, vngs.get(vng_id), cluster)
+        for vng_id, taken in ordered[:_MOST_DESTINATIONS]
     ]
     if others := ordered[_MOST_DESTINATIONS:]:
         fields = {"groups": len(others), "nodes": sum(len(taken) for _, taken in others)}
@@ -251,25 +251,25 @@ def list_destinations(
 
 
 def _destination(
-    group_id: str,
+    vng_id: str,
     nodes: Sequence[PlannedNode],
     offered: Mapping[str, Candidate],
-    group: VirtualNodeGroup | None,
+    vng: VirtualNodeGroup | None,
     cluster: Cluster,
 ) -> Diagnostic:
     # A group without a share of spot of its own has the cluster's.
-    share = cluster.spot_percentage if group is None or group.spot_percentage is None else group.spot_percentage
+    share = cluster.spot_percentage if vng is None or vng.spot_percentage is None else vng.spot_percentage
     return Diagnostic(
         code=Code.DESTINATION,
         severity=Severity.INFO,
-        subject=group_id,
+        subject=vng_id,
         fields={
-            "name": "" if group_id == DEFAULT_VIRTUAL_NODE_GROUP else nodes[0].virtual_node_group_name,
+            "name": "" if vng_id == DEFAULT_VIRTUAL_NODE_GROUP else nodes[0].virtual_node_group_name,
             "nodes": len(nodes),
             "pods": _count_pods(offered[node.instance_id] for node in nodes if node.instance_id in offered),
-            "known": group is not None,
-            "spot_percentage": None if group is None else share,
-            "fallback_to_on_demand": None if group is None else cluster.fallback_to_od,
+            "known": vng is not None,
+            "spot_percentage": None if vng is None else share,
+            "fallback_to_on_demand": None if vng is None else cluster.fallback_to_od,
         },
     )
 

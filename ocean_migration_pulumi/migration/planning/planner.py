@@ -57,7 +57,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import (
 from ocean_migration_pulumi.migration.spec.freeze import report_freeze
 from ocean_migration_pulumi.migration.spec.node_selector import select_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import (
-    UNKNOWN_GROUP,
+    UNKNOWN_VNG,
     PlannedNode,
     complete_entries,
     format_entry,
@@ -164,7 +164,7 @@ def preview_plan(
             spec,
             nodes,
             snapshot,
-            cloud=ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.groups) if checks else None,
+            cloud=ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.vngs) if checks else None,
             foreign=[status for status in snapshot.running if status not in ours],
             now=api.server_now(),
             first=old is None,
@@ -202,7 +202,7 @@ def _kept(spec: MigrationSpec, old: MigrationSpec | None, snapshot: ClusterSnaps
     """Return the entries of the old inputs that stay, word for word; with the Virtual Node Group if it had none."""
     if old is None or old.planned_nodes is None:
         return {}
-    planned = complete_entries(old.planned_nodes, snapshot.offered, snapshot.group_names)
+    planned = complete_entries(old.planned_nodes, snapshot.offered, snapshot.vng_names)
     if spec.nodes.is_same_selection(old.nodes):
         return planned
     nodes = parse_planned(planned)
@@ -309,7 +309,7 @@ def plan_nodes(
         if chosen.taken:
             diagnostics.append(_on_nodes(Code.NODES_NEW, Severity.INFO, chosen.taken))
         return PlanPreview(planned=dict(sorted(kept.items())), diagnostics=tuple(diagnostics))
-    planned, names = dict(kept), snapshot.group_names
+    planned, names = dict(kept), snapshot.vng_names
     refilled = _refilled(spec, kept, snapshot) if not new else frozenset()
     skipped = []
     for node in chosen.taken:
@@ -345,7 +345,7 @@ def _held_nodes(status: MigrationStatus) -> list[PlannedNode]:
             instance_id=node.instance_id,
             node_name=node.node_name,
             asg_name=node.asg_name,
-            virtual_node_group_id=UNKNOWN_GROUP,
+            virtual_node_group_id=UNKNOWN_VNG,
             migration_id=status.id if status.is_terminal else None,
         )
         for node in status.old_instances

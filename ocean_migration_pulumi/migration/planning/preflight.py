@@ -92,11 +92,11 @@ def run_preflight(
     check_results = [
         service.check_connection(snapshot.heartbeat, now),
         check_kubernetes(snapshot.facts),
-        service.check_groups(nodes, snapshot.groups, spec.unmatched_nodes),
+        service.check_vngs(nodes, snapshot.vngs, spec.unmatched_nodes),
         *check_node_labels(
             nodes,
             cluster=snapshot.cluster,
-            groups=snapshot.groups,
+            vngs=snapshot.vngs,
             ocean_nodes=snapshot.ocean_nodes or (),
             kubernetes_nodes=kube.nodes if kube else {},
         ),
@@ -118,7 +118,7 @@ def run_preflight(
             nodes,
             kube,
             cluster=snapshot.cluster,
-            groups=snapshot.groups,
+            vngs=snapshot.vngs,
             ocean_nodes=snapshot.ocean_nodes or (),
             cloud=cloud,
         )
@@ -131,7 +131,7 @@ def run_preflight(
             *check_roles(
                 nodes,
                 cluster=snapshot.cluster,
-                groups=snapshot.groups,
+                vngs=snapshot.vngs,
                 ocean_nodes=snapshot.ocean_nodes or (),
                 kube=kube,
                 cloud=cloud,
@@ -141,7 +141,7 @@ def run_preflight(
         check_results += check_aws_capacity(
             nodes,
             cluster=snapshot.cluster,
-            groups=snapshot.groups,
+            vngs=snapshot.vngs,
             kube=kube,
             cloud=cloud,
             moving=forecast.movers,
@@ -149,7 +149,7 @@ def run_preflight(
     check_results += check_capacity(
         nodes,
         cluster=snapshot.cluster,
-        groups=snapshot.groups,
+        vngs=snapshot.vngs,
         ocean_nodes=snapshot.ocean_nodes,
         moving=forecast.movers if forecast else (),
     )

@@ -16,7 +16,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
     Taint,
 )
-from ocean_migration_pulumi.migration.scheduling.node_group_profiles import is_reserved_label
+from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_reserved_label
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 

@@ -64,8 +64,8 @@ def ensure_startable(context: ReconcileContext, work: list[str]) -> None:
             f"{count_with_verb(len(elsewhere), 'node', 'match')} another Virtual Node Group than "
             f"planned: {list_some(elsewhere)}"
         )
-    groups = context.claims.cache.groups(context.api, context.scope, fresh=True)
-    matched = service.check_groups(nodes, groups, spec.unmatched_nodes)
+    vngs = context.claims.cache.vngs(context.api, context.scope, fresh=True)
+    matched = service.check_vngs(nodes, vngs, spec.unmatched_nodes)
     if matched.status is CheckStatus.FAIL:
         diagnostic = matched.to_diagnostic(enforced=True)
         msg = f"nothing was started: {render(diagnostic, context.vocabulary)}"
@@ -134,7 +134,7 @@ def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
     bounded = scope.at_most(KUBERNETES_DEADLINE)
     snapshot = ClusterSnapshot(
         offered=context.offered,
-        groups=cache.groups(context.api, scope),
+        vngs=cache.vngs(context.api, scope),
         cluster=cluster,
         heartbeat=heartbeat,
         ocean_nodes=ocean_nodes,
@@ -147,7 +147,7 @@ def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
         context.spec,
         nodes,
         snapshot,
-        cloud=ask_aws(context.sources, bounded, nodes, cluster, snapshot.groups),
+        cloud=ask_aws(context.sources, bounded, nodes, cluster, snapshot.vngs),
         foreign=(),
         now=context.now(),
         first=not context.state.migrations,

@@ -25,7 +25,7 @@ from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes, ask_labels
 from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES, LabelMatches, select_nodes
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, parse_planned
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 from ocean_migration_pulumi.migration.state.evidence import (
@@ -350,5 +350,5 @@ class ReconcileContext:
             f"{node.instance_id} {node.virtual_node_group_id}"
             for node in nodes
             if node.virtual_node_group_id is not None
-            and planned[node.instance_id].virtual_node_group_id not in {node.virtual_node_group_id, UNKNOWN_GROUP}
+            and planned[node.instance_id].virtual_node_group_id not in {node.virtual_node_group_id, UNKNOWN_VNG}
         ]

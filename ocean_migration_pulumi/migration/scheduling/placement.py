@@ -24,14 +24,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Resources,
 )
 from ocean_migration_pulumi.migration.scheduling.label_matching import all_of, any_of
-from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
-    ARCHITECTURE_LABELS,
-    TYPE_LABELS,
-    DaemonOverhead,
-    NodeCapacity,
-    NodeGroupProfile,
-    profile_node_groups,
-)
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import (
     PodRequirements,
     RequirementKind,
@@ -39,6 +31,14 @@ from ocean_migration_pulumi.migration.scheduling.pod_requirements import (
     combine_requirements,
 )
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
+from ocean_migration_pulumi.migration.scheduling.vng_profiles import (
+    ARCHITECTURE_LABELS,
+    TYPE_LABELS,
+    DaemonOverhead,
+    NodeCapacity,
+    VngProfile,
+    profile_vngs,
+)
 from ocean_migration_pulumi.migration.scheduling.workloads import runs_on_each_node
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
@@ -80,13 +80,13 @@ def forecast_placement(
     kube: KubernetesSnapshot,
     *,
     cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
     ocean_nodes: Iterable[ClusterNode] = (),
     cloud: AwsFacts | None = None,
 ) -> PlacementForecast:
     """Judge whether these pods, of these planned nodes, fit a Virtual Node Group of the cluster.
 
-    ``groups`` are all of the cluster by id, ``ocean_nodes`` those that it runs already: what they are shows what is
+    ``vngs`` are all of the cluster by id, ``ocean_nodes`` those that it runs already: what they are shows what is
     possible, never what is not. ``cloud`` is None when AWS was not asked.
     """
     moving = sorted(pods, key=lambda pod: pod.full_name)
@@ -94,7 +94,7 @@ def forecast_placement(
     running = [node for node in ocean_nodes if node.instance_id not in planned]
     labels = {node.name: node.labels for node in kube.nodes.values()}
     daemons = _find_daemons(kube, labels)
-    targets = profile_node_groups(cluster, groups, running, cloud, kube.nodes)
+    targets = profile_vngs(cluster, vngs, running, cloud, kube.nodes)
     fitter = _Fitter([target.beside(_measure_daemons(target, daemons)) for target in targets])
     homes = {node_name(node, kube): node.virtual_node_group_id for node in planned.values()}
     found = _Sorted()
@@ -153,7 +153,7 @@ def forecast_placement(
 class _Fitter:
     """Judges demands; most pods are like others, so that every answer is kept."""
 
-    def __init__(self, targets: Sequence[NodeGroupProfile]) -> None:
+    def __init__(self, targets: Sequence[VngProfile]) -> None:
         self._targets = targets
         self._spaces: dict[PodRequirements, dict[str, NodeCapacity]] = {}
         self._verdicts: dict[tuple[PodRequirements, str | None], tuple[bool | None, bool | None]] = {}
@@ -218,12 +218,12 @@ class _Fitter:
                 self._lost[key] = self._verdict(same, self._homes(match) or self._targets) is False
         return self._lost[key]
 
-    def _homes(self, match: str | None) -> list[NodeGroupProfile]:
+    def _homes(self, match: str | None) -> list[VngProfile]:
         if match == DEFAULT_VIRTUAL_NODE_GROUP:
             return [target for target in self._targets if target.is_plain]
         return [target for target in self._targets if target.id == match]
 
-    def _verdict(self, requirements: PodRequirements, targets: Iterable[NodeGroupProfile]) -> bool | None:
+    def _verdict(self, requirements: PodRequirements, targets: Iterable[VngProfile]) -> bool | None:
         requests = requirements.requests
         place = replace(requirements, requests=_ANY.requests)
         spaces = self._spaces.setdefault(place, {})
@@ -235,7 +235,7 @@ class _Fitter:
         return None if found and requirements.pod_affinity else found
 
     @staticmethod
-    def _space(place: PodRequirements, spaces: dict[str, NodeCapacity], target: NodeGroupProfile) -> NodeCapacity:
+    def _space(place: PodRequirements, spaces: dict[str, NodeCapacity], target: VngProfile) -> NodeCapacity:
         if target.id not in spaces:
             spaces[target.id] = target.space(place.conditions, place.tolerations)
         return spaces[target.id]
@@ -267,7 +267,7 @@ def _size(pod: Pod) -> tuple[int, int]:
     return pod.requests.milli_cpu, pod.requests.memory_mib
 
 
-def _measure_daemons(target: NodeGroupProfile, daemons: Iterable[PodRequirements]) -> DaemonOverhead:
+def _measure_daemons(target: VngProfile, daemons: Iterable[PodRequirements]) -> DaemonOverhead:
     """Return what DaemonSets ask for on a node of a group."""
     least = most = Resources()
     for daemon in daemons:

@@ -19,7 +19,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Term,
     Toleration,
 )
-from ocean_migration_pulumi.migration.scheduling.node_group_profiles import (
+from ocean_migration_pulumi.migration.scheduling.vng_profiles import (
     ARCHITECTURE_LABELS,
     HOSTNAME_LABEL,
     REGION_LABELS,

@@ -93,10 +93,10 @@ class ClusterCache:
         """Return the cluster."""
         return self._ask("cluster", scope, lambda: api.within(scope).get_cluster(self.ocean_id), fresh)
 
-    def groups(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> dict[str, VirtualNodeGroup]:
+    def vngs(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> dict[str, VirtualNodeGroup]:
         """Return the Virtual Node Groups by id."""
-        found = self._ask("groups", scope, lambda: api.within(scope).list_virtual_node_groups(self.ocean_id), fresh)
-        return {group.id: group for group in found}
+        found = self._ask("vngs", scope, lambda: api.within(scope).list_virtual_node_groups(self.ocean_id), fresh)
+        return {vng.id: vng for vng in found}
 
     def heartbeat(self, api: OceanApi, scope: CancelScope, *, fresh: bool = False) -> Heartbeat:
         """Return the heartbeat of the Ocean controller."""

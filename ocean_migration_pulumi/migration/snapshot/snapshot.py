@@ -50,7 +50,7 @@ class ClusterSnapshot:
     """The candidates by instance id."""
     recent: tuple[MigrationStatus, ...] = ()
     """Statuses of the running migrations, and of those created in the last 24 hours."""
-    groups: Mapping[str, VirtualNodeGroup] = field(default_factory=dict)
+    vngs: Mapping[str, VirtualNodeGroup] = field(default_factory=dict)
     """The VNGs by id."""
     cluster: Cluster = field(default_factory=lambda: Cluster(id=""))
     """The cluster."""
@@ -72,9 +72,9 @@ class ClusterSnapshot:
         return frozenset(instance for status in self.running for instance in status.instance_ids)
 
     @property
-    def group_names(self) -> dict[str, str]:
+    def vng_names(self) -> dict[str, str]:
         """The names of the Virtual Node Groups by id."""
-        return {group.id: group.name for group in self.groups.values()}
+        return {vng.id: vng.name for vng in self.vngs.values()}
 
     @property
     def label_matches(self) -> LabelMatches:
@@ -108,7 +108,7 @@ def take_snapshot(
     asks = [
         lambda: cache.cluster(api, scope),
         lambda: cache.candidates(api, scope),
-        lambda: cache.groups(api, scope),
+        lambda: cache.vngs(api, scope),
         lambda: cache.migrations(api, scope),
         lambda: cache.heartbeat(api, scope),
         lambda: cache.nodes(api, scope),
@@ -126,7 +126,7 @@ def take_snapshot(
     return ClusterSnapshot(
         offered=offered,
         recent=recent,
-        groups=cache.groups(api, scope),
+        vngs=cache.vngs(api, scope),
         cluster=cluster,
         heartbeat=cache.heartbeat(api, scope),
         ocean_nodes=ocean_nodes,

@@ -152,7 +152,7 @@ def ask_aws(
     scope: CancelScope,
     nodes: Sequence[PlannedNode],
     cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
 ) -> AwsFacts | None:
     """Read the facts of AWS about the subnets, instance types, profiles and quotas of these nodes' VNGs.
 
@@ -164,15 +164,15 @@ def ask_aws(
     """
     if sources.aws is None or sources.kubernetes is None:
         return None
-    profiles = {target.instance_profile for target in profiled(nodes, cluster, groups)}
-    templates = [cluster.template, *(group.template for group in groups.values())]
+    profiles = {target.instance_profile for target in profiled(nodes, cluster, vngs)}
+    templates = [cluster.template, *(vng.template for vng in vngs.values())]
     subnets = tuple(sorted({subnet for template in templates for subnet in template.subnet_ids}))
     query = AwsQuery(
         region=cluster.region,
         instance_profiles=tuple(sorted(profile for profile in profiles if profile)),
         subnet_ids=subnets,
         # A cluster without subnets starts nothing in AWS.
-        markets=find_markets(nodes, cluster, groups) if subnets else (),
+        markets=find_markets(nodes, cluster, vngs) if subnets else (),
         instance_types=tuple(sorted({kind for template in templates for kind in template.instance_types})),
         eks_cluster=sources.eks_cluster,
     )

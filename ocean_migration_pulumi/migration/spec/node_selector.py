@@ -14,7 +14,7 @@ from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.spec.input_readers import FLAG, TEXT, TEXTS, InputType
 from ocean_migration_pulumi.migration.spec.options import declare_input, declared_inputs, unknown_field
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG
 
 _EKS_ASG: Final = re.compile(r"eks-(?P<group>.+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PERCENT: Final = re.compile(r"\d+%")
@@ -183,27 +183,27 @@ class NodeSelector:
         node: SelectableNode,
         virtual_node_group_id: str | None = None,
         *,
-        certain_group: bool = True,
+        certain_vng: bool = True,
         label_matches: LabelMatches = NO_LABEL_MATCHES,
     ) -> bool | None:
         """Tell whether the selector takes a node: None when what is known of the node does not decide it.
 
-        ``virtual_node_group_id`` is the match that discovery reports, unknown when not ``certain_group``.
+        ``virtual_node_group_id`` is the match that discovery reports, unknown when not ``certain_vng``.
         """
-        included = self._included(node, virtual_node_group_id, certain_group, label_matches)
+        included = self._included(node, virtual_node_group_id, certain_vng, label_matches)
         if self.exclude is None:
             return included
         excluded = self.exclude.matches(
-            node, virtual_node_group_id, certain_group=certain_group, label_matches=label_matches
+            node, virtual_node_group_id, certain_vng=certain_vng, label_matches=label_matches
         )
         return _both(included, _not(excluded))
 
     def contradicts(self, node: SelectableNode) -> bool:
         """Tell whether id, name or ASG of a node rule it out, whatever else may be true of it."""
-        return self.matches(node, certain_group=False) is False
+        return self.matches(node, certain_vng=False) is False
 
     def _included(
-        self, node: SelectableNode, group: str | None, certain_group: bool, label_matches: LabelMatches
+        self, node: SelectableNode, vng: str | None, certain_vng: bool, label_matches: LabelMatches
     ) -> bool | None:
         verdict: bool | None = True
         if self.instance_ids:
@@ -220,7 +220,7 @@ class NodeSelector:
         if self.eks_node_groups:
             verdict = _both(verdict, eks_node_group(node.asg_name) in self.eks_node_groups)
         if self.virtual_node_groups:
-            verdict = _both(verdict, group in self.virtual_node_groups if certain_group else None)
+            verdict = _both(verdict, vng in self.virtual_node_groups if certain_vng else None)
         if self.label_selector is not None:
             verdict = _both(verdict, label_matches.verdict(self.label_selector, node.instance_id))
         return verdict
@@ -277,12 +277,12 @@ def select_nodes(
     for node in candidates:
         if node.instance_id in kept_ids:
             continue
-        group = node.virtual_node_group_id
-        kind = (node.asg_name, group)
+        vng = node.virtual_node_group_id
+        kind = (node.asg_name, vng)
         if alike and kind in verdicts:
             verdict = verdicts[kind]
         else:
-            verdict = selector.matches(node, group, certain_group=group != UNKNOWN_GROUP, label_matches=label_matches)
+            verdict = selector.matches(node, vng, certain_vng=vng != UNKNOWN_VNG, label_matches=label_matches)
             verdicts[kind] = verdict
         if verdict is None:
             undecided.append(node)

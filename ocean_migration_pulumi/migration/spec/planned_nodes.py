@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
 from ocean_migration_pulumi.common.text import ARROW, sanitize
 
-UNKNOWN_GROUP: Final = "unknown"
+UNKNOWN_VNG: Final = "unknown"
 """In the place of the Virtual Node Group of a node that is being migrated: discovery tells it no more."""
 
 _NONE: Final = "none"
@@ -31,16 +31,16 @@ class _Route(NamedTuple):
 
 @lru_cache(maxsize=_ROUTES)
 def _written(route: tuple[str | None, str | None, str, str | None]) -> str:
-    asg_name, group_id, group_name, migration_id = route
+    asg_name, vng_id, vng_name, migration_id = route
     asg = sanitize(asg_name) if asg_name else "-"
-    if group_id is None:
+    if vng_id is None:
         target = f"no Virtual Node Group ({_NONE})"
-    elif group_id == DEFAULT_VIRTUAL_NODE_GROUP:
+    elif vng_id == DEFAULT_VIRTUAL_NODE_GROUP:
         target = f"any Virtual Node Group ({DEFAULT_VIRTUAL_NODE_GROUP})"
-    elif group_id == UNKNOWN_GROUP:
-        target = f"the Virtual Node Group of its migration ({UNKNOWN_GROUP})"
+    elif vng_id == UNKNOWN_VNG:
+        target = f"the Virtual Node Group of its migration ({UNKNOWN_VNG})"
     else:
-        target = f"{sanitize(group_name)} ({group_id})"
+        target = f"{sanitize(vng_name)} ({vng_id})"
     return f"{asg} -> {target}" + (f" in {migration_id}" if migration_id else "")
 
 
@@ -111,16 +111,16 @@ class PlannedNode(NamedTuple):
         cls, candidate: Candidate, names: Mapping[str, str], *, migration_id: str | None = None
     ) -> PlannedNode:
         """Plan a candidate; ``names`` are those of the Virtual Node Groups by id."""
-        group = candidate.virtual_node_group_id
-        name = (names.get(group) or group) if group else ""
-        return cls(candidate.instance_id, candidate.node_name, candidate.asg_name, group, name, migration_id)
+        vng = candidate.virtual_node_group_id
+        name = (names.get(vng) or vng) if vng else ""
+        return cls(candidate.instance_id, candidate.node_name, candidate.asg_name, vng, name, migration_id)
 
 
 def format_entry(candidate: Candidate, names: Mapping[str, str]) -> str:
     """Return the line of a candidate as a planned node has it; ``names`` are those of the Virtual Node Groups by id."""
-    group = candidate.virtual_node_group_id
-    name = (names.get(group) or group) if group else ""
-    return _entry(candidate.node_name, (candidate.asg_name, group, name, None))
+    vng = candidate.virtual_node_group_id
+    name = (names.get(vng) or vng) if vng else ""
+    return _entry(candidate.node_name, (candidate.asg_name, vng, name, None))
 
 
 def parse_planned(planned: Mapping[str, str]) -> dict[str, PlannedNode]:
@@ -141,9 +141,9 @@ def hash_nodes(planned: Mapping[str, str]) -> str:
     lines = []
     for instance_id, entry in planned.items():
         node, _, route = entry.partition(" ")
-        group = _digested(route if node.split() == [node] else "")
-        if group is not None:
-            lines.append(instance_id + group)
+        vng = _digested(route if node.split() == [node] else "")
+        if vng is not None:
+            lines.append(instance_id + vng)
     lines.sort()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -171,9 +171,9 @@ def split_batches(instance_ids: Iterable[str], percentage: int) -> list[list[str
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def has_all_groups(planned: Mapping[str, str]) -> bool:
+def has_all_vngs(planned: Mapping[str, str]) -> bool:
     """Tell whether the Virtual Node Group of every node is known; it is not for nodes that are being migrated."""
-    return all(node.virtual_node_group_id != UNKNOWN_GROUP for node in parse_planned(planned).values())
+    return all(node.virtual_node_group_id != UNKNOWN_VNG for node in parse_planned(planned).values())
 
 
 def complete_entries(
@@ -187,7 +187,7 @@ def complete_entries(
         names: The names of the Virtual Node Groups by id.
     """
     nodes = parse_planned({name: entry for name, entry in planned.items() if name in offered})
-    held = [name for name, node in nodes.items() if node.virtual_node_group_id == UNKNOWN_GROUP]
+    held = [name for name, node in nodes.items() if node.virtual_node_group_id == UNKNOWN_VNG]
     return {**planned, **{name: format_entry(offered[name], names) for name in held}}
 
 
@@ -195,6 +195,6 @@ def restore_reviewed_entries(planned: Mapping[str, str], recorded: Mapping[str, 
     """Return the plan with the lines that were reviewed, where today's only say that a migration holds the node."""
     today = parse_planned(planned)
     return {
-        name: recorded.get(name, entry) if today[name].virtual_node_group_id == UNKNOWN_GROUP else entry
+        name: recorded.get(name, entry) if today[name].virtual_node_group_id == UNKNOWN_VNG else entry
         for name, entry in planned.items()
     }

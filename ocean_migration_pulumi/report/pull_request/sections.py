@@ -74,7 +74,7 @@ def build_section(assessment: Assessment) -> Section:
     for topic in _URGENT:
         parts += _diagnostics(migration, topic)
     if assessment.planned:
-        parts.append(_groups(migration, assessment.planned))
+        parts.append(_vngs(migration, assessment.planned))
     parts += _diagnostics(migration, CommentTopic.REMARKS, _without_watch(assessment))
     parts += _suggestions(migration)
     parts += _approval(assessment)
@@ -215,7 +215,7 @@ def _urgency(check: Diagnostic) -> tuple[bool, int]:
     return check.severity is not Severity.ERROR, list(_CHECKS).index(check.code)
 
 
-def _groups(migration: PreviewedMigration, planned: Mapping[str, str]) -> Part:
+def _vngs(migration: PreviewedMigration, planned: Mapping[str, str]) -> Part:
     capacity = {each.subject: _capacity(each.fields) for each in migration.select(Code.DESTINATION)}
     counts = Counter(
         (node.asg_name or "", _target(node), capacity.get(node.virtual_node_group_id or "", ""))

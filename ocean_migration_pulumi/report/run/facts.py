@@ -162,8 +162,8 @@ def old_nodes(run_report: RunReport) -> list[tuple[ReportedStage, MigrationInsta
 
 def new_nodes(run_report: RunReport) -> list[tuple[str, MigrationInstance]]:
     """Return the new nodes by Virtual Node Group (empty when it is not known) and name."""
-    groups = run_report.virtual_node_groups
-    grouped = [(groups.get(each.instance_id, ""), each) for each in run_report.status.new_instances]
+    vngs = run_report.virtual_node_groups
+    grouped = [(vngs.get(each.instance_id, ""), each) for each in run_report.status.new_instances]
     return sorted(grouped, key=lambda each: (each[0], *_by_number(each[1])))
 
 
@@ -192,8 +192,8 @@ def tabulate_new_nodes(nodes: Iterable[tuple[str, MigrationInstance]]) -> Report
         columns=("node", "Virtual Node Group", "pods", "state", "instance"),
         numbers=frozenset({"pods"}),
         rows=[
-            (Name(node.node_name), Name(group), node.running_pods, Name(node.state), Name(node.instance_id))
-            for group, node in nodes
+            (Name(node.node_name), Name(vng), node.running_pods, Name(node.state), Name(node.instance_id))
+            for vng, node in nodes
         ],
     )
 

@@ -66,9 +66,9 @@ def report_to_json(run_report: RunReport) -> dict[str, Any]:
                 "node_name": node.node_name,
                 "state": node.state,
                 "pods": node.running_pods,
-                "virtual_node_group": group or None,
+                "virtual_node_group": vng or None,
             }
-            for group, node in facts.new_nodes(run_report)
+            for vng, node in facts.new_nodes(run_report)
         ],
         "leftover_pods": [
             {"pod": held.pod, "node": held.node or None, "why": held.why, "remedy": held.remedy}

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.component.importing.conversion import Converted, convert_cluster, convert_group
+from ocean_migration_pulumi.component.importing.conversion import Converted, convert_cluster, convert_vng
 from ocean_migration_pulumi.component.importing.field_rules import Left
 from tests.component.documents import CLUSTER, GROUP
 
 Convert = Callable[[Mapping[str, Any]], Converted]
 
-DOCUMENTS = pytest.mark.parametrize(("convert", "document"), [(convert_cluster, CLUSTER), (convert_group, GROUP)])
+DOCUMENTS = pytest.mark.parametrize(("convert", "document"), [(convert_cluster, CLUSTER), (convert_vng, GROUP)])
 UNSUPPORTED: dict[Convert, set[str]] = {
     convert_cluster: {
         "security.containerImage.approvedImages",
@@ -31,7 +31,7 @@ UNSUPPORTED: dict[Convert, set[str]] = {
         "compute.launchSpecification.instanceMetadataOptions.httpEndpoint",
         "compute.launchSpecification.gpu.sharing",
     },
-    convert_group: {
+    convert_vng: {
         "instanceTypesFilters.minInstancePrice",
         "instanceTypesFilters.maxInstancePrice",
         "instanceTypesFilters.includeGenerations",
@@ -169,7 +169,7 @@ def test_inputs_of_a_cluster_have_the_names_of_the_provider() -> None:
 
 def test_inputs_of_a_group_have_the_names_of_the_provider() -> None:
     """What is renamed, nested otherwise, or a list in pulumi_spotinst."""
-    inputs = inputs_of(convert_group, convert_group(GROUP))
+    inputs = inputs_of(convert_vng, convert_vng(GROUP))
     assert inputs["oceanId"] == "o-1"
     assert inputs["labels"] == [GROUP["labels"][0]]
     assert inputs["taints"] == [GROUP["taints"][0]]
@@ -209,7 +209,7 @@ def test_false_and_zero_are_said() -> None:
 
 def test_loose_types_of_the_service_are_read() -> None:
     """Numbers and booleans that come as text, a boolean as the value of a taint, one object for a list of one."""
-    found = convert_group(
+    found = convert_vng(
         {
             "rootVolumeSize": "30",
             "associatePublicIpAddress": "false",
@@ -249,14 +249,14 @@ def test_loose_types_of_the_service_are_read() -> None:
 )
 def test_what_cannot_be_read_is_left_behind(document: dict[str, Any], path: str, reason: str) -> None:
     """A part that is not what the API reference says is named, and nothing is made of it."""
-    found = convert_group(document)
+    found = convert_vng(document)
     assert found.arguments == {}
     assert [(part.path, part.reason) for part in found.left] == [(path, reason)]
 
 
 def test_the_rest_of_a_list_is_taken() -> None:
     """One bad label costs no other."""
-    found = convert_group({"labels": [{"key": "a", "value": "1"}, "b"]})
+    found = convert_vng({"labels": [{"key": "a", "value": "1"}, "b"]})
     assert plain(found.arguments) == {"labels": [{"key": "a", "value": "1"}]}
     assert found.left == (
         Left(path="labels[1]", reason="not readable: it is no object", remedy="add it to `labels` yourself"),
@@ -265,7 +265,7 @@ def test_the_rest_of_a_list_is_taken() -> None:
 
 def test_what_only_a_cluster_has_is_said_of_a_group() -> None:
     """A launch specification of a cluster holds more than a Virtual Node Group can."""
-    (left,) = convert_group({"keyPair": "ops"}).left
+    (left,) = convert_vng({"keyPair": "ops"}).left
     assert left == Left(
         path="keyPair",
         reason="a Virtual Node Group has none of its own",
@@ -288,13 +288,13 @@ def test_what_only_a_cluster_has_is_said_of_a_group() -> None:
 )
 def test_instance_profile(profile: dict[str, Any], argument: str) -> None:
     """By ARN where the provider knows one when it sees it, else by name."""
-    assert convert_group({"iamInstanceProfile": profile}).arguments == {"iam_instance_profile": argument}
+    assert convert_vng({"iamInstanceProfile": profile}).arguments == {"iam_instance_profile": argument}
 
 
 @given(st.dictionaries(st.sampled_from([*CLUSTER, *GROUP, "other"]), JSON, max_size=4))
 def test_no_document_is_too_strange(document: dict[str, Any]) -> None:
     """Whatever comes, each part that says something is taken or left behind."""
-    for convert in (convert_cluster, convert_group):
+    for convert in (convert_cluster, convert_vng):
         found = convert(document)
         named = {*found.taken, *(part.path for part in found.left)}
         for name, part in document.items():

@@ -18,7 +18,7 @@ from ocean_migration_pulumi.component.importing.importer import (
     Imported,
     NodeGroupSource,
     import_cluster,
-    import_group,
+    import_vng,
 )
 from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
@@ -234,7 +234,7 @@ def test_no_cluster_without_subnets(client: OceanClient, aws: Aws) -> None:
 
 def test_group_like_a_node_group(client: OceanClient, aws: Aws) -> None:
     """Labels and taints are those of the node group, in the words of Kubernetes."""
-    found = import_group(client, GROUP, region=REGION)
+    found = import_vng(client, GROUP, region=REGION)
     arguments = plain(found)
     assert arguments["labels"] == [{"key": "workload", "value": "web"}]
     assert arguments["taints"] == [
@@ -261,7 +261,7 @@ def test_group_of_an_existing_cluster(
     sim: Simulator, client: OceanClient, aws: Aws, source: AutoScalingGroupSource | NodeGroupSource
 ) -> None:
     """With a cluster, the service is asked about that one, and the arguments name it."""
-    found = import_group(client, source, region=REGION, ocean_id=sim.ocean_id, name="front")
+    found = import_vng(client, source, region=REGION, ocean_id=sim.ocean_id, name="front")
     assert (plain(found)["ocean_id"], plain(found)["name"]) == (sim.ocean_id, "front")
     (request,) = sim.control.requests()
     assert request["query"]["oceanId"] == sim.ocean_id
@@ -280,7 +280,7 @@ def test_group_like_an_asg_with_tags_for_the_cluster_autoscaler(client: OceanCli
             {"key": "Name", "value": "web"},
         ],
     )
-    found = import_group(client, ASG, region=REGION)
+    found = import_vng(client, ASG, region=REGION)
     assert plain(found)["labels"] == [{"key": "workload", "value": "web"}]
     assert plain(found)["taints"] == [{"key": "dedicated", "value": "web", "effect": "NoSchedule"}]
     assert plain(found)["subnet_ids"] == SUBNETS
@@ -303,7 +303,7 @@ def test_mixed_instances(client: OceanClient, aws: Aws) -> None:
             }
         ],
     )
-    found = import_group(client, ASG, region=REGION)
+    found = import_vng(client, ASG, region=REGION)
     assert plain(found)["instance_types"] == ["m5.large", "m6i.large"]
     assert plain(found)["user_data"] == "Ym9vdA=="
     assert found.warnings[0] == (
@@ -353,7 +353,7 @@ def test_launch_configuration(client: OceanClient, aws: Aws) -> None:
         "instanceType": "m4.large",
         "ebsBlockDevices": [{"deviceName": "/dev/sdb", "volumeSize": 100, "encrypted": True}],
     }
-    found = import_group(client, ASG, region=REGION)
+    found = import_vng(client, ASG, region=REGION)
     assert plain(found)["iam_instance_profile"] == "nodes"
     assert plain(found)["instance_types"] == ["m4.large"]
     assert plain(found)["block_device_mappings"] == [
@@ -380,7 +380,7 @@ def test_user_data_of_a_node_group_loses_its_label(client: OceanClient, aws: Aws
         "--register-with-taints=dedicated=web:NoSchedule,spot=:PreferNoSchedule'"
     )
     aws.change(GET_TEMPLATE, userData=base64.b64encode(text.encode()).decode())
-    found = import_group(client, GROUP, region=REGION)
+    found = import_vng(client, GROUP, region=REGION)
     user_data = base64.b64decode(plain(found)["user_data"]).decode()
     assert user_data == (
         "/etc/eks/bootstrap.sh demo --kubelet-extra-args '--node-labels=workload=web "
@@ -415,7 +415,7 @@ def test_gone_says_the_service(client: OceanClient, aws: Aws, source: AutoScalin
     with pytest.raises(SourceGoneError, match=f"{source} does not exist, says Spot's import"):
         import_cluster(client, source, eks_cluster="demo", region=REGION)
     with pytest.raises(SourceGoneError, match=f"{source} does not exist, says Spot's import"):
-        import_group(client, source, region=REGION)
+        import_vng(client, source, region=REGION)
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_gone_says_aws(client: OceanClient, aws: Aws, token: str, text: str) -> 
     """AWS says it in other words."""
     aws.answers[token] = text
     with pytest.raises(SourceGoneError, match=r"web .*in us-west-2 does not exist: aws"):
-        import_group(client, GROUP, region=REGION)
+        import_vng(client, GROUP, region=REGION)
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,7 @@ def test_aws_cannot_be_asked(client: OceanClient, aws: Aws, token: str, text: st
     """Going on with less would take away what an earlier run took over: one line says what is missing."""
     aws.answers[token] = text
     with pytest.raises(OceanMigrationError, match=f"{what} could not be read: aws") as caught:
-        import_group(client, GROUP, region=REGION)
+        import_vng(client, GROUP, region=REGION)
     assert not isinstance(caught.value, SourceGoneError)
     assert "\n" not in str(caught.value)
 
@@ -454,13 +454,13 @@ def test_region_that_nobody_knows(client: OceanClient, aws: Aws) -> None:
     """Without any region nothing is asked of Spot."""
     aws.answers[GET_REGION] = {}
     with pytest.raises(OceanMigrationError, match="set `region`"):
-        import_group(client, ASG)
+        import_vng(client, ASG)
 
 
 def test_a_cluster_that_is_gone_is_no_source(client: OceanClient, aws: Aws) -> None:
     """What is missing is then the Ocean cluster."""
     with pytest.raises(ClusterNotFoundError):
-        import_group(client, ASG, region=REGION, ocean_id="o-00000000")
+        import_vng(client, ASG, region=REGION, ocean_id="o-00000000")
 
 
 def test_other_refusals_stay_what_they_are(sim: Simulator, client: OceanClient, aws: Aws) -> None:
@@ -474,7 +474,7 @@ def test_other_refusals_stay_what_they_are(sim: Simulator, client: OceanClient, 
 def test_made_in_the_simulator_it_reads_back_the_same(sim: Simulator, client: OceanClient, aws: Aws) -> None:
     """A cluster and a Virtual Node Group made from what was imported are like what was asked for."""
     cluster = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
-    group = import_group(client, GROUP, region=REGION)
+    group = import_vng(client, GROUP, region=REGION)
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]  # it has no types of its own
     def program() -> None:

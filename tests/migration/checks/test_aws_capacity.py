@@ -19,7 +19,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 CLUSTER = Cluster(id="o-1", spot_percentage=100, template=LaunchTemplate(subnet_ids=("subnet-a", "subnet-b")))
-GROUPS = {
+VNGS = {
     "ols-1": VirtualNodeGroup(id="ols-1", name="web"),
     "ols-2": VirtualNodeGroup(
         id="ols-2", name="api", spot_percentage=25, template=LaunchTemplate(subnet_ids=("subnet-c",))
@@ -39,18 +39,18 @@ FREE = {"subnet-a": 2, "subnet-b": 2, "subnet-c": 1}
 def check(**facts: Any) -> list[CheckResult]:
     """Return what is found for two planned nodes, with three pods on the first one."""
     cloud = AwsFacts(**{"free_addresses": FREE, **facts})
-    return check_aws_capacity(PLANNED, cluster=CLUSTER, groups=GROUPS, kube=KUBE, cloud=cloud, moving=MOVING)
+    return check_aws_capacity(PLANNED, cluster=CLUSTER, vngs=VNGS, kube=KUBE, cloud=cloud, moving=MOVING)
 
 
 def test_without_aws_nothing_is_said() -> None:
     """Nor where it was not asked."""
-    given: dict[str, Any] = {"cluster": CLUSTER, "groups": GROUPS, "kube": KUBE, "moving": MOVING}
+    given: dict[str, Any] = {"cluster": CLUSTER, "vngs": VNGS, "kube": KUBE, "moving": MOVING}
     assert check_aws_capacity(PLANNED, cloud=None, **given) == []
     assert check_aws_capacity(PLANNED, cloud=AwsFacts(), **given) == []
 
 
 def test_each_new_node_and_each_pod_needs_an_address() -> None:
-    """Of all subnets of its group; those of the cluster where the group has none."""
+    """Of all subnets of its VNG; those of the cluster where the VNG has none."""
     assert [each.finding for each in check()] == [Finding.AWS_CAPACITY_FREE]
     (tight,) = check(free_addresses={**FREE, "subnet-a": 1})
     assert (tight.status, tight.finding) == (CheckStatus.WARN, Finding.ADDRESSES_TIGHT)
@@ -64,7 +64,7 @@ def test_each_new_node_and_each_pod_needs_an_address() -> None:
 def test_new_nodes_need_as_many_vcpus_as_old_ones_while_both_run() -> None:
     """In the market in which they start; those that run already count, of whatever cluster."""
     running = {"i-1": ("on-demand", 8), "i-2": ("on-demand", 4), "i-other": ("spot", 2)}
-    assert find_markets(PLANNED, CLUSTER, GROUPS) == ("spot", "on-demand")
+    assert find_markets(PLANNED, CLUSTER, VNGS) == ("spot", "on-demand")
     assert [each.status for each in check(running=running, quotas={"spot": 11.0, "on-demand": 15.0})] == ["pass"]
     demand, spot = check(running=running, quotas={"spot": 10.0, "on-demand": 14.0})
     assert spot.fields == {"market": "spot", "quota": 10.0, "used": 2, "needed": 9}
@@ -79,7 +79,7 @@ def test_new_nodes_need_as_many_vcpus_as_old_ones_while_both_run() -> None:
 def test_markets_are_those_of_the_groups(percentage: float | None, markets: tuple[str, ...]) -> None:
     """None where the share of Spot is not known."""
     cluster = Cluster(id="o-1", spot_percentage=percentage)
-    assert find_markets(PLANNED[:1], cluster, GROUPS) == markets
+    assert find_markets(PLANNED[:1], cluster, VNGS) == markets
 
 
 def test_quotas_that_could_not_be_read_are_unknown() -> None:

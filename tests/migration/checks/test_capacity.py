@@ -13,17 +13,17 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Pod,
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 
-def planned(count: int, group: str = "ols-1") -> list[PlannedNode]:
-    """Return so many nodes that go to a group."""
-    return [PlannedNode(instance_id=f"i-{number}", virtual_node_group_id=group) for number in range(count)]
+def planned(count: int, vng: str = "ols-1") -> list[PlannedNode]:
+    """Return so many nodes that go to a VNG."""
+    return [PlannedNode(instance_id=f"i-{number}", virtual_node_group_id=vng) for number in range(count)]
 
 
-def running(count: int, group: str = "ols-1") -> list[ClusterNode]:
+def running(count: int, vng: str = "ols-1") -> list[ClusterNode]:
     """Return so many nodes of Ocean's own, of 2 vCPU and 4 GiB each."""
     return [
         ClusterNode(
             instance_id=f"i-o{number}",
-            virtual_node_group_id=group,
+            virtual_node_group_id=vng,
             allocatable_milli_cpu=2000,
             allocatable_memory_mib=4096,
         )
@@ -53,7 +53,7 @@ def test_limits_of_the_cluster_leave_room(
         Pod(namespace="a", name=str(number), requests=Resources(milli_cpu=900, memory_mib=700)) for number in range(4)
     ]
     (check_result,) = check_capacity(
-        planned(4), cluster=Cluster(id="o-1", **limits), groups={}, ocean_nodes=running(own), moving=pods
+        planned(4), cluster=Cluster(id="o-1", **limits), vngs={}, ocean_nodes=running(own), moving=pods
     )
     assert check_result.status is status
     assert (check_result.finding is Finding.CAPACITY_FREE) is (found is None)
@@ -64,13 +64,13 @@ def test_limits_of_the_cluster_leave_room(
 
 @pytest.mark.parametrize(("most", "status"), [(6, CheckStatus.PASS), (5, CheckStatus.WARN), (2, CheckStatus.FAIL)])
 def test_limits_of_a_virtual_node_group_leave_room(most: int, status: CheckStatus) -> None:
-    """Only those of the groups that nodes move to, against their own nodes."""
-    groups = {
+    """Only those of the VNGs that nodes move to, against their own nodes."""
+    vngs = {
         "ols-1": VirtualNodeGroup(id="ols-1", name="web", maximum_instance_count=most),
         "ols-2": VirtualNodeGroup(id="ols-2", name="full", maximum_instance_count=0),
     }
     own = [*running(2), *running(9, "ols-2")]
-    (check_result,) = check_capacity(planned(4), cluster=Cluster(id="o-1"), groups=groups, ocean_nodes=own)
+    (check_result,) = check_capacity(planned(4), cluster=Cluster(id="o-1"), vngs=vngs, ocean_nodes=own)
     assert check_result.status is status
     if status is not CheckStatus.PASS:
         named = tuple(check_result.fields[name] for name in ("setting", "owner_id", "owner_name"))
@@ -93,11 +93,11 @@ def test_group_of_spot_alone_needs_a_fallback(
 ) -> None:
     """Its pods would wait while AWS has no Spot capacity."""
     cluster = Cluster(id="o-1", spot_percentage=of_cluster, fallback_to_od=fallback)
-    groups = {
+    vngs = {
         name: VirtualNodeGroup(id=name, name="web", spot_percentage=own if name == "ols-1" else 100.0)
         for name in ("ols-1", "ols-unused")
     }
-    (check_result,) = check_capacity(planned(1), cluster=cluster, groups=groups, ocean_nodes=())
+    (check_result,) = check_capacity(planned(1), cluster=cluster, vngs=vngs, ocean_nodes=())
     assert (check_result.finding is Finding.SPOT_WITHOUT_FALLBACK) is warns
     if warns:
         assert check_result.status is CheckStatus.WARN
@@ -107,6 +107,6 @@ def test_group_of_spot_alone_needs_a_fallback(
 def test_nodes_that_are_not_known_leave_the_room_unknown() -> None:
     """It is not taken for empty."""
     (check_result,) = check_capacity(
-        planned(1), cluster=Cluster(id="o-1", capacity_maximum=9), groups={}, ocean_nodes=None
+        planned(1), cluster=Cluster(id="o-1", capacity_maximum=9), vngs={}, ocean_nodes=None
     )
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.OCEAN_NODES_NOT_READ)

@@ -22,7 +22,7 @@ PROFILE = "arn:aws:iam::123456789012:instance-profile/team/ocean-profile"
 ROLE = "arn:aws:iam::123456789012:role/team/ocean-role"
 MAPPED = "arn:aws:iam::123456789012:role/ocean-role"
 CLUSTER = Cluster(id="o-1", template=LaunchTemplate(instance_profile=PROFILE))
-GROUPS = {"ols-1": VirtualNodeGroup(id="ols-1", name="web")}
+VNGS = {"ols-1": VirtualNodeGroup(id="ols-1", name="web")}
 NODES = [PlannedNode(instance_id="i-1", virtual_node_group_id="ols-1")]
 NODE = {"username": "system:node:{{EC2PrivateDNSName}}", "groups": ("system:nodes", "system:bootstrappers", "other")}
 
@@ -43,7 +43,7 @@ def facts(*entries: str, types: str | None = "EC2_LINUX", **more: Any) -> AwsFac
 
 def check(kube: KubernetesSnapshot, cloud: AwsFacts | None, **more: Any) -> CheckResult:
     """Return the one finding about the node of ``web``."""
-    given = {"cluster": CLUSTER, "groups": GROUPS, "ocean_nodes": (), **more}
+    given = {"cluster": CLUSTER, "vngs": VNGS, "ocean_nodes": (), **more}
     (check_result,) = check_roles(NODES, kube=kube, cloud=cloud, **given)
     return check_result
 
@@ -166,15 +166,15 @@ def test_a_group_without_any_profile_is_unknown() -> None:
 
 
 def test_profiles_are_those_of_the_targets_alone() -> None:
-    """The group's own comes first; nodes without labels and taints go to the cluster's own template, too."""
+    """The VNG's own comes first; nodes without labels and taints go to the cluster's own template, too."""
     own = VirtualNodeGroup(id="ols-2", name="own", template=LaunchTemplate(instance_profile="mine"))
     unused = VirtualNodeGroup(id="ols-3", name="unused")
     nodes = [
-        PlannedNode(instance_id=f"i-{number}", virtual_node_group_id=group)
-        for number, group in enumerate(("ols-1", "ols-2", "Default", None, "ols-gone"))
+        PlannedNode(instance_id=f"i-{number}", virtual_node_group_id=vng)
+        for number, vng in enumerate(("ols-1", "ols-2", "Default", None, "ols-gone"))
     ]
-    groups = {**GROUPS, "ols-2": own, "ols-3": unused}
-    found = {target.group_id: target.instance_profile for target in profiled(nodes, CLUSTER, groups)}
+    vngs = {**VNGS, "ols-2": own, "ols-3": unused}
+    found = {target.vng_id: target.instance_profile for target in profiled(nodes, CLUSTER, vngs)}
     assert found == {"ols-1": PROFILE, "ols-2": "mine", None: PROFILE}
     only = Cluster(id="o-1", template=LaunchTemplate(instance_profile=PROFILE), template_only=True)
-    assert None not in [target.group_id for target in profiled(nodes, only, groups)]
+    assert None not in [target.vng_id for target in profiled(nodes, only, vngs)]

@@ -29,14 +29,14 @@ def check(
     nodes: tuple[KubernetesNode, ...] = (),
     match: str = "ols-1",
 ) -> list[CheckResult]:
-    """Check one group."""
-    group = VirtualNodeGroup(
+    """Check one VNG."""
+    vng = VirtualNodeGroup(
         id="ols-1", name="web", labels=labels, taints=taints, template=LaunchTemplate(user_data=user_data)
     )
     return check_node_labels(
         [PlannedNode(instance_id="i-1", virtual_node_group_id=match)],
         cluster=Cluster(id="o-1", template=LaunchTemplate(user_data=clusters)),
-        groups={"ols-1": group},
+        vngs={"ols-1": vng},
         ocean_nodes=[ClusterNode(instance_id=node.instance_id, virtual_node_group_id="ols-1") for node in nodes],
         kubernetes_nodes={node.instance_id: node for node in nodes},
     )

@@ -12,11 +12,11 @@ from ocean_migration_pulumi.api.models.migration import Heartbeat
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap, KubernetesSnapshot, Pod
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode
 from tests.migration.builders import status
 
 NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)  # a Saturday
-GROUPS = {"ols-1": VirtualNodeGroup(id="ols-1", name="web")}
+VNGS = {"ols-1": VirtualNodeGroup(id="ols-1", name="web")}
 
 
 def beat(age: timedelta, state: str | None = "ACTIVE") -> Heartbeat:
@@ -24,9 +24,9 @@ def beat(age: timedelta, state: str | None = "ACTIVE") -> Heartbeat:
     return Heartbeat(status=state, last_heartbeat=(NOW - age).isoformat())
 
 
-def node(name: str, group: str | None) -> PlannedNode:
+def node(name: str, vng: str | None) -> PlannedNode:
     """Return a planned node."""
-    return PlannedNode(instance_id=name, virtual_node_group_id=group)
+    return PlannedNode(instance_id=name, virtual_node_group_id=vng)
 
 
 @pytest.mark.parametrize(
@@ -63,22 +63,22 @@ def test_heartbeat_of_the_future_is_alive() -> None:
 )
 def test_nodes_without_a_group_are_named(unmatched: str, status: CheckStatus) -> None:
     """What they mean is the resource's decision."""
-    check_result = service.check_groups([node("i-1", None), node("i-2", "ols-1")], GROUPS, unmatched)
+    check_result = service.check_vngs([node("i-1", None), node("i-2", "ols-1")], VNGS, unmatched)
     assert (check_result.status, check_result.finding) == (status, Finding.NODES_UNMATCHED)
     assert check_result.fields == {"nodes": ["i-1"], "allowed": unmatched == "allow"}
 
 
 def test_group_that_is_gone_fails() -> None:
     """Whatever may become of unmatched nodes."""
-    check_result = service.check_groups([node("i-1", "ols-2")], GROUPS, "allow")
+    check_result = service.check_vngs([node("i-1", "ols-2")], VNGS, "allow")
     assert (check_result.status, check_result.finding) == (CheckStatus.FAIL, Finding.GROUPS_GONE)
     assert check_result.fields == {"groups": ["ols-2"], "nodes": ["i-1"]}
 
 
 def test_nodes_that_match_pass() -> None:
-    """A group that exists, any group, or that of a running migration."""
-    nodes = [node("i-1", "ols-1"), node("i-2", "Default"), node("i-3", UNKNOWN_GROUP)]
-    check_result = service.check_groups(nodes, GROUPS, "fail")
+    """A VNG that exists, any VNG, or that of a running migration."""
+    nodes = [node("i-1", "ols-1"), node("i-2", "Default"), node("i-3", UNKNOWN_VNG)]
+    check_result = service.check_vngs(nodes, VNGS, "fail")
     assert (check_result.status, check_result.finding) == (CheckStatus.PASS, Finding.NODES_MATCHED)
 
 

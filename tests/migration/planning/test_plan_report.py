@@ -18,7 +18,7 @@ from ocean_migration_pulumi.migration.planning.plan_report import (
 )
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, hash_nodes
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from tests.migration.builders import candidate
@@ -68,17 +68,17 @@ def test_difference_names_both_digests_and_todays_nodes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "cluster", "share"),
+    ("vng", "cluster", "share"),
     [(None, 100.0, 100.0), (30.0, 100.0, 30.0), (0.0, 100.0, 0.0), (12.5, None, 12.5), (None, None, None)],
 )
 @pytest.mark.parametrize("fallback", [True, False, None])
 def test_destination_has_its_share_of_spot(
-    group: float | None, cluster: float | None, share: float | None, fallback: bool | None
+    vng: float | None, cluster: float | None, share: float | None, fallback: bool | None
 ) -> None:
-    """The group's own share counts, else the cluster's; the fallback is the cluster's."""
+    """The VNG's own share counts, else the cluster's; the fallback is the cluster's."""
     (found,) = list_destinations(
         *planned(candidate("i-1"), candidate("i-2", pods=1)),
-        {"ols-1": VirtualNodeGroup(id="ols-1", name="web-vng", spot_percentage=group)},
+        {"ols-1": VirtualNodeGroup(id="ols-1", name="web-vng", spot_percentage=vng)},
         Cluster(id="o-1", spot_percentage=cluster, fallback_to_od=fallback),
     )
     assert (found.code, found.subject) == (Code.DESTINATION, "ols-1")
@@ -93,13 +93,13 @@ def test_destination_has_its_share_of_spot(
 
 
 def test_destinations_leave_out_what_is_not_known() -> None:
-    """A node without a group goes nowhere, pods that were not told are no zero, a group may be gone."""
+    """A node without a VNG goes nowhere, pods that were not told are no zero, a VNG may be gone."""
     found = list_destinations(
         *planned(
-            candidate("i-1", group=None),
-            candidate("i-2", group=UNKNOWN_GROUP),
+            candidate("i-1", vng=None),
+            candidate("i-2", vng=UNKNOWN_VNG),
             candidate("i-3", pods=None),
-            candidate("i-4", group="Default", pods=0),
+            candidate("i-4", vng="Default", pods=0),
         ),
         {},
         Cluster(id="o-1", spot_percentage=100.0),
@@ -114,7 +114,7 @@ def test_destinations_leave_out_what_is_not_known() -> None:
 def test_many_destinations_end_with_a_count() -> None:
     """The largest first; the last one counts the rest and their nodes."""
     sizes = {f"ols-{number:02}": number for number in range(1, 14)}
-    nodes = [candidate(f"i-{group}-{n}", group=group) for group, size in sizes.items() for n in range(size)]
+    nodes = [candidate(f"i-{vng}-{n}", vng=vng) for vng, size in sizes.items() for n in range(size)]
     *found, more = list_destinations(*planned(*nodes), {}, Cluster(id="o-1"))
     assert [each.fields["nodes"] for each in found] == list(range(13, 3, -1))
     assert (more.code, more.fields) == (Code.DESTINATIONS_MORE, {"groups": 3, "nodes": 6})

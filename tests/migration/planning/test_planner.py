@@ -53,7 +53,7 @@ def test_preview_asks_at_most_six_times_however_many_resources_share_the_cluster
 
 
 def test_same_inputs_again_keep_every_entry_word_for_word(stage: Stage) -> None:
-    """Although the nodes are gone, renamed or match another group."""
+    """Although the nodes are gone, renamed or match another VNG."""
     old = stage.planned(stage.spec(nodes=WEB))
     kept = {name: f"renamed {entry}" for name, entry in (old.planned_nodes or {}).items()}
     for name in stage.ids("web")[:2]:
@@ -208,11 +208,11 @@ def test_ended_migration_counts_only_for_what_a_killed_or_failed_run_may_have_st
 
 
 def test_selection_that_cannot_be_judged_is_not_counted_as_true(stage: Stage) -> None:
-    """Of a running migration nobody tells the groups any more: its nodes are named, and not planned."""
-    group = next(iter((stage.planned(stage.spec(nodes=WEB)).planned_nodes or {}).values()))[-13:-1]
+    """Of a running migration nobody tells the VNGs any more: its nodes are named, and not planned."""
+    vng = next(iter((stage.planned(stage.spec(nodes=WEB)).planned_nodes or {}).values()))[-13:-1]
     stage.restart()
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("web"), evict=False)
-    found = stage.preview(stage.spec(nodes={"virtual_node_groups": [group]}))
+    found = stage.preview(stage.spec(nodes={"virtual_node_groups": [vng]}))
     assert found.planned == {}
     assert fields_of(found, Code.NODES_UNDECIDED) == [{"nodes": stage.ids("web")}]
     excluding = stage.preview(stage.spec(nodes={"all_nodes": True, "exclude": {"virtual_node_groups": ["ols-x"]}}))

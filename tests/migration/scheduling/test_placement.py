@@ -28,11 +28,11 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Term,
     Toleration,
 )
-from ocean_migration_pulumi.migration.scheduling.node_group_profiles import is_reserved_label
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
+from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_reserved_label
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode
 from tests.migration.diagnostics import fields_of
 from tests.migration.scheduling.test_label_matching import naive_holds, naive_tolerates
 
@@ -47,8 +47,8 @@ def template(**more: Any) -> LaunchTemplate:
     return LaunchTemplate(**more)
 
 
-def group(id_: str = "ols-1", **more: Any) -> VirtualNodeGroup:
-    """Return a group of the web team."""
+def vng(id_: str = "ols-1", **more: Any) -> VirtualNodeGroup:
+    """Return a VNG of the web team."""
     more.setdefault("labels", (("team", "web"),))
     more.setdefault("template", template())
     return VirtualNodeGroup(id=id_, name=f"name of {id_}", **more)
@@ -60,14 +60,14 @@ def pod(name: str = "cart-1", **more: Any) -> Pod:
 
 
 def judge(
-    *pods: Pod, match: str | None = "ols-1", groups: tuple[VirtualNodeGroup, ...] = (group(),), **more: Any
+    *pods: Pod, match: str | None = "ols-1", vngs: tuple[VirtualNodeGroup, ...] = (vng(),), **more: Any
 ) -> placement.PlacementForecast:
     """Judge pods of one planned node in a cluster whose own template starts nothing."""
     more.setdefault("cloud", CLOUD)
     more.setdefault("cluster", Cluster(id="o-1", region="us-west-2", template_only=True))
     kube = more.pop("kube", KubernetesSnapshot())
     nodes = [PlannedNode(instance_id="i-1", node_name="node-1", virtual_node_group_id=match)]
-    return placement.forecast_placement(pods, nodes, kube, groups={one.id: one for one in groups}, **more)
+    return placement.forecast_placement(pods, nodes, kube, vngs={one.id: one for one in vngs}, **more)
 
 
 def unplaceable(fit: placement.PlacementForecast) -> list[dict[str, Any]]:
@@ -144,8 +144,8 @@ def test_node_selector_asks_for_what_new_nodes_have(key: str, value: str, expect
 )
 def test_required_affinity_is_held_against_new_nodes(term: Requirement, expected: bool | None) -> None:
     """Every operator that node affinity has."""
-    groups = (group(labels=(("team", "web"), ("size", "4"))),)
-    assert verdict(judge(pod(terms=((term,),)), groups=groups)) is expected
+    vngs = (vng(labels=(("team", "web"), ("size", "4"))),)
+    assert verdict(judge(pod(terms=((term,),)), vngs=vngs)) is expected
 
 
 WEB = Requirement(key="team", values=("web",))
@@ -170,20 +170,20 @@ def test_one_term_is_enough_and_an_empty_one_is_nothing(terms: tuple[Term, ...],
 def test_conditions_must_hold_on_one_node_at_once() -> None:
     """One zone for the volumes and the affinity, one machine for type, architecture and size."""
     zone = "topology.kubernetes.io/zone"
-    both = (group(template=template(subnet_ids=("subnet-a", "subnet-b"))),)
+    both = (vng(template=template(subnet_ids=("subnet-a", "subnet-b"))),)
     here, there = (((Requirement(key=zone, values=(f"us-west-2{letter}",)),),) for letter in "ab")
-    assert verdict(judge(pod(volume_terms=(here,)), groups=both)) is True
-    ((reason,),) = (found["reasons"] for found in unplaceable(judge(pod(volume_terms=(here, there)), groups=both)))
+    assert verdict(judge(pod(volume_terms=(here,)), vngs=both)) is True
+    ((reason,),) = (found["reasons"] for found in unplaceable(judge(pod(volume_terms=(here, there)), vngs=both)))
     assert reason["kind"] == RequirementKind.COMBINED
     assert [part["terms"] for part in reason["parts"]] == [
         [[condition(zone, "us-west-2a")]],
         [[condition(zone, "us-west-2b")]],
     ]
-    types = (group(template=template(instance_types=("m5.large", "m6g.4xlarge"))),)
+    types = (vng(template=template(instance_types=("m5.large", "m6g.4xlarge"))),)
     large = Resources(milli_cpu=8000)
-    assert verdict(judge(pod(requests=large), groups=types)) is True
-    assert verdict(judge(pod(requests=large, node_selector={"kubernetes.io/arch": "arm64"}), groups=types)) is True
-    fit = judge(pod(requests=large, node_selector={"kubernetes.io/arch": "amd64"}), groups=types)
+    assert verdict(judge(pod(requests=large), vngs=types)) is True
+    assert verdict(judge(pod(requests=large, node_selector={"kubernetes.io/arch": "arm64"}), vngs=types)) is True
+    fit = judge(pod(requests=large, node_selector={"kubernetes.io/arch": "amd64"}), vngs=types)
     ((reason,),) = (found["reasons"] for found in unplaceable(fit))
     assert [part["kind"] for part in reason["parts"]] == [RequirementKind.NODE_SELECTOR, RequirementKind.REQUESTS]
 
@@ -217,12 +217,12 @@ def test_zones_are_those_of_the_subnets_or_not_known(
     cloud: AwsFacts | None, subnets: tuple[str, ...], seen: str, expected: dict[str, bool | None]
 ) -> None:
     """Its own, else the cluster's; nodes that run there only show what is possible."""
-    own = (group(template=LaunchTemplate(subnet_ids=subnets)),)
+    own = (vng(template=LaunchTemplate(subnet_ids=subnets)),)
     base = Cluster(id="o-1", template=template(), template_only=True)
     running = [ClusterNode(instance_id="i-9", virtual_node_group_id="ols-1", availability_zone=seen)]
     for letter, verdict_there in expected.items():
         bound = pod(node_selector={"topology.kubernetes.io/zone": f"us-west-2{letter}"})
-        assert verdict(judge(bound, groups=own, cluster=base, cloud=cloud, ocean_nodes=running)) is verdict_there
+        assert verdict(judge(bound, vngs=own, cluster=base, cloud=cloud, ocean_nodes=running)) is verdict_there
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_taints_of_the_group_must_be_tolerated(
     taint: tuple[str, str, str], tolerations: tuple[Toleration, ...], expected: bool
 ) -> None:
     """Those that only prefer others do not count."""
-    assert verdict(judge(pod(tolerations=tolerations), groups=(group(taints=(taint,)),))) is expected
+    assert verdict(judge(pod(tolerations=tolerations), vngs=(vng(taints=(taint,)),))) is expected
 
 
 @pytest.mark.parametrize(
@@ -255,13 +255,13 @@ def test_taints_of_the_group_must_be_tolerated(
     ],
 )
 def test_label_that_user_data_may_set_is_unknown(user_data: str, expected: bool | None) -> None:
-    """In any of the forms that kubelets read; the cluster's counts for a group without its own."""
+    """In any of the forms that kubelets read; the cluster's counts for a VNG without its own."""
     asks = pod(node_selector={"disk": "ssd"})
-    assert verdict(judge(asks, groups=(group(template=template(user_data=user_data)),))) is expected
+    assert verdict(judge(asks, vngs=(vng(template=template(user_data=user_data)),))) is expected
     base = Cluster(id="o-1", template=template(user_data=user_data), template_only=True)
     assert verdict(judge(asks, cluster=base)) is expected
-    own = (group(template=template(user_data="#!/bin/sh")),)
-    assert verdict(judge(asks, cluster=base, groups=own)) is False
+    own = (vng(template=template(user_data="#!/bin/sh")),)
+    assert verdict(judge(asks, cluster=base, vngs=own)) is False
 
 
 def test_label_that_nodes_of_the_group_have_already_is_unknown() -> None:
@@ -314,9 +314,9 @@ def test_labels_that_no_group_can_give(key: str, reserved: bool) -> None:
 def test_images_need_their_operating_system(of: Pod, labels: dict[str, str], system: str, tag: str) -> None:
     """By the pod's own field, else the node that it runs on."""
     kube = KubernetesSnapshot(nodes={"i-1": KubernetesNode(name="node-1", instance_id="i-1", labels=labels)})
-    windows = (group(template=template(user_data=f"{tag}...")),)
+    windows = (vng(template=template(user_data=f"{tag}...")),)
     assert verdict(judge(of, kube=kube)) is (system == "linux")
-    assert verdict(judge(of, kube=kube, groups=windows)) is (system == "windows")
+    assert verdict(judge(of, kube=kube, vngs=windows)) is (system == "windows")
 
 
 def test_operating_system_of_running_nodes_counts() -> None:
@@ -330,9 +330,9 @@ def test_operating_system_of_running_nodes_counts() -> None:
 
 def test_windows_nodes_are_told_by_their_user_data() -> None:
     """All others are Linux."""
-    groups = (group(template=template(user_data="<powershell>Start-EKSBootstrap</powershell>")),)
-    assert verdict(judge(pod(node_selector={"kubernetes.io/os": "windows"}), groups=groups)) is True
-    assert verdict(judge(pod(node_selector={"kubernetes.io/os": "linux"}), groups=groups)) is False
+    vngs = (vng(template=template(user_data="<powershell>Start-EKSBootstrap</powershell>")),)
+    assert verdict(judge(pod(node_selector={"kubernetes.io/os": "windows"}), vngs=vngs)) is True
+    assert verdict(judge(pod(node_selector={"kubernetes.io/os": "linux"}), vngs=vngs)) is False
 
 
 @pytest.mark.parametrize(
@@ -368,20 +368,20 @@ def test_request_and_architecture_are_held_against_the_allowed_types(
     types: tuple[str, ...], requests: Resources, selector: dict[str, str], expected: bool | None
 ) -> None:
     """What EKS reserves is not for pods; how much memory that is depends on more than the type."""
-    groups = (group(template=template(instance_types=types)),)
-    assert verdict(judge(pod(requests=requests, node_selector=selector), groups=groups)) is expected
+    vngs = (vng(template=template(instance_types=types)),)
+    assert verdict(judge(pod(requests=requests, node_selector=selector), vngs=vngs)) is expected
 
 
 def test_aws_tells_the_size_of_a_type() -> None:
     """Where the name does not."""
-    groups = (group(template=template(instance_types=("t3.large",))),)
+    vngs = (vng(template=template(instance_types=("t3.large",))),)
     cloud = AwsFacts(zones=CLOUD.zones, machines={"t3.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000))})
-    assert verdict(judge(pod(requests=Resources(milli_cpu=1930)), groups=groups, cloud=cloud)) is True
-    assert verdict(judge(pod(requests=Resources(milli_cpu=1931)), groups=groups, cloud=cloud)) is False
+    assert verdict(judge(pod(requests=Resources(milli_cpu=1930)), vngs=vngs, cloud=cloud)) is True
+    assert verdict(judge(pod(requests=Resources(milli_cpu=1931)), vngs=vngs, cloud=cloud)) is False
 
 
 def on_nodes(allocatable: Resources, **more: Any) -> dict[str, Any]:
-    """Return a cluster with a node of the group, as Kubernetes and Ocean have it."""
+    """Return a cluster with a node of the VNG, as Kubernetes and Ocean have it."""
     labels = {"node.kubernetes.io/instance-type": "m5.large", "kubernetes.io/os": "linux"}
     known = KubernetesNode(name="n", instance_id="i-9", labels=labels, allocatable=allocatable)
     kube = KubernetesSnapshot(nodes={"i-9": known}, **more)
@@ -390,10 +390,10 @@ def on_nodes(allocatable: Resources, **more: Any) -> dict[str, Any]:
 
 def test_allocatable_of_a_node_decides_for_its_type() -> None:
     """Whatever AWS says of the type."""
-    groups = (group(template=template(instance_types=("m5.large",))),)
+    vngs = (vng(template=template(instance_types=("m5.large",))),)
     machines = {"m5.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192))}
     seen = on_nodes(Resources(milli_cpu=1900, memory_mib=7074))
-    more = {"groups": groups, "cloud": AwsFacts(zones=CLOUD.zones, machines=machines), **seen}
+    more = {"vngs": vngs, "cloud": AwsFacts(zones=CLOUD.zones, machines=machines), **seen}
     assert verdict(judge(pod(requests=Resources(milli_cpu=1900, memory_mib=7074)), **more)) is True
     assert verdict(judge(pod(requests=Resources(milli_cpu=1901)), **more)) is False
     assert verdict(judge(pod(requests=Resources(memory_mib=7075)), **more)) is False
@@ -409,12 +409,12 @@ def daemon(name: str, **more: Any) -> Pod:
 
 def test_daemon_sets_take_their_part_of_every_node() -> None:
     """Those that run there; whether one with an unknown label does is not known, and the pod may not fit."""
-    groups = (group(template=template(instance_types=("m5.large",)), taints=(GPU,)),)
+    vngs = (vng(template=template(instance_types=("m5.large",)), taints=(GPU,)),)
     large = pod(requests=Resources(milli_cpu=1700), tolerations=TOLERANT)
     space = Resources(milli_cpu=1900, memory_mib=7000)
 
     def fits(*daemons: Pod) -> bool | None:
-        return verdict(judge(large, groups=groups, **on_nodes(space, pods=daemons)))
+        return verdict(judge(large, vngs=vngs, **on_nodes(space, pods=daemons)))
 
     tolerant = {"tolerations": (Toleration(operator="Exists"),)}
     assert fits(daemon("a", **tolerant), daemon("b", **tolerant)) is True
@@ -426,8 +426,8 @@ def test_daemon_sets_take_their_part_of_every_node() -> None:
 
 def test_request_near_the_edge_is_a_warning() -> None:
     """It is named for what it is."""
-    groups = (group(template=template(instance_types=("m5.large",))),)
-    found = judge(pod(requests=Resources(memory_mib=7500)), groups=groups)
+    vngs = (vng(template=template(instance_types=("m5.large",))),)
+    found = judge(pod(requests=Resources(memory_mib=7500)), vngs=vngs)
     (near,) = [each for each in found.diagnostics if each.code is Code.PODS_PLACEMENT_UNKNOWN]
     assert near.severity is Severity.WARNING
     assert [reason["kind"] for reason in near.fields["reasons"]] == [RequirementKind.TIGHT_REQUESTS]
@@ -476,11 +476,11 @@ def test_blockers_are_grouped_by_reason_with_what_to_do() -> None:
         pod("pinned-2", node_selector={"kubernetes.io/hostname": "node-2"}, tolerations=TOLERANT),
         pod("pinned-3", node_selector={"kubernetes.io/hostname": "node-3"}, tolerations=TOLERANT),
     ]
-    groups = (
-        group(template=template(instance_types=("m5.large",))),
-        group("ols-2", taints=(GPU,), template=template(instance_types=("m5.large",))),
+    vngs = (
+        vng(template=template(instance_types=("m5.large",))),
+        vng("ols-2", taints=(GPU,), template=template(instance_types=("m5.large",))),
     )
-    fit = judge(*pods, groups=groups)
+    fit = judge(*pods, vngs=vngs)
     selector, requests = RequirementKind.NODE_SELECTOR, RequirementKind.REQUESTS
     assert unplaceable(fit) == [
         {
@@ -508,18 +508,18 @@ def test_blockers_are_grouped_by_reason_with_what_to_do() -> None:
             "reasons": [{"kind": requests, "milli_cpu": 96_000, "memory_mib": 102_400, "gpu": 0}],
         },
     ]
-    assert judge(*reversed(pods), groups=groups) == fit
+    assert judge(*reversed(pods), vngs=vngs) == fit
 
 
 def test_pods_that_tolerate_no_taints_are_told() -> None:
-    """When every group has one."""
-    groups = (group(taints=(GPU,)), group("ols-2", taints=(("team", "data", "NoExecute"),)))
+    """When every VNG has one."""
+    vngs = (vng(taints=(GPU,)), vng("ols-2", taints=(("team", "data", "NoExecute"),)))
     intolerant = {"kind": RequirementKind.TOLERATIONS}
-    assert unplaceable(judge(pod("a"), pod("b"), groups=groups)) == [
+    assert unplaceable(judge(pod("a"), pod("b"), vngs=vngs)) == [
         {"pods": ["shop/a", "shop/b"], "reasons": [intolerant]}
     ]
     asks = pod("a", node_selector={"disk": "ssd"})
-    (found,) = unplaceable(judge(asks, groups=groups))
+    (found,) = unplaceable(judge(asks, vngs=vngs))
     assert found["reasons"][0]["terms"] == [[condition("disk", "ssd")]]
     assert found["reasons"][1] == intolerant
 
@@ -606,8 +606,8 @@ def test_every_kind_of_requirement_has_its_conditions_and_its_remedy(
     more: dict[str, Any], kind: RequirementKind, terms: list[Any] | None, remedy: RequirementRemedy | None
 ) -> None:
     """Names of single nodes are left out, zones are merged: so like pods are grouped."""
-    groups = (group(template=template(instance_types=("m5.large",))),)
-    ((reason,),) = (found["reasons"] for found in unplaceable(judge(pod(**more), groups=groups)))
+    vngs = (vng(template=template(instance_types=("m5.large",))),)
+    ((reason,),) = (found["reasons"] for found in unplaceable(judge(pod(**more), vngs=vngs)))
     assert (reason["kind"], reason.get("terms"), reason.get("remedy")) == (kind, terms, remedy)
 
 
@@ -622,29 +622,29 @@ def test_very_many_reasons_make_few_diagnostics() -> None:
 
 def test_cluster_without_any_group_takes_nothing() -> None:
     """But its own template does, unless it is only a template."""
-    assert unplaceable(judge(pod(), groups=())) == [
+    assert unplaceable(judge(pod(), vngs=())) == [
         {"pods": ["shop/cart-1"], "reasons": [{"kind": RequirementKind.NO_GROUP}]}
     ]
-    assert verdict(judge(pod(), groups=(), cluster=Cluster(id="o-1"))) is True
+    assert verdict(judge(pod(), vngs=(), cluster=Cluster(id="o-1"))) is True
 
 
 @pytest.mark.parametrize(
-    ("match", "groups", "elsewhere"),
+    ("match", "vngs", "elsewhere"),
     [
-        ("ols-1", (group(), group("ols-2", labels=(("team", "data"),))), 1),
-        ("ols-2", (group(), group("ols-2", labels=(("team", "data"),))), 0),
-        ("ols-9", (group("ols-2", labels=(("team", "data"),)),), 0),
-        (None, (group("ols-2", labels=(("team", "data"),)),), 0),
-        (UNKNOWN_GROUP, (group("ols-2", labels=(("team", "data"),)),), 0),
-        ("Default", (group("ols-2", labels=(("team", "data"),)), group("ols-3", labels=())), 1),
-        ("Default", (group("ols-2", labels=(("team", "data"),)),), 0),
+        ("ols-1", (vng(), vng("ols-2", labels=(("team", "data"),))), 1),
+        ("ols-2", (vng(), vng("ols-2", labels=(("team", "data"),))), 0),
+        ("ols-9", (vng("ols-2", labels=(("team", "data"),)),), 0),
+        (None, (vng("ols-2", labels=(("team", "data"),)),), 0),
+        (UNKNOWN_VNG, (vng("ols-2", labels=(("team", "data"),)),), 0),
+        ("Default", (vng("ols-2", labels=(("team", "data"),)), vng("ols-3", labels=())), 1),
+        ("Default", (vng("ols-2", labels=(("team", "data"),)),), 0),
     ],
 )
 def test_pod_that_leaves_its_nodes_group_is_a_remark(
-    match: str | None, groups: tuple[VirtualNodeGroup, ...], elsewhere: int
+    match: str | None, vngs: tuple[VirtualNodeGroup, ...], elsewhere: int
 ) -> None:
-    """No blocker; a node without a known match has no group to leave."""
-    fit = judge(pod(node_selector={"team": "data"}), match=match, groups=groups)
+    """No blocker; a node without a known match has no VNG to leave."""
+    fit = judge(pod(node_selector={"team": "data"}), match=match, vngs=vngs)
     assert (fit.elsewhere, fit.homeless, fit.fitting) == (elsewhere, 0, 1 - elsewhere)
     assert fields_of(fit, Code.PODS_CHANGE_GROUP) == [{"pods": ["shop/cart-1"]}] * elsewhere
     assert len(fit.diagnostics) == elsewhere
@@ -652,11 +652,9 @@ def test_pod_that_leaves_its_nodes_group_is_a_remark(
 
 def test_default_match_takes_any_group_without_labels_and_taints() -> None:
     """Or the cluster's own template."""
-    plain = group("ols-2", labels=())
-    assert judge(pod(), match="Default", groups=(group(), plain)).fitting == 1
-    assert (
-        judge(pod(), match="Default", groups=(group("ols-1", taints=(GPU,)),), cluster=Cluster(id="o-1")).fitting == 1
-    )
+    plain = vng("ols-2", labels=())
+    assert judge(pod(), match="Default", vngs=(vng(), plain)).fitting == 1
+    assert judge(pod(), match="Default", vngs=(vng("ols-1", taints=(GPU,)),), cluster=Cluster(id="o-1")).fitting == 1
 
 
 def test_what_is_not_known_is_a_remark_and_never_a_blocker() -> None:
@@ -709,16 +707,16 @@ def test_volumes_that_could_not_be_read_are_unknown(gap: str) -> None:
 def test_pods_that_change_the_architecture_are_warned_of() -> None:
     """Whether their images run there cannot be seen; a pod that names an architecture knows."""
     nodes = {"i-1": KubernetesNode(name="node-1", instance_id="i-1", labels={"kubernetes.io/arch": "amd64"})}
-    arm = (group(template=template(instance_types=("m6g.large",))),)
+    arm = (vng(template=template(instance_types=("m6g.large",))),)
     kube = KubernetesSnapshot(nodes=nodes)
     named = pod("named", terms=((Requirement(key="kubernetes.io/arch", values=("arm64", "amd64")),),))
-    (warning,) = judge(pod(), named, groups=arm, kube=kube).diagnostics
+    (warning,) = judge(pod(), named, vngs=arm, kube=kube).diagnostics
     assert (warning.code, warning.subject) == (Code.PODS_CHANGE_ARCHITECTURE, "amd64")
     assert warning.fields == {"pods": ["shop/cart-1"]}
-    both = (group(template=template(instance_types=("m6g.large", "m5.large"))),)
-    unknown = (group(template=template(instance_types=("u-6tb1.metal",))),)
-    for groups in (both, unknown, (group(),)):
-        assert judge(pod(), groups=groups, kube=kube).diagnostics == ()
+    both = (vng(template=template(instance_types=("m6g.large", "m5.large"))),)
+    unknown = (vng(template=template(instance_types=("u-6tb1.metal",))),)
+    for vngs in (both, unknown, (vng(),)):
+        assert judge(pod(), vngs=vngs, kube=kube).diagnostics == ()
 
 
 values = st.sampled_from(["", "a", "b", "3", "10"])
@@ -761,14 +759,14 @@ groups_strategy = st.lists(
     max_size=4,
 ).map(
     lambda drawn: tuple(
-        group(f"ols-{number}", labels=tuple(sorted(labels.items())), taints=tuple(taints))
+        vng(f"ols-{number}", labels=tuple(sorted(labels.items())), taints=tuple(taints))
         for number, (labels, taints) in enumerate(drawn)
     )
 )
 
 
 def naive_takes(one: VirtualNodeGroup, of: Pod) -> bool:
-    """Judge as the scheduler does: a node of the group, condition by condition."""
+    """Judge as the scheduler does: a node of the VNG, condition by condition."""
     node_labels = dict(one.labels)
     for key, value, effect in one.taints:
         taint = Taint(key=key, value=value, effect=effect)
@@ -786,18 +784,18 @@ def naive_takes(one: VirtualNodeGroup, of: Pod) -> bool:
 
 
 @given(pods, groups_strategy)
-def test_pod_is_homeless_when_a_scheduler_would_find_no_node(of: Pod, groups: tuple[VirtualNodeGroup, ...]) -> None:
+def test_pod_is_homeless_when_a_scheduler_would_find_no_node(of: Pod, vngs: tuple[VirtualNodeGroup, ...]) -> None:
     """Held against a second, plain implementation; nothing is unknown here."""
-    fit = judge(of, groups=groups, match=None)
-    assert verdict(fit) is any(naive_takes(one, of) for one in groups)
+    fit = judge(of, vngs=vngs, match=None)
+    assert verdict(fit) is any(naive_takes(one, of) for one in vngs)
 
 
 @given(pods, groups_strategy, tolerations, groups_strategy)
 def test_more_is_never_worse(
-    of: Pod, groups: tuple[VirtualNodeGroup, ...], toleration: Toleration, others: tuple[VirtualNodeGroup, ...]
+    of: Pod, vngs: tuple[VirtualNodeGroup, ...], toleration: Toleration, others: tuple[VirtualNodeGroup, ...]
 ) -> None:
-    """Neither a further toleration nor a further group makes a pod homeless."""
-    before = judge(of, groups=groups).homeless
+    """Neither a further toleration nor a further VNG makes a pod homeless."""
+    before = judge(of, vngs=vngs).homeless
     tolerant = pod(
         of.name,
         node_selector=of.node_selector,
@@ -805,11 +803,9 @@ def test_more_is_never_worse(
         volume_terms=of.volume_terms,
         tolerations=(*of.tolerations, toleration),
     )
-    assert judge(tolerant, groups=groups).homeless <= before
-    added = tuple(
-        group(f"ols-more-{number}", labels=one.labels, taints=one.taints) for number, one in enumerate(others)
-    )
-    assert judge(of, groups=(*groups, *added)).homeless <= before
+    assert judge(tolerant, vngs=vngs).homeless <= before
+    added = tuple(vng(f"ols-more-{number}", labels=one.labels, taints=one.taints) for number, one in enumerate(others))
+    assert judge(of, vngs=(*vngs, *added)).homeless <= before
 
 
 @given(
@@ -819,22 +815,22 @@ def test_more_is_never_worse(
     st.randoms(use_true_random=False),
 )
 def test_order_does_not_matter_and_every_pod_is_counted_once(
-    some_pods: list[Pod], groups: tuple[VirtualNodeGroup, ...], match: str | None, shuffler: random.Random
+    some_pods: list[Pod], vngs: tuple[VirtualNodeGroup, ...], match: str | None, shuffler: random.Random
 ) -> None:
-    """Neither that of the pods nor that of the groups."""
-    fit = judge(*some_pods, groups=groups, match=match)
+    """Neither that of the pods nor that of the VNGs."""
+    fit = judge(*some_pods, vngs=vngs, match=match)
     assert fit.fitting + fit.elsewhere + fit.homeless + fit.unknown == len(some_pods)
-    mixed = list(groups)
+    mixed = list(vngs)
     shuffler.shuffle(some_pods)
     shuffler.shuffle(mixed)
-    assert judge(*some_pods, groups=tuple(mixed), match=match) == fit
+    assert judge(*some_pods, vngs=tuple(mixed), match=match) == fit
 
 
 def test_ten_thousand_pods_against_thirty_groups_are_judged_quickly() -> None:
     """Most are alike, but hundreds of kinds of demands are not."""
     types = tuple(f"{family}{generation}.{size}xlarge" for family, generation, size in product("cmr", "567", (2, 4, 8)))
-    groups = tuple(
-        group(f"ols-{number}", labels=(("team", str(number)),), template=template(instance_types=types))
+    vngs = tuple(
+        vng(f"ols-{number}", labels=(("team", str(number)),), template=template(instance_types=types))
         for number in range(30)
     )
     pods = [
@@ -847,6 +843,6 @@ def test_ten_thousand_pods_against_thirty_groups_are_judged_quickly() -> None:
         for number in range(10_000)
     ]
     started = time.process_time()
-    fit = judge(*pods, groups=groups)
+    fit = judge(*pods, vngs=vngs)
     assert time.process_time() - started < 30
     assert (fit.homeless, fit.unknown) == (2500, 0)

@@ -39,9 +39,9 @@ CHANGED: dict[str, Any] = {
 }
 
 
-def entries(*names: str, group: str = "ols-1") -> dict[str, str]:
+def entries(*names: str, vng: str = "ols-1") -> dict[str, str]:
     """Return a plan of nodes."""
-    return {name: PlannedNode.from_candidate(candidate(name, group=group), {}).entry for name in names}
+    return {name: PlannedNode.from_candidate(candidate(name, vng=vng), {}).entry for name in names}
 
 
 PLAN = entries("a", "b")
@@ -58,7 +58,7 @@ def test_the_digest_covers_what_a_reviewer_approves() -> None:
     assert set(CHANGED) == set(REVIEWED)
     assert len(DIGEST) == 32
     others = [plan_digest(PLAN, replace(SPEC, **{name: value})) for name, value in CHANGED.items()]
-    others += [plan_digest(entries("a"), SPEC), plan_digest(entries("a", "b", group="ols-2"), SPEC)]
+    others += [plan_digest(entries("a"), SPEC), plan_digest(entries("a", "b", vng="ols-2"), SPEC)]
     assert len({DIGEST, *others}) == len(others) + 1
     unreviewed = {"new_nodes": "migrate", "when_busy": "fail", "stall_timeout": 1.0, "approved_plan": "feedbeef" * 2}
     assert plan_digest(PLAN, replace(SPEC, **unreviewed)) == DIGEST

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.api.models.migration import Candidate
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.node_selector import LabelMatches, NodeSelector, eks_node_group, select_nodes
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG
 from tests.migration.builders import candidate
 
 EKS_ASG = "eks-blue-7cc6a7a2-1e5c-4b5e-9d6b-4a1f4fd3c1f2"
 
 ids = st.sampled_from([f"i-{number}" for number in range(12)])
 asgs = st.sampled_from(["web", "api", "batch", EKS_ASG, None])
-groups = st.sampled_from(["ols-1", "ols-2", "Default", None, UNKNOWN_GROUP])
-clusters = st.dictionaries(ids, st.tuples(asgs, groups), max_size=12).map(
-    lambda nodes: [candidate(name, asg, group) for name, (asg, group) in nodes.items()]
+vngs = st.sampled_from(["ols-1", "ols-2", "Default", None, UNKNOWN_VNG])
+clusters = st.dictionaries(ids, st.tuples(asgs, vngs), max_size=12).map(
+    lambda nodes: [candidate(name, asg, vng) for name, (asg, vng) in nodes.items()]
 )
 fields = st.fixed_dictionaries(
     {},
@@ -71,9 +71,9 @@ def test_choice_does_not_depend_on_the_order_of_the_nodes(
 def test_exclude_always_wins(selector: NodeSelector, nodes: list[Candidate]) -> None:
     """No node is taken that the exclude takes, or may take for all that is known."""
     for node in select_nodes(selector, nodes).taken:
-        group = node.virtual_node_group_id
-        certain = group != UNKNOWN_GROUP
-        assert selector.exclude is None or selector.exclude.matches(node, group, certain_group=certain) is False
+        vng = node.virtual_node_group_id
+        certain = vng != UNKNOWN_VNG
+        assert selector.exclude is None or selector.exclude.matches(node, vng, certain_vng=certain) is False
 
 
 @given(selectors(), clusters, st.frozensets(ids, max_size=4))
@@ -128,7 +128,7 @@ def test_labels_decide_as_kubernetes_does(selector: NodeSelector, nodes: list[Ca
         if exclude is not None and exclude.label_selector is not None and node.instance_id not in knows:
             # Only another field of the exclude may have let it through.
             assert exclude.matches(node, node.virtual_node_group_id) is False
-    if knows >= set(ids) and not any(node.virtual_node_group_id == UNKNOWN_GROUP for node in nodes):
+    if knows >= set(ids) and not any(node.virtual_node_group_id == UNKNOWN_VNG for node in nodes):
         assert chosen.undecided == ()
 
 

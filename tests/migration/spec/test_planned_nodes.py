@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.spec import planned_nodes
-from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_GROUP, PlannedNode, hash_nodes, parse_planned
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, hash_nodes, parse_planned
 from tests.migration.builders import candidate
 
 group_ids = st.one_of(
-    st.none(), st.sampled_from(["Default", UNKNOWN_GROUP]), st.from_regex(r"ols-[0-9a-f]{8}", fullmatch=True)
+    st.none(), st.sampled_from(["Default", UNKNOWN_VNG]), st.from_regex(r"ols-[0-9a-f]{8}", fullmatch=True)
 )
 hostile = st.one_of(
     st.text(max_size=30),
@@ -29,21 +29,21 @@ legal_nodes = st.from_regex(r"[a-z0-9]([-.a-z0-9]{0,30}[a-z0-9])?", fullmatch=Tr
 
 @given(hostile, st.one_of(st.none(), hostile), group_ids, hostile, st.one_of(st.none(), st.just("owm-1")))
 def test_entry_of_hostile_names_reads_back_as_the_same_entry(
-    node: str, asg: str | None, group: str | None, name: str, migration: str | None
+    node: str, asg: str | None, vng: str | None, name: str, migration: str | None
 ) -> None:
-    """Whatever a name is, the entry is one line, and says of group and migration what it was made of."""
+    """Whatever a name is, the entry is one line, and says of VNG and migration what it was made of."""
     planned = PlannedNode(
         instance_id="i-1",
         node_name=node,
         asg_name=asg,
-        virtual_node_group_id=group,
+        virtual_node_group_id=vng,
         virtual_node_group_name=name,
         migration_id=migration,
     )
     read = PlannedNode.parse("i-1", planned.entry)
     assert planned.entry.isprintable() or not planned.entry.isascii()
     assert len(planned.entry.splitlines()) == 1
-    assert (read.virtual_node_group_id, read.migration_id) == (group, migration)
+    assert (read.virtual_node_group_id, read.migration_id) == (vng, migration)
     assert PlannedNode.parse("i-1", read.entry) == read
 
 
@@ -64,7 +64,7 @@ def test_entry_shows_node_group_and_target() -> None:
         == "node-i-1 - -> any Virtual Node Group (Default)"
     )
     assert (
-        PlannedNode.from_candidate(candidate("i-1", group=None), {}).entry
+        PlannedNode.from_candidate(candidate("i-1", vng=None), {}).entry
         == "node-i-1 web -> no Virtual Node Group (none)"
     )
     assert PlannedNode.from_candidate(candidate("i-1"), {}).entry == "node-i-1 web -> ols-1 (ols-1)"
@@ -75,13 +75,13 @@ def test_entry_of_unknown_form_still_stands_for_its_instance() -> None:
     assert PlannedNode.parse("i-1", "whatever") == PlannedNode(instance_id="i-1")
 
 
-def entries(**groups: str | None) -> dict[str, str]:
-    """Return a plan of nodes by the group that each matches."""
-    return {name: PlannedNode.from_candidate(candidate(name, group=group), {}).entry for name, group in groups.items()}
+def entries(**vngs: str | None) -> dict[str, str]:
+    """Return a plan of nodes by the VNG that each matches."""
+    return {name: PlannedNode.from_candidate(candidate(name, vng=vng), {}).entry for name, vng in vngs.items()}
 
 
 def test_hash_is_of_instance_and_group_ids_alone() -> None:
-    """Names may change; a node more, a node fewer, or another group is another plan."""
+    """Names may change; a node more, a node fewer, or another VNG is another plan."""
     plan_of_two = entries(a="ols-1", b=None)
     digest = hash_nodes(plan_of_two)
     assert digest == hash_nodes(dict(reversed(plan_of_two.items())))
@@ -98,7 +98,7 @@ def test_hash_is_of_instance_and_group_ids_alone() -> None:
 
 def test_node_that_an_earlier_migration_took_is_not_in_the_hash() -> None:
     """Nobody has to approve what is done."""
-    node = PlannedNode(instance_id="i-2", node_name="n", virtual_node_group_id=UNKNOWN_GROUP, migration_id="owm-1")
+    node = PlannedNode(instance_id="i-2", node_name="n", virtual_node_group_id=UNKNOWN_VNG, migration_id="owm-1")
     planned = entries(a="ols-1") | {"i-2": node.entry}
     assert parse_planned(planned)["i-2"].migration_id == "owm-1"
     assert hash_nodes(planned) == hash_nodes(entries(a="ols-1"))

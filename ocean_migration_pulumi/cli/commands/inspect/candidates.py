@@ -18,7 +18,7 @@ from ocean_migration_pulumi.results import MigrationCandidate, MigrationCandidat
 def command(context: CliContext, output: Output) -> None:
     """List the nodes that can be migrated, with the Virtual Node Group that each node matches."""
     cluster = context.cluster_id
-    names = {group.id: group.name for group in context.client.list_virtual_node_groups(cluster)}
+    names = {vng.id: vng.name for vng in context.client.list_virtual_node_groups(cluster)}
     found = MigrationCandidates.from_discovery(cluster, context.client.discover(cluster), names)
     table = Table(
         title=f"Candidates of {cluster}",
@@ -41,9 +41,9 @@ def command(context: CliContext, output: Output) -> None:
 
 
 def _target(node: MigrationCandidate) -> str:
-    group = node.virtual_node_group_id
-    if group is None:
+    vng = node.virtual_node_group_id
+    if vng is None:
         return "no match"
-    if group == DEFAULT_VIRTUAL_NODE_GROUP:
+    if vng == DEFAULT_VIRTUAL_NODE_GROUP:
         return "any (Default)"
-    return f"{node.virtual_node_group_name} ({group})" if node.virtual_node_group_name else group
+    return f"{node.virtual_node_group_name} ({vng})" if node.virtual_node_group_name else vng

@@ -57,12 +57,12 @@ def command(context: CliContext, output: Output) -> None:
     scope = context.scope.at_most(context.kubernetes_timeout + KEPT_BACK)
     with read_with_progress(context) as sources:
         snapshot = take_snapshot(context.client, context.claims, scope, spec, sources)
-    nodes = [PlannedNode.from_candidate(node, snapshot.group_names) for node in snapshot.offered.values()]
+    nodes = [PlannedNode.from_candidate(node, snapshot.vng_names) for node in snapshot.offered.values()]
     found = run_preflight(
         spec,
         nodes,
         snapshot,
-        cloud=ask_aws(sources, scope, nodes, snapshot.cluster, snapshot.groups),
+        cloud=ask_aws(sources, scope, nodes, snapshot.cluster, snapshot.vngs),
         foreign=snapshot.running,
         now=context.client.server_now(),
         first=True,

@@ -92,10 +92,10 @@ def _nodes_unmatched(fields: Fields, vocabulary: Vocabulary) -> CheckText:
 
 
 def _groups_gone(fields: Fields) -> CheckText:
-    groups, nodes = fields["groups"], fields["nodes"]
-    exist = "does not exist" if len(groups) == 1 else "do not exist"
+    vngs, nodes = fields["groups"], fields["nodes"]
+    exist = "does not exist" if len(vngs) == 1 else "do not exist"
     return CheckText(
-        f"{count_noun(len(groups), 'planned Virtual Node Group')} {exist} any more: {list_some(groups)} "
+        f"{count_noun(len(vngs), 'planned Virtual Node Group')} {exist} any more: {list_some(vngs)} "
         f"(for {list_some(nodes)})",
         "Plan again",
     )
@@ -120,7 +120,7 @@ def _on_planned_nodes(fields: Fields, whose: str, effect: str) -> CheckText:
     )
 
 
-def _group(fields: Fields) -> str:
+def _vng(fields: Fields) -> str:
     return f"{fields['name']} ({fields['group']})" if fields["name"] else str(fields["group"])
 
 
@@ -300,17 +300,17 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.NODES_MATCHED: ("Every planned node matches a Virtual Node Group",),
     Finding.GROUPS_GONE: _groups_gone,
     Finding.LABELS_NOT_SET: lambda fields: CheckText(
-        f"Nodes of {_group(fields)} do not get {_labels_and_taints(fields)}: Ocean launches them for pods that need "
+        f"Nodes of {_vng(fields)} do not get {_labels_and_taints(fields)}: Ocean launches them for pods that need "
         "it, and the pods stay pending",
         "Set the same in the user data, as arguments of the kubelet",
     ),
     Finding.LABELS_NOT_DECLARED: lambda fields: CheckText(
-        f"User data of {_group(fields)} sets {_labels_and_taints(fields)}, which the Virtual Node Group does not "
+        f"User data of {_vng(fields)} sets {_labels_and_taints(fields)}, which the Virtual Node Group does not "
         "declare: Ocean does not count with it",
         "Declare the same in the Virtual Node Group",
     ),
     Finding.USER_DATA_NOT_READ: lambda fields: CheckText(
-        f"Whether nodes of {_group(fields)} get the labels and taints that it declares is unknown: its user data has "
+        f"Whether nodes of {_vng(fields)} get the labels and taints that it declares is unknown: its user data has "
         "variables or an unknown form",
         "Make sure that its user data sets the same",
     ),

@@ -190,11 +190,11 @@ def _unplanned(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     return join_sentences([_cause(fields, vocabulary), effect])
 
 
-def _destination(group_id: str, fields: Fields) -> str:
+def _destination(vng_id: str, fields: Fields) -> str:
     pods = "" if fields["pods"] is None else f" ({count_noun(fields['pods'], 'pod')})"
-    name = "any Virtual Node Group" if group_id == DEFAULT_VIRTUAL_NODE_GROUP else fields["name"]
+    name = "any Virtual Node Group" if vng_id == DEFAULT_VIRTUAL_NODE_GROUP else fields["name"]
     market = f": {describe_market(fields)}" if fields["known"] else ""
-    return f"{count_noun(fields['nodes'], 'node')}{pods} to {name} ({group_id}){market}"
+    return f"{count_noun(fields['nodes'], 'node')}{pods} to {name} ({vng_id}){market}"
 
 
 def describe_market(fields: Fields) -> str:

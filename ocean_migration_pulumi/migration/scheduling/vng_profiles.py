@@ -132,7 +132,7 @@ class NodeCapacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeGroupProfile:
+class VngProfile:
     """A Virtual Node Group, or the cluster's own template (``Default``).
 
     ``zones`` are those where it starts nodes for certain; with ``other_zones`` there may be more. ``region`` is empty
@@ -182,7 +182,7 @@ class NodeGroupProfile:
             spaces.append(NodeCapacity.from_instance_type(machine, self.daemons).under(verdicts[alike]))
         return NodeCapacity.together(spaces)
 
-    def beside(self, daemons: DaemonOverhead) -> NodeGroupProfile:
+    def beside(self, daemons: DaemonOverhead) -> VngProfile:
         """Return the same with less space: that of DaemonSets is taken."""
         spaces = (NodeCapacity.from_instance_type(machine, daemons) for machine in self.machines)
         return replace(self, daemons=daemons, whole=NodeCapacity.together(spaces))
@@ -264,13 +264,13 @@ def is_reserved_label(key: str) -> bool:
 _NO_DAEMONS: Final = DaemonOverhead()
 
 
-def profile_node_groups(
+def profile_vngs(
     cluster: Cluster,
-    groups: Mapping[str, VirtualNodeGroup],
+    vngs: Mapping[str, VirtualNodeGroup],
     ocean_nodes: Iterable[ClusterNode] = (),
     cloud: AwsFacts | None = None,
     kubernetes_nodes: Mapping[str, KubernetesNode] = _NO_NODES,
-) -> list[NodeGroupProfile]:
+) -> list[VngProfile]:
     """Return where the pods of a cluster can go, sorted by id; ``kubernetes_nodes`` are by instance id."""
     nodes = list(ocean_nodes)
     catalogue = InstanceTypeCatalog.from_sources(cloud, nodes, kubernetes_nodes.values())
@@ -279,44 +279,44 @@ def profile_node_groups(
     seen_systems: dict[str, str] = {}
     seen_others: dict[str, dict[str, int]] = defaultdict(dict)
     for node in nodes:
-        group_id = node.virtual_node_group_id or DEFAULT_VIRTUAL_NODE_GROUP
-        seen_zones[group_id].add(node.availability_zone)
+        vng_id = node.virtual_node_group_id or DEFAULT_VIRTUAL_NODE_GROUP
+        seen_zones[vng_id].add(node.availability_zone)
         if node.instance_id in kubernetes_nodes:
             known = kubernetes_nodes[node.instance_id]
             labels = known.labels
-            seen_labels[group_id] |= labels.keys()
+            seen_labels[vng_id] |= labels.keys()
             for name, amount in known.allocatable.others if known.allocatable else ():
-                seen_others[group_id][name] = max(amount, seen_others[group_id].get(name, 0))
+                seen_others[vng_id][name] = max(amount, seen_others[vng_id].get(name, 0))
             if SYSTEM_LABEL in labels:
-                seen_systems[group_id] = labels[SYSTEM_LABEL]
+                seen_systems[vng_id] = labels[SYSTEM_LABEL]
 
-    def target(group_id: str, template: LaunchTemplate, group: VirtualNodeGroup | None = None) -> NodeGroupProfile:
+    def target(vng_id: str, template: LaunchTemplate, vng: VirtualNodeGroup | None = None) -> VngProfile:
         in_zone = cloud.zones if cloud else {}
         subnets = template.subnet_ids or cluster.template.subnet_ids
         zones = {in_zone[subnet] for subnet in subnets if subnet in in_zone}
         others = not subnets or any(subnet not in in_zone for subnet in subnets)
-        taints = [Taint(key=key, value=value, effect=effect) for key, value, effect in (group.taints if group else ())]
+        taints = [Taint(key=key, value=value, effect=effect) for key, value, effect in (vng.taints if vng else ())]
         types = AllowedTypes.from_template(template, cluster.template)
         machines = tuple(types.machines(catalogue))
         user_data = template.user_data or cluster.template.user_data
-        return NodeGroupProfile(
-            id=group_id,
-            labels=dict(group.labels) if group else {},
+        return VngProfile(
+            id=vng_id,
+            labels=dict(vng.labels) if vng else {},
             taints=tuple(taint for taint in taints if taint.effect in _HARD),
-            zones=tuple(sorted((zones | seen_zones[group_id] if others else zones) - {""})),
+            zones=tuple(sorted((zones | seen_zones[vng_id] if others else zones) - {""})),
             other_zones=others,
             region=cluster.region,
             types=types,
             machines=machines,
             whole=NodeCapacity.together(NodeCapacity.from_instance_type(machine, _NO_DAEMONS) for machine in machines),
             catalogue=catalogue,
-            seen_labels=frozenset(seen_labels[group_id]),
-            others=seen_others[group_id],
-            system=seen_systems.get(group_id) or _system_of(user_data),
+            seen_labels=frozenset(seen_labels[vng_id]),
+            others=seen_others[vng_id],
+            system=seen_systems.get(vng_id) or _system_of(user_data),
             user_data=user_data,
         )
 
-    found = [target(group.id, group.template, group) for _, group in sorted(groups.items())]
+    found = [target(vng.id, vng.template, vng) for _, vng in sorted(vngs.items())]
     return found if cluster.template_only else [target(DEFAULT_VIRTUAL_NODE_GROUP, cluster.template), *found]
 
 

@@ -98,7 +98,7 @@ def preview_when_listed(
         return found
 
     def preview_again() -> PlanPreview:
-        claims.view.changed()
+        claims.cache.changed()
         return preview()
 
     return _watch_list(
@@ -116,10 +116,10 @@ def ensure_empty_plan_holds(context: ReconcileContext) -> None:
     """
     api, claims, scope, spec = context.api, context.claims, context.scope, context.spec
     sources = context.sources if spec.nodes.label_selectors else DataSources()
-    ended = {summary.id for summary in claims.view.migrations(api, scope) if summary.is_terminal}
+    ended = {summary.id for summary in claims.cache.migrations(api, scope) if summary.is_terminal}
 
     def find_hidden() -> list[str]:
-        claims.view.changed()
+        claims.cache.changed()
         snapshot = take_snapshot(api, claims, scope, spec, sources)
         found = planner.plan_nodes(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
         late = [status.instance_ids for status in snapshot.recent if status.id not in ended]

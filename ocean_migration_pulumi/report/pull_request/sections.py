@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import count_noun, list_some, natural_key
-from ocean_migration_pulumi.migration.planning.text.findings_text import describe_changes, describe_market, render
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.plan_text import describe_changes, describe_market
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, count_moved, parse_planned
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row

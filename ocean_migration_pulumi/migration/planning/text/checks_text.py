@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.planning.text.sentences import capitalize, join_sentences
+from ocean_migration_pulumi.migration.planning.text.templates import Fields
 from ocean_migration_pulumi.migration.scheduling.aws_facts import without_path
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
-
-Fields = Mapping[str, Any]
 
 _FIRST_VERSION: Final = "version 2 (or at least 1.0.46)"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.migration.planning.text.templates import Fields, Template
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
 
 _MOST_SHOWN: Final = 3
 
@@ -17,11 +19,8 @@ _CONDITIONS: Final = {
     "unscheduled_for": "a pod finds no node",
 }
 
-Fields = Mapping[str, Any]
 
-
-def describe_planned(_: str, fields: Fields) -> str:
-    """Return what a migration will watch, and what stops it."""
+def _planned(_: str, fields: Fields) -> str:
     count = fields["workloads"]
     if count is None:
         return f"Workload health stays unknown, and does not stop the migration: {fields['reason']}"
@@ -45,8 +44,7 @@ def describe_planned(_: str, fields: Fields) -> str:
     )
 
 
-def describe_watch(_: str, fields: Fields) -> str:
-    """Return what is watched while a migration runs."""
+def _watched(_: str, fields: Fields) -> str:
     parts = [f"Watching {count_noun(fields['workloads'], 'workload')} with {count_noun(fields['pods'], 'pod')} to move"]
     if fields["unhealthy"]:
         parts.append(f"{count_noun(fields['unhealthy'], 'workload')} unhealthy before, and not judged")
@@ -57,21 +55,14 @@ def describe_watch(_: str, fields: Fields) -> str:
     return "; ".join(parts)
 
 
-def describe_unknown_health(_: str, fields: Fields) -> str:
-    """Return why it is not known whether workloads are ready."""
-    return f"Unknown whether the workloads are ready: {fields['reason']}"
-
-
-def describe_ready(_: str, fields: Fields) -> str:
-    """Return that all workloads are ready."""
+def _ready(_: str, fields: Fields) -> str:
     ready = f"{count_noun(fields['workloads'], 'workload')} ready, {count_noun(fields['pods'], 'pod')} on Ocean nodes"
     if fields["elsewhere"]:
         return f"{ready}; {count_with_verb(fields['elsewhere'], 'pod', 'run')} on other old nodes and will move again"
     return ready
 
 
-def describe_not_ready(_: str, fields: Fields) -> str:
-    """Return which workloads are not ready, and why."""
+def _not_ready(_: str, fields: Fields) -> str:
     shown = [_describe_workload(each) for each in fields["workloads"][:_MOST_SHOWN]]
     others = fields["others"] + len(fields["workloads"]) - len(shown)
     count = len(fields["workloads"]) + fields["others"]
@@ -81,8 +72,7 @@ def describe_not_ready(_: str, fields: Fields) -> str:
     return f"{head}: {'; '.join(shown)}{more}{remedy}"
 
 
-def describe_brake(migration_id: str, fields: Fields) -> str:
-    """Return that a migration was stopped for its workloads, and what that leaves."""
+def _brake_stopped(migration_id: str, fields: Fields) -> str:
     pod = f", such as {fields['pod']}" if fields["pod"] else ""
     detail = f": {fields['detail']}" if fields["detail"] else ""
     drained = count_with_verb(fields["drained"], "drained node", "stay")
@@ -93,8 +83,7 @@ def describe_brake(migration_id: str, fields: Fields) -> str:
     )
 
 
-def describe_held_brake(migration_id: str, fields: Fields) -> str:
-    """Return that nothing is started, as an earlier run has stopped a migration for its workloads."""
+def _brake_holds(migration_id: str, fields: Fields) -> str:
     return (
         f"Nothing was started: migration {migration_id} was stopped because it broke workloads ({fields['cause']}); "
         f"{count_with_verb(len(fields['nodes']), 'node', 'remain')}. Repair the cause, then change triggers or nodes "
@@ -107,3 +96,14 @@ def _describe_workload(each: Fields) -> str:
     detail = f": {each['detail']}" if each["detail"] else ""
     reason = f" ({each['reason']}{pod}{detail})" if each["reason"] else ""
     return f"{each['workload']} has {each['ready']} of {count_noun(each['required'], 'pod')} ready{reason}"
+
+
+TEMPLATES: Final[Mapping[str, Template]] = {
+    Code.HEALTH_PLANNED: _planned,
+    Code.HEALTH_WATCHED: _watched,
+    Code.HEALTH_UNKNOWN: "Unknown whether the workloads are ready: {reason}",
+    Code.WORKLOADS_READY: _ready,
+    Code.WORKLOADS_NOT_READY: _not_ready,
+    Code.BRAKE_STOPPED: _brake_stopped,
+    Code.BRAKE_HOLDS: _brake_holds,
+}

@@ -1,0 +1,23 @@
+"""What a template of a diagnostic's text is, and the field that no template may clean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
+
+Fields = Mapping[str, Any]
+"""The fields of a diagnostic, printable."""
+
+Template = str | Callable[[str, Fields], str]
+"""The text of a code from its subject and fields; a string is a format that names them."""
+
+NamingTemplate = Callable[[str, Fields, Vocabulary], str]
+"""A template whose text names inputs or options."""
+
+SOURCE: Final = "source"
+"""The field with source to paste, which keeps its line breaks."""
+
+MOST_NODES: Final = 3
+"""How many nodes, or owners of nodes, a text names; it counts the others."""

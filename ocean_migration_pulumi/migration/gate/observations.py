@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from ocean_migration_pulumi.api.responses import ApiResponse
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     InputError,
@@ -25,6 +26,7 @@ from ocean_migration_pulumi.migration.health.assessment import has_arrived, shar
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_check
+from ocean_migration_pulumi.migration.reconcile.waiter import Denial
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter, WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 
@@ -86,6 +88,8 @@ class GateContext:
     """Looks at the workloads of the wave before; None before the first look."""
     seen_at: float = float("-inf")
     """When it looked last, by the clock of ``scope``."""
+    denial: Denial | None = None
+    """The answers that the latest migration does not exist; None unless the last one was such."""
     recognized: bool = False
     """Whether Kubernetes was found to be the cluster whose nodes the service offers or runs."""
 
@@ -141,9 +145,23 @@ def _observe_unscheduled(gate: GateContext, scope: CancelScope) -> list[GateObse
     try:
         status = gate.api.within(scope).get_migration(gate.spec.ocean_id, latest)
     except MigrationNotFoundError:
-        return [GateObservation(True, f"migration {latest} is no longer listed: its unscheduled pods are not known")]
+        return [_observe_denied(gate, scope, latest)]
+    gate.denial = None
     pods = {*status.unscheduled_pods, *status.new_unscheduled_pods}
     return [GateObservation(not pods, f"{count_noun(len(pods), 'pod')} unscheduled" if pods else "all pods scheduled")]
+
+
+def _observe_denied(gate: GateContext, scope: CancelScope, migration_id: str) -> GateObservation:
+    """Look for a migration in the list whose status is denied; it counts as gone when both deny it for a minute."""
+    clock, now = gate.scope.clock(), gate.api.server_now()
+    if any(summary.id == migration_id for summary in gate.api.within(scope).list_migrations(gate.spec.ocean_id)):
+        gate.denial = None
+        return GateObservation(False, f"migration {migration_id} is listed, but its status is not found")
+    denial = gate.denial = gate.denial or Denial(since=clock, at=now)
+    denial.add(clock, now)
+    if not denial.is_lost:
+        return GateObservation(False, f"migration {migration_id} not found for {format_elapsed(denial.seconds)}")
+    return GateObservation(True, f"migration {migration_id} is not found: its unscheduled pods are not known")
 
 
 def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[GateObservation]:

@@ -248,7 +248,7 @@ def catch_up_recorded(context: ReconcileContext) -> None:
             context.reporter.info(f"migration {migration.id}, which was lost, is there again")
             migration.lost = False
         elif status.state == migration.status and migration.ended:
-            context.note_end(status, pods_before=migration.pods_before)
+            context.note_end(status, migration)
             continue
         found.append((migration, status))
     confirmed = context.confirm_ends(status for _, status in found)

@@ -199,15 +199,17 @@ class ReconcileContext:
 
     def settle(self, migration: MigrationRecord, status: MigrationStatus) -> None:
         """Record the confirmed end of a migration of ours."""
-        self.note_end(status, pods_before=migration.pods_before)
+        self.note_end(status, migration)
         self.update(migration, status)
         self.observe()
         self.state.settle(migration, status)
 
-    def note_end(self, status: MigrationStatus, *, pods_before: int | None = None) -> None:
-        """Let the confirmed end of a migration of anyone count as evidence; see ``EndedMigration``."""
+    def note_end(self, status: MigrationStatus, migration: MigrationRecord) -> None:
+        """Let the confirmed end of a migration of anyone count as evidence, with what its record knows from before."""
         self.claims.cache.confirm_end(status)
-        self.ended[status.id] = EndedMigration(status=status, pods_before=pods_before)
+        self.ended[status.id] = EndedMigration(
+            status=status, pods_before=migration.pods_before, held=migration.instance_ids
+        )
 
     def observe(self) -> None:
         """Look at all that proves something of the planned nodes, and determine their outcomes anew."""

@@ -93,7 +93,7 @@ def wait_for_other_migration(context: ReconcileContext, other: MigrationStatus) 
     context.ever_held_by_others |= other.instance_ids
     try:
         ended = context.waiter_for(other.id, observe=seen.update).until(has_ended)
-        context.note_end(ended, pods_before=seen.pods_before)
+        context.note_end(ended, seen)
     except MigrationNotFoundError:
         context.reporter.info(f"migration {other.id} is no longer listed")
     except InterruptedWaitError as error:

@@ -65,8 +65,8 @@ class MigrationListing:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Denial:
-    """An unbroken row of answers that a migration does not exist."""
+class Denial:
+    """An unbroken row of answers, of status and list, that a migration does not exist."""
 
     since: float
     """When it began, by the clock of the wait."""
@@ -74,6 +74,19 @@ class _Denial:
     """When it began, in the service's time."""
     count: int = 0
     """The number of answers."""
+    seconds: float = 0.0
+    """How long it has lasted."""
+
+    def add(self, clock: float, now: datetime) -> None:
+        """Count another answer, at a reading of the clock and at the service's time."""
+        self.count += 1
+        # Both clocks count: a simulated service may be faster, a clock that was set back may stand still.
+        self.seconds = max(clock - self.since, (now - self.at).total_seconds())
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it has lasted for so long that the migration counts as lost."""
+        return self.seconds >= LOST and self.count >= _FEWEST_DENIALS
 
 
 class Waiter(Generic[T]):
@@ -267,7 +280,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             mark=ProgressCounter().count,
         )
         self._listed = listed
-        self._denial: _Denial | None = None
+        self._denial: Denial | None = None
         self._unconfirmed: str | None = None
         self._ends: set[str] = set()
         self._state: str | None = None
@@ -302,13 +315,11 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             self._denial = None
             line = "status not found, but the migration is listed"
         else:
-            denial = self._denial = self._denial or _Denial(since=clock, at=now)
-            denial.count += 1
-            # Both clocks count: a simulated service may be faster, a clock that was set back may stand still.
-            denied = max(clock - denial.since, (now - denial.at).total_seconds())
-            if denied >= LOST and denial.count >= _FEWEST_DENIALS:
+            denial = self._denial = self._denial or Denial(since=clock, at=now)
+            denial.add(clock, now)
+            if denial.is_lost:
                 raise error
-            line = f"migration not found for {format_elapsed(denied)}"
+            line = f"migration not found for {format_elapsed(denial.seconds)}"
         self._answered_at = clock
         self._line = ""
         self._reporter.status(f"{line}; retrying")

@@ -92,6 +92,13 @@ class EndedMigration:
     """Its last status."""
     pods_before: int | None = None
     """Pods on its nodes before they were drained; None when nobody saw that."""
+    held: Collection[str] = frozenset()
+    """The nodes that it is known to have held while it ran."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its last status has an entry of each of those nodes: otherwise it shows only a part of its pods."""
+        return self.status.instance_ids.issuperset(self.held)
 
     @property
     def is_contradicted(self) -> bool:
@@ -165,7 +172,7 @@ def determine_outcomes(observed: NodeObservations) -> dict[str, NodeJudgement]:
     6. A finished migration, of anyone, says that it requires manual migration: manual.
     7. A finished migration reports no pod on it: migrated.
     8. A finished migration reports pods, or no count: migrated but unverified. If the pods of the whole migration did
-       not become fewer, its end is contradicted: remains.
+       not become fewer, its end is contradicted: remains. So it does while the entries of other nodes are missing.
     9. A migration that was stopped or has failed reports no pod on it: migrated.
     10. Such a migration reports anything else: remains.
     11. No migration ever held it, none runs that could hide it, and two looks at discovery, at least two minutes apart,
@@ -300,6 +307,8 @@ def _judge_ended(observed: NodeObservations, name: str, entry: _Entry) -> NodeJu
         return NodeJudgement(NodeOutcome.MIGRATED, OutcomeReason.UNVERIFIED)
     if _requires_manual_migration(ended, node):
         return NodeJudgement(NodeOutcome.MANUAL, OutcomeReason.FINISHED)
+    if finished and not ended.is_complete:
+        return NodeJudgement(NodeOutcome.REMAINS, OutcomeReason.UNPROVEN)
     if finished and not ended.is_contradicted:
         return NodeJudgement(NodeOutcome.MIGRATED, OutcomeReason.UNVERIFIED)
     if finished:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
-from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus
+from ocean_migration_pulumi.api.models.migration import Candidate, Heartbeat, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.api.responses import ApiResponse
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_time
@@ -67,6 +67,7 @@ class FakeOcean:
     statuses: list[Any] = field(default_factory=lambda: [status(state="FINISHED")])
     offered: tuple[Candidate, ...] = ()
     own: tuple[ClusterNode, ...] = ()
+    listed: tuple[MigrationSummary, ...] = ()
     asked: list[str] = field(default_factory=list)
     scope: CancelScope = field(default_factory=CancelScope)
 
@@ -88,6 +89,10 @@ class FakeOcean:
         """Return the next status."""
         self.asked.append(f"migration {migration_id}")
         return cast(MigrationStatus, take(self.statuses, self.scope))
+
+    def list_migrations(self, ocean_id: str) -> tuple[MigrationSummary, ...]:
+        """Return the migrations that are listed."""
+        return self.listed
 
     def discover(self, ocean_id: str, *, fetch_pods: bool = True) -> tuple[Candidate, ...]:
         """Return the nodes that are offered."""
@@ -273,11 +278,26 @@ def test_refused_token_ends_it_at_once() -> None:
     assert stand.waited == 0.0
 
 
-def test_migration_that_is_no_longer_listed_is_told() -> None:
+GONE = MigrationNotFoundError("gone", status=404)
+WAVE = {"migration_ids": ("owm-1",), "hold_for": 0.0}
+
+
+def test_one_denial_of_the_migration_opens_no_gate() -> None:
+    """Its pods that wait for a node are asked for again, however long the list has it."""
+    waiting = status(state="FINISHED", unscheduled_pods=("pod-1",))
+    listed = (MigrationSummary(id="owm-1", state="FINISHED"),)
+    for listing, row in ((listed, [GONE] * 20), ((), [GONE])):
+        ocean = FakeOcean(statuses=[*row, waiting, status(state="FINISHED")], listed=listing)
+        stand = Stand(ocean=ocean, spec=WAVE)
+        assert stand.opens().seen[-1] == "all pods scheduled"
+        assert any("1 pod unscheduled" in line for line in stand.reporter.statuses)
+
+
+def test_a_migration_that_status_and_list_deny_for_a_minute_is_told() -> None:
     """Its pods are then not known, and that is said."""
-    gone = MigrationNotFoundError("gone", status=404)
-    stand = Stand(ocean=FakeOcean(statuses=[gone]), spec={"migration_ids": ("owm-1",), "hold_for": 0.0})
-    assert "owm-1 is no longer listed: its unscheduled pods are not known" in stand.opens().seen[-1]
+    stand = Stand(ocean=FakeOcean(statuses=[GONE]), spec=WAVE)
+    assert "owm-1 is not found: its unscheduled pods are not known" in stand.opens().seen[-1]
+    assert stand.waited >= 65.0
 
 
 def test_deadline_says_what_was_missing() -> None:

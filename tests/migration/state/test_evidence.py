@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -135,6 +136,19 @@ def test_row_8_finished_is_contradicted_when_no_pod_has_gone(before: int) -> Non
     both = status(instance("i-1", pods=6), instance("i-2", pods=0), state="FINISHED")
     assert not EndedMigration(status=both, pods_before=12).is_contradicted
     assert not EndedMigration(status=status(state="FINISHED"), pods_before=0).is_contradicted
+
+
+@pytest.mark.parametrize("pods", [6, None])
+def test_row_8_a_part_of_the_entries_hides_that_no_pod_has_gone(pods: int | None) -> None:
+    """What is missing may be where the pods are; entries without pods and a stopped migration count as they are."""
+    part = status(instance("i-1", pods=pods), state="FINISHED")
+    seen = EndedMigration(status=part, pods_before=12, held=["i-1", "i-2"])
+    assert judge(ended=[seen], ever_held={"i-1"}) == NodeJudgement(REMAINS, OutcomeReason.UNPROVEN)
+    assert judge(ended=[replace(seen, held=["i-1"])]) == NodeJudgement(MIGRATED, OutcomeReason.UNVERIFIED)
+    empty = status(instance("i-1", pods=0), state="FINISHED")
+    assert judge(ended=[replace(seen, status=empty)]) == NodeJudgement(MIGRATED, OutcomeReason.FINISHED)
+    stopped = replace(seen, status=replace(part, state="STOPPED"))
+    assert judge(ended=[stopped]) == NodeJudgement(REMAINS, OutcomeReason.NOT_DRAINED)
 
 
 @pytest.mark.parametrize("state", ["STOPPED", "FINISHED_ERROR"])
@@ -304,12 +318,13 @@ instances = st.builds(
     state=st.sampled_from(["RUNNING", NEEDS_A_HAND]),
 )
 ends = st.builds(
-    lambda nodes, state, before: EndedMigration(
-        status=status(*{node.instance_id: node for node in nodes}.values(), state=state), pods_before=before
+    lambda nodes, state, before, held: EndedMigration(
+        status=status(*{node.instance_id: node for node in nodes}.values(), state=state), pods_before=before, held=held
     ),
     st.lists(instances, max_size=3),
     st.sampled_from(["FINISHED", "STOPPED", "FINISHED_ERROR"]),
     st.one_of(st.none(), st.integers(0, 6)),
+    node_sets,
 )
 moments = st.integers(0, 300).map(lambda seconds: NOW - timedelta(seconds=seconds))
 verifications = st.builds(
@@ -353,7 +368,8 @@ def proves_migration(observed: NodeObservations, name: str) -> bool:
         return is_held(observed, name)
     entries = [(end, node) for end in observed.ended for node in end.status.old_instances if node.instance_id == name]
     return any(
-        (end.status.state == "FINISHED" and node.state != NEEDS_A_HAND) or node.running_pods == 0
+        (end.status.state == "FINISHED" and node.state != NEEDS_A_HAND and end.status.instance_ids >= end.held)
+        or node.running_pods == 0
         for end, node in entries[-1:]
     )
 

@@ -267,8 +267,9 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
             SettingsError: The token in the stack's config is not a secret.
         """
         check_stack_config()
+        approved_in_config = approved_plan_for(resource_name)
         if approved_plan is None:
-            approved_plan = approved_plan_for(resource_name)
+            approved_plan = approved_in_config
         # The parameters are the declared inputs, which a test compares; to list them all once more adds nothing.
         properties = resource_properties(OceanWorkloadMigration, MigrationSpec, locals())
         super().__init__(OceanWorkloadMigrationProvider(), resource_name, properties, opts)

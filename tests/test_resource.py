@@ -85,10 +85,22 @@ def test_approved_plan_is_taken_from_the_config_by_the_name_of_the_resource(sim:
     assert sim.control.requests(method="POST") == []
 
 
-def test_approved_plan_of_another_resource_is_none_of_ours(sim: Simulator, tmp_path: Path) -> None:
-    """Each name has its own."""
-    made = stack(sim, tmp_path, {"ocean-migration:approvedPlan": '{"api": "1234"}'})
+@pytest.mark.parametrize(("name", "hint"), [("wbe", "did you mean `web`?"), ("api", "migrations: web")])
+def test_approved_plan_of_no_resource_is_reported(sim: Simulator, tmp_path: Path, name: str, hint: str) -> None:
+    """A misspelled name approves nothing, and is no approval of another resource."""
+    made = stack(sim, tmp_path, {"ocean-migration:approvedPlan": f'{{"{name}": "1234"}}'})
+    preview = made.preview()
+    said = [line.message for line in preview.diagnostics if "approves nothing" in line.message]
+    assert said == [
+        f"`ocean-migration:approvedPlan.{name}` approves nothing: the program has no migration `{name}`; {hint}"
+    ]
     assert made.up().succeeded
+
+
+def test_approved_plans_of_all_resources_are_used(sim: Simulator, tmp_path: Path) -> None:
+    """Nothing is reported of them."""
+    preview = stack(sim, tmp_path, {"ocean-migration:approvedPlan": '{"web": "feedbeeffeedbeef"}'}).preview()
+    assert not any("approves nothing" in line.message for line in preview.diagnostics)
 
 
 def test_approved_plan_that_is_no_object_is_refused(sim: Simulator, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ _REFUSED = replace(REFUSED, initial_wait=0.0)
 _RETRIED_STATUSES = frozenset({500, 502, 503, 504})
 _LONGEST_RETRY_AFTER = 60.0
 _SMALLEST_DIFFERENCE = timedelta(seconds=2)
+_LARGEST_STEP = timedelta(minutes=1)
 
 _RATE_LIMITS = RateLimits()
 
@@ -62,7 +63,8 @@ class Sender:
             name = settings.sources.get("token", "settings")
             self._tokens = (TokenSource(name=name, token=settings.token), *settings.alternatives)
         self._preferred = 0
-        self._ahead = timedelta()
+        self._ahead: timedelta | None = None
+        self._doubted: timedelta | None = None
         tokens = [source.token for source in self._tokens]
         accounts = [settings.account_id] if settings.account_id else []
         self.observation = ExchangeObservation(observers, Redaction(tokens, accounts, settings.base_url))
@@ -72,8 +74,12 @@ class Sender:
         self._transport.close()
 
     def server_now(self) -> datetime:
-        """Return the local time, corrected by the ``Date`` of the service's last response."""
-        return datetime.now(UTC) + self._ahead
+        """Return the local time, corrected by the ``Date`` of the service's last response.
+
+        A ``Date`` that is more than a minute ahead of the ones before counts when the next response confirms it: one
+        server whose clock is wrong must not make an hour of a second.
+        """
+        return datetime.now(UTC) + (self._ahead or timedelta())
 
     def send(self, call: ApiCall, scope: CancelScope) -> Any:
         """Send a call, again where that is safe, and return the JSON of its response.
@@ -158,12 +164,18 @@ class Sender:
             served = parsedate_to_datetime(answer.headers.get("date", ""))
         except ValueError:
             return
-        if served.tzinfo is not None:
-            self._ahead = served - datetime.now(UTC)
+        if served.tzinfo is None:
+            return
+        ahead = served - datetime.now(UTC)
+        doubted, self._doubted = self._doubted, None
+        if self._ahead is not None and ahead - self._ahead > _LARGEST_STEP and (doubted is None or ahead < doubted):
+            self._doubted = ahead - _SMALLEST_DIFFERENCE
+        else:
+            self._ahead = ahead
 
     def _service_time(self) -> datetime:
         """Return the service's time; the local time where both clocks agree, as a ``Date`` has whole seconds."""
-        return datetime.now(UTC) if abs(self._ahead) < _SMALLEST_DIFFERENCE else self.server_now()
+        return datetime.now(UTC) if abs(self._ahead or timedelta()) < _SMALLEST_DIFFERENCE else self.server_now()
 
 
 def answer_lost(error: OceanMigrationError | OperationCancelled) -> AnswerLostError:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
 from ocean_migration_pulumi import host
+from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.errors import OceanMigrationError, SettingsError
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 
@@ -23,6 +26,10 @@ _PREFIX: Final = f"{_NAMESPACE}:"
 _KNOWN: Final = frozenset(
     {"approvedPlan", *(key.removeprefix(_PREFIX) for key in CONFIG_KEYS if key.startswith(_PREFIX))}
 )
+
+
+_DECLARED: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, set[str]]] = WeakKeyDictionary()
+"""The names of the migrations that the program of each loop has declared."""
 
 
 def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
@@ -83,6 +90,8 @@ def check_stack_config() -> None:
 def approved_plan_for(resource_name: str) -> str | None:
     """Return the plan digest that the stack config approves for a resource; None when it approves none.
 
+    Once the program has declared its migrations, a warning names what the stack config approves and none of them is.
+
     Raises:
         SettingsError: ``ocean-migration:approvedPlan`` is not an object of digests by resource name.
 
@@ -96,8 +105,29 @@ def approved_plan_for(resource_name: str) -> str | None:
     if not isinstance(approved, dict):
         msg = f"{_APPROVED_PLAN} must be an object of digests by resource name, not {approved!r}"
         raise SettingsError(msg)
+    _note_declared(resource_name, approved)
     digest = approved.get(resource_name)
     return None if digest is None else str(digest)
+
+
+def _note_declared(resource_name: str, approved: Mapping[str, object]) -> None:
+    """Note a migration of the program, whose approvals are compared with all of them when its code has run."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return  # no program runs: a test makes the resource
+    if loop not in _DECLARED:
+        _DECLARED[loop] = set()
+        # The loop comes to it when the program waits for the first time, as a rule after its last statement.
+        loop.call_soon(_report_unused_approvals, approved, _DECLARED[loop])
+    _DECLARED[loop].add(resource_name)
+
+
+def _report_unused_approvals(approved: Mapping[str, object], declared: set[str]) -> None:
+    for name in sorted(approved.keys() - declared):
+        nearest = get_close_matches(name, declared, n=1)
+        hint = f"did you mean `{nearest[0]}`?" if nearest else f"migrations: {list_some(sorted(declared))}"
+        pulumi.log.warn(f"`{_APPROVED_PLAN}.{name}` approves nothing: the program has no migration `{name}`; {hint}")
 
 
 def _refuse_unknown_key(key: str) -> None:

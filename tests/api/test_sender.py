@@ -379,3 +379,14 @@ def test_server_time(clock: FakeClock) -> None:
         for _ in dates:
             sender.send(GET, clock.scope())
             assert abs(sender.server_now() - datetime(2015, 10, 21, 7, 28, tzinfo=UTC)) < timedelta(seconds=10)
+
+
+def test_one_date_ahead_of_the_others_is_not_believed(clock: FakeClock) -> None:
+    """A minute is, and an hour once a second response confirms it; a clock that is set back counts at once."""
+    times = ["07:00:00", "08:00:00", "07:00:30", "08:00:00", "08:00:01", "07:00:31"]
+    believed = ["07:00:00", "07:00:00", "07:00:30", "07:00:30", "08:00:01", "07:00:31"]
+    with serving([http.items(Date=f"Wed, 21 Oct 2015 {time} GMT") for time in times]) as (_, sender):
+        for time in believed:
+            sender.send(GET, clock.scope())
+            expected = datetime.fromisoformat(f"2015-10-21T{time}+00:00")
+            assert abs(sender.server_now() - expected) < timedelta(seconds=15)

@@ -202,7 +202,9 @@ def find_missing(observed: NodeObservations) -> dict[str, datetime]:
     if observed.may_hide:
         return {}
     done = {*observed.migrated, *observed.gone, *observed.offered, *observed.held, *observed.ever_held}
-    return {name: observed.missing_since.get(name, observed.looked_at) for name in observed.planned if name not in done}
+    now = observed.looked_at
+    # A clock that was set back would otherwise make a node wait until it has caught up.
+    return {name: min(now, observed.missing_since.get(name, now)) for name in observed.planned if name not in done}
 
 
 def verify_nodes(

@@ -187,6 +187,7 @@ def test_missing_since_begins_anew_when_the_row_of_looks_is_broken() -> None:
     assert missing() == {"i-1": EARLIER}
     assert missing(missing_since={}) == {"i-1": NOW}
     assert missing(offered=None) == {"i-1": EARLIER}
+    assert missing(missing_since={"i-1": NOW + timedelta(days=365)}) == {"i-1": NOW}  # the clock was set back
     for broken in (
         {"offered": ["i-1"]},
         {"may_hide": True},

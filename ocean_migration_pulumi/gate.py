@@ -129,8 +129,8 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
             scheduled: Every pod must be scheduled: of the cluster, or without access to Kubernetes of the latest
                 migration. Default: ``True``.
             heartbeat: The Ocean Controller must report: active, and within the last 10 minutes. Default: ``True``.
-            kubernetes_conditions: Conditions of Kubernetes objects, each with ``kind``, ``namespace``, ``name`` and
-                ``condition``.
+            kubernetes_conditions: Conditions of Kubernetes objects, each with ``kind``, ``namespace``, ``name``,
+                ``condition``, ``status`` (``"True"``), and for other kinds ``api_version``.
             http_checks: URLs that must answer, each with ``url``, ``status`` (200) and ``contains``.
             workload_baseline: Output ``workload_baseline`` of the wave before: with access to Kubernetes its workloads
                 must be ready. None means that workloads are not judged.

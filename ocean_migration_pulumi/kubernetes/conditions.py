@@ -12,6 +12,7 @@ from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import KubernetesError, PrerequisiteError
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError, UnexpectedAnswerError
+from ocean_migration_pulumi.kubernetes.discovery import ApiResource, list_api_resources
 from ocean_migration_pulumi.kubernetes.gaps import (
     FORBIDDEN,
     KUBERNETES,
@@ -30,9 +31,8 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_text,
 )
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
-from ocean_migration_pulumi.kubernetes.resources import resource_path
+from ocean_migration_pulumi.kubernetes.resources import api_path, object_path, resource_path
 from ocean_migration_pulumi.migration.checks.service import is_pending
-from ocean_migration_pulumi.migration.gate.conditions import READY, GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -42,6 +42,12 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     describe_gap,
 )
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import STATEFUL_SETS
+from ocean_migration_pulumi.migration.spec.conditions import (
+    READY,
+    TRUE,
+    ConditionObservation,
+    KubernetesCondition,
+)
 
 T = TypeVar("T")
 
@@ -53,11 +59,10 @@ RESOURCES: Final[Mapping[str, str]] = {
     "Node": NODES,
     "Pod": PODS,
 }
-"""The resource of each kind that has conditions."""
+"""The resource of each kind that needs no ``api_version``."""
 
 # Their status names the generation of the object that it describes.
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-_TRUE: Final = "True"
 _LONGEST_REASON: Final = 60
 
 
@@ -75,7 +80,7 @@ def list_pending_pods(connection: Connection, scope: CancelScope) -> tuple[str, 
 
 def observe_conditions(
     connection: Connection, scope: CancelScope, conditions: Sequence[KubernetesCondition]
-) -> tuple[GateObservation, ...]:
+) -> tuple[ConditionObservation, ...]:
     """Return what was observed of each condition, in their order; all objects are read at once.
 
     Raises:
@@ -88,8 +93,10 @@ def observe_conditions(
     observed = []
     for number, condition in enumerate(conditions):
         outcome = outcomes[number]
+        if isinstance(outcome, PrerequisiteError):
+            raise outcome
         if isinstance(outcome, Exception):
-            raise _error(outcome, gap_for_error(RESOURCES[condition.kind], outcome, "get"))
+            raise _error(outcome, gap_for_error(condition.subject, outcome))
         observed.append(outcome)
     return tuple(observed)
 
@@ -110,44 +117,75 @@ def _listed(
     return outcome.found
 
 
-def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCondition) -> GateObservation:
+def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCondition) -> ConditionObservation:
+    subject = condition.subject
+    resource = RESOURCES.get(condition.kind, condition.kind)
     try:
-        path = resource_path(RESOURCES[condition.kind], condition.namespace, condition.name)
+        path = resource_path(resource, condition.namespace, condition.name)
+        if condition.api_version:
+            found = _find_resource(connection, scope, condition)
+            if found is None:
+                return _missing(f"{subject} is not there: {condition.api_version} has no kind {condition.kind}")
+            if found.namespaced is not bool(condition.namespace):
+                return _missing(f"{subject} {'needs a' if found.namespaced else 'has no'} namespace")
+            group = condition.api_version.rpartition("/")[0]
+            resource = f"{found.name}.{group}" if group else found.name
+            place = object_path(found.name, condition.namespace, condition.name)
+            path = f"{api_path(condition.api_version)}/{place}"
         data = decode_object(connection.get(scope, path))
-    except RefusedError as error:
-        if error.status != NOT_FOUND:
-            raise
-        return GateObservation(False, f"{condition.subject} is not there")
-    try:
         if data is None:
             raise UnexpectedFormError
         return check_condition(condition, data)
+    except RefusedError as error:
+        if error.status == NOT_FOUND:
+            return _missing(f"{subject} is not there")
+        raise _error(error, gap_for_error(resource, error, "get")) from None
     except UnexpectedFormError:
-        raise UnexpectedAnswerError(f"{condition.subject} is not what the Kubernetes API reference promises") from None
+        raise UnexpectedAnswerError(f"{subject} is not what the Kubernetes API reference promises") from None
 
 
-def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> GateObservation:
+def _find_resource(connection: Connection, scope: CancelScope, condition: KubernetesCondition) -> ApiResource | None:
+    found = list_api_resources(connection, scope, condition.api_version)
+    return next((each for each in found if each.kind == condition.kind and "/" not in each.name), None)
+
+
+def _missing(seen: str) -> ConditionObservation:
+    return ConditionObservation(False, seen, is_present=False)
+
+
+def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> ConditionObservation:
     """Tell whether an object meets a condition; raise UnexpectedFormError when it is of an unexpected form."""
     metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
-    subject = condition.subject
+    subject, wanted = condition.subject, condition.condition
+    kind = "" if condition.api_version else condition.kind
     if read_text(metadata, "deletionTimestamp"):
-        return GateObservation(False, f"{subject} is being deleted")
-    if condition.kind in _WORKLOADS and read_int(status, "observedGeneration") < read_int(metadata, "generation"):
-        return GateObservation(False, f"{subject} has changed, and its status not yet")
-    if condition.kind in _WORKLOADS and condition.condition == READY:
-        if condition.kind == "DaemonSet":
-            wanted, ready = read_int(status, "desiredNumberScheduled"), read_int(status, "numberReady")
+        return _missing(f"{subject} is being deleted")
+    if _is_outdated(kind, metadata, status):
+        return _missing(f"{subject} has changed, and its status not yet")
+    if kind in _WORKLOADS and wanted == READY:
+        if kind == "DaemonSet":
+            expected, ready = read_int(status, "desiredNumberScheduled"), read_int(status, "numberReady")
         else:
-            wanted, ready = read_int(spec, "replicas", 1), read_int(status, "readyReplicas")
-        return GateObservation(ready >= wanted, f"{subject} has {ready} of {wanted} replicas ready")
+            expected, ready = read_int(spec, "replicas", 1), read_int(status, "readyReplicas")
+        is_met = (ready >= expected) is (condition.status == TRUE)
+        return ConditionObservation(is_met, f"{subject} has {ready} of {expected} replicas ready")
     found = {read_text(each, "type"): each for each in read_objects(status, "conditions")}
-    if condition.kind == "Job" and read_text(found.get("Failed", {}), "status") == _TRUE:
-        return GateObservation(condition.condition == "Failed", f"{subject} has failed")
-    each = found.get(condition.condition, {})
-    if read_text(each, "status") == _TRUE:
-        return GateObservation(True, f"{subject} is {condition.condition}")
+    if kind == "Job" and read_text(found.get("Failed", {}), "status") == TRUE:
+        return ConditionObservation((wanted == "Failed") is (condition.status == TRUE), f"{subject} has failed")
+    each = found.get(wanted, {})
+    has = read_text(each, "status")
     reason = one_line(read_text(each, "reason"), _LONGEST_REASON)
-    return GateObservation(False, f"{subject} is not {condition.condition}" + (f" ({reason})" if reason else ""))
+    why = f" ({reason})" if reason and has != condition.status else ""
+    seen = f"{subject} is {'' if has == TRUE else 'not '}{wanted}{why}"
+    return ConditionObservation(has == condition.status, seen, answered=has in {TRUE, "False"})
+
+
+def _is_outdated(kind: str, metadata: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Tell whether a status describes an older generation; kinds of others may not tell, or in a way of their own."""
+    observed = status.get("observedGeneration")
+    if kind not in _WORKLOADS and not isinstance(observed, int):
+        return False
+    return read_int(status, "observedGeneration") < read_int(metadata, "generation")
 
 
 def _error(error: Exception, gap: Gap) -> Exception:

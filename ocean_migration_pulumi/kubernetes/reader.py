@@ -36,7 +36,6 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormErr
 from ocean_migration_pulumi.kubernetes.pagination import Listed, ListProgress, list_all
 from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
 from ocean_migration_pulumi.kubernetes.workloads import WorkloadLister
-from ocean_migration_pulumi.migration.gate.conditions import GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     BUDGETS,
@@ -60,6 +59,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     describe_gap,
 )
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
+from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, KubernetesCondition
 
 MAXIMUM_AGE: Final = 30.0
 """Seconds for which a list is good enough to plan with; a run reads again before it writes."""
@@ -212,7 +212,7 @@ class KubernetesReader:
         """Return namespace and name of pending pods, never from the cache; raise what ``observe`` does."""
         return conditions.list_pending_pods(self._connection, scope)
 
-    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
+    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[ConditionObservation, ...]:
         """Return what was observed of each condition, in their order, never from the cache.
 
         Raises:

@@ -60,8 +60,13 @@ def rbac_verb(resource: str) -> str:
 
 
 def rbac_rule(resource: str, verb: str | None = None) -> str:
-    """Return the RBAC rule that allows a verb, None: that of a snapshot, on a resource, on one line."""
-    group, verb = _GROUPS.get(resource, ""), verb or rbac_verb(resource)
+    """Return the RBAC rule that allows a verb, None: that of a snapshot, on a resource, on one line.
+
+    A resource of another group is named with it, as `kubectl` does: ``certificates.cert-manager.io``.
+    """
+    verb = verb or rbac_verb(resource)
+    name, _, other_group = resource.partition(".")
+    group = _GROUPS.get(resource, other_group)
     named = f", resourceNames: [{AWS_AUTH_NAME}]" if resource == AWS_AUTH else ""
-    shown = f'"{resource}"' if resource == SCALES else resource
+    shown = f'"{resource}"' if resource == SCALES else name
     return f'{{apiGroups: ["{group}"], resources: [{shown}]{named}, verbs: [{verb}]}}'

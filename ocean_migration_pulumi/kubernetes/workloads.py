@@ -18,6 +18,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import run_together
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError
+from ocean_migration_pulumi.kubernetes.discovery import list_api_resources
 from ocean_migration_pulumi.kubernetes.gaps import (
     FORBIDDEN,
     KUBERNETES,
@@ -31,8 +32,6 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     decode_event,
     decode_object,
     decode_pod,
-    read_objects,
-    read_text,
 )
 from ocean_migration_pulumi.kubernetes.objects.workload_objects import OwnerRef
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
@@ -225,9 +224,9 @@ class WorkloadLister:
         """Return the plural of a kind that has ``scale``, by the discovery of the API; empty when it has none."""
         key = (version, kind)
         if key not in self._plurals:
-            data = decode_object(self._connection.get(scope, api_path(version))) or {}
-            names = {read_text(each, "name"): read_text(each, "kind") for each in read_objects(data, "resources")}
-            scaled = [name for name, named in names.items() if named == kind and f"{name}/scale" in names]
+            found = list_api_resources(self._connection, scope, version)
+            names = {each.name for each in found}
+            scaled = [each.name for each in found if each.kind == kind and f"{each.name}/scale" in names]
             self._plurals[key] = scaled[0] if scaled else ""
         return self._plurals[key]
 

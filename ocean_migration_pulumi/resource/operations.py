@@ -203,11 +203,15 @@ def _reconcile(
     creating: bool,
 ) -> dict[str, Any]:
     """Run create or update; whatever ends it early, the engine saves the state with the reason."""
+    # It brings httpx, which a preview of an unknown cluster does not need.
+    from ocean_migration_pulumi.api.transport import probe
+
     notifier = Notifier(spec.notifications, tell=call.warning, alive=call.is_active)
     try:
         context = _make_context(call, spec, state, reconcile.DEADLINE, creating=creating)
         context.events = notifier.announce
         context.sources = SESSION.sources(spec.kubeconfig, spec.kube_context)
+        context.probe = probe
         unplanned = None if creating else SESSION.unplanned.pop(context.owner, None)
         reconcile.reconcile(context, unplanned=unplanned)
     except EngineGoneError as error:

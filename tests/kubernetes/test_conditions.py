@@ -15,8 +15,8 @@ from ocean_migration_pulumi.errors import InterruptedWaitError, KubernetesError,
 from ocean_migration_pulumi.kubernetes.conditions import RESOURCES, check_condition
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.kubernetes.resources import rbac_rule
-from ocean_migration_pulumi.migration.gate.conditions import CONDITIONS, GateObservation, KubernetesCondition
 from ocean_migration_pulumi.migration.gate.observations import GateKubernetes
+from ocean_migration_pulumi.migration.spec.conditions import CONDITIONS, ConditionObservation, KubernetesCondition
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import TOKEN, reading, shop
@@ -45,7 +45,7 @@ def available(**conditions: str) -> dict[str, Any]:
 
 def observe(
     api: FakeApi, *conditions: KubernetesCondition, scope: CancelScope | None = None
-) -> tuple[GateObservation, ...]:
+) -> tuple[ConditionObservation, ...]:
     """Look at a cluster once."""
     with api.serve() as server, reading(server.url) as reader:
         return reader.observe(scope or CancelScope(), conditions or (wanted(),))
@@ -100,9 +100,9 @@ def test_order_is_that_of_the_question() -> None:
     conditions = (wanted(name="other"), wanted(), wanted(condition="Progressing"))
     api = answering(CART, http.answer(200, available()))
     assert observe(api, *conditions) == (
-        GateObservation(False, "Deployment shop/other is not there"),
-        GateObservation(True, "Deployment shop/cart is Available"),
-        GateObservation(False, "Deployment shop/cart is not Progressing"),
+        ConditionObservation(False, "Deployment shop/other is not there", is_present=False),
+        ConditionObservation(True, "Deployment shop/cart is Available"),
+        ConditionObservation(False, "Deployment shop/cart is not Progressing", answered=False),
     )
 
 
@@ -137,6 +137,86 @@ def test_object_is_judged(condition: KubernetesCondition, data: dict[str, Any], 
     found = check_condition(condition, data)
     assert found.met is met
     assert seen in found.seen
+
+
+CERTIFICATES = "/apis/cert-manager.io/v1/namespaces/shop/certificates/tls"
+KINDS = {
+    "resources": [
+        {"name": "certificates", "kind": "Certificate", "namespaced": True},
+        {"name": "certificates/status", "kind": "Certificate", "namespaced": True},
+        {"name": "clusterissuers", "kind": "ClusterIssuer", "namespaced": False},
+    ]
+}
+
+
+def other(kind: str = "Certificate", name: str = "tls", namespace: str = "shop", **more: Any) -> KubernetesCondition:
+    """Return a condition of an object of another kind."""
+    return KubernetesCondition(
+        kind=kind, name=name, namespace=namespace, api_version=more.pop("api_version", "cert-manager.io/v1"), **more
+    )
+
+
+def issuing(*steps: http.Step) -> FakeApi:
+    """Return a cluster with other kinds, and an object of one of them."""
+    api = FakeApi(TOKEN)
+    api.objects = {"/apis/cert-manager.io/v1": KINDS}
+    api.faults[CERTIFICATES] = list(steps)
+    return api
+
+
+@pytest.mark.parametrize(
+    ("conditions", "more", "met", "answered", "seen"),
+    [
+        ({"Ready": "True"}, {}, True, True, "Certificate shop/tls is Ready"),
+        ({"Ready": "False"}, {}, False, True, "Certificate shop/tls is not Ready"),
+        ({"Ready": "Unknown"}, {}, False, False, "Certificate shop/tls is not Ready"),
+        ({}, {}, False, False, "Certificate shop/tls is not Ready"),
+        ({"Degraded": "False"}, {"condition": "Degraded", "status": "False"}, True, True, "shop/tls is not Degraded"),
+        ({"Degraded": "True"}, {"condition": "Degraded", "status": "False"}, False, True, "shop/tls is Degraded"),
+        ({}, {"condition": "Degraded", "status": "False"}, False, False, "shop/tls is not Degraded"),
+    ],
+)
+def test_objects_of_other_kinds_have_conditions(
+    conditions: dict[str, str], more: dict[str, str], met: bool, answered: bool, seen: str
+) -> None:
+    """An unknown one, or one that is not there yet, is not met, but it is no bad answer either."""
+    (found,) = observe(issuing(http.answer(200, {"status": having(**conditions)})), other(**more))
+    assert (found.met, found.answered, found.is_present) == (met, answered, True)
+    assert seen in found.seen
+
+
+@pytest.mark.parametrize("observed", [3, "5f4d8b", None])
+def test_status_of_another_kind_may_not_tell_its_generation(observed: object) -> None:
+    """Or tell it in a way of its own, as a Rollout of Argo once did."""
+    data = {"metadata": {"generation": 4}, "status": {"observedGeneration": observed, **having(Ready="True")}}
+    (found,) = observe(issuing(http.answer(200, data)), other())
+    assert found.met is (observed != 3)
+    assert found.is_present is (observed != 3)
+
+
+@pytest.mark.parametrize(
+    ("condition", "seen"),
+    [
+        (other(kind="Order"), "Order shop/tls is not there: cert-manager.io/v1 has no kind Order"),
+        (other(api_version="none.example/v1"), "Certificate shop/tls is not there"),
+        (other(namespace=""), "Certificate tls needs a namespace"),
+        (other(kind="ClusterIssuer", name="le"), "ClusterIssuer shop/le has no namespace"),
+        (other(kind="ClusterIssuer", name="le", namespace=""), "ClusterIssuer le is not there"),
+    ],
+)
+def test_object_of_another_kind_that_is_not_there(condition: KubernetesCondition, seen: str) -> None:
+    """It says what is wrong with the declaration, too."""
+    (found,) = observe(issuing(), condition)
+    assert (found.met, found.is_present, found.seen) == (False, False, seen)
+
+
+def test_missing_right_for_another_kind_is_told_with_its_rule() -> None:
+    """Of the group and the plural that the API server names."""
+    with pytest.raises(PrerequisiteError) as caught:
+        observe(issuing(fake.forbidden("get", "certificates")), other())
+    assert str(caught.value).endswith(
+        'add to its role: {apiGroups: ["cert-manager.io"], resources: [certificates], verbs: [get]}'
+    )
 
 
 @given(

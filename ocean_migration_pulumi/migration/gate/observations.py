@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ocean_migration_pulumi.api.responses import ApiResponse
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
 from ocean_migration_pulumi.common.times import format_elapsed
@@ -15,25 +14,24 @@ from ocean_migration_pulumi.errors import (
     InputError,
     KubernetesError,
     MigrationNotFoundError,
-    NoAnswerError,
     PrerequisiteError,
 )
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
-from ocean_migration_pulumi.migration.gate.conditions import GateObservation, HttpCheck, KubernetesCondition
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.health.assessment import has_arrived, share_on_ocean
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
+from ocean_migration_pulumi.migration.health.stop_checks import LONGEST_REASON, Probe, observe_url
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_check
 from ocean_migration_pulumi.migration.reconcile.waiter import Denial
-from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter, WorkloadReader
+from ocean_migration_pulumi.migration.snapshot.protocols import ConditionReader, OceanApi, Reporter, WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
+from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation
 
 LONGEST_LOOK: Final = 30.0
 """Seconds for each question, retries included: one that takes longer is asked again in the next look."""
 
-_LONGEST_REASON: Final = 200
 _POLLS_PER_LOOK: Final = 4
 _UNRECOGNIZED: Final = (
     "unknown whether the kubeconfig is that of this cluster: no node of it has an instance id that the service lists"
@@ -41,25 +39,11 @@ _UNRECOGNIZED: Final = (
 _NOT_NOW: Final = (*OUTAGES, KubernetesError)
 
 
-class GateKubernetes(WorkloadReader, Protocol):
-    """What a gate asks of Kubernetes; nothing is ever changed there.
-
-    Each raises KubernetesError when it cannot be asked now, PrerequisiteError when a right is missing or the
-    credentials are refused, and OperationCancelled.
-    """
-
-    def instances(self, scope: CancelScope) -> frozenset[str]:
-        """Return the instance ids of the cluster's nodes."""
+class GateKubernetes(WorkloadReader, ConditionReader, Protocol):
+    """What a gate asks of Kubernetes; nothing is ever changed there. Each raises what ``ConditionReader`` names."""
 
     def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
         """Return the pods that wait for a node, as namespace and name."""
-
-    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
-        """Return the observation of each condition, in their order."""
-
-
-Probe = Callable[[str, CancelScope], ApiResponse]
-"""GETs a URL; raises NoAnswerError, SettingsError, DeadlineError or OperationCancelled."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +86,7 @@ def refuse_missing_access(gate: GateContext) -> None:
         raise PrerequisiteError(msg)
 
 
-def observe_cluster(gate: GateContext) -> Iterator[GateObservation]:
+def observe_cluster(gate: GateContext) -> Iterator[ConditionObservation]:
     """Look once at everything; what one look shows does not save another."""
     spec = gate.spec
     if spec.heartbeat:
@@ -114,33 +98,33 @@ def observe_cluster(gate: GateContext) -> Iterator[GateObservation]:
     if gate.kubernetes is None and spec.scheduled:
         yield from _ask(gate, "Ocean", _observe_unscheduled)
     for check in spec.http_checks:
-        yield _observe_url(gate, check)
+        yield observe_url(check, gate.probe, gate.scope)
 
 
 def _ask(
-    gate: GateContext, whom: str, observe: Callable[[GateContext, CancelScope], list[GateObservation]]
-) -> list[GateObservation]:
+    gate: GateContext, whom: str, observe: Callable[[GateContext, CancelScope], list[ConditionObservation]]
+) -> list[ConditionObservation]:
     """Return observations; a question that fails for now, or is not answered in time, is one that is not met."""
     try:
         return observe(gate, gate.scope.at_most(LONGEST_LOOK))
     except _NOT_NOW as error:
-        return [GateObservation(False, sanitize(str(error), _LONGEST_REASON))]
+        return [ConditionObservation(False, sanitize(str(error), LONGEST_REASON))]
     except DeadlineError:
         gate.scope.check()
-        return [GateObservation(False, f"{whom} did not answer in time")]
+        return [ConditionObservation(False, f"{whom} did not answer in time")]
 
 
-def _observe_heartbeat(gate: GateContext, scope: CancelScope) -> list[GateObservation]:
+def _observe_heartbeat(gate: GateContext, scope: CancelScope) -> list[ConditionObservation]:
     heartbeat = gate.api.within(scope).get_heartbeat(gate.spec.ocean_id)
     now = gate.api.server_now()
     seen = render_check(service.check_connection(heartbeat, now)).seen
-    return [GateObservation(service.is_alive(heartbeat, now), seen)]
+    return [ConditionObservation(service.is_alive(heartbeat, now), seen)]
 
 
-def _observe_unscheduled(gate: GateContext, scope: CancelScope) -> list[GateObservation]:
+def _observe_unscheduled(gate: GateContext, scope: CancelScope) -> list[ConditionObservation]:
     """Look at the pods that the latest migration left without a node, as far as the service knows."""
     if not gate.spec.migration_ids:
-        return [GateObservation(True, "no migration ran before")]
+        return [ConditionObservation(True, "no migration ran before")]
     latest = gate.spec.migration_ids[-1]
     try:
         status = gate.api.within(scope).get_migration(gate.spec.ocean_id, latest)
@@ -148,37 +132,39 @@ def _observe_unscheduled(gate: GateContext, scope: CancelScope) -> list[GateObse
         return [_observe_denied(gate, scope, latest)]
     gate.denial = None
     pods = {*status.unscheduled_pods, *status.new_unscheduled_pods}
-    return [GateObservation(not pods, f"{count_noun(len(pods), 'pod')} unscheduled" if pods else "all pods scheduled")]
+    return [
+        ConditionObservation(not pods, f"{count_noun(len(pods), 'pod')} unscheduled" if pods else "all pods scheduled")
+    ]
 
 
-def _observe_denied(gate: GateContext, scope: CancelScope, migration_id: str) -> GateObservation:
+def _observe_denied(gate: GateContext, scope: CancelScope, migration_id: str) -> ConditionObservation:
     """Look for a migration in the list whose status is denied; it counts as gone when both deny it for a minute."""
     clock, now = gate.scope.clock(), gate.api.server_now()
     if any(summary.id == migration_id for summary in gate.api.within(scope).list_migrations(gate.spec.ocean_id)):
         gate.denial = None
-        return GateObservation(False, f"migration {migration_id} is listed, but its status is not found")
+        return ConditionObservation(False, f"migration {migration_id} is listed, but its status is not found")
     denial = gate.denial = gate.denial or Denial(since=clock, at=now)
     denial.add(clock, now)
     if not denial.is_lost:
-        return GateObservation(False, f"migration {migration_id} not found for {format_elapsed(denial.seconds)}")
-    return GateObservation(True, f"migration {migration_id} is not found: its unscheduled pods are not known")
+        return ConditionObservation(False, f"migration {migration_id} not found for {format_elapsed(denial.seconds)}")
+    return ConditionObservation(True, f"migration {migration_id} is not found: its unscheduled pods are not known")
 
 
-def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[GateObservation]:
+def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[ConditionObservation]:
     spec, kubernetes = gate.spec, gate.kubernetes
-    observations: list[GateObservation] = []
+    observations: list[ConditionObservation] = []
     try:
         if kubernetes is None:
             return observations
         recognized = _is_recognized(gate, kubernetes, scope)
         if recognized is None:
-            return [GateObservation(False, _UNRECOGNIZED)]
+            return [ConditionObservation(False, _UNRECOGNIZED)]
         if not recognized:
             return observations
         if spec.scheduled:
             pods = sorted(map(sanitize, kubernetes.pending_pods(scope)))
             waiting = f"{count_with_verb(len(pods), 'pod', 'wait')} for a node ({list_some(pods)})"
-            observations.append(GateObservation(not pods, waiting if pods else "all pods scheduled"))
+            observations.append(ConditionObservation(not pods, waiting if pods else "all pods scheduled"))
         if spec.kubernetes_conditions:
             observations += kubernetes.observe(scope, spec.kubernetes_conditions)
     except PrerequisiteError as error:
@@ -187,7 +173,7 @@ def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[GateObser
     return observations
 
 
-def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[GateObservation]:
+def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[ConditionObservation]:
     """Look at the workloads of the wave before, once a minute: they must be ready, and have arrived on Ocean nodes."""
     if gate.watch is None and gate.kubernetes is not None:
         gate.watch = HealthWatch(
@@ -206,7 +192,7 @@ def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[Gate
         gate.seen_at = now
         if watch.assess() is None:
             gate.scope.check()
-            return [GateObservation(False, f"workloads cannot be read: {sanitize(watch.missed, _LONGEST_REASON)}")]
+            return [ConditionObservation(False, f"workloads cannot be read: {sanitize(watch.missed, LONGEST_REASON)}")]
     report = watch.report
     if report is None:
         return []
@@ -214,12 +200,12 @@ def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[Gate
         first = report.below[0]
         seen = f"{first.id} has {first.pods.ready} of {first.required} pods ready"
         more = f", and {count_noun(len(report.below) - 1, 'other workload')}" if len(report.below) > 1 else ""
-        return [GateObservation(False, f"{seen}{more}")]
+        return [ConditionObservation(False, f"{seen}{more}")]
     arrived, expected = share_on_ocean(report)
     if not has_arrived(report, gate.spec.min_pods_on_ocean):
         seen = f"{arrived} of {count_noun(expected, 'pod')} arrived on Ocean nodes"
-        return [GateObservation(False, f"{seen}, not {gate.spec.min_pods_on_ocean} %")]
-    return [GateObservation(True, f"{count_noun(len(report.workloads), 'workload')} ready")]
+        return [ConditionObservation(False, f"{seen}, not {gate.spec.min_pods_on_ocean} %")]
+    return [ConditionObservation(True, f"{count_noun(len(report.workloads), 'workload')} ready")]
 
 
 def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelScope) -> bool | None:
@@ -250,16 +236,3 @@ def _do_without(gate: GateContext, why: str) -> None:
     gate.kubernetes, gate.absent = None, why
     refuse_missing_access(gate)
     gate.reporter.warning(f"{why}; unscheduled pods are told by Ocean alone")
-
-
-def _observe_url(gate: GateContext, check: HttpCheck) -> GateObservation:
-    try:
-        answer = gate.probe(check.url, gate.scope)
-    except NoAnswerError as error:
-        return GateObservation(False, f"{check.subject}: {sanitize(str(error), _LONGEST_REASON)}")
-    seen = f"{check.subject} answers {answer.status}"
-    if answer.status != check.status:
-        return GateObservation(False, f"{seen} instead of {check.status}")
-    if check.contains is not None and check.contains.encode() not in answer.body:
-        return GateObservation(False, f"{seen}, but without the text that is asked for")
-    return GateObservation(True, seen)

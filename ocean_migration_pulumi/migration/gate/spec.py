@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from ocean_migration_pulumi.errors import InputError
-from ocean_migration_pulumi.migration.gate.conditions import CONDITIONS, READY, HttpCheck, KubernetesCondition
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.spec import input_readers
+from ocean_migration_pulumi.migration.spec.conditions import (
+    HttpCheck,
+    KubernetesCondition,
+    read_conditions,
+    read_http_checks,
+)
 from ocean_migration_pulumi.migration.spec.input_readers import (
     ACCOUNT,
     DURATION,
@@ -21,17 +24,12 @@ from ocean_migration_pulumi.migration.spec.input_readers import (
     TEXTS,
     InputType,
 )
-from ocean_migration_pulumi.migration.spec.options import declare_input, declared_inputs, read_inputs, unknown_field
+from ocean_migration_pulumi.migration.spec.options import declare_input, declared_inputs, read_inputs
 
 TIMEOUT: Final = 900.0
 """Seconds that a gate waits when neither ``timeout`` nor custom timeouts are set."""
 
-_WITHOUT_CONDITIONS: Final = frozenset({"StatefulSet", "DaemonSet"})
-_WITHOUT_NAMESPACE: Final = frozenset({"Node"})
-_CONDITION: Final = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
-_OBJECT: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _MAPS: Final = "Sequence[Input[Mapping[str, Any]]]"
-_URL: Final = 'an http or https URL without credentials, such as "https://shop.example/health"'
 
 
 def _read_timeout(name: str, value: Any) -> float:
@@ -47,85 +45,12 @@ def _read_baseline(name: str, value: Any) -> HealthBaseline | None:
     return HealthBaseline.from_output(value)
 
 
-def _entries(name: str, value: Any, allowed: tuple[str, ...]) -> list[tuple[str, dict[str, Any]]]:
-    """Read a list of maps, each with its name; a value of another form is not shown, as a URL may hold a password."""
-    if not isinstance(value, (list, tuple)):
-        raise input_readers.secret_error(name, f"a list of maps with {', '.join(allowed)}")
-    entries = []
-    for number, entry in enumerate(value):
-        each = f"{name}[{number}]"
-        if not isinstance(entry, Mapping):
-            raise input_readers.secret_error(each, f"a map with {', '.join(allowed)}")
-        for key in entry:
-            if key not in allowed:
-                raise unknown_field(each, key, allowed)
-        entries.append((each, {key: part for key, part in entry.items() if part is not None}))
-    return entries
-
-
 def _read_conditions(name: str, value: Any) -> tuple[KubernetesCondition, ...]:
-    found = _entries(name, value, ("kind", "namespace", "name", "condition"))
-    return tuple(dict.fromkeys(_condition(each, entry) for each, entry in found))
-
-
-def _condition(each: str, entry: Mapping[str, Any]) -> KubernetesCondition:
-    kind = input_readers.read_choice(f"{each}.kind", entry.get("kind"), CONDITIONS)
-    name = _named(f"{each}.name", entry.get("name"))
-    if kind in _WITHOUT_NAMESPACE:
-        if "namespace" in entry:
-            raise InputError(f"{each}.namespace", f"is not allowed: a {kind} has no namespace", predicate=True)
-        namespace = ""
-    else:
-        namespace = _named(f"{each}.namespace", entry.get("namespace"))
-    condition = input_readers.read_text(f"{each}.condition", entry.get("condition", CONDITIONS[kind]))
-    if kind in _WITHOUT_CONDITIONS and condition != READY:
-        raise input_readers.input_error(f"{each}.condition", condition, f'"{READY}" for a {kind}')
-    if not _CONDITION.fullmatch(condition):
-        raise input_readers.input_error(f"{each}.condition", condition, 'a condition type such as "Available"')
-    return KubernetesCondition(kind=kind, name=name, namespace=namespace, condition=condition)
-
-
-def _named(name: str, value: Any) -> str:
-    if value is None:
-        raise InputError(name, "is required", predicate=True)
-    if not isinstance(value, str) or len(value) > 253 or not _OBJECT.fullmatch(value):
-        raise input_readers.input_error(name, value, "a name that Kubernetes allows")
-    return value
+    return tuple(dict.fromkeys(condition for condition, _ in read_conditions(name, value)))
 
 
 def _read_checks(name: str, value: Any) -> tuple[HttpCheck, ...]:
-    found = _entries(name, value, ("url", "status", "contains"))
-    return tuple(dict.fromkeys(_check(each, entry) for each, entry in found))
-
-
-def _check(each: str, entry: Mapping[str, Any]) -> HttpCheck:
-    contains = entry.get("contains")
-    if contains is not None and not isinstance(contains, str):
-        raise input_readers.input_error(f"{each}.contains", contains, "a string")
-    if contains == "":
-        raise InputError(f"{each}.contains", "must not be empty", predicate=True)
-    status = input_readers.read_whole_number(f"{each}.status", entry.get("status", 200), 100, 599)
-    return HttpCheck(url=_url(f"{each}.url", entry.get("url")), status=status, contains=contains)
-
-
-def _url(name: str, value: Any) -> str:
-    if value is None:
-        raise InputError(name, "is required", predicate=True)
-    if not isinstance(value, str) or "@" in value:
-        raise input_readers.secret_error(name, _URL)
-    if not _is_url(value):
-        raise input_readers.input_error(name, value.partition("?")[0], _URL)
-    return value
-
-
-def _is_url(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    plain = value.isprintable() and " " not in value and "\\" not in value
-    return known and plain and "@" not in parts.netloc
+    return tuple(dict.fromkeys(check for check, _ in read_http_checks(name, value)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +77,8 @@ class GateSpec:
     )
     kubernetes_conditions: tuple[KubernetesCondition, ...] = declare_input(
         InputType(_read_conditions, _MAPS, "list of maps", absent=()),
-        "Conditions of Kubernetes objects, each with ``kind``, ``namespace``, ``name`` and ``condition``.",
+        "Conditions of Kubernetes objects, each with ``kind``, ``namespace``, ``name``, ``condition``, ``status`` "
+        '(``"True"``), and for other kinds ``api_version``.',
     )
     http_checks: tuple[HttpCheck, ...] = declare_input(
         InputType(_read_checks, _MAPS, "list of maps", absent=()),

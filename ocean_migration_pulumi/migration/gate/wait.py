@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ocean_migration_pulumi.common.text import count_with_verb, list_some
 from ocean_migration_pulumi.common.times import format_elapsed, format_time
 from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, PrerequisiteError
-from ocean_migration_pulumi.migration.gate.conditions import GateObservation
 from ocean_migration_pulumi.migration.gate.observations import GateContext, observe_cluster, refuse_missing_access
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
+from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def wait_for_gate(gate: GateContext) -> GateResult:
         gate.reporter.warning(f"unknown whether the workloads of the wave before are ready: {gate.absent}")
     hold_for = gate.spec.hold_for
 
-    def describe(observations: Sequence[GateObservation]) -> str:
+    def describe(observations: Sequence[ConditionObservation]) -> str:
         if waiter.held is None:
             return f"waiting: {_describe_missing(observations)}"
         return f"calm for {format_elapsed(waiter.held)} of {format_elapsed(hold_for)}"
@@ -83,7 +83,7 @@ def _refuse_failed_wave(spec: GateSpec) -> None:
     raise PrerequisiteError(msg)
 
 
-def _describe_missing(observations: Sequence[GateObservation]) -> str:
+def _describe_missing(observations: Sequence[ConditionObservation]) -> str:
     missing = [each.seen for each in observations if not each.met]
     if missing:
         return ", ".join(missing)

@@ -21,10 +21,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, group_pods
 from ocean_migration_pulumi.migration.health.not_ready import NotReadyClass
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
-from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
-
-BROKEN_FOR: Final = 600.0
-"""Seconds for which a workload must be broken: a volume may take six minutes to detach, a JVM five to start."""
+from ocean_migration_pulumi.migration.spec.stop_conditions import BROKEN_FOR, StopConditions
 
 FEWEST_LOOKS: Final = 3
 """Successful looks, without a missed one between them, that must show it."""
@@ -79,14 +76,16 @@ class BrakeCause:
 
     cause: str
     """A class of reasons."""
-    workloads: tuple[WorkloadId, ...]
-    """The workloads that it breaks."""
+    workloads: tuple[WorkloadId, ...] = ()
+    """The workloads that it breaks; none for a check."""
+    check: str = ""
+    """The check that fails; empty for workloads."""
     seconds: float
-    """For how long it has broken the first of them."""
+    """For how long it has broken the first of them, or the check has failed."""
     pod: str = ""
     """A pod that shows it; empty for none."""
     detail: str = ""
-    """What Kubernetes says of that pod."""
+    """What Kubernetes says of that pod, or what was seen of the check."""
 
 
 def observe_for_brake(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
@@ -21,14 +21,12 @@ from ocean_migration_pulumi.migration.health.assessment import (
 )
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, observe_baseline
 from ocean_migration_pulumi.migration.health.brake import BrakeCause, BrakeLook, find_brake_cause, observe_for_brake
+from ocean_migration_pulumi.migration.health.look_thread import LOOK_DEADLINE, LookThread
 from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready, index_warnings
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, describe_gap
 from ocean_migration_pulumi.migration.snapshot.protocols import WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadSnapshot
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
-
-LOOK_DEADLINE: Final = 30.0
-"""Seconds for one look: what is not read by then makes it a missed one."""
 
 _MOST_LOOKS: Final = 120
 # Two hours of looks: more than any condition has to last.
@@ -65,8 +63,10 @@ class HealthWatch:
     """Why the last look did not succeed; empty when it did."""
     looks: deque[BrakeLook | None] = field(default_factory=lambda: deque(maxlen=_MOST_LOOKS))
     """What the looks showed the brake; None for those that did not succeed."""
-    _asked_at: float = float("-inf")
-    _thread: threading.Thread | None = None
+    _thread: LookThread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._thread = LookThread(self.interval)
 
     def observe_baseline(self, *, namespaces: Collection[str] | None = None) -> HealthBaseline | None:
         """Return the baseline that one look before the start shows; None when it does not succeed."""
@@ -107,17 +107,9 @@ class HealthWatch:
         ]
 
     def assess_beside(self, undrained: frozenset[str]) -> None:
-        """Look in a thread of its own when a look is due, so that a slow cluster delays no poll."""
-        if self._thread is not None and self._thread.is_alive():
-            return
-        now = self.scope.clock()
-        if now - self._asked_at < self.interval or not self.baseline.workloads:
-            return
-        self._asked_at = now
-        self._thread = threading.Thread(
-            target=self._look_quietly, args=(undrained,), name="ocean-migration health", daemon=True
-        )
-        self._thread.start()
+        """Look in a thread of its own when a look is due."""
+        if self.baseline.workloads:
+            self._thread.start_when_due(partial(self._look_quietly, undrained), self.scope.clock())
 
     def find_cause(self, conditions: StopConditions) -> BrakeCause | None:
         """Return why the migration has to be stopped; None when it may go on."""

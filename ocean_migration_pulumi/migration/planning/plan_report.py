@@ -9,9 +9,10 @@ from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
 from ocean_migration_pulumi.migration.health.brake import list_stop_delays
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import node_name
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, PODS, KubernetesSnapshot
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, PODS, KubernetesSnapshot, Owner
 from ocean_migration_pulumi.migration.scheduling.workloads import find_service
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
+from ocean_migration_pulumi.migration.snapshot.sources import ClusterFacts
 from ocean_migration_pulumi.migration.spec.approval import (
     find_changes,
     is_approved,
@@ -32,6 +33,7 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import (
     split_batches,
 )
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 
 _MOST_DESTINATIONS = 10
@@ -92,33 +94,42 @@ def report_plan(
     return diagnostics
 
 
-def report_planned_health(
-    spec: MigrationSpec, nodes: Iterable[PlannedNode], kube: KubernetesSnapshot
-) -> Diagnostic | None:
-    """Return which workloads the migration of these nodes will watch, and what stops it; None when it watches none."""
+def report_planned_health(spec: MigrationSpec, nodes: Iterable[PlannedNode], facts: ClusterFacts) -> Diagnostic | None:
+    """Return what the migration of these nodes will watch, and what stops it; None when it watches nothing."""
     # Only a run that waits can look at them: the brake until the run ends, readiness after the migration's end.
     health = spec.health if spec.wait_for == "finished" else "off"
     if spec.wait_for == "started" or (health == "off" and spec.stop_when is None):
         return None
+    kube, conditions = facts.kube, spec.stop_when or StopConditions()
+    if kube is None and not conditions.checks:
+        return None
+    blind = conditions.kubernetes_conditions if kube is None else ()
+    gap = kube.gaps.get(PODS) if kube is not None else None
+    workloads = None if kube is None or gap else len(_find_services(nodes, kube))
+    return Diagnostic(
+        code=Code.HEALTH_PLANNED,
+        severity=Severity.WARNING if blind else Severity.INFO,
+        fields={
+            "workloads": workloads,
+            "reason": facts.absent if kube is None else (gap.reason if gap else ""),
+            "health": health,
+            "settle_seconds": spec.settle_timeout,
+            "stops_after": list_stop_delays(spec.stop_when),
+            "checks": [
+                {"name": each.name, "seconds": each.seconds, "watched": each not in blind} for each in conditions.checks
+            ],
+        },
+    )
+
+
+def _find_services(nodes: Iterable[PlannedNode], kube: KubernetesSnapshot) -> set[tuple[str, Owner]]:
     names = frozenset(name for node in nodes if (name := node_name(node, kube)))
     deployments = {(each.namespace, each.name) for each in kube.deployments} if kube.knows(DEPLOYMENTS) else None
-    workloads = {
+    return {
         (pod.namespace, workload)
         for pod in kube.pods_on(names)
         if not pod.deleting and not pod.finished and (workload := find_service(pod, deployments))
     }
-    gap = kube.gaps.get(PODS)
-    return Diagnostic(
-        code=Code.HEALTH_PLANNED,
-        severity=Severity.INFO,
-        fields={
-            "workloads": None if gap else len(workloads),
-            "reason": gap.reason if gap else "",
-            "health": health,
-            "settle_seconds": spec.settle_timeout,
-            "stops_after": list_stop_delays(spec.stop_when),
-        },
-    )
 
 
 def report_adoption(

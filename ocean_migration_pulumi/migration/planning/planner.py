@@ -155,8 +155,7 @@ def preview_plan(
         diagnostics.append(frozen)
     if nodes and (refusal := refuse_short_digest(spec)):
         return PlanPreview(problems=(refusal,))
-    kube = snapshot.facts.kube
-    if nodes and kube is not None and (watched := report_planned_health(spec, nodes, kube)):
+    if nodes and (watched := report_planned_health(spec, nodes, snapshot.facts)):
         diagnostics.append(watched)
     if nodes:
         checks = spec.prerequisites != "off"
@@ -174,7 +173,7 @@ def preview_plan(
             check_results = found.check_results
             diagnostics += report_checks(check_results, spec)
         unmatched = [node for node in nodes if node.virtual_node_group_id is None]
-        diagnostics += suggest_vngs(spec.ocean_id, unmatched, kube, snapshot.cluster.template.user_data)
+        diagnostics += suggest_vngs(spec.ocean_id, unmatched, snapshot.facts.kube, snapshot.cluster.template.user_data)
     return replace(preview, diagnostics=tuple(diagnostics), check_results=check_results)
 
 

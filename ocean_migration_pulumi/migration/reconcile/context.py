@@ -19,6 +19,7 @@ from ocean_migration_pulumi.errors import (
     MigrationNotFoundError,
     OceanMigrationError,
 )
+from ocean_migration_pulumi.migration.health.stop_checks import Probe
 from ocean_migration_pulumi.migration.reconcile.events import EventSink, discard_event
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter, PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
@@ -79,6 +80,8 @@ class ReconcileContext:
     """The commands that messages name."""
     vocabulary: Vocabulary = INPUTS
     """How messages name inputs."""
+    probe: Probe | None = None
+    """GETs the URLs of HTTP checks; None when nobody can."""
     creating: bool = False
     """Whether this is the first run, which has no state of its own yet."""
     offered: dict[str, Candidate] = field(default_factory=dict)

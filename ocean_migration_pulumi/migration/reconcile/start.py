@@ -143,7 +143,7 @@ def _start_or_find_other(
 def _send_start(context: ReconcileContext, work: list[str], before: frozenset[str]) -> MigrationRecord | None:
     """Send the POST. Returns None when to look again: the service is busy after all, or a node has just gone."""
     ensure_approved(context, work)
-    record_baseline(context, work)
+    passed_checks = record_baseline(context, work)
     ensure_start_time(context)
     state, cache = context.state, context.claims.cache
     lost = state.unanswered = UnansweredStart(
@@ -164,7 +164,7 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
                 f"none has appeared yet: one may have started. {context.hints.looks}."
             )
             raise MigrationError(msg) from error
-        return _record_start(context, found.id, lost.instance_ids, found)
+        return _record_start(context, found.id, lost.instance_ids, passed_checks, status=found)
     except RequestRejectedError as error:
         state.unanswered = None
         cache.changed()
@@ -181,16 +181,22 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
         raise
     finally:
         cache.changed()
-    return _record_start(context, migration_id, lost.instance_ids)
+    return _record_start(context, migration_id, lost.instance_ids, passed_checks)
 
 
 def _record_start(
-    context: ReconcileContext, migration_id: str, instance_ids: list[str], status: MigrationStatus | None = None
+    context: ReconcileContext,
+    migration_id: str,
+    instance_ids: list[str],
+    passed_checks: list[str] | None,
+    *,
+    status: MigrationStatus | None = None,
 ) -> MigrationRecord:
     migration = MigrationRecord(
         id=migration_id,
         instance_ids=instance_ids,
         triggers_digest=context.spec.triggers_digest,
+        passed_checks=passed_checks,
         **asdict(context.spec.options),
     )
     context.state.unanswered = None

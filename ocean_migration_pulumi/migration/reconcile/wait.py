@@ -31,6 +31,7 @@ from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
     find_cause,
+    open_check_watch,
     open_watch,
     report_not_ready,
     report_output,
@@ -74,13 +75,15 @@ def wait_for_migration(
         WaitEndedError: The deadline passed, the migration stalled, or the service could no longer be asked.
         MigrationError: The migration failed, was stopped by someone else, or was a collision.
     """
-    watch = open_watch(context, migration)
+    watch, checks = open_watch(context, migration), open_check_watch(context, migration)
     reached, cause = _target(context), None
 
     def observe(status: MigrationStatus) -> None:
         context.update(migration, status)
         if watch is not None:
             watch.assess_beside(find_undrained(status))
+        if checks is not None:
+            checks.observe_beside()
 
     detail = str if watch is None else watch.describe
     waiter = context.waiter_for(
@@ -91,8 +94,8 @@ def wait_for_migration(
         nonlocal cause
         if listed_before is not None and not status.is_terminal and waiter.elapsed <= NEW:
             _yield_to_older(context, migration, listed_before)
-        if watch is not None and not status.is_terminal:
-            cause = find_cause(context, migration, watch, status)
+        if not status.is_terminal:
+            cause = find_cause(context, migration, status, watch=watch, checks=checks)
         return status.is_terminal or cause is not None or reached(status)
 
     try:
@@ -109,7 +112,7 @@ def wait_for_migration(
     if status.is_terminal:
         _conclude(context, migration, status, waiter.elapsed, watch)
         return status
-    if watch is not None and cause is not None:
+    if cause is not None:
         stop_for_workloads(context, migration, watch, cause)
         return context.fetch_status(migration.id)
     context.state.target_reached = True

@@ -18,6 +18,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, KubernetesSnapshot, Pod
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
+from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, KubernetesCondition
 
 
 class OceanApi(Protocol):
@@ -109,7 +110,21 @@ class WorkloadReader(Protocol):
         """Return the workloads of some namespaces, None: of all, and those that are known; what cannot be is a gap."""
 
 
-class KubernetesApi(WorkloadReader, Protocol):
+class ConditionReader(Protocol):
+    """Reads of single objects of the cluster.
+
+    Each raises KubernetesError when it cannot be asked now, PrerequisiteError when a right is missing or the
+    credentials are refused, and OperationCancelled.
+    """
+
+    def instances(self, scope: CancelScope) -> frozenset[str]:
+        """Return the instance ids of the cluster's nodes."""
+
+    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[ConditionObservation, ...]:
+        """Return the observation of each condition, in their order."""
+
+
+class KubernetesApi(WorkloadReader, ConditionReader, Protocol):
     """Reads of Kubernetes.
 
     Each raises OperationCancelled when the operation may not go on.

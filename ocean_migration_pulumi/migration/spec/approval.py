@@ -167,7 +167,7 @@ def _option(name: str, value: Any) -> str:
     """Return what the digest covers of a value; nothing of the default of an input that older digests did not have."""
     if name in _UNLESS_DEFAULT and value == getattr(_DEFAULTS, name):
         return ""
-    return f"{name}={value}"
+    return f"{name}={value.canonical if isinstance(value, StopConditions) else value}"
 
 
 def _combine(nodes: str, options: Sequence[str]) -> str:

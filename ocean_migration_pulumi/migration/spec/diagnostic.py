@@ -161,10 +161,14 @@ class Code(StrEnum):
     HEALTH_PLANNED = "health-planned"
     """What the next migration will watch: how many ``workloads``?, ``reason`` (why they are unknown), ``health`` (the
     input, ``off`` where nobody waits for the end), ``settle_seconds``, ``stops_after``: seconds by condition of
-    ``stop_when``, empty without one."""
+    ``stop_when``, empty without one, and ``checks``: for each of its checks ``name``, ``seconds`` and whether it is
+    ``watched``."""
     HEALTH_WATCHED = "health-watched"
     """The workloads that are watched: counts ``workloads``, ``pods`` (on the nodes to migrate), ``unhealthy`` (before
     the start, never judged) and ``omitted``, ``stops`` (whether the migration is stopped for them)."""
+    STOP_CHECKS_WATCHED = "stop-checks-watched"
+    """The checks of ``stop_when`` at the start: the names of those that ``passed``, and of the others (``failing``)
+    what was seen; they are watched from when they pass."""
     HEALTH_UNKNOWN = "health-unknown"
     """``reason`` why it is not known whether the workloads are ready."""
     WORKLOADS_READY = "workloads-ready"
@@ -173,10 +177,12 @@ class Code(StrEnum):
     """``workloads``: each with ``workload``, ``ready``, ``required``, ``reason``, ``detail``, ``pod`` (may be empty);
     the number of ``others``; whether all are only ``starting``; whether the next run only ``looks_again``."""
     BRAKE_STOPPED = "brake-stopped"
-    """Subject: the migration that was stopped for its workloads. ``cause``, ``workloads`` (their names), ``pod``,
-    ``detail`` (may be empty), ``seconds``, ``drained`` (how many nodes stay cordoned), ``remaining``."""
+    """Subject: the migration that was stopped for its workloads. ``cause``, ``workloads`` (their names), or the
+    ``check`` that failed, ``pod``, ``detail`` (each may be empty), ``seconds``, ``drained`` (how many nodes stay
+    cordoned), ``remaining``."""
     BRAKE_HOLDS = "brake-holds"
-    """Subject: a migration that an earlier run has stopped for its workloads. ``cause``, ``nodes`` that remain."""
+    """Subject: a migration that an earlier run has stopped for its workloads. ``cause``, ``check`` (each may be
+    empty), ``nodes`` that remain."""
     PREVIEW_FILE_NOT_WRITTEN = "preview-file-not-written"
     """``reason``."""
 

@@ -145,8 +145,9 @@ class MigrationSpec:
     )
     stop_when: StopConditions | None = declare_input(
         STOP_WHEN,
-        "Stop the migration when it breaks workloads, with access to Kubernetes: ``broken_workloads`` (true), "
-        "``below_required_for`` and ``unscheduled_for`` (durations of at least 15m).",
+        "Stop the migration when it breaks workloads: ``broken_workloads`` (true), ``below_required_for``, "
+        "``unscheduled_for`` (durations of at least 15m), ``kubernetes_conditions`` and ``http_checks``, as a gate has "
+        "them, with ``for`` and ``no_answer``. All but HTTP checks need access to Kubernetes.",
         none_means="that nothing stops it",
         reviewed=True,
         digested=False,

@@ -27,6 +27,14 @@ BRAKE: Final = "brake"
 """``stopped_by`` of a migration that this resource stopped for its workloads."""
 
 
+def describe_stop_cause(cause: Mapping[str, Any] | None) -> str:
+    """Return why the brake has stopped a migration, as the end of a sentence; see ``MigrationRecord.stop_cause``."""
+    known = cause or {}
+    if check := known.get("check"):
+        return f"{known.get('cause')} {check} failed"
+    return f"it broke workloads ({known.get('cause') or 'unknown'})"
+
+
 def to_texts(value: Any) -> list[str]:
     """Return the items of a list in an output as strings; an empty list for any other value."""
     return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
@@ -65,7 +73,9 @@ class MigrationRecord:
     stopped_by: str | None = None
     """``"us"``, ``"brake"`` (us, for its workloads), ``"others"``, or None when nobody stopped it."""
     stop_cause: dict[str, Any] | None = None
-    """Why the brake stopped it: ``cause``, ``workloads``, ``pod``, ``detail``, ``seconds``; None otherwise."""
+    """Why the brake stopped it: ``cause``, ``workloads``, ``check``, ``pod``, ``detail``, ``seconds``; else None."""
+    passed_checks: list[str] | None = None
+    """The checks of ``stop_when`` that passed before it started: only they stop it; None when there are no checks."""
     terminated_on_stop: bool | None = None
     """Whether our stop asked to terminate drained nodes; None without a stop of ours."""
     pods_before: int | None = None
@@ -101,6 +111,8 @@ class MigrationRecord:
         """Read an entry back; fields that a later version added are ignored."""
         known = {name: entry[name] for name in _FIELDS if entry.get(name) is not None}
         known["instance_ids"] = to_texts(entry.get("instance_ids"))
+        if "passed_checks" in known:
+            known["passed_checks"] = to_texts(entry["passed_checks"])
         pods = entry.get("pods_before")
         known["pods_before"] = int(pods) if isinstance(pods, (int, float)) else None
         size = entry.get("batch_size_percentage")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ocean_migration_pulumi.api.models.migration import MigrationState
 from ocean_migration_pulumi.common.text import count_with_verb
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.migration.state.migration_record import BRAKE
+from ocean_migration_pulumi.migration.state.migration_record import BRAKE, describe_stop_cause
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
 
@@ -36,7 +36,8 @@ def collect_reminders(state: ResourceState) -> list[str]:
     if latest.stopped_by == "others":
         return [f"migration {latest.id} was stopped by someone else; {left} until triggers or nodes change"]
     if latest.stopped_by == BRAKE:
-        return [f"migration {latest.id} was stopped because it broke workloads; {left} until triggers or nodes change"]
+        why = describe_stop_cause(latest.stop_cause)
+        return [f"migration {latest.id} was stopped because {why}; {left} until triggers or nodes change"]
     if latest.status == MigrationState.FINISHED_ERROR and state.failure is not None:
         return [f"migration {latest.id} failed: {state.failure.get('message', '')}; {left}"]
     return []

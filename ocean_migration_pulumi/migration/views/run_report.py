@@ -114,6 +114,8 @@ class RunHealth:
     """Why the brake stopped the migration; empty if it did not."""
     broken: tuple[str, ...] = ()
     """The workloads for which the brake stopped it."""
+    failed_check: str = ""
+    """The check of ``stop_when`` for which the brake stopped it; empty for none."""
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any], migration: Mapping[str, Any]) -> RunHealth | None:
@@ -141,6 +143,7 @@ class RunHealth:
             not_ready=tuple(_read_unready(each) for each in _read_maps(health.get("not_ready"))),
             brake_cause=_read_text(cause.get("cause")),
             broken=tuple(map(_read_text, broken)) if isinstance(broken, list) else (),
+            failed_check=_read_text(cause.get("check")),
         )
 
 

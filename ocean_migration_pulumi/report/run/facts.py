@@ -136,7 +136,8 @@ def list_facts(run_report: RunReport) -> list[Fact]:
     if (health := run_report.health) is not None:
         found.append(Fact(label="Workload health", text=_describe_health(health)))
         if health.brake_cause:
-            names = (health.brake_cause, *health.broken[:_MOST_BROKEN])
+            broken = (health.failed_check,) if health.failed_check else health.broken[:_MOST_BROKEN]
+            names = (health.brake_cause, *broken)
             found.append(Fact(label="Stopped by", text="the brake", names=names))
     flags = (
         ("Drained nodes", status.should_terminate_drained_nodes, "are terminated", "stay"),

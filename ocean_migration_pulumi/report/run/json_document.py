@@ -103,7 +103,15 @@ def _health(health: RunHealth) -> dict[str, Any]:
             }
             for each in health.not_ready
         ],
-        "brake": {"cause": health.brake_cause, "workloads": list(health.broken)} if health.brake_cause else None,
+        "brake": _brake(health) if health.brake_cause else None,
+    }
+
+
+def _brake(health: RunHealth) -> dict[str, Any]:
+    return {
+        "cause": health.brake_cause,
+        "workloads": list(health.broken),
+        "check": health.failed_check or None,
     }
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.gate.conditions import CONDITIONS, HttpCheck, KubernetesCondition
 from ocean_migration_pulumi.migration.gate.spec import ACCEPTED, INPUTS, GateSpec, changed_inputs, read_gate_spec
+from ocean_migration_pulumi.migration.spec.conditions import CONDITIONS, HttpCheck, KubernetesCondition
 
 URL = "https://shop.example/health"
 ALLOWED = f'must be an http or https URL without credentials, such as "{URL}"'
@@ -74,6 +74,21 @@ def test_every_kind_has_a_condition_that_is_meant(kind: str) -> None:
     )
 
 
+def test_other_kinds_are_named_with_their_api_version() -> None:
+    """Whether they have namespaces is known to the API server alone."""
+    certificate = {"kind": "Certificate", "name": "tls", "api_version": "cert-manager.io/v1", "namespace": "shop"}
+    node = {
+        "kind": "NodeClaim",
+        "name": "n",
+        "api_version": "karpenter.sh/v1",
+        "condition": "Drifted",
+        "status": "False",
+    }
+    first, second = spec(kubernetes_conditions=[certificate, node]).kubernetes_conditions
+    assert (first.wanted, first.api_version) == ("Certificate shop/tls Ready=True", "cert-manager.io/v1")
+    assert second.wanted == "NodeClaim n Drifted=False"
+
+
 @pytest.mark.parametrize(
     ("timeout", "custom", "limit"),
     [(None, None, 900.0), (None, 60.0, 60.0), (None, 3600.0, 3600.0), ("20m", 60.0, 60.0), ("20m", 3600.0, 1200.0)],
@@ -97,17 +112,38 @@ def test_the_shorter_of_two_timeouts_counts(timeout: str | None, custom: float |
         (
             {"kubernetes_conditions": CART},
             "kubernetes_conditions",
-            "must be a list of maps with kind, namespace, name, condition",
+            "must be a list of maps with kind, namespace, name, condition, status, api_version",
         ),
         (
             {"kubernetes_conditions": ["cart"]},
             "kubernetes_conditions[0]",
-            "must be a map with kind, namespace, name, condition",
+            "must be a map with kind, namespace, name, condition, status, api_version",
         ),
         (
             {"kubernetes_conditions": [{**CART, "kind": "Secret"}]},
             "kubernetes_conditions[0].kind",
-            'must be "Deployment", "StatefulSet", "DaemonSet", "Job", "Node" or "Pod", not \'Secret\'',
+            'must be "Deployment", "StatefulSet", "DaemonSet", "Job", "Node", "Pod", or a kind with its api_version, '
+            "not 'Secret'",
+        ),
+        (
+            {"kubernetes_conditions": [{**CART, "kind": "secret"}]},
+            "kubernetes_conditions[0].kind",
+            'must be "Deployment", "StatefulSet", "DaemonSet", "Job", "Node" or "Pod", not \'secret\'',
+        ),
+        (
+            {"kubernetes_conditions": [{**CART, "kind": "Certificate", "api_version": "cert-manager"}]},
+            "kubernetes_conditions[0].api_version",
+            "must be a group and version such as \"cert-manager.io/v1\", not 'cert-manager'",
+        ),
+        (
+            {"kubernetes_conditions": [{**CART, "kind": "certificate", "api_version": "cert-manager.io/v1"}]},
+            "kubernetes_conditions[0].kind",
+            "must be a kind such as \"Certificate\", not 'certificate'",
+        ),
+        (
+            {"kubernetes_conditions": [{**CART, "status": "Unknown"}]},
+            "kubernetes_conditions[0].status",
+            'must be "True" or "False", not \'Unknown\'',
         ),
         (
             {"kubernetes_conditions": [CART, {**CART, "kinds": 1}]},

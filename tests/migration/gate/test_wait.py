@@ -30,11 +30,11 @@ from ocean_migration_pulumi.errors import (
     PrerequisiteError,
     ServiceError,
 )
-from ocean_migration_pulumi.migration.gate.conditions import GateObservation, HttpCheck, KubernetesCondition
 from ocean_migration_pulumi.migration.gate.observations import LONGEST_LOOK, GateContext
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.gate.wait import GateResult, wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
+from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, HttpCheck, KubernetesCondition
 from tests.migration.builders import candidate, status
 from tests.migration.tellers import RecordingTeller
 from tests.support.fake_clock import FakeClock
@@ -111,7 +111,7 @@ class FakeKubernetes:
     nodes: list[Any] = field(default_factory=lambda: [frozenset({"i-1"})])
     pending: list[Any] = field(default_factory=lambda: [()])
     conditions: list[Any] = field(
-        default_factory=lambda: [(GateObservation(True, "Deployment shop/cart is Available"),)]
+        default_factory=lambda: [(ConditionObservation(True, "Deployment shop/cart is Available"),)]
     )
 
     def instances(self, scope: CancelScope) -> frozenset[str]:
@@ -122,10 +122,10 @@ class FakeKubernetes:
         """Return the next pods."""
         return cast("tuple[str, ...]", take(self.pending, scope))
 
-    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[GateObservation, ...]:
+    def observe(self, scope: CancelScope, wanted: Sequence[KubernetesCondition]) -> tuple[ConditionObservation, ...]:
         """Return what is seen next."""
         assert wanted == (CART,)
-        return cast("tuple[GateObservation, ...]", take(self.conditions, scope))
+        return cast("tuple[ConditionObservation, ...]", take(self.conditions, scope))
 
 
 class Stand:
@@ -350,8 +350,8 @@ def test_kubernetes_tells_pending_pods_and_conditions() -> None:
     kubernetes = FakeKubernetes(
         pending=[("shop/b", "shop/a"), ("shop/b",), ()],
         conditions=[
-            (GateObservation(False, "Deployment shop/cart is not Available"),),
-            (GateObservation(True, "it is"),),
+            (ConditionObservation(False, "Deployment shop/cart is not Available"),),
+            (ConditionObservation(True, "it is"),),
         ],
     )
     stand = Stand(

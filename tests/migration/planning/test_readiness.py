@@ -9,6 +9,7 @@ import pytest
 
 from ocean_migration_pulumi.errors import PlanError, PrerequisiteError
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     DEPLOYMENTS,
@@ -23,8 +24,8 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
     Taint,
 )
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, UnplannedCause
-from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity, UnplannedCause
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions, read_stop_conditions
 from tests.migration.diagnostics import codes_of, fields_of, findings_of, with_code
 from tests.migration.known import CONTROLLER, KnownKubernetes, budget_of, pod_on, workloads_of
 from tests.migration.stage import Stage
@@ -122,6 +123,7 @@ def test_preview_counts_the_workloads_that_will_be_watched(stage: Stage) -> None
             "health": "enforce",
             "settle_seconds": 900.0,
             "stops_after": {"broken_workloads": 600.0},
+            "checks": [],
         }
     ]
     (plain,) = fields_of(stage.preview(stage.spec(nodes=WEB, health="warn")), Code.HEALTH_PLANNED)
@@ -131,6 +133,24 @@ def test_preview_counts_the_workloads_that_will_be_watched(stage: Stage) -> None
         assert Code.HEALTH_PLANNED not in codes_of(stage.preview(nobody_looks))
     (progress,) = fields_of(stage.preview(replace(spec, wait_for="progress")), Code.HEALTH_PLANNED)
     assert progress["health"] == "off"
+
+
+def test_preview_names_the_checks_that_stop_the_migration(stage: Stage) -> None:
+    """Without access to Kubernetes those of objects are not watched, which is a warning; those of URLs are."""
+    value = {
+        "http_checks": [{"url": "https://shop.example/?key=canary", "for": "2m"}],
+        "kubernetes_conditions": [{"kind": "Certificate", "name": "tls", "api_version": "cert-manager.io/v1"}],
+    }
+    spec = stage.spec(nodes=WEB, stop_when=read_stop_conditions("stop_when", value))
+    (found,) = with_code(stage.preview(spec), Code.HEALTH_PLANNED)
+    watched = {each["name"]: each["watched"] for each in found.fields["checks"]}
+    assert watched == {"Certificate tls Ready=True": False, "https://shop.example/": True}
+    assert (found.fields["workloads"], found.severity) == (None, Severity.WARNING)
+    assert "canary" not in render(found)
+    known(stage)
+    (found,) = with_code(stage.preview(spec), Code.HEALTH_PLANNED)
+    assert all(each["watched"] for each in found.fields["checks"])
+    assert found.severity is Severity.INFO
 
 
 def test_workloads_are_not_counted_when_pods_cannot_be_listed(stage: Stage) -> None:

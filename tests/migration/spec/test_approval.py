@@ -20,7 +20,7 @@ from ocean_migration_pulumi.migration.spec.approval import (
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions, read_stop_conditions
 from tests.migration.builders import candidate
 
 SPEC = MigrationSpec()
@@ -118,6 +118,25 @@ def test_the_change_of_one_option_is_found(name: str) -> None:
         before, now = "off", "broken_workloads=True"
     change = PlanChange(name=name, approved=before, now=now)
     assert find_changes(PLAN, approved(**{name: CHANGED[name]})) == (change,)
+
+
+def test_checks_that_stop_are_part_of_the_digest() -> None:
+    """All of them, but no message shows the query of a URL or what its answer has to contain."""
+
+    def digest(**check: Any) -> tuple[str, StopConditions]:
+        found = read_stop_conditions("stop_when", {"http_checks": [{"url": "https://shop.example/", **check}]})
+        assert found is not None
+        return plan_digest(PLAN, replace(SPEC, stop_when=found)), found
+
+    secret = {"url": "https://shop.example/?key=canary", "contains": "canary"}
+    variants = [{}, {"for": "1m"}, {"no_answer": "fail"}, {"status": 204}, {"contains": "ok"}, secret]
+    digests = {digest(**variant)[0] for variant in variants}
+    assert len({DIGEST, *digests}) == 1 + len(variants)
+    hidden, conditions = digest(**secret)
+    assert "canary" not in f"{conditions}{conditions!r}"
+    (change,) = find_changes(PLAN, replace(SPEC, stop_when=conditions, approved_plan=DIGEST))
+    assert change == PlanChange(name="stop_when", approved="off", now="http_checks=[https://shop.example/ for 600s]")
+    assert hidden == digest(**secret)[0]
 
 
 def test_defaults_of_later_inputs_keep_older_digests() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.client import OceanClient
+from ocean_migration_pulumi.migration.spec.conditions import HttpCheck, KubernetesCondition
 from ocean_migration_pulumi.migration.spec.options import MigrationOptions
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, MigrationSpec, changed_options, digest_value, read_spec
-from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopCheck, StopConditions
 from tests.migration.builders import spec
 
 REQUIRED = {"ocean_id": "o-1", "nodes": {"all_nodes": True}}
@@ -236,7 +237,22 @@ def test_virtual_node_groups_to_wait_for_are_not_compared() -> None:
             {"broken_workloads": True, "unscheduled_for": "15m"},
             StopConditions(broken_workloads=True, unscheduled_for=900),
         ),
-        ({"broken_workloads": None}, None),
+        ({"broken_workloads": None, "http_checks": None}, None),
+        ({"http_checks": [], "kubernetes_conditions": []}, None),
+        (
+            {"http_checks": [{"url": "https://shop.example/?key=1", "for": "2m", "no_answer": "fail"}]},
+            StopConditions(
+                http_checks=(
+                    StopCheck(
+                        check=HttpCheck(url="https://shop.example/?key=1"), seconds=120.0, fails_without_answer=True
+                    ),
+                )
+            ),
+        ),
+        (
+            {"kubernetes_conditions": [{"kind": "Node", "name": "n"}, {"kind": "Node", "name": "n"}]},
+            StopConditions(kubernetes_conditions=(StopCheck(check=KubernetesCondition(kind="Node", name="n")),)),
+        ),
         ({}, None),
     ],
 )
@@ -248,14 +264,24 @@ def test_stop_conditions(value: dict[str, Any], found: StopConditions | None) ->
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("yes", "must be a map with broken_workloads, below_required_for, unscheduled_for, not 'yes'"),
+        ("https://u:canary@shop.example", "must be a map with broken_workloads, below_required_for, unscheduled_for,"),
         ({"broken_workload": True}, "unknown field; did you mean `broken_workloads`?"),
         ({"broken_workloads": 1}, "must be true or false, not 1"),
         ({"below_required_for": "5m"}, "must be at least \"15m\", not '5m'"),
+        ({"unscheduled_for": "14m59s"}, "must be at least \"15m\", not '14m59s'"),
+        (
+            {"http_checks": [{"url": "https://u:canary@shop.example"}]},
+            "must be an http or https URL without credentials",
+        ),
+        ({"http_checks": [{"url": "https://a.example", "for": "soon"}]}, 'must be a duration such as "90s"'),
+        ({"http_checks": [{"url": "https://a.example", "no_answer": True}]}, 'must be "ignore" or "fail", not True'),
+        ({"kubernetes_conditions": [{"kind": "Node", "name": "n", "fro": "1m"}]}, "unknown field; did you mean `for`?"),
     ],
 )
 def test_bad_stop_conditions(value: Any, message: str) -> None:
     """The error names the field."""
     (problem,) = read_spec({**REQUIRED, "stop_when": value})[1]
     assert message in str(problem)
+    assert "canary" not in str(problem)
+    assert len(str(problem).splitlines()) == 1
     assert problem.property_name.startswith("stop_when")

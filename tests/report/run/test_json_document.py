@@ -58,7 +58,7 @@ def test_what_is_told_of_a_failed_run() -> None:
 def test_recorded_health_of_workloads_has_the_cause_of_the_brake() -> None:
     """Null without a record."""
     found = json_document.report_to_json(run_reports.braked())["workload_health"]
-    assert found["brake"] == {"cause": "image", "workloads": ["Deployment shop/cart"]}
+    assert found["brake"] == {"cause": "image", "workloads": ["Deployment shop/cart"], "check": None}
     assert (found["state"], found["workloads_ready"], found["workloads"]) == ("not ready", 2, 3)
     assert [each["reason"] for each in found["not_ready"]] == ["image"]
     assert json_document.report_to_json(run_reports.failed())["workload_health"] is None

@@ -9,6 +9,7 @@ from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.planning.text.templates import Fields, Template
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
+from ocean_migration_pulumi.migration.state.migration_record import describe_stop_cause
 
 _MOST_SHOWN: Final = 3
 
@@ -21,26 +22,36 @@ _CONDITIONS: Final = {
 
 
 def _planned(_: str, fields: Fields) -> str:
-    count = fields["workloads"]
+    count, checks = fields["workloads"], fields.get("checks", ())
+    causes = [f"{check['name']} fails for {format_elapsed(check['seconds'])}" for check in checks if check["watched"]]
+    blind = [check["name"] for check in checks if not check["watched"]]
+    more = f". Not watched without access to Kubernetes: {list_some(blind)}" if blind else ""
     if count is None:
-        return f"Workload health stays unknown, and does not stop the migration: {fields['reason']}"
+        head = f"Workload health stays unknown, and does not stop the migration: {fields['reason']}"
+        return f"{head}{_describe_brake_rules(causes)}{more}"
     if not count:
-        return "No workload to watch: no pods of services run on the nodes"
+        return f"No workload to watch: no pods of services run on the nodes{_describe_brake_rules(causes)}{more}"
     watched = count_noun(count, "workload")
     if fields["health"] == "off":
         watched += "; `pulumi up` does not wait until they are ready"
     else:
         ready = f"must be ready within {format_elapsed(fields['settle_seconds'])}, {_UNREADY[fields['health']]}"
         watched += f" {ready}"
-    if not fields["stops_after"]:
-        return f"Watched: {watched}. Broken workloads do not stop the migration: stop_when is not set"
     causes = [
         f"{_CONDITIONS.get(name, name)} for {format_elapsed(seconds)}"
         for name, seconds in fields["stops_after"].items()
-    ]
+    ] + causes
+    if not causes:
+        return f"Watched: {watched}. Broken workloads do not stop the migration: stop_when is not set{more}"
+    return f"Watched: {watched}{_describe_brake_rules(causes)}{more}"
+
+
+def _describe_brake_rules(causes: list[str]) -> str:
+    if not causes:
+        return ""
     return (
-        f"Watched: {watched}. The brake stops the migration when {' or '.join(causes)}: later batches do not start, "
-        "drained nodes stay cordoned. It works only while `pulumi up` waits"
+        f". The brake stops the migration when {' or '.join(causes)}: later batches do not start, drained nodes stay "
+        "cordoned. It works only while `pulumi up` waits"
     )
 
 
@@ -53,6 +64,17 @@ def _watched(_: str, fields: Fields) -> str:
     if fields["stops"]:
         parts.append("the migration is stopped when it breaks them, before its later batches, while this run waits")
     return "; ".join(parts)
+
+
+def _checks_watched(_: str, fields: Fields) -> str:
+    passed, failing = fields["passed"], fields["failing"]
+    parts = []
+    if passed:
+        fails = "it fails" if len(passed) == 1 else "one fails"
+        parts.append(f"Watching {list_some(passed)}: the migration is stopped when {fails}, while this run waits")
+    if failing:
+        parts.append(f"Not watched before {'it passes' if len(failing) == 1 else 'they pass'}: {'; '.join(failing)}")
+    return ". ".join(parts)
 
 
 def _ready(_: str, fields: Fields) -> str:
@@ -73,19 +95,23 @@ def _not_ready(_: str, fields: Fields) -> str:
 
 
 def _brake_stopped(migration_id: str, fields: Fields) -> str:
-    pod = f", such as {fields['pod']}" if fields["pod"] else ""
-    detail = f": {fields['detail']}" if fields["detail"] else ""
+    lasted = format_elapsed(fields["seconds"])
+    if fields["check"]:
+        why = f"{fields['cause']} {fields['check']} failed for {lasted} ({fields['detail']})"
+    else:
+        pod = f", such as {fields['pod']}" if fields["pod"] else ""
+        detail = f": {fields['detail']}" if fields["detail"] else ""
+        why = f"it breaks {list_some(fields['workloads'])} ({fields['cause']} for {lasted}{pod}{detail})"
     drained = count_with_verb(fields["drained"], "drained node", "stay")
     return (
-        f"Migration {migration_id} was stopped: it breaks {list_some(fields['workloads'])} ({fields['cause']} for "
-        f"{format_elapsed(fields['seconds'])}{pod}{detail}). {drained} cordoned, "
+        f"Migration {migration_id} was stopped: {why}. {drained} cordoned, "
         f"{count_with_verb(fields['remaining'], 'node', 'remain')}. Repair the cause, then change triggers to go on"
     )
 
 
 def _brake_holds(migration_id: str, fields: Fields) -> str:
     return (
-        f"Nothing was started: migration {migration_id} was stopped because it broke workloads ({fields['cause']}); "
+        f"Nothing was started: migration {migration_id} was stopped because {describe_stop_cause(fields)}; "
         f"{count_with_verb(len(fields['nodes']), 'node', 'remain')}. Repair the cause, then change triggers or nodes "
         "to go on"
     )
@@ -101,6 +127,7 @@ def _describe_workload(each: Fields) -> str:
 TEMPLATES: Final[Mapping[str, Template]] = {
     Code.HEALTH_PLANNED: _planned,
     Code.HEALTH_WATCHED: _watched,
+    Code.STOP_CHECKS_WATCHED: _checks_watched,
     Code.HEALTH_UNKNOWN: "Unknown whether the workloads are ready: {reason}",
     Code.WORKLOADS_READY: _ready,
     Code.WORKLOADS_NOT_READY: _not_ready,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
@@ -13,6 +14,8 @@ from ocean_migration_pulumi.errors import MigrationStoppedError
 from ocean_migration_pulumi.migration.health.assessment import HealthReport, WorkloadHealth
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, merge_baselines
 from ocean_migration_pulumi.migration.health.brake import BrakeCause
+from ocean_migration_pulumi.migration.health.look_thread import LookThread
+from ocean_migration_pulumi.migration.health.stop_checks import CheckWatch, start_series
 from ocean_migration_pulumi.migration.health.watch import HealthWatch, find_undrained
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
@@ -41,13 +44,35 @@ _STOPPABLE: Final = frozenset(
 )
 
 
-def record_baseline(context: ReconcileContext, instance_ids: Collection[str]) -> None:
-    """Look twice at the workloads of nodes, right before their migration is started, and record the baseline.
+def record_baseline(context: ReconcileContext, instance_ids: Collection[str]) -> list[str] | None:
+    """Look twice at workloads and checks, right before a migration of nodes is started, and record the baseline.
+
+    Returns:
+        The names of the checks of ``stop_when`` that passed; None when there are no checks.
 
     Raises:
         OperationCancelled: Whoever asked for the operation wants it no more.
         DeadlineError: The deadline passed.
     """
+    checks = _make_check_watch(context, instance_ids, passed=())
+    if checks is not None:
+        checks.observe()
+    _record_workloads(context, instance_ids)
+    if checks is None:
+        return None
+    if checks.list_failing():
+        checks.observe()
+    failing = checks.list_failing()
+    watched = Diagnostic(
+        code=Code.STOP_CHECKS_WATCHED,
+        severity=Severity.WARNING if failing else Severity.INFO,
+        fields={"passed": checks.passed, "failing": failing},
+    )
+    (context.reporter.warning if failing else context.reporter.info)(render(watched))
+    return checks.passed
+
+
+def _record_workloads(context: ReconcileContext, instance_ids: Collection[str]) -> None:
     context.state.baseline = None
     watch = _make_watch(context, HealthBaseline(), instance_ids)
     if watch is None:
@@ -67,7 +92,7 @@ def record_baseline(context: ReconcileContext, instance_ids: Collection[str]) ->
             "pods": sum(each.planned for each in found.workloads.values()),
             "unhealthy": sum(each.broken for each in found.workloads.values()),
             "omitted": found.omitted,
-            "stops": context.spec.stop_when is not None,
+            "stops": context.spec.stop_when is not None and context.spec.stop_when.watches_workloads,
         },
     )
     if found.workloads:
@@ -85,8 +110,20 @@ def open_watch(context: ReconcileContext, migration: MigrationRecord) -> HealthW
     return watch
 
 
+def open_check_watch(context: ReconcileContext, migration: MigrationRecord) -> CheckWatch | None:
+    """Return the watch of the checks that stop a migration of ours; None when there are none."""
+    if migration.origin != STARTED:
+        return None
+    return _make_check_watch(context, migration.instance_ids, passed=migration.passed_checks or ())
+
+
 def find_cause(
-    context: ReconcileContext, migration: MigrationRecord, watch: HealthWatch, status: MigrationStatus
+    context: ReconcileContext,
+    migration: MigrationRecord,
+    status: MigrationStatus,
+    *,
+    watch: HealthWatch | None,
+    checks: CheckWatch | None,
 ) -> BrakeCause | None:
     """Return why a migration has to be stopped for its workloads; None when it may go on, or stopping is of no use.
 
@@ -95,11 +132,14 @@ def find_cause(
     conditions = context.spec.stop_when
     if conditions is None or migration.origin != STARTED or status.state not in _STOPPABLE:
         return None
-    return watch.find_cause(conditions) if find_undrained(status) else None
+    if not find_undrained(status):
+        return None
+    cause = watch.find_cause(conditions) if watch is not None else None
+    return cause or (checks.find_cause() if checks is not None else None)
 
 
 def stop_for_workloads(
-    context: ReconcileContext, migration: MigrationRecord, watch: HealthWatch, cause: BrakeCause
+    context: ReconcileContext, migration: MigrationRecord, watch: HealthWatch | None, cause: BrakeCause
 ) -> None:
     """Stop a migration that breaks workloads, and raise unless it has finished meanwhile.
 
@@ -110,10 +150,12 @@ def stop_for_workloads(
     """
     names = [str(workload) for workload in cause.workloads]
     # Recorded before the stop is sent: a run that is killed in between must not read as if nothing had happened.
-    migration.stopped_by, migration.stop_cause = BRAKE, {**asdict(cause), "workloads": names[:MOST_SHOWN]}
-    if watch.report is not None:
+    entry = {**asdict(cause), "workloads": names[:MOST_SHOWN]}
+    migration.stopped_by = BRAKE
+    migration.stop_cause = {name: value for name, value in entry.items() if name != "check" or value}
+    if watch is not None and watch.report is not None:
         context.state.workload_health = report_output(migration, watch.report, "not ready", final=False)
-    why = f"it breaks {names[0]} ({cause.cause})"
+    why = f"{cause.cause} {cause.check} fails" if cause.check else f"it breaks {names[0]} ({cause.cause})"
     stop_migration(context, migration, terminate_drained_nodes=False, why=why)
     if migration.status == MigrationState.FINISHED:
         migration.stopped_by = migration.stop_cause = None
@@ -126,6 +168,7 @@ def stop_for_workloads(
         fields={
             "cause": cause.cause,
             "workloads": names,
+            "check": cause.check,
             "pod": cause.pod,
             "detail": cause.detail,
             "seconds": cause.seconds,
@@ -139,7 +182,7 @@ def stop_for_workloads(
 
 
 def respect_unrecorded_brake(context: ReconcileContext) -> None:
-    """Take a stop that a killed first run has left as somebody's, when pods on the nodes that Ocean started are broken.
+    """Take a stop that a killed first run has left as somebody's, when a check or pods on new Ocean nodes are broken.
 
     The baseline is lost with the run, and in a new one these workloads would be unhealthy before: nothing would stop a
     migration of the other nodes.
@@ -148,7 +191,11 @@ def respect_unrecorded_brake(context: ReconcileContext) -> None:
     if not context.creating or latest is None or latest.status != MigrationState.STOPPED:
         return
     watch = None if context.spec.stop_when is None else _make_watch(context, HealthBaseline(), latest.instance_ids)
-    if watch is not None and watch.find_broken_pods(context.state.ocean_nodes):
+    checks = _make_check_watch(context, latest.instance_ids, passed=())
+    if checks is not None:
+        checks.observe()
+    broken = watch is not None and bool(watch.find_broken_pods(context.state.ocean_nodes))
+    if broken or (checks is not None and checks.list_failing()):
         latest.stopped_by = "others"
 
 
@@ -174,8 +221,8 @@ def report_not_ready(report: HealthReport, severity: Severity, *, looks_again: b
 
 def report_held_brake(migration: MigrationRecord, nodes: Collection[str]) -> Diagnostic:
     """Return the diagnostic for nodes that wait because the brake has stopped their migration."""
-    cause = (migration.stop_cause or {}).get("cause") or "unknown"
-    fields = {"cause": cause, "nodes": sorted(nodes)}
+    cause = migration.stop_cause or {}
+    fields = {"cause": cause.get("cause") or "", "check": cause.get("check") or "", "nodes": sorted(nodes)}
     return Diagnostic(code=Code.BRAKE_HOLDS, severity=Severity.ERROR, subject=migration.id, fields=fields)
 
 
@@ -224,19 +271,38 @@ def _make_watch(
     context: ReconcileContext, baseline: HealthBaseline, instance_ids: Collection[str]
 ) -> HealthWatch | None:
     kubernetes, spec = context.sources.kubernetes, context.spec
-    if kubernetes is None or (spec.health == "off" and spec.stop_when is None):
+    brakes = spec.stop_when is not None and spec.stop_when.watches_workloads
+    if kubernetes is None or (spec.health == "off" and not brakes):
         return None
-
-    def find_ocean_nodes(scope: CancelScope) -> set[str]:
-        nodes = context.claims.cache.nodes(context.api, scope)
-        return {*context.state.ocean_nodes, *(node.instance_id for node in nodes)}
-
     return HealthWatch(
         kubernetes=kubernetes,
         scope=context.scope,
         now=context.now,
-        find_ocean_nodes=find_ocean_nodes,
+        find_ocean_nodes=partial(_find_ocean_nodes, context),
         baseline=baseline,
         planned=frozenset(instance_ids),
         interval=_POLLS_PER_LOOK * context.poll_policy.poll_interval,
     )
+
+
+def _make_check_watch(
+    context: ReconcileContext, instance_ids: Collection[str], *, passed: Collection[str]
+) -> CheckWatch | None:
+    conditions = context.spec.stop_when
+    if conditions is None or not conditions.checks:
+        return None
+    return CheckWatch(
+        series=start_series(conditions.checks, passed),
+        scope=context.scope,
+        now=context.now,
+        probe=context.probe,
+        kubernetes=context.sources.kubernetes,
+        absent=context.sources.absent,
+        find_nodes=lambda scope: {*instance_ids, *_find_ocean_nodes(context, scope)},
+        thread=LookThread(_POLLS_PER_LOOK * context.poll_policy.poll_interval),
+    )
+
+
+def _find_ocean_nodes(context: ReconcileContext, scope: CancelScope) -> set[str]:
+    nodes = context.claims.cache.nodes(context.api, scope)
+    return {*context.state.ocean_nodes, *(node.instance_id for node in nodes)}

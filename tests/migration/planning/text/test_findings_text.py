@@ -408,6 +408,29 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.HEALTH_PLANNED, "", {**PLANNED_HEALTH, "workloads": None, "reason": "may not list pods (403)"}),
     (Code.HEALTH_WATCHED, "", {"workloads": 3, "pods": 12, "unhealthy": 0, "omitted": 0, "stops": False}),
     (Code.HEALTH_WATCHED, "", {"workloads": 500, "pods": 900, "unhealthy": 1, "omitted": 20, "stops": True}),
+    (
+        Code.HEALTH_PLANNED,
+        "",
+        {
+            **PLANNED_HEALTH,
+            "workloads": None,
+            "reason": "no access to Kubernetes",
+            "checks": [
+                {"name": "https://shop.example/health", "seconds": 120.0, "watched": True},
+                {"name": "Certificate shop/tls Ready=True", "seconds": 600.0, "watched": False},
+            ],
+        },
+    ),
+    (Code.STOP_CHECKS_WATCHED, "", {"passed": ["https://shop.example/health"], "failing": []}),
+    (
+        Code.STOP_CHECKS_WATCHED,
+        "",
+        {
+            "passed": ["Node n Ready=True", "https://shop.example/health"],
+            "failing": ["Deployment shop/cart is not Ready"],
+        },
+    ),
+    (Code.STOP_CHECKS_WATCHED, "", {"passed": [], "failing": ["Node n is not Ready", "Node m is not there"]}),
     (Code.HEALTH_UNKNOWN, "", {"reason": "may not list pods (403)"}),
     (Code.WORKLOADS_READY, "", {"workloads": 3, "pods": 12, "elsewhere": 0}),
     (Code.WORKLOADS_READY, "", {"workloads": 1, "pods": 12, "elsewhere": 2}),
@@ -423,6 +446,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
         {
             "cause": "image",
             "workloads": ["Deployment shop/cart"],
+            "check": "",
             "pod": "shop/cart-1",
             "detail": "Back-off pulling image",
             "seconds": 600.0,
@@ -430,7 +454,22 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
             "remaining": 5,
         },
     ),
-    (Code.BRAKE_HOLDS, "owm-1", {"cause": "image", "nodes": NODES}),
+    (
+        Code.BRAKE_STOPPED,
+        "owm-1",
+        {
+            "cause": "HTTP check",
+            "workloads": [],
+            "check": "https://shop.example/health",
+            "pod": "",
+            "detail": "https://shop.example/health answers 503 instead of 200",
+            "seconds": 612.0,
+            "drained": 2,
+            "remaining": 4,
+        },
+    ),
+    (Code.BRAKE_HOLDS, "owm-1", {"cause": "image", "check": "", "nodes": NODES}),
+    (Code.BRAKE_HOLDS, "owm-1", {"cause": "condition", "check": "Certificate shop/tls Ready=True", "nodes": NODES}),
     (Code.PREVIEW_FILE_NOT_WRITTEN, "", {"reason": "No space left on device"}),
 ]
 

@@ -1,0 +1,173 @@
+"""The checks of ``stop_when`` besides workloads: conditions of Kubernetes objects, and answers of URLs.
+
+A check stops a migration only when it passed before: what was broken before the start, the migration has not broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from ocean_migration_pulumi.api.responses import ApiResponse
+from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.single_flight import run_together
+from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.errors import NoAnswerError, OperationCancelled, PrerequisiteError
+from ocean_migration_pulumi.migration.health.brake import FEWEST_LOOKS, BrakeCause
+from ocean_migration_pulumi.migration.health.look_thread import LOOK_DEADLINE, LookThread
+from ocean_migration_pulumi.migration.snapshot.protocols import ConditionReader
+from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.spec.stop_conditions import StopCheck
+
+CONDITION: Final = "condition"
+"""The cause of a condition that does not hold."""
+
+HTTP_CHECK: Final = "HTTP check"
+"""The cause of a URL that does not answer as it has to."""
+
+LONGEST_REASON: Final = 200
+"""The most characters of a reason that a message shows."""
+
+Probe = Callable[[str, CancelScope], ApiResponse]
+"""GETs a URL; raises NoAnswerError, SettingsError, DeadlineError or OperationCancelled."""
+
+
+def observe_url(check: HttpCheck, probe: Probe, scope: CancelScope) -> ConditionObservation:
+    """Look at a URL once; raise what ``probe`` raises but for NoAnswerError."""
+    try:
+        answer = probe(check.url, scope)
+    except NoAnswerError as error:
+        seen = f"{check.subject}: {sanitize(str(error), LONGEST_REASON)}"
+        return ConditionObservation(False, seen, answered=False)
+    seen = f"{check.subject} answers {answer.status}"
+    if answer.status != check.status:
+        return ConditionObservation(False, f"{seen} instead of {check.status}")
+    if check.contains is not None and check.contains.encode() not in answer.body:
+        return ConditionObservation(False, f"{seen}, but without the text that is asked for")
+    return ConditionObservation(True, seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSeries:
+    """What the looks at one check have shown."""
+
+    check: StopCheck
+    """The check."""
+    passed: bool = False
+    """Whether it has passed once."""
+    looks: int = 0
+    """How many looks have shown since then, without a break, that it fails."""
+    since: datetime | None = None
+    """When the first of them was; None without one."""
+    at: datetime | None = None
+    """When the last of them was; None without one."""
+    seen: str = ""
+    """What was seen last, unless it passed."""
+
+    def advance(self, observation: ConditionObservation, at: datetime) -> CheckSeries:
+        """Return the series after another look; one that says nothing breaks it."""
+        if observation.met:
+            return CheckSeries(check=self.check, passed=True)
+        says = observation.is_present and (observation.answered or self.check.fails_without_answer)
+        if not says or not self.passed:
+            return CheckSeries(check=self.check, passed=self.passed, seen=observation.seen)
+        return replace(self, looks=self.looks + 1, since=self.since or at, at=at, seen=observation.seen)
+
+    def find_cause(self) -> BrakeCause | None:
+        """Return why the migration has to be stopped; None when it may go on."""
+        if self.since is None or self.at is None or self.looks < FEWEST_LOOKS:
+            return None
+        seconds = (self.at - self.since).total_seconds()
+        if seconds < self.check.seconds:
+            return None
+        cause = HTTP_CHECK if isinstance(self.check.check, HttpCheck) else CONDITION
+        return BrakeCause(cause=cause, check=self.check.name, seconds=seconds, detail=self.seen)
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckWatch:
+    """The looks at the checks of one migration. It never raises but for whoever wants the operation no more."""
+
+    series: tuple[CheckSeries, ...]
+    """What the looks have shown, by check."""
+    scope: CancelScope
+    """Bounds the looks."""
+    now: Callable[[], datetime]
+    """Returns the service's time."""
+    probe: Probe | None
+    """GETs URLs; None when nobody can."""
+    kubernetes: ConditionReader | None
+    """Reads the cluster; None without access."""
+    absent: str
+    """Why there is no access."""
+    find_nodes: Callable[[CancelScope], Collection[str]]
+    """Returns instance ids of nodes of the cluster."""
+    thread: LookThread
+    """Runs the looks beside the polls."""
+    _recognized: bool = False
+
+    @property
+    def passed(self) -> list[str]:
+        """The names of the checks that have passed once."""
+        failed = {each.check.name for each in self.series if not each.passed}
+        return sorted({each.check.name for each in self.series} - failed)
+
+    def list_failing(self) -> list[str]:
+        """Return what was seen last of the checks that did not pass then."""
+        return [each.seen for each in self.series if each.seen]
+
+    def observe(self) -> None:
+        """Look at all checks once, at the same time."""
+        scope = self.scope.at_most(LOOK_DEADLINE)
+        asks = {number: partial(self._observe, each.check.check, scope) for number, each in enumerate(self.series)}
+        outcomes = run_together("checks", scope, asks)
+        at = self.now()
+        self.series = tuple(
+            each.advance(_read_outcome(each.check, outcomes[number]), at) for number, each in enumerate(self.series)
+        )
+
+    def observe_beside(self) -> None:
+        """Look in a thread of its own when a look is due."""
+        self.thread.start_when_due(self._observe_quietly, self.scope.clock())
+
+    def find_cause(self) -> BrakeCause | None:
+        """Return why the migration has to be stopped; None when it may go on."""
+        return next((cause for each in self.series if (cause := each.find_cause())), None)
+
+    def _observe_quietly(self) -> None:
+        try:
+            self.observe()
+        except OperationCancelled:
+            return  # nobody wants to know any more
+
+    def _observe(self, check: HttpCheck | KubernetesCondition, scope: CancelScope) -> ConditionObservation:
+        if isinstance(check, HttpCheck):
+            if self.probe is None:
+                return ConditionObservation(False, f"{check.subject}: nobody can ask", answered=False)
+            return observe_url(check, self.probe, scope)
+        if self.kubernetes is None:
+            raise PrerequisiteError(self.absent)
+        if not self._recognized:
+            if not self.kubernetes.instances(scope) & {*self.find_nodes(scope)}:
+                msg = "none of the nodes is one that Ocean runs or that is planned: it is another cluster"
+                raise PrerequisiteError(msg)
+            self._recognized = True
+        (found,) = self.kubernetes.observe(scope, [check])
+        return found
+
+
+def start_series(checks: Iterable[StopCheck], passed: Collection[str]) -> tuple[CheckSeries, ...]:
+    """Return the series of checks before the first look, of which some have passed before."""
+    return tuple(CheckSeries(check=check, passed=check.name in passed) for check in checks)
+
+
+def _read_outcome(check: StopCheck, outcome: ConditionObservation | Exception) -> ConditionObservation:
+    if isinstance(outcome, ConditionObservation):
+        return outcome
+    seen = f"{check.name}: {sanitize(str(outcome) or type(outcome).__name__, LONGEST_REASON)}"
+    # A right that is missing, or an access that is gone, says nothing of the object, whatever the check asks for.
+    refused = isinstance(outcome, PrerequisiteError)
+    return ConditionObservation(False, seen, answered=False, is_present=not refused)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any, Final
 
 from ocean_migration_pulumi.aws.access import gap_for_error
@@ -95,10 +96,12 @@ def _authentication_mode(client: Any, clusters: tuple[str, ...], found: dict[str
 
 
 def _zones(client: Any, subnet_ids: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
-    """Find the availability zone of each subnet, and how many addresses it has left."""
+    """Find the availability zone of each subnet, how many addresses it has left, and how many it has."""
     # Asked by id, one that does not exist would lose all the others.
     for subnet in _pages(client, "describe_subnets", "Subnets", "subnet-id", subnet_ids):
-        found[subnet["SubnetId"]] = subnet["AvailabilityZone"], subnet.get("AvailableIpAddressCount")
+        free, block = subnet.get("AvailableIpAddressCount"), subnet.get("CidrBlock")
+        size = ip_network(block, strict=False).num_addresses if block else None
+        found[subnet["SubnetId"]] = subnet["AvailabilityZone"], free, size
     unknown = sorted(set(subnet_ids) - found.keys())
     if not unknown:
         return None
@@ -111,6 +114,8 @@ def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap
     # Asked by name, one that does not exist would lose all the others.
     for each in _pages(client, "describe_instance_types", "InstanceTypes", "instance-type", types):
         gpus = each.get("GpuInfo", {}).get("Gpus", ())
+        network, storage = each.get("NetworkInfo", {}), each.get("EbsInfo", {})
+        disks = each.get("InstanceStorageInfo", {}).get("Disks", ())
         architectures = each.get("ProcessorInfo", {}).get("SupportedArchitectures", ("x86_64",))
         found[each["InstanceType"]] = InstanceTypeSpec(
             resources=Resources(
@@ -119,6 +124,11 @@ def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap
                 gpu=sum(gpu.get("Count", 0) for gpu in gpus),
             ),
             architectures=tuple(_ARCHITECTURES[name] for name in architectures if name in _ARCHITECTURES),
+            interfaces=network.get("MaximumNetworkInterfaces"),
+            addresses_per_interface=network.get("Ipv4AddressesPerInterface"),
+            attachments=storage.get("MaximumEbsAttachments"),
+            shares_attachments=storage.get("AttachmentLimitType", "shared") == "shared",
+            instance_stores=sum(disk.get("Count", 0) for disk in disks),
         )
     return None
 

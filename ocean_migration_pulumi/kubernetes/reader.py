@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -30,8 +30,15 @@ from ocean_migration_pulumi.kubernetes.gaps import (
     gap_for_unusable,
 )
 from ocean_migration_pulumi.kubernetes.objects import objects
-from ocean_migration_pulumi.kubernetes.objects.affinities import read_volume_terms
-from ocean_migration_pulumi.kubernetes.objects.cluster_objects import read_node_pool, read_service, read_webhooks
+from ocean_migration_pulumi.kubernetes.objects.cluster_objects import (
+    VolumeObject,
+    read_attachment_limit,
+    read_daemon_set,
+    read_node_pool,
+    read_service,
+    read_volume,
+    read_webhooks,
+)
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
 from ocean_migration_pulumi.kubernetes.pagination import Listed, ListProgress, list_all
 from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
@@ -40,6 +47,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     BUDGETS,
     CLAIMS,
+    CSI_NODES,
     DAEMON_SETS,
     DEPLOYMENTS,
     EVICTIONS,
@@ -55,7 +63,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     KubernetesSnapshot,
     MappedRole,
     Pod,
-    Term,
     describe_gap,
 )
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
@@ -71,13 +78,18 @@ _LISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     PODS: objects.read_pod,
     BUDGETS: objects.read_budget,
     DEPLOYMENTS: objects.read_deployment,
-    DAEMON_SETS: objects.read_full_name,
+    DAEMON_SETS: read_daemon_set,
     SERVICES: read_service,
     VALIDATING_WEBHOOKS: read_webhooks,
     MUTATING_WEBHOOKS: read_webhooks,
     NODE_POOLS: read_node_pool,
 }
-_ALL: Final = (AWS_AUTH, *_LISTS, CLAIMS, VOLUMES)
+_STORAGE: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
+    CLAIMS: lambda data: (objects.read_full_name(data), objects.read_volume_name(data)),
+    VOLUMES: read_volume,
+    CSI_NODES: read_attachment_limit,
+}
+_ALL: Final = (AWS_AUTH, *_LISTS, *_STORAGE)
 _BAD_REQUEST: Final = 400
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
@@ -131,17 +143,19 @@ class KubernetesReader:
             return KubernetesSnapshot(gaps=gaps, source=self.access.source)
         outcomes = {AWS_AUTH: first, **read_lists(_LISTS)}
         pods: list[Pod] = _found(outcomes[PODS])
-        if any(pod.claims for pod in pods):
-            outcomes |= read_lists({CLAIMS: _claim, VOLUMES: _volume})
-            places = _places(dict(_found(outcomes[CLAIMS])), dict(_found(outcomes[VOLUMES])))
-            pods = [replace(pod, volume_terms=_volume_terms(pod, places)) if pod.claims else pod for pod in pods]
+        if any(pod.claims or pod.ephemeral_claims for pod in pods):
+            outcomes |= read_lists(_STORAGE)
+            volumes = _find_volumes(dict(_found(outcomes[CLAIMS])), _found(outcomes[VOLUMES]))
+            pods = [_with_volumes(pod, volumes) if pod.claims or pod.ephemeral_claims else pod for pod in pods]
         return KubernetesSnapshot(
             nodes={node.instance_id: node for node in _found(outcomes[NODES]) if node.instance_id},
             unidentified=frozenset(node.name for node in _found(outcomes[NODES]) if not node.instance_id),
             pods=tuple(pods),
             budgets=tuple(_found(outcomes[BUDGETS])),
             deployments=tuple(_found(outcomes[DEPLOYMENTS])),
-            daemon_sets=frozenset(_found(outcomes[DAEMON_SETS])),
+            daemon_sets=frozenset(each.full_name for each in _found(outcomes[DAEMON_SETS])),
+            cni=next((each.cni for each in _found(outcomes[DAEMON_SETS]) if each.cni is not None), None),
+            attachment_limits={name: limit for name, limit in _found(outcomes.get(CSI_NODES)) if limit is not None},
             mapped_roles=None if isinstance(first, Exception) else first,
             services=dict(_found(outcomes[SERVICES])),
             webhooks=tuple(
@@ -250,24 +264,24 @@ def _gap(resource: str, outcome: object) -> Gap | None:
     return gap_for_unusable(resource, outcome.unusable) if isinstance(outcome, Listed) and outcome.unusable else None
 
 
-def _claim(data: Mapping[str, Any]) -> tuple[tuple[str, str], str]:
-    return objects.read_full_name(data), objects.read_volume_name(data)
+_Volumes = Mapping[tuple[str, str], VolumeObject]
 
 
-def _volume(data: Mapping[str, Any]) -> tuple[str, tuple[Term, ...]]:
-    return objects.read_name(data), read_volume_terms(data)
+def _find_volumes(claims: Mapping[tuple[str, str], str], volumes: Iterable[VolumeObject]) -> _Volumes:
+    """Return the volumes of claims."""
+    named = {volume.name: volume for volume in volumes}
+    return {claim: named[name] for claim, name in claims.items() if name in named}
 
 
-_Places = Mapping[tuple[str, str], tuple[Term, ...]]
-
-
-def _places(claims: Mapping[tuple[str, str], str], volumes: Mapping[str, tuple[Term, ...]]) -> _Places:
-    """Return where the volumes of claims can be used; those that can be anywhere are left out."""
-    return {claim: terms for claim, volume in claims.items() if (terms := volumes.get(volume))}
-
-
-def _volume_terms(pod: Pod, places: _Places) -> tuple[tuple[Term, ...], ...]:
-    return tuple(terms for claim in pod.claims if (terms := places.get((pod.namespace, claim))))
+def _with_volumes(pod: Pod, volumes: _Volumes) -> Pod:
+    """Return a pod with where its volumes can be used, but for those that go with it, and which of them are in EBS."""
+    kept = [volume for claim in pod.claims if (volume := volumes.get((pod.namespace, claim)))]
+    gone = [volume for claim in pod.ephemeral_claims if (volume := volumes.get((pod.namespace, claim)))]
+    return replace(
+        pod,
+        volume_terms=tuple(volume.terms for volume in kept if volume.terms),
+        ebs_volumes=tuple(volume.name for volume in (*kept, *gone) if volume.is_ebs),
+    )
 
 
 def _trial(answer: KubernetesResponse) -> EvictionTrial:

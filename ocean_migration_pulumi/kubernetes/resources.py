@@ -9,6 +9,7 @@ from urllib.parse import quote
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     BUDGETS,
+    CSI_NODES,
     DAEMON_SETS,
     DEPLOYMENTS,
     EVICTIONS,
@@ -24,6 +25,7 @@ AWS_AUTH_NAME: Final = "aws-auth"
 _GROUPS: Final[Mapping[str, str]] = {
     BUDGETS: "policy",
     DEPLOYMENTS: "apps",
+    CSI_NODES: "storage.k8s.io",
     DAEMON_SETS: "apps",
     MUTATING_WEBHOOKS: "admissionregistration.k8s.io",
     NODE_POOLS: "karpenter.sh",

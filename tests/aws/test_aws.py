@@ -260,9 +260,9 @@ def test_unknown_cluster_is_a_gap(aws: FakeAws) -> None:
 
 def test_free_addresses_of_subnets(aws: FakeAws) -> None:
     """They come with the zones."""
-    aws.free = {"subnet-a": 0}
+    aws.free, aws.blocks = {"subnet-a": 0}, {"subnet-a": "10.0.4.0/22"}
     cloud = read(AwsQuery(region=REGION, subnet_ids=("subnet-a", "subnet-b")))
-    assert cloud.free_addresses == {"subnet-a": 0}
+    assert (cloud.free_addresses, cloud.subnet_sizes) == ({"subnet-a": 0}, {"subnet-a": 1024})
     assert cloud.zones.keys() == {"subnet-a", "subnet-b"}
 
 
@@ -317,6 +317,15 @@ def test_patterns_stand_for_all_types_that_they_match(aws: FakeAws) -> None:
         "m6g.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192), architectures=("arm64",)),
         "g4dn.12xlarge": InstanceTypeSpec(resources=Resources(milli_cpu=48000, memory_mib=196608, gpu=4)),
     }
+
+
+def test_interfaces_and_attachments_of_a_type(aws: FakeAws) -> None:
+    """What limits pods and volumes on its nodes; a type of which EC2 does not tell it has none."""
+    aws.limits = {"m5.large": (3, 10, 28, "shared"), "m5.xlarge": (4, 15, 32, "dedicated")}
+    large, xlarge = read(AwsQuery(region=REGION, instance_types=("m5.large", "m5.xlarge"))).machines.values()
+    assert (large.interfaces, large.addresses_per_interface, large.attachments) == (3, 10, 28)
+    assert (large.shares_attachments, large.instance_stores) == (True, 2)
+    assert (xlarge.attachments, xlarge.shares_attachments) == (32, False)
 
 
 def test_many_types_are_asked_a_hundred_at_once(aws: FakeAws) -> None:

@@ -24,6 +24,7 @@ SERVICES = "/api/v1/services"
 VALIDATING_WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 MUTATING_WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 NODE_POOLS = "/apis/karpenter.sh/v1/nodepools"
+CSI_NODES = "/apis/storage.k8s.io/v1/csinodes"
 LISTS = (
     NODES,
     PODS,
@@ -36,6 +37,7 @@ LISTS = (
     VALIDATING_WEBHOOKS,
     MUTATING_WEBHOOKS,
     NODE_POOLS,
+    CSI_NODES,
 )
 
 Object = dict[str, Any]

@@ -29,6 +29,7 @@ ALL = {
     known.VALIDATING_WEBHOOKS,
     known.MUTATING_WEBHOOKS,
     known.NODE_POOLS,
+    known.CSI_NODES,
 }
 
 

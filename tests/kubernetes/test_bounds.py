@@ -70,7 +70,7 @@ def test_each_thing_is_asked_once() -> None:
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: reader.read_snapshot(CancelScope()), range(8)))
         asked = len(server.requests)
-        assert asked == 12
+        assert asked == 13
         assert answers == [answers[0]] * 8
         clock.now += 30
         assert reader.read_snapshot(CancelScope()) == answers[0]
@@ -94,7 +94,12 @@ def test_outage_costs_a_preview_its_seconds_once() -> None:
         assert reader.read_snapshot(CancelScope(short=True).at_most(2)) == met
         assert len(server.requests) == asked
         assert reader.read_snapshot(CancelScope()).gaps == {}
-        assert {request.path for request in server.requests[asked:]} == {fake.PODS, fake.CLAIMS, fake.VOLUMES}
+        assert {request.path for request in server.requests[asked:]} == {
+            fake.PODS,
+            fake.CLAIMS,
+            fake.VOLUMES,
+            fake.CSI_NODES,
+        }
 
 
 def test_failure_that_a_run_meets_is_not_remembered_for_runs() -> None:

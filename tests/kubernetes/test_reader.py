@@ -14,6 +14,7 @@ from ocean_migration_pulumi.kubernetes.objects import decoding
 from ocean_migration_pulumi.kubernetes.pagination import PAGE
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    CniSettings,
     Gap,
     MappedRole,
     NodePool,
@@ -103,6 +104,71 @@ def test_everything_is_read() -> None:
     assert [role.arn for role in found.mapped_roles or ()] == ["arn:aws:iam::1:role/nodes"]
 
 
+def test_volumes_of_ebs_and_what_nodes_attach() -> None:
+    """Those of generic ephemeral volumes, too, which bind a pod to no zone."""
+    api = shop()
+    claims = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}, {"name": "tmp", "ephemeral": {}}]
+    api.lists[fake.PODS] = [
+        fake.pod("cart-0", volumes=[*claims, {"name": "nfs", "persistentVolumeClaim": {"claimName": "nfs"}}])
+    ]
+    named = {"data": "pv-1", "cart-0-tmp": "pv-2", "nfs": "pv-3"}
+    api.lists[fake.CLAIMS] = [fake.named(claim, spec={"volumeName": volume}) for claim, volume in named.items()]
+    drivers = {"pv-1": "ebs.csi.aws.com", "pv-2": "ebs.csi.aws.com", "pv-3": "nfs.csi.k8s.io"}
+    zone = {"topology.kubernetes.io/zone": "us-west-2a"}
+    api.lists[fake.VOLUMES] = [
+        {"metadata": {"name": name, "labels": zone}, "spec": {"csi": {"driver": driver}}}
+        for name, driver in drivers.items()
+    ]
+    ebs = {"name": "ebs.csi.aws.com", "allocatable": {"count": 25}}
+    api.lists[fake.CSI_NODES] = [
+        {"metadata": {"name": "ip-1"}, "spec": {"drivers": [{"name": "efs.csi.aws.com"}, ebs]}},
+        {"metadata": {"name": "ip-2"}, "spec": {"drivers": [{"name": "ebs.csi.aws.com"}]}},
+        {"metadata": {"name": "ip-3"}, "spec": {"drivers": None}},
+    ]
+    found = read(api)
+    assert found.gaps == {}
+    assert found.pods[0].ebs_volumes == ("pv-1", "pv-2")
+    assert len(found.pods[0].volume_terms) == 2
+    assert found.attachment_limits == {"ip-1": 25}
+
+
+def variables(**values: Any) -> dict[str, Any]:
+    """Return the DaemonSet of the VPC CNI with these variables."""
+    env = [{"name": name, **(value if isinstance(value, dict) else {"value": value})} for name, value in values.items()]
+    containers = [{"name": "aws-node", "env": env}, {"name": "aws-eks-nodeagent", "env": [{"name": "ENABLE_IPv6"}]}]
+    return fake.named("aws-node", "kube-system", spec={"template": {"spec": {"containers": containers}}})
+
+
+@pytest.mark.parametrize(
+    ("daemon_set", "cni"),
+    [
+        (variables(), CniSettings()),
+        (
+            variables(WARM_ENI_TARGET="0", WARM_IP_TARGET="5", MINIMUM_IP_TARGET="20", WARM_PREFIX_TARGET="1"),
+            CniSettings(warm_interfaces=0, warm_addresses=5, minimum_addresses=20, warm_prefixes=1),
+        ),
+        (
+            variables(ENABLE_PREFIX_DELEGATION="true", AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG="True", ENABLE_IPv6="1"),
+            CniSettings(uses_prefixes=True, uses_other_subnets=True, is_ipv6=True),
+        ),
+        (variables(ENABLE_PREFIX_DELEGATION="false", WARM_IP_TARGET=""), CniSettings()),
+        (
+            variables(
+                WARM_IP_TARGET={"valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}, WARM_ENI_TARGET="x"
+            ),
+            CniSettings(unread=("WARM_ENI_TARGET", "WARM_IP_TARGET")),
+        ),
+        (fake.named("aws-node", "elsewhere"), None),
+    ],
+)
+def test_settings_of_the_cni(daemon_set: dict[str, Any], cni: CniSettings | None) -> None:
+    """Of the DaemonSet aws-node in kube-system, and of its container of that name."""
+    api = shop()
+    api.lists[fake.DAEMON_SETS] = [fake.named("other", "kube-system"), daemon_set]
+    found = read(api)
+    assert (found.gaps, found.cni) == ({}, cni)
+
+
 def test_only_what_is_needed_is_asked_and_only_by_get() -> None:
     """Claims and volumes are not asked for when no pod uses any."""
     api = shop()
@@ -110,7 +176,7 @@ def test_only_what_is_needed_is_asked_and_only_by_get() -> None:
     with api.serve() as server, reading(server.url) as reader:
         reader.read_snapshot(CancelScope())
         asked = sorted((request.method, request.path) for request in server.requests)
-    paths = (fake.AWS_AUTH, *(path for path in fake.LISTS if path not in {fake.CLAIMS, fake.VOLUMES}))
+    paths = (fake.AWS_AUTH, *(path for path in fake.LISTS if path not in {fake.CLAIMS, fake.VOLUMES, fake.CSI_NODES}))
     assert asked == sorted(("GET", path) for path in paths)
 
 

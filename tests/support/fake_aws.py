@@ -73,7 +73,8 @@ class FakeAws:
     the principals by EKS cluster, ``entry_types`` the types that are not EC2_LINUX, ``mode`` the authentication mode
     (empty for a cluster that is older than modes); ``subnets`` zones and ``instances`` states by id; ``types``
     (vCPUs, MiB, GPUs, architectures) by name; ``quotas`` by code, ``running`` (type, lifecycle, cores) by instance id,
-    ``free`` addresses by subnet.
+    ``free`` addresses and CIDR ``blocks`` by subnet, ``limits`` (interfaces, addresses of each, attachments, type of
+    their limit) by instance type.
     ``replies`` are answers, or what makes them, by action; each is given until it is taken away.
     """
 
@@ -87,6 +88,8 @@ class FakeAws:
     quotas: dict[str, float] = field(default_factory=dict)
     running: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     free: dict[str, int] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
     replies: dict[str, Reply | Callable[[Asked], Reply | None]] = field(default_factory=dict)
     page: int = 100
     asked: list[Asked] = field(default_factory=list)
@@ -194,6 +197,7 @@ class FakeAws:
         items = "".join(
             f"<item><subnetId>{name}</subnetId><availabilityZone>{self.subnets[name]}</availabilityZone>"
             + (f"<availableIpAddressCount>{self.free[name]}</availableIpAddressCount>" if name in self.free else "")
+            + (f"<cidrBlock>{self.blocks[name]}</cidrBlock>" if name in self.blocks else "")
             + "</item>"
             for name in found
         )
@@ -228,9 +232,10 @@ class FakeAws:
         patterns = asked.values("Filter.1.Value")
         matching = [name for name in self.types if any(fnmatch.fnmatchcase(name, each) for each in patterns)]
         found, token = self._paged(matching, asked.parameters.get("NextToken"))
+        items = "".join(_type(name, *self.types[name], self.limits.get(name)) for name in found)
         return _ec2(
             asked.action,
-            f"<instanceTypeSet>{''.join(_type(name, *self.types[name]) for name in found)}</instanceTypeSet>",
+            f"<instanceTypeSet>{items}</instanceTypeSet>",
             token,
         )
 
@@ -240,13 +245,31 @@ class FakeAws:
         return items[start:end], str(end) if end < len(items) else None
 
 
-def _type(name: str, cpus: int, memory: int, gpus: int, architectures: tuple[str, ...]) -> str:
+def _type(
+    name: str,
+    cpus: int,
+    memory: int,
+    gpus: int,
+    architectures: tuple[str, ...],
+    limits: tuple[int, int, int, str] | None,
+) -> str:
     gpu = f"<gpuInfo><gpus><item><name>T4</name><count>{gpus}</count></item></gpus></gpuInfo>" if gpus else ""
     supported = "".join(f"<item>{each}</item>" for each in architectures)
     return (
         f"<item><instanceType>{name}</instanceType><vCpuInfo><defaultVCpus>{cpus}</defaultVCpus></vCpuInfo>"
         f"<memoryInfo><sizeInMiB>{memory}</sizeInMiB></memoryInfo>{gpu}"
-        f"<processorInfo><supportedArchitectures>{supported}</supportedArchitectures></processorInfo></item>"
+        f"<processorInfo><supportedArchitectures>{supported}</supportedArchitectures></processorInfo>"
+        f"{_limits(*limits) if limits else ''}</item>"
+    )
+
+
+def _limits(interfaces: int, addresses: int, attachments: int, kind: str) -> str:
+    return (
+        f"<networkInfo><maximumNetworkInterfaces>{interfaces}</maximumNetworkInterfaces>"
+        f"<ipv4AddressesPerInterface>{addresses}</ipv4AddressesPerInterface></networkInfo>"
+        f"<ebsInfo><maximumEbsAttachments>{attachments}</maximumEbsAttachments>"
+        f"<attachmentLimitType>{kind}</attachmentLimitType></ebsInfo>"
+        "<instanceStorageInfo><disks><item><count>2</count></item></disks></instanceStorageInfo>"
     )
 
 

@@ -1,11 +1,13 @@
-"""Reads the objects of a cluster that all workloads share: Services, webhooks and NodePools."""
+"""Reads the objects of a cluster that all workloads share: Services, webhooks, NodePools, network and storage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from ocean_migration_pulumi.kubernetes.objects.affinities import read_volume_terms
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
+    read_int,
     read_objects,
     read_pairs,
     read_part,
@@ -13,11 +15,51 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_texts,
     require_text,
 )
-from ocean_migration_pulumi.kubernetes.objects.objects import read_taints
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NodePool, Requirement, Webhook
+from ocean_migration_pulumi.kubernetes.objects.objects import read_full_name, read_name, read_taints
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    CniSettings,
+    NodePool,
+    Requirement,
+    Term,
+    Webhook,
+)
 
 _POD_RESOURCES: Final = frozenset({"*", "*/*", "pods", "pods/*", "pods/eviction"})
 _NOTHING: Final = frozenset({"0", "0m"})
+_VPC_CNI: Final = ("kube-system", "aws-node")
+_NUMBERS: Final = {
+    "WARM_ENI_TARGET": "warm_interfaces",
+    "WARM_IP_TARGET": "warm_addresses",
+    "MINIMUM_IP_TARGET": "minimum_addresses",
+    "WARM_PREFIX_TARGET": "warm_prefixes",
+}
+_SWITCHES: Final = {
+    "ENABLE_PREFIX_DELEGATION": "uses_prefixes",
+    "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": "uses_other_subnets",
+    "ENABLE_IPv6": "is_ipv6",
+}
+_TRUE: Final = frozenset({"1", "t", "true"})
+_EBS_DRIVERS: Final = frozenset({"ebs.csi.aws.com", "ebs.csi.eks.amazonaws.com"})
+
+
+class DaemonSetObject(NamedTuple):
+    """A DaemonSet."""
+
+    full_name: tuple[str, str]
+    """Namespace and name."""
+    cni: CniSettings | None
+    """The settings of the VPC CNI; None for any other DaemonSet."""
+
+
+class VolumeObject(NamedTuple):
+    """A PersistentVolume."""
+
+    name: str
+    """Its name."""
+    terms: tuple[Term, ...]
+    """Which nodes can use it; none: all can."""
+    is_ebs: bool
+    """Whether it is a volume of EBS."""
 
 
 def read_service(data: Mapping[str, Any]) -> tuple[tuple[str, str], dict[str, str]]:
@@ -57,3 +99,45 @@ def read_node_pool(data: Mapping[str, Any]) -> NodePool:
         ),
         is_closed=any(str(limits.get(name)) in _NOTHING for name in ("cpu", "memory", "nodes")),
     )
+
+
+def read_daemon_set(data: Mapping[str, Any]) -> DaemonSetObject:
+    """Read a DaemonSet; of that of the VPC CNI the settings, too."""
+    full_name = read_full_name(data)
+    cni = _read_cni(read_part(data, "spec", "template", "spec")) if full_name == _VPC_CNI else None
+    return DaemonSetObject(full_name, cni)
+
+
+def _read_cni(pod_spec: Mapping[str, Any]) -> CniSettings:
+    containers = [each for each in read_objects(pod_spec, "containers") if read_text(each, "name") == _VPC_CNI[1]]
+    variables = {read_text(each, "name"): each for container in containers for each in read_objects(container, "env")}
+    settings: dict[str, Any] = {}
+    unread = []
+    for name in (*_NUMBERS, *_SWITCHES):
+        variable = variables.get(name, {})
+        value = read_text(variable, "value").strip()
+        if variable.get("valueFrom") is not None or (name in _NUMBERS and value and not value.isdecimal()):
+            unread.append(name)
+        elif name in _SWITCHES:
+            settings[_SWITCHES[name]] = value.casefold() in _TRUE
+        elif value:
+            settings[_NUMBERS[name]] = int(value)
+    return CniSettings(**settings, unread=tuple(unread))
+
+
+def read_volume(data: Mapping[str, Any]) -> VolumeObject:
+    """Read a PersistentVolume."""
+    spec = read_part(data, "spec")
+    driver = read_text(read_part(spec, "csi"), "driver")
+    is_ebs = driver in _EBS_DRIVERS or bool(read_part(spec, "awsElasticBlockStore"))
+    return VolumeObject(read_name(data), read_volume_terms(data), is_ebs)
+
+
+def read_attachment_limit(data: Mapping[str, Any]) -> tuple[str, int | None]:
+    """Return the name of a CSINode, and how many volumes its EBS driver attaches; None when it does not tell."""
+    limits = [
+        read_int(allocatable, "count")
+        for driver in read_objects(read_part(data, "spec"), "drivers")
+        if read_text(driver, "name") in _EBS_DRIVERS and (allocatable := read_part(driver, "allocatable"))
+    ]
+    return read_name(data), min(limits, default=None)

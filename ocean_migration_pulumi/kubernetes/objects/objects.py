@@ -102,6 +102,7 @@ def read_pod(data: Mapping[str, Any]) -> Pod:
         pod_affinity=bool(
             read_objects(read_part(spec, "affinity", "podAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
         ),
+        host_network=read_flag(spec, "hostNetwork"),
         controller=_controller(metadata),
         finalizers=tuple(item for item in metadata.get("finalizers") or () if isinstance(item, str)),
         mirror=_MIRROR in annotations,
@@ -113,6 +114,11 @@ def read_pod(data: Mapping[str, Any]) -> Pod:
         # The claim of a generic ephemeral volume is deleted with the pod: it binds the next one to no zone.
         empty_dir=any(volume.get(kind) is not None for volume in volumes for kind in ("emptyDir", "ephemeral")),
         claims=tuple(claim for volume in volumes if (claim := _claim_of(volume))),
+        ephemeral_claims=tuple(
+            f"{metadata['name']}-{require_text(volume, 'name')}"
+            for volume in volumes
+            if volume.get("ephemeral") is not None
+        ),
         requests=read_requests(spec),
     )
 

@@ -137,7 +137,19 @@ class Finding(StrEnum):
 
     AWS_CAPACITY_FREE = "aws-capacity-free"
     ADDRESSES_TIGHT = "addresses-tight"
-    """``subnets``, ``free`` addresses, and the new ``nodes`` and ``pods`` that need one each."""
+    """``subnets``, ``free`` addresses, the new ``nodes`` and their ``pods``, and how many addresses are ``needed``.
+
+    ``complete`` tells whether what the CNI keeps warm is among them, ``blocks`` of 16 addresses (0 without prefixes).
+    """
+    ADDRESSES_UNKNOWN = "addresses-unknown"
+    """As ``ADDRESSES_TIGHT`` without ``complete``, and the ``cause``: ``not-read``, ``other-subnets``,
+    ``other-network``, ``prefixes``, ``settings`` or ``instance-types``."""
+    ATTACHMENTS_FREE = "attachments-free"
+    ATTACHMENTS_TIGHT = "attachments-tight"
+    """The ``target`` (``id`` and ``name``), planned ``nodes`` whose pods have more volumes than the ``least`` that a
+    new node attaches (``most``: at most), and the ``volumes`` of the one that has most."""
+    ATTACHMENTS_UNKNOWN = "attachments-unknown"
+    """As ``ATTACHMENTS_TIGHT``, without the limits."""
     QUOTA_TIGHT = "quota-tight"
     """``market``, and vCPUs: ``quota``, ``used``, ``needed`` by new nodes."""
     SPOT_WITHOUT_FALLBACK = "spot-without-fallback"

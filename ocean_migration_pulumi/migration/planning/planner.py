@@ -163,7 +163,9 @@ def preview_plan(
             spec,
             nodes,
             snapshot,
-            cloud=ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.vngs) if checks else None,
+            cloud=ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.vngs, snapshot.facts.kube)
+            if checks
+            else None,
             foreign=[status for status in snapshot.running if status not in ours],
             now=api.server_now(),
             first=old is None,

@@ -10,7 +10,8 @@ from typing import Final
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.autoscalers import check_autoscalers
-from ocean_migration_pulumi.migration.checks.aws_capacity import check_aws_capacity
+from ocean_migration_pulumi.migration.checks.aws_capacity.attachments import check_attachments
+from ocean_migration_pulumi.migration.checks.aws_capacity.aws_capacity import check_aws_capacity
 from ocean_migration_pulumi.migration.checks.capacity import check_capacity
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.controllers import check_controller
@@ -142,6 +143,15 @@ def run_preflight(
             nodes,
             cluster=snapshot.cluster,
             vngs=snapshot.vngs,
+            kube=kube,
+            cloud=cloud,
+            moving=forecast.movers,
+        )
+        check_results += check_attachments(
+            nodes,
+            cluster=snapshot.cluster,
+            vngs=snapshot.vngs,
+            ocean_nodes=snapshot.ocean_nodes or (),
             kube=kube,
             cloud=cloud,
             moving=forecast.movers,

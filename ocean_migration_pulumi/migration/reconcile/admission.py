@@ -147,7 +147,7 @@ def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
         context.spec,
         nodes,
         snapshot,
-        cloud=ask_aws(context.sources, bounded, nodes, cluster, snapshot.vngs),
+        cloud=ask_aws(context.sources, bounded, nodes, cluster, snapshot.vngs, snapshot.facts.kube),
         foreign=(),
         now=context.now(),
         first=not context.state.migrations,

@@ -24,6 +24,16 @@ class InstanceTypeSpec:
 
     resources: Resources
     architectures: tuple[str, ...] = ("amd64",)
+    interfaces: int | None = None
+    """How many network interfaces it has at most; None when it is not known."""
+    addresses_per_interface: int | None = None
+    """How many IPv4 addresses each of them has at most; None when it is not known."""
+    attachments: int | None = None
+    """How many volumes, or volumes and what shares their limit, it attaches; None when it is not known."""
+    shares_attachments: bool = True
+    """Whether network interfaces and instance stores share that limit."""
+    instance_stores: int = 0
+    """How many instance stores it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,8 @@ class AwsFacts:
     zones: Mapping[str, str] = field(default_factory=dict)
     free_addresses: Mapping[str, int] = field(default_factory=dict)
     """Free IPv4 addresses by subnet."""
+    subnet_sizes: Mapping[str, int] = field(default_factory=dict)
+    """All IPv4 addresses by subnet, those in use included."""
     machines: Mapping[str, InstanceTypeSpec] = field(default_factory=dict)
     quotas: Mapping[str, float] = field(default_factory=dict)
     """vCPUs that the account may run at once, by market, of the standard families (A, C, D, H, I, M, R, T, Z)."""

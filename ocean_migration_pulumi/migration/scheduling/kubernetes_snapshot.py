@@ -24,6 +24,7 @@ SERVICES: Final = "services"
 VALIDATING_WEBHOOKS: Final = "validatingwebhookconfigurations"
 MUTATING_WEBHOOKS: Final = "mutatingwebhookconfigurations"
 NODE_POOLS: Final = "nodepools"
+CSI_NODES: Final = "csinodes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,12 @@ class Pod:
     """``spec.os.name``; empty when it is not set."""
     pod_affinity: bool = False
     """Whether it has to run beside other pods."""
+    host_network: bool = False
+    """Whether it has the address of its node."""
+    ephemeral_claims: tuple[str, ...] = ()
+    """The names of the claims of its generic ephemeral volumes, which go with it."""
+    ebs_volumes: tuple[str, ...] = ()
+    """The names of its PersistentVolumes in EBS, which its node has to attach."""
     requests: Resources = field(default_factory=Resources)
 
     @property
@@ -255,6 +262,28 @@ class NodePool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CniSettings:
+    """How the VPC CNI gives addresses to pods, by the environment of its DaemonSet ``aws-node``."""
+
+    warm_interfaces: int = 1
+    """``WARM_ENI_TARGET``: network interfaces that are kept free on each node."""
+    warm_addresses: int = 0
+    """``WARM_IP_TARGET``: addresses that are kept free on each node; 0 when it is not set."""
+    minimum_addresses: int = 0
+    """``MINIMUM_IP_TARGET``: addresses that each node has at least; 0 when it is not set."""
+    warm_prefixes: int = 0
+    """``WARM_PREFIX_TARGET``: blocks of 16 addresses that are kept free on each node; 0 when it is not set."""
+    uses_prefixes: bool = False
+    """``ENABLE_PREFIX_DELEGATION``: nodes take whole blocks of 16 addresses."""
+    uses_other_subnets: bool = False
+    """``AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG``: pods get addresses of the subnets that ENIConfigs name."""
+    is_ipv6: bool = False
+    """``ENABLE_IPv6``: pods get no IPv4 addresses of a subnet."""
+    unread: tuple[str, ...] = ()
+    """Those of these variables whose value another object has, or that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MappedRole:
     """An entry of ``mapRoles`` in the ConfigMap ``aws-auth``."""
 
@@ -288,7 +317,8 @@ class KubernetesSnapshot:
     ``daemon_sets`` are (namespace, name).
     ``mapped_roles`` are the entries of the ConfigMap ``aws-auth`` that count, one for each ARN: None when there is no
     such ConfigMap. ``services`` are the selectors of Services by (namespace, name), ``webhooks`` those whose failure
-    policy is Fail and that concern pods. ``node_pools`` are empty where Karpenter is not installed.
+    policy is Fail and that concern pods. ``node_pools`` are empty where Karpenter is not installed. ``cni`` is None
+    without the VPC CNI, ``attachment_limits`` has by the name of a node how many volumes its EBS driver attaches.
     ``source`` says where the access comes from, for messages: the input, KUBECONFIG, or the cluster itself.
     """
 
@@ -302,6 +332,8 @@ class KubernetesSnapshot:
     services: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     webhooks: tuple[Webhook, ...] = ()
     node_pools: tuple[NodePool, ...] = ()
+    cni: CniSettings | None = None
+    attachment_limits: Mapping[str, int] = field(default_factory=dict)
     gaps: Mapping[str, Gap] = field(default_factory=dict)
     source: str = ""
 

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
-from ocean_migration_pulumi.migration.checks.aws_capacity import find_markets
+from ocean_migration_pulumi.migration.checks.aws_capacity.quotas import find_markets
 from ocean_migration_pulumi.migration.checks.iam_roles import profiled
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, NODES, PODS, KubernetesSnapshot
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    DEPLOYMENTS,
+    INSTANCE_TYPE_LABEL,
+    NODES,
+    PODS,
+    KubernetesSnapshot,
+)
 from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi, KubernetesApi
 from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES, LabelMatches
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
@@ -153,10 +159,12 @@ def ask_aws(
     nodes: Sequence[PlannedNode],
     cluster: Cluster,
     vngs: Mapping[str, VirtualNodeGroup],
+    kube: KubernetesSnapshot | None,
 ) -> AwsFacts | None:
     """Read the facts of AWS about the subnets, instance types, profiles and quotas of these nodes' VNGs.
 
-    Returns None without access to AWS or Kubernetes.
+    The instance types of the nodes themselves, as Kubernetes names them, are read, too. Returns None without access to
+    AWS or Kubernetes.
 
     Raises:
         OperationCancelled: The operation was cancelled.
@@ -166,6 +174,8 @@ def ask_aws(
         return None
     profiles = {target.instance_profile for target in profiled(nodes, cluster, vngs)}
     templates = [cluster.template, *(vng.template for vng in vngs.values())]
+    known = [kube.nodes[node.instance_id] for node in nodes if node.instance_id in kube.nodes] if kube else []
+    running = {kind for node in known if (kind := node.labels.get(INSTANCE_TYPE_LABEL))}
     subnets = tuple(sorted({subnet for template in templates for subnet in template.subnet_ids}))
     query = AwsQuery(
         region=cluster.region,
@@ -173,7 +183,7 @@ def ask_aws(
         subnet_ids=subnets,
         # A cluster without subnets starts nothing in AWS.
         markets=find_markets(nodes, cluster, vngs) if subnets else (),
-        instance_types=tuple(sorted({kind for template in templates for kind in template.instance_types})),
+        instance_types=tuple(sorted({*running, *(kind for each in templates for kind in each.instance_types)})),
         eks_cluster=sources.eks_cluster,
     )
     return sources.aws.read_facts(scope, query)

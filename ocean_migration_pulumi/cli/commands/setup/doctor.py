@@ -62,7 +62,7 @@ def command(context: CliContext, output: Output) -> None:
         spec,
         nodes,
         snapshot,
-        cloud=ask_aws(sources, scope, nodes, snapshot.cluster, snapshot.vngs),
+        cloud=ask_aws(sources, scope, nodes, snapshot.cluster, snapshot.vngs, snapshot.facts.kube),
         foreign=snapshot.running,
         now=context.client.server_now(),
         first=True,

@@ -43,7 +43,59 @@ def describe_finding(finding: str, fields: Fields, vocabulary: Vocabulary) -> Ch
 
 def _targets(fields: Fields) -> str:
     targets: Sequence[Mapping[str, str]] = fields["targets"]
-    return ", ".join(f"{each['name']} ({each['id']})" if each["name"] else f"cluster {each['id']}" for each in targets)
+    return ", ".join(map(_target, targets))
+
+
+def _target(target: Mapping[str, str]) -> str:
+    return f"{target['name']} ({target['id']})" if target["name"] else f"cluster {target['id']}"
+
+
+def _volumes(fields: Fields) -> str:
+    nodes = fields["nodes"]
+    if len(nodes) == 1:
+        return f"Pods of planned node {nodes[0]} have {fields['volumes']} EBS volumes"
+    return f"Pods of {len(nodes)} planned nodes ({list_some(nodes, 3)}) have up to {fields['volumes']} EBS volumes each"
+
+
+def _free_addresses(fields: Fields) -> str:
+    return (
+        f"{fields['free']} free addresses in {list_some(fields['subnets'])}: {count_noun(fields['nodes'], 'new node')} "
+        f"with {count_noun(fields['pods'], 'pod')}"
+    )
+
+
+def _addresses_unknown(fields: Fields) -> CheckText:
+    pods, subnets = count_noun(fields["pods"], "pod"), list_some(fields["subnets"])
+    match fields["cause"]:
+        case "other-subnets":
+            return CheckText(
+                f"Whether subnets have addresses for {pods} is unknown: the VPC CNI takes those of the subnets that "
+                "ENIConfigs name",
+                "Compare the free addresses of these subnets",
+            )
+        case "other-network":
+            return CheckText(
+                f"{_free_addresses(fields)} may need up to {fields['needed']}: the network plugin is not the VPC CNI",
+                "Make sure that its pods do not get addresses of these subnets",
+            )
+        case "prefixes":
+            return CheckText(
+                f"{_free_addresses(fields)} need {fields['blocks']} contiguous blocks of 16 (prefix delegation), and "
+                "how many such blocks are free is unknown",
+                "Make sure that the subnets are not fragmented, or reserve a CIDR block for prefixes",
+            )
+        case "settings":
+            return CheckText(
+                f"{_free_addresses(fields)} need at least {fields['needed']}: what the CNI keeps warm cannot be read",
+                "Set the variables of the DaemonSet kube-system/aws-node as plain values",
+            )
+        case "instance-types":
+            return CheckText(
+                f"{_free_addresses(fields)} need at least {fields['needed']}: what the CNI keeps warm is unknown, as "
+                "the instance types of these nodes are",
+                "Compare the free addresses with WARM_ENI_TARGET and the size of the new nodes",
+            )
+    return CheckText(f"How many addresses {subnets} have left is unknown", "Compare them with the new nodes and pods")
 
 
 def _because(fields: Fields) -> str:
@@ -325,10 +377,20 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     ),
     Finding.AWS_CAPACITY_FREE: ("Subnets and vCPU quotas leave room for as many new nodes",),
     Finding.ADDRESSES_TIGHT: lambda fields: CheckText(
-        f"{fields['free']} free addresses in {list_some(fields['subnets'])}: {count_noun(fields['nodes'], 'new node')} "
-        f"with {count_noun(fields['pods'], 'pod')} need at least {fields['nodes'] + fields['pods']}, and the warm pool "
-        "of the CNI more",
+        f"{_free_addresses(fields)} need {'' if fields['complete'] else 'at least '}{fields['needed']}, "
+        f"{'with' if fields['complete'] else 'and more for'} what the CNI keeps warm",
         "Add a subnet, or migrate fewer nodes at once",
+    ),
+    Finding.ADDRESSES_UNKNOWN: _addresses_unknown,
+    Finding.ATTACHMENTS_FREE: ("New nodes attach the volumes of their pods",),
+    Finding.ATTACHMENTS_TIGHT: lambda fields: CheckText(
+        f"{_volumes(fields)}, and a new node of {_target(fields['target'])} attaches "
+        + (str(fields["least"]) if fields["least"] == fields["most"] else f"{fields['least']} to {fields['most']}"),
+        "Allow instance types with more attachments, or make sure that Ocean starts another node",
+    ),
+    Finding.ATTACHMENTS_UNKNOWN: lambda fields: CheckText(
+        f"{_volumes(fields)}, and how many a new node of {_target(fields['target'])} attaches is unknown",
+        "Allow to list csinodes, or ec2:DescribeInstanceTypes, to have it checked",
     ),
     Finding.QUOTA_TIGHT: lambda fields: CheckText(
         f"{max(0, fields['quota'] - fields['used']):g} of {fields['quota']:g} vCPUs left in the quota of "

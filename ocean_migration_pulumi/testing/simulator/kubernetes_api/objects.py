@@ -38,6 +38,18 @@ def build_metadata(kind: str, row: Row, created_at: float, labels: dict[str, str
     }
 
 
+def render_csi_node(cluster: SimCluster, row: Row) -> dict[str, Any]:
+    """Render what the EBS driver reports of a node."""
+    node: SimNode = row.source
+    driver = {
+        "name": "ebs.csi.aws.com",
+        "nodeID": node.instance_id,
+        "topologyKeys": ["topology.kubernetes.io/zone"],
+        "allocatable": {"count": 25},
+    }
+    return {"metadata": build_metadata("CSINode", row, node.created_at, {}), "spec": {"drivers": [driver]}}
+
+
 def render_node(cluster: SimCluster, row: Row) -> dict[str, Any]:
     """Render a node."""
     node: SimNode = row.source

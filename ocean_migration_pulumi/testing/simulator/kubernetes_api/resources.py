@@ -83,6 +83,14 @@ RESOURCES = (
         get_labels=get_node_labels,
     ),
     KubernetesResource(
+        plural="csinodes",
+        kind="CSINode",
+        group="storage.k8s.io",
+        namespaced=False,
+        list_rows=view.list_nodes,
+        render=objects.render_csi_node,
+    ),
+    KubernetesResource(
         plural="pods",
         kind="Pod",
         list_rows=view.list_pods,

@@ -169,6 +169,7 @@ NAMED: dict[str, Any] = {
     "remedy": RequirementRemedy.REMOVE_NODE_NAME,
     "terms": [[{"key": "kubernetes.io/hostname", "operator": "In", "values": []}]],
 }
+ADDRESSES = {"subnets": ["subnet-a", "subnet-b"], "free": 3, "nodes": 2, "pods": 14, "needed": 16, "blocks": 4}
 TARGETS = [{"id": "ols-1", "name": "web"}, {"id": "o-1", "name": ""}]
 ROLE: dict[str, Any] = {"role": "arn:aws:iam::123456789012:role/nodes", "targets": TARGETS}
 TEAM_ROLE = "arn:aws:iam::123456789012:role/team/nodes"
@@ -555,7 +556,16 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.OTHER_MIGRATION_RUNS, {"migration": "owm-1", "state": "DRAIN_NODES", "nodes": 1, "waits": True}),
     (Finding.OTHER_MIGRATION_RUNS, {"migration": "owm-1", "state": "DRAIN_NODES", "nodes": 3, "waits": False}),
     (Finding.AWS_CAPACITY_FREE, {}),
-    (Finding.ADDRESSES_TIGHT, {"subnets": ["subnet-a", "subnet-b"], "free": 3, "nodes": 2, "pods": 14}),
+    (Finding.ADDRESSES_TIGHT, {**ADDRESSES, "complete": False}),
+    (Finding.ADDRESSES_TIGHT, {**ADDRESSES, "needed": 40, "complete": True}),
+    *(
+        (Finding.ADDRESSES_UNKNOWN, {**ADDRESSES, "cause": cause})
+        for cause in ("not-read", "other-subnets", "other-network", "prefixes", "settings", "instance-types")
+    ),
+    (Finding.ATTACHMENTS_FREE, {}),
+    (Finding.ATTACHMENTS_TIGHT, {"target": TARGETS[0], "nodes": ["n-1"], "volumes": 27, "least": 23, "most": 26}),
+    (Finding.ATTACHMENTS_TIGHT, {"target": TARGETS[0], "nodes": ["a", "b"], "volumes": 27, "least": 25, "most": 25}),
+    (Finding.ATTACHMENTS_UNKNOWN, {"target": {"id": "o-1", "name": ""}, "nodes": ["n-1"], "volumes": 13}),
     (Finding.QUOTA_TIGHT, {"market": "spot", "quota": 64.0, "used": 60, "needed": 12}),
     (Finding.QUOTA_TIGHT, {"market": "on-demand", "quota": 32.0, "used": 40, "needed": 8}),
     (Finding.SPOT_WITHOUT_FALLBACK, {"targets": TARGETS[:1]}),

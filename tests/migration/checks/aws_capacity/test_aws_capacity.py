@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, LaunchTemplate, VirtualNodeGroup
-from ocean_migration_pulumi.migration.checks.aws_capacity import check_aws_capacity, find_markets
+from ocean_migration_pulumi.migration.checks.aws_capacity.aws_capacity import check_aws_capacity
+from ocean_migration_pulumi.migration.checks.aws_capacity.quotas import find_markets
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
+    CniSettings,
     Gap,
     KubernetesNode,
     KubernetesSnapshot,
@@ -33,13 +36,14 @@ KUBE = KubernetesSnapshot(
     nodes={f"i-{number}": KubernetesNode(name=f"n-{number}", instance_id=f"i-{number}") for number in (1, 2)}
 )
 MOVING = [Pod(namespace="shop", name=f"pod-{number}", node_name="n-1") for number in range(3)]
-FREE = {"subnet-a": 2, "subnet-b": 2, "subnet-c": 1}
+FREE = {"subnet-a": 200, "subnet-b": 4, "subnet-c": 101}
 
 
 def check(**facts: Any) -> list[CheckResult]:
     """Return what is found for two planned nodes, with three pods on the first one."""
     cloud = AwsFacts(**{"free_addresses": FREE, **facts})
-    return check_aws_capacity(PLANNED, cluster=CLUSTER, vngs=VNGS, kube=KUBE, cloud=cloud, moving=MOVING)
+    kube = replace(KUBE, cni=CniSettings())
+    return check_aws_capacity(PLANNED, cluster=CLUSTER, vngs=VNGS, kube=kube, cloud=cloud, moving=MOVING)
 
 
 def test_without_aws_nothing_is_said() -> None:
@@ -52,13 +56,19 @@ def test_without_aws_nothing_is_said() -> None:
 def test_each_new_node_and_each_pod_needs_an_address() -> None:
     """Of all subnets of its VNG; those of the cluster where the VNG has none."""
     assert [each.finding for each in check()] == [Finding.AWS_CAPACITY_FREE]
-    (tight,) = check(free_addresses={**FREE, "subnet-a": 1})
+    (tight,) = check(free_addresses={**FREE, "subnet-a": 1, "subnet-b": 2})
     assert (tight.status, tight.finding) == (CheckStatus.WARN, Finding.ADDRESSES_TIGHT)
-    assert tight.fields == {"subnets": ["subnet-a", "subnet-b"], "free": 3, "nodes": 1, "pods": 3}
+    unknown = {"blocks": 0, "complete": False}
+    assert tight.fields == {
+        "subnets": ["subnet-a", "subnet-b"],
+        "free": 3,
+        "nodes": 1,
+        "pods": 3,
+        "needed": 4,
+        **unknown,
+    }
     (tight,) = check(free_addresses={**FREE, "subnet-c": 0})
-    assert tight.fields == {"subnets": ["subnet-c"], "free": 0, "nodes": 1, "pods": 0}
-    (unknown,) = check(free_addresses={"subnet-a": 0, "subnet-c": 1})
-    assert unknown.status is CheckStatus.PASS
+    assert tight.fields == {"subnets": ["subnet-c"], "free": 0, "nodes": 1, "pods": 0, "needed": 1, **unknown}
 
 
 def test_new_nodes_need_as_many_vcpus_as_old_ones_while_both_run() -> None:

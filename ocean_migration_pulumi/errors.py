@@ -100,6 +100,10 @@ class InputError(OceanMigrationError):
         return InputError(property_name, self.message, predicate=self.predicate)
 
 
+class UnknownFieldError(InputError):
+    """An input has a field that does not exist."""
+
+
 class UnknownNameError(InputError):
     """An input names a cluster or a migration that does not exist."""
 

@@ -109,7 +109,7 @@ def test_the_preview_holds_what_only_reads() -> None:
 def test_no_expression_stands_in_a_script() -> None:
     """What others choose reaches a shell as a variable."""
     scripts = [step["run"] for job in GITHUB["jobs"] for step in steps(job) if "run" in step]
-    assert len(scripts) == 12
+    assert len(scripts) == 13
     assert not any("${{" in script for script in scripts)
 
 
@@ -125,9 +125,9 @@ def test_each_preview_and_update_has_access_to_kubernetes() -> None:
         step
         for job in ("preview", "deploy")
         for step in steps(job)
-        if re.search(r"pulumi (preview|up)", step.get("run", ""))
+        if re.search(r"pulumi (preview|refresh|up)", step.get("run", ""))
     ]
-    assert len(needed) == 3
+    assert len(needed) == 4
     assert {step["env"].get("KUBECONFIG") for step in needed} == {"${{ github.workspace }}/kubeconfig"}
     jobs = [job for job in GITLAB.values() if isinstance(job, dict) and "pulumi " in json.dumps(job.get("script", ""))]
     assert len(jobs) >= 2
@@ -162,17 +162,19 @@ def test_a_job_lasts_longer_than_the_wait() -> None:
 def test_only_what_was_approved_is_deployed() -> None:
     """It is previewed again and compared, and only then run."""
     names = [step["name"] for step in steps("deploy")]
-    assert names[-5:] == [
+    assert names[-6:] == [
+        "Record what became of running migrations",
         "Preview again and require the approved plan",
         "Stop the schedule until the changed plan is approved",
         "Start the schedule",
         "Deploy",
-        "Stop the schedule",
+        "Stop the schedule unless a migration is pending",
     ]
     assert "--require-approved" in run_of("deploy", names[-5])
     assert run_of("deploy", "Deploy").startswith("pulumi up ")
-    _, _, preview, compare, start, deploy, stop = GITLAB["deploy"]["script"]
-    assert (start, stop) == ("schedule true", "schedule false")
+    _, _, refresh, preview, compare, start, deploy, _ = GITLAB["deploy"]["script"]
+    assert refresh in run_of("deploy", names[-6])
+    assert start == "schedule true"
     assert "pulumi preview" in preview
     assert "--require-approved" in compare
     assert deploy.startswith("pulumi up ")
@@ -183,16 +185,23 @@ def test_changed_plan_stops_the_schedule(tmp_path: Path) -> None:
     """And nothing is run; any other failure leaves the schedule as it is."""
     guard = next(step["if"] for step in steps("deploy") if step["name"].startswith("Stop the schedule until"))
     assert guard == "failure() && steps.plan.outputs.status == '4'"
-    _, define, _, compare, start, deploy, stop = GITLAB["deploy"]["script"]
+    _, define, _, _, compare, start, deploy, stop = GITLAB["deploy"]["script"]
     calls = tmp_path / "calls"
     for name, does in {
         "curl": 'for each; do case "$each" in active=*) echo "$each" >> calls;; esac; done',
-        "ocean-migration": 'exit "$STATUS"',
-        "pulumi": 'echo up >> calls; exit "$UP"',
+        "ocean-migration": 'case "$1" in comment) exit "$STATUS";; pending) exit "$PENDING";; esac',
+        "pulumi": 'case "$1" in up) echo up >> calls; exit "$UP";; esac',
     }.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
-    for status, up, done in (("0", "0", "true up false"), ("0", "255", "true up"), ("4", "0", "false"), ("1", "0", "")):
+    for status, up, pending, fails, done in (
+        ("0", "0", "0", False, "true up false"),
+        ("0", "0", "7", False, "true up"),
+        ("0", "0", "2", True, "true up"),
+        ("0", "255", "0", True, "true up"),
+        ("4", "0", "0", True, "false"),
+        ("1", "0", "0", True, ""),
+    ):
         calls.write_text("", encoding="utf-8")
         environment = {
             **os.environ,
@@ -200,16 +209,17 @@ def test_changed_plan_stops_the_schedule(tmp_path: Path) -> None:
             "PULUMI_STACK": "production",
             "STATUS": status,
             "UP": up,
+            "PENDING": pending,
         }
         script = "\n".join([define, compare, start, deploy, stop])
         run = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, timeout=60, check=False)
-        assert (run.returncode == 0) == (status == up == "0")
+        assert bool(run.returncode) == fails
         assert calls.read_text(encoding="utf-8").replace("active=", "").split() == done.split()
 
 
 def test_every_preview_writes_its_details_for_the_comment() -> None:
     """To a file with an absolute name: the provider runs in the program's directory."""
-    _, _, preview, compare, *_ = GITLAB["deploy"]["script"]
+    _, _, _, preview, compare, *_ = GITLAB["deploy"]["script"]
     scripts = {
         "github preview": run_of("preview", "Preview") + run_of("preview", "Write the comment"),
         "github deploy": run_of("deploy", "Preview again and require the approved plan"),
@@ -238,6 +248,25 @@ def test_the_readme_names_every_secret_and_variable() -> None:
     assert told - used == {"SPOTINST_TOKEN", "AWS_REGION", "PULUMI_BACKEND_URL", "SPOTINST_ACCOUNT"}
     for target in re.findall(r"\]\(([^)]+)\)", page(text)):
         assert (HERE / target).exists(), target
+
+
+def test_github_stops_the_schedule_once_nothing_is_pending(tmp_path: Path) -> None:
+    """A pending migration keeps it, and an export that cannot be read fails the job."""
+    script = run_of("deploy", "Stop the schedule unless a migration is pending")
+    calls = tmp_path / "calls"
+    for name, does in {
+        "gh": 'echo "$2" >> calls',
+        "ocean-migration": 'exit "$PENDING"',
+        "pulumi": "exit 0",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    for pending, status, done in (("0", 0, "disable\n"), ("7", 0, ""), ("2", 2, "")):
+        calls.write_text("", encoding="utf-8")
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "PENDING": pending, "PULUMI_STACK": "production"}
+        run = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, timeout=60, check=False)
+        assert (run.returncode, calls.read_text(encoding="utf-8")) == (status, done)
 
 
 GH = '''#!{python}

@@ -42,6 +42,7 @@ _OFFLINE_PREVIEW_NAMES = (_CONFIG + "ocean-migration:offlinePreview", "OCEAN_MIG
 _REQUIRE_APPROVAL_NAMES = (_CONFIG + "ocean-migration:requireApproval", "OCEAN_MIGRATION_REQUIRE_APPROVAL")
 
 _RUN_ENDS = "OCEAN_MIGRATION_DEADLINE"
+_ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 """A variable alone: in the stack's config a time would outlive its run."""
 
 _VISIBLE = re.compile(r"[!-~]+")
@@ -288,8 +289,9 @@ def _is_true(value: str, name: str) -> bool:
 def _read_run_end(environ: Mapping[str, str]) -> datetime | None:
     value = environ.get(_RUN_ENDS, "").strip()
     found = parse_time(value)
-    if value and found is None:
-        raise SettingsError(f"{_RUN_ENDS}: {value!r} is not a time such as 2026-01-31T14:00:00Z")
+    # A time of the service without a zone is in UTC, but that of a machine is most often not.
+    if value and (found is None or not _ZONED.search(value)):
+        raise SettingsError(f"{_RUN_ENDS}: {value!r} is not a time with its zone, such as 2026-01-31T14:00:00Z")
     return found
 
 

@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "stop": "Stop a migration.",
     "explain": "Explain why a migration failed or stalled.",
     "report": "Report on a migration.",
+    "pending": "List the migrations of a stack that are not done.",
     "history": "List the migrations of a cluster.",
     "nodes": "List the nodes that Ocean runs.",
     "logs": "Show the log of a cluster.",
@@ -73,7 +74,7 @@ Exit status:
   3  token refused
   4  migration failed, was stopped, or cannot start
   6  cluster or migration does not exist
-  7  `plan --detailed-exitcode`: nodes to migrate
+  7  `plan --detailed-exitcode`: nodes to migrate; `pending`: a migration is not done
   8  interrupted or declined
   9  timed out or stalled
 """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from types import NoneType
 from typing import Any, Final, TypedDict, TypeVar
 
 import pulumi
-from pulumi import Input
+from pulumi import Input, Output
 
+from ocean_migration_pulumi.component import argument_types
+from ocean_migration_pulumi.component.known_inputs import check_gate, check_types, check_wave, require_known
 from ocean_migration_pulumi.component.kubernetes_args import (
     ClusterAutoscalerArgs,
     ClusterAutoscalerArgsDict,
@@ -17,7 +20,6 @@ from ocean_migration_pulumi.component.kubernetes_args import (
     check_autoscaler_args,
     check_controller_args,
 )
-from ocean_migration_pulumi.component.wave_args import check_gate, check_wave
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration.spec.input_readers import exclusive_error, read_text, secret_error
@@ -312,7 +314,7 @@ def read_args(kind: type[T], value: T | Mapping[str, Any], name: str) -> T:
         InputError: A field is unknown, or a required one is missing.
     """
     if isinstance(value, kind):
-        return value
+        return _fill_defaults(value, name)
     if not isinstance(value, Mapping):
         raise secret_error(name, f"{kind.__name__} or a dictionary, not {type(value).__name__}")
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # each kind is a dataclass
@@ -320,10 +322,19 @@ def read_args(kind: type[T], value: T | Mapping[str, Any], name: str) -> T:
     for key in value:
         if key not in known:
             raise unknown_field(name, key, known)
-    for key, field in known.items():
-        if field.default is MISSING and key not in given:
-            raise InputError(f"{name}.{key}", "is required", predicate=True)
+    missing = [key for key, field in known.items() if field.default is MISSING and key not in given]
+    if missing:
+        raise InputError(f"{name}.{missing[0]}", "is required", predicate=True)
     return kind(**given)
+
+
+def _fill_defaults(args: T, name: str) -> T:
+    """Treat None as an absent field, as in a dictionary; `pulumi.Config().get` returns it for a missing key."""
+    absent = [field for field in fields(args) if getattr(args, field.name) is None]  # type: ignore[arg-type]  # a dataclass
+    for field in absent:
+        if field.default is MISSING:
+            raise InputError(f"{name}.{field.name}", "is required", predicate=True)
+    return replace(args, **{field.name: field.default for field in absent})  # type: ignore[type-var]  # a dataclass
 
 
 @dataclass(kw_only=True)
@@ -365,10 +376,12 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
         InputError: The first argument that is not allowed.
     """
     args = read_args(OceanMigrationArgs, given, "args")
+    check_types(args, "", argument_types.COMPONENT)
     _check_one_of("ocean_id", args.ocean_id, "import_from", args.import_from)
     import_from = _optional(ImportFromArgs, args.import_from, "import_from")
     if import_from is not None:
         _check_group(import_from, "import_from")
+        check_types(import_from, "import_from", argument_types.IMPORT_FROM)
     elif args.cluster_options or args.cluster_name is not None:
         name = "cluster_options" if args.cluster_options else "cluster_name"
         raise InputError(name, "requires import_from: an existing cluster is not changed", predicate=True)
@@ -386,6 +399,7 @@ def check_args(given: OceanMigrationArgs | OceanMigrationArgsDict) -> CheckedArg
     retire = _read_each(RetireArgs, args.retire, "retire")
     for index, old in enumerate(retire):
         _check_group(old, f"retire[{index}]")
+        check_types(old, f"retire[{index}]", argument_types.RETIRE)
         if old.node_group and old.eks_cluster is None and import_from is None:
             raise InputError(f"retire[{index}].eks_cluster", "is required without import_from", predicate=True)
     controller = _optional(ControllerArgs, args.controller, "controller")
@@ -413,6 +427,12 @@ def _check_vng(vng: VirtualNodeGroupArgs, name: str, import_from: ImportFromArgs
         raise InputError(f"{name}.eks_cluster", "is required with node_group without import_from", predicate=True)
     if vng.eks_cluster is not None and vng.node_group is None:
         raise InputError(f"{name}.eks_cluster", "requires node_group", predicate=True)
+    check_types(vng, name, argument_types.VIRTUAL_NODE_GROUP)
+    for field in ("name", "ocean_id"):
+        if field in (vng.options or {}):
+            raise InputError(f"{name}.options.{field}", "is not allowed: the component sets it", predicate=True)
+    for index, taint in enumerate(_read_each(TaintArgs, vng.taints, f"{name}.taints")):
+        check_types(taint, f"{name}.taints[{index}]", argument_types.TAINT)
 
 
 def _check_group(args: ImportFromArgs | RetireArgs, name: str) -> None:
@@ -431,12 +451,15 @@ def _optional(kind: type[T], value: T | Mapping[str, Any] | None, name: str) -> 
 
 
 def _read_each(kind: type[T], given: Sequence[T | Mapping[str, Any]] | None, name: str) -> list[T]:
+    if isinstance(given, (str, Mapping, Output)) or not isinstance(given, (Iterable, NoneType)):
+        raise secret_error(name, f"a list of {kind.__name__} or dictionaries, not {type(given).__name__}")
     return [read_args(kind, value, f"{name}[{index}]") for index, value in enumerate(given or ())]
 
 
 def _check_unique_names(names: Sequence[str], name: str) -> None:
     seen: set[str] = set()
     for index, each in enumerate(names):
+        require_known(f"{name}[{index}].name", each)
         read_text(f"{name}[{index}].name", each)
         if each in seen:
             raise InputError(f"{name}[{index}].name", f"must be unique, {each!r} is already used", predicate=True)

@@ -9,6 +9,8 @@ from typing import Any, Final, TypedDict
 import pulumi
 from pulumi import Input, Output
 
+from ocean_migration_pulumi.component import argument_types
+from ocean_migration_pulumi.component.known_inputs import check_types
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.resource.stack_config import check_stack_config, stack_config
@@ -130,10 +132,7 @@ def check_controller_args(args: ControllerArgs, account: Input[str] | None = Non
         SettingsError: The token in the stack's config is not a secret.
     """
     name = "controller"
-    for flag in ("token_in_state", "auto_update"):
-        input_readers.read_flag(f"{name}.{flag}", getattr(args, flag))
-    if args.replace_v1 is not None:
-        input_readers.read_flag(f"{name}.replace_v1", args.replace_v1)
+    check_types(args, name, argument_types.CONTROLLER)
     if args.existing_secret is None and not args.token_in_state:
         raise InputError(f"{name}.existing_secret", "is required without token_in_state", predicate=True)
     if args.existing_secret is not None and args.token_in_state:
@@ -143,8 +142,6 @@ def check_controller_args(args: ControllerArgs, account: Input[str] | None = Non
     if args.token is not None and not isinstance(args.token, Output):
         # The message must not show the value: it may be the token itself.
         raise plain_token_error()
-    if args.existing_secret is not None and not isinstance(args.existing_secret, Output):
-        input_readers.read_text(f"{name}.existing_secret", args.existing_secret)
     _check_values(args.values, f"{name}.values")
     if args.token_in_state:
         if args.token is None:
@@ -159,7 +156,7 @@ def check_autoscaler_args(args: ClusterAutoscalerArgs) -> None:
         InputError: An argument is not allowed.
     """
     name = "cluster_autoscaler"
-    input_readers.read_flag(f"{name}.restore_on_destroy", args.restore_on_destroy)
+    check_types(args, name, argument_types.CLUSTER_AUTOSCALER)
     if args.name is None and args.namespace is not None:
         raise InputError(f"{name}.namespace", "requires name", predicate=True)
     if args.name is None and args.restore_on_destroy:

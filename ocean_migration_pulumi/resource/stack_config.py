@@ -135,6 +135,9 @@ def _refuse_unknown_key(key: str) -> None:
     namespace, _, name = key.partition(":")
     if namespace != _NAMESPACE or name in _KNOWN:
         return
+    if "deadline" in name.lower():
+        msg = f"the stack's config `{key}` would be stale: set OCEAN_MIGRATION_DEADLINE in the environment of each run"
+        raise SettingsError(msg)
     nearest = get_close_matches(name, _KNOWN, n=1)
     if not nearest and pulumi.get_project() == _NAMESPACE:
         return

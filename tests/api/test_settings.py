@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,24 @@ def test_a_required_approval_is_true_or_false() -> None:
     """A slip must not mean that none is required."""
     with pytest.raises(SettingsError, match="OCEAN_MIGRATION_REQUIRE_APPROVAL: 'yes' is neither true nor false"):
         Settings.load({}, {"OCEAN_MIGRATION_REQUIRE_APPROVAL": "yes"})
+
+
+@pytest.mark.parametrize(
+    ("value", "end"),
+    [
+        ("", None),
+        ("2026-11-30T12:00:00Z", datetime(2026, 11, 30, 12, tzinfo=UTC)),
+        ("2026-11-30T12:00:00+02:00", datetime(2026, 11, 30, 10, tzinfo=UTC)),
+        ("2020-01-01T00:00:00-0130", datetime(2020, 1, 1, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_end_of_the_run(value: str, end: datetime | None) -> None:
+    """A time that has passed is one, too: nothing starts then."""
+    assert Settings.load({}, {"OCEAN_MIGRATION_DEADLINE": value}).run_ends == end
+
+
+@pytest.mark.parametrize("value", ["2026-11-30T12:00:00", "2026-11-30", "1769868000", "tomorrow", "+70 minutes"])
+def test_end_of_the_run_without_a_zone_is_refused(value: str) -> None:
+    """A machine prints its local time by default, and the run would end hours early or late."""
+    with pytest.raises(SettingsError, match=r"^OCEAN_MIGRATION_DEADLINE: .* is not a time with its zone, such as 2026"):
+        Settings.load({}, {"OCEAN_MIGRATION_DEADLINE": value})

@@ -44,7 +44,11 @@ def test_the_help_of_each_command_shows_an_example(name: str) -> None:
     assert f"ocean-migration {name}" in example
 
 
-@pytest.mark.parametrize("name", [name for name in ALL_COMMANDS if name not in {"comment", "simulator", "completion"}])
+WITHOUT_SERVICE = {"comment", "pending", "simulator", "completion"}
+"""The commands that ask no service for anything."""
+
+
+@pytest.mark.parametrize("name", [name for name in ALL_COMMANDS if name not in WITHOUT_SERVICE])
 def test_every_command_takes_the_same_options(name: str) -> None:
     """Which cluster, which account, which profile, which service, and where to record."""
     output = CliRunner().invoke(cli.main, [name, "--help"]).output

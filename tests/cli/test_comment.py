@@ -139,12 +139,22 @@ def test_require_approved(tmp_path: Path) -> None:
     assert run("--require-approved", "--preview-file", file, given=approved.text).exit_code == 0
     assert run("--require-approved", given=approved.text).exit_code == 0
     assert run("--require-approved", given=stored("no-change").text).exit_code == 0
+    refused = "Error: not everything that would start is approved; see the comment\n"
     for made in (case(ready()), case(ready(approved_plan="0123abcd")), stored("program-failure"), stored("joined")):
         result = run("--require-approved", given=made.text)
-        assert result.exit_code == 4
+        assert (result.exit_code, result.stderr) == (4, refused)
         assert result.stdout == comment(Case(made.text))
-        assert result.stderr == "Error: not everything that would start is approved; see the comment\n"
-    assert run("--require-approved", "--preview-status", "1", given=approved.text).exit_code == 4
+
+
+def test_require_approved_without_a_known_plan() -> None:
+    """A failed preview and an outage are no changed plan: a pipeline may try again."""
+    approved = case(ready(approved_plan=plan_digest(planned(16), MigrationSpec())))
+    unplanned = case((step("web", {}), record("web", None)))
+    refused = "Error: the preview failed, or a plan is not known yet; see the comment\n"
+    result = run("--require-approved", given=unplanned.text)
+    assert (result.exit_code, result.stderr) == (1, refused)
+    assert run("--require-approved", "--preview-status", "1", given=approved.text).exit_code == 1
+    assert run("--require-approved", "--preview-status", "1", given=case(ready()).text).exit_code == 4
 
 
 def test_require_approved_of_an_update_that_starts_nothing(tmp_path: Path) -> None:

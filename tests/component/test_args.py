@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+from pulumi import Output
 
 from ocean_migration_pulumi import NodeSelectorArgs
 from ocean_migration_pulumi.component import args, kubernetes_args
@@ -145,6 +146,125 @@ def test_every_kind_of_bad_argument_has_one_clear_line(arguments: dict[str, Any]
     with pytest.raises(InputError) as caught:
         args.check_args(arguments)  # type: ignore[arg-type]  # what a program may pass at run time
     assert str(caught.value) == message
+
+
+GROUP = "virtual_node_groups[0]"
+LATER = "must be known to the program, not an Output"
+OUTPUT: Any = object()
+"""Stands for an Output, which cannot be made before the test runs."""
+
+
+def with_outputs(value: Any) -> Any:
+    """Return a value with an Output wherever it stands for one."""
+    if isinstance(value, dict):
+        return {key: with_outputs(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_outputs(item) for item in value]
+    return Output.from_input("later") if value is OUTPUT else value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"waves": "web"}, "waves must be a list of WaveArgs or dictionaries, not str"),
+        ({"waves": {"name": "a"}}, "waves must be a list of WaveArgs or dictionaries, not dict"),
+        ({"waves": 3}, "waves must be a list of WaveArgs or dictionaries, not int"),
+        ({"waves": OUTPUT}, "waves must be a list of WaveArgs or dictionaries, not Output"),
+        ({"waves": [OUTPUT]}, "waves[0] must be WaveArgs or a dictionary, not Output"),
+        ({"retire": [{"auto_scaling_group": ["web"]}]}, "retire[0].auto_scaling_group must be a string, not ['web']"),
+        ({"retire": [{"auto_scaling_group": OUTPUT}]}, f"retire[0].auto_scaling_group {LATER}"),
+        ({"ocean_id": ""}, "ocean_id must not be empty"),
+        ({"account_id": "123"}, "account_id must be a Spot account id such as act-123abcd, not '123'"),
+        ({"protect": "no"}, "protect must be true or false, not 'no'"),
+        ({"protect": OUTPUT}, f"protect {LATER}"),
+        ({"kubeconfig": 5}, "kubeconfig must be the content of a kubeconfig (text or mapping) or the path of one"),
+        ({"controller": {"existing_secret": "a", "version": 1}}, "controller.version must be a string, not 1"),
+        ({"controller": {"existing_secret": "a", "replace_v1": OUTPUT}}, f"controller.replace_v1 {LATER}"),
+        ({"cluster_autoscaler": {"name": 1}}, "cluster_autoscaler.name must be a string, not 1"),
+        ({"group": {"name": OUTPUT}}, f"{GROUP}.name {LATER}"),
+        ({"group": {"spot_percentage": 101}}, f"{GROUP}.spot_percentage must be a whole number from 0 to 100, not 101"),
+        ({"group": {"spot_percentage": 9.5}}, f"{GROUP}.spot_percentage must be a whole number from 0 to 100, not 9.5"),
+        (
+            {"group": {"spot_percentage": True}},
+            f"{GROUP}.spot_percentage must be a whole number from 0 to 100, not True",
+        ),
+        ({"group": {"labels": {"a": OUTPUT, "b": 1}}}, f"{GROUP}.labels.b must be a string, not 1"),
+        ({"group": {"labels": OUTPUT}}, f"{GROUP}.labels {LATER}"),
+        ({"group": {"taints": {"key": "a"}}}, f"{GROUP}.taints must be a list of TaintArgs or dictionaries, not dict"),
+        ({"group": {"taints": [{"kei": "a"}]}}, f"{GROUP}.taints[0].kei: unknown field; did you mean `key`?"),
+        (
+            {"group": {"taints": [{"key": OUTPUT, "effect": "no"}]}},
+            f'{GROUP}.taints[0].effect must be "NoSchedule", "PreferNoSchedule" or "NoExecute", not \'no\'',
+        ),
+        ({"group": {"instance_types": "m5"}}, f"{GROUP}.instance_types must be a list of strings, not 'm5'"),
+        ({"group": {"instance_types": [OUTPUT, 1]}}, f"{GROUP}.instance_types[1] must be a string, not 1"),
+        ({"group": {"options": {"name": "a"}}}, f"{GROUP}.options.name is not allowed: the component sets it"),
+        ({"group": {"options": ["a"]}}, f"{GROUP}.options must be a dictionary; only its values may be Outputs"),
+        ({"wave": {"name": OUTPUT}}, f"waves[0].name {LATER}"),
+        ({"wave": {"timeouts": {"create": "1h"}}}, "waves[0].timeouts must be pulumi.CustomTimeouts"),
+        ({"wave": {"virtual_node_groups": [OUTPUT]}}, f"waves[0].virtual_node_groups[0] {LATER}"),
+        (
+            {"wave": {"nodes": {"asg_name": [OUTPUT]}}},
+            "waves[0].nodes.asg_name: unknown field; did you mean `asg_names`?",
+        ),
+        (
+            {"wave": {"nodes": {"instance_ids": [OUTPUT], "exclude": {"asg_name": OUTPUT}}}},
+            "waves[0].nodes.exclude.asg_name: unknown field; did you mean `asg_names`?",
+        ),
+        ({"wave": {"nodes": {"asg_names": [OUTPUT, 1]}}}, "waves[0].nodes.asg_names[1] must be a string, not 1"),
+        (
+            {"wave": {"nodes": {"limit": OUTPUT, "all_nodes": "yes"}}},
+            "waves[0].nodes.all_nodes must be true or false, not 'yes'",
+        ),
+        (
+            {"wave": {"gate": {"http_checks": [{"url": OUTPUT, "stat": 200}]}}},
+            "waves[0].gate.http_checks[0].stat: unknown field; did you mean `status`?",
+        ),
+        (
+            {"wave": {"freeze": {"not_before": OUTPUT, "zone": "UTC"}}},
+            "waves[0].freeze.zone: unknown field; did you mean `time_zone`?",
+        ),
+    ],
+    ids=repr,
+)
+def test_wrong_types_are_refused_also_beside_outputs(arguments: dict[str, Any], message: str) -> None:
+    """Before anything is registered: the resources of other packages would report them too late, or not at all."""
+    given = {"ocean_id": "o-1", **with_outputs(arguments)}
+    if group := given.pop("group", None):
+        given["virtual_node_groups"] = [{"name": "a", **group}]
+    if wave := given.pop("wave", None):
+        given["waves"] = [{"name": "a", "nodes": {"all_nodes": True}, **wave}]
+    with pytest.raises(InputError) as caught:
+        args.check_args(given)  # type: ignore[arg-type]  # what a program may pass at run time
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        {"asg_names": [OUTPUT]},
+        {"instance_ids": OUTPUT},
+        {"all_nodes": True, "limit": OUTPUT, "exclude": {"instance_ids": OUTPUT}},
+        OUTPUT,
+    ],
+    ids=repr,
+)
+def test_outputs_are_left_to_the_resource(nodes: Any) -> None:
+    """A value that is known later is not judged, and nothing that depends on it is."""
+    waves = (each for each in [{"name": "a", "nodes": with_outputs(nodes), "triggers": [Output.from_input(1)]}])
+    group = {"name": "a", "spot_percentage": 50.0, "labels": {"a": Output.from_input("b")}}
+    declared = args.check_args(
+        {"ocean_id": Output.from_input("o-1"), "virtual_node_groups": (group,), "waves": waves}  # type: ignore[typeddict-item]
+    )
+    assert [wave.name for wave in declared.waves] == ["a"]
+
+
+def test_none_is_an_absent_field_of_a_class_too() -> None:
+    """So a missing key of the config neither lifts the protection nor passes for a required value."""
+    assert args.check_args(args.OceanMigrationArgs(ocean_id="o-1", protect=None)).args.protect is True  # type: ignore[arg-type]
+    source = args.ImportFromArgs(eks_cluster=None, auto_scaling_group="web")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^import_from\.eks_cluster is required$"):
+        args.check_args(args.OceanMigrationArgs(import_from=source))
 
 
 def test_what_is_given_as_a_class_is_taken_as_it_is() -> None:

@@ -523,6 +523,30 @@ def test_bad_argument_is_one_line_of_the_program(sim: Simulator, whole: WholeSta
     assert set(whole.state) <= {"Stack shop-dev"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            '"import_from": {"eks_cluster": "shop", "node_group": "web"}, "cluster_options": {"imageid": "ami-1"}',
+            "cluster_options.imageid: unknown field; did you mean `image_id`?",
+        ),
+        (
+            '"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "options": {"root_volume": 50}}]',
+            "virtual_node_groups[0].options.root_volume: unknown field; did you mean `root_volume_size`?",
+        ),
+    ],
+)
+def test_argument_that_the_spot_package_does_not_know_is_refused(
+    whole: WholeStack, arguments: str, message: str
+) -> None:
+    """In one line, before anything is registered."""
+    whole.program(arguments)
+    said = whole.fails()
+    assert message in said
+    assert "Traceback" not in said
+    assert set(whole.state) <= {"Stack shop-dev"}
+
+
 def test_extra_that_is_not_installed_is_named(sim: Simulator, whole: WholeStack) -> None:
     """In one line, with the command that installs it."""
     hidden = "import sys\nsys.modules['pulumi_kubernetes'] = None"

@@ -103,6 +103,7 @@ def test_a_preview_without_token_or_account_fails_in_one_line(driver: Driver, mi
     ("config", "message"),
     [
         ({"ocean-migration:requireAproval": "true"}, "did you mean `ocean-migration:requireApproval`?"),
+        ({"ocean-migration:deadline": "2026-01-31T14:00:00Z"}, "would be stale: set OCEAN_MIGRATION_DEADLINE in"),
         ({"ocean-migration:colour": "blue"}, "known keys: account, approvedPlan, "),
         ({"ocean-migration:approvedPlan": "d92f6f13"}, "must be an object of digests by resource name"),
     ],

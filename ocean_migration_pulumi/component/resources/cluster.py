@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,6 +31,7 @@ from ocean_migration_pulumi.component.importing.importer import (
 from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, VNG_ARGUMENTS
 from ocean_migration_pulumi.errors import SourceGoneError
 from ocean_migration_pulumi.functions import open_service
+from ocean_migration_pulumi.migration.spec.options import unknown_field
 
 Import = Callable[[OceanClient, Source, Mapping[str, Any]], Imported]
 """Imports a configuration from a group of nodes; gets the known inputs by name."""
@@ -92,6 +94,24 @@ class Made:
     def resources(self) -> list[pulumi.Resource]:
         """All of them, the cluster first."""
         return [*([self.resource] if self.resource is not None else []), *self.vngs.values()]
+
+
+def check_options(declared: CheckedArgs) -> None:
+    """Check that the installed pulumi_spotinst knows the names among ``cluster_options`` and ``options``.
+
+    Raises:
+        InputError: It does not know one of them.
+    """
+    options: list[tuple[str, Mapping[str, Any] | None, type[Any]]] = [
+        ("cluster_options", declared.args.cluster_options, spotinst.aws.OceanArgs)
+    ]
+    for index, vng in enumerate(declared.vngs):
+        options.append((f"virtual_node_groups[{index}].options", vng.options, spotinst.aws.OceanLaunchSpecArgs))
+    for name, given, kind in options:
+        known = [*inspect.signature(kind).parameters]
+        for key in given or ():
+            if key not in known:
+                raise unknown_field(name, key, known)
 
 
 def make_cluster(

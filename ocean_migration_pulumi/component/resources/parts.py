@@ -14,7 +14,7 @@ from pulumi import Input, Output
 
 from ocean_migration_pulumi.component.args import CheckedArgs
 from ocean_migration_pulumi.component.resources.autoscaler import switch_off_autoscaler
-from ocean_migration_pulumi.component.resources.cluster import Made, make_cluster
+from ocean_migration_pulumi.component.resources.cluster import Made, check_options, make_cluster
 from ocean_migration_pulumi.component.resources.controller import install_controller
 from ocean_migration_pulumi.component.resources.deployments import UNKNOWN, Deployments, find_deployments
 from ocean_migration_pulumi.component.resources.retire import report_retirement
@@ -50,6 +50,7 @@ class Parts:
             SettingsError: A setting cannot be used.
         """
         args = declared.args
+        check_options(declared)
         found = None
         if isinstance(args.kubeconfig, str) and declared.changes_deployments:
             found = find_deployments(args.kubeconfig, args.kube_context if isinstance(args.kube_context, str) else None)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from difflib import get_close_matches
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
@@ -18,6 +19,8 @@ _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _TIME: Final = r"([01]\d|2[0-3]):([0-5]\d)"
 _WEEKLY: Final = re.compile(rf"({'|'.join(_DAYS)}) {_TIME} ?- ?({'|'.join(_DAYS)}) {_TIME}", re.IGNORECASE)
 _WEEK: Final = 7 * 24 * 60
+_MINUTE: Final = timedelta(minutes=1)
+_ZONE: Final = "Europe/Berlin"
 _FIELDS: Final = ("not_before", "not_after", "weekly", "time_zone")
 
 
@@ -55,15 +58,31 @@ class Freeze:
     def next_start(self, now: datetime) -> datetime | None:
         """Return when a migration may start: now, or a later time; None when it never may again."""
         start = now if self.not_before is None else max(now, self.not_before)
-        # Each window is left at most twice: behind the end of one, another may be open.
-        for _ in range(2 * len(self.weekly)):
-            local = start.astimezone(self.time_zone)
-            rest = next((left for window in self.weekly if (left := window.remaining(local))), None)
-            if rest is None:
+        # Each window is left at most three times: behind the end of one, another may be open, and an hour that the
+        # clock repeats opens one again.
+        for _ in range(3 * len(self.weekly)):
+            window = next((each for each in self.weekly if self._remaining(each, start)), None)
+            if window is None:
                 break
-            start = (local + rest).astimezone(UTC)
-        is_open = not any(window.remaining(start.astimezone(self.time_zone)) for window in self.weekly)
+            start = self._end_of(window, start)
+        is_open = not any(self._remaining(window, start) for window in self.weekly)
         return start if is_open and (self.not_after is None or start <= self.not_after) else None
+
+    def _remaining(self, window: WeeklyWindow, moment: datetime) -> timedelta | None:
+        return window.remaining(moment.astimezone(self.time_zone))
+
+    def _offset(self, moment: datetime) -> timedelta:
+        return moment.astimezone(self.time_zone).utcoffset() or timedelta()
+
+    def _end_of(self, window: WeeklyWindow, moment: datetime) -> datetime:
+        """Return when a window ends that is open, in UTC: the clock may go forward or back before."""
+        end = moment + (self._remaining(window, moment) or timedelta())
+        end -= self._offset(end) - self._offset(moment)
+        while rest := self._remaining(window, end):
+            end += rest
+        while end - _MINUTE > moment and not self._remaining(window, end - _MINUTE):
+            end -= _MINUTE
+        return end
 
     def describe(self, moment: datetime) -> str:
         """Return a time as messages show it, in the time zone of the windows."""
@@ -89,10 +108,14 @@ def read_freeze(name: str, value: Any) -> Freeze:
 
 
 def _read_zone(name: str, value: Any) -> tzinfo:
+    zone = read_text(name, value)
     try:
-        return ZoneInfo(read_text(name, value))
+        return ZoneInfo(zone)
     except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise input_error(name, value, "an IANA time zone such as Europe/Berlin") from None
+        # Abbreviations such as EST are zones, too, but hardly what was meant.
+        known = {each.rpartition("/")[2].lower(): each for each in sorted(available_timezones()) if "/" in each}
+    nearest = get_close_matches(zone.rpartition("/")[2].lower(), known, n=1, cutoff=0.8)
+    raise input_error(name, value, f"an IANA time zone such as {known[nearest[0]] if nearest else _ZONE}")
 
 
 def _read_moment(name: str, value: Any, zone: tzinfo) -> datetime | None:

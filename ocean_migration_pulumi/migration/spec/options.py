@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
-from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.errors import InputError, UnknownFieldError
 from ocean_migration_pulumi.migration.spec.input_readers import InputType
 
 S = TypeVar("S")
@@ -93,7 +93,7 @@ def read_inputs(kind: type[S], props: Mapping[str, Any], unknown: frozenset[str]
     return kind(**values), problems
 
 
-def unknown_field(name: str, given: str, known: Iterable[str]) -> InputError:
+def unknown_field(name: str, given: str, known: Iterable[str]) -> UnknownFieldError:
     """Return the error for a field that does not exist: it suggests the nearest one, or lists all.
 
     Args:
@@ -104,7 +104,7 @@ def unknown_field(name: str, given: str, known: Iterable[str]) -> InputError:
     known = list(known)
     nearest = get_close_matches(str(given), known, n=1)
     hint = f"did you mean `{nearest[0]}`?" if nearest else f"valid fields: {', '.join(known)}"
-    return InputError(f"{name}.{given}", f"unknown field; {hint}")
+    return UnknownFieldError(f"{name}.{given}", f"unknown field; {hint}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,10 +199,14 @@ def has_running_migration(migration: PreviewedMigration) -> bool:
     return bool(outputs.get("migration_id")) and outputs.get("status") not in TERMINAL_STATES
 
 
-def is_fully_approved(preview: ParsedPreview, assessments: Sequence[Assessment]) -> bool:
-    """Return whether everything that `pulumi up` would start is approved; a failed preview is not."""
-    wanting = {Approval.MISSING, Approval.OTHER, Approval.UNKNOWN}
-    return not preview.has_failed and not any(each.approval in wanting for each in assessments)
+def is_refused(assessments: Sequence[Assessment]) -> bool:
+    """Return whether `pulumi up` would start a known plan that is not approved."""
+    return any(each.approval in {Approval.MISSING, Approval.OTHER} for each in assessments)
+
+
+def is_judged(preview: ParsedPreview, assessments: Sequence[Assessment]) -> bool:
+    """Return whether the preview succeeded and knows the plan of everything that `pulumi up` would start."""
+    return not preview.has_failed and not any(each.approval is Approval.UNKNOWN for each in assessments)
 
 
 def format_verdict(preview: ParsedPreview, assessments: Sequence[Assessment]) -> str:

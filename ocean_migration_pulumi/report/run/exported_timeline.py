@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -11,6 +10,7 @@ from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, read_moments
+from ocean_migration_pulumi.report.stack_export import read_resources
 
 _OPTION: Final = "--stack"
 _ROUNDED: Final = timedelta(seconds=2)
@@ -51,14 +51,7 @@ def read_exported_health(text: str, migration_id: str) -> RunHealth | None:
 
 
 def _outputs(text: str) -> Iterator[Mapping[str, Any]]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
-    deployment = document.get("deployment") if isinstance(document, Mapping) else None
-    if not isinstance(deployment, Mapping):
-        raise InputError(_OPTION, "is not what `pulumi stack export` prints")
-    for resource in _objects(deployment.get("resources")):
+    for resource in read_resources(text, _OPTION):
         if isinstance(outputs := resource.get("outputs"), Mapping):
             yield outputs
 

@@ -195,7 +195,7 @@ PLAIN = {"ocean-migration:token": TOKEN}
         (lambda: ControllerArgs(token_in_state=True), {}, "controller.token is required"),
         (lambda: ControllerArgs(token_in_state=True), PLAIN, "ocean-migration:token is in clear"),
         (lambda: ControllerArgs(token_in_state="yes"), {}, "controller.token_in_state must be true"),  # type: ignore[arg-type]  # wrong
-        (lambda: ControllerArgs(existing_secret="s", auto_update=None), {}, "controller.auto_update must be true"),  # type: ignore[arg-type]  # wrong
+        (lambda: ControllerArgs(existing_secret="s", auto_update="no"), {}, "controller.auto_update must be true"),  # type: ignore[arg-type]  # wrong
         (lambda: ControllerArgs(existing_secret="s", replace_v1="no"), {}, "controller.replace_v1 must be true"),  # type: ignore[arg-type]  # wrong
         (lambda: values([]), {}, "controller.values must be a dictionary"),
         (lambda: values({"secret": {"name": "x"}}), {}, "controller.values.secret is not allowed"),

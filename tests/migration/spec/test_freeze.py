@@ -13,12 +13,14 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Severity
 from ocean_migration_pulumi.migration.spec.freeze import Freeze, read_freeze, report_freeze
 
 BERLIN = "Europe/Berlin"
+NIGHT = {"weekly": ["Sun 01:00 - Sun 02:30"], "time_zone": BERLIN}
 WEEKEND = {"weekly": ["Fri 16:00 - Mon 08:00"], "time_zone": BERLIN}
 
 
 def at(text: str, zone: str = BERLIN) -> datetime:
-    """Return a local time as UTC."""
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    """Return a local time as UTC; one with an offset is what it says."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,11 @@ def at(text: str, zone: str = BERLIN) -> datetime:
         # The clock goes back in the night of 25 October, and forward on 29 March: 08:00 is 08:00.
         (WEEKEND, "2026-10-24T12:00", "2026-10-26T08:00"),
         (WEEKEND, "2026-03-28T12:00", "2026-03-30T08:00"),
+        # In the hour that the clock leaves out a window ends with the hour; in the one that it repeats it ends twice.
+        (NIGHT, "2026-03-29T01:10", "2026-03-29T03:00"),
+        (NIGHT, "2026-10-25T02:10", "2026-10-25T02:30"),
+        (NIGHT, "2026-10-25T02:10+01:00", "2026-10-25T02:30+01:00"),
+        ({"weekly": ["Mon 00:00 - Sun 23:59"], "time_zone": BERLIN}, "2026-03-25T12:00", "2026-03-29T23:59"),
         (
             {"weekly": ["Fri 16:00 - Mon 08:00", "mon 08:00-mon 12:00"], "time_zone": BERLIN},
             "2026-12-05T00:00",
@@ -71,7 +78,8 @@ def test_open_window_is_reported_in_its_time_zone() -> None:
         ("Fri", "freeze must be a map with not_before, not_after, weekly, time_zone, not 'Fri'"),
         ({"notBefore": "x"}, "freeze.notBefore: unknown field; did you mean `not_before`?"),
         ({"time_zone": "Berlin"}, "freeze.time_zone must be an IANA time zone such as Europe/Berlin, not 'Berlin'"),
-        ({"time_zone": "../etc"}, "freeze.time_zone must be an IANA time zone such as Europe/Berlin, not '../etc'"),
+        ({"time_zone": "../x"}, "freeze.time_zone must be an IANA time zone such as Europe/Berlin, not '../x'"),
+        ({"time_zone": "US/Pacfic"}, "freeze.time_zone must be an IANA time zone such as US/Pacific, not 'US/Pacfic'"),
         (
             {"not_after": "soon"},
             'freeze.not_after must be a time such as "2026-12-18T18:00" or "2026-12-18T17:00:00Z", not \'soon\'',

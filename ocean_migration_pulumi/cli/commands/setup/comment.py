@@ -14,6 +14,9 @@ from ocean_migration_pulumi.errors import InputError
 UNREADABLE: Final = 2
 """Exit status for input that is not a preview, and for a preview file that cannot be read."""
 
+NOT_JUDGED: Final = 1
+"""Exit status of ``--require-approved`` when the preview does not tell whether everything is approved."""
+
 NOT_APPROVED: Final = 4
 """Exit status of ``--require-approved`` when something is not approved."""
 
@@ -28,9 +31,9 @@ Example:
 \b
 Exit status:
   0  the comment was written
+  1  with --require-approved: the preview failed, or a plan is not known
   2  the input is not a preview, or a preview file cannot be read
-  4  with --require-approved: a migration would start without an approved plan,
-     or the preview failed
+  4  with --require-approved: a migration would start whose plan is not approved
 """
 
 
@@ -83,7 +86,9 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
     metavar="STATUS",
     help="Exit status of `pulumi preview`: some failures are not in its JSON.",
 )
-@click.option("--require-approved", is_flag=True, help="Exit with 4 unless everything that would start is approved.")
+@click.option(
+    "--require-approved", is_flag=True, help="Exit with 4 or 1 unless everything that would start is approved."
+)
 def command(
     file: BinaryIO,
     preview_files: tuple[Path, ...],
@@ -101,7 +106,7 @@ def command(
     """
     from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment, render_missing_preview
     from ocean_migration_pulumi.report.pull_request.preview import parse_preview
-    from ocean_migration_pulumi.report.pull_request.verdict import assess_migration, is_fully_approved
+    from ocean_migration_pulumi.report.pull_request.verdict import assess_migration, is_judged, is_refused
     from ocean_migration_pulumi.resource.preview_file import PreviewRecord, read_previews
 
     status = 0
@@ -121,9 +126,12 @@ def command(
     else:
         assessments = [assess_migration(migration) for migration in preview.migrations]
         text = render_comment(preview, assessments, name=marker, title=title, limit=LIMITS[platform])
-        if require_approved and not is_fully_approved(preview, assessments):
+        if require_approved and is_refused(assessments):
             click.echo("Error: not everything that would start is approved; see the comment", err=True)
             status = NOT_APPROVED
+        elif require_approved and not is_judged(preview, assessments):
+            click.echo("Error: the preview failed, or a plan is not known yet; see the comment", err=True)
+            status = status or NOT_JUDGED
     if output is None:
         click.echo(text.encode(), nl=False)
         sys.exit(status)

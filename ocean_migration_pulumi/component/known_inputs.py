@@ -1,0 +1,134 @@
+"""Checks of arguments before anything is registered, with the path of the field that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Final
+
+import pulumi
+from pulumi import Output
+
+from ocean_migration_pulumi.errors import InputError, UnknownFieldError
+from ocean_migration_pulumi.migration.gate.spec import GateSpec
+from ocean_migration_pulumi.migration.spec.input_readers import InputType, input_error, read_texts, secret_error
+from ocean_migration_pulumi.migration.spec.options import InputDeclaration, declared_inputs
+from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS
+
+_GATE_DECLARATIONS: Final = declared_inputs(GateSpec)
+
+_LATER: Final = "known later"
+"""What stands for an Output whose neighbours are known."""
+
+
+def check_wave(wave: object, name: str, vngs: Iterable[str]) -> None:
+    """Check the inputs of a wave as its resource will, if they are known.
+
+    Args:
+        wave: The arguments of the wave.
+        name: The argument, for errors: ``waves[0]``.
+        vngs: Names of the component's Virtual Node Groups.
+
+    Raises:
+        InputError: An input is not allowed.
+    """
+    vngs, wanted = list(vngs), getattr(wave, "virtual_node_groups", None)
+    if wanted is not None:
+        require_known(f"{name}.virtual_node_groups", wanted)
+        for index, each in enumerate(wanted if isinstance(wanted, (list, tuple)) else ()):
+            require_known(f"{name}.virtual_node_groups[{index}]", each)
+        for index, each in enumerate(read_texts(f"{name}.virtual_node_groups", wanted)):
+            if each not in vngs:
+                allowed = f"one of {', '.join(vngs)}" if vngs else "left out: the component makes none"
+                raise input_error(f"{name}.virtual_node_groups[{index}]", each, allowed)
+    timeouts = getattr(wave, "timeouts", None)
+    if timeouts is not None and not isinstance(timeouts, pulumi.CustomTimeouts):
+        raise secret_error(f"{name}.timeouts", "pulumi.CustomTimeouts")
+    _check_inputs(wave, name, INPUT_DECLARATIONS)
+
+
+def check_gate(gate: object, name: str) -> None:
+    """Check the inputs of a gate as its resource will, if they are known.
+
+    Args:
+        gate: The arguments of the gate.
+        name: The argument, for errors: ``waves[0].gate``.
+
+    Raises:
+        InputError: An input is not allowed.
+    """
+    _check_inputs(gate, name, _GATE_DECLARATIONS)
+
+
+def check_types(args: object, name: str, types: Mapping[str, InputType]) -> None:
+    """Check arguments that become inputs of other resources, as far as they are known.
+
+    Args:
+        args: The arguments.
+        name: The argument that has them, for errors; empty for the arguments of the component.
+        types: The type of each argument.
+
+    Raises:
+        InputError: An argument is not of its type.
+    """
+    for field in fields(args):  # type: ignore[arg-type]  # arguments are dataclasses
+        if field.name not in types:
+            continue
+        value, path = getattr(args, field.name), f"{name}.{field.name}" if name else field.name
+        if not str(field.type).startswith("Input["):
+            require_known(path, value)
+        _read_known(types[field.name], path, value)
+
+
+def require_known(name: str, value: object) -> None:
+    """Refuse an Output where the program decides by the value which resources there are.
+
+    Raises:
+        InputError: The value is an Output.
+    """
+    if isinstance(value, Output):
+        raise InputError(name, "must be known to the program, not an Output", predicate=True)
+
+
+def _check_inputs(args: object, name: str, declarations: Mapping[str, InputDeclaration]) -> None:
+    for key, declaration in declarations.items():
+        _read_known(declaration.type, f"{name}.{key}", getattr(args, key, None))
+
+
+def _read_known(kind: InputType, name: str, value: Any) -> None:
+    """Read what is known of a value; an error is raised unless it may be due to a part that is an Output."""
+    if value is None:
+        return
+    # With a value for each Output all fields are seen, without one all other values are.
+    for stand_in in (_LATER, None):
+        later: list[str] = []
+        plain = _to_plain(value, name, later, stand_in)
+        if later == [name]:
+            return
+        try:
+            kind.read(name, plain)
+        except UnknownFieldError:
+            raise
+        except InputError as error:
+            at = error.property_name
+            if not any(at.startswith(path) or path.startswith(f"{at}.") for path in later):
+                raise
+
+
+def _to_plain(value: Any, name: str, later: list[str], stand_in: str | None) -> Any:
+    """Return arguments as dictionaries and lists, without what is not given, and note the paths of Outputs.
+
+    In a dictionary ``stand_in`` is the value of an Output; None leaves it out.
+    """
+    if isinstance(value, Output):
+        later.append(name)
+        return _LATER
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+        value = {key: item for key, item in value.items() if item is not None}
+    if isinstance(value, Mapping):
+        known = {key: _to_plain(item, f"{name}.{key}", later, stand_in) for key, item in value.items()}
+        return {key: item for key, item in known.items() if item is not _LATER or stand_in is not None}
+    if isinstance(value, (list, tuple)):
+        return [_to_plain(item, f"{name}[{number}]", later, stand_in) for number, item in enumerate(value)]
+    return value

@@ -120,14 +120,16 @@ def test_schedule_goes_on_until_no_migration_runs_or_left_nodes(driver: Driver) 
     with Scene(driver) as scene:
         scene.declare(wait_for="started")
         scene.hold()
-        scene.control.arm_failure(scene.ocean_id, "timeout")
+        scene.control.arm_failure(scene.ocean_id, "instances")
         assert run_pipeline(scene) == 7
         assert run_pipeline(scene) == 7
         assert len(scene.starts()) == 1
         scene.hold(held=False)
         eventually(lambda: all(each["terminal"] for each in scene.migrations()))
+        scene.hold()
         assert run_pipeline(scene) == 7
         assert len(scene.starts()) == 2
+        scene.hold(held=False)
         eventually(lambda: all(each["terminal"] for each in scene.migrations()))
         mark = scene.mark()
         assert run_pipeline(scene) == 0

@@ -150,7 +150,7 @@ def test_every_kind_of_bad_argument_has_one_clear_line(arguments: dict[str, Any]
 
 GROUP = "virtual_node_groups[0]"
 LATER = "must be known to the program, not an Output"
-OUTPUT: Any = object()
+OUTPUT: Any = "an Output"
 """Stands for an Output, which cannot be made before the test runs."""
 
 
@@ -160,7 +160,7 @@ def with_outputs(value: Any) -> Any:
         return {key: with_outputs(item) for key, item in value.items()}
     if isinstance(value, list):
         return [with_outputs(item) for item in value]
-    return Output.from_input("later") if value is OUTPUT else value
+    return Output.from_input("later") if value == OUTPUT else value
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from typing import Final
@@ -17,13 +18,20 @@ from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector, SelectableNode, eks_node_group
+from ocean_migration_pulumi.migration.spec.node_selector import (
+    NodeSelector,
+    SelectableNode,
+    eks_node_group,
+    select_nodes,
+)
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 _PATTERNS: Final = ("node_names", "asg_names", "eks_node_groups", "virtual_node_groups")
 _LIKENESS: Final = 0.6
-_WILDCARDS: Final = "*?[]"
+_WILDCARDS: Final = frozenset("*?[]")
+_GLOBBED: Final = "asg_names"
+"""The field that takes patterns."""
 
 
 def is_excused(
@@ -77,15 +85,18 @@ def _holds_selected(status: MigrationStatus, selector: NodeSelector) -> bool:
 
 
 def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> InputError:
-    """Return the refusal of a selector that matches nothing: it names the nearest match, and what exists."""
+    """Return the refusal of a selector that matches nothing: why, the nearest match, and what exists."""
     existing = _names(snapshot)
-    parts = ["no node matches"]
+    parts = ["no node matches", *_explain_mismatch(spec.nodes, snapshot)]
     for name in _PATTERNS:
         for pattern in getattr(spec.nodes, name):
-            if nearest := _nearest(pattern, existing[name]):
+            if nearest := _nearest(name, pattern, existing[name]):
                 parts.append(f"did you mean `{nearest}` instead of `{pattern}`?")
+            elif name != _GLOBBED and not _WILDCARDS.isdisjoint(pattern):
+                parts.append(f"{name} takes names, not patterns such as `{pattern}`")
     for name, noun in (
         ("asg_names", "Auto Scaling Groups"),
+        ("eks_node_groups", "EKS node groups"),
         ("virtual_node_groups", "Virtual Node Groups"),
         ("node_names", "nodes"),
     ):
@@ -97,10 +108,29 @@ def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> In
     return InputError("nodes", message, remedy='set when_no_nodes="succeed" to allow it')
 
 
+def _explain_mismatch(selector: NodeSelector, snapshot: ClusterSnapshot) -> list[str]:
+    """Return why a selector takes no candidate, where it is more than a name: exclude, labels, or several fields."""
+    included = replace(selector, exclude=None, limit=None)
+    if count := _count_matches(included, snapshot):
+        removed = "the only matching node" if count == 1 else f"all {count} matching nodes"
+        return [f"exclude removes {removed}"]
+    given = [name for name in (*_PATTERNS, "label_selector", "instance_ids") if getattr(selector, name)]
+    alone = [NodeSelector(**{name: getattr(selector, name)}) for name in given]
+    if len(given) > 1 and all(_count_matches(each, snapshot) for each in alone):
+        return [f"no candidate matches all of {list_some(given)} at once"]
+    if selector.label_selector and not _count_matches(NodeSelector(label_selector=selector.label_selector), snapshot):
+        return [f"no candidate has the labels `{selector.label_selector}`"]
+    return []
+
+
+def _count_matches(selector: NodeSelector, snapshot: ClusterSnapshot) -> int:
+    return len(select_nodes(selector, snapshot.offered.values(), label_matches=snapshot.label_matches).taken)
+
+
 def report_unmatched_patterns(
     spec: MigrationSpec, nodes: Iterable[SelectableNode], snapshot: ClusterSnapshot
 ) -> list[Diagnostic]:
-    """Return a warning for each pattern without a match, of fields that have several.
+    """Return a warning for each pattern without a match, of fields that have several, and of the exclude.
 
     Args:
         spec: The inputs.
@@ -115,16 +145,23 @@ def report_unmatched_patterns(
     ]
     existing = _names(snapshot)
     diagnostics = []
-    for name in _PATTERNS[:3]:  # which Virtual Node Group a node matched is not known of those that have moved
-        patterns = getattr(spec.nodes, name)
-        for pattern in patterns if len(patterns) > 1 else ():
-            selector = NodeSelector.parse({name: [pattern]})
-            if all(selector.contradicts(node) for node in known):
-                fields = {"field": name, "nearest": _nearest(pattern, existing[name])}
-                diagnostics.append(
-                    Diagnostic(code=Code.PATTERN_UNMATCHED, severity=Severity.WARNING, subject=pattern, fields=fields)
-                )
+    for name, pattern, prefix in _list_patterns(spec.nodes):
+        selector = NodeSelector.parse({name: [pattern]})
+        if all(selector.contradicts(node) for node in known):
+            fields = {"field": f"{prefix}{name}", "nearest": _nearest(name, pattern, existing[name])}
+            diagnostics.append(
+                Diagnostic(code=Code.PATTERN_UNMATCHED, severity=Severity.WARNING, subject=pattern, fields=fields)
+            )
     return diagnostics
+
+
+def _list_patterns(selector: NodeSelector) -> Iterator[tuple[str, str, str]]:
+    """Yield field, pattern and prefix of the patterns whose match can be missed: without one nothing else tells."""
+    for name in _PATTERNS[:3]:  # which Virtual Node Group a node matched is not known of those that have moved
+        patterns = getattr(selector, name)
+        yield from ((name, pattern, "") for pattern in patterns if len(patterns) > 1)
+        if selector.exclude is not None:
+            yield from ((name, pattern, "exclude.") for pattern in getattr(selector.exclude, name))
 
 
 def _names(snapshot: ClusterSnapshot) -> dict[str, list[str]]:
@@ -138,14 +175,15 @@ def _names(snapshot: ClusterSnapshot) -> dict[str, list[str]]:
     return {field: sorted(name for name in found if name) for field, found in names.items()}
 
 
-def _nearest(pattern: str, names: Iterable[str]) -> str | None:
-    """Return the name that is most like a pattern, with the pattern's wildcard at its end; None when none is."""
-    ends_open = pattern.endswith("*")
-    core = pattern.strip(_WILDCARDS)
+def _nearest(field: str, pattern: str, names: Iterable[str]) -> str | None:
+    """Return the name that is most like a pattern, with the wildcard at its end; None when none is like it."""
+    has_patterns = field == _GLOBBED
+    ends_open = pattern.endswith("*") and has_patterns
+    core = pattern.strip("".join(_WILDCARDS))
     likeness = {
         name: SequenceMatcher(None, core, name[: len(core)] if ends_open else name).ratio() for name in names if core
     }
     best = max(likeness, key=lambda name: likeness[name], default=None)
-    if best is None or likeness[best] < _LIKENESS or fnmatchcase(best, pattern):
+    if best is None or likeness[best] < _LIKENESS or best == pattern or (has_patterns and fnmatchcase(best, pattern)):
         return None
     return f"{best[: len(core)]}*" if ends_open else best

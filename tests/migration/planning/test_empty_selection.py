@@ -19,10 +19,26 @@ from tests.migration.stage import Stage
         ({"asg_names": ["wbe*"]}, "did you mean `web*` instead of `wbe*`?"),
         ({"asg_names": ["quite-different"]}, "no node matches; Auto Scaling Groups of the candidates: api, "),
         ({"virtual_node_groups": ["ols-ffffffff"]}, "Virtual Node Groups of the candidates: "),
+        ({"eks_node_groups": ["workers"]}, "EKS node groups of the candidates: worker;"),
+        ({"eks_node_groups": ["workers"]}, "did you mean `worker` instead of `workers`?"),
+        ({"node_names": ["ip-10-0-0-*"]}, "; node_names takes names, not patterns such as `ip-10-0-0-*`;"),
+        (
+            {"all_nodes": True, "exclude": {"asg_names": ["*"]}},
+            "; exclude removes all 7 matching nodes;",
+        ),
+        ({"asg_names": ["eks-*"], "exclude": {"asg_names": ["eks-*"]}}, "; exclude removes the only matching node;"),
+        (
+            {"asg_names": ["web"], "eks_node_groups": ["worker"]},
+            "; no candidate matches all of asg_names, eks_node_groups at once;",
+        ),
+        ({"label_selector": "team=none"}, "no node matches; no candidate has the labels `team=none`;"),
     ],
 )
 def test_the_refusal_names_what_exists(stage: Stage, nodes: dict[str, list[str]], said: str) -> None:
-    """And the nearest match, where one is near."""
+    """And the nearest match, where one is near: only Auto Scaling Groups are selected by patterns."""
+    stage.control.add_node(stage.ocean_id, "eks-worker-12345678-1234-1234-1234-123456789012")
+    there = [node["instance_id"] for node in stage.control.nodes(stage.ocean_id)]
+    stage.sources = KnownKubernetes(workloads_of(there), taken={"team=none": []}).sources()
     (problem,) = stage.preview(stage.spec(nodes=nodes)).problems
     assert problem.property_name == "nodes"
     assert said in problem.message
@@ -87,3 +103,15 @@ def test_an_id_whose_place_is_known_is_refused_at_once(stage: Stage) -> None:
     spec = stage.spec(nodes={"instance_ids": [known[0], stage.ids("web")[0]]}, should_terminate_drained_nodes=True)
     found = stage.preview(spec)
     assert (len(found.problems), found.may_be_held) == (2, False)
+
+
+def test_an_exclude_without_a_match_is_a_warning(stage: Stage) -> None:
+    """A misspelled one excludes nothing: its nodes would be migrated."""
+    exclude = {"asg_names": ["ap1", "batch"], "node_names": ["ip-10-0-0-*"]}
+    found = stage.preview(stage.spec(nodes={"all_nodes": True, "exclude": exclude}))
+    warned = {
+        (each.subject, each.fields["field"]): each.fields["nearest"]
+        for each in with_code(found, Code.PATTERN_UNMATCHED)
+    }
+    assert warned.pop(("ap1", "exclude.asg_names")) == "api"
+    assert warned == {("ip-10-0-0-*", "exclude.node_names"): None}

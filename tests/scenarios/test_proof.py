@@ -188,9 +188,7 @@ def find_late(scene: Scene, *, created: bool = True, lag: str = "86400s") -> Run
     scene.control.clock(speed=10)
     scene.control.quirk("list_lag", lag)
     running = scene.driver.start("up")
-    running.wait_until(
-        lambda run: any("looking for a migration that is not listed yet" in line for line in run.statuses)
-    )
+    running.wait_until(lambda run: any("a migration that is not listed yet" in line for line in run.statuses))
     scene.control.quirk("list_lag", "0s")
     if created:
         running.wait_until(lambda run: warned(run, "Adopted migration"))
@@ -260,6 +258,22 @@ def test_a_later_wave_is_not_empty_while_the_list_lags(driver: Driver) -> None:
         scene.up()
         assert [start["instanceIds"] for start in scene.starts()] == [scene.asg(), scene.asg("api")]
         assert_done(driver, scene.asg("api"), "rest")
+
+
+def test_a_changed_selection_is_not_done_while_the_list_lags(driver: Driver) -> None:
+    """It brings no node to migrate, because the killed run's migration hides them: it is not lost for good."""
+    with Scene(driver, nodes=6) as scene:
+        scene.declare()
+        scene.up()
+        scene.control.advance(7200)
+        scene.declare(nodes={"asg_names": ["web", "api"]})
+        run = find_late(scene, created=False, lag="3600s")
+        assert failed(run, "a migration appeared after the plan was made", *scene.asg("api"))
+        assert scene.outputs()["succeeded"] is False
+        scene.up()
+        assert [start["instanceIds"] for start in scene.starts()] == [scene.asg(), scene.asg("api")]
+        assert_done(driver, [*scene.asg(), *scene.asg("api")])
+        scene.up_unchanged()
 
 
 def test_a_killed_follow_up_is_found_although_the_list_lags(driver: Driver) -> None:

@@ -11,6 +11,7 @@ from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import DeadlineError, PlanError
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.planning import planner
+from ocean_migration_pulumi.migration.planning.empty_selection import may_nodes_be_hidden
 from ocean_migration_pulumi.migration.planning.plan_report import report_plan
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
@@ -106,24 +107,30 @@ def preview_when_listed(
     )
 
 
-def ensure_empty_plan_holds(context: ReconcileContext) -> None:
-    """Watch the list for a minute when nothing is planned: a killed run may have started what it does not have yet.
+def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
+    """Watch the list for a minute when a new selection brings no work: a killed run may have started it already.
+
+    Its migration hides the nodes at once, while the list may have it later. Kubernetes may prove that none is hidden.
 
     Raises:
-        PlanError: A migration has appeared that holds selected nodes.
+        PlanError: A migration has appeared that holds selected nodes which are not planned.
         OperationCancelled: Whoever asked for the operation wants it no more.
         OceanMigrationError: The service cannot be asked.
     """
     api, claims, scope, spec = context.api, context.claims, context.scope, context.spec
+    snapshot = take_snapshot(api, claims, scope, spec, context.sources)
+    if not may_nodes_be_hidden(snapshot):
+        return
+    ended = {status.id for status in snapshot.recent if status.is_terminal}
     sources = context.sources if spec.nodes.label_selectors else DataSources()
-    ended = {summary.id for summary in claims.cache.migrations(api, scope) if summary.is_terminal}
 
     def find_hidden() -> list[str]:
         claims.cache.changed()
         snapshot = take_snapshot(api, claims, scope, spec, sources)
         found = planner.plan_nodes(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
         late = [status.instance_ids for status in snapshot.recent if status.id not in ended]
-        return sorted((found.planned or {}).keys() & frozenset[str]().union(*late))
+        hidden = (found.planned or {}).keys() & frozenset[str]().union(*late)
+        return sorted(hidden - context.state.planned.keys())
 
     hidden = _watch_list(find_hidden, bool, api=api, scope=scope, reporter=context.reporter, policy=context.poll_policy)
     if hidden:
@@ -150,7 +157,7 @@ def _watch_list(
         scope=scope,
         reporter=reporter,
         policy=policy,
-        describe=lambda _: "no node matches: looking for a migration that is not listed yet",
+        describe=lambda _: "no node to migrate: looking for a migration that is not listed yet",
     )
 
     def is_over(answer: T) -> bool:

@@ -29,7 +29,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
     find_unanswered_start,
 )
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.first_plan import ensure_empty_plan_holds, plan_now
+from ocean_migration_pulumi.migration.reconcile.first_plan import ensure_nothing_is_hidden, plan_now
 from ocean_migration_pulumi.migration.reconcile.proof import await_discovery, await_proof, ensure_none_remains
 from ocean_migration_pulumi.migration.reconcile.readiness.settle import settle_workloads
 from ocean_migration_pulumi.migration.reconcile.readiness.soak import soak
@@ -70,7 +70,8 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
         raise PlanError(msg)
     state.failure, known_gone = None, frozenset(state.gone)
     triggered = _is_triggered(context)
-    asks_again = triggered or _selects_otherwise(context)
+    selects_otherwise = _selects_otherwise(context)
+    asks_again = triggered or selects_otherwise
     turned_on = _is_evict_turned_on(state, spec)
     if spec.planned_nodes is not None:
         context.reviewed = restore_reviewed_entries(spec.planned_nodes, state.planned)
@@ -83,8 +84,6 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     running = {migration.id for migration in state.migrations if not migration.ended}
     lost = {migration.id for migration in state.migrations if migration.lost}
     catch_up(context)
-    if not state.planned and (context.creating or asks_again):
-        ensure_empty_plan_holds(context)
     _resume(context)
     _excuse_own_stop(context, running)
     respect_unrecorded_brake(context)
@@ -96,6 +95,8 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
         return
     await_discovery(context)
     work = _collect_work(context, again=triggered, manual=turned_on)
+    if not work and (selects_otherwise or (context.creating and not state.planned)):
+        ensure_nothing_is_hidden(context)
     if triggered and not work and await_unlisted(context):
         catch_up(context)
         _resume(context)
@@ -241,7 +242,9 @@ def _explain_unwanted(context: ReconcileContext, migration: MigrationRecord) -> 
     excluded = sorted(
         node.instance_id
         for node in status.old_instances
-        if node.instance_id not in context.state.planned and spec.nodes.contradicts(node)
+        if node.instance_id in migration.instance_ids
+        and node.instance_id not in context.state.planned
+        and spec.nodes.contradicts(node)
     )
     return f"{list_some(excluded)} is no longer selected" if excluded else None
 

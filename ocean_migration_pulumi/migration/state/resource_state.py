@@ -224,7 +224,7 @@ class ResourceState:
     @property
     def succeeded(self) -> bool:
         """Whether nothing failed, nothing remains, and no migration of ours runs."""
-        running = self.latest is not None and not self.latest.ended
+        running = any(not migration.ended for migration in self.migrations)
         return self.failure is None and self.unanswered is None and not self.remaining and not running
 
     @classmethod

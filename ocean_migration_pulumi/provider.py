@@ -192,6 +192,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
         when_no_nodes: Input[str] | None = None,
         virtual_node_group_ids: Input[Sequence[Input[str]]] | None = None,
         planned_elsewhere: Input[Sequence[Input[str]]] | None = None,
+        later_migrations: Input[Sequence[Input[str]]] | None = None,
         prerequisites: Input[str] | None = None,
         approved_plan: Input[str] | None = None,
         when_busy: Input[str] | None = None,
@@ -230,6 +231,8 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
                 Default: ``"fail"``.
             virtual_node_group_ids: Virtual Node Groups of the stack that must exist before the migration.
             planned_elsewhere: Instance ids that other migrations plan, such as earlier waves; never added to this plan.
+            later_migrations: Names of the migrations that follow, such as later waves: the preview names them, as pods
+                can land on their nodes.
             prerequisites: Failed pre-flight checks: ``"enforce"`` prevents the start, ``"warn"`` warns, ``"off"`` skips
                 the checks. Default: ``"enforce"``.
             approved_plan: Digest of the reviewed plan, at least 16 digits of it; another plan is refused. None means

@@ -191,18 +191,20 @@ class WorkloadLister:
     def _read_scales(
         self, scope: CancelScope, workloads: list[WorkloadId], gaps: dict[str, Gap]
     ) -> dict[WorkloadId, WorkloadController]:
-        """Return workloads of other kinds, with the number of pods that they ask for where they tell it."""
+        """Return workloads of other kinds that exist, with the number of pods that they ask for where they tell it."""
         asks = {workload: partial(self._read_scale, scope, workload) for workload in workloads[:MOST_SCALES]}
-        found = {workload: WorkloadController(id=workload) for workload in workloads}
+        found = {workload: WorkloadController(id=workload, tells_rollouts=False) for workload in workloads}
         for workload, outcome in run_together(KUBERNETES, scope, asks).items():
             if isinstance(outcome, WorkloadController):
                 found[workload] = outcome
+            elif isinstance(outcome, RefusedError) and outcome.status == NOT_FOUND and outcome.said:
+                del found[workload]  # a proxy that has lost the API server answers with the same status
             elif isinstance(outcome, RefusedError) and outcome.status == FORBIDDEN:
                 gaps[SCALES] = gap_for_error(SCALES, outcome)
         return found
 
     def _read_scale(self, scope: CancelScope, workload: WorkloadId) -> WorkloadController | None:
-        """Return what ``scale`` tells; None where the kind has none."""
+        """Return what ``scale`` tells; None where the kind has none. RefusedError with 404: there is no such object."""
         version = self._versions.get(workload)
         if version is None:
             return None
@@ -215,16 +217,17 @@ class WorkloadLister:
             return workload_objects.read_scale(workload, data or {})
         except UnexpectedFormError:
             return None
-        except RefusedError as error:
-            if error.status == NOT_FOUND:
-                return None
-            raise
 
     def _find_plural(self, scope: CancelScope, version: str, kind: str) -> str:
         """Return the plural of a kind that has ``scale``, by the discovery of the API; empty when it has none."""
         key = (version, kind)
         if key not in self._plurals:
-            found = list_api_resources(self._connection, scope, version)
+            try:
+                found = list_api_resources(self._connection, scope, version)
+            except RefusedError as error:
+                if error.status != NOT_FOUND:
+                    raise
+                found = ()  # the whole group is gone, which says nothing of the pods that are left
             names = {each.name for each in found}
             scaled = [each.name for each in found if each.kind == kind and f"{each.name}/scale" in names]
             self._plurals[key] = scaled[0] if scaled else ""

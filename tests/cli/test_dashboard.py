@@ -20,7 +20,7 @@ from ocean_migration_pulumi.api.models.cluster import ClusterNode
 from ocean_migration_pulumi.api.models.migration import MigrationInstance
 from ocean_migration_pulumi.cli.dashboard.dashboard import Dashboard
 from ocean_migration_pulumi.cli.dashboard.onlookers import ScreenDisplay
-from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
+from ocean_migration_pulumi.migration.diagnosis.readiness import WorkloadReadiness
 from ocean_migration_pulumi.migration.views.live_view import LiveView
 from tests.migration.builders import instance, left_over, status
 
@@ -95,9 +95,9 @@ def test_eighty_columns_have_room_for_everything() -> None:
 def test_pods_that_are_not_ready_stand_at_the_foot() -> None:
     """At most three reasons, after the count."""
     reasons = tuple(f"1 pod not ready on Ocean nodes (image): shop/cart-{number}" for number in range(4))
-    pods = NewPods(ready=31, total=35, failing=reasons)
-    lines = drawn(replace(live_view(), new_service_pods=pods), hint="Ctrl-C")
-    assert lines[-5:] == ["31 of 35 pods ready on Ocean nodes", *reasons[:3], "Ctrl-C"]
+    readiness = WorkloadReadiness(summary="31 of 35 desired pods ready", failing=reasons)
+    lines = drawn(replace(live_view(), readiness=readiness), hint="Ctrl-C")
+    assert lines[-5:] == ["31 of 35 desired pods ready", *reasons[:3], "Ctrl-C"]
 
 
 def test_a_thousand_nodes_are_cut_to_the_height() -> None:

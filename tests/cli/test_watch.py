@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import select
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -20,7 +22,7 @@ from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.cli.commands.migrate import watch
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.dashboard import onlookers
-from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
+from ocean_migration_pulumi.migration.diagnosis.readiness import WorkloadReadiness
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.views.live_view import LiveView
 from tests.cli.conftest import Terminal
@@ -66,11 +68,12 @@ def test_lines_name_pods_that_are_not_ready(capsys: pytest.CaptureFixture[str]) 
     lines = onlookers.LineDisplay(now=lambda: AT)
     reason = "1 pod not ready on Ocean nodes (image): shop/cart-1"
     for failing in ((reason,), (reason,), ()):
-        view = LiveView.from_status(status("i-1"), at=AT, new_service_pods=NewPods(ready=2, total=3, failing=failing))
+        readiness = WorkloadReadiness(summary="2 of 3 desired pods ready", failing=failing)
+        view = LiveView.from_status(status("i-1"), at=AT, readiness=readiness)
         lines.show(view)
         lines.status("")
     printed = capsys.readouterr().out.splitlines()
-    assert [line.endswith("2 of 3 pods ready on Ocean nodes") for line in printed] == [True, False, True, True]
+    assert [line.endswith("2 of 3 desired pods ready") for line in printed] == [True, False, True, True]
     assert printed[1].endswith(reason)
 
 
@@ -84,7 +87,36 @@ def test_watch_asks_kubernetes_which_pods_are_ready(
     begin(terminal, speed=300)
     result = terminal.run("watch")
     assert result.exit_code == 0, result.output
-    assert re.search(r", \d+ of \d+ pods ready on Ocean nodes$", result.stdout, re.MULTILINE), result.stdout
+    shown = r", \d+ of \d+ desired pods ready, \d+ on Ocean \(no baseline\)"
+    assert re.search(shown, result.stdout, re.MULTILINE), result.stdout
+
+
+def test_watch_compares_with_the_baseline_of_the_stack(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which has to be that of the migration; a stack without one is said."""
+    kubeconfig, stack = tmp_path / "kubeconfig", tmp_path / "stack.json"
+    kubeconfig.write_text(terminal.sim.kubeconfig(identity="run"))
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    migration_id = begin(terminal, speed=300)
+    entry = {"uid": "", "ready": 3, "desired": 3, "planned": 3}
+    baseline = {"migration_id": migration_id, "workloads": {"Deployment shop cart": entry, "Deployment x gone": entry}}
+    outputs: dict[str, object] = {"migrations": [{"id": migration_id}], "workload_baseline": baseline}
+
+    def watch(*arguments: str) -> Any:
+        stack.write_text(json.dumps({"deployment": {"resources": [{"outputs": outputs}]}}))
+        return terminal.run("watch", *arguments, "--stack", str(stack))
+
+    result = watch()
+    assert result.exit_code == 0, result.output
+    assert re.search(r", \d of 3 required pods ready, \d+ on Ocean", result.stdout), result.stdout
+    assert "no baseline" not in result.output
+    del outputs["workload_baseline"]
+    assert f"The stack has no baseline of {migration_id}" in watch(migration_id).output
+    outputs["migrations"] = []
+    refused = watch(migration_id)
+    assert refused.exit_code == 2
+    assert f"--stack: does not contain {migration_id}" in refused.output
 
 
 @pytest.mark.parametrize("command", ["watch", "wait"])

@@ -62,6 +62,7 @@ def test_every_field_is_documented(kind: type[Any]) -> None:
 def test_a_wave_has_every_option_of_a_migration() -> None:
     """By the same names and of the same types; the component sets the others, and how long to wait is up to it."""
     own = {"resource_name", "opts", "ocean_id", "nodes", "virtual_node_group_ids", "planned_elsewhere"}
+    own |= {"later_migrations"}
     own |= {"account_id", "kubeconfig", "kube_context", "notifications", "wait_for", "wait_for_percentage"}
     # Waves have a default of their own.
     own |= {"stop_when"}

@@ -61,6 +61,8 @@ def test_canary_half_rest_is_three_lines(sim: Simulator, whole: WholeStack) -> N
         said = [each.message for each in preview.diagnostics if each.urn.endswith(f"::{name}")]
         assert said
         assert all(each.endswith(f" ({name})") for each in said)
+        if name == "shop-canary":
+            assert any("(later waves included: shop-half, shop-rest) stay schedulable" in each for each in said)
 
     result = whole.up()
     starts = [each["body"]["migration"]["instanceIds"] for each in sim.control.requests(effective=True)]

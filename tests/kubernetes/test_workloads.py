@@ -23,6 +23,7 @@ from tests.kubernetes import workloads as made
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import reading
 from tests.kubernetes.test_large import PODS, large_pod
+from tests.support import http_server as http
 
 NOW = datetime(2026, 1, 2, 3, 12, tzinfo=UTC)
 CART = WorkloadId("Deployment", "shop", "cart")
@@ -165,6 +166,92 @@ def test_pod_without_a_node_has_the_words_of_the_scheduler() -> None:
     words = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}
     found = read_pod(made.pod("cart-1", made.owned("ReplicaSet", "cart"), "", phase="Pending", conditions=[words]))
     assert (found.node_name, found.ready, found.message) == ("", False, "0/3 nodes are available")
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"),
+        ("SchedulerError", "no kind is registered"),
+    ],
+)
+def test_pod_that_is_held_back_is_not_starting(reason: str, message: str) -> None:
+    """Somebody, such as a queue, has to let it go."""
+    words = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
+    found = read_pod(made.pod("cart-1", made.owned("ReplicaSet", "cart"), "", phase="Pending", conditions=[words]))
+    assert found.message == message
+
+
+def test_readiness_gate_of_a_load_balancer_is_named() -> None:
+    """Its containers are all ready, the pod is not."""
+    message = 'corresponding condition of pod readiness gate "target-health.elbv2.k8s.aws/k8s-shop" does not exist.'
+    gate = {"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady", "message": message}
+    running = {"containerStatuses": [{"name": "main", "ready": True, "restartCount": 0, "state": {"running": {}}}]}
+    found = read_pod(made.pod("cart-1", made.owned("ReplicaSet", "cart"), conditions=[gate], **running))
+    assert (found.ready, found.waiting, found.message) == (False, "", message)
+
+
+@pytest.mark.parametrize(
+    ("owners", "workload"),
+    [
+        ([], None),
+        ([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "cart"}], None),
+        (
+            [
+                {"apiVersion": "v1", "kind": "ConfigMap", "name": "cart"},
+                {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "controller": True},
+            ],
+            DB,
+        ),
+    ],
+    ids=["none", "one that is no controller", "two"],
+)
+def test_owner_that_is_the_controller_counts(owners: list[dict[str, Any]], workload: WorkloadId | None) -> None:
+    """Nothing brings a pod without one back: it is none of a workload."""
+    found = read_workload_pod(decode_pod(json.dumps(made.pod("x", owners)).encode()), lambda owner: owner)
+    assert (found.workload if found else None) == workload
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_leftover_of_an_evicted_pod_does_not_count(phase: str) -> None:
+    """The kubelet leaves pods that it has evicted as Failed, until somebody deletes them."""
+    raw = made.pod("cart-1", made.owned("ReplicaSet", "cart"), phase=phase, reason="Evicted")
+    assert read_workload_pod(decode_pod(json.dumps(raw).encode()), lambda owner: owner) is None
+
+
+def test_replication_controller_tells_its_number_by_scale() -> None:
+    """It is of the core group, and of no kind that is listed."""
+    api = made.shop()
+    api.lists[made.path("pods")] = [made.pod("old-1", made.owned("ReplicationController", "old", "v1"))]
+    api.objects |= {
+        "/api/v1": {
+            "resources": [
+                {"name": "replicationcontrollers", "kind": "ReplicationController"},
+                {"name": "replicationcontrollers/scale", "kind": "Scale"},
+            ]
+        },
+        "/api/v1/namespaces/shop/replicationcontrollers/old/scale": {"metadata": {"uid": "u"}, "spec": {"replicas": 3}},
+    }
+    found = read(api)
+    workload = WorkloadId("ReplicationController", "shop", "old")
+    assert (found.workloads[workload].desired, found.workloads[workload].tells_rollouts) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_there"),
+    [(fake.status(404, 'rollouts.argoproj.io "web" not found'), False), (http.answer(404, b"<html>no upstream"), True)],
+    ids=["API server", "proxy"],
+)
+def test_workload_of_another_kind_that_was_deleted_is_gone(answer: http.Step, is_there: bool) -> None:
+    """The API server has no ``scale`` of it any more; what a proxy answers is not believed."""
+    api = made.shop()
+    api.faults[made.SCALE] = [http.answer(200, api.objects[made.SCALE]), answer]
+    with api.serve() as server, reading(server.url) as reader:
+        reader.read_workloads(CancelScope(), NOW, {"shop"})
+        api.lists[made.path("pods")] = []
+        found = reader.read_workloads(CancelScope(), NOW, {"shop"}, known=[WEB])
+    assert (WEB in found.workloads) is is_there
+    assert found.gaps == {}
 
 
 def test_startup_probe_is_a_budget() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, KubernetesError
@@ -18,6 +19,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Requirement,
 )
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadPod, WorkloadSnapshot
 
 CONTROLLER = Deployment(
     namespace="spot-system",
@@ -42,6 +44,7 @@ class KnownKubernetes:
     trials: Mapping[str, EvictionTrial] = field(default_factory=dict)
     tried: list[str] = field(default_factory=list)
     reads: int = 0
+    workload_pods: Iterable[WorkloadPod] = ()
 
     def read_snapshot(self, scope: CancelScope, *, fresh: bool = False) -> KubernetesSnapshot:
         """Return what was given."""
@@ -58,6 +61,13 @@ class KnownKubernetes:
             msg = "Kubernetes is not there"
             raise KubernetesError(msg)
         return frozenset(self.taken[label_selector])
+
+    def read_workloads(
+        self, scope: CancelScope, now: datetime, namespaces: object, known: object = ()
+    ) -> WorkloadSnapshot:
+        """Return what was given of workloads, with the nodes of the cluster."""
+        instances = {node.name: instance_id for instance_id, node in self.kube.nodes.items()}
+        return WorkloadSnapshot(at=now, pods=tuple(self.workload_pods), instances=instances)
 
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Return what was given for a pod."""

@@ -187,7 +187,7 @@ class Dashboard:
 
     def _foot(self, canvas: Canvas) -> list[Text]:
         lines = []
-        if pods := self.live_view.new_service_pods:
+        if pods := self.live_view.readiness:
             lines.append(canvas.line(Cell(text=pods.summary, style=_LABEL)))
             lines += [canvas.line(Cell(text=canvas.text(text), style="yellow")) for text in pods.failing[:_REASONS]]
         if self.live_view.unscheduled:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
@@ -19,6 +19,7 @@ from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CANCELLED, DONE, TIME
 from ocean_migration_pulumi.cli.jobs import make_reconcile_context
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import say
+from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     InterruptedWaitError,
@@ -30,11 +31,13 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import STALL_TIMEOUT, Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
-from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
+from ocean_migration_pulumi.migration.diagnosis.readiness import ReadinessObserver, WorkloadReadiness
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
+from ocean_migration_pulumi.migration.health.look_thread import LookThread
 from ocean_migration_pulumi.migration.planning.text.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, describe_gap
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
@@ -67,6 +70,7 @@ class Follower:
         stall_timeout: Seconds; None means never.
         just_started: Whether the migration may still be missing from the service's responses.
         batch_size_percentage: The batch size; None if unknown.
+        baseline: What the workloads were like before; None if unknown.
         to: Takes the event of the migration's end, or of that of the wait.
     """
 
@@ -80,6 +84,7 @@ class Follower:
         stall_timeout: float | None = None,
         just_started: bool = False,
         batch_size_percentage: int | None = None,
+        baseline: HealthBaseline | None = None,
         to: EventSink = discard_event,
     ) -> None:
         self._context = context
@@ -93,9 +98,9 @@ class Follower:
         self._batch_size_percentage = batch_size_percentage
         self._pod_names: dict[str, str] = {}
         self._pods_asked: set[str] = set()
-        self._new_pods: NewPods | None = None
-        self._new_pods_asked_at = float("-inf")
-        self._reader: threading.Thread | None = None
+        self._readiness: WorkloadReadiness | None = None
+        self._readiness_observer = ReadinessObserver(baseline=baseline)
+        self._looks = LookThread(_PODS_INTERVAL)
 
     def follow(self, reached: Callable[[MigrationStatus], bool] = lambda status: False) -> int:
         """Follow until the migration has ended or ``reached`` says so, print the end, and return the exit status."""
@@ -152,14 +157,14 @@ class Follower:
     def _show(self, status: MigrationStatus) -> None:
         self._learn_nodes(status)
         self._learn_pod_names(status)
-        self._learn_new_pods(status)
+        self._learn_readiness(status)
         live_view = LiveView.from_status(
             status,
             at=self._context.client.server_now(),
             before=self._onlooker.live_view,
             ocean_nodes=self._nodes.values(),
             pod_names=self._pod_names,
-            new_service_pods=self._new_pods,
+            readiness=self._readiness,
             batch_size_percentage=self._batch_size_percentage,
         )
         self._onlooker.show(live_view)
@@ -187,28 +192,37 @@ class Follower:
             if kubernetes is not None:
                 self._pod_names |= kubernetes.read_snapshot(self._scope.at_most(_NODES_SECONDS), fresh=True).pod_names
 
-    def _learn_new_pods(self, status: MigrationStatus) -> None:
-        """Ask Kubernetes each minute which pods on Ocean nodes are ready, beside the polls: it may be slow."""
-        clock = self._scope.clock()
-        new = frozenset(node.instance_id for node in status.new_instances)
-        due = clock - self._new_pods_asked_at >= _PODS_INTERVAL
-        if not new or not due or status.is_terminal or (self._reader is not None and self._reader.is_alive()):
-            return
-        self._new_pods_asked_at = clock
-        self._reader = threading.Thread(
-            target=self._read_new_pods, args=(new,), name="ocean-migration pods", daemon=True
-        )
-        self._reader.start()
+    def _learn_readiness(self, status: MigrationStatus) -> None:
+        """Ask Kubernetes each minute which pods are ready, beside the polls: it may be slow."""
+        if not status.is_terminal:
+            self._looks.start_when_due(partial(self._read_readiness, status), self._scope.clock())
 
-    def _read_new_pods(self, instance_ids: frozenset[str]) -> None:
-        with suppress(OceanMigrationError, OperationCancelled):  # a view without them is better than none
+    def _read_readiness(self, status: MigrationStatus) -> None:
+        try:
             kubernetes = self._context.sources().kubernetes
             if kubernetes is None:
                 return
             found = kubernetes.read_workloads(
-                self._scope.at_most(_PODS_SECONDS), self._context.client.server_now(), None
+                self._scope.at_most(_PODS_SECONDS),
+                self._context.client.server_now(),
+                None,
+                tuple(self._readiness_observer.workloads),
             )
-            self._new_pods = None if PODS in found.gaps else NewPods.from_snapshot(found, instance_ids)
+        except OperationCancelled:
+            return
+        except OceanMigrationError as error:
+            self._readiness = _unknown_readiness(str(error))
+            return
+        if gaps := [found.gaps[name] for name in (PODS, NODES) if name in found.gaps]:
+            self._readiness = _unknown_readiness(describe_gap(gaps[0]))
+            return
+        self._readiness = self._readiness_observer.measure(
+            found,
+            old=status.instance_ids,
+            new={node.instance_id for node in status.new_instances},
+            ocean=self._nodes.keys(),
+            since=parse_time(status.created_at),
+        )
 
     def _explain(self, status: MigrationStatus, changed_at: datetime | None = None) -> Diagnosis | None:
         """Print what became of the migration, and why, and return that; None when it cannot be known.
@@ -265,6 +279,11 @@ class Follower:
     def _goes_on(self) -> str:
         stop = self._context.steering("stop", self._migration_id)
         return f"migration {self._migration_id} continues in Ocean. To stop it: `{stop}`"
+
+
+def _unknown_readiness(reason: str) -> WorkloadReadiness:
+    """Return what is shown instead of an older look, which may be better than the truth."""
+    return WorkloadReadiness(summary="ready pods unknown", failing=(f"ready pods unknown: {reason}",))
 
 
 def _has_joined(node: ClusterNode) -> bool:

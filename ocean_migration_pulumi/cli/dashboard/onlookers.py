@@ -80,7 +80,7 @@ class LineDisplay(ProgressDisplay):
             since = self.live_view.elapsed or timedelta()
             line, pods = (
                 Progress.from_status(self.live_view.status).line(since.total_seconds()),
-                self.live_view.new_service_pods,
+                self.live_view.readiness,
             )
             self._print(self.live_view.at, f"{line}, {pods.summary}" if pods else line)
             failing = pods.failing if pods else ()

@@ -62,6 +62,7 @@ def make_waves(
             stop_when=_STOP_WHEN if wave.stop_when is None else wave.stop_when,
             virtual_node_group_ids=[vngs[each].id for each in needed] or None,
             planned_elsewhere=Output.all(*earlier).apply(_list_planned) if earlier else None,
+            later_migrations=[f"{name}-{later.name}" for later in declared.waves[index + 1 :]] or None,
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(parent=parent, depends_on=depends_on, custom_timeouts=wave.timeouts),
                 pulumi.ResourceOptions(depends_on=before),
@@ -91,10 +92,18 @@ def _make_gate(
         succeeded=migration.succeeded,
         remaining=migration.remaining_nodes,
         # The engine leaves an input out that is None.
-        workload_baseline=cast("Output[Mapping[str, Any]]", migration.workload_baseline),
+        workload_baseline=cast("Output[Mapping[str, Any]]", _select_baseline(wave, migration)),
         **{option: getattr(gate, option) for option in GATE_OPTIONS},
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[migration]),
     )
+
+
+def _select_baseline(wave: WaveArgs, migration: OceanWorkloadMigration) -> Output[Mapping[str, Any] | None]:
+    """Return the baseline for the gate of a wave; None when workloads that are not ready do not fail the wave."""
+    if wave.health is None:
+        return migration.workload_baseline
+    found = Output.all(baseline=migration.workload_baseline, health=wave.health)
+    return found.apply(lambda values: values["baseline"] if values["health"] == "enforce" else None)
 
 
 def _list_planned(plans: Sequence[Mapping[str, str] | None]) -> list[str]:

@@ -39,6 +39,10 @@ _ROLLING: Final = frozenset(
 )
 # A Deployment whose rollout is complete keeps the reason NewReplicaSetAvailable, however many of its pods are evicted.
 
+_UNSCHEDULED: Final = frozenset({"Unschedulable", "SchedulingGated", "SchedulerError"})
+_GATES: Final = "ReadinessGatesNotReady"
+# All containers are ready, and a load balancer, say, does not send requests yet.
+
 _PERIOD: Final = 10
 _THRESHOLD: Final = 3
 # The API server fills in the defaults of a probe; these are for one that does not.
@@ -83,8 +87,10 @@ def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> Wo
     ]
     reason, message = _find_waiting(containers)
     node_name = (spec.nodeName if spec else None) or ""
-    if not node_name and scheduled is not None and scheduled.reason == "Unschedulable":
-        message = scheduled.message or "Unschedulable"
+    if not node_name and scheduled is not None and scheduled.reason in _UNSCHEDULED:
+        message = scheduled.message or scheduled.reason
+    if not reason and ready is not None and ready.reason == _GATES:
+        message = ready.message or ready.reason
     labels = metadata.labels or {}
     return WorkloadPod(
         namespace=metadata.namespace,
@@ -157,7 +163,9 @@ def read_replica_set(data: Mapping[str, Any]) -> tuple[WorkloadController, Owner
 def read_scale(workload: WorkloadId, data: Mapping[str, Any]) -> WorkloadController:
     """Read the subresource ``scale`` of a workload; its uid is that of the workload."""
     metadata, spec = read_part(data, "metadata"), read_part(data, "spec")
-    return WorkloadController(id=workload, uid=read_text(metadata, "uid"), desired=read_int(spec, "replicas"))
+    return WorkloadController(
+        id=workload, uid=read_text(metadata, "uid"), desired=read_int(spec, "replicas"), tells_rollouts=False
+    )
 
 
 def read_warning(data: Mapping[str, Any]) -> WorkloadWarning:

@@ -147,7 +147,7 @@ def _diagnose_running(investigation: Investigation) -> Diagnosis:
             f"migration {status.id} has run for {format_elapsed(investigation.age)}, {describe_share(status)}: "
             f"{describe_phase(status.state)}"
         ),
-        evidence=(*left, *_list_unscheduled(investigation), *investigation.list_failing_pods(kube)),
+        evidence=(*left, *_list_unscheduled(investigation), *investigation.list_pod_findings(kube)),
         stuck=_find_stuck(investigation, kube, investigation.undrained_nodes),
     )
 
@@ -156,10 +156,11 @@ def _diagnose_finished(investigation: Investigation) -> Diagnosis:
     status = investigation.status
     kept = investigation.drained_nodes if status.should_terminate_drained_nodes is False else []
     duration = describe_duration(status, investigation.age)
+    kube = investigation.read_kubernetes() if investigation.sources.kubernetes is not None else None
     return Diagnosis(
         outcome=Outcome.FINISHED,
         headline=f"migration {status.id} finished after {duration}: {describe_share(status)}",
-        evidence=tuple(_list_kept(kept)),
+        evidence=(*_list_kept(kept), *investigation.list_pod_findings(kube)),
     )
 
 
@@ -241,7 +242,7 @@ def _diagnose_failed(investigation: Investigation) -> Diagnosis:
     ]
     evidence += _list_nodes(undrained, "node", "not drained", _name_with_pods)
     evidence += _list_nodes(unmatched, "node", "without a matching Virtual Node Group")
-    evidence += [*_list_unscheduled(investigation), *investigation.list_failing_pods(kube)]
+    evidence += [*_list_unscheduled(investigation), *investigation.list_pod_findings(kube)]
     return Diagnosis(
         outcome=Outcome.FAILED,
         reason=failure.reason,
@@ -269,7 +270,7 @@ def _diagnose_stalled(investigation: Investigation, idle: float, last_change: st
     evidence += _list_nodes(draining, "node", "not drained", _name_with_pods)
     if waiting:
         evidence.append(f"{count_with_verb(len(waiting), 'more node', 'wait')} for a later batch")
-    evidence += [*_list_unscheduled(investigation), *investigation.list_failing_pods(kube)]
+    evidence += [*_list_unscheduled(investigation), *investigation.list_pod_findings(kube)]
     if connection:
         evidence.append(render_check(connection).seen)
     stuck = _find_stuck(investigation, kube, draining, include_unblocked=True, include_pending=True)

@@ -9,14 +9,14 @@ from typing import Final, TypeVar
 
 from ocean_migration_pulumi.api.models.migration import Candidate, LogEntry, MigrationInstance, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import sanitize
+from ocean_migration_pulumi.common.text import count_with_verb, list_some, sanitize
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.checks.service import check_connection
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.log_query import read_migration_log
-from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
+from ocean_migration_pulumi.migration.diagnosis.readiness import describe_failing, find_landed
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot, describe_gap
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes
@@ -118,19 +118,29 @@ class Investigation:
         self.kube = facts.kube
         return facts.kube
 
-    def list_failing_pods(self, kube: KubernetesSnapshot | None) -> list[str]:
-        """Return a line for each reason for which pods on Ocean's new nodes are not ready; none where all are."""
+    def list_pod_findings(self, kube: KubernetesSnapshot | None) -> list[str]:
+        """Return a line for each reason for which pods on Ocean's new nodes are not ready, and for pods that landed.
+
+        Pods that landed were created while the migration ran, on old nodes that are not in it: a later migration moves
+        them again.
+        """
         new = {node.instance_id for node in self.status.new_instances}
         kubernetes = self.sources.kubernetes
         if kube is None or kubernetes is None:
             return []
-        names = frozenset(node.name for instance_id, node in kube.nodes.items() if instance_id in new)
-        if all(pod.ready or pod.finished for pod in kube.pods_on(names)):
-            return []
         found = kubernetes.read_workloads(self.scope.at_most(_KUBERNETES_SECONDS), self.now, None)
-        self.notes += map(describe_gap, found.gaps.values())
-        pods = NewPods.from_snapshot(found, new)
-        return list(pods.failing) if pods else []
+        self.notes += [note for gap in found.gaps.values() if (note := describe_gap(gap)) not in self.notes]
+        ocean = ask_or_note(lambda: self.api.list_nodes(self.ocean_id), "Ocean nodes unknown", self.notes)
+        lines = list(describe_failing(found, new))
+        if ocean is not None:
+            known = {*new, *self.status.instance_ids, *(node.instance_id for node in ocean)}
+            since, until = parse_time(self.status.created_at), parse_time(self.status.ended_at)
+            if landed := find_landed(found, known, since, until):
+                names = list_some(sanitize(pod.full_name) for pod in landed)
+                lines.append(
+                    f"{count_with_verb(len(landed), 'pod', 'run')} on other old nodes and will move again: {names}"
+                )
+        return lines
 
     def unscheduled_pods(self) -> list[str]:
         """Return the unscheduled pods: their names where Kubernetes was read, else the ids that Spot reports."""

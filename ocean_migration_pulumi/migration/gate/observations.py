@@ -19,7 +19,7 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
-from ocean_migration_pulumi.migration.health.assessment import has_arrived, share_on_ocean
+from ocean_migration_pulumi.migration.health.assessment import HealthVerdict, has_arrived, share_on_ocean
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.health.stop_checks import LONGEST_REASON, Probe, observe_url
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
@@ -205,7 +205,10 @@ def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[Cond
     if not has_arrived(report, gate.spec.min_pods_on_ocean):
         seen = f"{arrived} of {count_noun(expected, 'pod')} arrived on Ocean nodes"
         return [ConditionObservation(False, f"{seen}, not {gate.spec.min_pods_on_ocean} %")]
-    return [ConditionObservation(True, f"{count_noun(len(report.workloads), 'workload')} ready")]
+    unknown = report.describe(HealthVerdict.UNKNOWN)
+    more = f", unknown: {list_some(unknown)}" if unknown else ""
+    ready = report.verdicts.get(HealthVerdict.WELL, 0)
+    return [ConditionObservation(True, f"{count_noun(ready, 'workload')} ready{more}")]
 
 
 def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelScope) -> bool | None:

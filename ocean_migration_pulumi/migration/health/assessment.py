@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -17,17 +17,19 @@ from ocean_migration_pulumi.migration.health.not_ready import (
     explain_not_ready,
     index_warnings,
 )
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES, PODS, describe_gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, describe_gap
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
-    EVENTS,
     WorkloadController,
     WorkloadId,
     WorkloadPod,
     WorkloadSnapshot,
+    WorkloadWarning,
 )
 
-_MINOR: Final = frozenset({CLAIMS, EVENTS, NODES})
-# Without these a controller is known all the same.
+_REPLICA_SET: Final = "ReplicaSet"
+
+_LONGEST_RETRY: Final = timedelta(minutes=20)
+# A controller that cannot create a pod tries again after at most a thousand seconds, and tells of each try.
 
 
 class HealthVerdict(StrEnum):
@@ -156,6 +158,10 @@ class HealthReport:
         """The workloads with fewer ready pods than required."""
         return tuple(each for each in self.workloads if each.verdict is HealthVerdict.BELOW)
 
+    def describe(self, verdict: HealthVerdict) -> list[str]:
+        """Return the workloads with a verdict, each with the reason for it."""
+        return [f"{each.id} {each.why}" for each in self.workloads if each.verdict is verdict]
+
     @property
     def counts(self) -> PodCounts:
         """The pods of all workloads."""
@@ -248,7 +254,8 @@ def _assess_workload(
     counts = _count_pods(
         [replace(pod, ready=False) if pod.name in crashing else pod for pod in pods], snapshot, placement
     )
-    why, verdict = _excuse(before, now, counts, snapshot)
+    templates = {pod.template for pod in pods}
+    why, verdict = _excuse(before, now, counts, snapshot, templates=templates, required=required)
     if not why:
         verdict = HealthVerdict.BELOW if counts.ready < required else HealthVerdict.WELL
     missing = verdict is HealthVerdict.BELOW and counts.total < required
@@ -274,7 +281,13 @@ def _assess_workload(
 
 
 def _excuse(
-    before: WorkloadBaseline, now: WorkloadController | None, counts: PodCounts, snapshot: WorkloadSnapshot
+    before: WorkloadBaseline,
+    now: WorkloadController | None,
+    counts: PodCounts,
+    snapshot: WorkloadSnapshot,
+    *,
+    templates: Set[str],
+    required: int,
 ) -> tuple[str, HealthVerdict]:
     """Return why a workload is not judged, and as what it counts; an empty reason when it is judged."""
     if before.broken:
@@ -284,7 +297,7 @@ def _excuse(
     if PODS in snapshot.gaps:
         return "pods could not be read", HealthVerdict.UNKNOWN
     if now is None:
-        if snapshot.gaps.keys() - _MINOR:
+        if not snapshot.knows_controllers:
             return "could not be read", HealthVerdict.UNKNOWN
         return "was deleted", HealthVerdict.EXCUSED
     if before.uid and now.uid and before.uid != now.uid:
@@ -293,21 +306,32 @@ def _excuse(
         return "is being rolled out", HealthVerdict.UNKNOWN
     if now.desired is None and counts.ready < before.ready and counts.total < before.ready:
         return "has fewer pods than before, and does not tell how many it asks for", HealthVerdict.UNKNOWN
+    if not now.tells_rollouts and templates - set(before.templates) and counts.ready < required:
+        return "has another pod template than before, and does not tell of rollouts", HealthVerdict.UNKNOWN
     return "", HealthVerdict.WELL
 
 
 def _explain_missing(workload: WorkloadId, now: WorkloadController | None, snapshot: WorkloadSnapshot) -> str:
     if now is not None and now.create_failure:
         return now.create_failure
-    # The event of a Deployment's pods is about its ReplicaSet, whose name begins with that of the Deployment.
-    words = [
-        each.message
+    failures = [
+        each
         for each in snapshot.warnings
         if each.reason == "FailedCreate"
-        and each.namespace == workload.namespace
-        and (each.name == workload.name or each.name.startswith(f"{workload.name}-"))
+        and _is_about(each, workload)
+        and (each.at is None or snapshot.at - each.at <= _LONGEST_RETRY)
     ]
-    return words[-1] if words else ""
+    latest = max(failures, key=lambda each: each.at.timestamp() if each.at else 0.0, default=None)
+    return latest.message if latest is not None else ""
+
+
+def _is_about(warning: WorkloadWarning, workload: WorkloadId) -> bool:
+    """Tell whether a warning is about a controller, or about a ReplicaSet of it, whose name ends with a hash."""
+    if warning.namespace != workload.namespace:
+        return False
+    if warning.kind == _REPLICA_SET and workload.kind != _REPLICA_SET:
+        return warning.name.rpartition("-")[0] == workload.name
+    return (warning.kind, warning.name) == (workload.kind, workload.name)
 
 
 def _count_pods(pods: list[WorkloadPod], snapshot: WorkloadSnapshot, placement: Placement) -> PodCounts:

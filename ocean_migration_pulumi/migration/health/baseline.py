@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready, index_warnings
@@ -126,11 +126,7 @@ def observe_baseline(snapshot: WorkloadSnapshot, *, planned: Collection[str], oc
             broken=not ready or hard or bool(controller.create_failure),
             templates=tuple(sorted(template for template, _ in templates.most_common(_MOST_TEMPLATES))),
         )
-    # Those with the most pods to move come first: a state has to stay small.
-    kept = sorted(found, key=lambda workload: (-found[workload].planned, workload))[:MOST_WORKLOADS]
-    return HealthBaseline(
-        workloads={workload: found[workload] for workload in sorted(kept)}, omitted=len(found) - len(kept)
-    )
+    return _keep_largest(found)
 
 
 def merge_baselines(first: HealthBaseline, second: HealthBaseline) -> HealthBaseline:
@@ -140,9 +136,17 @@ def merge_baselines(first: HealthBaseline, second: HealthBaseline) -> HealthBase
         looks = [look.workloads[workload] for look in (second, first) if workload in look.workloads]
         return max(looks, key=lambda each: (not each.rolling, not each.broken, each.ready))
 
-    workloads = sorted(first.workloads.keys() | second.workloads.keys())[:MOST_WORKLOADS]
+    merged = _keep_largest(
+        {workload: better(workload) for workload in first.workloads.keys() | second.workloads.keys()}
+    )
+    return replace(merged, omitted=max(first.omitted, second.omitted, merged.omitted))
+
+
+def _keep_largest(found: Mapping[WorkloadId, WorkloadBaseline]) -> HealthBaseline:
+    """Return a baseline of those with the most pods to move: a state has to stay small."""
+    kept = sorted(found, key=lambda workload: (-found[workload].planned, workload))[:MOST_WORKLOADS]
     return HealthBaseline(
-        workloads={workload: better(workload) for workload in workloads}, omitted=max(first.omitted, second.omitted)
+        workloads={workload: found[workload] for workload in sorted(kept)}, omitted=len(found) - len(kept)
     )
 
 

@@ -31,8 +31,22 @@ _IMAGE: Final = frozenset(
     }
 )
 _CONFIGURATION: Final = frozenset({"CreateContainerConfigError", "CreateContainerError"})
-_CRASHES: Final = frozenset({"CrashLoopBackOff", "RunContainerError", "StartError"})
-_NO_ADDRESS: Final = ("failed to assign an ip address", "insufficientfreeaddresses", "no available ip addresses")
+_CRASHES: Final = frozenset(
+    {"CrashLoopBackOff", "RunContainerError", "StartError", "PreStartHookError", "PostStartHookError"}
+)
+_NO_ADDRESS: Final = (
+    "failed to assign an ip address",  # Amazon VPC CNI
+    "insufficientfreeaddresses",  # EC2
+    "no available ip addresses",
+    "no available addresses",  # Azure CNI
+    "no ip addresses available",  # host-local: flannel, kubenet, GKE
+    "postipamfailure",  # Cilium
+    "no more ips available",
+    "assigned 0 out of",  # Calico
+    "could not allocate ip",  # Whereabouts
+)
+"""Parts of messages of network plugins that have no free address, in lower case."""
+
 _SANDBOX: Final = "FailedCreatePodSandBox"
 _ATTACH: Final = "FailedAttachVolume"
 _MOUNT: Final = "FailedMount"

@@ -88,9 +88,10 @@ def report_plan(
             Diagnostic(code=Code.ASG_MAY_REPLACE, severity=Severity.WARNING, fields={"asg_names": asg_names})
         )
     if others := len(snapshot.offered.keys() - planned.keys() - set(spec.planned_elsewhere)):
-        diagnostics.append(
-            Diagnostic(code=Code.NODES_OUTSIDE_PLAN, severity=Severity.WARNING, fields={"nodes": others})
-        )
+        fields: dict[str, Any] = {"nodes": others}
+        if spec.later_migrations:
+            fields["waves"] = [{"name": name, "nodes": None} for name in spec.later_migrations]
+        diagnostics.append(Diagnostic(code=Code.NODES_OUTSIDE_PLAN, severity=Severity.WARNING, fields=fields))
     return diagnostics
 
 

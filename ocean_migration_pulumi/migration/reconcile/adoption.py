@@ -19,6 +19,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, S
 from ocean_migration_pulumi.migration.state.migration_record import (
     ADOPTED,
     ADOPTED_PART,
+    BRAKE,
     STARTED,
     MigrationRecord,
     UnansweredStart,
@@ -256,7 +257,7 @@ def catch_up_recorded(context: ReconcileContext) -> None:
         if not status.is_terminal:
             if migration.ended:
                 context.reporter.warning(f"migration {migration.id} was {migration.status} and is {status.state} now")
-                migration.stopped_by = "us" if migration.stopped_by == "us" else None
+                migration.stopped_by = migration.stopped_by if migration.stopped_by in {"us", BRAKE} else None
             context.update(migration, status)
         elif migration.id in confirmed:
             context.update(migration, confirmed[migration.id])

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import ClusterNode
-from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus, MigrationSummary
+from ocean_migration_pulumi.api.models.migration import Candidate, MigrationState, MigrationStatus, MigrationSummary
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.times import format_time, parse_time, sort_key
 from ocean_migration_pulumi.errors import (
@@ -40,7 +40,7 @@ from ocean_migration_pulumi.migration.state.evidence import (
     verify_nodes,
 )
 from ocean_migration_pulumi.migration.state.hints import Hints
-from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
+from ocean_migration_pulumi.migration.state.migration_record import BRAKE, MigrationRecord
 from ocean_migration_pulumi.migration.state.progress import Progress, percentage_of
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
@@ -204,6 +204,8 @@ class ReconcileContext:
         """Record the confirmed end of a migration of ours."""
         self.note_end(status, migration)
         self.update(migration, status)
+        if status.state == MigrationState.FINISHED and migration.stopped_by == BRAKE:
+            migration.stopped_by = migration.stop_cause = None  # the stop came too late
         self.observe()
         self.state.settle(migration, status)
 

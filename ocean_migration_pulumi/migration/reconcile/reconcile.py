@@ -12,7 +12,6 @@ from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
     MigrationError,
     MigrationNotFoundError,
-    MigrationStoppedError,
     OceanMigrationError,
     PlanError,
 )
@@ -33,7 +32,7 @@ from ocean_migration_pulumi.migration.reconcile.first_plan import ensure_nothing
 from ocean_migration_pulumi.migration.reconcile.proof import await_discovery, await_proof, ensure_none_remains
 from ocean_migration_pulumi.migration.reconcile.readiness.settle import settle_workloads
 from ocean_migration_pulumi.migration.reconcile.readiness.soak import soak
-from ocean_migration_pulumi.migration.reconcile.readiness.watching import report_held_brake, respect_unrecorded_brake
+from ocean_migration_pulumi.migration.reconcile.readiness.watching import refuse_held_brake, respect_unrecorded_brake
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.reconcile.wait import explain_failed_migration, wait_for_migration
@@ -43,7 +42,7 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import restore_reviewed
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.evidence import OutcomeReason
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, BRAKE, MigrationRecord
-from ocean_migration_pulumi.migration.state.resource_state import NOT_READY, ResourceState
+from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
 DEADLINE: Final = 3000.0
 """Seconds for create and update without custom timeouts: below a CI job's hour, for a wait resumes."""
@@ -110,9 +109,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
         _finish(context)
         return
     if work and latest is not None and latest.stopped_by == BRAKE and not asks_again:
-        held = report_held_brake(latest, work)
-        state.failure = {"message": render(held), "reason": NOT_READY, "remedy": ""}
-        raise MigrationStoppedError(render(held), (held,))
+        refuse_held_brake(context, latest, work)
     if _migrate(context, work):
         # An adopted migration may have left nodes: still the only migration that this run starts.
         _migrate(context, _collect_work(context, again=False, manual=False))

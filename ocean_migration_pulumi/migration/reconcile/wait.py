@@ -33,6 +33,7 @@ from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
     find_cause,
     open_check_watch,
     open_watch,
+    refuse_held_brake,
     report_not_ready,
     report_output,
     stop_for_workloads,
@@ -40,7 +41,7 @@ from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.reconcile.waiter import NEW, MigrationWaiter, is_timeout, restate
 from ocean_migration_pulumi.migration.spec.diagnostic import Severity
-from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, MigrationRecord
+from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, BRAKE, MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_duration, describe_share
 from ocean_migration_pulumi.migration.state.progress import Progress
 
@@ -156,9 +157,12 @@ def _conclude(
         _report_finished(context, migration, status, f"migration {migration.id} finished after {after}: {done}")
     elif status.state != MigrationState.STOPPED:
         _fail(context, migration, status, f"migration {migration.id} failed after {after}, {done}", watch)
-    elif migration.stopped_by == "us":
+    elif migration.stopped_by in {"us", BRAKE}:
         line = f"migration {migration.id} is STOPPED after {after}: {done}"
-        emit(context, EventKind.STOPPED, migration, line, status=status, reason="us")
+        emit(context, EventKind.STOPPED, migration, line, status=status, reason=migration.stopped_by)
+        if migration.stopped_by == BRAKE:
+            # An earlier run has sent the stop, and did not see its end.
+            refuse_held_brake(context, migration, context.state.remaining)
     else:
         migration.stopped_by = "others"
         at = f" at {status.stopped_at}" if status.stopped_at else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES, Gap
 
 REPLICA_SETS: Final = "replicasets"
 STATEFUL_SETS: Final = "statefulsets"
@@ -42,6 +42,8 @@ class WorkloadController:
     """How many pods it asks for; None when that cannot be read."""
     rolling: bool = False
     """Whether a rollout is under way."""
+    tells_rollouts: bool = True
+    """Whether the kind tells of rollouts; of other kinds only the subresource ``scale`` is read."""
     create_failure: str = ""
     """Why its pods cannot be created, in the API server's words; empty when they can."""
 
@@ -125,3 +127,8 @@ class WorkloadSnapshot:
     """Namespace and name of claims that several nodes can use at once."""
     gaps: Mapping[str, Gap] = field(default_factory=dict)
     """What could not be read, by resource."""
+
+    @property
+    def knows_controllers(self) -> bool:
+        """Whether every controller was read, so that one that is not here does not exist."""
+        return not self.gaps.keys() - {CLAIMS, EVENTS, NODES}

@@ -67,7 +67,7 @@ class Code(StrEnum):
     """``nodes``: how many stay running, cordoned, after the migration."""
     NODES_OUTSIDE_PLAN = "nodes-outside-plan"
     """``nodes``: how many candidates are in no earlier plan nor in this one, and stay schedulable. ``waves``?: for each
-    later migration that plans some of them, as far as it is known, ``name`` and its number of ``nodes``."""
+    later migration that plans some of them, as far as it is known, ``name`` and its number of ``nodes``?."""
     NODES_UNDECIDED = "nodes-undecided"
     """``nodes`` of which the selector cannot be evaluated."""
     NODES_NEW = "nodes-new"
@@ -172,7 +172,8 @@ class Code(StrEnum):
     HEALTH_UNKNOWN = "health-unknown"
     """``reason`` why it is not known whether the workloads are ready."""
     WORKLOADS_READY = "workloads-ready"
-    """``workloads``, ``pods`` on Ocean nodes, ``elsewhere`` (pods that run on other old nodes)."""
+    """``workloads``, ``pods`` on Ocean nodes, ``elsewhere`` (pods that run on other old nodes), ``unknown`` and
+    ``excused`` (workloads with reasons), ``omitted`` (how many were not watched)."""
     WORKLOADS_NOT_READY = "workloads-not-ready"
     """``workloads``: each with ``workload``, ``ready``, ``required``, ``reason``, ``detail``, ``pod`` (may be empty);
     the number of ``others``; whether all are only ``starting``; whether the next run only ``looks_again``."""

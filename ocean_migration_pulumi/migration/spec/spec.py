@@ -85,6 +85,12 @@ class MigrationSpec:
         "Instance ids that other migrations plan, such as earlier waves; never added to this plan.",
         compared=False,
     )
+    later_migrations: tuple[str, ...] = declare_input(
+        TEXTS,
+        "Names of the migrations that follow, such as later waves: the preview names them, as pods can land on their "
+        "nodes.",
+        compared=False,
+    )
     prerequisites: str = declare_input(
         choice("enforce", "warn", "off"),
         'Failed pre-flight checks: ``"enforce"`` prevents the start, ``"warn"`` warns, ``"off"`` skips the checks.',
@@ -221,7 +227,7 @@ HIDDEN: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if each.
 ACCEPTED: Final = tuple(INPUT_DECLARATIONS)
 """The names of all inputs, in the order of the reference."""
 
-ORDERING: Final = frozenset({"virtual_node_group_ids", "planned_elsewhere"})
+ORDERING: Final = frozenset({"virtual_node_group_ids", "planned_elsewhere", "later_migrations"})
 """The inputs that order migrations: what they do to the plan is in ``planned_nodes``."""
 
 INPUTS: Final = tuple(name for name in ACCEPTED if name not in HIDDEN)

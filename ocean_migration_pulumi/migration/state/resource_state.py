@@ -18,7 +18,7 @@ NOT_READY: Final = "workloads"
 
 _TIMELINE: Final = 60
 _MOST_PODS: Final = 100
-_NOT_ECHOED: Final = frozenset({"planned_nodes", "planned_elsewhere", "nodes", "triggers"})
+_NOT_ECHOED: Final = frozenset({"planned_nodes", "planned_elsewhere", "later_migrations", "nodes", "triggers"})
 
 
 @dataclass(slots=True, kw_only=True)

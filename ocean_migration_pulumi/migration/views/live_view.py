@@ -29,7 +29,7 @@ from ocean_migration_pulumi.api.models.migration import (
 )
 from ocean_migration_pulumi.common.text import natural_key
 from ocean_migration_pulumi.common.times import parse_time
-from ocean_migration_pulumi.migration.diagnosis.new_pods import NewPods
+from ocean_migration_pulumi.migration.diagnosis.readiness import WorkloadReadiness
 from ocean_migration_pulumi.migration.state.batches import BatchCount
 from ocean_migration_pulumi.migration.state.phases import describe_phase
 from ocean_migration_pulumi.migration.state.progress import MOST_UNSCHEDULED, Progress
@@ -186,8 +186,8 @@ class LiveView:
     """When the status last changed, as far as it was watched."""
     batches: BatchCount
     """The batch that it is in."""
-    new_service_pods: NewPods | None = None
-    """The pods of services on Ocean nodes, by Kubernetes; None if unknown."""
+    readiness: WorkloadReadiness | None = None
+    """How ready the workloads are, by Kubernetes; None without access."""
 
     @classmethod
     def from_status(
@@ -198,7 +198,7 @@ class LiveView:
         before: LiveView | None = None,
         ocean_nodes: Iterable[ClusterNode] = (),
         pod_names: Mapping[str, str] = MappingProxyType({}),
-        new_service_pods: NewPods | None = None,
+        readiness: WorkloadReadiness | None = None,
         batch_size_percentage: int | None = None,
     ) -> LiveView:
         """Return the view of a status.
@@ -209,7 +209,7 @@ class LiveView:
             before: The view before. None means that this is the first one.
             ocean_nodes: The nodes that Ocean runs, as far as they are known.
             pod_names: Names of pods by id, as far as they are known.
-            new_service_pods: The pods of services on Ocean nodes; None if unknown.
+            readiness: How ready the workloads are; None without access.
             batch_size_percentage: The batch size; None if unknown.
 
         """
@@ -242,7 +242,7 @@ class LiveView:
             trend=trend,
             changed_at=before.changed_at if before and before.status == status else at,
             batches=batches.advance(status),
-            new_service_pods=new_service_pods,
+            readiness=readiness,
         )
 
     @property

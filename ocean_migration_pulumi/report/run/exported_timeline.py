@@ -9,6 +9,7 @@ from typing import Any, Final
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, read_moments
 from ocean_migration_pulumi.report.stack_export import read_resources
 
@@ -48,6 +49,16 @@ def read_exported_health(text: str, migration_id: str) -> RunHealth | None:
             if run.get("id") == migration_id:
                 return RunHealth.from_outputs(outputs, run)
     return None
+
+
+def read_exported_baseline(text: str, migration_id: str) -> HealthBaseline | None:
+    """Return what the export of a stack remembers of a migration's workloads before it; None when it has no baseline.
+
+    Raises InputError when the text is no such export, or when no resource of it ran the migration.
+    """
+    read_exported_moments(text, migration_id)
+    found = [HealthBaseline.from_output(outputs.get("workload_baseline")) for outputs in _outputs(text)]
+    return next((each for each in found if each is not None and each.migration_id == migration_id), None)
 
 
 def _outputs(text: str) -> Iterator[Mapping[str, Any]]:

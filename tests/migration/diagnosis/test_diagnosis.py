@@ -22,6 +22,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
 )
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadPod
 from ocean_migration_pulumi.migration.state.phases import PHASES, describe_phase
 from tests.migration.builders import MANUAL, instance, left_over, status
 from tests.migration.known import KnownKubernetes, budget_of, pod_on, workloads_of
@@ -344,3 +345,26 @@ def test_stop_shows_the_state_of_every_node(stage: Stage) -> None:
     one = diagnose_status(stage, status(nodes[1], state="STOPPED"))
     assert one.remedy.endswith("migrate the remaining node")
     assert diagnose_status(stage, status(nodes[0], state="STOPPED")).remedy == ""
+
+
+@pytest.mark.parametrize("state", ["DRAIN_NODES", "FINISHED", "FINISHED_ERROR"])
+def test_pods_that_landed_on_other_old_nodes_are_named(stage: Stage, state: str) -> None:
+    """A later migration moves them again; those of Ocean nodes, and of before, do not count."""
+    ocean = {node["instance_id"] for node in stage.control.nodes(stage.ocean_id) if node["ocean_managed"]}
+    cart = WorkloadId("Deployment", "shop", "cart")
+
+    def pod(name: str, node: str, minutes: float) -> WorkloadPod:
+        made = NOW - timedelta(minutes=minutes)
+        return WorkloadPod(namespace="shop", name=name, workload=cart, node_name=f"node-{node}", created_at=made)
+
+    pods = [pod("cart-1", "later", 1), pod("cart-2", "later", 60), *(pod("cart-3", name, 1) for name in ocean)]
+    kubernetes = KnownKubernetes(workloads_of(["a", "later", *ocean]), workload_pods=pods)
+    found = diagnose_migration(
+        stage.client,
+        stage.scope(),
+        kubernetes.sources(),
+        stage.ocean_id,
+        status(instance("a", pods=3), state=state),
+        now=NOW,
+    )
+    assert "1 pod runs on other old nodes and will move again: shop/cart-1" in found.evidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadId,
     WorkloadWarning,
 )
-from tests.migration.health.support import CART, assess, baseline, old, pod, pulling, starting
+from tests.migration.health.support import CART, START, assess, baseline, old, pod, pulling, starting
 
 THREE = baseline(old("a"), old("b"), old("c"))
 FORBIDDEN = Gap(reason="may not list deployments (403)", remedy="add to the role: {...}")
@@ -138,6 +139,90 @@ def test_pods_that_are_never_created_are_explained() -> None:
     found = only(assess(THREE, pod("d"), desired={CART: 3}, warnings=[event]))
     assert found.not_created == "denied by a webhook"
     assert not found.is_starting
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "minutes"),
+    [
+        ("ReplicaSet", "cart-api-6f7d", 1),  # of another Deployment
+        ("StatefulSet", "cart", 1),
+        ("ReplicaSet", "cart-6f7d", 30),  # long ago
+    ],
+)
+def test_failure_of_another_controller_or_of_long_ago_explains_nothing(kind: str, name: str, minutes: int) -> None:
+    """The missing pod may be about to be created."""
+    event = WorkloadWarning(
+        kind=kind,
+        namespace="shop",
+        name=name,
+        reason="FailedCreate",
+        message="exceeded quota",
+        at=START - timedelta(minutes=minutes),
+    )
+    found = only(assess(THREE, pod("d"), desired={CART: 3}, warnings=[event]))
+    assert (found.verdict, found.not_created, found.is_starting) == (HealthVerdict.BELOW, "", True)
+
+
+def test_latest_failure_explains_missing_pods() -> None:
+    """A quota was raised, and then a webhook denied the pods."""
+    events = [
+        WorkloadWarning(
+            kind="ReplicaSet",
+            namespace="shop",
+            name="cart-6f7d",
+            reason="FailedCreate",
+            message=message,
+            at=START - timedelta(minutes=minutes),
+        )
+        for message, minutes in (("denied the request", 1), ("exceeded quota", 9))
+    ]
+    assert only(assess(THREE, pod("d"), desired={CART: 3}, warnings=events)).not_created == "denied the request"
+
+
+@pytest.mark.parametrize(
+    ("tells", "template", "verdict"),
+    [
+        (False, "t2", HealthVerdict.UNKNOWN),
+        (False, "t1", HealthVerdict.BELOW),
+        (True, "t2", HealthVerdict.BELOW),
+    ],
+)
+def test_kind_that_does_not_tell_of_rollouts_may_be_rolled_out(
+    tells: bool, template: str, verdict: HealthVerdict
+) -> None:
+    """A new pod template that is not ready may be somebody's canary."""
+    rollout = [WorkloadController(id=CART, uid="u1", desired=3, tells_rollouts=tells)]
+    assert only(assess(THREE, pulling("d", template=template), old("b"), controllers=rollout)).verdict is verdict
+    ready = [pod("d", template=template), old("b"), old("c")]
+    assert only(assess(THREE, *ready, controllers=rollout)).verdict is HealthVerdict.WELL
+
+
+def test_renamed_workload_is_one_that_was_deleted_and_one_that_was_created() -> None:
+    """Neither is judged."""
+    report = assess(THREE, pulling("d", workload=WorkloadId("Deployment", "shop", "cart-v2")))
+    assert only(report).why == "was deleted"
+    assert report.created == 1
+
+
+def test_autoscalers_change_what_is_required() -> None:
+    """KEDA scales to zero and back, an HPA up and down: the smaller number counts each time."""
+    for desired, ready, verdict in (
+        (0, 0, HealthVerdict.WELL),
+        (1, 1, HealthVerdict.WELL),
+        (9, 3, HealthVerdict.WELL),
+        (9, 2, HealthVerdict.BELOW),
+        (2, 1, HealthVerdict.BELOW),
+    ):
+        report = assess(THREE, *[pod(f"n{n}") for n in range(ready)], desired={CART: desired})
+        assert only(report).verdict is verdict, desired
+
+
+def test_workload_without_a_ready_pod_before_is_not_judged() -> None:
+    """Its baseline is 0."""
+    before = baseline(old("a", ready=False), desired={CART: 1})
+    report = assess(before, starting("d"), desired={CART: 1})
+    assert only(report).verdict is HealthVerdict.EXCUSED
+    assert share_on_ocean(report) == (0, 0)
 
 
 def test_missing_right_is_unknown_with_the_rule() -> None:

@@ -93,6 +93,21 @@ def test_state_stays_small() -> None:
     assert len(json.dumps(seen.to_output())) < 120_000
 
 
+def test_of_two_looks_the_largest_workloads_are_kept() -> None:
+    """Also when each look kept others."""
+
+    def seen(first: int, pods: int) -> HealthBaseline:
+        names = [
+            WorkloadId("Deployment", "shop", f"app-{number:04}") for number in range(first, first + MOST_WORKLOADS)
+        ]
+        return baseline(*[old(f"{each.name}-{number}", workload=each) for each in names for number in range(pods)])
+
+    merged = merge_baselines(seen(0, 1), seen(100, 2))
+    assert len(merged.workloads) == MOST_WORKLOADS
+    assert merged.omitted == 100
+    assert min(merged.workloads).name == "app-0100"
+
+
 @given(whole)
 def test_survives_the_state(before: HealthBaseline) -> None:
     """What is written is read back, also when an engine returns each number as a float."""

@@ -10,6 +10,10 @@ import pytest
 from ocean_migration_pulumi.migration.health.not_ready import NotReadyClass, explain_not_ready, index_warnings
 from tests.migration.health.support import START, pod, warn
 
+HOST_LOCAL = "failed to allocate for range 0: no IP addresses available in range set: 10.60.28.1-10.60.28.254"
+CILIUM = "unable to allocate IP via local cilium agent: [POST /ipam][502] postIpamFailure range is full"
+CALICO = "failed to request IPv4 addresses: Assigned 0 out of 1 requested IPv4 addresses"
+NOT_INITIALIZED = "network is not ready: cni plugin not initialized"
 NO_IP = 'plugin type="aws-cni" failed (add): add cmd: failed to assign an IP address to container'
 
 
@@ -28,6 +32,9 @@ NO_IP = 'plugin type="aws-cni" failed (add): add cmd: failed to assign an IP add
         ({"node_name": "", "message": "0/3 nodes are available"}, NotReadyClass.UNSCHEDULABLE, False),
         ({"node_name": ""}, NotReadyClass.STARTING, False),
         ({"waiting": "ContainerCreating"}, NotReadyClass.STARTING, False),
+        ({"waiting": "RunContainerError", "restarts": 3}, NotReadyClass.CRASHING, True),
+        ({"waiting": "PostStartHookError", "restarts": 1}, NotReadyClass.CRASHING, False),
+        ({"waiting": "ErrImageNeverPull"}, NotReadyClass.IMAGE, True),
         ({}, NotReadyClass.STARTING, False),
     ],
 )
@@ -44,6 +51,10 @@ def test_status_tells_the_class(fields: dict[str, Any], kind: NotReadyClass, har
     [
         ("FailedCreatePodSandBox", NO_IP, NotReadyClass.NO_ADDRESS, True),
         ("FailedCreatePodSandBox", "containerd is restarting", NotReadyClass.STARTING, False),
+        ("FailedCreatePodSandBox", HOST_LOCAL, NotReadyClass.NO_ADDRESS, True),
+        ("FailedCreatePodSandBox", CILIUM, NotReadyClass.NO_ADDRESS, True),
+        ("FailedCreatePodSandBox", CALICO, NotReadyClass.NO_ADDRESS, True),
+        ("FailedCreatePodSandBox", NOT_INITIALIZED, NotReadyClass.STARTING, False),
         ("FailedAttachVolume", "Multi-Attach error for volume", NotReadyClass.VOLUME, True),
         ("FailedMount", "timed out waiting for the condition", NotReadyClass.VOLUME, False),
         ("FailedMount", 'configmap "cart" not found', NotReadyClass.CONFIGURATION, False),

@@ -99,6 +99,9 @@ def test_other_nodes_that_stay_schedulable_are_a_warning(stage: Stage) -> None:
     """Pods may be moved twice."""
     partly = stage.preview(stage.spec(nodes=WEB))
     assert fields_of(partly, Code.NODES_OUTSIDE_PLAN) == [{"nodes": len(stage.ids()) - len(stage.ids("web"))}]
+    named = stage.preview(stage.spec(nodes=WEB, later_migrations=("shop-api", "shop-rest")))
+    (warning,) = with_code(named, Code.NODES_OUTSIDE_PLAN)
+    assert "other nodes (later waves included: shop-api, shop-rest) stay schedulable" in render(warning)
     whole = stage.preview(stage.spec(nodes={"all_nodes": True}))
     assert Code.NODES_OUTSIDE_PLAN not in codes_of(whole)
 

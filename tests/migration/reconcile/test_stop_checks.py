@@ -10,7 +10,7 @@ import pytest
 
 from ocean_migration_pulumi.api.responses import ApiResponse
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.errors import InterruptedWaitError, MigrationStoppedError
+from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, MigrationStoppedError
 from ocean_migration_pulumi.migration.spec.stop_conditions import read_stop_conditions
 from tests.migration.stage import Stage
 
@@ -95,3 +95,42 @@ def test_resumed_run_knows_what_passed_before_the_start(stage: Stage) -> None:
     stage.restart()
     _, message = stage.fails(MigrationStoppedError, spec, context.state, probe=shop)
     assert f"HTTP check {URL} failed" in message
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["still stopping", "stopped meanwhile"])
+def test_stop_whose_end_an_earlier_run_did_not_see_is_still_that_of_the_brake(stage: Stage, goes_on: bool) -> None:
+    """The deadline passed while it was waited for; the next run names the cause, and starts nothing."""
+    looks = 0
+
+    def says(drained: bool) -> int:
+        nonlocal looks
+        looks += drained
+        if looks == 3:
+            stage.control.hold(stage.ocean_id)
+        return 503 if drained else 200
+
+    spec, shop = prepare(stage, says)
+    context, message = stage.fails(DeadlineError, spec, probe=shop, seconds=1800.0)
+    assert "was stopping" in message
+    (record,) = context.state.migrations
+    assert (record.stopped_by, record.status) == ("brake", "STOPPING")
+    stage.control.hold(stage.ocean_id, False)
+    if not goes_on:
+        stage.clock.scope().sleep(600.0)
+    stage.restart()
+    writes = stage.writes()
+    context, message = stage.fails(MigrationStoppedError, spec, context.state, probe=shop)
+    assert f"was stopped because HTTP check {URL} failed" in message
+    assert context.state.migrations[0].stopped_by == "brake"
+    assert context.state.failure is not None
+    assert stage.writes() == writes
+
+
+def test_migration_that_finished_before_the_stop_reached_it_was_not_stopped(stage: Stage) -> None:
+    """The record does not say that the brake has stopped it, so nothing is held back."""
+    spec, shop = prepare(stage, lambda drained: 200)
+    context = stage.up(spec, probe=shop)
+    (record,) = context.state.migrations
+    record.stopped_by, record.stop_cause = "brake", {"cause": "image"}
+    context.settle(record, context.fetch_status(record.id))
+    assert (record.stopped_by, record.stop_cause) == (None, None)

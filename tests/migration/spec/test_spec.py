@@ -188,6 +188,7 @@ NOT_COMPARED = {
     "nodes",
     "virtual_node_group_ids",
     "planned_elsewhere",
+    "later_migrations",
     "account_id",
     "kube_context",
     "planned_nodes",

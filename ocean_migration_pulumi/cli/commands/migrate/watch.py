@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import BinaryIO
 
 import click
 
@@ -11,8 +12,9 @@ from ocean_migration_pulumi.cli.dashboard.following import EXIT_STATUSES, Follow
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay, ProgressDisplay, ScreenDisplay, terminal
 from ocean_migration_pulumi.cli.exit_codes import DONE
 from ocean_migration_pulumi.cli.notifications import notify_option, notifying
-from ocean_migration_pulumi.cli.output import examples
+from ocean_migration_pulumi.cli.output import examples, say
 from ocean_migration_pulumi.errors import DeadlineError, OceanMigrationError
+from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.spec.input_readers import read_duration
 
 
@@ -21,6 +23,7 @@ from ocean_migration_pulumi.migration.spec.input_readers import read_duration
     epilog=examples(
         "ocean-migration watch --cluster shop",
         "ocean-migration watch owm-6e3819ae --cluster shop > watch.log",
+        "pulumi stack export | ocean-migration watch --cluster shop --stack -",
         exit_statuses={DONE: "the migration finished"} | EXIT_STATUSES,
     ),
 )
@@ -35,17 +38,31 @@ from ocean_migration_pulumi.migration.spec.input_readers import read_duration
     metavar="DURATION",
     help='Stop watching after this long without progress, or "never".',
 )
+@click.option(
+    "--stack",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Compare ready pods with those before the migration, from the output of `pulumi stack export`; - reads stdin.",
+)
 @notify_option
 @kubernetes_options
 @context_options
 def command(
-    context: CliContext, migration: str | None, timeout: str, stall_timeout: str, notify: tuple[str, ...]
+    context: CliContext,
+    migration: str | None,
+    timeout: str,
+    stall_timeout: str,
+    stack: BinaryIO | None,
+    notify: tuple[str, ...],
 ) -> None:
     """Show a live dashboard of a migration.
 
     Without MIGRATION, shows the running one, else the newest one. On a terminal: status, counters, old nodes with their
     remaining pods, new nodes, and the trend. Elsewhere: a line for each change, at least one each minute. Ctrl-C stops
     watching; the migration continues.
+
+    With access to Kubernetes, also how many pods of the migration's workloads are ready, each minute: of those that the
+    workloads ask for now, or with --stack of those that `pulumi up` requires.
     """
     most, stalled = (
         read_duration("--timeout", timeout, never=True),
@@ -54,9 +71,24 @@ def command(
     with notifying(notify) as to:
         migration_id = context.migration_id(migration)
         follower = Follower(
-            context, migration_id, onlooker(context, migration_id), timeout=most, stall_timeout=stalled, to=to
+            context,
+            migration_id,
+            onlooker(context, migration_id),
+            timeout=most,
+            stall_timeout=stalled,
+            baseline=None if stack is None else _read_baseline(stack, migration_id),
+            to=to,
         )
         sys.exit(follower.follow())
+
+
+def _read_baseline(stack: BinaryIO, migration_id: str) -> HealthBaseline | None:
+    from ocean_migration_pulumi.report.run import exported_timeline
+
+    found = exported_timeline.read_exported_baseline(stack.read().decode("utf-8-sig", "replace"), migration_id)
+    if found is None:
+        say(f"The stack has no baseline of {migration_id}: pods are compared with what the workloads ask for now")
+    return found
 
 
 def onlooker(context: CliContext, migration_id: str) -> ProgressDisplay:

@@ -78,10 +78,16 @@ def _checks_watched(_: str, fields: Fields) -> str:
 
 
 def _ready(_: str, fields: Fields) -> str:
-    ready = f"{count_noun(fields['workloads'], 'workload')} ready, {count_noun(fields['pods'], 'pod')} on Ocean nodes"
+    parts = [f"{count_noun(fields['workloads'], 'workload')} ready, {count_noun(fields['pods'], 'pod')} on Ocean nodes"]
     if fields["elsewhere"]:
-        return f"{ready}; {count_with_verb(fields['elsewhere'], 'pod', 'run')} on other old nodes and will move again"
-    return ready
+        parts.append(f"{count_with_verb(fields['elsewhere'], 'pod', 'run')} on other old nodes and will move again")
+    if fields["unknown"]:
+        parts.append(f"unknown: {list_some(fields['unknown'])}")
+    if fields["excused"]:
+        parts.append(f"not judged: {list_some(fields['excused'])}")
+    if fields["omitted"]:
+        parts.append(f"{fields['omitted']} more were not watched")
+    return "; ".join(parts)
 
 
 def _not_ready(_: str, fields: Fields) -> str:

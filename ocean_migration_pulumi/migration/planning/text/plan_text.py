@@ -151,7 +151,10 @@ def _nodes_stay(_: str, fields: Fields) -> str:
 def _nodes_outside_plan(_: str, fields: Fields) -> str:
     count = count_noun(fields["nodes"], "other node")
     stays = "stays" if fields["nodes"] == 1 else "stay"
-    waves = list_some(f"{wave['nodes']} of {wave['name']}" for wave in fields.get("waves", ()))
+    waves = list_some(
+        wave["name"] if wave["nodes"] is None else f"{wave['nodes']} of {wave['name']}"
+        for wave in fields.get("waves", ())
+    )
     included = f"later waves included{': ' if waves else ''}{waves}"
     return (
         f"{count} ({included}) {stays} schedulable: evicted pods may land there and be moved again later. "

@@ -7,7 +7,7 @@ from typing import Any
 from ocean_migration_pulumi.api.models.migration import MigrationState
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import DeadlineError, MigrationError
-from ocean_migration_pulumi.migration.health.assessment import HealthReport
+from ocean_migration_pulumi.migration.health.assessment import HealthReport, HealthVerdict
 from ocean_migration_pulumi.migration.health.settling import SettleClock
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_line
@@ -61,18 +61,27 @@ def settle_workloads(context: ReconcileContext) -> None:
         _report_not_ready(context, latest, report)
     else:
         state.workload_health = report_output(latest, report, "ready", final=True)
-        ready = Diagnostic(
-            code=Code.WORKLOADS_READY,
-            severity=Severity.INFO,
-            fields={
-                "workloads": len(report.workloads),
-                "pods": report.counts.ocean,
-                "elsewhere": report.landed_elsewhere,
-            },
-        )
-        context.reporter.info(render(ready))
+        ready = _report_ready(report, omitted=watch.baseline.omitted)
+        (context.reporter.info if ready.severity is Severity.INFO else context.reporter.warning)(render(ready))
         for reason in report.unknown:
             context.reporter.warning(render(report_unknown(reason)))
+
+
+def _report_ready(report: HealthReport, *, omitted: int) -> Diagnostic:
+    """Return the diagnostic of a pass, a warning when it is not known whether all workloads are ready."""
+    unknown = report.describe(HealthVerdict.UNKNOWN)
+    return Diagnostic(
+        code=Code.WORKLOADS_READY,
+        severity=Severity.WARNING if unknown or omitted else Severity.INFO,
+        fields={
+            "workloads": report.verdicts.get(HealthVerdict.WELL, 0),
+            "pods": report.counts.ocean,
+            "elsewhere": report.landed_elsewhere,
+            "unknown": unknown,
+            "excused": report.describe(HealthVerdict.EXCUSED),
+            "omitted": omitted,
+        },
+    )
 
 
 def _report_unknown_output(migration: MigrationRecord, reason: str) -> dict[str, Any]:
@@ -110,8 +119,8 @@ def _wait_for_workloads(context: ReconcileContext, watch: HealthWatch) -> Health
     try:
         return waiter.until(is_settled)
     except DeadlineError:
-        # The migration has ended: what is left is to say which workloads are not ready.
-        return waiter.last
+        # The migration has ended: what is left is to say which workloads are not ready, as they were seen last.
+        return waiter.last or watch.report
 
 
 def _report_not_ready(context: ReconcileContext, latest: MigrationRecord, report: HealthReport) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
@@ -158,7 +158,6 @@ def stop_for_workloads(
     why = f"{cause.cause} {cause.check} fails" if cause.check else f"it breaks {names[0]} ({cause.cause})"
     stop_migration(context, migration, terminate_drained_nodes=False, why=why)
     if migration.status == MigrationState.FINISHED:
-        migration.stopped_by = migration.stop_cause = None
         return
     context.mark_acted_upon()
     stopped = Diagnostic(
@@ -217,6 +216,17 @@ def report_not_ready(report: HealthReport, severity: Severity, *, looks_again: b
             "looks_again": looks_again,
         },
     )
+
+
+def refuse_held_brake(context: ReconcileContext, migration: MigrationRecord, nodes: Collection[str]) -> NoReturn:
+    """Fail as the brake has stopped the migration of these nodes; nothing is started until triggers or nodes change.
+
+    Raises:
+        MigrationStoppedError: Always.
+    """
+    held = report_held_brake(migration, nodes)
+    context.state.failure = {"message": render(held), "reason": NOT_READY, "remedy": ""}
+    raise MigrationStoppedError(render(held), (held,))
 
 
 def report_held_brake(migration: MigrationRecord, nodes: Collection[str]) -> Diagnostic:

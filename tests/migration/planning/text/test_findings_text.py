@@ -73,6 +73,7 @@ WORKLOAD: dict[str, Any] = {
     "surges": True,
     "batch_size_percentage": 25,
 }
+ALL_READY = {"workloads": 3, "pods": 12, "elsewhere": 0, "unknown": [], "excused": [], "omitted": 0}
 PLANNED_HEALTH: dict[str, Any] = {
     "workloads": 12,
     "reason": "",
@@ -261,6 +262,11 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.NODES_STAY, "", {"nodes": 1}),
     (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10}),
     (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10, "waves": [{"name": "shop-rest", "nodes": 6}]}),
+    (
+        Code.NODES_OUTSIDE_PLAN,
+        "",
+        {"nodes": 10, "waves": [{"name": "shop-api", "nodes": None}, {"name": "shop-rest", "nodes": None}]},
+    ),
     (Code.NODES_UNDECIDED, "", {"nodes": NODES}),
     (Code.NODES_NEW, "", {"nodes": ["i-1"]}),
     (Code.NODES_NEW, "", {"nodes": NODES}),
@@ -433,8 +439,18 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     ),
     (Code.STOP_CHECKS_WATCHED, "", {"passed": [], "failing": ["Node n is not Ready", "Node m is not there"]}),
     (Code.HEALTH_UNKNOWN, "", {"reason": "may not list pods (403)"}),
-    (Code.WORKLOADS_READY, "", {"workloads": 3, "pods": 12, "elsewhere": 0}),
-    (Code.WORKLOADS_READY, "", {"workloads": 1, "pods": 12, "elsewhere": 2}),
+    (Code.WORKLOADS_READY, "", ALL_READY),
+    (Code.WORKLOADS_READY, "", {**ALL_READY, "workloads": 1, "elsewhere": 2}),
+    (
+        Code.WORKLOADS_READY,
+        "",
+        {
+            **ALL_READY,
+            "unknown": ["Deployment shop/web is being rolled out"],
+            "excused": ["Deployment shop/cart was deleted", "StatefulSet shop/db was unhealthy before"],
+            "omitted": 20,
+        },
+    ),
     (Code.WORKLOADS_NOT_READY, "", {"workloads": [CART_BELOW], "others": 0, "starting": False, "looks_again": True}),
     (
         Code.WORKLOADS_NOT_READY,

@@ -237,8 +237,9 @@ class MigrationWaiter(Waiter[MigrationStatus]):
     """A wait for one migration, whose batches are reported, and states that are not part of a batch.
 
     With ``listed``, one answer that the migration does not exist concludes nothing: status and list are asked on until
-    either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break. A
-    terminal state counts only when the next status and the list agree: until then the migration runs.
+    either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break, or
+    the list shows an end of which there is no status. A terminal state counts only when the next status and the list
+    agree, or the list has not had the migration for a minute: until then the migration runs.
 
     Args:
         refresh: Reads the migration's status afresh.
@@ -281,6 +282,7 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         )
         self._listed = listed
         self._denial: Denial | None = None
+        self._unlisted: Denial | None = None
         self._unconfirmed: str | None = None
         self._ends: set[str] = set()
         self._state: str | None = None
@@ -293,11 +295,18 @@ class MigrationWaiter(Waiter[MigrationStatus]):
             return True
         before, self._unconfirmed = self._unconfirmed, answer.state if answer.is_terminal else None
         if self._unconfirmed is None:
+            self._unlisted = None
             return True
         if before == answer.state:
             summary = self._listed.find()
-            if summary is not None and summary.state == answer.state:
-                return True
+            if summary is None:
+                self._unlisted = self._count_denial(self._unlisted, self._listed)
+                if self._unlisted.is_lost:
+                    return True  # a list that lags would have it by now: this one keeps no old migrations
+            else:
+                self._unlisted = None
+                if summary.state == answer.state:
+                    return True
         self._answered_at = self._scope.clock()
         if answer.state not in self._ends:
             self._ends.add(answer.state)
@@ -310,19 +319,24 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         if self._listed is None:
             super()._bear_denial(error)
             return
-        clock, now = self._scope.clock(), self._listed.now()
-        if self._listed.find() is not None:
+        asked_at, summary = self._scope.clock(), self._listed.find()
+        if summary is not None and not summary.is_terminal:
             self._denial = None
             line = "status not found, but the migration is listed"
         else:
-            denial = self._denial = self._denial or Denial(since=clock, at=now)
-            denial.add(clock, now)
-            if denial.is_lost:
+            self._denial = self._count_denial(self._denial, self._listed)
+            if self._denial.is_lost:
                 raise error
-            line = f"migration not found for {format_elapsed(denial.seconds)}"
-        self._answered_at = clock
+            line = f"migration not found for {format_elapsed(self._denial.seconds)}"
+        self._answered_at = asked_at
         self._line = ""
         self._reporter.status(f"{line}; retrying")
+
+    def _count_denial(self, before: Denial | None, listed: MigrationListing) -> Denial:
+        clock, now = self._scope.clock(), listed.now()
+        denial = before or Denial(since=clock, at=now)
+        denial.add(clock, now)
+        return denial
 
     def _report_state(self, status: MigrationStatus) -> None:
         if status.state not in MigrationState.__members__ and status.state not in self._unknown:

@@ -279,6 +279,28 @@ def test_terminal_state_counts_when_the_next_status_and_the_list_agree(state: st
     assert len(wait.clock.sleeps) == 7
 
 
+def test_terminal_state_of_a_migration_that_the_list_no_longer_has_counts_after_a_minute() -> None:
+    """A list that lags has it by then; one that shows it, or a status that does, breaks the row."""
+    end = drain(0, "FINISHED")
+    gone = listed([end], None)
+    assert gone.until() == end
+    assert 60 <= gone.waiter.elapsed < 120
+    late = listed([end], None, None, "DRAIN_NODES", None, None, "FINISHED")
+    assert late.until() == end
+    assert len(late.clock.sleeps) == 6
+    broken = listed([*[end] * 5, drain(3), end], *[None] * 4, None)
+    assert broken.until() == end
+    assert broken.waiter.elapsed > 120
+
+
+def test_an_end_that_only_the_list_shows_is_lost_after_a_minute() -> None:
+    """Nothing says what became of the nodes."""
+    wait = listed([drain(6), NOT_FOUND], "FINISHED")
+    with pytest.raises(MigrationNotFoundError):
+        wait.until()
+    assert 60 <= wait.waiter.elapsed - wait.clock.sleeps[0] < 90
+
+
 def test_terminal_state_of_another_kind_confirms_none() -> None:
     """A service that says STOPPED and then FINISHED has said FINISHED once."""
     wait = listed([drain(6, "STOPPED"), FINISHED, FINISHED], "FINISHED")

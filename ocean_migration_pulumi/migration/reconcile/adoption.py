@@ -139,6 +139,13 @@ def announce_adopted(context: ReconcileContext, migration: MigrationRecord) -> N
     say(render(describe_adopted(migration)))
 
 
+def find_hidden(context: ReconcileContext) -> set[str]:
+    """Return the nodes that remain and that discovery does not return, although no known migration holds them."""
+    state = context.state
+    held = {name for migration in state.migrations if not migration.ended for name in migration.instance_ids}
+    return state.remaining - context.offered.keys() - held - context.held_by_other_migrations
+
+
 def await_unlisted(context: ReconcileContext) -> bool:
     """Wait until the list has a migration of ours that the state does not know, for a minute; return whether it has.
 

@@ -25,6 +25,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
     catch_up,
     catch_up_recorded,
     describe_lost,
+    find_hidden,
     find_unanswered_start,
 )
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
@@ -96,7 +97,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     work = _collect_work(context, again=triggered, manual=turned_on)
     if not work and (selects_otherwise or (context.creating and not state.planned)):
         ensure_nothing_is_hidden(context)
-    if triggered and not work and await_unlisted(context):
+    if not work and (triggered or find_hidden(context)) and await_unlisted(context):
         catch_up(context)
         _resume(context)
         work = _collect_work(context, again=False, manual=turned_on)

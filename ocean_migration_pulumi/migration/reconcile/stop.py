@@ -16,7 +16,13 @@ from ocean_migration_pulumi.errors import (
     RequestRejectedError,
     StalledError,
 )
-from ocean_migration_pulumi.migration.reconcile.adoption import catch_up, find_unanswered_start, settle_lost
+from ocean_migration_pulumi.migration.reconcile.adoption import (
+    await_unlisted,
+    catch_up,
+    find_hidden,
+    find_unanswered_start,
+    settle_lost,
+)
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
@@ -123,6 +129,8 @@ def _stop_all(context: ReconcileContext) -> None:
     context.claims.plan(context.owner, ())
     find_unanswered_start(context)
     catch_up(context)
+    if find_hidden(context) and await_unlisted(context):
+        catch_up(context)
     lost = {migration.id for migration in context.state.lost_migrations}
     for migration in context.state.migrations:
         if migration.ended and migration.id not in lost:

@@ -237,9 +237,9 @@ class MigrationWaiter(Waiter[MigrationStatus]):
     """A wait for one migration, whose batches are reported, and states that are not part of a batch.
 
     With ``listed``, one answer that the migration does not exist concludes nothing: status and list are asked on until
-    either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break, or
-    the list shows an end of which there is no status. A terminal state counts only when the next status and the list
-    agree, or the list has not had the migration for a minute: until then the migration runs.
+    either shows it, and MigrationNotFoundError is raised when both have denied it for a minute without a break. A
+    terminal state counts only when the next status and the list agree, or the list has not had the migration for a
+    minute: until then the migration runs.
 
     Args:
         refresh: Reads the migration's status afresh.
@@ -319,8 +319,8 @@ class MigrationWaiter(Waiter[MigrationStatus]):
         if self._listed is None:
             super()._bear_denial(error)
             return
-        asked_at, summary = self._scope.clock(), self._listed.find()
-        if summary is not None and not summary.is_terminal:
+        asked_at = self._scope.clock()
+        if self._listed.find() is not None:
             self._denial = None
             line = "status not found, but the migration is listed"
         else:

@@ -165,6 +165,22 @@ def test_destroy_finds_what_a_killed_update_has_started(stage: Stage) -> None:
     assert stage.migrations()[0]["state"] == "STOPPED"
 
 
+def test_destroy_waits_for_a_late_list_while_nodes_are_hidden(stage: Stage) -> None:
+    """A killed update may have started what hides the nodes that remain; where none is hidden nothing is waited for."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    older = stage.context(planned)
+    older.state.planned = dict(planned.planned_nodes or {})
+    older.state.remaining = {*older.state.planned}
+    started = stage.clock.now
+    destroyed(stage, older)
+    assert stage.clock.now == started
+    running(stage)
+    stage.control.quirk("list_lag", "86400s")
+    stage.clock.after(20, lambda: stage.control.quirk("list_lag", "0s"))
+    destroyed(stage, older)
+    assert stage.migrations()[0]["state"] == "STOPPED"
+
+
 def test_destroy_leaves_alone_what_holds_other_nodes_too(stage: Stage) -> None:
     """A migration that was adopted in part is named and goes on."""
     context = running(stage)

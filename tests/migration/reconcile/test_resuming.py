@@ -463,3 +463,18 @@ def test_freeze_window_bounds_starts_alone(stage: Stage) -> None:
     ended = stage.up(replace(spec, freeze=frozen), started.state)
     assert ended.state.remaining == set()
     assert len(stage.asked_for()) == 1
+
+
+def test_a_killed_follow_up_is_adopted_although_the_list_lags(stage: Stage) -> None:
+    """The nodes that remain are hidden, which says that something may hold them."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    stage.control.arm_failure(stage.ocean_id, "instances")
+    before = stage.fails(MigrationFailedError, planned)[0].state
+    stage.up(replace(planned, wait_for="started"), before)  # the run that is killed: its state is lost
+    stage.restart()
+    stage.control.quirk("list_lag", "86400s")
+    stage.clock.after(30, lambda: stage.control.quirk("list_lag", "0s"))
+    context = stage.up(planned, before)
+    assert context.state.succeeded
+    assert stage.writes() == 2
+    assert [each.id for each in context.state.migrations] == [each["id"] for each in stage.migrations()]

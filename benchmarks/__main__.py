@@ -11,7 +11,7 @@ import click
 from benchmarks import growth, machine, table
 from benchmarks.table import Row
 
-NAMES = ("planning", "parallel", "preview", "plugin", "imports", "polling", "memory", "sizes", "growth")
+NAMES = ("planning", "parallel", "preview", "plugin", "imports", "polling", "memory", "sizes", "growth", "pods")
 """The benchmarks, one module each."""
 
 SHORT = ("planning", "preview", "imports", "polling", "sizes", "growth")

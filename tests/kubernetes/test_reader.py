@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from contextlib import closing
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes import KubernetesReader
-from ocean_migration_pulumi.kubernetes.objects import decoding
+from ocean_migration_pulumi.kubernetes.objects import list_decoding
 from ocean_migration_pulumi.kubernetes.pagination import PAGE
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
@@ -44,7 +45,9 @@ def test_pods_that_were_read_in_time_are_kept() -> None:
         assert len(found.pods) == PAGE
         assert found.gaps[known.PODS] == Gap(reason=f"{PAGE:,} of {3 * PAGE:,} pods read, then the time was up")
         assert found.gaps.keys() == {known.PODS}
-        assert [page for page in pages if page[0] == known.PODS] == [(known.PODS, PAGE, 3 * PAGE)]
+        told = [page for page in pages if page[0] == known.PODS]
+        assert told[-1] == (known.PODS, PAGE, 3 * PAGE)
+        assert {total for _, _, total in told} == {3 * PAGE}
         again = reader.read_snapshot(CancelScope())
         assert (len(again.pods), again.gaps) == (3 * PAGE, {})
 
@@ -69,7 +72,7 @@ def test_next_page_is_asked_for_before_this_one_has_arrived() -> None:
     def halting(connection: http.Connection, request: http.Received) -> bool:
         """Send the head of the first page, and the rest when the second page is asked for."""
         body = api.page(request)
-        start = body.index(b'"items"')
+        start = body.index(b"[") + 1
         head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
         connection.socket.sendall(head + body[:start])
         second.wait(PATIENCE)
@@ -86,6 +89,29 @@ def test_next_page_is_asked_for_before_this_one_has_arrived() -> None:
     assert second.is_set()
     assert [pod.name for pod in found.pods] == [f"web-{number}" for number in range(5 * PAGE)]
     assert len(asked) == 5
+
+
+def test_page_that_is_cut_off_is_read_again() -> None:
+    """What had arrived of it counts once, on the first page and on one that is read ahead."""
+    api = shop()
+    api.lists[fake.PODS] = [fake.pod(f"web-{number}") for number in range(2 * PAGE)]
+
+    begun = set()
+
+    def cut_once(connection: http.Connection, request: http.Received) -> bool:
+        """Send the most of a page, and close; all of it when it is asked for again."""
+        body, token = api.page(request), request.query.get("continue")
+        if token in begun:
+            return http.answer(200, body)(connection, request)
+        begun.add(token)
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+        connection.socket.sendall(head + body[: 9 * len(body) // 10])
+        return False
+
+    api.faults[fake.PODS] = itertools.repeat(cut_once)
+    found = read(api)
+    assert found.gaps == {}
+    assert [pod.name for pod in found.pods] == [f"web-{number}" for number in range(2 * PAGE)]
 
 
 def test_everything_is_read() -> None:
@@ -404,10 +430,10 @@ def test_unusable_answer_is_a_gap(step: http.Step, reason: str) -> None:
 def test_error_that_nobody_foresaw_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is named, and nothing that it says is repeated."""
 
-    def fails(body: bytes) -> None:
+    def fails(data: Any) -> None:
         raise ZeroDivisionError(TOKEN)
 
-    monkeypatch.setattr(decoding, "decode_page", fails)
+    monkeypatch.setattr(list_decoding, "decode_page", fails)
     found = read(shop())
     assert found.gaps[known.PODS] == Gap(reason="pods could not be read (ZeroDivisionError)")
     assert found.mapped_roles is not None

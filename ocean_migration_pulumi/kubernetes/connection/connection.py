@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.retry import RetryableError, RetryPolicy, retry_after, run_with_retries
@@ -28,6 +28,8 @@ LONGEST_STEP: Final = 10.0
 """Seconds for each step of an exchange: to connect, to send, and between two pieces of a response."""
 LARGEST_BODY: Final = 64 * 1024 * 1024
 """Bytes of a response, decompressed."""
+LARGEST_STREAM: Final = 256 * 1024 * 1024
+"""Bytes of a response that is not kept, decompressed."""
 
 RESET: Final = RetryPolicy(attempts=2)
 """For reads whose connection was reset: that says nothing about the cluster."""
@@ -76,8 +78,14 @@ def _causes(data: Mapping[str, Any]) -> list[str]:
     return [str(each["message"]) for each in listed if isinstance(each, dict) and each.get("message")]
 
 
-def _ignore(_: bytes) -> bool:
-    return True
+class BodySink(Protocol):
+    """Takes the body of a response while it arrives."""
+
+    def begin_page(self) -> None:
+        """Begin a body; what was taken before, of a response that was cut off, does not count."""
+
+    def take_piece(self, piece: bytes) -> None:
+        """Take the next piece."""
 
 
 class Connection:
@@ -96,22 +104,13 @@ class Connection:
         for client in clients.values():
             client.close()
 
-    def get(
-        self,
-        scope: CancelScope,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        *,
-        watch: Callable[[bytes], bool] = _ignore,
-    ) -> bytes:
+    def get(self, scope: CancelScope, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """Send a GET, again where ``RESET`` or ``OVERLOADED`` allows it, and return the body of the response.
 
         Args:
             scope: Bounds the request.
             path: Path below that of the server.
             query: Parameters.
-            watch: Gets each piece of a body as soon as it arrives, until it returns True; from the start when the
-                request is sent again.
 
         Raises:
             UnreachableError: No usable response arrived.
@@ -120,9 +119,15 @@ class Connection:
             OperationCancelled: The operation was cancelled.
             DeadlineError: The deadline passed.
         """
+        return self._get(scope, path, query or {}, None)
 
+    def stream(self, scope: CancelScope, path: str, query: Mapping[str, str], sink: BodySink) -> None:
+        """Send a GET as ``get`` does, and give the body to a sink while it arrives; what the sink raises passes."""
+        self._get(scope, path, query, sink)
+
+    def _get(self, scope: CancelScope, path: str, query: Mapping[str, str], sink: BodySink | None) -> bytes:
         def attempt() -> bytes:
-            answer = self._signed_in(scope, "GET", path, query or {}, watch=watch)
+            answer = self._signed_in(scope, "GET", path, query, sink=sink)
             if answer.ok:
                 return answer.body
             refused = RefusedError(answer.status, answer.said)
@@ -151,15 +156,15 @@ class Connection:
         path: str,
         query: Mapping[str, str],
         body: bytes | None = None,
-        watch: Callable[[bytes], bool] = _ignore,
+        sink: BodySink | None = None,
     ) -> KubernetesResponse:
         """Send a request, once more with another credential when the API server refuses the first one."""
         credential = self._sign_in.credential(scope)
-        answer = self._exchange(scope, _Request(method, path, query, body, credential, watch))
+        answer = self._exchange(scope, _Request(method, path, query, body, credential, sink))
         if answer.status == _UNAUTHORIZED:
             renewed = self._sign_in.credential(scope, refused=credential)
             if renewed != credential:
-                answer = self._exchange(scope, _Request(method, path, query, body, renewed, watch))
+                answer = self._exchange(scope, _Request(method, path, query, body, renewed, sink))
         return answer
 
     def _open(self, certificate: tuple[str, str] | None) -> httpx.Client:
@@ -199,7 +204,7 @@ class Connection:
             ) as response:
                 return KubernetesResponse(
                     status=response.status_code,
-                    body=b"".join(_pieces(response, scope, request.watch)),
+                    body=_read_body(response, scope, request.sink),
                     credential=(authorization or "").rpartition(" ")[2],
                     retry_after=retry_after(response.headers),
                 )
@@ -225,21 +230,29 @@ class _Request:
     """JSON; None sends no body."""
     credential: Credential
     """What it is signed in by."""
-    watch: Callable[[bytes], bool]
-    """Gets each piece of the body, until it returns True."""
+    sink: BodySink | None
+    """Takes the body of a success; None: it is returned."""
 
 
-def _pieces(response: httpx.Response, scope: CancelScope, watch: Callable[[bytes], bool]) -> Iterator[bytes]:
+def _read_body(response: httpx.Response, scope: CancelScope, sink: BodySink | None) -> bytes:
+    """Return the body; empty when a sink takes it."""
+    if sink is None or not response.is_success:
+        return b"".join(_pieces(response, scope, LARGEST_BODY))
+    sink.begin_page()
+    for piece in _pieces(response, scope, LARGEST_STREAM):
+        sink.take_piece(piece)
+    return b""
+
+
+def _pieces(response: httpx.Response, scope: CancelScope, largest: int) -> Iterator[bytes]:
     # A coding inside of another one could fill the memory with a single piece.
     if response.headers.get("Content-Encoding", "").strip().casefold() not in {"", "identity", "gzip"}:
         raise UnexpectedAnswerError(UNEXPECTED)
-    size, watched = 0, response.is_success
+    size = 0
     for piece in response.iter_bytes():
         # The timeout of a step never ends a response that trickles.
         scope.check()
         size += len(piece)
-        if size > LARGEST_BODY:
-            raise UnexpectedAnswerError(f"an answer is longer than {LARGEST_BODY // 1024**2} MiB")
-        if watched:
-            watched = not watch(piece)
+        if size > largest:
+            raise UnexpectedAnswerError(f"an answer is longer than {largest // 1024**2} MiB")
         yield piece

@@ -71,6 +71,15 @@ def decode_yaml(text: str) -> Any:
         raise UnexpectedFormError from None
 
 
+def is_json(raw: bytes) -> bool:
+    """Tell whether these bytes are JSON, of whatever form."""
+    try:
+        _decoded(_raw_decoder(), raw)
+    except UnexpectedFormError:
+        return False
+    return True
+
+
 def decode_page(body: bytes) -> ListPage:
     """Return a page of a list; raise UnexpectedFormError when the body is anything else."""
     found = _decoded(_decoders()[0], body)
@@ -103,6 +112,13 @@ def decode_pod(raw: Any) -> Any:
 def decode_event(raw: Any) -> dict[str, Any]:
     """Return an event of a page; raise UnexpectedFormError when it is anything else."""
     return read_mapping(_decoded(_any_decoder(), raw))
+
+
+@cache
+def _raw_decoder() -> Callable[[Any], Any]:
+    import msgspec
+
+    return msgspec.json.Decoder(msgspec.Raw).decode
 
 
 @cache

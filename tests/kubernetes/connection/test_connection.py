@@ -482,7 +482,7 @@ def test_proxies_of_the_environment_are_read_as_those_for_spot(
 
 def test_answer_that_is_too_long_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer may not fill the memory."""
-    monkeypatch.setattr(connection, "LARGEST_BODY", 1024**2)
+    monkeypatch.setattr(connection, "LARGEST_STREAM", 1024**2)
     api = shop()
     api.faults[fake.PODS] = [http.answer(200, b" " * (1024**2 + 1))]
     with api.serve() as server, reading(server.url) as reader:

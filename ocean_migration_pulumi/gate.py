@@ -27,7 +27,7 @@ from ocean_migration_pulumi.migration.diagnosis.failure_reasons import describe_
 from ocean_migration_pulumi.migration.gate.observations import GateContext
 from ocean_migration_pulumi.migration.gate.spec import COMPARED, INPUTS, GateSpec, changed_inputs, read_gate_spec
 from ocean_migration_pulumi.migration.gate.wait import wait_for_gate
-from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.resource.session import SESSION, make_scope
 from ocean_migration_pulumi.resource.stack_config import check_stack_config
@@ -174,11 +174,11 @@ def _gate(call: host.EngineCall, spec: GateSpec) -> GateContext:
 
     client = SESSION.client(spec.account_id)
     kubeconfig = SESSION.hidden.get(_owner(call, spec), {}).get(KUBECONFIG)
-    absent = NO_ACCESS
+    absent = Gap(GapCode.NO_ACCESS)
     try:
         reader = SESSION.reader(kubeconfig, spec.kube_context)
     except SettingsError as error:
-        reader, absent = None, str(error)
+        reader, absent = None, Gap.from_error(error)
     return GateContext(
         spec=spec,
         api=client,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.installation import install_command
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 
 _METADATA_SECONDS: Final = 1
 _CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -40,7 +40,7 @@ class AwsReadError(Exception):
             gap: Why, and what to do about it.
             found: The part of the answer that is known; None when nothing is.
         """
-        super().__init__(gap.reason)
+        super().__init__(str(gap.code))
         self.gap = gap
         self.found = found or {}
 
@@ -85,13 +85,12 @@ class AwsAccess:
 def _session(region: str) -> Any:
     """Return a session that has credentials."""
     if not region:
-        raise AwsReadError(Gap(reason="the region of the cluster is not known"))
+        raise AwsReadError(Gap(GapCode.NO_REGION))
     try:
         import boto3.session  # type: ignore[import-untyped]  # boto3 has no types of its own
         import botocore.session  # type: ignore[import-untyped]  # likewise
     except ImportError as exc:
-        raise AwsReadError(Gap(reason="boto3 is not installed", remedy=f"run `{install_command('aws')}`")) from exc
-    remedy = "give the program AWS credentials that may read, such as those of AWS_PROFILE or of the job's role"
+        raise AwsReadError(Gap(GapCode.NO_BOTO3, {"command": install_command("aws")})) from exc
     try:
         inner = botocore.session.Session()
         inner.set_config_variable("region", region)
@@ -106,10 +105,10 @@ def _session(region: str) -> Any:
         session = boto3.session.Session(botocore_session=inner)
     except Exception as exc:
         # The message may hold what a credential helper printed.
-        reason = f"the AWS credentials cannot be used ({_code(exc) or type(exc).__name__})"
-        raise AwsReadError(Gap(reason=reason, remedy=remedy)) from exc
+        fields = {"error": _code(exc) or type(exc).__name__}
+        raise AwsReadError(Gap(GapCode.AWS_CREDENTIALS_UNUSABLE, fields)) from exc
     if credentials is None:
-        raise AwsReadError(Gap(reason="there are no AWS credentials", remedy=remedy))
+        raise AwsReadError(Gap(GapCode.NO_AWS_CREDENTIALS))
     return session
 
 
@@ -131,15 +130,15 @@ def gap_for_error(error: Exception, action: str) -> Gap:
     code = _code(error)
     if code is not None:
         if code in _DENIED:
-            return Gap(reason=f"AWS denies {action}", remedy=f"allow {action}")
+            return Gap(GapCode.AWS_DENIED, {"action": action})
         if code in _THROTTLED:
-            return Gap(reason=f"AWS throttles {action} ({code})", remedy="try again in a minute")
+            return Gap(GapCode.AWS_THROTTLED, {"action": action, "error": code})
         if code in _REFUSED_CREDENTIALS:
-            return Gap(reason=f"AWS refuses the credentials ({code})", remedy="renew the AWS credentials")
-        return Gap(reason=f"AWS does not answer {action} ({code})")
-    if isinstance(error, (exceptions.ConnectionError, exceptions.HTTPClientError)):
-        return Gap(reason=f"AWS cannot be reached for {action} ({type(error).__name__})")
-    return Gap(reason=f"AWS has no usable answer to {action} ({type(error).__name__})")
+            return Gap(GapCode.AWS_CREDENTIALS_REFUSED, {"error": code})
+        return Gap(GapCode.AWS_UNANSWERED, {"action": action, "error": code})
+    is_unreachable = isinstance(error, (exceptions.ConnectionError, exceptions.HTTPClientError))
+    kind = GapCode.AWS_UNREACHABLE if is_unreachable else GapCode.AWS_UNUSABLE
+    return Gap(kind, {"action": action, "error": type(error).__name__})
 
 
 def _code(error: Exception) -> str | None:

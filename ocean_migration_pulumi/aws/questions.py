@@ -10,9 +10,9 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from ocean_migration_pulumi.aws.access import gap_for_error
-from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.migration.scheduling.aws_facts import ON_DEMAND, SPOT, InstanceTypeSpec
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 
 _CHUNK: Final = 100
 QUOTA_CODES: Final = {SPOT: "L-34B43A08", ON_DEMAND: "L-1216C47A"}
@@ -37,24 +37,23 @@ def _roles(client: Any, profiles: tuple[str, ...], found: dict[str, Any]) -> Gap
     gaps = []
     for profile in profiles:
         name = profile.rpartition("/")[2]
-        shown = f"instance profile {sanitize(name)}"
+        fields = {"profile": name}
         try:
             answer = client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
         except client.exceptions.NoSuchEntityException:
-            gaps.append(Gap(reason=f"there is no {shown}", remedy="set one that exists in the Virtual Node Group"))
+            gaps.append(Gap(GapCode.NO_INSTANCE_PROFILE, fields))
             continue
         except client.exceptions.ClientError as error:
             gaps.append(gap_for_error(error, "iam:GetInstanceProfile"))
             continue
         roles = [role["Arn"] for role in answer.get("Roles", ())]
         if profile.startswith("arn:") and answer.get("Arn") != profile:
-            remedy = "use AWS credentials of that account"
-            gaps.append(Gap(reason=f"{shown} is not of the account of the AWS credentials", remedy=remedy))
+            gaps.append(Gap(GapCode.FOREIGN_INSTANCE_PROFILE, fields))
         elif not roles:
-            gaps.append(Gap(reason=f"{shown} has no role", remedy="add one"))
+            gaps.append(Gap(GapCode.INSTANCE_PROFILE_WITHOUT_ROLE, fields))
         else:
             found[profile] = roles[0]
-    return _joined(gaps)
+    return Gap.join(gaps)
 
 
 def _access_entries(client: Any, clusters: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
@@ -64,10 +63,7 @@ def _access_entries(client: Any, clusters: tuple[str, ...], found: dict[str, Any
         for page in client.get_paginator("list_access_entries").paginate(clusterName=cluster):
             found |= dict.fromkeys(page.get("accessEntries", ()))
     except client.exceptions.ResourceNotFoundException:
-        remedy = "use AWS credentials of the cluster's account"
-        return Gap(
-            reason=f"there is no EKS cluster {sanitize(cluster)} in {sanitize(client.meta.region_name)}", remedy=remedy
-        )
+        return Gap(GapCode.NO_EKS_CLUSTER, {"cluster": cluster, "region": client.meta.region_name})
     except client.exceptions.InvalidRequestException as error:
         if "authentication mode" not in str(error):
             raise
@@ -103,10 +99,7 @@ def _zones(client: Any, subnet_ids: tuple[str, ...], found: dict[str, Any]) -> G
         size = ip_network(block, strict=False).num_addresses if block else None
         found[subnet["SubnetId"]] = subnet["AvailabilityZone"], free, size
     unknown = sorted(set(subnet_ids) - found.keys())
-    if not unknown:
-        return None
-    reason = f"there is no subnet {list_some(map(sanitize, unknown))}"
-    return Gap(reason=reason, remedy="correct the subnets in Spot, or use AWS credentials of their account")
+    return Gap(GapCode.NO_SUBNETS, {"subnets": unknown}) if unknown else None
 
 
 def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
@@ -167,14 +160,6 @@ def _pages(client: Any, operation: str, items: str, name: str, values: tuple[str
         filters = [{"Name": name, "Values": list(values[start : start + _CHUNK])}]
         for page in client.get_paginator(operation).paginate(Filters=filters):
             yield from page.get(items, ())
-
-
-def _joined(gaps: list[Gap]) -> Gap | None:
-    if not gaps:
-        return None
-    reasons = dict.fromkeys(gap.reason for gap in gaps)
-    remedies = dict.fromkeys(gap.remedy for gap in gaps if gap.remedy)
-    return Gap(reason=list_some(reasons), remedy=list_some(remedies))
 
 
 PARTS: Final = {

@@ -13,7 +13,7 @@ from ocean_migration_pulumi.aws.questions import PARTS
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import SingleFlightCache
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery, is_same_role
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 KEPT: Final = 600.0
 """Seconds for which an answer is good enough: roles, subnets and instance types hardly change."""
@@ -96,7 +96,7 @@ class AwsReader:
                 case AwsReadError():
                     gaps[part], found[part] = outcome.gap, dict(outcome.found)
                 case Exception():
-                    gaps[part] = Gap(reason=str(outcome))
+                    gaps[part] = Gap.from_error(outcome)
                 case _:
                     found[part] = outcome
         return found, gaps

@@ -39,7 +39,7 @@ from ocean_migration_pulumi.errors import (
 )
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy
 from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry, ClusterClaims
-from ocean_migration_pulumi.migration.snapshot.sources import DataSources, explain_no_access
+from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.resource.session import Session
 
@@ -159,8 +159,6 @@ class CliContext:
             sources = self._session.sources(self._kubeconfig, self._kube_context)
         except InputError as error:
             raise rename_to_option(error) from None
-        if not sources.is_named:
-            return replace(sources, absent=explain_no_access(OPTIONS))
         return sources if self._kubeconfig is None else replace(sources, name=OPTIONS.name(KUBECONFIG))
 
     def migrations(self) -> list[MigrationSummary]:

@@ -14,6 +14,7 @@ import click
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.cli.context import CliContext, unknown_name
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.views.run_report import Moment
 
 from_option: Final = click.option(
@@ -77,7 +78,7 @@ def open_migration(context: CliContext, migration: str | None, record: Path | No
         (ocean_id, migration_id), statuses = max(seen.items(), key=lambda item: item[1][-1][0])
         yield SelectedMigration(
             client=client,
-            sources=DataSources(absent="a record has no data from Kubernetes", is_named=True),
+            sources=DataSources(absent=Gap(GapCode.RECORDED), is_named=True),
             ocean_id=ocean_id,
             migration_id=migration_id,
             moments=tuple(Moment.from_status(at, status) for at, status in statuses),

@@ -33,13 +33,12 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import api_path, object_path, resource_path
 from ocean_migration_pulumi.migration.checks.service import is_pending
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DAEMON_SETS,
     DEPLOYMENTS,
     NODES,
     PODS,
-    Gap,
-    describe_gap,
 )
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import STATEFUL_SETS
 from ocean_migration_pulumi.migration.spec.conditions import (
@@ -48,6 +47,7 @@ from ocean_migration_pulumi.migration.spec.conditions import (
     ConditionObservation,
     KubernetesCondition,
 )
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 T = TypeVar("T")
 
@@ -113,7 +113,7 @@ def _listed(
     if isinstance(outcome, Exception):
         raise _error(outcome, gap_for_error(resource, outcome))
     if outcome.unusable:
-        raise KubernetesError(gap_for_unusable(resource, outcome.unusable).reason)
+        raise KubernetesError(describe_gap(gap_for_unusable(resource, outcome.unusable)).reason)
     return outcome.found
 
 
@@ -190,7 +190,7 @@ def _is_outdated(kind: str, metadata: Mapping[str, Any], status: Mapping[str, An
 
 def _error(error: Exception, gap: Gap) -> Exception:
     """Return what to raise: a KubernetesError may pass while a gate waits, a PrerequisiteError does not."""
-    message = describe_gap(gap)
+    message = describe_gap(gap).line
     if isinstance(error, RefusedError) and error.status in {UNAUTHORIZED, FORBIDDEN}:
         return PrerequisiteError(message)
     return KubernetesError(message)

@@ -1,15 +1,20 @@
-"""Gaps in what is known of a cluster: the reason, and the remedy."""
+"""The gaps that errors and responses of the API server leave."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
-from ocean_migration_pulumi.kubernetes.connection.errors import IncompleteListError, RefusedError, UnreachableError
+from ocean_migration_pulumi.kubernetes.connection.errors import (
+    IncompleteListError,
+    RefusedError,
+    SilentServerError,
+    UnreachableError,
+)
 from ocean_migration_pulumi.kubernetes.resources import rbac_rule, rbac_verb
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS, Gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, EVICTIONS
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
@@ -17,9 +22,7 @@ NOT_FOUND: Final = 404
 
 KUBERNETES: Final = "Kubernetes"
 """Name of who is asked, in messages."""
-NOT_IN_TIME: Final = f"{KUBERNETES} did not answer in time"
 _MISSING_RIGHT: Final = re.compile(r'(?:^|: )User "(?P<user>[^"]*)" cannot \w+ ')
-_SIGN_IN: Final = "renew the credentials, or give their identity access to the cluster"
 
 
 def gap_for_error(resource: str, error: Exception, verb: str | None = None) -> Gap:
@@ -32,18 +35,18 @@ def gap_for_error(resource: str, error: Exception, verb: str | None = None) -> G
     """
     match error:
         case IncompleteListError(found=found, remaining=remaining):
-            of = "" if remaining is None else f" of {len(found) + remaining:,}"
-            return Gap(reason=f"{len(found):,}{of} {resource} read, then the time was up")
-        case DeadlineError():
-            return Gap(reason=NOT_IN_TIME)
+            total = None if remaining is None else len(found) + remaining
+            return Gap(GapCode.LIST_INCOMPLETE, {"resource": resource, "read": len(found), "total": total})
+        case DeadlineError() | SilentServerError():
+            return Gap(GapCode.NOT_IN_TIME)
         case UnreachableError():
-            return Gap(reason=str(error), remedy=error.remedy)
+            return Gap.from_error(error, error.remedy)
         case RefusedError(status=status, said=said):
             return gap_for_status(resource, status, verb, said=said)
         case KubernetesError():
-            return Gap(reason=str(error))
+            return Gap.from_error(error)
     # The message may quote data of the cluster.
-    return Gap(reason=f"{resource} could not be read ({type(error).__name__})")
+    return Gap(GapCode.UNREADABLE, {"resource": resource, "error": type(error).__name__})
 
 
 def gap_for_status(resource: str, status: int, verb: str | None = None, *, said: str = "") -> Gap:
@@ -57,19 +60,19 @@ def gap_for_status(resource: str, status: int, verb: str | None = None, *, said:
     """
     verb = verb or rbac_verb(resource)
     what = f"{resource} kube-system/aws-auth" if resource == AWS_AUTH else resource
+    asked = {"verb": verb, "object": what, "status": status}
     if status == UNAUTHORIZED:
-        return Gap(reason=f"Kubernetes refuses the credentials ({status})", remedy=_SIGN_IN)
+        return Gap(GapCode.CREDENTIALS_REFUSED, {"status": status})
     # Admission policies and webhooks answer with the same status, and no rule of RBAC changes what they refuse.
     if status == FORBIDDEN and (missing := _MISSING_RIGHT.search(said)):
-        remedy = f"add to its role: {rbac_rule(resource, verb)}"
-        return Gap(reason=f"{missing['user'] or 'an anonymous user'} may not {verb} {what} ({status})", remedy=remedy)
-    quoted = f": {said}" if said and (status == FORBIDDEN or resource == EVICTIONS) else ""
-    return Gap(reason=f"Kubernetes answered {status} when asked to {verb} {what}{quoted}")
+        return Gap(GapCode.FORBIDDEN, {**asked, "user": missing["user"], "rule": rbac_rule(resource, verb)})
+    is_quoted = status == FORBIDDEN or resource == EVICTIONS
+    return Gap(GapCode.REFUSED, {**asked, "said": said if is_quoted else ""})
 
 
 def gap_for_unusable(resource: str, unusable: int) -> Gap:
     """Return the gap that unreadable objects of a list leave."""
-    return Gap(reason=f"{count_noun(unusable, 'object')} of unexpected form among the {resource}")
+    return Gap(GapCode.UNUSABLE_OBJECTS, {"count": unusable, "resource": resource})
 
 
 def ends_all(error: Exception) -> bool:

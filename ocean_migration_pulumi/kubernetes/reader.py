@@ -43,6 +43,7 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormErr
 from ocean_migration_pulumi.kubernetes.pagination import Listed, ListProgress, list_all
 from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
 from ocean_migration_pulumi.kubernetes.workloads import WorkloadLister
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
     BUDGETS,
@@ -59,14 +60,13 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     VALIDATING_WEBHOOKS,
     VOLUMES,
     EvictionTrial,
-    Gap,
     KubernetesSnapshot,
     MappedRole,
     Pod,
-    describe_gap,
 )
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
 from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, KubernetesCondition
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 MAXIMUM_AGE: Final = 30.0
 """Seconds for which a list is good enough to plan with; a run reads again before it writes."""
@@ -185,7 +185,7 @@ class KubernetesReader:
             raise InputError("nodes.label_selector", f"Kubernetes refuses it: {outcome.said or 'bad request'}")
         if gap := _gap(NODES, outcome):
             # A selector of which a part is unknown must never count as one that takes fewer nodes.
-            raise KubernetesError(describe_gap(gap))
+            raise KubernetesError(describe_gap(gap).line)
         return frozenset(node.instance_id for node in _found(outcome) if node.instance_id)
 
     def read_workloads(
@@ -215,7 +215,7 @@ class KubernetesReader:
         send = partial(self._connection.post, scope, path, {"dryRun": "All"}, body)
         outcome = run_together(KUBERNETES, scope, {path: send})[path]
         if isinstance(outcome, Exception):
-            return EvictionTrial(allowed=None, message=gap_for_error(EVICTIONS, outcome).reason)
+            return EvictionTrial(allowed=None, message=describe_gap(gap_for_error(EVICTIONS, outcome)).reason)
         return _trial(outcome)
 
     def instances(self, scope: CancelScope) -> frozenset[str]:
@@ -293,4 +293,5 @@ def _trial(answer: KubernetesResponse) -> EvictionTrial:
     several = answer.status == _SERVER_ERROR and _SEVERAL_BUDGETS.casefold() in answer.said.casefold()
     if several or (answer.said and answer.status == _TOO_MANY):
         return EvictionTrial(allowed=False, message=answer.said)
-    return EvictionTrial(allowed=None, message=describe_gap(gap_for_status(EVICTIONS, answer.status, said=answer.said)))
+    gap = gap_for_status(EVICTIONS, answer.status, said=answer.said)
+    return EvictionTrial(allowed=None, message=describe_gap(gap).line)

@@ -36,7 +36,7 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
 from ocean_migration_pulumi.kubernetes.objects.workload_objects import OwnerRef
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import api_path, object_path
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, DEPLOYMENTS, NODES, PODS, Gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, DEPLOYMENTS, NODES, PODS
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     EVENTS,
     REPLICA_SETS,
@@ -47,6 +47,7 @@ from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadPod,
     WorkloadSnapshot,
 )
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 MOST_NAMESPACES: Final = 8
 """Namespaces up to which each is listed for itself; with more, the whole cluster is listed once."""

@@ -32,6 +32,7 @@ from ocean_migration_pulumi.migration.snapshot.snapshot import PlanPreview
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_vngs
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, ORDERING, MigrationSpec, changed_options, read_spec
 from ocean_migration_pulumi.migration.state.migration_record import STARTED
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 _COMPONENT: Final = "ocean-migration:index:OceanMigration$"
 """The type of the component, in the URNs of its waves."""
 
-_LATER: Final = DataSources(absent="the kubeconfig is known only later", is_named=True, explicit=True)
+_LATER: Final = DataSources(absent=Gap(GapCode.KUBECONFIG_PENDING), is_named=True, explicit=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

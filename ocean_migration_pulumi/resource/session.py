@@ -127,11 +127,12 @@ class Session:
 
         """
         from ocean_migration_pulumi.migration.snapshot.sources import DataSources
+        from ocean_migration_pulumi.migration.spec.gap import Gap
 
         try:
             reader = self.reader(kubeconfig, context)
         except SettingsError as error:
-            return DataSources(absent=str(error), is_named=True, explicit=kubeconfig is not None)
+            return DataSources(absent=Gap.from_error(error), is_named=True, explicit=kubeconfig is not None)
         if reader is None:
             return DataSources()
         from ocean_migration_pulumi.aws import AwsReader

@@ -21,9 +21,11 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.common.single_flight import FAILURES_KEPT
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, AwsQuery, InstanceTypeSpec
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from tests.support.fake_aws import (
     ACCESS_KEY,
     ACCOUNT,
@@ -37,6 +39,7 @@ from tests.support.fake_aws import (
     eks_error,
     iam_error,
 )
+from tests.support.gaps import failed_gap
 from tests.support.timing import PATIENCE, ends_soon
 
 QUESTION = AwsQuery(
@@ -132,7 +135,7 @@ def read(
     for secret in (ACCESS_KEY, SECRET_KEY, SESSION_TOKEN):
         assert secret not in repr((cloud, reader, vars(reader)))
     for gap in cloud.gaps.values():
-        assert "\n" not in gap.reason + gap.remedy
+        assert "\n" not in describe_gap(gap).line
     return cloud
 
 
@@ -165,19 +168,18 @@ def test_profile_is_found_by_its_arn(aws: FakeAws) -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "reason"),
+    ("profile", "code"),
     [
-        ("arn:aws:iam::999999999999:instance-profile/nodes", "instance profile nodes is not of the account"),
-        ("gone", "there is no instance profile gone"),
-        ("empty", "instance profile empty has no role"),
+        ("arn:aws:iam::999999999999:instance-profile/nodes", GapCode.FOREIGN_INSTANCE_PROFILE),
+        ("gone", GapCode.NO_INSTANCE_PROFILE),
+        ("empty", GapCode.INSTANCE_PROFILE_WITHOUT_ROLE),
     ],
 )
-def test_profile_without_a_role_to_tell_loses_no_other(aws: FakeAws, profile: str, reason: str) -> None:
+def test_profile_without_a_role_to_tell_loses_no_other(aws: FakeAws, profile: str, code: GapCode) -> None:
     """A profile of the same name in another account is another profile."""
     cloud = read(AwsQuery(region=REGION, instance_profiles=("nodes", profile)))
     assert cloud.roles == {"nodes": f"arn:aws:iam::{ACCOUNT}:role/node-role"}
-    assert reason in cloud.gaps["roles"].reason
-    assert cloud.gaps["roles"].remedy
+    assert cloud.gaps["roles"] == Gap(code, {"profile": profile.rpartition("/")[2]})
 
 
 def test_access_entries_come_page_by_page(aws: FakeAws) -> None:
@@ -217,7 +219,7 @@ def test_detail_that_is_denied_is_a_gap(aws: FakeAws, entries: list[str], call: 
     aws.entries["shop"] = entries
     aws.replies[call] = eks_error(403, "AccessDeniedException")
     cloud = read(AwsQuery(region=REGION, instance_profiles=("nodes",), eks_cluster="shop"))
-    assert cloud.gaps == {part: Gap(reason=f"AWS denies eks:{call}", remedy=f"allow eks:{call}")}
+    assert cloud.gaps == {part: Gap(GapCode.AWS_DENIED, {"action": f"eks:{call}"})}
     assert cloud.access_entries == frozenset(entries)
 
 
@@ -237,7 +239,7 @@ def test_half_of_the_access_entries_are_none(aws: FakeAws) -> None:
     )
     cloud = read(AwsQuery(region=REGION, eks_cluster="shop"))
     assert cloud.access_entries is None
-    assert cloud.gaps["access_entries"].remedy == "allow eks:ListAccessEntries"
+    assert cloud.gaps["access_entries"] == Gap(GapCode.AWS_DENIED, {"action": "eks:ListAccessEntries"})
 
 
 def test_cluster_that_knows_no_access_entries_has_none(aws: FakeAws) -> None:
@@ -248,14 +250,14 @@ def test_cluster_that_knows_no_access_entries_has_none(aws: FakeAws) -> None:
     aws.replies["ListAccessEntries"] = eks_error(400, "InvalidRequestException", "The cluster is being created")
     cloud = read(AwsQuery(region=REGION, eks_cluster="shop"))
     assert cloud.access_entries is None
-    assert "InvalidRequestException" in cloud.gaps["access_entries"].reason
+    assert cloud.gaps["access_entries"].fields["error"] == "InvalidRequestException"
 
 
 def test_unknown_cluster_is_a_gap(aws: FakeAws) -> None:
     """It says where it was looked for."""
     cloud = read(AwsQuery(region=REGION, eks_cluster="other"))
     assert cloud.access_entries is None
-    assert cloud.gaps["access_entries"].reason == "there is no EKS cluster other in eu-west-1"
+    assert cloud.gaps["access_entries"] == Gap(GapCode.NO_EKS_CLUSTER, {"cluster": "other", "region": "eu-west-1"})
 
 
 def test_free_addresses_of_subnets(aws: FakeAws) -> None:
@@ -296,14 +298,14 @@ def test_quota_that_is_denied_is_a_gap(aws: FakeAws, call: str, part: str, reply
     aws.replies[call] = reply
     cloud = read(AwsQuery(region=REGION, markets=("spot",)))
     action = {"quotas": "servicequotas:GetServiceQuota", "running": "ec2:DescribeInstances"}[part]
-    assert cloud.gaps == {part: Gap(reason=f"AWS denies {action}", remedy=f"allow {action}")}
+    assert cloud.gaps == {part: Gap(GapCode.AWS_DENIED, {"action": action})}
 
 
 def test_unknown_subnet_loses_no_other(aws: FakeAws) -> None:
     """The gap names it."""
     cloud = read(AwsQuery(region=REGION, subnet_ids=("subnet-a", "subnet-gone")))
     assert cloud.zones == {"subnet-a": "eu-west-1a"}
-    assert cloud.gaps["zones"].reason == "there is no subnet subnet-gone"
+    assert cloud.gaps["zones"] == Gap(GapCode.NO_SUBNETS, {"subnets": ["subnet-gone"]})
 
 
 def test_patterns_stand_for_all_types_that_they_match(aws: FakeAws) -> None:
@@ -349,7 +351,7 @@ def test_missing_right_is_a_gap_of_its_part_alone(aws: FakeAws, part: str) -> No
     call, action = ACTIONS[part]
     aws.replies[call] = refusal(part, 403, "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
     cloud = read()
-    assert cloud.gaps == {part: Gap(reason=f"AWS denies {action}", remedy=f"allow {action}")}
+    assert cloud.gaps == {part: Gap(GapCode.AWS_DENIED, {"action": action})}
     answered = {"roles", "access_entries", "zones", "machines"} - {part}
     assert all(getattr(cloud, each) for each in answered)
     assert not getattr(cloud, part)
@@ -362,7 +364,7 @@ def test_throttling_is_borne_once(aws: FakeAws, part: str) -> None:
     aws.replies[call] = refusal(part, 429, "Throttling", "ThrottlingException", "RequestLimitExceeded")
     cloud = read(PARTS[part])
     assert cloud.gaps.keys() == {part}
-    assert cloud.gaps[part].reason.startswith(f"AWS throttles {action}")
+    assert (cloud.gaps[part].code, cloud.gaps[part].fields["action"]) == (GapCode.AWS_THROTTLED, action)
     assert aws.actions.count(call) == 2
 
 
@@ -372,8 +374,7 @@ def test_refused_keys_are_told_from_missing_rights(aws: FakeAws, part: str) -> N
     codes = ("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure")
     aws.replies[ACTIONS[part][0]] = refusal(part, 403, *codes)
     gap = read(PARTS[part]).gaps[part]
-    assert gap.reason.startswith("AWS refuses the credentials")
-    assert gap.remedy == "renew the AWS credentials"
+    assert gap.code is GapCode.AWS_CREDENTIALS_REFUSED
 
 
 @pytest.mark.parametrize(
@@ -409,7 +410,9 @@ def test_item_without_what_it_is_for_is_a_gap(aws: FakeAws) -> None:
     aws.replies["DescribeInstanceTypes"] = Reply(body=body)
     cloud = read()
     assert cloud.machines == {"m5.large": InstanceTypeSpec(resources=Resources(milli_cpu=2000, memory_mib=8192))}
-    assert cloud.gaps["machines"].reason == "AWS has no usable answer to ec2:DescribeInstanceTypes (KeyError)"
+    assert cloud.gaps["machines"] == Gap(
+        GapCode.AWS_UNUSABLE, {"action": "ec2:DescribeInstanceTypes", "error": "KeyError"}
+    )
 
 
 def test_nobody_listening_is_a_gap(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +420,7 @@ def test_nobody_listening_is_a_gap(aws: FakeAws, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     cloud = read()
     assert cloud.gaps.keys() == set(ACTIONS)
-    assert all("AWS cannot be reached" in gap.reason for gap in cloud.gaps.values())
+    assert {gap.code for gap in cloud.gaps.values()} == {GapCode.AWS_UNREACHABLE}
 
 
 @pytest.mark.slow
@@ -434,7 +437,7 @@ def test_slow_part_is_left_behind_at_the_deadline(aws: FakeAws) -> None:
     aws.replies["ListAccessEntries"] = slow
     with ends_soon():
         cloud = read(reader=reader, seconds=10.0)
-    assert cloud.gaps == {"access_entries": Gap(reason="AWS did not answer in time")}
+    assert cloud.gaps == {"access_entries": failed_gap("AWS did not answer in time")}
     assert cloud.access_entries is None
     assert (len(cloud.roles), len(cloud.zones), len(cloud.machines)) == (1, 2, 1)
     held.set()
@@ -558,7 +561,7 @@ def test_without_boto3_the_gap_says_what_to_install(aws: FakeAws, monkeypatch: p
     monkeypatch.setitem(sys.modules, "boto3.session", None)
     gaps = read().gaps
     assert gaps.keys() == set(ACTIONS)
-    wanted = Gap(reason="boto3 is not installed", remedy=f"run `{install_command('aws')}`")
+    wanted = Gap(GapCode.NO_BOTO3, {"command": install_command("aws")})
     assert set(gaps.values()) == {wanted}
 
 
@@ -578,8 +581,7 @@ def test_without_credentials_nothing_is_waited_for(aws: FakeAws, monkeypatch: py
         with ends_soon():
             gaps = read(seconds=PATIENCE).gaps
     assert connections
-    assert {gap.reason for gap in gaps.values()} == {"there are no AWS credentials"}
-    assert all(gap.remedy for gap in gaps.values())
+    assert set(gaps.values()) == {Gap(GapCode.NO_AWS_CREDENTIALS)}
     assert aws.asked == []
 
 
@@ -612,16 +614,16 @@ class FakeSilence:
 
 
 @pytest.mark.parametrize(
-    ("profile", "reason"),
+    ("profile", "error"),
     [
-        ("gone", "the AWS credentials cannot be used (ProfileNotFound)"),
-        ("helper", "the AWS credentials cannot be used (CredentialRetrievalError)"),
-        ("denied", "the AWS credentials cannot be used (AccessDenied)"),
-        ("mfa", "the AWS credentials cannot be used (PermissionError)"),
+        ("gone", "ProfileNotFound"),
+        ("helper", "CredentialRetrievalError"),
+        ("denied", "AccessDenied"),
+        ("mfa", "PermissionError"),
     ],
 )
 def test_credentials_that_cannot_be_used_are_gaps_of_all_parts(
-    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: str, reason: str
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, profile: str, error: str
 ) -> None:
     """What a helper prints is not repeated, a role that may not be taken is no missing right, nobody is prompted."""
     without_keys(monkeypatch)
@@ -638,24 +640,21 @@ def test_credentials_that_cannot_be_used_are_gaps_of_all_parts(
     aws.replies["AssumeRole"] = iam_error(403, "AccessDenied")
     gaps = read().gaps
     assert gaps.keys() == set(ACTIONS)
-    assert {gap.reason for gap in gaps.values()} == {reason}
+    assert set(gaps.values()) == {Gap(GapCode.AWS_CREDENTIALS_UNUSABLE, {"error": error})}
     assert set(aws.actions) <= {"AssumeRole"}
 
 
 def test_half_of_the_keys_are_none(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key that is there is not repeated."""
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert {gap.reason for gap in read().gaps.values()} == {
-        "the AWS credentials cannot be used (PartialCredentialsError)"
-    }
+    assert set(read().gaps.values()) == {Gap(GapCode.AWS_CREDENTIALS_UNUSABLE, {"error": "PartialCredentialsError"})}
 
 
 def test_unknown_region_is_a_gap(aws: FakeAws) -> None:
     """Nor may one be made up of what the service says."""
-    reasons = {gap.reason for gap in read(AwsQuery(region="", subnet_ids=("subnet-a",))).gaps.values()}
-    assert reasons == {"the region of the cluster is not known"}
+    assert read(AwsQuery(region="", subnet_ids=("subnet-a",))).gaps == {"zones": Gap(GapCode.NO_REGION)}
     gap = read(AwsQuery(region="evil.example/", subnet_ids=("subnet-a",))).gaps["zones"]
-    assert gap.reason == "AWS has no usable answer to ec2:DescribeSubnets (InvalidRegionError)"
+    assert gap == Gap(GapCode.AWS_UNUSABLE, {"action": "ec2:DescribeSubnets", "error": "InvalidRegionError"})
     assert aws.asked == []
 
 
@@ -663,9 +662,9 @@ def test_names_of_someone_else_stay_on_one_line(aws: FakeAws) -> None:
     """They come from Spot."""
     question = AwsQuery(region=REGION, instance_profiles=("a\nb",), subnet_ids=("s\n1",), eks_cluster="c\r\nd")
     gaps = read(question).gaps
-    assert gaps["roles"].reason == "there is no instance profile a b"
-    assert gaps["access_entries"].reason == "there is no EKS cluster c d in eu-west-1"
-    assert gaps["zones"].reason == "there is no subnet s 1"
+    assert describe_gap(gaps["roles"]).reason == "there is no instance profile a b"
+    assert describe_gap(gaps["access_entries"]).reason == "there is no EKS cluster c d in eu-west-1"
+    assert describe_gap(gaps["zones"]).reason == "there is no subnet s 1"
 
 
 def test_importing_the_reader_brings_no_boto3() -> None:

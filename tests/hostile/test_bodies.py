@@ -117,7 +117,7 @@ def test_nor_does_kubernetes_get_it_decoded(coding: str) -> None:
     api = shop()
     api.faults[fake.PODS] = [http.answer(200, NESTED[coding], Content_Encoding=coding)]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read_snapshot(CancelScope()).gaps[PODS].reason == UNEXPECTED
+        assert reader.read_snapshot(CancelScope()).gaps[PODS].fields["message"] == UNEXPECTED
 
 
 DEEP = {

@@ -13,20 +13,22 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes import KubernetesReader
 from ocean_migration_pulumi.kubernetes.objects import list_decoding
 from ocean_migration_pulumi.kubernetes.pagination import PAGE
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.scheduling import kubernetes_snapshot as known
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     CniSettings,
-    Gap,
     MappedRole,
     NodePool,
     Requirement,
     Taint,
 )
 from ocean_migration_pulumi.migration.snapshot.protocols import KubernetesApi
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import ALL, TOKEN, access, read, reading, shop
 from tests.support import http_server as http
+from tests.support.gaps import failed_gap
 from tests.support.timing import PATIENCE
 
 UNEXPECTED = " is not what the Kubernetes API reference promises"
@@ -43,7 +45,9 @@ def test_pods_that_were_read_in_time_are_kept() -> None:
         api.faults[fake.PODS] = [None, http.silence]
         found = reader.read_snapshot(CancelScope(short=True).at_most(2.0))
         assert len(found.pods) == PAGE
-        assert found.gaps[known.PODS] == Gap(reason=f"{PAGE:,} of {3 * PAGE:,} pods read, then the time was up")
+        assert found.gaps[known.PODS] == Gap(
+            GapCode.LIST_INCOMPLETE, {"resource": "pods", "read": PAGE, "total": 3 * PAGE}
+        )
         assert found.gaps.keys() == {known.PODS}
         told = [page for page in pages if page[0] == known.PODS]
         assert told[-1] == (known.PODS, PAGE, 3 * PAGE)
@@ -250,7 +254,9 @@ def test_list_that_is_gone_again_and_again_is_a_gap() -> None:
     with api.serve() as server, reading(server.url) as reader:
         found = reader.read_snapshot(CancelScope())
         assert len([request for request in server.requests if request.path == fake.PODS]) == 6
-    assert found.gaps == {known.PODS: Gap(reason="Kubernetes answered 410 when asked to list pods")}
+    assert found.gaps == {
+        known.PODS: Gap(GapCode.REFUSED, {"verb": "list", "object": "pods", "status": 410, "said": ""})
+    }
     assert found.pods == ()
     assert len(found.nodes) == 2
 
@@ -260,7 +266,7 @@ def test_list_that_leads_in_a_circle_is_a_gap() -> None:
     api = shop()
     api.faults[fake.PODS] = [http.answer(200, {"metadata": {"continue": "x"}, "items": []})] * 3
     found = read(api)
-    assert found.gaps[known.PODS].reason == f"the list of pods{UNEXPECTED}"
+    assert found.gaps[known.PODS].fields["message"] == f"the list of pods{UNEXPECTED}"
 
 
 @pytest.mark.parametrize(
@@ -297,24 +303,27 @@ def test_missing_right_is_a_gap_with_its_rule(path: str, resource: str, reason: 
     api = shop()
     api.faults[path] = [fake.forbidden("get" if path == fake.AWS_AUTH else "list", resource)]
     found = read(api)
-    assert found.gaps == {resource: Gap(reason=reason, remedy=remedy)}
+    assert {name: describe_gap(gap) for name, gap in found.gaps.items()} == {resource: (reason, remedy)}
+    assert found.gaps[resource].code is GapCode.FORBIDDEN
     assert len(found.nodes) == 2
 
 
 @pytest.mark.parametrize(
-    ("step", "reason"),
+    ("step", "said"),
     [
-        (fake.status(403, "policy denies it\nfor everybody"), ": policy denies it for everybody"),
-        (fake.status(403, f"{TOKEN} is blocked"), ": [secret] is blocked"),
+        (fake.status(403, "policy denies it\nfor everybody"), "policy denies it for everybody"),
+        (fake.status(403, f"{TOKEN} is blocked"), "[secret] is blocked"),
         (http.answer(403, b"blocked by the proxy"), ""),
     ],
     ids=["policy", "token", "proxy"],
 )
-def test_refusal_that_is_none_of_rbac_names_no_rule(step: http.Step, reason: str) -> None:
+def test_refusal_that_is_none_of_rbac_names_no_rule(step: http.Step, said: str) -> None:
     """A rule would not help; the API server's own words say what would, and never repeat the token."""
     api = shop()
     api.faults[fake.PODS] = [step]
-    assert read(api).gaps == {known.PODS: Gap(reason=f"Kubernetes answered 403 when asked to list pods{reason}")}
+    assert read(api).gaps == {
+        known.PODS: Gap(GapCode.REFUSED, {"verb": "list", "object": "pods", "status": 403, "said": said})
+    }
 
 
 def test_what_all_workloads_share_is_read() -> None:
@@ -385,7 +394,7 @@ def test_missing_right_of_an_anonymous_user() -> None:
     """An empty name is that of nobody."""
     api = shop()
     api.faults[fake.PODS] = [fake.forbidden("list", "pods", user="")]
-    assert read(api).gaps[known.PODS].reason == "an anonymous user may not list pods (403)"
+    assert describe_gap(read(api).gaps[known.PODS]).reason == "an anonymous user may not list pods (403)"
 
 
 def test_refused_credentials_are_asked_once() -> None:
@@ -396,7 +405,7 @@ def test_refused_credentials_are_asked_once() -> None:
         found = reader.read_snapshot(CancelScope())
         assert len(server.requests) == 1
     assert found.gaps.keys() == ALL
-    assert {gap.reason for gap in found.gaps.values()} == {"Kubernetes refuses the credentials (401)"}
+    assert set(found.gaps.values()) == {Gap(GapCode.CREDENTIALS_REFUSED, {"status": 401})}
     assert TOKEN not in repr(found)
 
 
@@ -423,7 +432,7 @@ def test_unusable_answer_is_a_gap(step: http.Step, reason: str) -> None:
     api = shop()
     api.faults[fake.PODS] = [step]
     found = read(api)
-    assert found.gaps == {known.PODS: Gap(reason=reason)}
+    assert {name: describe_gap(gap).line for name, gap in found.gaps.items()} == {known.PODS: reason}
     assert found.budgets
 
 
@@ -435,7 +444,7 @@ def test_error_that_nobody_foresaw_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(list_decoding, "decode_page", fails)
     found = read(shop())
-    assert found.gaps[known.PODS] == Gap(reason="pods could not be read (ZeroDivisionError)")
+    assert found.gaps[known.PODS] == Gap(GapCode.UNREADABLE, {"resource": "pods", "error": "ZeroDivisionError"})
     assert found.mapped_roles is not None
 
 
@@ -443,7 +452,7 @@ def test_mapped_roles_that_nobody_wrote() -> None:
     """A page of a proxy is no ConfigMap."""
     api = shop()
     api.faults[fake.AWS_AUTH] = [http.answer(200, b"<html>", **TEXT_HTML)]
-    assert read(api).gaps == {known.AWS_AUTH: Gap(reason=f"the answer{UNEXPECTED}")}
+    assert read(api).gaps == {known.AWS_AUTH: failed_gap(f"the answer{UNEXPECTED}")}
 
 
 def test_reset_is_tried_once_more() -> None:
@@ -470,7 +479,7 @@ def test_connection_that_fails_again_ends_all(step: http.Step) -> None:
         found = reader.read_snapshot(CancelScope())
         assert len(server.requests) == 2
     assert found.gaps.keys() == ALL
-    (reason,) = {gap.reason for gap in found.gaps.values()}
+    (reason,) = {gap.fields["message"] for gap in found.gaps.values()}
     assert reason.startswith("Kubernetes cannot be reached")
 
 
@@ -480,7 +489,7 @@ def test_nobody_listens() -> None:
         url = server.url
     with reading(url) as reader:
         found = reader.read_snapshot(CancelScope())
-    assert found.gaps == dict.fromkeys(ALL, Gap(reason="Kubernetes cannot be reached: connection refused"))
+    assert found.gaps == dict.fromkeys(ALL, failed_gap("Kubernetes cannot be reached: connection refused"))
     assert found.source == "the input kubeconfig"
 
 
@@ -488,7 +497,9 @@ def test_unknown_host() -> None:
     """So is a server that nobody knows."""
     with reading("https://nowhere.invalid") as reader:
         found = reader.read_snapshot(CancelScope())
-    assert found.gaps[known.PODS].reason == "Kubernetes cannot be reached: the name of its server is not known"
+    assert (
+        found.gaps[known.PODS].fields["message"] == "Kubernetes cannot be reached: the name of its server is not known"
+    )
 
 
 @pytest.mark.parametrize(
@@ -505,8 +516,8 @@ def test_overloaded_server_is_asked_again(steps: list[http.Step], status: int | 
     """As long as it says when, and soon."""
     api = shop()
     api.faults[fake.PODS] = steps
-    reason = f"Kubernetes answered {status} when asked to list pods"
-    assert read(api).gaps == ({} if status is None else {known.PODS: Gap(reason=reason)})
+    refused = Gap(GapCode.REFUSED, {"verb": "list", "object": "pods", "status": status, "said": ""})
+    assert read(api).gaps == ({} if status is None else {known.PODS: refused})
 
 
 def test_objects_of_unexpected_form_are_counted() -> None:
@@ -517,8 +528,8 @@ def test_objects_of_unexpected_form_are_counted() -> None:
     found = read(api)
     assert [pod.name for pod in found.pods] == ["good"]
     assert found.gaps == {
-        known.PODS: Gap(reason="4 objects of unexpected form among the pods"),
-        known.BUDGETS: Gap(reason="1 object of unexpected form among the poddisruptionbudgets"),
+        known.PODS: Gap(GapCode.UNUSABLE_OBJECTS, {"count": 4, "resource": "pods"}),
+        known.BUDGETS: Gap(GapCode.UNUSABLE_OBJECTS, {"count": 1, "resource": "poddisruptionbudgets"}),
     }
 
 
@@ -569,7 +580,7 @@ def test_malformed_mapped_roles_are_a_gap(roles: Any) -> None:
     api.config_map = {"data": {"mapRoles": roles}}
     found = read(api)
     assert found.mapped_roles is None
-    assert found.gaps == {known.AWS_AUTH: Gap(reason="mapRoles of the ConfigMap kube-system/aws-auth is no list")}
+    assert found.gaps == {known.AWS_AUTH: failed_gap("mapRoles of the ConfigMap kube-system/aws-auth is no list")}
 
 
 def test_secrets_are_in_no_repr_and_no_gap() -> None:

@@ -18,6 +18,7 @@ from ocean_migration_pulumi.kubernetes.objects.workload_objects import (
     read_workload_pod,
 )
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadPod, WorkloadSnapshot
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes import workloads as made
 from tests.kubernetes.fake_api import FakeApi
@@ -124,7 +125,7 @@ def test_missing_right_is_a_gap_with_the_rule(path: str, resource: str, remedy: 
     api.faults[path] = [fake.status(403, 'x is forbidden: User "ci" cannot list resource', "Forbidden")] * 9
     found = read(api)
     assert list(found.gaps) == [resource]
-    assert remedy in found.gaps[resource].remedy
+    assert remedy in found.gaps[resource].fields["rule"]
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,7 @@ def test_pod_of_unexpected_form_makes_the_list_incomplete() -> None:
     api = made.shop()
     api.lists[made.path("pods")] = [*api.lists[made.path("pods")], b'{"metadata": {"name": 7}}']
     found = read(api)
-    assert found.gaps["pods"].reason == "1 object of unexpected form among the pods"
+    assert found.gaps["pods"] == Gap(GapCode.UNUSABLE_OBJECTS, {"count": 1, "resource": "pods"})
     assert len(found.pods) == 4
 
 

@@ -186,7 +186,8 @@ def test_nothing_turns_the_verification_off(
             client.get_cluster("o-1")
         reader = reader_of(impostor.url)
         assert all(
-            "certificate is not trusted" in gap.reason for gap in reader.read_snapshot(CancelScope()).gaps.values()
+            "certificate is not trusted" in gap.fields["message"]
+            for gap in reader.read_snapshot(CancelScope()).gaps.values()
         )
         reader.close()
         for call in (probe, lambda url, scope: post(url, {}, scope)):

@@ -34,10 +34,11 @@ from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.diagnosis.readiness import ReadinessObserver, WorkloadReadiness
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.health.look_thread import LookThread
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.planning.text.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, EventSink, discard_event, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import MigrationListing, MigrationWaiter
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, describe_gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
@@ -214,7 +215,7 @@ class Follower:
             self._readiness = _unknown_readiness(str(error))
             return
         if gaps := [found.gaps[name] for name in (PODS, NODES) if name in found.gaps]:
-            self._readiness = _unknown_readiness(describe_gap(gaps[0]))
+            self._readiness = _unknown_readiness(describe_gap(gaps[0]).line)
             return
         self._readiness = self._readiness_observer.measure(
             found,

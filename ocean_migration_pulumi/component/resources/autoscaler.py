@@ -18,6 +18,7 @@ from ocean_migration_pulumi.component.resources.deployments import (
     warn_of_owner,
     when_found,
 )
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
 
 NAMESPACE: Final = "kube-system"
@@ -92,7 +93,8 @@ def _report_named(args: ClusterAutoscalerArgs, deployment: Deployment | None, ma
 def _find_autoscalers(found: Deployments, parent: pulumi.Resource) -> list[Deployment]:
     """Return the Cluster Autoscalers of the cluster, and say what is not known of them."""
     if found.absent:
-        told = f"the Cluster Autoscaler is not switched off, as nothing is known of the cluster: {found.absent}"
+        why = describe_gap(found.absent).line
+        told = f"the Cluster Autoscaler is not switched off, as nothing is known of the cluster: {why}"
         pulumi.log.warn(f"{told}, or name it in cluster_autoscaler", parent)
         return []
     sure, unsure = found.cluster_autoscalers, found.resembling

@@ -27,6 +27,7 @@ from ocean_migration_pulumi.component.resources.deployments import (
     warn_of_owner,
     when_found,
 )
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
 
 V1_NAME: Final = "spotinst-kubernetes-cluster-controller"
@@ -155,7 +156,8 @@ def _scale_v1(
 def _report_v1(args: ControllerArgs, found: Deployments, release: pulumi.Resource) -> None:
     """Say whether version 1 of the controller runs beside version 2, or that it is not known."""
     if args.replace_v1 is None and found.absent:
-        unsure = f"whether version 1 of the controller is there is not known: {found.absent}, or replace_v1"
+        why = describe_gap(found.absent).line
+        unsure = f"whether version 1 of the controller is there is not known: {why}, or replace_v1"
         pulumi.log.info(unsure, release)
     running = [each for each in found.controllers_v1 if each.replicas]
     if args.replace_v1 is False and running:

@@ -20,6 +20,7 @@ from ocean_migration_pulumi.migration.checks.autoscalers import is_cluster_autos
 from ocean_migration_pulumi.migration.checks.controllers import is_v1
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, Deployment
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Deployments:
 
     found: tuple[Deployment, ...] = ()
     """All of them."""
-    absent: str = ""
+    absent: Gap | None = None
     """Why they are not known, empty when they are."""
 
     @property
@@ -100,12 +101,11 @@ def find_deployments(kubeconfig: str | None = None, context: str | None = None) 
     from ocean_migration_pulumi.kubernetes.gaps import KUBERNETES, gap_for_error
     from ocean_migration_pulumi.kubernetes.objects import objects
     from ocean_migration_pulumi.kubernetes.pagination import list_all
-    from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import describe_gap
 
     try:
         access = find_access(kubeconfig, context, os.environ)
     except SettingsError as error:
-        return Deployments(absent=str(error))
+        return Deployments(absent=Gap.from_error(error))
     if access is None:
         return UNKNOWN
     scope = CancelScope(short=True).at_most(BUDGET)
@@ -117,8 +117,7 @@ def find_deployments(kubeconfig: str | None = None, context: str | None = None) 
     finally:
         connection.close()
     if isinstance(outcome, Exception):
-        gap = gap_for_error(DEPLOYMENTS, outcome)
-        return Deployments(absent=describe_gap(gap))
+        return Deployments(absent=gap_for_error(DEPLOYMENTS, outcome))
     return Deployments(found=tuple(outcome.found))
 
 

@@ -14,6 +14,7 @@ from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.kubernetes.connection.errors import (
     UNEXPECTED,
     RefusedError,
+    SilentServerError,
     UnexpectedAnswerError,
     UnreachableError,
 )
@@ -213,7 +214,7 @@ class Connection:
             raise (RetryableError(error, RESET) if request.method == "GET" else error) from None
         except httpx.TimeoutException:
             scope.check()
-            raise UnreachableError("Kubernetes did not answer in time") from None
+            raise SilentServerError from None
         except httpx.DecodingError:
             raise UnexpectedAnswerError(UNEXPECTED) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:

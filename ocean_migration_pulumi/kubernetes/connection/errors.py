@@ -39,6 +39,14 @@ class UnreachableError(KubernetesError):
         self.remedy = remedy
 
 
+class SilentServerError(UnreachableError):
+    """The API server did not answer in time."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("Kubernetes did not answer in time")
+
+
 class RefusedError(KubernetesError):
     """The API server, or a proxy before it, answered with an error."""
 

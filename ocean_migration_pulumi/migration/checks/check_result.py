@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 
 class CheckStatus(StrEnum):
@@ -24,7 +24,7 @@ class Finding(StrEnum):
     """What a check can find; the string under each member names its fields, ``?`` those that may be None."""
 
     NOT_READ = "not-read"
-    """``reason``, ``remedy`` (may be empty)."""
+    """``gap``."""
 
     CONTROLLER_REPORTS = "controller-reports"
     CONTROLLER_NEVER_REPORTED = "controller-never-reported"
@@ -33,9 +33,9 @@ class Finding(StrEnum):
 
     KUBERNETES_READ = "kubernetes-read"
     KUBERNETES_NOT_READ = "kubernetes-not-read"
-    """``reason``: why access that exists is of no use, the ``remedy`` (both may be empty), the ``input``? to set."""
+    """``gap``?: why access that exists is of no use, the ``input``? to set."""
     KUBERNETES_WRONG_CLUSTER = "kubernetes-wrong-cluster"
-    """``reason``."""
+    """``gap``."""
     KUBERNETES_NOT_RECOGNIZED = "kubernetes-not-recognized"
     """There is no node to recognize the cluster by; no fields."""
 
@@ -90,7 +90,7 @@ class Finding(StrEnum):
     NO_INSTANCE_PROFILE = "no-instance-profile"
     """``targets``: each with ``id`` of a VNG or cluster, and ``name`` (empty for the cluster's own template)."""
     ROLE_NOT_READ = "role-not-read"
-    """``profile``, ``targets``, ``reason``, ``remedy`` (the last two may be empty)."""
+    """``profile``, ``targets``, ``gap``?."""
     ROLE_NOT_MAPPED = "role-not-mapped"
     """``role``, ``targets``."""
     ROLE_MAPPED_WITH_PATH = "role-mapped-with-path"
@@ -102,13 +102,13 @@ class Finding(StrEnum):
     ACCESS_ENTRY_OF_OTHER_TYPE = "access-entry-of-other-type"
     """``role``, ``targets``, ``type``."""
     ACCESS_ENTRY_NOT_READ = "access-entry-not-read"
-    """``role``, ``targets``, ``reason``, ``remedy`` (the last two may be empty)."""
+    """``role``, ``targets``, ``gap``?."""
     AUTHENTICATION_MODE_NOT_READ = "authentication-mode-not-read"
     """As ``ACCESS_ENTRY_NOT_READ``: it is in aws-auth, which counts only in some modes."""
     AWS_AUTH_NOT_READ = "aws-auth-not-read"
-    """``role``, ``targets``, ``reason``, ``remedy`` (may be empty)."""
+    """``role``, ``targets``, ``gap``."""
     ACCESS_ENTRIES_NOT_READ = "access-entries-not-read"
-    """``role``, ``targets``, ``reason``, ``remedy`` (the last two may be empty)."""
+    """``role``, ``targets``, ``gap``?."""
 
     NODES_MATCHED = "nodes-matched"
     NODES_UNMATCHED = "nodes-unmatched"
@@ -185,7 +185,7 @@ class CheckResult:
     @classmethod
     def from_gap(cls, name: str, gap: Gap) -> Self:
         """Return the result for something that could not be read."""
-        return cls(name, CheckStatus.UNKNOWN, Finding.NOT_READ, {"reason": gap.reason, "remedy": gap.remedy})
+        return cls(name, CheckStatus.UNKNOWN, Finding.NOT_READ, {"gap": gap.to_json()})
 
     def to_diagnostic(self, *, enforced: bool) -> Diagnostic:
         """Return the diagnostic of a result that has not passed.

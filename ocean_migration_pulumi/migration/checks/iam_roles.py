@@ -112,7 +112,7 @@ def _check_profile(
     found = next((each for each in mapped if each.arn.casefold() == without_path(role).casefold()), None)
     with_path = next((each.arn for each in mapped if each is not found and is_same_role(role, each.arn)), None)
     if found is None and (gap := kube.gaps.get(AWS_AUTH)):
-        fields |= {"reason": gap.reason, "remedy": gap.remedy}
+        fields["gap"] = gap.to_json()
         return CheckResult(ROLES, CheckStatus.UNKNOWN, Finding.AWS_AUTH_NOT_READ, fields)
     # Whatever aws-auth has, an access entry would take its place.
     if cloud.access_entries is None and not (found is not None and _is_complete(found)):
@@ -152,6 +152,6 @@ def _has_node_username(role: MappedRole) -> bool:
     return _NODE_USERNAME.fullmatch(role.username) is not None
 
 
-def _gap_fields(cloud: AwsFacts | None, name: str) -> dict[str, str]:
+def _gap_fields(cloud: AwsFacts | None, name: str) -> dict[str, Any]:
     gap = None if cloud is None else cloud.gaps.get(name)
-    return {"reason": gap.reason if gap else "", "remedy": gap.remedy if gap else ""}
+    return {"gap": gap.to_json() if gap else None}

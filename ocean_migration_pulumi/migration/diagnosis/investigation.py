@@ -17,7 +17,8 @@ from ocean_migration_pulumi.migration.checks.service import check_connection
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.log_query import read_migration_log
 from ocean_migration_pulumi.migration.diagnosis.readiness import describe_failing, find_landed
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot, describe_gap
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes
 from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
@@ -112,7 +113,8 @@ class Investigation:
             ocean_nodes=(),
         )
         if facts.kube is None:
-            self.notes.append(f"blockers unknown: {facts.absent}")
+            if facts.absent:
+                self.notes.append(f"blockers unknown: {describe_gap(facts.absent, self.vocabulary).reason}")
             return None
         self.notes += stuck_pods.describe_gaps(facts.kube)
         self.kube = facts.kube
@@ -129,7 +131,7 @@ class Investigation:
         if kube is None or kubernetes is None:
             return []
         found = kubernetes.read_workloads(self.scope.at_most(_KUBERNETES_SECONDS), self.now, None)
-        self.notes += [note for gap in found.gaps.values() if (note := describe_gap(gap)) not in self.notes]
+        self.notes += [note for gap in found.gaps.values() if (note := describe_gap(gap).line) not in self.notes]
         ocean = ask_or_note(lambda: self.api.list_nodes(self.ocean_id), "Ocean nodes unknown", self.notes)
         lines = list(describe_failing(found, new))
         if ocean is not None:

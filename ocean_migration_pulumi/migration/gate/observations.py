@@ -24,18 +24,18 @@ from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
 from ocean_migration_pulumi.migration.health.stop_checks import LONGEST_REASON, Probe, observe_url
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_check
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.reconcile.waiter import Denial
 from ocean_migration_pulumi.migration.snapshot.protocols import ConditionReader, OceanApi, Reporter, WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
 from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 
 LONGEST_LOOK: Final = 30.0
 """Seconds for each question, retries included: one that takes longer is asked again in the next look."""
 
 _POLLS_PER_LOOK: Final = 4
-_UNRECOGNIZED: Final = (
-    "unknown whether the kubeconfig is that of this cluster: no node of it has an instance id that the service lists"
-)
+_UNRECOGNIZED: Final = Gap(GapCode.UNRECOGNIZED_CLUSTER)
 _NOT_NOW: Final = (*OUTAGES, KubernetesError)
 
 
@@ -64,7 +64,7 @@ class GateContext:
     """Seconds between two looks (±10 %)."""
     kubernetes: GateKubernetes | None = None
     """The cluster's Kubernetes; None without access."""
-    absent: str = NO_ACCESS
+    absent: Gap = NO_ACCESS
     """Why there is no access to Kubernetes."""
     explicit: bool = False
     """Whether the gate's own inputs name the access: then it must be there, and of the right cluster."""
@@ -82,7 +82,7 @@ def refuse_missing_access(gate: GateContext) -> None:
     """Raise PrerequisiteError when the gate needs access to Kubernetes and has none."""
     if gate.kubernetes is None and (gate.spec.kubernetes_conditions or gate.explicit):
         name = "kubernetes_conditions" if gate.spec.kubernetes_conditions else "kubeconfig"
-        msg = f"{name}: {gate.absent}"
+        msg = f"{name}: {describe_gap(gate.absent).line}"
         raise PrerequisiteError(msg)
 
 
@@ -158,7 +158,7 @@ def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[Condition
             return observations
         recognized = _is_recognized(gate, kubernetes, scope)
         if recognized is None:
-            return [ConditionObservation(False, _UNRECOGNIZED)]
+            return [ConditionObservation(False, describe_gap(_UNRECOGNIZED).reason)]
         if not recognized:
             return observations
         if spec.scheduled:
@@ -168,7 +168,7 @@ def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[Condition
         if spec.kubernetes_conditions:
             observations += kubernetes.observe(scope, spec.kubernetes_conditions)
     except PrerequisiteError as error:
-        _do_without(gate, str(error))
+        _do_without(gate, Gap.from_error(error))
         return []
     return observations
 
@@ -192,7 +192,8 @@ def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[Cond
         gate.seen_at = now
         if watch.assess() is None:
             gate.scope.check()
-            return [ConditionObservation(False, f"workloads cannot be read: {sanitize(watch.missed, LONGEST_REASON)}")]
+            why = sanitize(describe_gap(watch.missed).line, LONGEST_REASON)
+            return [ConditionObservation(False, f"workloads cannot be read: {why}")]
     report = watch.report
     if report is None:
         return []
@@ -220,10 +221,10 @@ def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelS
     known = {node.instance_id for node in api.discover(ocean_id, fetch_pods=False)}
     known |= {node.instance_id for node in api.list_nodes(ocean_id)}
     if nodes and known and not nodes & known:
-        of_another = "it is of another cluster: none of its nodes is one that Ocean offers or runs"
+        gap = Gap(GapCode.OTHER_CLUSTER, {"access": "the access to Kubernetes"})
         if gate.explicit:
-            raise InputError("kubeconfig", f"{of_another}; give that of the cluster {ocean_id}")
-        _do_without(gate, f"the access to Kubernetes is not used, {of_another}")
+            raise InputError("kubeconfig", f"{describe_gap(gap).reason}; give that of the cluster {ocean_id}")
+        _do_without(gate, gap)
         return False
     gate.recognized = bool(nodes & known)
     if gate.recognized:
@@ -234,8 +235,8 @@ def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelS
     return False
 
 
-def _do_without(gate: GateContext, why: str) -> None:
+def _do_without(gate: GateContext, gap: Gap) -> None:
     """Go on without the access that the environment gave; raise PrerequisiteError when the gate asks for it."""
-    gate.kubernetes, gate.absent = None, why
+    gate.kubernetes, gate.absent = None, gap
     refuse_missing_access(gate)
-    gate.reporter.warning(f"{why}; unscheduled pods are told by Ocean alone")
+    gate.reporter.warning(f"{describe_gap(gap).reason}; unscheduled pods are told by Ocean alone")

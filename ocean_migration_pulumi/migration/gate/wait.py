@@ -10,6 +10,7 @@ from ocean_migration_pulumi.common.times import format_elapsed, format_time
 from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, PrerequisiteError
 from ocean_migration_pulumi.migration.gate.observations import GateContext, observe_cluster, refuse_missing_access
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
 from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation
 
@@ -38,7 +39,9 @@ def wait_for_gate(gate: GateContext) -> GateResult:
     _refuse_failed_wave(gate.spec)
     refuse_missing_access(gate)
     if gate.kubernetes is None and gate.spec.workload_baseline is not None:
-        gate.reporter.warning(f"unknown whether the workloads of the wave before are ready: {gate.absent}")
+        gate.reporter.warning(
+            f"unknown whether the workloads of the wave before are ready: {describe_gap(gate.absent).line}"
+        )
     hold_for = gate.spec.hold_for
 
     def describe(observations: Sequence[ConditionObservation]) -> str:

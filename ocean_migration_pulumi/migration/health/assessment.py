@@ -17,7 +17,7 @@ from ocean_migration_pulumi.migration.health.not_ready import (
     explain_not_ready,
     index_warnings,
 )
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, describe_gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadController,
     WorkloadId,
@@ -25,6 +25,7 @@ from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadSnapshot,
     WorkloadWarning,
 )
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 _REPLICA_SET: Final = "ReplicaSet"
 
@@ -150,7 +151,7 @@ class HealthReport:
     """Workloads of the same namespaces that have pods on Ocean nodes and are not in the baseline."""
     landed_elsewhere: int = 0
     """Pods that were created since the start and run on old nodes that are not in the migration."""
-    unknown: tuple[str, ...] = field(default=())
+    unknown: tuple[Gap, ...] = field(default=())
     """What could not be read, each with the reason and the remedy."""
 
     @property
@@ -206,7 +207,7 @@ def assess_health(
         workloads=found,
         created=len(created),
         landed_elsewhere=landed,
-        unknown=tuple(sorted({describe_gap(gap) for gap in snapshot.gaps.values()})),
+        unknown=tuple(dict.fromkeys(gap for _, gap in sorted(snapshot.gaps.items()))),
     )
 
 

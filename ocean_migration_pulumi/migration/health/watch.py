@@ -23,11 +23,13 @@ from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, obs
 from ocean_migration_pulumi.migration.health.brake import BrakeCause, BrakeLook, find_brake_cause, observe_for_brake
 from ocean_migration_pulumi.migration.health.look_thread import LOOK_DEADLINE, LookThread
 from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready, index_warnings
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, describe_gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS
 from ocean_migration_pulumi.migration.snapshot.protocols import WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadSnapshot
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 
+_NEVER: Final = Gap(GapCode.NOT_IN_TIME)
 _MOST_LOOKS: Final = 120
 # Two hours of looks: more than any condition has to last.
 
@@ -59,8 +61,8 @@ class HealthWatch:
     """When the migration started; None when that is not known."""
     report: HealthReport | None = None
     """The last look that succeeded; None before."""
-    missed: str = ""
-    """Why the last look did not succeed; empty when it did."""
+    missed: Gap = _NEVER
+    """Why the last look that did not succeed told nothing."""
     looks: deque[BrakeLook | None] = field(default_factory=lambda: deque(maxlen=_MOST_LOOKS))
     """What the looks showed the brake; None for those that did not succeed."""
     _thread: LookThread = field(init=False)
@@ -144,14 +146,13 @@ class HealthWatch:
         except OperationCancelled:
             raise
         except Exception as error:  # noqa: BLE001 - a look must not end a migration, whatever is wrong with it
-            self.missed = str(error) or type(error).__name__
+            self.missed = Gap.from_error(error)
             return None, ()
         if gaps := [snapshot.gaps[name] for name in (PODS, NODES) if name in snapshot.gaps]:
-            self.missed = describe_gap(gaps[0])
+            self.missed = gaps[0]
             return None, ()
         instances = set(snapshot.instances.values())
         if not instances & {*ocean, *self.planned}:
-            self.missed = "none of the nodes is one that Ocean runs or that is planned: it is another cluster"
+            self.missed = Gap(GapCode.OTHER_CLUSTER, {"access": "the access to Kubernetes"})
             return None, ()
-        self.missed = ""
         return snapshot, ocean

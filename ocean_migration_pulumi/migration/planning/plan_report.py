@@ -105,14 +105,14 @@ def report_planned_health(spec: MigrationSpec, nodes: Iterable[PlannedNode], fac
     if kube is None and not conditions.checks:
         return None
     blind = conditions.kubernetes_conditions if kube is None else ()
-    gap = kube.gaps.get(PODS) if kube is not None else None
+    gap = facts.absent if kube is None else kube.gaps.get(PODS)
     workloads = None if kube is None or gap else len(_find_services(nodes, kube))
     return Diagnostic(
         code=Code.HEALTH_PLANNED,
         severity=Severity.WARNING if blind else Severity.INFO,
         fields={
             "workloads": workloads,
-            "reason": facts.absent if kube is None else (gap.reason if gap else ""),
+            "gap": gap.to_json() if gap else None,
             "health": health,
             "settle_seconds": spec.settle_timeout,
             "stops_after": list_stop_delays(spec.stop_when),

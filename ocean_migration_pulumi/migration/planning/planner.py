@@ -36,6 +36,7 @@ from ocean_migration_pulumi.migration.planning.plan_report import (
     waiting_nodes,
 )
 from ocean_migration_pulumi.migration.planning.preflight import report_checks, run_preflight
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.planning.vng_suggestions import suggest_vngs
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
@@ -55,6 +56,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import (
     UnplannedEffect,
 )
 from ocean_migration_pulumi.migration.spec.freeze import report_freeze
+from ocean_migration_pulumi.migration.spec.gap import Gap
 from ocean_migration_pulumi.migration.spec.node_selector import select_nodes
 from ocean_migration_pulumi.migration.spec.planned_nodes import (
     UNKNOWN_VNG,
@@ -113,7 +115,7 @@ def preview_plan(
     if api.account_id is None:
         return _without_plan(spec, old, UnplannedCause.NO_ACCOUNT)
     if spec.nodes.label_selectors and sources.kubernetes is None:
-        return _without_plan(spec, old, UnplannedCause.NO_LABELS, sources.absent)
+        return _without_plan(spec, old, UnplannedCause.NO_LABELS, gap=sources.absent)
     try:
         snapshot = take_snapshot(api, claims, bounded, spec, sources)
     except ClusterNotFoundError as error:
@@ -125,7 +127,7 @@ def preview_plan(
     if refusal := refuse_wrong_cluster(snapshot):
         return PlanPreview(problems=(refusal,))
     if are_labels_unknown(snapshot, spec):
-        return _without_plan(spec, old, UnplannedCause.NO_LABELS, snapshot.facts.absent)
+        return _without_plan(spec, old, UnplannedCause.NO_LABELS, gap=snapshot.facts.absent)
     if service.never_reported(snapshot.heartbeat):
         return _without_plan(spec, old, UnplannedCause.CONTROLLER_NEVER_REPORTED, spec.ocean_id)
     if old is not None and old.planned_nodes is None and not _asks_again(spec, old):
@@ -181,9 +183,10 @@ def preview_plan(
 
 def refuse_wrong_cluster(snapshot: ClusterSnapshot) -> InputError | None:
     """Return the refusal of a kubeconfig that is of another cluster; None when it is not, or nobody named one."""
-    if not (snapshot.facts.foreign and snapshot.facts.explicit):
+    if not (snapshot.facts.foreign and snapshot.facts.explicit and snapshot.facts.absent):
         return None
-    return InputError("kubeconfig", f"{snapshot.facts.absent}; give that of the cluster {snapshot.cluster.id}")
+    reason = describe_gap(snapshot.facts.absent).reason
+    return InputError("kubeconfig", f"{reason}; give that of the cluster {snapshot.cluster.id}")
 
 
 def are_labels_unknown(snapshot: ClusterSnapshot, spec: MigrationSpec) -> bool:
@@ -213,7 +216,7 @@ def _kept(spec: MigrationSpec, old: MigrationSpec | None, snapshot: ClusterSnaps
 
 
 def _without_plan(
-    spec: MigrationSpec, old: MigrationSpec | None, cause: UnplannedCause, detail: str = ""
+    spec: MigrationSpec, old: MigrationSpec | None, cause: UnplannedCause, detail: str = "", gap: Gap | None = None
 ) -> PlanPreview:
     if old is None:
         effect = UnplannedEffect.PLANNED_BY_UP
@@ -221,7 +224,7 @@ def _without_plan(
         effect = UnplannedEffect.OUTPUT_STAYS
     else:
         effect = UnplannedEffect.PLAN_STAYS
-    unplanned = report_unplanned(cause, detail, effect)
+    unplanned = report_unplanned(cause, detail, effect, gap=gap)
     return PlanPreview(
         planned=None if old is None or old.planned_nodes is None else dict(old.planned_nodes),
         diagnostics=(unplanned,),
@@ -230,13 +233,17 @@ def _without_plan(
 
 
 def report_unplanned(
-    cause: UnplannedCause, detail: str, effect: UnplannedEffect = UnplannedEffect.PLANNED_BY_UP
+    cause: UnplannedCause,
+    detail: str = "",
+    effect: UnplannedEffect = UnplannedEffect.PLANNED_BY_UP,
+    *,
+    gap: Gap | None = None,
 ) -> Diagnostic:
-    """Return why there is no new plan; ``detail`` is an error, a reason, or the id of the cluster."""
+    """Return why there is no new plan; ``detail`` is an error of Spot, or the id of the cluster."""
     return Diagnostic(
         code=Code.UNPLANNED,
         severity=Severity.WARNING,
-        fields={"cause": str(cause), "detail": detail, "effect": str(effect)},
+        fields={"cause": str(cause), "detail": detail, "gap": gap.to_json() if gap else None, "effect": str(effect)},
     )
 
 

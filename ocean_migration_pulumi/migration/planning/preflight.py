@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.migration.checks import service
@@ -51,16 +51,16 @@ def check_kubernetes(facts: ClusterFacts) -> CheckResult:
     Access that the resource itself names must be the right one; what happens to lie about in the environment is only
     not used.
     """
-    if facts.kube is not None and (gap := facts.kube.gaps.get(NODES)):
-        return CheckResult.from_gap(KUBERNETES, gap)
+    if facts.kube is not None and NODES in facts.kube.gaps:
+        return CheckResult.from_gap(KUBERNETES, facts.kube.gaps[NODES])
     if facts.kube is not None and not facts.recognized:
         return CheckResult(KUBERNETES, CheckStatus.UNKNOWN, Finding.KUBERNETES_NOT_RECOGNIZED)
     if facts.kube is not None:
         return CheckResult(KUBERNETES, CheckStatus.PASS, Finding.KUBERNETES_READ)
+    gap = facts.absent.to_json() if facts.absent else None
     if facts.foreign and facts.explicit:
-        fields = {"reason": facts.absent}
-        return CheckResult(KUBERNETES, CheckStatus.FAIL, Finding.KUBERNETES_WRONG_CLUSTER, fields)
-    fields = {"reason": facts.absent if facts.is_named else "", "remedy": facts.remedy}
+        return CheckResult(KUBERNETES, CheckStatus.FAIL, Finding.KUBERNETES_WRONG_CLUSTER, {"gap": gap})
+    fields: dict[str, Any] = {"gap": gap if facts.is_named else None}
     if facts.foreign or not facts.is_named:
         fields["input"] = KUBECONFIG
     return CheckResult(KUBERNETES, CheckStatus.UNKNOWN, Finding.KUBERNETES_NOT_READ, fields)

@@ -52,7 +52,7 @@ def plan_now(context: ReconcileContext) -> None:
             msg = f"{refusal}; nothing was started"
             raise PlanError(msg)
         if planner.are_labels_unknown(snapshot, spec):
-            unplanned = planner.report_unplanned(UnplannedCause.NO_LABELS, snapshot.facts.absent)
+            unplanned = planner.report_unplanned(UnplannedCause.NO_LABELS, gap=snapshot.facts.absent)
             msg = f"{render_cause(unplanned)}; nothing was started"
             raise PlanError(msg, (unplanned,))
         return planner.plan_selection(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap, Resources
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 SPOT: Final = "spot"
 ON_DEMAND: Final = "on-demand"

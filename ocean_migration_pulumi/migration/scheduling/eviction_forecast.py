@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.migration.scheduling.downtime import forecast_downtime
 from ocean_migration_pulumi.migration.scheduling.drain_rules import (
@@ -25,7 +24,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     PROTECTIONS,
     Budget,
     EvictionTrial,
-    Gap,
     KubernetesSnapshot,
     Pod,
 )
@@ -37,6 +35,7 @@ from ocean_migration_pulumi.migration.scheduling.workloads import (
     runs_on_each_node,
 )
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
@@ -392,6 +391,6 @@ def _unknowns(
     if DAEMON_SETS in kube.gaps and (PODS in gaps or count[DrainOutcome.DAEMON]):
         gaps[DAEMON_SETS] = kube.gaps[DAEMON_SETS]
     if nameless := sorted(node.instance_id for node in nodes if not node_name(node, kube)):
-        gaps[NODES] = kube.gaps.get(NODES, Gap(reason=f"Kubernetes has no node for {list_some(nameless)}"))
+        gaps[NODES] = kube.gaps.get(NODES, Gap(GapCode.NO_NODES, {"instance_ids": nameless}))
     topics = {**_TOPICS, PODS: Topic.PODS_NOT_READ} if kube.pods else _TOPICS
     return report_gaps({topics[name]: gap for name, gap in gaps.items()})

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ocean_migration_pulumi.migration.spec.gap import Gap
+
 INSTANCE_TYPE_LABEL: Final = "node.kubernetes.io/instance-type"
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 ARCHITECTURE_LABEL: Final = "kubernetes.io/arch"
@@ -293,19 +295,6 @@ class MappedRole:
     """Kubernetes user of the role; a template such as ``system:node:{{EC2PrivateDNSName}}``."""
     groups: tuple[str, ...] = ()
     """Kubernetes groups of the role."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """Something that Kubernetes did not tell: why, on one line, and what to do about it (an RBAC rule on 403)."""
-
-    reason: str
-    remedy: str = ""
-
-
-def describe_gap(gap: Gap) -> str:
-    """Return a gap as one line: why something is not known, and what to do about it."""
-    return f"{gap.reason}; {gap.remedy}" if gap.remedy else gap.reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

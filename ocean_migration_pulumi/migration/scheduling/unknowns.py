@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Gap
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 
 class Topic(StrEnum):
@@ -35,7 +35,7 @@ def report_gaps(gaps: Mapping[Topic, Gap]) -> list[Diagnostic]:
         Diagnostic(
             code=Code.NOT_EVALUATED,
             severity=Severity.WARNING,
-            fields={"topics": named, "reason": gap.reason, "remedy": gap.remedy},
+            fields={"topics": named, "gap": gap.to_json()},
         )
         for gap, named in topics.items()
     ]

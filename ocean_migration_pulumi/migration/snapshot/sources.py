@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, VirtualNodeGroup
 from ocean_migration_pulumi.common.cancellation import CancelScope
@@ -19,19 +20,12 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     KubernetesSnapshot,
 )
 from ocean_migration_pulumi.migration.snapshot.protocols import AwsApi, KubernetesApi
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.node_selector import NO_LABEL_MATCHES, LabelMatches
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
-from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
-from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
-
-def explain_no_access(vocabulary: Vocabulary = INPUTS) -> str:
-    """Return why Kubernetes is unknown when nothing names an access to it."""
-    return f"no access to Kubernetes, set {vocabulary.name(KUBECONFIG)} or KUBECONFIG"
-
-
-NO_ACCESS = explain_no_access()
-"""Why Kubernetes is unknown when nothing names an access to it, for a program."""
+NO_ACCESS: Final = Gap(GapCode.NO_ACCESS)
+"""Why Kubernetes is unknown when nothing names an access to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +34,7 @@ class DataSources:
 
     kubernetes: KubernetesApi | None = None
     """Reads the cluster; None without access."""
-    absent: str = NO_ACCESS
+    absent: Gap = NO_ACCESS
     """Why there is no access."""
     is_named: bool = False
     """Whether an input or the environment names an access, even one that cannot be used."""
@@ -64,10 +58,8 @@ class ClusterFacts:
     """The snapshot; None without access, when nothing could be read, or when the access leads to another cluster."""
     label_matches: LabelMatches = NO_LABEL_MATCHES
     """Which nodes each label selector takes."""
-    absent: str = NO_ACCESS
-    """Why something is unknown; empty if nothing is."""
-    remedy: str = ""
-    """What to do about it; empty if the reason says enough."""
+    absent: Gap | None = NO_ACCESS
+    """Why something is unknown; None if nothing is."""
     recognized: bool = True
     """Whether a node of the cluster is a candidate or an Ocean node."""
     foreign: bool = False
@@ -116,18 +108,18 @@ def ask_kubernetes(
     nothing = not kube.pods and kube.gaps.keys() >= {NODES, PODS, DEPLOYMENTS}
     if gap is not None and nothing and set(kube.gaps.values()) == {gap}:
         # One reason for everything, such as credentials that are refused: it is said once.
-        return ClusterFacts(absent=gap.reason, remedy=gap.remedy, is_named=True, explicit=sources.explicit)
+        return ClusterFacts(absent=gap, is_named=True, explicit=sources.explicit)
     recognized = bool(kube.nodes.keys() & known)
     if kube.knows(NODES) and kube.nodes and known and not recognized:
-        absent = f"{sources.name} is of another cluster: none of its nodes is a candidate or an Ocean node"
+        absent: Gap | None = Gap(GapCode.OTHER_CLUSTER, {"access": sources.name})
         return ClusterFacts(absent=absent, foreign=True, is_named=True, explicit=sources.explicit)
-    absent = "" if kube.knows(NODES) else kube.gaps[NODES].reason
+    absent = kube.gaps.get(NODES)
     taken: dict[str, frozenset[str]] = {}
     for label_selector in label_selectors:
         try:
             taken[label_selector] = kubernetes.nodes_with(scope, label_selector)
         except (KubernetesError, DeadlineError) as error:
-            absent = str(error)
+            absent = Gap.from_error(error)
     knows = frozenset(kube.nodes) if kube.knows(NODES) else frozenset()
     return ClusterFacts(
         kube=kube,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES, Gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES
+from ocean_migration_pulumi.migration.spec.gap import Gap
 
 REPLICA_SETS: Final = "replicasets"
 STATEFUL_SETS: Final = "statefulsets"

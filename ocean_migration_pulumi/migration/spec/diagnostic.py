@@ -36,8 +36,8 @@ class Code(StrEnum):
     PLAN_KEPT_BY_RUN = "plan-kept-by-run"
     """The run that created the resource made the plan; no fields."""
     UNPLANNED = "unplanned"
-    """There is no new plan. ``cause`` (a value of ``UnplannedCause``), ``detail`` (an error or a reason, may be empty),
-    ``effect`` (a value of ``UnplannedEffect``)."""
+    """There is no new plan. ``cause`` (a value of ``UnplannedCause``), ``detail`` (an error of Spot or the id of
+    the cluster, may be empty), ``gap``? (why labels are unknown), ``effect`` (a value of ``UnplannedEffect``)."""
     DESTINATION = "destination"
     """Subject: the id of a Virtual Node Group, or ``Default``. ``name``, counts ``nodes`` and ``pods``?,
     ``known`` (whether the group's settings are known), ``spot_percentage``?, ``fallback_to_on_demand``?."""
@@ -128,7 +128,7 @@ class Code(StrEnum):
     PODS_CHANGE_ARCHITECTURE = "pods-change-architecture"
     """Subject: the architecture that no new node has. ``pods``."""
     NOT_EVALUATED = "not-evaluated"
-    """``topics`` (values of ``scheduling.unknowns.Topic``), ``reason``, ``remedy`` (may be empty)."""
+    """``topics`` (values of ``scheduling.unknowns.Topic``), ``gap``."""
     VNG_SUGGESTION = "vng-suggestion"
     """Subject: the name of the suggested Virtual Node Group. Count ``nodes``, ``asg_names``, ``source`` (Python)."""
     STARTS_FROZEN = "starts-frozen"
@@ -159,7 +159,7 @@ class Code(StrEnum):
     NODES_LEFT = "nodes-left"
     """``nodes`` that remain and that the next run migrates."""
     HEALTH_PLANNED = "health-planned"
-    """What the next migration will watch: how many ``workloads``?, ``reason`` (why they are unknown), ``health`` (the
+    """What the next migration will watch: how many ``workloads``?, ``gap``? (why they are unknown), ``health`` (the
     input, ``off`` where nobody waits for the end), ``settle_seconds``, ``stops_after``: seconds by condition of
     ``stop_when``, empty without one, and ``checks``: for each of its checks ``name``, ``seconds`` and whether it is
     ``watched``."""
@@ -170,7 +170,7 @@ class Code(StrEnum):
     """The checks of ``stop_when`` at the start: the names of those that ``passed``, and of the others (``failing``)
     what was seen; they are watched from when they pass."""
     HEALTH_UNKNOWN = "health-unknown"
-    """``reason`` why it is not known whether the workloads are ready."""
+    """``gap``: why it is not known whether the workloads are ready."""
     WORKLOADS_READY = "workloads-ready"
     """``workloads``, ``pods`` on Ocean nodes, ``elsewhere`` (pods that run on other old nodes), ``unknown`` and
     ``excused`` (workloads with reasons), ``omitted`` (how many were not watched)."""

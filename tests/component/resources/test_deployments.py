@@ -12,9 +12,18 @@ from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.resources.deployments import Deployments, find_deployments
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Deployment
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import TOKEN, kubeconfig
+from tests.support.gaps import failed_gap
+
+
+def message_of(found: Deployments) -> str:
+    """Return the message of the error for which nothing was read."""
+    assert found.absent is not None
+    message: str = found.absent.fields["message"]
+    return message
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +60,7 @@ def test_deployments_are_asked_for_alone_and_told_apart() -> None:
         found = find_deployments(kubeconfig(server.url))
         asked = [(request.method, request.path) for request in server.requests]
     assert asked == [("GET", fake.DEPLOYMENTS)]
-    assert found.absent == ""
+    assert found.absent is None
     assert [each.name for each in found.controllers_v1] == ["old"]
     assert [each.name for each in found.cluster_autoscalers] == ["ca"]
     assert [each.name for each in found.resembling] == ["cluster-autoscaler-pages"]
@@ -62,13 +71,13 @@ def test_deployments_are_asked_for_alone_and_told_apart() -> None:
 
 def test_access_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As for everything else that is asked of Kubernetes."""
-    assert find_deployments().absent == "no access to Kubernetes, set kubeconfig or KUBECONFIG"
+    assert find_deployments().absent == Gap(GapCode.NO_ACCESS)
     with api().serve() as server:
         (tmp_path / "config").write_text(kubeconfig(server.url), encoding="utf-8")
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
         assert len(find_deployments().found) == 4
     (tmp_path / "config").write_text("{", encoding="utf-8")
-    assert find_deployments().absent.startswith("KUBECONFIG: ")
+    assert message_of(find_deployments()).startswith("KUBECONFIG: ")
 
 
 def test_refused_question_says_which_right_is_missing() -> None:
@@ -78,7 +87,7 @@ def test_refused_question_says_which_right_is_missing() -> None:
     with forbidding.serve() as server:
         found = find_deployments(kubeconfig(server.url))
     assert found.found == ()
-    assert found.absent.startswith("ci may not list deployments (403); add to its role: ")
+    assert (found.absent.code, found.absent.fields["user"]) == (GapCode.FORBIDDEN, "ci")
 
 
 def test_cluster_that_is_not_there_is_told() -> None:
@@ -86,7 +95,7 @@ def test_cluster_that_is_not_there_is_told() -> None:
     with api().serve() as server:
         gone = server.url
     found = find_deployments(kubeconfig(gone))
-    assert found.absent == "Kubernetes cannot be reached: connection refused"
+    assert found.absent == failed_gap("Kubernetes cannot be reached: connection refused")
     assert TOKEN not in repr(found)
 
 
@@ -101,7 +110,7 @@ def test_given_kubeconfig_that_cannot_be_used_is_refused() -> None:
 def test_without_the_extra_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which one it is."""
     monkeypatch.setattr("ocean_migration_pulumi.kubernetes.connection.access.find_spec", lambda _: None)
-    assert install_command("kubernetes") in find_deployments("{").absent
+    assert install_command("kubernetes") in message_of(find_deployments("{"))
 
 
 def test_deployment_is_found_by_its_full_name() -> None:

@@ -25,11 +25,13 @@ from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access
 from ocean_migration_pulumi.kubernetes.connection import connection
 from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
 from ocean_migration_pulumi.kubernetes.connection.tls_client import open_client
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap, KubernetesSnapshot
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, KubernetesSnapshot
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.support import ALL, TOKEN, access, kubeconfig, reading, shop
 from tests.secrets.finder import Finder, with_variables
 from tests.support import http_server as http
+from tests.support.gaps import failed_gap
 from tests.support.http_server import ScriptedServer
 from tests.support.timing import PATIENCE
 
@@ -77,7 +79,7 @@ def test_authority_that_nobody_knows(server: ScriptedServer) -> None:
     """Certificates are verified."""
     found = read(server, {})
     assert found.gaps.keys() == ALL
-    (reason,) = {gap.reason for gap in found.gaps.values()}
+    (reason,) = {gap.fields["message"] for gap in found.gaps.values()}
     assert reason.startswith("Kubernetes cannot be reached: its certificate is not trusted (")
 
 
@@ -86,7 +88,7 @@ def test_name_that_the_certificate_is_for(server: ScriptedServer, authority: tru
     trusted = {"certificate-authority-data": encoded(authority.cert_pem.bytes())}
     assert read(server, {**trusted, "tls-server-name": "kubernetes.internal"}).gaps == {}
     found = read(server, {**trusted, "tls-server-name": "another.internal"})
-    assert "its certificate is not trusted (Hostname mismatch" in found.gaps[PODS].reason
+    assert "its certificate is not trusted (Hostname mismatch" in found.gaps[PODS].fields["message"]
 
 
 @pytest.fixture
@@ -263,7 +265,7 @@ def test_unusable_key(kind: str, server: ScriptedServer, authority: trustme.CA) 
         user["client-key-data"] = "AAA"
     found = read(server, trusting(authority), user)
     assert found.gaps.keys() == ALL
-    assert found.gaps[PODS].reason.startswith("the certificates of the access: cannot be used (")
+    assert found.gaps[PODS].fields["message"].startswith("the certificates of the access: cannot be used (")
     assert "canary" not in repr(found)
     assert "ocean-migration-certificate" not in {thread.name for thread in threading.enumerate()}
 
@@ -298,7 +300,7 @@ def test_unusable_certificates(data: str, server: ScriptedServer) -> None:
     """Nothing of them is repeated."""
     found = read(server, {"certificate-authority-data": data})
     assert found.gaps.keys() == ALL
-    assert found.gaps[PODS].reason.startswith("the certificates of the access: cannot be used (")
+    assert found.gaps[PODS].fields["message"].startswith("the certificates of the access: cannot be used (")
     assert "canary" not in repr(found)
 
 
@@ -315,8 +317,8 @@ def test_plain_text_is_no_tls() -> None:
         thread = threading.Thread(target=greet, args=(listener,))
         thread.start()
         with reading(f"https://127.0.0.1:{listener.getsockname()[1]}") as reader:
-            assert reader.read_snapshot(CancelScope()).gaps[PODS] == Gap(
-                reason="Kubernetes cannot be reached: TLS fails"
+            assert reader.read_snapshot(CancelScope()).gaps[PODS] == failed_gap(
+                "Kubernetes cannot be reached: TLS fails"
             )
         thread.join(PATIENCE)
 
@@ -329,7 +331,7 @@ def test_service_account_of_a_pod(server: ScriptedServer, authority: trustme.CA,
     found = find_access(None, None, environ, service_account=tmp_path)
     assert found is not None
     reader = KubernetesReader(found)
-    assert reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+    assert reader.read_snapshot(CancelScope()).gaps[PODS] == Gap(GapCode.CREDENTIALS_REFUSED, {"status": 401})
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     kube = reader.read_snapshot(CancelScope(), fresh=True)
     assert kube.gaps == {}
@@ -338,7 +340,7 @@ def test_service_account_of_a_pod(server: ScriptedServer, authority: trustme.CA,
     (tmp_path / "token").unlink()
     reader = KubernetesReader(found)
     gap = reader.read_snapshot(CancelScope()).gaps[PODS]
-    assert gap.reason == "the file with the token of the kubeconfig's user cannot be read"
+    assert gap.fields["message"] == "the file with the token of the kubeconfig's user cannot be read"
     reader.close()
 
 
@@ -370,21 +372,21 @@ def test_file_without_a_token(content: bytes, tmp_path: Path) -> None:
     with shop().serve() as server, reading(server.url, {"tokenFile": str(path)}) as reader:
         found = reader.read_snapshot(CancelScope())
         assert server.requests == []
-    assert found.gaps[PODS].reason == "the file with the token of the kubeconfig's user cannot be read"
+    assert found.gaps[PODS].fields["message"] == "the file with the token of the kubeconfig's user cannot be read"
     assert "canary" not in repr(found)
 
 
 def test_refused_token_is_not_sent_again() -> None:
     """There is no other one."""
     with shop().serve() as server, reading(server.url, {"token": "another"}) as reader:
-        assert reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+        assert reader.read_snapshot(CancelScope()).gaps[PODS] == Gap(GapCode.CREDENTIALS_REFUSED, {"status": 401})
         assert len(server.requests) == 1
 
 
 def test_nobody_in_particular() -> None:
     """A user that the context does not name signs in as nobody."""
     with shop().serve() as server, reading(server.url, {}) as reader:
-        assert reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes refuses the credentials (401)"
+        assert reader.read_snapshot(CancelScope()).gaps[PODS] == Gap(GapCode.CREDENTIALS_REFUSED, {"status": 401})
         assert "authorization" not in server.requests[0].headers
 
 
@@ -402,7 +404,7 @@ def test_proxy_of_the_kubeconfig() -> None:
         found = read(proxy, {"server": "https://cluster.invalid", "proxy-url": through})
         assert (proxy.requests[0].method, proxy.requests[0].target) == ("CONNECT", "cluster.invalid:443")
     assert "canary" not in repr(found)
-    assert found.gaps[PODS].reason == "Kubernetes cannot be reached (ProxyError)"
+    assert found.gaps[PODS].fields["message"] == "Kubernetes cannot be reached (ProxyError)"
 
 
 def tunnel(port: int) -> http.Step:
@@ -442,7 +444,7 @@ def test_name_of_the_certificate_behind_a_proxy(
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
         assert read(server, {**cluster, "tls-server-name": "kubernetes.internal"}).gaps == {}
         found = read(server, {**cluster, "tls-server-name": "another.internal"})
-        assert "its certificate is not trusted (Hostname mismatch" in found.gaps[PODS].reason
+        assert "its certificate is not trusted (Hostname mismatch" in found.gaps[PODS].fields["message"]
         assert {request.method for request in proxy.requests} == {"CONNECT"}
 
 
@@ -456,7 +458,8 @@ def test_environment_s_proxy_is_not_for_this_machine(monkeypatch: pytest.MonkeyP
                 assert reader.read_snapshot(CancelScope()).gaps == {}
     with reading("https://cluster.invalid") as reader:
         assert (
-            reader.read_snapshot(CancelScope()).gaps[PODS].reason == "Kubernetes cannot be reached: connection refused"
+            reader.read_snapshot(CancelScope()).gaps[PODS].fields["message"]
+            == "Kubernetes cannot be reached: connection refused"
         )
 
 
@@ -476,7 +479,7 @@ def test_proxies_of_the_environment_are_read_as_those_for_spot(
         monkeypatch.setenv(name, value)
     with reading("https://cluster.invalid") as reader:
         gap = reader.read_snapshot(CancelScope()).gaps[PODS]
-    assert gap.reason.startswith(reason)
+    assert gap.fields["message"].startswith(reason)
     assert "canary" not in repr(gap)
 
 
@@ -486,7 +489,7 @@ def test_answer_that_is_too_long_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> No
     api = shop()
     api.faults[fake.PODS] = [http.answer(200, b" " * (1024**2 + 1))]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read_snapshot(CancelScope()).gaps == {PODS: Gap(reason="an answer is longer than 1 MiB")}
+        assert reader.read_snapshot(CancelScope()).gaps == {PODS: failed_gap("an answer is longer than 1 MiB")}
 
 
 def test_silence_of_a_step_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,7 +498,7 @@ def test_silence_of_a_step_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     api = shop()
     api.faults[fake.PODS] = [http.silence]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read_snapshot(CancelScope()).gaps == {PODS: Gap(reason="Kubernetes did not answer in time")}
+        assert reader.read_snapshot(CancelScope()).gaps == {PODS: Gap(GapCode.NOT_IN_TIME)}
 
 
 def test_package_costs_nothing_and_says_what_to_install() -> None:

@@ -15,6 +15,7 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InterruptedWaitError
 from ocean_migration_pulumi.kubernetes.connection import exec_plugin as plugins
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, EvictionTrial, KubernetesSnapshot, Pod
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import ALL, TOKEN, reading, shop
 from tests.support import http_server as http
@@ -87,10 +88,8 @@ def test_token_that_has_run_out_is_renewed(tmp_path: Path) -> None:
         assert reader.try_eviction(CancelScope(), pod) == EvictionTrial(allowed=True)
         assert len(runs(tmp_path)) == 3
         api.token = "fourth"
-        assert (
-            reader.read_snapshot(CancelScope(), fresh=True).gaps[PODS].reason
-            == "Kubernetes refuses the credentials (401)"
-        )
+        refused = Gap(GapCode.CREDENTIALS_REFUSED, {"status": 401})
+        assert reader.read_snapshot(CancelScope(), fresh=True).gaps[PODS] == refused
 
 
 NOTHING = "gave neither a token nor a certificate with key"
@@ -119,8 +118,8 @@ def test_plugin_that_gives_no_token(script: str, reason: str, tmp_path: Path) ->
     found = read(shop(), user(tmp_path, script))
     assert found.gaps.keys() == ALL
     (gap,) = set(found.gaps.values())
-    assert gap.reason == f"the credential plugin {Path(sys.executable).name} {reason}"
-    assert gap.remedy == "run the command of the kubeconfig's exec by hand, as the user that runs Pulumi"
+    assert gap.fields["message"] == f"the credential plugin {Path(sys.executable).name} {reason}"
+    assert gap.fields["remedy"] == "run the command of the kubeconfig's exec by hand, as the user that runs Pulumi"
     assert TOKEN not in repr(found)
 
 
@@ -128,12 +127,12 @@ def test_plugin_that_is_not_there(tmp_path: Path) -> None:
     """The one thing to do about it is said."""
     found = read(shop(), user(tmp_path, "", command="no-such-plugin"))
     gap = found.gaps[PODS]
-    assert gap.reason == "the credential plugin no-such-plugin is not installed"
-    assert gap.remedy == "install no-such-plugin where Pulumi runs"
+    assert gap.fields["message"] == "the credential plugin no-such-plugin is not installed"
+    assert gap.fields["remedy"] == "install no-such-plugin where Pulumi runs"
     found = read(shop(), user(tmp_path, "", command=str(tmp_path)))
-    assert found.gaps[PODS].reason.endswith("cannot be run (PermissionError)")
+    assert found.gaps[PODS].fields["message"].endswith("cannot be run (PermissionError)")
     found = read(shop(), user(tmp_path, "", args=["a\0b"]))
-    assert found.gaps[PODS].reason.endswith("cannot be run (ValueError)")
+    assert found.gaps[PODS].fields["message"].endswith("cannot be run (ValueError)")
 
 
 HANGS = "import time; time.sleep(600)"
@@ -156,7 +155,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
 def test_plugin_that_hangs_is_ended(tmp_path: Path, started: list[subprocess.Popen[bytes]]) -> None:
     """With the deadline, nobody waits for it longer."""
     found = read(shop(), user(tmp_path, HANGS), CancelScope().at_most(1))
-    assert {gap.reason for gap in found.gaps.values()} == {"Kubernetes did not answer in time"}
+    assert set(found.gaps.values()) == {Gap(GapCode.NOT_IN_TIME)}
     (process,) = started
     until(lambda: process.poll() is not None)
 
@@ -180,7 +179,7 @@ def test_plugin_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.Monke
     """However much time whoever asked has."""
     monkeypatch.setattr(plugins, "LONGEST_RUN", 0.3)
     found = read(shop(), user(tmp_path, HANGS))
-    assert found.gaps[PODS].reason.endswith("did not answer within 0.3 s")
+    assert found.gaps[PODS].fields["message"].endswith("did not answer within 0.3 s")
 
 
 def test_token_of_the_kubeconfig_stands_above_its_plugin(tmp_path: Path) -> None:

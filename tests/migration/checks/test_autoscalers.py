@@ -15,7 +15,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
     PODS,
     Deployment,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     NodePool,
@@ -24,6 +23,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Taint,
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from tests.support.gaps import failed_gap
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_affinity_is_judged_like_a_node_selector(term: Requirement, races: bool)
 @pytest.mark.parametrize("unread", [NODE_POOLS, PODS])
 def test_without_node_pools_or_pods_karpenter_itself_is_warned_of(unread: str) -> None:
     """It may start nodes for any of them."""
-    gaps = {unread: Gap(reason="may not list them")}
+    gaps = {unread: failed_gap("may not list them")}
     findings = [finding for finding, _ in in_pools(NodePool(name="p"), moving=(), gaps=gaps)]
     assert findings == [Finding.KARPENTER_RUNS, Finding.EKS_AUTO_MODE_RUNS]
     assert in_pools()[0][0] is Finding.KARPENTER_RUNS
@@ -212,10 +212,10 @@ def test_planned_nodes_of_karpenter_fail(label: str) -> None:
 
 def test_what_could_not_be_read_is_unknown() -> None:
     """With the rule that is missing; what was found all the same counts."""
-    gap = Gap(reason="may not list deployments (403)", remedy="add a rule")
+    gap = failed_gap("may not list deployments (403)", "add a rule")
     (check_result,) = check_autoscalers(KubernetesSnapshot(gaps={DEPLOYMENTS: gap}))
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.NOT_READ)
-    assert check_result.fields == {"reason": "may not list deployments (403)", "remedy": "add a rule"}
+    assert check_result.fields == {"gap": gap.to_json()}
     half = KubernetesSnapshot(gaps={NODES: gap})
     assert [check_result.status for check_result in check_autoscalers(half)] == [CheckStatus.UNKNOWN]
     found = KubernetesSnapshot(deployments=(Deployment(namespace="k", name="cluster-autoscaler"),), gaps={NODES: gap})

@@ -13,9 +13,9 @@ from ocean_migration_pulumi.migration.checks.controllers import check_controller
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DEPLOYMENTS,
     Deployment,
-    Gap,
     KubernetesSnapshot,
 )
+from tests.support.gaps import failed_gap
 
 V2_IMAGE = "us-docker.pkg.dev/spotit-today/container-labs/spotinst-kubernetes-controller"
 V1_IMAGE = "gcr.io/spotinst-artifacts/kubernetes-cluster-controller"
@@ -137,7 +137,7 @@ def test_several_controllers_of_one_version_are_named(version: Callable[..., Dep
 
 def test_what_could_not_be_read_is_unknown() -> None:
     """With the rule that is missing."""
-    blind = KubernetesSnapshot(gaps={DEPLOYMENTS: Gap(reason="ci may not list deployments (403)", remedy="add a rule")})
+    blind = KubernetesSnapshot(gaps={DEPLOYMENTS: failed_gap("ci may not list deployments (403)", "add a rule")})
     check_result = check_controller(blind)
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.NOT_READ)
-    assert check_result.fields == {"reason": "ci may not list deployments (403)", "remedy": "add a rule"}
+    assert check_result.fields == {"gap": blind.gaps[DEPLOYMENTS].to_json()}

@@ -14,7 +14,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     VALIDATING_WEBHOOKS,
     Budget,
     Deployment,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     Pod,
@@ -22,6 +21,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Webhook,
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from tests.support.gaps import failed_gap
 
 PLANNED = [PlannedNode(instance_id="i-1"), PlannedNode(instance_id="i-2")]
 NODES = {f"i-{number}": KubernetesNode(name=f"n-{number}", instance_id=f"i-{number}") for number in range(1, 5)}
@@ -89,12 +89,12 @@ def test_pods_of_others_do_not_count() -> None:
 
 def test_what_could_not_be_read_is_unknown() -> None:
     """Each reason once, beside what was found."""
-    gap = Gap(reason="ci may not list services (403)", remedy="add a rule")
-    other = Gap(reason="ci may not list webhooks (403)")
+    gap = failed_gap("ci may not list services (403)", "add a rule")
+    other = failed_gap("ci may not list webhooks (403)")
     found = check(pod("a", "n-1", DNS), gaps={SERVICES: gap, VALIDATING_WEBHOOKS: other})
     assert [each.finding for each in found] == [Finding.DNS_ON_PLANNED_NODES, Finding.NOT_READ, Finding.NOT_READ]
     (blind,) = check(gaps={PODS: gap, SERVICES: gap})
-    assert (blind.status, blind.fields["reason"]) == (CheckStatus.UNKNOWN, gap.reason)
+    assert (blind.status, blind.fields["gap"]) == (CheckStatus.UNKNOWN, gap.to_json())
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from ocean_migration_pulumi.migration.checks.iam_roles import check_roles, profi
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     AWS_AUTH,
-    Gap,
     KubernetesSnapshot,
     MappedRole,
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from tests.support.gaps import failed_gap
 
 PROFILE = "arn:aws:iam::123456789012:instance-profile/team/ocean-profile"
 ROLE = "arn:aws:iam::123456789012:role/team/ocean-role"
@@ -65,7 +65,7 @@ def check(kube: KubernetesSnapshot, cloud: AwsFacts | None, **more: Any) -> Chec
         ((mapped(MAPPED),), facts(authentication_mode="CONFIG_MAP"), CheckStatus.PASS, None),
         (
             (mapped(MAPPED),),
-            facts(gaps={"authentication_mode": Gap(reason="AccessDenied")}),
+            facts(gaps={"authentication_mode": failed_gap("AccessDenied")}),
             CheckStatus.UNKNOWN,
             Finding.AUTHENTICATION_MODE_NOT_READ,
         ),
@@ -95,10 +95,10 @@ def test_access_entry_of_another_type_fails_whatever_aws_auth_has(kind: str) -> 
 
 def test_access_entry_whose_type_cannot_be_read_is_unknown() -> None:
     """With the right that is missing."""
-    gap = Gap(reason="AccessDenied", remedy="allow eks:DescribeAccessEntry")
+    gap = failed_gap("AccessDenied", "allow eks:DescribeAccessEntry")
     check_result = check(KubernetesSnapshot(), facts(ROLE, types=None, gaps={"entry_types": gap}))
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.ACCESS_ENTRY_NOT_READ)
-    assert check_result.fields["remedy"] == "allow eks:DescribeAccessEntry"
+    assert check_result.fields["gap"] == gap.to_json()
 
 
 @pytest.mark.parametrize(
@@ -129,15 +129,15 @@ def test_username_may_be_any_template_of_a_node(name: str) -> None:
 
 def test_aws_auth_that_cannot_be_read_leaves_a_role_without_entry_unknown() -> None:
     """It may be mapped there."""
-    kube = KubernetesSnapshot(gaps={AWS_AUTH: Gap(reason="may not get configmaps (403)", remedy="add a rule")})
+    kube = KubernetesSnapshot(gaps={AWS_AUTH: failed_gap("may not get configmaps (403)", "add a rule")})
     check_result = check(kube, facts())
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.AWS_AUTH_NOT_READ)
-    assert check_result.fields["remedy"] == "add a rule"
+    assert check_result.fields["gap"] == kube.gaps[AWS_AUTH].to_json()
     assert check(kube, facts(ROLE)).status is CheckStatus.PASS
     assert check(kube, facts(authentication_mode="API")).finding is Finding.ROLE_WITHOUT_ENTRY
 
 
-@pytest.mark.parametrize("cloud", [None, AwsFacts(gaps={"roles": Gap(reason="AccessDenied", remedy="allow it")})])
+@pytest.mark.parametrize("cloud", [None, AwsFacts(gaps={"roles": failed_gap("AccessDenied", "allow it")})])
 def test_without_aws_the_name_of_the_profile_may_be_enough(cloud: AwsFacts | None) -> None:
     """Often role and profile have one name; otherwise nothing is known."""
     same = Cluster(id="o-1", template=LaunchTemplate(instance_profile="ocean-role"))
@@ -147,7 +147,7 @@ def test_without_aws_the_name_of_the_profile_may_be_enough(cloud: AwsFacts | Non
     check_result = check(KubernetesSnapshot(mapped_roles=(mapped(MAPPED),)), cloud)
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.ROLE_NOT_READ)
     assert check_result.fields["profile"] == "ocean-profile"
-    assert check_result.fields["reason"] == ("AccessDenied" if cloud else "")
+    assert check_result.fields["gap"] == (cloud.gaps["roles"].to_json() if cloud else None)
 
 
 def test_nodes_that_have_registered_are_proof_enough() -> None:

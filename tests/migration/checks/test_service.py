@@ -11,9 +11,10 @@ from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
 from ocean_migration_pulumi.api.models.migration import Heartbeat
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap, KubernetesSnapshot, Pod
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, KubernetesSnapshot, Pod
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode
 from tests.migration.builders import status
+from tests.support.gaps import failed_gap
 
 NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)  # a Saturday
 VNGS = {"ols-1": VirtualNodeGroup(id="ols-1", name="web")}
@@ -165,14 +166,12 @@ def test_pods_that_wait_are_named_and_fail_only_a_first_start(first: bool, statu
 def test_pending_pods_of_an_incomplete_list_count() -> None:
     """More pods would not make them fewer."""
     waiting = Pod(namespace="shop", name="a", phase="Pending")
-    kube = KubernetesSnapshot(pods=(waiting,), gaps={PODS: Gap(reason="500 of 1,000 pods read")})
+    kube = KubernetesSnapshot(pods=(waiting,), gaps={PODS: failed_gap("500 of 1,000 pods read")})
     assert service.check_pending(kube, first=True).finding is Finding.PENDING_PODS
 
 
 def test_pods_that_could_not_be_read_are_unknown() -> None:
     """No pod in sight is no proof that none waits."""
-    check_result = service.check_pending(
-        KubernetesSnapshot(gaps={PODS: Gap(reason="403", remedy="add a rule")}), first=True
-    )
+    check_result = service.check_pending(KubernetesSnapshot(gaps={PODS: failed_gap("403", "add a rule")}), first=True)
     assert (check_result.status, check_result.finding) == (CheckStatus.UNKNOWN, Finding.NOT_READ)
-    assert check_result.fields == {"reason": "403", "remedy": "add a rule"}
+    assert check_result.fields == {"gap": failed_gap("403", "add a rule").to_json()}

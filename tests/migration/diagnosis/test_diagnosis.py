@@ -16,7 +16,6 @@ from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outc
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
     PODS,
-    Gap,
     KubernetesSnapshot,
     Owner,
     Pod,
@@ -27,6 +26,7 @@ from ocean_migration_pulumi.migration.state.phases import PHASES, describe_phase
 from tests.migration.builders import MANUAL, instance, left_over, status
 from tests.migration.known import KnownKubernetes, budget_of, pod_on, workloads_of
 from tests.migration.stage import Stage
+from tests.support.gaps import failed_gap
 
 NOW = datetime(2026, 1, 2, 3, 14, 5, tzinfo=UTC)
 """Ten minutes after the creation of what ``builders.status`` returns."""
@@ -211,7 +211,7 @@ def test_gap_in_kubernetes_is_a_note(stage: Stage) -> None:
     """The note has the remedy; without pods, the list that Ocean reports is used."""
     manual = left_over("a", "debug")
     facts = workloads_of(["a"], pod_on("a", "cart"))
-    gap = Gap(reason="pods is forbidden", remedy="allow it")
+    gap = failed_gap("pods is forbidden", "allow it")
     found = diagnose_status(stage, status(manual, "b"), replace(facts, gaps={PODS: gap}), changed_at=NOW)
     assert [pod.pod for pod in found.stuck] == ["debug"]
     assert found.notes == ("Not evaluated: which pods are left (pods is forbidden). Allow it",)

@@ -38,6 +38,7 @@ from ocean_migration_pulumi.migration.spec.conditions import ConditionObservatio
 from tests.migration.builders import candidate, status
 from tests.migration.tellers import RecordingTeller
 from tests.support.fake_clock import FakeClock
+from tests.support.gaps import failed_gap
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DEAD = Heartbeat(status="INACTIVE", last_heartbeat=format_time(NOW - timedelta(hours=1)))
@@ -386,9 +387,9 @@ def test_outage_of_kubernetes_is_waited_out(part: str) -> None:
 
 def test_conditions_need_access() -> None:
     """At once, with the reason why there is none."""
-    stand = Stand(spec={"kubernetes_conditions": (CART,)}, absent="there is none")
+    stand = Stand(spec={"kubernetes_conditions": (CART,)}, absent=failed_gap("there is none"))
     assert stand.stays_shut(PrerequisiteError) == "kubernetes_conditions: there is none"
-    assert Stand(explicit=True, absent="broken").stays_shut(PrerequisiteError) == "kubeconfig: broken"
+    assert Stand(explicit=True, absent=failed_gap("broken")).stays_shut(PrerequisiteError) == "kubeconfig: broken"
 
 
 def test_missing_right_ends_it_when_the_gate_asks_for_kubernetes() -> None:

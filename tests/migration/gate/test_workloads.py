@@ -14,8 +14,9 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError
 from ocean_migration_pulumi.migration.gate.spec import GateSpec, changed_inputs, read_gate_spec
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS, Gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from tests.migration.builders import candidate
 from tests.migration.gate.test_wait import FakeKubernetes, FakeOcean, Stand
 from tests.migration.health.support import OCEAN, baseline, old, pod, pulling, snapshot
@@ -24,7 +25,7 @@ THREE = baseline(old("a"), old("b"), old("c"))
 ARRIVED = snapshot(pod("d"), pod("e"), pod("f"))
 ELSEWHERE = snapshot(pod("d"), pod("e", node="node-later"), pod("f", node="node-later"))
 BROKEN = snapshot(pod("d"), pod("e"), pulling("f"))
-UNREAD = snapshot(gaps={PODS: Gap(reason="Kubernetes did not answer in time")})
+UNREAD = snapshot(gaps={PODS: Gap(GapCode.NOT_IN_TIME)})
 
 
 @dataclass

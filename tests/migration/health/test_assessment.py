@@ -18,7 +18,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
 )
 from ocean_migration_pulumi.migration.health.not_ready import NotReadyClass
 from ocean_migration_pulumi.migration.health.settling import DETACH_SECONDS, SettleClock
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, PODS, Gap
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, PODS
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     EVENTS,
     WorkloadController,
@@ -26,9 +26,10 @@ from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadWarning,
 )
 from tests.migration.health.support import CART, START, assess, baseline, old, pod, pulling, starting
+from tests.support.gaps import failed_gap
 
 THREE = baseline(old("a"), old("b"), old("c"))
-FORBIDDEN = Gap(reason="may not list deployments (403)", remedy="add to the role: {...}")
+FORBIDDEN = failed_gap("may not list deployments (403)", "add to the role: {...}")
 
 
 def only(report: HealthReport) -> Any:
@@ -228,7 +229,7 @@ def test_workload_without_a_ready_pod_before_is_not_judged() -> None:
 def test_missing_right_is_unknown_with_the_rule() -> None:
     """The reason names what to add to the role."""
     report = assess(THREE, gaps={DEPLOYMENTS: FORBIDDEN})
-    assert report.unknown == ("may not list deployments (403); add to the role: {...}",)
+    assert report.unknown == (FORBIDDEN,)
 
 
 @pytest.mark.parametrize(

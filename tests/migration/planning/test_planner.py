@@ -15,6 +15,7 @@ from ocean_migration_pulumi.migration.planning.planner import BUDGET
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity, UnplannedCause, UnplannedEffect
+from ocean_migration_pulumi.migration.spec.gap import GapCode
 from ocean_migration_pulumi.migration.spec.planned_nodes import parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from tests.migration.diagnostics import codes_of, fields_of, findings_of, with_code
@@ -227,7 +228,7 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     nodes: dict[str, Any] = {"label_selector": "a=b"} if why == "labels" else WEB
     before = replace(stage.spec(nodes=nodes), planned_nodes={"i-1": "kept"}) if old else None
     cause, said = {
-        "labels": (UnplannedCause.NO_LABELS, "no access to Kubernetes"),
+        "labels": (UnplannedCause.NO_LABELS, ""),
         "no account": (UnplannedCause.NO_ACCOUNT, ""),
         "no token": (UnplannedCause.SPOT_UNAVAILABLE, "no Spot token: set SPOTINST_TOKEN"),
         "down": (UnplannedCause.SPOT_UNAVAILABLE, ""),
@@ -250,6 +251,7 @@ def test_what_cannot_be_planned_leaves_the_plan_as_it_was(stages: Callable[..., 
     assert len(found.diagnostics) == 1
     assert fields["cause"] == cause
     assert said in fields["detail"]
+    assert fields["gap"] == ({"code": GapCode.NO_ACCESS} if why == "labels" else None)
     assert fields["effect"] == (UnplannedEffect.PLAN_STAYS if old else UnplannedEffect.PLANNED_BY_UP)
 
 

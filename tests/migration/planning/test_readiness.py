@@ -17,7 +17,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     PODS,
     Deployment,
     EvictionTrial,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     Owner,
@@ -25,10 +24,12 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Taint,
 )
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity, UnplannedCause
+from ocean_migration_pulumi.migration.spec.gap import GapCode
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions, read_stop_conditions
 from tests.migration.diagnostics import codes_of, fields_of, findings_of, with_code
 from tests.migration.known import CONTROLLER, KnownKubernetes, budget_of, pod_on, workloads_of
 from tests.migration.stage import Stage
+from tests.support.gaps import failed_gap
 
 WEB = {"asg_names": ["web"]}
 
@@ -122,7 +123,7 @@ def test_preview_counts_the_workloads_that_will_be_watched(stage: Stage) -> None
     assert fields_of(stage.preview(spec), Code.HEALTH_PLANNED) == [
         {
             "workloads": 2,
-            "reason": "",
+            "gap": None,
             "health": "enforce",
             "settle_seconds": 900.0,
             "stops_after": {"broken_workloads": 600.0},
@@ -159,9 +160,9 @@ def test_preview_names_the_checks_that_stop_the_migration(stage: Stage) -> None:
 def test_workloads_are_not_counted_when_pods_cannot_be_listed(stage: Stage) -> None:
     """The reason is named."""
     kubernetes = known(stage)
-    kubernetes.kube = replace(kubernetes.kube, gaps={PODS: Gap(reason="may not list pods (403)")})
+    kubernetes.kube = replace(kubernetes.kube, gaps={PODS: failed_gap("may not list pods (403)")})
     (fields,) = fields_of(stage.preview(stage.spec(nodes=WEB)), Code.HEALTH_PLANNED)
-    assert (fields["workloads"], fields["reason"]) == (None, "may not list pods (403)")
+    assert (fields["workloads"], fields["gap"]) == (None, failed_gap("may not list pods (403)").to_json())
 
 
 def test_missing_group_comes_ready_to_paste_with_labels_and_taints(stages: Callable[..., Stage]) -> None:
@@ -206,7 +207,10 @@ def test_a_run_whose_preview_could_not_judge_labels_plans_by_itself(stage: Stage
     preview = stage.preview(spec)
     assert preview.diagnostics == (preview.unplanned,)
     (fields,) = fields_of(preview, Code.UNPLANNED)
-    assert (fields["cause"], fields["detail"]) == (UnplannedCause.NO_LABELS, "Kubernetes is not there")
+    assert (fields["cause"], fields["gap"]) == (
+        UnplannedCause.NO_LABELS,
+        failed_gap("Kubernetes is not there").to_json(),
+    )
     _, message = stage.fails(PlanError, spec)
     assert message == "cannot evaluate label_selector: Kubernetes is not there; nothing was started"
     assert not stage.control.requests(effective=True)
@@ -241,17 +245,17 @@ def test_kubernetes_of_another_cluster_is_refused_or_not_used(stage: Stage, expl
         assert found.problems == ()
         (unknown,) = fields_of(found, Code.CHECK_UNKNOWN)
         assert unknown["finding"] == Finding.KUBERNETES_NOT_READ
-        assert unknown["reason"].startswith("KUBECONFIG is of another cluster")
+        assert unknown["gap"] == {"code": GapCode.OTHER_CLUSTER, "access": "KUBECONFIG"}
         assert stage.up(stage.planned(stage.spec(nodes=WEB))).state.migrated
 
 
 def test_gaps_make_checks_unknown_and_name_the_missing_rule(stage: Stage) -> None:
     """A right that is missing is no good news."""
     kubernetes = known(stage, pod_on(stage.ids("web")[0], "cart", app="cart"))
-    gap = Gap(reason="may not list nodes (403)", remedy="add nodes to the role")
+    gap = failed_gap("may not list nodes (403)", "add nodes to the role")
     kubernetes.kube = KubernetesSnapshot(pods=kubernetes.kube.pods, deployments=(CONTROLLER,), gaps={NODES: gap})
     found = stage.preview(stage.spec(nodes=WEB))
-    unread = {"finding": Finding.NOT_READ, "reason": gap.reason, "remedy": gap.remedy}
+    unread = {"finding": Finding.NOT_READ, "gap": gap.to_json()}
     unknown = {each.subject: each.fields for each in with_code(found, Code.CHECK_UNKNOWN)}
     assert unknown["Kubernetes"] == unknown["node autoscalers"] == unread
 
@@ -259,11 +263,11 @@ def test_gaps_make_checks_unknown_and_name_the_missing_rule(stage: Stage) -> Non
 @pytest.mark.parametrize("remedy", ["renew the credentials", ""])
 def test_cluster_that_answers_nothing_is_no_access(stage: Stage, remedy: str) -> None:
     """The reason is said once; no check passes for it."""
-    gap = Gap(reason="Kubernetes refuses the credentials (401)", remedy=remedy)
+    gap = failed_gap("Kubernetes refuses the credentials (401)", remedy)
     unanswered = KubernetesSnapshot(gaps=dict.fromkeys((NODES, PODS, DEPLOYMENTS, AWS_AUTH), gap))
     stage.sources = KnownKubernetes(unanswered).sources(explicit=True)
     found = stage.preview(stage.spec(nodes=WEB))
-    unread = {"finding": Finding.KUBERNETES_NOT_READ, "reason": gap.reason, "remedy": remedy}
+    unread = {"finding": Finding.KUBERNETES_NOT_READ, "gap": gap.to_json()}
     assert fields_of(found, Code.CHECK_UNKNOWN) == [unread]
     assert with_code(found, Code.NOT_EVALUATED) == []
     assert stage.up(stage.planned(stage.spec(nodes=WEB))).state.migrated

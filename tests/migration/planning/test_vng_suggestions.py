@@ -15,7 +15,6 @@ from ocean_migration_pulumi.migration.checks.user_data import read_user_data
 from ocean_migration_pulumi.migration.planning.vng_suggestions import MAX_SUGGESTIONS, suggest_vngs
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     Pod,
@@ -24,6 +23,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 )
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from tests.support.gaps import failed_gap
 
 
 def unmatched(*instance_ids: str, asg: str | None = "gpu") -> list[PlannedNode]:
@@ -138,7 +138,7 @@ def test_nodes_of_one_kind_share_a_group_and_the_largest_kind_comes_first() -> N
 def test_without_kubernetes_the_groups_are_told_and_what_is_missing() -> None:
     """No label is guessed."""
     nodes = [*unmatched("i-1", "i-2", asg="gpu"), *unmatched("i-3", asg=None)]
-    for kube in (None, KubernetesSnapshot(gaps={NODES: Gap(reason="403")})):
+    for kube in (None, KubernetesSnapshot(gaps={NODES: failed_gap("403")})):
         found = suggest_vngs("o-1", nodes, kube)
         assert list(map(named, found)) == [(2, ["gpu"]), (1, [])]
         for source in map(source_of, found):

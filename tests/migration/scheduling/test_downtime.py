@@ -18,7 +18,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Budget,
     Deployment,
     EvictionTrial,
-    Gap,
     KubernetesSnapshot,
     Owner,
     Pod,
@@ -29,10 +28,11 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, batch_size
 from tests.migration.builders import spec
 from tests.migration.diagnostics import fields_of, with_code
+from tests.support.gaps import failed_gap
 
 HASH = "5d9f8c7b6"
 CART = (Requirement(key="app", values=("cart",)),)
-DENIED = Gap(reason="may not list")
+DENIED = failed_gap("may not list")
 
 
 def replica(number: int, node: str, **more: Any) -> Pod:

@@ -19,7 +19,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     PODS,
     Budget,
     EvictionTrial,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     Owner,
@@ -28,15 +27,17 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 )
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from tests.migration.builders import spec
 from tests.migration.diagnostics import fields_of, with_code
+from tests.support.gaps import failed_gap
 
 REPLICA_SET = Owner(kind="ReplicaSet", name="cart-5d9")
 AGENT = Owner(kind="DaemonSet", name="agent")
 CART = (Requirement(key="app", values=("cart",)),)
 NODES_PLANNED = [PlannedNode(instance_id=f"i-{number}", node_name=f"ip-10-0-1-{number}") for number in (1, 2, 3)]
-FORBIDDEN = Gap(reason="forbidden: poddisruptionbudgets", remedy="add the rule")
+FORBIDDEN = failed_gap("forbidden: poddisruptionbudgets", "add the rule")
 
 
 def pod(name: str = "cart-1", **more: Any) -> Pod:
@@ -119,7 +120,7 @@ def test_daemon_set_counts_as_there_when_daemon_sets_are_not_known() -> None:
     assert (forecast.daemon_set_pods, forecast.kept) == (1, 0)
     (unknown,) = forecast.diagnostics
     assert unknown.code is Code.NOT_EVALUATED
-    assert unknown.fields == {"topics": [Topic.DAEMON_SETS], "reason": FORBIDDEN.reason, "remedy": FORBIDDEN.remedy}
+    assert unknown.fields == {"topics": [Topic.DAEMON_SETS], "gap": FORBIDDEN.to_json()}
     assert with_code(judge(cluster(pod(), gaps={DAEMON_SETS: FORBIDDEN})), Code.NOT_EVALUATED) == []
 
 
@@ -335,7 +336,7 @@ def test_pods_that_ask_not_to_be_moved_are_named() -> None:
 
 def test_incomplete_list_of_pods_is_judged_as_far_as_it_goes() -> None:
     """It says that there may be more; without any pod nothing is counted."""
-    gap = Gap(reason="500 of 1,000 pods read, then the time was up")
+    gap = failed_gap("500 of 1,000 pods read, then the time was up")
     forecast = judge(cluster(alone("debug"), gaps={PODS: gap}))
     assert forecast.summary is not None
     assert (forecast.kept, forecast.summary.fields["knows_all_pods"]) == (1, False)
@@ -460,7 +461,14 @@ def test_summary_counts_what_becomes_of_the_pods() -> None:
 
 def test_what_is_unknown_does_not_read_as_none() -> None:
     """Without pods there is no summary, without budgets it says so; each reason is reported once."""
-    unread = judge(cluster(gaps={PODS: Gap(reason="timed out"), BUDGETS: Gap(reason="timed out")}))
+    unread = judge(
+        cluster(
+            gaps={
+                PODS: failed_gap("timed out"),
+                BUDGETS: failed_gap("timed out"),
+            }
+        )
+    )
     assert unread.summary is None
     (unknown,) = fields_of(unread, Code.NOT_EVALUATED)
     assert unknown["topics"] == [Topic.PODS, Topic.BUDGETS]
@@ -468,16 +476,16 @@ def test_what_is_unknown_does_not_read_as_none() -> None:
     assert forecast.summary is not None
     assert (forecast.summary.fields["evicted"], forecast.summary.fields["knows_budgets"]) == (1, False)
     (unknown,) = fields_of(forecast, Code.NOT_EVALUATED)
-    assert (unknown["topics"], unknown["remedy"]) == ([Topic.BUDGETS], FORBIDDEN.remedy)
+    assert (unknown["topics"], unknown["gap"]) == ([Topic.BUDGETS], FORBIDDEN.to_json())
 
 
 def test_node_without_a_name_is_not_passed_over() -> None:
     """Its pods cannot be found."""
     nodes = [PlannedNode(instance_id="i-9")]
     unread = cluster(gaps={NODES: FORBIDDEN})
-    for kube, reason in ((cluster(pod()), "Kubernetes has no node for i-9"), (unread, FORBIDDEN.reason)):
+    for kube, gap in ((cluster(pod()), Gap(GapCode.NO_NODES, {"instance_ids": ["i-9"]})), (unread, FORBIDDEN)):
         (unknown,) = fields_of(eviction_forecast.forecast_evictions(spec(), nodes, kube), Code.NOT_EVALUATED)
-        assert (unknown["topics"], unknown["reason"]) == ([Topic.NODE_NAMES], reason)
+        assert (unknown["topics"], unknown["gap"]) == ([Topic.NODE_NAMES], gap.to_json())
 
 
 pods = st.builds(

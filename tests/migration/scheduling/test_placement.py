@@ -17,7 +17,6 @@ from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts, Inst
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     CLAIMS,
     VOLUMES,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     Owner,
@@ -35,6 +34,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode
 from tests.migration.diagnostics import fields_of
 from tests.migration.scheduling.test_label_matching import naive_holds, naive_tolerates
+from tests.support.gaps import failed_gap
 
 CLOUD = AwsFacts(zones={"subnet-a": "us-west-2a", "subnet-b": "us-west-2b"})
 GPU = ("gpu", "yes", "NoSchedule")
@@ -662,8 +662,8 @@ def test_what_is_not_known_is_a_remark_and_never_a_blocker() -> None:
     pods = [pod(f"cart-{number}", node_selector={"topology.kubernetes.io/zone": "us-west-2a"}) for number in (1, 2)]
     cloud = AwsFacts(
         gaps={
-            "zones": Gap(reason="AccessDenied", remedy="allow ec2:DescribeSubnets"),
-            "machines": Gap(reason="AccessDenied", remedy="allow ec2:DescribeSubnets"),
+            "zones": failed_gap("AccessDenied", "allow ec2:DescribeSubnets"),
+            "machines": failed_gap("AccessDenied", "allow ec2:DescribeSubnets"),
         }
     )
     fit = judge(*pods, cloud=cloud)
@@ -674,8 +674,7 @@ def test_what_is_not_known_is_a_remark_and_never_a_blocker() -> None:
     assert fields_of(fit, Code.NOT_EVALUATED) == [
         {
             "topics": [Topic.SUBNET_ZONES, Topic.INSTANCE_SIZES],
-            "reason": "AccessDenied",
-            "remedy": "allow ec2:DescribeSubnets",
+            "gap": failed_gap("AccessDenied", "allow ec2:DescribeSubnets").to_json(),
         }
     ]
     assert judge(pod(), cloud=cloud).diagnostics == ()
@@ -692,13 +691,13 @@ def test_very_many_doubts_make_few_diagnostics() -> None:
 @pytest.mark.parametrize("gap", [CLAIMS, VOLUMES])
 def test_volumes_that_could_not_be_read_are_unknown(gap: str) -> None:
     """Only for pods that have any."""
-    kube = KubernetesSnapshot(gaps={gap: Gap(reason="forbidden", remedy="add the rule")})
+    kube = KubernetesSnapshot(gaps={gap: failed_gap("forbidden", "add the rule")})
     fit = judge(pod("a", claims=("data",)), pod("b"), kube=kube)
     assert (fit.fitting, fit.unknown) == (1, 1)
     unknown = {"kind": RequirementKind.VOLUME_UNKNOWN}
     assert fields_of(fit, Code.PODS_PLACEMENT_UNKNOWN) == [{"pods": ["shop/a"], "reasons": [unknown]}]
     (reported,) = fields_of(fit, Code.NOT_EVALUATED)
-    assert (reported["reason"], reported["remedy"]) == ("forbidden", "add the rule")
+    assert reported["gap"] == failed_gap("forbidden", "add the rule").to_json()
     assert judge(pod("b"), kube=kube).diagnostics == ()
     pinned = pod("a", claims=("data",), node_selector={"disk": "ssd"})
     assert judge(pinned, kube=kube).homeless == 1

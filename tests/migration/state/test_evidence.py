@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     NODES,
     PODS,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     Owner,
@@ -34,6 +33,7 @@ from ocean_migration_pulumi.migration.state.evidence import (
 )
 from tests.migration.builders import MANUAL as NEEDS_A_HAND
 from tests.migration.builders import instance, left_over, status
+from tests.support.gaps import failed_gap
 
 MIGRATED, MANUAL, SKIPPED = NodeOutcome.MIGRATED, NodeOutcome.MANUAL, NodeOutcome.SKIPPED
 GONE, REMAINS = NodeOutcome.GONE, NodeOutcome.REMAINS
@@ -285,11 +285,11 @@ def test_absence_counts_only_in_a_complete_list_of_the_right_cluster() -> None:
     without = ("i-2", "i-new")
     assert gone(kube(nodes=without))
     assert not gone(kube(nodes=without), ocean_nodes=("i-other",))
-    assert not gone(kube(nodes=without, gaps={NODES: Gap(reason="forbidden")}))
+    assert not gone(kube(nodes=without, gaps={NODES: failed_gap("forbidden")}))
     assert not gone(kube(nodes=without, unidentified=frozenset({"node-i-1"})))
     assert not gone(kube(nodes=without, unidentified=frozenset({"fargate"})), name="")
     assert gone(kube(nodes=without, unidentified=frozenset({"fargate"})))
-    assert verify_nodes(names, kube=kube(pod(), gaps={PODS: Gap(reason="forbidden")})) == VerifiedNodes()
+    assert verify_nodes(names, kube=kube(pod(), gaps={PODS: failed_gap("forbidden")})) == VerifiedNodes()
     assert verify_nodes(names) == VerifiedNodes()
 
 

@@ -6,7 +6,9 @@ import click
 
 from ocean_migration_pulumi.api.settings import NOT_SET
 from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
+from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 
 _HIDDEN = "[set]"
 
@@ -29,7 +31,11 @@ def command(context: CliContext, output: Output) -> None:
         ("account", settings.account_id, settings.sources["account"]),
         ("poll interval", f"{settings.poll_interval:g} s", settings.sources["poll_interval"]),
         ("record", str(settings.record) if settings.record else None, settings.sources["record"]),
-        ("Kubernetes", "access" if sources.kubernetes else None, sources.name or sources.absent),
+        (
+            "Kubernetes",
+            "access" if sources.kubernetes else None,
+            sources.name or describe_gap(sources.absent, OPTIONS).line,
+        ),
         ("EKS cluster", sources.eks_cluster, sources.name if sources.eks_cluster else NOT_SET),
         ("AWS", "access" if sources.aws else None, "boto3" if sources.aws else NOT_SET),
     ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from ocean_migration_pulumi.common.text import count_noun, sanitize
+from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.planning.text import (
     budgets_text,
@@ -16,7 +16,8 @@ from ocean_migration_pulumi.migration.planning.text import (
     pods_text,
 )
 from ocean_migration_pulumi.migration.planning.text.checks_text import CheckText, describe_finding
-from ocean_migration_pulumi.migration.planning.text.templates import SOURCE, Fields, NamingTemplate, Template
+from ocean_migration_pulumi.migration.planning.text.gaps_text import expand_gap
+from ocean_migration_pulumi.migration.planning.text.templates import Fields, NamingTemplate, Template, clean
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
@@ -32,8 +33,8 @@ def render(diagnostic: Diagnostic, vocabulary: Vocabulary = INPUTS) -> str:
 
     What only a newer version can render comes back as that version wrote it.
     """
-    subject, fields = _clean(diagnostic.subject), _clean(diagnostic.fields)
     try:
+        subject, fields = clean(diagnostic.subject), expand_gap(clean(diagnostic.fields), vocabulary)
         if naming := _NAMING_TEMPLATES.get(diagnostic.code):
             return naming(subject, fields, vocabulary)
         if template := _TEMPLATES.get(diagnostic.code):
@@ -55,26 +56,17 @@ def render_line(diagnostic: Diagnostic, vocabulary: Vocabulary = INPUTS) -> str:
     if diagnostic.code == Code.DOWNTIME:
         return f"Downtime: {text}"
     head = _HEADS.get(diagnostic.code)
-    return text if head is None else f"{head} ({_clean(diagnostic.subject)}): {text}"
+    return text if head is None else f"{head} ({clean(diagnostic.subject)}): {text}"
 
 
 def render_check(check_result: CheckResult, vocabulary: Vocabulary = INPUTS) -> CheckText:
     """Return what a check found, and what to do about it."""
-    return describe_finding(check_result.finding, _clean(check_result.fields), vocabulary)
+    return describe_finding(check_result.finding, expand_gap(clean(check_result.fields), vocabulary), vocabulary)
 
 
 def render_cause(diagnostic: Diagnostic, vocabulary: Vocabulary = INPUTS) -> str:
     """Return why there is no plan, of an ``UNPLANNED`` diagnostic, as a part of a sentence."""
-    return plan_text.describe_cause(_clean(diagnostic.fields), vocabulary)
-
-
-def _clean(value: Any) -> Any:
-    """Return data with every name printable: they are the choice of others."""
-    if isinstance(value, str):
-        return sanitize(value) if value else ""
-    if isinstance(value, Mapping):
-        return {key: each if key == SOURCE else _clean(each) for key, each in value.items()}
-    return [_clean(each) for each in value] if isinstance(value, list) else value
+    return plan_text.describe_cause(expand_gap(clean(diagnostic.fields), vocabulary), vocabulary)
 
 
 def _check(_: str, fields: Fields, vocabulary: Vocabulary) -> str:

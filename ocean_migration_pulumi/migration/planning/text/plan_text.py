@@ -86,9 +86,11 @@ def describe_cause(fields: Fields, vocabulary: Vocabulary) -> str:
     """Return why there is no plan, as a part of a sentence."""
     detail: str = fields["detail"]
     labels = vocabulary.name("label_selector")
+    # Records of earlier versions have the text in ``detail``.
+    why = fields.get("reason") or detail or "Kubernetes has no nodes"
     return {
         UnplannedCause.NO_ACCOUNT: NO_ACCOUNT,
-        UnplannedCause.NO_LABELS: f"cannot evaluate {labels}: {detail or 'Kubernetes has no nodes'}",
+        UnplannedCause.NO_LABELS: f"cannot evaluate {labels}: {why}",
         UnplannedCause.SPOT_UNAVAILABLE: f"cannot read the cluster from Spot: {detail}",
         UnplannedCause.CONTROLLER_NEVER_REPORTED: f"the Ocean Controller of {detail} has never reported",
     }[UnplannedCause(fields["cause"])]

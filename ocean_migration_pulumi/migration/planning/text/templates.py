@@ -1,10 +1,11 @@
-"""What a template of a diagnostic's text is, and the field that no template may clean."""
+"""What a template of a diagnostic's text is, and what it gets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 
 Fields = Mapping[str, Any]
@@ -21,3 +22,12 @@ SOURCE: Final = "source"
 
 MOST_NODES: Final = 3
 """How many nodes, or owners of nodes, a text names; it counts the others."""
+
+
+def clean(value: Any) -> Any:
+    """Return data with every name printable: they are the choice of others."""
+    if isinstance(value, str):
+        return sanitize(value) if value else ""
+    if isinstance(value, Mapping):
+        return {key: each if key == SOURCE else clean(each) for key, each in value.items()}
+    return [clean(each) for each in value] if isinstance(value, list) else value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState
 from ocean_migration_pulumi.common.text import count_noun
@@ -11,6 +11,7 @@ from ocean_migration_pulumi.migration.health.assessment import HealthReport, Hea
 from ocean_migration_pulumi.migration.health.settling import SettleClock
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_line
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
     open_watch,
@@ -20,10 +21,11 @@ from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
 )
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
 from ocean_migration_pulumi.migration.state.resource_state import NOT_READY
 
-_NO_BASELINE = "the run that started the migration left no baseline"
+_NO_BASELINE: Final = Gap(GapCode.NO_BASELINE)
 
 
 def settle_workloads(context: ReconcileContext) -> None:
@@ -40,14 +42,14 @@ def settle_workloads(context: ReconcileContext) -> None:
     known = state.workload_health or {}
     if context.spec.health == "off" or latest is None or latest.status != MigrationState.FINISHED:
         return
-    if known.get("migration_id") == latest.id and (known.get("final") or known.get("reason") == _NO_BASELINE):
+    if known.get("migration_id") == latest.id and known.get("final"):
         return
     watch = open_watch(context, latest)
     if watch is None:
-        reason = context.sources.absent if context.sources.kubernetes is None else _NO_BASELINE
-        state.workload_health = _report_unknown_output(latest, reason)
+        gap = context.sources.absent if context.sources.kubernetes is None else _NO_BASELINE
+        state.workload_health = _report_unknown_output(latest, gap)
         if context.sources.kubernetes is not None and latest.created_at and not known:
-            context.reporter.warning(render(report_unknown(reason)))
+            context.reporter.warning(render(report_unknown(gap)))
         return
     # A run that is interrupted here must not look as if it had succeeded.
     waiting = "it is not known yet whether the workloads are ready"
@@ -63,8 +65,8 @@ def settle_workloads(context: ReconcileContext) -> None:
         state.workload_health = report_output(latest, report, "ready", final=True)
         ready = _report_ready(report, omitted=watch.baseline.omitted)
         (context.reporter.info if ready.severity is Severity.INFO else context.reporter.warning)(render(ready))
-        for reason in report.unknown:
-            context.reporter.warning(render(report_unknown(reason)))
+        for gap in report.unknown:
+            context.reporter.warning(render(report_unknown(gap)))
 
 
 def _report_ready(report: HealthReport, *, omitted: int) -> Diagnostic:
@@ -84,8 +86,9 @@ def _report_ready(report: HealthReport, *, omitted: int) -> Diagnostic:
     )
 
 
-def _report_unknown_output(migration: MigrationRecord, reason: str) -> dict[str, Any]:
+def _report_unknown_output(migration: MigrationRecord, gap: Gap) -> dict[str, Any]:
     """Return the output ``workload_health`` when nobody could look."""
+    reason = describe_gap(gap).line
     return {"migration_id": migration.id, "state": "unknown", "final": False, "reason": reason}
 
 
@@ -106,7 +109,7 @@ def _wait_for_workloads(context: ReconcileContext, watch: HealthWatch) -> Health
 
     def describe(report: HealthReport | None) -> str:
         if report is None:
-            return f"waiting for workloads, which cannot be read: {watch.missed}"
+            return f"waiting for workloads, which cannot be read: {describe_gap(watch.missed).line}"
         return f"waiting for {count_noun(len(report.below), 'workload')} to be ready"
 
     waiter = Waiter(

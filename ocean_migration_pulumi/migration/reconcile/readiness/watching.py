@@ -18,9 +18,11 @@ from ocean_migration_pulumi.migration.health.look_thread import LookThread
 from ocean_migration_pulumi.migration.health.stop_checks import CheckWatch, start_series
 from ocean_migration_pulumi.migration.health.watch import HealthWatch, find_undrained
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.gap import Gap
 from ocean_migration_pulumi.migration.state.migration_record import BRAKE, STARTED, MigrationRecord
 from ocean_migration_pulumi.migration.state.resource_state import NOT_READY
 
@@ -198,9 +200,9 @@ def respect_unrecorded_brake(context: ReconcileContext) -> None:
         latest.stopped_by = "others"
 
 
-def report_unknown(reason: str) -> Diagnostic:
+def report_unknown(gap: Gap) -> Diagnostic:
     """Return the diagnostic for workloads of which it is not known whether they are ready."""
-    return Diagnostic(code=Code.HEALTH_UNKNOWN, severity=Severity.WARNING, fields={"reason": reason})
+    return Diagnostic(code=Code.HEALTH_UNKNOWN, severity=Severity.WARNING, fields={"gap": gap.to_json()})
 
 
 def report_not_ready(report: HealthReport, severity: Severity, *, looks_again: bool) -> Diagnostic:
@@ -255,7 +257,7 @@ def report_output(migration: MigrationRecord, report: HealthReport, state: str, 
         "created": report.created,
         "landed_elsewhere": report.landed_elsewhere,
         "not_ready": list_not_ready(report.below)[:MOST_SHOWN],
-        "unknown": list(report.unknown),
+        "unknown": [describe_gap(gap).line for gap in report.unknown],
     }
 
 
@@ -307,7 +309,7 @@ def _make_check_watch(
         now=context.now,
         probe=context.probe,
         kubernetes=context.sources.kubernetes,
-        absent=context.sources.absent,
+        absent=describe_gap(context.sources.absent).line,
         find_nodes=lambda scope: {*instance_ids, *_find_ocean_nodes(context, scope)},
         thread=LookThread(_POLLS_PER_LOOK * context.poll_policy.poll_interval),
     )

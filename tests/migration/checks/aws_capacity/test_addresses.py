@@ -14,19 +14,19 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     DAEMON_SETS,
     INSTANCE_TYPE_LABEL,
     CniSettings,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     Owner,
     Pod,
     Resources,
 )
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 SMALL = InstanceTypeSpec(resources=Resources(), interfaces=3, addresses_per_interface=10)
 CLUSTER = Cluster(id="o-1", template=LaunchTemplate(subnet_ids=("subnet-a",)))
 VNGS = {"ols-2": VirtualNodeGroup(id="ols-2", name="api", template=LaunchTemplate(subnet_ids=("subnet-a", "subnet-b")))}
-DENIED = Gap(reason="AWS denies ec2:DescribeSubnets", remedy="allow it")
+DENIED = Gap(GapCode.AWS_DENIED, {"action": "ec2:DescribeSubnets"})
 DAEMON = Owner(kind="DaemonSet", name="agent", group="apps")
 
 
@@ -119,9 +119,9 @@ def test_reasons_of_sources_are_quoted() -> None:
     cloud = AwsFacts(gaps={"zones": DENIED})
     planned = [PlannedNode(instance_id="i-0", virtual_node_group_id="Default")]
     (unread,) = check_addresses(planned, CLUSTER, VNGS, KubernetesSnapshot(), cloud, [])
-    assert (unread.status, unread.fields["reason"]) == (CheckStatus.UNKNOWN, DENIED.reason)
+    assert (unread.status, unread.fields["gap"]) == (CheckStatus.UNKNOWN, DENIED.to_json())
     (unread,) = check(None, gaps={DAEMON_SETS: DENIED})
-    assert (unread.status, unread.fields["reason"]) == (CheckStatus.UNKNOWN, DENIED.reason)
+    assert (unread.status, unread.fields["gap"]) == (CheckStatus.UNKNOWN, DENIED.to_json())
 
 
 @pytest.mark.parametrize(

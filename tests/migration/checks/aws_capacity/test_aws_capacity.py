@@ -14,12 +14,12 @@ from ocean_migration_pulumi.migration.checks.check_result import CheckResult, Ch
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     CniSettings,
-    Gap,
     KubernetesNode,
     KubernetesSnapshot,
     Pod,
 )
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
+from tests.support.gaps import failed_gap
 
 CLUSTER = Cluster(id="o-1", spot_percentage=100, template=LaunchTemplate(subnet_ids=("subnet-a", "subnet-b")))
 VNGS = {
@@ -94,6 +94,6 @@ def test_markets_are_those_of_the_groups(percentage: float | None, markets: tupl
 
 def test_quotas_that_could_not_be_read_are_unknown() -> None:
     """Each reason once; what runs is needed to judge them."""
-    gap = Gap(reason="AWS denies ec2:DescribeInstances", remedy="allow it")
+    gap = failed_gap("AWS denies ec2:DescribeInstances", "allow it")
     (found,) = check(quotas={"spot": 0.0}, gaps={"running": gap, "quotas": gap})
-    assert (found.status, found.fields["reason"]) == (CheckStatus.UNKNOWN, gap.reason)
+    assert (found.status, found.fields["gap"]) == (CheckStatus.UNKNOWN, gap.to_json())

@@ -11,6 +11,7 @@ import pytest
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_cause, render_check, render_line
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.diagnostic import (
@@ -20,7 +21,9 @@ from ocean_migration_pulumi.migration.spec.diagnostic import (
     UnplannedCause,
     UnplannedEffect,
 )
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
+from tests.support.gaps import failed_gap
 
 GOLDEN = Path(__file__).parent / "diagnostics.golden.txt"
 COMMAND_GOLDEN = Path(__file__).parent / "command_diagnostics.golden.txt"
@@ -76,7 +79,7 @@ WORKLOAD: dict[str, Any] = {
 ALL_READY = {"workloads": 3, "pods": 12, "elsewhere": 0, "unknown": [], "excused": [], "omitted": 0}
 PLANNED_HEALTH: dict[str, Any] = {
     "workloads": 12,
-    "reason": "",
+    "gap": None,
     "health": "enforce",
     "settle_seconds": 900.0,
     "stops_after": {"broken_workloads": 600.0},
@@ -174,7 +177,8 @@ ADDRESSES = {"subnets": ["subnet-a", "subnet-b"], "free": 3, "nodes": 2, "pods":
 TARGETS = [{"id": "ols-1", "name": "web"}, {"id": "o-1", "name": ""}]
 ROLE: dict[str, Any] = {"role": "arn:aws:iam::123456789012:role/nodes", "targets": TARGETS}
 TEAM_ROLE = "arn:aws:iam::123456789012:role/team/nodes"
-UNREAD: dict[str, Any] = {"reason": "AWS denies eks:ListAccessEntries", "remedy": "allow eks:ListAccessEntries"}
+OTHER_CLUSTER: dict[str, Any] = {"code": GapCode.OTHER_CLUSTER, "access": "KUBECONFIG"}
+UNREAD: dict[str, Any] = {"gap": {"code": GapCode.AWS_DENIED, "action": "eks:ListAccessEntries"}}
 LIMIT: dict[str, Any] = {
     "setting": "capacity.maximum",
     "owner_id": "o-1",
@@ -369,8 +373,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PODS_CHANGE_GROUP, "", {"pods": ["shop/a", "shop/b"]}),
     (Code.PODS_CHANGE_ARCHITECTURE, "amd64", {"pods": ["shop/a"]}),
     (Code.PODS_CHANGE_ARCHITECTURE, "amd64", {"pods": ["shop/a", "shop/b"]}),
-    (Code.NOT_EVALUATED, "", {"topics": list(Topic), "reason": "forbidden", "remedy": "add the rule"}),
-    (Code.NOT_EVALUATED, "", {"topics": [Topic.PODS], "reason": "timed out", "remedy": ""}),
+    (Code.NOT_EVALUATED, "", {"topics": list(Topic), "gap": failed_gap("forbidden", "add the rule").to_json()}),
+    (Code.NOT_EVALUATED, "", {"topics": [Topic.PODS], "gap": failed_gap("timed out").to_json()}),
     (
         Code.VNG_SUGGESTION,
         "gpu",
@@ -412,7 +416,11 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
         },
     ),
     (Code.HEALTH_PLANNED, "", {**PLANNED_HEALTH, "workloads": 0}),
-    (Code.HEALTH_PLANNED, "", {**PLANNED_HEALTH, "workloads": None, "reason": "may not list pods (403)"}),
+    (
+        Code.HEALTH_PLANNED,
+        "",
+        {**PLANNED_HEALTH, "workloads": None, "gap": failed_gap("may not list pods (403)").to_json()},
+    ),
     (Code.HEALTH_WATCHED, "", {"workloads": 3, "pods": 12, "unhealthy": 0, "omitted": 0, "stops": False}),
     (Code.HEALTH_WATCHED, "", {"workloads": 500, "pods": 900, "unhealthy": 1, "omitted": 20, "stops": True}),
     (
@@ -421,7 +429,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
         {
             **PLANNED_HEALTH,
             "workloads": None,
-            "reason": "no access to Kubernetes",
+            "gap": {"code": GapCode.NO_ACCESS},
             "checks": [
                 {"name": "https://shop.example/health", "seconds": 120.0, "watched": True},
                 {"name": "Certificate shop/tls Ready=True", "seconds": 600.0, "watched": False},
@@ -438,7 +446,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
         },
     ),
     (Code.STOP_CHECKS_WATCHED, "", {"passed": [], "failing": ["Node n is not Ready", "Node m is not there"]}),
-    (Code.HEALTH_UNKNOWN, "", {"reason": "may not list pods (403)"}),
+    (Code.HEALTH_UNKNOWN, "", {"gap": failed_gap("may not list pods (403)").to_json()}),
     (Code.WORKLOADS_READY, "", ALL_READY),
     (Code.WORKLOADS_READY, "", {**ALL_READY, "workloads": 1, "elsewhere": 2}),
     (
@@ -491,17 +499,17 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
 ]
 
 FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
-    (Finding.NOT_READ, {"reason": "may not list nodes (403)", "remedy": "add nodes to the role"}),
+    (Finding.NOT_READ, {"gap": failed_gap("may not list nodes (403)", "add nodes to the role").to_json()}),
     (Finding.CONTROLLER_REPORTS, {}),
     (Finding.CONTROLLER_NEVER_REPORTED, {}),
     (Finding.CONTROLLER_SILENT, {"status": "INACTIVE", "seconds": 601.0}),
     (Finding.CONTROLLER_SILENT, {"status": "", "seconds": 0.0}),
     (Finding.KUBERNETES_READ, {}),
-    (Finding.KUBERNETES_NOT_READ, {"reason": "", "remedy": "", "input": "kubeconfig"}),
-    (Finding.KUBERNETES_NOT_READ, {"reason": "KUBECONFIG is of another cluster", "remedy": "", "input": "kubeconfig"}),
-    (Finding.KUBERNETES_NOT_READ, {"reason": "Kubernetes cannot be reached: connection refused", "remedy": ""}),
+    (Finding.KUBERNETES_NOT_READ, {"gap": None, "input": "kubeconfig"}),
+    (Finding.KUBERNETES_NOT_READ, {"gap": OTHER_CLUSTER, "input": "kubeconfig"}),
+    (Finding.KUBERNETES_NOT_READ, {"gap": failed_gap("Kubernetes cannot be reached: connection refused").to_json()}),
     (Finding.KUBERNETES_NOT_RECOGNIZED, {}),
-    (Finding.KUBERNETES_WRONG_CLUSTER, {"reason": "kubeconfig is of another cluster"}),
+    (Finding.KUBERNETES_WRONG_CLUSTER, {"gap": OTHER_CLUSTER}),
     (Finding.CONTROLLER_V2, {"version": "2.3.0"}),
     (Finding.CONTROLLER_V2, {"version": None}),
     (Finding.CONTROLLER_NOT_READY, {"version": "2.3.0", "deployment": "spot-system/ocean-controller"}),
@@ -540,7 +548,7 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.ROLES_MAPPED, {}),
     (Finding.NO_INSTANCE_PROFILE, {"targets": TARGETS}),
     (Finding.ROLE_NOT_READ, {"profile": "ocean-profile", "targets": TARGETS, **UNREAD}),
-    (Finding.ROLE_NOT_READ, {"profile": "ocean-profile", "targets": TARGETS, "reason": "", "remedy": ""}),
+    (Finding.ROLE_NOT_READ, {"profile": "ocean-profile", "targets": TARGETS, "gap": None}),
     (Finding.ROLE_NOT_MAPPED, ROLE),
     (Finding.ROLE_MAPPED_WITH_PATH, {**ROLE, "role": TEAM_ROLE, "mapped": TEAM_ROLE}),
     (Finding.ROLE_MAPPED_WRONG, {**ROLE, "username": "admin", "missing": ["system:nodes"]}),
@@ -550,8 +558,8 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
     (Finding.ACCESS_ENTRY_OF_OTHER_TYPE, {**ROLE, "type": "STANDARD"}),
     (Finding.ACCESS_ENTRY_NOT_READ, {**ROLE, **UNREAD}),
     (Finding.AUTHENTICATION_MODE_NOT_READ, {**ROLE, **UNREAD}),
-    (Finding.AWS_AUTH_NOT_READ, {**ROLE, "reason": "may not get configmaps (403)", "remedy": "add a rule"}),
-    (Finding.AWS_AUTH_NOT_READ, {**ROLE, "reason": "timed out", "remedy": ""}),
+    (Finding.AWS_AUTH_NOT_READ, {**ROLE, "gap": failed_gap("may not get configmaps (403)", "add a rule").to_json()}),
+    (Finding.AWS_AUTH_NOT_READ, {**ROLE, "gap": failed_gap("timed out").to_json()}),
     (Finding.ACCESS_ENTRIES_NOT_READ, {**ROLE, **UNREAD}),
     (Finding.NODES_MATCHED, {}),
     (Finding.NODES_UNMATCHED, {"nodes": NODES, "allowed": False}),
@@ -596,6 +604,49 @@ FINDINGS: list[tuple[Finding, dict[str, Any]]] = [
 ]
 
 
+_ASKED: dict[str, Any] = {"verb": "list", "object": "pods", "status": 403}
+_EC2: dict[str, Any] = {"action": "ec2:DescribeSubnets"}
+GAPS = [
+    Gap(GapCode.NO_ACCESS),
+    Gap(GapCode.KUBECONFIG_PENDING),
+    Gap(GapCode.RECORDED),
+    Gap(GapCode.OTHER_CLUSTER, {"access": "KUBECONFIG"}),
+    Gap(GapCode.UNRECOGNIZED_CLUSTER),
+    failed_gap("Kubernetes cannot be reached: TLS fails", "renew the certificate"),
+    Gap(GapCode.NO_NODES, {"instance_ids": NODES}),
+    Gap(GapCode.NO_BASELINE),
+    Gap(GapCode.NOT_IN_TIME),
+    Gap(GapCode.LIST_INCOMPLETE, {"resource": "pods", "read": 1000, "total": 2500}),
+    Gap(GapCode.LIST_INCOMPLETE, {"resource": "pods", "read": 1000, "total": None}),
+    Gap(GapCode.UNREADABLE, {"resource": "pods", "error": "ZeroDivisionError"}),
+    Gap(GapCode.UNUSABLE_OBJECTS, {"count": 1, "resource": "pods"}),
+    Gap(GapCode.CREDENTIALS_REFUSED, {"status": 401}),
+    Gap(GapCode.FORBIDDEN, {**_ASKED, "user": "ci", "rule": '{apiGroups: [""], resources: [pods], verbs: [list]}'}),
+    Gap(GapCode.FORBIDDEN, {**_ASKED, "user": "", "rule": '{apiGroups: [""], resources: [pods], verbs: [list]}'}),
+    Gap(GapCode.REFUSED, {**_ASKED, "said": "policy denies it"}),
+    Gap(GapCode.REFUSED, {**_ASKED, "status": 500, "said": ""}),
+    Gap(GapCode.NO_REGION),
+    Gap(GapCode.NO_BOTO3, {"command": "pip install boto3"}),
+    Gap(GapCode.NO_AWS_CREDENTIALS),
+    Gap(GapCode.AWS_CREDENTIALS_UNUSABLE, {"error": "ProfileNotFound"}),
+    Gap(GapCode.AWS_CREDENTIALS_REFUSED, {"error": "ExpiredToken"}),
+    Gap(GapCode.AWS_DENIED, _EC2),
+    Gap(GapCode.AWS_THROTTLED, {**_EC2, "error": "RequestLimitExceeded"}),
+    Gap(GapCode.AWS_UNANSWERED, {**_EC2, "error": "InternalError"}),
+    Gap(GapCode.AWS_UNREACHABLE, {**_EC2, "error": "ConnectTimeoutError"}),
+    Gap(GapCode.AWS_UNUSABLE, {**_EC2, "error": "KeyError"}),
+    Gap(GapCode.NO_INSTANCE_PROFILE, {"profile": "ocean"}),
+    Gap(GapCode.FOREIGN_INSTANCE_PROFILE, {"profile": "ocean"}),
+    Gap(GapCode.INSTANCE_PROFILE_WITHOUT_ROLE, {"profile": "ocean"}),
+    Gap(GapCode.NO_EKS_CLUSTER, {"cluster": "shop", "region": "eu-west-1"}),
+    Gap(GapCode.NO_SUBNETS, {"subnets": ["subnet-1", "subnet-2"]}),
+    Gap(
+        GapCode.SEVERAL,
+        {"gaps": [{"code": GapCode.NO_INSTANCE_PROFILE, "profile": name} for name in ("old", "older")]},
+    ),
+]
+
+
 def diagnostic(code: Code | str, subject: str = "", **fields: Any) -> Diagnostic:
     """Return a warning."""
     return Diagnostic(code=code, severity=Severity.WARNING, subject=subject, fields=fields)
@@ -610,6 +661,7 @@ def list_texts(vocabulary: Vocabulary) -> list[str]:
     for finding, fields in FINDINGS:
         seen, remedy = render_check(CheckResult("check", CheckStatus.PASS, finding, fields), vocabulary)
         lines.append(f"{finding}: {seen}" + (f" | {remedy}" if remedy else ""))
+    lines += [f"{gap.code}: {describe_gap(gap, vocabulary).line}" for gap in GAPS]
     return lines
 
 
@@ -621,11 +673,12 @@ def compare_with_golden(path: Path, lines: list[str]) -> None:
     assert found == path.read_text(encoding="utf-8")
 
 
-def test_every_code_and_every_finding_has_its_golden_text() -> None:
+def test_every_code_has_its_golden_text() -> None:
     """The golden file has the resource's texts."""
     compare_with_golden(GOLDEN, list_texts(INPUTS))
     assert {code for code, _, _ in DIAGNOSTICS} == set(Code)
     assert {finding for finding, _ in FINDINGS} == set(Finding)
+    assert {gap.code for gap in GAPS} == set(GapCode)
 
 
 def test_commands_name_options_instead_of_inputs() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -255,3 +259,53 @@ def test_up_that_is_killed_while_the_brake_stops_does_not_go_on(driver: Driver) 
         mark = scene.mark()
         scene.driver.up()
         assert not scene.starts(mark)
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """A health check that fails when the test says so."""
+
+    broken = threading.Event()
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(503 if self.broken.is_set() else 200)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Stay silent."""
+
+
+@contextmanager
+def serve_shop() -> Iterator[str]:
+    """Serve the health check, and yield its URL."""
+    Shop.broken.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/health"
+        finally:
+            server.shutdown()
+
+
+def test_brake_stops_a_migration_when_a_health_check_fails(driver: Driver) -> None:
+    """Without access to Kubernetes; no text and no output but the input has the query of the URL."""
+    with serve_shop() as url, Scene(driver, nodes=8) as scene:
+        scene.declare(stop_when={"http_checks": [{"url": f"{url}?key=canary", "for": "1m"}]})
+        running = scene.up_waiting()
+        eventually(lambda: first_batch_drained(scene))
+        scene.hold()
+        Shop.broken.set()
+        eventually(lambda: bool(scene.stops()))
+        scene.hold(False)
+        run = running.wait()
+        assert_failed(run)
+        assert said(run, f"Watching {url}: the migration is stopped when it fails")
+        assert failed(run, f"was stopped: HTTP check {url} failed for", "answers 503 instead of 200", "change triggers")
+        (stop,) = scene.stops()
+        assert stop["shouldTerminateDrainedNodes"] is False
+        (record,) = scene.outputs()["migrations"]
+        assert (record["stopped_by"], record["passed_checks"]) == ("brake", [url])
+        assert "canary" not in run.output
+        mark = scene.mark()
+        scene.driver.up()
+        assert not scene.writes(mark)

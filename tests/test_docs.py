@@ -143,6 +143,7 @@ def test_troubleshooting_has_a_section_for_each_code() -> None:
     text = page("docs/troubleshooting.md")
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     printed = {kind.docs_code for kind in kinds if issubclass(kind, errors.OceanMigrationError)} | {"unexpected-error"}
+    printed |= {Code.WORKLOADS_NOT_READY, Code.BRAKE_STOPPED, Code.BRAKE_HOLDS}
     headings = set(re.findall(r"^### ([a-z-]+)$", text, re.MULTILINE))
     assert printed <= headings
     assert headings - printed <= set(Code)

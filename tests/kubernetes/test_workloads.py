@@ -153,8 +153,21 @@ def test_missing_right_is_a_gap_with_the_rule(path: str, resource: str, remedy: 
             },
             {"waiting": "ErrImagePull", "last_exit_at": None},
         ),
+        (
+            made.unready(restartCount=0, state={"waiting": {"reason": "PodInitializing"}})
+            | {
+                "initContainerStatuses": [
+                    {
+                        "restartCount": 5,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 2m40s"}},
+                        "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-01-02T03:11:00Z"}},
+                    }
+                ]
+            },
+            {"waiting": "CrashLoopBackOff", "message": "back-off 2m40s", "restarts": 5},
+        ),
     ],
-    ids=["image", "crash", "init container"],
+    ids=["image", "crash", "init container", "init container that crashes"],
 )
 def test_status_of_containers(status: dict[str, Any], fields: dict[str, Any]) -> None:
     """What the kubelet writes."""
@@ -273,6 +286,9 @@ def test_startup_probe_is_a_budget() -> None:
         ({"updatedReplicas": 1}, True),
         ({"replicas": 1, "updatedReplicas": 1}, False),
         ({"conditions": [{"type": "Progressing", "reason": "ReplicaSetUpdated"}]}, True),
+        ({"conditions": [{"type": "Progressing", "reason": "DeploymentPaused"}]}, False),
+        ({"updatedReplicas": 0, "conditions": [{"type": "Progressing", "reason": "DeploymentPaused"}]}, True),
+        ({"availableReplicas": 0, "readyReplicas": 2}, False),
         ({"conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]}, True),
     ],
 )

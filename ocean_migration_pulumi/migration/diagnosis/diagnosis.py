@@ -213,6 +213,7 @@ def _diagnose_stopped(investigation: Investigation) -> Diagnosis:
             *_list_kept(investigation.drained_nodes),
             *_list_nodes(schedulable, "node", "schedulable again", _name_with_pods),
             *_list_nodes(cordoned, "node", "still cordoned", _name_with_pods),
+            *investigation.list_pod_findings(kube),
         ),
         remedy=remedy,
         stuck=_find_stuck(investigation, kube, undrained),

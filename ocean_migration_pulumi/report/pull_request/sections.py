@@ -6,14 +6,17 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import count_noun, list_some, natural_key
+from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.planning.text.plan_text import describe_changes, describe_market
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, count_moved, parse_planned
+from ocean_migration_pulumi.migration.spec.stop_conditions import read_stop_conditions
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Section, Weight
 from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, PreviewedMigration, PreviewOperation
@@ -64,6 +67,7 @@ _SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUOTABLE: Final = re.compile(r"[A-Za-z0-9 _.:/@+=,-]+")
 _NONE: Final = "-"
 _UNKNOWN_PART: Final = "[unknown]"
+_STOP_WHEN: Final = "stop_when"
 _MOST_NAMED: Final = 10
 _MOST_ROWS: Final = 50
 
@@ -146,7 +150,7 @@ def _changed_inputs(migration: PreviewedMigration) -> Iterable[str]:
     new, old = migration.inputs, migration.old_inputs
     names = (new.keys() | old.keys()) - {"__provider", "planned_nodes"}
     changed = [
-        f"{code(name)} from {_value(old.get(name))} to {_value(new.get(name))}"
+        f"{code(name)} from {_value(name, old.get(name))} to {_value(name, new.get(name))}"
         for name in sorted(names)
         if new.get(name) != old.get(name)
     ]
@@ -154,11 +158,16 @@ def _changed_inputs(migration: PreviewedMigration) -> Iterable[str]:
         yield f"Changed: {list_some(changed, _MOST_NAMED)}."
 
 
-def _value(value: Any) -> str:
+def _value(name: str, value: Any) -> str:
     if value is None:
         return "its default"
     if value == UNKNOWN:
         return "a value not known yet"
+    if name == _STOP_WHEN:
+        # The query of a URL may be a secret, which the engine shows when the program does not say so.
+        with suppress(InputError):
+            return code(str(read_stop_conditions(name, value) or "off"))
+        return "a value that is not shown"
     return code(str(value).lower() if isinstance(value, bool) else str(_name_unknown(value)))
 
 

@@ -347,7 +347,7 @@ def test_stop_shows_the_state_of_every_node(stage: Stage) -> None:
     assert diagnose_status(stage, status(nodes[0], state="STOPPED")).remedy == ""
 
 
-@pytest.mark.parametrize("state", ["DRAIN_NODES", "FINISHED", "FINISHED_ERROR"])
+@pytest.mark.parametrize("state", ["DRAIN_NODES", "FINISHED", "FINISHED_ERROR", "STOPPED"])
 def test_pods_that_landed_on_other_old_nodes_are_named(stage: Stage, state: str) -> None:
     """A later migration moves them again; those of Ocean nodes, and of before, do not count."""
     ocean = {node["instance_id"] for node in stage.control.nodes(stage.ocean_id) if node["ocean_managed"]}

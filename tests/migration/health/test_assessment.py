@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
     HealthReport,
     HealthVerdict,
     PodCounts,
+    assess_health,
     has_arrived,
     share_on_ocean,
 )
@@ -25,7 +27,18 @@ from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadId,
     WorkloadWarning,
 )
-from tests.migration.health.support import CART, START, assess, baseline, old, pod, pulling, starting
+from tests.migration.health.support import (
+    CART,
+    PLACEMENT,
+    START,
+    assess,
+    baseline,
+    old,
+    pod,
+    pulling,
+    snapshot,
+    starting,
+)
 from tests.support.gaps import failed_gap
 
 THREE = baseline(old("a"), old("b"), old("c"))
@@ -224,6 +237,14 @@ def test_workload_without_a_ready_pod_before_is_not_judged() -> None:
     report = assess(before, starting("d"), desired={CART: 1})
     assert only(report).verdict is HealthVerdict.EXCUSED
     assert share_on_ocean(report) == (0, 0)
+
+
+def test_orphans_of_a_deleted_deployment_are_not_judged() -> None:
+    """Its ReplicaSet and the pods stay, and nobody knows how many there should be."""
+    deleted = snapshot(pulling("d"), old("b"))
+    gone = replace(deleted, workloads={})
+    found = only(assess_health(THREE, gone, PLACEMENT, since=START))
+    assert (found.verdict, found.why) == (HealthVerdict.EXCUSED, "was deleted")
 
 
 def test_missing_right_is_unknown_with_the_rule() -> None:

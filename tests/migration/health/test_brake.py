@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -95,6 +96,39 @@ def test_hard_failures_stop_after_ten_minutes(frame: Frame, cause: str) -> None:
     assert fired is not None
     found, minute = fired
     assert (found.cause, found.workloads, found.pod, minute) == (cause, (CART,), "shop/d", 10.0)
+
+
+@pytest.mark.parametrize("frame", [broken_image, crash_loop, subnet_full, volume_elsewhere, missing_secret])
+@pytest.mark.parametrize("skew", [-4.0, 4.0])
+def test_clock_of_the_cluster_may_differ_by_some_minutes(frame: Frame, skew: float) -> None:
+    """Pods, events and exits have its times, the looks have those of the service."""
+    shift = timedelta(minutes=skew)
+
+    def skewed(minute: float) -> tuple[Sequence[WorkloadPod], dict[str, Any]]:
+        pods, more = frame(minute)
+        made = [
+            replace(
+                each,
+                created_at=each.created_at + timedelta(minutes=4) + shift if each.created_at else None,
+                last_exit_at=each.last_exit_at + shift if each.last_exit_at else None,
+            )
+            for each in pods
+        ]
+        warnings = [replace(each, at=each.at + shift) for each in more.get("warnings", ()) if each.at]
+        return made, {**more, "warnings": warnings}
+
+    fired = play(skewed, 30)
+    assert fired is not None
+    assert fired[1] == 10.0
+
+
+def test_template_that_changed_in_the_middle_ends_the_series() -> None:
+    """The pods of a Deployment that was rolled out are somebody's, however broken; they may be repaired by it."""
+    pods = [pulling("d"), old("b"), old("c")]
+    looks: list[BrakeLook | None] = [brake_look(THREE, *pods, at=minute * MINUTE) for minute in range(9)]
+    rolled = [pulling("e", template="t2"), pod("f", template="t2"), pod("g", template="t2")]
+    looks += [brake_look(THREE, *rolled, at=minute * MINUTE) for minute in range(9, 30)]
+    assert find_brake_cause(looks) is None
 
 
 def slow_start(minute: float) -> tuple[Sequence[WorkloadPod], dict[str, Any]]:

@@ -199,6 +199,22 @@ def test_an_update_tells_which_options_change() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://shop.example/?key=canary", "from its default to <code>http&#95;checks=&#91;https"),
+        ("[secret]", "from its default to a value that is not shown"),
+        (UNKNOWN, "from its default to a value that is not shown"),
+    ],
+)
+def test_an_update_never_shows_the_query_of_a_health_check(url: str, shown: str) -> None:
+    """A program may not have said that it is a secret."""
+    now = {"stop_when": {"http_checks": [{"url": url, "contains": "canary"}]}}
+    text = comment(Case(document([step("web", now, op="update", before={"planned_nodes": {}})])))
+    assert "canary" not in text
+    assert f"<code>stop&#95;when</code> {shown}" in text
+
+
+@pytest.mark.parametrize(
     ("planned_nodes", "why"),
     [
         (UNKNOWN, "depends on resources that do not exist yet; made by `pulumi up`"),

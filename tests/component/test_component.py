@@ -451,12 +451,49 @@ PASSED = "import pulumi_spotinst\npassed = pulumi_spotinst.Provider('passed', ac
 OPTIONS = "pulumi.ResourceOptions(providers=[passed])"
 
 
-def test_passed_provider_wins(sim: Simulator, whole: WholeStack) -> None:
-    """The component makes none of its own."""
-    whole.program(CLUSTER, before=PASSED.format(sim.account_id, sim.token), options=OPTIONS)
+OUTER = "outer = pulumi.ComponentResource('shop:index:Outer', 'outer', None, pulumi.ResourceOptions(provider=passed))"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        OPTIONS,
+        "pulumi.ResourceOptions(providers={'spotinst': passed})",
+        "pulumi.ResourceOptions(provider=passed)",
+        "pulumi.ResourceOptions.merge(pulumi.ResourceOptions(providers=[passed]), pulumi.ResourceOptions())",
+        "pulumi.ResourceOptions(parent=outer)",
+    ],
+)
+def test_passed_provider_wins(sim: Simulator, whole: WholeStack, options: str) -> None:
+    """The component makes none of its own, however the program passes one."""
+    account = sim.control.add_account()
+    before = f"{PASSED.format(account, sim.token)}\n{OUTER}"
+    whole.program(f'{CLUSTER} "account_id": {account!r},', before=before, options=options)
     whole.up()
-    assert made_in(sim) == [sim.account_id]
+    assert made_in(sim) == [account]
     assert "spotinst shop" not in whole.state
+    passed = whole.state["spotinst passed"]["urn"]
+    assert whole.state["Ocean shop"]["provider"].startswith(passed)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["pulumi.Output.secret({!r})", "pulumi.Output.from_input({!r})", "pulumi.Config().require('account')"],
+)
+def test_account_may_be_an_output(sim: Simulator, tmp_path: Path, given: str) -> None:
+    """Of the input, though config and environment name others."""
+    account, other = sim.control.add_account(), sim.control.add_account()
+    whole = WholeStack(sim, tmp_path, config={"shop:account": account, "ocean-migration:account": other})
+    whole.program(f'{CLUSTER} "account_id": {given.format(account)},')
+    whole.up()
+    assert made_in(sim) == [account]
+    assert set(whole.up().summary) == {"same"}
+    whole.program(
+        f'{CLUSTER} "account_id": {given.format(account)},',
+        before=PASSED.format(other, sim.token),
+        options="pulumi.ResourceOptions(provider=passed)",
+    )
+    assert f"but the spotinst provider of the component has account {other}" in whole.fails()
 
 
 @pytest.mark.parametrize("token", [None, "canary-77"])

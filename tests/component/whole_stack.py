@@ -17,12 +17,52 @@ POLL = "0.05"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 ROLE = "arn:aws:iam::123456789012:role/ocean-node"
 
+NODE_ROLE = "arn:aws:iam::123456789012:role/eks-node"
+
 _NODE_GROUP = {
-    "node_role_arn": "arn:aws:iam::123456789012:role/eks-node",
-    "nodeRoleArn": "arn:aws:iam::123456789012:role/eks-node",
+    "node_role_arn": NODE_ROLE,
+    "nodeRoleArn": NODE_ROLE,
     "labels": {},
     "taints": [],
 }
+
+
+def answer_aws(token: str, args: Mapping[str, Any], node_role: str = NODE_ROLE) -> dict[str, Any]:
+    """Answer a function of pulumi_aws; one that nothing is known of returns its arguments."""
+    answers: dict[str, dict[str, Any]] = {
+        "aws:index/getRegion:getRegion": {"id": "us-west-2", "name": "us-west-2", "region": "us-west-2"},
+        "aws:autoscaling/getGroup:getGroup": {
+            "id": args.get("name"),
+            "name": args.get("name"),
+            "vpcZoneIdentifier": "subnet-0a1b2c3d",
+            "launchTemplates": [{"id": "lt-1", "name": "nodes", "version": "$Latest"}],
+            "mixedInstancesPolicies": [],
+            "tags": [],
+        },
+        "aws:ec2/getLaunchTemplate:getLaunchTemplate": {
+            "id": "lt-1",
+            "latestVersion": 1,
+            "defaultVersion": 1,
+            "imageId": "ami-0a1b2c3d4e5f60718",
+            "userData": "IyEvYmluL2Jhc2g=",
+            "iamInstanceProfiles": [{"arn": "arn:aws:iam::123456789012:instance-profile/ocean-node", "name": ""}],
+            "vpcSecurityGroupIds": ["sg-0a1b2c3d"],
+        },
+        "aws:iam/getInstanceProfile:getInstanceProfile": {
+            "roleArn": f"arn:aws:iam::123456789012:role/{args.get('name')}",
+            "roleName": args.get("name"),
+        },
+        "aws:eks/getNodeGroup:getNodeGroup": {
+            **_NODE_GROUP,
+            "nodeRoleArn": node_role,
+            "nodeGroupName": args.get("nodeGroupName"),
+            "clusterName": args.get("clusterName"),
+            "resources": [{"autoscalingGroups": [{"name": args.get("nodeGroupName")}]}],
+            "subnetIds": ["subnet-0a1b2c3d"],
+            "instanceTypes": ["m5.large"],
+        },
+    }
+    return answers.get(token, dict(args))
 
 
 class WholeStackMocks(SimulatorMocks):
@@ -34,7 +74,7 @@ class WholeStackMocks(SimulatorMocks):
         self._nodes = {"web": nodes} if isinstance(nodes, int) else dict(nodes)
         self.sent: list[tuple[str, str]] = []
         self.called: list[str] = []
-        self.node_role = _NODE_GROUP["nodeRoleArn"]
+        self.node_role = NODE_ROLE
         self.gone: set[str] = set()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
@@ -54,40 +94,7 @@ class WholeStackMocks(SimulatorMocks):
         self.called.append(args.token)
         if args.args.get("nodeGroupName") in self.gone:
             raise ProviderFailure("reading EKS Node Group: ResourceNotFoundException: No node group found")
-        answers: dict[str, dict[str, Any]] = {
-            "aws:index/getRegion:getRegion": {"id": "us-west-2", "name": "us-west-2", "region": "us-west-2"},
-            "aws:autoscaling/getGroup:getGroup": {
-                "id": args.args.get("name"),
-                "name": args.args.get("name"),
-                "vpcZoneIdentifier": "subnet-0a1b2c3d",
-                "launchTemplates": [{"id": "lt-1", "name": "nodes", "version": "$Latest"}],
-                "mixedInstancesPolicies": [],
-                "tags": [],
-            },
-            "aws:ec2/getLaunchTemplate:getLaunchTemplate": {
-                "id": "lt-1",
-                "latestVersion": 1,
-                "defaultVersion": 1,
-                "imageId": "ami-0a1b2c3d4e5f60718",
-                "userData": "IyEvYmluL2Jhc2g=",
-                "iamInstanceProfiles": [{"arn": "arn:aws:iam::123456789012:instance-profile/ocean-node", "name": ""}],
-                "vpcSecurityGroupIds": ["sg-0a1b2c3d"],
-            },
-            "aws:iam/getInstanceProfile:getInstanceProfile": {
-                "roleArn": f"arn:aws:iam::123456789012:role/{args.args.get('name')}",
-                "roleName": args.args.get("name"),
-            },
-            "aws:eks/getNodeGroup:getNodeGroup": {
-                **_NODE_GROUP,
-                "nodeRoleArn": self.node_role,
-                "nodeGroupName": args.args.get("nodeGroupName"),
-                "clusterName": args.args.get("clusterName"),
-                "resources": [{"autoscalingGroups": [{"name": args.args.get("nodeGroupName")}]}],
-                "subnetIds": ["subnet-0a1b2c3d"],
-                "instanceTypes": ["m5.large"],
-            },
-        }
-        return answers.get(args.token, dict(args.args)), []
+        return answer_aws(args.token, args.args, self.node_role), []
 
     def _install(self) -> None:
         control = self._simulator.control

@@ -1,0 +1,116 @@
+"""The component on the real plugins of Spot and Kubernetes; functions of AWS are answered by a plugin of the tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios import pulumi_driver
+from tests.scenarios.driver import Run
+from tests.scenarios.pulumi_driver import PulumiDriver
+from tests.scenarios.scene import Scene, failed
+from tests.support import aws_plugin
+from tests.support.examples import EXAMPLES, FULL, WEB_AND_API
+from tests.support.kubernetes_gateway import CHART, KubernetesGateway
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Plugged:
+    """A stack on the real plugins."""
+
+    scene: Scene
+    kubernetes: KubernetesGateway
+
+    def unchanged(self) -> None:
+        """Assert that an update, a refresh and a preview find nothing to do, and write nothing to either API."""
+        mark, written = self.scene.mark(), len(self.kubernetes.requests)
+        for run in (self.scene.up(), self.scene.driver.refresh(), self.scene.driver.preview()):
+            assert run.exit_code == 0, run.output
+            assert set(run.ops.values()) <= {"same", "refresh"}, run.output
+        assert self.spot_writes(mark) == []
+        assert self.kubernetes.requests[written:] == []
+
+    def spot_writes(self, since: int = 0) -> list[str]:
+        """Return the methods of the writes to Spot after a request, without the imports, which change nothing."""
+        return [each["method"] for each in self.scene.writes(since) if not each["path"].endswith("/import")]
+
+    def replicas(self, namespace: str, name: str) -> int:
+        """Return the replicas of a Deployment."""
+        found = self.kubernetes.objects["apps/v1", "deployments", namespace, name]
+        return int(found["spec"]["replicas"])
+
+
+@pytest.fixture
+def plugged(tmp_path: Path) -> Iterator[Plugged]:
+    """Make a stack whose plugins write to the simulator and to an API of Kubernetes before it."""
+    if reason := pulumi_driver.missing("spotinst", "kubernetes"):
+        pytest.skip(reason)
+    driver = PulumiDriver(tmp_path / "pulumi")
+    with Scene(driver, nodes=4) as scene, KubernetesGateway(scene.simulator, WEB_AND_API) as kubernetes:
+        path = f"{aws_plugin.install(tmp_path / 'bin')}{os.pathsep}{os.environ['PATH']}"
+        # What the plugins run in, on the way to Spot.
+        driver.environment |= {**scene.simulator.proxy_environment, "PATH": path, "KUBECONFIG": os.devnull}
+        kubernetes.add_deployment("kube-system", "cluster-autoscaler", "registry.k8s.io/autoscaling/ca:v1", 1)
+        yield Plugged(scene, kubernetes)
+    driver.close()
+
+
+def write_full_stack(plugged: Plugged, *changes: tuple[str, str]) -> None:
+    """Let the program be the example, with the chart of the tests, and with changes."""
+    text = (EXAMPLES / "full_stack" / "__main__.py").read_text(encoding="utf-8")
+    chart = ("ControllerArgs(existing", f"ControllerArgs(repository={plugged.kubernetes.repository!r}, existing")
+    for old, new in (chart, *changes):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    plugged.scene.driver.write_program(text)
+
+
+def test_full_stack_from_nothing_to_destroyed(plugged: Plugged) -> None:
+    """Cluster, groups, controller, autoscaler and waves; then unchanged; then a group changes; then all is deleted."""
+    scene, kubernetes = plugged.scene, plugged.kubernetes
+    scene.driver.configure(**FULL)
+    scene.driver.configure(secret=True, kubeconfig=kubernetes.kubeconfig)
+    write_full_stack(plugged)
+    preview = scene.driver.preview()
+    assert preview.exit_code == 0, preview.output
+    assert set(preview.ops.values()) == {"create"}, preview.output
+    assert plugged.spot_writes() == kubernetes.requests == []
+    run = scene.up()
+    assert scene.driver.outputs()["totals"] == {"planned": 6, "migrated": 6, "remaining": 0, "manual": 0, "drained": 6}
+    assert plugged.replicas("kube-system", "cluster-autoscaler") == 0
+    assert plugged.replicas("spot-system", f"ocean-controller-{CHART}") == 1
+    assert order_of(run, "shop", "shop-web", "shop-controller", "shop-autoscaler", "shop-canary", "shop-rest")
+    plugged.unchanged()
+
+    # A change of a Virtual Node Group is one PUT, and no wave has a diff.
+    write_full_stack(plugged, ('name="general", spot_percentage=50', 'name="general", spot_percentage=60'))
+    mark = scene.mark()
+    changed = scene.up()
+    assert {name for name, op in changed.ops.items() if op != "same"} == {"shop-general"}, changed.output
+    assert plugged.spot_writes(mark) == ["PUT"]
+
+    assert failed(scene.driver.destroy(), "protected")
+    assert plugged.replicas("spot-system", f"ocean-controller-{CHART}") == 1
+    write_full_stack(plugged, ("kubeconfig=config", "protect=False, kubeconfig=config"))
+    scene.up()
+    scene.destroy()
+    assert len(scene.control.overview()["clusters"]) == 1
+    assert ("apps/v1", "deployments", "spot-system", f"ocean-controller-{CHART}") not in kubernetes.objects
+    assert plugged.replicas("kube-system", "cluster-autoscaler") == 0
+
+
+def order_of(run: Run, *names: str) -> bool:
+    """Tell whether resources were made one after another."""
+    made = [
+        event["resOutputsEvent"]["metadata"]["urn"].rpartition("::")[2]
+        for event in run.events
+        if "resOutputsEvent" in event and "pulumi:providers" not in event["resOutputsEvent"]["metadata"]["urn"]
+    ]
+    places = [made.index(name) for name in names]
+    return places == sorted(places)

@@ -198,6 +198,19 @@ def test_start_refuses_a_second_migration(terminal: Terminal, as_terminal: Calla
     assert len(terminal.sim.control.requests(method="POST")) == 1
 
 
+def test_plan_says_what_the_command_does_about_another_migration(terminal: Terminal) -> None:
+    """It speaks of `start`, not of `pulumi up` and its inputs."""
+    control = terminal.sim.control
+    control.hold(terminal.ocean_id)
+    held = next(each["instance_id"] for each in control.nodes(terminal.ocean_id) if each["asg_name"] == "web")
+    control.start_foreign_migration(terminal.ocean_id, [held])
+    output = terminal.run("plan", "--asg-name", "web").stdout
+    (line,) = [each for each in output.splitlines() if "`start` refuses another one until it ends" in each]
+    assert "owm-" in line
+    assert "when_busy" not in output
+    assert "pulumi" not in output
+
+
 @pytest.mark.parametrize("how", ["--wait", "--watch"])
 def test_start_and_see_it_through(terminal: Terminal, how: str) -> None:
     """The exit status is that of the migration."""

@@ -586,6 +586,15 @@ def test_argument_that_the_spot_package_does_not_know_is_refused(
     assert set(whole.state) <= {"Stack shop-dev"}
 
 
+@pytest.mark.parametrize("name", ["pulumi.Output.from_input(None)", "pulumi.Output.from_input('')"])
+def test_name_that_turns_out_to_be_empty_is_one_line(whole: WholeStack, name: str) -> None:
+    """It shows only while the program runs."""
+    whole.program(f'"import_from": {{"eks_cluster": "shop", "auto_scaling_group": {name}}}')
+    said = whole.fails()
+    assert "auto_scaling_group is required without node_group, and its Output is empty" in said
+    assert "Traceback" not in said
+
+
 def test_extra_that_is_not_installed_is_named(sim: Simulator, whole: WholeStack) -> None:
     """In one line, with the command that installs it."""
     hidden = "import sys\nsys.modules['pulumi_kubernetes'] = None"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from tests.scenarios.driver import Driver
-from tests.scenarios.scene import Scene, failed, plan_of
+from tests.scenarios.scene import Scene, digest_of, failed, plan_of
 
 _HEAD = "import pulumi\nfrom ocean_migration_pulumi import OceanMigration\n"
 _GATE = {"hold_for": "0s"}
@@ -56,3 +57,41 @@ def test_failed_wave_stops_the_later_ones_until_the_next_up(driver: Driver) -> N
         assert scene.driver.resource("shop-half") is None
         scene.up()
         assert scene.driver.outputs()["totals"]["migrated"] == 5
+
+
+def destroy_waves(scene: Scene) -> None:
+    """Delete the waves and their gates alone."""
+    if scene.driver.name == "pulumi":
+        scene.destroy(target="**:OceanWorkloadMigration::**", target_dependents=True)
+        return
+    declare(scene, waves=[])
+    scene.up()
+    declare(scene)
+
+
+def test_waves_destroyed_alone_and_made_again_have_plans_of_their_own(driver: Driver) -> None:
+    """Each plan with nodes has a digest of its own, and one without nodes has none."""
+    with Scene(driver, nodes=10) as scene:
+        declare(scene)
+        scene.control.arm_failure(scene.ocean_id, "instances")
+        scene.up_fails()
+        destroy_waves(scene)
+        preview = scene.preview()
+        plans = [plan_of(preview, name) for name in _NAMES]
+        assert all(plans)
+        digests = {digest_of(preview, name) for name in _NAMES}
+        assert len(digests) == 3
+        shown = [text for _, text in preview.diagnostics if text.startswith("Plan ")]
+        assert sorted(text.split()[1].rstrip(":") for text in shown) == sorted(digest[:8] for digest in digests)
+        scene.up()
+        assert {scene.outputs(name)["plan_digest"] for name in _NAMES} == digests
+
+        # Now nothing is left to approve: no line shows a digest, and none is stored.
+        destroy_waves(scene)
+        declare(scene, waves=[{**wave, "when_no_nodes": "succeed"} for wave in _WAVES])
+        run = scene.preview()
+        assert {digest_of(run, name) for name in _NAMES} == {""}
+        assert not [text for _, text in run.diagnostics if re.match(r"Plan [0-9a-f]{8}|.*\(plan [0-9a-f]{8}\)", text)]
+        scene.up()
+        assert {scene.outputs(name)["plan_digest"] for name in _NAMES} == {""}
+        assert len(scene.starts()) == 4

@@ -12,7 +12,7 @@ import pytest
 from tests.scenarios import pulumi_driver
 from tests.scenarios.driver import Run
 from tests.scenarios.pulumi_driver import PulumiDriver
-from tests.scenarios.scene import Scene, failed
+from tests.scenarios.scene import UNKNOWN, Scene, failed
 from tests.support import aws_plugin
 from tests.support.examples import EXAMPLES, FULL, WEB_AND_API
 from tests.support.kubernetes_gateway import CHART, KubernetesGateway
@@ -56,7 +56,9 @@ def plugged(tmp_path: Path) -> Iterator[Plugged]:
         path = f"{aws_plugin.install(tmp_path / 'bin')}{os.pathsep}{os.environ['PATH']}"
         # What the plugins run in, on the way to Spot.
         driver.environment |= {**scene.simulator.proxy_environment, "PATH": path, "KUBECONFIG": os.devnull}
-        kubernetes.add_deployment("kube-system", "cluster-autoscaler", "registry.k8s.io/autoscaling/ca:v1", 1)
+        kubernetes.add_deployment(
+            "kube-system", "cluster-autoscaler", "registry.k8s.io/autoscaling/cluster-autoscaler:v1", 1
+        )
         yield Plugged(scene, kubernetes)
     driver.close()
 
@@ -114,3 +116,56 @@ def order_of(run: Run, *names: str) -> bool:
     ]
     places = [made.index(name) for name in names]
     return places == sorted(places)
+
+
+LATER = """
+import pulumi
+import pulumi_kubernetes as kubernetes
+from ocean_migration_pulumi import OceanMigration
+
+kubeconfig = pulumi.Config().require_secret("kubeconfig")
+options = pulumi.ResourceOptions(provider=kubernetes.Provider("own", kubeconfig=kubeconfig))
+named = kubernetes.core.v1.ConfigMap("named", metadata={"name": "named", "namespace": "default"}, opts=options)
+web = named.id.apply(lambda _: "web")
+shop = OceanMigration("shop", {
+    "import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"},
+    "cluster_options": {"iam_instance_profile": "arn:aws:iam::123456789012:instance-profile/ocean-node"},
+    "virtual_node_groups": [{"name": "web", "auto_scaling_group": web}],
+    "controller": CONTROLLER,
+    "cluster_autoscaler": {},
+    "retire": [{"auto_scaling_group": "web"}],
+    "kubeconfig": kubeconfig,
+    "protect": False,
+})
+pulumi.export("retire", shop.retire)
+"""
+V1 = "spotinst-kubernetes-cluster-controller"
+
+
+def test_secret_kubeconfig_shared_role_and_a_name_that_is_known_later(plugged: Plugged) -> None:
+    """Version 1 is scaled to zero first, a shared role is a warning, and the plugin takes what is not known yet."""
+    scene, kubernetes = plugged.scene, plugged.kubernetes
+    scene.driver.configure(secret=True, kubeconfig=kubernetes.kubeconfig)
+    kubernetes.add_deployment("kube-system", V1, "gcr.io/spotinst-artifacts/kubernetes-cluster-controller:1.0.101", 1)
+    controller = {"existing_secret": "spot", "repository": kubernetes.repository}
+    scene.driver.write_program(LATER.replace("CONTROLLER", repr(controller)))
+    preview = scene.driver.preview()
+    assert preview.exit_code == 0, preview.output
+    assert preview.ops["shop-controller-v1"] == preview.ops["shop-autoscaler"] == "create", preview.output
+    unknown = {key for key, value in (preview.inputs("shop-web") or {}).items() if str(value) in UNKNOWN}
+    assert "user_data" not in unknown
+    assert {"userData", "imageId"} <= unknown
+    run = scene.up()
+    assert order_of(run, "shop-controller-v1", "shop-controller")
+    assert plugged.replicas("kube-system", V1) == plugged.replicas("kube-system", "cluster-autoscaler") == 0
+    assert all("not possible, its role" in line for line in scene.driver.outputs()["retire"])
+    plugged.unchanged()
+
+    controller["replace_v1"] = False
+    kubernetes.objects["apps/v1", "deployments", "kube-system", V1]["spec"]["replicas"] = 1
+    scene.driver.write_program(LATER.replace("CONTROLLER", repr(controller)))
+    warnings = scene.driver.preview().warnings
+    assert any("runs beside version 2: set replace_v1" in text for text in warnings)
+    assert any("not possible, its role" in text for text in warnings)
+    scene.destroy()
+    assert len(scene.control.overview()["clusters"]) == 1

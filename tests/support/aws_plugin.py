@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent import futures
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
     """Answers as the mocks of the component's tests."""
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        """Return any version."""
-        return plugin_pb2.PluginInfo(version="7.0.0")
+        """Return the version that the program asks for."""
+        return plugin_pb2.PluginInfo(version=version("pulumi-aws"))
 
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext

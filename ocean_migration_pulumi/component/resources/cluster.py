@@ -29,7 +29,7 @@ from ocean_migration_pulumi.component.importing.importer import (
     import_vng,
 )
 from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, VNG_ARGUMENTS
-from ocean_migration_pulumi.errors import SourceGoneError
+from ocean_migration_pulumi.errors import InputError, OceanMigrationError, SourceGoneError
 from ocean_migration_pulumi.functions import open_service
 from ocean_migration_pulumi.migration.spec.options import unknown_field
 
@@ -271,7 +271,14 @@ def _take_over(importable: Iterable[str], ask: Import, **given: Input[str] | Non
         imported = _import(ask, given)
         fixed = names if imported.arguments == _GONE else list(imported.arguments)
         return Taken(arguments=imported.arguments, fixed=fixed, lines=imported.lines, warnings=imported.warnings)
-    later = Output.all(**given).apply(lambda known: _import(ask, known))
+
+    def ask_later(known: Mapping[str, Any]) -> Imported:
+        try:
+            return _import(ask, known)
+        except OceanMigrationError as error:
+            raise pulumi.RunError(str(error)) from error
+
+    later = Output.all(**given).apply(ask_later)
     return Taken(
         arguments={name: later.apply(lambda imported, name=name: imported.arguments.get(name)) for name in names},  # type: ignore[misc]  # each lambda has its own name
         fixed=names,
@@ -281,6 +288,10 @@ def _take_over(importable: Iterable[str], ask: Import, **given: Input[str] | Non
 
 
 def _import(ask: Import, known: Mapping[str, Any]) -> Imported:
+    if not known["auto_scaling_group"] and not known["node_group"]:
+        raise InputError(
+            "auto_scaling_group", "is required without node_group, and its Output is empty", predicate=True
+        )
     source: Source = NodeGroupSource(name=known["node_group"] or "", eks_cluster=known["eks_cluster"] or "")
     if known["auto_scaling_group"] is not None:
         source = AutoScalingGroupSource(name=known["auto_scaling_group"])

@@ -12,10 +12,14 @@ from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 
 _AGAIN: Final = "Run the command again"
+_START_REFUSES: Final = "`start` refuses another one until it ends"
+"""What the command does about a migration that runs: it never waits for one, nor takes it over."""
 
 
-def _migration_adopted(migration_id: str, fields: Fields) -> str:
+def _migration_adopted(migration_id: str, fields: Fields, vocabulary: Vocabulary) -> str:
     migration = f"migration {migration_id} ({count_noun(fields['nodes'], 'node')})"
+    if fields["pending"] and vocabulary.options:
+        return f"M{migration[1:]} has ended" if fields["ended"] else f"M{migration[1:]} is running. {_START_REFUSES}"
     text = f"`pulumi up` adopts {migration}, which" if fields["pending"] else f"Adopted {migration}"
     if fields["ended"]:
         return f"{text} has ended"
@@ -34,9 +38,12 @@ def _migration_lost(migration_id: str, fields: Fields, vocabulary: Vocabulary) -
     )
 
 
-def _nodes_held(migration_id: str, fields: Fields) -> str:
+def _nodes_held(migration_id: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nodes = fields["nodes"]
-    effect = "`pulumi up` waits for its end" if fields["waits"] else '`pulumi up` refuses to start: when_busy is "fail"'
+    effect = "`pulumi up` waits for its end"
+    if not fields["waits"]:
+        refuses = '`pulumi up` refuses to start: when_busy is "fail"'
+        effect = _START_REFUSES if vocabulary.options else refuses
     named = f"Migration {migration_id}, started elsewhere,"
     if not nodes:
         return f"{named} is running, and Ocean does not tell its nodes: those are not in this plan. {effect}"
@@ -97,11 +104,9 @@ def _nodes_missing(_: str, fields: Fields) -> str:
 
 
 TEMPLATES: Final[Mapping[str, Template]] = {
-    Code.MIGRATION_ADOPTED: _migration_adopted,
     Code.MIGRATION_DENIED: (
         "Migration {subject} was not found, which proves nothing: its last known state stays. Run the command again"
     ),
-    Code.NODES_HELD: _nodes_held,
     Code.NODES_GONE: _nodes_gone,
     Code.NODES_WITH_PODS: _nodes_with_pods,
     Code.NODES_MISSING: _nodes_missing,
@@ -109,7 +114,9 @@ TEMPLATES: Final[Mapping[str, Template]] = {
 }
 
 NAMING_TEMPLATES: Final[Mapping[str, NamingTemplate]] = {
+    Code.MIGRATION_ADOPTED: _migration_adopted,
     Code.MIGRATION_LOST: _migration_lost,
+    Code.NODES_HELD: _nodes_held,
     Code.NODES_UNVERIFIED: _nodes_unverified,
     Code.NODES_UNPROVEN: _nodes_unproven,
     Code.NODES_CONTRADICTED: _nodes_contradicted,

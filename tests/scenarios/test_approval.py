@@ -93,6 +93,18 @@ def test_what_is_no_digest_is_bad_input(driver: Driver) -> None:
         assert len(scene.writes()) == 1
 
 
+def test_an_approval_of_a_misspelled_name_is_reported(driver: Driver) -> None:
+    """It approves nothing, which a preview and an `up` say; where an approval is required, nothing starts."""
+    with Scene(driver) as scene:
+        scene.declare()
+        digest = digest_of(scene.preview())
+        approved = {"ocean-migration:approvedPlan": f'{{"wbe": "{digest}"}}'}
+        scene.driver.configure(**approved, **{"ocean-migration:requireApproval": "true"})
+        for run in (scene.preview(), scene.up_fails()):
+            assert warned(run, "approvedPlan.wbe` approves nothing", "did you mean `web`?")
+        assert not scene.writes()
+
+
 def test_a_required_approval_starts_nothing_unapproved(driver: Driver) -> None:
     """Neither a new plan nor a node that joined after the check; refresh, destroy and `same` need none."""
     with Scene(driver) as scene:

@@ -14,6 +14,7 @@ from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.empty_selection import may_nodes_be_hidden
 from ocean_migration_pulumi.migration.planning.plan_report import report_plan
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
+from ocean_migration_pulumi.migration.reconcile.adoption import catch_up
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
@@ -124,16 +125,20 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
     ended = {status.id for status in snapshot.recent if status.is_terminal}
     sources = context.sources if spec.nodes.label_selectors else DataSources()
 
-    def find_hidden() -> list[str]:
+    def find_hidden() -> dict[str, str]:
         claims.cache.changed()
         snapshot = take_snapshot(api, claims, scope, spec, sources)
         found = planner.plan_nodes(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
         late = [status.instance_ids for status in snapshot.recent if status.id not in ended]
-        hidden = (found.planned or {}).keys() & frozenset[str]().union(*late)
-        return sorted(hidden - context.state.planned.keys())
+        hidden = frozenset[str]().union(*late) - context.state.planned.keys()
+        return {name: entry for name, entry in (found.planned or {}).items() if name in hidden}
 
     hidden = _watch_list(find_hidden, bool, api=api, scope=scope, reporter=context.reporter, policy=context.poll_policy)
     if hidden:
+        if not context.creating:
+            # What a run has started is in the state from now on, so that a destruction stops it.
+            context.state.planned |= hidden
+            catch_up(context)
         msg = (
             f"a migration appeared after the plan was made and holds {list_some(hidden)}; nothing was started, "
             f"{context.hints.again}"

@@ -81,6 +81,8 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
     context.claims.plan(context.owner, state.planned)
     context.claims.hold(context.owner, [migration.id for migration in state.migrations])
     find_unanswered_start(context)
+    if context.creating and state.planned.keys().isdisjoint(context.discover()):
+        ensure_nothing_is_hidden(context)
     running = {migration.id for migration in state.migrations if not migration.ended}
     lost = {migration.id for migration in state.migrations if migration.lost}
     catch_up(context)
@@ -95,7 +97,7 @@ def reconcile(context: ReconcileContext, *, unplanned: str | None = None) -> Non
         return
     await_discovery(context)
     work = _collect_work(context, again=triggered, manual=turned_on)
-    if not work and (selects_otherwise or (context.creating and not state.planned)):
+    if not work and selects_otherwise:
         ensure_nothing_is_hidden(context)
     if not work and (triggered or find_hidden(context)) and await_unlisted(context):
         catch_up(context)

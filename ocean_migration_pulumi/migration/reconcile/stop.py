@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.text import count_noun
-from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.common.times import format_elapsed, parse_time
 from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
     DeadlineError,
     InterruptedWaitError,
     MigrationNotFoundError,
+    OceanMigrationError,
     RequestRejectedError,
     StalledError,
 )
+from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.adoption import (
     await_unlisted,
     catch_up,
@@ -26,6 +29,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, BRAKE, MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_share
 
@@ -149,3 +153,25 @@ def _stop_all(context: ReconcileContext) -> None:
                 terminate_drained_nodes=context.spec.terminate_drained_nodes_on_stop,
                 why="the resource is destroyed",
             )
+    _report_unrecorded(context)
+
+
+def _report_unrecorded(context: ReconcileContext) -> None:
+    """Warn of running migrations that a killed run of this resource may have started, of nodes that it never planned.
+
+    The engine keeps the state of before a killed update, so nothing tells whose they are.
+    """
+    known = {migration.id for migration in context.state.migrations}
+    newest = max((made for each in context.state.migrations if (made := parse_time(each.created_at))), default=None)
+    with suppress(OceanMigrationError):  # the stops are done, and this is for whoever watches
+        for status in context.claims.cache.running(context.api, context.scope):
+            made = parse_time(status.created_at)
+            is_newer = newest is None or made is None or made > newest
+            if status.id in known | context.claimed_by_other_calls or not is_newer:
+                continue
+            if not context.claims.someone_else_claims(context.owner, status.id, status.instance_ids):
+                fields = {"nodes": len(status.instance_ids)}
+                left = Diagnostic(
+                    code=Code.MIGRATION_UNRECORDED, severity=Severity.WARNING, subject=status.id, fields=fields
+                )
+                context.reporter.warning(render(left))

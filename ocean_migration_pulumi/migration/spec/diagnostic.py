@@ -138,6 +138,9 @@ class Code(StrEnum):
     ``ended``, ``whole`` (whether all its nodes are planned: only then `pulumi destroy` stops it)."""
     MIGRATION_DENIED = "migration-denied"
     """Subject: a migration of which one answer said that it does not exist; no fields."""
+    MIGRATION_UNRECORDED = "migration-unrecorded"
+    """Subject: a running migration that the state of a destroyed resource does not have, newer than all that it has.
+    ``nodes``: how many it holds."""
     MIGRATION_LOST = "migration-lost"
     """Subject: a migration that status and list have denied for a minute. ``nodes`` that are not proven to be
     migrated."""

@@ -181,6 +181,19 @@ def test_destroy_waits_for_a_late_list_while_nodes_are_hidden(stage: Stage) -> N
     assert stage.migrations()[0]["state"] == "STOPPED"
 
 
+def test_destroy_names_a_running_migration_that_the_state_does_not_have(stage: Stage) -> None:
+    """A killed update may have started it, of nodes that the state never had; older ones are of others."""
+    planned = stage.planned(stage.spec(nodes=WEB))
+    context = stage.up(planned)
+    stage.restart()
+    assert not destroyed(stage, context).reporter.warnings
+    other = stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
+    stage.restart()
+    (warning,) = destroyed(stage, context).reporter.warnings
+    assert f"`ocean-migration stop {other}`" in warning
+    assert stage.requests("PUT") == []
+
+
 def test_destroy_leaves_alone_what_holds_other_nodes_too(stage: Stage) -> None:
     """A migration that was adopted in part is named and goes on."""
     context = running(stage)

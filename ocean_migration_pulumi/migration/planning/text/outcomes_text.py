@@ -107,6 +107,10 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     Code.MIGRATION_DENIED: (
         "Migration {subject} was not found, which proves nothing: its last known state stays. Run the command again"
     ),
+    Code.MIGRATION_UNRECORDED: lambda subject, fields: (
+        f"Migration {subject} ({count_noun(fields['nodes'], 'node')}) is running, and this resource's state does not "
+        f"have it. If a run that was killed has started it, stop it: `ocean-migration stop {subject}`"
+    ),
     Code.NODES_GONE: _nodes_gone,
     Code.NODES_WITH_PODS: _nodes_with_pods,
     Code.NODES_MISSING: _nodes_missing,

@@ -386,6 +386,7 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.MIGRATION_ADOPTED, "owm-1", {"nodes": 6, "pending": False, "ended": False, "whole": False}),
     (Code.MIGRATION_ADOPTED, "owm-1", {"nodes": 6, "pending": False, "ended": True, "whole": True}),
     (Code.MIGRATION_DENIED, "owm-1", {}),
+    (Code.MIGRATION_UNRECORDED, "owm-1", {"nodes": 2}),
     (Code.MIGRATION_LOST, "owm-1", {"nodes": NODES}),
     (Code.MIGRATION_LOST, "owm-1", {"nodes": []}),
     (Code.NODES_UNPROVEN, "", {"nodes": ["i-1"]}),

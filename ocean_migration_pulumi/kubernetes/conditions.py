@@ -25,8 +25,8 @@ from ocean_migration_pulumi.kubernetes.objects import objects
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
     decode_object,
+    read_condition,
     read_int,
-    read_objects,
     read_part,
     read_text,
 )
@@ -169,10 +169,9 @@ def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> 
             expected, ready = read_int(spec, "replicas", 1), read_int(status, "readyReplicas")
         is_met = (ready >= expected) is (condition.status == TRUE)
         return ConditionObservation(is_met, f"{subject} has {ready} of {expected} replicas ready")
-    found = {read_text(each, "type"): each for each in read_objects(status, "conditions")}
-    if kind == "Job" and read_text(found.get("Failed", {}), "status") == TRUE:
+    if kind == "Job" and read_text(read_condition(status, "Failed"), "status") == TRUE:
         return ConditionObservation((wanted == "Failed") is (condition.status == TRUE), f"{subject} has failed")
-    each = found.get(wanted, {})
+    each = read_condition(status, wanted)
     has = read_text(each, "status")
     reason = one_line(read_text(each, "reason"), _LONGEST_REASON)
     why = f" ({reason})" if reason and has != condition.status else ""

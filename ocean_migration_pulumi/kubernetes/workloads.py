@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -101,22 +102,26 @@ class WorkloadLister:
             KUBERNETES,
             scope,
             {
-                PODS: lists(PODS, lambda data: data, decode=decode_pod),
+                PODS: lists(
+                    PODS,
+                    partial(workload_objects.read_workload_pod, find_top=self._find_top),
+                    decode=decode_pod,
+                ),
                 DEPLOYMENTS: lists(DEPLOYMENTS, workload_objects.read_deployment_controller),
                 STATEFUL_SETS: lists(STATEFUL_SETS, workload_objects.read_stateful_set_controller),
                 NODES: lambda: list_all(self._connection, scope, NODES, objects.read_node),
             },
         )
         gaps = {name: gap for resource, outcome in outcomes.items() for name, gap in _gaps(resource, outcome).items()}
-        raw_pods = [data for data in _found(outcomes[PODS]) if namespaces is None or _namespace(data) in namespaces]
+        pods = [pod for pod in _found(outcomes[PODS]) if pod and (namespaces is None or pod.namespace in namespaces)]
         controllers = [*_found(outcomes[DEPLOYMENTS]), *_found(outcomes[STATEFUL_SETS])]
-        pods, unknown = self._read_pods(raw_pods, gaps)
-        if unknown or any(workload.kind == workload_objects.REPLICA_SET for workload in known):
+        # A ReplicaSet without a controller may be scaled: it is read in each look.
+        if any(workload.kind == workload_objects.REPLICA_SET for workload in (*known, *(pod.workload for pod in pods))):
             listing = {REPLICA_SETS: lists(REPLICA_SETS, workload_objects.read_replica_set)}
             outcome = run_together(KUBERNETES, scope, listing)[REPLICA_SETS]
             gaps |= _gaps(REPLICA_SETS, outcome)
             controllers += self._learn_replica_sets(_found(outcome))
-            pods, _ = self._read_pods(raw_pods, {})
+            pods = [self._with_top(pod) for pod in pods]
         workloads = {each.id: each for each in controllers if namespaces is None or each.id.namespace in namespaces}
         others = {pod.workload for pod in pods if pod.workload.kind not in _LISTED_KINDS}
         others |= {workload for workload in known if workload.kind not in _LISTED_KINDS}
@@ -148,33 +153,18 @@ class WorkloadLister:
             list_all(self._connection, scope, resource, read, namespace=namespace, **more) for namespace in listed
         )
 
-    def _read_pods(self, raw_pods: Iterable[Any], gaps: dict[str, Gap]) -> tuple[list[WorkloadPod], bool]:
-        """Return the pods of workloads, and whether the controller of one is not known yet."""
-        pods, unusable, unknown = [], 0, False
-
-        def find_top(owner: OwnerRef) -> OwnerRef:
-            nonlocal unknown
-            top: OwnerRef | None = owner
-            if owner.id.kind == workload_objects.REPLICA_SET:
-                # A ReplicaSet without a controller may be scaled: it is read in each look.
-                top = self._owners.get(owner.id)
-                unknown |= top is None
-            top = top or owner
-            self._versions[top.id] = top.api_version
-            return top
-
+    def _find_top(self, owner: OwnerRef) -> OwnerRef:
+        """Return the top controller of a pod's controller; of a ReplicaSet, itself while its own is not known."""
         with self._lock:
-            for data in raw_pods:
-                try:
-                    pod = workload_objects.read_workload_pod(data, find_top)
-                except UnexpectedFormError:
-                    unusable += 1
-                    continue
-                if pod is not None:
-                    pods.append(pod)
-        if unusable:
-            gaps[PODS] = gap_for_unusable(PODS, unusable)
-        return pods, unknown
+            top = self._owners.get(owner.id) or owner
+            self._versions[top.id] = top.api_version
+        return top
+
+    def _with_top(self, pod: WorkloadPod) -> WorkloadPod:
+        """Return a pod of a ReplicaSet whose controller was learned since the pod was read, as a pod of that one."""
+        if pod.workload.kind != workload_objects.REPLICA_SET:
+            return pod
+        return replace(pod, workload=self._find_top(OwnerRef("apps/v1", pod.workload)).id)
 
     def _learn_replica_sets(
         self, found: Iterable[tuple[WorkloadController, OwnerRef | None]]
@@ -257,10 +247,6 @@ class WorkloadLister:
         for name, outcome in outcomes.items():
             gaps |= _gaps(name, outcome)
         return {name: _found(outcomes.get(name)) for name in asks}
-
-
-def _namespace(data: Any) -> str:
-    return (data.metadata.namespace if data.metadata is not None else None) or ""
 
 
 def _find_troubled(pods: Iterable[WorkloadPod], controllers: Iterable[WorkloadController]) -> set[str]:

@@ -47,7 +47,7 @@ def read_pod(raw: dict[str, Any]) -> WorkloadPod:
 
 
 def test_pods_belong_to_top_controllers() -> None:
-    """The Deployment, not its ReplicaSet; Jobs, DaemonSets, standalone and finished pods are left out."""
+    """The Deployment, not its ReplicaSet; work that ends, DaemonSets, standalone and finished pods are left out."""
     found = read(made.shop())
     assert found.gaps == {}
     assert {pod.name: pod.workload for pod in found.pods} == {

@@ -86,6 +86,8 @@ def shop() -> FakeApi:
     claim = {"name": "data", "persistentVolumeClaim": {"claimName": "db-data"}}
     starting = pod("db-0", owned("StatefulSet", "db"), **unready(restartCount=0))
     starting["spec"]["volumes"] = [claim]
+    executor = pod("executor-1", owned("Pod", "driver"))
+    executor["metadata"]["labels"] = {"spark-role": "executor"}
     api.lists |= {
         path("pods"): [
             pod("cart-6f7d-1", owned("ReplicaSet", "cart-6f7d")),
@@ -94,6 +96,7 @@ def shop() -> FakeApi:
             starting,
             pod("agent-1", owned("DaemonSet", "agent")),
             pod("import-1", owned("Job", "import", "batch/v1")),
+            executor,
             pod("done-1", owned("ReplicaSet", "cart-6f7d"), phase="Failed"),
             fake.pod("debug"),
         ],

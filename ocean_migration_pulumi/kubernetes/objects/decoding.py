@@ -260,3 +260,8 @@ def _read(data: Mapping[str, Any], key: str, kind: type[T], default: T) -> T:
     if type(found) is not kind:
         raise UnexpectedFormError
     return found
+
+
+def read_condition(status: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return the condition of this type, the first one; empty when the status has none."""
+    return next((each for each in read_objects(status, "conditions") if read_text(each, "type") == kind), {})

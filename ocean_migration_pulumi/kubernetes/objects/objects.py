@@ -11,6 +11,7 @@ from ocean_migration_pulumi.kubernetes.objects.affinities import read_label_term
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
     decode_yaml,
+    read_condition,
     read_flag,
     read_int,
     read_objects,
@@ -55,7 +56,7 @@ def read_node(data: Mapping[str, Any]) -> KubernetesNode:
     """Read a Node."""
     metadata, spec = read_part(data, "metadata"), read_part(data, "spec")
     match = _INSTANCE.fullmatch(read_text(spec, "providerID"))
-    condition = _condition(read_part(data, "status"), "Ready")
+    condition = read_condition(read_part(data, "status"), "Ready")
     ready = read_text(condition, "status")
     return KubernetesNode(
         name=require_text(metadata, "name"),
@@ -93,7 +94,7 @@ def read_pod(data: Mapping[str, Any]) -> Pod:
         uid=read_text(metadata, "uid"),
         node_name=read_text(spec, "nodeName"),
         phase=read_text(status, "phase", "Unknown"),
-        ready=read_text(_condition(status, "Ready"), "status") == "True",
+        ready=read_text(read_condition(status, "Ready"), "status") == "True",
         deleting=bool(read_text(metadata, "deletionTimestamp")),
         deletion_deadline=read_text(metadata, "deletionTimestamp"),
         grace_seconds=read_int(spec, "terminationGracePeriodSeconds", DEFAULT_GRACE),
@@ -135,14 +136,9 @@ def read_budget(data: Mapping[str, Any]) -> Budget:
         desired_healthy=read_int(status, "desiredHealthy"),
         expected_pods=read_int(status, "expectedPods"),
         always_allows_unhealthy=read_text(spec, "unhealthyPodEvictionPolicy") == "AlwaysAllow",
-        problem=_sync_failure(_condition(status, "DisruptionAllowed")),
+        problem=_sync_failure(read_condition(status, "DisruptionAllowed")),
         is_processed=read_int(status, "observedGeneration") >= read_int(metadata, "generation"),
     )
-
-
-def _condition(status: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Return a condition of a status; empty when there is none of that type."""
-    return next((each for each in read_objects(status, "conditions") if read_text(each, "type") == kind), {})
 
 
 def _sync_failure(condition: Mapping[str, Any]) -> str:

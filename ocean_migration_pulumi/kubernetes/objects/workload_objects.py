@@ -11,6 +11,7 @@ from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
+    read_condition,
     read_flag,
     read_int,
     read_objects,
@@ -19,7 +20,8 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_texts,
     require_text,
 )
-from ocean_migration_pulumi.migration.scheduling.workloads import is_work_kind
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Owner
+from ocean_migration_pulumi.migration.scheduling.workloads import is_service
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
     WorkloadController,
     WorkloadId,
@@ -31,7 +33,6 @@ DEPLOYMENT: Final = "Deployment"
 REPLICA_SET: Final = "ReplicaSet"
 STATEFUL_SET: Final = "StatefulSet"
 
-_STATIC: Final = "Node"
 _FINISHED: Final = frozenset({"Succeeded", "Failed"})
 _TEMPLATE_LABELS: Final = ("pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash")
 _ROLLING: Final = frozenset(
@@ -62,7 +63,7 @@ class OwnerRef:
 
 
 def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> WorkloadPod | None:
-    """Read a pod; None when it is none of a workload, or has finished.
+    """Read a pod; None when it is none of a service, or has finished.
 
     Args:
         data: What ``decode_pod`` returns.
@@ -76,7 +77,8 @@ def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> Wo
         return None
     if not owner.kind or not owner.name:
         raise UnexpectedFormError
-    if owner.kind == _STATIC or owner.kind.endswith("DaemonSet") or is_work_kind(owner.kind):
+    labels = metadata.labels or {}
+    if not is_service(Owner(kind=owner.kind, name=owner.name), labels):
         return None
     top = find_top(OwnerRef(owner.apiVersion or "", WorkloadId(owner.kind, metadata.namespace, owner.name)))
     conditions = {each.type: each for each in (status.conditions if status else None) or ()}
@@ -91,7 +93,6 @@ def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> Wo
         message = scheduled.message or scheduled.reason
     if not reason and ready is not None and ready.reason == _GATES:
         message = ready.message or ready.reason
-    labels = metadata.labels or {}
     return WorkloadPod(
         namespace=metadata.namespace,
         name=metadata.name,
@@ -114,15 +115,14 @@ def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> Wo
 def read_deployment_controller(data: Mapping[str, Any]) -> WorkloadController:
     """Read a Deployment."""
     metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
-    conditions = {read_text(each, "type"): each for each in read_objects(status, "conditions")}
     return WorkloadController(
         id=_read_id(DEPLOYMENT, metadata),
         uid=read_text(metadata, "uid"),
         desired=read_int(spec, "replicas", 1),
         rolling=_is_outdated(metadata, status)
         or read_int(status, "updatedReplicas") < read_int(status, "replicas")
-        or read_text(conditions.get("Progressing", {}), "reason") in _ROLLING,
-        create_failure=_read_create_failure(conditions),
+        or read_text(read_condition(status, "Progressing"), "reason") in _ROLLING,
+        create_failure=_read_create_failure(status),
     )
 
 
@@ -146,12 +146,11 @@ def read_stateful_set_controller(data: Mapping[str, Any]) -> WorkloadController:
 def read_replica_set(data: Mapping[str, Any]) -> tuple[WorkloadController, OwnerRef | None]:
     """Read a ReplicaSet, and its own controller; None when it has none."""
     metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
-    conditions = {read_text(each, "type"): each for each in read_objects(status, "conditions")}
     controller = WorkloadController(
         id=_read_id(REPLICA_SET, metadata),
         uid=read_text(metadata, "uid"),
         desired=read_int(spec, "replicas", 1),
-        create_failure=_read_create_failure(conditions),
+        create_failure=_read_create_failure(status),
     )
     for owner in read_objects(metadata, "ownerReferences"):
         if read_flag(owner, "controller"):
@@ -202,8 +201,8 @@ def _is_outdated(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> bool
     return read_int(status, "observedGeneration") < read_int(metadata, "generation")
 
 
-def _read_create_failure(conditions: Mapping[str, Mapping[str, Any]]) -> str:
-    failure = conditions.get("ReplicaFailure", {})
+def _read_create_failure(status: Mapping[str, Any]) -> str:
+    failure = read_condition(status, "ReplicaFailure")
     if read_text(failure, "status") != "True":
         return ""
     return one_line(read_text(failure, "message") or "ReplicaFailure", _LONGEST_MESSAGE)

@@ -165,7 +165,9 @@ def forecast_evictions(
         leaving=count[DrainOutcome.LEAVING],
         losing_data=sum(drained.pod.empty_dir for drained in drained_pods if drained.outcome in LEAVING_OUTCOMES),
         losing_work=sum(
-            bool(describe_work(drained.pod)) for drained in drained_pods if drained.outcome in LEAVING_OUTCOMES
+            bool(describe_work(drained.pod.controller, drained.pod.labels))
+            for drained in drained_pods
+            if drained.outcome in LEAVING_OUTCOMES
         ),
         movers=tuple(movers),
         diagnostics=(
@@ -361,7 +363,7 @@ def _work(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
     """Return a diagnostic for each kind of work whose pods a drain ends, or would end if it could."""
     ended: dict[str, list[str]] = defaultdict(list)
     for drained in drained_pods:
-        if drained.outcome in _ENDED and (kind := describe_work(drained.pod)):
+        if drained.outcome in _ENDED and (kind := describe_work(drained.pod.controller, drained.pod.labels)):
             ended[kind].append(drained.pod.full_name)
     return [
         Diagnostic(code=Code.WORK_INTERRUPTED, severity=Severity.WARNING, subject=kind, fields={"pods": names})

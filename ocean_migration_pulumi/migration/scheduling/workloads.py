@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
@@ -13,6 +13,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Pod,
 )
 
+_NODE: Final = "Node"
 _DAEMON_SET: Final = "DaemonSet"
 _DEPLOYMENT: Final = "Deployment"
 _APPS: Final = "apps"
@@ -59,16 +60,21 @@ _RAY_SERVE: Final = "ray.io/serve"
 
 
 def is_daemon_set(owner: Owner | None) -> bool:
-    """Tell whether a controller is a DaemonSet of Kubernetes itself.
+    """Tell whether a controller is a DaemonSet of Kubernetes itself, whose pods a drain skips.
 
     `kubectl drain` compares the group, too: a DaemonSet of another group, such as ``apps.kruise.io``, is a controller
-    like any other (kubernetes/kubernetes#128779).
+    like any other (kubernetes/kubernetes#128779). So forecasts count its pods among the evicted ones.
     """
     return owner is not None and owner.kind == _DAEMON_SET and owner.group in {None, _APPS}
 
 
 def runs_on_each_node(owner: Owner | None) -> bool:
-    """Tell whether a controller, of whatever API group, starts one pod on each node."""
+    """Tell whether a controller, of whatever API group, starts one pod on each node, such as OpenKruise's DaemonSet.
+
+    Whether Ocean evicts these pods is not documented. It does not matter to what became of a node: their controller
+    starts them on a cordoned node again, so waiting until they are gone could last forever, and each new node has its
+    own, so nothing is lost with them. Evidence and health leave them out.
+    """
     return owner is not None and owner.kind.endswith(_DAEMON_SET)
 
 
@@ -93,18 +99,25 @@ def is_work_kind(kind: str) -> bool:
     return _WORK_KIND.fullmatch(kind) is not None
 
 
-def describe_work(pod: Pod) -> str:
-    """Return what kind of work a pod does that is lost or done again after its eviction; empty for a service."""
-    owner = pod.controller
-    if owner is not None and (
-        is_work_kind(owner.kind) or (owner.kind == _RAY_CLUSTER and _RAY_SERVE not in pod.labels)
-    ):
+def describe_work(owner: Owner | None, labels: Mapping[str, str]) -> str:
+    """Return what kind of work a pod does that is lost or done again after its eviction; empty for a service.
+
+    Args:
+        owner: The controller of the pod.
+        labels: The labels of the pod.
+    """
+    if owner is not None and (is_work_kind(owner.kind) or (owner.kind == _RAY_CLUSTER and _RAY_SERVE not in labels)):
         return owner.kind
-    return next((name for label, value, name in _WORK_LABELS if _has_label(pod, label, value)), "")
+    return next((name for label, value, name in _WORK_LABELS if label in labels and value in {None, labels[label]}), "")
 
 
-def _has_label(pod: Pod, label: str, value: str | None) -> bool:
-    return label in pod.labels and value in {None, pod.labels[label]}
+def is_service(owner: Owner | None, labels: Mapping[str, str]) -> bool:
+    """Tell whether a pod serves: it does no work that ends, and does not belong to its node.
+
+    See ``describe_work`` for the arguments. The controller of a static pod is its node.
+    """
+    is_static = owner is not None and owner.kind == _NODE
+    return not (is_static or runs_on_each_node(owner) or describe_work(owner, labels))
 
 
 def find_workload(pod: Pod, deployments: Collection[tuple[str, str]] | None) -> Owner | None:
@@ -134,6 +147,6 @@ def find_service(pod: Pod, deployments: Collection[tuple[str, str]] | None) -> O
 
     See ``find_workload`` for the arguments.
     """
-    if pod.mirror or describe_work(pod) or runs_on_each_node(pod.controller):
+    if pod.mirror or not is_service(pod.controller, pod.labels):
         return None
     return find_workload(pod, deployments)

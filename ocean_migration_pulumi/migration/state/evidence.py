@@ -18,11 +18,11 @@ from ocean_migration_pulumi.api.models.migration import (
     MigrationStatus,
 )
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, KubernetesSnapshot, Pod
+from ocean_migration_pulumi.migration.scheduling.workloads import runs_on_each_node
 
 SECOND_LOOK: Final = timedelta(minutes=2)
 """Time between two looks at discovery that both miss a node, after which it is gone."""
 
-_DAEMON_SET: Final = "DaemonSet"
 _TERMINATED: Final = "terminated"
 
 
@@ -252,8 +252,7 @@ def verify_nodes(
 
 def is_evictable(pod: Pod) -> bool:
     """Tell whether a drain has to evict a pod; one that is terminating is not gone yet."""
-    of_daemon_set = pod.controller is not None and pod.controller.kind == _DAEMON_SET
-    return not (of_daemon_set or pod.mirror or pod.finished)
+    return not (runs_on_each_node(pod.controller) or pod.mirror or pod.finished)
 
 
 _Entry = tuple[EndedMigration, MigrationInstance] | None

@@ -329,14 +329,14 @@ def test_work_in_progress_is_named(kind: str, group: str) -> None:
 )
 def test_bare_pods_of_jobs_are_told_by_their_labels(labels: dict[str, str], kind: str) -> None:
     """They have no controller."""
-    assert describe_work(Pod(namespace="ci", name="job", labels=labels)) == kind
+    assert describe_work(None, labels) == kind
 
 
 def test_pods_of_workloads_that_are_not_known_to_work_are_no_work() -> None:
     """A ReplicaSet, a pod of a RayService, and a pod that stays behind."""
     ray = Owner(kind="RayCluster", name="r", group="ray.io")
-    assert describe_work(replica(1, "n1", controller=ray, labels={"ray.io/serve": "true"})) == ""
-    assert describe_work(replica(1, "n1")) == ""
+    assert describe_work(ray, {"ray.io/serve": "true"}) == ""
+    assert describe_work(replica(1, "n1").controller, {}) == ""
     bare = replica(1, "n1", controller=None, labels={"jenkins/label": "maven"})
     kube = cluster(bare, gaps={DEPLOYMENTS: DENIED})
     assert with_code(eviction_forecast.forecast_evictions(spec(), nodes(1), kube), Code.WORK_INTERRUPTED) == []

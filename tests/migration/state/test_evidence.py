@@ -249,9 +249,9 @@ def kube(*pods: Pod, nodes: tuple[str, ...] = ("i-1", "i-new"), **more: Any) -> 
     return KubernetesSnapshot(nodes=known, pods=pods, **more)
 
 
-def pod(name: str = "web", kind: str | None = "ReplicaSet", **more: Any) -> Pod:
+def pod(name: str = "web", kind: str | None = "ReplicaSet", group: str = "apps", **more: Any) -> Pod:
     """Return a pod on the node."""
-    owner = None if kind is None else Owner(kind=kind, name=name)
+    owner = None if kind is None else Owner(kind=kind, name=name, group=group)
     return Pod(namespace="shop", name=name, node_name="node-i-1", controller=owner, **more)
 
 
@@ -263,6 +263,8 @@ def pod(name: str = "web", kind: str | None = "ReplicaSet", **more: Any) -> Pod:
         (pod(deleting=True), True),
         (pod(phase="Pending"), True),
         (pod(kind="DaemonSet"), False),
+        (pod(kind="DaemonSet", group="apps.kruise.io"), False),
+        (pod(kind="ExtendedDaemonSet"), False),
         (pod(mirror=True), False),
         (pod(phase="Succeeded"), False),
         (pod(phase="Failed"), False),

@@ -162,7 +162,7 @@ def _picture(status: MigrationStatus, seconds: int, before: LiveView | None, cli
 
 
 def _hint(status: MigrationStatus) -> str:
-    stop = f"Leave: Ctrl-C. Stop: ocean-migration stop {status.id} --cluster {status.ocean_id}"
+    stop = f"Quit: Ctrl-C. Stop: ocean-migration stop {status.id} --cluster {status.ocean_id}"
     return "" if status.is_terminal else stop
 
 

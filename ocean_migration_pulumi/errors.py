@@ -1,43 +1,43 @@
-"""Every exception of this package; ``str()`` of each is one line that says what, which id, and what to do next.
+"""Every exception of this package. ``str()`` of each is one line: what failed, why, and what to do.
 
 ::
 
     OceanMigrationError
-    ├── InputError                      an input is not allowed; nothing was started
+    ├── InputError                      an input has an invalid value; nothing was started
     │   └── UnknownNameError            an input names a cluster or a migration that does not exist
-    ├── SettingsError                   base URL, token, account, poll interval, record or credentials file
+    ├── SettingsError                   a setting has an invalid value
     │   ├── MissingTokenError
     │   └── MissingAccountError
-    ├── ApiError                        the service answered, and the answer is no
-    │   ├── AuthenticationError         401: the token is refused
+    ├── ApiError                        Spot responded with an error
+    │   ├── AuthenticationError         401: Spot refuses the token
     │   ├── PermissionDeniedError       403, or 400 with an empty code
     │   ├── NotFoundError
     │   │   ├── ClusterNotFoundError
     │   │   └── MigrationNotFoundError
-    │   ├── RateLimitError              429, or a closed rate-limit window that outlives the deadline
-    │   ├── RequestRejectedError        400: the request itself is refused
+    │   ├── RateLimitError              429, or no request is allowed before the deadline
+    │   ├── RequestRejectedError        400: Spot refuses the request
     │   └── ServiceError                5xx
-    ├── NoAnswerError                   no usable answer arrived
-    │   ├── AnswerLostError             of a write that may have had its effect
-    │   └── ResponseError               not JSON, of another shape, or too large
-    ├── KubernetesError                 Kubernetes could not be asked, or refuses
-    ├── SourceGoneError                 what a configuration was to be imported from does not exist
-    ├── WaitEndedError                  a wait ended before its target
+    ├── NoAnswerError                   no usable response arrived
+    │   ├── AnswerLostError             the response to a write that may have taken effect
+    │   └── ResponseError               the response is not JSON, malformed, or too large
+    ├── KubernetesError                 Kubernetes did not respond, or refused a request
+    ├── SourceGoneError                 the group to import from does not exist
+    ├── WaitEndedError                  a wait ended early
     │   ├── DeadlineError
     │   ├── StalledError
-    │   └── UnheardError                the service could no longer be asked
-    └── MigrationError                  the migration, or what it needs
+    │   └── UnheardError                Spot no longer responds
+    └── MigrationError                  a migration cannot start, or did not succeed
         ├── MigrationFailedError
         ├── MigrationStoppedError       stopped by someone else
         ├── PrerequisiteError
-        ├── PlanError                   not the approved plan, or a plan that cannot be made
-        ├── FrozenError                 a freeze window does not allow a start
-        ├── ClusterBusyError            a foreign migration runs
-        └── DuplicateMigrationError     another migration holds one of our nodes
-    OperationCancelled                  the operation must end: no handler of the errors above may hide that
+        ├── PlanError                   the plan is not approved, or cannot be made
+        ├── FrozenError                 a freeze window is open
+        ├── ClusterBusyError            another migration is running
+        └── DuplicateMigrationError     another migration holds one of the nodes
+    OperationCancelled                  the operation must end; no handler of the errors above hides it
     ├── InterruptedWaitError            Ctrl-C
-    │   └── RunDeadlineError            the whole run has to end: OCEAN_MIGRATION_DEADLINE
-    └── EngineGoneError                 the Pulumi engine that asked is no longer there
+    │   └── RunDeadlineError            OCEAN_MIGRATION_DEADLINE has been reached
+    └── EngineGoneError                 the Pulumi engine no longer exists
 """
 
 from __future__ import annotations
@@ -48,42 +48,42 @@ _UNEXPECTED: Final = "unexpected-error"
 
 
 class OceanMigrationError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Base class of every expected error of this package."""
 
     docs_code: str = "error"
-    """Printed behind the message: docs/troubleshooting.md has a section for each code."""
+    """Printed after the message. docs/troubleshooting.md has a section for each code."""
 
 
 class OperationCancelled(Exception):
-    """Whoever asked for the operation wants it no more.
+    """The caller no longer wants the operation.
 
-    It is no OceanMigrationError: what handles errors of one step ("go on without Kubernetes") must not go on after it.
+    It is not an OceanMigrationError, so that code which tolerates errors of one step does not continue after it.
     """
 
     migration_id: str | None = None
-    """The migration whose state the message says; None when the message says only why the wait ended."""
+    """The migration whose state the message contains; None if the message contains only why the wait ended."""
 
 
 class InterruptedWaitError(OperationCancelled):
-    """Somebody pressed Ctrl-C."""
+    """Ctrl-C ended the wait."""
 
 
 class RunDeadlineError(InterruptedWaitError):
-    """The whole run has to end now, so that its state can still be saved: ``OCEAN_MIGRATION_DEADLINE``."""
+    """``OCEAN_MIGRATION_DEADLINE`` has been reached: the run ends so that Pulumi can still save the state."""
 
 
 class EngineGoneError(OperationCancelled):
-    """The Pulumi engine that asked for this is gone: nothing may be written any more."""
+    """The Pulumi engine no longer exists: nothing may be written."""
 
 
 class InputError(OceanMigrationError):
-    """An input that is not allowed.
+    """An input has an invalid value.
 
     Args:
-        property_name: The input, down to its part: ``nodes.limit``, ``http_checks[0].url``.
-        message: What is wrong, and what is allowed. Pulumi shows it after the name and the value of the input.
-        predicate: Whether name and message are one sentence ("ocean_id must not be empty").
-        remedy: What to do, in terms of other inputs; empty when the message says it all.
+        property_name: Path of the input: ``nodes.limit``, ``http_checks[0].url``.
+        message: What is wrong, and what is allowed. Pulumi prints it after the name and value of the input.
+        predicate: Whether name and message form one sentence ("ocean_id must not be empty").
+        remedy: What to do, naming other inputs; empty if the message is enough.
     """
 
     docs_code: str = "invalid-input"
@@ -96,7 +96,7 @@ class InputError(OceanMigrationError):
         self.predicate = predicate
 
     def renamed(self, property_name: str) -> InputError:
-        """Return the same error for the name that the caller knows, such as an option; the remedy names inputs."""
+        """Return the same error under the name that the caller uses, such as an option, without the remedy."""
         return InputError(property_name, self.message, predicate=self.predicate)
 
 
@@ -111,28 +111,28 @@ class UnknownNameError(InputError):
 
 
 class SettingsError(OceanMigrationError):
-    """A setting that cannot be used: base URL, token, account, poll interval, record or credentials file."""
+    """A setting has an invalid value: base URL, token, account, poll interval, record or credentials file."""
 
     docs_code: str = "invalid-setting"
 
 
 class MissingTokenError(SettingsError):
-    """No source names a token."""
+    """No source has a token."""
 
     docs_code: str = "missing-token"
 
 
 class MissingAccountError(SettingsError):
-    """No source names an account, and a write was asked for."""
+    """No source has an account, which writes require."""
 
     docs_code: str = "missing-account"
 
 
 class ApiError(OceanMigrationError):
-    """The service answered with an error.
+    """Spot responded with an error.
 
-    ``status`` is the HTTP status, ``code`` the service's own error code (None where the answer has none),
-    ``request_id`` the id that Spot's support asks for (None where the answer has none).
+    ``status`` is the HTTP status, ``code`` Spot's error code (None if the response has none),
+    ``request_id`` the id for Spot's support (None if the response has none).
     """
 
     docs_code: str = "api-error"
@@ -149,25 +149,25 @@ class ApiError(OceanMigrationError):
 
 
 class AuthenticationError(ApiError):
-    """The token is refused."""
+    """Spot refuses the token."""
 
     docs_code: str = "token-refused"
 
 
 class PermissionDeniedError(ApiError):
-    """The token may not do this."""
+    """The token lacks a permission."""
 
     docs_code: str = "permission-denied"
 
 
 class NotFoundError(ApiError):
-    """The thing asked for does not exist."""
+    """The requested object does not exist."""
 
     docs_code: str = "not-found"
 
 
 class ClusterNotFoundError(NotFoundError):
-    """The Ocean cluster does not exist (in this account)."""
+    """The Ocean cluster does not exist in this account."""
 
     docs_code: str = "cluster-not-found"
 
@@ -179,7 +179,7 @@ class MigrationNotFoundError(NotFoundError):
 
 
 class RateLimitError(ApiError):
-    """The rate-limit window is closed; ``reset`` is the number of seconds until it opens (None: unknown)."""
+    """Too many requests; ``reset`` is the number of seconds until one is allowed (None if unknown)."""
 
     docs_code: str = "rate-limited"
 
@@ -191,7 +191,7 @@ class RateLimitError(ApiError):
 
 
 class RequestRejectedError(ApiError):
-    """The service refuses the request; ``field`` is the part of the body that it names (None: none)."""
+    """Spot refuses the request; ``field`` is the field that its error names (None if it names none)."""
 
     docs_code: str = "request-rejected"
 
@@ -209,48 +209,48 @@ class RequestRejectedError(ApiError):
 
 
 class ServiceError(ApiError):
-    """The service itself fails (5xx)."""
+    """Spot has an internal error (5xx)."""
 
     docs_code: str = "service-error"
 
 
 class NoAnswerError(OceanMigrationError):
-    """No usable answer arrived: the network, a proxy, or the service is down."""
+    """No usable response arrived: the network, a proxy or Spot is down."""
 
     docs_code: str = "no-answer"
 
 
 class AnswerLostError(NoAnswerError):
-    """The answer to a write was lost: it may have had its effect, so it must not be repeated blindly."""
+    """The response to a write was lost. The write may have taken effect, so do not simply repeat it."""
 
     docs_code: str = "answer-lost"
 
 
 class ResponseError(NoAnswerError):
-    """The answer is not what the service's API reference promises."""
+    """The response does not match Spot's API reference."""
 
     docs_code: str = "unexpected-response"
 
 
 class KubernetesError(OceanMigrationError):
-    """Kubernetes could not be asked, or refuses."""
+    """Kubernetes did not respond, or refused a request."""
 
     docs_code: str = "kubernetes-error"
 
 
 class SourceGoneError(OceanMigrationError):
-    """The Auto Scaling Group or node group to import from does not exist, or no longer."""
+    """The Auto Scaling Group or node group to import from does not exist."""
 
     docs_code: str = "source-gone"
 
 
 class WaitEndedError(OceanMigrationError):
-    """A wait ended before its target was reached; what was waited for goes on."""
+    """A wait ended early; the migration continues."""
 
     docs_code: str = "wait-ended"
 
     migration_id: str | None = None
-    """The migration whose state the message says; None when the message says only why the wait ended."""
+    """The migration whose state the message contains; None if the message contains only why the wait ended."""
 
 
 class DeadlineError(WaitEndedError):
@@ -260,27 +260,27 @@ class DeadlineError(WaitEndedError):
 
 
 class StalledError(WaitEndedError):
-    """No progress at all for the whole ``stall_timeout``."""
+    """No progress for ``stall_timeout``."""
 
     docs_code: str = "stalled"
 
 
 class UnheardError(WaitEndedError):
-    """The service could no longer be asked about what was waited for: an outage, or a right that was taken away."""
+    """Spot no longer responds to the wait: an outage, or a permission that was revoked."""
 
     docs_code: str = "service-unreachable"
 
 
 class _HasCode(Protocol):
-    """A diagnostic, as migration/ defines it."""
+    """A diagnostic as an error carries it; ``migration/spec/diagnostic.py`` defines the type."""
 
     @property
     def code(self) -> str:
-        """What it is about."""
+        """Code of the diagnostic, such as ``nodes-left``."""
 
 
 class MigrationError(OceanMigrationError):
-    """A migration cannot start, or did not end well; ``diagnostics`` are the typed findings behind the message."""
+    """A migration cannot start or did not succeed; ``diagnostics`` are the typed findings behind the message."""
 
     docs_code: str = "migration-error"
 
@@ -304,41 +304,41 @@ class MigrationStoppedError(MigrationError):
 
 
 class PrerequisiteError(MigrationError):
-    """A prerequisite is not met."""
+    """A pre-flight check failed, or a condition of a gate or soak does not hold."""
 
     docs_code: str = "check-failed"
 
 
 class PlanError(MigrationError):
-    """The plan cannot be made, or is not the approved one."""
+    """The plan cannot be made, or is not approved."""
 
     docs_code: str = "plan-refused"
 
 
 class FrozenError(MigrationError):
-    """A freeze window does not allow a migration to start."""
+    """A freeze window is open, so no migration starts."""
 
     docs_code: str = "starts-frozen"
 
 
 class ClusterBusyError(MigrationError):
-    """Another migration runs on the cluster and ``when_busy`` is ``"fail"``."""
+    """Another migration is running on the cluster, and ``when_busy`` is ``"fail"``."""
 
     docs_code: str = "cluster-busy"
 
 
 class DuplicateMigrationError(MigrationError):
-    """Another migration holds one of the nodes; ours, the younger one, was stopped."""
+    """Another, older migration holds one of the nodes, so the migration of this run was stopped."""
 
     docs_code: str = "duplicate-migration"
 
 
 def add_code(line: str, error: Exception) -> str:
-    """Return the line that describes an error with the code of its section in docs/troubleshooting.md.
+    """Append the code of an error, which names its section in docs/troubleshooting.md, to a line.
 
     Args:
         line: The description of the error.
-        error: Any error; one that is not ours is unexpected. A cancelled operation is no error, and has no code.
+        error: The error. One that is not an OceanMigrationError is unexpected. A cancelled operation has no code.
     """
     if isinstance(error, OperationCancelled):
         return line

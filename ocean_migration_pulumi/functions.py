@@ -1,8 +1,8 @@
-"""Functions for programs: a cluster's candidates, migrations, nodes and log, as Spot returns them.
+"""Functions for programs: candidates, migrations, nodes and log of a cluster, as Spot returns them.
 
-Each function reads at once, in the program's own process and with the settings of its stack. Its variant that ends in
-``_output`` takes Outputs, waits for them, and reads nothing in a preview that does not know them yet. All functions
-send only GETs, take 30 seconds at most, and raise an OceanMigrationError.
+A function runs when the program calls it, with the settings of the stack. Its variant that ends in ``_output`` accepts
+Outputs, and sends nothing in a preview in which they are unknown. All functions send only GET requests, take at most
+30 seconds, and raise an OceanMigrationError.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 BUDGET: Final = 30.0
-"""Seconds that a function takes at most."""
+"""Maximum duration of a function in seconds."""
 
 
 @one_line_errors
@@ -52,7 +52,7 @@ def get_migration_candidates(
     Args:
         ocean_id: The Ocean cluster, ``o-...``.
         nodes: Selects nodes, as for OceanWorkloadMigration but without ``label_selector``. None means all.
-        account_id: The Spot account; None means that of the settings.
+        account_id: The Spot account; None means the account of the settings.
 
     Raises:
         InputError: The selector needs access to Kubernetes.
@@ -83,7 +83,7 @@ def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migration
 
     Args:
         ocean_id: The Ocean cluster, ``o-...``.
-        account_id: The Spot account; None means that of the settings.
+        account_id: The Spot account; None means the account of the settings.
     """
     cluster = _text("ocean_id", ocean_id)
     with open_service(account_id) as service:
@@ -98,15 +98,15 @@ def get_migrations_output(ocean_id: Input[str], *, account_id: Input[str] | None
 
 @one_line_errors
 def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = None) -> Migration:
-    """Return one migration as it stands.
+    """Return the current state of one migration.
 
     Args:
         ocean_id: The Ocean cluster, ``o-...``.
         migration_id: The migration, ``owm-...``, such as the output ``migration_id`` of OceanWorkloadMigration.
-        account_id: The Spot account; None means that of the settings.
+        account_id: The Spot account; None means the account of the settings.
 
     Raises:
-        MigrationNotFoundError: The service does not know the migration, or no longer.
+        MigrationNotFoundError: Spot does not list the migration, or no longer lists it.
     """
     cluster, wanted = _text("ocean_id", ocean_id), _text("migration_id", migration_id)
     with open_service(account_id) as service:
@@ -117,7 +117,7 @@ def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = 
 def get_migration_output(
     ocean_id: Input[str], migration_id: Input[str], *, account_id: Input[str] | None = None
 ) -> Output[Migration]:
-    """Return one migration as it stands, once the arguments are known."""
+    """Return the current state of one migration, once the arguments are known."""
     return _later(get_migration, ocean_id=ocean_id, migration_id=migration_id, account_id=account_id)
 
 
@@ -129,8 +129,8 @@ def get_cluster_nodes(
 
     Args:
         ocean_id: The Ocean cluster, ``o-...``.
-        virtual_node_group_id: Only those of this Virtual Node Group, ``ols-...``. None means all.
-        account_id: The Spot account; None means that of the settings.
+        virtual_node_group_id: Virtual Node Group of the nodes, ``ols-...``. None means all.
+        account_id: The Spot account; None means the account of the settings.
     """
     cluster, vng = _text("ocean_id", ocean_id), _optional("virtual_node_group_id", virtual_node_group_id)
     with open_service(account_id) as service:
@@ -164,11 +164,11 @@ def get_cluster_log(
 
     Args:
         ocean_id: The Ocean cluster, ``o-...``.
-        since: Beginning: a time before now such as ``"24h"``, or ``"2024-05-01T12:00:00Z"``.
+        since: Start: a duration before now such as ``"24h"``, or ``"2024-05-01T12:00:00Z"``.
         until: End, in the same formats. None means now.
         severity: ``"ALL"``, ``"INFO"``, ``"DEBUG"``, ``"WARN"`` or ``"ERROR"``.
-        limit: Largest number of lines, 1 to 1000.
-        account_id: The Spot account; None means that of the settings.
+        limit: Maximum number of lines, 1 to 1000.
+        account_id: The Spot account; None means the account of the settings.
     """
     cluster, now = _text("ocean_id", ocean_id), datetime.now(UTC)
     start, end = log_query.read_log_period(_known("since", since), _known("until", until), now)
@@ -222,7 +222,7 @@ def _selector(nodes: NodeSelectorArgs | NodeSelectorArgsDict) -> NodeSelector:
     selector = NodeSelector.parse(_plain("nodes", nodes))
     if selector.label_selectors:
         part = "nodes.label_selector" if selector.label_selector is not None else "nodes.exclude.label_selector"
-        raise InputError(part, "needs access to Kubernetes, which functions do not have; give other fields")
+        raise InputError(part, "needs access to Kubernetes, which functions do not have; use other fields")
     return selector
 
 
@@ -238,7 +238,9 @@ def _plain(name: str, value: Any) -> Any:
 
 def _known(name: str, value: Any) -> Any:
     if isinstance(value, Output):
-        raise InputError(name, "is an Output, whose value is known only later; use the function's twin with _output")
+        raise InputError(
+            name, ("is an Output, whose value is not known yet; use the variant of the function that ends in `_output`")
+        )
     return value
 
 

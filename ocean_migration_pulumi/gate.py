@@ -36,20 +36,20 @@ _PROVIDER = "__provider"
 
 
 class OceanMigrationGateProvider(ResourceProvider):
-    """Serves the engine; holds no state of its own, for what it held would stand in every stack's state.
+    """Dynamic provider of the gate. It has no attributes, because they would be stored in the state of every stack.
 
-    There is nothing to delete and nothing to refresh: both are the base class's own.
+    There is nothing to delete or refresh, so the methods of the base class apply.
     """
 
     serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take over the stack's config, and make the host fit for long waits."""
+        """Take over the stack's config and prepare the host for long waits."""
         host.prepare()
         SESSION.configure(req.config.get)
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Validate the inputs and take out the kubeconfig; nothing is sent to anybody."""
+        """Validate the inputs and remove the kubeconfig. Sends no requests."""
         call = host.current_call()
         inputs = {name: value for name, value in news.items() if name != _PROVIDER}
         unknown = frozenset(name for name, value in inputs.items() if host.contains_unknown(value))
@@ -66,7 +66,7 @@ class OceanMigrationGateProvider(ResourceProvider):
         return CheckResult(inputs, host.check_failures(problems))
 
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Compare the inputs with those for which the gate opened."""
+        """Compare the inputs with those of the open gate."""
         unknown = frozenset(name for name, value in news.items() if host.contains_unknown(value))
         if unknown & COMPARED:
             return DiffResult(changes=True)
@@ -82,12 +82,12 @@ class OceanMigrationGateProvider(ResourceProvider):
         return CreateResult(id_, _opened(call, spec, props))
 
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Wait until the gate opens again; when it does not, the engine keeps the old inputs and so asks again."""
+        """Wait until the gate opens again. After a failure, the next `up` waits once more."""
         return UpdateResult(_opened(host.current_call(), read_gate_spec(news)[0], news))
 
 
 class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigrationGate"):
-    """Hold the next wave back until the wave before it has succeeded and the cluster is healthy.
+    """Hold the next wave back until the previous wave has succeeded and the cluster is healthy.
 
     The next wave names the gate in its ``depends_on``.
     """
@@ -123,22 +123,23 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
         Args:
             resource_name: Name of the resource in the program.
             ocean_id: Ocean cluster, ``o-...``.
-            migration_ids: Migrations of the wave before, the latest last. The gate waits again when they change.
-            succeeded: Output ``succeeded`` of the wave before: the gate fails unless it is true. Default: ``True``.
-            remaining: Output ``remaining_nodes`` of the wave before, for the message when it did not succeed.
-            scheduled: Every pod must be scheduled: of the cluster, or without access to Kubernetes of the latest
+            migration_ids: Migrations of the previous wave, the latest last. The gate waits again when they change.
+            succeeded: Output ``succeeded`` of the previous wave: the gate fails unless it is true. Default: ``True``.
+            remaining: Output ``remaining_nodes`` of the previous wave, for the message when it did not succeed.
+            scheduled: All pods of the cluster must be scheduled; without access to Kubernetes, those of the latest
                 migration. Default: ``True``.
-            heartbeat: The Ocean Controller must report: active, and within the last 10 minutes. Default: ``True``.
+            heartbeat: The Ocean Controller must have reported as active within the last 10 minutes. Default: ``True``.
             kubernetes_conditions: Conditions of Kubernetes objects, each with ``kind``, ``namespace``, ``name``,
                 ``condition``, ``status`` (``"True"``), and for other kinds ``api_version``.
-            http_checks: URLs that must answer, each with ``url``, ``status`` (200) and ``contains``.
-            workload_baseline: Output ``workload_baseline`` of the wave before: with access to Kubernetes its workloads
-                must be ready. None means that workloads are not judged.
+            http_checks: URLs that must respond, each with ``url``, ``status`` (200) and ``contains``.
+            workload_baseline: Output ``workload_baseline`` of the previous wave: with access to Kubernetes, its
+                workloads must be ready. None means that workloads are not checked.
             min_pods_on_ocean: Percentage of the wave's pods that must have arrived on Ocean nodes; one pod may always
                 be missing. Default: ``80``.
-            hold_for: How long everything must hold without a break; no answer is a break. Default: ``"30s"``.
-            timeout: How long the gate waits at most; a shorter ``custom_timeouts`` applies, and alone replaces the
-                default. Default: ``"15m"``.
+            hold_for: How long all conditions must hold without interruption; a missing response interrupts it. Default:
+                ``"30s"``.
+            timeout: Maximum time to wait. If both are set, the shorter of ``timeout`` and ``custom_timeouts`` applies.
+                Default: ``"15m"``.
             account_id: Spot account, ``act-...``. None means the account of the settings.
             kubeconfig: Kubeconfig of the cluster, content (text or map) or path. Never stored in state. None means
                 ``KUBECONFIG``, or the pod that Pulumi runs in.
@@ -159,7 +160,7 @@ def _owner(call: host.EngineCall, spec: GateSpec) -> str:
 
 
 def _opened(call: host.EngineCall, spec: GateSpec, props: dict[str, Any]) -> dict[str, Any]:
-    """Wait until the gate opens, and return the outputs; what fails leaves nothing to save."""
+    """Wait until the gate opens, and return the outputs. A failure saves nothing."""
     try:
         result = wait_for_gate(_gate(call, spec))
     except Exception as error:  # noqa: BLE001 - whatever it is, the row shows one clear reason

@@ -35,7 +35,7 @@ class NodeSelectorArgs:
     """
 
     instance_ids: Input[Sequence[Input[str]]] | None = None
-    """EC2 instance ids. An id that Ocean does not offer is an error."""
+    """EC2 instance ids. An id that is not a candidate is an error."""
     node_names: Input[Sequence[Input[str]]] | None = None
     """Kubernetes node names."""
     asg_names: Input[Sequence[Input[str]]] | None = None
@@ -45,8 +45,7 @@ class NodeSelectorArgs:
     virtual_node_groups: Input[Sequence[Input[str]]] | None = None
     """Ids of the Virtual Node Groups that nodes match, or ``"Default"`` for nodes that match any."""
     label_selector: Input[str] | None = None
-    """Node labels, in kubectl's syntax: ``tier=web,!gpu``. Needs access to Kubernetes; without it the plan does not
-    change."""
+    """Node labels, in kubectl's syntax: ``tier=web,!gpu``. Requires access to Kubernetes."""
     exclude: Input[NodeSelectorArgs | NodeSelectorArgsDict] | None = None
     """Selector of nodes that are never migrated; has no limit."""
     all_nodes: Input[bool] | None = None

@@ -251,14 +251,14 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
                 Default: ``False``.
             freeze: When no migration starts: a map of ``not_before``, ``not_after``, ``weekly`` and ``time_zone``.
             health: Workloads that are not as ready as before when the nodes are drained, with access to Kubernetes:
-                ``"enforce"`` fails ``up``, ``"warn"`` warns, ``"off"`` does not look. Default: ``"enforce"``.
+                ``"enforce"`` fails ``up``, ``"warn"`` warns, ``"off"`` skips the check. Default: ``"enforce"``.
             settle_timeout: How long workloads may take to become ready; extended while more pods become ready, by
                 startup probes and for volumes that one node uses at a time. Default: ``"15m"``.
             stop_when: Stop the migration when it breaks workloads: ``broken_workloads`` (true), ``below_required_for``,
                 ``unscheduled_for`` (durations of at least 15m), ``kubernetes_conditions`` and ``http_checks``, as a
                 gate has them, with ``for`` and ``no_answer``. All but HTTP checks need access to Kubernetes. None means
                 that nothing stops it.
-            triggers: Any change migrates planned nodes that still have pods once more.
+            triggers: Any change migrates planned nodes again that still have pods.
             account_id: Spot account, ``act-...``. None means the account of the settings.
             kubeconfig: Kubeconfig of the cluster, content (text or map) or path. Never stored in state. None means
                 ``KUBECONFIG``, or the pod that Pulumi runs in.

@@ -288,7 +288,9 @@ def test_token_in_clear_is_refused_before_anything_is_asked(sim: Simulator, ocea
     twin: Callable[..., Any] = getattr(om, f"{name}_output")
     more = {"migration_id": "owm-1"} if name == "get_migration" else {}
     for call in (CALLS[name], lambda ocean_id: twin(ocean_id, **more)):
-        with pytest.raises(SettingsError, match="is in clear: set it again with `pulumi config set --secret") as caught:
+        with pytest.raises(
+            SettingsError, match=("is in plain text: set it again with `pulumi config set --secret")
+        ) as caught:
             call(ocean_id)
         assert sim.token not in str(caught.value)
     assert sim.control.requests() == []
@@ -556,9 +558,9 @@ def test_output_in_the_place_of_a_value_is_refused(sim: Simulator, tmp_path: Pat
     """The message names the twin."""
     result = stack(sim, tmp_path, program).preview()
     assert not result.succeeded
-    assert f"{name}: is an Output, whose value is known only later; use the function's twin with _output" in said(
-        result
-    )
+    assert (
+        f"{name}: is an Output, whose value is not known yet; use the variant of the function that ends in `_output`"
+    ) in said(result)
     assert sim.control.requests() == []
 
 
@@ -573,6 +575,6 @@ def test_failure_ends_the_program_with_its_reason(sim: Simulator, tmp_path: Path
     sim.control.rotate_token()
     result = made.preview()
     assert not result.succeeded
-    assert "the token is refused (from stack config ocean-migration:token)" in said(result)
+    assert "Spot refuses the token (from stack config ocean-migration:token)" in said(result)
     assert "Traceback" not in said(result)
     assert token not in said(result)

@@ -223,7 +223,7 @@ def test_wave_that_was_stopped_keeps_the_next_from_starting(shop: Shop) -> None:
     """With one reason, nothing is saved, and an update stays pending."""
     failed = {"migration_ids": ["owm-1"], "succeeded": False, "remaining": ["i-1", "i-2"]}
     reason = shop.gate.fails_to_create(**shop.asks(**failed))
-    assert "the wave before did not succeed (its latest migration is owm-1): 2 nodes remain, i-1, i-2" in reason
+    assert "the previous wave did not succeed (its latest migration is owm-1): 2 nodes remain, i-1, i-2" in reason
     shop.gate.create(**shop.asks())
     assert "did not succeed" in shop.gate.fails_to_update(**shop.asks(**failed))
     assert shop.gate.changes(**shop.asks(**failed))
@@ -252,14 +252,14 @@ def test_url_is_waited_for_and_gets_nothing_of_ours(shop: Shop) -> None:
     with http.ScriptedServer(script) as server:
         check = {"url": f"{server.url}/health?key=canary", "contains": "ok"}
         shop.gate.create(**shop.asks(http_checks=[check]))
-    assert shop.gate.outputs["seen"][-1] == f"{server.url}/health answers 200"
+    assert shop.gate.outputs["seen"][-1] == f"{server.url}/health responds with 200"
     assert len(server.requests) == 4
     for request in server.requests:
         assert (request.method, request.query, request.body) == ("GET", {"key": "canary"}, b"")
         assert "authorization" not in request.headers
         assert shop.sim.token not in json.dumps(request.headers)
     said = shop.gate.lines(live=True) + shop.gate.lines(live=False)
-    assert any(f"waiting: {server.url}/health answers 503 instead of 200" in line for line in said)
+    assert any(f"waiting: {server.url}/health responds with 503 instead of 200" in line for line in said)
     assert not any("canary" in line for line in said)
 
 
@@ -284,7 +284,7 @@ def test_ctrl_c_is_one_reason_and_nothing_is_saved(shop: Shop, monkeypatch: pyte
             future.result()
     reason = reason_of(caught.value)
     assert reason.startswith("interrupted after ")
-    assert reason.endswith("`pulumi up` asks again.")
+    assert reason.endswith("`pulumi up` checks again.")
 
 
 def test_refused_token_fails_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_refused_token_fails_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch
     with PluginProcess() as plugin:
         plugin.configure(config_of(shop.sim, **{"ocean-migration:token": "canary-7f3a"}))
         reason = Gate(plugin).fails_to_create(**shop.asks())
-    assert "the token is refused" in reason
+    assert "Spot refuses the token" in reason
     assert "canary" not in reason
 
 
@@ -322,7 +322,7 @@ def test_kubeconfig_of_another_cluster_is_refused(shop: Shop) -> None:
     """Its calm would say nothing of this one."""
     other = str(shop.sim.control.add_cluster(4)["id"])
     reason = shop.gate.fails_to_create(**shop.asks(kubeconfig=shop.sim.kubeconfig(other)))
-    assert f"give that of the cluster {shop.ocean_id}" in reason
+    assert f"use the kubeconfig of cluster {shop.ocean_id}" in reason
 
 
 def test_condition_needs_access_to_kubernetes(shop: Shop) -> None:
@@ -344,7 +344,7 @@ def test_kubeconfig_of_the_environment_that_cannot_be_used_is_as_none(
         gate = Gate(plugin)
         gate.create(**shop.asks())
         reason = gate.fails_to_create(**shop.asks(kubernetes_conditions=[cart]))
-    assert reason == "kubernetes_conditions: KUBECONFIG: none of the files that it names is there [check-failed]"
+    assert reason == f"kubernetes_conditions: KUBECONFIG: {tmp_path / 'nowhere'} does not exist [check-failed]"
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_kubeconfig_of_the_environment_that_cannot_be_used_is_as_none(
         ({"hold_for": "soon"}, "hold_for", "must be a duration"),
         ({"http_checks": [{"url": "https://a:canary@b"}]}, "http_checks[0].url", "without credentials"),
         ({"kubeconfig": "canary: 1"}, "kubeconfig", "give the content of a kubeconfig"),
-        ({"kube_context": "nowhere", "kubeconfig": "{}"}, "kube_context", "'nowhere' is no context"),
+        ({"kube_context": "nowhere", "kubeconfig": "{}"}, "kube_context", "has no context 'nowhere'"),
         ({"scheduled": "yes"}, "scheduled", "must be true or false, not 'yes'"),
     ],
     ids=repr,

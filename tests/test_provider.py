@@ -238,7 +238,7 @@ def test_ctrl_c_ends_the_wait_with_the_id_in_the_answer(running: tuple[Any, ...]
 
 
 def test_read_follows_the_service_and_drops_what_is_gone(shop: Shop) -> None:
-    """A cluster that does not exist any more takes the resource with it; an answer of a proxy does not."""
+    """A cluster that no longer exists takes the resource with it; an answer of a proxy does not."""
     shop.web.create(**shop.spec(wait_for="started"))
     assert not shop.web.has_changes(**shop.spec(wait_for="started"))
     until(lambda: shop.web.read() and shop.web.outputs["status"] == "FINISHED")

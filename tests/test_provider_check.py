@@ -71,7 +71,7 @@ BAD = [
     ({"soak_time": "never"}, "soak_time", "'never'", '"90s"'),
     ({"nodes": {"all_nodes": True, "limit": "0"}}, "nodes.limit", "'0'", "a number of nodes"),
     ({"nodes": {"all_nodes": True, "limit": "150%"}}, "nodes.limit", "'150%'", '"1%" to "100%"'),
-    ({"nodes": {"instance_ids": ["i-none"]}}, "nodes.instance_ids", "'i-none'", "it is no node of this cluster"),
+    ({"nodes": {"instance_ids": ["i-none"]}}, "nodes.instance_ids", "'i-none'", "it is not a node of this cluster"),
     ({"ocean_id": "o-none"}, "ocean_id", "'o-none'", "does not exist"),
 ]
 
@@ -97,7 +97,7 @@ def test_id_that_is_in_ocean_already_is_bad_input(sim: Simulator, plugin: Plugin
     ocean_id = sim.control.add_cluster(2)["id"]
     managed = sim.control.add_node(ocean_id, None, ocean_managed=True)["instance_id"]
     (failure,) = Resource(plugin).check(ocean_id=ocean_id, nodes={"instance_ids": [managed]}).failures
-    assert "it is a node of Ocean already" in failure.reason
+    assert "it is already an Ocean node" in failure.reason
     assert failure.reason.startswith("nodes.instance_ids: ")
 
 
@@ -221,7 +221,10 @@ def test_account_that_is_known_only_later_is_not_missing(
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"ocean-migration:token": "refused-canary"}, "the token is refused (from stack config ocean-migration:token)"),
+        (
+            {"ocean-migration:token": "refused-canary"},
+            "Spot refuses the token (from stack config ocean-migration:token)",
+        ),
         ({"ocean-migration:baseUrl": "http://spot.example"}, "baseUrl"),
         ({"ocean-migration:pollInterval": "soon"}, "pollInterval"),
         ({"ocean-migration:offlinePreview": "maybe"}, "offlinePreview: 'maybe' is neither true nor false"),

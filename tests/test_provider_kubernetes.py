@@ -229,7 +229,7 @@ def test_kubernetes_that_hangs_costs_a_preview_a_few_seconds_once(sim: Cluster, 
     sim.control.fault("GET", "/kubernetes/*", "slow", times=1000, seconds=20)
     first = Resource(plugin, name="first")
     assert len(first.checked(ocean_id=sim.ocean_id, nodes=WEB, kubeconfig=sim.kubeconfig())["planned_nodes"]) == 3
-    assert "did not answer in time" in "\n".join(first.said("WARNING"))
+    assert "did not respond in time" in "\n".join(first.said("WARNING"))
     second = Resource(plugin, name="second")
     before = len(asked(sim))
     second.checked(

@@ -144,7 +144,7 @@ def test_server_that_hangs_costs_a_run_no_more_than_two_seconds(sim: Cluster, pl
         assert events(server) == ["started"]
     assert web.outputs["succeeded"] is True
     (line,) = [line for line in web.said("WARNING") if "notification" in line]
-    assert line == "notification to 127.0.0.1 not delivered: no answer by the end of the run"
+    assert line == "notification to 127.0.0.1 not delivered: no response by the end of the run"
 
 
 @pytest.mark.parametrize(

@@ -286,7 +286,7 @@ class OceanClient:
             labels: Each with ``key`` and ``value``.
         """
         if bool(region) == bool(ocean_id):
-            raise InputError("region", "name either the region or the Ocean cluster, and not both")
+            raise InputError("region", "give either a region or an Ocean cluster, not both")
         query = {
             "eksClusterName": _named("eks_cluster", eks_cluster),
             "eksNodeGroupName": _named("node_group", node_group),
@@ -309,7 +309,7 @@ class OceanClient:
         if not self.account_id:
             msg = (
                 "no account: set account_id, SPOTINST_ACCOUNT or `pulumi config set ocean-migration:account`; without "
-                "one the service would silently write to the organization's oldest account"
+                "one, Spot would use the oldest account of the organization"
             )
             raise MissingAccountError(msg)
         return ApiCall(method=method, route=route, ids=ids, query={"accountId": self.account_id}, body=body)

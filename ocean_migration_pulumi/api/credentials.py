@@ -1,4 +1,4 @@
-"""Reads the credentials file that Spot's SDKs share."""
+"""The credentials file of Spot's SDKs."""
 
 from __future__ import annotations
 
@@ -11,48 +11,50 @@ from pathlib import Path
 from ocean_migration_pulumi.errors import SettingsError
 
 FILE_VARIABLES = ("SPOTINST_SHARED_CREDENTIALS_FILE", "SPOTINST_CREDENTIALS_FILE")
-"""Variables that name the file: spotinst-sdk2's first, then spotinst-sdk-go's."""
+"""Variables with the path of the file: that of spotinst-sdk2, then that of spotinst-sdk-go."""
 
 PROFILE_VARIABLES = ("SPOTINST_PROFILE", "SPOTINST_CREDENTIALS_PROFILE")
-"""Variables that name the profile, in the same order."""
+"""Variables with the name of the profile, in the same order."""
 
 _NO_SECTION = "\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """One profile of the file."""
+    """One profile of the credentials file."""
 
     source: str
-    """Path and profile, as messages name them."""
+    """Path and profile, as messages show them."""
     token: str | None = field(default=None, repr=False)
-    """Token; None when the profile has none."""
+    """Token. None if the profile has none."""
     account_id: str | None = None
-    """Account id; None when the profile has none."""
+    """Account id. None if the profile has none."""
 
 
-def read_credentials(environ: Mapping[str, str], home: Path | None) -> Credentials | None:
-    """Return the selected profile of the credentials file.
+def read_credentials(environ: Mapping[str, str], home: Path | None, option: str | None = None) -> Credentials | None:
+    """Read the selected profile of the credentials file.
 
-    The file is INI (the form that Spot documents), JSON or simple YAML. Without profiles all of it is the profile
-    ``default``. The default is ``.spotinst/credentials`` below
-    ``home``, profile ``default``. A profile is not completed from another one, so that a token is never used with
-    another user's account.
+    The file is INI (as Spot documents), JSON or simple YAML. A file without profiles is the profile ``default``. The
+    default path is ``.spotinst/credentials`` in ``home``, and the default profile ``default``. A missing value is not
+    taken from another profile, so that a token is never used with the account of another user.
 
     Args:
-        environ: The environment, which may name file and profile.
-        home: The home directory; None: there is none.
+        environ: The environment, which may set the path and the profile.
+        home: Home directory. None if it is unknown.
+        option: Profile that the option ``--profile`` of a command selects. None means the one of ``environ``.
 
     Returns:
-        The profile; None when no file is named and the default one does not have it.
+        The profile. None if no path is set and the default file does not have the profile.
 
     Raises:
-        SettingsError: A named file or profile does not exist, or the file cannot be read. The message names the
-            setting, and quotes no line of the file.
+        SettingsError: A file or profile that is set does not exist, or the file cannot be read. The message names
+            the setting and quotes no line of the file.
     """
     file_variable = next((name for name in FILE_VARIABLES if environ.get(name)), None)
     profile_variable = next((name for name in PROFILE_VARIABLES if environ.get(name)), None)
     profile = environ[profile_variable] if profile_variable else "default"
+    if option is not None:
+        profile_variable, profile = "--profile", option
     if file_variable:
         path = Path(environ[file_variable])
     elif home:
@@ -64,7 +66,9 @@ def read_credentials(environ: Mapping[str, str], home: Path | None) -> Credentia
     except FileNotFoundError:
         if not file_variable and not profile_variable:
             return None
-        raise SettingsError(f"{file_variable or profile_variable}: there is no credentials file {path}") from None
+        raise SettingsError(
+            f"{file_variable or profile_variable}: the credentials file {path} does not exist"
+        ) from None
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         raise SettingsError(f"{file_variable or 'credentials file'}: {path} cannot be read: {reason}") from None
@@ -94,10 +98,9 @@ def _profile(text: str, profile: str, path: Path) -> Mapping[str, object] | None
 
 
 def _sections(text: str) -> Mapping[str, Mapping[str, object]] | None:
-    """Return the values of each profile, None if the format is unknown.
+    """Return the values of each profile. None if the format is unknown.
 
-    YAML of plain keys reads like INI without a section; a profile of YAML is there a key whose value has lines of its
-    own.
+    Flat YAML parses as INI without a section; a profile in YAML parses as a key with a value of several lines.
     """
     parser = configparser.ConfigParser(default_section=_NO_SECTION, interpolation=None, strict=False)
     try:

@@ -50,7 +50,7 @@ class RateLimitWindow:
             while pause := self._enter(place, scope.clock()):
                 left = scope.remaining()
                 if scope.short and left is not None and pause >= left:
-                    msg = f"{call}: the rate limit is used up for another {math.ceil(pause)} s"
+                    msg = f"{call}: rate limit reached, try again in {math.ceil(pause)} s"
                     raise RateLimitError(msg, reset=pause)
                 scope.sleep(pause)
         finally:

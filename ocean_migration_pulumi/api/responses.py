@@ -112,7 +112,7 @@ def response_items(call: ApiCall, data: Any) -> list[Any]:
 
 def unusable_answer(call: ApiCall, reason: str, data: Any = UNDECODABLE) -> ResponseError:
     """Return the error for a response that cannot be read."""
-    return ResponseError(f"{call}: unusable answer: {reason}{_mark(data)}")
+    return ResponseError(f"{call}: unusable response: {reason}{_mark(data)}")
 
 
 def request_id(data: Any) -> str | None:
@@ -134,9 +134,11 @@ def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMig
     said = "; ".join(filter(None, (_line(error.get("message")) for error in errors)))
     because = f": {said}" if said else ""
     if status >= 500:
-        return ServiceError(f"{call}: the service fails{because}", status=status, code=code, request_id=request)
+        return ServiceError(
+            f"{call}: Spot has an internal error{because}", status=status, code=code, request_id=request
+        )
     if status == 403:
-        message = f"{call}: the token may not do this{because}; grant its user the permission"
+        message = f"{call}: the token lacks the permission for this{because}; grant it to the token's user"
         return PermissionDeniedError(message, status=status, code=code, request_id=request)
     if not has_envelope(data) or status < 400:
         return unusable_answer(call, f"HTTP {status}{_STATUS_HINTS.get(status // 100, '')}", data)
@@ -146,8 +148,8 @@ def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMig
         return kind(f"{what}{because}", status=status, code=code, request_id=request)
     if status == 400 and errors and errors[0].get("code") == "":
         message = (
-            f"{call}: {said or 'no reason given'}; Spot also answers so when the token lacks a permission: check the "
-            "permissions of its user, and the account"
+            f"{call}: {said or 'no reason given'}; Spot also returns this when the token lacks a permission: check the "
+            f"account ({call.query.get('accountId', 'none')}) and the permissions of the token's user"
         )
         return PermissionDeniedError(message, status=status, request_id=request)
     part = next(filter(None, (_line(error.get("field")) for error in errors)), None)
@@ -156,8 +158,8 @@ def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMig
 
 
 _STATUS_HINTS = {
-    3: ", a redirect: not followed, as the token must not go elsewhere; check the base URL",
-    4: " without the service's envelope: a proxy, or a wrong base URL",
+    3: ", a redirect, which is not followed to protect the token; check the base URL",
+    4: " not in Spot's response format: check the base URL and the proxy",
 }
 
 
@@ -167,7 +169,9 @@ def _not_found(call: ApiCall, status: int, errors: list[dict[str, Any]]) -> tupl
     ocean_id = call.ids.get("ocean_id") or call.query.get("oceanId", "")
     account = call.query.get("accountId", "the token's default account")
     if "CLUSTER_DOESNT_EXIST" in codes or (status == 404 and call.route == CLUSTER):
-        return ClusterNotFoundError, f"Ocean cluster {ocean_id} does not exist in {account}; check id and account"
+        return ClusterNotFoundError, (
+            f"Ocean cluster {ocean_id} does not exist in {account}; check the id and the account"
+        )
     if "CANT_GET_OCEAN_LAUNCH_SPEC" in codes:
         return NotFoundError, f"{call}: a Virtual Node Group does not exist"
     texts = (f"{_line(error.get('code'))} {_line(error.get('message'))}" for error in errors)

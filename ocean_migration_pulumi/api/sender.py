@@ -100,7 +100,7 @@ class Sender:
         if answer.status == 200 and data is not UNDECODABLE:
             return data
         if answer.status == 429:
-            msg = f"{call}: too many requests; wait, or let fewer programs poll this organization"
+            msg = f"{call}: too many requests; wait, or run fewer programs for this organization"
             reset = seconds_until_reset(answer.headers)
             raise RetryableError(RateLimitError(msg, reset=reset, request_id=responses.request_id(data)), _REFUSED)
         error = (
@@ -127,10 +127,9 @@ class Sender:
             self._preferred = chosen
             return answer if answer.status == 200 else _without_token(answer, token)
         names = " and ".join(source.name for source in self._tokens)
-        msg = (
-            f"the token is refused (from {names}): create another one in Spot's console; `pulumi refresh` and `pulumi "
-            "destroy` use the stack config of the last `up` unless they run with `--run-program`"
-        )
+        msg = f"Spot refuses the token (from {names}): create a new one in the Spot console"
+        if any(source.is_in_stack for source in self._tokens):
+            msg += "; `pulumi refresh` and `pulumi destroy` use the config of the last `up` without `--run-program`"
         raise AuthenticationError(msg, status=401, request_id=responses.request_id(responses.decode_body(answer)))
 
     def _admitted(self, call: ApiCall, scope: CancelScope, token: str) -> ApiResponse:
@@ -180,7 +179,7 @@ class Sender:
 
 def answer_lost(error: OceanMigrationError | OperationCancelled) -> AnswerLostError:
     """Return the error for a write that may have had its effect."""
-    return AnswerLostError(f"the answer to a write was lost, it may have had its effect: {error}")
+    return AnswerLostError(f"the response to a write was lost, so the write may have taken effect: {error}")
 
 
 def _without_token(answer: ApiResponse, token: str) -> ApiResponse:

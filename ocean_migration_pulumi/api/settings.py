@@ -1,4 +1,4 @@
-"""Settings: base URL, token, account, poll interval and record, and which source each comes from."""
+"""Settings of the client (base URL, token, account, poll interval, record), each with its source."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ DEFAULT_POLL_INTERVAL = 15.0
 MINIMUM_POLL_INTERVAL = 0.05
 
 NOT_SET = "not set"
-"""The source, in ``Settings.sources``, of a setting that no source names."""
+"""Source of a setting that is not set, in ``Settings.sources``."""
 
 NO_CREDENTIALS = (
     "no Spot token: set SPOTINST_TOKEN, run `pulumi config set --secret ocean-migration:token`, or write the file "
     "~/.spotinst/credentials"
 )
-"""Why nothing can be read without a token, and how to set one."""
+"""Error for a missing token: every request needs one."""
 
 NO_ACCOUNT = "no Spot account: set account_id, SPOTINST_ACCOUNT, or the stack's config ocean-migration:account"
-"""Why nothing can be written without an account, and how to set one."""
+"""Error for a missing account: every write needs one."""
 
 _CONFIG = "stack config "
 _TOKEN_NAMES = (_CONFIG + "ocean-migration:token", _CONFIG + "spotinst:token", "SPOTINST_TOKEN")
@@ -42,8 +42,8 @@ _OFFLINE_PREVIEW_NAMES = (_CONFIG + "ocean-migration:offlinePreview", "OCEAN_MIG
 _REQUIRE_APPROVAL_NAMES = (_CONFIG + "ocean-migration:requireApproval", "OCEAN_MIGRATION_REQUIRE_APPROVAL")
 
 _RUN_ENDS = "OCEAN_MIGRATION_DEADLINE"
+"""Only a variable: a time in the stack's config would be stale in the next run."""
 _ZONED = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
-"""A variable alone: in the stack's config a time would outlive its run."""
 
 _VISIBLE = re.compile(r"[!-~]+")
 _ACCOUNT = re.compile(r"act-[!-~]+")
@@ -51,7 +51,7 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 class Token(str):
-    """A token whose ``repr`` does not show it, in no dataclass and in no dump of a function's variables."""
+    """A token that its ``repr`` hides, also in dataclasses and in dumps of local variables."""
 
     __slots__ = ()
 
@@ -61,45 +61,50 @@ class Token(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSource:
-    """A token and where it was found."""
+    """A token and its source."""
 
     name: str
-    """The source, as messages name it."""
+    """Source of the token, as messages name it."""
     token: str = field(repr=False)
     """The token."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "token", Token(self.token))
 
+    @property
+    def is_in_stack(self) -> bool:
+        """Whether the token is in the stack's config, of which Pulumi keeps a copy for ``refresh`` and ``destroy``."""
+        return self.name.startswith(_CONFIG)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to reach the service.
+    """Validated settings.
 
     Raises:
-        SettingsError: A value cannot be used. The message has neither a token nor a password.
+        SettingsError: A value is invalid. The message contains neither a token nor a password.
     """
 
     base_url: str = DEFAULT_BASE_URL
-    """URL of the API."""
+    """Base URL of Spot's API."""
     token: str | None = field(default=None, repr=False)
-    """Token; None when no source names one: then every call fails."""
+    """Token. None if no source has one; then every call fails."""
     account_id: str | None = None
-    """Account; None when no source names one: then every write fails."""
+    """Account id. None if no source has one; then every write fails."""
     poll_interval: float = DEFAULT_POLL_INTERVAL
-    """Seconds between two polls of a status."""
+    """Seconds between two polls of a migration."""
     record: Path | None = None
-    """File that every exchange is appended to; None records nothing."""
+    """File to which every exchange is appended. None records nothing."""
     require_approval: bool = False
-    """Whether nothing starts without an approved plan."""
+    """Whether a start requires an approved plan."""
     offline_preview: bool = False
-    """Whether a preview without a token or account goes on without a plan, as that of a fork has to."""
+    """Whether a preview without a token or account continues without a plan, for pull requests of forks."""
     run_ends: datetime | None = None
-    """When the whole run ends; None means that it may go on."""
+    """When the whole run must end. None means no limit."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Where ``base_url``, ``token``, ``account``, ``poll_interval`` and ``record`` come from."""
+    """Source of ``base_url``, ``token``, ``account``, ``poll_interval`` and ``record``, by name."""
     alternatives: tuple[TokenSource, ...] = ()
-    """Tokens of other sources, tried in their order when the service refuses ``token``."""
+    """Tokens of other sources, tried in this order if Spot refuses ``token``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _base_url(self.base_url, "base_url"))
@@ -112,11 +117,11 @@ class Settings:
             _token(alternative.token, alternative.name)
 
     def require_credentials(self) -> None:
-        """Raise the error that says how to set what is missing of token and account.
+        """Raise an error if the token or the account is missing.
 
         Raises:
-            MissingTokenError: No source names a token.
-            MissingAccountError: No source names an account.
+            MissingTokenError: No source has a token.
+            MissingAccountError: No source has an account.
         """
         if self.token is None:
             raise MissingTokenError(NO_CREDENTIALS)
@@ -133,7 +138,7 @@ class Settings:
         options: Mapping[str, str | None] | None = None,
         home: Path | None = None,
     ) -> Settings:
-        """Find each setting in the first source that has a value for it; an empty value counts as absent.
+        """Load each setting from the first source that has a value. An empty value counts as no value.
 
         ========  ==================================================================================================
         token     stack config ``ocean-migration:token``, ``spotinst:token``; ``SPOTINST_TOKEN``; credentials file
@@ -147,20 +152,21 @@ class Settings:
         offline   stack config ``ocean-migration:offlinePreview`` or ``OCEAN_MIGRATION_OFFLINE_PREVIEW`` is ``true``
         ========  ==================================================================================================
 
-        Token and account are found independently of each other. The credentials file is the one that
-        ``SPOTINST_SHARED_CREDENTIALS_FILE`` or ``SPOTINST_CREDENTIALS_FILE`` names, else ``~/.spotinst/credentials``;
-        the profile is ``SPOTINST_PROFILE``, ``SPOTINST_CREDENTIALS_PROFILE`` or ``default``. A file that cannot be read
-        matters only while the token is not named elsewhere.
+        Token and account may come from different sources. The credentials file is
+        ``SPOTINST_SHARED_CREDENTIALS_FILE`` or ``SPOTINST_CREDENTIALS_FILE``, else ``~/.spotinst/credentials``. The
+        profile is ``SPOTINST_PROFILE``, ``SPOTINST_CREDENTIALS_PROFILE`` or ``default``. A file that cannot be read is
+        an error only if no other source has a token.
 
         Args:
-            config: Stack config by full key, such as ``ocean-migration:token``.
+            config: The stack's config by full key, such as ``ocean-migration:token``.
             environ: The environment.
-            account_id: The account that an input names; None: none does.
-            options: A command's ``--account``, ``--base-url`` and ``--record``, which precede all but ``account_id``.
-            home: The home directory; None: that of ``environ``.
+            account_id: Value of the input ``account_id``. None if it is not set.
+            options: Options ``--account``, ``--base-url``, ``--record`` and ``--profile`` of a command. Only
+                ``account_id`` takes precedence.
+            home: Home directory. None means the one of ``environ``.
 
         Raises:
-            SettingsError: A value, or the credentials file, cannot be used. The message names the setting.
+            SettingsError: A value or the credentials file is invalid. The message names the setting.
         """
         named = {_CONFIG + key: value for key, value in (config or {}).items()}
         named |= {name: value for name, value in environ.items() if not name.startswith("--")}
@@ -169,7 +175,7 @@ class Settings:
         accounts = [("account_id", account_id)] if account_id else []
         accounts += _found(named, _ACCOUNT_NAMES)
         home = home or _home(environ)
-        file = _credentials(environ, home, needed=not tokens)
+        file = _credentials(environ, home, (options or {}).get("--profile"), needed=not tokens)
         if file and file.token:
             tokens.append((file.source, file.token))
         if file and file.account_id:
@@ -208,7 +214,7 @@ def _found(named: Mapping[str, str], names: Iterable[str]) -> Iterable[tuple[str
 
 
 def _alternatives(tokens: Iterable[tuple[str, str]]) -> Iterable[TokenSource]:
-    """Return the usable tokens after the first, each once; one that may never be needed is no reason to fail."""
+    """Return the valid tokens after the first, each once. Invalid ones are skipped: they may never be needed."""
     seen: set[str] = set()
     for position, (name, token) in enumerate(tokens):
         if position and token not in seen and _VISIBLE.fullmatch(token):
@@ -222,14 +228,16 @@ def _home(environ: Mapping[str, str]) -> Path | None:
 
 
 def _expanded(value: str, home: Path | None) -> Path:
-    """Return a path; a leading ``~`` stands for the home directory, if there is one."""
+    """Expand a leading ``~`` of a path, if the home directory is known."""
     first, *rest = Path(value).parts
     return home.joinpath(*rest) if first == "~" and home else Path(value)
 
 
-def _credentials(environ: Mapping[str, str], home: Path | None, *, needed: bool) -> Credentials | None:
+def _credentials(
+    environ: Mapping[str, str], home: Path | None, profile: str | None, *, needed: bool
+) -> Credentials | None:
     try:
-        return read_credentials(environ, home)
+        return read_credentials(environ, home, profile)
     except SettingsError:
         if needed:
             raise
@@ -237,7 +245,7 @@ def _credentials(environ: Mapping[str, str], home: Path | None, *, needed: bool)
 
 
 def _base_url(value: str, name: str) -> str:
-    """Return the URL without a slash at its end; errors never quote it, as it may have a password."""
+    """Validate a URL and remove a trailing slash. Errors never quote the URL: it may contain a password."""
     problem = None
     try:
         url = urlsplit(value)
@@ -252,24 +260,24 @@ def _base_url(value: str, name: str) -> str:
 def _url_problem(value: str, url: SplitResult) -> str | None:
     _ = url.port  # raises ValueError when it is not a port
     if not _VISIBLE.fullmatch(value) or "\\" in value:
-        return "holds characters that a URL may not hold"
+        return "contains characters that are not allowed in a URL"
     if "@" in url.netloc:
-        return "must not hold credentials"
+        return "must not contain credentials"
     if url.query or url.fragment or value[-1] in "?#":
-        return "must hold neither a query nor a fragment"
+        return "must contain neither a query nor a fragment"
     if url.scheme not in {"https", "http"}:
         return "must begin with https://"
     host = url.netloc.rpartition(":")[0] if url.port is not None else url.netloc.rstrip(":")
     if not _HOST.fullmatch(host):
-        return "names no host"
+        return "has no host"
     if url.scheme == "http" and not is_loopback(value):
-        return "must begin with https:// (plain http is for this machine only)"
+        return "must begin with https:// (http is allowed for this machine only)"
     return None
 
 
 def _token(value: str, name: str) -> Token:
     if not _VISIBLE.fullmatch(value):
-        raise SettingsError(f"{name}: the token is empty or holds spaces or characters other than printable ASCII")
+        raise SettingsError(f"{name}: the token is empty, or contains spaces or characters other than printable ASCII")
     return Token(value)
 
 

@@ -113,7 +113,7 @@ class Transport:
         try:
             return exchange.run(client, self._base_url + call.path, token)
         except DeadlineError as exc:
-            late = DeadlineError(f"{call}: no answer before the deadline")
+            late = DeadlineError(f"{call}: no response before the deadline")
             raise UnansweredError(late, sent=exchange.sent, started=exchange.started) from exc
         except OperationCancelled as exc:
             raise UnansweredError(exc, sent=exchange.sent, started=exchange.started) from exc.__cause__
@@ -123,7 +123,7 @@ class Transport:
         except httpx.DecodingError as exc:
             raise UnansweredError(responses.unusable_answer(call, _reason(exc)), sent=exchange.sent) from exc
         except (*_HTTPX_ERRORS, OSError) as exc:
-            error = NoAnswerError(f"{call}: no answer from {self._base_url}: {_reason(exc)}")
+            error = NoAnswerError(f"{call}: no response from {self._base_url}: {_reason(exc)}")
             raise UnansweredError(error, sent=exchange.sent, transient=isinstance(exc, _TRANSIENT_ERRORS)) from exc
 
     def _open(self) -> httpx.Client:
@@ -205,9 +205,9 @@ def _exchange_alone(
         return exchange.run(transport._open(), url, "")
     except DeadlineError:
         scope.check()
-        raise NoAnswerError(f"no answer within {LONGEST_PROBE:g} s") from None
+        raise NoAnswerError(f"no response within {LONGEST_PROBE:g} s") from None
     except (*_HTTPX_ERRORS, OSError) as exc:
-        raise NoAnswerError(f"no answer: {describe(exc)}") from None
+        raise NoAnswerError(f"no response: {describe(exc)}") from None
     finally:
         transport.close()
 
@@ -386,7 +386,7 @@ def _decoded(response: httpx.Response) -> Iterator[bytes]:
     """Return the body piece by piece, decompressed; raise httpx.DecodingError for a coding that is not accepted."""
     coding = response.headers.get("Content-Encoding", "").strip().casefold()
     if coding not in {"", "identity", *_CODINGS}:
-        raise httpx.DecodingError("the body is encoded in a way that was not asked for", request=response.request)
+        raise httpx.DecodingError("the response has an encoding that was not requested", request=response.request)
     return response.iter_bytes()
 
 
@@ -397,7 +397,7 @@ def _certificates(base_url: str) -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except (OSError, ValueError) as exc:
-        variable = next((name for name in _CERTIFICATES if os.environ.get(name)), "the certificates of this machine")
+        variable = next((name for name in _CERTIFICATES if os.environ.get(name)), "the certificates of the system")
         raise SettingsError(f"{variable}: cannot be used ({type(exc).__name__})") from None
 
 

@@ -150,7 +150,7 @@ class LiveRun:
             )
         except AnswerLostError:
             self.may_have_started = True
-            self._tell.warning("The answer to the start was lost: searching for the migration in the list")
+            self._tell.warning("The response to the start was lost: searching the list of migrations")
             found = self._search()
             if found is None:
                 raise
@@ -192,7 +192,7 @@ class LiveRun:
         try:
             self._client.stop_migration(self._ocean_id, migration_id)
         except _OUTAGES as error:
-            self._tell.warning(f"The stop was not answered: {error}")
+            self._tell.warning(f"No response to the stop: {error}")
             self._scope.sleep(self._poll_interval)
             return
         except ApiError as error:
@@ -214,5 +214,5 @@ class LiveRun:
         try:
             return read()
         except _OUTAGES as error:
-            self._tell.status(f"No answer: {error}")
+            self._tell.status(f"No response: {error}")
             return None

@@ -72,7 +72,7 @@ class Question:
     """Yields what answers it."""
     expected: str = ".*"
     """The pattern of documented values."""
-    unseen: str = "no response shows it"
+    unseen: str = "not in any response"
     """Why no value was observed."""
 
 

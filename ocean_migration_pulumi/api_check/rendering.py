@@ -114,7 +114,7 @@ def to_markdown(answered: Sequence[AnsweredQuestion], program: str, live: LiveCh
         program: Name and version of the program that sent the requests.
         live: The findings of a migration, None without one.
     """
-    lines = ["## How Spot's API answers", "", f"{prose(summarize(answered))}. Requests were sent by {code(program)}."]
+    lines = ["## How Spot's API responds", "", f"{prose(summarize(answered))}. Requests were sent by {code(program)}."]
     for verdict, title in _TITLES.items():
         chosen = [each for each in answered if each.verdict is verdict]
         if not chosen:
@@ -133,7 +133,7 @@ def to_markdown(answered: Sequence[AnsweredQuestion], program: str, live: LiveCh
 
 def _answer(each: AnsweredQuestion) -> str:
     return (
-        f"{each.answer} (promised: {each.question.documentation})" if each.verdict is Verdict.DIFFERS else each.answer
+        f"{each.answer} (documented: {each.question.documentation})" if each.verdict is Verdict.DIFFERS else each.answer
     )
 
 

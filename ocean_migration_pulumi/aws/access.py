@@ -113,7 +113,7 @@ def _session(region: str) -> Any:
 
 
 def _refuse_to_prompt(prompt: str) -> str:
-    raise PermissionError("an MFA code is needed, and cannot be asked for")
+    raise PermissionError("the AWS profile requires an MFA code, which cannot be entered here")
 
 
 def gap_for_error(error: Exception, action: str) -> Gap:

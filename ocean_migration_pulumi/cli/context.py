@@ -33,6 +33,7 @@ from ocean_migration_pulumi.errors import (
     InputError,
     MigrationNotFoundError,
     MissingAccountError,
+    MissingTokenError,
     NotFoundError,
     OceanMigrationError,
     UnknownNameError,
@@ -52,7 +53,6 @@ KUBERNETES_SECONDS: Final = 60.0
 """How long reading a cluster from Kubernetes may take unless ``--kubernetes-timeout`` says otherwise."""
 
 _TOKENS: Final = ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT")
-_PROFILES: Final = ("SPOTINST_PROFILE", "SPOTINST_CREDENTIALS_PROFILE")
 _COMPLETION_SECONDS: Final = 2.0
 _HANGUP: Final[signal.Signals | None] = getattr(signal, "SIGHUP", None)
 """What a closed terminal sends; None on Windows."""
@@ -88,6 +88,7 @@ class CliContext:
             "--account": account,
             "--base-url": base_url,
             "--record": None if record is None else str(record),
+            "--profile": profile,
         }
         self._kubeconfig, self._kube_context = kubeconfig, kube_context
         self.kubernetes_timeout = KUBERNETES_SECONDS if kubernetes_timeout is None else kubernetes_timeout
@@ -118,6 +119,8 @@ class CliContext:
     def client(self) -> OceanClient:
         """The service, within this command's scope."""
         if self._client is None:
+            if self.settings.token is None:
+                raise MissingTokenError("no Spot token: set SPOTINST_TOKEN, or write the file ~/.spotinst/credentials")
             self._client = OceanClient(self.settings, base_scope=self.scope, observers=self.observers)
         return self._client
 
@@ -158,6 +161,8 @@ class CliContext:
         try:
             sources = self._session.sources(self._kubeconfig, self._kube_context)
         except InputError as error:
+            if error.property_name == KUBECONFIG:
+                raise error.renamed(f"{OPTIONS.name(KUBECONFIG)} {self._kubeconfig}") from None
             raise rename_to_option(error) from None
         return sources if self._kubeconfig is None else replace(sources, name=OPTIONS.name(KUBECONFIG))
 
@@ -177,7 +182,7 @@ class CliContext:
         active = [each for each in listed if not each.is_terminal]
         if len(active) > 1:
             named = ", ".join(each.id for each in active)
-            raise InputError("MIGRATION", f"several migrations run on {self.cluster_id}: {named}; name one")
+            raise InputError("MIGRATION", f"several migrations run on {self.cluster_id}: {named}; specify one")
         chosen = active or ([] if running else listed[:1])
         if not chosen:
             kind = "running migration" if running else "migration"
@@ -217,7 +222,7 @@ class CliContext:
         self._session.close()
         if self._client is not None:
             if self._client.observer_trouble is not None and not self._quiet:
-                say(f"warning: the record is not complete: {self._client.observer_trouble}")
+                say(f"warning: the record is incomplete: {self._client.observer_trouble}")
             self._client.close()
 
     def _found(self) -> str:
@@ -245,10 +250,8 @@ class CliContext:
 
 
 def _environment(environ: Mapping[str, str], profile: str | None) -> dict[str, str]:
-    """Return the environment as a profile that was asked for changes it: a token is not to overrule it."""
-    if profile is None:
-        return dict(environ)
-    return {name: value for name, value in environ.items() if name not in _TOKENS} | dict.fromkeys(_PROFILES, profile)
+    """Return the environment, without token and account if a profile was given, which takes precedence."""
+    return {name: value for name, value in environ.items() if profile is None or name not in _TOKENS}
 
 
 def unknown_name(name: str, problem: str, given: str, known: Sequence[str]) -> UnknownNameError:
@@ -349,7 +352,11 @@ _OPTIONS: Final = (
 )
 _KUBERNETES_OPTIONS: Final = (
     click.option(
-        OPTIONS.name(KUBECONFIG), "kubeconfig", metavar="FILE", help="Kubeconfig of the cluster. Default: KUBECONFIG."
+        OPTIONS.name(KUBECONFIG),
+        "kubeconfig",
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="FILE",
+        help="Kubeconfig of the cluster. Default: KUBECONFIG.",
     ),
     click.option(
         OPTIONS.name("kube_context"),
@@ -390,7 +397,7 @@ def kubernetes_timeout_option(function: Callable[..., R]) -> Callable[..., R]:
         metavar="SECONDS",
         default=KUBERNETES_SECONDS,
         show_default=True,
-        help="How long to read Kubernetes; what is not read by then is reported as unknown.",
+        help="Maximum time to read from Kubernetes. Anything not read by then is reported as unknown.",
     )(function)
 
 

@@ -33,7 +33,7 @@ def notifying(urls: tuple[str, ...]) -> Iterator[EventSink]:
         yield discard_event
         return
     speaker = Console()
-    notifier = Notifier(read_endpoints("--notify", list(urls)), tell=speaker.warning)
+    notifier = Notifier(read_endpoints("--notify", list(urls) if len(urls) > 1 else urls[0]), tell=speaker.warning)
     try:
         yield notifier.announce
     finally:

@@ -121,7 +121,7 @@ def _make_spec(nodes: dict[str, Any], options: dict[str, Any]) -> MigrationSpec:
 def rename_to_option(problem: InputError) -> InputError:
     """Return the error of an input with the name of its option."""
     name = problem.property_name.removeprefix("nodes.").partition("[")[0]
-    return problem.renamed(OPTIONS.options.get(name, problem.property_name))
+    return problem.renamed("selection" if name == "nodes" else OPTIONS.options.get(name, problem.property_name))
 
 
 def _drop_unset(values: dict[str, Any]) -> dict[str, Any]:

@@ -56,9 +56,9 @@ class PlanView:
         """Why a start would be refused; None when it would not."""
         spec = self.spec
         if self.digest and spec.approved_plan is None and spec.require_approval:
-            return f"approval required: review plan {self.digest} and pass its digest to --approved-plan"
+            return f"plan {self.digest} is not approved: review it and pass its digest to --approved-plan"
         if self.digest and spec.approved_plan and not is_approved(self.preview.planned or {}, spec):
-            return f"plan {self.digest} is not the approved plan {spec.approved_plan}"
+            return f"plan {self.digest} is not the approved plan {spec.approved_plan}: review it and approve its digest"
         unmatched = [node for node in self.nodes if node.virtual_node_group_id is None]
         failed = [each.name for each in self.preview.check_results if each.status is CheckStatus.FAIL]
         if failed and (spec.prerequisites == "enforce" or (unmatched and spec.unmatched_nodes == "fail")):

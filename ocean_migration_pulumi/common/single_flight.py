@@ -157,7 +157,7 @@ class SingleFlightCache:
         try:
             scope.check()
         except DeadlineError:
-            msg = f"{self._source} did not answer in time"
+            msg = f"{self._source} did not respond in time"
             raise DeadlineError(msg) from None
 
 

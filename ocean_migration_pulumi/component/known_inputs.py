@@ -39,7 +39,7 @@ def check_wave(wave: object, name: str, vngs: Iterable[str]) -> None:
             require_known(f"{name}.virtual_node_groups[{index}]", each)
         for index, each in enumerate(read_texts(f"{name}.virtual_node_groups", wanted)):
             if each not in vngs:
-                allowed = f"one of {', '.join(vngs)}" if vngs else "left out: the component makes none"
+                allowed = f"one of {', '.join(vngs)}" if vngs else "left out: the component creates none"
                 raise input_error(f"{name}.virtual_node_groups[{index}]", each, allowed)
     timeouts = getattr(wave, "timeouts", None)
     if timeouts is not None and not isinstance(timeouts, pulumi.CustomTimeouts):

@@ -138,7 +138,9 @@ def check_controller_args(args: ControllerArgs, account: Input[str] | None = Non
     if args.existing_secret is not None and args.token_in_state:
         raise input_readers.exclusive_error(f"{name}.token_in_state", "existing_secret")
     if args.token is not None and not args.token_in_state:
-        raise InputError(f"{name}.token", "requires token_in_state: the stack's state would hold it", predicate=True)
+        raise InputError(
+            f"{name}.token", ("requires token_in_state, because the token is then in the state"), predicate=True
+        )
     if args.token is not None and not isinstance(args.token, Output):
         # The message must not show the value: it may be the token itself.
         raise plain_token_error()

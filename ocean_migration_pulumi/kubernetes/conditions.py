@@ -125,7 +125,7 @@ def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCo
         if condition.api_version:
             found = _find_resource(connection, scope, condition)
             if found is None:
-                return _missing(f"{subject} is not there: {condition.api_version} has no kind {condition.kind}")
+                return _missing(f"{subject} does not exist: {condition.api_version} has no kind {condition.kind}")
             if found.namespaced is not bool(condition.namespace):
                 return _missing(f"{subject} {'needs a' if found.namespaced else 'has no'} namespace")
             group = condition.api_version.rpartition("/")[0]
@@ -138,10 +138,10 @@ def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCo
         return check_condition(condition, data)
     except RefusedError as error:
         if error.status == NOT_FOUND:
-            return _missing(f"{subject} is not there")
+            return _missing(f"{subject} does not exist")
         raise _error(error, gap_for_error(resource, error, "get")) from None
     except UnexpectedFormError:
-        raise UnexpectedAnswerError(f"{subject} is not what the Kubernetes API reference promises") from None
+        raise UnexpectedAnswerError(f"{subject} does not match the Kubernetes API reference") from None
 
 
 def _find_resource(connection: Connection, scope: CancelScope, condition: KubernetesCondition) -> ApiResource | None:
@@ -161,7 +161,7 @@ def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> 
     if read_text(metadata, "deletionTimestamp"):
         return _missing(f"{subject} is being deleted")
     if _is_outdated(kind, metadata, status):
-        return _missing(f"{subject} has changed, and its status not yet")
+        return _missing(f"{subject} has changed, but its status is not up to date")
     if kind in _WORKLOADS and wanted == READY:
         if kind == "DaemonSet":
             expected, ready = read_int(status, "desiredNumberScheduled"), read_int(status, "numberReady")

@@ -282,4 +282,4 @@ class _NotWantedError(Exception):
 
 
 def _unexpected(resource: str) -> UnexpectedAnswerError:
-    return UnexpectedAnswerError(f"the list of {resource} is not what the Kubernetes API reference promises")
+    return UnexpectedAnswerError(f"the list of {resource} does not match the Kubernetes API reference")

@@ -248,7 +248,7 @@ class KubernetesReader:
                 raise
             return None
         except UnexpectedFormError:
-            msg = "mapRoles of the ConfigMap kube-system/aws-auth is no list"
+            msg = "mapRoles of the ConfigMap kube-system/aws-auth is not a list"
             raise KubernetesError(msg) from None
 
 

@@ -23,6 +23,7 @@ _WWW: Final = re.compile(r"(www)\.", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"(?<=[@#!~%$&*^{\[])(?=\S)|(?<=:)(?=//|[\w+-]+:)|(?<=\bgh-)(?=\d)", re.IGNORECASE)
 _OPENING: Final = re.compile(r"(?P<number>[0-9]*)(?P<sign>[.,;?=+'\"()/-])")
 _TICKS: Final = re.compile(r"`+")
+_QUOTED: Final = re.compile(r"`([^`]+)`")
 
 
 def code(name: str, most: int = NAME) -> str:
@@ -31,8 +32,14 @@ def code(name: str, most: int = NAME) -> str:
 
 
 def prose(text: str, most: int = TEXT) -> str:
-    """Return free text as one line of Markdown that is what it says, wherever it stands; a long one is cut."""
-    shown = _entities(_REFERENCE.sub(_GAP, one_line(text, most)))
+    """Return free text as one line of Markdown without markup but code, wherever it stands; a long one is cut.
+
+    What stands between backquotes is code, which is harmless whoever wrote it.
+    """
+    parts = _QUOTED.split(one_line(text, most))
+    shown = "".join(
+        code(part, most) if place % 2 else _entities(_REFERENCE.sub(_GAP, part)) for place, part in enumerate(parts)
+    )
     opening = _OPENING.match(shown)  # a list item or a heading may begin here
     if opening is None:
         return shown or "&#45;"

@@ -1,6 +1,6 @@
-"""Notifier: posts the events of a migration to URLs.
+"""Notifier: posts events of a migration to URLs.
 
-A migration neither fails because of a notification nor waits for one.
+Notifications never delay or fail a migration.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ocean_migration_pulumi.errors import EngineGoneError, NoAnswerError, OceanM
 from ocean_migration_pulumi.migration.reconcile.events import Event, EventKind
 
 DRAIN: Final = 2.0
-"""Seconds that the end of a run waits for open notifications: the process may end with it."""
+"""Seconds to wait for open notifications at the end of a run, after which the process may exit."""
 
 MOST_WAITING: Final = 100
-"""Notifications for one URL that may wait; further ones are dropped."""
+"""Maximum number of notifications that wait for one URL. Further ones are dropped."""
 
 FAILED: Final = RetryPolicy(attempts=2, initial_wait=1.0, total=30.0)
-"""For deliveries without a response, or with 429 or 5xx: an event that arrives twice is better than a lost one."""
+"""For no response, 429 or 5xx. Receiving an event twice is better than losing it."""
 
 _SLACK: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _TOO_MANY: Final = 429
@@ -37,25 +37,25 @@ _HEADS: Final = {
     EventKind.FINISHED: "Migration finished",
     EventKind.FAILED: "Migration failed",
     EventKind.STOPPED: "Migration stopped",
-    EventKind.TIMED_OUT: "The wait timed out",
+    EventKind.TIMED_OUT: "Waiting timed out",
     EventKind.STALLED: "No progress",
-    EventKind.INTERRUPTED: "The wait was interrupted",
-    EventKind.UNHEARD: "Nothing is known any more",
+    EventKind.INTERRUPTED: "Waiting was interrupted",
+    EventKind.UNHEARD: "Spot no longer responds",
 }
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, the only part that may be shown."""
+    """Return the host of a URL, the only part that messages may show."""
     return urlsplit(url).hostname or ""
 
 
 def body_for(url: str, event: Event) -> dict[str, Any]:
-    """Return the body to post to a URL: the event as JSON, in Slack's format for a URL of Slack."""
+    """Return the body for a URL: the event as JSON, or a Slack message for a Slack URL."""
     return _for_slack(event) if host_of(url) in _SLACK else event.to_json()
 
 
 class Notifier:
-    """Posts the events of one run, in threads of its own."""
+    """Posts the events of one run in background threads."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class Notifier:
         tell: Callable[[str], None] = lambda line: None,
         alive: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Prepare the notifier.
+        """Create a notifier.
 
         Args:
-            urls: Where to post.
-            tell: Called once with a line for each host that a notification did not reach.
-            alive: Returns whether the engine that started the run still exists; without it, nothing more is sent.
+            urls: URLs to post to.
+            tell: Called with one line for each host to which a delivery failed.
+            alive: Returns whether the engine still exists. Without it, nothing more is sent.
 
         """
         self._urls = tuple(urls)
@@ -81,14 +81,14 @@ class Notifier:
         self._over = False
 
     def announce(self, event: Event) -> None:
-        """Post an event; returns at once and never raises."""
+        """Post an event in the background. Never raises."""
         for url in self._urls:
             with self._changed:
                 self._open.append(host_of(url))
             _delivery(url).deliver(_Notification(body=body_for(url, event), notifier=self))
 
     def drain(self, seconds: float = DRAIN) -> None:
-        """Wait until all notifications are delivered or dropped, for so many seconds at most; the rest goes on."""
+        """Wait until all notifications are delivered or dropped, for a maximum number of seconds."""
         ends = time.monotonic() + seconds
         with self._changed:
             while self._open and self.may_send() and (left := ends - time.monotonic()) > 0:
@@ -98,14 +98,14 @@ class Notifier:
             self._over = self.may_send()
         if self._over:
             for host in late:
-                self._complain(host, "no answer by the end of the run")
+                self._complain(host, "no response by the end of the run")
 
     def may_send(self) -> bool:
-        """Tell whether the engine still exists, or did at the end of the run."""
+        """Return whether the engine still exists, or did at the end of the run."""
         return self._over or self._alive()
 
     def settle(self, url: str, trouble: str | None) -> None:
-        """Count a notification as delivered, or report why it was not."""
+        """Count a notification as done, and report a failed delivery."""
         host = host_of(url)
         if trouble is not None:
             self._complain(host, trouble)
@@ -127,11 +127,11 @@ class _Notification:
     body: dict[str, Any]
     """JSON to post."""
     notifier: Notifier
-    """Told when it is delivered, or why not."""
+    """Called after the delivery, with the reason if it failed."""
 
 
 class _Delivery:
-    """Delivers the notifications for one URL in their order, in a thread that ends with the last one."""
+    """Delivers notifications to one URL in order, in a thread that ends after the last one."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -140,14 +140,14 @@ class _Delivery:
         self._running = False
 
     def deliver(self, notification: _Notification) -> None:
-        """Deliver a notification after all earlier ones."""
+        """Queue a notification after all earlier ones."""
         with self._lock:
             full = len(self._waiting) >= MOST_WAITING
             if not full:
                 self._waiting.append(notification)
             starts, self._running = not self._running, True
         if full:
-            notification.notifier.settle(self._url, f"{MOST_WAITING} others wait already")
+            notification.notifier.settle(self._url, f"{MOST_WAITING} notifications are already waiting")
         if starts:
             self._start()
 
@@ -184,7 +184,7 @@ def _delivery(url: str) -> _Delivery:
 
 
 def _deliver(url: str, notification: _Notification) -> str | None:
-    """Post a notification, again as ``FAILED`` allows; return why it was not delivered, None when it was."""
+    """Post a notification with the retries of ``FAILED``. Return why it failed, or None."""
     # Imported late: the transport brings httpx, which a preview does not need.
     from ocean_migration_pulumi.api.transport import post
 
@@ -230,6 +230,6 @@ def _text(text: str) -> dict[str, Any]:
 
 
 def _slack(text: str) -> str:
-    """Return a text that Slack shows as it is: a name that somebody chose must not mention a whole channel."""
+    """Escape text for Slack, so that a name cannot mention a channel or become a link."""
     escaped = shorten(text, _LONGEST).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("@", "@\N{WORD JOINER}")

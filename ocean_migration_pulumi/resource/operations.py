@@ -228,7 +228,7 @@ def _reconcile(
     finally:
         notifier.drain()
         if SESSION.record_trouble is not None:
-            call.warning(f"the record is not complete: {SESSION.record_trouble}")
+            call.warning(f"the record is incomplete: {SESSION.record_trouble}")
     return _outputs(state, spec, props)
 
 

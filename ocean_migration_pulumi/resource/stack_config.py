@@ -82,7 +82,7 @@ def check_stack_config() -> None:
         _refuse_unknown_key(key)
     for key in ("ocean-migration:token", "spotinst:token"):
         if _get(key) is not None and not pulumi.runtime.is_config_secret(key):
-            msg = f"the stack's config {key} is in clear: set it again with `pulumi config set --secret {key}`"
+            msg = f"the stack's config {key} is in plain text: set it again with `pulumi config set --secret {key}`"
             raise SettingsError(msg)
 
 
@@ -142,7 +142,7 @@ def _refuse_unknown_key(key: str) -> None:
     if not nearest and pulumi.get_project() == _NAMESPACE:
         return
     hint = f"did you mean `{_NAMESPACE}:{nearest[0]}`?" if nearest else f"known keys: {', '.join(sorted(_KNOWN))}"
-    msg = f"the stack's config `{key}` is not known; {hint}"
+    msg = f"unknown key `{key}` in the stack's config; {hint}"
     raise SettingsError(msg)
 
 

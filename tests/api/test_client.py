@@ -296,7 +296,7 @@ def test_bad_shape_names_call_and_request() -> None:
     with serving(http.items({"Id": "owm-1"})) as (_, client), pytest.raises(ResponseError) as caught:
         client.list_migrations("o-1")
     assert str(caught.value) == (
-        "GET /ocean/aws/k8s/cluster/o-1/migration: unusable answer: unexpected shape: "
+        "GET /ocean/aws/k8s/cluster/o-1/migration: unusable response: unexpected shape: "
         "the state of a migration is missing (request req-1)"
     )
 

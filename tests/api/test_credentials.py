@@ -107,9 +107,9 @@ def test_named_profile_must_be_there(text: str, file: Path) -> None:
 def test_named_file_must_be_there(tmp_path: Path) -> None:
     """A file that was asked for, itself or by a profile, is not silently left out."""
     missing = {"SPOTINST_CREDENTIALS_FILE": str(tmp_path / "missing")}
-    with pytest.raises(SettingsError, match="SPOTINST_CREDENTIALS_FILE: there is no credentials file"):
+    with pytest.raises(SettingsError, match="SPOTINST_CREDENTIALS_FILE: the credentials file"):
         read_credentials(missing, tmp_path)
-    with pytest.raises(SettingsError, match="SPOTINST_PROFILE: there is no credentials file"):
+    with pytest.raises(SettingsError, match="SPOTINST_PROFILE: the credentials file"):
         read_credentials({"SPOTINST_PROFILE": "dev"}, tmp_path)
 
 

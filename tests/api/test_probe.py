@@ -86,7 +86,7 @@ def test_loopback_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("step", "reason"),
-    [(http.hang_up, "no answer: RemoteProtocolError"), (http.reset, "no answer: ReadError")],
+    [(http.hang_up, "no response: RemoteProtocolError"), (http.reset, "no response: ReadError")],
     ids=["hang up", "reset"],
 )
 def test_no_answer_is_told(step: http.Step, reason: str) -> None:
@@ -99,7 +99,7 @@ def test_no_answer_is_told(step: http.Step, reason: str) -> None:
 
 def test_nobody_listens() -> None:
     """As when a service is not up yet."""
-    with pytest.raises(NoAnswerError, match="no answer: ConnectError"):
+    with pytest.raises(NoAnswerError, match="no response: ConnectError"):
         probe("http://127.0.0.1:9/health", CancelScope())
 
 
@@ -116,7 +116,7 @@ def test_slow_answer_is_none(step: http.Step, monkeypatch: pytest.MonkeyPatch) -
     """However it is slow."""
     monkeypatch.setattr(transport, "LONGEST_PROBE", 0.2)
     with ends_soon():
-        assert refusal(step) == "no answer within 0.2 s"
+        assert refusal(step) == "no response within 0.2 s"
 
 
 def test_scope_ends_it() -> None:

@@ -119,7 +119,7 @@ def test_short_operation_does_not_wait_beyond_its_end(clock: FakeClock) -> None:
     window = RateLimitWindow()
     window.admit(clock.scope(), "GET /x")
     window.settle(told(0, 42), clock.now, refused=False)
-    with pytest.raises(RateLimitError, match="GET /x: the rate limit is used up for another 42 s") as caught:
+    with pytest.raises(RateLimitError, match="GET /x: rate limit reached, try again in 42 s") as caught:
         window.admit(clock.scope(seconds=5, short=True), "GET /x")
     assert caught.value.reset == 42
     assert clock.sleeps == []

@@ -123,7 +123,7 @@ def test_foreign_answer_is_no_answer_of_the_service(status: int, data: Any) -> N
 
 def test_redirect_is_explained() -> None:
     """A redirect is never followed, and the message says why."""
-    assert "redirect: not followed" in str(failed(GET_CLUSTER, 307, refusal(307)))
+    assert "a redirect, which is not followed" in str(failed(GET_CLUSTER, 307, refusal(307)))
 
 
 def test_rejection_names_the_field() -> None:
@@ -148,7 +148,7 @@ def test_rejection_names_the_field() -> None:
 def test_missing_cluster_names_id_and_account() -> None:
     """The message says which cluster, in which account, and what to do."""
     message = str(failed(GET_CLUSTER, 400, refusal(400, CODED)))
-    assert message.startswith("Ocean cluster o-1 does not exist in act-1; check id and account")
+    assert message.startswith("Ocean cluster o-1 does not exist in act-1; check the id and the account")
 
 
 def test_empty_code_says_what_it_may_mean() -> None:

@@ -155,7 +155,7 @@ def test_answers_that_will_not_change_are_not_asked_for_again(
 )
 def test_post_that_may_have_had_its_effect_is_not_repeated(trouble: http.Step, clock: FakeClock) -> None:
     """One request goes out, and the error says that it may have worked."""
-    with serving([trouble, OK]) as (server, sender), pytest.raises(AnswerLostError, match="may have had its effect"):
+    with serving([trouble, OK]) as (server, sender), pytest.raises(AnswerLostError, match="may have taken effect"):
         sender.send(POST, clock.scope())
     assert len(server.requests) == 1
 

@@ -152,7 +152,7 @@ def test_broken_connection(call: ApiCall, step: http.Step) -> None:
     assert type(failure.error) is NoAnswerError
     assert failure.transient
     assert failure.sent == (call is POST)
-    assert str(failure).startswith(f"{call}: no answer from http://127.0.0.1:")
+    assert str(failure).startswith(f"{call}: no response from http://127.0.0.1:")
 
 
 def test_bad_encoding_is_a_bad_answer() -> None:
@@ -215,7 +215,7 @@ def test_deadline_ends_the_wait_for_an_answer() -> None:
     """A deadline bounds the call, and the message says which call."""
     failure = unanswered(GET, http.silence, scope=CancelScope().at_most(0.01))
     assert isinstance(failure.error, DeadlineError)
-    assert str(failure) == "GET /ocean/aws/k8s/cluster/o-1: no answer before the deadline"
+    assert str(failure) == "GET /ocean/aws/k8s/cluster/o-1: no response before the deadline"
 
 
 def test_gone_engine_ends_the_wait_for_an_answer() -> None:

@@ -175,7 +175,7 @@ def test_outages_and_lag_are_survived() -> None:
     run, told = run_of(service)
     run.run()
     assert service.calls.count("stop") == 2
-    assert "warning: The stop was not answered: x (HTTP 503)" in told.lines
+    assert "warning: No response to the stop: x (HTTP 503)" in told.lines
     assert not run.is_running
 
 
@@ -217,7 +217,7 @@ def test_lost_answer_is_searched_for() -> None:
     run, told = run_of(service)
     run.run()
     assert run.migration_id == "owm-1"
-    assert told.lines[0].startswith("warning: The answer to the start was lost")
+    assert told.lines[0].startswith("warning: The response to the start was lost")
     assert service.calls.count("create") == 1
 
 

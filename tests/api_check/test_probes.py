@@ -141,7 +141,7 @@ def test_forms_of_the_result(sim: Simulator) -> None:
     assert len(table) == len(found)
     assert all(len(row) == len(COLUMNS) for row in table)
     assert [row[0] for row in table][0:2] == ["differs", "settled"]
-    assert "not as documented: launchSpecId default (6) (promised: 5 fields: k8sNodeName" in table[0][2]
+    assert "not as documented: launchSpecId default (6) (documented: 5 fields: k8sNodeName" in table[0][2]
     data = to_json(found)
     assert sum(data["summary"].values()) == len(data["questions"]) == len(found)
     assert data["summary"]["differs"] == 1

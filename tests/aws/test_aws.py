@@ -437,7 +437,7 @@ def test_slow_part_is_left_behind_at_the_deadline(aws: FakeAws) -> None:
     aws.replies["ListAccessEntries"] = slow
     with ends_soon():
         cloud = read(reader=reader, seconds=10.0)
-    assert cloud.gaps == {"access_entries": failed_gap("AWS did not answer in time")}
+    assert cloud.gaps == {"access_entries": failed_gap("AWS did not respond in time")}
     assert cloud.access_entries is None
     assert (len(cloud.roles), len(cloud.zones), len(cloud.machines)) == (1, 2, 1)
     held.set()

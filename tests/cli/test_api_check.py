@@ -18,7 +18,7 @@ def test_account_is_asked_with_gets_only(terminal: Terminal) -> None:
     assert lines[1].startswith("differs")
     assert "different from the API reference" in result.stderr
     text = terminal.run("api-check", "-o", "markdown").stdout
-    assert text.startswith("## How Spot's API answers\n")
+    assert text.startswith("## How Spot's API responds\n")
     assert terminal.sim.account_id not in text
     assert {entry["method"] for entry in terminal.sim.control.requests()} == {"GET"}
 

@@ -106,7 +106,7 @@ def test_markdown_has_the_migration(terminal: Terminal, node: str, record: Path)
     options = ("--yes", "--stop-after", "0s", "--record", str(record), "-o", "markdown")
     text = terminal.run(*LIVE, "--instance-id", node, *options).stdout
     head, _, table = text.partition("\n### Migration owm-")
-    assert head.startswith("## How Spot's API answers\n")
+    assert head.startswith("## How Spot's API responds\n")
     assert "| severity | subject | finding |" in table
     assert terminal.sim.account_id not in text
 

@@ -156,7 +156,7 @@ def test_a_still_migration_is_said_to_stand_still() -> None:
     first = live_view()
     later = replace(first, at=first.at + timedelta(minutes=12))
     assert "No change for 12m30s" in drawn(later, later=timedelta(seconds=30))
-    assert "Trend: not known yet" in drawn(LiveView.from_status(status("i-1"), at=CREATED))
+    assert "Trend: unknown" in drawn(LiveView.from_status(status("i-1"), at=CREATED))
     ended = drawn(live_view(state="FINISHED", completed_at="2026-01-02T04:04:05.000Z"), later=timedelta(hours=1))
     assert ended[0].endswith("1h00m")
     assert not any("Trend" in line or "nodes/min" in line for line in ended)
@@ -183,15 +183,15 @@ def test_the_screen_is_given_back_with_the_last_picture_on_it() -> None:
     with ScreenDisplay(
         console, cluster_name="demo", hint="Ctrl-C leaves it running", clock=lambda: next(clock)
     ) as screen:
-        screen.warning("no answer for 3s")
+        screen.warning("no response for 3s")
         screen.show(live_view())
         screen.status("DRAIN_NODES 1/6 nodes")
         screen.polled()
-        screen.status("no answer for 9s")
+        screen.status("no response for 9s")
     running, _, after = written.getvalue().partition("\x1b[?1049l")
     assert running.startswith("\x1b[?1049h")
-    assert "no answer for 3s" in running
-    assert "no answer for 9s" in running
+    assert "no response for 3s" in running
+    assert "no response for 9s" in running
     assert "Ctrl-C leaves it running" in running
     assert "Migration owm-1  demo" in after
     assert "Ctrl-C" not in after

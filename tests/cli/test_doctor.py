@@ -27,6 +27,19 @@ def test_without_kubernetes(terminal: Terminal) -> None:
     assert {entry["method"] for entry in terminal.sim.control.requests()} == {"GET"}
 
 
+def test_unknown_checks_fail_only_where_all_are_required(terminal: Terminal, tmp_path: Path) -> None:
+    """Before a production run; a hint names the option, except where nothing is unknown."""
+    lenient = terminal.run("doctor")
+    strict = terminal.run("doctor", "--require-all")
+    assert (lenient.exit_code, strict.exit_code) == (0, 4)
+    assert lenient.stderr == "1 check is unknown. Use --require-all to fail on unknown checks.\n"
+    assert strict.stderr == ""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(terminal.sim.kubeconfig(identity="preview"))
+    known = terminal.run("doctor", "--require-all", "--kubeconfig", str(kubeconfig))
+    assert (known.exit_code, known.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("scenario", ["dead-controller"])
 def test_what_is_not_met_has_an_exit_status(terminal: Terminal) -> None:
     """For scripts."""

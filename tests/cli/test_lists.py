@@ -67,7 +67,7 @@ def test_names_of_others_stay_names(terminal: Terminal) -> None:
 
 def test_nodes_of_ocean(terminal: Terminal) -> None:
     """None before a migration; said in words for people, an empty list for programs."""
-    assert terminal.run("nodes").stdout == f"Ocean runs no node in {terminal.ocean_id}\n"
+    assert terminal.run("nodes").stdout == f"Ocean runs no nodes in {terminal.ocean_id}\n"
     assert terminal.json("nodes")["nodes"] == []
 
 
@@ -75,7 +75,7 @@ def test_status_of_the_one_that_runs(terminal: Terminal, migration_id: str) -> N
     """It needs no id."""
     lines = terminal.run("status").stdout.splitlines()
     assert lines[0].startswith(f"migration {migration_id} of {terminal.ocean_id}: 0/5 nodes, 31 pods left, STARTING ")
-    assert lines[2] == "terminate drained nodes: no, evict stand-alone pods: no"
+    assert lines[2] == "terminate drained nodes: no, evict standalone pods: no"
     assert len(lines) == 10
     assert terminal.json("status", migration_id)["progress"]["nodes"] == 5
 
@@ -170,7 +170,7 @@ def test_a_refused_token_has_an_exit_status_of_its_own(terminal: Terminal, monke
     monkeypatch.setenv("SPOTINST_TOKEN", "canary-refused")
     result = terminal.run("candidates")
     assert result.exit_code == 3
-    assert result.stderr.startswith("Error: the token is refused (from SPOTINST_TOKEN")
+    assert result.stderr.startswith("Error: Spot refuses the token (from SPOTINST_TOKEN")
     assert "canary" not in result.stderr
 
 

@@ -45,14 +45,14 @@ def test_log_is_asked_for_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(printed(sim, "logs", "--since", "3h", "--until", "2026-01-02T03:04:06Z").splitlines()) == 2
         nothing = run(sim, "logs", "--since", "2h", "--until", "1h59m", "--severity", "WARN")
         assert (nothing.exit_code, nothing.stdout) == (0, "")
-        assert nothing.stderr == f"No log lines of {sim.ocean_id} in this period\n"
+        assert nothing.stderr == f"No log lines for {sim.ocean_id} in this period\n"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--since", "soon"), "Error: since must be an age such as"),
-        (("--since", "1h", "--until", "2h"), "Error: until: '2h' is before since ('1h')"),
+        (("--since", "soon"), "Error: --since must be an age such as"),
+        (("--since", "1h", "--until", "2h"), "Error: --until: '2h' is before since ('1h')"),
         (("--follow", "--json"), "Error: --follow: mutually exclusive with --until, --json and -o json"),
         (("--follow", "--until", "1m"), "Error: --follow: mutually exclusive with --until, --json and -o json"),
         (("--limit", "1001"), "1001 is not in the range 1<=x<=1000"),
@@ -123,7 +123,7 @@ def test_follow_survives_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
             lambda: sim.control.write_log(sim.ocean_id, "after"),
         )
     assert told[0].endswith("INFO after")
-    assert told[1].startswith("no answer for 0s, retrying: ")
+    assert told[1].startswith("no response for 0s, retrying: ")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such signals")

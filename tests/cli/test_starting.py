@@ -22,7 +22,7 @@ def test_plan_is_what_the_preview_says(terminal: Terminal) -> None:
     assert lines[0] == f"Plan {data['plan_digest'][:8]}: 3 nodes, 19 pods"
     (warning,) = [line for line in lines if line.startswith("Warning: ")]
     assert warning.startswith(
-        "Warning: 2 other nodes (later waves included) stay schedulable: evicted pods may land there"
+        "Warning: 2 other nodes (including later waves) stay schedulable: evicted pods may land there"
     )
     assert [line for line in lines if line.startswith("Not checked (Kubernetes): No access to Kubernetes: ")]
     assert data["warnings"] == [warning.removeprefix("Warning: ")]
@@ -224,7 +224,7 @@ def test_nothing_to_start(terminal: Terminal) -> None:
     for command in ("plan", "start"):
         result = terminal.run(command, "--asg-name", "wbe*")
         assert result.exit_code == 2
-        assert result.stderr.startswith("Error: nodes: no node matches; did you mean `web*` instead of `wbe*`?")
+        assert result.stderr.startswith("Error: --asg-name: no node matches; did you mean `web*` instead of `wbe*`?")
     assert terminal.run("start", "--asg-name", "web", "--yes", "--wait").exit_code == 0
     result = terminal.run("start", "--asg-name", "web", "--yes")
     assert result.exit_code == 0
@@ -265,7 +265,7 @@ def test_a_required_approval_binds(terminal: Terminal, monkeypatch: pytest.Monke
     digest = terminal.json("plan", "--asg-name", "web")["plan_digest"]
     refused = terminal.run("start", "--asg-name", "web", "--yes")
     assert refused.exit_code == 4
-    assert f"approval required: review plan {digest} and pass its digest to --approved-plan" in refused.stderr
+    assert f"plan {digest} is not approved: review it and pass its digest to --approved-plan" in refused.stderr
     assert terminal.run("start", "--asg-name", "web", "--yes", "--approved-plan", digest[:16]).exit_code == 0
 
 

@@ -164,7 +164,7 @@ def test_a_short_outage_is_shown_and_borne(terminal: Terminal) -> None:
     terminal.sim.control.fault("GET", "*/migration/*", "shape", times=5)
     result = terminal.run("watch")
     assert result.exit_code == 0, result.output
-    assert re.search(r"Z no answer for \d+s, retrying: .", result.stdout)
+    assert re.search(r"Z no response for \d+s, retrying: .", result.stdout)
 
 
 def test_an_outage_that_lasts_ends_the_watch(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

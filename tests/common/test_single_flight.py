@@ -177,7 +177,7 @@ def test_wait_for_another_thread_ends_with_ones_own_scope() -> None:
     with ThreadPoolExecutor() as pool:
         first = pool.submit(lambda: cache.get(CancelScope(), "a", question, max_age=30))
         assert question.under_way.wait(30)
-        with pytest.raises(DeadlineError, match="Spot did not answer in time"):
+        with pytest.raises(DeadlineError, match="Spot did not respond in time"):
             cache.get(CancelScope().at_most(0.05), "a", question, max_age=30)
         with pytest.raises(InterruptedWaitError):
             cache.get(ended, "a", question, max_age=30)
@@ -197,7 +197,7 @@ def test_all_are_asked_at_once_and_each_has_its_outcome() -> None:
     assert outcomes["good"] == 1
     assert isinstance(outcomes["bad"], ValueError)
     assert isinstance(outcomes["slow"], DeadlineError)
-    assert str(outcomes["slow"]) == "AWS did not answer in time"
+    assert str(outcomes["slow"]) == "AWS did not respond in time"
     slow.release.set()
     outcomes = cache.get_all(CancelScope(), {"slow": slow, "good": asks["good"]}, max_age=30)
     assert outcomes == {"slow": "late", "good": 1}

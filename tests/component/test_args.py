@@ -119,7 +119,7 @@ def test_a_gate_has_only_inputs_of_its_resource() -> None:
         ),
         (
             {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}, "virtual_node_groups": ["w"]}]},
-            "waves[0].virtual_node_groups[0] must be left out: the component makes none, not 'w'",
+            "waves[0].virtual_node_groups[0] must be left out: the component creates none, not 'w'",
         ),
         (
             {"ocean_id": "o-1", "virtual_node_groups": [{"name": "a", "node_group": "x", "auto_scaling_group": "y"}]},

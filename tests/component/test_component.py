@@ -62,7 +62,7 @@ def test_canary_half_rest_is_three_lines(sim: Simulator, whole: WholeStack) -> N
         assert said
         assert all(each.endswith(f" ({name})") for each in said)
         if name == "shop-canary":
-            assert any("(later waves included: shop-half, shop-rest) stay schedulable" in each for each in said)
+            assert any("(including later waves: shop-half, shop-rest) stay schedulable" in each for each in said)
 
     result = whole.up()
     starts = [each["body"]["migration"]["instanceIds"] for each in sim.control.requests(effective=True)]
@@ -285,7 +285,7 @@ def test_group_with_a_strategy_keeps_what_the_program_gives_the_cluster(sim: Sim
 
 
 def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: WholeStack) -> None:
-    """And not before; of a group that does not exist any more it tells that."""
+    """And not before; of a group that no longer exists it tells that."""
     arguments = f"""
         "ocean_id": {sim.ocean_id!r},
         "waves": [{{"name": "web", "nodes": {{"asg_names": ["web"]}}}}],
@@ -302,7 +302,7 @@ def test_retire_tells_the_change_once_all_is_migrated(sim: Simulator, whole: Who
         "managed node group web of shop: aws eks update-nodegroup-config --cluster-name shop --nodegroup-name web "
         "--scaling-config minSize=0,desiredSize=0",
         "managed node group api of shop: remove the resource api of this program, which declares it",
-        "managed node group gone of shop: does not exist any more",
+        "managed node group gone of shop: no longer exists",
     ]
 
 

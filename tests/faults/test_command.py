@@ -99,8 +99,11 @@ def test_a_lost_start_is_one_line(terminal: Terminal) -> None:
     terminal.sim.control.fault("POST", "*/migration", "502")
     result = terminal.run("start", "--all-nodes", "--yes")
     assert result.exit_code == 4, result.output
-    words = f"Error: the answer to the start of a migration of 5 nodes was lost ({WHAT['502']}), and none has appeared "
-    words += "yet: one may have started. Check `ocean-migration history` before you start another one."
+    words = (
+        f"Error: the response to the start of a migration of 5 nodes was lost ({WHAT['502']}), and no such "
+        "migration is listed "
+    )
+    words += "yet: it may have started. Check `ocean-migration history` before you start another one."
     line = result.stderr.splitlines()[-1]
     assert matches(terminal, words.replace("{call}", CALLS["create"]), line, ""), line
 

@@ -95,7 +95,7 @@ def test_a_soak_lasts_as_long_as_it_shall(cell: Cell, soak: float) -> None:
     context.reporter.info = info  # type: ignore[method-assign]  # tells when the soak begins
     assert cell.line(up, context) == ""
     assert soak <= round(cell.clock.now - ended[0], 6) <= soak + POLL
-    assert any(line.startswith("no answer for ") for line in context.reporter.statuses)
+    assert any(line.startswith("no response for ") for line in context.reporter.statuses)
     assert cell.said(context) == []
 
 

@@ -25,8 +25,8 @@ from tests.support.timing import PATIENCE, SOON, until
 GOES_ON = "migration {migration} continues in Ocean"
 NOT_STARTED = "interrupted; nothing was started; run `pulumi up` again"
 PERHAPS = (
-    "the answer to the start of a migration of 3 nodes was lost ({cause}), and none has appeared yet: one may have "
-    "started. `pulumi up` looks for it before it starts any other."
+    "the response to the start of a migration of 3 nodes was lost ({cause}), and no such migration is listed yet: "
+    "it may have started. `pulumi up` looks for it before it starts any other."
 )
 
 
@@ -104,13 +104,13 @@ WAITS: Final = {
         started=True,
         of=stop.destroy,
         faults=(("PUT", "migration/owm-*", "slow"),),
-        words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
+        words="interrupted while migration {migration} was asked to stop; run it again to wait for the end",
     ),
     "for a rate limit of the stop": Wait(
         started=True,
         of=stop.destroy,
         faults=(("PUT", "migration/owm-*", "429"),),
-        words="interrupted while migration {migration} was asked to stop; run it again to see it stopped",
+        words="interrupted while migration {migration} was asked to stop; run it again to wait for the end",
     ),
 }
 

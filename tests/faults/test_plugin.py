@@ -19,7 +19,7 @@ from tests.support.timing import PATIENCE, until
 
 WEB: Final = {"asg_names": ["web"]}
 LOST: Final = (
-    "the answer to the start was lost (POST /ocean/aws/k8s/cluster/{ocean}/migration: no answer from {base}: {cut})"
+    "the response to the start was lost (POST /ocean/aws/k8s/cluster/{ocean}/migration: no response from {base}: {cut})"
 )
 
 
@@ -165,7 +165,7 @@ def test_refresh_and_destroy_say_to_run_the_command_again(shop: Shop) -> None:
     shop.fault("GET", "", "shape")
     with pytest.raises(grpc.RpcError) as refreshed:
         shop.web.read()
-    words = "GET /ocean/aws/k8s/cluster/{ocean}: unusable answer: no list of items; run the command again"
+    words = "GET /ocean/aws/k8s/cluster/{ocean}: unusable response: no list of items; run the command again"
     assert shop.matches(words, message_of(refreshed.value))
     shop.control.clear_faults()
     shop.fault("PUT", "/migration/*", "shape", times=1)

@@ -67,7 +67,7 @@ def test_cancel_ends_a_create_that_waits_for_the_service(sim: Simulator, method:
     outputs = without_provider(failure.properties)
     (migration,) = sim.control.migrations(sim.ocean_id)
     if method == "POST":
-        assert "one may have started" in message_of(caught.value)
+        assert "it may have started" in message_of(caught.value)
         assert sorted(outputs["unanswered_start"]["instance_ids"]) == sorted(outputs["planned_nodes"])
     else:
         assert f"migration {migration['id']} continues in Ocean" in message_of(caught.value)
@@ -90,7 +90,7 @@ def test_cancel_ends_a_delete_that_waits_for_the_service(sim: Simulator) -> None
             later.cancel()
             with pytest.raises(grpc.RpcError) as caught:
                 future.result()
-    words = "interrupted while migration {migration} was asked to stop; run it again to see it stopped"
+    words = "interrupted while migration {migration} was asked to stop; run it again to wait for the end"
     assert reads(words, migration=web.outputs["migration_id"]).fullmatch(message_of(caught.value))
 
 
@@ -178,7 +178,7 @@ COMMANDS: Final = {
         signal.SIGINT,
         ("PUT", "*/migration/owm-*", "slow"),
         8,
-        "Error: interrupted while migration {migration} was asked to stop; run it again to see it stopped",
+        "Error: interrupted while migration {migration} was asked to stop; run it again to wait for the end",
     ),
     "logs": ("logs --follow", signal.SIGTERM, None, 0, ""),
 }
@@ -211,9 +211,10 @@ def test_a_signal_ends_a_start(terminal: Terminal, number: signal.Signals) -> No
         assert time.monotonic() - at[0] < SOON
     assert result.exit_code == 4, result.output
     words = (
-        "Error: the answer to the start of a migration of 5 nodes was lost (interrupted), and none has appeared yet: "
+        "Error: the response to the start of a migration of 5 nodes was lost (interrupted), and no such migration "
+        "is listed yet: "
     )
-    words += "one may have started. Check `ocean-migration history` before you start another one. [migration-error]"
+    words += "it may have started. Check `ocean-migration history` before you start another one. [migration-error]"
     assert result.stderr.splitlines()[-1] == words
     assert len(terminal.sim.control.migrations(terminal.ocean_id)) == 1
 

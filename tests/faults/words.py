@@ -44,25 +44,24 @@ CALLS: Final[Mapping[str, str]] = {
 }
 """The endpoints, as every message names them."""
 
-_CUT: Final = "{call}: no answer from {base}: {cut}"
+_CUT: Final = "{call}: no response from {base}: {cut}"
 
 WHAT: Final[Mapping[str, str]] = {
-    "429": "{call}: too many requests; wait, or let fewer programs poll this organization "
-    "(HTTP 429, request {request})",
-    "500": "{call}: the service fails (HTTP 500)",
-    "502": "{call}: the service fails (HTTP 502)",
-    "503": "{call}: the service fails (HTTP 503)",
+    "429": "{call}: too many requests; wait, or run fewer programs for this organization (HTTP 429, request {request})",
+    "500": "{call}: Spot has an internal error (HTTP 500)",
+    "502": "{call}: Spot has an internal error (HTTP 502)",
+    "503": "{call}: Spot has an internal error (HTTP 503)",
     "reset-before": _CUT,
     "reset-after": _CUT,
-    "truncate": "{call}: no answer from {base}: RemoteProtocolError: peer closed connection without sending complete "
+    "truncate": "{call}: no response from {base}: RemoteProtocolError: peer closed connection without sending complete "
     "message body (received {n} bytes, expected {n})",
-    "shape": "{call}: unusable answer: no list of items",
-    "silence": "{call}: no answer from {base}: ReadTimeout: timed out",
-    "dns": "{call}: no answer from http://api.spot.invalid: ConnectError: [Errno {n}] Name or service not known",
-    "token": "the token is refused (from {source}): create another one in Spot's console; `pulumi refresh` and `pulumi "
-    "destroy` use the stack config of the last `up` unless they run with `--run-program` (HTTP 401, request {request})",
-    "deleted": "Ocean cluster {ocean} does not exist in {account}; check id and account: Cluster: '{ocean}' does not "
-    "exist (HTTP 400, CLUSTER_DOESNT_EXIST, request {request})",
+    "shape": "{call}: unusable response: no list of items",
+    "silence": "{call}: no response from {base}: ReadTimeout: timed out",
+    "dns": "{call}: no response from http://api.spot.invalid: ConnectError: [Errno {n}] Name or service not known",
+    "token": "Spot refuses the token (from {source}): create a new one in the Spot console (HTTP 401, request "
+    "{request})",
+    "deleted": "Ocean cluster {ocean} does not exist in {account}; check the id and the account: Cluster: '{ocean}' "
+    "does not exist (HTTP 400, CLUSTER_DOESNT_EXIST, request {request})",
 }
 """What a fault makes of a request: what happened, and to which id."""
 
@@ -76,8 +75,8 @@ _BEFORE: Final = {
     "deleted": "{what}",
 }
 _UNKNOWN: Final = (
-    "the answer to the start of a migration of 3 nodes was lost ({what}), and none has appeared yet: one may have "
-    "started. `pulumi up` looks for it before it starts any other."
+    "the response to the start of a migration of 3 nodes was lost ({what}), and no such migration is listed yet: "
+    "it may have started. `pulumi up` looks for it before it starts any other."
 )
 
 LASTING: Final[Mapping[str, Mapping[str, str]]] = {
@@ -106,7 +105,7 @@ LASTING: Final[Mapping[str, Mapping[str, str]]] = {
         **_BEFORE,
     },
     "status": {
-        _OTHERS: "after {after} the service could not be asked about migration {migration} any more: {what}; it "
+        _OTHERS: "after {after}, Spot no longer reports on migration {migration}: {what}; it "
         "continues in Ocean (status unknown). `pulumi up` waits for it again.",
         "deleted": "after {after} migration {migration} is gone with its cluster (status unknown): {what}",
     },

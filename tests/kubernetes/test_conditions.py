@@ -100,7 +100,7 @@ def test_order_is_that_of_the_question() -> None:
     conditions = (wanted(name="other"), wanted(), wanted(condition="Progressing"))
     api = answering(CART, http.answer(200, available()))
     assert observe(api, *conditions) == (
-        ConditionObservation(False, "Deployment shop/other is not there", is_present=False),
+        ConditionObservation(False, "Deployment shop/other does not exist", is_present=False),
         ConditionObservation(True, "Deployment shop/cart is Available"),
         ConditionObservation(False, "Deployment shop/cart is not Progressing", answered=False),
     )
@@ -110,7 +110,12 @@ def test_order_is_that_of_the_question() -> None:
     ("condition", "data", "met", "seen"),
     [
         (wanted(), available(Available="False"), False, "Deployment shop/cart is not Available"),
-        (wanted(), {"metadata": {"generation": 4}, "status": {}}, False, "Deployment shop/cart has changed, and its"),
+        (
+            wanted(),
+            {"metadata": {"generation": 4}, "status": {}},
+            False,
+            ("Deployment shop/cart has changed, but its status"),
+        ),
         (wanted(), {"metadata": {"deletionTimestamp": "2026-01-02T03:04:05Z"}}, False, "shop/cart is being deleted"),
         (wanted(condition="Ready"), {"spec": {"replicas": 3}, "status": {"readyReplicas": 2}}, False, "has 2 of 3"),
         (wanted(condition="Ready"), {"status": {"readyReplicas": 1}}, True, "has 1 of 1 replicas ready"),
@@ -197,11 +202,11 @@ def test_status_of_another_kind_may_not_tell_its_generation(observed: object) ->
 @pytest.mark.parametrize(
     ("condition", "seen"),
     [
-        (other(kind="Order"), "Order shop/tls is not there: cert-manager.io/v1 has no kind Order"),
-        (other(api_version="none.example/v1"), "Certificate shop/tls is not there"),
+        (other(kind="Order"), "Order shop/tls does not exist: cert-manager.io/v1 has no kind Order"),
+        (other(api_version="none.example/v1"), "Certificate shop/tls does not exist"),
         (other(namespace=""), "Certificate tls needs a namespace"),
         (other(kind="ClusterIssuer", name="le"), "ClusterIssuer shop/le has no namespace"),
-        (other(kind="ClusterIssuer", name="le", namespace=""), "ClusterIssuer le is not there"),
+        (other(kind="ClusterIssuer", name="le", namespace=""), "ClusterIssuer le does not exist"),
     ],
 )
 def test_object_of_another_kind_that_is_not_there(condition: KubernetesCondition, seen: str) -> None:
@@ -245,9 +250,9 @@ def test_whatever_an_object_holds_is_judged_or_of_unexpected_form(kind: str, dat
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (fake.status(500, "etcd is slow"), "Kubernetes answered 500 when asked to get deployments"),
-        (http.answer(200, b"<html>"), "Deployment shop/cart is not what the Kubernetes API reference promises"),
-        (http.answer(200, {"status": 7}), "Deployment shop/cart is not what the Kubernetes API reference promises"),
+        (fake.status(500, "etcd is slow"), "Kubernetes responded with 500 when asked to get deployments"),
+        (http.answer(200, b"<html>"), "Deployment shop/cart does not match the Kubernetes API reference"),
+        (http.answer(200, {"status": 7}), "Deployment shop/cart does not match the Kubernetes API reference"),
         (http.reset, "Kubernetes cannot be reached"),
     ],
     ids=["500", "html", "form", "reset"],
@@ -261,7 +266,7 @@ def test_outage_can_be_waited_out(step: http.Step, message: str) -> None:
 
 def test_cluster_that_hangs_did_not_answer_in_time() -> None:
     """Whoever asks has a deadline for it."""
-    with pytest.raises(KubernetesError, match="did not answer in time"):
+    with pytest.raises(KubernetesError, match="did not respond in time"):
         observe(answering(CART, http.silence), scope=CancelScope().at_most(0.2))
 
 
@@ -322,7 +327,7 @@ def test_list_of_which_a_part_is_of_unexpected_form_is_not_known() -> None:
     with (
         api.serve() as server,
         reading(server.url) as reader,
-        pytest.raises(KubernetesError, match="1 object of unexpected form among the pods"),
+        pytest.raises(KubernetesError, match="1 malformed object in the list of pods"),
     ):
         reader.pending_pods(CancelScope())
 

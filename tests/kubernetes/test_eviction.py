@@ -80,23 +80,24 @@ def test_name_leads_to_no_other_route() -> None:
             fake.status(403, "admission webhook denied the request"),
             EvictionTrial(
                 allowed=None,
-                message="Kubernetes answered 403 when asked to create pods/eviction: "
+                message="Kubernetes responded with 403 when asked to create pods/eviction: "
                 "admission webhook denied the request",
             ),
         ),
         (
             fake.status(500, "etcd is slow\nagain"),
             EvictionTrial(
-                allowed=None, message="Kubernetes answered 500 when asked to create pods/eviction: etcd is slow again"
+                allowed=None,
+                message=("Kubernetes responded with 500 when asked to create pods/eviction: etcd is slow again"),
             ),
         ),
         (
             http.answer(429, b"Too many requests, please try again later.", Retry_After="0"),
-            EvictionTrial(allowed=None, message="Kubernetes answered 429 when asked to create pods/eviction"),
+            EvictionTrial(allowed=None, message="Kubernetes responded with 429 when asked to create pods/eviction"),
         ),
         (
             http.answer(404, b"no such route"),
-            EvictionTrial(allowed=None, message="Kubernetes answered 404 when asked to create pods/eviction"),
+            EvictionTrial(allowed=None, message="Kubernetes responded with 404 when asked to create pods/eviction"),
         ),
         (http.reset, EvictionTrial(allowed=None, message="Kubernetes cannot be reached: the connection was reset")),
     ],
@@ -122,7 +123,7 @@ def test_long_words_are_cut() -> None:
 
 def test_silence_is_no_answer() -> None:
     """Nobody knows then."""
-    expected = EvictionTrial(allowed=None, message="Kubernetes did not answer in time")
+    expected = EvictionTrial(allowed=None, message="Kubernetes did not respond in time")
     assert tried(http.silence, CancelScope().at_most(0.2)) == expected
 
 

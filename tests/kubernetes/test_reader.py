@@ -31,7 +31,7 @@ from tests.support import http_server as http
 from tests.support.gaps import failed_gap
 from tests.support.timing import PATIENCE
 
-UNEXPECTED = " is not what the Kubernetes API reference promises"
+UNEXPECTED = " does not match the Kubernetes API reference"
 TEXT_HTML = {"Content_Type": "text/html"}
 
 
@@ -412,9 +412,11 @@ def test_refused_credentials_are_asked_once() -> None:
 @pytest.mark.parametrize(
     ("step", "reason"),
     [
-        pytest.param(fake.status(500, "etcd"), "Kubernetes answered 500 when asked to list pods", id="500"),
-        pytest.param(http.answer(302, Location="/"), "Kubernetes answered 302 when asked to list pods", id="redirect"),
-        pytest.param(http.answer(404, b"nothing"), "Kubernetes answered 404 when asked to list pods", id="404"),
+        pytest.param(fake.status(500, "etcd"), "Kubernetes responded with 500 when asked to list pods", id="500"),
+        pytest.param(
+            http.answer(302, Location="/"), ("Kubernetes responded with 302 when asked to list pods"), id="redirect"
+        ),
+        pytest.param(http.answer(404, b"nothing"), "Kubernetes responded with 404 when asked to list pods", id="404"),
         pytest.param(http.answer(200, b"<html>", **TEXT_HTML), f"the list of pods{UNEXPECTED}", id="html"),
         pytest.param(http.answer(200, b"[" * 100_000), f"the list of pods{UNEXPECTED}", id="deep"),
         pytest.param(http.answer(200, b"[]"), f"the list of pods{UNEXPECTED}", id="list"),
@@ -497,8 +499,8 @@ def test_unknown_host() -> None:
     """So is a server that nobody knows."""
     with reading("https://nowhere.invalid") as reader:
         found = reader.read_snapshot(CancelScope())
-    assert (
-        found.gaps[known.PODS].fields["message"] == "Kubernetes cannot be reached: the name of its server is not known"
+    assert found.gaps[known.PODS].fields["message"] == (
+        "Kubernetes cannot be reached: the name of its server cannot be resolved"
     )
 
 
@@ -580,7 +582,7 @@ def test_malformed_mapped_roles_are_a_gap(roles: Any) -> None:
     api.config_map = {"data": {"mapRoles": roles}}
     found = read(api)
     assert found.mapped_roles is None
-    assert found.gaps == {known.AWS_AUTH: failed_gap("mapRoles of the ConfigMap kube-system/aws-auth is no list")}
+    assert found.gaps == {known.AWS_AUTH: failed_gap("mapRoles of the ConfigMap kube-system/aws-auth is not a list")}
 
 
 def test_secrets_are_in_no_repr_and_no_gap() -> None:

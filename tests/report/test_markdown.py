@@ -58,3 +58,19 @@ def test_no_line_of_a_block_is_a_command() -> None:
 def test_width_counts_as_the_strictest_platform() -> None:
     """A character beyond the basic plane is two."""
     assert (width("abc"), width("é"), width("😀")) == (3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Run `kubectl get pods -A` again", "Run <code>kubectl get pods -A</code> again"),
+        ("`pulumi up` waits", "<code>pulumi up</code> waits"),
+        ("a lone ` sign", "a lone &#96; sign"),
+        ("none `` here", "none &#96;&#96; here"),
+        ("`<b>@all`", "<code>&#60;b&#62;&#64;\u200ball</code>"),
+        ("shop/`x`[y](z)", "shop/<code>x</code>&#91;\u200by&#93;(z)"),
+    ],
+)
+def test_what_stands_between_backquotes_is_code(text: str, shown: str) -> None:
+    """Whoever wrote the backquotes: code makes no link, tag or mention."""
+    assert prose(text) == shown

@@ -96,8 +96,8 @@ def test_what_may_help_is_repeated_once(first: http.Step) -> None:
         ([http.answer(500), http.answer(503)], 2, "HTTP 503"),
         ([http.answer(404)], 1, "HTTP 404"),
         ([http.answer(302, Location="http://127.0.0.1:9/canary")], 1, "HTTP 302"),
-        ([http.hang_up, http.hang_up], 2, "no answer: RemoteProtocolError"),
-        ([http.raw(b"nothing of HTTP canary\r\n\r\n")] * 2, 2, "no answer: RemoteProtocolError"),
+        ([http.hang_up, http.hang_up], 2, "no response: RemoteProtocolError"),
+        ([http.raw(b"nothing of HTTP canary\r\n\r\n")] * 2, 2, "no response: RemoteProtocolError"),
     ],
     ids=["5xx", "4xx", "redirect", "hang up", "no HTTP"],
 )
@@ -126,7 +126,7 @@ def test_nobody_listens_there() -> None:
     notifier.announce(EVENT)
     notifier.drain(PATIENCE)
     (line,) = told
-    assert line.startswith("notification to 127.0.0.1 not delivered: no answer: ConnectError: ")
+    assert line.startswith("notification to 127.0.0.1 not delivered: no response: ConnectError: ")
     assert "canary" not in line
 
 
@@ -155,7 +155,7 @@ def test_slow_server_holds_up_neither_run_nor_other_urls(monkeypatch: pytest.Mon
             notifier.announce(EVENT)
             assert arrived.wait(PATIENCE)
             notifier.drain(0.2)
-        assert told == ["notification to 127.0.0.1 not delivered: no answer by the end of the run"]
+        assert told == ["notification to 127.0.0.1 not delivered: no response by the end of the run"]
 
 
 def test_answer_that_never_comes_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_answer_that_never_comes_ends_by_itself(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("ocean_migration_pulumi.api.transport.LONGEST_PROBE", 0.2)
     requests, (line,) = deliver(http.silence, http.trickle)
     assert len(requests) == 2
-    assert line == "notification to 127.0.0.1 not delivered: no answer within 0.2 s"
+    assert line == "notification to 127.0.0.1 not delivered: no response within 0.2 s"
 
 
 def test_too_many_that_wait_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_too_many_that_wait_are_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
             notifier.announce(EVENT)
         goes_on.set()
         notifier.drain(PATIENCE)
-        assert told == ["notification to 127.0.0.1 not delivered: 2 others wait already"]
+        assert told == ["notification to 127.0.0.1 not delivered: 2 notifications are already waiting"]
         assert len(server.requests) == 3
 
 

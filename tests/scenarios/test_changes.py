@@ -38,7 +38,7 @@ def test_a_running_migration_goes_on_when_options_change(driver: Driver) -> None
     with Scene(driver) as scene:
         interrupted(scene, batch_size_percentage=50)
         scene.declare(batch_size_percentage=20, should_evict_stand_alone_pods=True)
-        run = resumed(scene, "goes on with the options it was started with")
+        run = resumed(scene, "continues with the options that it was started with")
         assert run.ops["web"] == "update"
         assert len(scene.writes()) == 1
         assert scene.outputs()["migrated_nodes"] == scene.asg()

@@ -190,7 +190,7 @@ def test_a_token_that_is_revoked_ends_the_wait(driver: Driver) -> None:
         run = running.wait()
         assert_failed(run)
         (migration,) = scene.migrations()
-        assert failed(run, migration["id"], "the token is refused", "continues in Ocean")
+        assert failed(run, migration["id"], "Spot refuses the token", "continues in Ocean")
         scene.hold(False)
         scene.up()
         assert len(scene.writes()) == 1

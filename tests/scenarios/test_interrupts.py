@@ -95,8 +95,8 @@ def test_an_interrupt_of_an_unanswered_start_says_that_one_may_have_started(driv
             running = scene.driver.start("up")
             wait()
             run = end(running, running.interrupt)
-        assert failed(run, "one may have started"), run.output
-        assert "one may have started" in " ".join(scene.init_errors())
+        assert failed(run, "it may have started"), run.output
+        assert "it may have started" in " ".join(scene.init_errors())
         assert "migration_id" not in scene.outputs()
         assert scene.outputs()["unanswered_start"]["instance_ids"] == scene.asg()
         outputs = finish(scene, scene.asg())
@@ -115,7 +115,7 @@ def test_an_interrupted_start_that_had_no_effect_is_sent_again(driver: Driver) -
             running = scene.driver.start("up")
             wait()
             run = end(running, running.interrupt)
-        assert failed(run, "one may have started"), run.output
+        assert failed(run, "it may have started"), run.output
         assert not scene.migrations()
         finish(scene, scene.asg())
         assert len(scene.starts()) == 1

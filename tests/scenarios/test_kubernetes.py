@@ -149,7 +149,7 @@ def test_a_kubeconfig_of_another_cluster_is_refused_or_not_used(driver: Driver, 
         path.write_text(scene.simulator.kubeconfig(other), encoding="utf-8")
         scene.driver.environment["KUBECONFIG"] = str(path)
         scene.declare()
-        assert warned(scene.preview(), "KUBECONFIG is of another cluster")
+        assert warned(scene.preview(), "KUBECONFIG belongs to another cluster")
         scene.up()
         assert scene.outputs()["migrated_nodes"] == scene.asg()
 
@@ -162,5 +162,5 @@ def test_kubernetes_that_is_down_costs_a_preview_a_few_seconds_and_no_plan(drive
         scene.program(*(scene.resource(f"wave{number}", kubeconfig=_SECRET) for number in range(5)))
         preview = scene.preview()
         assert sorted(plan_of(preview, "wave0")) == scene.asg()
-        assert warned(preview, "Not checked (Kubernetes)", "did not answer in time")
+        assert warned(preview, "Not checked (Kubernetes)", "did not respond in time")
         assert len(scene.control.requests(api="kubernetes")) <= 8

@@ -27,7 +27,7 @@ def test_a_start_whose_answer_is_lost_is_found_in_the_list(driver: Driver, fault
         scene.declare()
         scene.control.fault("POST", STARTS, fault)
         run = scene.up()
-        assert warned(run, "the answer to the start was lost", "looking for the migration"), run.output
+        assert warned(run, "the response to the start was lost", "looking for the migration"), run.output
         assert len(scene.writes()) == 1
         assert_moved_once(scene.simulator, scene.asg())
         outputs = assert_done(driver, scene.asg())
@@ -52,7 +52,7 @@ def test_a_lost_start_that_does_not_appear_fails_and_is_looked_for_again(driver:
         scene.declare(opts='pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="4s"))')
         scene.control.fault("POST", STARTS, "reset-before")
         run = scene.up_fails()
-        assert failed(run, "one may have started"), run.output
+        assert failed(run, "it may have started"), run.output
         assert len(scene.writes()) == 1
         assert scene.outputs()["unanswered_start"]["instance_ids"] == scene.asg()
         scene.up()
@@ -70,7 +70,7 @@ def test_a_kill_while_a_lost_start_is_looked_for_loses_nothing(driver: Driver, s
         scene.hold()
         scene.control.fault("POST", STARTS, "late-effect", seconds=seconds)
         running = scene.driver.start("up")
-        running.wait_until(lambda run: warned(run, "the answer to the start was lost"))
+        running.wait_until(lambda run: warned(run, "the response to the start was lost"))
         running.kill_all()
         assert_no_orphans(running)
         scene.driver.cancel()

@@ -129,7 +129,7 @@ def test_a_refused_token_fails_the_preview(driver: Driver) -> None:
         scene.driver.environment |= {"SPOTINST_TOKEN": "not-a-token-of-this-service"}
         run = scene.driver.preview()
         assert run.exit_code != 0
-        assert failed(run, "the token is refused")
+        assert failed(run, "Spot refuses the token")
         assert "Traceback" not in run.output
         assert "not-a-token-of-this-service" not in run.output
 

@@ -169,7 +169,7 @@ def test_a_token_in_clear_is_refused(driver: Driver) -> None:
         scene.declare()
         run = scene.driver.preview()
         assert run.exit_code != 0
-        assert "ocean-migration:token is in clear" in run.output
+        assert "ocean-migration:token is in plain text" in run.output
         assert "Traceback" not in run.output
         assert not scene.control.requests()
 

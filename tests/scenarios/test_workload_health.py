@@ -82,7 +82,7 @@ def test_pods_of_a_canary_that_land_on_old_nodes_are_counted(driver: Driver) -> 
         for number in range(6):
             scene.control.add_pod(scene.ocean_id, canary, name=f"extra-{number}", labels={"app": "extra"})
         scene.declare(nodes={"instance_ids": [canary]}, **_ACCESS)
-        assert warned(scene.preview(), "other nodes (later waves included) stay schedulable", "small batches")
+        assert warned(scene.preview(), "other nodes (including later waves) stay schedulable", "small batches")
         run = scene.up()
         assert said(run, "on other old nodes and will move again")
         assert health(scene)["landed_elsewhere"] > 0
@@ -159,7 +159,7 @@ def test_workload_that_was_broken_before_is_excused(driver: Driver) -> None:
         give(scene, "run")
         scene.declare(**_BRAKE)
         run = scene.up()
-        assert said(run, "1 workload unhealthy before, and not judged")
+        assert said(run, "1 workload already unhealthy, and not checked")
         assert health(scene)["state"] == "ready"
         assert health(scene)["workloads"] == {"excused": 1, "well": 2}
 
@@ -188,7 +188,7 @@ def test_brake_stops_a_migration_that_breaks_workloads(driver: Driver, kind: str
         scene.declare(**_BRAKE)
         run = scene.up_fails()
         cause = {"image": "image", "no-address": "no address"}[kind]
-        assert failed(run, "was stopped: it breaks Deployment shop/cart", cause, "cordoned", "change triggers")
+        assert failed(run, "was stopped because it broke Deployment shop/cart", cause, "cordoned", "change triggers")
         (stop,) = scene.stops()
         assert stop["shouldTerminateDrainedNodes"] is False
         (migration,) = scene.migrations()
@@ -300,7 +300,9 @@ def test_brake_stops_a_migration_when_a_health_check_fails(driver: Driver) -> No
         run = running.wait()
         assert_failed(run)
         assert said(run, f"Watching {url}: the migration is stopped when it fails")
-        assert failed(run, f"was stopped: HTTP check {url} failed for", "answers 503 instead of 200", "change triggers")
+        assert failed(
+            run, (f"was stopped: HTTP check {url} failed for"), "responds with 503 instead of 200", "change triggers"
+        )
         (stop,) = scene.stops()
         assert stop["shouldTerminateDrainedNodes"] is False
         (record,) = scene.outputs()["migrations"]

@@ -134,7 +134,7 @@ def test_plain_http_is_for_this_machine_only(url: str) -> None:
 def test_credentials_in_a_url_are_refused(url: str) -> None:
     """And not repeated."""
     for make, error in ((lambda: Settings(base_url=url), SettingsError), (lambda: reader_of(url), InputError)):
-        with pytest.raises(error, match="must not hold credentials") as caught:
+        with pytest.raises(error, match="must not contain credentials") as caught:
             make()
         Finder("canary-of-a-user").refute(error=caught.value)
 

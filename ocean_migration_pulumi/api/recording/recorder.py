@@ -87,7 +87,7 @@ class Recorder:
             return
         if not is_head(os.read(self._file, _LONGEST_HEAD).partition(b"\n")[0]):
             self._close()
-            raise SettingsError(f"{name}: {path} is not a record, and nothing is appended to it: name another file")
+            raise SettingsError(f"{name}: {path} exists and is not a record: choose another file")
         os.lseek(self._file, -1, os.SEEK_END)
         if os.read(self._file, 1) != b"\n":
             # A process was killed while it wrote: the next line must not become part of that one.

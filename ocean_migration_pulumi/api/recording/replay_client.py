@@ -217,4 +217,4 @@ def _without_account(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def _absent(call: ApiCall) -> NoAnswerError:
-    return NoAnswerError(f"{call}: the record does not hold an answer to this")
+    return NoAnswerError(f"{call}: the record has no response to this request")

@@ -147,7 +147,7 @@ class Dashboard:
         if still >= _STILL:
             return f"No change for {format_elapsed(still.total_seconds())}"
         if trend.per_minute is None:
-            return "Trend: not known yet" if live_view.word == "Running" else ""
+            return "Trend: unknown" if live_view.word == "Running" else ""
         told = f"{trend.per_minute:.1f} nodes/min (last {trend.span // timedelta(minutes=1)}m)"
         if trend.left is None or trend.left > _MOST_LEFT:
             return told

@@ -70,7 +70,7 @@ def region_of(options: InvokeOptions | None) -> str:
     found = _ask("aws.get_region", "the region of the AWS provider", lambda: aws.get_region(opts=options))
     region = _text(found, "region")
     if not region:
-        raise OceanMigrationError("the region of the AWS provider is not known: set `region`")
+        raise OceanMigrationError("the region of the AWS provider is unknown: set `region`")
     return region
 
 
@@ -171,7 +171,8 @@ def _launch_template(template_id: str, version: str, region: str, options: Invok
     doubt = None
     if latest and used.isdecimal() and used != latest:
         doubt = (
-            f"the group uses version {used} of launch template {template_id}, but what was read is its latest, {latest}"
+            f"the group uses version {used} of launch template {template_id}, but its latest version, {latest}, "
+            "was read"
         )
     interface, profile = _first(found, "network_interfaces"), _first(found, "iam_instance_profiles")
     return Template(

@@ -82,7 +82,7 @@ class ConfigurationBuilder:
         for name, part in template.parts.items():
             self.fill(self.template + name, part, template.origin)
         if template.doubt and template.origin in self.origins.values():
-            self.warnings.append(f"{template.doubt}: compare what was taken from it")
+            self.warnings.append(f"{template.doubt}: compare what was copied from it")
 
     def leave(self, path: str, reason: str, remedy: str) -> None:
         """Take a part out, and say so if it was there."""
@@ -98,7 +98,7 @@ class ConfigurationBuilder:
         """Say what nodes need and nobody tells."""
         for name, loss in _LOSSES.items():
             if self.lacks(name):
-                nobody = "told neither by Spot's import nor by AWS"
+                nobody = "reported by neither Spot's import nor AWS"
                 self.warnings.append(f"{_WORDS[name]}: {nobody}, and instances without {loss}: set it yourself")
 
     def drop_reserved_tags(self) -> None:
@@ -113,7 +113,7 @@ class ConfigurationBuilder:
         if reserved:
             self.put(path, [tag for tag in tags if tag not in reserved], self.origin)
             keys = list_some([str(tag["tagKey"]) for tag in reserved])
-            self.left.append(Left(path=path, reason=f"{keys}: tags that only AWS sets", remedy="nothing is to be done"))
+            self.left.append(Left(path=path, reason=f"{keys}: tags that only AWS sets", remedy="no action needed"))
 
     def describe_origins(self, taken: Iterable[str]) -> Iterator[str]:
         """Yield for each origin but the program the parts that were taken from it, in one line."""

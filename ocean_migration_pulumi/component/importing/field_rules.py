@@ -19,7 +19,7 @@ Read = Callable[[Any, "Place"], Any]
 _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 NO_INPUT = "pulumi_spotinst has no argument for it"
-AT_THE_SERVICE = "set it in Spot's console once the cluster is there: the provider leaves it alone"
+AT_THE_SERVICE = "set it in the Spot console after the cluster has been created: the provider does not change it"
 
 
 class UnreadableFieldError(Exception):
@@ -92,7 +92,7 @@ def convert(
                 read = rule.read(part, Place(path=prefix + path, kind=kind, argument=rule.argument, left=left))
             except UnreadableFieldError as exc:
                 remedy = f"set `{rule.argument}` yourself"
-                left.append(Left(path=prefix + path, reason=f"not readable: it {exc}", remedy=remedy))
+                left.append(Left(path=prefix + path, reason=f"cannot be read: it {exc}", remedy=remedy))
                 continue
         if read is not None:
             arguments[rule.argument] = read
@@ -132,7 +132,7 @@ def plain(argument: str, *, default: Any = None) -> Rule:
 
     def convert_value(value: Any, place: Place) -> Any:
         kind, is_list = place.input_type()
-        convert_leaf, what = (_texts, "is no list of texts") if is_list else _LEAVES[kind]
+        convert_leaf, what = (_texts, "is not a list of strings") if is_list else _LEAVES[kind]
         return _converted(convert_leaf(value), what)
 
     return Rule(argument=argument, read=convert_value, default=default)
@@ -168,7 +168,7 @@ def nested(argument: str, table: Table) -> Rule:
                 found.append(_make(item, path, kind, table, place.left))
             except UnreadableFieldError as exc:
                 remedy = f"add it to `{argument}` yourself"
-                place.left.append(Left(path=path, reason=f"not readable: it {exc}", remedy=remedy))
+                place.left.append(Left(path=path, reason=f"cannot be read: it {exc}", remedy=remedy))
         return [item for item in found if item is not None] or None
 
     return Rule(argument=argument, read=convert_value)
@@ -194,7 +194,7 @@ def _converted(found: Any, what: str) -> Any:
 def _make(value: Any, path: str, kind: type[Any], table: Table, left: list[Left]) -> Any:
     """Return an object as an instance of a class, None when nothing of it becomes an argument."""
     if not isinstance(value, Mapping):
-        raise UnreadableFieldError("is no object")
+        raise UnreadableFieldError("is not an object")
     arguments = convert(value, table, kind, f"{path}.", left)
     required = {
         name
@@ -226,8 +226,8 @@ def _whole(value: Any) -> int | None:
 
 
 _LEAVES: Mapping[Any, tuple[Callable[[Any], Any], str]] = {
-    str: (_text, "is no text"),
-    int: (_whole, "is no whole number"),
-    float: (decode.number, "is no number"),
+    str: (_text, "is not a string"),
+    int: (_whole, "is not an integer"),
+    float: (decode.number, "is not a number"),
     bool: (decode.flag, "is neither true nor false"),
 }

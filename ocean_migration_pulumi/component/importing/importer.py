@@ -110,15 +110,17 @@ def import_cluster(
             document=found, origin=f"Auto Scaling Group {group}, by Spot's import", template=f"{TEMPLATE}."
         )
     draft.put(
-        "controllerClusterId", eks_cluster, "the name of the EKS cluster, as Spot makes up another at each import"
+        "controllerClusterId",
+        eks_cluster,
+        ("the name of the EKS cluster, because Spot creates another one at each import"),
     )
     draft.fill("region", region, asked_for)
     if name:
         draft.put("name", name, PROGRAM)
     draft.leave(
         "capacity.target",
-        "it is how many instances the group has just now",
-        "nothing: Ocean starts what the pods need",
+        "it is the current number of instances of the group",
+        "no action needed: Ocean launches what the pods need",
     )
     if minimum := at(draft.document, "capacity.minimum"):
         # The provider sends a target of 0 when it is left out, which Spot refuses below the minimum.
@@ -129,8 +131,8 @@ def import_cluster(
         draft.fill_from(known.template)
     types = known.instance_types if known else ()
     if types and is_nothing(at(draft.document, _WHITELIST)):
-        reason = f"the group's {list_some(types)} would bind every Virtual Node Group of the cluster"
-        draft.left.append(Left(path=_WHITELIST, reason=reason, remedy="name instance types if it shall"))
+        reason = f"the group's {list_some(types)} would limit every Virtual Node Group of the cluster"
+        draft.left.append(Left(path=_WHITELIST, reason=reason, remedy="set instance types if you want that"))
     draft.warn_of_lacks()
     _adapt_user_data(draft, known)
     return _finished(draft, source, convert_cluster, ("subnet_ids", "image_id", "security_groups"))
@@ -169,8 +171,10 @@ def import_vng(
         draft.put("taints", [dict(taint) for taint in known.taints], known.labels_origin)
     built_in = sorted(key for key in known.labels if _BUILT_IN_LABELS.match(key))
     if built_in:
-        reason = f"{list_some(built_in)}: labels that Kubernetes, EKS or Spot give themselves"
-        draft.left.append(Left(path="labels", reason=reason, remedy="nothing, unless a pod selects nodes by them"))
+        reason = f"{list_some(built_in)}: labels that Kubernetes, EKS or Spot set themselves"
+        draft.left.append(
+            Left(path="labels", reason=reason, remedy=("no action needed, unless a pod selects nodes by them"))
+        )
     draft.fill("subnetIds", list(known.subnet_ids), str(source))
     draft.fill("instanceTypes", list(known.instance_types), str(source))
     if draft.lacks(*NODES_NEED):
@@ -190,7 +194,7 @@ def _adapt_user_data(draft: ConfigurationBuilder, known: NodesGroup | None) -> N
         adapted = _DANGLING_COMMA.sub("", _NODE_GROUP_LABEL.sub("", text))
         draft.put(path, base64.b64encode(adapted.encode()).decode(), draft.origins.get(path, draft.origin))
         reason = "eks.amazonaws.com/nodegroup in --node-labels: Ocean's nodes are in no node group"
-        draft.left.append(Left(path=path, reason=reason, remedy="nothing, unless a pod selects nodes by it"))
+        draft.left.append(Left(path=path, reason=reason, remedy="no action needed, unless a pod selects nodes by it"))
     if known is None or not text:
         return
     labels = [f"{key}={value}" for key, value in known.labels.items() if not _BUILT_IN_LABELS.match(key)]
@@ -251,7 +255,7 @@ def _asked(source: Source, ask: Callable[[], T]) -> T:
         said = exc.message.partition(": refused: ")[2]
         if isinstance(exc, RequestRejectedError) and not _GONE.search(f"{exc.code} {said}"):
             raise
-        raise SourceGoneError(f"{source} does not exist, says Spot's import: {exc}") from exc
+        raise SourceGoneError(f"{source} does not exist, according to Spot's import: {exc}") from exc
 
 
 def _finished(
@@ -267,11 +271,12 @@ def _finished(
     if missing:
         what = ", ".join(missing)
         msg = (
-            f"{source}: neither Spot's import nor AWS tells {what}, and a cluster needs it: name an existing `ocean_id`"
+            f"{source}: neither Spot's import nor AWS reports {what}, which a cluster needs: set an existing "
+            "`ocean_id` instead"
         )
         raise OceanMigrationError(msg)
     warnings = [*draft.warnings, *_owned_profile(draft)]
-    left = [f"{part.path} is left behind: {part.reason}; {part.remedy}" for part in (*draft.left, *converted.left)]
+    left = [f"{part.path} is not copied: {part.reason}; {part.remedy}" for part in (*draft.left, *converted.left)]
     return Imported(
         arguments=converted.arguments,
         lines=tuple(map(sanitize, draft.describe_origins(converted.taken))),

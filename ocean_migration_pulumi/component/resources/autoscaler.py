@@ -87,20 +87,24 @@ def _report_named(args: ClusterAutoscalerArgs, deployment: Deployment | None, ma
     warn_of_owner(deployment, made, _REMEDY)
     if args.restore_on_destroy and deployment is not None and deployment.replicas > 1:
         had = f"{sanitize(deployment.full_name)} has {count_noun(deployment.replicas, 'replica')}"
-        pulumi.log.warn(f"{had}, and will have 1 when this stack is destroyed: Kubernetes keeps no other", made)
+        pulumi.log.warn(f"{had}. Destroying this stack scales it to 1, the default of Kubernetes", made)
 
 
 def _find_autoscalers(found: Deployments, parent: pulumi.Resource) -> list[Deployment]:
     """Return the Cluster Autoscalers of the cluster, and say what is not known of them."""
     if found.absent:
         why = describe_gap(found.absent).line
-        told = f"the Cluster Autoscaler is not switched off, as nothing is known of the cluster: {why}"
-        pulumi.log.warn(f"{told}, or name it in cluster_autoscaler", parent)
+        told = f"Cluster Autoscaler is not scaled to zero, because the cluster cannot be read: {why}"
+        pulumi.log.warn(f"{told}, or set its name in cluster_autoscaler", parent)
         return []
     sure, unsure = found.cluster_autoscalers, found.resembling
     if unsure:
         which = list_some([sanitize(each.full_name) for each in unsure])
-        pulumi.log.warn(f"this may be a Cluster Autoscaler, and runs on: {which}; if it is, name it", parent)
+        pulumi.log.warn(
+            f"this may be a Cluster Autoscaler, and keeps running: {which}. If it is one, set its name "
+            "in cluster_autoscaler",
+            parent,
+        )
     elif not sure:
-        pulumi.log.info("no Cluster Autoscaler was found: there is none to switch off", parent)
+        pulumi.log.info("no Cluster Autoscaler found, so none is scaled to zero", parent)
     return sure

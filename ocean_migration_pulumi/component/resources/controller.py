@@ -34,13 +34,13 @@ V1_NAME: Final = "spotinst-kubernetes-cluster-controller"
 V1_NAMESPACE: Final = "kube-system"
 
 _IN_STATE: Final = (
-    "the token of the Ocean Controller is in the state of this stack, encrypted; "
-    "with existing_secret in controller it would not be"
+    "the token of the Ocean Controller is in the state of this stack, encrypted. "
+    "Set existing_secret in controller to keep it out of the state"
 )
 _READ_ONLY: Final = (
-    "values.spotinst.readonly takes the right to drain nodes from the Ocean Controller: no migration can work"
+    "values.spotinst.readonly removes the Ocean Controller's right to drain nodes, so no migration can work"
 )
-_V1_REMEDY: Final = "take version 1 of the controller out of what that applies"
+_V1_REMEDY: Final = "remove version 1 of the controller from what it applies"
 
 
 def install_controller(
@@ -157,7 +157,7 @@ def _report_v1(args: ControllerArgs, found: Deployments, release: pulumi.Resourc
     """Say whether version 1 of the controller runs beside version 2, or that it is not known."""
     if args.replace_v1 is None and found.absent:
         why = describe_gap(found.absent).line
-        unsure = f"whether version 1 of the controller is there is not known: {why}, or replace_v1"
+        unsure = f"unknown whether version 1 of the controller is installed: {why}, or set replace_v1"
         pulumi.log.info(unsure, release)
     running = [each for each in found.controllers_v1 if each.replicas]
     if args.replace_v1 is False and running:

@@ -182,7 +182,7 @@ def describe_retirement(old: OldGroup, remaining: Sequence[str]) -> str:
     """
     if old.is_gone:
         removal = f"; remove {sanitize(old.args.declaration)}" if old.args.declaration else ""
-        return f"{old.name}: does not exist any more{removal}"
+        return f"{old.name}: no longer exists{removal}"
     if remaining:
         return f"{old.name}: not yet, {count_noun(len(remaining), 'node')} still to migrate"
     doubt = "" if old.role is not None else f" (first make sure that no Virtual Node Group has its role: {old.why_not})"
@@ -197,9 +197,9 @@ def find_old_group(args: RetireArgs, eks_cluster: str | None, opts: pulumi.Invok
     except SourceGoneError:
         return OldGroup(args=args, eks_cluster=cluster, is_gone=True)
     except Exception as error:  # noqa: BLE001 - invokes raise plain exceptions for whatever AWS answers
-        why = f"AWS does not tell it ({one_line(str(error), 200)})"
+        why = f"AWS does not report it ({one_line(str(error), 200)})"
         return OldGroup(args=args, eks_cluster=cluster, why_not=why)
-    return OldGroup(args=args, eks_cluster=cluster, role=role, why_not="" if role else "AWS names none")
+    return OldGroup(args=args, eks_cluster=cluster, role=role, why_not="" if role else "AWS reports none")
 
 
 def role_of_profile(profile: str, opts: pulumi.InvokeOptions | None) -> str | None:

@@ -9,11 +9,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from ocean_migration_pulumi.common.installation import install_command
+from ocean_migration_pulumi.common.text import list_some, one_line, sanitize, shorten_value
 from ocean_migration_pulumi.errors import InputError, SettingsError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import (
     NO_COMPRESSION,
@@ -28,7 +30,8 @@ from ocean_migration_pulumi.kubernetes.connection.kubeconfig import (
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _EXTRA: Final = ("msgspec", "yaml")
-_ALLOWED: Final = "give the content of a kubeconfig (YAML or JSON), or the path of one"
+_ALLOWED: Final = "give the content of a kubeconfig (YAML or JSON), or its path"
+_LONGEST_PATH: Final = 200
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:eks:(?P<region>[a-z0-9-]+):\d*:cluster/(?P<name>[\w-]+)")
 _HOST: Final = re.compile(r"https://[^/]*\.(?P<region>[a-z0-9-]+)\.eks\.amazonaws\.com(?:\.cn)?(?:[:/].*)?")
 
@@ -106,28 +109,31 @@ def _of_input(kubeconfig: str, context: str | None) -> KubernetesAccess:
             found = _read(Path(kubeconfig.strip()).expanduser())
         target = choose_context(found, context)
     except KubeconfigError as error:
-        if error.of_context:
-            raise _of_context(context) from None
-        raise InputError("kubeconfig", _encoded_hint(kubeconfig) or f"{error}; {_ALLOWED}") from None
+        if error.contexts is not None:
+            raise _unknown_context(context, error.contexts) from None
+        hint = _encoded_hint(kubeconfig)
+        raise InputError("kubeconfig", hint or str(error), remedy="" if hint else _ALLOWED) from None
     except (OSError, RuntimeError, ValueError):
         # The value itself is a secret, even when it looks like a path.
-        msg = f"it is neither a kubeconfig nor the path of a file that can be read; {_ALLOWED}"
-        raise InputError("kubeconfig", _encoded_hint(kubeconfig) or msg) from None
+        hint, msg = _encoded_hint(kubeconfig), "it is neither a kubeconfig nor the path of a file that can be read"
+        raise InputError("kubeconfig", hint or msg, remedy="" if hint else _ALLOWED) from None
     return _access("the input kubeconfig", target, explicit=True)
 
 
 def _of_environment(paths: str, context: str | None) -> KubernetesAccess:
     try:
         if "\n" in paths or paths.lstrip().startswith("{") or _encoded_hint(paths):
-            raise KubeconfigError("it has the content of a kubeconfig, and must name the path of one")
+            raise KubeconfigError("it contains a kubeconfig, but must be the path of one")
         found = list(_files(paths))
         if not found:
-            raise KubeconfigError("none of the files that it names is there")
+            raise KubeconfigError(f"{one_line(paths, _LONGEST_PATH)} does not exist")
         target = choose_context(merge_kubeconfigs(found), context)
     except KubeconfigError as error:
-        raise _of_context(context) if error.of_context else SettingsError(f"KUBECONFIG: {error}") from None
+        if error.contexts is not None:
+            raise _unknown_context(context, error.contexts) from None
+        raise SettingsError(f"KUBECONFIG: {error}") from None
     except (OSError, RuntimeError, ValueError):
-        raise SettingsError("KUBECONFIG: a file that it names cannot be read") from None
+        raise SettingsError(f"KUBECONFIG: {one_line(paths, _LONGEST_PATH)} cannot be read") from None
     return _access("KUBECONFIG", target, explicit=context is not None)
 
 
@@ -144,7 +150,10 @@ def _files(paths: str) -> Iterator[Kubeconfig]:
     for name in paths.split(os.pathsep):
         # Like kubectl: a missing file is ignored.
         if name and Path(name).exists():
-            yield _read(Path(name))
+            try:
+                yield _read(Path(name))
+            except KubeconfigError as error:
+                raise KubeconfigError(f"{one_line(name, _LONGEST_PATH)}: {error}") from None
 
 
 def _read(path: Path) -> Kubeconfig:
@@ -205,5 +214,7 @@ def _option(arguments: list[str], option: str) -> str | None:
     return None
 
 
-def _of_context(context: str | None) -> InputError:
-    return InputError("kube_context", f"{context!r} is no context of the kubeconfig; give the name of one of them")
+def _unknown_context(context: str | None, known: list[str]) -> InputError:
+    nearest = get_close_matches(context or "", known, n=1)
+    hint = f"did you mean `{sanitize(nearest[0])}`?" if nearest else f"existing: {list_some(map(sanitize, known))}"
+    return InputError("kube_context", f"the kubeconfig has no context {shorten_value(context)}; {hint}")

@@ -255,5 +255,5 @@ def _pieces(response: httpx.Response, scope: CancelScope, largest: int) -> Itera
         scope.check()
         size += len(piece)
         if size > largest:
-            raise UnexpectedAnswerError(f"an answer is longer than {largest // 1024**2} MiB")
+            raise UnexpectedAnswerError(f"a response is larger than {largest // 1024**2} MiB")
         yield piece

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.errors import DeadlineError, KubernetesError
 
-UNEXPECTED: Final = "the answer is not what the Kubernetes API reference promises"
+UNEXPECTED: Final = "the answer does not match the Kubernetes API reference"
 """Message for a response that cannot be read."""
 
 
@@ -44,7 +44,7 @@ class SilentServerError(UnreachableError):
 
     def __init__(self) -> None:
         """Say so."""
-        super().__init__("Kubernetes did not answer in time")
+        super().__init__("Kubernetes did not respond in time")
 
 
 class RefusedError(KubernetesError):
@@ -57,10 +57,10 @@ class RefusedError(KubernetesError):
             status: HTTP status.
             said: The API server's own message on one line; empty when a proxy answered.
         """
-        super().__init__(f"Kubernetes answered {status}" + (f": {said}" if said else ""))
+        super().__init__(f"Kubernetes responded with {status}" + (f": {said}" if said else ""))
         self.status = status
         self.said = said
 
 
 class UnexpectedAnswerError(KubernetesError):
-    """A response that is not what the Kubernetes API reference promises."""
+    """A response that does not match the Kubernetes API reference."""

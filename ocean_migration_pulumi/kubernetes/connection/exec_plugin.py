@@ -64,7 +64,9 @@ def fetch_credential(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scop
         raise UnreachableError(f"the credential plugin {name} failed (exit code {code})", remedy)
     found = _credential(output)
     if found is None:
-        raise UnreachableError(f"the credential plugin {name} gave neither a token nor a certificate with key", remedy)
+        raise UnreachableError(
+            f"the credential plugin {name} returned neither a token nor a certificate with its key", remedy
+        )
     return found
 
 
@@ -88,7 +90,7 @@ def _run(plugin: Mapping[str, Any], cluster: Mapping[str, Any], scope: CancelSco
                 except (OperationCancelled, DeadlineError):
                     process.kill()
                     scope.check()
-                    msg = f"the credential plugin {name} did not answer within {LONGEST_RUN:g} s"
+                    msg = f"the credential plugin {name} did not respond within {LONGEST_RUN:g} s"
                     raise UnreachableError(msg) from None
             else:
                 return process.returncode, output

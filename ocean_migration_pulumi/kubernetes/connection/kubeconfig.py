@@ -45,15 +45,15 @@ _HEADER: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 class KubeconfigError(Exception):
     """A kubeconfig that cannot be used; the message has none of its content."""
 
-    def __init__(self, message: str, *, of_context: bool = False) -> None:
+    def __init__(self, message: str, *, contexts: Iterable[str] | None = None) -> None:
         """Describe the problem.
 
         Args:
             message: One line.
-            of_context: Whether the kubeconfig does not have the requested context.
+            contexts: Names of the contexts, if the kubeconfig does not have the requested one. None for other problems.
         """
         super().__init__(message)
-        self.of_context = of_context
+        self.contexts = None if contexts is None else list(contexts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def parse_kubeconfig(text: str, directory: Path | None) -> Kubeconfig:
         KubeconfigError: It is not a kubeconfig.
     """
     # Like kubectl: an empty file is a kubeconfig without entries.
-    data = _mapping(_decoded(text) or {}, "it is neither YAML nor JSON of the form of a kubeconfig")
+    data = _mapping(_decoded(text) or {}, "it is not a kubeconfig")
     return Kubeconfig(
         current=_text(data, "current-context"),
         clusters=_entries(data, "clusters", "cluster", directory),
@@ -121,16 +121,15 @@ def choose_context(kubeconfig: Kubeconfig, context: str | None) -> KubeContext:
     """Return the entries of a context, None: the current one; raise KubeconfigError when they cannot be used."""
     name = context or kubeconfig.current
     if not name:
-        raise KubeconfigError("it has no current-context, and kube_context names none")
+        raise KubeconfigError("it has no current-context: select a context")
     if name not in kubeconfig.contexts:
-        whose = "the context that kube_context names" if context else "its own current-context"
-        raise KubeconfigError(f"it does not have {whose}", of_context=bool(context))
+        raise KubeconfigError("its current-context does not exist", contexts=kubeconfig.contexts if context else None)
     found = kubeconfig.contexts[name]
     cluster_name, user_name = _text(found, "cluster"), _text(found, "user")
     if cluster_name not in kubeconfig.clusters:
-        raise KubeconfigError("it does not have the cluster of its context")
+        raise KubeconfigError("the cluster of its context is missing")
     if user_name and user_name not in kubeconfig.users:
-        raise KubeconfigError("it does not have the user of its context")
+        raise KubeconfigError("the user of its context is missing")
     return KubeContext(
         context=name,
         cluster_name=cluster_name,
@@ -156,14 +155,14 @@ def _entries(data: Mapping[str, Any], key: str, kind: str, directory: Path | Non
     if listed is None:
         return {}
     if not isinstance(listed, list):
-        raise KubeconfigError(f"its {key} are not a list")
+        raise KubeconfigError(f"its {key} is not a list")
     found: dict[str, dict[str, Any]] = {}
     for item in listed:
-        entry = _mapping(item, f"one of its {key} is not of the form of a kubeconfig")
+        entry = _mapping(item, f"one of its {key} is not an entry of a kubeconfig")
         name = _text(entry, "name")
         if name in found:
             raise KubeconfigError(f"two of its {key} have the same name")
-        found[name] = _absolute(_mapping(entry.get(kind) or {}, f"a {kind} is no mapping"), directory)
+        found[name] = _absolute(_mapping(entry.get(kind) or {}, f"a {kind} is not a mapping"), directory)
     return found
 
 
@@ -184,7 +183,7 @@ def _absolute(entry: dict[str, Any], directory: Path | None) -> dict[str, Any]:
 
 def _below(path: str, directory: Path | None, key: str) -> str:
     if directory is None and not Path(path).is_absolute():
-        raise KubeconfigError(f"{key} is a relative path, which only a kubeconfig in a file can have")
+        raise KubeconfigError(f"{key} is a relative path, which is allowed only in a kubeconfig file")
     return str((directory or Path()) / path)
 
 
@@ -195,9 +194,9 @@ def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
     if not _is_url(found.get("server", ""), "http", "https"):
         raise KubeconfigError("its server is not a URL such as https://example.eks.amazonaws.com")
     if "@" in urlsplit(found["server"]).netloc:
-        raise KubeconfigError("its server must not hold credentials: they belong to its user")
+        raise KubeconfigError("its server must not contain credentials: they belong to its user")
     if urlsplit(found["server"]).scheme == "http" and not is_loopback(found["server"]):
-        raise KubeconfigError("its server must begin with https:// (plain http is for this machine only)")
+        raise KubeconfigError("its server must begin with https:// (http is allowed for this machine only)")
     if "proxy-url" in found and not _is_url(found["proxy-url"], *PROXY_SCHEMES):
         raise KubeconfigError("its proxy-url is not a URL")
     insecure = entry.get("insecure-skip-tls-verify")
@@ -205,8 +204,8 @@ def _cluster(entry: Mapping[str, Any]) -> dict[str, Any]:
         raise KubeconfigError("insecure-skip-tls-verify is neither true nor false")
     if insecure:
         msg = (
-            "insecure-skip-tls-verify is not supported, as whoever answered would get the token: give "
-            "certificate-authority-data, and tls-server-name where the certificate is for another name"
+            "insecure-skip-tls-verify is not supported, because any server could then read the token: set "
+            "certificate-authority-data, and tls-server-name if the certificate has another name"
         )
         raise KubeconfigError(msg)
     # kubectl has the option for lists over fast links; anything but true is its default.
@@ -220,16 +219,16 @@ def _user(entry: Mapping[str, Any]) -> dict[str, Any]:
         raise KubeconfigError("its user has auth-provider, which is not supported; use exec")
     found: dict[str, Any] = {key: value for key in _USER_TEXTS if (value := _text(entry, key))}
     if "token" in found and not is_token(found["token"]):
-        raise KubeconfigError("the token of its user is not one")
+        raise KubeconfigError("the token of its user contains characters that are not allowed")
     certificate, key = ({name, f"{name}-data"} for name in ("client-certificate", "client-key"))
     if bool(certificate & found.keys()) != bool(key & found.keys()):
         raise KubeconfigError("its user has only one of client-certificate and client-key")
     if headers := list(_impersonation(entry)):
         if not all(_HEADER.fullmatch(value) for _, value in headers):
-            raise KubeconfigError("the user that its user acts as is none")
+            raise KubeconfigError("the user to impersonate is not valid")
         found["impersonation"] = headers
     if (plugin := entry.get("exec")) is not None:
-        found["exec"] = _plugin(_mapping(plugin, "exec is no mapping"))
+        found["exec"] = _plugin(_mapping(plugin, "exec is not a mapping"))
     return _with_files(found)
 
 
@@ -238,12 +237,12 @@ def _impersonation(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, header in _IMPERSONATION.items():
         if value := _text(entry, key):
             yield header, value
-    extra = _mapping(entry.get("as-user-extra") or {}, "as-user-extra is no mapping")
+    extra = _mapping(entry.get("as-user-extra") or {}, "as-user-extra is not a mapping")
     lists = [("Impersonate-Group", entry.get("as-groups") or [])]
     lists += [(f"Impersonate-Extra-{quote(str(name), safe='')}", values or []) for name, values in extra.items()]
     for header, values in lists:
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise KubeconfigError("as-groups and as-user-extra have values that are not lists of texts")
+            raise KubeconfigError("as-groups and as-user-extra have values that are not lists of strings")
         yield from ((header, value) for value in values)
 
 
@@ -253,7 +252,7 @@ def _plugin(entry: Mapping[str, Any]) -> dict[str, Any]:
         raise KubeconfigError(f"the apiVersion of exec is none of {', '.join(EXEC_VERSIONS)}")
     arguments, variables = entry.get("args") or [], entry.get("env") or []
     if not command or not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):
-        raise KubeconfigError("exec has no command, or args that are not a list of texts")
+        raise KubeconfigError("exec has no command, or args that are not a list of strings")
     form = "env of exec is not a list of names and values"
     if not isinstance(variables, list):
         raise KubeconfigError(form)
@@ -270,7 +269,7 @@ def _plugin(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _with_files(found: dict[str, Any]) -> dict[str, Any]:
     for key in _FILES:
         if key in found and not Path(found[key]).is_file():
-            raise KubeconfigError(f"the file that its {key} names is not there")
+            raise KubeconfigError(f"the file of its {key} does not exist")
     return found
 
 
@@ -293,5 +292,5 @@ def _text(entry: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise KubeconfigError(f"{key} is not a text")
+        raise KubeconfigError(f"{key} is not a string")
     return value

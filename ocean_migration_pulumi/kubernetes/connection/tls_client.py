@@ -22,10 +22,10 @@ from ocean_migration_pulumi.kubernetes.connection.errors import UnreachableError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import NO_COMPRESSION, KubeContext
 
 _REASONS: Final[Mapping[type[BaseException], str]] = {
-    ssl.SSLError: "TLS fails",
+    ssl.SSLError: "TLS failed",
     ConnectionRefusedError: "connection refused",
     ConnectionResetError: "the connection was reset",
-    socket.gaierror: "the name of its server is not known",
+    socket.gaierror: "the name of its server cannot be resolved",
 }
 
 
@@ -46,7 +46,7 @@ def open_client(target: KubeContext, certificate: tuple[str, str] | None = None)
         proxy = read_proxy("proxy-url", own_proxy) if own_proxy else find_proxy(server)
     except SettingsError as error:
         raise UnreachableError(str(error)) from None
-    what = "the certificates of the access"
+    what = "the certificates of the kubeconfig"
     try:
         context = _tls_context(target, certificate)
         if proxy is not None:

@@ -32,7 +32,7 @@ _PARTS: Final = ("spec", "status", "webhooks")
 
 
 class UnexpectedFormError(Exception):
-    """An object that is not what the Kubernetes API reference promises."""
+    """An object that does not match the Kubernetes API reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

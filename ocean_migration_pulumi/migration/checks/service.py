@@ -67,7 +67,7 @@ def check_vngs(nodes: Iterable[PlannedNode], vngs: Mapping[str, VirtualNodeGroup
 
 
 def check_scaling(cluster: Cluster, now: datetime) -> list[CheckResult]:
-    """Check that Ocean may start nodes."""
+    """Check that Ocean can launch nodes."""
     fields, check_results = {"cluster": cluster.id}, []
     if cluster.autoscaler_enabled is False:
         check_results.append(CheckResult(SCALING, CheckStatus.FAIL, Finding.AUTOSCALER_DISABLED, fields))

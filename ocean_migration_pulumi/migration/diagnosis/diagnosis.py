@@ -171,7 +171,7 @@ def _diagnose_leftovers(investigation: Investigation, manual: list[MigrationInst
     if kube is not None and kube.knows(PODS, NODES):
         stuck = stuck_pods.find_stuck_pods(status, kube, manual, investigation.vocabulary, include_unblocked=True)
         if gone := stuck_pods.find_gone_pods(reported, kube):
-            investigation.notes.append(f"left over according to Ocean, but gone: {list_some(gone)}")
+            investigation.notes.append(f"reported as left by Ocean, but gone: {list_some(gone)}")
     pods = sum(node.running_pods or len(node.pods) for node in manual)
     return Diagnosis(
         outcome=Outcome.LEFTOVERS,
@@ -201,7 +201,7 @@ def _diagnose_stopped(investigation: Investigation) -> Diagnosis:
         outcome=Outcome.STOPPED,
         reason="stopped",
         headline=(
-            f"migration {status.id} was stopped{at}, after {describe_duration(status, investigation.age)} and with "
+            f"migration {status.id} was stopped{at}, after {describe_duration(status, investigation.age)}, with "
             f"{describe_share(status)}; Ocean does not report who stopped it"
         ),
         evidence=(
@@ -315,7 +315,7 @@ def _find_stuck(
             "migration"
         )
     if found and status.is_terminal:
-        investigation.notes.append("Kubernetes shows the pods of now, not of the end of the migration")
+        investigation.notes.append("Kubernetes shows the current pods, not those at the end of the migration")
     return found
 
 

@@ -106,7 +106,7 @@ def read_history(
     ]
     reasons, notes = _read_reasons(api, ocean_id, failed)
     if gone := [name for name, status in found.items() if status is None]:
-        notes.append(f"no status of {count_noun(len(gone), 'listed migration')}: {', '.join(gone)}")
+        notes.append(f"no status for {count_noun(len(gone), 'listed migration')}: {', '.join(gone)}")
     if len(asked) < len(listed):
         notes.append(
             f"details of the newest {len(asked)} of {count_noun(len(listed), 'migration')} only; use --all for the rest"

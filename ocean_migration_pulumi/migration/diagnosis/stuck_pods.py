@@ -120,7 +120,7 @@ def find_stuck_pods(
             StuckPod(
                 pod=sanitize(pod.full_name),
                 node="",
-                why="pending, no node takes it",
+                why="pending, fits no node",
                 remedy="check its events; its requests and constraints must fit a Virtual Node Group",
             )
             for pod in sorted(kube.pods, key=lambda pod: pod.full_name)

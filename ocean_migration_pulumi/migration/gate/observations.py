@@ -1,4 +1,4 @@
-"""Look once at everything that a gate waits for."""
+"""Check each condition of a gate once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ocean_migration_pulumi.migration.spec.conditions import ConditionObservatio
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 
 LONGEST_LOOK: Final = 30.0
-"""Seconds for each question, retries included: one that takes longer is asked again in the next look."""
+"""Seconds for each check, retries included. One that takes longer is repeated in the next poll."""
 
 _POLLS_PER_LOOK: Final = 4
 _UNRECOGNIZED: Final = Gap(GapCode.UNRECOGNIZED_CLUSTER)
@@ -40,46 +40,46 @@ _NOT_NOW: Final = (*OUTAGES, KubernetesError)
 
 
 class GateKubernetes(WorkloadReader, ConditionReader, Protocol):
-    """What a gate asks of Kubernetes; nothing is ever changed there. Each raises what ``ConditionReader`` names."""
+    """What a gate reads from Kubernetes. Each method raises what ``ConditionReader`` names."""
 
     def pending_pods(self, scope: CancelScope) -> tuple[str, ...]:
-        """Return the pods that wait for a node, as namespace and name."""
+        """Return the pending pods, as namespace/name."""
 
 
 @dataclass(slots=True, kw_only=True)
 class GateContext:
-    """Everything that a gate works with."""
+    """Inputs, clients and state of one wait for a gate."""
 
     spec: GateSpec
-    """The validated inputs."""
+    """Validated inputs of the gate."""
     api: OceanApi
-    """The service."""
+    """Client of Spot's API."""
     scope: CancelScope
-    """The bounds of the wait."""
+    """Deadline and cancellation of the wait."""
     reporter: Reporter
-    """Takes the lines for whoever watches."""
+    """Receives progress and messages."""
     probe: Probe
-    """GETs the URLs of HTTP checks."""
+    """Requests the URLs of ``http_checks``."""
     poll_interval: float = 15.0
-    """Seconds between two looks (±10 %)."""
+    """Seconds between two polls (±10 %)."""
     kubernetes: GateKubernetes | None = None
-    """The cluster's Kubernetes; None without access."""
+    """Reader of the cluster. None without access to Kubernetes."""
     absent: Gap = NO_ACCESS
     """Why there is no access to Kubernetes."""
     explicit: bool = False
-    """Whether the gate's own inputs name the access: then it must be there, and of the right cluster."""
+    """Whether the access comes from the gate's inputs; then it must work, and belong to the cluster."""
     watch: HealthWatch | None = None
-    """Looks at the workloads of the wave before; None before the first look."""
+    """Watch of the previous wave's workloads. None before the first poll."""
     seen_at: float = float("-inf")
-    """When it looked last, by the clock of ``scope``."""
+    """Time of its last assessment, by the clock of ``scope``."""
     denial: Denial | None = None
     """The answers that the latest migration does not exist; None unless the last one was such."""
     recognized: bool = False
-    """Whether Kubernetes was found to be the cluster whose nodes the service offers or runs."""
+    """Whether the nodes in Kubernetes have been verified to be those of the Ocean cluster."""
 
 
 def refuse_missing_access(gate: GateContext) -> None:
-    """Raise PrerequisiteError when the gate needs access to Kubernetes and has none."""
+    """Raise PrerequisiteError if the gate needs access to Kubernetes and has none."""
     if gate.kubernetes is None and (gate.spec.kubernetes_conditions or gate.explicit):
         name = "kubernetes_conditions" if gate.spec.kubernetes_conditions else "kubeconfig"
         msg = f"{name}: {describe_gap(gate.absent).line}"
@@ -87,7 +87,7 @@ def refuse_missing_access(gate: GateContext) -> None:
 
 
 def observe_cluster(gate: GateContext) -> Iterator[ConditionObservation]:
-    """Look once at everything; what one look shows does not save another."""
+    """Yield one observation for each condition. All are checked, even if one does not hold."""
     spec = gate.spec
     if spec.heartbeat:
         yield from _ask(gate, "Ocean", _observe_heartbeat)
@@ -104,14 +104,14 @@ def observe_cluster(gate: GateContext) -> Iterator[ConditionObservation]:
 def _ask(
     gate: GateContext, whom: str, observe: Callable[[GateContext, CancelScope], list[ConditionObservation]]
 ) -> list[ConditionObservation]:
-    """Return observations; a question that fails for now, or is not answered in time, is one that is not met."""
+    """Return observations. A check that fails for now, or takes too long, is not met."""
     try:
         return observe(gate, gate.scope.at_most(LONGEST_LOOK))
     except _NOT_NOW as error:
         return [ConditionObservation(False, sanitize(str(error), LONGEST_REASON))]
     except DeadlineError:
         gate.scope.check()
-        return [ConditionObservation(False, f"{whom} did not answer in time")]
+        return [ConditionObservation(False, f"{whom} did not respond in time")]
 
 
 def _observe_heartbeat(gate: GateContext, scope: CancelScope) -> list[ConditionObservation]:
@@ -205,7 +205,7 @@ def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[Cond
     arrived, expected = share_on_ocean(report)
     if not has_arrived(report, gate.spec.min_pods_on_ocean):
         seen = f"{arrived} of {count_noun(expected, 'pod')} arrived on Ocean nodes"
-        return [ConditionObservation(False, f"{seen}, not {gate.spec.min_pods_on_ocean} %")]
+        return [ConditionObservation(False, f"{seen}, {gate.spec.min_pods_on_ocean} % required")]
     unknown = report.describe(HealthVerdict.UNKNOWN)
     more = f", unknown: {list_some(unknown)}" if unknown else ""
     ready = report.verdicts.get(HealthVerdict.WELL, 0)
@@ -213,7 +213,7 @@ def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[Cond
 
 
 def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelScope) -> bool | None:
-    """Make sure, once, that it is the cluster of which the service offers or runs instances; None: not known yet."""
+    """Verify once that the kubeconfig belongs to the Ocean cluster. None if it is not known yet."""
     if gate.recognized:
         return True
     nodes = kubernetes.instances(scope)
@@ -223,7 +223,7 @@ def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelS
     if nodes and known and not nodes & known:
         gap = Gap(GapCode.OTHER_CLUSTER, {"access": "the access to Kubernetes"})
         if gate.explicit:
-            raise InputError("kubeconfig", f"{describe_gap(gap).reason}; give that of the cluster {ocean_id}")
+            raise InputError("kubeconfig", f"{describe_gap(gap).reason}; use the kubeconfig of cluster {ocean_id}")
         _do_without(gate, gap)
         return False
     gate.recognized = bool(nodes & known)
@@ -236,7 +236,7 @@ def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelS
 
 
 def _do_without(gate: GateContext, gap: Gap) -> None:
-    """Go on without the access that the environment gave; raise PrerequisiteError when the gate asks for it."""
+    """Continue without access to Kubernetes. Raise PrerequisiteError if the gate requires it."""
     gate.kubernetes, gate.absent = None, gap
     refuse_missing_access(gate)
-    gate.reporter.warning(f"{describe_gap(gap).reason}; unscheduled pods are told by Ocean alone")
+    gate.reporter.warning(f"{describe_gap(gap).reason}; only Ocean reports unscheduled pods")

@@ -1,4 +1,4 @@
-"""What a gate waits for: its inputs, validated."""
+"""Validated inputs of a gate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ocean_migration_pulumi.migration.spec.input_readers import (
 from ocean_migration_pulumi.migration.spec.options import declare_input, declared_inputs, read_inputs
 
 TIMEOUT: Final = 900.0
-"""Seconds that a gate waits when neither ``timeout`` nor custom timeouts are set."""
+"""Seconds that a gate waits if neither ``timeout`` nor ``custom_timeouts`` is set."""
 
 _MAPS: Final = "Sequence[Input[Mapping[str, Any]]]"
 
@@ -55,25 +55,25 @@ def _read_checks(name: str, value: Any) -> tuple[HttpCheck, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateSpec:
-    """The inputs of one gate, in the order of the reference. Durations are seconds."""
+    """Inputs of one gate, in the order of the reference. Durations are in seconds."""
 
     ocean_id: str = declare_input(TEXT, "Ocean cluster, ``o-...``.", absent="", required=True)
     migration_ids: tuple[str, ...] = declare_input(
-        TEXTS, "Migrations of the wave before, the latest last. The gate waits again when they change."
+        TEXTS, "Migrations of the previous wave, the latest last. The gate waits again when they change."
     )
     succeeded: bool = declare_input(
-        FLAG, "Output ``succeeded`` of the wave before: the gate fails unless it is true.", default=True
+        FLAG, "Output ``succeeded`` of the previous wave: the gate fails unless it is true.", default=True
     )
     remaining: tuple[str, ...] = declare_input(
-        TEXTS, "Output ``remaining_nodes`` of the wave before, for the message when it did not succeed."
+        TEXTS, "Output ``remaining_nodes`` of the previous wave, for the message when it did not succeed."
     )
     scheduled: bool = declare_input(
         FLAG,
-        "Every pod must be scheduled: of the cluster, or without access to Kubernetes of the latest migration.",
+        "All pods of the cluster must be scheduled; without access to Kubernetes, those of the latest migration.",
         default=True,
     )
     heartbeat: bool = declare_input(
-        FLAG, "The Ocean Controller must report: active, and within the last 10 minutes.", default=True
+        FLAG, "The Ocean Controller must have reported as active within the last 10 minutes.", default=True
     )
     kubernetes_conditions: tuple[KubernetesCondition, ...] = declare_input(
         InputType(_read_conditions, _MAPS, "list of maps", absent=()),
@@ -82,12 +82,12 @@ class GateSpec:
     )
     http_checks: tuple[HttpCheck, ...] = declare_input(
         InputType(_read_checks, _MAPS, "list of maps", absent=()),
-        "URLs that must answer, each with ``url``, ``status`` (200) and ``contains``.",
+        "URLs that must respond, each with ``url``, ``status`` (200) and ``contains``.",
     )
     workload_baseline: HealthBaseline | None = declare_input(
         InputType(_read_baseline, "Mapping[str, Any]", "map"),
-        "Output ``workload_baseline`` of the wave before: with access to Kubernetes its workloads must be ready.",
-        none_means="that workloads are not judged",
+        "Output ``workload_baseline`` of the previous wave: with access to Kubernetes, its workloads must be ready.",
+        none_means="that workloads are not checked",
         compared=False,
     )
     min_pods_on_ocean: int = declare_input(
@@ -97,11 +97,13 @@ class GateSpec:
         compared=False,
     )
     hold_for: float = declare_input(
-        DURATION, "How long everything must hold without a break; no answer is a break.", default="30s"
+        DURATION,
+        "How long all conditions must hold without interruption; a missing response interrupts it.",
+        default="30s",
     )
     timeout: float | None = declare_input(
         InputType(_read_timeout, "str"),
-        "How long the gate waits at most; a shorter ``custom_timeouts`` applies, and alone replaces the default.",
+        "Maximum time to wait. If both are set, the shorter of ``timeout`` and ``custom_timeouts`` applies.",
         default="15m",
         absent=None,
         compared=False,
@@ -120,26 +122,26 @@ class GateSpec:
     )
 
     def limit(self, custom: float | None) -> float:
-        """Return the seconds until the deadline; of ``timeout`` and a ``custom`` timeout the shorter counts."""
+        """Return the seconds until the deadline: the shorter of ``timeout`` and ``custom``."""
         return min((seconds for seconds in (self.timeout, custom) if seconds is not None), default=TIMEOUT)
 
 
 INPUT_DECLARATIONS: Final = declared_inputs(GateSpec)
 
 ACCEPTED: Final = tuple(INPUT_DECLARATIONS)
-"""The names of all inputs, in the order of the reference."""
+"""Names of all inputs, in the order of the reference."""
 
 INPUTS: Final = tuple(name for name, each in INPUT_DECLARATIONS.items() if not each.secret)
-"""The names of all inputs that a state may hold."""
+"""Names of the inputs that are stored in state."""
 
 COMPARED: Final = frozenset(name for name in INPUTS if INPUT_DECLARATIONS[name].compared)
-"""The inputs for which an open gate waits again when they change."""
+"""Names of the inputs whose change makes an open gate wait again."""
 
 
 def read_gate_spec(
     props: Mapping[str, Any], *, unknown: frozenset[str] = frozenset()
 ) -> tuple[GateSpec, list[InputError]]:
-    """Read the inputs of a gate, and check those that depend on each other; see ``read_inputs``."""
+    """Read and validate the inputs of a gate; see ``read_inputs``."""
     spec, problems = read_inputs(GateSpec, props, unknown)
     checked = not {"hold_for", "timeout"} & (unknown | {problem.property_name for problem in problems})
     if checked and spec.hold_for >= spec.limit(None):
@@ -152,5 +154,5 @@ def read_gate_spec(
 
 
 def changed_inputs(old: GateSpec, new: GateSpec) -> list[str]:
-    """Return the names of the inputs for which an open gate waits again when they differ."""
+    """Return the names of changed inputs that make an open gate wait again."""
     return [name for name in INPUTS if name in COMPARED and getattr(old, name) != getattr(new, name)]

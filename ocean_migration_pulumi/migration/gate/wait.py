@@ -1,4 +1,4 @@
-"""Wait between two waves of a migration until the first has succeeded and the cluster is calm."""
+"""Wait between two waves until the first has succeeded and the cluster is healthy."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ class GateResult:
     """A gate that has opened."""
 
     at: str
-    """When it opened, in the service's time."""
+    """When the gate opened, by Spot's clock."""
     seen: tuple[str, ...]
-    """What was seen then."""
+    """One line for each condition that held."""
 
 
 def wait_for_gate(gate: GateContext) -> GateResult:
-    """Wait until everything that the gate asks for has held for ``hold_for`` without a break.
+    """Wait until all conditions have held for ``hold_for`` without interruption.
 
-    What cannot be asked now does not hold now.
+    A condition that cannot be checked does not hold.
 
     Raises:
-        PrerequisiteError: Waiting is of no use.
+        PrerequisiteError: The condition can never hold, such as after a failed wave.
         DeadlineError: The gate did not open in time.
-        OperationCancelled: Whoever asked for the operation wants it no more.
-        OceanMigrationError: An error of the API that another try does not mend.
+        OperationCancelled: The caller no longer wants the operation.
+        OceanMigrationError: An error that repeating does not solve.
     """
     _refuse_failed_wave(gate.spec)
     refuse_missing_access(gate)
     if gate.kubernetes is None and gate.spec.workload_baseline is not None:
         gate.reporter.warning(
-            f"unknown whether the workloads of the wave before are ready: {describe_gap(gate.absent).line}"
+            f"unknown whether the workloads of the previous wave are ready: {describe_gap(gate.absent).line}"
         )
     hold_for = gate.spec.hold_for
 
     def describe(observations: Sequence[ConditionObservation]) -> str:
         if waiter.held is None:
             return f"waiting: {_describe_missing(observations)}"
-        return f"calm for {format_elapsed(waiter.held)} of {format_elapsed(hold_for)}"
+        return f"healthy for {format_elapsed(waiter.held)} of {format_elapsed(hold_for)}"
 
     waiter = Waiter(
         lambda: list(observe_cluster(gate)),
@@ -56,16 +56,16 @@ def wait_for_gate(gate: GateContext) -> GateResult:
         policy=PollPolicy(poll_interval=gate.poll_interval),
         describe=describe,
     )
-    gate.reporter.status("looking whether the cluster is calm")
+    gate.reporter.status("checking whether the cluster is healthy")
     try:
         observations = waiter.until(lambda seen: all(each.met for each in seen), hold_for=hold_for)
     except InterruptedWaitError as error:
         waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or ())
-        msg = f"{error} after {waited}; the gate is not open ({missing}). `pulumi up` asks again."
+        msg = f"{error} after {waited}; the gate is not open ({missing}). `pulumi up` checks again."
         raise type(error)(msg) from None
     except DeadlineError:
         waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or ())
-        msg = f"the gate did not open within {waited}: {missing}; see to it, then run `pulumi up` again"
+        msg = f"the gate did not open within {waited}: {missing}; fix this, then run `pulumi up` again"
         raise DeadlineError(msg) from None
     seen = tuple(each.seen for each in observations)
     gate.reporter.info(f"open after {format_elapsed(waiter.elapsed)}" + (f": {', '.join(seen)}" if seen else ""))
@@ -80,7 +80,7 @@ def _refuse_failed_wave(spec: GateSpec) -> None:
     if spec.remaining:
         left = f": {count_with_verb(len(spec.remaining), 'node', 'remain')}, {list_some(spec.remaining)}"
     msg = (
-        f"the wave before did not succeed{latest}{left}; nothing was waited for. Bring that wave to its end, then run "
+        f"the previous wave did not succeed{latest}{left}; the gate did not wait. Complete that wave, then run "
         "`pulumi up` again"
     )
     raise PrerequisiteError(msg)
@@ -90,4 +90,4 @@ def _describe_missing(observations: Sequence[ConditionObservation]) -> str:
     missing = [each.seen for each in observations if not each.met]
     if missing:
         return ", ".join(missing)
-    return "it was not calm for long enough" if observations else "nothing was seen yet"
+    return "it was not healthy for long enough" if observations else "nothing has been checked yet"

@@ -306,9 +306,9 @@ def _excuse(
     if now.rolling:
         return "is being rolled out", HealthVerdict.UNKNOWN
     if now.desired is None and counts.ready < before.ready and counts.total < before.ready:
-        return "has fewer pods than before, and does not tell how many it asks for", HealthVerdict.UNKNOWN
+        return "has fewer pods than before, and does not report how many it desires", HealthVerdict.UNKNOWN
     if not now.tells_rollouts and templates - set(before.templates) and counts.ready < required:
-        return "has another pod template than before, and does not tell of rollouts", HealthVerdict.UNKNOWN
+        return "has another pod template than before, and does not report rollouts", HealthVerdict.UNKNOWN
     return "", HealthVerdict.WELL
 
 

@@ -42,11 +42,11 @@ def observe_url(check: HttpCheck, probe: Probe, scope: CancelScope) -> Condition
     except NoAnswerError as error:
         seen = f"{check.subject}: {sanitize(str(error), LONGEST_REASON)}"
         return ConditionObservation(False, seen, answered=False)
-    seen = f"{check.subject} answers {answer.status}"
+    seen = f"{check.subject} responds with {answer.status}"
     if answer.status != check.status:
         return ConditionObservation(False, f"{seen} instead of {check.status}")
     if check.contains is not None and check.contains.encode() not in answer.body:
-        return ConditionObservation(False, f"{seen}, but without the text that is asked for")
+        return ConditionObservation(False, f"{seen}, but the response does not contain the required text")
     return ConditionObservation(True, seen)
 
 
@@ -152,7 +152,7 @@ class CheckWatch:
             raise PrerequisiteError(self.absent)
         if not self._recognized:
             if not self.kubernetes.instances(scope) & {*self.find_nodes(scope)}:
-                msg = "none of the nodes is one that Ocean runs or that is planned: it is another cluster"
+                msg = "none of the nodes is planned or run by Ocean: it is another cluster"
                 raise PrerequisiteError(msg)
             self._recognized = True
         (found,) = self.kubernetes.observe(scope, [check])

@@ -100,12 +100,14 @@ def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> In
         ("virtual_node_groups", "Virtual Node Groups"),
         ("node_names", "nodes"),
     ):
-        if existing[name]:
+        if existing[name] and getattr(spec.nodes, name):
             parts.append(f"{noun} of the candidates: {list_some(existing[name])}")
     if not snapshot.offered:
-        parts.append("Ocean's discovery returns no candidate")
+        parts.append("Ocean's discovery returns no candidates")
+    selecting = [name for name in spec.nodes.to_inputs() if name not in {"exclude", "limit"}]
+    field = f"nodes.{selecting[0]}" if len(selecting) == 1 else "nodes"
     message = "; ".join(parts).replace("?;", "?")
-    return InputError("nodes", message, remedy='set when_no_nodes="succeed" to allow it')
+    return InputError(field, message, remedy='set when_no_nodes="succeed" to allow it')
 
 
 def _explain_mismatch(selector: NodeSelector, snapshot: ClusterSnapshot) -> list[str]:

@@ -422,17 +422,13 @@ def _refuse_strangers(
     for name in strangers:
         taken = next((status for status in snapshot.recent if name in status.instance_ids), None)
         if taken is not None:
-            why = f"migration {taken.id}, which is not this resource's, has taken it"
+            why = f"migration {taken.id} of another stack or user holds it"
         elif name in ocean_nodes:
-            why = "it is a node of Ocean already"
+            why = "it is already an Ocean node"
         else:
-            why = "it is no node of this cluster"
+            why = "it is not a node of this cluster"
             may_be_held = may_be_held or may_nodes_be_hidden(snapshot)
-        problems.append(
-            InputError(
-                "nodes.instance_ids", f"{name!r} cannot be migrated: {why}; give ids that Ocean's discovery offers"
-            )
-        )
+        problems.append(InputError("nodes.instance_ids", f"{name!r} cannot be migrated: {why}; use ids of candidates"))
     return PlanPreview(problems=tuple(problems), may_be_held=may_be_held)
 
 

@@ -138,7 +138,7 @@ def _user_data(labels: dict[str, str], taints: tuple[Taint, ...], user_data: str
     rendered = render_user_data(user_data, labels, taints)
     if not rendered:
         flags = " ".join(kubelet_flags(labels, taints))
-        return [f"    # The user data has to set the same, as arguments of the kubelet: {flags!r}"]
+        return [f"    # The user data must set the same, as kubelet arguments: {flags!r}"]
     lines = [f"        {line!r}" for line in rendered.splitlines(keepends=True)]
     return ["    # Needs `import base64`.", "    user_data=base64.b64encode((", *lines, "    ).encode()).decode(),"]
 

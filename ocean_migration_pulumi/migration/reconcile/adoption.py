@@ -184,12 +184,12 @@ def find_unanswered_start(context: ReconcileContext) -> None:
     found = waiter.until(is_over)
     context.state.unanswered = None
     if found is None:
-        context.reporter.info("the start whose answer was lost had no effect")
+        context.reporter.info("the start that got no response had no effect")
         return
     # The inputs may have changed since: only what the service echoes is known of it.
     migration = adopt(context, found)
     migration.origin = STARTED
-    line = f"migration {migration.id} had started, although its answer was lost"
+    line = f"migration {migration.id} had started, although its response was lost"
     context.reporter.info(line)
     emit(context, EventKind.STARTED, migration, line, status=found)
 
@@ -212,7 +212,7 @@ def _waiter_for_lost(
         scope=scope,
         reporter=context.reporter,
         policy=PollPolicy(poll_interval=interval, outage=outage),
-        describe=lambda _: "looking for the migration whose answer was lost",
+        describe=lambda _: "looking for a migration whose start got no response",
     )
 
 
@@ -253,7 +253,7 @@ def catch_up_recorded(context: ReconcileContext) -> None:
                 context.reporter.warning(render(denied))
             continue
         if migration.lost:
-            context.reporter.info(f"migration {migration.id}, which was lost, is there again")
+            context.reporter.info(f"migration {migration.id}, which was lost, is listed again")
             migration.lost = False
         elif status.state == migration.status and migration.ended:
             context.note_end(status, migration)
@@ -286,9 +286,7 @@ def catch_up(context: ReconcileContext) -> None:
         elif status.is_terminal:
             migration.status = MigrationState.STARTING  # until its end is confirmed it is waited for
         else:
-            context.reporter.warning(
-                f"whether {migration.id} forces evictions against PodDisruptionBudgets is not known"
-            )
+            context.reporter.warning(f"unknown whether {migration.id} deletes pods that PodDisruptionBudgets protect")
     context.update_outcomes()
 
 
@@ -316,7 +314,10 @@ def _settle_unseen(
 
     The event does not say who stopped it: a stop of ours may have been sent by a run that was killed.
     """
-    line = f"migration {migration.id} is {status.state}, {describe_share(status)}: it ended while nobody waited for it"
+    line = (
+        f"migration {migration.id} is {status.state}, {describe_share(status)}: it ended while no run was "
+        "waiting for it"
+    )
     emit(context, ENDS[status.state], migration, line, status=status, reason=migration.stopped_by or "")
     if by_others and status.state == MigrationState.STOPPED and migration.stopped_by is None:
         migration.stopped_by = "others"

@@ -213,10 +213,10 @@ def _resume(context: ReconcileContext) -> None:
             continue
         if why:
             context.reporter.warning(
-                f"migration {migration.id} also holds nodes that are not planned, so it goes on: {why}"
+                f"migration {migration.id} also holds nodes that are not planned, so it continues: {why}"
             )
         elif spec.options.differs_from(MigrationOptions.from_attributes(migration)):
-            context.reporter.warning(f"migration {migration.id} goes on with the options it was started with")
+            context.reporter.warning(f"migration {migration.id} continues with the options that it was started with")
         wait_for_migration(context, migration)
 
 

@@ -156,12 +156,12 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
     except AnswerLostError as error:
         cache.changed()
         cause = error.__cause__ or error
-        context.reporter.warning(f"the answer to the start was lost ({cause}); looking for the migration in the list")
+        context.reporter.warning(f"the response to the start was lost ({cause}); looking for the migration in the list")
         found = search_lost_start(context, lost)
         if found is None:
             msg = (
-                f"the answer to the start of a migration of {count_noun(len(work), 'node')} was lost ({cause}), and "
-                f"none has appeared yet: one may have started. {context.hints.looks}."
+                f"the response to the start of a migration of {count_noun(len(work), 'node')} was lost ({cause}), and "
+                f"no such migration is listed yet: it may have started. {context.hints.looks}."
             )
             raise MigrationError(msg) from error
         return _record_start(context, found.id, lost.instance_ids, passed_checks, status=found)

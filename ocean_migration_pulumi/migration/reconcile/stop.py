@@ -92,7 +92,7 @@ def destroy(context: ReconcileContext) -> None:
     try:
         _stop_all(context)
     except ClusterNotFoundError:
-        context.reporter.info(f"cluster {context.ocean_id} is gone; nothing runs there any more")
+        context.reporter.info(f"cluster {context.ocean_id} is gone; nothing runs there")
         return
     if context.state.migrated:
         count = count_noun(len(context.state.migrated), "node")
@@ -118,7 +118,7 @@ def _send_stop(context: ReconcileContext, migration: MigrationRecord, *, termina
         context.claims.cache.changed()
         return False
     except (InterruptedWaitError, DeadlineError) as error:
-        msg = f"{error} while migration {migration.id} was asked to stop; run it again to see it stopped"
+        msg = f"{error} while migration {migration.id} was asked to stop; run it again to wait for the end"
         raise restate(error, msg, migration.id) from None
     else:
         migration.stopped_by = BRAKE if migration.stopped_by == BRAKE else "us"
@@ -141,10 +141,10 @@ def _stop_all(context: ReconcileContext) -> None:
             continue
         holder = context.claims.holder(migration.id)
         if migration.id in context.claimed_by_other_calls or holder not in {None, context.owner}:
-            context.reporter.info(f"migration {migration.id} is left to the resource that has adopted it")
+            context.reporter.info(f"migration {migration.id} continues: another resource has adopted it")
         elif migration.origin == ADOPTED_PART:
             context.reporter.warning(
-                f"migration {migration.id} also holds nodes that were not planned; it is left alone and goes on"
+                f"migration {migration.id} also holds nodes that were not planned, so it continues"
             )
         else:
             stop_migration(

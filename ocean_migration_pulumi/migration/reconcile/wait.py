@@ -266,7 +266,7 @@ def _end_unheard(
         line = hint = f"after {after} migration {migration.id} is gone with its cluster ({done}): {error}"
     else:
         line = (
-            f"after {after} the service could not be asked about migration {migration.id} any more: {error}; "
+            f"after {after}, Spot no longer reports on migration {migration.id}: {error}; "
             f"it continues in Ocean ({done})"
         )
         hint = f"{line}. {context.hints.waits}."
@@ -299,7 +299,7 @@ def _yield_to_older(context: ReconcileContext, migration: MigrationRecord, liste
         why = f"{other.id} holds {list_some(shared)} and is older"
         stop_migration(context, migration, terminate_drained_nodes=False, why=why)
         msg = (
-            f"migration {other.id} of someone else already moves {list_some(shared)}; ours, {migration.id}, was "
+            f"migration {other.id}, started elsewhere, already migrates {list_some(shared)}, so {migration.id} was "
             f"stopped. Wait for its end, or stop it, then {context.hints.again}."
         )
         raise DuplicateMigrationError(msg)

@@ -218,7 +218,7 @@ class Waiter(Generic[T]):
         if silent >= self._policy.outage:
             raise error
         self._line = ""
-        self._reporter.status(f"no answer for {format_elapsed(silent)}, retrying: {error}")
+        self._reporter.status(f"no response for {format_elapsed(silent)}, retrying: {error}")
 
     def _bear_denial(self, error: MigrationNotFoundError) -> None:
         if self.last is not None or self.elapsed > NEW:

@@ -84,7 +84,7 @@ def refuse_short_digest(spec: MigrationSpec) -> InputError | None:
     """Return the refusal of an ``approved_plan`` that is too short to approve anything; None when it is not."""
     if spec.approved_plan is None or len(spec.approved_plan) >= SHORTEST_DIGEST:
         return None
-    return InputError("approved_plan", f"{spec.approved_plan!r} is too short: give at least {SHORTEST_DIGEST} digits")
+    return InputError("approved_plan", f"{spec.approved_plan!r} is too short: use at least {SHORTEST_DIGEST} digits")
 
 
 def names_nodes_alone(planned: Mapping[str, str], spec: MigrationSpec) -> bool:

@@ -29,7 +29,7 @@ class GapCode(StrEnum):
     """Nobody saw the workloads before the migration; no fields."""
 
     NOT_IN_TIME = "not-in-time"
-    """Kubernetes did not answer in time; no fields."""
+    """Kubernetes did not respond in time; no fields."""
     LIST_INCOMPLETE = "list-incomplete"
     """``resource``, how many objects were ``read``, and the ``total``?."""
     UNREADABLE = "unreadable"
@@ -66,7 +66,7 @@ class GapCode(StrEnum):
     NO_INSTANCE_PROFILE = "no-instance-profile"
     """``profile`` by name."""
     FOREIGN_INSTANCE_PROFILE = "foreign-instance-profile"
-    """The ``profile`` is not of the account of the AWS credentials."""
+    """The ``profile`` does not belong to the account of the AWS credentials."""
     INSTANCE_PROFILE_WITHOUT_ROLE = "instance-profile-without-role"
     """``profile`` by name."""
     NO_EKS_CLUSTER = "no-eks-cluster"

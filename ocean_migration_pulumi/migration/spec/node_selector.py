@@ -93,9 +93,7 @@ _EXCLUDE: Final = InputType(_read_exclude, "NodeSelectorArgs | NodeSelectorArgsD
 class NodeSelector:
     """Which candidates to take: values of one field are alternatives, different fields must all match."""
 
-    instance_ids: tuple[str, ...] = declare_input(
-        TEXTS, "EC2 instance ids. An id that Ocean does not offer is an error."
-    )
+    instance_ids: tuple[str, ...] = declare_input(TEXTS, "EC2 instance ids. An id that is not a candidate is an error.")
     node_names: tuple[str, ...] = declare_input(TEXTS, "Kubernetes node names.")
     asg_names: tuple[str, ...] = declare_input(
         TEXTS, "Names of Auto Scaling Groups, or patterns of ``*``, ``?`` and ``[...]``; case matters."
@@ -108,8 +106,7 @@ class NodeSelector:
     )
     label_selector: str | None = declare_input(
         TEXT,
-        "Node labels, in kubectl's syntax: ``tier=web,!gpu``. Needs access to Kubernetes; without it the plan does not "
-        "change.",
+        "Node labels, in kubectl's syntax: ``tier=web,!gpu``. Requires access to Kubernetes.",
     )
     exclude: NodeSelector | None = declare_input(_EXCLUDE, "Selector of nodes that are never migrated; has no limit.")
     all_nodes: bool = declare_input(FLAG, "Every node that can be migrated.", absent=False)

@@ -138,7 +138,7 @@ class MigrationSpec:
     health: str = declare_input(
         choice("enforce", "warn", "off"),
         "Workloads that are not as ready as before when the nodes are drained, with access to Kubernetes: "
-        '``"enforce"`` fails ``up``, ``"warn"`` warns, ``"off"`` does not look.',
+        '``"enforce"`` fails ``up``, ``"warn"`` warns, ``"off"`` skips the check.',
         default="enforce",
         reviewed=True,
         digested=False,
@@ -159,7 +159,7 @@ class MigrationSpec:
         digested=False,
     )
     triggers: tuple[Any, ...] = declare_input(
-        ANYTHING, "Any change migrates planned nodes that still have pods once more.", reviewed=True
+        ANYTHING, "Any change migrates planned nodes again that still have pods.", reviewed=True
     )
     account_id: str | None = declare_input(
         ACCOUNT, "Spot account, ``act-...``.", none_means="the account of the settings", compared=False

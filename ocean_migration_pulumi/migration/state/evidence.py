@@ -36,7 +36,7 @@ class NodeOutcome(StrEnum):
     SKIPPED = "skipped"
     """It matches no Virtual Node Group, and ``unmatched_nodes`` is ``"skip"``."""
     GONE = "gone"
-    """It no longer exists, and no migration held it: nothing is to be done for it."""
+    """It no longer exists, and no migration held it: no action needed for it."""
     REMAINS = "remains"
     """Its workloads are still to be migrated, are being migrated, or are not proven to be."""
 

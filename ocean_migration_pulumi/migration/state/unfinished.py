@@ -13,7 +13,7 @@ def find_unfinished(state: ResourceState, spec: MigrationSpec) -> str | None:
     """Return why there is something to do although no input changed; None when nothing is left."""
     latest = state.latest
     if state.unanswered is not None:
-        return "a migration may have started whose id is not known yet"
+        return "a migration may have started, and its id is not known yet"
     if latest is not None and not latest.ended:
         return None if state.target_reached else f"migration {latest.id} was still running"
     stopped = latest is not None and latest.stopped_by in {"others", BRAKE} and not state.doubted
@@ -23,7 +23,7 @@ def find_unfinished(state: ResourceState, spec: MigrationSpec) -> str | None:
     if state.lacks_workloads and not stopped:
         return "the workloads were not ready"
     if spec.soak_time and latest is not None and latest.status == MigrationState.FINISHED and not state.soaked_until:
-        return "the soak has not passed"
+        return "the soak has not passed yet"
     return None
 
 

@@ -39,7 +39,7 @@ _HEADS: Final[Mapping[PreviewOperation, str]] = {
 _DESTRUCTIVE: Final[Mapping[str, str]] = {
     "should_terminate_drained_nodes": "drained nodes are terminated",
     "should_evict_stand_alone_pods": "standalone pods are deleted and not recreated",
-    "force_pod_eviction_on_pdb_failure": "pods are evicted against their PodDisruptionBudget",
+    "force_pod_eviction_on_pdb_failure": "pods are deleted although a PodDisruptionBudget protects them",
     "terminate_drained_nodes_on_stop": "stopping the migration terminates the nodes drained so far",
 }
 _WEIGHTS: Final[Mapping[CommentTopic, tuple[Weight, str]]] = {

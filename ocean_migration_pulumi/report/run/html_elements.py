@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import html
+import re
+from typing import Final
 
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.report.markdown import NAME, TEXT
+
+_QUOTED: Final = re.compile(r"`([^`]+)`")
 
 
 class Html(str):
@@ -42,14 +46,14 @@ def code(text: str) -> Html:
     return element("code", name(text)) if text else Html("-")
 
 
-def prose(text: str) -> str:
-    """Return a message as one line; a long one is cut."""
-    return name(text, TEXT)
+def prose(text: str) -> Html:
+    """Return a message as one line, with code where backquotes stand around it; a long one is cut."""
+    return quoted(name(text, TEXT))
 
 
 def quoted(text: str) -> Html:
-    """Return a text of ours, in which backquotes stand around what is to be typed."""
-    parts = text.split("`")
+    """Return a text with code where backquotes stand around it."""
+    parts = _QUOTED.split(text)
     return joined(*(element("code", part) if place % 2 else part for place, part in enumerate(parts)))
 
 

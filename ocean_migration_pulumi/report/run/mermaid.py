@@ -61,7 +61,7 @@ def draw_nodes_done(run_report: RunReport) -> str:
         (
             _LINE,
             "xychart-beta",
-            f'    x-axis "{name} since the begin" 0 --> {max(seconds / unit, 0.1):.1f}',
+            f'    x-axis "{name} since the start" 0 --> {max(seconds / unit, 0.1):.1f}',
             f'    y-axis "nodes done" 0 --> {max(1, run_report.progress.total, *values)}',
             f"    line [{', '.join(map(str, values))}]",
         )

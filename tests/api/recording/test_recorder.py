@@ -243,7 +243,7 @@ def test_accounts_have_stable_stand_ins() -> None:
 
 
 def test_failures_are_recorded_without_the_place(tmp_path: Path) -> None:
-    """Each attempt is an exchange of its own; what is no answer has an error, which names no host."""
+    """Each attempt is an exchange of its own; what is no answer has an error, which has no host."""
     path = tmp_path / "run.jsonl"
     with serving([http.reset, http.answer(503, b"busy"), http.items(CLUSTER)], path) as client:
         client.get_cluster("o-1")
@@ -251,7 +251,7 @@ def test_failures_are_recorded_without_the_place(tmp_path: Path) -> None:
     failed, busy, good = lines(path)
     assert "status" not in failed
     assert "body" not in failed
-    assert failed["error"].startswith("GET /ocean/aws/k8s/cluster/o-1: no answer from [base URL]: ")
+    assert failed["error"].startswith("GET /ocean/aws/k8s/cluster/o-1: no response from [base URL]: ")
     assert "127.0.0.1" not in path.read_text()
     assert base_url.rpartition(":")[2] not in failed["error"]
     assert (busy["status"], busy["text"], good["status"]) == (503, "busy", 200)
@@ -355,7 +355,7 @@ def test_several_may_write_one_record(tmp_path: Path) -> None:
     ("make", "said"),
     [
         (lambda path: path.mkdir(), "cannot be opened: Is a directory"),
-        (lambda path: path.write_text("apiVersion: v1\n"), "is not a record, and nothing is appended to it"),
+        (lambda path: path.write_text("apiVersion: v1\n"), "exists and is not a record: choose another file"),
         (lambda path: path.write_text('{"record": "ocean-migration", "version": 2}\n'), "is not a record"),
         (os.mkfifo, "is not a regular file"),
         (lambda path: path.symlink_to("nowhere/file"), "cannot be opened: No such file or directory"),

@@ -55,7 +55,7 @@ def test_doubt_is_said_when_something_was_taken() -> None:
     assert idle.warnings == []
     used = ConfigurationBuilder(document={}, origin="Spot")
     used.fill_from(template)
-    assert used.warnings == ["it may be another: compare what was taken from it"]
+    assert used.warnings == ["it may be another: compare what was copied from it"]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_what_is_left_behind_is_what_has_no_argument(convert: Convert, document:
     assert {(part.reason, part.remedy) for part in left} == {
         (
             "pulumi_spotinst has no argument for it",
-            "set it in Spot's console once the cluster is there: the provider leaves it alone",
+            "set it in the Spot console after the cluster has been created: the provider does not change it",
         )
     }
 
@@ -229,22 +229,22 @@ def test_loose_types_of_the_service_are_read() -> None:
 @pytest.mark.parametrize(
     ("document", "path", "reason"),
     [
-        ({"rootVolumeSize": "big"}, "rootVolumeSize", "not readable: it is no whole number"),
-        ({"rootVolumeSize": 2.5}, "rootVolumeSize", "not readable: it is no whole number"),
-        ({"restrictScaleDown": 3}, "restrictScaleDown", "not readable: it is neither true nor false"),
-        ({"name": ["web"]}, "name", "not readable: it is no text"),
-        ({"subnetIds": ["subnet-1", {}]}, "subnetIds", "not readable: it is no list of texts"),
-        ({"subnetIds": "subnet-1"}, "subnetIds", "not readable: it is no list of texts"),
-        ({"strategy": "spot"}, "strategy", "not readable: it is no object"),
+        ({"rootVolumeSize": "big"}, "rootVolumeSize", "cannot be read: it is not an integer"),
+        ({"rootVolumeSize": 2.5}, "rootVolumeSize", "cannot be read: it is not an integer"),
+        ({"restrictScaleDown": 3}, "restrictScaleDown", "cannot be read: it is neither true nor false"),
+        ({"name": ["web"]}, "name", "cannot be read: it is not a string"),
+        ({"subnetIds": ["subnet-1", {}]}, "subnetIds", "cannot be read: it is not a list of strings"),
+        ({"subnetIds": "subnet-1"}, "subnetIds", "cannot be read: it is not a list of strings"),
+        ({"strategy": "spot"}, "strategy", "cannot be read: it is not an object"),
         ({"autoScale": "spot"}, "autoScale", "pulumi_spotinst has no argument for it"),
-        ({"labels": [{"value": "web"}]}, "labels[0]", "not readable: it has no key"),
+        ({"labels": [{"value": "web"}]}, "labels[0]", "cannot be read: it has no key"),
         (
             {"instanceMetadataOptions": {"httpPutResponseHopLimit": 2}},
             "instanceMetadataOptions",
-            "not readable: it has no httpTokens",
+            "cannot be read: it has no httpTokens",
         ),
-        ({"iamInstanceProfile": {"id": "x"}}, "iamInstanceProfile", "not readable: it has neither arn nor name"),
-        ({"iamInstanceProfile": "nodes"}, "iamInstanceProfile", "not readable: it has neither arn nor name"),
+        ({"iamInstanceProfile": {"id": "x"}}, "iamInstanceProfile", "cannot be read: it has neither arn nor name"),
+        ({"iamInstanceProfile": "nodes"}, "iamInstanceProfile", "cannot be read: it has neither arn nor name"),
     ],
 )
 def test_what_cannot_be_read_is_left_behind(document: dict[str, Any], path: str, reason: str) -> None:
@@ -259,7 +259,7 @@ def test_the_rest_of_a_list_is_taken() -> None:
     found = convert_vng({"labels": [{"key": "a", "value": "1"}, "b"]})
     assert plain(found.arguments) == {"labels": [{"key": "a", "value": "1"}]}
     assert found.left == (
-        Left(path="labels[1]", reason="not readable: it is no object", remedy="add it to `labels` yourself"),
+        Left(path="labels[1]", reason="cannot be read: it is not an object", remedy="add it to `labels` yourself"),
     )
 
 

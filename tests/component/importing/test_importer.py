@@ -180,14 +180,14 @@ def test_cluster_says_what_was_taken_from_where(client: OceanClient, aws: Aws) -
     assert found.lines == (
         "name, region, minimum capacity, maximum capacity, subnets, public addresses, AMI, instance metadata options, "
         "key pair, security groups, tags: from Auto Scaling Group web, by Spot's import",
-        "controller id: from the name of the EKS cluster, as Spot makes up another at each import",
+        "controller id: from the name of the EKS cluster, because Spot creates another one at each import",
         "block devices, instance profile, user data: from launch template lt-1",
     )
     assert found.warnings == (
-        "capacity.target is left behind: it is how many instances the group has just now; nothing: Ocean starts what "
-        "the pods need",
-        "compute.instanceTypes.whitelist is left behind: the group's m5.large would bind every Virtual Node Group of "
-        "the cluster; name instance types if it shall",
+        "capacity.target is not copied: it is the current number of instances of the group; no action needed: Ocean "
+        "launches what the pods need",
+        "compute.instanceTypes.whitelist is not copied: the group's m5.large would limit every Virtual Node Group of "
+        "the cluster; set instance types if you want that",
     )
 
 
@@ -228,7 +228,9 @@ def test_cluster_like_a_node_group_without_asg(client: OceanClient, aws: Aws) ->
 def test_no_cluster_without_subnets(client: OceanClient, aws: Aws) -> None:
     """What a cluster cannot be without is named when nobody tells it."""
     aws.change(GET_NODE_GROUP, resources=[], subnetIds=[])
-    with pytest.raises(OceanMigrationError, match="EKS node group web: neither Spot's import nor AWS tells subnet_ids"):
+    with pytest.raises(
+        OceanMigrationError, match=("EKS node group web: neither Spot's import nor AWS reports subnet_ids")
+    ):
         import_cluster(client, GROUP, eks_cluster="demo", region=REGION)
 
 
@@ -250,9 +252,9 @@ def test_group_like_a_node_group(client: OceanClient, aws: Aws) -> None:
         "--node-labels in user_data",
         "user data does not set the taints dedicated=web:NoSchedule, spot=:PreferNoSchedule of EKS node group web: "
         "nodes join without them. Add them to --register-with-taints in user_data",
-        "labels is left behind: eks.amazonaws.com/nodegroup: labels that Kubernetes, EKS or Spot give themselves; "
-        "nothing, unless a pod selects nodes by them",
-        "keyPair is left behind: a Virtual Node Group has none of its own; the cluster's is used: check that it fits",
+        "labels is not copied: eks.amazonaws.com/nodegroup: labels that Kubernetes, EKS or Spot set themselves; "
+        "no action needed, unless a pod selects nodes by them",
+        "keyPair is not copied: a Virtual Node Group has none of its own; the cluster's is used: check that it fits",
     )
 
 
@@ -307,7 +309,8 @@ def test_mixed_instances(client: OceanClient, aws: Aws) -> None:
     assert plain(found)["instance_types"] == ["m5.large", "m6i.large"]
     assert plain(found)["user_data"] == "Ym9vdA=="
     assert found.warnings[0] == (
-        "the group uses version 4 of launch template lt-1, but what was read is its latest, 5: compare what was taken "
+        "the group uses version 4 of launch template lt-1, but its latest version, 5, was read: compare what was "
+        "copied "
         "from it"
     )
 
@@ -336,10 +339,10 @@ def test_aws_is_not_asked_for_what_spot_tells(aws: Aws) -> None:
     assert plain(found)["iam_instance_profile"] == "nodes"
     assert "region: from the program" not in found.lines
     assert found.warnings == (
-        "capacity.target is left behind: it is how many instances the group has just now; nothing: Ocean starts what "
-        "the pods need",
-        "compute.launchSpecification.gpu.sharing is left behind: pulumi_spotinst has no argument for it; set it in "
-        "Spot's console once the cluster is there: the provider leaves it alone",
+        "capacity.target is not copied: it is the current number of instances of the group; no action needed: Ocean "
+        "launches what the pods need",
+        "compute.launchSpecification.gpu.sharing is not copied: pulumi_spotinst has no argument for it; set it in "
+        "the Spot console after the cluster has been created: the provider does not change it",
     )
 
 
@@ -388,8 +391,8 @@ def test_user_data_of_a_node_group_loses_its_label(client: OceanClient, aws: Aws
     )
     assert not [line for line in found.warnings if "user data does not set" in line]
     assert (
-        "userData is left behind: eks.amazonaws.com/nodegroup in --node-labels: Ocean's nodes are in no node group; "
-        "nothing, unless a pod selects nodes by it"
+        "userData is not copied: eks.amazonaws.com/nodegroup in --node-labels: Ocean's nodes are in no node group; "
+        "no action needed, unless a pod selects nodes by it"
     ) in found.warnings
 
 
@@ -399,9 +402,9 @@ def test_what_aws_does_not_tell(client: OceanClient, aws: Aws) -> None:
     found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
     assert "iam_instance_profile" not in found.arguments
     assert found.warnings[:2] == (
-        "instance profile: told neither by Spot's import nor by AWS, and instances without have no rights in AWS: set "
+        "instance profile: reported by neither Spot's import nor AWS, and instances without have no rights in AWS: set "
         "it yourself",
-        "user data: told neither by Spot's import nor by AWS, and instances without cannot join the cluster: set it "
+        "user data: reported by neither Spot's import nor AWS, and instances without cannot join the cluster: set it "
         "yourself",
     )
 
@@ -412,9 +415,9 @@ def test_what_aws_does_not_tell(client: OceanClient, aws: Aws) -> None:
 def test_gone_says_the_service(client: OceanClient, aws: Aws, source: AutoScalingGroupSource | NodeGroupSource) -> None:
     """A source that the service does not know is an error of its own kind."""
     aws.change(GET_NODE_GROUP, resources=[])
-    with pytest.raises(SourceGoneError, match=f"{source} does not exist, says Spot's import"):
+    with pytest.raises(SourceGoneError, match=f"{source} does not exist, according to Spot's import"):
         import_cluster(client, source, eks_cluster="demo", region=REGION)
-    with pytest.raises(SourceGoneError, match=f"{source} does not exist, says Spot's import"):
+    with pytest.raises(SourceGoneError, match=f"{source} does not exist, according to Spot's import"):
         import_vng(client, source, region=REGION)
 
 

@@ -68,8 +68,8 @@ def test_taken_out_of_the_program_it_stays_off(stage: Stage) -> None:
     assert ("delete", "web-autoscaler") not in stage.cluster.sent
     ((name, warning),) = said(result, "warning")
     assert name == "parent"
-    assert "is not switched off" in warning
-    assert "KUBECONFIG, or name it in cluster_autoscaler" in warning
+    assert "is not scaled to zero" in warning
+    assert "KUBECONFIG, or set its name in cluster_autoscaler" in warning
 
 
 def test_replicas_are_given_back_on_destroy_when_asked(stage: Stage) -> None:
@@ -78,7 +78,7 @@ def test_replicas_are_given_back_on_destroy_when_asked(stage: Stage) -> None:
     assert said(stage.up(switch(arguments, deployment(more="replicas=1"))), "warning") == []
     ((name, warning),) = said(stage.up(switch(arguments, deployment(more="replicas=2"))), "warning")
     assert name == "web-autoscaler"
-    assert "kube-system/cluster-autoscaler has 2 replicas, and will have 1" in warning
+    assert "kube-system/cluster-autoscaler has 2 replicas. Destroying this stack scales it to 1" in warning
     del stage.cluster.sent[:]
     assert stage.stack.destroy().succeeded
     assert stage.cluster.sent == [("delete", "web-autoscaler"), ("delete", "cluster")]
@@ -119,10 +119,10 @@ def test_what_only_resembles_one_is_left_alone(stage: Stage) -> None:
     ((name, warning),) = said(result, "warning")
     assert name == "parent"
     assert "x/cluster-autoscaler-pages" in warning
-    assert "name it" in warning
+    assert "set its name" in warning
     idle = stage.up(switch("", resembling.format(0)))
     assert said(idle, "warning") == []
-    assert any("no Cluster Autoscaler was found" in message for _, message in said(idle, "info"))
+    assert any("no Cluster Autoscaler found" in message for _, message in said(idle, "info"))
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ PLAIN = {"ocean-migration:token": TOKEN}
         (lambda: ControllerArgs(existing_secret="s", token=Output.secret(TOKEN)), {}, "controller.token requires"),
         (lambda: ControllerArgs(token_in_state=True, token=TOKEN), {}, "controller.token must be a secret"),
         (lambda: ControllerArgs(token_in_state=True), {}, "controller.token is required"),
-        (lambda: ControllerArgs(token_in_state=True), PLAIN, "ocean-migration:token is in clear"),
+        (lambda: ControllerArgs(token_in_state=True), PLAIN, "ocean-migration:token is in plain text"),
         (lambda: ControllerArgs(token_in_state="yes"), {}, "controller.token_in_state must be true"),  # type: ignore[arg-type]  # wrong
         (lambda: ControllerArgs(existing_secret="s", auto_update="no"), {}, "controller.auto_update must be true"),  # type: ignore[arg-type]  # wrong
         (lambda: ControllerArgs(existing_secret="s", replace_v1="no"), {}, "controller.replace_v1 must be true"),  # type: ignore[arg-type]  # wrong
@@ -286,7 +286,7 @@ def test_version_1_that_a_tool_applies_is_warned_of(stage: Stage) -> None:
     ((name, warning),) = said(result, "warning")
     assert name == "web-controller-v1"
     assert "the Argo CD application spot" in warning
-    assert "take version 1" in warning
+    assert "remove version 1" in warning
 
 
 def test_read_only_controller_is_warned_of(stage: Stage) -> None:

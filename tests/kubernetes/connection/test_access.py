@@ -135,7 +135,7 @@ def test_context() -> None:
     assert found(content).target.cluster["server"] == "https://b.example"
     assert found(content, "a").target.cluster["server"] == "https://a.example"
     assert found(content).target.user == {}
-    with pytest.raises(InputError, match=r"^kube_context: 'canary' is no context of the kubeconfig; give the name"):
+    with pytest.raises(InputError, match=r"^kube_context: the kubeconfig has no context 'canary'; existing: a, b"):
         find_access(content, "canary", {})
 
 
@@ -296,7 +296,7 @@ def test_unusable_input(content: str) -> None:
     with pytest.raises(InputError) as caught:
         find_access(content, None, {})
     assert caught.value.property_name == "kubeconfig"
-    assert str(caught.value).endswith("give the content of a kubeconfig (YAML or JSON), or the path of one")
+    assert str(caught.value).endswith("give the content of a kubeconfig (YAML or JSON), or its path")
     assert_tells_nothing(caught.value)
 
 
@@ -307,7 +307,7 @@ def test_unusable_environment(content: str, tmp_path: Path) -> None:
     """It is no input's fault."""
     path = tmp_path / "config"
     path.write_text(content)
-    with pytest.raises(SettingsError, match=r"^KUBECONFIG: its? ") as caught:
+    with pytest.raises(SettingsError, match=r"^KUBECONFIG: (.*/config: )?its? ") as caught:
         find_access(None, None, {"KUBECONFIG": str(path)})
     assert_tells_nothing(caught.value)
 
@@ -316,9 +316,9 @@ def test_environment_without_a_usable_file(tmp_path: Path) -> None:
     """Neither a directory, nor what is no text, nor nothing at all."""
     (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
     for name in ("", "binary"):
-        with pytest.raises(SettingsError, match="KUBECONFIG: a file that it names cannot be read"):
+        with pytest.raises(SettingsError, match=r"KUBECONFIG: .* cannot be read"):
             find_access(None, None, {"KUBECONFIG": str(tmp_path / name)})
-    with pytest.raises(SettingsError, match="KUBECONFIG: none of the files that it names is there"):
+    with pytest.raises(SettingsError, match=r"KUBECONFIG: .*does not exist"):
         find_access(None, None, {"KUBECONFIG": str(tmp_path / "missing")})
 
 
@@ -384,7 +384,7 @@ def test_kubeconfig_in_base64_gets_a_hint(wrap: int) -> None:
 )
 def test_variable_that_has_the_content_gets_a_hint(content: str) -> None:
     """It must name a file."""
-    with pytest.raises(SettingsError, match="KUBECONFIG: it has the content of a kubeconfig") as caught:
+    with pytest.raises(SettingsError, match="KUBECONFIG: it contains a kubeconfig") as caught:
         find_access(None, None, {"KUBECONFIG": content})
     assert_tells_nothing(caught.value)
 
@@ -393,6 +393,8 @@ def test_context_that_the_environment_lacks(tmp_path: Path) -> None:
     """The context is the input's, whatever the file is."""
     path = tmp_path / "config"
     path.write_text(kubeconfig(SERVER))
-    with pytest.raises(InputError, match="kube_context: 'other' is no context of the kubeconfig") as caught:
+    with pytest.raises(
+        InputError, match="kube_context: the kubeconfig has no context 'other'; existing: web"
+    ) as caught:
         find_access(None, "other", {"KUBECONFIG": str(path)})
     assert_tells_nothing(caught.value)

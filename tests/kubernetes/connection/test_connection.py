@@ -265,7 +265,7 @@ def test_unusable_key(kind: str, server: ScriptedServer, authority: trustme.CA) 
         user["client-key-data"] = "AAA"
     found = read(server, trusting(authority), user)
     assert found.gaps.keys() == ALL
-    assert found.gaps[PODS].fields["message"].startswith("the certificates of the access: cannot be used (")
+    assert found.gaps[PODS].fields["message"].startswith("the certificates of the kubeconfig: cannot be used (")
     assert "canary" not in repr(found)
     assert "ocean-migration-certificate" not in {thread.name for thread in threading.enumerate()}
 
@@ -300,7 +300,7 @@ def test_unusable_certificates(data: str, server: ScriptedServer) -> None:
     """Nothing of them is repeated."""
     found = read(server, {"certificate-authority-data": data})
     assert found.gaps.keys() == ALL
-    assert found.gaps[PODS].fields["message"].startswith("the certificates of the access: cannot be used (")
+    assert found.gaps[PODS].fields["message"].startswith("the certificates of the kubeconfig: cannot be used (")
     assert "canary" not in repr(found)
 
 
@@ -318,7 +318,7 @@ def test_plain_text_is_no_tls() -> None:
         thread.start()
         with reading(f"https://127.0.0.1:{listener.getsockname()[1]}") as reader:
             assert reader.read_snapshot(CancelScope()).gaps[PODS] == failed_gap(
-                "Kubernetes cannot be reached: TLS fails"
+                "Kubernetes cannot be reached: TLS failed"
             )
         thread.join(PATIENCE)
 
@@ -466,7 +466,10 @@ def test_environment_s_proxy_is_not_for_this_machine(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"NO_PROXY": "fd00::/8,10.0.0.0/8"}, "Kubernetes cannot be reached: the name of its server is not known"),
+        (
+            {"NO_PROXY": "fd00::/8,10.0.0.0/8"},
+            ("Kubernetes cannot be reached: the name of its server cannot be resolved"),
+        ),
         ({"ALL_PROXY": "socks4://canary:canary@a"}, "ALL_PROXY: the scheme of the proxy is not supported"),
         ({"https_proxy": "http://canary:0"}, "https_proxy: not the URL of a proxy"),
     ],
@@ -489,7 +492,7 @@ def test_answer_that_is_too_long_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> No
     api = shop()
     api.faults[fake.PODS] = [http.answer(200, b" " * (1024**2 + 1))]
     with api.serve() as server, reading(server.url) as reader:
-        assert reader.read_snapshot(CancelScope()).gaps == {PODS: failed_gap("an answer is longer than 1 MiB")}
+        assert reader.read_snapshot(CancelScope()).gaps == {PODS: failed_gap("a response is larger than 1 MiB")}
 
 
 def test_silence_of_a_step_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:

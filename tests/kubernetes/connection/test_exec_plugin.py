@@ -92,7 +92,7 @@ def test_token_that_has_run_out_is_renewed(tmp_path: Path) -> None:
         assert reader.read_snapshot(CancelScope(), fresh=True).gaps[PODS] == refused
 
 
-NOTHING = "gave neither a token nor a certificate with key"
+NOTHING = "returned neither a token nor a certificate with its key"
 FAILS = f"import sys; print('{TOKEN}'); print('{TOKEN}', file=sys.stderr); sys.exit(3)"
 
 
@@ -179,7 +179,7 @@ def test_plugin_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.Monke
     """However much time whoever asked has."""
     monkeypatch.setattr(plugins, "LONGEST_RUN", 0.3)
     found = read(shop(), user(tmp_path, HANGS))
-    assert found.gaps[PODS].fields["message"].endswith("did not answer within 0.3 s")
+    assert found.gaps[PODS].fields["message"].endswith("did not respond within 0.3 s")
 
 
 def test_token_of_the_kubeconfig_stands_above_its_plugin(tmp_path: Path) -> None:

@@ -52,9 +52,9 @@ def test_selector_that_the_server_refuses() -> None:
     ("step", "message"),
     [
         (fake.forbidden("list", "nodes"), "ci may not list nodes (403); add to its role: {apiGroups"),
-        (fake.status(500), "Kubernetes answered 500 when asked to list nodes"),
-        (http.answer(200, {"items": [{}]}), "1 object of unexpected form among the nodes"),
-        (http.silence, "Kubernetes did not answer in time"),
+        (fake.status(500), "Kubernetes responded with 500 when asked to list nodes"),
+        (http.answer(200, {"items": [{}]}), "1 malformed object in the list of nodes"),
+        (http.silence, "Kubernetes did not respond in time"),
     ],
 )
 def test_selector_that_cannot_be_asked(step: http.Step, message: str) -> None:
@@ -79,7 +79,7 @@ def test_selector_after_the_deadline() -> None:
         thread = threading.Thread(target=wait, args=(reader,))
         thread.start()
         assert arrived.wait(PATIENCE)
-        with pytest.raises(KubernetesError, match="did not answer in time"):
+        with pytest.raises(KubernetesError, match="did not respond in time"):
             reader.nodes_with(CancelScope().at_most(0.1), "a=b")
         slow.ended.set()
         thread.join(PATIENCE)

@@ -203,7 +203,7 @@ def test_access_to_another_cluster_is_a_note(stage: Stage) -> None:
     found = diagnose_status(stage, status("a", "b"), workloads_of(["x"], pod_on("x", "cart")), changed_at=NOW)
     assert found.stuck == ()
     assert found.notes == (
-        "blockers unknown: KUBECONFIG is of another cluster: none of its nodes is a candidate or an Ocean node",
+        "blockers unknown: KUBECONFIG belongs to another cluster: none of its nodes is a candidate or an Ocean node",
     )
 
 
@@ -286,7 +286,7 @@ def test_notes_say_what_blocked_pods_do_not_prove(stage: Stage) -> None:
     found = diagnose_status(stage, status("a"), facts, changed_at=NOW)
     assert found.notes == ("Ocean does not report whether force_pod_eviction_on_pdb_failure is set for this migration",)
     ended = diagnose_status(stage, status("a", state="FINISHED_ERROR"), facts)
-    assert ended.notes == ("Kubernetes shows the pods of now, not of the end of the migration",)
+    assert ended.notes == ("Kubernetes shows the current pods, not those at the end of the migration",)
 
 
 def test_stall_names_the_blockers_of_draining_nodes(stage: Stage) -> None:
@@ -314,7 +314,7 @@ def test_gone_pods_are_not_leftovers(stage: Stage) -> None:
     facts = workloads_of(["a"], pod_on("a", "debug", alone=True))
     found = diagnose_status(stage, status(manual, state="FINISHED"), facts)
     assert [pod.pod for pod in found.stuck] == ["shop/debug"]
-    assert found.notes == ("left over according to Ocean, but gone: tool",)
+    assert found.notes == ("reported as left by Ocean, but gone: tool",)
     odd = MigrationInstance(instance_id="i-1", state=MANUAL, pods=(PodDetail(id="p-1", kind="JOB"),))
     (pod,) = stuck_pods.list_reported_pods([odd])
     assert (pod.pod, pod.node) == ("p-1", "i-1")

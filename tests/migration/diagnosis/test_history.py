@@ -77,7 +77,7 @@ def test_migration_without_a_status_has_the_facts_of_the_list(stage: Stage) -> N
         (newer, "failed", None, ""),
         (older, "failed", None, ""),
     ]
-    assert found.notes == (f"no status of 2 listed migrations: {newer}, {older}",)
+    assert found.notes == (f"no status for 2 listed migrations: {newer}, {older}",)
 
 
 def test_only_the_newest_are_read_in_detail(stage: Stage) -> None:

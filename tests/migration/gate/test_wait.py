@@ -211,14 +211,14 @@ def test_live_line_names_everything_that_is_waited_for() -> None:
     ]
     stand = Stand(
         ocean=FakeOcean(statuses=leaving),
-        answers=[503, NoAnswerError("no answer: ConnectError"), 200],
+        answers=[503, NoAnswerError("no response: ConnectError"), 200],
         spec={"migration_ids": ("owm-1",), "http_checks": (SHOP,)},
     )
-    assert stand.opens().seen[1:] == ("all pods scheduled", "https://shop.example/health answers 200")
+    assert stand.opens().seen[1:] == ("all pods scheduled", "https://shop.example/health responds with 200")
     first, second, third = stand.reporter.statuses[1:4]
-    assert first == "waiting: 2 pods unscheduled, https://shop.example/health answers 503 instead of 200, 0s"
-    assert second.startswith("waiting: 1 pod unscheduled, https://shop.example/health: no answer: ConnectError, ")
-    assert third.startswith("calm for 0s of 30s, ")
+    assert first == "waiting: 2 pods unscheduled, https://shop.example/health responds with 503 instead of 200, 0s"
+    assert second.startswith("waiting: 1 pod unscheduled, https://shop.example/health: no response: ConnectError, ")
+    assert third.startswith("healthy for 0s of 30s, ")
     assert stand.probed[0] == SHOP.url
     assert not any("canary" in line for line in stand.reporter.statuses + stand.reporter.infos)
 
@@ -237,9 +237,9 @@ def test_status_and_text_of_an_answer_count() -> None:
         answers=[200, (204, b"canary"), (204, "alles grün".encode())],
         spec={"http_checks": (check,), "hold_for": 0.0},
     )
-    assert stand.opens().seen[-1] == "http://shop.example/ answers 204"
-    assert "answers 200 instead of 204" in stand.reporter.statuses[1]
-    assert "answers 204, but without the text that is asked for" in stand.reporter.statuses[2]
+    assert stand.opens().seen[-1] == "http://shop.example/ responds with 204"
+    assert "responds with 200 instead of 204" in stand.reporter.statuses[1]
+    assert "responds with 204, but the response does not contain the required text" in stand.reporter.statuses[2]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_wave_that_did_not_succeed_keeps_the_gate_shut(remaining: tuple[str, ...
     """At once: nothing is asked."""
     stand = Stand(spec={"succeeded": False, "migration_ids": ("owm-1",), "remaining": remaining})
     reason = stand.stays_shut(PrerequisiteError)
-    assert reason.startswith("the wave before did not succeed (its latest migration is owm-1)" + named)
+    assert reason.startswith("the previous wave did not succeed (its latest migration is owm-1)" + named)
     assert (stand.ocean.asked, stand.waited) == ([], 0.0)
 
 
@@ -269,7 +269,7 @@ def test_ocean_that_hangs_is_asked_again() -> None:
     """One look does not use up the time of all."""
     stand = Stand(ocean=FakeOcean(heartbeats=[HUNG, ALIVE]), spec={"hold_for": 0.0})
     stand.opens()
-    assert stand.reporter.statuses[1] == f"waiting: Ocean did not answer in time, {LONGEST_LOOK:.0f}s"
+    assert stand.reporter.statuses[1] == f"waiting: Ocean did not respond in time, {LONGEST_LOOK:.0f}s"
 
 
 def test_refused_token_ends_it_at_once() -> None:
@@ -305,21 +305,21 @@ def test_deadline_says_what_was_missing() -> None:
     """At the last look."""
     stand = Stand(answers=[503], spec={"http_checks": (SHOP,)}, seconds=120.0)
     assert stand.stays_shut(DeadlineError) == (
-        "the gate did not open within 2m00s: https://shop.example/health answers 503 instead of 200; see to it, then "
-        "run `pulumi up` again"
+        "the gate did not open within 2m00s: https://shop.example/health responds with 503 instead of 200; fix "
+        "this, then run `pulumi up` again"
     )
 
 
 def test_deadline_in_the_hold_says_so() -> None:
     """Everything held, but not for long enough."""
     stand = Stand(spec={"hold_for": 60.0}, seconds=45.0)
-    assert "it was not calm for long enough" in stand.stays_shut(DeadlineError)
+    assert "it was not healthy for long enough" in stand.stays_shut(DeadlineError)
 
 
 def test_deadline_in_the_first_look_has_seen_nothing() -> None:
     """Ocean hangs for longer than there is time."""
     stand = Stand(ocean=FakeOcean(heartbeats=[HUNG]), seconds=5.0)
-    assert "nothing was seen yet" in stand.stays_shut(DeadlineError)
+    assert "nothing has been checked yet" in stand.stays_shut(DeadlineError)
 
 
 def test_ctrl_c_is_one_clear_reason() -> None:
@@ -335,8 +335,8 @@ def test_ctrl_c_is_one_clear_reason() -> None:
     stand.gate.probe = probe
     reason = stand.stays_shut(InterruptedWaitError)
     assert reason.startswith("interrupted after ")
-    assert "the gate is not open (https://shop.example/health answers 503" in reason
-    assert reason.endswith("`pulumi up` asks again.")
+    assert "the gate is not open (https://shop.example/health responds with 503" in reason
+    assert reason.endswith("`pulumi up` checks again.")
 
 
 def test_engine_that_is_gone_ends_it() -> None:
@@ -414,14 +414,14 @@ def test_kubeconfig_of_another_cluster_is_refused() -> None:
     """Its calm would say nothing."""
     kubernetes = FakeKubernetes(nodes=[frozenset({"i-9"})])
     stand = Stand(kubernetes=kubernetes, explicit=True)
-    assert "give that of the cluster o-1" in stand.stays_shut(InputError)
+    assert "use the kubeconfig of cluster o-1" in stand.stays_shut(InputError)
 
 
 @pytest.mark.parametrize("more", [{"explicit": True}, {"spec": {"kubernetes_conditions": (CART,)}}])
 def test_cluster_without_instance_ids_is_unknown(more: dict[str, Any]) -> None:
     """Its nodes have no ``providerID`` yet: its calm may be that of another cluster."""
     stand = Stand(kubernetes=FakeKubernetes(nodes=[frozenset()]), **more)
-    assert "unknown whether the kubeconfig is that of this cluster" in stand.stays_shut(DeadlineError)
+    assert "unknown whether the kubeconfig belongs to this cluster" in stand.stays_shut(DeadlineError)
 
 
 def test_environment_of_an_unknown_cluster_is_not_used() -> None:
@@ -436,9 +436,9 @@ def test_environment_of_another_cluster_is_not_used() -> None:
     kubernetes = FakeKubernetes(nodes=[frozenset({"i-9"})], pending=[("shop/a",)])
     stand = Stand(kubernetes=kubernetes)
     stand.opens()
-    assert "of another cluster" in stand.reporter.warnings[0]
+    assert "belongs to another cluster" in stand.reporter.warnings[0]
     asking = Stand(kubernetes=kubernetes, spec={"kubernetes_conditions": (CART,)})
-    assert "of another cluster" in asking.stays_shut(PrerequisiteError)
+    assert "belongs to another cluster" in asking.stays_shut(PrerequisiteError)
 
 
 def test_nodes_that_ocean_runs_make_it_the_right_cluster() -> None:

@@ -70,13 +70,13 @@ def test_gate_waits_for_workloads() -> None:
     assert kubernetes.asked >= 3
     told = " ".join(stand.reporter.statuses)
     assert "Deployment shop/cart has 2 of 3 pods ready" in told
-    assert "workloads cannot be read: Kubernetes did not answer in time" in told
+    assert "workloads cannot be read: Kubernetes did not respond in time" in told
 
 
 def test_gate_fails_when_the_canary_landed_on_old_nodes() -> None:
     """Its pods are ready, but not on Ocean nodes."""
     stand, _ = gate(ELSEWHERE)
-    assert "1 of 3 pods arrived on Ocean nodes, not 80 %" in stand.stays_shut(DeadlineError)
+    assert "1 of 3 pods arrived on Ocean nodes, 80 % required" in stand.stays_shut(DeadlineError)
 
 
 @pytest.mark.parametrize(("percentage", "opens"), [(0, True), (33, True), (34, False)])
@@ -93,7 +93,9 @@ def test_without_access_a_warning_says_that_health_is_unknown() -> None:
     """The gate opens as before."""
     stand = Stand(spec={"workload_baseline": THREE})
     stand.opens()
-    assert any("unknown whether the workloads of the wave before are ready" in text for text in stand.reporter.warnings)
+    assert any(
+        "unknown whether the workloads of the previous wave are ready" in text for text in stand.reporter.warnings
+    )
 
 
 def test_without_a_baseline_nothing_is_judged() -> None:

@@ -26,7 +26,7 @@ TLS = StopCheck(
 )
 SEEN = {
     "pass": ConditionObservation(True, "ok"),
-    "fail": ConditionObservation(False, "answers 503 instead of 200"),
+    "fail": ConditionObservation(False, "responds with 503 instead of 200"),
     "silent": ConditionObservation(False, "no answer", answered=False),
     "gone": ConditionObservation(False, "is not there", is_present=False),
 }
@@ -46,7 +46,7 @@ def test_stops_after_its_time_and_not_earlier() -> None:
     cause = play(["fail"] * 11).find_cause()
     assert cause is not None
     assert (cause.cause, cause.check, cause.seconds) == ("HTTP check", URL, 600.0)
-    assert (cause.detail, cause.workloads) == ("answers 503 instead of 200", ())
+    assert (cause.detail, cause.workloads) == ("responds with 503 instead of 200", ())
     found = play(["fail"] * 11, TLS).find_cause()
     assert found is not None
     assert (found.cause, found.check) == ("condition", "Certificate shop/tls Ready=True")
@@ -140,11 +140,11 @@ def test_looks_at_all_checks_at_once() -> None:
         seen.observe()
     assert [each.looks for each in seen.series] == [3, 3]
     assert cluster.identified == 1
-    assert seen.list_failing() == [f"{URL} answers 503 instead of 200", "answers 503 instead of 200"]
+    assert seen.list_failing() == [f"{URL} responds with 503 instead of 200", "responds with 503 instead of 200"]
 
 
 @pytest.mark.parametrize(
-    "error", [KubernetesError("Kubernetes answered 503"), PrerequisiteError("ci may not get certificates (403)")]
+    "error", [KubernetesError("Kubernetes responded with 503"), PrerequisiteError("ci may not get certificates (403)")]
 )
 @pytest.mark.parametrize("strict", [False, True])
 def test_api_server_that_does_not_answer_says_nothing(error: Exception, strict: bool) -> None:
@@ -166,7 +166,7 @@ def test_without_access_or_with_that_of_another_cluster_nothing_is_said(kubernet
     assert seen.list_failing()
 
 
-@pytest.mark.parametrize("error", [NoAnswerError("no answer within 5 s"), SettingsError("the proxy cannot be used")])
+@pytest.mark.parametrize("error", [NoAnswerError("no response within 5 s"), SettingsError("the proxy cannot be used")])
 def test_url_that_does_not_answer_says_nothing(error: Exception) -> None:
     """The runner's own network may be the reason; no text has the query of the URL."""
 

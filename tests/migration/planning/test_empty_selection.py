@@ -17,7 +17,10 @@ from tests.migration.stage import Stage
     [
         ({"asg_names": ["wbe"]}, "did you mean `web` instead of `wbe`? Auto Scaling Groups"),
         ({"asg_names": ["wbe*"]}, "did you mean `web*` instead of `wbe*`?"),
-        ({"asg_names": ["quite-different"]}, "no node matches; Auto Scaling Groups of the candidates: api, "),
+        (
+            {"asg_names": ["quite-different"]},
+            "no node matches; Auto Scaling Groups of the candidates: api, ",
+        ),
         ({"virtual_node_groups": ["ols-ffffffff"]}, "Virtual Node Groups of the candidates: "),
         ({"eks_node_groups": ["workers"]}, "EKS node groups of the candidates: worker;"),
         ({"eks_node_groups": ["workers"]}, "did you mean `worker` instead of `workers`?"),
@@ -40,7 +43,8 @@ def test_the_refusal_names_what_exists(stage: Stage, nodes: dict[str, list[str]]
     there = [node["instance_id"] for node in stage.control.nodes(stage.ocean_id)]
     stage.sources = KnownKubernetes(workloads_of(there), taken={"team=none": []}).sources()
     (problem,) = stage.preview(stage.spec(nodes=nodes)).problems
-    assert problem.property_name == "nodes"
+    selecting = [name for name in nodes if name != "exclude"]
+    assert problem.property_name == (f"nodes.{selecting[0]}" if len(selecting) == 1 else "nodes")
     assert said in problem.message
 
 

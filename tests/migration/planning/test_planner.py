@@ -324,8 +324,8 @@ def test_id_that_was_never_a_candidate_is_bad_input_and_says_why(stage: Stage) -
     problems = stage.preview(stage.spec(nodes={"instance_ids": ids})).problems
     assert {problem.property_name for problem in problems} == {"nodes.instance_ids"}
     reasons = {problem.message.split("'")[1]: problem.message for problem in problems}
-    assert "it is no node of this cluster" in reasons.pop("i-none")
-    assert "it is a node of Ocean already" in reasons.pop(managed)
+    assert "it is not a node of this cluster" in reasons.pop("i-none")
+    assert "it is already an Ocean node" in reasons.pop(managed)
     assert reasons == {}
 
 
@@ -335,7 +335,7 @@ def test_id_that_a_migration_of_somebody_else_has_taken_names_it(stage: Stage) -
     theirs = stage.control.start_foreign_migration(stage.ocean_id, [taken], evict=True)
     stage.control.advance(3600)
     (problem,) = stage.preview(stage.spec(nodes={"instance_ids": [taken]})).problems
-    assert f"migration {theirs}, which is not this resource's, has taken it" in problem.message
+    assert f"migration {theirs} of another stack or user holds it" in problem.message
 
 
 def test_id_of_the_old_plan_is_no_bad_input(stage: Stage) -> None:

@@ -21,7 +21,7 @@ def test_no_node_is_a_warning(stage: Stage) -> None:
     """Where it is allowed; else it is an error, for it may be a slip in the selector."""
     spec = stage.spec(nodes={"asg_names": ["none"]})
     (problem,) = stage.preview(spec).problems
-    assert (problem.property_name, "no node matches" in problem.message) == ("nodes", True)
+    assert (problem.property_name, "no node matches" in problem.message) == ("nodes.asg_names", True)
     assert stage.preview(spec, replace(spec, planned_nodes={})).problems == ()
     found = stage.preview(replace(spec, when_no_nodes="succeed"))
     assert found.planned == {}

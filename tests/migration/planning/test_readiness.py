@@ -102,7 +102,7 @@ def test_other_nodes_that_stay_schedulable_are_a_warning(stage: Stage) -> None:
     assert fields_of(partly, Code.NODES_OUTSIDE_PLAN) == [{"nodes": len(stage.ids()) - len(stage.ids("web"))}]
     named = stage.preview(stage.spec(nodes=WEB, later_migrations=("shop-api", "shop-rest")))
     (warning,) = with_code(named, Code.NODES_OUTSIDE_PLAN)
-    assert "other nodes (later waves included: shop-api, shop-rest) stay schedulable" in render(warning)
+    assert "other nodes (including later waves: shop-api, shop-rest) stay schedulable" in render(warning)
     whole = stage.preview(stage.spec(nodes={"all_nodes": True}))
     assert Code.NODES_OUTSIDE_PLAN not in codes_of(whole)
 
@@ -315,7 +315,7 @@ def test_pods_that_wait_fail_only_the_first_start(stage: Stage) -> None:
     ("trial", "said"),
     [
         (EvictionTrial(allowed=False, message="it would violate the budget"), "The API server confirms it"),
-        (EvictionTrial(allowed=True), "allows an eviction now"),
+        (EvictionTrial(allowed=True), "now allows an eviction"),
         (EvictionTrial(allowed=None, message="403: add a rule"), "could not confirm it: 403: add a rule"),
     ],
 )

@@ -179,5 +179,5 @@ def test_suggestion_sets_the_same_in_its_user_data() -> None:
     found = read_user_data(base64.b64decode(text).decode())
     assert (found.labels, found.taints) == ({"tier": "web"}, {Taint(key="gpu")})
     plain = source_of(*suggest_vngs("o-1", unmatched("i-1"), kube))
-    assert "# The user data has to set the same, as arguments of the kubelet: '--node-labels=tier=web " in plain
+    assert "# The user data must set the same, as kubelet arguments: '--node-labels=tier=web " in plain
     assert "user_data" not in source_of(*suggest_vngs("o-1", unmatched("i-1"), None, script))

@@ -88,7 +88,9 @@ def test_migration_that_holds_other_nodes_too_is_adopted_in_part(stage: Stage) -
     assert any("also holds nodes that are not planned" in line for line in context.reporter.warnings)
     stage.restart()
     again = stage.up(replace(planned, should_terminate_drained_nodes=False), context.state)
-    assert any("so it goes on: should_terminate_drained_nodes is now false" in line for line in again.reporter.warnings)
+    assert any(
+        "so it continues: should_terminate_drained_nodes is now false" in line for line in again.reporter.warnings
+    )
     assert again.state.migrated == {pair[0]}
     assert stage.writes() == 0
 
@@ -199,7 +201,7 @@ def test_lost_start_is_told_from_every_other_migration(stage: Stage) -> None:
     stage.control.fault("POST", "*/migration", "status", status=500)
     stage.clock.after(5, lambda: stage.ended.set())
     context = stage.context(planned)
-    with pytest.raises(MigrationError, match="one may have started"):
+    with pytest.raises(MigrationError, match="it may have started"):
         reconcile.reconcile(context)
     stage.restart()
     stage.control.start_foreign_migration(stage.ocean_id, stage.ids("api"))
@@ -219,4 +221,4 @@ def test_stranger_is_bad_input_although_ocean_s_own_nodes_cannot_be_listed(stage
     """Only the reason is less exact."""
     stage.control.fault("GET", "*/nodes", "status", status=400)
     (problem,) = stage.preview(stage.spec(nodes={"instance_ids": ["i-none"]})).problems
-    assert "it is no node of this cluster" in problem.message
+    assert "it is not a node of this cluster" in problem.message

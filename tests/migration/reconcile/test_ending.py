@@ -152,7 +152,7 @@ def test_destroy_of_a_cluster_that_is_gone_is_success(stage: Stage) -> None:
     context = running(stage)
     stage.control.delete_cluster(stage.ocean_id)
     ending = destroyed(stage, context)
-    assert ending.reporter.infos == [f"cluster {stage.ocean_id} is gone; nothing runs there any more"]
+    assert ending.reporter.infos == [f"cluster {stage.ocean_id} is gone; nothing runs there"]
 
 
 def test_destroy_finds_what_a_killed_update_has_started(stage: Stage) -> None:
@@ -199,7 +199,7 @@ def test_destroy_leaves_alone_what_holds_other_nodes_too(stage: Stage) -> None:
     context = running(stage)
     context.state.migrations[0].origin = ADOPTED_PART
     ending = destroyed(stage, context)
-    assert any("also holds nodes that were not planned; it is left alone" in line for line in ending.reporter.warnings)
+    assert any("also holds nodes that were not planned, so it continues" in line for line in ending.reporter.warnings)
     assert stage.requests("PUT") == []
 
 
@@ -208,7 +208,7 @@ def test_destroy_leaves_alone_what_another_resource_has_adopted(stage: Stage) ->
     context = running(stage)
     stage.up(replace(stage.planned(stage.spec(nodes=WEB), owner="new"), wait_for="started"), owner="new")
     ending = destroyed(stage, context)
-    assert any("is left to the resource that has adopted it" in line for line in ending.reporter.infos)
+    assert any("continues: another resource has adopted it" in line for line in ending.reporter.infos)
     assert stage.requests("PUT") == []
 
 
@@ -304,7 +304,7 @@ def test_refresh_keeps_a_migration_that_is_denied(stage: Stage) -> None:
     assert reconcile.refresh(reading)
     assert [run.id for run in reading.state.migrations] == [before]
     assert reading.state.migrations == context.state.migrations
-    assert [line for line in reading.reporter.warnings if "was not found, which proves nothing" in line]
+    assert [line for line in reading.reporter.warnings if "was not found. A single response proves nothing" in line]
     assert reading.state.remaining == {*stage.ids("web")}
 
 

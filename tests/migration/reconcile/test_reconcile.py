@@ -106,7 +106,7 @@ def test_planned_node_that_vanished_is_dropped_with_a_warning_but_stays_in_the_r
     stage.control.remove_node(stage.ocean_id, gone)
     context = stage.up(planned)
     assert stage.asked_for() == [rest]
-    assert any(f"1 planned node gone, nothing to migrate there: {gone}" in line for line in context.reporter.warnings)
+    assert any(f"1 planned node gone, nothing to migrate: {gone}" in line for line in context.reporter.warnings)
     assert context.state.planned == planned.planned_nodes
     assert context.state.remaining == set()
     assert gone not in context.state.migrated
@@ -273,7 +273,7 @@ def test_controller_that_never_reports_ends_create_after_fifteen_minutes(stages:
 def test_create_that_plans_by_itself_still_refuses_bad_input(stage: Stage) -> None:
     """An id that is nowhere, and labels that nobody can tell."""
     _, message = stage.fails(PlanError, stage.spec(nodes={"instance_ids": ["i-none"]}))
-    assert "'i-none' cannot be migrated: it is no node of this cluster" in message
+    assert "'i-none' cannot be migrated: it is not a node of this cluster" in message
     assert "label_selector" in stage.fails(PlanError, stage.spec(nodes={"label_selector": "a=b"}))[1]
     assert stage.writes() == 0
 
@@ -330,7 +330,7 @@ def test_change_that_could_not_be_planned_stays_pending(stage: Stage) -> None:
         (
             ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED")]),
             {"soak_time": 60.0},
-            "the soak has not passed",
+            "the soak has not passed yet",
         ),
         (
             ResourceState(migrations=[MigrationRecord(id="owm-1", status="FINISHED")], soaked_until="t"),

@@ -94,7 +94,7 @@ def test_lost_answer_is_found_in_the_list(stage: Stage, kind: str) -> None:
     assert context.state.migrations[0].origin == STARTED
     assert context.state.migrations[0].force_pod_eviction_on_pdb_failure is False
     assert context.state.succeeded
-    assert any("the answer to the start was lost" in line for line in context.reporter.warnings)
+    assert any("the response to the start was lost" in line for line in context.reporter.warnings)
     assert len(stage.requests("POST")) == 1
 
 
@@ -109,7 +109,7 @@ def test_lost_start_without_effect_is_told_and_tried_again_by_the_next_up(stage:
     assert context.state.unanswered.instance_ids == stage.ids("web")
     found = find_unfinished(context.state, planned)
     assert found is not None
-    assert "whose id is not known yet" in found
+    assert "and its id is not known yet" in found
     again = stage.up(planned, context.state)
     assert any("had no effect" in line for line in again.reporter.infos)
     assert again.state.unanswered is None
@@ -122,7 +122,7 @@ def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -
     stage.control.fault("POST", CREATE, "500")
     stage.clock.after(10, lambda: stage.ended.set())
     context, message = stage.fails(MigrationError, planned)
-    assert "one may have started" in message
+    assert "it may have started" in message
     stage.restart()
     web = stage.ids("web")
     stage.clock.after(20, lambda: stage.control.start_foreign_migration(stage.ocean_id, web, batch_size_percentage=20))
@@ -130,7 +130,7 @@ def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -
     assert len(stage.requests("POST")) == 1
     assert [(run.origin, run.status) for run in again.state.migrations] == [(STARTED, "FINISHED")]
     assert again.state.unanswered is None
-    assert any("had started, although its answer was lost" in line for line in again.reporter.infos)
+    assert any("had started, although its response was lost" in line for line in again.reporter.infos)
 
 
 def test_lost_start_is_found_with_the_flags_it_was_made_with(stage: Stage) -> None:
@@ -155,13 +155,13 @@ def test_list_that_cannot_be_read_is_asked_again_while_an_answer_is_looked_for(s
 
 
 def test_ctrl_c_while_an_answer_is_looked_for_is_saved(stage: Stage) -> None:
-    """With the reason that one may have started."""
+    """With the reason that it may have started."""
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "reset-after")
     stage.control.fault("GET", CREATE, "503", times=10_000, after=3, seconds=0)
     stage.clock.after(5, lambda: stage.ended.set())
     context, message = stage.fails(MigrationError, planned)
-    assert "one may have started" in message
+    assert "it may have started" in message
     assert context.state.migrations == []
     stage.control.clear_faults()
     stage.restart()
@@ -185,7 +185,7 @@ def test_ctrl_c_while_the_post_is_unanswered_is_saved(stage: Stage) -> None:
         presser.join()
     assert "the start of a migration of 3 nodes was lost" in message
     assert "interrupted" in message
-    assert "one may have started" in message
+    assert "it may have started" in message
     assert context.state.unanswered is not None
     stage.restart()
     assert stage.up(planned, context.state).state.succeeded
@@ -208,7 +208,7 @@ def test_deadline_while_an_answer_is_looked_for_says_what_may_have_started(stage
     planned = stage.planned(stage.spec(nodes=WEB))
     stage.control.fault("POST", CREATE, "500")
     context, message = stage.fails(MigrationError, planned, seconds=20)
-    assert "one may have started" in message
+    assert "it may have started" in message
     assert context.state.unanswered is not None
 
 
@@ -281,7 +281,7 @@ def test_younger_of_two_migrations_of_a_node_stops_itself(stage: Stage) -> None:
     collide(stage, older=True)
     context, message = stage.fails(DuplicateMigrationError, planned)
     other, ours = stage.migrations()
-    assert message.startswith(f"migration {other['id']} of someone else already moves {stage.ids('web')[0]}; ours")
+    assert message.startswith(f"migration {other['id']}, started elsewhere, already migrates {stage.ids('web')[0]}, so")
     assert (ours["state"], ours["drained"]) == ("STOPPED", [])
     assert other["state"] != "STOPPED"
     assert context.state.latest is not None

@@ -58,7 +58,7 @@ def test_url_that_fails_stops_the_migration(stage: Stage) -> None:
     spec, shop = prepare(stage, lambda drained: 503 if drained else 200)
     context, message = stage.fails(MigrationStoppedError, spec, probe=shop)
     assert f"was stopped: HTTP check {URL} failed for " in message
-    assert "answers 503 instead of 200" in message
+    assert "responds with 503 instead of 200" in message
     assert any(f"Watching {URL}: the migration is stopped" in line for line in context.reporter.infos)
     (record,) = context.state.migrations
     assert (record.stopped_by, record.status, record.passed_checks) == ("brake", "STOPPED", [URL])

@@ -202,7 +202,7 @@ def test_outage_is_borne_and_ends_the_wait_only_when_it_lasts() -> None:
     outage = NoAnswerError("no route to host")
     wait = Wait([drain(6), *[outage] * 30, drain(6), *[outage] * 30, FINISHED])
     assert wait.until() == FINISHED
-    assert any("no answer for" in line and "no route" in line for line in wait.reporter.statuses)
+    assert any("no response for" in line and "no route" in line for line in wait.reporter.statuses)
     lasting = Wait([drain(6), ServiceError("down", status=503)])
     with pytest.raises(ServiceError):
         lasting.until()
@@ -408,7 +408,7 @@ def test_outage_breaks_no_hold_but_a_good_answer_ends_it() -> None:
     assert held(outage, True, hold_for=100.0)[0] == pytest.approx(100.0)
     elapsed, lines = held(True, *[outage] * 10, True, hold_for=100.0)
     assert elapsed > 10 * 13.5
-    assert sum(line.startswith("no answer for ") for line in lines) == 10
+    assert sum(line.startswith("no response for ") for line in lines) == 10
 
 
 def test_wait_without_a_mark_of_progress_never_stalls() -> None:

@@ -405,7 +405,7 @@ def test_grace_period_beyond_the_draining_timeout_blocks() -> None:
 
 
 def test_budget_that_kubernetes_cannot_compute_is_quoted_first() -> None:
-    """It does not heal by itself."""
+    """It does not recover by itself."""
     broken = budget("broken", problem='found no controller ref for pod "x"')
     other = pod("b", labels={"app": "other"})
     waiting = budget(expected_pods=4, selector=(Requirement(key="app", values=("other",)),))

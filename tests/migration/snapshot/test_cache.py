@@ -78,7 +78,7 @@ def test_wait_for_another_thread_is_bounded(cached: tuple[ClusterCache, FakeCloc
         slow = threading.Thread(target=lambda: found.candidates(stage.client, CancelScope()))
         slow.start()
         assert barrier.wait(PATIENCE)
-        with pytest.raises(DeadlineError, match="did not answer in time"):
+        with pytest.raises(DeadlineError, match="did not respond in time"):
             found.candidates(stage.client, CancelScope().at_most(0.05))
     slow.join(PATIENCE)
 

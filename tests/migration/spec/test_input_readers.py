@@ -50,7 +50,7 @@ def test_whole_number_takes_the_wire_s_floats(value: float, number: int) -> None
     "value", [0, 51, 12.5, "ten", "20", True, None, float("nan"), float("inf"), -1, [20], 10**400], ids=repr
 )
 def test_bad_number_names_value_and_range(value: Any) -> None:
-    """What is no whole number from 1 to 50 is refused."""
+    """What is not an integer from 1 to 50 is refused."""
     with pytest.raises(InputError, match="a whole number from 1 to 50") as caught:
         input_readers.read_whole_number("batch_size_percentage", value, 1, 50)
     assert caught.value.property_name == "batch_size_percentage"

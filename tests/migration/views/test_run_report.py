@@ -64,7 +64,7 @@ def status(state: str, *, created: bool = True, ended: float | None = None) -> M
 
 
 def spans(report: RunReport) -> list[tuple[str, float, float]]:
-    """Return the periods in seconds since the begin."""
+    """Return the periods in seconds since the start."""
     return [
         (period.state, (period.started - STARTED).total_seconds(), (period.ended - STARTED).total_seconds())
         for period in report.list_periods()

@@ -43,7 +43,7 @@ def listed(made: Case, title: str) -> list[str]:
     [
         ("should_terminate_drained_nodes", "drained nodes are terminated"),
         ("should_evict_stand_alone_pods", "standalone pods are deleted and not recreated"),
-        ("force_pod_eviction_on_pdb_failure", "pods are evicted against their PodDisruptionBudget"),
+        ("force_pod_eviction_on_pdb_failure", "pods are deleted although a PodDisruptionBudget protects them"),
         ("terminate_drained_nodes_on_stop", "stopping the migration terminates the nodes drained so far"),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_diagnostic_is_in_one_list(diagnostic: Diagnostic, topic: CommentTopic
 
 def test_health_stays_unknown_without_access_to_kubernetes() -> None:
     """The preview has no line about it then; with one, that line is shown alone."""
-    unknown = "Workload health stays unknown"
+    unknown = "Workload health is unknown"
     assert sum(unknown in each for each in listed(case(ready()), "Migration")) == 1
     assert not any(unknown in each for each in listed(case(ready(health="off")), "Migration"))
     assert any(unknown in each for each in listed(case(ready(health="off", stop_when=BROKEN)), "Migration"))

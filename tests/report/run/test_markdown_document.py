@@ -74,7 +74,7 @@ def test_states_and_nodes_are_drawn() -> None:
     lines = done.split("\n")
     assert lines[1:4] == [
         "xychart-beta",
-        '    x-axis "minutes since the begin" 0 --> 12.7',
+        '    x-axis "minutes since the start" 0 --> 12.7',
         '    y-axis "nodes done" 0 --> 16',
     ]
     values = [int(value) for value in lines[4].removeprefix("    line [").removesuffix("]").split(", ")]
@@ -86,7 +86,7 @@ def test_states_and_nodes_are_drawn() -> None:
 def test_the_axis_has_a_fitting_unit(seconds: float, unit: str) -> None:
     """So that its numbers are small."""
     drawn = mermaid.draw_nodes_done(run_report(moments=[moment(1, "STARTING")], seconds=seconds))
-    assert f'"{unit} since the begin"' in drawn
+    assert f'"{unit} since the start"' in drawn
 
 
 def test_without_a_record_begin_and_end_are_told() -> None:

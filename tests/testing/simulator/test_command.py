@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -88,8 +93,8 @@ def test_the_command_serves_a_described_cluster(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "is not JSON"),
-        ("[]", "does not describe a cluster: it is not a JSON object"),
+        ("{", "not JSON"),
+        ("[]", "not a description of a cluster: it is not a JSON object"),
         ('{"weather": 1}', "weather"),
     ],
 )
@@ -100,7 +105,53 @@ def test_an_invalid_description_is_a_one_line_error(tmp_path: Path, content: str
     result = CliRunner().invoke(command, ["--world", str(file)])
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"Error: {file}: ")
     assert said in result.stderr
+
+
+def test_a_missing_record_is_named() -> None:
+    """An error of the operating system is no traceback, and no bare error number."""
+    result = CliRunner().invoke(command, ["--replay", "no-such-record.jsonl"])
+    assert result.exit_code == 1
+    assert result.stderr == "Error: cannot use no-such-record.jsonl: No such file or directory\n"
+
+
+def test_exports_are_for_eval_and_the_simulator_stays_until_it_is_stopped(tmp_path: Path) -> None:
+    """`eval "$(ocean-migration simulator --export)"` sets the variables of clients, and that of the process to kill."""
+    script = """
+        eval "$("$0" -m ocean_migration_pulumi simulator --nodes 3 --kubeconfig kube.yaml --export)"
+        test -f "$KUBECONFIG"
+        "$0" -m ocean_migration_pulumi candidates --json
+        kill "$SIMULATOR_PID"
+        while kill -0 "$SIMULATOR_PID" 2>/dev/null; do sleep 0.1; done
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SPOTINST_")}
+    done = subprocess.run(
+        ["sh", "-e", "-c", script, sys.executable],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["nodes"]) == 3
+    assert re.search(r"^Stop the simulator with: kill \d+$", done.stderr, re.MULTILINE)
+
+
+def test_a_simulator_that_cannot_start_exports_nothing(tmp_path: Path) -> None:
+    """Its error arrives, and `eval` has nothing to set."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ocean_migration_pulumi", "simulator", "--state", "no/such/folder/state", "--export"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: ")
 
 
 def test_the_help_names_every_scenario() -> None:

@@ -35,7 +35,7 @@ def command(context: CliContext, output: Output) -> None:
             for node in found.nodes
         ),
         numbers=frozenset({"pods"}),
-        empty=f"No candidates on {cluster}",
+        empty=f"No candidates in {cluster}",
     )
     output.show(table, found.to_dict())
 

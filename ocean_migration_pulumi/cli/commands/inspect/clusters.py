@@ -33,7 +33,7 @@ def command(context: CliContext, output: Output) -> None:
             for cluster in found
         ),
         numbers=frozenset({"maximum"}),
-        empty="No Ocean cluster in the account",
+        empty="No Ocean clusters in the account",
     )
     data = [{key: getattr(cluster, key) for key in _KEYS} for cluster in found]
     output.show(table, {"account_id": context.client.account_id, "clusters": data})

@@ -36,7 +36,7 @@ MOST_PODS: Final = 50
     default="30m",
     show_default=True,
     metavar="DURATION",
-    help="After how long without progress a migration counts as stalled.",
+    help="Time without progress after which a migration counts as stalled.",
 )
 @output_options()
 @kubernetes_options

@@ -52,7 +52,7 @@ _OVERLAP: Final = timedelta(minutes=2)
     show_default=True,
     help="Maximum number of lines; the newest are shown.",
 )
-@click.option("--follow", "-f", is_flag=True, help="Continue with new lines until Ctrl-C.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing new lines until Ctrl-C.")
 @output_options()
 @context_options
 def command(
@@ -63,7 +63,10 @@ def command(
         raise InputError("--follow", "mutually exclusive with --until, --json and -o json")
     cluster = context.cluster_id
     context.client.get_heartbeat(cluster)  # any answer tells the service's time, by which its log is dated
-    start, end = log_query.read_log_period(since, until, context.client.server_now())
+    try:
+        start, end = log_query.read_log_period(since, until, context.client.server_now())
+    except InputError as error:
+        raise error.renamed(f"--{error.property_name}") from None
     found = context.client.get_log(cluster, since=start, until=end, severity=severity.upper(), limit=limit)
     log = ClusterLog.from_log(cluster, found)
     if output.is_table:
@@ -75,7 +78,7 @@ def command(
         oldest = min((at for line in found if (at := parse_time(line.created_at))), default=start)
         _follow(context, output, cluster, severity.upper(), found, max(start, oldest))
     elif output.is_table and not log.lines:
-        say(f"No log lines of {cluster} in this period")
+        say(f"No log lines for {cluster} in this period")
 
 
 class _StderrReporter(Console):

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import click
 
-from ocean_migration_pulumi.cli.context import CliContext, context_options
+from ocean_migration_pulumi.cli.context import CliContext, context_options, unknown_name
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.results import ClusterNodes
 
 
 @click.command("nodes", epilog=examples("ocean-migration nodes --cluster shop --virtual-node-group ols-12345abc"))
-@click.option("--virtual-node-group", metavar="ols-...", help="Only those of this Virtual Node Group.")
+@click.option("--virtual-node-group", metavar="ols-...", help="Only nodes of this Virtual Node Group.")
 @output_options()
 @context_options
 def command(context: CliContext, output: Output, virtual_node_group: str | None) -> None:
     """List the Ocean nodes of the cluster."""
     cluster = context.cluster_id
+    if virtual_node_group is not None:
+        known = [each.id for each in context.client.list_virtual_node_groups(cluster)]
+        if virtual_node_group not in known:
+            problem = f"no Virtual Node Group {virtual_node_group!r} on {cluster}"
+            raise unknown_name("--virtual-node-group", problem, virtual_node_group, known)
     found = ClusterNodes.from_nodes(
         cluster, context.client.list_nodes(cluster, virtual_node_group_id=virtual_node_group)
     )
@@ -35,6 +40,8 @@ def command(context: CliContext, output: Output, virtual_node_group: str | None)
             )
             for node in found.nodes
         ),
-        empty=f"Ocean runs no node in {cluster}",
+        empty=f"No Ocean nodes in {cluster}"
+        if virtual_node_group is None
+        else f"No Ocean nodes of {virtual_node_group}",
     )
     output.show(table, found.to_dict())

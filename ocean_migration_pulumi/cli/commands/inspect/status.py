@@ -61,7 +61,7 @@ def _summary(context: CliContext, cluster: str, status: MigrationStatus) -> list
     names = {True: "yes", False: "no", None: "unknown"}
     lines.append(
         f"terminate drained nodes: {names[status.should_terminate_drained_nodes]}, "
-        f"evict stand-alone pods: {names[status.should_evict_stand_alone_pods]}"
+        f"evict standalone pods: {names[status.should_evict_stand_alone_pods]}"
     )
     if status.new_instances:
         lines.append(f"new nodes: {len(status.new_instances)}")

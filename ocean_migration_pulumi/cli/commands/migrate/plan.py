@@ -32,9 +32,7 @@ from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
     ),
 )
 @selection_options
-@click.option(
-    "--detailed-exitcode", is_flag=True, help="Return an exit status that tells whether there are nodes to migrate."
-)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with a different status if there are nodes to migrate.")
 @output_options()
 @kubernetes_options
 @kubernetes_timeout_option

@@ -26,12 +26,13 @@ from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
 from ocean_migration_pulumi.cli.plan_view import PlanView, list_lines, make_plan
 from ocean_migration_pulumi.common.text import count_noun, list_some, one_line
-from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PrerequisiteError
+from ocean_migration_pulumi.errors import ClusterBusyError, InterruptedWaitError, PlanError, PrerequisiteError
 from ocean_migration_pulumi.migration.planning.text.sentences import capitalize
 from ocean_migration_pulumi.migration.reconcile.admission import ensure_startable
 from ocean_migration_pulumi.migration.reconcile.events import EventSink
 from ocean_migration_pulumi.migration.reconcile.start import start_migration
 from ocean_migration_pulumi.migration.reconcile.wait import wait_for_migration
+from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.phases import describe_share
 
@@ -77,7 +78,8 @@ def _command(
         return
     if plan_view.refusal:
         msg = f"nothing was started: {plan_view.refusal}"
-        raise PrerequisiteError(msg)
+        not_approved = tuple(each for each in plan_view.preview.diagnostics if each.code == Code.PLAN_NOT_APPROVED)
+        raise PlanError(msg, not_approved) if not_approved else PrerequisiteError(msg)
     checked_at = None
     if not yes:
         _require_terminal()
@@ -119,7 +121,7 @@ def _ask(context: CliContext, plan_view: PlanView) -> None:
     flags = [
         text
         for text, chosen in zip(
-            ("terminates drained nodes", "deletes standalone pods", "kills pods against PodDisruptionBudgets"),
+            ("terminates drained nodes", "deletes standalone pods", "deletes pods that PodDisruptionBudgets protect"),
             plan_view.spec.options.flags.values(),
             strict=True,
         )

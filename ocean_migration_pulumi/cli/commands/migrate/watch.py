@@ -99,7 +99,7 @@ def onlooker(context: CliContext, migration_id: str) -> ProgressDisplay:
     return ScreenDisplay(
         console,
         cluster_name=_cluster_name(context),
-        hint=f"Leave: Ctrl-C. Stop: {context.steering('stop', migration_id)}",
+        hint=f"Quit: Ctrl-C. Stop: {context.steering('stop', migration_id)}",
     )
 
 

@@ -52,14 +52,14 @@ _PROBE_SECONDS: Final = 120.0
     default="2m",
     show_default=True,
     metavar="DURATION",
-    help="How long after its start --live stops the migration.",
+    help="Time from the start of the migration until --live stops it.",
 )
 @click.option(
     "--timeout",
     default="50m",
     show_default=True,
     metavar="DURATION",
-    help="How long after its start --live waits for the end of the migration.",
+    help="Time from the start of the migration until --live stops waiting for its end.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before --live starts the migration.")
 @output_options((TABLE, JSON, MARKDOWN))

@@ -15,7 +15,7 @@ from ocean_migration_pulumi.cli.context import (
 )
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, DONE
 from ocean_migration_pulumi.cli.options import OPTIONS
-from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
+from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options, say
 from ocean_migration_pulumi.cli.plan_view import list_downtime, list_lines, read_with_progress
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
@@ -40,14 +40,15 @@ _WORDS = {
     "doctor",
     epilog=examples(
         "ocean-migration doctor --cluster shop --kubeconfig ~/.kube/shop",
-        exit_statuses={DONE: "no check failed", BLOCKED: "a check failed"},
+        exit_statuses={DONE: "no check failed", BLOCKED: "a check failed; with --require-all: or is unknown"},
     ),
 )
+@click.option("--require-all", is_flag=True, help="Also exit with 4 if a check is unknown.")
 @output_options()
 @kubernetes_options
 @kubernetes_timeout_option
 @context_options
-def command(context: CliContext, output: Output) -> None:
+def command(context: CliContext, output: Output, require_all: bool) -> None:
     """Check all that a migration of every candidate node needs.
 
     Shows each check, what becomes of the pods, what blocks them, and whether they will fit. Sends only GETs.
@@ -68,7 +69,11 @@ def command(context: CliContext, output: Output) -> None:
         first=True,
     )
     _show(output, snapshot, found)
-    if found.failed:
+    unknown = sum(each.status is CheckStatus.UNKNOWN for each in found.check_results)
+    if unknown and not require_all:
+        are = "check is" if unknown == 1 else "checks are"
+        say(f"{unknown} {are} unknown. Use --require-all to fail on unknown checks.")
+    if found.failed or (unknown and require_all):
         sys.exit(BLOCKED)
 
 

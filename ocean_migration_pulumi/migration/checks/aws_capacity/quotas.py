@@ -18,7 +18,7 @@ AWS_CAPACITY: Final = "AWS capacity"
 def find_markets(
     nodes: Sequence[PlannedNode], cluster: Cluster, vngs: Mapping[str, VirtualNodeGroup]
 ) -> tuple[str, ...]:
-    """Return the markets in which Ocean may start nodes for these; none when it is not known."""
+    """Return the markets in which Ocean can launch nodes for these; none when it is not known."""
     shares = {_spot_share(node, cluster, vngs) for node in nodes} - {None}
     return tuple(
         market

@@ -24,7 +24,7 @@ def _where(fields: Fields) -> str:
 def _effect(fields: Fields, vocabulary: Vocabulary) -> str:
     if not fields["forced"]:
         return f"Affects {_where(fields)}"
-    return f"{_where(fields)} will be killed: {vocabulary.name(_FORCE)} is set"
+    return f"{_where(fields)} will be deleted: {vocabulary.name(_FORCE)} is set"
 
 
 def _pdb_blocks(subject: str, fields: Fields, vocabulary: Vocabulary) -> str:
@@ -50,7 +50,7 @@ def _budget_state(fields: Fields) -> str:
 
 def _budget_remedy(fields: Fields) -> str:
     if fields["problem"]:
-        return "It does not heal by itself: correct its selector, or delete it"
+        return "It does not recover by itself: correct its selector, or delete it"
     if not fields["processed"]:
         return "Wait until it is processed"
     return "Add replicas, relax the budget" if fields["never"] else "Wait until more of its pods are healthy"
@@ -72,7 +72,7 @@ def _pdbs_more(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
 
 
 TEMPLATES: Final[Mapping[str, Template]] = {
-    Code.PDB_ALLOWS: "PodDisruptionBudget {subject} allows an eviction now, by a dry run",
+    Code.PDB_ALLOWS: "PodDisruptionBudget {subject} now allows an eviction (dry run)",
 }
 
 NAMING_TEMPLATES: Final[Mapping[str, NamingTemplate]] = {

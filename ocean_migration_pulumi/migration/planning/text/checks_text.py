@@ -124,7 +124,7 @@ def _version(fields: Fields, unknown: str) -> str:
 def _controller_v1(fields: Fields) -> CheckText:
     seen = f"Ocean Controller {_version(fields, 'version 1, patch level unknown')}"
     if fields["too_old"]:
-        seen += " is too old: 1.0.46 is the first that evicts pods for migrations"
+        seen += " is too old: 1.0.46 is the first version that evicts pods for migrations"
     elif fields["version"]:
         seen += " is deprecated"
     if fields["blocks_v2"]:
@@ -144,10 +144,9 @@ def _nodes_unmatched(fields: Fields, vocabulary: Vocabulary) -> CheckText:
 
 def _groups_gone(fields: Fields) -> CheckText:
     vngs, nodes = fields["groups"], fields["nodes"]
-    exist = "does not exist" if len(vngs) == 1 else "do not exist"
+    gone = count_with_verb(len(vngs), "planned Virtual Node Group", "no longer exist")
     return CheckText(
-        f"{count_noun(len(vngs), 'planned Virtual Node Group')} {exist} any more: {list_some(vngs)} "
-        f"(for {list_some(nodes)})",
+        f"{gone}: {list_some(vngs)} (for {list_some(nodes)})",
         "Plan again",
     )
 
@@ -163,7 +162,7 @@ def _on_planned_nodes(fields: Fields, whose: str, effect: str) -> CheckText:
     if len(pods) == 1:
         return CheckText(
             f"The only ready pod {whose} runs on {where}: {effect} while it restarts",
-            "Run a second one on a node that is not planned",
+            "Run a second pod on a node that is not in the plan",
         )
     return CheckText(
         f"All {len(pods)} ready pods {whose} run on {where}: {effect} while they restart",
@@ -225,10 +224,10 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     ),
     Finding.KUBERNETES_READ: ("Kubernetes has the nodes that Ocean lists",),
     Finding.KUBERNETES_NOT_RECOGNIZED: (
-        "Unknown whether the kubeconfig is that of this cluster: no node can be compared with those that Ocean lists",
+        "Unknown whether the kubeconfig belongs to this cluster: no node can be compared with those that Ocean lists",
     ),
     Finding.CONTROLLER_READ_ONLY: (
-        "Ocean Controller {deployment} only reports: SPOTINST_READONLY_MODE is true",
+        "Ocean Controller {deployment} is read-only: SPOTINST_READONLY_MODE is true",
         "Remove the variable: a migration needs a controller that evicts pods",
     ),
     Finding.CONTROLLER_MODE_UNKNOWN: lambda fields: CheckText(
@@ -258,16 +257,16 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         f"Scale it to zero: `kubectl scale deployment {fields['name']} --namespace {fields['namespace']} --replicas=0`",
     ),
     Finding.KARPENTER_RUNS: (
-        "Karpenter {deployment} is running and may start nodes for the same pods",
+        "Karpenter {deployment} is running and may launch nodes for the same pods",
         "Limit its node pools, or scale it to zero",
     ),
     Finding.VENDOR_AUTOSCALER_RUNS: lambda fields: CheckText(
-        f"{fields['vendor']} is running ({list_some(fields['deployments'])}) and may start or remove nodes",
+        f"{fields['vendor']} is running ({list_some(fields['deployments'])}) and may launch or remove nodes",
         "Switch its node autoscaling off for this cluster, or scale it to zero",
     ),
     Finding.EKS_AUTO_MODE_RUNS: lambda fields: CheckText(
         f"EKS Auto Mode runs {count_noun(len(fields['nodes']), 'node')} ({list_some(fields['nodes'], 3)}) "
-        "and may start more for the same pods",
+        "and may launch more for the same pods",
         "Remove its node pools",
     ),
     Finding.NODE_POOLS_TAKE_PODS: lambda fields: CheckText(
@@ -301,9 +300,9 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.PENDING_PODS: lambda fields: CheckText(
         f"{count_with_verb(len(fields['pods']), 'pod', 'wait')} for a node: {list_some(fields['pods'])}"
         f"{_besides_gated(fields)}",
-        "Find out why, or remove them",
+        "Run `kubectl describe pod` to see why, or delete them",
     ),
-    Finding.ROLES_MAPPED: ("New nodes may register",),
+    Finding.ROLES_MAPPED: ("New nodes can register",),
     Finding.NO_INSTANCE_PROFILE: lambda fields: CheckText(
         f"No instance profile is set for {_targets(fields)}",
         "Make sure that its nodes get a role that may join the cluster",
@@ -352,20 +351,20 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.GROUPS_GONE: _groups_gone,
     Finding.LABELS_NOT_SET: lambda fields: CheckText(
         f"Nodes of {_vng(fields)} do not get {_labels_and_taints(fields)}: Ocean launches them for pods that need "
-        "it, and the pods stay pending",
-        "Set the same in the user data, as arguments of the kubelet",
+        "them, and these pods stay pending",
+        "Set them in the user data, as kubelet arguments",
     ),
     Finding.LABELS_NOT_DECLARED: lambda fields: CheckText(
         f"User data of {_vng(fields)} sets {_labels_and_taints(fields)}, which the Virtual Node Group does not "
-        "declare: Ocean does not count with it",
-        "Declare the same in the Virtual Node Group",
+        "declare, so Ocean does not take it into account",
+        "Declare the same labels and taints in the Virtual Node Group",
     ),
     Finding.USER_DATA_NOT_READ: lambda fields: CheckText(
-        f"Whether nodes of {_vng(fields)} get the labels and taints that it declares is unknown: its user data has "
-        "variables or an unknown form",
-        "Make sure that its user data sets the same",
+        f"Whether nodes of {_vng(fields)} get the labels and taints that it declares is unknown: its user data "
+        "contains variables or has an unknown format",
+        "Make sure that its user data sets the same labels and taints",
     ),
-    Finding.SCALING_ENABLED: ("Ocean may start nodes",),
+    Finding.SCALING_ENABLED: ("Ocean can launch nodes",),
     Finding.AUTOSCALER_DISABLED: ("The autoscaler of {cluster} is off", "Enable it: a migration needs new nodes"),
     Finding.CAPACITY_ZERO: ("capacity.maximum of {cluster} is 0", "Raise it"),
     Finding.SHUTDOWN_HOURS: ("{cluster} is within its shutdown hours ({window})", "Wait, or change them"),
@@ -373,9 +372,9 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.OTHER_MIGRATION_RUNS: lambda fields: CheckText(
         f"Migration {fields['migration']} of {count_noun(fields['nodes'], 'node')} is already running "
         f"({fields['state']})",
-        "This one waits for its end" if fields["waits"] else "Wait for its end",
+        "The new one waits for its end" if fields["waits"] else "Wait for its end",
     ),
-    Finding.AWS_CAPACITY_FREE: ("Subnets and vCPU quotas leave room for as many new nodes",),
+    Finding.AWS_CAPACITY_FREE: ("Subnets and vCPU quotas have room for the new nodes",),
     Finding.ADDRESSES_TIGHT: lambda fields: CheckText(
         f"{_free_addresses(fields)} need {'' if fields['complete'] else 'at least '}{fields['needed']}, "
         f"{'with' if fields['complete'] else 'and more for'} what the CNI keeps warm",
@@ -386,11 +385,11 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.ATTACHMENTS_TIGHT: lambda fields: CheckText(
         f"{_volumes(fields)}, and a new node of {_target(fields['target'])} attaches "
         + (str(fields["least"]) if fields["least"] == fields["most"] else f"{fields['least']} to {fields['most']}"),
-        "Allow instance types with more attachments, or make sure that Ocean starts another node",
+        "Allow instance types with more attachments, or make sure that Ocean launches another node",
     ),
     Finding.ATTACHMENTS_UNKNOWN: lambda fields: CheckText(
         f"{_volumes(fields)}, and how many a new node of {_target(fields['target'])} attaches is unknown",
-        "Allow to list csinodes, or ec2:DescribeInstanceTypes, to have it checked",
+        "To have it checked, grant list csinodes, or ec2:DescribeInstanceTypes",
     ),
     Finding.QUOTA_TIGHT: lambda fields: CheckText(
         f"{max(0, fields['quota'] - fields['used']):g} of {fields['quota']:g} vCPUs left in the quota of "
@@ -399,10 +398,10 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
         "Raise the quota of standard instances in Service Quotas, or migrate fewer nodes at once",
     ),
     Finding.SPOT_WITHOUT_FALLBACK: lambda fields: CheckText(
-        f"{_targets(fields)} may start only Spot instances, and fallbackToOd is off: pods wait while AWS has none",
+        f"{_targets(fields)} may launch only Spot instances, and fallbackToOd is off: pods wait while AWS has none",
         "Set strategy.fallbackToOd of the cluster, or lower spotPercentage",
     ),
-    Finding.CAPACITY_FREE: ("The limits leave room for as many new nodes",),
+    Finding.CAPACITY_FREE: ("The limits have room for the new nodes",),
     Finding.OCEAN_NODES_NOT_READ: ("The Ocean nodes of {cluster} could not be listed", "Try again"),
     Finding.LIMIT_REACHED: lambda fields: CheckText(
         f"{_limit(fields)}, all of it in use ({_amount(fields, 'used')})", "Raise it"
@@ -416,7 +415,7 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
 _NAMING_TEMPLATES: Final[Mapping[Finding, Callable[[Fields, Vocabulary], CheckText]]] = {
     Finding.KUBERNETES_NOT_READ: _kubernetes_not_read,
     Finding.KUBERNETES_WRONG_CLUSTER: lambda fields, vocabulary: CheckText(
-        capitalize(fields["reason"]), f"Set {vocabulary.name(KUBECONFIG)} to that of this cluster"
+        capitalize(fields["reason"]), f"Set {vocabulary.name(KUBECONFIG)} to the kubeconfig of this cluster"
     ),
     Finding.NODES_UNMATCHED: _nodes_unmatched,
 }

@@ -11,9 +11,7 @@ from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
-_AWS_CREDENTIALS: Final = (
-    "give the program AWS credentials that may read, such as those of AWS_PROFILE or of the job's role"
-)
+_AWS_CREDENTIALS: Final = "provide AWS credentials with read access, such as AWS_PROFILE or the role of the job"
 _PROFILE: Final = "instance profile {profile}"
 
 
@@ -73,7 +71,9 @@ def _forbidden(fields: Fields) -> GapText:
 
 def _refused(fields: Fields) -> GapText:
     said = f": {fields['said']}" if fields["said"] else ""
-    return GapText(f"Kubernetes answered {fields['status']} when asked to {fields['verb']} {fields['object']}{said}")
+    return GapText(
+        f"Kubernetes responded with {fields['status']} when asked to {fields['verb']} {fields['object']}{said}"
+    )
 
 
 def _several(fields: Fields) -> GapText:
@@ -84,20 +84,22 @@ def _several(fields: Fields) -> GapText:
 
 
 _TEMPLATES: Final[Mapping[GapCode, GapText | Callable[[Fields], GapText]]] = {
-    GapCode.KUBECONFIG_PENDING: GapText("the kubeconfig is known only later"),
+    GapCode.KUBECONFIG_PENDING: GapText("the kubeconfig is not known yet"),
     GapCode.RECORDED: GapText("a record has no data from Kubernetes"),
-    GapCode.OTHER_CLUSTER: GapText("{access} is of another cluster: none of its nodes is a candidate or an Ocean node"),
+    GapCode.OTHER_CLUSTER: GapText(
+        "{access} belongs to another cluster: none of its nodes is a candidate or an Ocean node"
+    ),
     GapCode.FAILED: _failed,
     GapCode.NO_NODES: lambda fields: GapText(f"Kubernetes has no node for {list_some(fields['instance_ids'])}"),
-    GapCode.NO_BASELINE: GapText("the run that started the migration left no baseline"),
+    GapCode.NO_BASELINE: GapText("the run that started the migration recorded no baseline"),
     GapCode.UNRECOGNIZED_CLUSTER: GapText(
-        "unknown whether the kubeconfig is that of this cluster: none of its nodes has an instance id that Ocean lists"
+        "unknown whether the kubeconfig belongs to this cluster: none of its nodes has an instance id that Ocean lists"
     ),
-    GapCode.NOT_IN_TIME: GapText("Kubernetes did not answer in time"),
+    GapCode.NOT_IN_TIME: GapText("Kubernetes did not respond in time"),
     GapCode.LIST_INCOMPLETE: _list_incomplete,
     GapCode.UNREADABLE: GapText("{resource} could not be read ({error})"),
     GapCode.UNUSABLE_OBJECTS: lambda fields: GapText(
-        f"{count_noun(fields['count'], 'object')} of unexpected form among the {fields['resource']}"
+        f"{count_noun(fields['count'], 'malformed object')} in the list of {fields['resource']}"
     ),
     GapCode.CREDENTIALS_REFUSED: GapText(
         "Kubernetes refuses the credentials ({status})",
@@ -105,26 +107,26 @@ _TEMPLATES: Final[Mapping[GapCode, GapText | Callable[[Fields], GapText]]] = {
     ),
     GapCode.FORBIDDEN: _forbidden,
     GapCode.REFUSED: _refused,
-    GapCode.NO_REGION: GapText("the region of the cluster is not known"),
+    GapCode.NO_REGION: GapText("the region of the cluster is unknown"),
     GapCode.NO_BOTO3: GapText("boto3 is not installed", "run `{command}`"),
     GapCode.NO_AWS_CREDENTIALS: GapText("there are no AWS credentials", _AWS_CREDENTIALS),
     GapCode.AWS_CREDENTIALS_UNUSABLE: GapText("the AWS credentials cannot be used ({error})", _AWS_CREDENTIALS),
     GapCode.AWS_CREDENTIALS_REFUSED: GapText("AWS refuses the credentials ({error})", "renew the AWS credentials"),
     GapCode.AWS_DENIED: GapText("AWS denies {action}", "allow {action}"),
     GapCode.AWS_THROTTLED: GapText("AWS throttles {action} ({error})", "try again in a minute"),
-    GapCode.AWS_UNANSWERED: GapText("AWS does not answer {action} ({error})"),
+    GapCode.AWS_UNANSWERED: GapText("AWS does not respond to {action} ({error})"),
     GapCode.AWS_UNREACHABLE: GapText("AWS cannot be reached for {action} ({error})"),
-    GapCode.AWS_UNUSABLE: GapText("AWS has no usable answer to {action} ({error})"),
-    GapCode.NO_INSTANCE_PROFILE: GapText(f"there is no {_PROFILE}", "set one that exists in the Virtual Node Group"),
+    GapCode.AWS_UNUSABLE: GapText("AWS returns no usable response to {action} ({error})"),
+    GapCode.NO_INSTANCE_PROFILE: GapText(f"{_PROFILE} does not exist", "set one that exists in the Virtual Node Group"),
     GapCode.FOREIGN_INSTANCE_PROFILE: GapText(
-        f"{_PROFILE} is not of the account of the AWS credentials", "use AWS credentials of that account"
+        f"{_PROFILE} does not belong to the account of the AWS credentials", "use AWS credentials of that account"
     ),
     GapCode.INSTANCE_PROFILE_WITHOUT_ROLE: GapText(f"{_PROFILE} has no role", "add one"),
     GapCode.NO_EKS_CLUSTER: GapText(
-        "there is no EKS cluster {cluster} in {region}", "use AWS credentials of the cluster's account"
+        "EKS cluster {cluster} does not exist in {region}", "use AWS credentials of the cluster's account"
     ),
     GapCode.NO_SUBNETS: lambda fields: GapText(
-        f"there is no subnet {list_some(fields['subnets'])}",
+        f"no such subnet: {list_some(fields['subnets'])}",
         "correct the subnets in Spot, or use AWS credentials of their account",
     ),
     GapCode.SEVERAL: _several,

@@ -27,10 +27,10 @@ def _planned(_: str, fields: Fields) -> str:
     blind = [check["name"] for check in checks if not check["watched"]]
     more = f". Not watched without access to Kubernetes: {list_some(blind)}" if blind else ""
     if count is None:
-        head = f"Workload health stays unknown, and does not stop the migration: {fields['reason']}"
+        head = f"Workload health is unknown, and does not stop the migration: {fields['reason']}"
         return f"{head}{_describe_brake_rules(causes)}{more}"
     if not count:
-        return f"No workload to watch: no pods of services run on the nodes{_describe_brake_rules(causes)}{more}"
+        return f"No workloads to watch on the planned nodes{_describe_brake_rules(causes)}{more}"
     watched = count_noun(count, "workload")
     if fields["health"] == "off":
         watched += "; `pulumi up` does not wait until they are ready"
@@ -58,11 +58,11 @@ def _describe_brake_rules(causes: list[str]) -> str:
 def _watched(_: str, fields: Fields) -> str:
     parts = [f"Watching {count_noun(fields['workloads'], 'workload')} with {count_noun(fields['pods'], 'pod')} to move"]
     if fields["unhealthy"]:
-        parts.append(f"{count_noun(fields['unhealthy'], 'workload')} unhealthy before, and not judged")
+        parts.append(f"{count_noun(fields['unhealthy'], 'workload')} already unhealthy, and not checked")
     if fields["omitted"]:
         parts.append(f"{fields['omitted']} more are not watched")
     if fields["stops"]:
-        parts.append("the migration is stopped when it breaks them, before its later batches, while this run waits")
+        parts.append("the brake stops the migration before a later batch if it breaks workloads, while this run waits")
     return "; ".join(parts)
 
 
@@ -84,7 +84,7 @@ def _ready(_: str, fields: Fields) -> str:
     if fields["unknown"]:
         parts.append(f"unknown: {list_some(fields['unknown'])}")
     if fields["excused"]:
-        parts.append(f"not judged: {list_some(fields['excused'])}")
+        parts.append(f"not checked: {list_some(fields['excused'])}")
     if fields["omitted"]:
         parts.append(f"{fields['omitted']} more were not watched")
     return "; ".join(parts)
@@ -96,7 +96,7 @@ def _not_ready(_: str, fields: Fields) -> str:
     count = len(fields["workloads"]) + fields["others"]
     head = f"{count_noun(count, 'workload')} {'still starting' if fields['starting'] else 'not ready'}"
     more = f"; and {count_noun(others, 'other')}" if others else ""
-    remedy = ". Repair them, then run the command again: it only looks again" if fields["looks_again"] else ""
+    remedy = ". Fix them, then run the command again: it only checks again" if fields["looks_again"] else ""
     return f"{head}: {'; '.join(shown)}{more}{remedy}"
 
 
@@ -107,19 +107,19 @@ def _brake_stopped(migration_id: str, fields: Fields) -> str:
     else:
         pod = f", such as {fields['pod']}" if fields["pod"] else ""
         detail = f": {fields['detail']}" if fields["detail"] else ""
-        why = f"it breaks {list_some(fields['workloads'])} ({fields['cause']} for {lasted}{pod}{detail})"
+        why = f"it broke {list_some(fields['workloads'])} ({fields['cause']} for {lasted}{pod}{detail})"
     drained = count_with_verb(fields["drained"], "drained node", "stay")
     return (
-        f"Migration {migration_id} was stopped: {why}. {drained} cordoned, "
-        f"{count_with_verb(fields['remaining'], 'node', 'remain')}. Repair the cause, then change triggers to go on"
+        f"Migration {migration_id} was stopped because {why}. {drained} cordoned, "
+        f"{count_with_verb(fields['remaining'], 'node', 'remain')}. Fix the cause, then change triggers to continue"
     )
 
 
 def _brake_holds(migration_id: str, fields: Fields) -> str:
     return (
         f"Nothing was started: migration {migration_id} was stopped because {describe_stop_cause(fields)}; "
-        f"{count_with_verb(len(fields['nodes']), 'node', 'remain')}. Repair the cause, then change triggers or nodes "
-        "to go on"
+        f"{count_with_verb(len(fields['nodes']), 'node', 'remain')}. Fix the cause, then change triggers or nodes "
+        "to continue"
     )
 
 

@@ -32,7 +32,8 @@ def _migration_lost(migration_id: str, fields: Fields, vocabulary: Vocabulary) -
     nodes = fields["nodes"]
     left = f" ({count_noun(len(nodes), 'node')} not proven to be migrated: {list_some(nodes)})" if nodes else ""
     return (
-        f"Migration {migration_id} is lost: for a minute neither its status nor the list of migrations had it{left}. "
+        f"Migration {migration_id} is lost: neither its status nor the list of migrations contained it for a "
+        f"minute{left}. "
         "Look for it in the Spot console and run the command again; to migrate its nodes again, change "
         f"{vocabulary.name('triggers')}"
     )
@@ -46,26 +47,27 @@ def _nodes_held(migration_id: str, fields: Fields, vocabulary: Vocabulary) -> st
         effect = _START_REFUSES if vocabulary.options else refuses
     named = f"Migration {migration_id}, started elsewhere,"
     if not nodes:
-        return f"{named} is running, and Ocean does not tell its nodes: those are not in this plan. {effect}"
+        return f"{named} is running, and Ocean does not report its nodes, so they are not in this plan. {effect}"
     return f"{named} holds {count_noun(len(nodes), 'planned node')} ({list_some(nodes)}). {effect}"
 
 
 def _nodes_gone(_: str, fields: Fields) -> str:
     nodes = fields["nodes"]
-    return f"{count_noun(len(nodes), 'planned node')} gone, nothing to migrate there: {list_some(nodes)}"
+    return f"{count_noun(len(nodes), 'planned node')} gone, nothing to migrate: {list_some(nodes)}"
 
 
 def _nodes_unverified(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nodes = fields["nodes"]
     counts = count_with_verb(len(nodes), "node", "count")
     return (
-        f"{counts} as migrated, unverified ({list_some(nodes)}): Ocean has finished and still counts pods there, maybe "
+        f"{counts} as migrated, unverified ({list_some(nodes)}): Ocean has finished and still counts pods there, "
+        "possibly "
         f"those of DaemonSets. {_verify(vocabulary)}"
     )
 
 
 def _verify(vocabulary: Vocabulary) -> str:
-    return f"Set {vocabulary.name(KUBECONFIG)} to verify, or look with kubectl"
+    return f"Set {vocabulary.name(KUBECONFIG)} to verify, or check with kubectl"
 
 
 def _remain(fields: Fields) -> str:
@@ -105,7 +107,8 @@ def _nodes_missing(_: str, fields: Fields) -> str:
 
 TEMPLATES: Final[Mapping[str, Template]] = {
     Code.MIGRATION_DENIED: (
-        "Migration {subject} was not found, which proves nothing: its last known state stays. Run the command again"
+        "Migration {subject} was not found. A single response proves nothing, so its last known state stays. Run "
+        "the command again"
     ),
     Code.MIGRATION_UNRECORDED: lambda subject, fields: (
         f"Migration {subject} ({count_noun(fields['nodes'], 'node')}) is running, and this resource's state does not "

@@ -32,7 +32,7 @@ def _plan_summary(_: str, fields: Fields) -> str:
         count = count_noun(nodes, "planned node")
         if is_moved:
             return f"Nothing to do: {count}, migrated earlier"
-        return f"Nothing to do: {count}, none is a candidate any more (plan {plan})"
+        return f"Nothing to do: {count}, no longer {'a candidate' if nodes == 1 else 'candidates'} (plan {plan})"
     parts = [f"{'Plan' if is_moved else f'Plan {plan}'}: {count_noun(nodes, 'node')}"]
     if waiting not in {0, nodes}:
         parts.append(f"{waiting} still to migrate")
@@ -78,8 +78,10 @@ def _value(value: Any) -> str:
 
 def _approval_outdated(_: str, fields: Fields) -> str:
     approved = fields["approved"]
-    what = "is too short" if len(approved) < SHORTEST_DIGEST else "is of version 0.1 and covers the nodes alone"
-    return f"Approved digest {approved} {what}: it starts nothing new. Review the plan and approve {fields['digest']}"
+    what = "is too short" if len(approved) < SHORTEST_DIGEST else "is from version 0.1 and covers only the nodes"
+    return (
+        f"Approved digest {approved} {what}, so it starts nothing new. Review the plan and approve {fields['digest']}"
+    )
 
 
 def describe_cause(fields: Fields, vocabulary: Vocabulary) -> str:
@@ -140,7 +142,7 @@ def _batches(_: str, fields: Fields) -> str:
 
 def _starts_frozen(_: str, fields: Fields) -> str:
     if fields["until"] is None:
-        return "No migration starts any more: freeze.not_after has passed. Change freeze"
+        return "No migration starts: freeze.not_after has passed. Change freeze"
     return f"No migration starts before {fields['until']} (freeze)"
 
 
@@ -157,10 +159,10 @@ def _nodes_outside_plan(_: str, fields: Fields) -> str:
         wave["name"] if wave["nodes"] is None else f"{wave['nodes']} of {wave['name']}"
         for wave in fields.get("waves", ())
     )
-    included = f"later waves included{': ' if waves else ''}{waves}"
+    included = f"including later waves{': ' if waves else ''}{waves}"
     return (
         f"{count} ({included}) {stays} schedulable: evicted pods may land there and be moved again later. "
-        "One migration of all nodes in small batches cordons all of them at its start"
+        "One migration of all nodes in small batches cordons all of them at the start"
     )
 
 
@@ -172,7 +174,7 @@ def _pattern_unmatched(pattern: str, fields: Fields, vocabulary: Vocabulary) -> 
 def _nodes_undecided(_: str, fields: Fields) -> str:
     nodes = fields["nodes"]
     count = count_noun(len(nodes), "node")
-    return f"{count} not planned: too little is known of them to evaluate the selector ({list_some(nodes)})"
+    return f"{count} not planned: not enough is known about them to evaluate the selector ({list_some(nodes)})"
 
 
 def _nodes_new(_: str, fields: Fields, vocabulary: Vocabulary) -> str:

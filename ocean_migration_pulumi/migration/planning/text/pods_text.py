@@ -19,8 +19,8 @@ _EVICT: Final = "should_evict_stand_alone_pods"
 _POD_COUNTS: Final = (
     ("evicted", "evicted and rescheduled"),
     ("held", "blocked by PodDisruptionBudgets"),
-    ("forced", "killed against PodDisruptionBudgets"),
-    ("kept", "standalone staying behind"),
+    ("forced", "deleted despite PodDisruptionBudgets"),
+    ("kept", "standalone left behind"),
     ("deleted", "standalone deleted for good"),
     ("leaving", "already terminating"),
     ("finished", "finished"),
@@ -82,7 +82,8 @@ def _work_interrupted(kind: str, fields: Fields) -> str:
     one = len(pods) == 1
     remedy = "it ends, or exclude its node" if one else "they end, or exclude their nodes"
     return (
-        f"{count_noun(len(pods), 'pod')} of kind {kind} {'is' if one else 'are'} evicted at work ({list_some(pods)}): "
+        f"{count_noun(len(pods), 'pod')} of kind {kind} {'is' if one else 'are'} evicted while working "
+        f"({list_some(pods)}): "
         f"the work is lost or retried. Wait until {remedy}"
     )
 
@@ -110,7 +111,7 @@ def _nodes_not_ready(_: str, fields: Fields) -> str:
     age = "" if seconds is None else f" for {'' if one else 'up to '}{format_elapsed(seconds)}"
     return (
         f"{count_noun(len(nodes), 'planned node')} {'is' if one else 'are'} not ready{age} "
-        f"({list_some(nodes, MOST_NODES)}): {count_noun(fields['pods'], 'pod')} cannot end there. "
+        f"({list_some(nodes, MOST_NODES)}): {count_noun(fields['pods'], 'pod')} cannot terminate there. "
         f"Repair {'it' if one else 'them'}, or terminate the {'instance' if one else 'instances'}"
     )
 
@@ -118,7 +119,7 @@ def _nodes_not_ready(_: str, fields: Fields) -> str:
 def _grace_period_too_long(_: str, fields: Fields) -> str:
     pods = fields["pods"]
     return (
-        f"{count_with_verb(len(pods), 'pod', 'need')} up to {format_elapsed(fields['seconds'])} to end "
+        f"{count_with_verb(len(pods), 'pod', 'need')} up to {format_elapsed(fields['seconds'])} to terminate "
         f"(terminationGracePeriodSeconds of {list_some(pods)}), longer than the draining timeout of "
         f"{format_elapsed(fields['timeout'])}. Raise strategy.drainingTimeout of the cluster, or lower the grace period"
     )
@@ -177,7 +178,7 @@ def _pods_change_architecture(architecture: str, fields: Fields) -> str:
     pods = fields["pods"]
     one = len(pods) == 1
     return (
-        f"{count_with_verb(len(pods), 'pod', 'run')} on {architecture}, and Ocean may start only instance types of "
+        f"{count_with_verb(len(pods), 'pod', 'run')} on {architecture}, and Ocean may launch only instance types of "
         f"other architectures for {'it' if one else 'them'} ({list_some(pods)}). "
         f"Make sure that {'its' if one else 'their'} images run there"
     )

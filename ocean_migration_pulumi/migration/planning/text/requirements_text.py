@@ -21,7 +21,7 @@ _CONDITIONED: Final = {
 _REMEDIES: Final = {
     RequirementKind.VOLUME_ON_NODE: "its data cannot move: remove the pod and its volume first",
     RequirementKind.VOLUME_UNKNOWN: "",
-    RequirementKind.SYSTEM: "add a Virtual Node Group of that operating system",
+    RequirementKind.SYSTEM: "add a Virtual Node Group for that operating system",
     RequirementKind.TOLERATIONS: "add a toleration, or a Virtual Node Group without the taint",
     RequirementKind.REQUESTS: "allow larger instance types, or lower the requests",
     RequirementKind.TIGHT_REQUESTS: "allow larger instance types, or lower the requests",

@@ -52,7 +52,7 @@ def settle_workloads(context: ReconcileContext) -> None:
             context.reporter.warning(render(report_unknown(gap)))
         return
     # A run that is interrupted here must not look as if it had succeeded.
-    waiting = "it is not known yet whether the workloads are ready"
+    waiting = "it is not yet known whether the workloads are ready"
     state.failure = {"message": waiting, "reason": NOT_READY, "remedy": ""}
     report = _wait_for_workloads(context, watch)
     state.failure = None

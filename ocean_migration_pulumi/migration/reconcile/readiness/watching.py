@@ -157,7 +157,7 @@ def stop_for_workloads(
     migration.stop_cause = {name: value for name, value in entry.items() if name != "check" or value}
     if watch is not None and watch.report is not None:
         context.state.workload_health = report_output(migration, watch.report, "not ready", final=False)
-    why = f"{cause.cause} {cause.check} fails" if cause.check else f"it breaks {names[0]} ({cause.cause})"
+    why = f"{cause.cause} {cause.check} fails" if cause.check else f"it broke {names[0]} ({cause.cause})"
     stop_migration(context, migration, terminate_drained_nodes=False, why=why)
     if migration.status == MigrationState.FINISHED:
         return

@@ -132,8 +132,11 @@ def command(
             replay=replay,
             world=None if world is None else _load_description(world),
         )
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"cannot use {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        where = "" if world is None else f"{world.name}: "
+        raise click.ClickException(f"{where}{error}") from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
     with ExitStack() as running:
@@ -176,9 +179,8 @@ def _start_in_background() -> None:
             sys.exit(process.wait())
         output.seek(0)
         exports = [line for line in output if line.startswith("export ")]
-    how_to_stop = f"Stop the simulator with: kill {process.pid}"
-    click.echo(f"{''.join(exports)}# {how_to_stop}")
-    click.echo(how_to_stop, err=True)
+    click.echo(f"{''.join(exports)}export SIMULATOR_PID={process.pid}")
+    click.echo(f"Stop the simulator with: kill {process.pid}", err=True)
 
 
 def _load_description(file: BinaryIO) -> dict[str, Any]:
@@ -186,10 +188,10 @@ def _load_description(file: BinaryIO) -> dict[str, Any]:
     try:
         description = json.load(file)
     except (ValueError, RecursionError) as error:
-        msg = f"{file.name} is not JSON: {error}"
+        msg = f"not JSON: {error}"
         raise ValueError(msg) from None
     if not isinstance(description, dict):
-        msg = f"{file.name} does not describe a cluster: it is not a JSON object"
+        msg = "not a description of a cluster: it is not a JSON object"
         raise ValueError(msg)
     return description
 

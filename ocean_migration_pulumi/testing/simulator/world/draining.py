@@ -52,7 +52,7 @@ def evict_round(cluster: SimCluster, migration: SimMigration, now: float) -> boo
 
 
 def schedule_pending_pods(cluster: SimCluster, migration: SimMigration, now: float) -> None:
-    """Schedule the pods that the migration evicted on any node that takes them, old nodes of later waves included."""
+    """Schedule the pods that the migration evicted on any node that takes them, old nodes of including later waves."""
     scheduler = Scheduler(cluster)
     unscheduled: list[PendingPod] = []
     for pending in cluster.pending:

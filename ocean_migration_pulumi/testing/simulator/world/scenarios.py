@@ -41,7 +41,7 @@ def _build_failure(reason: str) -> Scenario:
 
     message = state_machine.FAILURE_MESSAGES[reason]
     cause = message.removeprefix("The migration has stopped due to ").partition(".")[0]
-    return Scenario(f"The first migration fails for {cause}.", arm_failure)
+    return Scenario(f"The first migration fails because of {cause}.", arm_failure)
 
 
 def _unmatched_nodes(world: World, cluster: SimCluster, now: float) -> None:
@@ -153,7 +153,7 @@ SCENARIOS = {
     ),
     "stall": Scenario("Every migration stalls in its second batch until it is stopped.", _stall),
     "dead-controller": Scenario(
-        "The controller has not reported for an hour; a migration fails for connectivity.",
+        "The controller has not reported for an hour; a migration fails because of connectivity issues.",
         _dead_controller,
     ),
     "never-heartbeat": Scenario("No controller was ever installed.", _never_heartbeat),

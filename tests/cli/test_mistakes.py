@@ -1,0 +1,116 @@
+"""Mistakes of users: each error is one line that names the option or the file, and says what exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Terminal
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "error"),
+    [
+        (
+            ("plan", "--asg-name", "wbe"),
+            2,
+            "--asg-name: no node matches; did you mean `web` instead of `wbe`? "
+            "Auto Scaling Groups of the candidates: api, batch, web [invalid-input]",
+        ),
+        (("plan", "--virtual-node-group", "ols-1"), 2, "--virtual-node-group: no node matches; "),
+        (("plan", "--asg-name", "w", "--node-name", "n"), 2, "selection: no node matches; "),
+        (("plan", "--asg-name", "web", "--limit", "0"), 2, "--limit must be a number of nodes such as"),
+        (("logs", "--since", "yesterday"), 2, '--since must be an age such as "24h"'),
+        (("logs", "--until", "tomorrow"), 2, '--until must be an age such as "24h"'),
+        (
+            ("start", "--asg-name", "web", "--yes", "--notify", "ftp://example.com"),
+            2,
+            "--notify must be an https URL (http only for this machine); the host is 'example.com' [invalid-input]",
+        ),
+        (("start", "--asg-name", "web", "--notify", "https://a.example", "--notify", "b"), 2, "--notify[1] must be"),
+        (("nodes", "--virtual-node-group", "ols-1"), 6, "--virtual-node-group: no Virtual Node Group 'ols-1' on o-"),
+        (("status", "owm-1"), 6, "MIGRATION: no migration 'owm-1' on o-"),
+        (("config", "--profile", "staging"), 2, "--profile: the credentials file "),
+        (
+            ("start", "--asg-name", "web", "--yes", "--approved-plan", "0123456789abcdef"),
+            4,
+            "is not the approved plan 0123456789abcdef: review it and approve its digest [plan-not-approved]",
+        ),
+    ],
+)
+def test_the_option_is_named(
+    terminal: Terminal,
+    arguments: tuple[str, ...],
+    status: int,
+    error: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Never an input of the resource, and never a traceback."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result = terminal.run(*arguments)
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("Error: ")
+    assert error in line
+    assert "asg_names" not in line
+    assert "pulumi" not in line
+    assert result.exit_code == status
+
+
+def test_a_missing_approval_is_no_failed_check(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its code leads to the section about approvals."""
+    monkeypatch.setenv("OCEAN_MIGRATION_REQUIRE_APPROVAL", "true")
+    result = terminal.run("start", "--asg-name", "web", "--yes")
+    assert result.exit_code == 4
+    assert result.stderr.endswith("review it and pass its digest to --approved-plan [plan-not-approved]\n")
+
+
+def test_a_token_is_asked_for_in_terms_of_the_command(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command does not read the config of a stack, so it does not advise to set it."""
+    monkeypatch.delenv("SPOTINST_TOKEN")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    missing = terminal.run("status")
+    monkeypatch.setenv("SPOTINST_TOKEN", "wrong")
+    refused = terminal.run("status")
+    assert (missing.exit_code, refused.exit_code) == (2, 3)
+    assert missing.stderr == (
+        "Error: no Spot token: set SPOTINST_TOKEN, or write the file ~/.spotinst/credentials [missing-token]\n"
+    )
+    assert refused.stderr.startswith("Error: Spot refuses the token (from SPOTINST_TOKEN): create a new one ")
+    assert "pulumi" not in refused.stderr
+
+
+def test_another_account_is_named(terminal: Terminal) -> None:
+    """Spot says only that an error is unknown."""
+    result = terminal.run("status", "--account", "act-99999999")
+    assert "check the account (act-99999999) and the permissions of the token's user" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (None, "Invalid value for '--kubeconfig': File '{path}' does not exist."),
+        ("x: [", "--kubeconfig {path}: it is neither YAML nor JSON [invalid-input]"),
+        ("{}", "--kubeconfig {path}: it has no current-context: select a context [invalid-input]"),
+    ],
+)
+def test_a_kubeconfig_is_named_by_its_path(terminal: Terminal, tmp_path: Path, content: str | None, error: str) -> None:
+    """A path on the command line is not a secret, unlike the input of the resource."""
+    path = tmp_path / "kubeconfig"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    result = terminal.run("doctor", "--kubeconfig", str(path))
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == "Error: " + error.format(path=path)
+
+
+def test_an_unknown_context_gets_the_nearest_one(terminal: Terminal, tmp_path: Path) -> None:
+    """Or a list of those that exist."""
+    path = tmp_path / "kubeconfig"
+    path.write_text(terminal.sim.kubeconfig(identity="preview"), encoding="utf-8")
+    name = f"simulated-{terminal.ocean_id}"
+    misspelled = terminal.run("doctor", "--kubeconfig", str(path), "--context", f"{name}x")
+    unlike = terminal.run("doctor", "--kubeconfig", str(path), "--context", "production")
+    assert f"--context: the kubeconfig has no context '{name}x'; did you mean `{name}`?" in misspelled.stderr
+    assert f"--context: the kubeconfig has no context 'production'; existing: {name} [" in unlike.stderr

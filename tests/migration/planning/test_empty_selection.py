@@ -22,19 +22,19 @@ from tests.migration.stage import Stage
             "no node matches; Auto Scaling Groups of the candidates: api, ",
         ),
         ({"virtual_node_groups": ["ols-ffffffff"]}, "Virtual Node Groups of the candidates: "),
-        ({"eks_node_groups": ["workers"]}, "EKS node groups of the candidates: worker;"),
+        ({"eks_node_groups": ["workers"]}, "EKS node groups of the candidates: worker"),
         ({"eks_node_groups": ["workers"]}, "did you mean `worker` instead of `workers`?"),
         ({"node_names": ["ip-10-0-0-*"]}, "; node_names takes names, not patterns such as `ip-10-0-0-*`;"),
         (
             {"all_nodes": True, "exclude": {"asg_names": ["*"]}},
-            "; exclude removes all 7 matching nodes;",
+            "; exclude removes all 7 matching nodes",
         ),
         ({"asg_names": ["eks-*"], "exclude": {"asg_names": ["eks-*"]}}, "; exclude removes the only matching node;"),
         (
             {"asg_names": ["web"], "eks_node_groups": ["worker"]},
             "; no candidate matches all of asg_names, eks_node_groups at once;",
         ),
-        ({"label_selector": "team=none"}, "no node matches; no candidate has the labels `team=none`;"),
+        ({"label_selector": "team=none"}, "no node matches; no candidate has the labels `team=none`"),
     ],
 )
 def test_the_refusal_names_what_exists(stage: Stage, nodes: dict[str, list[str]], said: str) -> None:

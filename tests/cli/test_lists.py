@@ -67,7 +67,7 @@ def test_names_of_others_stay_names(terminal: Terminal) -> None:
 
 def test_nodes_of_ocean(terminal: Terminal) -> None:
     """None before a migration; said in words for people, an empty list for programs."""
-    assert terminal.run("nodes").stdout == f"Ocean runs no nodes in {terminal.ocean_id}\n"
+    assert terminal.run("nodes").stdout == f"No Ocean nodes in {terminal.ocean_id}\n"
     assert terminal.json("nodes")["nodes"] == []
 
 

@@ -57,7 +57,7 @@ def test_url_that_fails_stops_the_migration(stage: Stage) -> None:
     """The record says which, no text has its query, and the next run starts nothing."""
     spec, shop = prepare(stage, lambda drained: 503 if drained else 200)
     context, message = stage.fails(MigrationStoppedError, spec, probe=shop)
-    assert f"was stopped: HTTP check {URL} failed for " in message
+    assert f"was stopped because HTTP check {URL} failed for " in message
     assert "responds with 503 instead of 200" in message
     assert any(f"Watching {URL}: the migration is stopped" in line for line in context.reporter.infos)
     (record,) = context.state.migrations

@@ -662,7 +662,7 @@ def test_names_of_someone_else_stay_on_one_line(aws: FakeAws) -> None:
     """They come from Spot."""
     question = AwsQuery(region=REGION, instance_profiles=("a\nb",), subnet_ids=("s\n1",), eks_cluster="c\r\nd")
     gaps = read(question).gaps
-    assert describe_gap(gaps["roles"]).reason == "there is no instance profile a b"
+    assert describe_gap(gaps["roles"]).reason == "instance profile a b does not exist"
     assert describe_gap(gaps["access_entries"]).reason == "there is no EKS cluster c d in eu-west-1"
     assert describe_gap(gaps["zones"]).reason == "there is no subnet s 1"
 

@@ -186,7 +186,7 @@ def refuse_wrong_cluster(snapshot: ClusterSnapshot) -> InputError | None:
     if not (snapshot.facts.foreign and snapshot.facts.explicit and snapshot.facts.absent):
         return None
     reason = describe_gap(snapshot.facts.absent).reason
-    return InputError("kubeconfig", f"{reason}; give that of the cluster {snapshot.cluster.id}")
+    return InputError("kubeconfig", f"{reason}; use the kubeconfig of cluster {snapshot.cluster.id}")
 
 
 def are_labels_unknown(snapshot: ClusterSnapshot, spec: MigrationSpec) -> bool:

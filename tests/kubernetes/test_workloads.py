@@ -141,7 +141,12 @@ def test_missing_right_is_a_gap_with_the_rule(path: str, resource: str, remedy: 
                 state={"waiting": {"reason": "CrashLoopBackOff"}},
                 lastState={"terminated": {"exitCode": 1, "finishedAt": "2026-01-02T03:11:00Z"}},
             ),
-            {"waiting": "CrashLoopBackOff", "restarts": 4, "last_exit_at": datetime(2026, 1, 2, 3, 11, tzinfo=UTC)},
+            {
+                "waiting": "CrashLoopBackOff",
+                "restarts": 4,
+                "last_exit_at": datetime(2026, 1, 2, 3, 11, tzinfo=UTC),
+                "last_exit": "exit code 1",
+            },
         ),
         (
             made.unready(restartCount=0, state={"waiting": {"reason": "PodInitializing"}})
@@ -180,6 +185,14 @@ def test_pod_without_a_node_has_the_words_of_the_scheduler() -> None:
     words = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}
     found = read_pod(made.pod("cart-1", made.owned("ReplicaSet", "cart"), "", phase="Pending", conditions=[words]))
     assert (found.node_name, found.ready, found.message) == ("", False, "0/3 nodes are available")
+
+
+def test_container_that_ran_out_of_memory_says_so() -> None:
+    """Between two kills it runs, and is ready for a while."""
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-01-02T03:11:00Z"}}
+    running = {"name": "main", "ready": True, "restartCount": 7, "state": {"running": {}}, "lastState": killed}
+    found = read_pod(made.pod("cart-1", made.owned("ReplicaSet", "cart"), containerStatuses=[running]))
+    assert (found.ready, found.restarts, found.last_exit) == (True, 7, "OOMKilled")
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def _pod_decoder() -> Callable[[Any], Any]:
     container = struct("PodContainer", startupProbe=probe, readinessProbe=probe)
     spec = struct("PodSpec", nodeName=str, volumes=many(volume), containers=many(container))
     waiting = struct("PodWaiting", reason=str, message=str)
-    ended = struct("PodEnded", finishedAt=str)
+    ended = struct("PodEnded", finishedAt=str, reason=str, exitCode=int)
     state = struct("PodState", waiting=waiting, terminated=ended)
     status = struct("PodContainerStatus", restartCount=int, state=state, lastState=state)
     condition = struct("PodCondition", type=str, status=str, reason=str, message=str)

@@ -88,6 +88,7 @@ def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> Wo
         *((status.containerStatuses if status else None) or ()),
     ]
     reason, message = _find_waiting(containers)
+    exit_at, exit_reason = max(_find_exits(containers), default=(None, ""))
     node_name = (spec.nodeName if spec else None) or ""
     if not node_name and scheduled is not None and scheduled.reason in _UNSCHEDULED:
         message = scheduled.message or scheduled.reason
@@ -104,7 +105,8 @@ def read_workload_pod(data: Any, find_top: Callable[[OwnerRef], OwnerRef]) -> Wo
         deleting=bool(metadata.deletionTimestamp),
         created_at=parse_time(metadata.creationTimestamp),
         restarts=max((each.restartCount or 0 for each in containers), default=0),
-        last_exit_at=max(_find_exits(containers), default=None),
+        last_exit_at=exit_at,
+        last_exit=exit_reason,
         waiting=reason,
         message=one_line(message, _LONGEST_MESSAGE),
         startup_seconds=_measure_startup(spec),
@@ -216,13 +218,16 @@ def _find_waiting(containers: list[Any]) -> tuple[str, str]:
     return ((waits[0].reason or ""), (waits[0].message or "")) if waits else ("", "")
 
 
-def _find_exits(containers: list[Any]) -> Iterator[datetime]:
+def _find_exits(containers: list[Any]) -> Iterator[tuple[datetime, str]]:
+    """Return when containers that restart ended, and why."""
     for each in containers:
         for state in (each.state, each.lastState):
             ended = state.terminated if state is not None else None
             # An init container that has done its work ends, too; one that restarts has failed.
             if ended is not None and each.restartCount and (moment := parse_time(ended.finishedAt)) is not None:
-                yield moment
+                code = "" if ended.exitCode is None else f"exit code {ended.exitCode}"
+                # Error only says that the code is not 0.
+                yield moment, code if ended.reason in {None, "", "Error"} else ended.reason
 
 
 def _measure_startup(spec: Any) -> float:

@@ -117,7 +117,8 @@ def _explain_crash(pod: WorkloadPod, now: datetime) -> NotReadyReason | None:
     waits = pod.waiting in _CRASHES
     recent = pod.last_exit_at is not None and now - pod.last_exit_at <= _LONGEST_BACK_OFF
     if pod.restarts >= CRASHES and (waits or recent):
-        detail = pod.message or f"{pod.restarts} restarts"
+        parts = (pod.last_exit, f"{pod.restarts} restarts", pod.message)
+        detail = ", ".join(part for part in parts if part)
         return NotReadyReason(kind=NotReadyClass.CRASHING, detail=detail, hard=True)
     if waits and not pod.ready:
         return NotReadyReason(kind=NotReadyClass.CRASHING, detail=pod.message or pod.waiting)

@@ -75,6 +75,8 @@ class WorkloadPod:
     """The restarts of the container that restarted most often."""
     last_exit_at: datetime | None = None
     """When a container ended last; None when none has."""
+    last_exit: str = ""
+    """Why it ended, such as ``OOMKilled``; empty when that is not known."""
     waiting: str = ""
     """Why a container waits, such as ``ImagePullBackOff``; empty when none does."""
     message: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -75,6 +76,14 @@ def test_old_warning_counts_no_more() -> None:
     found = explain_not_ready(pod("cart-1", ready=False), warnings, START)
     assert found is not None
     assert found.kind is NotReadyClass.STARTING
+
+
+def test_crash_says_why_the_container_ended() -> None:
+    """The kubelet only says how long it waits."""
+    crashed = pod("cart-1", ready=False, waiting="CrashLoopBackOff", restarts=4, last_exit="OOMKilled")
+    found = explain_not_ready(replace(crashed, message="back-off 1m20s restarting failed container"), {}, START)
+    assert found is not None
+    assert found.detail == "OOMKilled, 4 restarts, back-off 1m20s restarting failed container"
 
 
 def test_ready_pod_has_no_reason() -> None:

@@ -147,6 +147,12 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
     """Pods that you have to move by hand, each with ``node``, ``pod`` and ``kind``."""
     drained_nodes: Output[Sequence[str]]
     """Drained nodes that still run: cordoned, and billed."""
+    drained_since: Output[str | None]
+    """When the first of the migrations ended that drained nodes which stay; None while none stays."""
+    drained_usd_per_hour: Output[float | None]
+    """US dollars per hour (On-Demand) of those of them whose price AWS told; None when it told none."""
+    asg_started_nodes: Output[Sequence[str] | None]
+    """New nodes that match and that Auto Scaling Groups of planned nodes started since; None without one."""
     joined_nodes: Output[Sequence[str]]
     """New nodes that match and are not in the plan."""
     ocean_nodes: Output[Sequence[str]]

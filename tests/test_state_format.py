@@ -99,7 +99,7 @@ def test_finished_resource_of_a_stored_state_is_read_whole() -> None:
     assert names_nodes_alone(state.planned, replace(spec, approved_plan=before.pop("plan_digest")))
     assert again.pop("plan_digest") == plan_digest(state.planned, spec)
     new = {"gone_nodes": [], "unverified_nodes": [], "remaining_reasons": {}, "missing_since": {}}
-    assert json.loads(json.dumps(again)) == before | new
+    assert json.loads(json.dumps(again)) == before | new | {"drained_since": before["completed_at"]}
 
 
 def test_failed_resource_of_a_stored_state_goes_on() -> None:

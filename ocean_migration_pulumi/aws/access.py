@@ -61,8 +61,12 @@ class AwsAccess:
         self._session: Any = None
         self._gap: Gap | None = None
 
-    def client(self, service: str) -> Any:
-        """Return the client of a service; raise AwsReadError without credentials."""
+    def client(self, service: str, region: str = "") -> Any:
+        """Return the client of a service, in another region than the session's if need be.
+
+        Raises:
+            AwsReadError: There are no credentials.
+        """
         with self._lock:
             if self._session is None and self._gap is None:
                 try:
@@ -79,7 +83,7 @@ class AwsAccess:
                 retries={"mode": "standard", "total_max_attempts": 2},
                 user_agent_extra="ocean-migration",
             )
-            return self._session.client(service, config=config)
+            return self._session.client(service, region_name=region or self.region, config=config)
 
 
 def _session(region: str) -> Any:

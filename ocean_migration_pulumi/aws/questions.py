@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,6 +18,15 @@ from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 _CHUNK: Final = 100
 QUOTA_CODES: Final = {SPOT: "L-34B43A08", ON_DEMAND: "L-1216C47A"}
 _STANDARD: Final = re.compile(r"[acdhimrtz]\d")
+_PRICES_REGION: Final = "us-east-1"
+"""Where AWS tells the prices of all its commercial regions."""
+_PRICED: Final = {
+    "operatingSystem": "Linux",
+    "tenancy": "Shared",
+    "preInstalledSw": "NA",
+    "capacitystatus": "Used",
+    "licenseModel": "No License required",
+}
 _ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}
 
 
@@ -30,6 +40,8 @@ class AwsRequest:
     """The IAM action that the call needs."""
     ask: Callable[[Any, tuple[str, ...], dict[str, Any]], Gap | None] = field(repr=False)
     """Fills a dictionary from a client and names, and returns the gap of what it could not find."""
+    region: str = ""
+    """Where it is read; empty for the region of the cluster."""
 
 
 def _roles(client: Any, profiles: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
@@ -154,6 +166,27 @@ def _running(client: Any, markets: tuple[str, ...], found: dict[str, Any]) -> Ga
     return None
 
 
+def _prices(client: Any, names: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+    """Find what an hour of each instance type costs; the first name is the region, the others are types."""
+    region, *types = names
+    for kind in types:
+        wanted = {"regionCode": region, "instanceType": kind, **_PRICED}
+        filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()]
+        for page in client.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", Filters=filters):
+            for product in map(json.loads, page.get("PriceList", ())):
+                for price in _hourly_prices(product):
+                    found[kind] = price
+    return None
+
+
+def _hourly_prices(product: dict[str, Any]) -> Iterator[float]:
+    for offer in product["terms"].get("OnDemand", {}).values():
+        for dimension in offer["priceDimensions"].values():
+            price = float(dimension["pricePerUnit"].get("USD", 0))
+            if dimension["unit"] == "Hrs" and price > 0:
+                yield price
+
+
 def _pages(client: Any, operation: str, items: str, name: str, values: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Return what a filter lets through; AWS takes 200 values of one at once."""
     for start in range(0, len(values), _CHUNK):
@@ -171,5 +204,6 @@ PARTS: Final = {
     "machines": AwsRequest(service="ec2", action="ec2:DescribeInstanceTypes", ask=_machines),
     "quotas": AwsRequest(service="service-quotas", action="servicequotas:GetServiceQuota", ask=_quotas),
     "running": AwsRequest(service="ec2", action="ec2:DescribeInstances", ask=_running),
+    "prices": AwsRequest(service="pricing", action="pricing:GetProducts", ask=_prices, region=_PRICES_REGION),
     "instances": AwsRequest(service="ec2", action="ec2:DescribeInstances", ask=_instances),
 }

@@ -29,7 +29,8 @@ class AwsReader:
 
     Only reads, with the credentials that boto3 finds. It needs ``iam:GetInstanceProfile``, ``eks:ListAccessEntries``,
     ``eks:DescribeAccessEntry``, ``eks:DescribeCluster``, ``ec2:DescribeSubnets``, ``ec2:DescribeInstanceTypes``,
-    ``ec2:DescribeInstances`` and ``servicequotas:GetServiceQuota``, each only when something of it is asked for.
+    ``ec2:DescribeInstances``, ``servicequotas:GetServiceQuota`` and ``pricing:GetProducts``, each only when something
+    of it is asked for.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,6 +56,7 @@ class AwsReader:
             "machines": query.instance_types,
             "quotas": query.markets,
             "running": query.markets,
+            "prices": (query.region, *query.priced_types) if query.priced_types else (),
         }
         found, gaps = self._read_parts(bounded, access, names)
         roles, entries = found["roles"], found["access_entries"]
@@ -76,6 +78,7 @@ class AwsReader:
             subnet_sizes={subnet: size for subnet, (_, _, size) in found["zones"].items() if size is not None},
             quotas=found["quotas"],
             running=found["running"],
+            prices=found["prices"],
             machines=found["machines"],
             gaps=gaps,
         )
@@ -119,7 +122,7 @@ def _ask(part: str, names: tuple[str, ...], access: AwsAccess) -> dict[str, Any]
     request = PARTS[part]
     found: dict[str, Any] = {}
     try:
-        with closing(access.client(request.service)) as client:
+        with closing(access.client(request.service, request.region)) as client:
             gap = request.ask(client, names, found)
     except AwsReadError:
         raise

@@ -330,6 +330,16 @@ def test_interfaces_and_attachments_of_a_type(aws: FakeAws) -> None:
     assert (xlarge.attachments, xlarge.shares_attachments) == (32, False)
 
 
+def test_prices_of_types(aws: FakeAws) -> None:
+    """By the hour, of the cluster's region; reservations and other units are not among them."""
+    aws.prices = {"m5.large": [("Quantity", "9"), ("Hrs", "0.0000000000"), ("Hrs", "0.1070000000")]}
+    cloud = read(AwsQuery(region=REGION, priced_types=("m5.large", "x9.huge")))
+    assert (cloud.prices, cloud.gaps) == ({"m5.large": 0.107}, {})
+    assert aws.actions == ["GetProducts", "GetProducts"]
+    filters: Any = aws.asked[0].parameters["Filters"]
+    assert {"Type": "TERM_MATCH", "Field": "regionCode", "Value": REGION} in filters
+
+
 def test_many_types_are_asked_a_hundred_at_once(aws: FakeAws) -> None:
     """EC2 takes no more than 200 values of a filter."""
     aws.types = {f"t{number}.large": (2, 4096, 0, ("x86_64",)) for number in range(250)}
@@ -663,7 +673,7 @@ def test_names_of_someone_else_stay_on_one_line(aws: FakeAws) -> None:
     question = AwsQuery(region=REGION, instance_profiles=("a\nb",), subnet_ids=("s\n1",), eks_cluster="c\r\nd")
     gaps = read(question).gaps
     assert describe_gap(gaps["roles"]).reason == "instance profile a b does not exist"
-    assert describe_gap(gaps["access_entries"]).reason == "there is no EKS cluster c d in eu-west-1"
+    assert describe_gap(gaps["access_entries"]).reason == "EKS cluster c d does not exist in eu-west-1"
     assert describe_gap(gaps["zones"]).reason == "there is no subnet s 1"
 
 

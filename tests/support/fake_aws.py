@@ -74,7 +74,7 @@ class FakeAws:
     (empty for a cluster that is older than modes); ``subnets`` zones and ``instances`` states by id; ``types``
     (vCPUs, MiB, GPUs, architectures) by name; ``quotas`` by code, ``running`` (type, lifecycle, cores) by instance id,
     ``free`` addresses and CIDR ``blocks`` by subnet, ``limits`` (interfaces, addresses of each, attachments, type of
-    their limit) by instance type.
+    their limit) and ``prices`` (unit and price) by instance type.
     ``replies`` are answers, or what makes them, by action; each is given until it is taken away.
     """
 
@@ -89,6 +89,7 @@ class FakeAws:
     running: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     free: dict[str, int] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
+    prices: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     limits: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
     replies: dict[str, Reply | Callable[[Asked], Reply | None]] = field(default_factory=dict)
     page: int = 100
@@ -206,6 +207,15 @@ class FakeAws:
     def _GetServiceQuota(self, asked: Asked) -> Reply:
         quota = {"QuotaCode": asked.parameters["QuotaCode"], "Value": self.quotas[asked.parameters["QuotaCode"]]}
         return Reply(body=json.dumps({"Quota": quota}).encode(), content_type="application/x-amz-json-1.1")
+
+    def _GetProducts(self, asked: Asked) -> Reply:
+        wanted = {each["Field"]: each["Value"] for each in asked.parameters["Filters"]}
+        found = [
+            {"priceDimensions": {"d": {"unit": unit, "pricePerUnit": {"USD": price}}}}
+            for unit, price in self.prices.get(wanted["instanceType"], ())
+        ]
+        products = [json.dumps({"product": {}, "terms": {"OnDemand": {"t": offer}}}) for offer in found]
+        return Reply(body=json.dumps({"PriceList": products}).encode(), content_type="application/x-amz-json-1.1")
 
     def _DescribeInstances(self, asked: Asked) -> Reply:
         if asked.parameters["Filter.1.Name"] == "instance-state-name":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
@@ -93,6 +94,19 @@ def report_plan(
             fields["waves"] = [{"name": name, "nodes": None} for name in spec.later_migrations]
         diagnostics.append(Diagnostic(code=Code.NODES_OUTSIDE_PLAN, severity=Severity.WARNING, fields=fields))
     return diagnostics
+
+
+def add_prices(diagnostic: Diagnostic, prices: Mapping[str, float]) -> Diagnostic:
+    """Return a diagnostic, that of nodes that stay with what they cost.
+
+    Args:
+        diagnostic: Any diagnostic of the plan.
+        prices: US dollars per hour by instance id, of those planned nodes whose price is known.
+    """
+    if diagnostic.code != Code.NODES_STAY:
+        return diagnostic
+    fields = {**diagnostic.fields, "priced": len(prices), "usd_per_hour": round(sum(prices.values()), 4)}
+    return replace(diagnostic, fields=fields)
 
 
 def report_planned_health(spec: MigrationSpec, nodes: Iterable[PlannedNode], facts: ClusterFacts) -> Diagnostic | None:

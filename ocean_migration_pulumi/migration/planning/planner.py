@@ -30,6 +30,7 @@ from ocean_migration_pulumi.migration.planning.empty_selection import (
     report_unmatched_patterns,
 )
 from ocean_migration_pulumi.migration.planning.plan_report import (
+    add_prices,
     report_adoption,
     report_plan,
     report_planned_health,
@@ -39,6 +40,7 @@ from ocean_migration_pulumi.migration.planning.preflight import report_checks, r
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.planning.vng_suggestions import suggest_vngs
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
+from ocean_migration_pulumi.migration.snapshot.node_prices import price_nodes
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import (
     ClusterSnapshot,
@@ -160,14 +162,16 @@ def preview_plan(
     if nodes and (watched := report_planned_health(spec, nodes, snapshot.facts)):
         diagnostics.append(watched)
     if nodes:
-        checks = spec.prerequisites != "off"
+        checks, kube = spec.prerequisites != "off", snapshot.facts.kube
+        stay = not spec.should_terminate_drained_nodes
+        cloud = ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.vngs, kube, priced=stay) if checks else None
+        if prices := price_nodes(nodes, kube, cloud):
+            diagnostics = [add_prices(each, prices) for each in diagnostics]
         found = run_preflight(
             spec,
             nodes,
             snapshot,
-            cloud=ask_aws(sources, bounded, nodes, snapshot.cluster, snapshot.vngs, snapshot.facts.kube)
-            if checks
-            else None,
+            cloud=cloud,
             foreign=[status for status in snapshot.running if status not in ours],
             now=api.server_now(),
             first=old is None,

@@ -27,6 +27,7 @@ from ocean_migration_pulumi.migration.planning.text.sentences import join_senten
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import held_pods
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial
+from ocean_migration_pulumi.migration.snapshot.node_prices import price_nodes
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ask_aws, ask_kubernetes
 from ocean_migration_pulumi.migration.spec.approval import is_approved
@@ -142,12 +143,15 @@ def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
             context.sources, bounded, offered=context.offered, ocean_nodes=ocean_nodes or (), fresh=True
         ),
     )
+    stay = not context.spec.should_terminate_drained_nodes
+    cloud = ask_aws(context.sources, bounded, nodes, cluster, snapshot.vngs, snapshot.facts.kube, priced=stay)
+    context.state.prices |= price_nodes(nodes, snapshot.facts.kube, cloud)
     check = partial(
         run_preflight,
         context.spec,
         nodes,
         snapshot,
-        cloud=ask_aws(context.sources, bounded, nodes, cluster, snapshot.vngs, snapshot.facts.kube),
+        cloud=cloud,
         foreign=(),
         now=context.now(),
         first=not context.state.migrations,

@@ -104,6 +104,8 @@ class ReconcileContext:
     """Whether a migration of others runs whose nodes are not known."""
     claimed_by_other_calls: frozenset[str] = frozenset()
     """The migrations that another call for the same resource has started or adopted."""
+    knows_joined: bool = False
+    """Whether this run has looked for nodes that are not planned."""
     reviewed: dict[str, str] = field(default_factory=dict)
     """The plan as it was before its nodes began to move: an approval is of that."""
 
@@ -333,9 +335,19 @@ class ReconcileContext:
         if self.looked_at is not None:
             free = [node for name, node in self.offered.items() if name not in self.spec.planned_elsewhere]
             chosen = select_nodes(self.spec.nodes, free, kept=state.planned, label_matches=self.label_matches)
+            if not self.creating or self.knows_joined:
+                self._find_started([node for node in chosen.taken if node.instance_id not in state.joined])
+            self.knows_joined = True
             state.joined = [node.instance_id for node in chosen.taken]
         if not self._held_by_ours() and (state.planned or not state.migrations):
             state.progress = percentage_of(state.migrated | state.manual, state.planned)
+
+    def _find_started(self, new: Iterable[PlannedNode | Candidate]) -> None:
+        """Record which new nodes Auto Scaling Groups of planned nodes have started."""
+        state = self.state
+        asg_names = {node.asg_name for node in parse_planned(state.planned).values()} - {None}
+        started = {*state.asg_started, *(node.instance_id for node in new if node.asg_name in asg_names)}
+        state.asg_started = sorted(started - state.planned.keys())
 
     def mark_acted_upon(self) -> None:
         """Record that the present selector and triggers have been acted upon."""

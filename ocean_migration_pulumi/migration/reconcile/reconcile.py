@@ -296,5 +296,16 @@ def _finish(context: ReconcileContext) -> None:
     drained = sorted(state.drained & state.planned.keys())
     parts = [f"{len(state.migrated & state.planned.keys())} of {count_noun(len(state.planned), 'node')} migrated"]
     if drained:
-        parts.append(f"{count_with_verb(len(drained), 'drained node', 'stay')}, cordoned and billed")
+        since = state.drained_since
+        price = state.drained_usd_per_hour
+        parts.append(
+            f"{count_with_verb(len(drained), 'drained node', 'stay')}, cordoned and billed"
+            + (f" since {since}" if since else "")
+            + (f" ({price:.2f} USD per hour)" if price else "")
+        )
+    if state.asg_started:
+        count = count_noun(len(state.asg_started), "node")
+        context.reporter.warning(
+            f"{count} started by the Auto Scaling Groups of planned nodes: {list_some(state.asg_started)}"
+        )
     context.reporter.info(", ".join(parts))

@@ -48,6 +48,8 @@ class AwsQuery:
     eks_cluster: str | None = None
     markets: tuple[str, ...] = ()
     """``SPOT`` and ``ON_DEMAND``: those whose vCPU quotas matter."""
+    priced_types: tuple[str, ...] = ()
+    """Instance types whose price is wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ class AwsFacts:
     entry, else empty.
     ``zones`` are availability zones by subnet, ``machines`` instance types by name. ``gaps`` names what could not be
     read: ``roles``, ``access_entries``, ``entry_types``, ``authentication_mode``, ``zones``, ``machines``, ``quotas``,
-    ``running``.
+    ``running``, ``prices``.
     """
 
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -77,6 +79,8 @@ class AwsFacts:
     """vCPUs that the account may run at once, by market, of the standard families (A, C, D, H, I, M, R, T, Z)."""
     running: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     """Market and vCPUs of each running instance of the standard families, by id."""
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """US dollars per hour by instance type: On-Demand, Linux, shared tenancy."""
     gaps: Mapping[str, Gap] = field(default_factory=dict)
 
 

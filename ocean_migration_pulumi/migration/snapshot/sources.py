@@ -27,6 +27,8 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 NO_ACCESS: Final = Gap(GapCode.NO_ACCESS)
 """Why Kubernetes is unknown when nothing names an access to it."""
 
+_OTHER_PARTITIONS: Final = ("cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSources:
@@ -152,11 +154,13 @@ def ask_aws(
     cluster: Cluster,
     vngs: Mapping[str, VirtualNodeGroup],
     kube: KubernetesSnapshot | None,
+    *,
+    priced: bool = False,
 ) -> AwsFacts | None:
     """Read the facts of AWS about the subnets, instance types, profiles and quotas of these nodes' VNGs.
 
-    The instance types of the nodes themselves, as Kubernetes names them, are read, too. Returns None without access to
-    AWS or Kubernetes.
+    The instance types of the nodes themselves, as Kubernetes names them, are read, too; with ``priced`` what they cost.
+    Returns None without access to AWS or Kubernetes.
 
     Raises:
         OperationCancelled: The operation was cancelled.
@@ -177,5 +181,7 @@ def ask_aws(
         markets=find_markets(nodes, cluster, vngs) if subnets else (),
         instance_types=tuple(sorted({*running, *(kind for each in templates for kind in each.instance_types)})),
         eks_cluster=sources.eks_cluster,
+        # The other partitions of AWS have other price lists.
+        priced_types=tuple(sorted(running)) if priced and not cluster.region.startswith(_OTHER_PARTITIONS) else (),
     )
     return sources.aws.read_facts(scope, query)

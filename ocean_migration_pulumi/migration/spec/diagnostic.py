@@ -64,7 +64,8 @@ class Code(StrEnum):
     PATTERN_UNMATCHED = "pattern-unmatched"
     """Subject: a pattern of the selector, of several, that matches nothing. ``field``, and the ``nearest``? match."""
     NODES_STAY = "nodes-stay"
-    """``nodes``: how many stay running, cordoned, after the migration."""
+    """``nodes``: how many stay running, cordoned, after the migration. Where AWS tells prices, also ``priced``: of how
+    many the price is known, and ``usd_per_hour`` of those."""
     NODES_OUTSIDE_PLAN = "nodes-outside-plan"
     """``nodes``: how many candidates are in no earlier plan nor in this one, and stay schedulable. ``waves``?: for each
     later migration that plans some of them, as far as it is known, ``name`` and its number of ``nodes``?."""

@@ -49,10 +49,16 @@ class ResourceState:
     """Whether version 0.1 concluded from discovery that nodes were migrated: they remain until they are proven."""
     drained: set[str] = field(default_factory=set)
     """Migrated nodes that Ocean did not terminate: they stay, cordoned and billed."""
+    drained_usd_per_hour: float | None = None
+    """US dollars per hour of those of them whose price is known; None when none is."""
+    prices: dict[str, float] = field(default_factory=dict)
+    """US dollars per hour of planned nodes, as this run knows them; no output."""
     terminated: set[str] = field(default_factory=set)
     """Migrated nodes that Ocean terminated."""
     joined: list[str] = field(default_factory=list)
     """Nodes that match the selector and are not planned."""
+    asg_started: list[str] = field(default_factory=list)
+    """Those that Auto Scaling Groups of planned nodes started since the plan was made."""
     ocean_nodes: list[str] = field(default_factory=list)
     """Nodes that Ocean started for the migrations."""
     unscheduled: list[str] = field(default_factory=list)
@@ -164,12 +170,20 @@ class ResourceState:
         for name in pods:
             if name in self.planned and name in self.migrated:
                 terminated = bool(terminates) and not pods.get(name)
+                self._count_price(name, terminated=terminated)
                 (self.terminated if terminated else self.drained).add(name)
                 (self.drained if terminated else self.terminated).discard(name)
         if finished:
             judged = {node.node_name or node.instance_id for node in status.old_instances}
             kept = [pod for pod in self.manual_pods if pod.get("node") not in judged]
             self.manual_pods = [*kept, *_manual_pods(status)][:_MOST_PODS]
+
+    def _count_price(self, name: str, *, terminated: bool) -> None:
+        """Count what a node costs that stays; what the others cost is not known once one of several is terminated."""
+        if terminated and name in self.drained:
+            self.drained_usd_per_hour = None
+        elif not terminated and name not in self.drained and name in self.prices:
+            self.drained_usd_per_hour = round((self.drained_usd_per_hour or 0.0) + self.prices[name], 4)
 
     def to_outputs(self, spec: MigrationSpec, echo: Mapping[str, Any], digest: str) -> dict[str, Any]:
         """Return the outputs.
@@ -218,8 +232,20 @@ class ResourceState:
             "unanswered_start": self.unanswered.to_output() if self.unanswered else None,
             "workload_baseline": self.baseline.to_output() if self.baseline else None,
             "workload_health": self.workload_health,
+            "drained_since": self.drained_since,
+            "drained_usd_per_hour": self.drained_usd_per_hour if self.drained else None,
+            "asg_started_nodes": self.asg_started or None,
         }
         return outputs | {name: value for name, value in optional.items() if value is not None}
+
+    @property
+    def drained_since(self) -> str | None:
+        """When the first of the migrations ended that drained nodes which stay; None when that is not known."""
+        ends: dict[str, str] = {}
+        for migration in self.migrations:
+            end = migration.completed_at or migration.stopped_at or migration.errored_at
+            ends |= dict.fromkeys(migration.instance_ids, end) if end else {}
+        return min((end for name, end in ends.items() if name in self.drained), default=None)
 
     @property
     def succeeded(self) -> bool:
@@ -238,7 +264,7 @@ class ResourceState:
         nodes = outputs.get("nodes")
         health = outputs.get("workload_health")
         triggers = outputs.get("triggers")
-        progress = outputs.get("progress")
+        progress, price = outputs.get("progress"), outputs.get("drained_usd_per_hour")
         state = cls(
             planned=_strings(outputs.get("planned_nodes")) or {},
             migrations=[MigrationRecord.from_output(entry) for entry in _mappings(outputs.get("migrations"))],
@@ -254,7 +280,9 @@ class ResourceState:
             missing_since=_strings(outputs.get("missing_since")) or {},
             drained=set(to_texts(outputs.get("drained_nodes"))),
             terminated=set(to_texts(outputs.get("terminated_nodes"))),
+            drained_usd_per_hour=float(price) if isinstance(price, (int, float)) else None,
             joined=to_texts(outputs.get("joined_nodes")),
+            asg_started=to_texts(outputs.get("asg_started_nodes")),
             ocean_nodes=to_texts(outputs.get("ocean_nodes")),
             unscheduled=to_texts(outputs.get("unscheduled_pods")),
             failure=_strings(outputs.get("failure")),

@@ -91,12 +91,13 @@ def test_joined_node_is_told_of_or_followed_alone(stage: Stage) -> None:
     assert reported.planned_nodes == first.planned_nodes
     reporting = stage.context(reported, context.state)
     assert reconcile.refresh(reporting)
-    assert reporting.state.joined == [new]
+    assert reporting.state.joined == reporting.state.asg_started == [new]
     followed = stage.planned(replace(first, planned_nodes=None, new_nodes="migrate"), first)
     after = stage.up(followed, context.state)
     assert stage.asked_for()[1] == [new]
     assert after.state.migrated == {*(followed.planned_nodes or {})}
     assert len(after.state.migrations) == 2
+    assert after.state.asg_started == []
 
 
 def test_planned_node_that_vanished_is_dropped_with_a_warning_but_stays_in_the_record(stage: Stage) -> None:

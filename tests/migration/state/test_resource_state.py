@@ -59,8 +59,10 @@ def full() -> ResourceState:
         unverified={"i-1"},
         missing_since={"i-3": "2026-01-02T03:04:05.000Z"},
         drained={"i-1"},
+        drained_usd_per_hour=0.096,
         terminated={"i-9"},
         joined=["i-4"],
+        asg_started=["i-4"],
         ocean_nodes=["i-5"],
         unscheduled=["pod-1"],
         unanswered=UnansweredStart(listed=["owm-0"], instance_ids=["i-3"], at="2026-01-02T03:04:05.000Z"),
@@ -233,6 +235,23 @@ def test_drained_nodes_stay_billed_unless_they_were_terminated() -> None:
     assert settled(instance("i-1"), should_terminate_drained_nodes=True).terminated == {"i-1"}
     assert settled(instance("i-1"), state="STOPPED", should_terminate_drained_nodes=True).drained == {"i-1"}
     assert settled(instance("i-1"), state="STOPPED", terminated_on_stop=True).terminated == {"i-1"}
+
+
+def test_drained_nodes_have_a_time_and_a_price() -> None:
+    """As far as they are known; when one of them is terminated later, the price of the others is not."""
+    record = ResourceState(planned=dict(PLAN), prices={"i-1": 0.096, "i-2": 0.1})
+    assert not {"drained_since", "drained_usd_per_hour"} & outputs(record).keys()
+    ended = status(instance("i-1"), instance("i-2"), state="FINISHED")
+    migration = MigrationRecord(id="owm-1", status="FINISHED", instance_ids=["i-1", "i-2"], completed_at="t-1")
+    record.migrations = [migration]
+    end(record, migration, ended, ())
+    end(record, migration, ended, ())
+    found = outputs(record)
+    assert (found["drained_since"], found["drained_usd_per_hour"]) == ("t-1", 0.196)
+    assert ResourceState.from_outputs(found).drained_usd_per_hour == 0.196
+    later = MigrationRecord(id="owm-2", status="FINISHED", should_terminate_drained_nodes=True)
+    end(record, later, status(instance("i-1"), state="FINISHED", id_="owm-2"), ())
+    assert (record.drained, record.drained_usd_per_hour) == ({"i-2"}, None)
 
 
 def test_manual_node_that_is_migrated_later_is_manual_no_more() -> None:

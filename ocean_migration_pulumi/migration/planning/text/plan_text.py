@@ -149,7 +149,11 @@ def _starts_frozen(_: str, fields: Fields) -> str:
 def _nodes_stay(_: str, fields: Fields) -> str:
     one = fields["nodes"] == 1
     stays = count_with_verb(fields["nodes"], "node", "stay")
-    return f"{stays} running (cordoned) after the migration and keep{'s' if one else ''} costing money"
+    text = f"{stays} running (cordoned) after the migration and keep{'s' if one else ''} costing money"
+    if "usd_per_hour" not in fields:
+        return text
+    some = "" if fields["priced"] == fields["nodes"] else f" for {fields['priced']} of them"
+    return f"{text}: {fields['usd_per_hour']:.2f} USD per hour{some}, at On-Demand prices"
 
 
 def _nodes_outside_plan(_: str, fields: Fields) -> str:

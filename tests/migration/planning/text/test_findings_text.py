@@ -264,6 +264,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PODS, "", {**NO_PODS, "evicted": 3, "knows_all_pods": False}),
     (Code.NODES_STAY, "", {"nodes": 6}),
     (Code.NODES_STAY, "", {"nodes": 1}),
+    (Code.NODES_STAY, "", {"nodes": 6, "priced": 6, "usd_per_hour": 0.576}),
+    (Code.NODES_STAY, "", {"nodes": 6, "priced": 4, "usd_per_hour": 0.384}),
     (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10}),
     (Code.NODES_OUTSIDE_PLAN, "", {"nodes": 10, "waves": [{"name": "shop-rest", "nodes": 6}]}),
     (

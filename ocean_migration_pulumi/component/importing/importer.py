@@ -122,6 +122,8 @@ def import_cluster(
         "it is the current number of instances of the group",
         "no action needed: Ocean launches what the pods need",
     )
+    if at(draft.document, "capacity.maximum") == 0:
+        draft.leave("capacity.maximum", "it is 0, and Ocean would launch no node", "set max_size to limit the cluster")
     if minimum := at(draft.document, "capacity.minimum"):
         # The provider sends a target of 0 when it is left out, which Spot refuses below the minimum.
         draft.put("capacity.target", minimum, PROGRAM)

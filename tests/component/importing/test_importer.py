@@ -174,6 +174,15 @@ def test_target_is_at_least_the_minimum(sim: Simulator, client: OceanClient, aws
     assert (found["min_size"], found["desired_capacity"]) == (3, 3)
 
 
+def test_group_at_zero_does_not_keep_ocean_at_zero(sim: Simulator, client: OceanClient, aws: Aws) -> None:
+    """As one that was scaled down by hand: its maximum of 0 would be the cluster's."""
+    sim.control.auto_scaling_group("web", min_size=0, max_size=0)
+    found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
+    assert "max_size" not in plain(found)
+    left = "capacity.maximum is left behind: it is 0, and Ocean would launch no node; set max_size to limit the cluster"
+    assert left in found.warnings
+
+
 def test_cluster_says_what_was_taken_from_where(client: OceanClient, aws: Aws) -> None:
     """One line for each origin, one for each thing left behind."""
     found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)

@@ -106,7 +106,7 @@ def import_cluster_from_asg(context: RequestContext) -> SpotResponse:
         "name": name,
         "controllerClusterId": f"ocean-{identifier}",
         "region": region,
-        "capacity": {"minimum": group.min_size, "maximum": 1000, "target": len(nodes)},
+        "capacity": {"minimum": group.min_size, "maximum": group.max_size, "target": len(nodes)},
         "compute": {
             "subnetIds": group.subnet_ids,
             **({"instanceTypes": {"whitelist": spec["instanceTypes"]}} if "instanceTypes" in spec else {}),

@@ -34,6 +34,8 @@ class SimAutoScalingGroup:
     """The AWS region."""
     min_size: int = 0
     """The smallest number of its nodes."""
+    max_size: int = 1000
+    """The maximum number of instances."""
     image_id: str = "ami-0a1b2c3d4e5f60718"
     """The AMI of its nodes."""
     instance_types: list[str] = field(default_factory=lambda: ["m5.large"])

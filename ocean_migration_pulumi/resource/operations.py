@@ -177,9 +177,8 @@ def update(call: host.EngineCall, id_: str, olds: dict[str, Any], news: dict[str
 def refresh(call: host.EngineCall, props: dict[str, Any]) -> dict[str, Any] | None:
     """Return the outputs as the service has them now; None when the cluster is gone."""
     spec, state = read_spec(props)[0], ResourceState.from_outputs(props)
-    context = _make_context(call, spec, state, reconcile.DELETE_DEADLINE)
     try:
-        there = reconcile.refresh(context)
+        there = reconcile.refresh(_make_context(call, spec, state, reconcile.DELETE_DEADLINE))
     except (OceanMigrationError, OperationCancelled) as error:
         _fail(error)
     return _outputs(state, spec, props) if there else None

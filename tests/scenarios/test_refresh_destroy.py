@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.driver import Driver, Run
-from tests.scenarios.scene import STATUSES, Scene, failed, plan_of, said, warned
+from tests.scenarios.scene import STATUSES, Scene, assert_failed, failed, plan_of, said, warned
 
 
 def started(scene: Scene, **inputs: Any) -> None:
@@ -289,3 +289,20 @@ def test_a_stop_that_is_refused_because_the_migration_has_ended_is_none(driver: 
         running.wait_for_success()
         assert scene.migrations()[0]["state"] == "FINISHED"
         assert scene.driver.resource("web") is None
+
+
+def test_bad_setting_fails_a_refresh_and_a_destroy_in_one_line(driver: Driver) -> None:
+    """As it does a preview; a deadline that has passed leaves previews alone, and ends the others."""
+    with Scene(driver) as scene:
+        scene.declare()
+        scene.up()
+        for value, message in (
+            ("tomorrow", "OCEAN_MIGRATION_DEADLINE: 'tomorrow' is not a time with its zone"),
+            ("2020-01-01T00:00:00Z", "OCEAN_MIGRATION_DEADLINE is reached; run the command again"),
+        ):
+            scene.driver.environment["OCEAN_MIGRATION_DEADLINE"] = value
+            for run in (scene.driver.refresh(), scene.driver.destroy()):
+                assert_failed(run)
+                assert failed(run, message), run.output
+        assert scene.preview().ops["web"] == "same"
+        assert scene.outputs()["migrated_nodes"] == scene.asg()

@@ -179,7 +179,7 @@ def test_group_at_zero_does_not_keep_ocean_at_zero(sim: Simulator, client: Ocean
     sim.control.auto_scaling_group("web", min_size=0, max_size=0)
     found = import_cluster(client, ASG, eks_cluster="demo", region=REGION)
     assert "max_size" not in plain(found)
-    left = "capacity.maximum is left behind: it is 0, and Ocean would launch no node; set max_size to limit the cluster"
+    left = "capacity.maximum is not copied: it is 0, and Ocean would launch no node; set max_size to limit the cluster"
     assert left in found.warnings
 
 

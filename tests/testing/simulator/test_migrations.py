@@ -88,6 +88,23 @@ def test_without_termination_the_drained_nodes_stay_and_are_not_offered(api: Api
     assert not node["terminated"]
 
 
+def test_a_migration_of_drained_nodes_drains_none_of_them_again(api: Api) -> None:
+    """They have been free since the first one; a node that took a pod since then is drained anew."""
+
+    def drained_at() -> list[float]:
+        nodes = api.sim.control.nodes(api.ocean_id)
+        return [node["drained_at"] for node in nodes if node["instance_id"] in migrated]
+
+    migrated = api.offered()[:2]
+    api.run(api.create(migrated))
+    before = drained_at()
+    api.sim.control.add_pod(api.ocean_id, migrated[0], name="late")
+    api.run(api.sim.control.start_foreign_migration(api.ocean_id, migrated))
+    after = drained_at()
+    assert after[0] > before[0]
+    assert after[1] == before[1]
+
+
 @pytest.mark.parametrize(("percentage", "batches"), [(1, 16), (6, 16), (7, 8), (20, 4), (50, 2)])
 def test_the_batch_size_is_rounded_up(api: Api, percentage: int, batches: int) -> None:
     """A batch is the percentage of the nodes, rounded up, at least one."""

@@ -97,7 +97,9 @@ def _evict_from_node(
         allowance -= 0 if blocked else 1
     if not node.workload:
         node.drained = True
-        if evictable or node.drained_at is None:  # one that another migration left without pods has been free since then
+        if (
+            evictable or node.drained_at is None
+        ):  # one that another migration left without pods has been free since then
             node.drained_at = now
         migration.drained.append(node.instance_id)
         cluster.write_log(now, "INFO", f"Instance {node.instance_id} was drained.", node.instance_id)

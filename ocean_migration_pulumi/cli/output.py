@@ -23,8 +23,10 @@ TABLE: Final = "table"
 JSON: Final = "json"
 MARKDOWN: Final = "markdown"
 HTML: Final = "html"
-_BETWEEN: Final = 2
+_BETWEEN: Final = 3
 """Columns between two cells of a drawn table."""
+_EDGES: Final = 2
+"""Columns at both edges of a drawn table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +223,7 @@ def _fit(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> li
     table = list(zip(columns, *rows, strict=True))
     widths = [max(cell_len(word) for text in column for word in (text.split() or [""])) for column in table]
     wanted = [max(map(cell_len, column)) for column in table]
-    spare = room - sum(widths) - _BETWEEN * (len(columns) - 1)
+    spare = room - sum(widths) - _BETWEEN * (len(columns) - 1) - _EDGES
     if spare < 0:
         return None
     for place in sorted(range(len(columns)), key=lambda each: wanted[each] - widths[each]):

@@ -53,6 +53,37 @@ def test_a_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["-", "-"] in lines
 
 
+CHECKS = Table(
+    title="Checks",
+    columns=("check", "status", "found", "what to do"),
+    rows=(("Virtual Node Groups", "passed", "Every planned node matches a Virtual Node Group of the cluster", "-"),),
+)
+NAME = "ip-10-0-0-10.us-west-2.compute.internal"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 120])
+def test_no_word_of_a_table_is_broken(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """Sentences are wrapped between words, and no line is wider than the terminal."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    out, _ = screens(monkeypatch)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    Output("table").show(CHECKS, None)
+    drawn = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+    assert max(map(len, drawn.splitlines())) <= columns
+    assert {word for row in CHECKS.rows for text in row for word in str(text).split()} <= set(drawn.split())
+
+
+def test_a_name_without_room_gets_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row becomes lines, so that the name can still be copied."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    out, _ = screens(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "40")
+    Output("table").show(Table(title="Nodes", columns=("node", "pods"), rows=((NAME, 6),)), None)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines()
+    assert f"node: {NAME}" in lines
+    assert "pods: 6" in lines
+
+
 def test_an_empty_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is said in words."""
     out, _ = screens(monkeypatch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,3 +129,19 @@ def test_help_has_examples() -> None:
     text = printed(None, "report", "--help")
     assert "ocean-migration report owm-6e3819ae --cluster shop -o html --output report.html" in text
     assert "ocean-migration report --from incident.jsonl" in text
+
+
+def test_a_table_is_aligned_lines_for_people(ended: Simulator) -> None:
+    """The default on a terminal: the outcome first, then the facts in two columns, then the nodes."""
+    with ended as sim:
+        migration_id = migrate(sim, seconds=3600)
+        lines = printed(sim, "report", "-o", "table").splitlines()
+    assert lines[0].startswith(f"migration {migration_id} failed after ")
+    assert lines[1] == ""
+    facts = lines[2 : lines.index("", 2)]
+    assert any(re.fullmatch(r"State +FINISHED_ERROR", line) for line in facts)
+    starts = {len(re.match(r"\S+(?: \S+)* {2,}", line)[0]) for line in facts}  # type: ignore[index]
+    assert len(starts) == 1, facts
+    assert "Reason and remedy" in lines
+    assert "Old nodes" in lines
+    assert not any("<code>" in line or "`" in line for line in facts)

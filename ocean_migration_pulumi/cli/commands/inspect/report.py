@@ -12,6 +12,7 @@ from ocean_migration_pulumi.cli.context import CliContext, context_options, kube
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import HTML, JSON, MARKDOWN, TABLE, Output, Table, examples, output_options
 from ocean_migration_pulumi.cli.recording import from_option, open_migration
+from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.migration.views.run_report import RunReport, build_run_report
 
 
@@ -86,9 +87,9 @@ def _show(output: Output, run_report: RunReport) -> None:
     output.lines([run_report.explanation.headline, ""])
     listed = facts.list_facts(run_report)
     width = max(len(fact.label) for fact in listed)
-    output.lines(
-        f"{fact.label:{width}}  {' '.join([*([fact.text] if fact.text else []), *fact.names])}" for fact in listed
-    )
+    for fact in listed:
+        text = one_line(" ".join([*([fact.text] if fact.text else []), *fact.names]))
+        output.text(f"{fact.label:{width}}  {text}".rstrip())
     title, reason, evidence, remedy = facts.explain(run_report)
     lines = [*([f"Reason: {reason}"] if reason else []), *evidence, *([f"What to do: {remedy}"] if remedy else [])]
     if lines:

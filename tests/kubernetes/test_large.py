@@ -75,7 +75,7 @@ def test_ten_thousand_pods() -> None:
         asked = [request.path for request in server.requests]
     assert found.gaps == {}
     assert asked.count(fake.PODS) == PODS // PAGE
-    assert len(asked) == 1 + PODS // PAGE + 1 + 3 + 4 + 2 + 3
+    assert len(asked) == 1 + PODS // PAGE + 1 + 3 + 4 + 3
     assert len(found.pods) == PODS
     assert len(found.nodes) == 500
     assert sum(bool(pod.volume_terms) for pod in found.pods) == PODS // 10

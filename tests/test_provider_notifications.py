@@ -182,7 +182,7 @@ def test_host_of_a_wrong_url_is_shown() -> None:
 
 
 def test_urls_are_read_once_each() -> None:
-    """One or many, to this machine without encryption, too; what shows a wish does not show them."""
+    """One or many, to this machine without encryption, too; what shows a spec does not show them."""
     urls = ["https://chat.example/canary", "http://localhost:8080/x", "http://[::1]:1/x", "https://chat.example/canary"]
     spec, problems = read_spec({"ocean_id": "o-1", "nodes": WEB, "notifications": urls})
     assert problems == []

@@ -60,7 +60,7 @@ def _roles(client: Any, profiles: tuple[str, ...], found: dict[str, Any]) -> Gap
             continue
         roles = [role["Arn"] for role in answer.get("Roles", ())]
         if profile.startswith("arn:") and answer.get("Arn") != profile:
-            gaps.append(Gap(GapCode.FOREIGN_INSTANCE_PROFILE, fields))
+            gaps.append(Gap(GapCode.INSTANCE_PROFILE_OF_OTHER_ACCOUNT, fields))
         elif not roles:
             gaps.append(Gap(GapCode.INSTANCE_PROFILE_WITHOUT_ROLE, fields))
         else:

@@ -170,7 +170,7 @@ def test_profile_is_found_by_its_arn(aws: FakeAws) -> None:
 @pytest.mark.parametrize(
     ("profile", "code"),
     [
-        ("arn:aws:iam::999999999999:instance-profile/nodes", GapCode.FOREIGN_INSTANCE_PROFILE),
+        ("arn:aws:iam::999999999999:instance-profile/nodes", GapCode.INSTANCE_PROFILE_OF_OTHER_ACCOUNT),
         ("gone", GapCode.NO_INSTANCE_PROFILE),
         ("empty", GapCode.INSTANCE_PROFILE_WITHOUT_ROLE),
     ],

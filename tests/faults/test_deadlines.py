@@ -30,7 +30,7 @@ GOES_ON = "migration {migration} continues in Ocean ({n} of 3 nodes done). `pulu
 
 
 def began(cell: Cell, **options: Any) -> tuple[Any, Any]:
-    """Start a migration that stands still; return its wish and the record of the run."""
+    """Start a migration that stands still; return its spec and the state of the resource."""
     planned = cell.planned(cell.spec(**options))
     context = cell.up(replace(planned, wait_for="started"))
     cell.control.hold(cell.ocean_id)

@@ -51,7 +51,7 @@ def status(
 
 
 def spec(**more: Any) -> MigrationSpec:
-    """Return a wish for all nodes of the cluster ``o-1``, or for what is given."""
+    """Return a spec for all nodes of the cluster ``o-1``, or for what is given."""
     more.setdefault("nodes", {"all_nodes": True})
     return MigrationSpec(ocean_id=more.pop("ocean_id", "o-1"), nodes=NodeSelector.parse(more.pop("nodes")), **more)
 

@@ -58,7 +58,7 @@ def test_kubernetes() -> None:
 
 
 def test_a_run() -> None:
-    """The wish, the job, those who are notified."""
+    """The spec, the context, those who are notified."""
     given = {"ocean_id": "o-1", "nodes": {"all_nodes": True}, "kubeconfig": KUBECONFIG, "notifications": [URL]}
     spec, problems = read_spec(given)
     assert problems == []

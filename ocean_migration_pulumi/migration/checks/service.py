@@ -80,7 +80,7 @@ def check_scaling(cluster: Cluster, now: datetime) -> list[CheckResult]:
     return check_results or [CheckResult(SCALING, CheckStatus.PASS, Finding.SCALING_ENABLED)]
 
 
-def check_idle(foreign: Sequence[MigrationStatus], when_busy: str) -> list[CheckResult]:
+def check_idle(other_migrations: Sequence[MigrationStatus], when_busy: str) -> list[CheckResult]:
     """Check that no migration of someone else runs."""
     waits = when_busy != "fail"
     return [
@@ -90,7 +90,7 @@ def check_idle(foreign: Sequence[MigrationStatus], when_busy: str) -> list[Check
             Finding.OTHER_MIGRATION_RUNS,
             {"migration": other.id, "state": str(other.state), "nodes": len(other.old_instances), "waits": waits},
         )
-        for other in foreign
+        for other in other_migrations
     ] or [CheckResult(IDLE, CheckStatus.PASS, Finding.NO_OTHER_MIGRATION)]
 
 

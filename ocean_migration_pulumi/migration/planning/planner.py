@@ -172,7 +172,7 @@ def preview_plan(
             nodes,
             snapshot,
             cloud=cloud,
-            foreign=[status for status in snapshot.running if status not in ours],
+            other_migrations=[status for status in snapshot.running if status not in ours],
             now=api.server_now(),
             first=old is None,
         )
@@ -187,9 +187,10 @@ def preview_plan(
 
 def refuse_wrong_cluster(snapshot: ClusterSnapshot) -> InputError | None:
     """Return the refusal of a kubeconfig that is of another cluster; None when it is not, or nobody named one."""
-    if not (snapshot.facts.foreign and snapshot.facts.explicit and snapshot.facts.absent):
+    facts = snapshot.facts
+    if facts.absent is None or not (facts.is_other_cluster and facts.explicit):
         return None
-    reason = describe_gap(snapshot.facts.absent).reason
+    reason = describe_gap(facts.absent).reason
     return InputError("kubeconfig", f"{reason}; use the kubeconfig of cluster {snapshot.cluster.id}")
 
 

@@ -58,10 +58,10 @@ def check_kubernetes(facts: ClusterFacts) -> CheckResult:
     if facts.kube is not None:
         return CheckResult(KUBERNETES, CheckStatus.PASS, Finding.KUBERNETES_READ)
     gap = facts.absent.to_json() if facts.absent else None
-    if facts.foreign and facts.explicit:
+    if facts.is_other_cluster and facts.explicit:
         return CheckResult(KUBERNETES, CheckStatus.FAIL, Finding.KUBERNETES_WRONG_CLUSTER, {"gap": gap})
     fields: dict[str, Any] = {"gap": gap if facts.is_named else None}
-    if facts.foreign or not facts.is_named:
+    if facts.is_other_cluster or not facts.is_named:
         fields["input"] = KUBECONFIG
     return CheckResult(KUBERNETES, CheckStatus.UNKNOWN, Finding.KUBERNETES_NOT_READ, fields)
 
@@ -72,7 +72,7 @@ def run_preflight(
     snapshot: ClusterSnapshot,
     *,
     cloud: AwsFacts | None,
-    foreign: Sequence[MigrationStatus],
+    other_migrations: Sequence[MigrationStatus],
     now: datetime,
     first: bool,
     trials: Mapping[str, EvictionTrial] = NO_TRIALS,
@@ -84,7 +84,7 @@ def run_preflight(
         nodes: The planned nodes that are still to be migrated.
         snapshot: What was read of the cluster.
         cloud: What AWS answered; None when it was not asked.
-        foreign: The running migrations that are not this resource's.
+        other_migrations: The running migrations that are not this resource's.
         now: The service's time.
         first: Whether this resource has started no migration yet.
         trials: What the API server answered to trial evictions, by the full name of a PodDisruptionBudget.
@@ -102,7 +102,7 @@ def run_preflight(
             kubernetes_nodes=kube.nodes if kube else {},
         ),
         *service.check_scaling(snapshot.cluster, now),
-        *service.check_idle(foreign, spec.when_busy),
+        *service.check_idle(other_migrations, spec.when_busy),
     ]
     forecast = fit = None
     if kube is not None:

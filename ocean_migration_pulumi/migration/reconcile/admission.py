@@ -152,7 +152,7 @@ def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
         nodes,
         snapshot,
         cloud=cloud,
-        foreign=(),
+        other_migrations=(),
         now=context.now(),
         first=not context.state.migrations,
     )

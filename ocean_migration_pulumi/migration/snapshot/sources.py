@@ -64,14 +64,17 @@ class ClusterFacts:
     """Why something is unknown; None if nothing is."""
     recognized: bool = True
     """Whether a node of the cluster is a candidate or an Ocean node."""
-    foreign: bool = False
-    """Whether the access leads to another cluster."""
     is_named: bool = False
     """Whether an input or the environment names an access, even one that cannot be used."""
     explicit: bool = False
     """Whether the inputs of the resource name the access."""
     runner: tuple[str, str] | None = None
     """Namespace and name of the pod that this process runs in, of whatever cluster; None outside of any."""
+
+    @property
+    def is_other_cluster(self) -> bool:
+        """Whether the access leads to another cluster."""
+        return self.absent is not None and self.absent.code is GapCode.OTHER_CLUSTER
 
 
 def ask_kubernetes(
@@ -114,7 +117,7 @@ def ask_kubernetes(
     recognized = bool(kube.nodes.keys() & known)
     if kube.knows(NODES) and kube.nodes and known and not recognized:
         absent: Gap | None = Gap(GapCode.OTHER_CLUSTER, {"access": sources.name})
-        return ClusterFacts(absent=absent, foreign=True, is_named=True, explicit=sources.explicit)
+        return ClusterFacts(absent=absent, is_named=True, explicit=sources.explicit)
     absent = kube.gaps.get(NODES)
     taken: dict[str, frozenset[str]] = {}
     for label_selector in label_selectors:

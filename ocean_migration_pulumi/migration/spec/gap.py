@@ -65,7 +65,7 @@ class GapCode(StrEnum):
     """The answer is none that AWS documents. ``action`` of IAM, and the class of the ``error``."""
     NO_INSTANCE_PROFILE = "no-instance-profile"
     """``profile`` by name."""
-    FOREIGN_INSTANCE_PROFILE = "foreign-instance-profile"
+    INSTANCE_PROFILE_OF_OTHER_ACCOUNT = "instance-profile-of-other-account"
     """The ``profile`` does not belong to the account of the AWS credentials."""
     INSTANCE_PROFILE_WITHOUT_ROLE = "instance-profile-without-role"
     """``profile`` by name."""

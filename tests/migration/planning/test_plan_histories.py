@@ -1,4 +1,4 @@
-"""The rules of the plan over random histories of a cluster and a wish."""
+"""The rules of the plan over random histories of a cluster and a spec."""
 
 from __future__ import annotations
 

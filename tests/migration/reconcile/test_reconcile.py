@@ -202,7 +202,7 @@ def test_unmatched_nodes_fail_are_skipped_or_allowed(stages: Callable[..., Stage
 
 
 def test_node_that_lost_its_group_since_the_plan_is_skipped_and_not_unfinished(stage: Stage) -> None:
-    """A wish that skips such nodes is done without them, now and later."""
+    """A spec that skips such nodes is done without them, now and later."""
     planned = stage.planned(stage.spec(nodes=WEB, unmatched_nodes="skip"))
     lost = stage.ids("web")[0]
     stage.control.set_node(stage.ocean_id, lost, labels={"gpu": "true"})

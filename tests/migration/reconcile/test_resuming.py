@@ -222,7 +222,7 @@ def entry_name(spec: MigrationSpec, instance_id: str) -> str:
 
 
 def test_ids_that_an_earlier_wave_took_do_not_stop_the_migration(stage: Stage) -> None:
-    """An exclude that only gained ids is no other wish."""
+    """An exclude that only gained ids is no other selection."""
     first = stage.planned(stage.spec(nodes=WEB))
     context = interrupted(stage, first, after=60)
     gained = stage.planned(stage.spec(nodes={**WEB, "exclude": {"instance_ids": [stage.ids("web")[0]]}}), first)

@@ -134,7 +134,7 @@ def test_lost_start_that_is_seen_only_later_is_not_started_twice(stage: Stage) -
 
 
 def test_lost_start_is_found_with_the_flags_it_was_made_with(stage: Stage) -> None:
-    """A wish that has changed since does not stand for what runs: here it stops it."""
+    """A spec that has changed since does not stand for what runs: here it stops it."""
     planned = stage.planned(stage.spec(nodes=WEB, should_terminate_drained_nodes=True))
     stage.control.fault("POST", CREATE, "500")
     context, _ = stage.fails(MigrationError, planned)

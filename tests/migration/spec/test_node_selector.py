@@ -1,4 +1,4 @@
-"""Which nodes a wish means."""
+"""Which nodes a selector takes."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def selecting(**exclude: Any) -> NodeSelector:
     ],
 )
 def test_exclude_that_only_gained_ids_is_no_other_wish(old: dict[str, Any], new: dict[str, Any], same: bool) -> None:
-    """Ids of an earlier wave may come into the exclude; anything else that changes is another wish."""
+    """Ids of an earlier wave may come into the exclude; anything else that changes is another selection."""
     assert selecting(**new).is_same_selection(selecting(**old)) is same
 
 

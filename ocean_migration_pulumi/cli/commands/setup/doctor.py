@@ -64,7 +64,7 @@ def command(context: CliContext, output: Output, require_all: bool) -> None:
         nodes,
         snapshot,
         cloud=ask_aws(sources, scope, nodes, snapshot.cluster, snapshot.vngs, snapshot.facts.kube),
-        foreign=snapshot.running,
+        other_migrations=snapshot.running,
         now=context.client.server_now(),
         first=True,
     )

@@ -118,7 +118,7 @@ _TEMPLATES: Final[Mapping[GapCode, GapText | Callable[[Fields], GapText]]] = {
     GapCode.AWS_UNREACHABLE: GapText("AWS cannot be reached for {action} ({error})"),
     GapCode.AWS_UNUSABLE: GapText("AWS returns no usable response to {action} ({error})"),
     GapCode.NO_INSTANCE_PROFILE: GapText(f"{_PROFILE} does not exist", "set one that exists in the Virtual Node Group"),
-    GapCode.FOREIGN_INSTANCE_PROFILE: GapText(
+    GapCode.INSTANCE_PROFILE_OF_OTHER_ACCOUNT: GapText(
         f"{_PROFILE} does not belong to the account of the AWS credentials", "use AWS credentials of that account"
     ),
     GapCode.INSTANCE_PROFILE_WITHOUT_ROLE: GapText(f"{_PROFILE} has no role", "add one"),

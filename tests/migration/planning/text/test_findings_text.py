@@ -639,7 +639,7 @@ GAPS = [
     Gap(GapCode.AWS_UNREACHABLE, {**_EC2, "error": "ConnectTimeoutError"}),
     Gap(GapCode.AWS_UNUSABLE, {**_EC2, "error": "KeyError"}),
     Gap(GapCode.NO_INSTANCE_PROFILE, {"profile": "ocean"}),
-    Gap(GapCode.FOREIGN_INSTANCE_PROFILE, {"profile": "ocean"}),
+    Gap(GapCode.INSTANCE_PROFILE_OF_OTHER_ACCOUNT, {"profile": "ocean"}),
     Gap(GapCode.INSTANCE_PROFILE_WITHOUT_ROLE, {"profile": "ocean"}),
     Gap(GapCode.NO_EKS_CLUSTER, {"cluster": "shop", "region": "eu-west-1"}),
     Gap(GapCode.NO_SUBNETS, {"subnets": ["subnet-1", "subnet-2"]}),

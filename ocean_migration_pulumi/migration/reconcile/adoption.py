@@ -257,6 +257,7 @@ def catch_up_recorded(context: ReconcileContext) -> None:
             migration.lost = False
         elif status.state == migration.status and migration.ended:
             context.note_end(status, migration)
+            state.name_manual_pods(status)  # the entries may have been missing when the end was recorded
             continue
         found.append((migration, status))
     confirmed = context.confirm_ends(status for _, status in found)

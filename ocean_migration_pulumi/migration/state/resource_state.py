@@ -173,7 +173,11 @@ class ResourceState:
                 self._count_price(name, terminated=terminated)
                 (self.terminated if terminated else self.drained).add(name)
                 (self.drained if terminated else self.terminated).discard(name)
-        if finished:
+        self.name_manual_pods(status)
+
+    def name_manual_pods(self, status: MigrationStatus) -> None:
+        """Record the pods that a finished migration did not move, from its last status."""
+        if status.state == MigrationState.FINISHED:
             judged = {node.node_name or node.instance_id for node in status.old_instances}
             kept = [pod for pod in self.manual_pods if pod.get("node") not in judged]
             self.manual_pods = [*kept, *_manual_pods(status)][:_MOST_PODS]

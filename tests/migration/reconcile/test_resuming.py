@@ -478,3 +478,18 @@ def test_a_killed_follow_up_is_adopted_although_the_list_lags(stage: Stage) -> N
     assert context.state.succeeded
     assert stage.writes() == 2
     assert [each.id for each in context.state.migrations] == [each["id"] for each in stage.migrations()]
+
+
+def test_pods_that_ocean_left_are_named_once_the_entries_are_readable(stage: Stage) -> None:
+    """The migration has finished without them, and the next run reads what is left."""
+    node = stage.ids("web")[0]
+    stage.control.add_pod(stage.ocean_id, node, name="alone", controller=None)
+    planned = stage.planned(stage.spec(nodes=WEB))
+    stage.control.fault("GET", "*/migration/owm-*", "contradict", times=1_000_000, state=None, entries=False)
+    context, _ = stage.fails(MigrationError, planned)
+    assert context.state.manual_pods == []
+    stage.control.clear_faults()
+    stage.restart()
+    again = stage.up(planned, context.state)
+    assert again.state.manual == {node}
+    assert [pod["pod"] for pod in again.state.manual_pods] == ["alone"]

@@ -191,7 +191,11 @@ class RateLimitError(ApiError):
 
 
 class RequestRejectedError(ApiError):
-    """Spot refuses the request; ``field`` is the field that its error names (None if it names none)."""
+    """Spot refuses the request.
+
+    ``reason`` has the words of its error (empty if it has none), ``field`` the field that it names (None if it names
+    none).
+    """
 
     docs_code: str = "request-rejected"
 
@@ -202,9 +206,11 @@ class RequestRejectedError(ApiError):
         status: int,
         code: str | None = None,
         request_id: str | None = None,
+        reason: str = "",
         field: str | None = None,
     ) -> None:
         super().__init__(message, status=status, code=code, request_id=request_id)
+        self.reason = reason
         self.field = field
 
 

@@ -154,7 +154,7 @@ def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMig
         return PermissionDeniedError(message, status=status, request_id=request)
     part = next(filter(None, (_line(error.get("field")) for error in errors)), None)
     message = f"{call}: refused: {said or 'no reason given'}{f' (field: {part})' if part else ''}"
-    return RequestRejectedError(message, status=status, code=code, request_id=request, field=part)
+    return RequestRejectedError(message, status=status, code=code, request_id=request, reason=said, field=part)
 
 
 _STATUS_HINTS = {

@@ -254,8 +254,7 @@ def _asked(source: Source, ask: Callable[[], T]) -> T:
     except ClusterNotFoundError:
         raise
     except (NotFoundError, RequestRejectedError) as exc:
-        said = exc.message.partition(": refused: ")[2]
-        if isinstance(exc, RequestRejectedError) and not _GONE.search(f"{exc.code} {said}"):
+        if isinstance(exc, RequestRejectedError) and not _GONE.search(f"{exc.code} {exc.reason}"):
             raise
         raise SourceGoneError(f"{source} does not exist, according to Spot's import: {exc}") from exc
 

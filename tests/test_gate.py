@@ -194,11 +194,11 @@ def test_gate_opens_after_a_wave_and_stays_open(shop: Shop) -> None:
     assert shop.gate.id == f"{shop.ocean_id}/rest"
     outputs = shop.gate.outputs
     assert (outputs["migration_ids"], outputs["hold_for"]) == (wave["migration_ids"], "300ms")
-    assert outputs["seen"] == ["Ocean Controller reports", "all pods scheduled"]
+    assert outputs["seen"] == ["Ocean Controller is connected", "all pods scheduled"]
     assert outputs["passed_at"].endswith("Z")
     (line,) = shop.gate.lines(live=False)
     assert line.startswith("open after ")
-    assert line.endswith("s: Ocean Controller reports, all pods scheduled")
+    assert line.endswith("s: Ocean Controller is connected, all pods scheduled")
     assert {request["method"] for request in shop.sim.control.requests()} == {"GET"}
     assert not shop.gate.changes(**shop.asks(**wave, hold_for="0.3s", timeout="1h"))
     assert shop.gate.changes(**shop.asks(**{**wave, "migration_ids": [*wave["migration_ids"], "owm-2"]}))
@@ -284,7 +284,7 @@ def test_ctrl_c_is_one_reason_and_nothing_is_saved(shop: Shop, monkeypatch: pyte
             future.result()
     reason = reason_of(caught.value)
     assert reason.startswith("interrupted after ")
-    assert reason.endswith("`pulumi up` checks again.")
+    assert reason.endswith("run `pulumi up` to check again")
 
 
 def test_refused_token_fails_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.options import OPTIONS, rename_to_option
@@ -22,7 +23,7 @@ from ocean_migration_pulumi.migration.snapshot.snapshot import KEPT_BACK, PlanPr
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.spec.approval import is_approved, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, parse_planned
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 OWNER = "command"
@@ -208,4 +209,8 @@ def _show_diagnostic(diagnostic: Diagnostic) -> str:
 def _target(node: PlannedNode) -> str:
     if node.virtual_node_group_id is None:
         return "no match"
+    if node.virtual_node_group_id == DEFAULT_VIRTUAL_NODE_GROUP:
+        return "any (Default)"
+    if node.virtual_node_group_id == UNKNOWN_VNG:
+        return f"unknown (migrated by {node.migration_id})" if node.migration_id else UNKNOWN_VNG
     return f"{node.virtual_node_group_name} ({node.virtual_node_group_id})"

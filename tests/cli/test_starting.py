@@ -42,6 +42,7 @@ def test_every_field_of_the_selector_is_an_option(terminal: Terminal) -> None:
     assert len(terminal.json("plan", "--all-nodes", "--limit", "40%")["nodes"]) == 2
     assert len(terminal.json("plan", "--all-nodes", "--exclude", "asg_names=web*")["nodes"]) == 2
     assert len(terminal.json("plan", "--virtual-node-group", "Default")["nodes"]) == 1
+    assert " any (Default) " in terminal.run("plan", "--virtual-node-group", "Default").stdout
 
 
 @pytest.mark.parametrize(
@@ -217,6 +218,8 @@ def test_start_and_see_it_through(terminal: Terminal, how: str) -> None:
     result = terminal.run("start", "--asg-name", "web", "--yes", how)
     assert result.exit_code == 0, result.output
     assert terminal.json("status")["status"] == "FINISHED"
+    migrated = terminal.run("plan", "--asg-name", "web").stdout
+    assert migrated.count(f" unknown (migrated by {terminal.json('status')['id']})") == 3
 
 
 def test_nothing_to_start(terminal: Terminal) -> None:

@@ -72,7 +72,7 @@ def test_without_access_health_is_unknown_and_changes_nothing(driver: Driver) ->
 
 
 def test_pods_of_a_canary_that_land_on_old_nodes_are_counted(driver: Driver) -> None:
-    """They are ready, and will move again: the preview warned of it."""
+    """They are ready, and move again if those are migrated: the preview warned of it."""
     with Scene(driver, nodes=8) as scene:
         give(scene, "run")
         for node in scene.control.nodes(scene.ocean_id):
@@ -84,7 +84,7 @@ def test_pods_of_a_canary_that_land_on_old_nodes_are_counted(driver: Driver) -> 
         scene.declare(nodes={"instance_ids": [canary]}, **_ACCESS)
         assert warned(scene.preview(), "other nodes (including later waves) stay schedulable", "small batches")
         run = scene.up()
-        assert said(run, "on other old nodes and will move again")
+        assert said(run, "on other old nodes (moved again if those are migrated)")
         assert health(scene)["landed_elsewhere"] > 0
         assert health(scene)["state"] == "ready"
 

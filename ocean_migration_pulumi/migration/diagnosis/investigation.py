@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from ocean_migration_pulumi.api.models.migration import Candidate, LogEntry, MigrationInstance, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import count_with_verb, list_some, sanitize
+from ocean_migration_pulumi.common.text import list_some, sanitize
 from ocean_migration_pulumi.common.times import format_time, parse_time
 from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
@@ -18,6 +18,7 @@ from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.log_query import read_migration_log
 from ocean_migration_pulumi.migration.diagnosis.readiness import describe_failing, find_landed
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
+from ocean_migration_pulumi.migration.planning.text.health_text import describe_elsewhere
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources, ask_kubernetes
@@ -139,9 +140,7 @@ class Investigation:
             since, until = parse_time(self.status.created_at), parse_time(self.status.ended_at)
             if landed := find_landed(found, known, since, until):
                 names = list_some(sanitize(pod.full_name) for pod in landed)
-                lines.append(
-                    f"{count_with_verb(len(landed), 'pod', 'run')} on other old nodes and will move again: {names}"
-                )
+                lines.append(f"{describe_elsewhere(len(landed))}: {names}")
         return lines
 
     def unscheduled_pods(self) -> list[str]:

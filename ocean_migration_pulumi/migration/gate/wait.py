@@ -46,7 +46,7 @@ def wait_for_gate(gate: GateContext) -> GateResult:
 
     def describe(observations: Sequence[ConditionObservation]) -> str:
         if waiter.held is None:
-            return f"waiting: {_describe_missing(observations)}"
+            return f"waiting: {_describe_missing(observations, hold_for)}"
         return f"healthy for {format_elapsed(waiter.held)} of {format_elapsed(hold_for)}"
 
     waiter = Waiter(
@@ -60,11 +60,11 @@ def wait_for_gate(gate: GateContext) -> GateResult:
     try:
         observations = waiter.until(lambda seen: all(each.met for each in seen), hold_for=hold_for)
     except InterruptedWaitError as error:
-        waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or ())
-        msg = f"{error} after {waited}; the gate is not open ({missing}). `pulumi up` checks again."
+        waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or (), hold_for)
+        msg = f"{error} after {waited}, before the gate opened: {missing}; run `pulumi up` to check again"
         raise type(error)(msg) from None
     except DeadlineError:
-        waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or ())
+        waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or (), hold_for)
         msg = f"the gate did not open within {waited}: {missing}; fix this, then run `pulumi up` again"
         raise DeadlineError(msg) from None
     seen = tuple(each.seen for each in observations)
@@ -86,8 +86,10 @@ def _refuse_failed_wave(spec: GateSpec) -> None:
     raise PrerequisiteError(msg)
 
 
-def _describe_missing(observations: Sequence[ConditionObservation]) -> str:
+def _describe_missing(observations: Sequence[ConditionObservation], hold_for: float) -> str:
     missing = [each.seen for each in observations if not each.met]
     if missing:
         return ", ".join(missing)
-    return "it was not healthy for long enough" if observations else "nothing has been checked yet"
+    if not observations:
+        return "nothing has been checked yet"
+    return f"the conditions had not held for {format_elapsed(hold_for)}"

@@ -7,7 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
-from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP, Candidate
+from ocean_migration_pulumi.api.models.migration import (
+    DEFAULT_VIRTUAL_NODE_GROUP,
+    REQUIRES_MANUAL_MIGRATION,
+    Candidate,
+    MigrationStatus,
+)
 from ocean_migration_pulumi.migration.health.brake import list_stop_delays
 from ocean_migration_pulumi.migration.scheduling.eviction_forecast import node_name
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, PODS, KubernetesSnapshot, Owner
@@ -62,7 +67,7 @@ def report_plan(
         kept: The entries of an earlier plan that stay.
         old: The last inputs; None when there are none.
     """
-    diagnostics = [summarize_plan(planned, snapshot.offered, snapshot.active, spec)]
+    diagnostics = [summarize_plan(planned, snapshot.offered, snapshot.recent, spec)]
     if not planned:
         diagnostics.append(Diagnostic(code=Code.PLAN_EMPTY, severity=Severity.WARNING))
     here = snapshot.offered.keys() | snapshot.active
@@ -168,10 +173,18 @@ def report_adoption(
 
 
 def summarize_plan(
-    planned: Mapping[str, str], offered: Mapping[str, Candidate], active: Iterable[str], spec: MigrationSpec
+    planned: Mapping[str, str], offered: Mapping[str, Candidate], recent: Iterable[MigrationStatus], spec: MigrationSpec
 ) -> Diagnostic:
-    """Return the plan in one diagnostic; ``active`` instances are being migrated right now."""
+    """Return the plan in one diagnostic; ``recent`` migrations, newest first, tell what happens to its nodes."""
     percentage = spec.batch_size_percentage
+    held: dict[str, bool] = {}
+    active: set[str] = set()
+    for status in recent:
+        if not status.is_terminal:
+            active |= status.instance_ids
+        for node in status.old_instances:
+            drained = status.is_terminal and node.running_pods == 0 and node.state != REQUIRES_MANUAL_MIGRATION
+            held.setdefault(node.instance_id, drained)
     waiting = [offered[instance_id] for instance_id in planned if instance_id in offered]
     return Diagnostic(
         code=Code.PLAN_SUMMARY,
@@ -180,8 +193,9 @@ def summarize_plan(
             "digest": plan_digest(planned, spec),
             "nodes": len(planned),
             "moved": count_moved(planned),
+            "migrated": sum(held.get(name, False) for name in planned.keys() - offered.keys()),
             "waiting": len(waiting),
-            "active": len(frozenset(active) & planned.keys()),
+            "active": len(active & planned.keys()),
             "pods": _count_pods(waiting),
             "batches": batch_count(len(waiting), percentage),
             "batch_size": batch_size(len(waiting), percentage),

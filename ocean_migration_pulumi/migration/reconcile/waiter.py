@@ -99,7 +99,7 @@ class Waiter(Generic[T]):
         policy: How to poll, and when to give up.
         observe: Takes each answer, before it is judged.
         describe: Returns the live line for an answer, without the time. It is shown when it has changed, and at least
-            once a minute. None shows nothing.
+            once a minute. None, or an empty line, shows nothing.
         mark: Returns how far it is: as long as that stays equal the wait stalls. None disables stalls.
     """
 
@@ -205,6 +205,8 @@ class Waiter(Generic[T]):
         if self._describe is None:
             return
         line = self._describe(answer)
+        if not line:
+            return
         next_poll = self._scope.clock() + self._policy.poll_interval * (1 + _JITTER)
         if line != self._line or next_poll - self._shown_at > _HEARTBEAT:
             self._line, self._shown_at = line, self._scope.clock()

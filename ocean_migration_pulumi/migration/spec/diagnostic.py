@@ -24,8 +24,9 @@ class Code(StrEnum):
     """
 
     PLAN_SUMMARY = "plan-summary"
-    """``digest``, counts of the plan: ``nodes``, ``moved``? (migrated earlier), ``waiting`` (still to migrate),
-    ``active`` (being migrated), ``pods``? and ``batches`` of the waiting nodes, ``batch_size``."""
+    """``digest``, counts of the plan: ``nodes``, ``moved``? (in the plan as migrated earlier), ``migrated``?
+    (drained by a migration of the last 24 hours), ``waiting`` (still to migrate), ``active`` (being migrated),
+    ``pods``? and ``batches`` of the waiting nodes, ``batch_size``."""
     PLAN_EMPTY = "plan-empty"
     """No node matches; no fields."""
     PLAN_NOT_APPROVED = "plan-not-approved"

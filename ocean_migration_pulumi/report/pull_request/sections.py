@@ -10,12 +10,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
+from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
 from ocean_migration_pulumi.common.text import count_noun, list_some, natural_key
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.planning.text.plan_text import describe_changes, describe_market
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, count_moved, parse_planned
+from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, count_moved, parse_planned
 from ocean_migration_pulumi.migration.spec.stop_conditions import read_stop_conditions
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Section, Weight
@@ -254,6 +255,10 @@ def _target(node: PlannedNode) -> str:
         return f"migrated by {code(node.migration_id)}"
     if node.virtual_node_group_id is None:
         return "**none**"
+    if node.virtual_node_group_id == DEFAULT_VIRTUAL_NODE_GROUP:
+        return f"any ({code(DEFAULT_VIRTUAL_NODE_GROUP)})"
+    if node.virtual_node_group_id == UNKNOWN_VNG:
+        return UNKNOWN_VNG
     name = code(node.virtual_node_group_name)
     same = node.virtual_node_group_name == node.virtual_node_group_id
     return name if same else f"{name} {code(node.virtual_node_group_id)}"

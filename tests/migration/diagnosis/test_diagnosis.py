@@ -369,4 +369,4 @@ def test_pods_that_landed_on_other_old_nodes_are_named(stage: Stage, state: str)
         status(instance("a", pods=3), state=state),
         now=NOW,
     )
-    assert "1 pod runs on other old nodes and will move again: shop/cart-1" in found.evidence
+    assert "1 pod runs on other old nodes (moved again if those are migrated): shop/cart-1" in found.evidence

@@ -181,16 +181,16 @@ def test_calm_cluster_opens_after_the_hold() -> None:
     stand = Stand(spec={"migration_ids": ("owm-1", "owm-2")})
     passage = stand.opens()
     assert passage.at == "2026-01-02T03:04:05.000Z"
-    assert passage.seen == ("Ocean Controller reports", "all pods scheduled")
+    assert passage.seen == ("Ocean Controller is connected", "all pods scheduled")
     assert stand.waited == pytest.approx(30.0)
-    assert stand.reporter.infos == ["open after 30s: Ocean Controller reports, all pods scheduled"]
+    assert stand.reporter.infos == ["open after 30s: Ocean Controller is connected, all pods scheduled"]
     assert set(stand.ocean.asked) == {"heartbeat o-1", "migration owm-2"}
 
 
 def test_gate_without_hold_opens_at_the_first_look() -> None:
     """Nothing is slept."""
     stand = Stand(spec={"hold_for": 0.0})
-    assert stand.opens().seen == ("Ocean Controller reports", "no migration ran before")
+    assert stand.opens().seen == ("Ocean Controller is connected", "no migration ran before")
     assert stand.clock.sleeps == []
 
 
@@ -313,7 +313,7 @@ def test_deadline_says_what_was_missing() -> None:
 def test_deadline_in_the_hold_says_so() -> None:
     """Everything held, but not for long enough."""
     stand = Stand(spec={"hold_for": 60.0}, seconds=45.0)
-    assert "it was not healthy for long enough" in stand.stays_shut(DeadlineError)
+    assert "the conditions had not held for 1m00s" in stand.stays_shut(DeadlineError)
 
 
 def test_deadline_in_the_first_look_has_seen_nothing() -> None:
@@ -335,8 +335,8 @@ def test_ctrl_c_is_one_clear_reason() -> None:
     stand.gate.probe = probe
     reason = stand.stays_shut(InterruptedWaitError)
     assert reason.startswith("interrupted after ")
-    assert "the gate is not open (https://shop.example/health responds with 503" in reason
-    assert reason.endswith("`pulumi up` checks again.")
+    assert ", before the gate opened: https://shop.example/health responds with 503" in reason
+    assert reason.endswith("run `pulumi up` to check again")
 
 
 def test_engine_that_is_gone_ends_it() -> None:
@@ -359,7 +359,7 @@ def test_kubernetes_tells_pending_pods_and_conditions() -> None:
         kubernetes=kubernetes,
         spec={"migration_ids": ("owm-1",), "kubernetes_conditions": (CART,), "hold_for": 0.0},
     )
-    assert stand.opens().seen == ("Ocean Controller reports", "all pods scheduled", "it is")
+    assert stand.opens().seen == ("Ocean Controller is connected", "all pods scheduled", "it is")
     assert stand.reporter.statuses[1] == (
         "waiting: 2 pods wait for a node (shop/a, shop/b), Deployment shop/cart is not Available, 0s"
     )
@@ -372,7 +372,7 @@ def test_conditions_alone_leave_pods_out() -> None:
     """As ``scheduled=False`` asks."""
     kubernetes = FakeKubernetes(pending=[("shop/a",)])
     stand = Stand(kubernetes=kubernetes, spec={"scheduled": False, "kubernetes_conditions": (CART,), "hold_for": 0.0})
-    assert stand.opens().seen == ("Ocean Controller reports", "Deployment shop/cart is Available")
+    assert stand.opens().seen == ("Ocean Controller is connected", "Deployment shop/cart is Available")
 
 
 @pytest.mark.parametrize("part", ["nodes", "pending", "conditions"])
@@ -404,7 +404,7 @@ def test_access_of_the_environment_without_the_right_is_done_without() -> None:
     """A warning says so, once, and the service tells what it knows."""
     refused = PrerequisiteError("may not list pods (403); add to the role: {}")
     stand = Stand(kubernetes=FakeKubernetes(pending=[refused]), spec={"migration_ids": ("owm-1",)})
-    assert stand.opens().seen == ("Ocean Controller reports", "all pods scheduled")
+    assert stand.opens().seen == ("Ocean Controller is connected", "all pods scheduled")
     (warning,) = stand.reporter.warnings
     assert warning.startswith("may not list pods (403)")
     assert "migration owm-1" in stand.ocean.asked

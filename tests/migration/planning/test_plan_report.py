@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ocean_migration_pulumi.api.models.cluster import Cluster, VirtualNodeGroup
-from ocean_migration_pulumi.api.models.migration import Candidate
+from ocean_migration_pulumi.api.models.migration import Candidate, MigrationStatus
 from ocean_migration_pulumi.migration.planning.plan_report import (
     compare_with_approved,
     covers_resume,
@@ -21,7 +21,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.migration.state.migration_record import MigrationRecord
-from tests.migration.builders import candidate
+from tests.migration.builders import MANUAL, candidate, instance, status
 
 NAMES = {"ols-1": "web-vng", "ols-2": "gpu-vng"}
 
@@ -40,23 +40,47 @@ def entries(*names: str) -> dict[str, str]:
     return {name: PlannedNode.from_candidate(candidate(name), NAMES).entry for name in names}
 
 
-def summary(*offered: str, plan: tuple[str, ...], active: tuple[str, ...] = (), pods: int | None = 6) -> dict[str, Any]:
+def summary(
+    *offered: str, plan: tuple[str, ...], recent: tuple[MigrationStatus, ...] = (), pods: int | None = 6
+) -> dict[str, Any]:
     """Return the summary of a plan, without its digest."""
     found = {name: candidate(name, pods=pods) for name in offered}
-    fields = dict(summarize_plan(entries(*plan), found, active, HALF).fields)
+    fields = dict(summarize_plan(entries(*plan), found, recent, HALF).fields)
     assert fields.pop("digest") == plan_digest(entries(*plan), HALF)
     return fields
 
 
 def test_summary_counts_nodes_pods_and_batches() -> None:
     """Whatever part of it is done already."""
-    every = {"nodes": 2, "moved": 0, "waiting": 2, "active": 0, "pods": 12, "batches": 2, "batch_size": 1}
-    assert summary("a", "b", plan=("a", "b")) == every
-    partly = summary("a", "x", plan=("a", "b", "c"), active=("b", "y"))
-    assert partly == {"nodes": 3, "moved": 0, "waiting": 1, "active": 1, "pods": 6, "batches": 1, "batch_size": 1}
+    every = {"nodes": 2, "moved": 0, "migrated": 0, "waiting": 2, "active": 0}
+    assert summary("a", "b", plan=("a", "b")) == {**every, "pods": 12, "batches": 2, "batch_size": 1}
+    partly = summary("a", "x", plan=("a", "b", "c"), recent=(status("b", "y"),))
+    few = {"nodes": 3, "moved": 0, "migrated": 0, "waiting": 1, "active": 1}
+    assert partly == {**few, "pods": 6, "batches": 1, "batch_size": 1}
     done = summary(plan=("a",))
     assert (done["waiting"], done["active"], done["pods"], done["batches"]) == (0, 0, None, 0)
     assert summary("a", plan=("a",), pods=None)["pods"] is None
+
+
+@pytest.mark.parametrize(
+    ("recent", "migrated"),
+    [
+        ((status(instance("a"), instance("b"), state="FINISHED"),), 2),
+        ((status(instance("a"), state="FINISHED"), status(instance("b"), state="STOPPED")), 2),
+        ((status(instance("a"), instance("b", pods=None), state="FINISHED"),), 1),
+        ((status(instance("a"), instance("b", state=MANUAL), state="FINISHED"),), 1),
+        ((status("a", state="FINISHED_ERROR"), status(instance("a"), instance("b"), state="FINISHED")), 1),
+        ((status(instance("a"), instance("b")),), 0),
+        ((), 0),
+    ],
+    ids=["finished", "two", "no-count", "manual", "newer", "running", "old"],
+)
+def test_migrated_are_nodes_that_their_latest_migration_left_without_pods(
+    recent: tuple[MigrationStatus, ...], migrated: int
+) -> None:
+    """A missing count proves nothing, and a running migration has not ended; a candidate is still to be migrated."""
+    assert summary(plan=("a", "b"), recent=recent)["migrated"] == migrated
+    assert summary("a", "b", plan=("a", "b"), recent=recent)["migrated"] == 0
 
 
 def test_difference_names_both_digests_and_todays_nodes() -> None:

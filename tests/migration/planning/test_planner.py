@@ -32,8 +32,9 @@ def test_new_resource_plans_every_matching_node(stage: Stage) -> None:
     assert all(" web -> web (ols-" in entry for entry in found.planned.values())
     summary = found.diagnostics[0]
     assert summary.code is Code.PLAN_SUMMARY
-    counts = {"nodes": 3, "moved": 0, "waiting": 3, "active": 0, "pods": 19, "batches": 3, "batch_size": 1}
-    assert summary.fields == {"digest": plan_digest(found.planned, MigrationSpec()), **counts}
+    counts = {"nodes": 3, "moved": 0, "migrated": 0, "waiting": 3, "active": 0, "pods": 19}
+    batches = {"batches": 3, "batch_size": 1}
+    assert summary.fields == {"digest": plan_digest(found.planned, MigrationSpec()), **counts, **batches}
     assert findings_of(found) == {Finding.KUBERNETES_NOT_READ: Code.CHECK_UNKNOWN}
     assert found.unplanned is None
     assert stage.writes() == 0

@@ -345,6 +345,20 @@ def test_live_line_comes_at_least_each_minute() -> None:
     assert len(said) < 100
 
 
+def test_an_empty_live_line_shows_nothing() -> None:
+    """There is nothing left to wait for."""
+    clock, reporter = FakeClock(), RecordingTeller()
+    waiter = Waiter(
+        lambda: True,
+        scope=clock.scope(),
+        reporter=reporter,
+        policy=PollPolicy(),
+        describe=lambda _: "",
+    )
+    assert waiter.until(bool) is True
+    assert reporter.statuses == []
+
+
 def test_live_line_tells_all_that_is_left() -> None:
     """Nodes, pods, unscheduled pods, nodes to migrate manually, state, time."""
     seen = status(

@@ -141,7 +141,7 @@ def test_nodes_are_counted_by_both_groups() -> None:
     rows = [row for row in text.splitlines() if row.startswith("| ") and row.count("|") == 5][1:5]
     assert rows == [
         "| <code>gpu</code> | **none** | 3 | - |",
-        "| - | <code>any Virtual Node Group</code> <code>Default</code> | 1 | - |",
+        "| - | any (<code>Default</code>) | 1 | - |",
         "| <code>web</code> | <code>web</code> <code>ols-1a2b3c4d</code> | 1 | spot |",
         "| <code>web</code> | migrated by <code>owm-1</code> | 1 | - |",
     ]

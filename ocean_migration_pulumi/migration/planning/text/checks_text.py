@@ -215,7 +215,7 @@ _REACHES_SPOT: Final = "Make sure that it runs in the cluster and reaches Spot"
 
 _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckText]]] = {
     Finding.NOT_READ: lambda fields: CheckText(capitalize(fields["reason"]), capitalize(fields["remedy"])),
-    Finding.CONTROLLER_REPORTS: ("Ocean Controller reports",),
+    Finding.CONTROLLER_REPORTS: ("Ocean Controller is connected",),
     Finding.CONTROLLER_NEVER_REPORTED: ("Ocean Controller has never reported", _REACHES_SPOT),
     Finding.CONTROLLER_SILENT: lambda fields: CheckText(
         f"Ocean Controller is {fields['status'] or 'in an unknown state'} "

@@ -80,7 +80,7 @@ def _checks_watched(_: str, fields: Fields) -> str:
 def _ready(_: str, fields: Fields) -> str:
     parts = [f"{count_noun(fields['workloads'], 'workload')} ready, {count_noun(fields['pods'], 'pod')} on Ocean nodes"]
     if fields["elsewhere"]:
-        parts.append(f"{count_with_verb(fields['elsewhere'], 'pod', 'run')} on other old nodes and will move again")
+        parts.append(describe_elsewhere(fields["elsewhere"]))
     if fields["unknown"]:
         parts.append(f"unknown: {list_some(fields['unknown'])}")
     if fields["excused"]:
@@ -88,6 +88,11 @@ def _ready(_: str, fields: Fields) -> str:
     if fields["omitted"]:
         parts.append(f"{fields['omitted']} more were not watched")
     return "; ".join(parts)
+
+
+def describe_elsewhere(pods: int) -> str:
+    """Return what happens to pods that landed on old nodes outside of the migration."""
+    return f"{count_with_verb(pods, 'pod', 'run')} on other old nodes (moved again if those are migrated)"
 
 
 def _not_ready(_: str, fields: Fields) -> str:

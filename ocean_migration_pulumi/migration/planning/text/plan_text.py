@@ -32,6 +32,9 @@ def _plan_summary(_: str, fields: Fields) -> str:
         count = count_noun(nodes, "planned node")
         if is_moved:
             return f"Nothing to do: {count}, migrated earlier"
+        if fields.get("migrated") == nodes:
+            all_of = f"all {count} have" if nodes > 1 else "the planned node has"
+            return f"Nothing to do: {all_of} been migrated (plan {plan})"
         return f"Nothing to do: {count}, no longer {'a candidate' if nodes == 1 else 'candidates'} (plan {plan})"
     parts = [f"{'Plan' if is_moved else f'Plan {plan}'}: {count_noun(nodes, 'node')}"]
     if waiting not in {0, nodes}:

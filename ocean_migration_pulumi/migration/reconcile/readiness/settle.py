@@ -110,7 +110,7 @@ def _wait_for_workloads(context: ReconcileContext, watch: HealthWatch) -> Health
     def describe(report: HealthReport | None) -> str:
         if report is None:
             return f"waiting for workloads, which cannot be read: {describe_gap(watch.missed).line}"
-        return f"waiting for {count_noun(len(report.below), 'workload')} to be ready"
+        return f"waiting for {count_noun(len(report.below), 'workload')} to be ready" if report.below else ""
 
     waiter = Waiter(
         watch.assess,

@@ -194,6 +194,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PLAN_SUMMARY, "", PLAN),
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 2, "active": 1, "pods": None}),
     (Code.PLAN_SUMMARY, "", {**PLAN, "waiting": 0, "pods": None}),
+    (Code.PLAN_SUMMARY, "", {**PLAN, "migrated": 6, "waiting": 0, "pods": None}),
+    (Code.PLAN_SUMMARY, "", {**PLAN, "nodes": 1, "migrated": 1, "waiting": 0, "pods": None}),
     (Code.PLAN_SUMMARY, "", {**PLAN, "digest": "", "moved": 6, "waiting": 0, "pods": None}),
     (Code.PLAN_SUMMARY, "", {**PLAN, "digest": "", "nodes": 0, "waiting": 0, "pods": None}),
     (Code.PLAN_EMPTY, "", {}),

@@ -80,7 +80,7 @@ class InputError(OceanMigrationError):
     """An input has an invalid value.
 
     Args:
-        property_name: Path of the input: ``nodes.limit``, ``http_checks[0].url``.
+        property_name: Path of the input: ``nodes.limit``, ``http_checks[0].url``. Empty if none was given.
         message: What is wrong, and what is allowed. Pulumi prints it after the name and value of the input.
         predicate: Whether name and message form one sentence ("ocean_id must not be empty").
         remedy: What to do, naming other inputs; empty if the message is enough.
@@ -89,7 +89,9 @@ class InputError(OceanMigrationError):
     docs_code: str = "invalid-input"
 
     def __init__(self, property_name: str, message: str, *, predicate: bool = False, remedy: str = "") -> None:
-        text = f"{property_name} {message}" if predicate else f"{property_name}: {message}"
+        text = (
+            f"{property_name} {message}" if predicate else f"{property_name}: {message}" if property_name else message
+        )
         super().__init__(f"{text}; {remedy}" if remedy else text)
         self.property_name = property_name
         self.message = message

@@ -77,6 +77,7 @@ Exit status:
   7  `plan --detailed-exitcode`: nodes to migrate; `pending`: a migration is not done
   8  interrupted or declined
   9  timed out or stalled
+  141  the reader of stdout has gone, such as `head`
 """
 
 

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 import click
 
-from ocean_migration_pulumi.cli.exit_codes import FAILED
+from ocean_migration_pulumi.cli.exit_codes import BROKEN_PIPE, FAILED
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import InterruptedWaitError
 
@@ -71,7 +71,11 @@ def is_interactive() -> bool:
 
 @contextmanager
 def require_output() -> Iterator[None]:
-    """End the program with one line when stdout is closed, full, or read by nobody any more."""
+    """End the program when stdout cannot be written: with one line, or silently when its reader has gone.
+
+    ``ocean-migration plan | head`` has shown all that was asked for: like other programs, this one then ends without a
+    word, and with the status that SIGPIPE has in a shell.
+    """
     if sys.stderr is None:  # closed by the shell: there is nobody to tell
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
     if sys.stdout is None:
@@ -81,20 +85,28 @@ def require_output() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(BROKEN_PIPE)
     except OSError as error:
         what = "cannot write to stdout" if error.filename is None else f"cannot use {error.filename}"
         _end_without_output(f"{what}: {error.strerror or error}")
 
 
 def _end_without_output(message: str) -> NoReturn:
-    """Report why there is no output, and exit; what stdout still buffers must not fail again at the exit."""
+    """Report why there is no output, and exit."""
+    _drop_output()
+    with suppress(OSError):
+        click.echo(f"Error: {one_line(message)}", err=True)
+    sys.exit(FAILED)
+
+
+def _drop_output() -> None:
+    """Drop what stdout still buffers: it must not fail again at the exit."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.close(null)
-    with suppress(OSError):
-        click.echo(f"Error: {one_line(message)}", err=True)
-    sys.exit(FAILED)
 
 
 @contextmanager

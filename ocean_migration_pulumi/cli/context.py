@@ -53,6 +53,8 @@ KUBERNETES_SECONDS: Final = 60.0
 """How long reading a cluster from Kubernetes may take unless ``--kubernetes-timeout`` says otherwise."""
 
 _TOKENS: Final = ("SPOTINST_TOKEN", "SPOTINST_ACCOUNT")
+_NO_CREDENTIALS: Final = "no Spot token: set SPOTINST_TOKEN, or write the file ~/.spotinst/credentials"
+_NO_ACCOUNT: Final = "no Spot account: use --account, SPOTINST_ACCOUNT, or a profile with an account"
 _COMPLETION_SECONDS: Final = 2.0
 _HANGUP: Final[signal.Signals | None] = getattr(signal, "SIGHUP", None)
 """What a closed terminal sends; None on Windows."""
@@ -120,7 +122,7 @@ class CliContext:
         """The service, within this command's scope."""
         if self._client is None:
             if self.settings.token is None:
-                raise MissingTokenError("no Spot token: set SPOTINST_TOKEN, or write the file ~/.spotinst/credentials")
+                raise MissingTokenError(_NO_CREDENTIALS)
             self._client = OceanClient(self.settings, base_scope=self.scope, observers=self.observers)
         return self._client
 
@@ -147,10 +149,13 @@ class CliContext:
     def require_account(self) -> str:
         """Return the account that is asked.
 
-        Raises MissingAccountError when nothing names one: the service would take the oldest one without a word.
+        Raises MissingAccountError when nothing names one: the service would take the oldest one without a word. Without
+        a token either, raises MissingTokenError, which names both.
         """
+        if self.settings.token is None and self.settings.account_id is None:
+            raise MissingTokenError(f"{_NO_CREDENTIALS}; {_NO_ACCOUNT}")
         if self.client.account_id is None:
-            raise MissingAccountError("no Spot account: use --account, SPOTINST_ACCOUNT, or a profile with an account")
+            raise MissingAccountError(_NO_ACCOUNT)
         return self.client.account_id
 
     def sources(self) -> DataSources:
@@ -182,11 +187,11 @@ class CliContext:
         active = [each for each in listed if not each.is_terminal]
         if len(active) > 1:
             named = ", ".join(each.id for each in active)
-            raise InputError("MIGRATION", f"several migrations run on {self.cluster_id}: {named}; specify one")
+            raise InputError("", f"several migrations run on {self.cluster_id}: {named}; specify one")
         chosen = active or ([] if running else listed[:1])
         if not chosen:
             kind = "running migration" if running else "migration"
-            raise UnknownNameError("MIGRATION", f"no {kind} on {self.cluster_id}")
+            raise UnknownNameError("", f"no {kind} on {self.cluster_id}")
         return chosen[0].id
 
     def find_clusters(self) -> Sequence[Cluster]:

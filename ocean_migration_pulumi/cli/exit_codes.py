@@ -25,6 +25,8 @@ NOT_FOUND: Final = 6
 CHANGES: Final = 7
 CANCELLED: Final = 8
 TIMED_OUT: Final = 9
+BROKEN_PIPE: Final = 141
+"""What a shell reports of a program that SIGPIPE ended: 128 and the number of the signal."""
 
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (UnknownNameError, NOT_FOUND),

@@ -136,7 +136,7 @@ def _read_exclude(entries: tuple[str, ...]) -> dict[str, Any]:
         if not value:
             raise input_error("--exclude", entry, "FIELD=VALUE")
         if name not in _EXCLUDABLE:
-            raise unknown_field("--exclude", name, _EXCLUDABLE).renamed("--exclude")
+            raise unknown_field("--exclude", name, _EXCLUDABLE).renamed(f"--exclude {name}")
         if name == "label_selector":
             found[name] = value
         else:

@@ -23,10 +23,8 @@ TABLE: Final = "table"
 JSON: Final = "json"
 MARKDOWN: Final = "markdown"
 HTML: Final = "html"
-_BETWEEN: Final = 3
-"""Columns between two cells of a drawn table."""
-_EDGES: Final = 2
-"""Columns at both edges of a drawn table."""
+_BETWEEN: Final = 2
+"""Columns between two cells of a drawn table: the padding of the left one, and the divider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +203,15 @@ def _draw(table: Table) -> None:
             for name, value in zip(table.columns, row, strict=True):
                 console.print(Text.assemble((f"{name}: ", "bold"), value), soft_wrap=True)
         return
-    drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", title=table.title, title_justify="left")
+    drawn = Drawn(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, _BETWEEN - 1, 0, 0),
+        header_style="bold",
+        title=table.title,
+        title_justify="left",
+    )
     for name, width in zip(table.columns, widths, strict=True):
         drawn.add_column(name, justify="right" if name in table.numbers else "left", overflow="fold", width=width)
     for row in rows:
@@ -223,7 +229,7 @@ def _fit(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> li
     table = list(zip(columns, *rows, strict=True))
     widths = [max(cell_len(word) for text in column for word in (text.split() or [""])) for column in table]
     wanted = [max(map(cell_len, column)) for column in table]
-    spare = room - sum(widths) - _BETWEEN * (len(columns) - 1) - _EDGES
+    spare = room - sum(widths) - _BETWEEN * (len(columns) - 1)
     if spare < 0:
         return None
     for place in sorted(range(len(columns)), key=lambda each: wanted[each] - widths[each]):

@@ -16,9 +16,9 @@ from ocean_migration_pulumi.migration.spec.input_readers import (
     InputType,
     choice,
     input_error,
+    percentage,
     read_whole_number,
     secret_error,
-    whole_number,
 )
 
 _MOST_INSTANCES: Final = 1_000_000
@@ -70,7 +70,7 @@ VIRTUAL_NODE_GROUP: Final[Mapping[str, InputType]] = {
     "node_group": TEXT,
     "eks_cluster": TEXT,
     "labels": _LABELS,
-    "spot_percentage": whole_number(0, 100),
+    "spot_percentage": percentage(0, 100),
     "instance_types": TEXTS,
     "max_instance_count": _INSTANCES,
     "options": _MAP,

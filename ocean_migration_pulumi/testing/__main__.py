@@ -21,22 +21,30 @@ _COMMANDS = ("preview", "up", "refresh", "destroy", "cancel", "export", "import"
 
 
 @click.command()
-@click.argument("command", type=click.Choice(_COMMANDS))
+@click.argument("command", type=click.Choice(_COMMANDS), metavar="COMMAND")
 @click.argument("urn", required=False)
-@click.option("--program", type=click.Path(exists=True, path_type=Path), required=True, help="Directory or file.")
+@click.option(
+    "--program", type=click.Path(exists=True, path_type=Path), metavar="PATH", required=True, help="Directory or file."
+)
 @click.option("--state", type=click.Path(path_type=Path), required=True, help="The state file.")
-@click.option("--project", help="The project's name; by default from Pulumi.yaml, else the directory's.")
-@click.option("--stack", default="dev", show_default=True, help="The stack's name.")
+@click.option(
+    "--project", metavar="NAME", help="The project's name; by default from Pulumi.yaml, else the directory's."
+)
+@click.option("--stack", metavar="NAME", default="dev", show_default=True, help="The stack's name.")
 @click.option("--config", multiple=True, metavar="KEY=VALUE", help="Configuration, `namespace:key` or `key`.")
 @click.option("--secret", multiple=True, metavar="KEY=VALUE", help="Secret configuration, like --config.")
 @click.option("--mocks", metavar="MODULE:CLASS", help="Class of the mocks of other packages.")
-@click.option("--parallel", type=click.IntRange(min=1), default=16, show_default=True, help="Parallel steps.")
+@click.option(
+    "--parallel", type=click.IntRange(min=1), metavar="N", default=16, show_default=True, help="Parallel steps."
+)
 @click.option("--refresh", is_flag=True, help="up: refresh first.")
 @click.option("--clear-pending-creates", is_flag=True, help="refresh: remove pending creations from the state.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON instead of lines.")
 @click.option("--event-log", type=click.Path(path_type=Path), help="Write the events to this file, as lines of JSON.")
 def main(command: str, urn: str | None, **options: Any) -> None:
     """Run a Pulumi program without the `pulumi` command: a test double of its engine.
+
+    COMMAND is preview, up, refresh, destroy, state-delete, cancel, export or import.
 
     `state-delete` needs the URN of a resource. `export` writes to standard output, `import` reads standard input.
     The first Ctrl-C lets running steps end and saves their state, the second one stops at once. The exit status

@@ -187,16 +187,16 @@ def test_migration_that_begins_meanwhile_is_named(
     terminal: Terminal, node: str, record: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list is read again right before the start."""
-    started: list[str] = []
+    migrations: list[str] = []
 
     def probe(context: object) -> None:
         terminal.sim.control.hold(terminal.ocean_id)
-        started.append(terminal.sim.control.start_foreign_migration(terminal.ocean_id, [node]))
+        migrations.append(terminal.sim.control.start_foreign_migration(terminal.ocean_id, [node]))
 
     monkeypatch.setattr(api_check, "_probe", probe)
     result = terminal.run(*LIVE, "--instance-id", node, "--yes", "--record", str(record))
     assert result.exit_code == 4
-    assert f"Error: migration {started[0]} is already running" in result.stderr
+    assert f"Error: migration {migrations[0]} is already running" in result.stderr
     assert started(terminal) == []
 
 

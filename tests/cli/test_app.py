@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +43,15 @@ def test_the_help_of_each_command_shows_an_example(name: str) -> None:
     assert result.exit_code == 0
     example = result.output.partition("Example:\n")[2]
     assert f"ocean-migration {name}" in example
+
+
+@pytest.mark.parametrize("name", ALL_COMMANDS)
+def test_the_help_names_no_type_of_the_parser(name: str) -> None:
+    """Each value has a name that says what it is, and choices are written as the examples write them."""
+    output = CliRunner().invoke(cli.main, [name, "--help"]).output
+    assert not re.search(r" (INTEGER|FLOAT|TEXT|PATH|FILENAME|BOOLEAN)\b| RANGE\b", output)
+    if name == "logs":
+        assert "--severity ALL|INFO|DEBUG|WARN|ERROR" in output
 
 
 WITHOUT_SERVICE = {"comment", "pending", "simulator", "completion"}

@@ -57,6 +57,7 @@ _FORCED: Final = {"should_evict_stand_alone_pods": True, "force_pod_eviction_on_
         ("leftovers-known", "blocking-pdb", 7200, _nothing, True, {}),
         ("running", "blocking-pdb", 150, _nothing, True, {}),
         ("finished", "success", 3600, _nothing, False, {}),
+        ("finished-cordoned", "success", 3600, _nothing, False, {"should_terminate_drained_nodes": False}),
     ],
 )
 def test_every_scenario_has_its_output(

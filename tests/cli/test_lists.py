@@ -84,7 +84,7 @@ def test_status_of_a_migration_that_is_none(terminal: Terminal) -> None:
     """Whether there is none at all, or none of this name."""
     nothing = terminal.run("status")
     assert nothing.exit_code == 6
-    assert nothing.stderr == f"Error: MIGRATION: no migration on {terminal.ocean_id} [unknown-name]\n"
+    assert nothing.stderr == f"Error: no migration on {terminal.ocean_id} [unknown-name]\n"
     unknown = terminal.run("status", "owm-0")
     assert unknown.exit_code == 6
     assert unknown.stderr == f"Error: MIGRATION: no migration 'owm-0' on {terminal.ocean_id} [unknown-name]\n"

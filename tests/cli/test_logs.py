@@ -45,7 +45,8 @@ def test_log_is_asked_for_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(printed(sim, "logs", "--since", "3h", "--until", "2026-01-02T03:04:06Z").splitlines()) == 2
         nothing = run(sim, "logs", "--since", "2h", "--until", "1h59m", "--severity", "WARN")
         assert (nothing.exit_code, nothing.stdout) == (0, "")
-        assert nothing.stderr == f"No log lines for {sim.ocean_id} in this period\n"
+        asked = "--since 2h --until 1h59m --severity WARN"
+        assert nothing.stderr == f"No log lines for {sim.ocean_id} with {asked}. Use --since to look further back\n"
 
 
 @pytest.mark.parametrize(

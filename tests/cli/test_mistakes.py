@@ -31,6 +31,14 @@ from tests.cli.conftest import Terminal
         (("start", "--asg-name", "web", "--notify", "https://a.example", "--notify", "b"), 2, "--notify[1] must be"),
         (("nodes", "--virtual-node-group", "ols-1"), 6, "--virtual-node-group: no Virtual Node Group 'ols-1' on o-"),
         (("status", "owm-1"), 6, "MIGRATION: no migration 'owm-1' on o-"),
+        (("status",), 6, "Error: no migration on o-"),
+        (("stop",), 6, "Error: no running migration on o-"),
+        (
+            ("plan", "--instance-id", "i-0"),
+            2,
+            "list the candidates with `ocean-migration candidates` [",
+        ),
+        (("plan", "--all-nodes", "--batch-size", "80"), 2, "--batch-size must be a whole percentage from 1 to 50, not"),
         (("config", "--profile", "staging"), 2, "--profile: the credentials file "),
         (
             ("start", "--asg-name", "web", "--yes", "--approved-plan", "0123456789abcdef"),
@@ -77,6 +85,12 @@ def test_a_token_is_asked_for_in_terms_of_the_command(terminal: Terminal, monkey
     assert missing.stderr == (
         "Error: no Spot token: set SPOTINST_TOKEN, or write the file ~/.spotinst/credentials [missing-token]\n"
     )
+    monkeypatch.delenv("SPOTINST_TOKEN")
+    monkeypatch.delenv("SPOTINST_ACCOUNT")
+    for arguments in (("plan", "--all-nodes"), ("start", "--all-nodes"), ("stop",), ("doctor",)):
+        neither = terminal.run(*arguments).stderr
+        assert "no Spot token: set SPOTINST_TOKEN, " in neither
+        assert "; no Spot account: use --account, SPOTINST_ACCOUNT, " in neither
     assert refused.stderr.startswith("Error: Spot refuses the token (from SPOTINST_TOKEN): create a new one ")
     assert "pulumi" not in refused.stderr
 

@@ -61,7 +61,7 @@ CHECKS = Table(
 NAME = "ip-10-0-0-10.us-west-2.compute.internal"
 
 
-@pytest.mark.parametrize("columns", [60, 80, 100, 120])
+@pytest.mark.parametrize("columns", range(60, 121, 5))
 def test_no_word_of_a_table_is_broken(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     """Sentences are wrapped between words, and no line is wider than the terminal."""
     monkeypatch.setenv("NO_COLOR", "1")
@@ -82,6 +82,17 @@ def test_a_name_without_room_gets_a_line_of_its_own(monkeypatch: pytest.MonkeyPa
     lines = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines()
     assert f"node: {NAME}" in lines
     assert "pods: 6" in lines
+
+
+def test_the_nodes_of_a_status_fit_the_usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one line each: 80 columns hold the names that AWS gives to nodes."""
+    out, _ = screens(monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+    row = ("i-29a9b76cb50d5ca0f", "ip-10-0-0-2.us-west-2.compute.internal", "web", "DRAINED", 6)
+    Output("table").show(Table(title="Old", columns=("instance", "node", "ASG", "state", "pods"), rows=(row,)), None)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines()
+    assert [line.split() for line in lines if line.startswith("i-")] == [list(map(str, row))]
+    assert max(map(len, lines)) <= 80
 
 
 def test_an_empty_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,11 +54,17 @@ def test_every_field_of_the_selector_is_an_option(terminal: Terminal) -> None:
         ),
         (
             ("--all-nodes", "--batch-size-percentage", "51"),
-            "Error: --batch-size must be a whole number from 1 to 50, not 51",
+            "Error: --batch-size must be a whole percentage from 1 to 50, not 51",
         ),
         (("--all-nodes", "--exclude", "web"), "Error: --exclude must be FIELD=VALUE, not 'web'"),
-        (("--all-nodes", "--exclude", "asg_name=web"), "Error: --exclude: unknown field; did you mean `asg_names`?"),
-        (("--all-nodes", "--exclude", "limit=1"), "Error: --exclude: unknown field; valid fields: instance_ids, node_"),
+        (
+            ("--all-nodes", "--exclude", "asg_name=web"),
+            "Error: --exclude asg_name: unknown field; did you mean `asg_na",
+        ),
+        (
+            ("--all-nodes", "--exclude", "limit=1"),
+            "Error: --exclude limit: unknown field; valid fields: instance_",
+        ),
         (
             ("--all-nodes", "--batch-size-percentage", "0"),
             "Error: --batch-size must be a whole",
@@ -260,6 +266,21 @@ def test_name_that_is_no_digest_is_bad_input(terminal: Terminal, digest: str) ->
         assert result.exit_code == 2
         assert result.stderr.startswith("Error: --approved-plan must be a plan digest, 16 hexadecimal digits or more, ")
     assert not terminal.sim.control.requests()
+
+
+def test_a_plan_that_is_not_approved_says_so_after_some_nodes_have_moved(terminal: Terminal) -> None:
+    """A command has no record of where moved nodes went: nothing but the plan of today can be approved."""
+    assert terminal.run("start", "--asg-name", "web", "--yes", "--wait").exit_code == 0
+    data = terminal.json("plan", "--all-nodes", "--approved-plan", "0" * 16)
+    assert data["refusal"] is not None
+    for command in (("plan", "--detailed-exitcode"), ("start", "--yes")):
+        result = terminal.run(*command, "--all-nodes", "--approved-plan", "0" * 16)
+        assert result.exit_code == 4
+        assert f"Warning: Plan {data['plan_digest']} (" in result.stdout
+        assert f"is not the approved plan {'0' * 16}" in result.stdout
+    assert result.stderr.endswith("[plan-not-approved]\n")
+    approved = terminal.run("plan", "--all-nodes", "--approved-plan", data["plan_digest"], "--detailed-exitcode")
+    assert (approved.exit_code, "not the approved" in approved.output) == (7, False)
 
 
 def test_a_required_approval_binds(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

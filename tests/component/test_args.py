@@ -150,6 +150,7 @@ def test_every_kind_of_bad_argument_has_one_clear_line(arguments: dict[str, Any]
 
 
 GROUP = "virtual_node_groups[0]"
+PERCENTAGE = "must be a whole percentage from 0 to 100, not "
 LATER = "must be known to the program, not an Output"
 OUTPUT: Any = "an Output"
 """Stands for an Output, which cannot be made before the test runs."""
@@ -183,11 +184,17 @@ def with_outputs(value: Any) -> Any:
         ({"controller": {"existing_secret": "a", "replace_v1": OUTPUT}}, f"controller.replace_v1 {LATER}"),
         ({"cluster_autoscaler": {"name": 1}}, "cluster_autoscaler.name must be a string, not 1"),
         ({"group": {"name": OUTPUT}}, f"{GROUP}.name {LATER}"),
-        ({"group": {"spot_percentage": 101}}, f"{GROUP}.spot_percentage must be a whole number from 0 to 100, not 101"),
-        ({"group": {"spot_percentage": 9.5}}, f"{GROUP}.spot_percentage must be a whole number from 0 to 100, not 9.5"),
+        (
+            {"group": {"spot_percentage": 101}},
+            f"{GROUP}.spot_percentage {PERCENTAGE}101",
+        ),
+        (
+            {"group": {"spot_percentage": 9.5}},
+            f"{GROUP}.spot_percentage {PERCENTAGE}9.5",
+        ),
         (
             {"group": {"spot_percentage": True}},
-            f"{GROUP}.spot_percentage must be a whole number from 0 to 100, not True",
+            f"{GROUP}.spot_percentage {PERCENTAGE}True",
         ),
         ({"group": {"labels": {"a": OUTPUT, "b": 1}}}, f"{GROUP}.labels.b must be a string, not 1"),
         ({"group": {"labels": OUTPUT}}, f"{GROUP}.labels {LATER}"),

@@ -91,7 +91,7 @@ class GateSpec:
         compared=False,
     )
     min_pods_on_ocean: int = declare_input(
-        input_readers.whole_number(0, 100),
+        input_readers.percentage(0, 100),
         "Percentage of the wave's pods that must have arrived on Ocean nodes; one pod may always be missing.",
         default=80,
         compared=False,

@@ -213,8 +213,9 @@ def _report_approval(
         # Whether something resumes that it covers is in the state, which a preview does not have.
         fields = {"digest": digest, "approved": spec.approved_plan}
         return [Diagnostic(code=Code.APPROVAL_OUTDATED, severity=Severity.WARNING, fields=fields)]
-    # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded.
-    recorded_may_match = spec.approved_plan is not None and not has_all_vngs(planned)
+    # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded, once
+    # it has recorded anything.
+    recorded_may_match = old is not None and spec.approved_plan is not None and not has_all_vngs(planned)
     if not starts or recorded_may_match or is_approved(planned, spec):
         return []
     last = old or MigrationSpec()

@@ -433,7 +433,8 @@ def _refuse_strangers(
         else:
             why = "it is not a node of this cluster"
             may_be_held = may_be_held or may_nodes_be_hidden(snapshot)
-        problems.append(InputError("nodes.instance_ids", f"{name!r} cannot be migrated: {why}; use ids of candidates"))
+        problem = f"{name!r} cannot be migrated: {why}; list the candidates with `ocean-migration candidates`"
+        problems.append(InputError("nodes.instance_ids", problem))
     return PlanPreview(problems=tuple(problems), may_be_held=may_be_held)
 
 

@@ -128,12 +128,12 @@ def read_flag(name: str, value: Any) -> bool:
     return value
 
 
-def read_whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Read a whole number; Pulumi's numbers are floats on the wire, so 3.0 is 3."""
+def read_whole_number(name: str, value: Any, low: int, high: int, *, noun: str = "number") -> int:
+    """Read a whole number, which errors call a whole ``noun``; Pulumi's numbers are floats on the wire, so 3.0 is 3."""
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool) or not whole or not low <= value <= high:
         number = int(value) if whole and not isinstance(value, bool) else value
-        raise input_error(name, number, f"a whole number from {low} to {high}")
+        raise input_error(name, number, f"a whole {noun} from {low} to {high}")
     return int(value)
 
 
@@ -193,9 +193,10 @@ DURATION: Final = InputType(read_seconds, "str")
 DURATION_OR_NEVER: Final = InputType(partial(read_duration, never=True), "str")
 
 
-def whole_number(low: int, high: int) -> InputType:
-    """Return the type of whole numbers in a range."""
-    return InputType(partial(read_whole_number, low=low, high=high), "int", values=tuple(range(low, high + 1)))
+def percentage(low: int, high: int) -> InputType:
+    """Return the type of whole percentages in a range."""
+    read = partial(read_whole_number, low=low, high=high, noun="percentage")
+    return InputType(read, "int", values=tuple(range(low, high + 1)))
 
 
 def choice(*words: str) -> InputType:

@@ -24,7 +24,7 @@ from ocean_migration_pulumi.migration.spec.input_readers import (
     InputType,
     choice,
     input_error,
-    whole_number,
+    percentage,
 )
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.options import MigrationOptions, declare_input, declared_inputs, read_inputs
@@ -57,7 +57,7 @@ class MigrationSpec:
         default="report",
     )
     batch_size_percentage: int = declare_input(
-        whole_number(1, 50), "Percentage of the nodes to drain at once, 1 to 50.", default=20, reviewed=True
+        percentage(1, 50), "Percentage of the nodes to drain at once, 1 to 50.", default=20, reviewed=True
     )
     should_terminate_drained_nodes: bool = declare_input(FLAG, "Terminate drained nodes.", default=False, reviewed=True)
     should_evict_stand_alone_pods: bool = declare_input(
@@ -113,7 +113,7 @@ class MigrationSpec:
         default="finished",
     )
     wait_for_percentage: int | None = declare_input(
-        whole_number(1, 100), 'Percentage of migrated nodes for ``wait_for="progress"``, 1 to 100.'
+        percentage(1, 100), 'Percentage of migrated nodes for ``wait_for="progress"``, 1 to 100.'
     )
     stall_timeout: float | None = declare_input(
         DURATION_OR_NEVER, 'Fail after this long without any progress, or ``"never"``.', default="30m"

@@ -150,7 +150,10 @@ def list_facts(run_report: RunReport) -> list[Fact]:
 def explain(run_report: RunReport) -> tuple[str, str, tuple[str, ...], str]:
     """Return a title, the reason, its evidence, and the remedy; each is empty if unknown."""
     explanation = run_report.explanation
-    title = "Reason and remedy" if explanation.reason or explanation.remedy else "Status"
+    if explanation.reason or explanation.remedy:
+        title = "Reason and remedy"
+    else:
+        title = "Left to do" if explanation.outcome is Outcome.FINISHED else "Status"
     return title, explanation.reason, explanation.evidence, explanation.remedy
 
 

@@ -94,9 +94,12 @@ def _pair(fact: Fact) -> tuple[Html, Html]:
 
 def _why(run_report: RunReport) -> Html:
     title, reason, evidence, remedy = run_facts.explain(run_report)
+    lines = [element("div", prose(text)) for text in evidence]
+    if lines and not reason and not remedy:
+        return _section(title, joined(*lines))
     pairs = [("Reason", code(reason))] if reason else []
-    if evidence:
-        pairs.append(("Evidence", joined(*(element("div", prose(text)) for text in evidence))))
+    if lines:
+        pairs.append(("Evidence", joined(*lines)))
     if remedy:
         pairs.append(("Remedy", joined(prose(remedy))))
     rows = (joined(element("dt", label), element("dd", said)) for label, said in pairs)

@@ -41,9 +41,9 @@ def test_absent_and_none_are_the_default() -> None:
         ({"ocean_id": None}, "ocean_id is required"),
         ({"ocean_id": ""}, "ocean_id must not be empty"),
         ({"ocean_id": 7}, "ocean_id must be a string, not 7"),
-        ({"batch_size_percentage": 75.0}, "batch_size_percentage must be a whole number from 1 to 50, not 75"),
-        ({"batch_size_percentage": 12.5}, "batch_size_percentage must be a whole number from 1 to 50, not 12.5"),
-        ({"batch_size_percentage": "ten"}, "batch_size_percentage must be a whole number from 1 to 50, not 'ten'"),
+        ({"batch_size_percentage": 75.0}, "batch_size_percentage must be a whole percentage from 1 to 50, not 75"),
+        ({"batch_size_percentage": 12.5}, "batch_size_percentage must be a whole percentage from 1 to 50, not 12.5"),
+        ({"batch_size_percentage": "ten"}, "batch_size_percentage must be a whole percentage from 1 to 50, not 'ten'"),
         ({"new_nodes": "follow"}, 'new_nodes must be "report" or "migrate", not \'follow\''),
         ({"unmatched_nodes": "ignore"}, 'unmatched_nodes must be "fail", "skip" or "allow", not \'ignore\''),
         ({"prerequisites": True}, 'prerequisites must be "enforce", "warn" or "off", not True'),
@@ -67,7 +67,7 @@ def test_absent_and_none_are_the_default() -> None:
         ({"wait_for": "progress"}, 'wait_for_percentage is required with wait_for="progress"'),
         (
             {"wait_for": "progress", "wait_for_percentage": 101},
-            "wait_for_percentage must be a whole number from 1 to 100, not 101",
+            "wait_for_percentage must be a whole percentage from 1 to 100, not 101",
         ),
         ({"kubeconfig": 7}, "kubeconfig must be the content of a kubeconfig (text or mapping) or the path of one"),
         (

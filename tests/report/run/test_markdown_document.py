@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome
 from ocean_migration_pulumi.report.markdown import width
-from ocean_migration_pulumi.report.run import facts, markdown_document, mermaid
+from ocean_migration_pulumi.report.run import facts, html, markdown_document, mermaid
 from tests.report import run_reports
 from tests.report.rendered import parse
 from tests.report.run_reports import STARTED, course, moment, old, run_report
@@ -164,6 +165,11 @@ def test_what_shows_where_it_stands_is_told_without_a_reason() -> None:
     """As of a run that goes on."""
     explanation = Diagnosis(outcome=Outcome.RUNNING, headline="it runs", evidence=("3 pods are left",))
     assert "### Status\n\n- 3 pods are left\n" in markdown_document.render_markdown(run_report(explanation=explanation))
+    ended = replace(explanation, outcome=Outcome.FINISHED, evidence=("2 nodes run",))
+    assert "### Left to do\n\n- 2 nodes run\n" in markdown_document.render_markdown(run_report(explanation=ended))
+    page = html.render_html(run_report(explanation=ended))
+    assert "<h2>Left to do</h2><div>2 nodes run</div>" in page
+    assert "Evidence" not in page
 
 
 @pytest.mark.parametrize(("pods", "shown"), [(0, "60 done\n\n<details>"), (1, "60 with pods left\n\n| node")])

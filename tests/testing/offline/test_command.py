@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -31,6 +32,16 @@ def call(program: Path, *arguments: str, text: str | None = None) -> Result:
     command, *rest = arguments
     options = ["--program", str(program), "--state", str(program.parent / "state.json")]
     return CliRunner().invoke(main, [command, *rest, *options], input=text)
+
+
+def test_the_help_breaks_no_word_and_names_no_type_of_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the usual terminal; the commands stand below the usage."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = CliRunner().invoke(main, ["--help"]).output.splitlines()
+    assert lines[0].endswith(" [OPTIONS] COMMAND [URN]")
+    listed = " ".join(map(str.strip, lines))
+    assert "COMMAND is preview, up, refresh, destroy, state-delete, cancel, export or import." in listed
+    assert not re.search(r"\b(INTEGER|FLOAT|TEXT|RANGE)\b", listed)
 
 
 def test_commands(program: Path) -> None:

@@ -14,7 +14,7 @@ from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import Output, examples, output_options
 from ocean_migration_pulumi.cli.recording import from_option, open_migration
 from ocean_migration_pulumi.common.text import count_noun, one_line
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, StuckPod, diagnose_migration
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod, diagnose_migration
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.views.run_report import find_last_change
 
@@ -97,7 +97,8 @@ def to_json(ocean_id: str, status: MigrationStatus, diagnosis: Diagnosis) -> dic
 def _list_sections(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
     """Return the headings that have content, each with its indented lines."""
     if diagnosis.evidence:
-        yield "Evidence", _indent(diagnosis.evidence)
+        # The lines of a finished migration are no evidence of a failure: they name what remains.
+        yield "Left to do" if diagnosis.outcome is Outcome.FINISHED else "Evidence", _indent(diagnosis.evidence)
     if diagnosis.stuck:
         more = len(diagnosis.stuck[MOST_PODS:])
         rest = _indent([f"and {count_noun(more, 'more pod')}: see --json"] if more else ())

@@ -43,6 +43,7 @@ _OVERLAP: Final = timedelta(minutes=2)
     type=click.Choice(log_query.SEVERITIES, case_sensitive=False),
     default="ALL",
     show_default=True,
+    metavar="|".join(log_query.SEVERITIES),
     help="Show only lines of this severity.",
 )
 @click.option(
@@ -50,6 +51,7 @@ _OVERLAP: Final = timedelta(minutes=2)
     type=click.IntRange(1, log_query.MAX_LINES),
     default=500,
     show_default=True,
+    metavar="N",
     help="Maximum number of lines; the newest are shown.",
 )
 @click.option("--follow", "-f", is_flag=True, help="Keep printing new lines until Ctrl-C.")
@@ -78,7 +80,9 @@ def command(
         oldest = min((at for line in found if (at := parse_time(line.created_at))), default=start)
         _follow(context, output, cluster, severity.upper(), found, max(start, oldest))
     elif output.is_table and not log.lines:
-        say(f"No log lines for {cluster} in this period")
+        ending = "" if until is None else f" --until {until}"
+        kind = "" if severity == "ALL" else f" --severity {severity}"
+        say(f"No log lines for {cluster} with --since {since}{ending}{kind}. Use --since to look further back")
 
 
 class _StderrReporter(Console):

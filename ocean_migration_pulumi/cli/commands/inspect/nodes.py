@@ -26,7 +26,7 @@ def command(context: CliContext, output: Output, virtual_node_group: str | None)
     )
     table = Table(
         title=f"Ocean nodes of {cluster}",
-        columns=("instance", "node", "type", "zone", "Virtual Node Group", "life cycle", "registration", "created"),
+        columns=("instance", "node", "type", "zone", "Virtual Node Group", "lifecycle", "registration", "created"),
         rows=tuple(
             (
                 node.instance_id,

@@ -67,6 +67,7 @@ def command(
 def _command(
     context: CliContext, output: Output, spec: MigrationSpec, *, yes: bool, then: str | None, to: EventSink
 ) -> None:
+    context.require_account()
     running = context.claims.cache.running(context.client, context.scope, fresh=True)
     if running:
         _handle_running(context, running[0], yes=yes, to=to)

@@ -61,7 +61,9 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
     default=None,
     help="Write to this file instead of stdout.",
 )
-@click.option("--title", default=None, help="A line below the verdict, such as the stack or the commit.")
+@click.option(
+    "--title", metavar="TITLE", default=None, help="A line below the verdict, such as the stack or the commit."
+)
 @click.option(
     "--marker",
     default="default",

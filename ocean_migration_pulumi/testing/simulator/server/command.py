@@ -39,8 +39,12 @@ _EPILOG = (
 
 
 @click.command("simulator", epilog=_EPILOG)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 for a free one.")
-@click.option("--nodes", type=click.IntRange(min=1), default=None, help="Nodes to migrate (16; 10,000 for large).")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="PORT", default=0, help="Port on 127.0.0.1; 0 for a free one."
+)
+@click.option(
+    "--nodes", type=click.IntRange(min=1), metavar="N", default=None, help="Nodes to migrate (16; 10,000 for large)."
+)
 @click.option(
     "--scenario",
     type=click.Choice(list(SCENARIOS)),
@@ -48,8 +52,14 @@ _EPILOG = (
     default="success",
     help="The scenario of the simulated world; see below.",
 )
-@click.option("--speed", type=float, default=None, help="Simulated seconds per real second (60).")
-@click.option("--seed", type=int, default=0, help="Seed of all ids and tokens: the same seed creates the same world.")
+@click.option("--speed", type=float, metavar="N", default=None, help="Simulated seconds per real second (60).")
+@click.option(
+    "--seed",
+    type=int,
+    metavar="N",
+    default=0,
+    help="Seed of all ids and tokens: the same seed creates the same world.",
+)
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),

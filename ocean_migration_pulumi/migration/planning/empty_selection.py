@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from typing import Final
 
-from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
+from ocean_migration_pulumi.api.models.migration import (
+    DEFAULT_VIRTUAL_NODE_GROUP,
+    Candidate,
+    MigrationState,
+    MigrationStatus,
+)
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.errors import InputError, MigrationNotFoundError
@@ -19,6 +24,7 @@ from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.node_selector import (
+    LabelMatches,
     NodeSelector,
     SelectableNode,
     eks_node_group,
@@ -28,32 +34,90 @@ from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
 _PATTERNS: Final = ("node_names", "asg_names", "eks_node_groups", "virtual_node_groups")
+_FORGOTTEN: Final = ("label_selector", "virtual_node_groups", "node_names")
+"""The fields that may not be known of a node which has moved."""
 _LIKENESS: Final = 0.6
 _WILDCARDS: Final = frozenset("*?[]")
 _GLOBBED: Final = "asg_names"
 """The field that takes patterns."""
 
 
-def is_excused(
+def find_excuse(
     api: OceanApi, claims: ClusterClaims, scope: CancelScope, spec: MigrationSpec, snapshot: ClusterSnapshot
-) -> bool:
-    """Tell whether nothing is left to plan because an earlier wave has planned it, or a migration has taken it.
+) -> list[Diagnostic] | None:
+    """Return why nothing is left to plan: an earlier wave has planned it, or a migration has taken it.
 
     The running and the finished migrations of anyone count, whatever their age: a stack may have lost its state.
+
+    Returns:
+        A warning if it is not certain that the selector takes the nodes of the migration, else nothing to say; None
+        when nothing excuses the empty plan.
 
     Raises:
         OceanMigrationError: The service cannot be asked about the migrations.
         OperationCancelled: Whoever asked for the operation wants it no more.
     """
-    offered: Iterable[SelectableNode] = snapshot.offered.values()
-    if any(not spec.nodes.contradicts(node) for node in offered if node.instance_id in spec.planned_elsewhere):
-        return True
-    migrations = _read_migrations(api, claims, scope, snapshot)
-    return any(
-        not status.is_terminal or status.state == MigrationState.FINISHED
-        for status in migrations
-        if _holds_selected(status, spec.nodes)
+    selector, label_matches = spec.nodes, snapshot.label_matches
+    for node in snapshot.offered.values():
+        if node.instance_id in spec.planned_elsewhere and (
+            selector.matches(node, node.virtual_node_group_id, label_matches=label_matches) is not False
+        ):
+            return []
+    for status in _read_migrations(api, claims, scope, snapshot):
+        if status.is_terminal and status.state != MigrationState.FINISHED:
+            continue
+        verdicts = {
+            node.instance_id: selector.matches(node, certain_vng=False, label_matches=label_matches)
+            for node in status.old_instances
+        }
+        if not status.is_terminal and any(verdict is not False for verdict in verdicts.values()):
+            return []
+        if any(verdicts.values()):
+            return []
+        if undecided := {name: status.id for name, verdict in verdicts.items() if verdict is None}:
+            return [report_moved_undecided(undecided, status.old_instances, selector, label_matches)]
+    return None
+
+
+def report_moved_undecided(
+    migration_ids: Mapping[str, str],
+    nodes: Iterable[SelectableNode],
+    selector: NodeSelector,
+    label_matches: LabelMatches,
+) -> Diagnostic:
+    """Return the warning of nodes that migrations took away, and of which too little is known for the selector.
+
+    Args:
+        migration_ids: The migration of each of these nodes, by instance id.
+        nodes: The nodes, and possibly others.
+        selector: The selector.
+        label_matches: What Kubernetes says of labels.
+    """
+    moved = [node for node in nodes if node.instance_id in migration_ids]
+    parts = [selector, *([selector.exclude] if selector.exclude else [])]
+    unknown = {
+        name: None
+        for part in parts
+        for name in _FORGOTTEN
+        if (value := getattr(part, name))
+        for alone in [NodeSelector(**{name: value})]
+        if any(alone.matches(node, certain_vng=False, label_matches=label_matches) is None for node in moved)
+    }
+    return Diagnostic(
+        code=Code.NODES_UNDECIDED,
+        severity=Severity.WARNING,
+        fields={
+            "nodes": sorted(migration_ids),
+            "migrations": sorted(set(migration_ids.values())),
+            "unknown": list(unknown),
+        },
     )
+
+
+def selects_missing_vngs_alone(spec: MigrationSpec, snapshot: ClusterSnapshot) -> bool:
+    """Tell whether no Virtual Node Group of the selector exists: then it can match no node, not even one that moved."""
+    groups = spec.nodes.virtual_node_groups
+    return bool(groups) and set(groups).isdisjoint(_known_names(snapshot)["virtual_node_groups"])
 
 
 def may_nodes_be_hidden(snapshot: ClusterSnapshot) -> bool:
@@ -80,28 +144,24 @@ def _read_migrations(
                 yield claims.cache.status(api, scope, summary.id, had_ended=summary.is_terminal)
 
 
-def _holds_selected(status: MigrationStatus, selector: NodeSelector) -> bool:
-    return any(not selector.contradicts(node) for node in status.old_instances)
-
-
 def refuse_empty_selection(spec: MigrationSpec, snapshot: ClusterSnapshot) -> InputError:
     """Return the refusal of a selector that matches nothing: why, the nearest match, and what exists."""
-    existing = _names(snapshot)
+    existing, known = _names(snapshot.offered.values()), _known_names(snapshot)
     parts = ["no node matches", *_explain_mismatch(spec.nodes, snapshot)]
     for name in _PATTERNS:
         for pattern in getattr(spec.nodes, name):
-            if nearest := _nearest(name, pattern, existing[name]):
+            if nearest := _nearest(name, pattern, known[name]):
                 parts.append(f"did you mean `{nearest}` instead of `{pattern}`?")
             elif name != _GLOBBED and not _WILDCARDS.isdisjoint(pattern):
                 parts.append(f"{name} takes names, not patterns such as `{pattern}`")
-    for name, noun in (
-        ("asg_names", "Auto Scaling Groups"),
-        ("eks_node_groups", "EKS node groups"),
-        ("virtual_node_groups", "Virtual Node Groups"),
-        ("node_names", "nodes"),
+    for name, noun, without in (
+        ("asg_names", "Auto Scaling Groups", "no candidate is in an Auto Scaling Group"),
+        ("eks_node_groups", "EKS node groups", "no candidate is in an EKS node group"),
+        ("virtual_node_groups", "Virtual Node Groups", "no candidate matches a Virtual Node Group"),
+        ("node_names", "nodes", "no candidate has a node name"),
     ):
-        if existing[name] and getattr(spec.nodes, name):
-            parts.append(f"{noun} of the candidates: {list_some(existing[name])}")
+        if getattr(spec.nodes, name) and snapshot.offered:
+            parts.append(f"{noun} of the candidates: {list_some(existing[name])}" if existing[name] else without)
     if not snapshot.offered:
         parts.append("Ocean's discovery returns no candidates")
     selecting = [name for name in spec.nodes.to_inputs() if name not in {"exclude", "limit"}]
@@ -145,11 +205,13 @@ def report_unmatched_patterns(
         for status in snapshot.recent
         for node in status.old_instances
     ]
-    existing = _names(snapshot)
+    existing = _known_names(snapshot)
     diagnostics = []
     for name, pattern, prefix in _list_patterns(spec.nodes):
         selector = NodeSelector.parse({name: [pattern]})
-        if all(selector.contradicts(node) for node in known):
+        # Which Virtual Node Group a node matched is not known of those that have moved.
+        is_group = name == "virtual_node_groups"
+        if pattern not in existing[name] if is_group else all(selector.contradicts(node) for node in known):
             fields = {"field": f"{prefix}{name}", "nearest": _nearest(name, pattern, existing[name])}
             diagnostics.append(
                 Diagnostic(code=Code.PATTERN_UNMATCHED, severity=Severity.WARNING, subject=pattern, fields=fields)
@@ -159,20 +221,31 @@ def report_unmatched_patterns(
 
 def _list_patterns(selector: NodeSelector) -> Iterator[tuple[str, str, str]]:
     """Yield field, pattern and prefix of the patterns whose match can be missed: without one nothing else tells."""
-    for name in _PATTERNS[:3]:  # which Virtual Node Group a node matched is not known of those that have moved
+    for name in _PATTERNS:
         patterns = getattr(selector, name)
         yield from ((name, pattern, "") for pattern in patterns if len(patterns) > 1)
         if selector.exclude is not None:
             yield from ((name, pattern, "exclude.") for pattern in getattr(selector.exclude, name))
 
 
-def _names(snapshot: ClusterSnapshot) -> dict[str, list[str]]:
-    candidates = snapshot.offered.values()
+def _known_names(snapshot: ClusterSnapshot) -> dict[str, list[str]]:
+    """Return the names that a selector may mean: also those of nodes that have moved, and of groups without any."""
+    moved = [
+        PlannedNode(node.instance_id, node.node_name, node.asg_name)
+        for status in snapshot.recent
+        for node in status.old_instances
+    ]
+    names = _names([*snapshot.offered.values(), *moved])
+    groups = sorted({*names["virtual_node_groups"], *snapshot.vngs, DEFAULT_VIRTUAL_NODE_GROUP})
+    return {**names, "virtual_node_groups": groups}
+
+
+def _names(nodes: Collection[Candidate | PlannedNode]) -> dict[str, list[str]]:
     names: dict[str, set[str | None]] = {
-        "node_names": {node.node_name or None for node in candidates},
-        "asg_names": {node.asg_name for node in candidates},
-        "eks_node_groups": {eks_node_group(node.asg_name) for node in candidates},
-        "virtual_node_groups": {node.virtual_node_group_id for node in candidates},
+        "node_names": {node.node_name or None for node in nodes},
+        "asg_names": {node.asg_name for node in nodes},
+        "eks_node_groups": {eks_node_group(node.asg_name) for node in nodes},
+        "virtual_node_groups": {node.virtual_node_group_id for node in nodes},
     }
     return {field: sorted(name for name in found if name) for field, found in names.items()}
 

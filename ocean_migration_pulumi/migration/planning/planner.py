@@ -24,10 +24,12 @@ from ocean_migration_pulumi.errors import (
 from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult
 from ocean_migration_pulumi.migration.planning.empty_selection import (
-    is_excused,
+    find_excuse,
     may_nodes_be_hidden,
     refuse_empty_selection,
+    report_moved_undecided,
     report_unmatched_patterns,
+    selects_missing_vngs_alone,
 )
 from ocean_migration_pulumi.migration.planning.plan_report import (
     add_prices,
@@ -266,13 +268,20 @@ def plan_selection(
     preview = plan_nodes(api, claims, scope, owner=owner, snapshot=snapshot, spec=spec, old=old)
     if preview.planned is None or (old is not None and not _asks_again(spec, old)):
         return preview
-    matched = preview.planned or preview.diagnostics or _has_plan(spec, old)
-    if not matched and spec.when_no_nodes == "fail" and not is_excused(api, claims, scope, spec, snapshot):
-        return PlanPreview(
-            problems=(refuse_empty_selection(spec, snapshot),), may_be_held=may_nodes_be_hidden(snapshot)
-        )
+    found = list(preview.diagnostics)
+    if not preview.planned and spec.when_no_nodes == "fail" and not _has_plan(spec, old):
+        excuse: list[Diagnostic] | None = found
+        if selects_missing_vngs_alone(spec, snapshot):
+            excuse = None
+        elif not found:
+            excuse = find_excuse(api, claims, scope, spec, snapshot)
+        if excuse is None:
+            return PlanPreview(
+                problems=(refuse_empty_selection(spec, snapshot),), may_be_held=may_nodes_be_hidden(snapshot)
+            )
+        found = excuse
     unmatched = report_unmatched_patterns(spec, parse_planned(preview.planned).values(), snapshot)
-    return replace(preview, diagnostics=(*preview.diagnostics, *unmatched))
+    return replace(preview, diagnostics=(*found, *unmatched))
 
 
 def plan_nodes(
@@ -316,8 +325,12 @@ def plan_nodes(
     follows = new or asks_again or spec.new_nodes == "migrate"
     chosen = select_nodes(spec.nodes, free, kept=kept, preferred=moved, label_matches=snapshot.label_matches)
     diagnostics = []
-    if chosen.undecided:
-        diagnostics.append(_on_nodes(Code.NODES_UNDECIDED, Severity.WARNING, chosen.undecided))
+    # A candidate is no node that moved, and what runs has not moved yet.
+    ended = {node.instance_id: node.migration_id for node in chosen.undecided if getattr(node, "migration_id", None)}
+    if ended:
+        diagnostics.append(report_moved_undecided(ended, chosen.undecided, spec.nodes, snapshot.label_matches))
+    if others_undecided := [node for node in chosen.undecided if node.instance_id not in ended]:
+        diagnostics.append(_on_nodes(Code.NODES_UNDECIDED, Severity.WARNING, others_undecided))
     if not follows:
         if chosen.taken:
             diagnostics.append(_on_nodes(Code.NODES_NEW, Severity.INFO, chosen.taken))

@@ -71,7 +71,8 @@ class Code(StrEnum):
     """``nodes``: how many candidates are in no earlier plan nor in this one, and stay schedulable. ``waves``?: for each
     later migration that plans some of them, as far as it is known, ``name`` and its number of ``nodes``?."""
     NODES_UNDECIDED = "nodes-undecided"
-    """``nodes`` of which the selector cannot be evaluated."""
+    """``nodes`` of which the selector cannot be evaluated. Of nodes that have moved, also the ``migrations`` that held
+    them, and ``unknown``: the fields of the selector that cannot be evaluated."""
     NODES_NEW = "nodes-new"
     """``nodes`` that match and are not in the plan."""
     NODES_SKIPPED = "nodes-skipped"

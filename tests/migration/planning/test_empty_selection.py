@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
+from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from tests.migration.diagnostics import codes_of, with_code
 from tests.migration.known import KnownKubernetes, workloads_of
 from tests.migration.stage import Stage
@@ -21,6 +22,7 @@ from tests.migration.stage import Stage
             {"asg_names": ["quite-different"]},
             "no node matches; Auto Scaling Groups of the candidates: api, ",
         ),
+        ({"asg_names": ["web"], "eks_node_groups": ["nope"]}, "; EKS node groups of the candidates: worker"),
         ({"virtual_node_groups": ["ols-ffffffff"]}, "Virtual Node Groups of the candidates: "),
         ({"eks_node_groups": ["workers"]}, "EKS node groups of the candidates: worker"),
         ({"eks_node_groups": ["workers"]}, "did you mean `worker` instead of `workers`?"),
@@ -75,6 +77,86 @@ def test_a_finished_migration_of_any_age_excuses(stage: Stage) -> None:
     stage.restart()
     assert stage.preview(spec).problems == ()
     assert stage.preview(stage.spec(nodes={"asg_names": ["wbe"]})).problems
+
+
+def finish_web(stage: Stage) -> list[str]:
+    """Migrate the nodes of `web` and forget the state; return their ids."""
+    web = stage.ids("web")
+    stage.up(stage.planned(stage.spec(nodes={"asg_names": ["web"]})))
+    stage.restart()
+    return web
+
+
+@pytest.mark.parametrize("age", [0, 40 * 86_400])
+def test_a_name_that_can_be_checked_is_not_excused(stage: Stage, age: float) -> None:
+    """A Virtual Node Group that does not exist has matched no node that moved, however long ago."""
+    finish_web(stage)
+    stage.control.advance(age)
+    stage.control.heartbeat(stage.ocean_id)
+    for nodes in (
+        {"virtual_node_groups": ["ols-nope"]},
+        {"asg_names": ["wbe"]},
+        {"eks_node_groups": ["web"]},
+        {"node_names": ["nope"]},
+        {"instance_ids": ["i-00000000000000000"]},
+    ):
+        assert stage.preview(stage.spec(nodes=nodes)).problems, nodes
+
+
+def test_an_earlier_wave_excuses_no_group_that_does_not_exist(stage: Stage) -> None:
+    """Nor a label that Kubernetes says its nodes do not have."""
+    web = stage.ids("web")
+    spec = replace(stage.spec(nodes={"virtual_node_groups": ["ols-nope"]}), planned_elsewhere=tuple(web))
+    assert stage.preview(spec).problems
+    everywhere = [node["instance_id"] for node in stage.control.nodes(stage.ocean_id)]
+    stage.sources = KnownKubernetes(workloads_of(everywhere), taken={"tier=nope": [], "tier=web": web}).sources()
+    labelled = replace(spec, nodes=NodeSelector.parse({"label_selector": "tier=nope"}))
+    assert stage.preview(labelled).problems
+    assert stage.preview(replace(spec, nodes=NodeSelector.parse({"label_selector": "tier=web"}))).planned == {}
+
+
+@pytest.mark.parametrize("age", [0, 40 * 86_400])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_labels_of_moved_nodes_excuse_only_where_they_are_not_known(stage: Stage, age: float, is_known: bool) -> None:
+    """The warning says which migration held the nodes, and what is no longer known of them."""
+    web = finish_web(stage)
+    stage.control.advance(age)
+    stage.control.heartbeat(stage.ocean_id)
+    there = [node["instance_id"] for node in stage.control.nodes(stage.ocean_id)]
+    labelled = [name for name in there if is_known or name not in web]
+    stage.sources = KnownKubernetes(workloads_of(labelled), taken={"tier=nope": []}).sources()
+    found = stage.preview(stage.spec(nodes={"label_selector": "tier=nope"}))
+    if is_known:
+        assert "no candidate has the labels `tier=nope`" in found.problems[0].message
+        return
+    assert (found.planned, found.problems) == ({}, ())
+    (warning,) = with_code(found, Code.NODES_UNDECIDED)
+    migration_ids = [migration["id"] for migration in stage.migrations()]
+    assert warning.fields == {"nodes": web, "migrations": migration_ids, "unknown": ["label_selector"]}
+
+
+def test_the_groups_of_moved_nodes_are_not_known(stage: Stage) -> None:
+    """A group that exists may have matched them."""
+    finish_web(stage)
+    matched = {node.virtual_node_group_id for node in stage.client.discover(stage.ocean_id)}
+    other, *_ = [group.id for group in stage.client.list_virtual_node_groups(stage.ocean_id) if group.id not in matched]
+    found = stage.preview(stage.spec(nodes={"virtual_node_groups": [other]}))
+    (warning,) = with_code(found, Code.NODES_UNDECIDED)
+    assert warning.fields["unknown"] == ["virtual_node_groups"]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ({"asg_names": ["wbe"]}, "did you mean `web` instead of `wbe`?"),
+        ({"eks_node_groups": ["nope"]}, "no node matches; no candidate is in an EKS node group"),
+    ],
+)
+def test_the_refusal_knows_the_names_of_moved_nodes(stage: Stage, nodes: dict[str, list[str]], said: str) -> None:
+    """And says what there is none of."""
+    finish_web(stage)
+    (problem,) = stage.preview(stage.spec(nodes=nodes)).problems
+    assert said in problem.message
 
 
 def test_one_pattern_of_several_without_a_match_is_a_warning(stage: Stage) -> None:

@@ -22,6 +22,11 @@ from ocean_migration_pulumi.migration.spec.input_readers import SHORTEST_DIGEST
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 
 _MOST_BATCHES: Final = 10
+_FORGOTTEN: Final[Mapping[str, str]] = {
+    "label_selector": "labels",
+    "virtual_node_groups": "matching Virtual Node Group",
+    "node_names": "name",
+}
 
 
 def _plan_summary(_: str, fields: Fields) -> str:
@@ -178,9 +183,17 @@ def _pattern_unmatched(pattern: str, fields: Fields, vocabulary: Vocabulary) -> 
     return join_sentences([f"No node matches `{pattern}` of {vocabulary.name(fields['field'])}", nearest])
 
 
-def _nodes_undecided(_: str, fields: Fields) -> str:
+def _nodes_undecided(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nodes = fields["nodes"]
     count = count_noun(len(nodes), "node")
+    if migrations := fields.get("migrations"):
+        them, their = ("it", "its") if len(nodes) == 1 else ("them", "their")
+        forgotten = " and ".join(_FORGOTTEN[name] for name in fields["unknown"])
+        inputs = " and ".join(map(vocabulary.name, fields["unknown"]))
+        return (
+            f"{count} not planned: {list_some(migrations)} held {them}, and {their} {forgotten} can no longer be "
+            f"compared with {inputs} ({list_some(nodes)})"
+        )
     return f"{count} not planned: not enough is known about them to evaluate the selector ({list_some(nodes)})"
 
 
@@ -239,7 +252,6 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     Code.STARTS_FROZEN: _starts_frozen,
     Code.NODES_STAY: _nodes_stay,
     Code.NODES_OUTSIDE_PLAN: _nodes_outside_plan,
-    Code.NODES_UNDECIDED: _nodes_undecided,
     Code.NODES_SKIPPED: _nodes_skipped,
     Code.NODES_EXCLUDED: _nodes_excluded,
     Code.ASG_MAY_REPLACE: _asg_may_replace,
@@ -250,5 +262,6 @@ TEMPLATES: Final[Mapping[str, Template]] = {
 NAMING_TEMPLATES: Final[Mapping[str, NamingTemplate]] = {
     Code.UNPLANNED: _unplanned,
     Code.PATTERN_UNMATCHED: _pattern_unmatched,
+    Code.NODES_UNDECIDED: _nodes_undecided,
     Code.NODES_NEW: _nodes_new,
 }

@@ -276,6 +276,12 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
         {"nodes": 10, "waves": [{"name": "shop-api", "nodes": None}, {"name": "shop-rest", "nodes": None}]},
     ),
     (Code.NODES_UNDECIDED, "", {"nodes": NODES}),
+    (Code.NODES_UNDECIDED, "", {"nodes": NODES, "migrations": ["owm-1"], "unknown": ["label_selector"]}),
+    (
+        Code.NODES_UNDECIDED,
+        "",
+        {"nodes": ["i-1"], "migrations": ["owm-1"], "unknown": ["virtual_node_groups", "node_names"]},
+    ),
     (Code.NODES_NEW, "", {"nodes": ["i-1"]}),
     (Code.NODES_NEW, "", {"nodes": NODES}),
     (Code.NODES_SKIPPED, "", {"nodes": NODES}),

@@ -71,7 +71,7 @@ class PlanView:
     def table(self) -> Table:
         """Return the planned nodes as a table."""
         return Table(
-            title=f"Nodes of plan {self.digest}" if self.digest else "Planned nodes",
+            title="Planned nodes",
             columns=("instance", "node", "ASG", "Virtual Node Group", "pods"),
             rows=tuple(
                 (node.instance_id, node.node_name, node.asg_name, _target(node), self.pods.get(node.instance_id))
@@ -119,7 +119,8 @@ class PlanView:
     def show(self, output: Output) -> None:
         """Write the plan in the format that was asked for."""
         if output.is_table:
-            output.lines([*list_lines(self.preview.diagnostics), ""])
+            digest = [f"Plan digest: {self.digest}", ""] if self.digest else []
+            output.lines([*list_lines(self.preview.diagnostics), "", *digest])
         output.show(self.table(), self.to_json())
 
 

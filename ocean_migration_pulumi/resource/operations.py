@@ -35,6 +35,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, S
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.planned_nodes import has_all_vngs
 from ocean_migration_pulumi.migration.spec.spec import INPUTS, ORDERING, MigrationSpec, changed_options, read_spec
+from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 from ocean_migration_pulumi.migration.state.migration_record import STARTED
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.migration.state.unfinished import collect_reminders, find_unfinished
@@ -128,8 +129,13 @@ def _render(call: host.EngineCall, diagnostic: Diagnostic) -> str:
 
     ``preview --diff`` shows the lines of all waves without their resources.
     """
-    name = f" ({call.urn.rpartition('::')[2]})" if _COMPONENT in call.urn else ""
-    return f"{render_line(diagnostic)}{name}"
+    vocabulary = _vocabulary_of(call)
+    name = f" ({vocabulary.resource})" if _COMPONENT in call.urn else ""
+    return f"{render_line(diagnostic, vocabulary)}{name}"
+
+
+def _vocabulary_of(call: host.EngineCall) -> Vocabulary:
+    return Vocabulary(resource=call.urn.rpartition("::")[2])
 
 
 def compare(
@@ -269,6 +275,7 @@ def _make_context(
         spec=replace(spec, require_approval=client.settings.require_approval),
         state=state,
         poll_policy=PollPolicy(poll_interval=client.settings.poll_interval, stall_timeout=spec.stall_timeout),
+        vocabulary=_vocabulary_of(call),
         creating=creating,
     )
 

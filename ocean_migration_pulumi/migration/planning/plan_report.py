@@ -95,9 +95,11 @@ def report_plan(
         )
     if others := len(snapshot.offered.keys() - planned.keys() - set(spec.planned_elsewhere)):
         fields: dict[str, Any] = {"nodes": others}
-        if spec.later_migrations:
+        severity = Severity.INFO
+        if spec.later_migrations:  # only then pods that land there are certain to be moved again
             fields["waves"] = [{"name": name, "nodes": None} for name in spec.later_migrations]
-        diagnostics.append(Diagnostic(code=Code.NODES_OUTSIDE_PLAN, severity=Severity.WARNING, fields=fields))
+            severity = Severity.WARNING
+        diagnostics.append(Diagnostic(code=Code.NODES_OUTSIDE_PLAN, severity=severity, fields=fields))
     return diagnostics
 
 

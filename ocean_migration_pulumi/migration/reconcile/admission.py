@@ -105,7 +105,7 @@ def ensure_approved(context: ReconcileContext, work: Collection[str]) -> None:
     if is_approved(planned, spec) or covers_resume(reviewed, spec, state.latest, work):
         return
     difference = compare_with_approved(planned, spec, old_planned=reviewed, old_triggers=state.triggers)
-    raise PlanError(render(difference), (difference,))
+    raise PlanError(render(difference, context.vocabulary), (difference,))
 
 
 def ensure_start_time(context: ReconcileContext) -> None:

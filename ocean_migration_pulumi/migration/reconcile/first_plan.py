@@ -67,7 +67,7 @@ def plan_now(context: ReconcileContext) -> None:
     summary, *others = report_plan(found.planned, snapshot, spec, {})
     for diagnostic in (summary, *found.diagnostics, *others):
         say = context.reporter.info if diagnostic.severity is Severity.INFO else context.reporter.warning
-        say(render_line(diagnostic))
+        say(render_line(diagnostic, context.vocabulary))
 
 
 def preview_when_listed(

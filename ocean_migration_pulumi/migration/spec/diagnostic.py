@@ -69,7 +69,8 @@ class Code(StrEnum):
     many the price is known, and ``usd_per_hour`` of those."""
     NODES_OUTSIDE_PLAN = "nodes-outside-plan"
     """``nodes``: how many candidates are in no earlier plan nor in this one, and stay schedulable. ``waves``?: for each
-    later migration that plans some of them, as far as it is known, ``name`` and its number of ``nodes``?."""
+    later migration that plans some of them, as far as it is known, ``name`` and its number of ``nodes``?: with them it
+    is a warning, else a remark."""
     NODES_UNDECIDED = "nodes-undecided"
     """``nodes`` of which the selector cannot be evaluated. Of nodes that have moved, also the ``migrations`` that held
     them, and ``unknown``: the fields of the selector that cannot be evaluated."""

@@ -199,7 +199,9 @@ def _name_later_waves(migration: PreviewedMigration, others: Iterable[PreviewedM
     if not waves:
         return migration
     diagnostics = tuple(
-        replace(each, fields={**each.fields, "waves": waves}) if each.code == Code.NODES_OUTSIDE_PLAN else each
+        replace(each, severity=Severity.WARNING, fields={**each.fields, "waves": waves})
+        if each.code == Code.NODES_OUTSIDE_PLAN
+        else each
         for each in migration.diagnostics
     )
     return replace(migration, diagnostics=diagnostics)

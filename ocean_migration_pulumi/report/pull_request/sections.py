@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -18,6 +16,7 @@ from ocean_migration_pulumi.migration.planning.text.plan_text import describe_ch
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import UNKNOWN_VNG, PlannedNode, count_moved, parse_planned
 from ocean_migration_pulumi.migration.spec.stop_conditions import read_stop_conditions
+from ocean_migration_pulumi.migration.spec.vocabulary import write_approval_command
 from ocean_migration_pulumi.report.markdown import code, fence, heading, item, prose, row
 from ocean_migration_pulumi.report.pull_request.layout import Part, Section, Weight
 from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, PreviewedMigration, PreviewOperation
@@ -64,8 +63,6 @@ _CHECKS: Final[Mapping[str, str]] = {
     Code.CHECK_UNKNOWN: "unknown",
     Code.CHECKS_PASSED: "",
 }
-_SIMPLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_QUOTABLE: Final = re.compile(r"[A-Za-z0-9 _.:/@+=,-]+")
 _NONE: Final = "-"
 _UNKNOWN_PART: Final = "[unknown]"
 _STOP_WHEN: Final = "stop_when"
@@ -300,24 +297,12 @@ def _approval(assessment: Assessment) -> list[Part]:
         # Names and values of inputs, which need no escape.
         changes = describe_changes([change.to_json() for change in assessment.changes])
         state += f" Changed since the approval: {changes}."
-    command = _approval_command(migration.name, assessment.digest)
+    command = write_approval_command(migration.name, assessment.digest)
     if command is None:
         text = f"{state} To approve this plan, set the input {code('approved_plan')} to {code(assessment.digest)}."
         return [part(rows=(text,))]
     where = f" in the config of stack {code(migration.stack)}" if migration.stack else ""
     return [part(rows=(f"{state} To approve this plan, set its digest{where}:\n\n{fence(command, 'sh')}",))]
-
-
-def _approval_command(name: str, digest: str) -> str | None:
-    """Return the command that approves a plan; None for a name that needs quoting in a shell or in the path."""
-    if _SIMPLE.fullmatch(name):
-        path = f"ocean-migration:approvedPlan.{name}"
-    elif _QUOTABLE.fullmatch(name):
-        path = f'ocean-migration:approvedPlan["{name}"]'
-    else:
-        return None
-    quoted = shlex.quote(path)
-    return f"pulumi config set --path {quoted if quoted != path else repr(path)} {digest}"
 
 
 def _nodes(planned: Mapping[str, str]) -> Part:

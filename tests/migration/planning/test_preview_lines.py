@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
+from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.migration.checks.check_result import Finding
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
+from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
 from tests.migration.diagnostics import codes_of, fields_of, findings_of, with_code
 from tests.migration.stage import Stage
 
@@ -69,6 +73,41 @@ def test_the_digest_is_not_known_while_a_reviewed_input_is_not(stage: Stage) -> 
     assert summary.fields["digest"] == ""
     assert render(summary).startswith("Plan with values not known yet: 3 nodes")
     assert Code.PLAN_NOT_APPROVED not in codes_of(found)
+
+
+def test_nodes_that_a_finished_migration_emptied_have_been_migrated(stage: Stage) -> None:
+    """Of nodes that keep pods, or moved more than a day ago, the preview says only that none is a candidate."""
+    spec = stage.planned(stage.spec(nodes=WEB))
+    stage.up(spec)
+    stage.restart()
+    found = stage.preview(spec, spec)
+    assert render(found.diagnostics[0]).startswith("Nothing to do: all 3 planned nodes have been migrated (plan ")
+    stage.control.advance(2 * 86_400)
+    stage.control.heartbeat(stage.ocean_id)
+    stage.restart()
+    found = stage.preview(spec, spec)
+    assert render(found.diagnostics[0]).startswith("Nothing to do: 3 planned nodes, no longer candidates (plan ")
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "remedy"),
+    [
+        (Vocabulary(resource="api"), "run `pulumi config set --path 'ocean-migration:approvedPlan.api' {}`"),
+        (Vocabulary(resource="a.b"), "run `pulumi config set --path 'ocean-migration:approvedPlan[\"a.b\"]' {}`"),
+        (Vocabulary(resource="a'b"), "set approved_plan to `{}`"),
+        (OPTIONS, "pass `--approved-plan {}`"),
+    ],
+)
+@pytest.mark.parametrize("approved", [None, "feedbeef" * 4])
+def test_the_warning_has_the_command_that_approves(
+    stage: Stage, vocabulary: Vocabulary, remedy: str, approved: str | None
+) -> None:
+    """With the whole digest, whatever is approved so far."""
+    found = stage.preview(stage.spec(nodes=WEB, require_approval=True, approved_plan=approved))
+    digest = found.diagnostics[0].fields["digest"]
+    (refusal,) = with_code(found, Code.PLAN_NOT_APPROVED)
+    assert len(digest) == 32
+    assert f"Review the plan, then {remedy.format(digest)} to approve it" in render(refusal, vocabulary)
 
 
 def test_unmatched_nodes_are_a_warning_or_left_out(stages: Callable[..., Stage]) -> None:

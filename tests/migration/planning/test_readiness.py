@@ -96,12 +96,14 @@ def test_batches_are_told_with_their_pods(stage: Stage) -> None:
     assert sum(batches["pods"]) == summary["pods"]
 
 
-def test_other_nodes_that_stay_schedulable_are_a_warning(stage: Stage) -> None:
-    """Pods may be moved twice."""
+def test_other_nodes_that_stay_schedulable_are_a_warning_before_later_waves(stage: Stage) -> None:
+    """Pods that land there are moved twice; without later migrations nothing needs attention."""
     partly = stage.preview(stage.spec(nodes=WEB))
+    assert [each.severity for each in with_code(partly, Code.NODES_OUTSIDE_PLAN)] == [Severity.INFO]
     assert fields_of(partly, Code.NODES_OUTSIDE_PLAN) == [{"nodes": len(stage.ids()) - len(stage.ids("web"))}]
     named = stage.preview(stage.spec(nodes=WEB, later_migrations=("shop-api", "shop-rest")))
     (warning,) = with_code(named, Code.NODES_OUTSIDE_PLAN)
+    assert warning.severity is Severity.WARNING
     assert "other nodes (including later waves: shop-api, shop-rest) stay schedulable" in render(warning)
     whole = stage.preview(stage.spec(nodes={"all_nodes": True}))
     assert Code.NODES_OUTSIDE_PLAN not in codes_of(whole)

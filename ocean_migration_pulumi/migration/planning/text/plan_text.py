@@ -51,19 +51,18 @@ def _plan_summary(_: str, fields: Fields) -> str:
     return ", ".join(parts)
 
 
-def _plan_not_approved(_: str, fields: Fields) -> str:
+def _plan_not_approved(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
+    approve = f"Review the plan, then {vocabulary.write_approval(fields['digest'])} to approve it"
     nodes = f"{count_noun(len(fields['nodes']), 'node')}: {list_some(fields['nodes'])}"
     if fields["approved"] is None:
-        return (
-            f"Plan {fields['digest']} ({nodes}) is not approved, and an approval is required. "
-            "Review today's preview and approve its digest"
-        )
+        what = f"Plan {fields['digest']} ({nodes}) is not approved, and an approval is required: nothing will start"
+        return join_sentences([what, approve])
     changes = describe_changes(fields["changes"])
     return join_sentences(
         [
-            f"Plan {fields['digest']} ({nodes}) is not the approved plan {fields['approved']}",
+            f"Plan {fields['digest']} ({nodes}) is not the approved plan {fields['approved']}: nothing will start",
             changes and f"Changed since the approval: {changes}",
-            "Review today's preview and approve its digest",
+            approve,
         ]
     )
 
@@ -84,12 +83,11 @@ def _value(value: Any) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
-def _approval_outdated(_: str, fields: Fields) -> str:
+def _approval_outdated(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     approved = fields["approved"]
     what = "is too short" if len(approved) < SHORTEST_DIGEST else "is from version 0.1 and covers only the nodes"
-    return (
-        f"Approved digest {approved} {what}, so it starts nothing new. Review the plan and approve {fields['digest']}"
-    )
+    approve = vocabulary.write_approval(fields["digest"])
+    return f"Approved digest {approved} {what}, so it starts nothing new. Review the plan, then {approve} to approve it"
 
 
 def describe_cause(fields: Fields, vocabulary: Vocabulary) -> str:
@@ -171,9 +169,9 @@ def _nodes_outside_plan(_: str, fields: Fields) -> str:
         wave["name"] if wave["nodes"] is None else f"{wave['nodes']} of {wave['name']}"
         for wave in fields.get("waves", ())
     )
-    included = f"including later waves{': ' if waves else ''}{waves}"
+    included = f" (including later waves: {waves})" if waves else ""
     return (
-        f"{count} ({included}) {stays} schedulable: evicted pods may land there and be moved again later. "
+        f"{count}{included} {stays} schedulable: evicted pods may land there and be moved again later. "
         "One migration of all nodes in small batches cordons all of them at the start"
     )
 
@@ -241,8 +239,6 @@ def _vng_suggestion(_: str, fields: Fields) -> str:
 TEMPLATES: Final[Mapping[str, Template]] = {
     Code.PLAN_SUMMARY: _plan_summary,
     Code.PLAN_EMPTY: "No node matches: nothing will be migrated",
-    Code.PLAN_NOT_APPROVED: _plan_not_approved,
-    Code.APPROVAL_OUTDATED: _approval_outdated,
     Code.PLAN_KEPT_BY_RUN: "The run that created this resource made the plan: see its planned_nodes",
     Code.DESTINATION: _destination,
     Code.DESTINATIONS_MORE: lambda _, fields: (
@@ -260,6 +256,8 @@ TEMPLATES: Final[Mapping[str, Template]] = {
 }
 
 NAMING_TEMPLATES: Final[Mapping[str, NamingTemplate]] = {
+    Code.PLAN_NOT_APPROVED: _plan_not_approved,
+    Code.APPROVAL_OUTDATED: _approval_outdated,
     Code.UNPLANNED: _unplanned,
     Code.PATTERN_UNMATCHED: _pattern_unmatched,
     Code.NODES_UNDECIDED: _nodes_undecided,

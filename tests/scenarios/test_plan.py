@@ -143,7 +143,7 @@ def test_bad_input_fails_the_preview_with_the_property_named(driver: Driver) -> 
         for name in ("batch_size_percentage", "nodes", "when_busy", "stall_timeout"):
             assert failed(run, f"has a problem: {name}"), run.output
         scene.declare(nodes={"instance_ids": ["i-0123"]})
-        assert failed(scene.driver.preview(), "nodes.instance_ids", "i-0123", "no node of this cluster")
+        assert failed(scene.driver.preview(), "nodes.instance_ids", "i-0123", "not a node of this cluster")
         scene.program(scene.resource(ocean_id="o-00000000"))
         assert failed(scene.driver.up(), "ocean_id", "o-00000000")
         assert not scene.writes()

@@ -10,8 +10,8 @@ from ocean_migration_pulumi.migration.spec.approval import plan_digest, shorten_
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, hash_nodes
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN
-from ocean_migration_pulumi.report.pull_request.verdict import Approval, Level, is_fully_approved
+from ocean_migration_pulumi.report.pull_request.preview import HIDDEN, UNKNOWN, ParsedPreview
+from ocean_migration_pulumi.report.pull_request.verdict import Approval, Assessment, Level, is_judged, is_refused
 from tests.report.documents import (
     Case,
     blocked,
@@ -177,6 +177,11 @@ def test_without_a_summary_the_planned_nodes_are_counted() -> None:
 DIGEST = plan_digest(planned(16), MigrationSpec())
 
 
+def is_fully_approved(preview: ParsedPreview, assessment: Assessment) -> bool:
+    """Return whether everything that `pulumi up` would start is known and approved."""
+    return is_judged(preview, [assessment]) and not is_refused([assessment])
+
+
 @pytest.mark.parametrize(
     ("approved", "approval"),
     [
@@ -196,7 +201,7 @@ def test_the_approval_is_computed_from_the_inputs(approved: Any, approval: Appro
     made = case(ready(approved_plan=approved))
     for each in (made, Case(made.text)):
         assert each.assess().approval is approval
-        assert is_fully_approved(each.parse(), [each.assess()]) is (approval is Approval.GIVEN)
+        assert is_fully_approved(each.parse(), each.assess()) is (approval is Approval.GIVEN)
         assert (each.assess().level is Level.FAIL) is (approval is Approval.OTHER)
 
 
@@ -232,23 +237,23 @@ def test_what_starts_nothing_needs_no_approval() -> None:
     done = update(planned(2), summary(planned(2), waiting=0))
     for made in (stored("delete"), stored("no-change"), done, case(migration("web", {}))):
         assert made.assess().approval is Approval.NOT_NEEDED
-        assert is_fully_approved(made.parse(), [made.assess()])
+        assert is_fully_approved(made.parse(), made.assess())
 
 
 def test_an_update_without_a_record_may_start_something() -> None:
     """Nobody knows what of its plan is still to be migrated."""
     made = Case(update(planned(2)).text)
     assert made.assess().approval is Approval.MISSING
-    assert not is_fully_approved(made.parse(), [made.assess()])
+    assert not is_fully_approved(made.parse(), made.assess())
 
 
 def test_what_is_unknown_is_not_approved() -> None:
     """A plan that is not known, and a preview that failed."""
     made = Case(document([step("web", {"planned_nodes": UNKNOWN, "approved_plan": DIGEST})]))
     assert made.assess().approval is Approval.UNKNOWN
-    assert not is_fully_approved(made.parse(), [made.assess()])
+    assert not is_fully_approved(made.parse(), made.assess())
     made = case(ready(approved_plan=DIGEST))
-    assert not is_fully_approved(made.parse(status=1), [made.assess()])
+    assert not is_fully_approved(made.parse(status=1), made.assess())
 
 
 @pytest.mark.parametrize("value", [None, "x", [1], {"a": 1}, 1.5, False])

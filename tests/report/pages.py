@@ -53,8 +53,3 @@ class Page(HTMLParser):
     def text(self) -> str:
         """All text, in its order."""
         return "".join(self.texts)
-
-    @property
-    def structure(self) -> list[tuple[str, ...]]:
-        """Return elements with the names of their attributes; values are left out."""
-        return [(tag, *attributes) for tag, attributes in self.elements]

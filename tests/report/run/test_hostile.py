@@ -82,13 +82,18 @@ def plain_structure() -> list[str]:
 @example("</code><script>alert(1)</script>")
 @example('" onmouseover="alert(1)')
 @example("--><!DOCTYPE x [<![CDATA[<?php ?>")
+@example("`<script>alert(1)</script>`")
 def test_a_name_changes_nothing_of_the_page(text: str) -> None:
-    """The elements and attributes are those of the same page with a harmless name, and nothing unseen is left."""
+    """The elements and attributes are those of the same page with a harmless name, and nothing unseen is left.
+
+    Only a pair of backquotes in a sentence is shown: as code, which has no attributes.
+    """
     assume(text.strip())
     page, plain = Page(html.render_html(told(text))), plain_page()
-    assert page.structure == plain.structure
+    elements, expected = ([each for each in one.elements if each != ("code", {})] for one in (page, plain))
+    assert [(tag, *attributes) for tag, attributes in elements] == [(tag, *attributes) for tag, attributes in expected]
     assert page.others == []
-    for (_, attributes), (_, others) in zip(page.elements, plain.elements, strict=True):
+    for (_, attributes), (_, others) in zip(elements, expected, strict=True):
         assert {k: v for k, v in attributes.items() if k != "aria-label"} == {
             k: v for k, v in others.items() if k != "aria-label"
         }

@@ -57,7 +57,7 @@ def test_token_in_clear_is_refused_before_anything_is_asked(sim: Simulator, tmp_
     result = stack(sim, tmp_path, {key: sim.token}, secret=False).preview()
     assert not result.succeeded
     said = "\n".join([str(result.error), *(line.message for line in result.diagnostics)])
-    assert f"the stack's config {key} is in clear" in said
+    assert f"the stack's config {key} is in plain text" in said
     assert f"pulumi config set --secret {key}" in said
     assert sim.token not in said
     assert sim.control.requests() == []

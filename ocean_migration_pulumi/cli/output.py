@@ -197,7 +197,8 @@ def _draw(table: Table) -> None:
     rows = [[cell(value) for value in row] for row in table.rows]
     widths = _fit(table.columns, rows, console.width)
     if widths is None:
-        console.print(Text(table.title, style="italic"))
+        if table.title:
+            console.print(Text(table.title, style="italic"))
         for row in rows:
             console.print()
             for name, value in zip(table.columns, row, strict=True):

@@ -80,8 +80,13 @@ def test_a_name_without_room_gets_a_line_of_its_own(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("COLUMNS", "40")
     Output("table").show(Table(title="Nodes", columns=("node", "pods"), rows=((NAME, 6),)), None)
     lines = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines()
+    assert lines[:2] == ["Nodes", ""]
     assert f"node: {NAME}" in lines
     assert "pods: 6" in lines
+    out.truncate(0)
+    Output("table").show(Table(title="", columns=("node", "pods"), rows=((NAME, 6),)), None)
+    untitled = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).lstrip("\0").splitlines()
+    assert untitled == lines[1:]
 
 
 def test_the_nodes_of_a_status_fit_the_usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

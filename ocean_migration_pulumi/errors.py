@@ -4,6 +4,7 @@
 
     OceanMigrationError
     ├── InputError                      an input has an invalid value; nothing was started
+    │   ├── UnknownFieldError           an input has a field that does not exist
     │   └── UnknownNameError            an input names a cluster or a migration that does not exist
     ├── SettingsError                   a setting has an invalid value
     │   ├── MissingTokenError

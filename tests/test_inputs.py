@@ -123,10 +123,13 @@ def test_resource_names_every_output_that_is_written() -> None:
     """What a program may read; the rest is for the next run alone."""
     record = ResourceState(unscheduled=["p"], failure={"message": "m"}, soaked_until="t", effective_account_id="act-1")
     spec = read_spec({"ocean_id": "o-1", "nodes": {"all_nodes": True}})[0]
+    record.drained, record.drained_usd_per_hour, record.asg_started = {"i-1"}, 0.1, ["i-2"]
     record.unanswered = UnansweredStart(listed=[], instance_ids=[])
     record.baseline, record.workload_health = HealthBaseline(), {"state": "ready"}
     record.migrations.append(
-        MigrationRecord(id="owm-1", created_at="a", completed_at="b", stopped_at="c", errored_at="d")
+        MigrationRecord(
+            id="owm-1", created_at="a", completed_at="b", stopped_at="c", errored_at="d", instance_ids=["i-1"]
+        )
     )
     written = set(record.to_outputs(spec, {}, "digest"))
     internal = {"nodes", "triggers", "terminated_nodes", "target_reached", "unanswered_start"}

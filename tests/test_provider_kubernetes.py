@@ -247,5 +247,5 @@ def test_refused_rpc_never_carries_the_kubeconfig(monkeypatch: pytest.MonkeyPatc
         kubeconfig = sim.kubeconfig()
         with pytest.raises(grpc.RpcError) as caught:
             Resource(plugin).check(ocean_id=sim.ocean_id, nodes=WEB, kubeconfig=kubeconfig)
-    assert "token is refused" in str(caught.value.details())
+    assert "refuses the token" in str(caught.value.details())
     assert token_of(kubeconfig) not in str(caught.value)

@@ -674,7 +674,7 @@ def test_names_of_someone_else_stay_on_one_line(aws: FakeAws) -> None:
     gaps = read(question).gaps
     assert describe_gap(gaps["roles"]).reason == "instance profile a b does not exist"
     assert describe_gap(gaps["access_entries"]).reason == "EKS cluster c d does not exist in eu-west-1"
-    assert describe_gap(gaps["zones"]).reason == "there is no subnet s 1"
+    assert describe_gap(gaps["zones"]).reason == "no such subnet: s 1"
 
 
 def test_importing_the_reader_brings_no_boto3() -> None:

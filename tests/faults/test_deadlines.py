@@ -106,7 +106,7 @@ def test_a_soak_that_hears_nothing_for_long_ends(cell: Cell) -> None:
     context = cell.context(spec, done.state)
     with cell.struck("heartbeat", "500"):
         line = cell.line(up, context)
-    words = "GET /ocean/k8s/cluster/{ocean}/controllerHeartbeat: the service fails (HTTP 500); "
+    words = "GET /ocean/k8s/cluster/{ocean}/controllerHeartbeat: Spot has an internal error (HTTP 500); "
     words += "migration {migration} is FINISHED; run `pulumi up` again"
     assert reads(words, **cell.known(context)).fullmatch(line), line
     assert cell.line(up, cell.context(spec, context.state)) == ""

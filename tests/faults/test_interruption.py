@@ -91,7 +91,9 @@ WAITS: Final = {
     "for a start whose answer was lost": Wait(
         waits=asked_again,
         faults=(("POST", "migration", "500"),),
-        words=PERHAPS.replace("{cause}", "POST /ocean/aws/k8s/cluster/{ocean}/migration: the service fails (HTTP 500)"),
+        words=PERHAPS.replace(
+            "{cause}", "POST /ocean/aws/k8s/cluster/{ocean}/migration: Spot has an internal error (HTTP 500)"
+        ),
     ),
     "for a migration to stop": Wait(
         waits=polled,

@@ -148,7 +148,7 @@ PASSING: Final[Mapping[str, Mapping[str, str]]] = {
 _UNPLANNED: Final = {
     _OTHERS: "Cannot read the cluster from Spot: {what}. `pulumi up` plans the nodes when it runs",
     # A preview has no time for it.
-    "429": "Cannot read the cluster from Spot: {call}: the rate limit is used up for another 30 s (HTTP 429). "
+    "429": "Cannot read the cluster from Spot: {call}: rate limit reached, try again in 30 s (HTTP 429). "
     "`pulumi up` plans the nodes when it runs",
     "token": "{what}",
     "deleted": "ocean_id: '{ocean}': {what}",

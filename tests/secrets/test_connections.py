@@ -124,9 +124,9 @@ def test_a_redirect_that_repeats_a_secret_url_is_not_logged() -> None:
 @pytest.mark.parametrize("url", ["http://spot.example", "http://10.0.0.1:8080", "http://127.0.0.1.example", "HTTP://a"])
 def test_plain_http_is_for_this_machine_only(url: str) -> None:
     """The service, Kubernetes and notifications alike."""
-    with pytest.raises(SettingsError, match="plain http is for this machine only"):
+    with pytest.raises(SettingsError, match="http is allowed for this machine only"):
         Settings(base_url=url.replace("HTTP", "http"), token=TOKEN)
-    with pytest.raises(InputError, match="plain http is for this machine only"):
+    with pytest.raises(InputError, match="http is allowed for this machine only"):
         reader_of(url)
 
 

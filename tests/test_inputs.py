@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import Coroutine
 from typing import Any
 
 import pulumi
@@ -24,6 +22,7 @@ from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
 from ocean_migration_pulumi.migration.spec.options import declared_inputs
 from ocean_migration_pulumi.migration.spec.spec import HIDDEN, MigrationSpec, read_spec
 from ocean_migration_pulumi.migration.state.resource_state import MigrationRecord, ResourceState, UnansweredStart
+from tests.support.coroutines import finish
 
 GIVEN: dict[str, Any] = {
     "instance_ids": ["i-1"],
@@ -41,15 +40,6 @@ GIVEN: dict[str, Any] = {
 async def sent(value: Any) -> Any:
     """Return a value as the engine gets it."""
     return rpc.deserialize_properties(await rpc.serialize_properties({"nodes": value}, {}))["nodes"]
-
-
-def finish(work: Coroutine[Any, Any, Any]) -> Any:
-    """Return the result of a coroutine; unlike `asyncio.run`, it leaves the thread's event loop to later tests."""
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(work)
-    finally:
-        loop.close()
 
 
 def run(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from pulumi import Output
 from ocean_migration_pulumi.component.args import WaveArgs
 from ocean_migration_pulumi.component.resources.waves import _select_baseline
 from ocean_migration_pulumi.provider import OceanWorkloadMigration
+from tests.support.coroutines import finish
 
 BASELINE = {"migration_id": "owm-1", "workloads": {}}
 
@@ -24,4 +24,4 @@ def test_gate_judges_workloads_only_where_the_wave_does(health: str | None, pass
         migration = cast("OceanWorkloadMigration", SimpleNamespace(workload_baseline=Output.from_input(BASELINE)))
         return await _select_baseline(WaveArgs(name="canary", nodes={}, health=health), migration).future()
 
-    assert asyncio.run(read()) == passed
+    assert finish(read()) == passed

@@ -36,6 +36,7 @@ def prepare(pool_size: int = 64) -> None:
 def _raise_pool(size: int) -> None:
     pool = nearest(ThreadPoolExecutor)
     pool._max_workers = max(pool._max_workers, size)
+    pool._idle_semaphore = _NoneIdle()
     # RPCs that already queue get their thread with the next submission only: one for each.
     for _ in range(pool._work_queue.qsize()):
         pool.submit(_nothing)
@@ -43,6 +44,21 @@ def _raise_pool(size: int) -> None:
 
 def _nothing() -> None:
     pass
+
+
+class _NoneIdle(threading.Semaphore):
+    """The count of idle threads of a pool that starts one for each call, up to its maximum.
+
+    Python 3.11 counts a thread as idle after each call, even when it takes the next one of the queue at once. A later
+    call that relies on such a thread would wait until another one ends, which may take an hour.
+    """
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Find no idle thread."""
+        return False
+
+    def release(self, n: int = 1) -> None:
+        """Count none."""
 
 
 def _hear_cancel() -> None:

@@ -37,6 +37,23 @@ def test_rpcs_that_queued_before_the_first_configure_run_at_once_too(tmp_path: P
             assert "interrupted" in str(wait.exception())
 
 
+def test_rpcs_after_those_that_queued_run_at_once_too(tmp_path: Path) -> None:
+    """What brought threads to those that queued makes no thread pass for an idle one afterwards."""
+    with PluginProcess() as plugin:
+        waits = []
+        for batch in (1, 2):
+            waits += [
+                plugin.start_delete(
+                    {"do": "wait", "seconds": PATIENCE, "report": str(tmp_path / f"{batch}-{each}")}, Probe()
+                )
+                for each in range(16)
+            ]
+            plugin.wait_for("waiting", times=16 * batch)
+        plugin.cancel()
+        for wait in waits:
+            assert "interrupted" in str(wait.exception())
+
+
 def test_other_pools_run_as_many_as_they_have_threads() -> None:
     """Where the pool is not the expected one, waits queue as they do in the host itself, and all end well."""
     for change in (OTHER_POOL, OTHER_THREAD):

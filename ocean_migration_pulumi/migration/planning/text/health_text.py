@@ -7,6 +7,7 @@ from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.common.times import format_elapsed
+from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.planning.text.templates import Fields, Template
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.state.migration_record import describe_stop_cause
@@ -77,6 +78,10 @@ def _checks_watched(_: str, fields: Fields) -> str:
     return ". ".join(parts)
 
 
+def _unknown(_: str, fields: Fields) -> str:
+    return join_sentences([f"Unknown whether the workloads are ready: {fields['reason']}", fields["remedy"]])
+
+
 def _ready(_: str, fields: Fields) -> str:
     parts = [f"{count_noun(fields['workloads'], 'workload')} ready, {count_noun(fields['pods'], 'pod')} on Ocean nodes"]
     if fields["elsewhere"]:
@@ -139,7 +144,7 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     Code.HEALTH_PLANNED: _planned,
     Code.HEALTH_WATCHED: _watched,
     Code.STOP_CHECKS_WATCHED: _checks_watched,
-    Code.HEALTH_UNKNOWN: "Unknown whether the workloads are ready: {reason}",
+    Code.HEALTH_UNKNOWN: _unknown,
     Code.WORKLOADS_READY: _ready,
     Code.WORKLOADS_NOT_READY: _not_ready,
     Code.BRAKE_STOPPED: _brake_stopped,

@@ -457,7 +457,8 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
         },
     ),
     (Code.STOP_CHECKS_WATCHED, "", {"passed": [], "failing": ["Node n is not Ready", "Node m is not there"]}),
-    (Code.HEALTH_UNKNOWN, "", {"gap": failed_gap("may not list pods (403)").to_json()}),
+    (Code.HEALTH_UNKNOWN, "", {"gap": failed_gap("may not list pods (403)", "add the rule").to_json()}),
+    (Code.HEALTH_UNKNOWN, "", {"gap": failed_gap("timed out").to_json()}),
     (Code.WORKLOADS_READY, "", ALL_READY),
     (Code.WORKLOADS_READY, "", {**ALL_READY, "workloads": 1, "elsewhere": 2}),
     (

@@ -110,7 +110,7 @@ def test_a_refresh_concludes_nothing_from_a_denial(driver: Driver) -> None:
         before = scene.outputs()
         deny(scene)
         run = scene.refresh()
-        assert warned(run, before["migration_id"], "was not found, which proves nothing")
+        assert warned(run, before["migration_id"], "was not found. A single response proves nothing")
         assert scene.outputs()["migrations"] == before["migrations"]
         assert scene.outputs()["remaining_nodes"] == scene.asg()
         assert scene.outputs()["succeeded"] is False

@@ -240,7 +240,9 @@ def test_access_lost_in_the_middle_stops_and_fails_nothing(driver: Driver) -> No
         scene.control.forbid_kubernetes(scene.ocean_id, "pods")
         scene.hold(False)
         run = running.wait_for_success()
-        assert warned(run, "Unknown whether the workloads are ready", "resources: [pods], verbs: [list]")
+        assert warned(
+            run, "Unknown whether the workloads are ready", "Add to its role", "resources: [pods], verbs: [list]"
+        )
         assert health(scene)["state"] == "unknown"
 
 
@@ -301,7 +303,10 @@ def test_brake_stops_a_migration_when_a_health_check_fails(driver: Driver) -> No
         assert_failed(run)
         assert said(run, f"Watching {url}: the migration is stopped when it fails")
         assert failed(
-            run, (f"was stopped: HTTP check {url} failed for"), "responds with 503 instead of 200", "change triggers"
+            run,
+            f"was stopped because HTTP check {url} failed for",
+            "responds with 503 instead of 200",
+            "change triggers",
         )
         (stop,) = scene.stops()
         assert stop["shouldTerminateDrainedNodes"] is False

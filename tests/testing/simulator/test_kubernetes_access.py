@@ -74,7 +74,7 @@ def test_a_resource_can_be_forbidden(api: Api) -> None:
     control.forbid_kubernetes(api.ocean_id, "pods/eviction")
     assert run.send("POST", EVICTION, {}, dryRun="All").status == 403
     assert run.send("GET", "/api/v1/pods").status == 200
-    with pytest.raises(ControlError, match="unknown resource 'secrets': one of nodes, pods, "):
+    with pytest.raises(ControlError, match="unknown resource 'secrets': one of nodes, csinodes, pods, "):
         control.forbid_kubernetes(api.ocean_id, "secrets")
 
 

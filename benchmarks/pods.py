@@ -151,9 +151,9 @@ def _serve(pods: int) -> None:
             start = int(query.get("continue", 0))
             end = min(start + int(query["limit"]), len(stored.get(resource, ())))
             compressed = "gzip" in self.headers.get("Accept-Encoding", "") and end > start
-            begun = time.monotonic()
+            started = time.monotonic()
             body = encode(resource, start, end, compressed)
-            time.sleep(max(0.0, _ROUND_TRIP + (end - start) * _ENCODING - (time.monotonic() - begun)))
+            time.sleep(max(0.0, _ROUND_TRIP + (end - start) * _ENCODING - (time.monotonic() - started)))
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Transfer-Encoding", "chunked")
@@ -197,9 +197,9 @@ def _look(server: str, way: str) -> dict[str, Any]:
         if way == "warm":
             return {"pods": len(reader.read_snapshot(CancelScope()).pods)}
         if way == "preview":
-            begun, cpu = time.monotonic(), time.process_time()
+            started, cpu = time.monotonic(), time.process_time()
             pods = len(reader.read_snapshot(CancelScope(short=True).at_most(_SECONDS)).pods)
-            return {"pods": pods, "seconds": time.monotonic() - begun, "cpu": time.process_time() - cpu}
+            return {"pods": pods, "seconds": time.monotonic() - started, "cpu": time.process_time() - cpu}
         now, namespaces = datetime.now(UTC), {f"team-{each}" for each in range(_NAMESPACES)}
         reader.read_workloads(CancelScope(), now, namespaces)
         cpu = time.process_time()

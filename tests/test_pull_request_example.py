@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,6 +37,13 @@ CREATED = f"urn:pulumi:dev::cluster::{TYPE}::web"
 def steps(job: str) -> list[dict[str, Any]]:
     """Return the steps of a job of the workflow."""
     return list(GITHUB["jobs"][job]["steps"])
+
+
+def fake_commands(folder: Path, commands: Mapping[str, str]) -> None:
+    """Write commands into a folder, each with what it does in a shell."""
+    for name, does in commands.items():
+        (folder / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
 
 
 def run_of(job: str, name: str) -> str:
@@ -187,13 +194,14 @@ def test_changed_plan_stops_the_schedule(tmp_path: Path) -> None:
     assert guard == "failure() && steps.plan.outputs.status == '4'"
     _, define, _, _, compare, start, deploy, stop = GITLAB["deploy"]["script"]
     calls = tmp_path / "calls"
-    for name, does in {
-        "curl": 'for each; do case "$each" in active=*) echo "$each" >> calls;; esac; done',
-        "ocean-migration": 'case "$1" in comment) exit "$STATUS";; pending) exit "$PENDING";; esac',
-        "pulumi": 'case "$1" in up) echo up >> calls; exit "$UP";; esac',
-    }.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
+    fake_commands(
+        tmp_path,
+        {
+            "curl": 'for each; do case "$each" in active=*) echo "$each" >> calls;; esac; done',
+            "ocean-migration": 'case "$1" in comment) exit "$STATUS";; pending) exit "$PENDING";; esac',
+            "pulumi": 'case "$1" in up) echo up >> calls; exit "$UP";; esac',
+        },
+    )
     for status, up, pending, fails, done in (
         ("0", "0", "0", False, "true up false"),
         ("0", "0", "7", False, "true up"),
@@ -254,13 +262,14 @@ def test_github_stops_the_schedule_once_nothing_is_pending(tmp_path: Path) -> No
     """A pending migration keeps it, and an export that cannot be read fails the job."""
     script = run_of("deploy", "Stop the schedule unless a migration is pending")
     calls = tmp_path / "calls"
-    for name, does in {
-        "gh": 'echo "$2" >> calls',
-        "ocean-migration": 'exit "$PENDING"',
-        "pulumi": "exit 0",
-    }.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
+    fake_commands(
+        tmp_path,
+        {
+            "gh": 'echo "$2" >> calls',
+            "ocean-migration": 'exit "$PENDING"',
+            "pulumi": "exit 0",
+        },
+    )
     for pending, status, done in (("0", 0, "disable\n"), ("7", 0, ""), ("2", 2, "")):
         calls.write_text("", encoding="utf-8")
         path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
@@ -433,13 +442,14 @@ def test_the_preview_step_hands_on_its_status(tmp_path: Path) -> None:
     (created,) = stored("create").parse().migrations
     append_preview(tmp_path / "records.jsonl", PreviewRecord(urn=CREATED, planned_nodes=created.planned))
     scripts = [run_of("preview", name) for name in ("Preview", "Write the comment")]
-    for name, does in {
-        "aws": "exit 0",
-        "pulumi": 'cat "$PREVIEW"; cp records.jsonl "$OCEAN_MIGRATION_PREVIEW_FILE"; exit 255',
-        "ocean-migration": f'exec "{sys.executable}" -m ocean_migration_pulumi "$@"',
-    }.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
+    fake_commands(
+        tmp_path,
+        {
+            "aws": "exit 0",
+            "pulumi": 'cat "$PREVIEW"; cp records.jsonl "$OCEAN_MIGRATION_PREVIEW_FILE"; exit 255',
+            "ocean-migration": f'exec "{sys.executable}" -m ocean_migration_pulumi "$@"',
+        },
+    )
     environment = {
         **os.environ,
         "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationState, MigrationStatus
@@ -13,7 +12,7 @@ from ocean_migration_pulumi.migration.planning.plan_report import report_adoptio
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
-from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter, watch_list
 from ocean_migration_pulumi.migration.snapshot.snapshot import has_same_flags
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.state.migration_record import (
@@ -153,17 +152,15 @@ def await_unlisted(context: ReconcileContext) -> bool:
     """
     if context.offered.keys() >= context.state.planned.keys() - context.state.terminated - context.state.gone:
         return False
-    started = context.now()
-    waiter = Waiter(
+    return watch_list(
         lambda: bool(find_unrecorded(context)),
+        bool,
+        now=context.now,
         scope=context.scope,
         reporter=context.reporter,
         policy=context.poll_policy,
-        describe=lambda _: "looking for a migration that a killed run may have started",
+        line="looking for a migration that a killed run may have started",
     )
-    waited = timedelta(seconds=LOST_SEARCH)
-    waiter.until(lambda found: found or waiter.elapsed >= LOST_SEARCH or context.now() - started >= waited)
-    return bool(waiter.last)
 
 
 def find_unanswered_start(context: ReconcileContext) -> None:

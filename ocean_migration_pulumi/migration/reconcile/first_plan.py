@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun, list_some
@@ -16,7 +16,7 @@ from ocean_migration_pulumi.migration.planning.plan_report import report_plan
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile.adoption import catch_up
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
-from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
+from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter, watch_list
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi, Reporter
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot, PlanPreview, take_snapshot
@@ -26,10 +26,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Severity, Unplanned
 NEW_CLUSTER: Final = 900.0
 """Seconds that a new cluster's controller may take to report."""
 
-LISTED_LATE: Final = 60.0
-"""Seconds after its start for which the list may not have a migration, whose nodes discovery hides at once."""
-
-T = TypeVar("T")
+_LINE: Final = "no node to migrate: looking for a migration that is not listed yet"
 
 _Candidates = frozenset[tuple[str, str | None]]
 
@@ -103,8 +100,14 @@ def preview_when_listed(
         claims.cache.changed()
         return preview()
 
-    return _watch_list(
-        preview_again, lambda found: not found.may_be_held, api=api, scope=scope, reporter=reporter, policy=policy
+    return watch_list(
+        preview_again,
+        lambda found: not found.may_be_held,
+        now=api.server_now,
+        scope=scope,
+        reporter=reporter,
+        policy=policy,
+        line=_LINE,
     )
 
 
@@ -133,7 +136,15 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
         hidden = frozenset[str]().union(*late) - context.state.planned.keys()
         return {name: entry for name, entry in (found.planned or {}).items() if name in hidden}
 
-    hidden = _watch_list(find_hidden, bool, api=api, scope=scope, reporter=context.reporter, policy=context.poll_policy)
+    hidden = watch_list(
+        find_hidden,
+        bool,
+        now=api.server_now,
+        scope=scope,
+        reporter=context.reporter,
+        policy=context.poll_policy,
+        line=_LINE,
+    )
     if hidden:
         if not context.creating:
             # What a run has started is in the state from now on, so that a destruction stops it.
@@ -144,33 +155,6 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
             f"{context.hints.again}"
         )
         raise PlanError(msg)
-
-
-def _watch_list(
-    refresh: Callable[[], T],
-    is_found: Callable[[T], bool],
-    *,
-    api: OceanApi,
-    scope: CancelScope,
-    reporter: Reporter,
-    policy: PollPolicy,
-) -> T:
-    """Return the answer in which something is found, or the last one of a minute."""
-    begun = api.server_now()
-    waiter = Waiter(
-        refresh,
-        scope=scope,
-        reporter=reporter,
-        policy=policy,
-        describe=lambda _: "no node to migrate: looking for a migration that is not listed yet",
-    )
-
-    def is_over(answer: T) -> bool:
-        # Both clocks count: a simulated service may be faster, a clock that was set back may stand still.
-        waited = max(waiter.elapsed, (api.server_now() - begun).total_seconds())
-        return is_found(answer) or waited >= LISTED_LATE
-
-    return waiter.until(is_over)
 
 
 def _await_controller(context: ReconcileContext) -> None:

@@ -235,6 +235,43 @@ class Waiter(Generic[T]):
             raise StalledError(msg)
 
 
+def watch_list(
+    refresh: Callable[[], T],
+    is_found: Callable[[T], bool],
+    *,
+    now: Callable[[], datetime],
+    scope: CancelScope,
+    reporter: Reporter,
+    policy: PollPolicy,
+    line: str,
+) -> T:
+    """Poll until something is found, for as long as the list may not have a migration that was just started.
+
+    Args:
+        refresh: Reads afresh what depends on the list.
+        is_found: Tells whether an answer has what is looked for.
+        now: Returns the service's time.
+        scope: The bounds of the operation.
+        reporter: Takes the live line.
+        policy: How to poll.
+        line: The live line.
+
+    Returns:
+        The answer in which something is found, else the last one.
+
+    Raises:
+        OperationCancelled: Whoever asked for the operation wants it no more.
+        OceanMigrationError: What ``refresh`` raises.
+    """
+    denial = Denial(since=scope.clock(), at=now())
+
+    def is_over(answer: T) -> bool:
+        denial.add(scope.clock(), now())
+        return is_found(answer) or denial.seconds >= NEW
+
+    return Waiter(refresh, scope=scope, reporter=reporter, policy=policy, describe=lambda _: line).until(is_over)
+
+
 class MigrationWaiter(Waiter[MigrationStatus]):
     """A wait for one migration, whose batches are reported, and states that are not part of a batch.
 

@@ -30,6 +30,7 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_part,
     read_text,
 )
+from ocean_migration_pulumi.kubernetes.objects.pods import read_pod
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import api_path, object_path, resource_path
 from ocean_migration_pulumi.migration.checks.service import is_pending
@@ -74,7 +75,7 @@ def list_instance_ids(connection: Connection, scope: CancelScope) -> frozenset[s
 
 def list_pending_pods(connection: Connection, scope: CancelScope) -> tuple[str, ...]:
     """Return the pods that wait for a node, as namespace and name; raise what ``observe_conditions`` does."""
-    pods = _listed(connection, scope, PODS, objects.read_pod, {"fieldSelector": "status.phase=Pending"})
+    pods = _listed(connection, scope, PODS, read_pod, {"fieldSelector": "status.phase=Pending"})
     return tuple(pod.full_name for pod in pods if is_pending(pod))
 
 
@@ -105,7 +106,7 @@ def _listed(
     connection: Connection,
     scope: CancelScope,
     resource: str,
-    read: Callable[[Mapping[str, Any]], T],
+    read: Callable[[Any], T],
     query: Mapping[str, str] | None = None,
 ) -> list[T]:
     ask = partial(list_all, connection, scope, resource, read, query)

@@ -21,10 +21,16 @@ from ocean_migration_pulumi.kubernetes.connection.errors import (
     RefusedError,
     UnexpectedAnswerError,
 )
-from ocean_migration_pulumi.kubernetes.objects import decoding
-from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.decoding import (
+    UnexpectedFormError,
+    decode_event,
+    decode_item,
+    decode_pod,
+)
 from ocean_migration_pulumi.kubernetes.objects.list_decoding import ListDecoder
 from ocean_migration_pulumi.kubernetes.resources import resource_path
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import PODS
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import EVENTS
 
 T = TypeVar("T")
 
@@ -34,6 +40,7 @@ PAGE: Final = 2000
 ListProgress = Callable[[str, int, int | None], None]
 """Told of a list: the resource, how many objects were read, and of how many (None when it is not known)."""
 
+_DECODERS: Final[Mapping[str, Callable[[Any], Any]]] = {PODS: decode_pod, EVENTS: decode_event}
 _HANDOVER: Final = 0.3
 """Seconds before its deadline at which an incomplete list is handed over."""
 _PROGRESS: Final = 500
@@ -64,7 +71,6 @@ def list_all(
     *,
     progress: ListProgress | None = None,
     namespace: str = "",
-    decode: Callable[[Any], Any] = decoding.decode_item,
 ) -> Listed[T]:
     """Return all objects of a resource.
 
@@ -74,11 +80,10 @@ def list_all(
         connection: The API server.
         scope: Bounds the requests.
         resource: The resource, such as ``pods``.
-        read: Reads one object; raises UnexpectedFormError.
+        read: Reads one object, as it is decoded; raises UnexpectedFormError.
         query: Further parameters, such as a selector.
         progress: Told now and then, and after each page.
         namespace: The namespace; empty for all.
-        decode: Decodes what ``read`` reads; raises UnexpectedFormError.
 
     Raises:
         IncompleteListError: The deadline passed when a part of the list had been read.
@@ -87,6 +92,7 @@ def list_all(
         DeadlineError: The deadline passed.
     """
     path = resource_path(resource, namespace)
+    decode: Callable[[Any], Any] = _DECODERS.get(resource, decode_item)
 
     def read_raw(raw: Any) -> T:
         return read(decode(raw))

@@ -40,6 +40,7 @@ from ocean_migration_pulumi.kubernetes.objects.cluster_objects import (
     read_webhooks,
 )
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
+from ocean_migration_pulumi.kubernetes.objects.pods import read_pod
 from ocean_migration_pulumi.kubernetes.pagination import Listed, ListProgress, list_all
 from ocean_migration_pulumi.kubernetes.resources import AWS_AUTH_NAME, resource_path
 from ocean_migration_pulumi.kubernetes.workloads import WorkloadLister
@@ -73,9 +74,9 @@ MAXIMUM_AGE: Final = 30.0
 
 # Each request is bounded; a look-up of a name that hangs is not.
 _ABANDON_AFTER: Final = 60.0
-_LISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
+_LISTS: Final[Mapping[str, Callable[[Any], Any]]] = {
     NODES: objects.read_node,
-    PODS: objects.read_pod,
+    PODS: read_pod,
     BUDGETS: objects.read_budget,
     DEPLOYMENTS: objects.read_deployment,
     DAEMON_SETS: read_daemon_set,
@@ -84,7 +85,7 @@ _LISTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
     MUTATING_WEBHOOKS: read_webhooks,
     NODE_POOLS: read_node_pool,
 }
-_STORAGE: Final[Mapping[str, Callable[[Mapping[str, Any]], Any]]] = {
+_STORAGE: Final[Mapping[str, Callable[[Any], Any]]] = {
     CLAIMS: lambda data: (objects.read_full_name(data), objects.read_volume_name(data)),
     VOLUMES: read_volume,
     CSI_NODES: read_attachment_limit,
@@ -128,7 +129,7 @@ class KubernetesReader:
             OperationCancelled: The operation was cancelled.
         """
 
-        def read_lists(reads: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> dict[str, Any]:
+        def read_lists(reads: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
             asks = {
                 name: partial(list_all, self._connection, scope, name, read, progress=self.progress)
                 for name, read in reads.items()

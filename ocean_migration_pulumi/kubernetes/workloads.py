@@ -28,13 +28,8 @@ from ocean_migration_pulumi.kubernetes.gaps import (
     gap_for_unusable,
 )
 from ocean_migration_pulumi.kubernetes.objects import objects, workload_objects
-from ocean_migration_pulumi.kubernetes.objects.decoding import (
-    UnexpectedFormError,
-    decode_event,
-    decode_object,
-    decode_pod,
-)
-from ocean_migration_pulumi.kubernetes.objects.workload_objects import OwnerRef
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
+from ocean_migration_pulumi.kubernetes.objects.pods import OwnerRef, read_workload_pod
 from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import api_path, object_path
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, DEPLOYMENTS, NODES, PODS
@@ -102,11 +97,7 @@ class WorkloadLister:
             KUBERNETES,
             scope,
             {
-                PODS: lists(
-                    PODS,
-                    partial(workload_objects.read_workload_pod, find_top=self._find_top),
-                    decode=decode_pod,
-                ),
+                PODS: lists(PODS, partial(read_workload_pod, find_top=self._find_top)),
                 DEPLOYMENTS: lists(DEPLOYMENTS, workload_objects.read_deployment_controller),
                 STATEFUL_SETS: lists(STATEFUL_SETS, workload_objects.read_stateful_set_controller),
                 NODES: lambda: list_all(self._connection, scope, NODES, objects.read_node),
@@ -238,7 +229,6 @@ class WorkloadLister:
                 EVENTS,
                 workload_objects.read_warning,
                 query={"fieldSelector": "type=Warning"},
-                decode=decode_event,
             ),
             CLAIMS: partial(self._list, scope, claimed, CLAIMS, workload_objects.read_shared_claim),
         }

@@ -33,6 +33,7 @@ from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import KubeconfigError, choose_context, parse_kubeconfig
 from ocean_migration_pulumi.kubernetes.objects import decoding, objects
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
+from ocean_migration_pulumi.kubernetes.objects.pods import read_pod, read_workload_pod
 from ocean_migration_pulumi.report.pull_request import preview
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment
 from ocean_migration_pulumi.report.pull_request.verdict import assess_migration
@@ -87,9 +88,13 @@ def kubernetes(data: bytes) -> None:
     """Read a page of a list, and each object as each kind."""
     with suppress(UnexpectedFormError):
         for raw in decoding.decode_page(data).items:
-            for read in (objects.read_node, objects.read_pod, objects.read_budget, objects.read_deployment):
+            for read in (objects.read_node, objects.read_budget, objects.read_deployment):
                 with suppress(UnexpectedFormError):
                     read(decoding.decode_item(raw))
+            with suppress(UnexpectedFormError):
+                pod = decoding.decode_pod(raw)
+                read_pod(pod)
+                read_workload_pod(pod, lambda owner: owner)
 
 
 def kubeconfig(data: bytes) -> None:

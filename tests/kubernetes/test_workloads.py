@@ -12,10 +12,10 @@ import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.kubernetes.objects.decoding import decode_pod
+from ocean_migration_pulumi.kubernetes.objects.pods import read_workload_pod
 from ocean_migration_pulumi.kubernetes.objects.workload_objects import (
     read_deployment_controller,
     read_stateful_set_controller,
-    read_workload_pod,
 )
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadPod, WorkloadSnapshot
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode

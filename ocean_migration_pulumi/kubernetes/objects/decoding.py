@@ -102,11 +102,21 @@ def decode_item(raw: Any) -> dict[str, Any]:
 
 
 def decode_pod(raw: Any) -> Any:
-    """Return what health needs of a pod, as attributes; raise UnexpectedFormError when it is anything else.
+    """Return what is needed of a pod, as attributes; raise UnexpectedFormError when it is anything else.
 
-    Pods are read each minute, thousands of them: most of a pod is skipped, and what is read is of known types.
+    Health reads pods each minute, thousands of them: most of a pod is skipped, and what is read is of known types. A
+    part that is absent is None, but metadata, spec and status are then there without any fields.
     """
-    return _decoded(_pod_decoder(), raw)
+    found, empty = _decoded(_pod_decoder(), raw), _empty_pod()
+    found.metadata = found.metadata or empty.metadata
+    found.spec = found.spec or empty.spec
+    found.status = found.status or empty.status
+    return found
+
+
+@cache
+def _empty_pod() -> Any:
+    return _pod_decoder()(b'{"metadata":{},"spec":{},"status":{}}')
 
 
 def decode_event(raw: Any) -> dict[str, Any]:
@@ -138,22 +148,47 @@ def _pod_decoder() -> Callable[[Any], Any]:
     def many(kind: Any) -> Any:
         return GenericAlias(list, (kind,))
 
+    texts = dict[str, str]
+    objects = many(dict[str, Any])
     owner = struct("PodOwner", apiVersion=str, kind=str, name=str, controller=bool)
     metadata = struct(
         "PodMetadata",
         name=str,
         namespace=str,
         uid=str,
-        labels=dict[str, str],
+        labels=texts,
+        annotations=texts,
         creationTimestamp=str,
         deletionTimestamp=str,
+        finalizers=list[Any],
         ownerReferences=many(owner),
     )
     claim = struct("PodClaim", claimName=str)
-    volume = struct("PodVolume", name=str, persistentVolumeClaim=claim, ephemeral=dict[str, Any])
+    volume = struct(
+        "PodVolume", name=str, persistentVolumeClaim=claim, ephemeral=dict[str, Any], emptyDir=dict[str, Any]
+    )
     probe = struct("PodProbe", initialDelaySeconds=int, periodSeconds=int, failureThreshold=int)
-    container = struct("PodContainer", startupProbe=probe, readinessProbe=probe)
-    spec = struct("PodSpec", nodeName=str, volumes=many(volume), containers=many(container))
+    resources = struct("PodResources", requests=texts)
+    container = struct("PodContainer", resources=resources, restartPolicy=str, startupProbe=probe, readinessProbe=probe)
+    node_affinity = struct("PodNodeAffinity", requiredDuringSchedulingIgnoredDuringExecution=dict[str, Any])
+    pod_affinity = struct("PodPodAffinity", requiredDuringSchedulingIgnoredDuringExecution=objects)
+    spec = struct(
+        "PodSpec",
+        nodeName=str,
+        volumes=many(volume),
+        containers=many(container),
+        initContainers=many(container),
+        resources=resources,
+        overhead=texts,
+        resourceClaims=objects,
+        terminationGracePeriodSeconds=int,
+        schedulingGates=objects,
+        os=struct("PodSystem", name=str),
+        affinity=struct("PodAffinity", nodeAffinity=node_affinity, podAffinity=pod_affinity),
+        hostNetwork=bool,
+        nodeSelector=texts,
+        tolerations=many(struct("PodToleration", key=str, operator=str, value=str, effect=str)),
+    )
     waiting = struct("PodWaiting", reason=str, message=str)
     ended = struct("PodEnded", finishedAt=str, reason=str, exitCode=int)
     state = struct("PodState", waiting=waiting, terminated=ended)
@@ -166,7 +201,7 @@ def _pod_decoder() -> Callable[[Any], Any]:
         containerStatuses=many(status),
         initContainerStatuses=many(status),
     )
-    return msgspec.json.Decoder(struct("PodOfWorkload", metadata=metadata, spec=spec, status=statuses)).decode
+    return msgspec.json.Decoder(struct("PodObject", metadata=metadata, spec=spec, status=statuses)).decode
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ocean_migration_pulumi.common.text import one_line
-from ocean_migration_pulumi.kubernetes.objects.affinities import read_label_term, read_node_terms
+from ocean_migration_pulumi.kubernetes.objects.affinities import read_label_term
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
     decode_yaml,
@@ -20,25 +20,18 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     read_text,
     require_text,
 )
-from ocean_migration_pulumi.kubernetes.objects.quantities import read_allocatable, read_requests
+from ocean_migration_pulumi.kubernetes.objects.quantities import read_allocatable
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
-    DEFAULT_GRACE,
-    PROTECTIONS,
     Budget,
     Deployment,
     KubernetesNode,
     MappedRole,
-    Owner,
-    Pod,
     Taint,
-    Toleration,
 )
 
 _INSTANCE: Final = re.compile(r"aws://.*/(i-[0-9A-Za-z]+)")
 _SYNC_FAILED: Final = "SyncFailed"
 _LONGEST_PROBLEM: Final = 200
-_MIRROR: Final = "kubernetes.io/config.mirror"
-_ANNOTATIONS: Final = frozenset(name for name, _ in PROTECTIONS)
 _READ_ONLY: Final = "SPOTINST_READONLY_MODE"
 _TRUE: Final = frozenset({"1", "t", "true"})
 _SOURCES: Final = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
@@ -79,48 +72,6 @@ def read_taints(spec: Mapping[str, Any]) -> tuple[Taint, ...]:
             effect=read_text(item, "effect", "NoSchedule"),
         )
         for item in read_objects(spec, "taints")
-    )
-
-
-def read_pod(data: Mapping[str, Any]) -> Pod:
-    """Read a Pod; ``volume_terms`` has to be filled in from its volumes."""
-    metadata, spec, status = read_part(data, "metadata"), read_part(data, "spec"), read_part(data, "status")
-    annotations = read_pairs(metadata, "annotations")
-    volumes = read_objects(spec, "volumes")
-    required_nodes = read_part(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
-    return Pod(
-        namespace=require_text(metadata, "namespace"),
-        name=require_text(metadata, "name"),
-        uid=read_text(metadata, "uid"),
-        node_name=read_text(spec, "nodeName"),
-        phase=read_text(status, "phase", "Unknown"),
-        ready=read_text(read_condition(status, "Ready"), "status") == "True",
-        deleting=bool(read_text(metadata, "deletionTimestamp")),
-        deletion_deadline=read_text(metadata, "deletionTimestamp"),
-        grace_seconds=read_int(spec, "terminationGracePeriodSeconds", DEFAULT_GRACE),
-        gated=bool(read_objects(spec, "schedulingGates")),
-        system=read_text(read_part(spec, "os"), "name"),
-        pod_affinity=bool(
-            read_objects(read_part(spec, "affinity", "podAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
-        ),
-        host_network=read_flag(spec, "hostNetwork"),
-        controller=_controller(metadata),
-        finalizers=tuple(item for item in metadata.get("finalizers") or () if isinstance(item, str)),
-        mirror=_MIRROR in annotations,
-        labels=read_pairs(metadata, "labels"),
-        annotations={key: annotations[key] for key in _ANNOTATIONS & annotations.keys()},
-        node_selector=read_pairs(spec, "nodeSelector"),
-        terms=read_node_terms(required_nodes),
-        tolerations=tuple(_toleration(item) for item in read_objects(spec, "tolerations")),
-        # The claim of a generic ephemeral volume is deleted with the pod: it binds the next one to no zone.
-        empty_dir=any(volume.get(kind) is not None for volume in volumes for kind in ("emptyDir", "ephemeral")),
-        claims=tuple(claim for volume in volumes if (claim := _claim_of(volume))),
-        ephemeral_claims=tuple(
-            f"{metadata['name']}-{require_text(volume, 'name')}"
-            for volume in volumes
-            if volume.get("ephemeral") is not None
-        ),
-        requests=read_requests(spec),
     )
 
 
@@ -257,27 +208,3 @@ def _read_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise UnexpectedFormError
     return value
-
-
-def _controller(metadata: Mapping[str, Any]) -> Owner | None:
-    for owner in read_objects(metadata, "ownerReferences"):
-        if read_flag(owner, "controller"):
-            version = read_text(owner, "apiVersion")
-            # The core group has no name: its version stands alone.
-            group = version.rpartition("/")[0] if version else None
-            return Owner(kind=require_text(owner, "kind"), name=require_text(owner, "name"), group=group)
-    return None
-
-
-def _toleration(item: Mapping[str, Any]) -> Toleration:
-    return Toleration(
-        key=read_text(item, "key"),
-        operator=read_text(item, "operator", "Equal"),
-        value=read_text(item, "value"),
-        effect=read_text(item, "effect"),
-    )
-
-
-def _claim_of(volume: Mapping[str, Any]) -> str:
-    claim = read_part(volume, "persistentVolumeClaim")
-    return require_text(claim, "claimName") if claim else ""

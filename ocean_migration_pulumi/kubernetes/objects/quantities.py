@@ -12,9 +12,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
-    read_objects,
     read_part,
-    read_text,
 )
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 
@@ -68,18 +66,18 @@ def read_allocatable(status: Mapping[str, Any]) -> Resources | None:
     return _to_resources({name: amount // _UNITS.get(name, _NANO) for name, amount in amounts.items()})
 
 
-def read_requests(spec: Mapping[str, Any]) -> Resources:
-    """Return the requests that the scheduler counts for a pod with this ``spec``, rounded up.
+def sum_requests(spec: Any) -> Resources:
+    """Return the requests that the scheduler counts for a pod with this ``spec``, as it is decoded, rounded up.
 
     All containers run at once, beside the sidecars (init containers that restart always). The other init containers run
     before, one after the other, each beside the sidecars that were started earlier.
     """
-    running = _sum(_asked(container) for container in read_objects(spec, "containers"))
+    running = _sum(_asked(container) for container in spec.containers or ())
     sidecars: _Amounts = {}
     starting: _Amounts = {}
-    for container in read_objects(spec, "initContainers"):
+    for container in spec.initContainers or ():
         asked = _asked(container)
-        if read_text(container, "restartPolicy") == "Always":
+        if container.restartPolicy == "Always":
             sidecars = _sum((sidecars, asked))
             asked = sidecars
         else:
@@ -88,9 +86,9 @@ def read_requests(spec: Mapping[str, Any]) -> Resources:
     total = _largest(_sum((running, sidecars)), starting)
     # The requests of the pod as a whole replace those of its containers.
     total |= _asked(spec)
-    total = _sum((total, _amounts(read_part(spec, "overhead"))))
+    total = _sum((total, _amounts(spec.overhead or {})))
     found = _to_resources({name: -(-amount // _UNITS.get(name, _NANO)) for name, amount in total.items() if amount})
-    claims = len(read_objects(spec, "resourceClaims"))
+    claims = len(spec.resourceClaims or ())
     return replace(found, others=(*found.others, ("resourceClaims", claims))) if claims else found
 
 
@@ -103,8 +101,9 @@ def _to_resources(amounts: Mapping[str, int]) -> Resources:
     )
 
 
-def _asked(data: Mapping[str, Any]) -> _Amounts:
-    return _amounts(read_part(data, "resources", "requests"))
+def _asked(part: Any) -> _Amounts:
+    """Return what a container, or a pod as a whole, asks for."""
+    return _amounts((part.resources.requests if part.resources else None) or {})
 
 
 def _amounts(data: Mapping[str, Any]) -> _Amounts:

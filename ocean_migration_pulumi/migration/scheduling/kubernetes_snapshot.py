@@ -121,26 +121,46 @@ class Owner:
     """The API group of the kind, such as ``apps``; None when it is not known: then the kind is Kubernetes' own."""
 
 
+FINISHED_PHASES: Final = frozenset({"Succeeded", "Failed"})
+"""Phases of pods that run no more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pod:
-    """A pod, as far as moving it is concerned.
-
-    ``uid`` is empty when unknown.
-
-    ``node_name`` is empty while it is pending. ``controller`` is None for one that nothing brings back. ``terms`` are
-    those of its required node affinity (one is enough; none: anywhere). ``volume_terms`` has, for each of its volumes
-    that is bound to a place, the terms of that volume. ``requests`` is what the scheduler counts: the larger of all
-    containers and any init container, with overhead. ``claims`` are the names of its PersistentVolumeClaims,
-    ``finalizers`` what keeps it when it is ``deleting``.
-    """
+class BasePod:
+    """What planning and health alike know of a pod."""
 
     namespace: str
+    """Its namespace."""
     name: str
+    """Its name."""
     uid: str = ""
+    """Its uid; empty when it is not known."""
     node_name: str = ""
-    phase: str = "Running"
+    """Its node; empty while it has none."""
     ready: bool = True
+    """Whether it is ready."""
     deleting: bool = False
+    """Whether it is being deleted."""
+    claims: tuple[str, ...] = ()
+    """The names of its PersistentVolumeClaims."""
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name, as ``kubectl`` and messages write them."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod(BasePod):
+    """A pod, as far as moving it is concerned.
+
+    ``claims`` are those that stay when it is gone. ``controller`` is None for one that nothing brings back. ``terms``
+    are those of its required node affinity (one is enough; none: anywhere). ``volume_terms`` has, for each of its
+    volumes that is bound to a place, the terms of that volume. ``requests`` is what the scheduler counts: the larger of
+    all containers and any init container, with overhead. ``finalizers`` are what keeps it when it is ``deleting``.
+    """
+
+    phase: str = "Running"
     controller: Owner | None = None
     mirror: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -150,7 +170,6 @@ class Pod:
     volume_terms: tuple[tuple[Term, ...], ...] = ()
     tolerations: tuple[Toleration, ...] = ()
     empty_dir: bool = False
-    claims: tuple[str, ...] = ()
     finalizers: tuple[str, ...] = ()
     deletion_deadline: str = ""
     """When a pod that is deleted should be gone, as Kubernetes writes times: its deletion and its grace period."""
@@ -171,14 +190,9 @@ class Pod:
     requests: Resources = field(default_factory=Resources)
 
     @property
-    def full_name(self) -> str:
-        """Namespace and name, as ``kubectl`` and messages write them."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
     def finished(self) -> bool:
         """Whether it runs no more: nothing has to be moved."""
-        return self.phase in {"Succeeded", "Failed"}
+        return self.phase in FINISHED_PHASES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

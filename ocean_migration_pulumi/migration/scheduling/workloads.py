@@ -111,12 +111,17 @@ def describe_work(owner: Owner | None, labels: Mapping[str, str]) -> str:
     return next((name for label, value, name in _WORK_LABELS if label in labels and value in {None, labels[label]}), "")
 
 
-def is_service(owner: Owner | None, labels: Mapping[str, str]) -> bool:
+def is_service(owner: Owner | None, labels: Mapping[str, str], *, is_mirror: bool) -> bool:
     """Tell whether a pod serves: it does no work that ends, and does not belong to its node.
 
-    See ``describe_work`` for the arguments. The controller of a static pod is its node.
+    The controller of a static pod is its node.
+
+    Args:
+        owner: The controller of the pod.
+        labels: The labels of the pod.
+        is_mirror: Whether the pod only shows a static pod.
     """
-    is_static = owner is not None and owner.kind == _NODE
+    is_static = is_mirror or (owner is not None and owner.kind == _NODE)
     return not (is_static or runs_on_each_node(owner) or describe_work(owner, labels))
 
 
@@ -147,6 +152,4 @@ def find_service(pod: Pod, deployments: Collection[tuple[str, str]] | None) -> O
 
     See ``find_workload`` for the arguments.
     """
-    if pod.mirror or not is_service(pod.controller, pod.labels):
-        return None
-    return find_workload(pod, deployments)
+    return find_workload(pod, deployments) if is_service(pod.controller, pod.labels, is_mirror=pod.mirror) else None

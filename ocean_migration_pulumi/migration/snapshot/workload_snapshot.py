@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import CLAIMS, NODES, BasePod
 from ocean_migration_pulumi.migration.spec.gap import Gap
 
 REPLICA_SETS: Final = "replicasets"
@@ -50,25 +50,16 @@ class WorkloadController:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkloadPod:
-    """A pod of a workload; pods of Jobs, DaemonSets and static pods, and those that have finished, are left out."""
+class WorkloadPod(BasePod):
+    """A pod of a workload; pods of Jobs, DaemonSets and static pods, and those that have finished, are left out.
 
-    namespace: str
-    """Its namespace."""
-    name: str
-    """Its name."""
+    Its ``claims`` are also those of ephemeral volumes.
+    """
+
     workload: WorkloadId
     """Its top controller."""
-    uid: str = ""
-    """Its uid."""
     template: str = ""
     """Identifies the pod template that it was made of; empty when that is not known."""
-    node_name: str = ""
-    """Its node; empty while it has none."""
-    ready: bool = True
-    """Whether it is ready."""
-    deleting: bool = False
-    """Whether it is being deleted."""
     created_at: datetime | None = None
     """When it was created; None when that is not known."""
     restarts: int = 0
@@ -83,13 +74,6 @@ class WorkloadPod:
     """What Kubernetes says of that container, or of why the pod has no node; empty for nothing."""
     startup_seconds: float = 0.0
     """Seconds that its startup probes, or its initial delays, allow it to start in."""
-    claims: tuple[str, ...] = ()
-    """The names of its PersistentVolumeClaims."""
-
-    @property
-    def full_name(self) -> str:
-        """Namespace and name."""
-        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -11,19 +12,34 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.kubernetes.objects import objects
 from ocean_migration_pulumi.kubernetes.objects.affinities import read_node_terms, read_volume_terms
-from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_item
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_pod
+from ocean_migration_pulumi.kubernetes.objects.pods import read_pod, read_workload_pod
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     ZONE_LABEL,
+    BasePod,
     Budget,
     Deployment,
     KubernetesNode,
     Owner,
+    Pod,
     Requirement,
     Resources,
     Taint,
     Toleration,
 )
+from ocean_migration_pulumi.migration.scheduling.workloads import find_service
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadPod
 from tests.kubernetes import fake_api as fake
+
+
+def read_planned_pod(data: dict[str, Any]) -> Pod:
+    """Read a pod as planning does."""
+    return read_pod(decode_pod(json.dumps(data).encode()))
+
+
+def read_healthy_pod(data: dict[str, Any]) -> WorkloadPod | None:
+    """Read a pod as health does."""
+    return read_workload_pod(decode_pod(json.dumps(data).encode()), lambda owner: owner)
 
 
 def test_node() -> None:
@@ -65,7 +81,7 @@ def test_group_of_a_controller(version: str | None, group: str | None) -> None:
     data = fake.pod("cart-0")
     owner = {"apiVersion": version, "kind": "DaemonSet", "name": "agent", "controller": True}
     data["metadata"]["ownerReferences"] = [owner]
-    assert objects.read_pod(data).controller == Owner(kind="DaemonSet", name="agent", group=group)
+    assert read_planned_pod(data).controller == Owner(kind="DaemonSet", name="agent", group=group)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +134,7 @@ def test_pod_with_everything() -> None:
             {"kind": "StatefulSet", "name": "cart", "controller": True},
         ],
     }
-    found = objects.read_pod(data)
+    found = read_planned_pod(data)
     assert found.full_name == "shop/cart-0"
     assert (found.node_name, found.phase, found.ready, found.deleting) == ("ip-1", "Running", True, True)
     assert found.controller == Owner(kind="StatefulSet", name="cart")
@@ -142,9 +158,31 @@ def test_pod_with_everything() -> None:
     assert not found.mirror
 
 
+@pytest.mark.parametrize("deleted", [None, "2024-01-01T00:00:00Z"])
+@pytest.mark.parametrize("phase", ["Running", "Pending", "Succeeded", "Failed"])
+@pytest.mark.parametrize("mirror", [True, False])
+@pytest.mark.parametrize("kind", ["ReplicaSet", "StatefulSet", "Job", "DaemonSet", "Node", None])
+def test_both_views_of_a_pod_agree(kind: str | None, mirror: bool, phase: str, deleted: str | None) -> None:
+    """On which pods belong to services, and on what both know of them."""
+    data = fake.pod("cart-0")
+    data["status"]["phase"] = phase
+    data["metadata"] |= {
+        "uid": "9f2c",
+        "deletionTimestamp": deleted,
+        "annotations": {"kubernetes.io/config.mirror": "9f2c"} if mirror else {},
+        "ownerReferences": [{"kind": kind, "name": "cart", "controller": True}] if kind else [],
+    }
+    planned, healthy = read_planned_pod(data), read_healthy_pod(data)
+    assert (healthy is not None) is (not planned.finished and find_service(planned, None) is not None)
+    if healthy is not None:
+        names = [field.name for field in fields(BasePod)]
+        assert [getattr(healthy, name) for name in names] == [getattr(planned, name) for name in names]
+        assert healthy.workload.kind == kind
+
+
 def test_pod_with_nothing() -> None:
     """One that waits for a node is not ready, has no controller and no volumes."""
-    found = objects.read_pod({"metadata": {"name": "a", "namespace": "b"}, "status": {"phase": "Pending"}})
+    found = read_planned_pod({"metadata": {"name": "a", "namespace": "b"}, "status": {"phase": "Pending"}})
     assert (found.node_name, found.phase, found.ready, found.deleting) == ("", "Pending", False, False)
     assert found.controller is None
     assert (found.claims, found.empty_dir, found.terms) == ((), False, ())
@@ -154,7 +192,7 @@ def test_mirror_pod() -> None:
     """The kubelet's own pods are marked by an annotation."""
     data = fake.pod("kube-proxy")
     data["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "9f2c"}
-    assert objects.read_pod(data).mirror
+    assert read_planned_pod(data).mirror
 
 
 @pytest.mark.parametrize(
@@ -216,15 +254,15 @@ def test_what_keeps_a_pod_is_decoded() -> None:
     """Of the metadata only known parts are."""
     data = fake.pod("cart-0", terminationGracePeriodSeconds=600, os={"name": "windows"})
     data["metadata"] |= {"finalizers": ["example.com/keep"], "deletionTimestamp": "2024-01-01T00:00:00Z"}
-    found = objects.read_pod(decode_item(json.dumps(data).encode()))
+    found = read_planned_pod(data)
     assert (found.finalizers, found.deletion_deadline) == (("example.com/keep",), "2024-01-01T00:00:00Z")
     assert (found.grace_seconds, found.system) == (600, "windows")
 
 
 def test_gated_pod() -> None:
     """It has no node yet, and the scheduler does not look for one."""
-    assert objects.read_pod(fake.pod("queued", "", schedulingGates=[{"name": "kueue.x-k8s.io/admission"}])).gated
-    assert not objects.read_pod(fake.pod("free", "", schedulingGates=[])).gated
+    assert read_planned_pod(fake.pod("queued", "", schedulingGates=[{"name": "kueue.x-k8s.io/admission"}])).gated
+    assert not read_planned_pod(fake.pod("free", "", schedulingGates=[])).gated
 
 
 @pytest.mark.parametrize(("status", "ready"), [("True", True), ("False", False), ("Unknown", False), (None, True)])
@@ -356,7 +394,7 @@ ODD_AFFINITY = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelector
 def test_unexpected_form(data: dict[str, Any]) -> None:
     """A pod that cannot be read is told from one that has nothing."""
     with pytest.raises(UnexpectedFormError):
-        objects.read_pod(data)
+        read_planned_pod(data)
 
 
 NAMES = """
@@ -377,7 +415,8 @@ def test_whatever_comes_is_read_or_refused(data: dict[str, Any]) -> None:
     """Nothing that a server may send raises anything else."""
     readers = (
         objects.read_node,
-        objects.read_pod,
+        read_planned_pod,
+        read_healthy_pod,
         objects.read_budget,
         objects.read_deployment,
         objects.read_full_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
-from ocean_migration_pulumi.kubernetes.objects.quantities import parse_quantity, read_allocatable, read_requests
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_pod
+from ocean_migration_pulumi.kubernetes.objects.quantities import parse_quantity, read_allocatable, sum_requests
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 
 NANO = 10**9
@@ -56,6 +57,11 @@ def test_whole_quantities(number: int, suffix: str) -> None:
 def container(cpu: str = "0", memory: str = "0", **more: Any) -> dict[str, Any]:
     """Return a container that asks for this."""
     return {"resources": {"requests": {"cpu": cpu, "memory": memory}}, **more}
+
+
+def read_requests(spec: dict[str, Any]) -> Resources:
+    """Return the requests of a pod with this specification."""
+    return sum_requests(decode_pod(json.dumps({"spec": spec}).encode()).spec)
 
 
 def test_containers_are_added_and_rounded_up() -> None:

@@ -47,6 +47,7 @@ from ocean_migration_pulumi.migration.spec.conditions import (
     TRUE,
     ConditionObservation,
     KubernetesCondition,
+    ObservationCode,
 )
 from ocean_migration_pulumi.migration.spec.gap import Gap
 
@@ -126,9 +127,11 @@ def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCo
         if condition.api_version:
             found = _find_resource(connection, scope, condition)
             if found is None:
-                return _missing(f"{subject} does not exist: {condition.api_version} has no kind {condition.kind}")
+                fields = {"api_version": condition.api_version, "kind": condition.kind}
+                return _missing(ObservationCode.NO_KIND, subject, fields)
             if found.namespaced is not bool(condition.namespace):
-                return _missing(f"{subject} {'needs a' if found.namespaced else 'has no'} namespace")
+                code = ObservationCode.NEEDS_NAMESPACE if found.namespaced else ObservationCode.HAS_NO_NAMESPACE
+                return _missing(code, subject)
             group = condition.api_version.rpartition("/")[0]
             resource = f"{found.name}.{group}" if group else found.name
             place = object_path(found.name, condition.namespace, condition.name)
@@ -139,7 +142,7 @@ def _observe(connection: Connection, scope: CancelScope, condition: KubernetesCo
         return check_condition(condition, data)
     except RefusedError as error:
         if error.status == NOT_FOUND:
-            return _missing(f"{subject} does not exist")
+            return _missing(ObservationCode.NO_OBJECT, subject)
         raise _error(error, gap_for_error(resource, error, "get")) from None
     except UnexpectedFormError:
         raise UnexpectedAnswerError(f"{subject} does not match the Kubernetes API reference") from None
@@ -150,8 +153,8 @@ def _find_resource(connection: Connection, scope: CancelScope, condition: Kubern
     return next((each for each in found if each.kind == condition.kind and "/" not in each.name), None)
 
 
-def _missing(seen: str) -> ConditionObservation:
-    return ConditionObservation(False, seen, is_present=False)
+def _missing(code: ObservationCode, subject: str, fields: Mapping[str, Any] | None = None) -> ConditionObservation:
+    return ConditionObservation(False, code, subject, fields or {}, is_present=False)
 
 
 def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> ConditionObservation:
@@ -160,24 +163,25 @@ def check_condition(condition: KubernetesCondition, data: Mapping[str, Any]) -> 
     subject, wanted = condition.subject, condition.condition
     kind = "" if condition.api_version else condition.kind
     if read_text(metadata, "deletionTimestamp"):
-        return _missing(f"{subject} is being deleted")
+        return _missing(ObservationCode.BEING_DELETED, subject)
     if _is_outdated(kind, metadata, status):
-        return _missing(f"{subject} has changed, but its status is not up to date")
+        return _missing(ObservationCode.OUTDATED, subject)
     if kind in _WORKLOADS and wanted == READY:
         if kind == "DaemonSet":
             expected, ready = read_int(status, "desiredNumberScheduled"), read_int(status, "numberReady")
         else:
             expected, ready = read_int(spec, "replicas", 1), read_int(status, "readyReplicas")
         is_met = (ready >= expected) is (condition.status == TRUE)
-        return ConditionObservation(is_met, f"{subject} has {ready} of {expected} replicas ready")
+        return ConditionObservation(is_met, ObservationCode.REPLICAS, subject, {"ready": ready, "expected": expected})
     if kind == "Job" and read_text(read_condition(status, "Failed"), "status") == TRUE:
-        return ConditionObservation((wanted == "Failed") is (condition.status == TRUE), f"{subject} has failed")
+        is_met = (wanted == "Failed") is (condition.status == TRUE)
+        return ConditionObservation(is_met, ObservationCode.JOB_FAILED, subject)
     each = read_condition(status, wanted)
     has = read_text(each, "status")
-    reason = one_line(read_text(each, "reason"), _LONGEST_REASON)
-    why = f" ({reason})" if reason and has != condition.status else ""
-    seen = f"{subject} is {'' if has == TRUE else 'not '}{wanted}{why}"
-    return ConditionObservation(has == condition.status, seen, answered=has in {TRUE, "False"})
+    is_met = has == condition.status
+    reason = "" if is_met else one_line(read_text(each, "reason"), _LONGEST_REASON)
+    fields = {"condition": wanted, "status": has, "reason": reason}
+    return ConditionObservation(is_met, ObservationCode.CONDITION, subject, fields, answered=has in {TRUE, "False"})
 
 
 def _is_outdated(kind: str, metadata: Mapping[str, Any], status: Mapping[str, Any]) -> bool:

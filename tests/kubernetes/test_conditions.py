@@ -16,7 +16,13 @@ from ocean_migration_pulumi.kubernetes.conditions import RESOURCES, check_condit
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError
 from ocean_migration_pulumi.kubernetes.resources import rbac_rule
 from ocean_migration_pulumi.migration.gate.observations import GateKubernetes
-from ocean_migration_pulumi.migration.spec.conditions import CONDITIONS, ConditionObservation, KubernetesCondition
+from ocean_migration_pulumi.migration.reconcile.readiness.observations_text import describe_observation
+from ocean_migration_pulumi.migration.spec.conditions import (
+    CONDITIONS,
+    ConditionObservation,
+    KubernetesCondition,
+    ObservationCode,
+)
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import TOKEN, reading, shop
@@ -41,6 +47,16 @@ def available(**conditions: str) -> dict[str, Any]:
     """Return a Deployment whose status is up to date."""
     metadata = {"name": "cart", "namespace": "shop", "generation": 3}
     return {"metadata": metadata, "status": {"observedGeneration": 3, **having(**conditions or {"Available": "True"})}}
+
+
+def shown(condition: str, status: str, reason: str = "") -> dict[str, Any]:
+    """Return the fields of an observation of a condition."""
+    return {"condition": condition, "status": status, "reason": reason}
+
+
+def replicas(ready: int, expected: int) -> dict[str, Any]:
+    """Return the fields of an observation of replicas."""
+    return {"ready": ready, "expected": expected}
 
 
 def observe(
@@ -100,48 +116,65 @@ def test_order_is_that_of_the_question() -> None:
     conditions = (wanted(name="other"), wanted(), wanted(condition="Progressing"))
     api = answering(CART, http.answer(200, available()))
     assert observe(api, *conditions) == (
-        ConditionObservation(False, "Deployment shop/other does not exist", is_present=False),
-        ConditionObservation(True, "Deployment shop/cart is Available"),
-        ConditionObservation(False, "Deployment shop/cart is not Progressing", answered=False),
+        ConditionObservation(False, ObservationCode.NO_OBJECT, "Deployment shop/other", is_present=False),
+        ConditionObservation(True, ObservationCode.CONDITION, "Deployment shop/cart", shown("Available", "True")),
+        ConditionObservation(
+            False, ObservationCode.CONDITION, "Deployment shop/cart", shown("Progressing", ""), answered=False
+        ),
     )
 
 
 @pytest.mark.parametrize(
-    ("condition", "data", "met", "seen"),
+    ("condition", "data", "met", "code", "fields"),
     [
-        (wanted(), available(Available="False"), False, "Deployment shop/cart is not Available"),
+        (wanted(), available(Available="False"), False, "condition", shown("Available", "False")),
+        (wanted(), {"metadata": {"generation": 4}, "status": {}}, False, "outdated", {}),
+        (wanted(), {"metadata": {"deletionTimestamp": "2026-01-02T03:04:05Z"}}, False, "being-deleted", {}),
         (
-            wanted(),
-            {"metadata": {"generation": 4}, "status": {}},
+            wanted(condition="Ready"),
+            {"spec": {"replicas": 3}, "status": {"readyReplicas": 2}},
             False,
-            ("Deployment shop/cart has changed, but its status"),
+            "replicas",
+            replicas(2, 3),
         ),
-        (wanted(), {"metadata": {"deletionTimestamp": "2026-01-02T03:04:05Z"}}, False, "shop/cart is being deleted"),
-        (wanted(condition="Ready"), {"spec": {"replicas": 3}, "status": {"readyReplicas": 2}}, False, "has 2 of 3"),
-        (wanted(condition="Ready"), {"status": {"readyReplicas": 1}}, True, "has 1 of 1 replicas ready"),
-        (wanted("StatefulSet"), {"spec": {"replicas": 2}, "status": {"readyReplicas": 2}}, True, "has 2 of 2"),
-        (wanted("StatefulSet"), {"spec": {"replicas": 2}, "status": {}}, False, "StatefulSet shop/cart has 0 of 2"),
-        (wanted("DaemonSet"), {"status": {"desiredNumberScheduled": 5, "numberReady": 4}}, False, "has 4 of 5"),
-        (wanted("DaemonSet"), {"status": {"desiredNumberScheduled": 0}}, True, "has 0 of 0 replicas ready"),
-        (wanted("Job"), {"status": having(Complete="True")}, True, "Job shop/cart is Complete"),
-        (wanted("Job"), {"status": having(Failed="True")}, False, "Job shop/cart has failed"),
-        (wanted("Job", condition="Failed"), {"status": having(Failed="True")}, True, "Job shop/cart has failed"),
-        (wanted("Node"), {"status": having(Ready="Unknown")}, False, "Node cart is not Ready"),
+        (wanted(condition="Ready"), {"status": {"readyReplicas": 1}}, True, "replicas", replicas(1, 1)),
+        (
+            wanted("StatefulSet"),
+            {"spec": {"replicas": 2}, "status": {"readyReplicas": 2}},
+            True,
+            "replicas",
+            replicas(2, 2),
+        ),
+        (wanted("StatefulSet"), {"spec": {"replicas": 2}, "status": {}}, False, "replicas", replicas(0, 2)),
+        (
+            wanted("DaemonSet"),
+            {"status": {"desiredNumberScheduled": 5, "numberReady": 4}},
+            False,
+            "replicas",
+            replicas(4, 5),
+        ),
+        (wanted("DaemonSet"), {"status": {"desiredNumberScheduled": 0}}, True, "replicas", replicas(0, 0)),
+        (wanted("Job"), {"status": having(Complete="True")}, True, "condition", shown("Complete", "True")),
+        (wanted("Job"), {"status": having(Failed="True")}, False, "job-failed", {}),
+        (wanted("Job", condition="Failed"), {"status": having(Failed="True")}, True, "job-failed", {}),
+        (wanted("Node"), {"status": having(Ready="Unknown")}, False, "condition", shown("Ready", "Unknown")),
         (
             wanted("Pod"),
             {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Containers\nNotReady"}]}},
             False,
-            "Pod shop/cart is not Ready (Containers NotReady)",
+            "condition",
+            shown("Ready", "False", "Containers NotReady"),
         ),
-        (wanted("Pod"), {}, False, "Pod shop/cart is not Ready"),
+        (wanted("Pod"), {}, False, "condition", shown("Ready", "")),
     ],
     ids=repr,
 )
-def test_object_is_judged(condition: KubernetesCondition, data: dict[str, Any], met: bool, seen: str) -> None:
+def test_object_is_judged(
+    condition: KubernetesCondition, data: dict[str, Any], met: bool, code: str, fields: dict[str, Any]
+) -> None:
     """By its conditions, or by its replicas where it has none."""
     found = check_condition(condition, data)
-    assert found.met is met
-    assert seen in found.seen
+    assert (found.met, found.code, found.subject, found.fields) == (met, code, condition.subject, fields)
 
 
 CERTIFICATES = "/apis/cert-manager.io/v1/namespaces/shop/certificates/tls"
@@ -170,24 +203,25 @@ def issuing(*steps: http.Step) -> FakeApi:
 
 
 @pytest.mark.parametrize(
-    ("conditions", "more", "met", "answered", "seen"),
+    ("conditions", "more", "met", "answered"),
     [
-        ({"Ready": "True"}, {}, True, True, "Certificate shop/tls is Ready"),
-        ({"Ready": "False"}, {}, False, True, "Certificate shop/tls is not Ready"),
-        ({"Ready": "Unknown"}, {}, False, False, "Certificate shop/tls is not Ready"),
-        ({}, {}, False, False, "Certificate shop/tls is not Ready"),
-        ({"Degraded": "False"}, {"condition": "Degraded", "status": "False"}, True, True, "shop/tls is not Degraded"),
-        ({"Degraded": "True"}, {"condition": "Degraded", "status": "False"}, False, True, "shop/tls is Degraded"),
-        ({}, {"condition": "Degraded", "status": "False"}, False, False, "shop/tls is not Degraded"),
+        ({"Ready": "True"}, {}, True, True),
+        ({"Ready": "False"}, {}, False, True),
+        ({"Ready": "Unknown"}, {}, False, False),
+        ({}, {}, False, False),
+        ({"Degraded": "False"}, {"condition": "Degraded", "status": "False"}, True, True),
+        ({"Degraded": "True"}, {"condition": "Degraded", "status": "False"}, False, True),
+        ({}, {"condition": "Degraded", "status": "False"}, False, False),
     ],
 )
 def test_objects_of_other_kinds_have_conditions(
-    conditions: dict[str, str], more: dict[str, str], met: bool, answered: bool, seen: str
+    conditions: dict[str, str], more: dict[str, str], met: bool, answered: bool
 ) -> None:
     """An unknown one, or one that is not there yet, is not met, but it is no bad answer either."""
     (found,) = observe(issuing(http.answer(200, {"status": having(**conditions)})), other(**more))
     assert (found.met, found.answered, found.is_present) == (met, answered, True)
-    assert seen in found.seen
+    name = more.get("condition", "Ready")
+    assert found.fields == shown(name, conditions.get(name, ""))
 
 
 @pytest.mark.parametrize("observed", [3, "5f4d8b", None])
@@ -200,19 +234,19 @@ def test_status_of_another_kind_may_not_tell_its_generation(observed: object) ->
 
 
 @pytest.mark.parametrize(
-    ("condition", "seen"),
+    ("condition", "code"),
     [
-        (other(kind="Order"), "Order shop/tls does not exist: cert-manager.io/v1 has no kind Order"),
-        (other(api_version="none.example/v1"), "Certificate shop/tls does not exist"),
-        (other(namespace=""), "Certificate tls needs a namespace"),
-        (other(kind="ClusterIssuer", name="le"), "ClusterIssuer shop/le has no namespace"),
-        (other(kind="ClusterIssuer", name="le", namespace=""), "ClusterIssuer le does not exist"),
+        (other(kind="Order"), "no-kind"),
+        (other(api_version="none.example/v1"), "no-object"),
+        (other(namespace=""), "needs-namespace"),
+        (other(kind="ClusterIssuer", name="le"), "has-no-namespace"),
+        (other(kind="ClusterIssuer", name="le", namespace=""), "no-object"),
     ],
 )
-def test_object_of_another_kind_that_is_not_there(condition: KubernetesCondition, seen: str) -> None:
+def test_object_of_another_kind_that_is_not_there(condition: KubernetesCondition, code: str) -> None:
     """It says what is wrong with the declaration, too."""
     (found,) = observe(issuing(), condition)
-    assert (found.met, found.is_present, found.seen) == (False, False, seen)
+    assert (found.met, found.is_present, found.code, found.subject) == (False, False, code, condition.subject)
 
 
 def test_missing_right_for_another_kind_is_told_with_its_rule() -> None:
@@ -244,7 +278,7 @@ def test_whatever_an_object_holds_is_judged_or_of_unexpected_form(kind: str, dat
         found = check_condition(wanted(kind), data)
     except UnexpectedFormError:
         return
-    assert "\n" not in found.seen
+    assert "\n" not in describe_observation(found)
 
 
 @pytest.mark.parametrize(

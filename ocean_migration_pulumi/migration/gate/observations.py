@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some, sanitize
-from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.errors import (
     DeadlineError,
     InputError,
@@ -21,20 +19,20 @@ from ocean_migration_pulumi.migration.diagnosis.failure_reasons import OUTAGES
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.health.assessment import HealthVerdict, has_arrived, share_on_ocean
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline
-from ocean_migration_pulumi.migration.health.stop_checks import LONGEST_REASON, Probe, observe_url
+from ocean_migration_pulumi.migration.health.stop_checks import Probe, observe_url
 from ocean_migration_pulumi.migration.health.watch import HealthWatch
-from ocean_migration_pulumi.migration.planning.text.findings_text import render_check
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.reconcile.waiter import Denial
 from ocean_migration_pulumi.migration.snapshot.protocols import ConditionReader, OceanApi, Reporter, WorkloadReader
 from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
-from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation
+from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, ObservationCode
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 
 LONGEST_LOOK: Final = 30.0
 """Seconds for each check, retries included. One that takes longer is repeated in the next poll."""
 
 _POLLS_PER_LOOK: Final = 4
+_ALL_SCHEDULED: Final = ConditionObservation(True, ObservationCode.SCHEDULED)
 _UNRECOGNIZED: Final = Gap(GapCode.UNRECOGNIZED_CLUSTER)
 _NOT_NOW: Final = (*OUTAGES, KubernetesError)
 
@@ -108,23 +106,24 @@ def _ask(
     try:
         return observe(gate, gate.scope.at_most(LONGEST_LOOK))
     except _NOT_NOW as error:
-        return [ConditionObservation(False, sanitize(str(error), LONGEST_REASON))]
+        return [ConditionObservation(False, ObservationCode.FAILED, fields={"message": str(error)})]
     except DeadlineError:
         gate.scope.check()
-        return [ConditionObservation(False, f"{whom} did not respond in time")]
+        return [ConditionObservation(False, ObservationCode.NOT_IN_TIME, whom)]
 
 
 def _observe_heartbeat(gate: GateContext, scope: CancelScope) -> list[ConditionObservation]:
     heartbeat = gate.api.within(scope).get_heartbeat(gate.spec.ocean_id)
     now = gate.api.server_now()
-    seen = render_check(service.check_connection(heartbeat, now)).seen
-    return [ConditionObservation(service.is_alive(heartbeat, now), seen)]
+    check = service.check_connection(heartbeat, now)
+    fields = {"finding": check.finding, **check.fields}
+    return [ConditionObservation(service.is_alive(heartbeat, now), ObservationCode.HEARTBEAT, fields=fields)]
 
 
 def _observe_unscheduled(gate: GateContext, scope: CancelScope) -> list[ConditionObservation]:
     """Look at the pods that the latest migration left without a node, as far as the service knows."""
     if not gate.spec.migration_ids:
-        return [ConditionObservation(True, "no migration ran before")]
+        return [ConditionObservation(True, ObservationCode.NO_MIGRATION)]
     latest = gate.spec.migration_ids[-1]
     try:
         status = gate.api.within(scope).get_migration(gate.spec.ocean_id, latest)
@@ -132,9 +131,9 @@ def _observe_unscheduled(gate: GateContext, scope: CancelScope) -> list[Conditio
         return [_observe_denied(gate, scope, latest)]
     gate.denial = None
     pods = {*status.unscheduled_pods, *status.new_unscheduled_pods}
-    return [
-        ConditionObservation(not pods, f"{count_noun(len(pods), 'pod')} unscheduled" if pods else "all pods scheduled")
-    ]
+    if not pods:
+        return [_ALL_SCHEDULED]
+    return [ConditionObservation(False, ObservationCode.UNSCHEDULED, fields={"count": len(pods)})]
 
 
 def _observe_denied(gate: GateContext, scope: CancelScope, migration_id: str) -> ConditionObservation:
@@ -142,12 +141,13 @@ def _observe_denied(gate: GateContext, scope: CancelScope, migration_id: str) ->
     clock, now = gate.scope.clock(), gate.api.server_now()
     if any(summary.id == migration_id for summary in gate.api.within(scope).list_migrations(gate.spec.ocean_id)):
         gate.denial = None
-        return ConditionObservation(False, f"migration {migration_id} is listed, but its status is not found")
+        return ConditionObservation(False, ObservationCode.MIGRATION_LISTED, migration_id)
     denial = gate.denial = gate.denial or Denial(since=clock, at=now)
     denial.add(clock, now)
     if not denial.is_lost:
-        return ConditionObservation(False, f"migration {migration_id} not found for {format_elapsed(denial.seconds)}")
-    return ConditionObservation(True, f"migration {migration_id} is not found: its unscheduled pods are not known")
+        fields = {"seconds": denial.seconds}
+        return ConditionObservation(False, ObservationCode.MIGRATION_DENIED, migration_id, fields)
+    return ConditionObservation(True, ObservationCode.MIGRATION_GONE, migration_id)
 
 
 def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[ConditionObservation]:
@@ -158,13 +158,13 @@ def _observe_kubernetes(gate: GateContext, scope: CancelScope) -> list[Condition
             return observations
         recognized = _is_recognized(gate, kubernetes, scope)
         if recognized is None:
-            return [ConditionObservation(False, describe_gap(_UNRECOGNIZED).reason)]
+            return [ConditionObservation(False, ObservationCode.GAP, fields={"gap": _UNRECOGNIZED.to_json()})]
         if not recognized:
             return observations
         if spec.scheduled:
-            pods = sorted(map(sanitize, kubernetes.pending_pods(scope)))
-            waiting = f"{count_with_verb(len(pods), 'pod', 'wait')} for a node ({list_some(pods)})"
-            observations.append(ConditionObservation(not pods, waiting if pods else "all pods scheduled"))
+            pods = sorted(kubernetes.pending_pods(scope))
+            waiting = ConditionObservation(False, ObservationCode.PENDING, fields={"pods": pods})
+            observations.append(waiting if pods else _ALL_SCHEDULED)
         if spec.kubernetes_conditions:
             observations += kubernetes.observe(scope, spec.kubernetes_conditions)
     except PrerequisiteError as error:
@@ -192,24 +192,24 @@ def _observe_workloads(gate: GateContext, baseline: HealthBaseline) -> list[Cond
         gate.seen_at = now
         if watch.assess() is None:
             gate.scope.check()
-            why = sanitize(describe_gap(watch.missed).line, LONGEST_REASON)
-            return [ConditionObservation(False, f"workloads cannot be read: {why}")]
+            missed = {"gap": watch.missed.to_json()}
+            return [ConditionObservation(False, ObservationCode.WORKLOADS_UNREAD, fields=missed)]
     report = watch.report
     if report is None:
         return []
     if report.below:
         first = report.below[0]
-        seen = f"{first.id} has {first.pods.ready} of {first.required} pods ready"
-        more = f", and {count_noun(len(report.below) - 1, 'other workload')}" if len(report.below) > 1 else ""
-        return [ConditionObservation(False, f"{seen}{more}")]
+        fields = {"ready": first.pods.ready, "required": first.required, "others": len(report.below) - 1}
+        return [ConditionObservation(False, ObservationCode.WORKLOADS_BELOW, str(first.id), fields)]
     arrived, expected = share_on_ocean(report)
     if not has_arrived(report, gate.spec.min_pods_on_ocean):
-        seen = f"{arrived} of {count_noun(expected, 'pod')} arrived on Ocean nodes"
-        return [ConditionObservation(False, f"{seen}, {gate.spec.min_pods_on_ocean} % required")]
-    unknown = report.describe(HealthVerdict.UNKNOWN)
-    more = f", unknown: {list_some(unknown)}" if unknown else ""
-    ready = report.verdicts.get(HealthVerdict.WELL, 0)
-    return [ConditionObservation(True, f"{count_noun(ready, 'workload')} ready{more}")]
+        fields = {"arrived": arrived, "expected": expected, "percentage": gate.spec.min_pods_on_ocean}
+        return [ConditionObservation(False, ObservationCode.PODS_ARRIVED, fields=fields)]
+    unknown = [
+        {"workload": str(workload), "excuse": excuse} for workload, excuse in report.list_excused(HealthVerdict.UNKNOWN)
+    ]
+    ready = {"count": report.verdicts.get(HealthVerdict.WELL, 0), "unknown": unknown}
+    return [ConditionObservation(True, ObservationCode.WORKLOADS_READY, fields=ready)]
 
 
 def _is_recognized(gate: GateContext, kubernetes: GateKubernetes, scope: CancelScope) -> bool | None:

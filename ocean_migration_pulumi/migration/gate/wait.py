@@ -11,6 +11,7 @@ from ocean_migration_pulumi.errors import DeadlineError, InterruptedWaitError, P
 from ocean_migration_pulumi.migration.gate.observations import GateContext, observe_cluster, refuse_missing_access
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
+from ocean_migration_pulumi.migration.reconcile.readiness.observations_text import describe_observation
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter
 from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation
 
@@ -67,7 +68,7 @@ def wait_for_gate(gate: GateContext) -> GateResult:
         waited, missing = format_elapsed(waiter.elapsed), _describe_missing(waiter.last or (), hold_for)
         msg = f"the gate did not open within {waited}: {missing}; fix this, then run `pulumi up` again"
         raise DeadlineError(msg) from None
-    seen = tuple(each.seen for each in observations)
+    seen = tuple(map(describe_observation, observations))
     gate.reporter.info(f"open after {format_elapsed(waiter.elapsed)}" + (f": {', '.join(seen)}" if seen else ""))
     return GateResult(format_time(gate.api.server_now()), seen)
 
@@ -87,7 +88,7 @@ def _refuse_failed_wave(spec: GateSpec) -> None:
 
 
 def _describe_missing(observations: Sequence[ConditionObservation], hold_for: float) -> str:
-    missing = [each.seen for each in observations if not each.met]
+    missing = [describe_observation(each) for each in observations if not each.met]
     if missing:
         return ", ".join(missing)
     if not observations:

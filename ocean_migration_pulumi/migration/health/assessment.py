@@ -45,6 +45,29 @@ class HealthVerdict(StrEnum):
     """It was unhealthy before, or is gone or new: shown, but not judged."""
 
 
+class Excuse(StrEnum):
+    """Why a workload is not compared with its baseline."""
+
+    UNHEALTHY_BEFORE = "unhealthy-before"
+    ROLLING_BEFORE = "rolling-before"
+    """It was being rolled out when the migration started."""
+    PODS_UNREAD = "pods-unread"
+    UNREAD = "unread"
+    """Not all controllers could be read, and this one was not found."""
+    DELETED = "deleted"
+    RECREATED = "recreated"
+    ROLLING = "rolling"
+    """It is being rolled out."""
+    DESIRED_UNKNOWN = "desired-unknown"
+    """It has fewer pods than before, and does not tell how many it asks for."""
+    ROLLOUT_UNKNOWN = "rollout-unknown"
+    """It has another pod template than before, and does not tell of rollouts."""
+
+
+_EXCUSED: Final = frozenset({Excuse.UNHEALTHY_BEFORE, Excuse.DELETED, Excuse.RECREATED})
+"""Reasons that nobody has to find out more about; with any other it is unknown whether the workload is ready."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """Where the nodes of pods belong."""
@@ -110,8 +133,8 @@ class WorkloadHealth:
     """Which one."""
     verdict: HealthVerdict
     """Whether it is as ready as it has to be."""
-    why: str = ""
-    """Why it is unknown or excused, as the end of a sentence; empty for the other verdicts."""
+    excuse: Excuse | None = None
+    """Why it is unknown or excused; None for the other verdicts."""
     required: int = 0
     """The pods that have to be ready."""
     desired: int | None = None
@@ -159,9 +182,9 @@ class HealthReport:
         """The workloads with fewer ready pods than required."""
         return tuple(each for each in self.workloads if each.verdict is HealthVerdict.BELOW)
 
-    def describe(self, verdict: HealthVerdict) -> list[str]:
-        """Return the workloads with a verdict, each with the reason for it."""
-        return [f"{each.id} {each.why}" for each in self.workloads if each.verdict is verdict]
+    def list_excused(self, verdict: HealthVerdict) -> list[tuple[WorkloadId, Excuse]]:
+        """Return the workloads that are not compared, and have this verdict, each with the reason."""
+        return [(each.id, each.excuse) for each in self.workloads if each.excuse and each.verdict is verdict]
 
     @property
     def counts(self) -> PodCounts:
@@ -256,16 +279,18 @@ def _assess_workload(
         [replace(pod, ready=False) if pod.name in crashing else pod for pod in pods], snapshot, placement
     )
     templates = {pod.template for pod in pods}
-    why, verdict = _excuse(before, now, counts, snapshot, templates=templates, required=required)
-    if not why:
+    excuse = _find_excuse(before, now, counts, snapshot, templates=templates, required=required)
+    if excuse is None:
         verdict = HealthVerdict.BELOW if counts.ready < required else HealthVerdict.WELL
+    else:
+        verdict = HealthVerdict.EXCUSED if excuse in _EXCUSED else HealthVerdict.UNKNOWN
     missing = verdict is HealthVerdict.BELOW and counts.total < required
     not_ready = [pod for pod in pods if not pod.ready]
     lost = max(0, before.desired - desired) if desired is not None else 0
     return WorkloadHealth(
         id=workload,
         verdict=verdict,
-        why=why,
+        excuse=excuse,
         required=required,
         desired=desired,
         pods=counts,
@@ -281,7 +306,7 @@ def _assess_workload(
     )
 
 
-def _excuse(
+def _find_excuse(
     before: WorkloadBaseline,
     now: WorkloadController | None,
     counts: PodCounts,
@@ -289,27 +314,25 @@ def _excuse(
     *,
     templates: Set[str],
     required: int,
-) -> tuple[str, HealthVerdict]:
-    """Return why a workload is not judged, and as what it counts; an empty reason when it is judged."""
+) -> Excuse | None:
+    """Return why a workload is not compared; None when it is."""
     if before.broken:
-        return "was unhealthy before", HealthVerdict.EXCUSED
+        return Excuse.UNHEALTHY_BEFORE
     if before.rolling:
-        return "was being rolled out when the migration started", HealthVerdict.UNKNOWN
+        return Excuse.ROLLING_BEFORE
     if PODS in snapshot.gaps:
-        return "pods could not be read", HealthVerdict.UNKNOWN
+        return Excuse.PODS_UNREAD
     if now is None:
-        if not snapshot.knows_controllers:
-            return "could not be read", HealthVerdict.UNKNOWN
-        return "was deleted", HealthVerdict.EXCUSED
+        return Excuse.DELETED if snapshot.knows_controllers else Excuse.UNREAD
     if before.uid and now.uid and before.uid != now.uid:
-        return "was recreated", HealthVerdict.EXCUSED
+        return Excuse.RECREATED
     if now.rolling:
-        return "is being rolled out", HealthVerdict.UNKNOWN
+        return Excuse.ROLLING
     if now.desired is None and counts.ready < before.ready and counts.total < before.ready:
-        return "has fewer pods than before, and does not report how many it desires", HealthVerdict.UNKNOWN
+        return Excuse.DESIRED_UNKNOWN
     if not now.tells_rollouts and templates - set(before.templates) and counts.ready < required:
-        return "has another pod template than before, and does not report rollouts", HealthVerdict.UNKNOWN
-    return "", HealthVerdict.WELL
+        return Excuse.ROLLOUT_UNKNOWN
+    return None
 
 
 def _explain_missing(workload: WorkloadId, now: WorkloadController | None, snapshot: WorkloadSnapshot) -> str:

@@ -21,6 +21,7 @@ from ocean_migration_pulumi.migration.health.assessment import (
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, group_pods
 from ocean_migration_pulumi.migration.health.not_ready import NotReadyClass
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot
+from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation
 from ocean_migration_pulumi.migration.spec.stop_conditions import BROKEN_FOR, StopConditions
 
 FEWEST_LOOKS: Final = 3
@@ -85,7 +86,9 @@ class BrakeCause:
     pod: str = ""
     """A pod that shows it; empty for none."""
     detail: str = ""
-    """What Kubernetes says of that pod, or what was seen of the check."""
+    """What Kubernetes says of that pod; empty for none."""
+    observation: ConditionObservation | None = None
+    """What was seen of the check; None for workloads."""
 
 
 def observe_for_brake(

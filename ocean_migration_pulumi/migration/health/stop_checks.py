@@ -5,21 +5,26 @@ A check stops a migration only when it passed before: what was broken before the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ocean_migration_pulumi.api.responses import ApiResponse
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import run_together
-from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.errors import NoAnswerError, OperationCancelled, PrerequisiteError
 from ocean_migration_pulumi.migration.health.brake import FEWEST_LOOKS, BrakeCause
 from ocean_migration_pulumi.migration.health.look_thread import LOOK_DEADLINE, LookThread
 from ocean_migration_pulumi.migration.snapshot.protocols import ConditionReader
-from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.spec.conditions import (
+    ConditionObservation,
+    HttpCheck,
+    KubernetesCondition,
+    ObservationCode,
+)
+from ocean_migration_pulumi.migration.spec.gap import Gap
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopCheck
 
 CONDITION: Final = "condition"
@@ -27,9 +32,6 @@ CONDITION: Final = "condition"
 
 HTTP_CHECK: Final = "HTTP check"
 """The cause of a URL that does not answer as it has to."""
-
-LONGEST_REASON: Final = 200
-"""The most characters of a reason that a message shows."""
 
 Probe = Callable[[str, CancelScope], ApiResponse]
 """GETs a URL; raises NoAnswerError, SettingsError, DeadlineError or OperationCancelled."""
@@ -40,14 +42,16 @@ def observe_url(check: HttpCheck, probe: Probe, scope: CancelScope) -> Condition
     try:
         answer = probe(check.url, scope)
     except NoAnswerError as error:
-        seen = f"{check.subject}: {sanitize(str(error), LONGEST_REASON)}"
-        return ConditionObservation(False, seen, answered=False)
-    seen = f"{check.subject} responds with {answer.status}"
+        return ConditionObservation(
+            False, ObservationCode.FAILED, check.subject, {"message": str(error)}, answered=False
+        )
+    fields = {"status": answer.status}
     if answer.status != check.status:
-        return ConditionObservation(False, f"{seen} instead of {check.status}")
+        fields["expected"] = check.status
+        return ConditionObservation(False, ObservationCode.URL_STATUS, check.subject, fields)
     if check.contains is not None and check.contains.encode() not in answer.body:
-        return ConditionObservation(False, f"{seen}, but the response does not contain the required text")
-    return ConditionObservation(True, seen)
+        return ConditionObservation(False, ObservationCode.URL_BODY, check.subject, fields)
+    return ConditionObservation(True, ObservationCode.URL_ANSWERED, check.subject, fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,8 @@ class CheckSeries:
     """When the first of them was; None without one."""
     at: datetime | None = None
     """When the last of them was; None without one."""
-    seen: str = ""
-    """What was seen last, unless it passed."""
+    last: ConditionObservation | None = None
+    """What was seen last; None when it passed, and before the first look."""
 
     def advance(self, observation: ConditionObservation, at: datetime) -> CheckSeries:
         """Return the series after another look; one that says nothing breaks it."""
@@ -73,8 +77,8 @@ class CheckSeries:
             return CheckSeries(check=self.check, passed=True)
         says = observation.is_present and (observation.answered or self.check.fails_without_answer)
         if not says or not self.passed:
-            return CheckSeries(check=self.check, passed=self.passed, seen=observation.seen)
-        return replace(self, looks=self.looks + 1, since=self.since or at, at=at, seen=observation.seen)
+            return CheckSeries(check=self.check, passed=self.passed, last=observation)
+        return replace(self, looks=self.looks + 1, since=self.since or at, at=at, last=observation)
 
     def find_cause(self) -> BrakeCause | None:
         """Return why the migration has to be stopped; None when it may go on."""
@@ -84,7 +88,7 @@ class CheckSeries:
         if seconds < self.check.seconds:
             return None
         cause = HTTP_CHECK if isinstance(self.check.check, HttpCheck) else CONDITION
-        return BrakeCause(cause=cause, check=self.check.name, seconds=seconds, detail=self.seen)
+        return BrakeCause(cause=cause, check=self.check.name, seconds=seconds, observation=self.last)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,7 +105,7 @@ class CheckWatch:
     """GETs URLs; None when nobody can."""
     kubernetes: ConditionReader | None
     """Reads the cluster; None without access."""
-    absent: str
+    absent: Gap
     """Why there is no access."""
     find_nodes: Callable[[CancelScope], Collection[str]]
     """Returns instance ids of nodes of the cluster."""
@@ -115,9 +119,9 @@ class CheckWatch:
         failed = {each.check.name for each in self.series if not each.passed}
         return sorted({each.check.name for each in self.series} - failed)
 
-    def list_failing(self) -> list[str]:
+    def list_failing(self) -> list[ConditionObservation]:
         """Return what was seen last of the checks that did not pass then."""
-        return [each.seen for each in self.series if each.seen]
+        return [each.last for each in self.series if each.last is not None]
 
     def observe(self) -> None:
         """Look at all checks once, at the same time."""
@@ -146,14 +150,13 @@ class CheckWatch:
     def _observe(self, check: HttpCheck | KubernetesCondition, scope: CancelScope) -> ConditionObservation:
         if isinstance(check, HttpCheck):
             if self.probe is None:
-                return ConditionObservation(False, f"{check.subject}: nobody can ask", answered=False)
+                return ConditionObservation(False, ObservationCode.NO_PROBE, check.subject, answered=False)
             return observe_url(check, self.probe, scope)
         if self.kubernetes is None:
-            raise PrerequisiteError(self.absent)
+            return _say_nothing(ObservationCode.GAP, check.wanted, {"gap": self.absent.to_json()})
         if not self._recognized:
             if not self.kubernetes.instances(scope) & {*self.find_nodes(scope)}:
-                msg = "none of the nodes is planned or run by Ocean: it is another cluster"
-                raise PrerequisiteError(msg)
+                return _say_nothing(ObservationCode.OTHER_CLUSTER, check.wanted)
             self._recognized = True
         (found,) = self.kubernetes.observe(scope, [check])
         return found
@@ -167,7 +170,12 @@ def start_series(checks: Iterable[StopCheck], passed: Collection[str]) -> tuple[
 def _read_outcome(check: StopCheck, outcome: ConditionObservation | Exception) -> ConditionObservation:
     if isinstance(outcome, ConditionObservation):
         return outcome
-    seen = f"{check.name}: {sanitize(str(outcome) or type(outcome).__name__, LONGEST_REASON)}"
-    # A right that is missing, or an access that is gone, says nothing of the object, whatever the check asks for.
-    refused = isinstance(outcome, PrerequisiteError)
-    return ConditionObservation(False, seen, answered=False, is_present=not refused)
+    fields = {"message": str(outcome) or type(outcome).__name__}
+    if isinstance(outcome, PrerequisiteError):
+        return _say_nothing(ObservationCode.FAILED, check.name, fields)
+    return ConditionObservation(False, ObservationCode.FAILED, check.name, fields, answered=False)
+
+
+def _say_nothing(code: ObservationCode, subject: str, fields: Mapping[str, Any] | None = None) -> ConditionObservation:
+    """Return that a right is missing, or an access: it says nothing of the object, whatever the check asks for."""
+    return ConditionObservation(False, code, subject, fields or {}, answered=False, is_present=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -89,14 +90,84 @@ class HttpCheck:
         return self.subject
 
 
+class ObservationCode(StrEnum):
+    """What was seen; the string under each member names what the subject is, and the fields."""
+
+    FAILED = "failed"
+    """Subject: what was asked for, or nothing. ``message`` of an error."""
+    GAP = "gap"
+    """Subject: what was asked for, or nothing. ``gap``, as ``Gap.to_json`` returns it."""
+    NOT_IN_TIME = "not-in-time"
+    """Subject: who was asked; no fields."""
+
+    NO_KIND = "no-kind"
+    """Subject: an object, like that of the next ones. The ``api_version`` has no such ``kind``."""
+    NO_OBJECT = "no-object"
+    """No fields."""
+    NEEDS_NAMESPACE = "needs-namespace"
+    """No fields."""
+    HAS_NO_NAMESPACE = "has-no-namespace"
+    """No fields."""
+    BEING_DELETED = "being-deleted"
+    """No fields."""
+    OUTDATED = "outdated"
+    """Its status is of an older generation; no fields."""
+    REPLICAS = "replicas"
+    """How many are ``ready`` of those ``expected``."""
+    JOB_FAILED = "job-failed"
+    """No fields."""
+    CONDITION = "condition"
+    """``status`` of the ``condition``, and the ``reason`` of a wrong one (may be empty)."""
+    OTHER_CLUSTER = "other-cluster"
+    """Subject: a check. Kubernetes is that of another cluster; no fields."""
+
+    NO_PROBE = "no-probe"
+    """Subject: a URL, like that of the next ones. Nobody can ask for it; no fields."""
+    URL_ANSWERED = "url-answered"
+    """HTTP ``status``."""
+    URL_STATUS = "url-status"
+    """HTTP ``status``, and the one that was ``expected``."""
+    URL_BODY = "url-body"
+    """HTTP ``status``; the body lacks the required text."""
+
+    HEARTBEAT = "heartbeat"
+    """The ``finding`` of the check of the Ocean Controller, and its fields."""
+    NO_MIGRATION = "no-migration"
+    """No migration ran before; no fields."""
+    MIGRATION_LISTED = "migration-listed"
+    """Subject: a migration that is listed, but has no status; no fields."""
+    MIGRATION_DENIED = "migration-denied"
+    """Subject: a migration that has not been found for ``seconds``."""
+    MIGRATION_GONE = "migration-gone"
+    """Subject: a migration that is not found any more; no fields."""
+    SCHEDULED = "scheduled"
+    """All pods are scheduled; no fields."""
+    UNSCHEDULED = "unscheduled"
+    """``count`` of unscheduled pods."""
+    PENDING = "pending"
+    """``pods`` that wait for a node."""
+    WORKLOADS_UNREAD = "workloads-unread"
+    """``gap``, as ``Gap.to_json`` returns it."""
+    WORKLOADS_BELOW = "workloads-below"
+    """Subject: a workload. How many pods are ``ready`` and ``required``, and how many ``others`` have too few."""
+    PODS_ARRIVED = "pods-arrived"
+    """How many pods ``arrived`` on Ocean nodes, how many were ``expected``, and the ``percentage`` required."""
+    WORKLOADS_READY = "workloads-ready"
+    """``count`` of workloads, and which are ``unknown``: each ``workload`` and its ``excuse``."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConditionObservation:
     """An observation of one thing that a gate waits for, or for which a migration is stopped."""
 
     met: bool
     """Whether it is as it has to be."""
-    seen: str
-    """What was seen, as messages show it."""
+    code: ObservationCode
+    """What was seen."""
+    subject: str = ""
+    """Of what, as messages name it."""
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What the text names, as JSON-plain data."""
     answered: bool = True
     """Whether there was an answer at all: without one nothing is known."""
     is_present: bool = True

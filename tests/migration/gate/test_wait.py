@@ -34,7 +34,12 @@ from ocean_migration_pulumi.migration.gate.observations import LONGEST_LOOK, Gat
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.gate.wait import GateResult, wait_for_gate
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
-from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.spec.conditions import (
+    ConditionObservation,
+    HttpCheck,
+    KubernetesCondition,
+    ObservationCode,
+)
 from tests.migration.builders import candidate, status
 from tests.migration.tellers import RecordingTeller
 from tests.support.fake_clock import FakeClock
@@ -58,6 +63,12 @@ def take(script: list[Any], scope: CancelScope) -> Any:
     if isinstance(found, Exception):
         raise found
     return found
+
+
+def available(status: str = "True") -> ConditionObservation:
+    """Return what is seen of the Deployment."""
+    fields = {"condition": "Available", "status": status, "reason": ""}
+    return ConditionObservation(status == "True", ObservationCode.CONDITION, "Deployment shop/cart", fields)
 
 
 @dataclass
@@ -111,9 +122,7 @@ class FakeKubernetes:
 
     nodes: list[Any] = field(default_factory=lambda: [frozenset({"i-1"})])
     pending: list[Any] = field(default_factory=lambda: [()])
-    conditions: list[Any] = field(
-        default_factory=lambda: [(ConditionObservation(True, "Deployment shop/cart is Available"),)]
-    )
+    conditions: list[Any] = field(default_factory=lambda: [(available(),)])
 
     def instances(self, scope: CancelScope) -> frozenset[str]:
         """Return the next nodes."""
@@ -351,15 +360,19 @@ def test_kubernetes_tells_pending_pods_and_conditions() -> None:
     kubernetes = FakeKubernetes(
         pending=[("shop/b", "shop/a"), ("shop/b",), ()],
         conditions=[
-            (ConditionObservation(False, "Deployment shop/cart is not Available"),),
-            (ConditionObservation(True, "it is"),),
+            (available("False"),),
+            (available(),),
         ],
     )
     stand = Stand(
         kubernetes=kubernetes,
         spec={"migration_ids": ("owm-1",), "kubernetes_conditions": (CART,), "hold_for": 0.0},
     )
-    assert stand.opens().seen == ("Ocean Controller is connected", "all pods scheduled", "it is")
+    assert stand.opens().seen == (
+        "Ocean Controller is connected",
+        "all pods scheduled",
+        "Deployment shop/cart is Available",
+    )
     assert stand.reporter.statuses[1] == (
         "waiting: 2 pods wait for a node (shop/a, shop/b), Deployment shop/cart is not Available, 0s"
     )

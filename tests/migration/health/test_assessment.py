@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.migration.health.assessment import (
+    Excuse,
     HealthReport,
     HealthVerdict,
     PodCounts,
@@ -102,7 +103,7 @@ def test_verdict(pods: list[Any], more: dict[str, Any], verdict: HealthVerdict, 
     """The smaller of ready before and desired now is required, with every excuse."""
     found = only(assess(THREE, *pods, **more))
     assert (found.verdict, found.required) == (verdict, required)
-    assert bool(found.why) == (verdict in {HealthVerdict.EXCUSED, HealthVerdict.UNKNOWN})
+    assert bool(found.excuse) == (verdict in {HealthVerdict.EXCUSED, HealthVerdict.UNKNOWN})
 
 
 def test_workload_that_was_unhealthy_before_never_counts() -> None:
@@ -214,7 +215,7 @@ def test_kind_that_does_not_tell_of_rollouts_may_be_rolled_out(
 def test_renamed_workload_is_one_that_was_deleted_and_one_that_was_created() -> None:
     """Neither is judged."""
     report = assess(THREE, pulling("d", workload=WorkloadId("Deployment", "shop", "cart-v2")))
-    assert only(report).why == "was deleted"
+    assert only(report).excuse is Excuse.DELETED
     assert report.created == 1
 
 
@@ -244,7 +245,7 @@ def test_orphans_of_a_deleted_deployment_are_not_judged() -> None:
     deleted = snapshot(pulling("d"), old("b"))
     gone = replace(deleted, workloads={})
     found = only(assess_health(THREE, gone, PLACEMENT, since=START))
-    assert (found.verdict, found.why) == (HealthVerdict.EXCUSED, "was deleted")
+    assert (found.verdict, found.excuse) == (HealthVerdict.EXCUSED, Excuse.DELETED)
 
 
 def test_missing_right_is_unknown_with_the_rule() -> None:

@@ -14,7 +14,13 @@ from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import KubernetesError, NoAnswerError, PrerequisiteError, SettingsError
 from ocean_migration_pulumi.migration.health.look_thread import LookThread
 from ocean_migration_pulumi.migration.health.stop_checks import CheckSeries, CheckWatch, start_series
-from ocean_migration_pulumi.migration.spec.conditions import ConditionObservation, HttpCheck, KubernetesCondition
+from ocean_migration_pulumi.migration.snapshot.sources import NO_ACCESS
+from ocean_migration_pulumi.migration.spec.conditions import (
+    ConditionObservation,
+    HttpCheck,
+    KubernetesCondition,
+    ObservationCode,
+)
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopCheck
 from tests.migration.health.support import OCEAN, PLANNED, START
 
@@ -25,10 +31,10 @@ TLS = StopCheck(
     check=KubernetesCondition(kind="Certificate", name="tls", namespace="shop", api_version="cert-manager.io/v1")
 )
 SEEN = {
-    "pass": ConditionObservation(True, "ok"),
-    "fail": ConditionObservation(False, "responds with 503 instead of 200"),
-    "silent": ConditionObservation(False, "no answer", answered=False),
-    "gone": ConditionObservation(False, "is not there", is_present=False),
+    "pass": ConditionObservation(True, ObservationCode.URL_ANSWERED, URL, {"status": 200}),
+    "fail": ConditionObservation(False, ObservationCode.URL_STATUS, URL, {"status": 503, "expected": 200}),
+    "silent": ConditionObservation(False, ObservationCode.FAILED, URL, {"message": "no answer"}, answered=False),
+    "gone": ConditionObservation(False, ObservationCode.NO_OBJECT, URL, is_present=False),
 }
 
 
@@ -46,7 +52,7 @@ def test_stops_after_its_time_and_not_earlier() -> None:
     cause = play(["fail"] * 11).find_cause()
     assert cause is not None
     assert (cause.cause, cause.check, cause.seconds) == ("HTTP check", URL, 600.0)
-    assert (cause.detail, cause.workloads) == ("responds with 503 instead of 200", ())
+    assert (cause.observation, cause.workloads) == (SEEN["fail"], ())
     found = play(["fail"] * 11, TLS).find_cause()
     assert found is not None
     assert (found.cause, found.check) == ("condition", "Certificate shop/tls Ready=True")
@@ -125,7 +131,7 @@ def watch(*checks: StopCheck, kubernetes: Cluster | None = None, probe: object =
         now=lambda: START,
         probe=probe,  # type: ignore[arg-type]
         kubernetes=kubernetes,
-        absent="no access to Kubernetes",
+        absent=NO_ACCESS,
         find_nodes=find_nodes,
         thread=LookThread(60.0),
     )
@@ -140,7 +146,7 @@ def test_looks_at_all_checks_at_once() -> None:
         seen.observe()
     assert [each.looks for each in seen.series] == [3, 3]
     assert cluster.identified == 1
-    assert seen.list_failing() == [f"{URL} responds with 503 instead of 200", "responds with 503 instead of 200"]
+    assert seen.list_failing() == [SEEN["fail"], SEEN["fail"]]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +160,8 @@ def test_api_server_that_does_not_answer_says_nothing(error: Exception, strict: 
     seen = watch(StopCheck(check=TLS.check, fails_without_answer=strict), kubernetes=cluster)
     seen.observe()
     assert seen.series[0].looks == int(strict and not isinstance(error, PrerequisiteError))
-    assert seen.list_failing() == [f"Certificate shop/tls Ready=True: {error}"]
+    (failing,) = seen.list_failing()
+    assert (failing.code, failing.subject, failing.fields) == ("failed", TLS.name, {"message": str(error)})
 
 
 @pytest.mark.parametrize("kubernetes", [None, Cluster("i-of-another"), Cluster()])
@@ -163,7 +170,8 @@ def test_without_access_or_with_that_of_another_cluster_nothing_is_said(kubernet
     seen = watch(StopCheck(check=TLS.check, fails_without_answer=True), kubernetes=kubernetes)
     seen.observe()
     assert seen.series[0].looks == 0
-    assert seen.list_failing()
+    (failing,) = seen.list_failing()
+    assert failing.code == ("gap" if kubernetes is None else "other-cluster")
 
 
 @pytest.mark.parametrize("error", [NoAnswerError("no response within 5 s"), SettingsError("the proxy cannot be used")])
@@ -176,7 +184,7 @@ def test_url_that_does_not_answer_says_nothing(error: Exception) -> None:
     seen = watch(SHOP, STRICT, probe=probe)
     seen.observe()
     assert [each.looks for each in seen.series] == [0, 1]
-    assert not any("canary" in text for text in seen.list_failing())
+    assert not any("canary" in text for text in map(repr, seen.list_failing()))
     assert "canary" not in repr(seen)
 
 

@@ -13,6 +13,7 @@ from ocean_migration_pulumi.migration.health.watch import HealthWatch
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_line
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.readiness.observations_text import describe_excuses
 from ocean_migration_pulumi.migration.reconcile.readiness.watching import (
     open_watch,
     report_not_ready,
@@ -71,7 +72,7 @@ def settle_workloads(context: ReconcileContext) -> None:
 
 def _report_ready(report: HealthReport, *, omitted: int) -> Diagnostic:
     """Return the diagnostic of a pass, a warning when it is not known whether all workloads are ready."""
-    unknown = report.describe(HealthVerdict.UNKNOWN)
+    unknown = describe_excuses(report, HealthVerdict.UNKNOWN)
     return Diagnostic(
         code=Code.WORKLOADS_READY,
         severity=Severity.WARNING if unknown or omitted else Severity.INFO,
@@ -80,7 +81,7 @@ def _report_ready(report: HealthReport, *, omitted: int) -> Diagnostic:
             "pods": report.counts.ocean,
             "elsewhere": report.landed_elsewhere,
             "unknown": unknown,
-            "excused": report.describe(HealthVerdict.EXCUSED),
+            "excused": describe_excuses(report, HealthVerdict.EXCUSED),
             "omitted": omitted,
         },
     )

@@ -20,6 +20,7 @@ from ocean_migration_pulumi.migration.health.watch import HealthWatch, find_undr
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
+from ocean_migration_pulumi.migration.reconcile.readiness.observations_text import describe_observation
 from ocean_migration_pulumi.migration.reconcile.stop import stop_migration
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
 from ocean_migration_pulumi.migration.spec.gap import Gap
@@ -68,7 +69,7 @@ def record_baseline(context: ReconcileContext, instance_ids: Collection[str]) ->
     watched = Diagnostic(
         code=Code.STOP_CHECKS_WATCHED,
         severity=Severity.WARNING if failing else Severity.INFO,
-        fields={"passed": checks.passed, "failing": failing},
+        fields={"passed": checks.passed, "failing": list(map(describe_observation, failing))},
     )
     (context.reporter.warning if failing else context.reporter.info)(render(watched))
     return checks.passed
@@ -152,7 +153,15 @@ def stop_for_workloads(
     """
     names = [str(workload) for workload in cause.workloads]
     # Recorded before the stop is sent: a run that is killed in between must not read as if nothing had happened.
-    entry = {**asdict(cause), "workloads": names[:MOST_SHOWN]}
+    detail = cause.detail if cause.observation is None else describe_observation(cause.observation)
+    entry = {
+        "cause": cause.cause,
+        "workloads": names[:MOST_SHOWN],
+        "check": cause.check,
+        "seconds": cause.seconds,
+        "pod": cause.pod,
+        "detail": detail,
+    }
     migration.stopped_by = BRAKE
     migration.stop_cause = {name: value for name, value in entry.items() if name != "check" or value}
     if watch is not None and watch.report is not None:
@@ -167,12 +176,8 @@ def stop_for_workloads(
         severity=Severity.ERROR,
         subject=migration.id,
         fields={
-            "cause": cause.cause,
+            **entry,
             "workloads": names,
-            "check": cause.check,
-            "pod": cause.pod,
-            "detail": cause.detail,
-            "seconds": cause.seconds,
             "drained": len(context.state.drained & set(migration.instance_ids)),
             "remaining": len(context.state.remaining),
         },
@@ -309,7 +314,7 @@ def _make_check_watch(
         now=context.now,
         probe=context.probe,
         kubernetes=context.sources.kubernetes,
-        absent=describe_gap(context.sources.absent).line,
+        absent=context.sources.absent,
         find_nodes=lambda scope: {*instance_ids, *_find_ocean_nodes(context, scope)},
         thread=LookThread(_POLLS_PER_LOOK * context.poll_policy.poll_interval),
     )

@@ -216,7 +216,7 @@ class KubernetesReader:
         send = partial(self._connection.post, scope, path, {"dryRun": "All"}, body)
         outcome = run_together(KUBERNETES, scope, {path: send})[path]
         if isinstance(outcome, Exception):
-            return EvictionTrial(allowed=None, message=describe_gap(gap_for_error(EVICTIONS, outcome)).reason)
+            return EvictionTrial(allowed=None, gap=gap_for_error(EVICTIONS, outcome))
         return _trial(outcome)
 
     def instances(self, scope: CancelScope) -> frozenset[str]:
@@ -290,9 +290,8 @@ def _trial(answer: KubernetesResponse) -> EvictionTrial:
     if answer.ok:
         return EvictionTrial(allowed=True)
     if answer.said and answer.status == NOT_FOUND:
-        return EvictionTrial(allowed=None, message=answer.said, vanished=True)
+        return EvictionTrial(allowed=None, said=answer.said, vanished=True)
     several = answer.status == _SERVER_ERROR and _SEVERAL_BUDGETS.casefold() in answer.said.casefold()
     if several or (answer.said and answer.status == _TOO_MANY):
-        return EvictionTrial(allowed=False, message=answer.said)
-    gap = gap_for_status(EVICTIONS, answer.status, said=answer.said)
-    return EvictionTrial(allowed=None, message=describe_gap(gap).line)
+        return EvictionTrial(allowed=False, said=answer.said)
+    return EvictionTrial(allowed=None, gap=gap_for_status(EVICTIONS, answer.status, said=answer.said))

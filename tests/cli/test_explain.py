@@ -10,8 +10,11 @@ from typing import Any, Final
 import pytest
 
 from ocean_migration_pulumi.cli.commands.inspect.explain import MOST_PODS, format_lines
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import REASONS
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods import Blocker, StuckPod
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods_text import describe_blocker
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS
 from ocean_migration_pulumi.simulator import Simulator
 from tests.cli.conftest import SCHEMAS, described
 from tests.cli.explained import migrate, printed, run, simulator
@@ -148,12 +151,10 @@ def test_schema_knows_every_reason_and_outcome() -> None:
 
 def test_foreign_names_cannot_change_the_output() -> None:
     """Line breaks and escape sequences are removed, tags stay text, and pods beyond the limit are counted."""
-    pods = tuple(
-        StuckPod(pod=f"shop/<b>{number}\n\x1b[31m", node="", why="it waits", remedy="wait") for number in range(60)
-    )
+    pods = tuple(StuckPod(pod=f"shop/<b>{number}\n\x1b[31m", node="", blocker=Blocker.PENDING) for number in range(60))
     found = Diagnosis(outcome=Outcome.STALLED, headline="a\nb", reason="stall", stuck=pods)
     text = list(format_lines(found))
-    assert text[:4] == ["a b", "", "Remaining pods", "  it waits: wait"]
+    assert text[:4] == ["a b", "", "Remaining pods", f"  {': '.join(describe_blocker(pods[0], INPUTS))}"]
     assert text[4] == "    shop/<b>0 [31m"
     assert text[-1] == "  and 10 more pods: see --json"
     assert len(text) == 4 + MOST_PODS + 1

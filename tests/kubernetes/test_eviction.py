@@ -10,16 +10,26 @@ import pytest
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import EngineGoneError, InterruptedWaitError
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import EvictionTrial, Pod
+from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from tests.kubernetes import fake_api as fake
 from tests.kubernetes.fake_api import FakeApi
 from tests.kubernetes.support import TOKEN, reading
 from tests.support import http_server as http
+from tests.support.gaps import failed_gap
 from tests.support.timing import PATIENCE
 
 POD = Pod(namespace="shop", name="cart-0")
 PATH = "/api/v1/namespaces/shop/pods/cart-0/eviction"
 BUDGET = "Cannot evict pod as it would violate the pod's disruption budget."
 SEVERAL = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+
+
+ASKED = {"verb": "create", "object": "pods/eviction"}
+
+
+def refused(status: int, said: str = "") -> Gap:
+    """Return the gap that a refusal leaves."""
+    return Gap(GapCode.REFUSED, {**ASKED, "status": status, "said": said})
 
 
 def tried(step: http.Step, scope: CancelScope | None = None) -> EvictionTrial:
@@ -62,44 +72,41 @@ def test_name_leads_to_no_other_route() -> None:
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        (fake.status(429, BUDGET, "TooManyRequests"), EvictionTrial(allowed=False, message=BUDGET)),
-        (fake.status(500, SEVERAL), EvictionTrial(allowed=False, message=SEVERAL)),
+        (fake.status(429, BUDGET, "TooManyRequests"), EvictionTrial(allowed=False, said=BUDGET)),
+        (fake.status(500, SEVERAL), EvictionTrial(allowed=False, said=SEVERAL)),
         (
             fake.status(404, 'pods "cart-0" not found'),
-            EvictionTrial(allowed=None, message='pods "cart-0" not found', vanished=True),
+            EvictionTrial(allowed=None, said='pods "cart-0" not found', vanished=True),
         ),
         (
             fake.forbidden("create", "pods/eviction"),
             EvictionTrial(
                 allowed=None,
-                message="ci may not create pods/eviction (403); add to its role: "
-                '{apiGroups: [""], resources: [pods/eviction], verbs: [create]}',
+                gap=Gap(
+                    GapCode.FORBIDDEN,
+                    {
+                        **ASKED,
+                        "status": 403,
+                        "user": "ci",
+                        "rule": '{apiGroups: [""], resources: [pods/eviction], verbs: [create]}',
+                    },
+                ),
             ),
         ),
         (
             fake.status(403, "admission webhook denied the request"),
-            EvictionTrial(
-                allowed=None,
-                message="Kubernetes responded with 403 when asked to create pods/eviction: "
-                "admission webhook denied the request",
-            ),
+            EvictionTrial(allowed=None, gap=refused(403, "admission webhook denied the request")),
         ),
-        (
-            fake.status(500, "etcd is slow\nagain"),
-            EvictionTrial(
-                allowed=None,
-                message=("Kubernetes responded with 500 when asked to create pods/eviction: etcd is slow again"),
-            ),
-        ),
+        (fake.status(500, "etcd is slow\nagain"), EvictionTrial(allowed=None, gap=refused(500, "etcd is slow again"))),
         (
             http.answer(429, b"Too many requests, please try again later.", Retry_After="0"),
-            EvictionTrial(allowed=None, message="Kubernetes responded with 429 when asked to create pods/eviction"),
+            EvictionTrial(allowed=None, gap=refused(429)),
         ),
+        (http.answer(404, b"no such route"), EvictionTrial(allowed=None, gap=refused(404))),
         (
-            http.answer(404, b"no such route"),
-            EvictionTrial(allowed=None, message="Kubernetes responded with 404 when asked to create pods/eviction"),
+            http.reset,
+            EvictionTrial(allowed=None, gap=failed_gap("Kubernetes cannot be reached: the connection was reset")),
         ),
-        (http.reset, EvictionTrial(allowed=None, message="Kubernetes cannot be reached: the connection was reset")),
     ],
     ids=["budget", "several", "gone", "forbidden", "policy", "server", "overloaded", "proxy", "reset"],
 )
@@ -113,17 +120,17 @@ def test_causes_are_quoted() -> None:
     causes = [{"reason": "DisruptionBudget", "message": "The disruption budget cart needs 3 healthy pods and has 3"}, 7]
     body = {"kind": "Status", "code": 429, "message": BUDGET, "details": {"causes": causes}}
     expected = f"{BUDGET} The disruption budget cart needs 3 healthy pods and has 3"
-    assert tried(http.answer(429, body)) == EvictionTrial(allowed=False, message=expected)
+    assert tried(http.answer(429, body)) == EvictionTrial(allowed=False, said=expected)
 
 
 def test_long_words_are_cut() -> None:
     """A line of the preview stays a line."""
-    assert len(tried(fake.status(429, "x" * 1000)).message) == 300
+    assert len(tried(fake.status(429, "x" * 1000)).said) == 300
 
 
 def test_silence_is_no_answer() -> None:
     """Nobody knows then."""
-    expected = EvictionTrial(allowed=None, message="Kubernetes did not respond in time")
+    expected = EvictionTrial(allowed=None, gap=Gap(GapCode.NOT_IN_TIME))
     assert tried(http.silence, CancelScope().at_most(0.2)) == expected
 
 

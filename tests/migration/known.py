@@ -72,7 +72,7 @@ class KnownKubernetes:
     def try_eviction(self, scope: CancelScope, pod: Pod) -> EvictionTrial:
         """Return what was given for a pod."""
         self.tried.append(pod.full_name)
-        return self.trials.get(pod.full_name, EvictionTrial(allowed=None, message="not told"))
+        return self.trials.get(pod.full_name, EvictionTrial(allowed=None))
 
     def sources(self, *, explicit: bool = False) -> DataSources:
         """Return it as the access of a resource."""

@@ -14,7 +14,8 @@ from ocean_migration_pulumi.api.models.migration import (
     PodDetail,
 )
 from ocean_migration_pulumi.common.times import format_time
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods import Blocker, StuckPod
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, RunReport
 
 STARTED = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -127,10 +128,10 @@ def failed() -> RunReport:
             StuckPod(
                 pod="payments/ledger-0",
                 node=old(8).node_name,
-                why="PodDisruptionBudget payments/ledger allows no disruption (needs 2 healthy, has 2)",
-                remedy="run more pods, change it, or set force_pod_eviction_on_pdb_failure",
+                blocker=Blocker.BUDGET,
+                fields={"budget": "payments/ledger", "healthy": 2, "required": 2},
             ),
-            StuckPod(pod="tools/debug-1", node=old(9).node_name, why="no controller brings it back", remedy="move it"),
+            StuckPod(pod="tools/debug-1", node=old(9).node_name, blocker=Blocker.STANDALONE),
         ),
         notes=("AWS was not asked: there is no access to it",),
     )
@@ -176,7 +177,7 @@ def with_leftovers() -> RunReport:
         evidence=tuple(f"{old(number).node_name} requires manual migration" for number in range(13, 16)),
         remedy="Move them by hand, or migrate these nodes again with should_evict_stand_alone_pods",
         stuck=tuple(
-            StuckPod(pod=f"debug-{number}", node=old(number).node_name, why="it has no controller", remedy="move it")
+            StuckPod(pod=f"debug-{number}", node=old(number).node_name, blocker=Blocker.STANDALONE)
             for number in range(13, 16)
         ),
         notes=("blockers unknown: no access to Kubernetes, set kubeconfig or KUBECONFIG",),

@@ -21,9 +21,8 @@ from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.failure_reasons import read_failure_reason
 from ocean_migration_pulumi.migration.diagnosis.investigation import Investigation, format_log_line
-from ocean_migration_pulumi.migration.diagnosis.stuck_pods import StuckPod, display_name
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods import Blocker, StuckPod, display_name
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_check
-from ocean_migration_pulumi.migration.scheduling.drain_rules import LEAVING_OUTCOMES, DrainOutcome
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, PODS, KubernetesSnapshot
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
@@ -73,6 +72,8 @@ class Diagnosis:
     """Unscheduled pods: ``namespace/name``, or the id where Kubernetes does not tell the name."""
     notes: tuple[str, ...] = ()
     """What is unknown, and why."""
+    vocabulary: Vocabulary = INPUTS
+    """How its texts name inputs."""
 
 
 def diagnose_migration(
@@ -114,7 +115,12 @@ def diagnose_migration(
         vocabulary=vocabulary,
     )
     diagnosis = _diagnose(investigation, changed_at, stall_timeout)
-    return replace(diagnosis, unscheduled=tuple(investigation.unscheduled_pods()), notes=tuple(investigation.notes))
+    return replace(
+        diagnosis,
+        unscheduled=tuple(investigation.unscheduled_pods()),
+        notes=tuple(investigation.notes),
+        vocabulary=vocabulary,
+    )
 
 
 def _diagnose(investigation: Investigation, changed_at: datetime | None, stall_timeout: float) -> Diagnosis:
@@ -166,10 +172,10 @@ def _diagnose_finished(investigation: Investigation) -> Diagnosis:
 
 def _diagnose_leftovers(investigation: Investigation, manual: list[MigrationInstance]) -> Diagnosis:
     status = investigation.status
-    reported = stuck = stuck_pods.list_reported_pods(manual, investigation.vocabulary)
+    reported = stuck = stuck_pods.list_reported_pods(manual)
     kube = investigation.read_kubernetes()
     if kube is not None and kube.knows(PODS, NODES):
-        stuck = stuck_pods.find_stuck_pods(status, kube, manual, investigation.vocabulary, include_unblocked=True)
+        stuck = stuck_pods.find_stuck_pods(status, kube, manual, include_unblocked=True)
         if gone := stuck_pods.find_gone_pods(reported, kube):
             investigation.notes.append(f"reported as left by Ocean, but gone: {list_some(gone)}")
     pods = sum(node.running_pods or len(node.pods) for node in manual)
@@ -277,7 +283,7 @@ def _diagnose_stalled(investigation: Investigation, idle: float, last_change: st
     stuck = _find_stuck(investigation, kube, draining, include_unblocked=True, include_pending=True)
     if connection and connection.status is not CheckStatus.PASS:
         remedy = "Make sure that the Ocean Controller runs and reaches Spot"
-    elif any(pod.outcome not in LEAVING_OUTCOMES for pod in stuck):
+    elif any(pod.blocker is not Blocker.NONE for pod in stuck):
         remedy = "Remove what blocks these pods"
     else:
         remedy = "Check the pods on these nodes and the log of the Ocean Controller"
@@ -305,11 +311,11 @@ def _find_stuck(
     """Return the stuck pods on these nodes: by Kubernetes, else those that Ocean reports."""
     status, vocabulary = investigation.status, investigation.vocabulary
     if kube is None or not kube.knows(PODS, NODES):
-        return stuck_pods.list_reported_pods(status.old_instances, vocabulary)
+        return stuck_pods.list_reported_pods(status.old_instances)
     found = stuck_pods.find_stuck_pods(
-        status, kube, nodes, vocabulary, include_unblocked=include_unblocked, include_pending=include_pending
+        status, kube, nodes, include_unblocked=include_unblocked, include_pending=include_pending
     )
-    if any(pod.outcome is DrainOutcome.HELD for pod in found) and not status.is_terminal:
+    if any(pod.blocker in stuck_pods.BUDGET_BLOCKERS for pod in found) and not status.is_terminal:
         investigation.notes.append(
             f"Ocean does not report whether {vocabulary.name('force_pod_eviction_on_pdb_failure')} is set for this "
             "migration"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import REQUIRES_MANUAL_MIGRATION, MigrationInstance, MigrationStatus
-from ocean_migration_pulumi.common.text import list_some, sanitize
+from ocean_migration_pulumi.common.text import sanitize
 from ocean_migration_pulumi.migration.checks.service import is_pending
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
 from ocean_migration_pulumi.migration.scheduling.drain_rules import (
@@ -26,7 +27,6 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic, report_gaps
 from ocean_migration_pulumi.migration.scheduling.workloads import is_orphan
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
-from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 
 _BLOCKED: Final = frozenset({DrainOutcome.HELD, DrainOutcome.KEPT, DrainOutcome.LEAVING})
 _TOPICS: Final[Mapping[str, Topic]] = {
@@ -37,6 +37,35 @@ _TOPICS: Final[Mapping[str, Topic]] = {
 }
 
 
+class Blocker(StrEnum):
+    """What blocks a pod; the string under each member names the ``fields``."""
+
+    BUDGET = "budget"
+    """A ``budget`` that allows no disruption: how many pods are ``healthy`` and ``required``."""
+    BROKEN_BUDGET = "broken-budget"
+    """A ``budget`` that Kubernetes cannot compute, and its ``problem``."""
+    BUDGETS = "budgets"
+    """Several ``budgets`` select the pod."""
+    STANDALONE = "standalone"
+    """It has no controller; no fields."""
+    ORPHAN = "orphan"
+    """Its DaemonSet is deleted; no fields."""
+    FINALIZERS = "finalizers"
+    """It is deleted, and waits for ``finalizers``."""
+    TERMINATING = "terminating"
+    """No fields."""
+    NONE = "none"
+    """Nothing was found; no fields."""
+    PENDING = "pending"
+    """It fits no node; no fields."""
+    NOT_EVICTED = "not-evicted"
+    """Ocean reports it without a reason, as one of this ``kind`` (may be empty)."""
+
+
+BUDGET_BLOCKERS: Final = frozenset({Blocker.BUDGET, Blocker.BROKEN_BUDGET, Blocker.BUDGETS})
+"""Blockers that ``force_pod_eviction_on_pdb_failure`` overrides."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckPod:
     """A pod that is still on an old node, or waits for another node."""
@@ -45,12 +74,10 @@ class StuckPod:
     """``namespace/name``; the name alone if the namespace is unknown."""
     node: str
     """Name of the old node; empty for a pending pod."""
-    why: str
+    blocker: Blocker
     """What blocks it."""
-    remedy: str
-    """What to do about it."""
-    outcome: DrainOutcome | None = None
-    """What a drain does to it; None for a pending pod, or one that Kubernetes was not asked about."""
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What the text of the blocker names."""
 
 
 def display_name(node: MigrationInstance) -> str:
@@ -67,13 +94,17 @@ def find_draining_nodes(status: MigrationStatus) -> list[MigrationInstance]:
     return [node for node in left if "DRAIN" in node.state.upper()] or left
 
 
-def list_reported_pods(nodes: Iterable[MigrationInstance], vocabulary: Vocabulary = INPUTS) -> tuple[StuckPod, ...]:
+def list_reported_pods(nodes: Iterable[MigrationInstance]) -> tuple[StuckPod, ...]:
     """Return the pods that Ocean itself reports as left on these nodes."""
     found = []
     for node in nodes:
         for pod in node.pods:
-            why, remedy = _explain_kind(pod.kind, vocabulary)
-            found.append(StuckPod(pod=sanitize(pod.name or pod.id), node=display_name(node), why=why, remedy=remedy))
+            name, node_name = sanitize(pod.name or pod.id), display_name(node)
+            if pod.kind == "STAND_ALONE_POD":
+                found.append(StuckPod(pod=name, node=node_name, blocker=Blocker.STANDALONE))
+            else:
+                fields = {"kind": "" if pod.kind == "UNKNOWN" else pod.kind}
+                found.append(StuckPod(pod=name, node=node_name, blocker=Blocker.NOT_EVICTED, fields=fields))
     return tuple(found)
 
 
@@ -81,7 +112,6 @@ def find_stuck_pods(
     status: MigrationStatus,
     kube: KubernetesSnapshot,
     nodes: Iterable[MigrationInstance],
-    vocabulary: Vocabulary = INPUTS,
     *,
     include_unblocked: bool = False,
     include_pending: bool = False,
@@ -92,7 +122,6 @@ def find_stuck_pods(
         status: Status of the migration.
         kube: Snapshot of Kubernetes.
         nodes: Old nodes.
-        vocabulary: How the remedies name inputs.
         include_unblocked: Whether to return the other pods on these nodes, too, except those of DaemonSets and static
             pods, which a drain does not move.
         include_pending: Whether to return the pods that wait for a node, too.
@@ -105,24 +134,18 @@ def find_stuck_pods(
     found = []
     for drained in sorted(drained_pods, key=lambda drained: drained.outcome in LEAVING_OUTCOMES):
         if drained.outcome in wanted:
-            why, remedy = _explain_blocker(drained, kube, vocabulary)
+            blocker, fields = _find_blocker(drained, kube)
             found.append(
                 StuckPod(
                     pod=sanitize(drained.pod.full_name),
                     node=names[drained.pod.node_name],
-                    why=why,
-                    remedy=remedy,
-                    outcome=drained.outcome,
+                    blocker=blocker,
+                    fields=fields,
                 )
             )
     if include_pending:
         found += [
-            StuckPod(
-                pod=sanitize(pod.full_name),
-                node="",
-                why="pending, fits no node",
-                remedy="check its events; its requests and constraints must fit a Virtual Node Group",
-            )
+            StuckPod(pod=sanitize(pod.full_name), node="", blocker=Blocker.PENDING)
             for pod in sorted(kube.pods, key=lambda pod: pod.full_name)
             if is_pending(pod)
         ]
@@ -146,47 +169,19 @@ def _find_name(node: MigrationInstance, kube: KubernetesSnapshot) -> str:
     return known.name if known else node.node_name
 
 
-def _explain_blocker(drained: DrainedPod, kube: KubernetesSnapshot, vocabulary: Vocabulary) -> tuple[str, str]:
-    """Return what blocks a pod, and the remedy."""
+def _find_blocker(drained: DrainedPod, kube: KubernetesSnapshot) -> tuple[Blocker, dict[str, Any]]:
+    """Return what blocks a pod, and its fields."""
     pod, budgets = drained.pod, drained.budgets
-    force = f"set {vocabulary.name('force_pod_eviction_on_pdb_failure')}"
-    if drained.outcome is DrainOutcome.HELD and len(budgets) == 1:
+    if drained.outcome is DrainOutcome.HELD and len(budgets) > 1:
+        return Blocker.BUDGETS, {"budgets": [budget.full_name for budget in budgets]}
+    if drained.outcome is DrainOutcome.HELD:
         budget = budgets[0]
         if budget.problem:
-            return (
-                f"PodDisruptionBudget {sanitize(budget.full_name)} allows 0 disruptions (SyncFailed: {budget.problem})",
-                f"correct its selector, delete it, or {force}",
-            )
-        return (
-            f"PodDisruptionBudget {sanitize(budget.full_name)} allows 0 disruptions ({budget.current_healthy} healthy, "
-            f"{budget.desired_healthy} required)",
-            f"add replicas, relax the budget, or {force}",
-        )
-    if drained.outcome is DrainOutcome.HELD:
-        names = list_some(sanitize(budget.full_name) for budget in budgets)
-        return (
-            f"the API server rejects evictions of pods with several PodDisruptionBudgets ({names})",
-            f"leave one budget that selects the pod, or {force}",
-        )
+            return Blocker.BROKEN_BUDGET, {"budget": budget.full_name, "problem": budget.problem}
+        counts = {"healthy": budget.current_healthy, "required": budget.desired_healthy}
+        return Blocker.BUDGET, {"budget": budget.full_name, **counts}
     if drained.outcome is DrainOutcome.KEPT:
-        why, remedy = _explain_standalone(vocabulary)
-        return "its DaemonSet is deleted, so nothing recreates it" if is_orphan(pod, kube) else why, remedy
+        return (Blocker.ORPHAN if is_orphan(pod, kube) else Blocker.STANDALONE), {}
     if drained.outcome is DrainOutcome.LEAVING and pod.finalizers:
-        finalizers = list_some(map(sanitize, pod.finalizers))
-        return f"terminating, waits for finalizers ({finalizers})", "check the owner of the finalizers, or remove them"
-    if drained.outcome is DrainOutcome.LEAVING:
-        return "terminating", "wait for its grace period; if it stays, check the kubelet of its node"
-    return "no blocker found", "check its events and the log of the Ocean Controller"
-
-
-def _explain_standalone(vocabulary: Vocabulary) -> tuple[str, str]:
-    option = vocabulary.name("should_evict_stand_alone_pods")
-    return "standalone pod (no controller)", f"move it manually, or set {option}, which deletes it for good"
-
-
-def _explain_kind(kind: str, vocabulary: Vocabulary) -> tuple[str, str]:
-    """Return what blocks a pod of a kind that Ocean reports, and the remedy."""
-    if kind == "STAND_ALONE_POD":
-        return _explain_standalone(vocabulary)
-    detail = "" if kind == "UNKNOWN" else f" ({sanitize(kind)})"
-    return f"Ocean did not evict it and reports no reason{detail}", "find out what blocks it, then move it manually"
+        return Blocker.FINALIZERS, {"finalizers": list(pod.finalizers)}
+    return (Blocker.TERMINATING if drained.outcome is DrainOutcome.LEAVING else Blocker.NONE), {}

@@ -245,7 +245,7 @@ def _budgets(
             "never": _never_allows(budget),
             "problem": budget.problem,
             "processed": budget.is_processed,
-            "trial": None if trial is None else {"allowed": trial.allowed, "message": trial.message},
+            "trial": None if trial is None else _describe_trial(trial),
         }
         diagnostics.append(
             Diagnostic(code=Code.PDB_BLOCKS, severity=Severity.WARNING, subject=budget.full_name, fields=fields)
@@ -255,6 +255,11 @@ def _budgets(
         fields["budgets"] = sorted({budget.full_name for budgets, _ in others for budget in budgets})
         diagnostics.append(Diagnostic(code=Code.PDBS_MORE, severity=Severity.WARNING, fields=fields))
     return diagnostics
+
+
+def _describe_trial(trial: EvictionTrial) -> dict[str, Any]:
+    gap = {"gap": trial.gap.to_json()} if trial.gap else {}
+    return {"allowed": trial.allowed, "message": trial.said, **gap}
 
 
 def _never_allows(budget: Budget) -> bool:

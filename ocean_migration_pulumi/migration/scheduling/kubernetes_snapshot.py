@@ -356,12 +356,13 @@ class KubernetesSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvictionTrial:
-    """What the API server answered to an eviction with ``dryRun=All``.
-
-    ``allowed`` is None when it could not be asked; ``message`` is its own words, on one line. ``vanished`` says that
-    the pod is gone, which tells nothing of its budget.
-    """
+    """What the API server answered to an eviction with ``dryRun=All``."""
 
     allowed: bool | None
-    message: str = ""
+    """Whether it would evict the pod; None when that is not known."""
+    said: str = ""
+    """Its own words, on one line; empty for none."""
+    gap: Gap | None = None
+    """Why it could not be asked; None when it answered."""
     vanished: bool = False
+    """Whether the pod is gone, which tells nothing of its budget."""

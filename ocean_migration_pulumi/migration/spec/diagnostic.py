@@ -97,7 +97,8 @@ class Code(StrEnum):
     """Subject: a PodDisruptionBudget that allows no disruption. ``pods`` (how many it holds), ``nodes`` (their names),
     ``healthy``, ``required``, ``never`` (whether more healthy pods would not help), ``problem`` (why Kubernetes cannot
     compute it, may be empty), ``processed`` (whether its status is of its present generation), ``trial``? (``allowed``?
-    and ``message`` of a trial eviction), ``forced`` (whether the pods are killed all the same)."""
+    of a trial eviction, and the API server's ``message``, or the ``gap`` that says why it could not be asked),
+    ``forced`` (whether the pods are killed all the same)."""
     PDBS_OVERLAP = "pdbs-overlap"
     """``budgets`` that select the same pods, which are then never evicted. ``pods``, ``nodes``, ``forced``."""
     PDBS_MORE = "pdbs-more"

@@ -20,6 +20,7 @@ from ocean_migration_pulumi.api.models.migration import (
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.common.times import format_elapsed, parse_time
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Outcome
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods_text import describe_blocker
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, RunReport
 
 VERDICTS: Final[Mapping[str, str]] = {
@@ -207,7 +208,7 @@ def tabulate_stuck_pods(run_report: RunReport) -> ReportTable:
     return ReportTable(
         columns=("pod", "old node", "blocker", "remedy"),
         rows=[
-            (Name(held.pod), Name(held.node), Message(held.why), Message(held.remedy))
+            (Name(held.pod), Name(held.node), *map(Message, describe_blocker(held, run_report.explanation.vocabulary)))
             for held in run_report.explanation.stuck
         ],
     )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import MigrationInstance
 from ocean_migration_pulumi.common.times import format_time, parse_time
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods_text import describe_blocker
 from ocean_migration_pulumi.migration.views.run_report import Moment, RunHealth, RunReport
 from ocean_migration_pulumi.report.run import facts
 
@@ -71,7 +72,7 @@ def report_to_json(run_report: RunReport) -> dict[str, Any]:
             for vng, node in facts.new_nodes(run_report)
         ],
         "leftover_pods": [
-            {"pod": held.pod, "node": held.node or None, "why": held.why, "remedy": held.remedy}
+            {"pod": held.pod, "node": held.node or None, **describe_blocker(held, explanation.vocabulary)._asdict()}
             for held in explanation.stuck
         ],
         "unscheduled_pods": facts.unscheduled_pods(run_report),

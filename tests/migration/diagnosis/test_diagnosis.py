@@ -13,6 +13,7 @@ from ocean_migration_pulumi.api.models.migration import MigrationInstance, Migra
 from ocean_migration_pulumi.errors import InterruptedWaitError
 from ocean_migration_pulumi.migration.diagnosis import stuck_pods
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, diagnose_migration
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods_text import describe_blocker
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     BUDGETS,
     PODS,
@@ -22,6 +23,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 )
 from ocean_migration_pulumi.migration.snapshot.sources import DataSources
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadPod
+from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS
 from ocean_migration_pulumi.migration.state.phases import PHASES, describe_phase
 from tests.migration.builders import MANUAL, instance, left_over, status
 from tests.migration.known import KnownKubernetes, budget_of, pod_on, workloads_of
@@ -226,7 +228,7 @@ def _find_blockers(*pods: Pod, budgets: tuple[Any, ...] = (), **more: Any) -> di
     """Return what blocks each pod on the node ``a`` of a migration."""
     facts = replace(workloads_of(["a"], *pods, budgets=budgets), **more)
     nodes = [instance("a", pods=9)]
-    return {pod.pod: pod.why for pod in stuck_pods.find_stuck_pods(status(*nodes), facts, nodes)}
+    return {pod.pod: pod.blocker for pod in stuck_pods.find_stuck_pods(status(*nodes), facts, nodes)}
 
 
 def test_every_blocker_has_a_description() -> None:
@@ -244,17 +246,15 @@ def test_every_blocker_has_a_description() -> None:
         daemon,
     )
     assert _find_blockers(*pods, budgets=(budget_of("cart"),), daemon_sets=frozenset({("shop", "proxy")})) == {
-        "shop/cart": "PodDisruptionBudget shop/cart allows 0 disruptions (3 healthy, 3 required)",
-        "shop/both": "PodDisruptionBudget shop/cart allows 0 disruptions (3 healthy, 3 required)",
-        "shop/alone": "standalone pod (no controller)",
+        "shop/cart": "budget",
+        "shop/both": "budget",
+        "shop/alone": "standalone",
         "shop/slow": "terminating",
-        "shop/stuck": "terminating, waits for finalizers (example.com/lock)",
+        "shop/stuck": "finalizers",
     }
-    assert _find_blockers(daemon) == {"shop/proxy": "its DaemonSet is deleted, so nothing recreates it"}
+    assert _find_blockers(daemon) == {"shop/proxy": "orphan"}
     several = (budget_of("cart", 5), replace(budget_of("all", 5), selector=()))
-    assert _find_blockers(pods[0], budgets=several) == {
-        "shop/cart": "the API server rejects evictions of pods with several PodDisruptionBudgets (shop/all, shop/cart)"
-    }
+    assert _find_blockers(pods[0], budgets=several) == {"shop/cart": "budgets"}
 
 
 def test_every_stuck_pod_has_its_own_remedy() -> None:
@@ -278,7 +278,7 @@ def test_every_stuck_pod_has_its_own_remedy() -> None:
         "shop/free",
         "shop/waits",
     ]
-    assert len({pod.remedy for pod in found}) == 6
+    assert len({describe_blocker(pod, INPUTS).remedy for pod in found}) == 6
     assert [pod.node for pod in found] == [*["node-a"] * 5, ""]
 
 
@@ -320,7 +320,7 @@ def test_gone_pods_are_not_leftovers(stage: Stage) -> None:
     odd = MigrationInstance(instance_id="i-1", state=MANUAL, pods=(PodDetail(id="p-1", kind="JOB"),))
     (pod,) = stuck_pods.list_reported_pods([odd])
     assert (pod.pod, pod.node) == ("p-1", "i-1")
-    assert pod.why == "Ocean did not evict it and reports no reason (JOB)"
+    assert (pod.blocker, pod.fields) == ("not-evicted", {"kind": "JOB"})
 
 
 def test_drained_nodes_that_stay_are_evidence(stage: Stage) -> None:

@@ -316,9 +316,9 @@ def test_pods_that_wait_fail_only_the_first_start(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("trial", "said"),
     [
-        (EvictionTrial(allowed=False, message="it would violate the budget"), "The API server confirms it"),
+        (EvictionTrial(allowed=False, said="it would violate the budget"), "The API server confirms it"),
         (EvictionTrial(allowed=True), "now allows an eviction"),
-        (EvictionTrial(allowed=None, message="403: add a rule"), "could not confirm it: 403: add a rule"),
+        (EvictionTrial(allowed=None, gap=failed_gap("403", "add a rule")), "could not confirm it: 403; add a rule"),
     ],
 )
 def test_a_run_asks_the_api_server_about_budgets_that_seem_to_hold(
@@ -340,8 +340,8 @@ def test_pod_that_has_vanished_says_nothing_of_its_budget(stage: Stage, vanished
     """Another one of the budget is tried, three at most."""
     pods = [pod_on(stage.ids("web")[0], f"cart-{number}", app="cart") for number in range(5)]
     kubernetes = known(stage, *pods, budgets=("cart",))
-    gone = EvictionTrial(allowed=None, message="gone", vanished=True)
-    held = EvictionTrial(allowed=False, message="it would violate the budget")
+    gone = EvictionTrial(allowed=None, said="gone", vanished=True)
+    held = EvictionTrial(allowed=False, said="it would violate the budget")
     kubernetes.trials = {f"shop/cart-{n}": gone if n < vanished else held for n in range(5)}
     context = stage.up(stage.planned(stage.spec(nodes=WEB, wait_for="started")))
     assert kubernetes.tried == [f"shop/cart-{number}" for number in range(tried)]

@@ -193,8 +193,8 @@ def test_forced_pods_are_a_warning_and_no_blocker() -> None:
     ("trial", "held"),
     [
         (EvictionTrial(allowed=True), 0),
-        (EvictionTrial(allowed=False, message="needs 3"), 1),
-        (EvictionTrial(allowed=None, message="403"), 1),
+        (EvictionTrial(allowed=False, said="needs 3"), 1),
+        (EvictionTrial(allowed=None, gap=failed_gap("403")), 1),
         (EvictionTrial(allowed=None), 1),
     ],
     ids=repr,
@@ -205,7 +205,8 @@ def test_answer_of_the_api_server_overrides_the_status(trial: EvictionTrial, hel
     assert forecast.held == held
     assert forecast.evicted == 1 - held
     trials = [fields["trial"] for fields in fields_of(forecast, Code.PDB_BLOCKS)]
-    assert trials == [{"allowed": trial.allowed, "message": trial.message}] * held
+    gap = {"gap": trial.gap.to_json()} if trial.gap else {}
+    assert trials == [{"allowed": trial.allowed, "message": trial.said, **gap}] * held
 
 
 def test_pod_of_two_budgets_cannot_be_evicted() -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationInstance, MigrationStatus, PodDetail
 from ocean_migration_pulumi.common.times import format_time
-from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod
+from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods import Blocker, StuckPod
 from ocean_migration_pulumi.migration.views.run_report import RunHealth, RunReport
 from ocean_migration_pulumi.report.run import html, json_document, markdown_document
 from tests.report.pages import Page
@@ -46,7 +47,7 @@ def told(text: str) -> RunReport:
         reason=text,
         evidence=(text,),
         remedy=text,
-        stuck=(StuckPod(pod=text, node=text, why=text, remedy=text),),
+        stuck=(StuckPod(pod=text, node=text, blocker=Blocker.NOT_EVICTED, fields={"kind": text}),),
         notes=(text,),
     )
     entry = dict.fromkeys(("workload", "reason", "pod", "detail"), text)

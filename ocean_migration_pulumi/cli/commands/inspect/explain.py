@@ -15,6 +15,7 @@ from ocean_migration_pulumi.cli.output import Output, examples, output_options
 from ocean_migration_pulumi.cli.recording import from_option, open_migration
 from ocean_migration_pulumi.common.text import count_noun, one_line
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, Outcome, StuckPod, diagnose_migration
+from ocean_migration_pulumi.migration.diagnosis.stuck_pods_text import BlockerText, describe_blocker
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.views.run_report import find_last_change
 
@@ -88,7 +89,8 @@ def to_json(ocean_id: str, status: MigrationStatus, diagnosis: Diagnosis) -> dic
         "evidence": diagnosis.evidence,
         "remedy": diagnosis.remedy,
         "holdings": [
-            {"pod": pod.pod, "node": pod.node, "why": pod.why, "remedy": pod.remedy} for pod in diagnosis.stuck
+            {"pod": pod.pod, "node": pod.node, **describe_blocker(pod, diagnosis.vocabulary)._asdict()}
+            for pod in diagnosis.stuck
         ],
         "notes": diagnosis.notes,
     }
@@ -102,18 +104,18 @@ def _list_sections(diagnosis: Diagnosis) -> Iterator[tuple[str, list[str]]]:
     if diagnosis.stuck:
         more = len(diagnosis.stuck[MOST_PODS:])
         rest = _indent([f"and {count_noun(more, 'more pod')}: see --json"] if more else ())
-        yield "Remaining pods", [*_group_by_blocker(diagnosis.stuck[:MOST_PODS]), *rest]
+        yield "Remaining pods", [*_group_by_blocker(diagnosis), *rest]
     if diagnosis.remedy:
         yield "What to do", _indent([f"{diagnosis.remedy}."])
     if diagnosis.notes:
         yield "Notes", _indent(diagnosis.notes)
 
 
-def _group_by_blocker(pods: Iterable[StuckPod]) -> Iterator[str]:
+def _group_by_blocker(diagnosis: Diagnosis) -> Iterator[str]:
     """Return the pods below what blocks them, which many pods have in common."""
-    groups: dict[tuple[str, str], list[StuckPod]] = {}
-    for pod in pods:
-        groups.setdefault((pod.why, pod.remedy), []).append(pod)
+    groups: dict[BlockerText, list[StuckPod]] = {}
+    for pod in diagnosis.stuck[:MOST_PODS]:
+        groups.setdefault(describe_blocker(pod, diagnosis.vocabulary), []).append(pod)
     for (why, remedy), group in groups.items():
         yield from _indent([f"{why}: {remedy}"])
         yield from _indent((f"{pod.pod} on {pod.node}" if pod.node else pod.pod for pod in group), "    ")

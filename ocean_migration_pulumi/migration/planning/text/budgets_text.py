@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
+from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap_json
 from ocean_migration_pulumi.migration.planning.text.sentences import join_sentences
 from ocean_migration_pulumi.migration.planning.text.templates import MOST_NODES, Fields, NamingTemplate, Template
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
@@ -34,7 +35,8 @@ def _pdb_blocks(subject: str, fields: Fields, vocabulary: Vocabulary) -> str:
     ]
     if trial := fields["trial"]:
         confirmed = "confirms" if trial["allowed"] is False else "could not confirm"
-        parts.append(f"The API server {confirmed} it" + (f": {trial['message']}" if trial["message"] else ""))
+        why = describe_gap_json(trial["gap"]).line if "gap" in trial else trial["message"]
+        parts.append(f"The API server {confirmed} it" + (f": {why}" if why else ""))
     if not fields["forced"]:
         parts.append(f"{_budget_remedy(fields)}, or set {vocabulary.name(_FORCE)}")
     return join_sentences(parts)

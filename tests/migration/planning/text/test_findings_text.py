@@ -297,6 +297,11 @@ DIAGNOSTICS: list[tuple[Code, str, dict[str, Any]]] = [
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "never": False, "pods": 1, "nodes": ["ip-10-0-0-7"]}),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "trial": {"allowed": False, "message": "needs 2."}}),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "trial": {"allowed": None, "message": ""}}),
+    (
+        Code.PDB_BLOCKS,
+        "shop/ledger",
+        {**BUDGET, "trial": {"allowed": None, "message": "", "gap": failed_gap("403", "add a rule").to_json()}},
+    ),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "forced": True}),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "problem": "found no controllers for pod x."}),
     (Code.PDB_BLOCKS, "shop/ledger", {**BUDGET, "processed": False}),

@@ -30,6 +30,10 @@ _PRICED: Final = {
 _ARCHITECTURES: Final = {"x86_64": "amd64", "arm64": "arm64"}
 
 
+Answers = Iterator[tuple[str, Any] | Gap]
+"""The answers to a request as they arrive: a value by its name, or why something is not known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsRequest:
     """How one part of ``AwsFacts`` is read."""
@@ -38,83 +42,80 @@ class AwsRequest:
     """Name of the client in boto3."""
     action: str
     """The IAM action that the call needs."""
-    ask: Callable[[Any, tuple[str, ...], dict[str, Any]], Gap | None] = field(repr=False)
-    """Fills a dictionary from a client and names, and returns the gap of what it could not find."""
+    ask: Callable[[Any, tuple[str, ...]], Answers] = field(repr=False)
+    """Asks a client about names."""
     region: str = ""
     """Where it is read; empty for the region of the cluster."""
 
 
-def _roles(client: Any, profiles: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _roles(client: Any, profiles: tuple[str, ...]) -> Answers:
     """Find the role of each instance profile, which is given by name or ARN."""
-    gaps = []
     for profile in profiles:
         name = profile.rpartition("/")[2]
         fields = {"profile": name}
         try:
             answer = client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
         except client.exceptions.NoSuchEntityException:
-            gaps.append(Gap(GapCode.NO_INSTANCE_PROFILE, fields))
+            yield Gap(GapCode.NO_INSTANCE_PROFILE, fields)
             continue
         except client.exceptions.ClientError as error:
-            gaps.append(gap_for_error(error, "iam:GetInstanceProfile"))
+            yield gap_for_error(error, "iam:GetInstanceProfile")
             continue
         roles = [role["Arn"] for role in answer.get("Roles", ())]
         if profile.startswith("arn:") and answer.get("Arn") != profile:
-            gaps.append(Gap(GapCode.INSTANCE_PROFILE_OF_OTHER_ACCOUNT, fields))
+            yield Gap(GapCode.INSTANCE_PROFILE_OF_OTHER_ACCOUNT, fields)
         elif not roles:
-            gaps.append(Gap(GapCode.INSTANCE_PROFILE_WITHOUT_ROLE, fields))
+            yield Gap(GapCode.INSTANCE_PROFILE_WITHOUT_ROLE, fields)
         else:
-            found[profile] = roles[0]
-    return Gap.join(gaps)
+            yield profile, roles[0]
 
 
-def _access_entries(client: Any, clusters: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _access_entries(client: Any, clusters: tuple[str, ...]) -> Answers:
     """Find the principals of all access entries of the one cluster."""
     (cluster,) = clusters
     try:
         for page in client.get_paginator("list_access_entries").paginate(clusterName=cluster):
-            found |= dict.fromkeys(page.get("accessEntries", ()))
+            for principal in page.get("accessEntries", ()):
+                yield principal, None
     except client.exceptions.ResourceNotFoundException:
-        return Gap(GapCode.NO_EKS_CLUSTER, {"cluster": cluster, "region": client.meta.region_name})
+        yield Gap(GapCode.NO_EKS_CLUSTER, {"cluster": cluster, "region": client.meta.region_name})
     except client.exceptions.InvalidRequestException as error:
+        # A cluster in the mode CONFIG_MAP has no access entries, and that is all there is to know.
         if "authentication mode" not in str(error):
             raise
-        # A cluster in the mode CONFIG_MAP has no access entries, and that is all there is to know.
-        found.clear()
-    return None
 
 
-def _entry_types(client: Any, names: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _entry_types(client: Any, names: tuple[str, ...]) -> Answers:
     """Find the types of access entries; the first name is the cluster, the others are principals."""
     cluster, *principals = names
     for principal in principals:
         with suppress(client.exceptions.ResourceNotFoundException):  # deleted since they were listed
             answer = client.describe_access_entry(clusterName=cluster, principalArn=principal)
-            found[principal] = answer["accessEntry"]["type"]
-    return None
+            yield principal, answer["accessEntry"]["type"]
 
 
-def _authentication_mode(client: Any, clusters: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _authentication_mode(client: Any, clusters: tuple[str, ...]) -> Answers:
     """Find the authentication mode of the one cluster."""
     (cluster,) = clusters
     # Clusters from before there were access entries have no such field.
     access = client.describe_cluster(name=cluster)["cluster"].get("accessConfig", {})
-    found[cluster] = access.get("authenticationMode", "CONFIG_MAP")
-    return None
+    yield cluster, access.get("authenticationMode", "CONFIG_MAP")
 
 
-def _zones(client: Any, subnet_ids: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _zones(client: Any, subnet_ids: tuple[str, ...]) -> Answers:
     """Find the availability zone of each subnet, how many addresses it has left, and how many it has."""
+    unknown = set(subnet_ids)
     # Asked by id, one that does not exist would lose all the others.
     for subnet in _pages(client, "describe_subnets", "Subnets", "subnet-id", subnet_ids):
         free, block = subnet.get("AvailableIpAddressCount"), subnet.get("CidrBlock")
         size = ip_network(block, strict=False).num_addresses if block else None
-        found[subnet["SubnetId"]] = subnet["AvailabilityZone"], free, size
-    unknown = sorted(set(subnet_ids) - found.keys())
-    return Gap(GapCode.NO_SUBNETS, {"subnets": unknown}) if unknown else None
+        unknown.discard(subnet["SubnetId"])
+        yield subnet["SubnetId"], (subnet["AvailabilityZone"], free, size)
+    if unknown:
+        yield Gap(GapCode.NO_SUBNETS, {"subnets": sorted(unknown)})
 
 
-def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _machines(client: Any, types: tuple[str, ...]) -> Answers:
     """Find each instance type, and all that a pattern matches."""
     # Asked by name, one that does not exist would lose all the others.
     for each in _pages(client, "describe_instance_types", "InstanceTypes", "instance-type", types):
@@ -122,7 +123,7 @@ def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap
         network, storage = each.get("NetworkInfo", {}), each.get("EbsInfo", {})
         disks = each.get("InstanceStorageInfo", {}).get("Disks", ())
         architectures = each.get("ProcessorInfo", {}).get("SupportedArchitectures", ("x86_64",))
-        found[each["InstanceType"]] = InstanceTypeSpec(
+        spec = InstanceTypeSpec(
             resources=Resources(
                 milli_cpu=1000 * each["VCpuInfo"]["DefaultVCpus"],
                 memory_mib=each["MemoryInfo"]["SizeInMiB"],
@@ -135,26 +136,25 @@ def _machines(client: Any, types: tuple[str, ...], found: dict[str, Any]) -> Gap
             shares_attachments=storage.get("AttachmentLimitType", "shared") == "shared",
             instance_stores=sum(disk.get("Count", 0) for disk in disks),
         )
-    return None
+        yield each["InstanceType"], spec
 
 
-def _instances(client: Any, instance_ids: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _instances(client: Any, instance_ids: tuple[str, ...]) -> Answers:
     """Find the state of each instance; EC2 drops one an hour after its termination."""
     # Asked by id, one that does not exist would lose all the others.
     for reservation in _pages(client, "describe_instances", "Reservations", "instance-id", instance_ids):
-        found |= {each["InstanceId"]: each["State"]["Name"] for each in reservation.get("Instances", ())}
-    return None
+        for each in reservation.get("Instances", ()):
+            yield each["InstanceId"], each["State"]["Name"]
 
 
-def _quotas(client: Any, markets: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _quotas(client: Any, markets: tuple[str, ...]) -> Answers:
     """Find how many vCPUs of standard instances the account may run in each market."""
     for market in markets:
         answer = client.get_service_quota(ServiceCode="ec2", QuotaCode=QUOTA_CODES[market])
-        found[market] = answer["Quota"]["Value"]
-    return None
+        yield market, answer["Quota"]["Value"]
 
 
-def _running(client: Any, markets: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _running(client: Any, markets: tuple[str, ...]) -> Answers:
     """Find market and vCPUs of each running instance of the families that share a quota."""
     filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     for page in client.get_paginator("describe_instances").paginate(Filters=filters):
@@ -162,11 +162,10 @@ def _running(client: Any, markets: tuple[str, ...], found: dict[str, Any]) -> Ga
             if _STANDARD.match(each["InstanceType"]):
                 market = SPOT if each.get("InstanceLifecycle") == SPOT else ON_DEMAND
                 options = each["CpuOptions"]
-                found[each["InstanceId"]] = market, options["CoreCount"] * options["ThreadsPerCore"]
-    return None
+                yield each["InstanceId"], (market, options["CoreCount"] * options["ThreadsPerCore"])
 
 
-def _prices(client: Any, names: tuple[str, ...], found: dict[str, Any]) -> Gap | None:
+def _prices(client: Any, names: tuple[str, ...]) -> Answers:
     """Find what an hour of each instance type costs; the first name is the region, the others are types."""
     region, *types = names
     for kind in types:
@@ -175,8 +174,7 @@ def _prices(client: Any, names: tuple[str, ...], found: dict[str, Any]) -> Gap |
         for page in client.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", Filters=filters):
             for product in map(json.loads, page.get("PriceList", ())):
                 for price in _hourly_prices(product):
-                    found[kind] = price
-    return None
+                    yield kind, price
 
 
 def _hourly_prices(product: dict[str, Any]) -> Iterator[float]:

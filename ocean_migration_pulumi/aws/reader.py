@@ -121,13 +121,18 @@ class AwsReader:
 def _ask(part: str, names: tuple[str, ...], access: AwsAccess) -> dict[str, Any]:
     request = PARTS[part]
     found: dict[str, Any] = {}
+    gaps: list[Gap] = []
     try:
         with closing(access.client(request.service, request.region)) as client:
-            gap = request.ask(client, names, found)
+            for answer in request.ask(client, names):
+                if isinstance(answer, Gap):
+                    gaps.append(answer)
+                else:
+                    name, found[name] = answer
     except AwsReadError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with AWS is a gap, and nothing else
-        gap = gap_for_error(error, request.action)
-    if gap is not None:
+        gaps = [gap_for_error(error, request.action)]
+    if gap := Gap.join(gaps):
         raise AwsReadError(gap, found)
     return found

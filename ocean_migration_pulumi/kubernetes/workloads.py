@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -103,22 +103,23 @@ class WorkloadLister:
                 NODES: lambda: list_all(self._connection, scope, NODES, objects.read_node),
             },
         )
-        gaps = {name: gap for resource, outcome in outcomes.items() for name, gap in _gaps(resource, outcome).items()}
+        gaps = _all_gaps(outcomes)
         pods = [pod for pod in _found(outcomes[PODS]) if pod and (namespaces is None or pod.namespace in namespaces)]
         controllers = [*_found(outcomes[DEPLOYMENTS]), *_found(outcomes[STATEFUL_SETS])]
         # A ReplicaSet without a controller may be scaled: it is read in each look.
         if any(workload.kind == workload_objects.REPLICA_SET for workload in (*known, *(pod.workload for pod in pods))):
             listing = {REPLICA_SETS: lists(REPLICA_SETS, workload_objects.read_replica_set)}
-            outcome = run_together(KUBERNETES, scope, listing)[REPLICA_SETS]
-            gaps |= _gaps(REPLICA_SETS, outcome)
-            controllers += self._learn_replica_sets(_found(outcome))
+            listed = run_together(KUBERNETES, scope, listing)
+            gaps |= _all_gaps(listed)
+            controllers += self._learn_replica_sets(_found(listed[REPLICA_SETS]))
             pods = [self._with_top(pod) for pod in pods]
         workloads = {each.id: each for each in controllers if namespaces is None or each.id.namespace in namespaces}
         others = {pod.workload for pod in pods if pod.workload.kind not in _LISTED_KINDS}
         others |= {workload for workload in known if workload.kind not in _LISTED_KINDS}
-        workloads |= self._read_scales(scope, sorted(others), gaps)
+        scaled, scale_gaps = self._read_scales(scope, sorted(others))
+        workloads |= scaled
         troubled = _find_troubled(pods, workloads.values())
-        more = self._read_explanations(scope, troubled, pods, gaps)
+        more, more_gaps = self._read_explanations(scope, troubled, pods)
         return WorkloadSnapshot(
             at=now,
             namespaces=None if namespaces is None else frozenset(namespaces),
@@ -127,7 +128,7 @@ class WorkloadLister:
             instances={node.name: node.instance_id for node in _found(outcomes[NODES]) if node.instance_id},
             warnings=tuple(each for each in more[EVENTS] if each.reason in _WARNINGS),
             shared_claims=frozenset(claim for claim, shared in more[CLAIMS] if shared),
-            gaps=gaps,
+            gaps={**gaps, **scale_gaps, **more_gaps},
         )
 
     def _list(
@@ -171,9 +172,10 @@ class WorkloadLister:
         return bare
 
     def _read_scales(
-        self, scope: CancelScope, workloads: list[WorkloadId], gaps: dict[str, Gap]
-    ) -> dict[WorkloadId, WorkloadController]:
+        self, scope: CancelScope, workloads: list[WorkloadId]
+    ) -> tuple[dict[WorkloadId, WorkloadController], dict[str, Gap]]:
         """Return workloads of other kinds that exist, with the number of pods that they ask for where they tell it."""
+        gaps: dict[str, Gap] = {}
         asks = {workload: partial(self._read_scale, scope, workload) for workload in workloads[:MOST_SCALES]}
         found = {workload: WorkloadController(id=workload, tells_rollouts=False) for workload in workloads}
         for workload, outcome in run_together(KUBERNETES, scope, asks).items():
@@ -183,7 +185,7 @@ class WorkloadLister:
                 del found[workload]  # a proxy that has lost the API server answers with the same status
             elif isinstance(outcome, RefusedError) and outcome.status == FORBIDDEN:
                 gaps[SCALES] = gap_for_error(SCALES, outcome)
-        return found
+        return found, gaps
 
     def _read_scale(self, scope: CancelScope, workload: WorkloadId) -> WorkloadController | None:
         """Return what ``scale`` tells; None where the kind has none. RefusedError with 404: there is no such object."""
@@ -216,11 +218,10 @@ class WorkloadLister:
         return self._plurals[key]
 
     def _read_explanations(
-        self, scope: CancelScope, troubled: set[str], pods: Iterable[WorkloadPod], gaps: dict[str, Gap]
-    ) -> dict[str, list[Any]]:
+        self, scope: CancelScope, troubled: set[str], pods: Iterable[WorkloadPod]
+    ) -> tuple[dict[str, list[Any]], dict[str, Gap]]:
         """Return warnings and claims of the namespaces in which something is not ready; nothing where all is well."""
         claimed = {pod.namespace for pod in pods if pod.claims and not pod.ready}
-
         asks = {
             EVENTS: partial(
                 self._list,
@@ -234,9 +235,7 @@ class WorkloadLister:
         }
         wanted = {EVENTS: troubled, CLAIMS: claimed}
         outcomes = run_together(KUBERNETES, scope, {name: ask for name, ask in asks.items() if wanted[name]})
-        for name, outcome in outcomes.items():
-            gaps |= _gaps(name, outcome)
-        return {name: _found(outcomes.get(name)) for name in asks}
+        return {name: _found(outcomes.get(name)) for name in asks}, _all_gaps(outcomes)
 
 
 def _find_troubled(pods: Iterable[WorkloadPod], controllers: Iterable[WorkloadController]) -> set[str]:
@@ -259,8 +258,12 @@ def _found(outcome: object) -> list[Any]:
     return outcome.found if isinstance(outcome, Listed) else []
 
 
-def _gaps(resource: str, outcome: object) -> dict[str, Gap]:
-    if isinstance(outcome, Exception):
-        return {resource: gap_for_error(resource, outcome)}
-    unusable = outcome.unusable if isinstance(outcome, Listed) else 0
-    return {resource: gap_for_unusable(resource, unusable)} if unusable else {}
+def _all_gaps(outcomes: Mapping[str, object]) -> dict[str, Gap]:
+    """Return the gaps that lists leave, by resource."""
+    gaps = {}
+    for resource, outcome in outcomes.items():
+        if isinstance(outcome, Exception):
+            gaps[resource] = gap_for_error(resource, outcome)
+        elif isinstance(outcome, Listed) and outcome.unusable:
+            gaps[resource] = gap_for_unusable(resource, outcome.unusable)
+    return gaps

@@ -63,7 +63,8 @@ class ListDecoder(Generic[T]):
         while (start := self._rest.find(self._mark, done + self._searched)) >= 0:
             self._searched = start - done + 1
             raw = bytes(self._rest[done:start]).rstrip()
-            if raw.endswith(b",") and self._take(raw[:-1], found):
+            if raw.endswith(b",") and (taken := self._take(raw[:-1])) is not None:
+                found += taken
                 done, self._searched = start, 1
         del self._rest[:done]
         # A mark may have arrived in part.
@@ -78,10 +79,7 @@ class ListDecoder(Generic[T]):
         """
         page = decode_page(self._head + bytes(self._rest))
         self.following, self.remaining = page.following, page.remaining
-        found: list[T] = []
-        for raw in page.items:
-            self._append(raw, found)
-        return found
+        return [each for raw in page.items for each in self._take(raw) or ()]
 
     def _cut_head(self) -> bool:
         """Read what stands before the objects; return whether it has arrived."""
@@ -94,18 +92,12 @@ class ListDecoder(Generic[T]):
         self.following, self.remaining = page.following, page.remaining
         return True
 
-    def _take(self, raw: bytes, found: list[T]) -> bool:
-        """Append an object; return whether it is complete."""
+    def _take(self, raw: Any) -> list[T] | None:
+        """Return an object, or nothing when it is of an unexpected form; None when it is not complete."""
         try:
-            found.append(self._read(raw))
+            return [self._read(raw)]
         except UnexpectedFormError:
             if not is_json(raw):
-                return False
+                return None
             self.unusable += 1
-        return True
-
-    def _append(self, raw: Any, found: list[T]) -> None:
-        try:
-            found.append(self._read(raw))
-        except UnexpectedFormError:
-            self.unusable += 1
+            return []

@@ -53,8 +53,13 @@ def suggest_vngs(
         found = known.nodes.get(node.instance_id) if known else None
         kinds[_key(node, found, asked)].append(node)
     ordered = sorted(kinds.items(), key=lambda kind: (-len(kind[1]), kind[1][0].instance_id))
-    used: set[str] = set()
-    return [_suggestion(ocean_id, key, taken, used, user_data) for key, taken in ordered[:MAX_SUGGESTIONS]]
+    suggestions: dict[str, Diagnostic] = {}
+    for key, taken in ordered[:MAX_SUGGESTIONS]:
+        plain = _name(taken, key[1])
+        names = (plain, *(f"{plain}-{number}" for number in range(2, MAX_SUGGESTIONS + 1)))
+        name = next(each for each in names if each not in suggestions)
+        suggestions[name] = _suggestion(ocean_id, name, key, taken, user_data)
+    return list(suggestions.values())
 
 
 def _key(node: PlannedNode, found: KubernetesNode | None, asked: dict[str, set[str]]) -> Key:
@@ -93,9 +98,8 @@ def _conditions(pod: Pod) -> Iterable[str]:
         yield from (requirement.key for requirement in term if requirement.operator in {"In", "Exists"})
 
 
-def _suggestion(ocean_id: str, key: Key, nodes: list[PlannedNode], used: set[str], user_data: str) -> Diagnostic:
+def _suggestion(ocean_id: str, name: str, key: Key, nodes: list[PlannedNode], user_data: str) -> Diagnostic:
     _, labels, taints = key
-    name = _name(nodes, labels, used)
     lines = [
         "pulumi_spotinst.aws.OceanLaunchSpec(",
         f"    {name!r},",
@@ -143,13 +147,8 @@ def _user_data(labels: dict[str, str], taints: tuple[Taint, ...], user_data: str
     return ["    # Needs `import base64`.", "    user_data=base64.b64encode((", *lines, "    ).encode()).decode(),"]
 
 
-def _name(nodes: list[PlannedNode], labels: tuple[tuple[str, str], ...], used: set[str]) -> str:
+def _name(nodes: list[PlannedNode], labels: tuple[tuple[str, str], ...]) -> str:
     """Return a name that says what the nodes are: their Auto Scaling Group, or else their labels."""
     groups = {node.asg_name for node in nodes}
     base = groups.pop() if len(groups) == 1 else "-".join(value for _, value in labels[:2])
-    plain = _NOT_A_NAME.sub("-", (base or "").lower()).strip("-")[:50] or "nodes"
-    name, number = plain, 2
-    while name in used:
-        name, number = f"{plain}-{number}", number + 1
-    used.add(name)
-    return name
+    return _NOT_A_NAME.sub("-", (base or "").lower()).strip("-")[:50] or "nodes"

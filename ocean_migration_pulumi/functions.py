@@ -17,12 +17,13 @@ from pulumi import Input, Output
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.host import one_line_errors
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration.diagnosis import log_query
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector, select_nodes
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
-from ocean_migration_pulumi.resource.stack_config import check_stack_config, one_line_errors, stack_config
+from ocean_migration_pulumi.resource.stack_config import check_stack_config, stack_config
 from ocean_migration_pulumi.results import (
     ClusterLog,
     ClusterNodes,
@@ -67,6 +68,7 @@ def get_migration_candidates(
     return MigrationCandidates.from_discovery(cluster, (node for node in found if node.instance_id in taken), names)
 
 
+@one_line_errors
 def get_migration_candidates_output(
     ocean_id: Input[str],
     *,
@@ -91,6 +93,7 @@ def get_migrations(ocean_id: str, *, account_id: str | None = None) -> Migration
     return Migrations.from_list(cluster, found)
 
 
+@one_line_errors
 def get_migrations_output(ocean_id: Input[str], *, account_id: Input[str] | None = None) -> Output[Migrations]:
     """Return the cluster's migrations, once the arguments are known."""
     return _later(get_migrations, ocean_id=ocean_id, account_id=account_id)
@@ -114,6 +117,7 @@ def get_migration(ocean_id: str, migration_id: str, *, account_id: str | None = 
     return Migration.from_status(cluster, found)
 
 
+@one_line_errors
 def get_migration_output(
     ocean_id: Input[str], migration_id: Input[str], *, account_id: Input[str] | None = None
 ) -> Output[Migration]:
@@ -138,6 +142,7 @@ def get_cluster_nodes(
     return ClusterNodes.from_nodes(cluster, found)
 
 
+@one_line_errors
 def get_cluster_nodes_output(
     ocean_id: Input[str],
     *,
@@ -179,6 +184,7 @@ def get_cluster_log(
     return ClusterLog.from_log(cluster, found)
 
 
+@one_line_errors
 def get_cluster_log_output(
     ocean_id: Input[str],
     *,

@@ -97,6 +97,7 @@ class OceanMigrationGate(Resource, module="ocean-migration", name="OceanMigratio
     seen: Output[Sequence[str]]
     """One line for each condition that held when the gate opened."""
 
+    @host.one_line_errors
     def __init__(
         self,
         resource_name: str,

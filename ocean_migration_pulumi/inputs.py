@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 import pulumi
 from pulumi import Input, Output
 
+from ocean_migration_pulumi.host import one_line_constructor
 from ocean_migration_pulumi.migration.spec.options import declared_inputs
 
 
@@ -26,6 +27,7 @@ class NodeSelectorArgsDict(TypedDict, total=False):
     limit: Input[str | int]
 
 
+@one_line_constructor
 @pulumi.input_type
 @dataclass(kw_only=True, eq=False)
 class NodeSelectorArgs:

@@ -23,7 +23,7 @@ from pulumi.dynamic import (
 )
 
 from ocean_migration_pulumi import host
-from ocean_migration_pulumi.errors import SettingsError
+from ocean_migration_pulumi.errors import SettingsError, add_code
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict, resource_properties
 from ocean_migration_pulumi.migration.spec.spec import (
     HIDDEN,
@@ -65,7 +65,8 @@ class OceanWorkloadMigrationProvider(ResourceProvider):
         try:
             SESSION.check_settings(spec.account_id, account_later="account_id" in unknown)
         except SettingsError as error:
-            host.fail(str(error))  # shorter than a check failure, which names the type and the resource once more
+            # Shorter than a check failure, which names the type and the resource once more.
+            host.fail(add_code(str(error), error))
         if spec.planned_nodes is not None:
             return CheckResult(inputs, [])  # kept by ignore_changes
         needs = _PLAN_NEEDS - ORDERING if keeps_plan(olds, spec) else _PLAN_NEEDS
@@ -183,6 +184,7 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
     errored_at: Output[str | None]
     """Failure of the latest migration; None if it has not failed."""
 
+    @host.one_line_errors
     def __init__(
         self,
         resource_name: str,

@@ -72,7 +72,7 @@ BAD = [
     ({"nodes": {"all_nodes": True, "limit": "0"}}, "nodes.limit", "'0'", "a number of nodes"),
     ({"nodes": {"all_nodes": True, "limit": "150%"}}, "nodes.limit", "'150%'", '"1%" to "100%"'),
     ({"nodes": {"instance_ids": ["i-none"]}}, "nodes.instance_ids", "'i-none'", "it is not a node of this cluster"),
-    ({"ocean_id": "o-none"}, "ocean_id", "'o-none'", "does not exist"),
+    ({"ocean_id": "o-none"}, "ocean_id", "o-none", "does not exist"),
 ]
 
 

@@ -145,7 +145,8 @@ def error_of_response(call: ApiCall, answer: ApiResponse, data: Any) -> OceanMig
     missing = _not_found(call, status, errors)
     if missing:
         kind, what = missing
-        return kind(f"{what}{because}", status=status, code=code, request_id=request)
+        # Spot's message only repeats the id of a cluster or a migration.
+        return kind(f"{what}{because}" if kind is NotFoundError else what, status=status, code=code, request_id=request)
     if status == 400 and errors and errors[0].get("code") == "":
         message = (
             f"{call}: {said or 'no reason given'}; Spot also returns this when the token lacks a permission: check the "

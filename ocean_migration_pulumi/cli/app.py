@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
@@ -14,7 +13,7 @@ import click
 from ocean_migration_pulumi.cli.console import require_output
 from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
 from ocean_migration_pulumi.common.installation import install_command
-from ocean_migration_pulumi.common.text import one_line
+from ocean_migration_pulumi.common.text import nearest_name, one_line
 from ocean_migration_pulumi.errors import (
     NoAnswerError,
     OceanMigrationError,
@@ -107,8 +106,8 @@ class Commands(click.Group):
         names = self.list_commands(ctx)
         name = args[0]
         if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
-            nearest = get_close_matches(name, names, n=1)
-            hint = f"Did you mean '{nearest[0]}'?" if nearest else f"Commands: {', '.join(names)}."
+            nearest = nearest_name(name, names)
+            hint = f"Did you mean '{nearest}'?" if nearest else f"Commands: {', '.join(names)}."
             ctx.fail(f"No such command '{name}'. {hint}")
         return super().resolve_command(ctx, args)
 

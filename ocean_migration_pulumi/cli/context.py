@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from types import FrameType
@@ -26,7 +25,7 @@ from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.cli.options import OPTIONS, rename_to_option
 from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.common.cancellation import CancelScope
-from ocean_migration_pulumi.common.text import list_some, one_line, sanitize
+from ocean_migration_pulumi.common.text import list_some, nearest_name, one_line, sanitize
 from ocean_migration_pulumi.common.times import sort_key
 from ocean_migration_pulumi.errors import (
     ClusterNotFoundError,
@@ -249,7 +248,7 @@ class CliContext:
     def _unknown_cluster(self, clusters: Sequence[Cluster]) -> InputError:
         names = [name for each in clusters for name in (each.name, each.id) if name]
         given = self._given or ""
-        if get_close_matches(given, names, n=1):
+        if nearest_name(given, names):
             return unknown_name("--cluster", f"no cluster {given!r}", given, names)
         return UnknownNameError("--cluster", f"no cluster {given!r}; the account has {_list_clusters(clusters)}")
 
@@ -261,9 +260,9 @@ def _environment(environ: Mapping[str, str], profile: str | None) -> dict[str, s
 
 def unknown_name(name: str, problem: str, given: str, known: Sequence[str]) -> UnknownNameError:
     """Return the error for a value that does not exist: it suggests the nearest one, or lists what exists."""
-    nearest = get_close_matches(given, known, n=1)
+    nearest = nearest_name(given, known)
     if nearest:
-        return UnknownNameError(name, f"{problem}; did you mean `{nearest[0]}`?")
+        return UnknownNameError(name, f"{problem}; did you mean `{nearest}`?")
     return UnknownNameError(name, f"{problem}; existing: {list_some(known)}" if known else problem)
 
 

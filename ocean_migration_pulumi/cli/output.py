@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 from ocean_migration_pulumi.common.text import one_line
 
 R = TypeVar("R")
@@ -144,7 +145,7 @@ def output_options(
             ),
             click.option("--json", "as_json", is_flag=True, help="The same as `-o json`."),
             click.option(
-                "-o", "--format", "chosen", type=click.Choice(formats), help=f"Format of the result. {default}"
+                "-o", "--format", "chosen", type=NearestChoice(formats), help=f"Format of the result. {default}"
             ),
         ):
             decorated = option(decorated)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Final
 
 ARROW: Final = "→"
 """Replaces ``->`` in names."""
 
 _NUMBERS: Final = re.compile(r"(\d+)")
+_WORD: Final = re.compile(r"[^\W_]+")
 
 
 def one_line(text: str, most: int | None = None) -> str:
@@ -57,7 +59,7 @@ def count_noun(amount: int, noun: str) -> str:
         if amount == 1
         else f"{noun[:-1]}ies"
         if noun.endswith("y")
-        else f"{noun}{'es' if noun.endswith('h') else 's'}"
+        else f"{noun}{'es' if noun.endswith(('h', 's')) else 's'}"
     )
     return f"{amount} {plural}"
 
@@ -73,6 +75,28 @@ def list_some(names: Iterable[str], most: int = 5) -> str:
     listed = list(names)
     shown = ", ".join(listed[:most])
     return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"
+
+
+def nearest_name(given: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was probably meant: the most similar one, or the only one with all the given words.
+
+    Args:
+        given: The name that does not exist.
+        known: The names that exist.
+
+    Returns:
+        None if none of them is near.
+    """
+    names = list(known)
+    if similar := get_close_matches(given, names, n=1):
+        return similar[0]
+    words = _words(given)
+    having = [name for name in names if words and words <= _words(name)]
+    return having[0] if len(having) == 1 else None
+
+
+def _words(name: str) -> set[str]:
+    return set(_WORD.findall(name.lower()))
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:

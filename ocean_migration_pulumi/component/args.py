@@ -21,6 +21,7 @@ from ocean_migration_pulumi.component.kubernetes_args import (
     check_controller_args,
 )
 from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.host import one_line_constructor
 from ocean_migration_pulumi.inputs import NodeSelectorArgs, NodeSelectorArgsDict
 from ocean_migration_pulumi.migration.spec.input_readers import exclusive_error, read_text, secret_error
 from ocean_migration_pulumi.migration.spec.options import unknown_field
@@ -38,6 +39,7 @@ class ImportFromArgsDict(TypedDict, total=False):
     region: Input[str]
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class ImportFromArgs:
     """The source of a new Ocean cluster's configuration: an EKS cluster, and one of its node groups."""
@@ -60,6 +62,7 @@ class TaintArgsDict(TypedDict, total=False):
     effect: Input[str]
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class TaintArgs:
     """A taint of the nodes of a Virtual Node Group."""
@@ -87,6 +90,7 @@ class VirtualNodeGroupArgsDict(TypedDict, total=False):
     options: Mapping[str, Any]
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class VirtualNodeGroupArgs:
     """A Virtual Node Group: declared, or copied from a node group; declared fields take precedence."""
@@ -128,6 +132,7 @@ class GateArgsDict(TypedDict, total=False):
     timeout: Input[str]
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class GateArgs:
     """Conditions that must hold after a wave, without a break, before the next wave starts.
@@ -173,6 +178,7 @@ class WaveArgsDict(TypedDict, total=False):
     gate: GateArgs | GateArgsDict
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class WaveArgs:
     """One wave: an ``OceanWorkloadMigration`` of nodes that no earlier wave has planned.
@@ -223,6 +229,7 @@ class RetireArgsDict(TypedDict, total=False):
     declaration: str
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class RetireArgs:
     """An old node group to retire: the component names the required change, and never makes it."""
@@ -257,6 +264,7 @@ class OceanMigrationArgsDict(TypedDict, total=False):
     notifications: Input[str | Sequence[Input[str]]]
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class OceanMigrationArgs:
     """The arguments of ``OceanMigration``: what exists, what to create, and the waves."""

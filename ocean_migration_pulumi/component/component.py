@@ -12,7 +12,7 @@ from pulumi import Output
 from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.component.args import OceanMigrationArgs, OceanMigrationArgsDict, check_args
 from ocean_migration_pulumi.errors import SettingsError
-from ocean_migration_pulumi.resource.stack_config import one_line_errors
+from ocean_migration_pulumi.host import one_line_errors
 
 _PACKAGES: Final = ("pulumi_spotinst", "pulumi_kubernetes", "pulumi_aws")
 """The packages of the extra ``stack``."""

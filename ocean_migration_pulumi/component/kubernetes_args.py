@@ -12,6 +12,7 @@ from pulumi import Input, Output
 from ocean_migration_pulumi.component import argument_types
 from ocean_migration_pulumi.component.known_inputs import check_types
 from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.host import one_line_constructor
 from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.resource.stack_config import check_stack_config, stack_config
 
@@ -49,6 +50,7 @@ class ControllerArgsDict(TypedDict, total=False):
     values: Mapping[str, Any]
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class ControllerArgs:
     """How to install version 2 of the Ocean Controller: the chart ``ocean-kubernetes-controller``.
@@ -102,6 +104,7 @@ class ClusterAutoscalerArgsDict(TypedDict, total=False):
     restore_on_destroy: bool
 
 
+@one_line_constructor
 @dataclass(kw_only=True)
 class ClusterAutoscalerArgs:
     """The Cluster Autoscaler to scale to zero, as two autoscalers work against each other.

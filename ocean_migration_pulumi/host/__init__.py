@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ocean_migration_pulumi.host.call import EngineCall, current_call
 from ocean_migration_pulumi.host.failure import RpcFailure, check_failures, fail
-from ocean_migration_pulumi.host.program import hide_interrupt_traceback
+from ocean_migration_pulumi.host.program import hide_interrupt_traceback, one_line_constructor, one_line_errors
 from ocean_migration_pulumi.host.setup import prepare
 from ocean_migration_pulumi.host.values import contains_unknown, is_unknown, unknown
 
@@ -23,6 +23,8 @@ __all__ = [
     "fail",
     "hide_interrupt_traceback",
     "is_unknown",
+    "one_line_constructor",
+    "one_line_errors",
     "prepare",
     "unknown",
 ]

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from pulumi.dynamic import CheckFailure
 
-from ocean_migration_pulumi.errors import InputError
+from ocean_migration_pulumi.errors import InputError, add_code
 from ocean_migration_pulumi.host.stack import running_context, running_request
 
 _UNKNOWN = 2  # the gRPC status code that the host answers a failure with; the details must name the same
@@ -18,7 +18,7 @@ _PROVIDER = "__provider"
 
 def check_failures(problems: Iterable[InputError]) -> list[CheckFailure]:
     """Return the failures of a check, without a property: the engine would print the value of a part as ``{<nil>}``."""
-    return [CheckFailure("", str(problem)) for problem in problems]
+    return [CheckFailure("", add_code(str(problem), problem)) for problem in problems]
 
 
 class RpcFailure(Exception):

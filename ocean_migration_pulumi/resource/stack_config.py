@@ -1,24 +1,19 @@
-"""Reads the stack config in a program, and lets errors of a program end it in one line."""
+"""Reads the stack config in a program."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
-from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
 from ocean_migration_pulumi import host
-from ocean_migration_pulumi.common.text import list_some
-from ocean_migration_pulumi.errors import OceanMigrationError, SettingsError
+from ocean_migration_pulumi.common.text import list_some, nearest_name
+from ocean_migration_pulumi.errors import SettingsError
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _NAMESPACE: Final = "ocean-migration"
 _APPROVED_PLAN: Final = f"{_NAMESPACE}:approvedPlan"
@@ -30,31 +25,6 @@ _KNOWN: Final = frozenset(
 
 _DECLARED: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, set[str]]] = WeakKeyDictionary()
 """The names of the migrations that the program of each loop has declared."""
-
-
-def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
-    """Let an error of this package that a program does not catch end it with its message, without a traceback.
-
-    What the function raises keeps its class, and is a ``pulumi.RunError``, too.
-    """
-
-    @wraps(function)
-    def call(*args: P.args, **more: P.kwargs) -> R:
-        try:
-            return function(*args, **more)
-        except OceanMigrationError as error:
-            if isinstance(error, pulumi.RunError):
-                raise
-            kind = _as_run_error(type(error))
-            told = kind.__new__(kind, *error.args)
-            vars(told).update(vars(error))
-            raise told from error.__cause__
-
-    return call
-
-
-def _as_run_error(kind: type[OceanMigrationError]) -> type[OceanMigrationError]:
-    return type(kind.__name__, (kind, pulumi.RunError), {"__doc__": kind.__doc__, "__module__": kind.__module__})
 
 
 def stack_config(keys: Iterable[str]) -> dict[str, str]:
@@ -69,7 +39,7 @@ def stack_config(keys: Iterable[str]) -> dict[str, str]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-@one_line_errors
+@host.one_line_errors
 def check_stack_config() -> None:
     """Check the stack config of the program: no key of ours is misspelled, and every token is a secret.
 
@@ -86,7 +56,7 @@ def check_stack_config() -> None:
             raise SettingsError(msg)
 
 
-@one_line_errors
+@host.one_line_errors
 def approved_plan_for(resource_name: str) -> str | None:
     """Return the plan digest that the stack config approves for a resource; None when it approves none.
 
@@ -125,8 +95,8 @@ def _note_declared(resource_name: str, approved: Mapping[str, object]) -> None:
 
 def _report_unused_approvals(approved: Mapping[str, object], declared: set[str]) -> None:
     for name in sorted(approved.keys() - declared):
-        nearest = get_close_matches(name, declared, n=1)
-        hint = f"did you mean `{nearest[0]}`?" if nearest else f"migrations: {list_some(sorted(declared))}"
+        nearest = nearest_name(name, declared)
+        hint = f"did you mean `{nearest}`?" if nearest else f"migrations: {list_some(sorted(declared))}"
         pulumi.log.warn(f"`{_APPROVED_PLAN}.{name}` approves nothing: the program has no migration `{name}`; {hint}")
 
 
@@ -138,10 +108,10 @@ def _refuse_unknown_key(key: str) -> None:
     if "deadline" in name.lower():
         msg = f"the stack's config `{key}` would be stale: set OCEAN_MIGRATION_DEADLINE in the environment of each run"
         raise SettingsError(msg)
-    nearest = get_close_matches(name, _KNOWN, n=1)
+    nearest = nearest_name(name, _KNOWN)
     if not nearest and pulumi.get_project() == _NAMESPACE:
         return
-    hint = f"did you mean `{_NAMESPACE}:{nearest[0]}`?" if nearest else f"known keys: {', '.join(sorted(_KNOWN))}"
+    hint = f"did you mean `{_NAMESPACE}:{nearest}`?" if nearest else f"known keys: {', '.join(sorted(_KNOWN))}"
     msg = f"unknown key `{key}` in the stack's config; {hint}"
     raise SettingsError(msg)
 

@@ -60,8 +60,8 @@ WHAT: Final[Mapping[str, str]] = {
     "dns": "{call}: no response from http://api.spot.invalid: ConnectError: [Errno {n}] Name or service not known",
     "token": "Spot refuses the token (from {source}): create a new one in the Spot console (HTTP 401, request "
     "{request})",
-    "deleted": "Ocean cluster {ocean} does not exist in {account}; check the id and the account: Cluster: '{ocean}' "
-    "does not exist (HTTP 400, CLUSTER_DOESNT_EXIST, request {request})",
+    "deleted": "Ocean cluster {ocean} does not exist in {account}; check the id and the account "
+    "(HTTP 400, CLUSTER_DOESNT_EXIST, request {request})",
 }
 """What a fault makes of a request: what happened, and to which id."""
 

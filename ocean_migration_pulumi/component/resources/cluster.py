@@ -29,8 +29,9 @@ from ocean_migration_pulumi.component.importing.importer import (
     import_vng,
 )
 from ocean_migration_pulumi.component.importing.spotinst_fields import CLUSTER_ARGUMENTS, VNG_ARGUMENTS
-from ocean_migration_pulumi.errors import InputError, OceanMigrationError, SourceGoneError
+from ocean_migration_pulumi.errors import InputError, SourceGoneError
 from ocean_migration_pulumi.functions import open_service
+from ocean_migration_pulumi.host import one_line_errors
 from ocean_migration_pulumi.migration.spec.options import unknown_field
 
 Import = Callable[[OceanClient, Source, Mapping[str, Any]], Imported]
@@ -272,11 +273,9 @@ def _take_over(importable: Iterable[str], ask: Import, **given: Input[str] | Non
         fixed = names if imported.arguments == _GONE else list(imported.arguments)
         return Taken(arguments=imported.arguments, fixed=fixed, lines=imported.lines, warnings=imported.warnings)
 
+    @one_line_errors
     def ask_later(known: Mapping[str, Any]) -> Imported:
-        try:
-            return _import(ask, known)
-        except OceanMigrationError as error:
-            raise pulumi.RunError(str(error)) from error
+        return _import(ask, known)
 
     later = Output.all(**given).apply(ask_later)
     return Taken(

@@ -20,8 +20,8 @@ from ocean_migration_pulumi.component.resources.deployments import UNKNOWN, Depl
 from ocean_migration_pulumi.component.resources.retire import report_retirement
 from ocean_migration_pulumi.component.resources.spot_provider import OCEAN, SpotAccess
 from ocean_migration_pulumi.component.resources.waves import collect_report, count_nodes, make_waves
-from ocean_migration_pulumi.errors import OceanMigrationError
 from ocean_migration_pulumi.functions import open_service
+from ocean_migration_pulumi.host import one_line_errors
 
 _OF_KUBERNETES: Final = "kubernetes:core/v1:Namespace"
 
@@ -157,15 +157,13 @@ def _kubeconfig_text(kubeconfig: Any) -> Any:
     return json.dumps(kubeconfig) if isinstance(kubeconfig, Mapping) else kubeconfig
 
 
+@one_line_errors
 def _find_later(access: list[Any]) -> Deployments:
     """Find the Deployments once the kubeconfig is known: a secret is, from the start."""
     kubeconfig, context = access
     if not kubeconfig:
         return UNKNOWN
-    try:
-        return find_deployments(_kubeconfig_text(kubeconfig), context)
-    except OceanMigrationError as error:
-        raise pulumi.RunError(str(error)) from error
+    return find_deployments(_kubeconfig_text(kubeconfig), context)
 
 
 def _by_name(outputs: Mapping[str, Output[Any]]) -> Output[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pulumi import Input, Output
 from ocean_migration_pulumi.api.credentials import FILE_VARIABLES, PROFILE_VARIABLES, Credentials, read_credentials
 from ocean_migration_pulumi.api.settings import Settings
 from ocean_migration_pulumi.errors import InputError, SettingsError
+from ocean_migration_pulumi.host import one_line_errors
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 from ocean_migration_pulumi.resource.stack_config import stack_config
 
@@ -91,10 +92,9 @@ class SpotAccess:
         if theirs is None and token is None:
             found = self._read_plugin_credentials()
             theirs = self.environ.get("SPOTINST_ACCOUNT") or (None if found is None else found.account_id)
-        if ours and theirs and ours != theirs:
-            problem = f"is {ours}, but the spotinst provider of the component has account {theirs}"
-            raise pulumi.RunError(str(InputError("account_id", problem, predicate=True)))
+        _compare_accounts(ours, theirs)
 
+    @one_line_errors
     def _check_token(self) -> None:
         """Refuse a token of the credentials file that the plugin does not find there."""
         if self.settings.token is None or self.is_token_configured or self.environ.get("SPOTINST_TOKEN"):
@@ -102,7 +102,7 @@ class SpotAccess:
         found = self._read_plugin_credentials()
         if found is None or found.token != self.settings.token:
             problem = f"token: the spotinst provider does not read {self.settings.sources['token']}"
-            raise pulumi.RunError(f"{problem}; name file and profile with {' and '.join(_PLUGIN_VARIABLES)}")
+            raise SettingsError(f"{problem}; name file and profile with {' and '.join(_PLUGIN_VARIABLES)}")
 
     def _read_plugin_credentials(self) -> Credentials | None:
         """Return the profile of the credentials file that the plugin uses; None when it finds none."""
@@ -112,3 +112,10 @@ class SpotAccess:
             return read_credentials(named, Path(home) if home else None)
         except SettingsError:
             return None
+
+
+@one_line_errors
+def _compare_accounts(ours: str | None, theirs: str | None) -> None:
+    if ours and theirs and ours != theirs:
+        problem = f"is {ours}, but the spotinst provider of the component has account {theirs}"
+        raise InputError("account_id", problem, predicate=True)

@@ -9,13 +9,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from ocean_migration_pulumi.common.installation import install_command
-from ocean_migration_pulumi.common.text import list_some, one_line, sanitize, shorten_value
+from ocean_migration_pulumi.common.text import list_some, nearest_name, one_line, sanitize, shorten_value
 from ocean_migration_pulumi.errors import InputError, SettingsError
 from ocean_migration_pulumi.kubernetes.connection.kubeconfig import (
     NO_COMPRESSION,
@@ -215,6 +214,6 @@ def _option(arguments: list[str], option: str) -> str | None:
 
 
 def _unknown_context(context: str | None, known: list[str]) -> InputError:
-    nearest = get_close_matches(context or "", known, n=1)
-    hint = f"did you mean `{sanitize(nearest[0])}`?" if nearest else f"existing: {list_some(map(sanitize, known))}"
+    nearest = nearest_name(context or "", known)
+    hint = f"did you mean `{sanitize(nearest)}`?" if nearest else f"existing: {list_some(map(sanitize, known))}"
     return InputError("kube_context", f"the kubeconfig has no context {shorten_value(context)}; {hint}")

@@ -19,6 +19,7 @@ from ocean_migration_pulumi.errors import (
     RequestRejectedError,
     ServiceError,
     SettingsError,
+    UnknownNameError,
     WaitEndedError,
 )
 from ocean_migration_pulumi.migration.checks import service
@@ -123,7 +124,7 @@ def preview_plan(
     try:
         snapshot = take_snapshot(api, claims, bounded, spec, sources)
     except ClusterNotFoundError as error:
-        return PlanPreview(problems=(InputError("ocean_id", f"{spec.ocean_id!r}: {error}"),))
+        return PlanPreview(problems=(UnknownNameError("ocean_id", str(error)),))
     except InputError as error:
         return PlanPreview(problems=(error,))
     except UNREACHABLE as error:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
+from ocean_migration_pulumi.common.text import nearest_name
 from ocean_migration_pulumi.errors import InputError, UnknownFieldError
 from ocean_migration_pulumi.migration.spec.input_readers import InputType
 
@@ -102,8 +102,8 @@ def unknown_field(name: str, given: str, known: Iterable[str]) -> UnknownFieldEr
         known: The fields that exist.
     """
     known = list(known)
-    nearest = get_close_matches(str(given), known, n=1)
-    hint = f"did you mean `{nearest[0]}`?" if nearest else f"valid fields: {', '.join(known)}"
+    nearest = nearest_name(str(given), known)
+    hint = f"did you mean `{nearest}`?" if nearest else f"valid fields: {', '.join(known)}"
     return UnknownFieldError(f"{name}.{given}", f"unknown field; {hint}")
 
 

@@ -306,7 +306,7 @@ def test_cluster_that_does_not_exist_is_bad_input(stage: Stage) -> None:
     """The property and the id are named."""
     (problem,) = stage.preview(stage.spec(ocean_id="o-none")).problems
     assert problem.property_name == "ocean_id"
-    assert "'o-none'" in problem.message
+    assert "cluster o-none does not exist" in problem.message
 
 
 def test_refused_token_is_an_error(stage: Stage) -> None:

@@ -51,17 +51,21 @@ def _target(target: Mapping[str, str]) -> str:
 
 
 def _volumes(fields: Fields) -> str:
-    nodes = fields["nodes"]
+    nodes, volumes = fields["nodes"], count_noun(fields["volumes"], "EBS volume")
     if len(nodes) == 1:
-        return f"Pods of planned node {nodes[0]} have {fields['volumes']} EBS volumes"
-    return f"Pods of {len(nodes)} planned nodes ({list_some(nodes, 3)}) have up to {fields['volumes']} EBS volumes each"
+        return f"Pods of planned node {nodes[0]} have {volumes}"
+    return f"Pods of {len(nodes)} planned nodes ({list_some(nodes, 3)}) have up to {volumes} each"
 
 
 def _free_addresses(fields: Fields) -> str:
     return (
-        f"{fields['free']} free addresses in {list_some(fields['subnets'])}: {count_noun(fields['nodes'], 'new node')} "
-        f"with {count_noun(fields['pods'], 'pod')}"
+        f"{count_noun(fields['free'], 'free address')} in {list_some(fields['subnets'])}: "
+        f"{count_noun(fields['nodes'], 'new node')} with {count_noun(fields['pods'], 'pod')}"
     )
+
+
+def _need_addresses(fields: Fields) -> str:
+    return f"{_free_addresses(fields)} {'needs' if fields['nodes'] == 1 else 'need'}"
 
 
 def _addresses_unknown(fields: Fields) -> CheckText:
@@ -80,22 +84,22 @@ def _addresses_unknown(fields: Fields) -> CheckText:
             )
         case "prefixes":
             return CheckText(
-                f"{_free_addresses(fields)} need {fields['blocks']} contiguous blocks of 16 (prefix delegation), and "
-                "how many such blocks are free is unknown",
+                f"{_need_addresses(fields)} {count_noun(fields['blocks'], 'contiguous block')} of 16 (prefix "
+                "delegation), and how many such blocks are free is unknown",
                 "Make sure that the subnets are not fragmented, or reserve a CIDR block for prefixes",
             )
         case "settings":
             return CheckText(
-                f"{_free_addresses(fields)} need at least {fields['needed']}: what the CNI keeps warm cannot be read",
+                f"{_need_addresses(fields)} at least {fields['needed']}: what the CNI keeps warm cannot be read",
                 "Set the variables of the DaemonSet kube-system/aws-node as plain values",
             )
         case "instance-types":
             return CheckText(
-                f"{_free_addresses(fields)} need at least {fields['needed']}: what the CNI keeps warm is unknown, as "
-                "the instance types of these nodes are",
+                f"{_need_addresses(fields)} at least {fields['needed']}: what the CNI keeps warm is unknown, as "
+                "the instance types of new nodes are",
                 "Compare the free addresses with WARM_ENI_TARGET and the size of the new nodes",
             )
-    return CheckText(f"How many addresses {subnets} have left is unknown", "Compare them with the new nodes and pods")
+    return CheckText(f"Unknown how many addresses are free in {subnets}", "Compare them with the new nodes and pods")
 
 
 def _because(fields: Fields) -> str:
@@ -136,10 +140,14 @@ def _nodes_unmatched(fields: Fields, vocabulary: Vocabulary) -> CheckText:
     nodes = fields["nodes"]
     match = count_with_verb(len(nodes), "planned node", "match")
     name = vocabulary.name("unmatched_nodes")
-    remedy = f'Add a Virtual Node Group for them, or set {name} to "skip" or "allow"'
+    remedy = f'Add a Virtual Node Group for {_them(nodes)}, or set {name} to "skip" or "allow"'
     if fields["allowed"]:
-        remedy = "Their pods may find no new node"
+        remedy = f"{'Its' if len(nodes) == 1 else 'Their'} pods may find no new node"
     return CheckText(f"{match} no Virtual Node Group: {list_some(nodes)}", remedy)
+
+
+def _them(items: Sequence[object]) -> str:
+    return "it" if len(items) == 1 else "them"
 
 
 def _groups_gone(fields: Fields) -> CheckText:
@@ -149,6 +157,10 @@ def _groups_gone(fields: Fields) -> CheckText:
         f"{gone}: {list_some(vngs)} (for {list_some(nodes)})",
         "Plan again",
     )
+
+
+def _these_node_pools(fields: Fields) -> str:
+    return "this NodePool" if len(fields["pools"]) == 1 else "these NodePools"
 
 
 def _besides_gated(fields: Fields) -> str:
@@ -237,7 +249,8 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     ),
     Finding.SEVERAL_CONTROLLERS: lambda fields: CheckText(
         f"{len(fields['deployments'])} Ocean Controllers are running: {list_some(fields['deployments'])}",
-        "Keep the one that is configured for this cluster, and scale the others to zero",
+        "Keep the one that is configured for this cluster, and scale the "
+        f"{'other' if len(fields['deployments']) == 2 else 'others'} to zero",
     ),
     Finding.CONTROLLER_V2: lambda fields: CheckText(f"Ocean Controller {_version(fields, 'version 2')}"),
     Finding.CONTROLLER_NOT_READY: lambda fields: CheckText(
@@ -272,12 +285,13 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.NODE_POOLS_TAKE_PODS: lambda fields: CheckText(
         f"{count_with_verb(len(fields['pools']), 'NodePool', 'race')} with Ocean for "
         f"{count_noun(len(fields['pods']), 'evicted pod')}: {list_some(fields['pools'])}",
-        "Set a taint or a limit of 0 on these NodePools, or a node selector on the pods",
+        f"Set a taint or a limit of 0 on {_these_node_pools(fields)}, or a node selector on the "
+        f"{'pod' if len(fields['pods']) == 1 else 'pods'}",
     ),
     Finding.KARPENTER_OWNS_NODES: lambda fields: CheckText(
-        f"{count_with_verb(len(fields['nodes']), 'planned node', 'belong')} to Karpenter's NodePools "
-        f"({list_some(fields['pools'])}), which replace drained nodes: {list_some(fields['nodes'])}",
-        "Set a limit of 0 on these NodePools first",
+        f"{count_with_verb(len(fields['nodes']), 'planned node', 'belong')} to Karpenter "
+        f"({list_some(fields['pools'])}), which replaces drained nodes: {list_some(fields['nodes'])}",
+        f"Set a limit of 0 on {_these_node_pools(fields)} first",
     ),
     Finding.CLUSTER_SERVICES_STAY: ("Cluster DNS, the Ocean Controller and webhooks keep a ready pod",),
     Finding.DNS_ON_PLANNED_NODES: lambda fields: _on_planned_nodes(
@@ -300,7 +314,7 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.PENDING_PODS: lambda fields: CheckText(
         f"{count_with_verb(len(fields['pods']), 'pod', 'wait')} for a node: {list_some(fields['pods'])}"
         f"{_besides_gated(fields)}",
-        "Run `kubectl describe pod` to see why, or delete them",
+        f"Run `kubectl describe pod` to see why, or delete {_them(fields['pods'])}",
     ),
     Finding.ROLES_MAPPED: ("New nodes can register",),
     Finding.NO_INSTANCE_PROFILE: lambda fields: CheckText(
@@ -352,7 +366,7 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     Finding.LABELS_NOT_SET: lambda fields: CheckText(
         f"Nodes of {_vng(fields)} do not get {_labels_and_taints(fields)}: Ocean launches them for pods that need "
         "them, and these pods stay pending",
-        "Set them in the user data, as kubelet arguments",
+        f"Set {_them([*fields['labels'], *fields['taints']])} in the user data, as kubelet arguments",
     ),
     Finding.LABELS_NOT_DECLARED: lambda fields: CheckText(
         f"User data of {_vng(fields)} sets {_labels_and_taints(fields)}, which the Virtual Node Group does not "
@@ -376,7 +390,7 @@ _TEMPLATES: Final[Mapping[Finding, tuple[str, ...] | Callable[[Fields], CheckTex
     ),
     Finding.AWS_CAPACITY_FREE: ("Subnets and vCPU quotas have room for the new nodes",),
     Finding.ADDRESSES_TIGHT: lambda fields: CheckText(
-        f"{_free_addresses(fields)} need {'' if fields['complete'] else 'at least '}{fields['needed']}, "
+        f"{_need_addresses(fields)} {'' if fields['complete'] else 'at least '}{fields['needed']}, "
         f"{'with' if fields['complete'] else 'and more for'} what the CNI keeps warm",
         "Add a subnet, or migrate fewer nodes at once",
     ),

@@ -97,8 +97,9 @@ def _replicas_drop(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     size = vocabulary.name(_BATCH_SIZE)
     if not fields["knows_budgets"]:
         return f"{text}, unless a PodDisruptionBudget prevents it (unknown). Lower {size}"
-    first = f"Unset {vocabulary.name(_FORCE)}" if fields["forced"] else "Add a PodDisruptionBudget for each"
-    return f"{text}. {first}, or lower {size}"
+    first = f"Unset {vocabulary.name(_FORCE)}" if fields["forced"] else "Add a PodDisruptionBudget"
+    each = " for each" if len(workloads) > 1 and not fields["forced"] else ""
+    return f"{text}. {first}{each}, or lower {size}"
 
 
 def _pdb_suggestion(_: str, fields: Fields) -> str:

@@ -28,13 +28,14 @@ def _planned(_: str, fields: Fields) -> str:
     blind = [check["name"] for check in checks if not check["watched"]]
     more = f". Not watched without access to Kubernetes: {list_some(blind)}" if blind else ""
     if count is None:
+        # The diagnostic of what is not evaluated has the remedy.
         head = f"Workload health is unknown, and does not stop the migration: {fields['reason']}"
         return f"{head}{_describe_brake_rules(causes)}{more}"
     if not count:
         return f"No workloads to watch on the planned nodes{_describe_brake_rules(causes)}{more}"
     watched = count_noun(count, "workload")
     if fields["health"] == "off":
-        watched += "; `pulumi up` does not wait until they are ready"
+        watched += f"; `pulumi up` does not wait until {'it is' if count == 1 else 'they are'} ready"
     else:
         ready = f"must be ready within {format_elapsed(fields['settle_seconds'])}, {_UNREADY[fields['health']]}"
         watched += f" {ready}"
@@ -61,7 +62,7 @@ def _watched(_: str, fields: Fields) -> str:
     if fields["unhealthy"]:
         parts.append(f"{count_noun(fields['unhealthy'], 'workload')} already unhealthy, and not checked")
     if fields["omitted"]:
-        parts.append(f"{fields['omitted']} more are not watched")
+        parts.append(f"{fields['omitted']} more {'is' if fields['omitted'] == 1 else 'are'} not watched")
     if fields["stops"]:
         parts.append("the brake stops the migration before a later batch if it breaks workloads, while this run waits")
     return "; ".join(parts)
@@ -91,7 +92,7 @@ def _ready(_: str, fields: Fields) -> str:
     if fields["excused"]:
         parts.append(f"not checked: {list_some(fields['excused'])}")
     if fields["omitted"]:
-        parts.append(f"{fields['omitted']} more were not watched")
+        parts.append(f"{fields['omitted']} more {'was' if fields['omitted'] == 1 else 'were'} not watched")
     return "; ".join(parts)
 
 
@@ -106,7 +107,8 @@ def _not_ready(_: str, fields: Fields) -> str:
     count = len(fields["workloads"]) + fields["others"]
     head = f"{count_noun(count, 'workload')} {'still starting' if fields['starting'] else 'not ready'}"
     more = f"; and {count_noun(others, 'other')}" if others else ""
-    remedy = ". Fix them, then run the command again: it only checks again" if fields["looks_again"] else ""
+    them = "it" if count == 1 else "them"
+    remedy = f". Fix {them}, then run the command again: it only checks again" if fields["looks_again"] else ""
     return f"{head}: {'; '.join(shown)}{more}{remedy}"
 
 

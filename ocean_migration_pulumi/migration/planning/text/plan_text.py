@@ -115,7 +115,8 @@ def _unplanned(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
 
 def _destination(vng_id: str, fields: Fields) -> str:
     pods = "" if fields["pods"] is None else f" ({count_noun(fields['pods'], 'pod')})"
-    name = "any Virtual Node Group" if vng_id == DEFAULT_VIRTUAL_NODE_GROUP else fields["name"]
+    default = vng_id == DEFAULT_VIRTUAL_NODE_GROUP
+    name = "the Virtual Node Group that Ocean chooses" if default else fields["name"]
     market = f": {describe_market(fields)}" if fields["known"] else ""
     return f"{count_noun(fields['nodes'], 'node')}{pods} to {name} ({vng_id}){market}"
 
@@ -184,15 +185,15 @@ def _pattern_unmatched(pattern: str, fields: Fields, vocabulary: Vocabulary) -> 
 def _nodes_undecided(_: str, fields: Fields, vocabulary: Vocabulary) -> str:
     nodes = fields["nodes"]
     count = count_noun(len(nodes), "node")
+    them, their = ("it", "its") if len(nodes) == 1 else ("them", "their")
     if migrations := fields.get("migrations"):
-        them, their = ("it", "its") if len(nodes) == 1 else ("them", "their")
         forgotten = " and ".join(_FORGOTTEN[name] for name in fields["unknown"])
         inputs = " and ".join(map(vocabulary.name, fields["unknown"]))
         return (
             f"{count} not planned: {list_some(migrations)} held {them}, and {their} {forgotten} can no longer be "
             f"compared with {inputs} ({list_some(nodes)})"
         )
-    return f"{count} not planned: not enough is known about them to evaluate the selector ({list_some(nodes)})"
+    return f"{count} not planned: not enough is known about {them} to evaluate the selector ({list_some(nodes)})"
 
 
 def _nodes_new(_: str, fields: Fields, vocabulary: Vocabulary) -> str:

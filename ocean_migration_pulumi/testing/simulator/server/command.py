@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.access import write_kubeconfig
 from ocean_migration_pulumi.testing.simulator.world.scenarios import SCENARIOS
 
@@ -47,7 +48,7 @@ _EPILOG = (
 )
 @click.option(
     "--scenario",
-    type=click.Choice(list(SCENARIOS)),
+    type=NearestChoice(list(SCENARIOS)),
     metavar="NAME",
     default="success",
     help="The scenario of the simulated world; see below.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,15 @@ from tests.support.gaps import failed_gap
 
 GOLDEN = Path(__file__).parent / "diagnostics.golden.txt"
 COMMAND_GOLDEN = Path(__file__).parent / "command_diagnostics.golden.txt"
+SINGULAR_GOLDEN = Path(__file__).parent / "singular_diagnostics.golden.txt"
+
+NOUNS = "node|pod|workload|replica|NodePool|address|volume|block|batch|migration|Virtual Node Group|PodDisruptionBudget"
+VERBS = "are|were|have|need|wait|match|remain|stay"
+WRONG_PLURAL = re.compile(rf"(?<![\d.,])1 (?:[\w-]+ )?(?:(?:{NOUNS})e?s\b|(?:{NOUNS}|more) (?:{VERBS})\b)")
+NOT_COUNTED = {"seconds", "settle_seconds", "status", "milli_cpu", "memory_mib", "spot_percentage", "quota", "ready"}
+"""Numbers that stay as they are in ``one_of_each``."""
+SEVERAL = {Code.PDBS_OVERLAP, Finding.SEVERAL_CONTROLLERS}
+"""What is only said of several."""
 
 NODES = ["i-1", "i-2"]
 HELD: dict[str, Any] = {"pods": 2, "nodes": ["ip-10-0-0-7", "ip-10-0-0-8"], "forced": False}
@@ -669,14 +680,24 @@ def diagnostic(code: Code | str, subject: str = "", **fields: Any) -> Diagnostic
     return Diagnostic(code=code, severity=Severity.WARNING, subject=subject, fields=fields)
 
 
-def list_texts(vocabulary: Vocabulary) -> list[str]:
+def one_of_each(value: Any, name: str = "") -> Any:
+    """Return fields with every amount and every list reduced to one."""
+    if isinstance(value, dict):
+        return {key: one_of_each(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [one_of_each(each) for each in value[:1]]
+    counted = isinstance(value, int) and not isinstance(value, bool) and name not in NOT_COUNTED
+    return min(value, 1) if counted else value
+
+
+def list_texts(vocabulary: Vocabulary, change: Callable[[Any], Any] = lambda fields: fields) -> list[str]:
     """Return the text of every example, after its code."""
     lines = [
-        f"{code}: {render_line(diagnostic(code, subject, **fields), vocabulary)}"
+        f"{code}: {render_line(diagnostic(code, subject, **change(fields)), vocabulary)}"
         for code, subject, fields in DIAGNOSTICS
     ]
     for finding, fields in FINDINGS:
-        seen, remedy = render_check(CheckResult("check", CheckStatus.PASS, finding, fields), vocabulary)
+        seen, remedy = render_check(CheckResult("check", CheckStatus.PASS, finding, change(fields)), vocabulary)
         lines.append(f"{finding}: {seen}" + (f" | {remedy}" if remedy else ""))
     lines += [f"{gap.code}: {describe_gap(gap, vocabulary).line}" for gap in GAPS]
     return lines
@@ -703,6 +724,14 @@ def test_commands_name_options_instead_of_inputs() -> None:
     own = [text for text, other in zip(list_texts(OPTIONS), list_texts(INPUTS), strict=True) if text != other]
     compare_with_golden(COMMAND_GOLDEN, own)
     assert not [text for text in own for name in OPTIONS.options if "_" in name and name in text]
+
+
+def test_one_of_each_is_in_the_singular() -> None:
+    """The golden file has the texts that differ for one node, one pod, one workload."""
+    texts = zip(list_texts(INPUTS, one_of_each), list_texts(INPUTS), strict=True)
+    own = list(dict.fromkeys(text for text, other in texts if text != other))
+    compare_with_golden(SINGULAR_GOLDEN, own)
+    assert not [text for text in own if WRONG_PLURAL.search(text) and text.partition(":")[0] not in SEVERAL]
 
 
 def test_text_without_its_head_is_what_stands_under_a_heading() -> None:

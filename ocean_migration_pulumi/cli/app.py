@@ -12,6 +12,7 @@ import click
 
 from ocean_migration_pulumi.cli.console import require_output
 from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
+from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.common.text import nearest_name, one_line
 from ocean_migration_pulumi.errors import (
@@ -80,6 +81,22 @@ Exit status:
 """
 
 
+class NearestChoice(click.Choice[str]):
+    """A choice that suggests the nearest value for one that does not exist, or lists all."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the message for a value that is not among the choices."""
+        choices = {choice.lower(): choice for choice in self.choices}
+        nearest = nearest_name(str(value).lower(), choices)
+        if nearest is None:
+            return f"{value!r} is not one of {', '.join(map(repr, self.choices))}."
+        return f"{value!r} does not exist; did you mean {choices[nearest]!r}?"
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """Return the message for a choice that was not given, in one line."""
+        return f"Choose from: {', '.join(self.choices)}."
+
+
 class Commands(click.Group):
     """A group that loads its commands late, and turns errors into one line and an exit status."""
 
@@ -97,6 +114,9 @@ class Commands(click.Group):
                 return _unavailable(cmd_name, missing)
             module = "testing.simulator.server.command"
         found: click.Command = import_module(f"ocean_migration_pulumi.{module}").command
+        for parameter in found.params:
+            if isinstance(parameter.type, click.Choice):
+                parameter.type = NearestChoice(parameter.type.choices, parameter.type.case_sensitive)
         return found
 
     def resolve_command(
@@ -137,7 +157,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (OceanMigrationError, OperationCancelled) as error:
             again = "; try again" if isinstance(error, _OUTAGES) else ""
-            click.echo(f"Error: {add_code(one_line(str(error)) + again, error)}", err=True)
+            say(f"Error: {add_code(one_line(str(error)) + again, error)}")
             sys.exit(exit_code(error))
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 import click
 
 from ocean_migration_pulumi.cli.exit_codes import BROKEN_PIPE, FAILED
+from ocean_migration_pulumi.cli.output import fit_terminal
 from ocean_migration_pulumi.common.text import one_line
 from ocean_migration_pulumi.errors import InterruptedWaitError
 
@@ -48,7 +49,7 @@ class Console:
 
     def _say(self, line: str) -> None:
         self.end()
-        click.echo(line, err=True)
+        click.echo(fit_terminal(line, sys.stderr), err=True)
 
 
 def confirmed(question: str, *, default: bool = False) -> bool:

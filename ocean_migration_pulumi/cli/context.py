@@ -248,6 +248,8 @@ class CliContext:
     def _unknown_cluster(self, clusters: Sequence[Cluster]) -> InputError:
         names = [name for each in clusters for name in (each.name, each.id) if name]
         given = self._given or ""
+        if not given:
+            return InputError("--cluster", "must not be empty", predicate=True)
         if nearest_name(given, names):
             return unknown_name("--cluster", f"no cluster {given!r}", given, names)
         return UnknownNameError("--cluster", f"no cluster {given!r}; the account has {_list_clusters(clusters)}")

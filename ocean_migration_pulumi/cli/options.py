@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.input_readers import FLAG, TEXTS, input_error
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector
@@ -76,7 +75,7 @@ def _option(name: str, declaration: InputDeclaration) -> Callable[[Callable[...,
     if declaration.type is FLAG:
         kind = {"is_flag": True}
     elif declaration.type.choices:
-        kind = {"type": NearestChoice(declaration.type.choices)}
+        kind = {"type": click.Choice(declaration.type.choices)}
     elif declaration.type.annotation == "int":
         kind["type"] = int
     if name == "exclude" or declaration.type is TEXTS:

@@ -6,16 +6,18 @@ On a terminal tables have colours and fit its width; a pipe gets plain text that
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 import click
 
-from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 from ocean_migration_pulumi.common.text import one_line
 
 R = TypeVar("R")
@@ -24,8 +26,16 @@ TABLE: Final = "table"
 JSON: Final = "json"
 MARKDOWN: Final = "markdown"
 HTML: Final = "html"
+_COMMAND: Final = re.compile(r"`[^`]*`|ocean-migration \w+ owm-\S+ --cluster \S+")
+_NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 _BETWEEN: Final = 2
 """Columns between two cells of a drawn table: the padding of the left one, and the divider."""
+
+
+class Source(str):
+    """A line to paste, such as YAML, which no terminal may break."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +71,21 @@ def examples(*commands: str, exit_statuses: Mapping[int, str] | None = None, whe
 
 def say(text: str, *, err: bool = True) -> None:
     """Say a line that may hold names of others, on stderr unless it is the result; nothing of it steers a terminal."""
-    click.echo(_with_margin(text), err=err)
+    click.echo(_fit(text, sys.stderr if err else sys.stdout), err=err)
+
+
+def fit_terminal(line: str, stream: TextIO) -> str:
+    """Return a line of prose as lines of a terminal, broken between words; unchanged for a file or a pipe.
+
+    A word that is longer than a line, and a command in backquotes, stay in one piece: what is copied must work.
+    """
+    room = shutil.get_terminal_size().columns
+    if len(line) <= room or not stream.isatty():
+        return line
+    margin = line[: len(line) - len(line.lstrip(" "))]
+    kept = _COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), line)
+    wrapped = textwrap.fill(kept, room, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False)
+    return wrapped.replace(_NO_BREAK, " ")
 
 
 class Output:
@@ -110,7 +134,7 @@ class Output:
     def lines(self, lines: Iterable[str]) -> None:
         """Write lines that may hold names of others; none of them can become two."""
         for line in lines:
-            self.text(_with_margin(line))
+            self.text(_with_margin(line) if self._file else _fit(line, sys.stdout))
 
 
 def output_options(
@@ -145,13 +169,18 @@ def output_options(
             ),
             click.option("--json", "as_json", is_flag=True, help="The same as `-o json`."),
             click.option(
-                "-o", "--format", "chosen", type=NearestChoice(formats), help=f"Format of the result. {default}"
+                "-o", "--format", "chosen", type=click.Choice(formats), help=f"Format of the result. {default}"
             ),
         ):
             decorated = option(decorated)
         return decorated
 
     return decorate
+
+
+def _fit(text: str, stream: TextIO) -> str:
+    line = _with_margin(text)
+    return line if isinstance(text, Source) else fit_terminal(line, stream)
 
 
 def _with_margin(text: str) -> str:
@@ -196,7 +225,7 @@ def _draw(table: Table) -> None:
 
     console = Console(file=sys.stdout)
     rows = [[cell(value) for value in row] for row in table.rows]
-    widths = _fit(table.columns, rows, console.width)
+    widths = _share_width(table.columns, rows, console.width)
     if widths is None:
         if table.title:
             console.print(Text(table.title, style="italic"))
@@ -221,7 +250,7 @@ def _draw(table: Table) -> None:
     console.print(drawn)
 
 
-def _fit(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+def _share_width(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
     """Return the widths of the columns, none narrower than its longest word: names are never broken.
 
     None means that there is no room for that: then each row needs lines of its own.

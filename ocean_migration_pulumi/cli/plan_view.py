@@ -11,7 +11,7 @@ from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GRO
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext
 from ocean_migration_pulumi.cli.options import OPTIONS, rename_to_option
-from ocean_migration_pulumi.cli.output import Output, Table
+from ocean_migration_pulumi.cli.output import Output, Source, Table
 from ocean_migration_pulumi.errors import PlanError
 from ocean_migration_pulumi.kubernetes import KubernetesReader
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus
@@ -198,7 +198,11 @@ def list_downtime(diagnostics: Iterable[Diagnostic]) -> list[Any]:
 
 def list_lines(diagnostics: Iterable[Diagnostic]) -> list[str]:
     """Return diagnostics as a command shows them; the source of a suggestion has lines of its own."""
-    return [line for each in diagnostics for line in _show_diagnostic(each).splitlines()]
+    lines: list[str] = []
+    for each in diagnostics:
+        text, *source = _show_diagnostic(each).splitlines()
+        lines += [text, *map(Source, source)]
+    return lines
 
 
 def _show_diagnostic(diagnostic: Diagnostic) -> str:

@@ -85,7 +85,7 @@ def read_resources(text: str, argument: str) -> Iterator[Mapping[str, Any]]:
         document = None
     deployment = document.get("deployment") if isinstance(document, Mapping) else None
     if not isinstance(deployment, Mapping):
-        raise InputError(argument, "is not what `pulumi stack export` prints")
+        raise InputError(argument, "is not the output of `pulumi stack export`", predicate=True)
     resources = deployment.get("resources")
     for resource in resources if isinstance(resources, list) else ():
         if isinstance(resource, Mapping):

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 from ocean_migration_pulumi.testing.offline.engine.display import Display
 from ocean_migration_pulumi.testing.offline.engine.events import EventLog, Observer, Result
 from ocean_migration_pulumi.testing.offline.engine.stack import OfflineStack
@@ -22,7 +21,7 @@ _COMMANDS = ("preview", "up", "refresh", "destroy", "cancel", "export", "import"
 
 
 @click.command()
-@click.argument("command", type=NearestChoice(_COMMANDS), metavar="COMMAND")
+@click.argument("command", type=click.Choice(_COMMANDS), metavar="COMMAND")
 @click.argument("urn", required=False)
 @click.option(
     "--program", type=click.Path(exists=True, path_type=Path), metavar="PATH", required=True, help="Directory or file."

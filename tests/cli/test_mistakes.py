@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ocean_migration_pulumi.cli import main
 from tests.cli.conftest import Terminal
 
 
@@ -29,6 +31,11 @@ from tests.cli.conftest import Terminal
             "--notify must be an https URL (http only for this machine); the host is 'example.com' [invalid-input]",
         ),
         (("start", "--asg-name", "web", "--notify", "https://a.example", "--notify", "b"), 2, "--notify[1] must be"),
+        (("logs", "--severity", "eror"), 2, "'eror' does not exist; did you mean 'ERROR'?"),
+        (("logs", "--severity", "x"), 2, "'x' is not one of 'ALL', 'INFO', 'DEBUG', 'WARN', 'ERROR'."),
+        (("logs", "-o", "yaml"), 2, "'yaml' is not one of 'table', 'json'."),
+        (("clusters", "--cluster", ""), 2, "--cluster must not be empty [invalid-input]"),
+        (("plan", "--all-nodes", "--cluster", ""), 2, "--cluster must not be empty [invalid-input]"),
         (("nodes", "--virtual-node-group", "ols-1"), 6, "--virtual-node-group: no Virtual Node Group 'ols-1' on o-"),
         (("status", "owm-1"), 6, "MIGRATION: no migration 'owm-1' on o-"),
         (("status",), 6, "Error: no migration on o-"),
@@ -64,6 +71,22 @@ def test_the_option_is_named(
     assert "asg_names" not in line
     assert "pulumi" not in line
     assert result.exit_code == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("simulator", "--scenario", "pdb"), "'pdb' does not exist; did you mean 'blocking-pdb'?"),
+        (("simulator", "--speed", "0"), "0.0 is not in the range 0<x<=10000."),
+        (("completion",), "Choose from: bash, zsh, fish."),
+        (("completion", "bsh"), "'bsh' does not exist; did you mean 'bash'?"),
+    ],
+)
+def test_commands_without_a_cluster_suggest_too(arguments: tuple[str, ...], error: str) -> None:
+    """In one line after the usage."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert error in result.stderr.splitlines()[-1]
 
 
 def test_a_missing_approval_is_no_failed_check(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

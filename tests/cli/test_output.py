@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ocean_migration_pulumi.cli.console import Console
-from ocean_migration_pulumi.cli.output import Output, Table
+from ocean_migration_pulumi.cli.output import Output, Source, Table, fit_terminal
 
 HOSTILE = "[bold]web[/bold]\x1b[31m\nnext"
 TABLE = Table(
@@ -131,3 +131,32 @@ def test_no_live_line_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     speaker.status("live")
     speaker.warning("look")
     assert capsys.readouterr().err == "warning: look\n"
+
+
+def test_prose_is_broken_between_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and commands stay in one piece, the margin is kept, and files and pipes get one line."""
+    monkeypatch.setenv("COLUMNS", "40")
+    line = "  6 nodes remain: ip-10-0-0-2.us-west-2.compute.internal and others. Run `kubectl get nodes --all` to see"
+
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = fit_terminal(line, Screen()).splitlines()
+    assert shown == [
+        "  6 nodes remain:",
+        "  ip-10-0-0-2.us-west-2.compute.internal",
+        "  and others. Run",
+        "  `kubectl get nodes --all` to see",
+    ]
+    assert fit_terminal(line, io.StringIO()) == line
+    assert fit_terminal("short", Screen()) == "short"
+
+
+def test_source_to_paste_is_never_broken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A YAML line that is longer than the terminal stays one line."""
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    yaml = 'spec: {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "report"}}}'
+    Output("table").lines(["one two three four five six", Source(yaml)])
+    assert capsys.readouterr().out == f"one two three four\nfive six\n{yaml}\n"

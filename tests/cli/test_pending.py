@@ -74,7 +74,7 @@ def test_other_input_is_refused(given: str) -> None:
     """An empty input must not pass for a stack that is done."""
     result = CliRunner().invoke(cli.main, ["pending"], input=given)
     assert result.exit_code == 2
-    assert result.stderr == "Error: EXPORT: is not what `pulumi stack export` prints [invalid-input]\n"
+    assert result.stderr == "Error: EXPORT is not the output of `pulumi stack export` [invalid-input]\n"
 
 
 @pytest.mark.parametrize("deployment", [{}, {"resources": None}])

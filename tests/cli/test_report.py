@@ -119,7 +119,7 @@ def test_a_stack_tells_the_course(ended: Simulator, tmp_path: Path) -> None:
         "FINISHED_ERROR",
     ]
     assert refused.exit_code == 2
-    assert refused.stderr == "Error: --stack: is not what `pulumi stack export` prints [invalid-input]\n"
+    assert refused.stderr == "Error: --stack is not the output of `pulumi stack export` [invalid-input]\n"
     assert both.exit_code == 2
     assert "--from and --stack are mutually exclusive" in both.stderr
 

@@ -9,6 +9,7 @@ from ocean_migration_pulumi.common.text import (
     count_with_verb,
     list_some,
     natural_key,
+    nearest_name,
     one_line,
     sanitize,
     shorten,
@@ -80,3 +81,21 @@ def test_names_are_sorted_by_the_numbers_in_them() -> None:
     names = ["wave-1", "wave-2", "wave-02b", "wave-10", f"wave-{'9' * 5000}", "waves"]
     assert sorted(reversed(names), key=natural_key) == names
     assert natural_key("a-01") != natural_key("a-1")
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [
+        ("batch_size", "batch_size_percentage"),
+        ("batchSizePercentage", "batch_size_percentage"),
+        ("force", "force_pod_eviction"),
+        ("pdb", None),
+        ("timeout", None),
+        ("", None),
+        ("__", None),
+    ],
+)
+def test_nearest_name(given: str, nearest: str | None) -> None:
+    """The most similar one, else the only one that has all words; nothing is guessed among several."""
+    names = ["batch_size_percentage", "force_pod_eviction", "long_settle_timeout_of_it", "long_stall_timeout_of_it"]
+    assert nearest_name(given, names) == nearest

@@ -63,9 +63,9 @@ def test_a_run_of_unknown_begin_gets_what_was_before_the_next_one() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "--stack: is not what `pulumi stack export` prints"),
-        ("[1]", "--stack: is not what `pulumi stack export` prints"),
-        ('{"deployment": 1}', "--stack: is not what `pulumi stack export` prints"),
+        ("", "--stack is not the output of `pulumi stack export`"),
+        ("[1]", "--stack is not the output of `pulumi stack export`"),
+        ('{"deployment": 1}', "--stack is not the output of `pulumi stack export`"),
         (export(), "--stack: does not contain owm-9: it ran no migration"),
         (export(RESOURCE), "--stack: does not contain owm-9: its migrations are owm-1, owm-lost, owm-2"),
     ],

@@ -65,7 +65,7 @@ def command(
             vocabulary=OPTIONS,
         )
     if output.is_table:
-        output.text("\n".join(format_lines(diagnosis)))
+        output.lines(format_lines(diagnosis))
     else:
         output.json(to_json(chosen.ocean_id, status, diagnosis))
 

@@ -14,7 +14,6 @@ from ocean_migration_pulumi.api.models.migration import LogEntry
 from ocean_migration_pulumi.cli.console import Console
 from ocean_migration_pulumi.cli.context import CliContext, context_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
-from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError, InterruptedWaitError
 from ocean_migration_pulumi.migration.diagnosis import log_query
@@ -41,7 +40,7 @@ _OVERLAP: Final = timedelta(minutes=2)
 @click.option("--until", metavar="DURATION|TIME", help="End, like --since. Default: now.")
 @click.option(
     "--severity",
-    type=NearestChoice(log_query.SEVERITIES, case_sensitive=False),
+    type=click.Choice(log_query.SEVERITIES, case_sensitive=False),
     default="ALL",
     show_default=True,
     metavar="|".join(log_query.SEVERITIES),

@@ -9,7 +9,6 @@ from typing import BinaryIO, Final
 
 import click
 
-from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 from ocean_migration_pulumi.errors import InputError
 
 UNREADABLE: Final = 2
@@ -77,7 +76,7 @@ def _marker(context: click.Context, parameter: click.Parameter, value: str) -> s
     "-o",
     "--format",
     "platform",
-    type=NearestChoice(["github", "gitlab"]),
+    type=click.Choice(["github", "gitlab"]),
     default="github",
     show_default=True,
     help="Keep the comment below the maximum length of this platform.",

@@ -6,7 +6,6 @@ import click
 from click.shell_completion import get_completion_class
 
 from ocean_migration_pulumi.cli.output import examples
-from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 
 
 @click.command(
@@ -17,7 +16,7 @@ from ocean_migration_pulumi.common.nearest_choice import NearestChoice
         "ocean-migration completion fish > ~/.config/fish/completions/ocean-migration.fish",
     ),
 )
-@click.argument("shell", type=NearestChoice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
     """Print the script with which a shell completes commands, options, and ids of clusters and migrations.

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from ocean_migration_pulumi.common.nearest_choice import NearestChoice
 from ocean_migration_pulumi.testing.simulator.kubernetes_api.access import write_kubeconfig
 from ocean_migration_pulumi.testing.simulator.world.scenarios import SCENARIOS
 
@@ -48,12 +47,18 @@ _EPILOG = (
 )
 @click.option(
     "--scenario",
-    type=NearestChoice(list(SCENARIOS)),
+    type=click.Choice(list(SCENARIOS)),
     metavar="NAME",
     default="success",
     help="The scenario of the simulated world; see below.",
 )
-@click.option("--speed", type=float, metavar="N", default=None, help="Simulated seconds per real second (60).")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, max=10_000, min_open=True),
+    metavar="N",
+    default=None,
+    help="Simulated seconds per real second (60).",
+)
 @click.option(
     "--seed",
     type=int,

@@ -54,7 +54,7 @@ def _check(service: Service) -> Callable[[], object]:
 def _plan(service: Service) -> Callable[[], object]:
     """Discover, select by a glob, plan, and take the digest: as a preview does, and nothing beside it."""
     from ocean_migration_pulumi.common.cancellation import CancelScope
-    from ocean_migration_pulumi.migration.planning import planner
+    from ocean_migration_pulumi.migration.planning.selection import plan_nodes
     from ocean_migration_pulumi.migration.snapshot.claims import ClaimsRegistry
     from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
     from ocean_migration_pulumi.migration.spec.approval import plan_digest
@@ -67,7 +67,7 @@ def _plan(service: Service) -> Callable[[], object]:
 
     def run() -> object:
         found = client.discover(service.ocean_id)
-        preview = planner.plan_nodes(
+        preview = plan_nodes(
             client,
             ClaimsRegistry().claims(service.account_id, service.ocean_id),
             CancelScope(short=True),

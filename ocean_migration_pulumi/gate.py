@@ -172,7 +172,7 @@ def _opened(call: host.EngineCall, spec: GateSpec, props: dict[str, Any]) -> dic
 
 def _gate(call: host.EngineCall, spec: GateSpec) -> GateContext:
     # The client and the probe bring httpx, which a preview does not need.
-    from ocean_migration_pulumi.api.transport import probe
+    from ocean_migration_pulumi.api.single_requests import probe
 
     client = SESSION.client(spec.account_id)
     kubeconfig = SESSION.hidden.get(_owner(call, spec), {}).get(KUBECONFIG)

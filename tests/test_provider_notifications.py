@@ -39,7 +39,9 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> PluginClock:
 @pytest.fixture(scope="module")
 def running(clock: PluginClock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulator, PluginProcess]]:
     """Run a fast simulator, and a plugin without any settings that gives a server as much time as it takes."""
-    poll_policy = f"import ocean_migration_pulumi.api.transport as transport\ntransport.LONGEST_PROBE = {PATIENCE}\n"
+    poll_policy = (
+        f"from ocean_migration_pulumi.api import single_requests\nsingle_requests.LONGEST_PROBE = {PATIENCE}\n"
+    )
     with pytest.MonkeyPatch.context() as patch:
         without_settings(patch, tmp_path_factory.mktemp("home"))
         with Simulator(nodes=1, speed=600) as simulator, PluginProcess(before=clock.source + poll_policy) as plugin:

@@ -1,17 +1,15 @@
-"""Transport: single HTTP exchanges, bounded and interruptible, with Spot's API and other URLs."""
+"""Transport: single HTTP exchanges with Spot's API, bounded and interruptible."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import ssl
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import httpx
 
@@ -36,10 +34,10 @@ WRITE_GRACE = 0.75
 """Seconds that the response to a write may still take once its scope has ended: its effect is worth knowing."""
 LARGEST_BODY = 64 * 1024 * 1024
 """Bytes of a response, decompressed."""
-LONGEST_PROBE = 5.0
-"""Seconds for a probe and its complete response."""
-LARGEST_PROBED_BODY = 64 * 1024
-"""Bytes of the response to a probe that are read, decompressed."""
+GRACE = 0.5
+"""Seconds by which the timeout of a connection is longer than the deadline, which ends the wait of the caller first."""
+HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+"""What httpx raises."""
 
 # Shorter than the time after which servers close idle connections (5 s and more): a POST that meets a connection just
 # closed would look like one whose response was lost.
@@ -48,9 +46,7 @@ _KEEP_ALIVE = 3.0
 _CODINGS = ("gzip", "deflate")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _LOOK_AROUND = 0.05
-_GRACE = 0.5
 
-_HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 _TRANSIENT_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.ProxyError, httpx.RemoteProtocolError, OSError)
 
 
@@ -108,8 +104,8 @@ class Transport:
             UnansweredError: There is no response.
             SettingsError: The environment's proxies or certificates cannot be used.
         """
-        client = self._open()
-        exchange = _Exchange(call, scope)
+        client = self.open_client()
+        exchange = HttpExchange(call, scope)
         try:
             return exchange.run(client, self._base_url + call.path, token)
         except DeadlineError as exc:
@@ -121,12 +117,17 @@ class Transport:
             unusable = responses.unusable_answer(call, f"longer than {LARGEST_BODY // 1024**2} MiB")
             raise UnansweredError(unusable, sent=exchange.sent) from exc
         except httpx.DecodingError as exc:
-            raise UnansweredError(responses.unusable_answer(call, _reason(exc)), sent=exchange.sent) from exc
-        except (*_HTTPX_ERRORS, OSError) as exc:
-            error = NoAnswerError(f"{call}: no response from {self._base_url}: {_reason(exc)}")
+            raise UnansweredError(responses.unusable_answer(call, describe_error(exc)), sent=exchange.sent) from exc
+        except (*HTTPX_ERRORS, OSError) as exc:
+            error = NoAnswerError(f"{call}: no response from {self._base_url}: {describe_error(exc)}")
             raise UnansweredError(error, sent=exchange.sent, transient=isinstance(exc, _TRANSIENT_ERRORS)) from exc
 
-    def _open(self) -> httpx.Client:
+    def open_client(self) -> httpx.Client:
+        """Return the client that keeps the connections.
+
+        Raises:
+            SettingsError: The environment's proxies or certificates cannot be used.
+        """
         with self._lock:
             if self._client is None:
                 proxy = find_proxy(self._base_url)
@@ -144,79 +145,18 @@ class Transport:
                         trust_env=False,
                         limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE),
                     )
-                except (*_HTTPX_ERRORS, ValueError) as exc:
+                except (*HTTPX_ERRORS, ValueError) as exc:
                     # What exactly is wrong may quote the password of the proxy.
                     setting = "the connection" if proxy is None else proxy.setting
                     raise SettingsError(f"{setting}: cannot be used ({type(exc).__name__})") from None
             return self._client
 
 
-def probe(url: str, scope: CancelScope) -> ApiResponse:
-    """GET a URL outside of Spot's API once, without token, account and cookies.
-
-    Args:
-        url: The URL.
-        scope: Bounds the exchange, which takes 5 seconds at most.
-
-    Returns:
-        The response, whatever its status, with the beginning of its body.
-
-    Raises:
-        NoAnswerError: There is no response.
-        OperationCancelled: The operation was cancelled.
-        DeadlineError: The deadline passed.
-        SettingsError: The environment's proxies or certificates cannot be used.
-    """
-    return _exchange_alone(url, _Probe(url, scope.at_most(LONGEST_PROBE)), scope, _reason)
-
-
-def post(url: str, body: Mapping[str, Any], scope: CancelScope) -> ApiResponse:
-    """POST JSON to a URL outside of Spot's API once; no error, log or repr shows the URL, which is a secret.
-
-    Args:
-        url: The URL.
-        body: JSON.
-        scope: Bounds the exchange, which takes 5 seconds at most.
-
-    Returns:
-        The response without its body, whatever its status.
-
-    Raises:
-        NoAnswerError: There is no response.
-        OperationCancelled: The operation was cancelled.
-        DeadlineError: The deadline passed.
-        SettingsError: The environment's proxies or certificates cannot be used.
-    """
-    logging.getLogger("httpcore.http11").addFilter(_DISCRETION)
-
-    def describe(error: Exception) -> str:
-        # Other errors may quote the URL, or what the server made of it.
-        return _reason(error) if isinstance(error, (httpx.NetworkError, OSError)) else type(error).__name__
-
-    return _exchange_alone(url, _Post(url, body, scope.at_most(LONGEST_PROBE)), scope, describe)
-
-
-def _exchange_alone(
-    url: str, exchange: _Exchange, scope: CancelScope, describe: Callable[[Exception], str]
-) -> ApiResponse:
-    # A connection of its own: one that is kept open would say nothing about the next probe.
-    transport = Transport(url)
-    try:
-        return exchange.run(transport._open(), url, "")
-    except DeadlineError:
-        scope.check()
-        raise NoAnswerError(f"no response within {LONGEST_PROBE:g} s") from None
-    except (*_HTTPX_ERRORS, OSError) as exc:
-        raise NoAnswerError(f"no response: {describe(exc)}") from None
-    finally:
-        transport.close()
-
-
 class _TooLargeError(Exception):
     """The body is larger than any response of the service."""
 
 
-class _Exchange:
+class HttpExchange:
     """A request in a thread of its own, so that its caller can leave it behind at once."""
 
     thread = "ocean-migration-call"
@@ -227,14 +167,14 @@ class _Exchange:
         self._call = call
         self._scope = scope
         self._lock = threading.Lock()
-        self._left_behind = False
+        self.left_behind = False
         self._done = threading.Event()
         self._outcome: ApiResponse | Exception = RuntimeError("the exchange ended without an outcome")
 
     def run(self, client: httpx.Client, url: str, token: str) -> ApiResponse:
         """Return the response; raise what ended the exchange, or the wait for it."""
         self._scope.check()
-        request = self._build(client, url, token)
+        request = self.build_request(client, url, token)
         ends = time.monotonic() + LONGEST_EXCHANGE
         self.started = True
         threading.Thread(target=self._work, args=(client, request), name=self.thread, daemon=True).start()
@@ -250,21 +190,21 @@ class _Exchange:
                     raise httpx.ReadTimeout(f"the exchange took longer than {LONGEST_EXCHANGE:g} s")
         finally:
             with self._lock:
-                self._left_behind = True
+                self.left_behind = True
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
-    def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
+    def build_request(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
+        """Return the request."""
         left = self._scope.remaining()
-        # A little longer than the deadline, which ends the wait of the caller first.
-        most = LONGEST_EXCHANGE if left is None else left + _GRACE
+        most = LONGEST_EXCHANGE if left is None else left + GRACE
         headers = {"Authorization": f"Bearer {token}"}
         content = None
         if self._call.body is not None:
             body = json.dumps(self._call.body).encode()
             headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
-            content = _GuardedBody(body, self._before_body)
+            content = GuardedBody(body, self.before_body)
         return client.build_request(
             self._call.method,
             url,
@@ -274,10 +214,10 @@ class _Exchange:
             timeout=httpx.Timeout(**{step: min(seconds, most) for step, seconds in TIMEOUTS.items()}),
         )
 
-    def _before_body(self) -> None:
+    def before_body(self) -> None:
         """Allow the body of a write to be sent, unless its caller has left; without a body it has no effect."""
         with self._lock:
-            if self._left_behind:
+            if self.left_behind:
                 raise httpx.WriteTimeout("left behind")
             self._scope.before_write()
             self.sent = True
@@ -288,7 +228,7 @@ class _Exchange:
             response = client.send(request, stream=True, auth=httpx.Auth())
             try:
                 self._outcome = ApiResponse(
-                    status=response.status_code, headers=dict(response.headers), body=self._read(response)
+                    status=response.status_code, headers=dict(response.headers), body=self.read_body(response)
                 )
             finally:
                 response.close()
@@ -300,77 +240,18 @@ class _Exchange:
             request.headers.pop("Authorization", None)
             self._done.set()
 
-    def _read(self, response: httpx.Response) -> bytes:
+    def read_body(self, response: httpx.Response) -> bytes:
+        """Return the body; raise _TooLargeError for one that is too large, or that nobody waits for."""
         chunks, size = [], 0
-        for chunk in _decoded(response):
+        for chunk in decoded_pieces(response):
             size += len(chunk)
-            if size > LARGEST_BODY or self._left_behind:
+            if size > LARGEST_BODY or self.left_behind:
                 raise _TooLargeError
             chunks.append(chunk)
         return b"".join(chunks)
 
 
-class _Probe(_Exchange):
-    """A request without a token, which reads only the beginning of the body."""
-
-    def __init__(self, url: str, scope: CancelScope) -> None:
-        super().__init__(ApiCall(method="GET", route=url), scope)
-
-    def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
-        # A little longer than the deadline, as above.
-        return client.build_request("GET", url, headers={"Accept": "*/*"}, timeout=LONGEST_PROBE + _GRACE)
-
-    def _read(self, response: httpx.Response) -> bytes:
-        body = b""
-        for chunk in _decoded(response):
-            body += chunk
-            if len(body) >= LARGEST_PROBED_BODY or self._left_behind:
-                break
-        return body[:LARGEST_PROBED_BODY]
-
-
-class _Post(_Probe):
-    """A probe with a body, which reads only the status."""
-
-    thread = "ocean-migration-post"
-
-    def __init__(self, url: str, body: Mapping[str, Any], scope: CancelScope) -> None:
-        super().__init__(url, scope)
-        self._content = json.dumps(body).encode()
-
-    def _build(self, client: httpx.Client, url: str, token: str) -> httpx.Request:
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(self._content))}
-        content = _GuardedBody(self._content, self._before_body)
-        timeout = LONGEST_PROBE + _GRACE
-        request = client.build_request("POST", url, headers=headers, content=content, timeout=timeout)
-        request.url = _SecretUrl(request.url)
-        return request
-
-    def _read(self, response: httpx.Response) -> bytes:
-        return b""
-
-
-class _SecretUrl(httpx.URL):
-    """A URL that is logged by httpx without anything but its host."""
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}/..."
-
-    def __repr__(self) -> str:
-        return f"URL('{self}')"
-
-
-class _Discretion(logging.Filter):
-    """Drops httpcore's log of a POST to a secret URL: the headers of a redirect often repeat it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.threadName != _Post.thread
-
-
-_DISCRETION = _Discretion()
-
-
-class _GuardedBody:
+class GuardedBody:
     """The body of a request, with a check right before it is sent."""
 
     def __init__(self, content: bytes, before: Callable[[], None]) -> None:
@@ -382,7 +263,7 @@ class _GuardedBody:
         yield self._content
 
 
-def _decoded(response: httpx.Response) -> Iterator[bytes]:
+def decoded_pieces(response: httpx.Response) -> Iterator[bytes]:
     """Return the body piece by piece, decompressed; raise httpx.DecodingError for a coding that is not accepted."""
     coding = response.headers.get("Content-Encoding", "").strip().casefold()
     if coding not in {"", "identity", *_CODINGS}:
@@ -409,7 +290,8 @@ def _forget(error: BaseException) -> None:
         cause = cause.__cause__ or cause.__context__
 
 
-def _reason(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
+    """Return an error with its class, on one line."""
     text = one_line(str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

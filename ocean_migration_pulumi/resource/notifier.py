@@ -186,7 +186,7 @@ def _delivery(url: str) -> _Delivery:
 def _deliver(url: str, notification: _Notification) -> str | None:
     """Post a notification with the retries of ``FAILED``. Return why it failed, or None."""
     # Imported late: the transport brings httpx, which a preview does not need.
-    from ocean_migration_pulumi.api.transport import post
+    from ocean_migration_pulumi.api.single_requests import post
 
     scope = CancelScope(alive=notification.notifier.may_send)
 

@@ -210,7 +210,7 @@ def _reconcile(
 ) -> dict[str, Any]:
     """Run create or update; whatever ends it early, the engine saves the state with the reason."""
     # It brings httpx, which a preview of an unknown cluster does not need.
-    from ocean_migration_pulumi.api.transport import probe
+    from ocean_migration_pulumi.api.single_requests import probe
 
     notifier = Notifier(spec.notifications, tell=call.warning, alive=call.is_active)
     try:

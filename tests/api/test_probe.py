@@ -9,9 +9,9 @@ import threading
 import pytest
 import trustme
 
-from ocean_migration_pulumi.api import transport
+from ocean_migration_pulumi.api import single_requests
 from ocean_migration_pulumi.api.responses import ApiResponse
-from ocean_migration_pulumi.api.transport import probe
+from ocean_migration_pulumi.api.single_requests import probe
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError, NoAnswerError
 from tests.support import http_server as http
@@ -72,7 +72,7 @@ def test_redirect_is_an_answer() -> None:
 def test_long_body_is_cut() -> None:
     """Its beginning is read and no more, however much is promised."""
     endless = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n" + b"x" * 200_000
-    assert look(http.raw(endless)).body == b"x" * transport.LARGEST_PROBED_BODY
+    assert look(http.raw(endless)).body == b"x" * single_requests.LARGEST_PROBED_BODY
 
 
 def test_loopback_is_not_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_certificate_that_is_not_trusted_is_told() -> None:
 @pytest.mark.parametrize("step", [http.silence, http.trickle], ids=["silence", "trickle"])
 def test_slow_answer_is_none(step: http.Step, monkeypatch: pytest.MonkeyPatch) -> None:
     """However it is slow."""
-    monkeypatch.setattr(transport, "LONGEST_PROBE", 0.2)
+    monkeypatch.setattr(single_requests, "LONGEST_PROBE", 0.2)
     with ends_soon():
         assert refusal(step) == "no response within 0.2 s"
 

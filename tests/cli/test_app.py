@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from ocean_migration_pulumi import cli, errors
 from ocean_migration_pulumi.cli.app import COMMANDS, MAINTAINER_COMMANDS
-from ocean_migration_pulumi.cli.context import interruptible
+from ocean_migration_pulumi.cli.context_options import interruptible
 from ocean_migration_pulumi.cli.exit_codes import exit_code
 from ocean_migration_pulumi.common.installation import install_command
 from tests.cli.conftest import Terminal

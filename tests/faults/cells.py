@@ -183,7 +183,7 @@ class Cell(Stage):
 
     def _listen_shortly(self, patch: pytest.MonkeyPatch, endpoint: str) -> None:
         """Let the read timeout, half a minute, be over soon where nothing is going to be read."""
-        build = transport._Exchange._build
+        build = transport.HttpExchange.build_request
 
         def building(exchange: Any, client: httpx.Client, url: str, token: str) -> httpx.Request:
             request = build(exchange, client, url, token)
@@ -191,7 +191,7 @@ class Cell(Stage):
                 request.extensions["timeout"]["read"] = _SILENCE
             return request
 
-        patch.setattr(transport._Exchange, "_build", building)
+        patch.setattr(transport.HttpExchange, "build_request", building)
 
 
 def up(context: StagedContext) -> None:

@@ -20,7 +20,7 @@ from ocean_migration_pulumi.api.recording.recorder import FORMAT, VERSION
 from ocean_migration_pulumi.api.recording.replay_client import RecordedClient, read_record
 from ocean_migration_pulumi.api.responses import UNDECODABLE, ApiCall, ApiResponse, decode_body
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.api.transport import probe
+from ocean_migration_pulumi.api.single_requests import probe
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, ResponseError
 from ocean_migration_pulumi.kubernetes.connection.errors import UNEXPECTED

@@ -160,7 +160,7 @@ def test_slow_server_holds_up_neither_run_nor_other_urls(monkeypatch: pytest.Mon
 
 def test_answer_that_never_comes_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """An attempt is bounded, whatever the server does."""
-    monkeypatch.setattr("ocean_migration_pulumi.api.transport.LONGEST_PROBE", 0.2)
+    monkeypatch.setattr("ocean_migration_pulumi.api.single_requests.LONGEST_PROBE", 0.2)
     requests, (line,) = deliver(http.silence, http.trickle)
     assert len(requests) == 2
     assert line == "notification to 127.0.0.1 not delivered: no response within 0.2 s"
@@ -270,7 +270,7 @@ def test_what_nobody_foresaw_is_told_without_its_words(monkeypatch: pytest.Monke
         told.append(line)
         raise BrokenPipeError
 
-    monkeypatch.setattr("ocean_migration_pulumi.api.transport.post", breaks)
+    monkeypatch.setattr("ocean_migration_pulumi.api.single_requests.post", breaks)
     notifier = Notifier(["https://chat.example/canary"], tell=tell)
     notifier.announce(EVENT)
     notifier.drain(PATIENCE)

@@ -15,7 +15,7 @@ import trustme
 from ocean_migration_pulumi.api import sender
 from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.settings import Settings
-from ocean_migration_pulumi.api.transport import post, probe
+from ocean_migration_pulumi.api.single_requests import post, probe
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import InputError, NoAnswerError, OceanMigrationError, SettingsError
 from ocean_migration_pulumi.kubernetes import KubernetesReader, find_access

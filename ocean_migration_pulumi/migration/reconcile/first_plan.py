@@ -13,6 +13,7 @@ from ocean_migration_pulumi.migration.checks import service
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.empty_selection import may_nodes_be_hidden
 from ocean_migration_pulumi.migration.planning.plan_report import report_plan
+from ocean_migration_pulumi.migration.planning.selection import plan_nodes, plan_selection
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
 from ocean_migration_pulumi.migration.reconcile.adoption import catch_up
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
@@ -53,7 +54,7 @@ def plan_now(context: ReconcileContext) -> None:
             unplanned = planner.report_unplanned(UnplannedCause.NO_LABELS, gap=snapshot.facts.absent)
             msg = f"{render_cause(unplanned)}; nothing was started"
             raise PlanError(msg, (unplanned,))
-        return planner.plan_selection(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
+        return plan_selection(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
 
     found = preview_when_listed(
         preview, api=api, claims=claims, scope=scope, reporter=context.reporter, policy=context.poll_policy
@@ -131,7 +132,7 @@ def ensure_nothing_is_hidden(context: ReconcileContext) -> None:
     def find_hidden() -> dict[str, str]:
         claims.cache.changed()
         snapshot = take_snapshot(api, claims, scope, spec, sources)
-        found = planner.plan_nodes(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
+        found = plan_nodes(api, claims, scope, owner=context.owner, snapshot=snapshot, spec=spec, old=None)
         late = [status.instance_ids for status in snapshot.recent if status.id not in ended]
         hidden = frozenset[str]().union(*late) - context.state.planned.keys()
         return {name: entry for name, entry in (found.planned or {}).items() if name in hidden}

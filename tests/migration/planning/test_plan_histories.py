@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocean_migration_pulumi.api.models.migration import Candidate
-from ocean_migration_pulumi.migration.planning.planner import plan_nodes
+from ocean_migration_pulumi.migration.planning.selection import plan_nodes
 from ocean_migration_pulumi.migration.snapshot.cache import ClusterCache
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ocean_migration_pulumi.api.models.migration import DEFAULT_VIRTUAL_NODE_GROUP
-from ocean_migration_pulumi.cli.context import CliContext, context_options
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.results import MigrationCandidate, MigrationCandidates
 

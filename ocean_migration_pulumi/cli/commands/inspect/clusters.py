@@ -6,7 +6,8 @@ from typing import Final
 
 import click
 
-from ocean_migration_pulumi.cli.context import CliContext, context_options
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 
 _KEYS: Final = ("id", "name", "region", "controller_cluster_id", "autoscaler_enabled", "capacity_maximum")

@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import Output, examples, output_options
 from ocean_migration_pulumi.cli.recording import from_option, open_migration

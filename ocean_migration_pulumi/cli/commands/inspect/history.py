@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from ocean_migration_pulumi.cli.context import CliContext, context_options
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options, say
 from ocean_migration_pulumi.common.times import format_elapsed
 from ocean_migration_pulumi.migration.diagnosis.history import MOST_STATUSES, PastMigration, read_history

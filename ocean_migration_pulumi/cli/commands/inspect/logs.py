@@ -12,7 +12,8 @@ import click
 
 from ocean_migration_pulumi.api.models.migration import LogEntry
 from ocean_migration_pulumi.cli.console import Console
-from ocean_migration_pulumi.cli.context import CliContext, context_options
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options, say
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError, InterruptedWaitError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ocean_migration_pulumi.cli.context import CliContext, context_options, unknown_name
+from ocean_migration_pulumi.cli.context import CliContext, unknown_name
+from ocean_migration_pulumi.cli.context_options import context_options
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.results import ClusterNodes
 

@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 import click
 
-from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import HTML, JSON, MARKDOWN, TABLE, Output, Table, examples, output_options
 from ocean_migration_pulumi.cli.recording import from_option, open_migration

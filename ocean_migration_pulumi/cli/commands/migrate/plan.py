@@ -6,12 +6,8 @@ import sys
 
 import click
 
-from ocean_migration_pulumi.cli.context import (
-    CliContext,
-    context_options,
-    kubernetes_options,
-    kubernetes_timeout_option,
-)
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options, kubernetes_timeout_option
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, CHANGES
 from ocean_migration_pulumi.cli.options import selection_options
 from ocean_migration_pulumi.cli.output import Output, examples, output_options

@@ -12,12 +12,8 @@ import click
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.cli.commands.migrate.watch import onlooker
 from ocean_migration_pulumi.cli.console import Console, confirmed, is_interactive
-from ocean_migration_pulumi.cli.context import (
-    CliContext,
-    context_options,
-    kubernetes_options,
-    kubernetes_timeout_option,
-)
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options, kubernetes_timeout_option
 from ocean_migration_pulumi.cli.dashboard.following import Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay
 from ocean_migration_pulumi.cli.jobs import make_reconcile_context

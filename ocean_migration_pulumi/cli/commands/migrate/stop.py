@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ocean_migration_pulumi.cli.console import Console
-from ocean_migration_pulumi.cli.context import CliContext, context_options, migration_argument
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, migration_argument
 from ocean_migration_pulumi.cli.jobs import make_reconcile_context
 from ocean_migration_pulumi.cli.output import Output, examples, output_options
 from ocean_migration_pulumi.migration.reconcile.reconcile import DELETE_DEADLINE

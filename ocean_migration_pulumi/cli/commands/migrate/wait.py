@@ -10,7 +10,8 @@ from typing import Final
 import click
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
-from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.dashboard.following import EXIT_STATUSES, Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay
 from ocean_migration_pulumi.cli.exit_codes import DONE

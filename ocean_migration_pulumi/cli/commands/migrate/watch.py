@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 import click
 
-from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options, migration_argument
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options, migration_argument
 from ocean_migration_pulumi.cli.dashboard.following import EXIT_STATUSES, Follower
 from ocean_migration_pulumi.cli.dashboard.onlookers import LineDisplay, ProgressDisplay, ScreenDisplay, terminal
 from ocean_migration_pulumi.cli.exit_codes import DONE

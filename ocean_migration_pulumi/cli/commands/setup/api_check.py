@@ -25,7 +25,8 @@ from ocean_migration_pulumi.api_check.rendering import (
     to_markdown,
 )
 from ocean_migration_pulumi.cli.console import Console, confirmed, is_interactive
-from ocean_migration_pulumi.cli.context import CliContext, context_options
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options
 from ocean_migration_pulumi.cli.output import JSON, MARKDOWN, TABLE, Output, Table, examples, output_options, say
 from ocean_migration_pulumi.cli.recording import from_option
 from ocean_migration_pulumi.common.text import count_noun

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ocean_migration_pulumi.api.settings import NOT_SET
-from ocean_migration_pulumi.cli.context import CliContext, context_options, kubernetes_options
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap

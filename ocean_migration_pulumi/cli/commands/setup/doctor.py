@@ -7,12 +7,8 @@ from typing import Any
 
 import click
 
-from ocean_migration_pulumi.cli.context import (
-    CliContext,
-    context_options,
-    kubernetes_options,
-    kubernetes_timeout_option,
-)
+from ocean_migration_pulumi.cli.context import CliContext
+from ocean_migration_pulumi.cli.context_options import context_options, kubernetes_options, kubernetes_timeout_option
 from ocean_migration_pulumi.cli.exit_codes import BLOCKED, DONE
 from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.cli.output import Output, Table, examples, output_options, say

@@ -91,6 +91,30 @@ def test_watch_asks_kubernetes_which_pods_are_ready(
     assert re.search(shown, result.stdout, re.MULTILINE), result.stdout
 
 
+@pytest.mark.parametrize("scenario", ["failure-schedule"])
+@pytest.mark.parametrize("named", [True, False])
+def test_unscheduled_pods_have_their_names(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """With access to Kubernetes; Spot reports only ids, which are shown without it."""
+    shown: list[str] = []
+
+    class Display(onlookers.LineDisplay):
+        def show(self, live_view: LiveView) -> None:
+            shown.extend(live_view.unscheduled)
+            super().show(live_view)
+
+    if named:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(terminal.sim.kubeconfig(identity="run"))
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    monkeypatch.setattr(watch, "onlooker", lambda context, migration_id: Display())
+    begin(terminal, speed=300)
+    assert terminal.run("watch").exit_code == 4
+    assert shown
+    assert all(bool(re.fullmatch(r"[a-z]+/[a-z0-9-]+", name)) is named for name in shown)
+
+
 def test_watch_compares_with_the_baseline_of_the_stack(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

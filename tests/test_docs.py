@@ -138,6 +138,18 @@ def test_every_setting_is_described() -> None:
     assert {name for name in named(cells) if ":" in name and "/" not in name} == set(CONFIG_KEYS)
 
 
+EXPLAIN_THEMSELVES = {
+    *(Code.PLAN_SUMMARY, Code.PLAN_KEPT_BY_RUN, Code.DESTINATION, Code.DESTINATIONS_MORE, Code.BATCHES, Code.PODS),
+    *(Code.NODES_STAY, Code.CHECKS_PASSED, Code.CHECK_WARNING, Code.CHECK_UNKNOWN, Code.PDB_ALLOWS),
+    *(Code.HEALTH_WATCHED, Code.STOP_CHECKS_WATCHED, Code.WORKLOADS_READY),
+    *(Finding.CONTROLLER_REPORTS, Finding.KUBERNETES_READ, Finding.CONTROLLER_V2, Finding.NO_OTHER_AUTOSCALER),
+    *(Finding.CLUSTER_SERVICES_STAY, Finding.RUNNER_STAYS, Finding.NO_PENDING_PODS, Finding.ROLES_MAPPED),
+    *(Finding.NODES_MATCHED, Finding.SCALING_ENABLED, Finding.NO_OTHER_MIGRATION, Finding.AWS_CAPACITY_FREE),
+    *(Finding.ATTACHMENTS_FREE, Finding.CAPACITY_FREE),
+}
+"""Codes of lines that ask for nothing: facts of the plan, and checks that passed."""
+
+
 def test_troubleshooting_has_a_section_for_each_code() -> None:
     """Codes of errors, and of the diagnostics that an error prints alone, are headings; other codes are real ones."""
     text = page("docs/troubleshooting.md")
@@ -149,6 +161,7 @@ def test_troubleshooting_has_a_section_for_each_code() -> None:
     assert headings - printed <= set(Code)
     lines = named([row[0] for row in rows(section("docs/troubleshooting.md", "Lines of a preview"))])
     assert lines <= {*Code, *Finding}
+    assert {*Code, *Finding} - lines - headings == EXPLAIN_THEMSELVES
 
 
 def test_every_environment_variable_is_described() -> None:

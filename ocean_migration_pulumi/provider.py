@@ -149,11 +149,11 @@ class OceanWorkloadMigration(Resource, module="ocean-migration", name="OceanWork
     drained_nodes: Output[Sequence[str]]
     """Drained nodes that still run: cordoned, and billed."""
     drained_since: Output[str | None]
-    """When the first of the migrations ended that drained nodes which stay; None while none stays."""
+    """End of the first migration whose drained nodes still run; None without one."""
     drained_usd_per_hour: Output[float | None]
-    """US dollars per hour (On-Demand) of those of them whose price AWS told; None when it told none."""
+    """US dollars per hour, at On-Demand prices, of the drained nodes whose price AWS reported; None without one."""
     asg_started_nodes: Output[Sequence[str] | None]
-    """New nodes that match and that Auto Scaling Groups of planned nodes started since; None without one."""
+    """New nodes that match, started meanwhile by Auto Scaling Groups of planned nodes; None without one."""
     joined_nodes: Output[Sequence[str]]
     """New nodes that match and are not in the plan."""
     ocean_nodes: Output[Sequence[str]]

@@ -177,7 +177,7 @@ def main() -> None:
 def _unavailable(name: str, missing: list[str]) -> click.Command:
     @click.command(name, help=f"{COMMANDS[name]} Requires the extra `simulator`.")
     def unavailable() -> None:
-        packages = " and ".join(missing)
+        packages = ", ".join(missing)
         msg = f"`{name}` requires {packages}, not installed: run `{install_command('simulator')}`"
         raise click.ClickException(msg)
 

@@ -75,4 +75,4 @@ def _require_packages() -> None:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         remedy = f"run `{install_command('stack')}`"
-        raise SettingsError(f"OceanMigration: {' and '.join(missing)} {verb} not installed; {remedy}")
+        raise SettingsError(f"OceanMigration: {', '.join(missing)} {verb} not installed; {remedy}")

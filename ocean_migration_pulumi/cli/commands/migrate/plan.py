@@ -18,7 +18,7 @@ from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 @click.command(
     "plan",
     epilog=examples(
-        "ocean-migration plan --cluster shop --asg-name 'web*' --batch-size-percentage 25",
+        "ocean-migration plan --cluster shop --asg-name 'web*' --batch-size 25",
         exit_statuses={
             0: "nothing to migrate",
             4: "the migration cannot start",

@@ -77,9 +77,9 @@ def command(
 ) -> None:
     """Compare Spot's API with its documentation.
 
-    Sends at most 15 GETs, or none with --from. Markdown has excerpts of the answers, for a bug report.
+    Sends at most 15 GETs, or none with --from. Markdown has excerpts of the responses, for a bug report.
 
-    With --live it also starts a migration of one node, stops it, and compares every answer. Ocean cordons the node and
+    With --live it also starts a migration of one node, stops it, and compares every response. Ocean cordons the node and
     may evict its pods; nothing is terminated, forced or deleted. Use a node of a non-production cluster. The exchanges
     are recorded in the file of --record, or in api-check-TIME.jsonl.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
@@ -58,6 +58,7 @@ _FOLDERS: Final[Mapping[str, str]] = {
 """Where the module of a command is, if not in ``cli.commands.inspect``; it has the command's name."""
 
 _EXTRA: Final = ("starlette", "trustme", "uvicorn")
+_WHOLE_HYPHEN: Final = "\N{NON-BREAKING HYPHEN}"
 _OUTAGES: Final = (NoAnswerError, ServiceError)
 
 _EPILOG: Final = """\b
@@ -97,6 +98,26 @@ class NearestChoice(click.Choice[str]):
         return f"Choose from: {', '.join(self.choices)}."
 
 
+class _HelpFormatter(click.HelpFormatter):
+    """A formatter that breaks no option, such as ``--terminate-drained``, at its hyphens."""
+
+    def write_text(self, text: str) -> None:
+        """Write a paragraph."""
+        start = len(self.buffer)
+        super().write_text(text.replace("-", _WHOLE_HYPHEN))
+        self.buffer[start:] = [part.replace(_WHOLE_HYPHEN, "-") for part in self.buffer[start:]]
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], *args: Any, **more: Any) -> None:
+        """Write options or commands with their meaning."""
+        start = len(self.buffer)
+        super().write_dl([(name, text.replace("-", _WHOLE_HYPHEN)) for name, text in rows], *args, **more)
+        self.buffer[start:] = [part.replace(_WHOLE_HYPHEN, "-") for part in self.buffer[start:]]
+
+
+class _Context(click.Context):
+    formatter_class = _HelpFormatter
+
+
 class Commands(click.Group):
     """A group that loads its commands late, and turns errors into one line and an exit status."""
 
@@ -114,6 +135,7 @@ class Commands(click.Group):
                 return _unavailable(cmd_name, missing)
             module = "testing.simulator.server.command"
         found: click.Command = import_module(f"ocean_migration_pulumi.{module}").command
+        found.context_class = _Context
         for parameter in found.params:
             if isinstance(parameter.type, click.Choice):
                 parameter.type = NearestChoice(parameter.type.choices, parameter.type.case_sensitive)

@@ -27,8 +27,8 @@ def command(context: CliContext, output: Output, migration: str | None, terminat
     """Stop a migration, whoever started it.
 
     Without MIGRATION, stops the running one. Ocean completes the current batch first. Evicted pods stay where they are,
-    nodes that are not drained become schedulable again, and drained nodes stay cordoned. With --terminate-drained, Ocean
-    terminates them. A `pulumi up` that waits for this migration fails and says that someone else stopped it.
+    nodes that are not drained become schedulable again, and drained nodes stay cordoned. With --terminate-drained,
+    Ocean terminates them. A `pulumi up` that waits for this migration fails and says that someone else stopped it.
     """
     context.require_account()
     cluster = context.cluster_id

@@ -79,9 +79,9 @@ def command(
 
     Sends at most 15 GETs, or none with --from. Markdown has excerpts of the responses, for a bug report.
 
-    With --live it also starts a migration of one node, stops it, and compares every response. Ocean cordons the node and
-    may evict its pods; nothing is terminated, forced or deleted. Use a node of a non-production cluster. The exchanges
-    are recorded in the file of --record, or in api-check-TIME.jsonl.
+    With --live it also starts a migration of one node, stops it, and compares every response. Ocean cordons the node
+    and may evict its pods; nothing is terminated, forced or deleted. Use a node of a non-production cluster. The
+    exchanges are recorded in the file of --record, or in api-check-TIME.jsonl.
     """
     exchanges: list[Exchange] = []
     context.observers.append(exchanges.append)

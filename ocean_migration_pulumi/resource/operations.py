@@ -113,7 +113,7 @@ def _show_preview(call: host.EngineCall, spec: MigrationSpec, found: PlanPreview
             append_preview(path, record)
         except OSError as error:
             fields = {"reason": error.strerror or str(error)}
-            lost = Diagnostic(code=Code.PREVIEW_FILE_NOT_WRITTEN, severity=Severity.WARNING, fields=fields)
+            lost = Diagnostic.warning(Code.PREVIEW_FILE_NOT_WRITTEN, **fields)
             rendered.append(replace(lost, text=_render(call, lost)))
     for diagnostic in rendered:
         _say(call, diagnostic.severity, diagnostic.text)

@@ -22,7 +22,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODE
 from ocean_migration_pulumi.migration.snapshot.claims import ClusterClaims
 from ocean_migration_pulumi.migration.snapshot.protocols import OceanApi
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.node_selector import (
     LabelMatches,
     NodeSelector,
@@ -103,14 +103,11 @@ def report_moved_undecided(
         for alone in [NodeSelector(**{name: value})]
         if any(alone.matches(node, certain_vng=False, label_matches=label_matches) is None for node in moved)
     }
-    return Diagnostic(
-        code=Code.NODES_UNDECIDED,
-        severity=Severity.WARNING,
-        fields={
-            "nodes": sorted(migration_ids),
-            "migrations": sorted(set(migration_ids.values())),
-            "unknown": list(unknown),
-        },
+    return Diagnostic.warning(
+        Code.NODES_UNDECIDED,
+        nodes=sorted(migration_ids),
+        migrations=sorted(set(migration_ids.values())),
+        unknown=list(unknown),
     )
 
 
@@ -213,9 +210,7 @@ def report_unmatched_patterns(
         is_group = name == "virtual_node_groups"
         if pattern not in existing[name] if is_group else all(selector.contradicts(node) for node in known):
             fields = {"field": f"{prefix}{name}", "nearest": _nearest(name, pattern, existing[name])}
-            diagnostics.append(
-                Diagnostic(code=Code.PATTERN_UNMATCHED, severity=Severity.WARNING, subject=pattern, fields=fields)
-            )
+            diagnostics.append(Diagnostic.warning(Code.PATTERN_UNMATCHED, pattern, **fields))
     return diagnostics
 
 

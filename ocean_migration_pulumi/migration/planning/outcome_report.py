@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.state.evidence import OutcomeReason, VerifiedNodes
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
@@ -19,12 +19,12 @@ _CODES: Final[Mapping[str, Code]] = {
 
 def report_gone(nodes: Collection[str]) -> Diagnostic:
     """Return that planned nodes are gone."""
-    return Diagnostic(code=Code.NODES_GONE, severity=Severity.WARNING, fields={"nodes": sorted(nodes)})
+    return Diagnostic.warning(Code.NODES_GONE, nodes=sorted(nodes))
 
 
 def report_unverified(nodes: Collection[str]) -> Diagnostic:
     """Return that nothing verifies that nodes were migrated."""
-    return Diagnostic(code=Code.NODES_UNVERIFIED, severity=Severity.WARNING, fields={"nodes": sorted(nodes)})
+    return Diagnostic.warning(Code.NODES_UNVERIFIED, nodes=sorted(nodes))
 
 
 def describe_remaining(
@@ -44,4 +44,4 @@ def describe_remaining(
     for code, nodes in nodes_by_code.items():
         pods = [pod for name in nodes for pod in (verified.pods.get(name, ()) if verified else ())]
         extra = {"pods": pods} if code is Code.NODES_WITH_PODS else {}
-        yield Diagnostic(code=code, severity=Severity.ERROR, fields={"nodes": nodes, **extra})
+        yield Diagnostic.error(code, nodes=nodes, **extra)

@@ -69,16 +69,14 @@ def report_plan(
     """
     diagnostics = [summarize_plan(planned, snapshot.offered, snapshot.recent, spec)]
     if not planned:
-        diagnostics.append(Diagnostic(code=Code.PLAN_EMPTY, severity=Severity.WARNING))
+        diagnostics.append(Diagnostic.warning(Code.PLAN_EMPTY))
     here = snapshot.offered.keys() | snapshot.active
     if excluded := [
         node.instance_id
         for node in parse_planned(kept).values()
         if node.instance_id in here and spec.nodes.contradicts(node)
     ]:
-        diagnostics.append(
-            Diagnostic(code=Code.NODES_EXCLUDED, severity=Severity.WARNING, fields={"nodes": sorted(excluded)})
-        )
+        diagnostics.append(Diagnostic.warning(Code.NODES_EXCLUDED, nodes=sorted(excluded)))
     nodes = waiting_nodes(planned, snapshot)
     diagnostics += _report_approval(planned, spec, old, starts=bool(nodes))
     if not nodes:
@@ -88,11 +86,9 @@ def report_plan(
     diagnostics.append(summarize_batches(waiting, snapshot.offered, spec.batch_size_percentage))
     asg_names = sorted({node.asg_name for node in nodes if node.asg_name})
     if not spec.should_terminate_drained_nodes:
-        diagnostics.append(Diagnostic(code=Code.NODES_STAY, severity=Severity.INFO, fields={"nodes": len(nodes)}))
+        diagnostics.append(Diagnostic.info(Code.NODES_STAY, nodes=len(nodes)))
     elif asg_names and not kept:
-        diagnostics.append(
-            Diagnostic(code=Code.ASG_MAY_REPLACE, severity=Severity.WARNING, fields={"asg_names": asg_names})
-        )
+        diagnostics.append(Diagnostic.warning(Code.ASG_MAY_REPLACE, asg_names=asg_names))
     if others := len(snapshot.offered.keys() - planned.keys() - set(spec.planned_elsewhere)):
         fields: dict[str, Any] = {"nodes": others}
         severity = Severity.INFO
@@ -188,20 +184,17 @@ def summarize_plan(
             drained = status.is_terminal and node.running_pods == 0 and node.state != REQUIRES_MANUAL_MIGRATION
             held.setdefault(node.instance_id, drained)
     waiting = [offered[instance_id] for instance_id in planned if instance_id in offered]
-    return Diagnostic(
-        code=Code.PLAN_SUMMARY,
-        severity=Severity.INFO,
-        fields={
-            "digest": plan_digest(planned, spec),
-            "nodes": len(planned),
-            "moved": count_moved(planned),
-            "migrated": sum(held.get(name, False) for name in planned.keys() - offered.keys()),
-            "waiting": len(waiting),
-            "active": len(active & planned.keys()),
-            "pods": _count_pods(waiting),
-            "batches": batch_count(len(waiting), percentage),
-            "batch_size": batch_size(len(waiting), percentage),
-        },
+    return Diagnostic.info(
+        Code.PLAN_SUMMARY,
+        digest=plan_digest(planned, spec),
+        nodes=len(planned),
+        moved=count_moved(planned),
+        migrated=sum(held.get(name, False) for name in planned.keys() - offered.keys()),
+        waiting=len(waiting),
+        active=len(active & planned.keys()),
+        pods=_count_pods(waiting),
+        batches=batch_count(len(waiting), percentage),
+        batch_size=batch_size(len(waiting), percentage),
     )
 
 
@@ -214,7 +207,7 @@ def _report_approval(
     if is_outdated(planned, spec):
         # Whether something resumes that it covers is in the state, which a preview does not have.
         fields = {"digest": digest, "approved": spec.approved_plan}
-        return [Diagnostic(code=Code.APPROVAL_OUTDATED, severity=Severity.WARNING, fields=fields)]
+        return [Diagnostic.warning(Code.APPROVAL_OUTDATED, **fields)]
     # Of nodes that are being migrated the match is not known here; the run itself compares with what it recorded, once
     # it has recorded anything.
     recorded_may_match = old is not None and spec.approved_plan is not None and not has_all_vngs(planned)
@@ -255,15 +248,12 @@ def compare_with_approved(
     """
     changes = find_changes(planned, spec, old_planned=old_planned, old_triggers=old_triggers)
     nodes = sorted(node.instance_id for node in parse_planned(planned).values() if node.migration_id is None)
-    return Diagnostic(
-        code=Code.PLAN_NOT_APPROVED,
-        severity=Severity.ERROR,
-        fields={
-            "digest": plan_digest(planned, spec),
-            "approved": spec.approved_plan,
-            "nodes": nodes,
-            "changes": [change.to_json() for change in changes],
-        },
+    return Diagnostic.error(
+        Code.PLAN_NOT_APPROVED,
+        digest=plan_digest(planned, spec),
+        approved=spec.approved_plan,
+        nodes=nodes,
+        changes=[change.to_json() for change in changes],
     )
 
 
@@ -289,7 +279,7 @@ def list_destinations(
     ]
     if others := ordered[_MOST_DESTINATIONS:]:
         fields = {"groups": len(others), "nodes": sum(len(taken) for _, taken in others)}
-        diagnostics.append(Diagnostic(code=Code.DESTINATIONS_MORE, severity=Severity.INFO, fields=fields))
+        diagnostics.append(Diagnostic.info(Code.DESTINATIONS_MORE, **fields))
     return diagnostics
 
 
@@ -302,18 +292,15 @@ def _destination(
 ) -> Diagnostic:
     # A group without a share of spot of its own has the cluster's.
     share = cluster.spot_percentage if vng is None or vng.spot_percentage is None else vng.spot_percentage
-    return Diagnostic(
-        code=Code.DESTINATION,
-        severity=Severity.INFO,
-        subject=vng_id,
-        fields={
-            "name": "" if vng_id == DEFAULT_VIRTUAL_NODE_GROUP else nodes[0].virtual_node_group_name,
-            "nodes": len(nodes),
-            "pods": _count_pods(offered[node.instance_id] for node in nodes if node.instance_id in offered),
-            "known": vng is not None,
-            "spot_percentage": None if vng is None else share,
-            "fallback_to_on_demand": None if vng is None else cluster.fallback_to_od,
-        },
+    return Diagnostic.info(
+        Code.DESTINATION,
+        vng_id,
+        name="" if vng_id == DEFAULT_VIRTUAL_NODE_GROUP else nodes[0].virtual_node_group_name,
+        nodes=len(nodes),
+        pods=_count_pods(offered[node.instance_id] for node in nodes if node.instance_id in offered),
+        known=vng is not None,
+        spot_percentage=None if vng is None else share,
+        fallback_to_on_demand=None if vng is None else cluster.fallback_to_od,
     )
 
 
@@ -322,15 +309,12 @@ def summarize_batches(instance_ids: Iterable[str], offered: Mapping[str, Candida
     batches = split_batches(instance_ids, percentage)
     pods = [[offered[name].running_pods for name in batch] for batch in batches]
     known = not any(number is None for batch in pods for number in batch)
-    return Diagnostic(
-        code=Code.BATCHES,
-        severity=Severity.INFO,
-        fields={
-            "count": len(batches),
-            "size": len(batches[0]),
-            "last": len(batches[-1]),
-            "pods": [sum(number or 0 for number in batch) for batch in pods] if known else None,
-        },
+    return Diagnostic.info(
+        Code.BATCHES,
+        count=len(batches),
+        size=len(batches[0]),
+        last=len(batches[-1]),
+        pods=[sum(number or 0 for number in batch) for batch in pods] if known else None,
     )
 
 

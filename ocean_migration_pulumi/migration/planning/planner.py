@@ -114,7 +114,7 @@ def preview_plan(
     if service.never_reported(snapshot.heartbeat):
         return _without_plan(spec, old, UnplannedCause.CONTROLLER_NEVER_REPORTED, spec.ocean_id)
     if old is not None and old.planned_nodes is None and not asks_again(spec, old):
-        return PlanPreview(diagnostics=(Diagnostic(code=Code.PLAN_KEPT_BY_RUN, severity=Severity.INFO),))
+        return PlanPreview(diagnostics=(Diagnostic.info(Code.PLAN_KEPT_BY_RUN),))
     try:
         preview = plan_selection(api, claims, bounded, owner=owner, snapshot=snapshot, spec=spec, old=old)
     except UNREACHABLE as error:
@@ -207,10 +207,8 @@ def report_unplanned(
     gap: Gap | None = None,
 ) -> Diagnostic:
     """Return why there is no new plan; ``detail`` is an error of Spot, or the id of the cluster."""
-    return Diagnostic(
-        code=Code.UNPLANNED,
-        severity=Severity.WARNING,
-        fields={"cause": str(cause), "detail": detail, "gap": gap.to_json() if gap else None, "effect": str(effect)},
+    return Diagnostic.warning(
+        Code.UNPLANNED, cause=str(cause), detail=detail, gap=gap.to_json() if gap else None, effect=str(effect)
     )
 
 

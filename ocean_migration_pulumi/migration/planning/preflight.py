@@ -24,7 +24,7 @@ from ocean_migration_pulumi.migration.scheduling.eviction_forecast import NO_TRI
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import NODES, EvictionTrial
 from ocean_migration_pulumi.migration.snapshot.snapshot import ClusterSnapshot
 from ocean_migration_pulumi.migration.snapshot.sources import ClusterFacts
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG, MigrationSpec
 
@@ -183,5 +183,5 @@ def report_checks(check_results: Sequence[CheckResult], spec: MigrationSpec) -> 
     not_passed = {diagnostic.subject for diagnostic in diagnostics}
     passed = list(dict.fromkeys(each.name for each in check_results if each.name not in not_passed))
     if passed:
-        diagnostics.append(Diagnostic(code=Code.CHECKS_PASSED, severity=Severity.INFO, fields={"names": passed}))
+        diagnostics.append(Diagnostic.info(Code.CHECKS_PASSED, names=passed))
     return diagnostics

@@ -118,9 +118,7 @@ def plan_nodes(
     for node in chosen.taken:
         offered = isinstance(node, Candidate)
         if node.asg_name in refilled:
-            diagnostics.append(
-                Diagnostic(code=Code.ASG_REPLACES, severity=Severity.WARNING, subject=node.asg_name or "")
-            )
+            diagnostics.append(Diagnostic.warning(Code.ASG_REPLACES, node.asg_name or ""))
             if not wants_more:
                 continue
         if (

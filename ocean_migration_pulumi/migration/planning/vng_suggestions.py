@@ -17,7 +17,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
     Taint,
 )
 from ocean_migration_pulumi.migration.scheduling.vng_profiles import is_reserved_label
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 
 MAX_SUGGESTIONS: Final = 5
@@ -125,15 +125,12 @@ def _suggestion(ocean_id: str, name: str, key: Key, nodes: list[PlannedNode], us
         lines.append("    ],")
     if labels or taints:
         lines += _user_data(dict(labels), taints, user_data)
-    return Diagnostic(
-        code=Code.VNG_SUGGESTION,
-        severity=Severity.INFO,
-        subject=name,
-        fields={
-            "nodes": len(nodes),
-            "asg_names": sorted({node.asg_name for node in nodes if node.asg_name}),
-            "source": "\n".join([*lines, ")"]),
-        },
+    return Diagnostic.info(
+        Code.VNG_SUGGESTION,
+        name,
+        nodes=len(nodes),
+        asg_names=sorted({node.asg_name for node in nodes if node.asg_name}),
+        source="\n".join([*lines, ")"]),
     )
 
 

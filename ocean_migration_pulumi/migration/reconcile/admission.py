@@ -168,7 +168,7 @@ def _examine(context: ReconcileContext, nodes: list[PlannedNode]) -> Preflight:
             context.reporter.warning(render_line(diagnostic, context.vocabulary))
     for budget, trial in trials.items():
         if trial.allowed:
-            allows = Diagnostic(code=Code.PDB_ALLOWS, severity=Severity.INFO, subject=budget)
+            allows = Diagnostic.info(Code.PDB_ALLOWS, budget)
             context.reporter.info(render(allows))
     return tried
 

@@ -14,7 +14,7 @@ from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, EventKind, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import PollPolicy, Waiter, watch_list
 from ocean_migration_pulumi.migration.snapshot.snapshot import has_same_flags
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.state.migration_record import (
     ADOPTED,
     ADOPTED_PART,
@@ -246,7 +246,7 @@ def catch_up_recorded(context: ReconcileContext) -> None:
             if migration.lost:
                 migration.lost = context.find_in_list(migration.id) is None
             elif not migration.ended:
-                denied = Diagnostic(code=Code.MIGRATION_DENIED, severity=Severity.WARNING, subject=migration.id)
+                denied = Diagnostic.warning(Code.MIGRATION_DENIED, migration.id)
                 context.reporter.warning(render(denied))
             continue
         if migration.lost:
@@ -300,9 +300,7 @@ def settle_lost(context: ReconcileContext, migration: MigrationRecord, status: M
 def describe_lost(context: ReconcileContext, migration: MigrationRecord) -> Diagnostic:
     """Return the diagnostic of a lost migration, which names the nodes that are not proven."""
     nodes = sorted(context.state.remaining & set(migration.instance_ids))
-    return Diagnostic(
-        code=Code.MIGRATION_LOST, severity=Severity.WARNING, subject=migration.id, fields={"nodes": nodes}
-    )
+    return Diagnostic.warning(Code.MIGRATION_LOST, migration.id, nodes=nodes)
 
 
 def _settle_unseen(

@@ -29,7 +29,7 @@ from ocean_migration_pulumi.migration.reconcile.adoption import (
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
 from ocean_migration_pulumi.migration.reconcile.events import ENDS, emit
 from ocean_migration_pulumi.migration.reconcile.waiter import has_ended, restate
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.state.migration_record import ADOPTED_PART, BRAKE, MigrationRecord
 from ocean_migration_pulumi.migration.state.phases import describe_share
 
@@ -171,7 +171,5 @@ def _report_unrecorded(context: ReconcileContext) -> None:
                 continue
             if not context.claims.someone_else_claims(context.owner, status.id, status.instance_ids):
                 fields = {"nodes": len(status.instance_ids)}
-                left = Diagnostic(
-                    code=Code.MIGRATION_UNRECORDED, severity=Severity.WARNING, subject=status.id, fields=fields
-                )
+                left = Diagnostic.warning(Code.MIGRATION_UNRECORDED, status.id, **fields)
                 context.reporter.warning(render(left))

@@ -28,7 +28,7 @@ from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
 )
 from ocean_migration_pulumi.migration.scheduling.label_matching import selects
 from ocean_migration_pulumi.migration.scheduling.workloads import find_service, find_workload
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.planned_nodes import batch_size
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 
@@ -144,11 +144,11 @@ def forecast_downtime(
 
 
 def _report(code: Code, impacts: Sequence[WorkloadImpact], common: Mapping[str, bool]) -> Diagnostic:
-    return Diagnostic(
-        code=code,
-        severity=Severity.WARNING,
-        subject=impacts[0].title if len(impacts) == 1 else "",
-        fields={"workloads": [impact.to_json() for impact in impacts], **common},
+    return Diagnostic.warning(
+        code,
+        impacts[0].title if len(impacts) == 1 else "",
+        workloads=[impact.to_json() for impact in impacts],
+        **common,
     )
 
 
@@ -169,10 +169,8 @@ def _suggest_budgets(impacts: Iterable[WorkloadImpact], kube: KubernetesSnapshot
         for impact, selector in selectors.items()
     ]
     return [
-        Diagnostic(
-            code=Code.PDB_SUGGESTION,
-            severity=Severity.INFO,
-            fields={"workloads": [impact.title for impact in selectors], "source": "\n---\n".join(documents)},
+        Diagnostic.info(
+            Code.PDB_SUGGESTION, workloads=[impact.title for impact in selectors], source="\n---\n".join(documents)
         )
     ]
 

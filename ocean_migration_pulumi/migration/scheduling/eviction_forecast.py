@@ -34,7 +34,7 @@ from ocean_migration_pulumi.migration.scheduling.workloads import (
     is_standalone,
     runs_on_each_node,
 )
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -98,10 +98,8 @@ class EvictionForecast:
         if not self.knows_pods:
             return None
         counts = {name: getattr(self, name) for name in _COUNTS}
-        return Diagnostic(
-            code=Code.PODS,
-            severity=Severity.INFO,
-            fields={**counts, "knows_budgets": self.knows_budgets, "knows_all_pods": self.knows_all_pods},
+        return Diagnostic.info(
+            Code.PODS, **counts, knows_budgets=self.knows_budgets, knows_all_pods=self.knows_all_pods
         )
 
 
@@ -235,7 +233,7 @@ def _budgets(
         fields = _where(held) | {"forced": forced}
         if len(budgets) > 1:
             fields["budgets"] = [budget.full_name for budget in budgets]
-            diagnostics.append(Diagnostic(code=Code.PDBS_OVERLAP, severity=Severity.WARNING, fields=fields))
+            diagnostics.append(Diagnostic.warning(Code.PDBS_OVERLAP, **fields))
             continue
         (budget,) = budgets
         trial = trials.get(budget.full_name)
@@ -247,13 +245,11 @@ def _budgets(
             "processed": budget.is_processed,
             "trial": None if trial is None else _describe_trial(trial),
         }
-        diagnostics.append(
-            Diagnostic(code=Code.PDB_BLOCKS, severity=Severity.WARNING, subject=budget.full_name, fields=fields)
-        )
+        diagnostics.append(Diagnostic.warning(Code.PDB_BLOCKS, budget.full_name, **fields))
     if others := ordered[_MOST_LINES:]:
         fields = _where([drained for _, held in others for drained in held]) | {"forced": forced}
         fields["budgets"] = sorted({budget.full_name for budgets, _ in others for budget in budgets})
-        diagnostics.append(Diagnostic(code=Code.PDBS_MORE, severity=Severity.WARNING, fields=fields))
+        diagnostics.append(Diagnostic.warning(Code.PDBS_MORE, **fields))
     return diagnostics
 
 
@@ -276,15 +272,12 @@ def _standalone_pods(drained_pods: Sequence[DrainedPod], kube: KubernetesSnapsho
     pods = [drained.pod for drained in drained_pods]
     few = len(pods) <= _MOST_SINGLE
     return [
-        Diagnostic(
-            code=code,
-            severity=Severity.WARNING,
-            subject=group[0].full_name if few else "",
-            fields={
-                "pods": [pod.full_name for pod in group],
-                "nodes": sorted({pod.node_name for pod in group}),
-                "orphaned": all(is_orphan(pod, kube) for pod in group),
-            },
+        Diagnostic.warning(
+            code,
+            group[0].full_name if few else "",
+            pods=[pod.full_name for pod in group],
+            nodes=sorted({pod.node_name for pod in group}),
+            orphaned=all(is_orphan(pod, kube) for pod in group),
         )
         for group in ([[pod] for pod in pods] if few else [pods])
     ]
@@ -298,16 +291,13 @@ def _terminating(drained_pods: Iterable[DrainedPod], now: datetime | None) -> li
         if now is not None and deadline is not None and now - deadline > _STUCK_AFTER:
             late[bool(drained.pod.finalizers)].append(((now - deadline).total_seconds(), drained.pod))
     return [
-        Diagnostic(
-            code=Code.PODS_TERMINATING,
-            severity=Severity.WARNING,
-            subject=pods[0][1].full_name if len(pods) == 1 else "",
-            fields={
-                "pods": [pod.full_name for _, pod in pods],
-                "nodes": sorted({pod.node_name for _, pod in pods}),
-                "seconds": max(seconds for seconds, _ in pods),
-                "finalizers": sorted({finalizer for _, pod in pods for finalizer in pod.finalizers}),
-            },
+        Diagnostic.warning(
+            Code.PODS_TERMINATING,
+            pods[0][1].full_name if len(pods) == 1 else "",
+            pods=[pod.full_name for _, pod in pods],
+            nodes=sorted({pod.node_name for _, pod in pods}),
+            seconds=max(seconds for seconds, _ in pods),
+            finalizers=sorted({finalizer for _, pod in pods for finalizer in pod.finalizers}),
         )
         for _, pods in sorted(late.items(), reverse=True)
     ]
@@ -332,15 +322,12 @@ def _on_failing_nodes(
     since = [parse_time(node.not_ready_since) for node in failing]
     ages = [(now - start).total_seconds() for start in since if start is not None and now is not None]
     return [
-        Diagnostic(
-            code=Code.NODES_NOT_READY,
-            severity=Severity.WARNING,
-            subject=failing[0].name if len(failing) == 1 else "",
-            fields={
-                "nodes": sorted(node.name for node in failing),
-                "pods": sum(pods[node.name] for node in failing),
-                "seconds": max(ages) if ages else None,
-            },
+        Diagnostic.warning(
+            Code.NODES_NOT_READY,
+            failing[0].name if len(failing) == 1 else "",
+            nodes=sorted(node.name for node in failing),
+            pods=sum(pods[node.name] for node in failing),
+            seconds=max(ages) if ages else None,
         )
     ]
 
@@ -352,14 +339,11 @@ def _slow(drained_pods: Iterable[DrainedPod], timeout: int) -> list[Diagnostic]:
     if not slow:
         return []
     return [
-        Diagnostic(
-            code=Code.GRACE_PERIOD_TOO_LONG,
-            severity=Severity.WARNING,
-            fields={
-                "pods": [pod.full_name for pod in slow],
-                "seconds": max(pod.grace_seconds for pod in slow),
-                "timeout": timeout,
-            },
+        Diagnostic.warning(
+            Code.GRACE_PERIOD_TOO_LONG,
+            pods=[pod.full_name for pod in slow],
+            seconds=max(pod.grace_seconds for pod in slow),
+            timeout=timeout,
         )
     ]
 
@@ -370,22 +354,14 @@ def _work(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
     for drained in drained_pods:
         if drained.outcome in _ENDED and (kind := describe_work(drained.pod.controller, drained.pod.labels)):
             ended[kind].append(drained.pod.full_name)
-    return [
-        Diagnostic(code=Code.WORK_INTERRUPTED, severity=Severity.WARNING, subject=kind, fields={"pods": names})
-        for kind, names in sorted(ended.items())
-    ]
+    return [Diagnostic.warning(Code.WORK_INTERRUPTED, kind, pods=names) for kind, names in sorted(ended.items())]
 
 
 def _protected(drained_pods: Iterable[DrainedPod]) -> list[Diagnostic]:
     """Return a diagnostic for each annotation or label by which pods ask not to be moved."""
     moving = [drained.pod for drained in drained_pods if drained.outcome in _ENDED]
     return [
-        Diagnostic(
-            code=Code.PODS_PROTECTED,
-            severity=Severity.WARNING,
-            subject=key,
-            fields={"value": value, "pods": asking},
-        )
+        Diagnostic.warning(Code.PODS_PROTECTED, key, value=value, pods=asking)
         for key, value in PROTECTIONS
         if (asking := [pod.full_name for pod in moving if value in (pod.annotations.get(key), pod.labels.get(key))])
     ]

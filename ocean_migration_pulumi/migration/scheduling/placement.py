@@ -120,12 +120,7 @@ def forecast_placement(
         diagnostics=(
             *_by_reasons(found.homeless, Code.PODS_UNPLACEABLE, Code.PODS_UNPLACEABLE_MORE, severity=Severity.WARNING),
             *(
-                Diagnostic(
-                    code=Code.PODS_CHANGE_ARCHITECTURE,
-                    severity=Severity.WARNING,
-                    subject=architecture,
-                    fields={"pods": names},
-                )
+                Diagnostic.warning(Code.PODS_CHANGE_ARCHITECTURE, architecture, pods=names)
                 for architecture, names in sorted(found.strange.items())
             ),
             *_by_reasons(
@@ -135,11 +130,7 @@ def forecast_placement(
                 severity=Severity.WARNING,
             ),
             *_unknowns(moving, kube, cloud if found.unknown else None),
-            *(
-                Diagnostic(code=Code.PODS_CHANGE_GROUP, severity=Severity.INFO, fields={"pods": names})
-                for names in [found.elsewhere]
-                if names
-            ),
+            *(Diagnostic.info(Code.PODS_CHANGE_GROUP, pods=names) for names in [found.elsewhere] if names),
             *_by_reasons(
                 {reasons: names for reasons, names in found.unknown.items() if not _is_tight(reasons)},
                 Code.PODS_PLACEMENT_UNKNOWN,

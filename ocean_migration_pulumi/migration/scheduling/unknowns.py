@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from enum import StrEnum
 
-from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic
 from ocean_migration_pulumi.migration.spec.gap import Gap
 
 
@@ -31,11 +31,4 @@ def report_gaps(gaps: Mapping[Topic, Gap]) -> list[Diagnostic]:
     topics: dict[Gap, list[str]] = defaultdict(list)
     for topic, gap in gaps.items():
         topics[gap].append(str(topic))
-    return [
-        Diagnostic(
-            code=Code.NOT_EVALUATED,
-            severity=Severity.WARNING,
-            fields={"topics": named, "gap": gap.to_json()},
-        )
-        for gap, named in topics.items()
-    ]
+    return [Diagnostic.warning(Code.NOT_EVALUATED, topics=named, gap=gap.to_json()) for gap, named in topics.items()]

@@ -246,6 +246,21 @@ class Diagnostic:
     def __hash__(self) -> int:
         return hash((self.code, self.subject))
 
+    @classmethod
+    def info(cls, code: Code, subject: str = "", /, **fields: Any) -> Self:
+        """Return a remark."""
+        return cls(code=code, severity=Severity.INFO, subject=subject, fields=fields)
+
+    @classmethod
+    def warning(cls, code: Code, subject: str = "", /, **fields: Any) -> Self:
+        """Return a warning."""
+        return cls(code=code, severity=Severity.WARNING, subject=subject, fields=fields)
+
+    @classmethod
+    def error(cls, code: Code, subject: str = "", /, **fields: Any) -> Self:
+        """Return an error."""
+        return cls(code=code, severity=Severity.ERROR, subject=subject, fields=fields)
+
     @property
     def is_blocker(self) -> bool:
         """Whether something will stop single pods from moving."""

@@ -200,7 +200,7 @@ def _without_watch(assessment: Assessment) -> list[Diagnostic]:
     if waits == "started" or (unwatched and inputs.get("stop_when") is None):
         return []
     fields = {"workloads": None, "reason": "no access to Kubernetes in the preview"}
-    return [Diagnostic(code=Code.HEALTH_PLANNED, severity=Severity.INFO, fields=fields)]
+    return [Diagnostic.info(Code.HEALTH_PLANNED, **fields)]
 
 
 def _diagnostics(migration: PreviewedMigration, topic: CommentTopic, more: Iterable[Diagnostic] = ()) -> list[Part]:

@@ -87,16 +87,13 @@ def _record_workloads(context: ReconcileContext, instance_ids: Collection[str]) 
     context.scope.sleep(min(BASELINE_INTERVAL, 2 * context.poll_policy.poll_interval))
     second = watch.observe_baseline(namespaces=first.namespaces) if first.workloads else None
     context.state.baseline = found = merge_baselines(first, second or first)
-    watched = Diagnostic(
-        code=Code.HEALTH_WATCHED,
-        severity=Severity.INFO,
-        fields={
-            "workloads": len(found.workloads),
-            "pods": sum(each.planned for each in found.workloads.values()),
-            "unhealthy": sum(each.broken for each in found.workloads.values()),
-            "omitted": found.omitted,
-            "stops": context.spec.stop_when is not None and context.spec.stop_when.watches_workloads,
-        },
+    watched = Diagnostic.info(
+        Code.HEALTH_WATCHED,
+        workloads=len(found.workloads),
+        pods=sum(each.planned for each in found.workloads.values()),
+        unhealthy=sum(each.broken for each in found.workloads.values()),
+        omitted=found.omitted,
+        stops=context.spec.stop_when is not None and context.spec.stop_when.watches_workloads,
     )
     if found.workloads:
         context.reporter.info(render(watched))
@@ -171,16 +168,13 @@ def stop_for_workloads(
     if migration.status == MigrationState.FINISHED:
         return
     context.mark_acted_upon()
-    stopped = Diagnostic(
-        code=Code.BRAKE_STOPPED,
-        severity=Severity.ERROR,
-        subject=migration.id,
-        fields={
-            **entry,
-            "workloads": names,
-            "drained": len(context.state.drained & set(migration.instance_ids)),
-            "remaining": len(context.state.remaining),
-        },
+    stopped = Diagnostic.error(
+        Code.BRAKE_STOPPED,
+        migration.id,
+        **entry,
+        workloads=names,
+        drained=len(context.state.drained & set(migration.instance_ids)),
+        remaining=len(context.state.remaining),
     )
     message = render(stopped)
     context.state.failure = {"message": message, "reason": NOT_READY, "remedy": ""}
@@ -207,7 +201,7 @@ def respect_unrecorded_brake(context: ReconcileContext) -> None:
 
 def report_unknown(gap: Gap) -> Diagnostic:
     """Return the diagnostic for workloads of which it is not known whether they are ready."""
-    return Diagnostic(code=Code.HEALTH_UNKNOWN, severity=Severity.WARNING, fields={"gap": gap.to_json()})
+    return Diagnostic.warning(Code.HEALTH_UNKNOWN, gap=gap.to_json())
 
 
 def report_not_ready(report: HealthReport, severity: Severity, *, looks_again: bool) -> Diagnostic:
@@ -240,7 +234,7 @@ def report_held_brake(migration: MigrationRecord, nodes: Collection[str]) -> Dia
     """Return the diagnostic for nodes that wait because the brake has stopped their migration."""
     cause = migration.stop_cause or {}
     fields = {"cause": cause.get("cause") or "", "check": cause.get("check") or "", "nodes": sorted(nodes)}
-    return Diagnostic(code=Code.BRAKE_HOLDS, severity=Severity.ERROR, subject=migration.id, fields=fields)
+    return Diagnostic.error(Code.BRAKE_HOLDS, migration.id, **fields)
 
 
 def report_output(migration: MigrationRecord, report: HealthReport, state: str, *, final: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Final
 
 import pulumi
@@ -71,13 +71,13 @@ def check_types(args: object, name: str, types: Mapping[str, InputType]) -> None
     Raises:
         InputError: An argument is not of its type.
     """
-    for field in fields(args):  # type: ignore[arg-type]  # arguments are dataclasses
-        if field.name not in types:
+    for each in fields(args):  # type: ignore[arg-type]  # arguments are dataclasses
+        if each.name not in types:
             continue
-        value, path = getattr(args, field.name), f"{name}.{field.name}" if name else field.name
-        if not str(field.type).startswith("Input["):
+        value, path = getattr(args, each.name), f"{name}.{each.name}" if name else each.name
+        if not str(each.type).startswith("Input["):
             require_known(path, value)
-        _read_known(types[field.name], path, value)
+        _read_known(types[each.name], path, value)
 
 
 def require_known(name: str, value: object) -> None:
@@ -101,34 +101,64 @@ def _read_known(kind: InputType, name: str, value: Any) -> None:
         return
     # With a value for each Output all fields are seen, without one all other values are.
     for stand_in in (_LATER, None):
-        later: list[str] = []
-        plain = _to_plain(value, name, later, stand_in)
-        if later == [name]:
+        parts = _KnownParts(stand_in)
+        plain = parts.collect(value, name, name)
+        if parts.later == [name]:
             return
         try:
             kind.read(name, plain)
-        except UnknownFieldError:
-            raise
         except InputError as error:
-            at = error.property_name
-            if not any(at.startswith(path) or path.startswith(f"{at}.") for path in later):
-                raise
+            at = parts.path_in_program(error.property_name)
+            if isinstance(error, UnknownFieldError) or not parts.may_explain(at):
+                raise error.renamed(at) from None
 
 
-def _to_plain(value: Any, name: str, later: list[str], stand_in: str | None) -> Any:
-    """Return arguments as dictionaries and lists, without what is not given, and note the paths of Outputs.
+@dataclass
+class _KnownParts:
+    """What is known of a value, as dictionaries and lists without what is not given."""
 
-    In a dictionary ``stand_in`` is the value of an Output; None leaves it out.
-    """
-    if isinstance(value, Output):
-        later.append(name)
-        return _LATER
-    if is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
-        value = {key: item for key, item in value.items() if item is not None}
-    if isinstance(value, Mapping):
-        known = {key: _to_plain(item, f"{name}.{key}", later, stand_in) for key, item in value.items()}
-        return {key: item for key, item in known.items() if item is not _LATER or stand_in is not None}
-    if isinstance(value, (list, tuple)):
-        return [_to_plain(item, f"{name}[{number}]", later, stand_in) for number, item in enumerate(value)]
-    return value
+    stand_in: str | None
+    """The value of an Output; None leaves it out."""
+    later: list[str] = field(default_factory=list)
+    """The paths of Outputs."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """The paths in the program of list elements that moved up because an Output before them is left out."""
+
+    def collect(self, value: Any, name: str, path: str) -> Any:
+        """Return what is known of a value.
+
+        Args:
+            value: The value.
+            name: Its path in the program.
+            path: Its path in what is returned.
+        """
+        if isinstance(value, Output):
+            self.later.append(name)
+            return _LATER
+        if is_dataclass(value) and not isinstance(value, type):
+            value = {each.name: getattr(value, each.name) for each in fields(value)}
+            value = {key: item for key, item in value.items() if item is not None}
+        if isinstance(value, Mapping):
+            known = {key: self.collect(item, f"{name}.{key}", f"{path}.{key}") for key, item in value.items()}
+            return {key: item for key, item in known.items() if item is not _LATER or self.stand_in is not None}
+        if not isinstance(value, (list, tuple)):
+            return value
+        found: list[Any] = []
+        for number, item in enumerate(value):
+            element, place = f"{name}[{number}]", f"{path}[{len(found)}]"
+            part = self.collect(item, element, place)
+            if part is not _LATER or self.stand_in is not None:
+                self.moved[place] = element
+                found.append(part)
+        return found
+
+    def path_in_program(self, path: str) -> str:
+        """Return the path in the program of what an error names."""
+        for place in sorted(self.moved, key=len, reverse=True):
+            if path == place or path.startswith((f"{place}.", f"{place}[")):
+                return self.moved[place] + path.removeprefix(place)
+        return path
+
+    def may_explain(self, at: str) -> bool:
+        """Whether an error may be due to an Output: at its place, or at what contains it."""
+        return any(at.startswith(each) or each.startswith((f"{at}.", f"{at}[")) for each in self.later)

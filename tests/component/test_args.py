@@ -229,6 +229,26 @@ def with_outputs(value: Any) -> Any:
             "waves[0].gate.http_checks[0].stat: unknown field; did you mean `status`?",
         ),
         (
+            {"wave": {"gate": {"http_checks": [OUTPUT, {"url": "https://a.example", "stat": 200}]}}},
+            "waves[0].gate.http_checks[1].stat: unknown field; did you mean `status`?",
+        ),
+        (
+            {"wave": {"gate": {"http_checks": [OUTPUT, {"url": "https://a.example"}, OUTPUT, {"status": "no"}]}}},
+            "waves[0].gate.http_checks[3].status must be a whole number from 100 to 599, not 'no'",
+        ),
+        (
+            {"wave": {"nodes": {"instance_ids": [OUTPUT], "exclude": {"instance_ids": [OUTPUT, 5]}}}},
+            "waves[0].nodes.exclude.instance_ids[1] must be a string, not 5",
+        ),
+        (
+            {"waves": [{"name": "a", "nodes": OUTPUT}, {"name": "b", "nodes": {"asg_name": ["web"]}}]},
+            "waves[1].nodes.asg_name: unknown field; did you mean `asg_names`?",
+        ),
+        (
+            {"wave": {"freeze": {"weekly": [OUTPUT, "Fri 16:00 - Mon"]}}},
+            "waves[0].freeze.weekly[1] must be a window such as \"Fri 16:00 - Mon 08:00\", not 'Fri 16:00 - Mon'",
+        ),
+        (
             {"wave": {"freeze": {"not_before": OUTPUT, "zone": "UTC"}}},
             "waves[0].freeze.zone: unknown field; did you mean `time_zone`?",
         ),
@@ -252,6 +272,7 @@ def test_wrong_types_are_refused_also_beside_outputs(arguments: dict[str, Any], 
     [
         {"asg_names": [OUTPUT]},
         {"instance_ids": OUTPUT},
+        {"asg_names": ["web"], "exclude": {"instance_ids": [OUTPUT]}},
         {"all_nodes": True, "limit": OUTPUT, "exclude": {"instance_ids": OUTPUT}},
         OUTPUT,
     ],

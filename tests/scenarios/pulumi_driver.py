@@ -60,6 +60,10 @@ class PulumiDriver(Driver):
         """Take away the lock of a killed command."""
         return self._call([self._command, "cancel", "--yes", "--non-interactive"])
 
+    def preview_document(self) -> str:
+        """Return what `pulumi preview --json` prints, which the comment of a pull request is made of."""
+        return self._ask([self._command, "preview", "--json", "--non-interactive"])
+
     def state(self) -> dict[str, Any]:
         """Return the state as exported."""
         return dict(json.loads(self._ask([self._command, "stack", "export", "--non-interactive"])))

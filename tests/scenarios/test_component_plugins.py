@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from ocean_migration_pulumi import cli
 from tests.scenarios import pulumi_driver
 from tests.scenarios.driver import Run
 from tests.scenarios.pulumi_driver import PulumiDriver
 from tests.scenarios.scene import UNKNOWN, Scene, failed
 from tests.support import aws_plugin
-from tests.support.examples import EXAMPLES, FULL, WEB_AND_API
+from tests.support.examples import CALM, EXAMPLES, FULL, WEB_AND_API
 from tests.support.kubernetes_gateway import CHART, KubernetesGateway
 
 pytestmark = pytest.mark.slow
@@ -25,7 +30,27 @@ class Plugged:
     """A stack on the real plugins."""
 
     scene: Scene
+    driver: PulumiDriver
     kubernetes: KubernetesGateway
+
+    def answer_aws(self, **answers: Any) -> None:
+        """Let functions of AWS say something else; ``getNodeGroup__web`` is that function for the group `web`."""
+        tokens = {"getNodeGroup": "aws:eks/getNodeGroup:getNodeGroup", "getGroup": "aws:autoscaling/getGroup:getGroup"}
+        found = {
+            f"{tokens[key.partition('__')[0]]} {key.partition('__')[2]}".strip(): each for key, each in answers.items()
+        }
+        Path(self.driver.environment[aws_plugin.ANSWERS]).write_text(json.dumps(found), encoding="utf-8")
+
+    def comment(self) -> str:
+        """Return the comment of a pull request on a preview."""
+        file = self.driver.directory / "preview.jsonl"
+        file.unlink(missing_ok=True)
+        self.driver.environment["OCEAN_MIGRATION_PREVIEW_FILE"] = str(file)
+        document = self.driver.preview_document()
+        del self.driver.environment["OCEAN_MIGRATION_PREVIEW_FILE"]
+        made = CliRunner().invoke(cli.main, ["comment", "--preview-file", str(file)], input=document)
+        assert made.exit_code == 0, made.output
+        return made.stdout
 
     def unchanged(self) -> None:
         """Assert that an update, a refresh and a preview find nothing to do, and write nothing to either API."""
@@ -56,18 +81,24 @@ def plugged(tmp_path: Path) -> Iterator[Plugged]:
         path = f"{aws_plugin.install(tmp_path / 'bin')}{os.pathsep}{os.environ['PATH']}"
         # What the plugins run in, on the way to Spot.
         driver.environment |= {**scene.simulator.proxy_environment, "PATH": path, "KUBECONFIG": os.devnull}
+        driver.environment[aws_plugin.ANSWERS] = str(tmp_path / "answers.json")
         kubernetes.add_deployment(
             "kube-system", "cluster-autoscaler", "registry.k8s.io/autoscaling/cluster-autoscaler:v1", 1
         )
-        yield Plugged(scene, kubernetes)
+        yield Plugged(scene, driver, kubernetes)
     driver.close()
 
 
 def write_full_stack(plugged: Plugged, *changes: tuple[str, str]) -> None:
     """Let the program be the example, with the chart of the tests, and with changes."""
-    text = (EXAMPLES / "full_stack" / "__main__.py").read_text(encoding="utf-8")
     chart = ("ControllerArgs(existing", f"ControllerArgs(repository={plugged.kubernetes.repository!r}, existing")
-    for old, new in (chart, *changes):
+    write_example(plugged, "full_stack", chart, *changes)
+
+
+def write_example(plugged: Plugged, name: str, *changes: tuple[str, str]) -> None:
+    """Let the program be an example, with changes."""
+    text = (EXAMPLES / name / "__main__.py").read_text(encoding="utf-8")
+    for old, new in changes:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     plugged.scene.driver.write_program(text)
@@ -84,6 +115,10 @@ def test_full_stack_from_nothing_to_destroyed(plugged: Plugged) -> None:
     assert set(preview.ops.values()) == {"create"}, preview.output
     assert plugged.spot_writes() == kubernetes.requests == []
     run = scene.up()
+    # The run that plans says what a preview would have said.
+    said = [text for _, text in run.messages("shop-canary")]
+    assert any("1 batch" in text for text in said), said
+    assert all(text.endswith(" (shop-canary)") for text in said), said
     assert scene.driver.outputs()["totals"] == {"planned": 6, "migrated": 6, "remaining": 0, "manual": 0, "drained": 6}
     assert plugged.replicas("kube-system", "cluster-autoscaler") == 0
     assert plugged.replicas("spot-system", f"ocean-controller-{CHART}") == 1
@@ -167,5 +202,120 @@ def test_secret_kubeconfig_shared_role_and_a_name_that_is_known_later(plugged: P
     warnings = scene.driver.preview().warnings
     assert any("runs beside version 2: set replace_v1" in text for text in warnings)
     assert any("not possible, its role" in text for text in warnings)
+    scene.destroy()
+    assert len(scene.control.overview()["clusters"]) == 1
+
+
+WAVE_NAMES = ("shop-canary", "shop-half", "shop-rest")
+KUBECONFIG = 'kubeconfig=config.get_secret("kubeconfig"),'
+"""The argument of the example after which others are added."""
+
+
+def write_waves(plugged: Plugged, arguments: str = "", outputs: str = "") -> None:
+    """Let the program be the example `waves`, with more arguments and outputs."""
+    totals = 'pulumi.export("totals", shop.totals)'
+    write_example(plugged, "waves", (KUBECONFIG, KUBECONFIG + arguments), (totals, totals + outputs))
+
+
+def test_waves_on_an_existing_cluster(plugged: Plugged) -> None:
+    """Previews name each wave; finished waves stay as they are when a group comes, changes and goes."""
+    scene, kubernetes = plugged.scene, plugged.kubernetes
+    kubernetes.objects.clear()  # no Cluster Autoscaler runs
+    for _ in range(2):
+        scene.control.add_node(scene.ocean_id, "web")
+    scene.driver.configure(**CALM, oceanId=scene.ocean_id)
+    scene.driver.configure(secret=True, kubeconfig=kubernetes.kubeconfig)
+    group = "virtual_node_groups=[{'name': 'spare', 'spot_percentage': 50}],"
+
+    # A group that is not there yet is unknown in a list of each wave.
+    write_waves(plugged, group)
+    comment = plugged.comment()
+    assert all(name in comment for name in WAVE_NAMES)
+    assert not [sign for sign in UNKNOWN if sign != "[unknown]" and sign in comment]
+
+    write_waves(plugged)
+    preview = scene.preview()
+    for name in WAVE_NAMES:
+        said = [text for _, text in preview.messages(name)]
+        assert said
+        assert all(text.endswith(f" ({name})") for text in said), said
+    assert any(
+        "(including later waves: shop-half, shop-rest) stay schedulable" in text for _, text in preview.diagnostics
+    )
+    scene.up()
+    assert scene.driver.outputs()["totals"]["migrated"] == 4
+    plugged.unchanged()
+
+    # A new group is one POST, and finished waves keep their plans. Of a group that is gone no command is shown.
+    plugged.answer_aws(getGroup__web="reading Auto Scaling Group (web): couldn't find resource")
+    retire = "retire=[{'auto_scaling_group': 'web'}, {'auto_scaling_group': 'api'}],"
+    write_waves(plugged, group + retire, '\npulumi.export("retire", shop.retire)')
+    assert "Not known yet" not in plugged.comment()
+    mark = scene.mark()
+    made = scene.up()
+    assert {name: op for name, op in made.ops.items() if op != "same"} == {"shop-spare": "create"}, made.output
+    assert plugged.spot_writes(mark) == ["POST"]
+    gone, there = scene.driver.outputs()["retire"]
+    assert gone == "Auto Scaling Group web: no longer exists"
+    assert there.startswith("Auto Scaling Group api: aws autoscaling update-auto-scaling-group")
+    plugged.unchanged()
+
+    changed = group.replace("50", "60")
+    write_waves(plugged, changed)
+    mark = scene.mark()
+    run = scene.up()
+    assert {name for name, op in run.ops.items() if op != "same"} == {"shop-spare"}, run.output
+    assert plugged.spot_writes(mark) == ["PUT"]
+    assert failed(scene.driver.destroy(), "protected")
+    write_waves(plugged, f"{changed} protect=False,")
+    scene.up()
+    mark = scene.mark()
+    scene.destroy()
+    assert plugged.spot_writes(mark) == ["DELETE"]
+
+
+IMPORTED = """
+import pulumi
+from ocean_migration_pulumi import OceanMigration
+
+shop = OceanMigration("shop", {
+    "import_from": {"eks_cluster": "shop", "node_group": "web"},
+    "cluster_options": {"utilize_reserved_instances": False},
+    "virtual_node_groups": [{"name": "web", "node_group": "web", "spot_percentage": 50}],
+    "protect": False,
+})
+pulumi.export("imported", shop.imported)
+"""
+BOOTSTRAP = "/etc/eks/bootstrap.sh shop --kubelet-extra-args '--node-labels={}pool=web'"
+
+
+def test_managed_node_group_is_copied_once(plugged: Plugged) -> None:
+    """User data loses the label of the group, a minimum is the target, and what is lost is said before it is made."""
+    scene = plugged.scene
+    user_data = BOOTSTRAP.format("eks.amazonaws.com/nodegroup=web,")
+    scene.control.auto_scaling_group("web", min_size=2, user_data=base64.b64encode(user_data.encode()).decode())
+    taint = {"key": "dedicated", "value": "web", "effect": "NO_SCHEDULE"}
+    plugged.answer_aws(getNodeGroup={"labels": {"pool": "web", "tier": "front"}, "taints": [taint]})
+    scene.driver.write_program(IMPORTED)
+    preview = scene.driver.preview()
+    assert preview.exit_code == 0, preview.output
+    for lost in ("labels tier=front of EKS", "taints dedicated=web:NoSchedule of EKS"):
+        assert any(f"user data does not set the {lost} node group web" in text for text in preview.warnings), lost
+    assert any("eks.amazonaws.com/nodegroup in --node-labels" in text for text in preview.warnings)
+    scene.up()
+    lines = scene.driver.outputs()["imported"]
+    assert {text for _, text in preview.diagnostics} >= set(lines)
+    cluster, group = (each["body"] for each in scene.writes() if not each["path"].endswith("/import"))
+    assert cluster["cluster"]["capacity"].items() >= {"minimum": 2, "target": 2}.items()
+    expected = base64.b64encode(BOOTSTRAP.format("").encode()).decode()
+    assert cluster["cluster"]["compute"]["launchSpecification"]["userData"] == expected
+    assert group["launchSpec"]["userData"] == expected
+    assert group["launchSpec"]["taints"] == [{"key": "dedicated", "value": "web", "effect": "NoSchedule"}]
+    strategy = {"spotPercentage": 50, "utilizeReservedInstances": False}
+    assert group["launchSpec"]["strategy"].items() >= strategy.items()
+    plugged.unchanged()
+    again = scene.driver.preview()
+    assert [text for _, text in again.diagnostics if text in lines] == []
+    assert scene.driver.outputs()["imported"] == lines
     scene.destroy()
     assert len(scene.control.overview()["clusters"]) == 1

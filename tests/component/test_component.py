@@ -262,7 +262,7 @@ def test_unknown_names_leave_only_importable_arguments_unknown(sim: Simulator, w
         "import_from": {"eks_cluster": "shop", "auto_scaling_group": name},
         "virtual_node_groups": [{"name": "web", "auto_scaling_group": name}],
         """,
-        before="import pulumi_kubernetes\nname = pulumi_kubernetes.core.v1.ConfigMap('x').id.apply(lambda _: 'web')",
+        before=LATER.format("name", "web"),
     )
     preview = whole.stack.preview()
     assert preview.succeeded, preview.error
@@ -332,6 +332,59 @@ def test_retire_conflict_is_a_warning_of_the_first_preview(sim: Simulator, whole
     for result in (whole.stack.preview(), whole.up()):
         assert not [each for each in result.diagnostics if "not possible" in each.message]
     assert result.outputs["retire"][0].startswith("managed node group web of shop: aws eks update-nodegroup-config")
+
+
+LATER = "import pulumi_kubernetes\n{} = pulumi_kubernetes.core.v1.ConfigMap('x').id.apply(lambda _: {!r})"
+"""A name that is known during `pulumi up`."""
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new cluster", "existing cluster"])
+def test_what_is_known_of_roles_is_compared_beside_what_is_not(sim: Simulator, whole: WholeStack, is_new: bool) -> None:
+    """A profile that the same `up` creates is named; `up` compares it, too."""
+    whole.mocks.node_role = "arn:aws:iam::123456789012:role/ocean-node"
+    where = '"import_from": {"eks_cluster": "shop", "auto_scaling_group": "web"}'
+    if not is_new:
+        where = f'"ocean_id": {sim.ocean_id!r}'
+    whole.program(
+        f"""
+        {where},
+        "virtual_node_groups": [
+            {{"name": "shared", "options": {{"iam_instance_profile": "ocean-node"}}}},
+            {{"name": "own", "options": {{"iam_instance_profile": made}}}},
+        ],
+        "retire": [{{"node_group": "web", "eks_cluster": "shop"}}],
+        "protect": False,
+        """,
+        before=LATER.format("made", "ocean-node"),
+    )
+    preview = whole.stack.preview()
+    assert preview.succeeded, preview.error
+    said = [each.message for each in preview.diagnostics if each.message.startswith("retire")]
+    assert "retire: the instance profile of Virtual Node Group own is not known before `pulumi up`" in "\n".join(said)
+    (warning,) = [each for each in said if "not possible" in each]
+    assert "Virtual Node Group shared" in warning
+    assert "Virtual Node Group own" not in warning
+    run = whole.up()
+    (warning,) = [each.message for each in run.diagnostics if "not possible" in each.message]
+    assert "Virtual Node Group own" in warning
+    assert not [each for each in run.diagnostics if "not known before" in each.message]
+
+
+def test_node_group_of_a_cluster_that_is_known_later_is_named(sim: Simulator, whole: WholeStack) -> None:
+    """A group whose cluster the program knows is compared all the same."""
+    whole.mocks.node_role = "arn:aws:iam::123456789012:role/ocean-node"
+    whole.program(
+        """
+        "import_from": {"eks_cluster": cluster, "auto_scaling_group": "web"},
+        "cluster_options": {"iam_instance_profile": "ocean-node"},
+        "retire": [{"node_group": "web"}, {"node_group": "api", "eks_cluster": "shop"}],
+        """,
+        before=LATER.format("cluster", "shop"),
+    )
+    said = [each.message for each in whole.stack.preview().diagnostics if each.message.startswith("retire")]
+    assert "retire: import_from.eks_cluster is not known before `pulumi up`, which then compares it" in said
+    (warning,) = [each for each in said if "not possible" in each]
+    assert "managed node group api of shop" in warning
 
 
 def test_roles_of_an_existing_cluster_are_compared_in_the_first_preview(sim: Simulator, whole: WholeStack) -> None:

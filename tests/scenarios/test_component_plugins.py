@@ -257,7 +257,7 @@ def test_waves_on_an_existing_cluster(plugged: Plugged) -> None:
     assert plugged.spot_writes(mark) == ["POST"]
     gone, there = scene.driver.outputs()["retire"]
     assert gone == "Auto Scaling Group web: no longer exists"
-    assert there.startswith("Auto Scaling Group api: aws autoscaling update-auto-scaling-group")
+    assert there.startswith("Auto Scaling Group api: not possible, its role")
     plugged.unchanged()
 
     changed = group.replace("50", "60")

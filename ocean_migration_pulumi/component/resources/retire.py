@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import Output
+from pulumi import Input, Output
 
 from ocean_migration_pulumi.common.text import count_noun, list_some, one_line, sanitize
 from ocean_migration_pulumi.component.args import CheckedArgs, RetireArgs
@@ -26,6 +26,9 @@ from ocean_migration_pulumi.provider import OceanWorkloadMigration
 
 Profiles = Mapping[str, str]
 """Instance profiles (names or ARNs) by who uses them, as messages say it."""
+
+UNKNOWN: Final[Any] = object()
+"""Stands for a value that the preview does not know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +91,40 @@ def report_retirement(
 
     @cache
     def find_groups(eks_cluster: str | None) -> list[OldGroup]:
-        return [find_old_group(each, eks_cluster, options) for each in declared.retire]
+        found = [
+            each
+            for each in declared.retire
+            if eks_cluster is not UNKNOWN or each.node_group is None or each.eks_cluster
+        ]
+        return [find_old_group(each, eks_cluster, options) for each in found]
 
-    def find_conflicts(known: Mapping[str, Any]) -> list[tuple[OldGroup, list[str]]]:
-        profiles = find_profiles(made, known)
+    def find_conflicts(known: Mapping[str, Any], profiles: Profiles) -> list[tuple[OldGroup, list[str]]]:
         found = [(group, find_users(group, profiles, role_of)) for group in find_groups(known["eks_cluster"])]
         for group, users in found:
             if users and group.name not in warned:
                 warned.add(group.name)
                 pulumi.log.warn(f"retire {describe_conflict(group, users)}", parent)
         return found
+
+    async def compare_known(_: object) -> None:
+        """Compare what a preview knows, and name what it does not know."""
+        known = {name: await _find_value(value) for name, value in inputs.items()}
+        known["groups"] = [await _find_value(profile) for profile in made.vng_profiles.values()]
+        if UNKNOWN not in (*known.values(), *known["groups"]):
+            return  # everything is compared at once
+        if known["is_template"] is UNKNOWN:
+            known["is_template"] = None  # no group of nodes is a template
+        if UNKNOWN in (known["ocean_id"], known["account_id"]):
+            known["ocean_id"] = None
+        profiles = find_profiles(made, known)
+        find_conflicts(known, profiles)
+        later = [f"the instance profile of {user}" for user, profile in profiles.items() if profile is UNKNOWN]
+        if known["eks_cluster"] is UNKNOWN:
+            later.append("import_from.eks_cluster")
+        if later:
+            pulumi.log.info(
+                f"retire: {list_some(later)} is not known before `pulumi up`, which then compares it", parent
+            )
 
     def describe(known: Mapping[str, Any]) -> list[str]:
         left = [name for names in known["remaining"] for name in names or ()]
@@ -108,19 +135,26 @@ def report_retirement(
                 pulumi.log.info(f"retire {lines[-1]}", parent)
         return lines
 
-    inputs = {
+    inputs: dict[str, Input[Any]] = {
         "eks_cluster": None if declared.import_from is None else declared.import_from.eks_cluster,
         "account_id": declared.args.account_id,
+        # Virtual Node Groups that others made are known once the cluster is there.
+        "ocean_id": made.ocean_id,
         "own": made.profile,
         "is_template": made.is_template,
-        "groups": Output.all(*made.vng_profiles.values()),
     }
-    if made.resource is not None:
-        Output.all(**inputs, ocean_id=None).apply(find_conflicts)
-    # Virtual Node Groups that others made are known once the cluster is there.
-    found = Output.all(**inputs, ocean_id=made.ocean_id).apply(find_conflicts)
+    Output.from_input(None).apply(compare_known)
+    found = Output.all(**inputs, groups=Output.all(*made.vng_profiles.values())).apply(
+        lambda known: find_conflicts(known, find_profiles(made, known))
+    )
     remaining = Output.all(*(migration.remaining_nodes for migration in waves.values()))
     return Output.all(found=found, remaining=remaining).apply(describe)
+
+
+async def _find_value(value: Input[Any]) -> Any:
+    """Return the value of an input, or ``UNKNOWN``."""
+    output = Output.from_input(value)
+    return await output.future() if await output.is_known() else UNKNOWN
 
 
 def find_profiles(made: Made, known: Mapping[str, Any]) -> dict[str, str]:
@@ -130,6 +164,9 @@ def find_profiles(made: Made, known: Mapping[str, Any]) -> dict[str, str]:
         made: What the program declares.
         known: The declared profiles ``own`` and ``groups``, ``is_template``, and the cluster to ask Spot for:
             ``ocean_id``, None for nothing else, and ``account_id``.
+
+    Returns:
+        The profiles; one that the preview does not know is ``UNKNOWN``.
     """
     own, is_template, cluster_name = known["own"], known["is_template"], "the Ocean cluster"
     declared = zip(made.vngs, known["groups"], strict=True)
@@ -161,7 +198,10 @@ def find_users(old: OldGroup, profiles: Profiles, role_of: Callable[[str], str |
     return sorted(
         user
         for user, profile in profiles.items()
-        if old.role is not None and (role := role_of(profile)) is not None and is_same_role(role, old.role)
+        if old.role is not None
+        and profile is not UNKNOWN
+        and (role := role_of(profile)) is not None
+        and is_same_role(role, old.role)
     )
 
 

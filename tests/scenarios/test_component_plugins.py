@@ -301,7 +301,7 @@ def test_managed_node_group_is_copied_once(plugged: Plugged) -> None:
     assert preview.exit_code == 0, preview.output
     for lost in ("labels tier=front of EKS", "taints dedicated=web:NoSchedule of EKS"):
         assert any(f"user data does not set the {lost} node group web" in text for text in preview.warnings), lost
-    assert any("eks.amazonaws.com/nodegroup in --node-labels" in text for text in preview.warnings)
+    assert any("labels of the node group (eks.amazonaws.com/...) are removed" in text for text in preview.warnings)
     scene.up()
     lines = scene.driver.outputs()["imported"]
     assert {text for _, text in preview.diagnostics} >= set(lines)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from typing import Any
 
 from ocean_migration_pulumi.api.models import decode
+from ocean_migration_pulumi.api.models.user_data import UserData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class LaunchTemplate:
     instance_profile: str | None = None
     """Name or ARN of the IAM instance profile; None when none is set."""
     user_data: str = field(default="", repr=False)
-    """Decoded user data, which may have secrets."""
+    """Decoded user data, which may have secrets; as it is if it cannot be decoded."""
 
     @classmethod
     def of_cluster(cls, data: dict[str, Any]) -> LaunchTemplate:
@@ -107,10 +107,10 @@ def _profile(data: dict[str, Any]) -> str | None:
 
 
 def _decoded(user_data: Any) -> str:
-    try:
-        return base64.b64decode(decode.text(user_data), validate=True).decode(errors="replace")
-    except ValueError:
-        return ""
+    given = decode.text(user_data)
+    found = UserData.decode(given)
+    # Something that cannot be decoded is still there: what it sets is not known.
+    return given if found is None else found.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

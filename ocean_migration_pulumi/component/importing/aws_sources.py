@@ -59,6 +59,10 @@ class NodesGroup:
     """Taints, from where the labels are."""
     labels_origin: str = ""
     """Where labels and taints come from."""
+    has_requirements: bool = False
+    """Whether instance types are also selected by attributes, such as memory."""
+    other_templates: tuple[str, ...] = ()
+    """Launch templates of single instance types, as messages name them."""
     template: Template | None = None
     """What the instances are made from, None when AWS does not say."""
 
@@ -97,6 +101,8 @@ def node_group(eks_cluster: str, name: str, region: str, options: InvokeOptions 
             for taint in _list(found, "taints")
         ),
         labels_origin=f"EKS node group {name}",
+        has_requirements=below.has_requirements,
+        other_templates=below.other_templates,
         template=below.template,
     )
 
@@ -133,13 +139,23 @@ def auto_scaling_group(name: str, region: str, options: InvokeOptions | None) ->
         for template in _list(policy, "launch_templates")
     ]
     template = _template_of(found, mixed, region, options)
-    overrides = [_text(override, "instance_type") for part in mixed for override in _list(part, "overrides")]
-    types = [kind for kind in overrides if kind] or [template.instance_type if template else ""]
+    overrides = [override for part in mixed for override in _list(part, "overrides")]
+    has_requirements = any(_list(override, "instance_requirements") for override in overrides)
+    types = [_text(override, "instance_type") for override in overrides]
+    if not any(types) and not has_requirements and template is not None:
+        types = [template.instance_type]
+    others = {
+        f"launch template {_text(used, 'launch_template_id')} for {_text(override, 'instance_type') or 'some types'}"
+        for override in overrides
+        for used in _list(override, "launch_template_specifications")
+    }
     tags = {_text(tag, "key"): _text(tag, "value") for tag in _list(found, "tags")}
     return NodesGroup(
         auto_scaling_group=name,
         subnet_ids=tuple(filter(None, _text(found, "vpc_zone_identifier").replace(" ", "").split(","))),
         instance_types=tuple(filter(None, types)),
+        has_requirements=has_requirements,
+        other_templates=tuple(sorted(others)),
         labels=dict(_tagged(tags, "label/")),
         taints=tuple(_taints(_tagged(tags, "taint/"))),
         labels_origin=f"the tags of Auto Scaling Group {name} for the Cluster Autoscaler",
@@ -167,7 +183,7 @@ def _launch_template(template_id: str, version: str, region: str, options: Invok
         lambda: ec2.get_launch_template(id=template_id, region=region, opts=options),
     )
     latest = str(_get(found, "latest_version") or "")
-    used = str(_get(found, "default_version") or "") if version == "$Default" else version
+    used = str(_get(found, "default_version") or "") if version in {"$Default", ""} else version
     doubt = None
     if latest and used.isdecimal() and used != latest:
         doubt = (

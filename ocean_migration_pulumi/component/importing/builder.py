@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.component.importing.aws_sources import Template
-from ocean_migration_pulumi.component.importing.field_rules import Left, at, is_nothing
+from ocean_migration_pulumi.component.importing.field_rules import Left, Table, at, is_nothing
 
 NODES_NEED = ("imageId", "securityGroupIds", "iamInstanceProfile", "userData")
 """What no instance starts without, or joins the cluster without."""
@@ -49,6 +49,10 @@ class ConfigurationBuilder:
     """Where its fields come from, unless ``origins`` says otherwise."""
     template: str = ""
     """The path of the launch specification, with a dot at its end."""
+    table: Table = field(default_factory=dict)
+    """The arguments of its fields."""
+    declared: Collection[str] = ()
+    """The arguments that the program sets itself: what was copied for them is not used."""
     origins: dict[str, str] = field(default_factory=dict)
     """Where fields come from, by path."""
     left: list[Left] = field(default_factory=list)
@@ -81,7 +85,8 @@ class ConfigurationBuilder:
             return
         for name, part in template.parts.items():
             self.fill(self.template + name, part, template.origin)
-        if template.doubt and template.origin in self.origins.values():
+        copied = [path for path, origin in self.origins.items() if origin == template.origin]
+        if template.doubt and not all(map(self.declares, copied)):
             self.warnings.append(f"{template.doubt}: compare what was copied from it")
 
     def leave(self, path: str, reason: str, remedy: str) -> None:
@@ -89,6 +94,18 @@ class ConfigurationBuilder:
         if not is_nothing(at(self.document, path)):
             self.put(path, None, self.origin)
             self.left.append(Left(path=path, reason=reason, remedy=remedy))
+
+    def declares(self, path: str) -> bool:
+        """Tell whether the program sets the argument of a field itself."""
+        names = path.partition("[")[0].split(".")
+        above = (".".join(names[:count]) for count in range(len(names), 0, -1))
+        rule = next((self.table[each] for each in above if each in self.table), None)
+        return rule is not None and rule.argument in self.declared
+
+    def warn(self, path: str, text: str) -> None:
+        """Add a warning about a field, unless the program sets it itself."""
+        if not self.declares(path):
+            self.warnings.append(text)
 
     def lacks(self, *names: str) -> bool:
         """Tell whether a part of the launch specification is missing."""
@@ -99,7 +116,8 @@ class ConfigurationBuilder:
         for name, loss in _LOSSES.items():
             if self.lacks(name):
                 nobody = "reported by neither Spot's import nor AWS"
-                self.warnings.append(f"{_WORDS[name]}: {nobody}, and instances without {loss}: set it yourself")
+                text = f"{_WORDS[name]}: {nobody}, and instances without {loss}: set it yourself"
+                self.warn(self.template + name, text)
 
     def drop_reserved_tags(self) -> None:
         """Take out the tags that AWS sets itself, and refuses from anybody else."""
@@ -119,6 +137,8 @@ class ConfigurationBuilder:
         """Yield for each origin but the program the parts that were taken from it, in one line."""
         words: dict[str, list[str]] = {}
         for path in taken:
+            if self.declares(path):
+                continue
             words.setdefault(self.origins.get(path, self.origin), []).append(_word(path))
         words.pop(PROGRAM, None)
         for origin, parts in words.items():

@@ -148,6 +148,7 @@ def _make_from_source(
             eks_cluster=known["eks_cluster"],
             region=known["region"],
             name=known["name"] or known["eks_cluster"],
+            declared=args.cluster_options or {},
             options=pulumi.InvokeOptions(parent=parent),
         ),
         eks_cluster=source.eks_cluster,
@@ -191,6 +192,7 @@ def _make_vng(
     # Of a cluster that the same stack makes the id is never passed: what Spot proposes with and without a cluster may
     # not be the same.
     existing = args.ocean_id if isinstance(args.ocean_id, str) else None
+    said = {**_declared(vng, args.cluster_options or {}), **(vng.options or {})}
     taken, is_imported = Taken(), vng.auto_scaling_group is not None or vng.node_group is not None
     if is_imported:
         eks_cluster = None if source is None else source.eks_cluster
@@ -202,6 +204,7 @@ def _make_vng(
                 region=known["region"],
                 ocean_id=existing,
                 name=known["name"],
+                declared=said,
                 options=pulumi.InvokeOptions(parent=parent),
             ),
             eks_cluster=vng.eks_cluster if vng.eks_cluster is not None else eks_cluster,
@@ -211,7 +214,6 @@ def _make_vng(
             name=vng.name,
             account_id=args.account_id,
         )
-    said = {**_declared(vng, args.cluster_options or {}), **(vng.options or {})}
     arguments = {**taken.arguments, **said, "ocean_id": made.ocean_id, "name": vng.name}
     resource = spotinst.aws.OceanLaunchSpec(
         f"{name}-{vng.name}",

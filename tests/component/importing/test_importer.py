@@ -245,6 +245,7 @@ def test_no_cluster_without_subnets(client: OceanClient, aws: Aws) -> None:
 
 def test_group_like_a_node_group(client: OceanClient, aws: Aws) -> None:
     """Labels and taints are those of the node group, in the words of Kubernetes."""
+    aws.change(GET_TEMPLATE, userData=base64.b64encode(b"/etc/eks/bootstrap.sh demo").decode())
     found = import_vng(client, GROUP, region=REGION)
     arguments = plain(found)
     assert arguments["labels"] == [{"key": "workload", "value": "web"}]
@@ -400,9 +401,77 @@ def test_user_data_of_a_node_group_loses_its_label(client: OceanClient, aws: Aws
     )
     assert not [line for line in found.warnings if "user data does not set" in line]
     assert (
-        "userData is not copied: eks.amazonaws.com/nodegroup in --node-labels: Ocean's nodes are in no node group; "
-        "no action needed, unless a pod selects nodes by it"
+        "labels of the node group (eks.amazonaws.com/...) are removed from user data, because Ocean's nodes are in no "
+        "node group; no action needed, unless a pod selects nodes by them"
     ) in found.warnings
+
+
+def test_unreadable_user_data_is_said(client: OceanClient, aws: Aws) -> None:
+    """What it sets is not known."""
+    aws.change(GET_TEMPLATE, userData="plain text")
+    found = import_vng(client, GROUP, region=REGION)
+    assert plain(found)["user_data"] == "plain text"
+    assert (
+        "user data of EKS node group web cannot be read, as it is not text in base64: check its labels and taints"
+    ) in found.warnings
+
+
+def test_nothing_is_said_of_what_the_program_sets(client: OceanClient, aws: Aws) -> None:
+    """What was copied for it is not used."""
+    aws.change(GET_TEMPLATE, iamInstanceProfiles=[{"name": "eks-1234"}], keyName="")
+    declared = {"user_data", "iam_instance_profile", "labels", "block_device_mappings"}
+    found = import_vng(client, GROUP, region=REGION, declared=declared)
+    assert found.warnings == ()
+    assert not [line for line in found.lines if any(word in line for word in ("user data", "profile", "labels"))]
+    aws.change(GET_NODE_GROUP, resources=[], subnetIds=[])
+    cluster = import_cluster(client, GROUP, eks_cluster="demo", region=REGION, declared={"subnet_ids", "user_data"})
+    assert not [line for line in cluster.warnings if line.startswith("user data")]
+
+
+def test_labels_and_taints_of_the_program_are_not_compared(client: OceanClient, aws: Aws) -> None:
+    """Those of the node group are not used then."""
+    found = import_vng(client, GROUP, region=REGION, declared={"labels"})
+    assert [line for line in found.warnings if line.startswith("user data")] == [
+        "user data is of a form that cannot be read: check that it sets the taints dedicated=web:NoSchedule, "
+        "spot=:PreferNoSchedule of EKS node group web"
+    ]
+
+
+def test_group_of_several_templates_and_requirements(client: OceanClient, aws: Aws) -> None:
+    """One Virtual Node Group cannot be like all of it, and says what is left."""
+    requirements = {"instanceRequirements": [{"vcpuCounts": [{"min": 4}], "memoryMibs": [{"min": 8192}]}]}
+    arm = {"instanceType": "m6g.large", "launchTemplateSpecifications": [{"launchTemplateId": "lt-2"}]}
+    specification = [{"launchTemplateId": "lt-1", "version": "5"}]
+    policy = {"launchTemplateSpecifications": specification, "overrides": [arm]}
+    aws.change(GET_GROUP, launchTemplates=[], mixedInstancesPolicies=[{"launchTemplates": [policy]}])
+    found = import_vng(client, ASG, region=REGION)
+    assert plain(found)["instance_types"] == ["m6g.large"]
+    assert (
+        "the group also uses launch template lt-2 for m6g.large, not copied: declare a Virtual Node Group like it"
+    ) in found.warnings
+
+    policy["overrides"] = [requirements]
+    aws.change(GET_GROUP, mixedInstancesPolicies=[{"launchTemplates": [policy]}])
+    left = "instanceTypes is not copied: the group selects instance types by their attributes; set `instance_types` or "
+    found = import_vng(client, ASG, region=REGION)
+    assert "instance_types" not in plain(found)
+    assert f"{left}`instance_types_filters`" in found.warnings
+    for argument in ("instance_types", "instance_types_filters"):
+        found = import_vng(client, ASG, region=REGION, declared={argument})
+        assert not [line for line in found.warnings if line.startswith("instanceTypes")]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_said"),
+    [("$Latest", False), ("5", False), ("3", True), ("$Default", True), ("", True), ("2", True)],
+)
+def test_another_version_of_a_launch_template_is_said(
+    client: OceanClient, aws: Aws, version: str, is_said: bool
+) -> None:
+    """A group without a version uses the default one, and a version that was deleted is another one, too."""
+    aws.change(GET_GROUP, launchTemplates=[{"id": "lt-1", "version": version}])
+    found = import_vng(client, ASG, region=REGION)
+    assert any("but its latest version, 5, was read" in line for line in found.warnings) == is_said
 
 
 def test_what_aws_does_not_tell(client: OceanClient, aws: Aws) -> None:

@@ -22,6 +22,10 @@ def _always() -> bool:
     return True
 
 
+def _allow() -> None:
+    """Let every write pass."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelScope:
     """The bounds of one operation, handed down to every call and every sleep inside it."""
@@ -34,6 +38,8 @@ class CancelScope:
     """Set when somebody interrupts the operation."""
     alive: Callable[[], bool] = _always
     """Tells whether whoever asked for the operation is still there."""
+    guard: Callable[[], None] = _allow
+    """Raises when a write may not be sent now, though the operation may go on."""
     short: bool = False
     """Whether the operation must not wait for a rate limit that outlives it, as a preview."""
     clock: Callable[[], float] = time.monotonic
@@ -97,8 +103,9 @@ class CancelScope:
             raise DeadlineError(msg)
 
     def before_write(self) -> None:
-        """Raise unless a write may still be sent; called right before every POST and PUT."""
+        """Raise unless a write may still be sent; called right before every POST and PUT, also when it is repeated."""
         self.check()
+        self.guard()
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but wake and raise as soon as the operation may not go on."""

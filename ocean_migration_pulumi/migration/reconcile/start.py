@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.common.text import count_noun, list_some
@@ -151,7 +152,8 @@ def _send_start(context: ReconcileContext, work: list[str], before: frozenset[st
     )
     context.reporter.info(f"starting a migration of {count_noun(len(work), 'node')}")
     try:
-        api = context.api.within(context.scope)
+        # A rate limit may hold the POST up until it is too late.
+        api = context.api.within(replace(context.scope, guard=partial(ensure_start_time, context)))
         migration_id = api.create_migration(context.ocean_id, sorted(work), **asdict(context.spec.options))
     except AnswerLostError as error:
         cache.changed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -21,6 +21,8 @@ _WEEKLY: Final = re.compile(rf"({'|'.join(_DAYS)}) {_TIME} ?- ?({'|'.join(_DAYS)
 _WEEK: Final = 7 * 24 * 60
 _MINUTE: Final = timedelta(minutes=1)
 _ZONE: Final = "Europe/Berlin"
+_OF_THE_MACHINE: Final = frozenset({"localtime", "posixrules", "Factory"})
+"""Files beside the zones, which differ between machines."""
 _FIELDS: Final = ("not_before", "not_after", "weekly", "time_zone")
 
 
@@ -110,10 +112,12 @@ def read_freeze(name: str, value: Any) -> Freeze:
 def _read_zone(name: str, value: Any) -> tzinfo:
     zone = read_text(name, value)
     try:
-        return ZoneInfo(zone)
+        if zone not in _OF_THE_MACHINE:
+            return ZoneInfo(zone)
     except (ValueError, OSError, ZoneInfoNotFoundError):
-        # Abbreviations such as EST are zones, too, but hardly what was meant.
-        known = {each.rpartition("/")[2].lower(): each for each in sorted(available_timezones()) if "/" in each}
+        pass
+    # Abbreviations such as EST are zones, too, but hardly what was meant.
+    known = {each.rpartition("/")[2].lower(): each for each in sorted(available_timezones()) if "/" in each}
     nearest = get_close_matches(zone.rpartition("/")[2].lower(), known, n=1, cutoff=0.8)
     raise input_error(name, value, f"an IANA time zone such as {known[nearest[0]] if nearest else _ZONE}")
 
@@ -121,11 +125,16 @@ def _read_zone(name: str, value: Any) -> tzinfo:
 def _read_moment(name: str, value: Any, zone: tzinfo) -> datetime | None:
     if value is None:
         return None
+    text = read_text(name, value)
     try:
-        moment = datetime.fromisoformat(read_text(name, value))
-    except ValueError:
-        raise input_error(name, value, 'a time such as "2026-12-18T18:00" or "2026-12-18T17:00:00Z"') from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        found = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        found = None
+    # A local time of the first and the last year may be in no year.
+    if found is None or found.year in {MINYEAR, MAXYEAR}:
+        raise input_error(name, value, 'a time such as "2026-12-18T18:00" or "2026-12-18T17:00:00Z"')
+    return found
 
 
 def _read_weekly(name: str, text: str) -> WeeklyWindow:

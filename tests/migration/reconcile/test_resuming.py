@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -456,13 +457,35 @@ def test_freeze_window_bounds_starts_alone(stage: Stage) -> None:
     frozen = read_freeze("freeze", {"not_after": "2000-01-01T00:00:00Z"})
     spec = stage.planned(stage.spec(nodes=WEB))
     _, message = stage.fails(FrozenError, replace(spec, freeze=frozen))
-    assert message == ("No migration starts: freeze.not_after has passed. Change freeze; nothing was started")
+    assert message == ("No migration starts: freeze allows no time from now on. Change freeze; nothing was started")
     assert stage.writes() == 0
     started = stage.up(replace(spec, wait_for="started"))
     stage.restart()
     ended = stage.up(replace(spec, freeze=frozen), started.state)
     assert ended.state.remaining == set()
     assert len(stage.asked_for()) == 1
+
+
+def test_start_that_a_rate_limit_holds_up_is_judged_again(stage: Stage) -> None:
+    """The request that is repeated is sent minutes later: too late before the end of the run, or in a freeze."""
+    spec = stage.planned(stage.spec(nodes=WEB))
+    stage.control.fault("POST", "*/migration", "429", seconds=60)
+    context = stage.context(spec)
+    context.scope = replace(context.scope, run_ends=context.scope.clock() + 910.0)
+    with pytest.raises(RunDeadlineError, match="no migration starts in the last 15 minutes"):
+        reconcile.reconcile(context)
+    assert context.state.unanswered is None
+    assert stage.migrations() == []
+
+    stage.restart()
+    stage.control.fault("POST", "*/migration", "429", seconds=60)
+    context = stage.context(spec)
+    soon = (context.now() + timedelta(seconds=20)).isoformat()
+    context = stage.context(replace(spec, freeze=read_freeze("freeze", {"not_after": soon})))
+    with pytest.raises(FrozenError, match="nothing was started"):
+        reconcile.reconcile(context)
+    assert context.state.unanswered is None
+    assert stage.migrations() == []
 
 
 def test_a_killed_follow_up_is_adopted_although_the_list_lags(stage: Stage) -> None:

@@ -78,6 +78,20 @@ def test_open_window_is_reported_in_its_time_zone() -> None:
         ("Fri", "freeze must be a map with not_before, not_after, weekly, time_zone, not 'Fri'"),
         ({"notBefore": "x"}, "freeze.notBefore: unknown field; did you mean `not_before`?"),
         ({"time_zone": "Berlin"}, "freeze.time_zone must be an IANA time zone such as Europe/Berlin, not 'Berlin'"),
+        (
+            {"time_zone": "localtime"},
+            "freeze.time_zone must be an IANA time zone such as Europe/Berlin, not 'localtime'",
+        ),
+        (
+            {"not_before": "0001-01-01T00:00+14:00"},
+            'freeze.not_before must be a time such as "2026-12-18T18:00" or "2026-12-18T17:00:00Z", '
+            "not '0001-01-01T00:00+14:00'",
+        ),
+        (
+            {"not_after": "9999-12-31T23:59Z", "time_zone": BERLIN},
+            'freeze.not_after must be a time such as "2026-12-18T18:00" or "2026-12-18T17:00:00Z", '
+            "not '9999-12-31T23:59Z'",
+        ),
         ({"time_zone": "../x"}, "freeze.time_zone must be an IANA time zone such as Europe/Berlin, not '../x'"),
         ({"time_zone": "US/Pacfic"}, "freeze.time_zone must be an IANA time zone such as US/Pacific, not 'US/Pacfic'"),
         (

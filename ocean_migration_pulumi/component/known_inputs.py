@@ -10,7 +10,7 @@ import pulumi
 from pulumi import Output
 
 from ocean_migration_pulumi.errors import InputError, UnknownFieldError
-from ocean_migration_pulumi.migration.gate.spec import GateSpec
+from ocean_migration_pulumi.migration.gate.spec import GateSpec, read_gate_spec
 from ocean_migration_pulumi.migration.spec.input_readers import InputType, input_error, read_texts, secret_error
 from ocean_migration_pulumi.migration.spec.options import InputDeclaration, declared_inputs
 from ocean_migration_pulumi.migration.spec.spec import INPUT_DECLARATIONS
@@ -58,6 +58,10 @@ def check_gate(gate: object, name: str) -> None:
         InputError: An input is not allowed.
     """
     _check_inputs(gate, name, _GATE_DECLARATIONS)
+    durations = {key: value for key in ("hold_for", "timeout") if (value := getattr(gate, key, None)) is not None}
+    if not any(isinstance(value, Output) for value in durations.values()):
+        for problem in read_gate_spec(durations, unknown=frozenset({"ocean_id"}))[1]:
+            raise problem.renamed(f"{name}.{problem.property_name}")
 
 
 def check_types(args: object, name: str, types: Mapping[str, InputType]) -> None:

@@ -118,6 +118,10 @@ def test_a_gate_has_only_inputs_of_its_resource() -> None:
             'waves[0].gate.hold_for must be a duration such as "90s", "20m" or "1h30m", not \'long\'',
         ),
         (
+            {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}, "gate": {"hold_for": "1h"}}]},
+            "waves[0].gate.hold_for must be shorter than timeout (15m), not '1h'",
+        ),
+        (
             {"ocean_id": "o-1", "waves": [{"name": "a", "nodes": {"all_nodes": True}, "virtual_node_groups": ["w"]}]},
             "waves[0].virtual_node_groups[0] must be left out: the component creates none, not 'w'",
         ),

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from ocean_migration_pulumi import cli
@@ -74,6 +75,40 @@ def test_three_waves_over_several_runs(driver: Driver) -> None:
         scene.hold(held=False)
         scene.up()
         assert len(scene.starts()) == 3
+        assert driver.outputs()["totals"]["migrated"] == 5
+
+
+@pytest.mark.parametrize("waits_for", ["soak", "gate"])
+def test_end_of_the_run_in_a_soak_or_a_gate_fails_neither(driver: Driver, waits_for: str) -> None:
+    """The first wave is migrated, and the next run goes on from there, with nothing that it starts twice."""
+    with Scene(driver, nodes=10) as scene:
+        canary = {"name": "canary", "nodes": {"asg_names": ["web"], "limit": "1"}}
+        rest = {"name": "rest", "nodes": {"asg_names": ["web"]}}
+        long = (
+            {"soak_time": "10h", "gate": {"hold_for": "0s"}}
+            if waits_for == "soak"
+            else {"gate": {"hold_for": "1h", "timeout": "2h"}}
+        )
+        declare(scene, waves=[{**canary, **long}, rest])
+        end_in(scene, 3600)
+        running = driver.start("up")
+        eventually(lambda: [each["terminal"] for each in scene.migrations()] == [True])
+        running.wait_until(lambda run: any(waits_for in text for text in (*run.statuses, run.output)))
+        running.interrupt()
+        running.wait()
+        end_in(scene, 135)
+        run = scene.up_fails()
+        assert failed(run, f"{DEADLINE} is reached"), run.output
+        assert driver.resource("shop-rest") is None
+        assert len(scene.starts()) == 1
+        assert scene.stops() == []
+        assert scene.outputs("shop-canary")["migrated_nodes"]
+
+        short = {"soak_time": "0s", "gate": {"hold_for": "0s"}}
+        declare(scene, waves=[{**canary, **short}, rest])
+        del driver.environment[DEADLINE]
+        scene.up()
+        assert len(scene.starts()) == 2
         assert driver.outputs()["totals"]["migrated"] == 5
 
 

@@ -106,7 +106,7 @@ def report_retirement(
                 pulumi.log.warn(f"retire {describe_conflict(group, users)}", parent)
         return found
 
-    async def compare_known(_: object) -> None:
+    async def compare_known() -> None:
         """Compare what a preview knows, and name what it does not know."""
         known = {name: await _find_value(value) for name, value in inputs.items()}
         known["groups"] = [await _find_value(profile) for profile in made.vng_profiles.values()]
@@ -143,7 +143,7 @@ def report_retirement(
         "own": made.profile,
         "is_template": made.is_template,
     }
-    Output.from_input(None).apply(compare_known)
+    _: Output[None] = Output.from_input(compare_known())
     found = Output.all(**inputs, groups=Output.all(*made.vng_profiles.values())).apply(
         lambda known: find_conflicts(known, find_profiles(made, known))
     )

@@ -81,6 +81,6 @@ def open_migration(context: CliContext, migration: str | None, record: Path | No
             sources=DataSources(absent=Gap(GapCode.RECORDED), is_named=True),
             ocean_id=ocean_id,
             migration_id=migration_id,
-            moments=tuple(Moment.from_status(at, status) for at, status in statuses),
+            moments=tuple(Moment.from_reading(at, status) for at, status in statuses),
             now=statuses[-1][0],
         )

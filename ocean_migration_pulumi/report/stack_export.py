@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.json_values import as_map, as_maps
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.spec import read_spec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
@@ -46,7 +47,7 @@ def find_pending(text: str, argument: str) -> list[PendingMigration]:
     for resource in read_resources(text, argument):
         if resource.get("type") != TYPE:
             continue
-        inputs, outputs = (_mapping(resource.get(part)) for part in ("inputs", "outputs"))
+        inputs, outputs = (as_map(resource.get(part)) for part in ("inputs", "outputs"))
         state = ResourceState.from_outputs(outputs)
         if reason := _explain_pending(resource, state, inputs):
             latest = state.latest
@@ -83,14 +84,7 @@ def read_resources(text: str, argument: str) -> Iterator[Mapping[str, Any]]:
         document = json.loads(text)
     except (ValueError, RecursionError):
         document = None
-    deployment = document.get("deployment") if isinstance(document, Mapping) else None
+    deployment = as_map(document).get("deployment")
     if not isinstance(deployment, Mapping):
         raise InputError(argument, "is not the output of `pulumi stack export`", predicate=True)
-    resources = deployment.get("resources")
-    for resource in resources if isinstance(resources, list) else ():
-        if isinstance(resource, Mapping):
-            yield resource
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    yield from as_maps(deployment.get("resources"))

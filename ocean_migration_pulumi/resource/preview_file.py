@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.json_values import as_maps
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.diagnostic import Diagnostic
 
@@ -88,16 +89,11 @@ def read_previews(path: str | Path) -> dict[str, PreviewRecord]:
 
 def _read_record(data: Mapping[str, Any]) -> PreviewRecord:
     planned, approved, unplanned = data.get("planned_nodes"), data.get("approved"), data.get("unplanned")
-    diagnostics = data.get("diagnostics")
     return PreviewRecord(
         urn=data["urn"],
         planned_nodes={str(name): str(entry) for name, entry in planned.items()} if isinstance(planned, dict) else None,
         plan_digest=str(data.get("plan_digest") or ""),
         approved=approved if isinstance(approved, bool) else None,
         unplanned=None if unplanned is None else str(unplanned),
-        diagnostics=tuple(
-            Diagnostic.from_json(each)
-            for each in (diagnostics if isinstance(diagnostics, list) else ())
-            if isinstance(each, dict)
-        ),
+        diagnostics=tuple(map(Diagnostic.from_json, as_maps(data.get("diagnostics")))),
     )

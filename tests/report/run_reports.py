@@ -89,7 +89,7 @@ def run_report(
     }
     return RunReport(
         status=status,
-        moments=(*moments, Moment.from_status(at(seconds), status)),
+        moments=(*moments, Moment.from_reading(at(seconds), status)),
         explanation=explanation,
         **(facts | more),
     )

@@ -33,7 +33,7 @@ class Progress:
     """Pods that are left on the nodes, as far as the status says."""
     unscheduled: int
     """Pods that wait for a node."""
-    manual: int
+    manual: int = 0
     """Nodes that require manual migration."""
 
     @classmethod

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
 from ocean_migration_pulumi.api.models.migration import LogEntry, MigrationState, MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
+from ocean_migration_pulumi.common.json_values import as_map, as_maps, as_text
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.migration.diagnosis.diagnosis import Diagnosis, diagnose_migration
 from ocean_migration_pulumi.migration.diagnosis.investigation import ask_or_note
@@ -24,37 +25,16 @@ HEALTH_STATES: Final = frozenset({"ready", "not ready", "still starting", UNKNOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """The numbers of one status."""
+class Moment(Progress):
+    """The numbers of one status, and its time."""
 
     at: datetime
     """When Spot returned it, by Spot's clock."""
-    state: str
-    """State of the migration."""
-    done: int
-    """Number of drained nodes."""
-    total: int
-    """Number of nodes."""
-    pods: int
-    """Number of pods left on old nodes."""
-    unscheduled: int
-    """Number of unscheduled pods."""
-    manual: int = 0
-    """Number of nodes that require manual migration."""
 
     @classmethod
-    def from_status(cls, at: datetime, status: MigrationStatus) -> Moment:
-        """Return the numbers of a status, and its time."""
-        progress = Progress.from_status(status)
-        return cls(
-            at=at,
-            state=progress.state,
-            done=progress.done,
-            total=progress.total,
-            pods=progress.pods,
-            unscheduled=progress.unscheduled,
-            manual=progress.manual,
-        )
+    def from_reading(cls, at: datetime, status: MigrationStatus) -> Moment:
+        """Return the numbers of a status that Spot returned at this time."""
+        return cls(at=at, **asdict(Progress.from_status(status)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,25 +105,25 @@ class RunHealth:
             outputs: The outputs.
             migration: The entry of the migration in the output ``migrations``.
         """
-        health, cause = _read_map(outputs.get("workload_health")), _read_map(migration.get("stop_cause"))
+        health, cause = as_map(outputs.get("workload_health")), as_map(migration.get("stop_cause"))
         if health.get("migration_id") != migration.get("id"):
             health = {}
         if not health and not cause:
             return None
-        state, workloads = health.get("state"), _read_map(health.get("workloads"))
+        state, workloads = health.get("state"), as_map(health.get("workloads"))
         ready, below = _read_count(workloads.get("well")), _read_count(workloads.get("below"))
         broken = cause.get("workloads")
         return cls(
             state=str(state) if state in HEALTH_STATES else UNKNOWN_HEALTH,
-            reason=_read_text(health.get("reason")),
+            reason=as_text(health.get("reason")),
             ready=ready,
             judged=ready + below,
-            on_ocean=_read_count(_read_map(health.get("pods")).get("ocean")),
+            on_ocean=_read_count(as_map(health.get("pods")).get("ocean")),
             elsewhere=_read_count(health.get("landed_elsewhere")),
-            not_ready=tuple(_read_unready(each) for each in _read_maps(health.get("not_ready"))),
-            brake_cause=_read_text(cause.get("cause")),
-            broken=tuple(map(_read_text, broken)) if isinstance(broken, list) else (),
-            failed_check=_read_text(cause.get("check")),
+            not_ready=tuple(_read_unready(each) for each in as_maps(health.get("not_ready"))),
+            brake_cause=as_text(cause.get("cause")),
+            broken=tuple(map(as_text, broken)) if isinstance(broken, list) else (),
+            failed_check=as_text(cause.get("check")),
         )
 
 
@@ -258,7 +238,7 @@ def build_run_report(
     status = api.get_migration(ocean_id, migration_id)
     now = api.server_now() if now is None else now
     notes: list[str] = []
-    recorded = _append_last(moments, Moment.from_status(parse_time(status.ended_at) or now, status))
+    recorded = _append_last(moments, Moment.from_reading(parse_time(status.ended_at) or now, status))
     cluster = ask_or_note(lambda: api.get_cluster(ocean_id), "the name of the cluster could not be read", notes)
     nodes = ask_or_note(lambda: api.list_nodes(ocean_id), "Virtual Node Groups could not be read", notes)
     log = ask_or_note(lambda: read_migration_log(api, ocean_id, status, now), "the log could not be read", notes)
@@ -300,7 +280,7 @@ def read_moments(timeline: Iterable[Mapping[str, Any]], *, until: datetime | Non
     """
     found = []
     for entry in timeline:
-        at, state = parse_time(_read_text(entry.get("at"))), _read_text(entry.get("state"))
+        at, state = parse_time(as_text(entry.get("at"))), as_text(entry.get("state"))
         if at is None or not state or (until is not None and at >= until):
             continue
         done, total, pods, unscheduled = (
@@ -330,23 +310,11 @@ def _is_end(state: str) -> bool:
     return MigrationStatus(id="", state=state).is_terminal
 
 
-def _read_text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _read_count(value: Any) -> int:
     return int(value) if isinstance(value, (int, float)) and 0 <= value < 1e9 else 0
 
 
-def _read_map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _read_maps(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-
 def _read_unready(entry: Mapping[str, Any]) -> UnreadyWorkload:
-    workload, reason, pod, detail = (_read_text(entry.get(name)) for name in ("workload", "reason", "pod", "detail"))
+    workload, reason, pod, detail = (as_text(entry.get(name)) for name in ("workload", "reason", "pod", "detail"))
     ready, required = _read_count(entry.get("ready")), _read_count(entry.get("required"))
     return UnreadyWorkload(workload=workload, ready=ready, required=required, reason=reason, pod=pod, detail=detail)

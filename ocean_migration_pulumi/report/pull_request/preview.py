@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.json_values import as_list, as_map, as_maps
 from ocean_migration_pulumi.common.text import natural_key
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
@@ -140,7 +141,7 @@ def parse_preview(text: str, records: Mapping[str, PreviewRecord] | None = None,
     document = _find_document(text)
     steps: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     others: Counter[str] = Counter()
-    for step in _objects(document.get("steps")):
+    for step in as_maps(document.get("steps")):
         urn, operation = str(step.get("urn", "")), str(step.get("op", ""))
         if operation not in _OPERATIONS:
             continue
@@ -150,7 +151,7 @@ def parse_preview(text: str, records: Mapping[str, PreviewRecord] | None = None,
             others[_OPERATIONS[operation]] += 1
     messages: dict[str, list[Diagnostic]] = defaultdict(list)
     errors: dict[str, list[str]] = defaultdict(list)
-    for each in _objects(document.get("diagnostics")):
+    for each in as_maps(document.get("diagnostics")):
         urn, severity = str(each.get("urn", "")), str(each.get("severity", ""))
         message = _encodable(each.get("message", "")).strip().removeprefix(f"{severity}: ")
         if severity == "error":
@@ -193,7 +194,7 @@ def _name_later_waves(migration: PreviewedMigration, others: Iterable[PreviewedM
         {"name": other.name, "nodes": waiting}
         for other in sorted(others, key=lambda other: natural_key(other.name))
         if other is not migration
-        and planned.keys() & set(map(str, _list(other.inputs.get("planned_elsewhere"))))
+        and planned.keys() & set(map(str, as_list(other.inputs.get("planned_elsewhere"))))
         and (waiting := sum(node.migration_id is None for node in parse_planned(other.planned or {}).values()))
     ]
     if not waves:
@@ -240,23 +241,23 @@ def _migration(
     default: PreviewOperation,
 ) -> PreviewedMigration:
     operations = {_OPERATIONS[str(step["op"])] for step in steps}
-    new = next((_mapping(step["newState"]) for step in steps if _mapping(step.get("newState"))), {})
-    old = next((_mapping(step["oldState"]) for step in steps if _mapping(step.get("oldState"))), {})
-    inputs = _mapping(new.get("inputs"))
+    new = next((as_map(step["newState"]) for step in steps if as_map(step.get("newState"))), {})
+    old = next((as_map(step["oldState"]) for step in steps if as_map(step.get("oldState"))), {})
+    inputs = as_map(new.get("inputs"))
     is_comparable = bool(steps) and inputs.get("planned_nodes") != HIDDEN
     if record is not None and is_comparable and record.planned_nodes != _planned_nodes(inputs):
         record = None
     recorded = record.diagnostics if record else ()
     texts = {diagnostic.text for diagnostic in recorded}
     unrecorded = {(message.severity, message.text): message for message in messages if message.text not in texts}
-    reasons = [str(reason) for step in steps for reason in _list(step.get("replaceReasons"))]
+    reasons = [str(reason) for step in steps for reason in as_list(step.get("replaceReasons"))]
     return PreviewedMigration(
         name=_name(urn),
         stack=urn.removeprefix("urn:pulumi:").partition("::")[0],
         operation=next((operation for operation in PreviewOperation if operation in operations), default),
         inputs=inputs,
-        old_inputs=_mapping(old.get("inputs")),
-        old_outputs=_mapping(old.get("outputs")),
+        old_inputs=as_map(old.get("inputs")),
+        old_outputs=as_map(old.get("outputs")),
         replace_reasons=tuple(dict.fromkeys(reasons)),
         is_retained=old.get("retainOnDelete") is True,
         is_recorded=record is not None,
@@ -264,18 +265,6 @@ def _migration(
         diagnostics=(*recorded, *unrecorded.values()),
         errors=tuple(dict.fromkeys(errors)),
     )
-
-
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (each for each in _list(value) if isinstance(each, dict))
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _encodable(value: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from ocean_migration_pulumi.common.json_values import as_maps, as_text
 from ocean_migration_pulumi.common.text import list_some
 from ocean_migration_pulumi.common.times import parse_time
 from ocean_migration_pulumi.errors import InputError
@@ -25,15 +26,15 @@ def read_exported_moments(text: str, migration_id: str) -> tuple[Moment, ...]:
     """
     known: list[str] = []
     for outputs in _outputs(text):
-        runs = {str(run.get("id")): run.get("created_at") for run in _objects(outputs.get("migrations"))}
+        runs = {str(run.get("id")): run.get("created_at") for run in as_maps(outputs.get("migrations"))}
         known += runs
         if migration_id not in runs:
             continue
         ids = list(runs)
-        started = parse_time(_text(runs[migration_id]))
-        later = [parse_time(_text(runs[each])) for each in ids[ids.index(migration_id) + 1 :]]
+        started = parse_time(as_text(runs[migration_id]))
+        later = [parse_time(as_text(runs[each])) for each in ids[ids.index(migration_id) + 1 :]]
         until = next((moment - _ROUNDED for moment in later if moment is not None), None)
-        noted = read_moments(_objects(outputs.get("timeline")), until=until)
+        noted = read_moments(as_maps(outputs.get("timeline")), until=until)
         return tuple(moment for moment in noted if started is None or moment.at >= started - _ROUNDED)
     there = f"its migrations are {list_some(known, 10)}" if known else "it ran no migration"
     raise InputError(_OPTION, f"does not contain {migration_id}: {there}")
@@ -45,7 +46,7 @@ def read_exported_health(text: str, migration_id: str) -> RunHealth | None:
     Raises InputError when the text is no such export.
     """
     for outputs in _outputs(text):
-        for run in _objects(outputs.get("migrations")):
+        for run in as_maps(outputs.get("migrations")):
             if run.get("id") == migration_id:
                 return RunHealth.from_outputs(outputs, run)
     return None
@@ -65,11 +66,3 @@ def _outputs(text: str) -> Iterator[Mapping[str, Any]]:
     for resource in read_resources(text, _OPTION):
         if isinstance(outputs := resource.get("outputs"), Mapping):
             yield outputs
-
-
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

@@ -47,7 +47,7 @@ def run_report(status: MigrationStatus, *moments: Moment, now: float = 100) -> R
         ocean_id="o-1",
         cluster_name="",
         status=status,
-        moments=(*moments, Moment.from_status(parse_time(status.ended_at) or at(now), status)),
+        moments=(*moments, Moment.from_reading(parse_time(status.ended_at) or at(now), status)),
         log=(),
         explanation=Diagnosis(outcome=Outcome.RUNNING, headline=""),
         virtual_node_groups={},
@@ -159,7 +159,7 @@ def test_recorded_moments_end_with_the_last_status(sim: Simulator, client: Ocean
     seen = []
     for _ in range(100):
         now = client.get_migration(sim.ocean_id, migration_id)
-        seen.append(Moment.from_status(client.server_now(), now))
+        seen.append(Moment.from_reading(client.server_now(), now))
         if now.is_terminal:
             break
         sim.control.advance(30)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from ocean_migration_pulumi.common.json_values import as_map, as_maps
 from ocean_migration_pulumi.errors import InputError
 from ocean_migration_pulumi.migration.spec.spec import read_spec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
-from ocean_migration_pulumi.migration.state.unfinished import find_unfinished
+from ocean_migration_pulumi.migration.state.unfinished import Unfinished, UnfinishedCode, find_unfinished
 from ocean_migration_pulumi.report.pull_request.preview import TYPE
-
-_FAILED: Final = "the last `pulumi up` failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +25,7 @@ class PendingMigration:
     """Its latest migration; None before the first."""
     status: str | None
     """State of that migration when the stack last read it; None before the first."""
-    reason: str
+    unfinished: Unfinished
     """What is left to do."""
 
 
@@ -49,25 +47,26 @@ def find_pending(text: str, argument: str) -> list[PendingMigration]:
             continue
         inputs, outputs = (as_map(resource.get(part)) for part in ("inputs", "outputs"))
         state = ResourceState.from_outputs(outputs)
-        if reason := _explain_pending(resource, state, inputs):
+        if unfinished := _find_pending(resource, state, inputs):
             latest = state.latest
             found.append(
                 PendingMigration(
                     name=str(resource.get("urn", "")).rpartition("::")[2],
                     migration_id=latest.id if latest else None,
                     status=latest.status if latest else None,
-                    reason=reason,
+                    unfinished=unfinished,
                 )
             )
     return found
 
 
-def _explain_pending(resource: Mapping[str, Any], state: ResourceState, inputs: Mapping[str, Any]) -> str | None:
-    """Return why a resource is not done; None when it is."""
+def _find_pending(resource: Mapping[str, Any], state: ResourceState, inputs: Mapping[str, Any]) -> Unfinished | None:
+    """Return what is left to do of a resource; None when it is done."""
     for migration in state.migrations:
         if not migration.ended:
-            return f"migration {migration.id} was still running"
-    return find_unfinished(state, read_spec(inputs)[0]) or (_FAILED if resource.get("initErrors") else None)
+            return Unfinished(UnfinishedCode.STILL_RUNNING, {"migration": migration.id})
+    failed = Unfinished(UnfinishedCode.UP_FAILED) if resource.get("initErrors") else None
+    return find_unfinished(state, read_spec(inputs)[0]) or failed
 
 
 def read_resources(text: str, argument: str) -> Iterator[Mapping[str, Any]]:

@@ -21,6 +21,7 @@ from ocean_migration_pulumi.migration.diagnosis import failure_reasons
 from ocean_migration_pulumi.migration.planning import planner
 from ocean_migration_pulumi.migration.planning.outcome_report import report_unverified
 from ocean_migration_pulumi.migration.planning.text.findings_text import render_cause, render_line
+from ocean_migration_pulumi.migration.planning.text.outcomes_text import describe_unfinished
 from ocean_migration_pulumi.migration.reconcile import reconcile
 from ocean_migration_pulumi.migration.reconcile.adoption import describe_adopted, find_left_by_killed_run
 from ocean_migration_pulumi.migration.reconcile.context import ReconcileContext
@@ -153,9 +154,9 @@ def compare(
         return Comparison(changes=True, replaces=tuple(replaces))
     changes = bool(unknown - ORDERING) or bool(changed_options(old, new))
     changes = changes or not new.nodes.is_same_selection(old.nodes) or new.planned_nodes != old.planned_nodes
-    why = find_unfinished(state, new)
-    if why is not None:
-        call.info(f"unfinished: {why}")
+    unfinished = find_unfinished(state, new)
+    if unfinished is not None:
+        call.info(f"unfinished: {describe_unfinished(unfinished)}")
     pending = None if unknown - ORDERING else _find_left_by_killed_run(call, new, state)
     adopted = [describe_adopted(each) for each in state.migrations if each.origin != STARTED and not each.ended]
     for diagnostic in (*adopted, *([pending] if pending else [])):
@@ -164,7 +165,7 @@ def compare(
         call.warning(line)
     if unverified := state.unverified & state.planned.keys():
         call.warning(render_line(report_unverified(unverified)))
-    return Comparison(changes=changes or why is not None or pending is not None)
+    return Comparison(changes=changes or unfinished is not None or pending is not None)
 
 
 def create(call: host.EngineCall, props: dict[str, Any]) -> tuple[str, dict[str, Any]]:

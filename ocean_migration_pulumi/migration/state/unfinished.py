@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
 from ocean_migration_pulumi.api.models.migration import MigrationState
 from ocean_migration_pulumi.common.text import count_with_verb
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
@@ -9,21 +14,48 @@ from ocean_migration_pulumi.migration.state.migration_record import BRAKE, descr
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 
 
-def find_unfinished(state: ResourceState, spec: MigrationSpec) -> str | None:
-    """Return why there is something to do although no input changed; None when nothing is left."""
+class UnfinishedCode(StrEnum):
+    """What was left undone; the string under each member names the ``fields``."""
+
+    MAY_HAVE_STARTED = "may-have-started"
+    """A migration may have started, and its id is not known yet; no fields."""
+    STILL_RUNNING = "still-running"
+    """``migration`` by id."""
+    NODES_REMAIN = "nodes-remain"
+    """How many ``nodes``, and the latest ``migration`` (empty if there was none) with its ``status``."""
+    NOT_READY = "not-ready"
+    """The workloads were not ready; no fields."""
+    NOT_SOAKED = "not-soaked"
+    """The soak has not passed yet; no fields."""
+    UP_FAILED = "up-failed"
+    """The last `pulumi up` failed; no fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Why there is something to do although no input changed."""
+
+    code: UnfinishedCode
+    """What was left undone."""
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What the text names, as JSON-plain data."""
+
+
+def find_unfinished(state: ResourceState, spec: MigrationSpec) -> Unfinished | None:
+    """Return what is left to do although no input changed; None when nothing is."""
     latest = state.latest
     if state.unanswered is not None:
-        return "a migration may have started, and its id is not known yet"
+        return Unfinished(UnfinishedCode.MAY_HAVE_STARTED)
     if latest is not None and not latest.ended:
-        return None if state.target_reached else f"migration {latest.id} was still running"
+        return None if state.target_reached else Unfinished(UnfinishedCode.STILL_RUNNING, {"migration": latest.id})
     stopped = latest is not None and latest.stopped_by in {"others", BRAKE} and not state.doubted
     if state.remaining and not stopped:
-        ended = f" after {latest.id} ({latest.status})" if latest else ""
-        return f"{count_with_verb(len(state.remaining), 'node', 'remain')}{ended}"
+        ended = {"migration": latest.id, "status": latest.status} if latest else {"migration": "", "status": ""}
+        return Unfinished(UnfinishedCode.NODES_REMAIN, {"nodes": len(state.remaining), **ended})
     if state.lacks_workloads and not stopped:
-        return "the workloads were not ready"
+        return Unfinished(UnfinishedCode.NOT_READY)
     if spec.soak_time and latest is not None and latest.status == MigrationState.FINISHED and not state.soaked_until:
-        return "the soak has not passed yet"
+        return Unfinished(UnfinishedCode.NOT_SOAKED)
     return None
 
 

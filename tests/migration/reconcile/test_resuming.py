@@ -60,7 +60,7 @@ def test_interrupted_wait_is_resumed_without_another_start(stage: Stage) -> None
     stage.restart()
     unfinished = find_unfinished(context.state, planned)
     assert unfinished is not None
-    assert "was still running" in unfinished
+    assert unfinished.code == "still-running"
     again = stage.up(planned, context.state)
     assert again.state.succeeded
     assert stage.writes() == 1

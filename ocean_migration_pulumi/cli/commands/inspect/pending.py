@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import BinaryIO
 
 import click
@@ -32,14 +31,23 @@ def command(output: Output, export: BinaryIO) -> None:
     last `pulumi up` or `pulumi refresh` has recorded. A pipeline runs it after a successful `pulumi up`: with
     wait_for="started" or "progress", a migration may still run.
     """
+    from ocean_migration_pulumi.migration.planning.text.outcomes_text import describe_unfinished
     from ocean_migration_pulumi.report.stack_export import find_pending
 
-    found = find_pending(export.read().decode("utf-8-sig", "replace"), "EXPORT")
+    found = [
+        {
+            "name": each.name,
+            "migration_id": each.migration_id,
+            "status": each.status,
+            "reason": describe_unfinished(each.unfinished),
+        }
+        for each in find_pending(export.read().decode("utf-8-sig", "replace"), "EXPORT")
+    ]
     table = Table(
         title="Pending migrations",
         columns=("resource", "migration", "status", "reason"),
-        rows=tuple((each.name, each.migration_id, each.status, each.reason) for each in found),
+        rows=tuple(tuple(each.values()) for each in found),
         empty="No migration is pending",
     )
-    output.show(table, {"pending": [asdict(each) for each in found]})
+    output.show(table, {"pending": found})
     sys.exit(CHANGES if found else DONE)

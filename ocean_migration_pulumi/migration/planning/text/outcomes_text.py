@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
-from ocean_migration_pulumi.migration.planning.text.templates import Fields, NamingTemplate, Template
+from ocean_migration_pulumi.migration.planning.text.templates import Fields, NamingTemplate, Template, clean
 from ocean_migration_pulumi.migration.spec.diagnostic import Code
 from ocean_migration_pulumi.migration.spec.spec import KUBECONFIG
 from ocean_migration_pulumi.migration.spec.vocabulary import Vocabulary
+from ocean_migration_pulumi.migration.state.unfinished import Unfinished, UnfinishedCode
 
 _AGAIN: Final = "Run the command again"
 _START_REFUSES: Final = "`start` refuses another one until it ends"
@@ -104,6 +105,27 @@ def _nodes_missing(_: str, fields: Fields) -> str:
         f"{'it' if one else 'them'} again two minutes later. {_AGAIN}"
     )
 
+
+def describe_unfinished(unfinished: Unfinished) -> str:
+    """Return what the last run left undone."""
+    template = _UNFINISHED[unfinished.code]
+    fields = clean(unfinished.fields)
+    return template.format_map(fields) if isinstance(template, str) else template(fields)
+
+
+def _nodes_remain(fields: Fields) -> str:
+    after = f" after {fields['migration']} ({fields['status']})" if fields["migration"] else ""
+    return f"{count_with_verb(fields['nodes'], 'node', 'remain')}{after}"
+
+
+_UNFINISHED: Final[Mapping[UnfinishedCode, str | Callable[[Fields], str]]] = {
+    UnfinishedCode.MAY_HAVE_STARTED: "a migration may have started, and its id is not known yet",
+    UnfinishedCode.STILL_RUNNING: "migration {migration} was still running",
+    UnfinishedCode.NODES_REMAIN: _nodes_remain,
+    UnfinishedCode.NOT_READY: "the workloads were not ready",
+    UnfinishedCode.NOT_SOAKED: "the soak has not passed yet",
+    UnfinishedCode.UP_FAILED: "the last `pulumi up` failed",
+}
 
 TEMPLATES: Final[Mapping[str, Template]] = {
     Code.MIGRATION_DENIED: (

@@ -14,6 +14,7 @@ from ocean_migration_pulumi.cli.options import OPTIONS
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.planning.text.findings_text import render, render_cause, render_check, render_line
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
+from ocean_migration_pulumi.migration.planning.text.outcomes_text import describe_unfinished
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
 from ocean_migration_pulumi.migration.spec.diagnostic import (
@@ -25,6 +26,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import (
 )
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
+from ocean_migration_pulumi.migration.state.unfinished import Unfinished, UnfinishedCode
 from tests.support.gaps import failed_gap
 
 GOLDEN = Path(__file__).parent / "diagnostics.golden.txt"
@@ -674,6 +676,17 @@ GAPS = [
 ]
 
 
+UNFINISHED = [
+    Unfinished(UnfinishedCode.MAY_HAVE_STARTED),
+    Unfinished(UnfinishedCode.STILL_RUNNING, {"migration": "owm-1"}),
+    Unfinished(UnfinishedCode.NODES_REMAIN, {"nodes": 1, "migration": "", "status": ""}),
+    Unfinished(UnfinishedCode.NODES_REMAIN, {"nodes": 2, "migration": "owm-1", "status": "STOPPED"}),
+    Unfinished(UnfinishedCode.NOT_READY),
+    Unfinished(UnfinishedCode.NOT_SOAKED),
+    Unfinished(UnfinishedCode.UP_FAILED),
+]
+
+
 def diagnostic(code: Code | str, subject: str = "", **fields: Any) -> Diagnostic:
     """Return a warning."""
     return Diagnostic(code=code, severity=Severity.WARNING, subject=subject, fields=fields)
@@ -699,6 +712,7 @@ def list_texts(vocabulary: Vocabulary, change: Callable[[Any], Any] = lambda fie
         seen, remedy = render_check(CheckResult("check", CheckStatus.PASS, finding, change(fields)), vocabulary)
         lines.append(f"{finding}: {seen}" + (f" | {remedy}" if remedy else ""))
     lines += [f"{gap.code}: {describe_gap(gap, vocabulary).line}" for gap in GAPS]
+    lines += [f"{each.code}: {describe_unfinished(each)}" for each in UNFINISHED]
     return lines
 
 
@@ -716,6 +730,7 @@ def test_every_code_has_its_golden_text() -> None:
     assert {code for code, _, _ in DIAGNOSTICS} == set(Code)
     assert {finding for finding, _ in FINDINGS} == set(Finding)
     assert {gap.code for gap in GAPS} == set(GapCode)
+    assert {each.code for each in UNFINISHED} == set(UnfinishedCode)
 
 
 def test_commands_name_options_instead_of_inputs() -> None:

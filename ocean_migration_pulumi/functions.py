@@ -24,13 +24,7 @@ from ocean_migration_pulumi.migration.spec import input_readers
 from ocean_migration_pulumi.migration.spec.node_selector import NodeSelector, select_nodes
 from ocean_migration_pulumi.resource.session import CONFIG_KEYS
 from ocean_migration_pulumi.resource.stack_config import check_stack_config, stack_config
-from ocean_migration_pulumi.results import (
-    ClusterLog,
-    ClusterNodes,
-    Migration,
-    MigrationCandidates,
-    Migrations,
-)
+from ocean_migration_pulumi.results import ClusterLog, ClusterNodes, Migration, MigrationCandidates, Migrations
 
 if TYPE_CHECKING:
     from ocean_migration_pulumi.api.client import OceanClient

@@ -9,12 +9,7 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 
-from ocean_migration_pulumi import (
-    NodeSelectorArgs,
-    NodeSelectorArgsDict,
-    OceanMigrationGate,
-    OceanWorkloadMigration,
-)
+from ocean_migration_pulumi import NodeSelectorArgs, NodeSelectorArgsDict, OceanMigrationGate, OceanWorkloadMigration
 from ocean_migration_pulumi.inputs import resource_properties
 from ocean_migration_pulumi.migration.gate.spec import GateSpec
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline

@@ -10,12 +10,7 @@ from ocean_migration_pulumi.api.client import OceanClient
 from ocean_migration_pulumi.api.models.migration import MigrationSummary
 from ocean_migration_pulumi.api_check.questions import ABSENT_CLUSTER, ABSENT_MIGRATION
 from ocean_migration_pulumi.common.times import sort_key
-from ocean_migration_pulumi.errors import (
-    AuthenticationError,
-    DeadlineError,
-    OceanMigrationError,
-    SettingsError,
-)
+from ocean_migration_pulumi.errors import AuthenticationError, DeadlineError, OceanMigrationError, SettingsError
 
 _DAYS: Final = timedelta(days=7)
 _MONTH: Final = timedelta(days=30)

@@ -15,13 +15,7 @@ from ocean_migration_pulumi.cli.exit_codes import CANCELLED, exit_code
 from ocean_migration_pulumi.cli.output import say
 from ocean_migration_pulumi.common.installation import install_command
 from ocean_migration_pulumi.common.text import nearest_name, one_line
-from ocean_migration_pulumi.errors import (
-    NoAnswerError,
-    OceanMigrationError,
-    OperationCancelled,
-    ServiceError,
-    add_code,
-)
+from ocean_migration_pulumi.errors import NoAnswerError, OceanMigrationError, OperationCancelled, ServiceError, add_code
 
 COMMANDS: Final[Mapping[str, str]] = {
     "clusters": "List the Ocean clusters of the account.",

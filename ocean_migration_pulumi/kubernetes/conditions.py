@@ -35,12 +35,7 @@ from ocean_migration_pulumi.kubernetes.pagination import Listed, list_all
 from ocean_migration_pulumi.kubernetes.resources import api_path, object_path, resource_path
 from ocean_migration_pulumi.migration.checks.service import is_pending
 from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_gap
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    NODES,
-    PODS,
-)
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, DEPLOYMENTS, NODES, PODS
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import STATEFUL_SETS
 from ocean_migration_pulumi.migration.spec.conditions import (
     READY,

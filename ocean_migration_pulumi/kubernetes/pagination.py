@@ -16,11 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.errors import DeadlineError
 from ocean_migration_pulumi.kubernetes.connection.connection import BodySink, Connection
-from ocean_migration_pulumi.kubernetes.connection.errors import (
-    IncompleteListError,
-    RefusedError,
-    UnexpectedAnswerError,
-)
+from ocean_migration_pulumi.kubernetes.connection.errors import IncompleteListError, RefusedError, UnexpectedAnswerError
 from ocean_migration_pulumi.kubernetes.objects.decoding import (
     UnexpectedFormError,
     decode_event,

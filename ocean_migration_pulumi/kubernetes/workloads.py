@@ -20,13 +20,7 @@ from ocean_migration_pulumi.common.single_flight import run_together
 from ocean_migration_pulumi.kubernetes.connection.connection import Connection
 from ocean_migration_pulumi.kubernetes.connection.errors import RefusedError
 from ocean_migration_pulumi.kubernetes.discovery import list_api_resources
-from ocean_migration_pulumi.kubernetes.gaps import (
-    FORBIDDEN,
-    KUBERNETES,
-    NOT_FOUND,
-    gap_for_error,
-    gap_for_unusable,
-)
+from ocean_migration_pulumi.kubernetes.gaps import FORBIDDEN, KUBERNETES, NOT_FOUND, gap_for_error, gap_for_unusable
 from ocean_migration_pulumi.kubernetes.objects import objects, workload_objects
 from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, decode_object
 from ocean_migration_pulumi.kubernetes.objects.pods import OwnerRef, read_workload_pod

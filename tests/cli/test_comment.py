@@ -14,19 +14,7 @@ from ocean_migration_pulumi import cli
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.resource.preview_file import VARIABLE, append_preview
-from tests.report.documents import (
-    DATA,
-    Case,
-    case,
-    comment,
-    migration,
-    planned,
-    ready,
-    record,
-    step,
-    stored,
-    summary,
-)
+from tests.report.documents import DATA, Case, case, comment, migration, planned, ready, record, step, stored, summary
 
 HEAD = "<!-- ocean-migration:comment:default -->\n"
 

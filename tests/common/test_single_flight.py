@@ -11,12 +11,7 @@ import pytest
 
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.single_flight import FAILURES_KEPT, SingleFlightCache, run_together
-from ocean_migration_pulumi.errors import (
-    DeadlineError,
-    EngineGoneError,
-    InterruptedWaitError,
-    RateLimitError,
-)
+from ocean_migration_pulumi.errors import DeadlineError, EngineGoneError, InterruptedWaitError, RateLimitError
 from tests.support.fake_clock import FakeClock
 
 T = TypeVar("T")

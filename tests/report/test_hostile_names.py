@@ -17,12 +17,7 @@ from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, S
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, restore_reviewed_entries
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.report.pull_request.comment import LIMITS, render_comment, render_missing_preview
-from ocean_migration_pulumi.report.pull_request.preview import (
-    TYPE,
-    ParsedPreview,
-    PreviewedMigration,
-    PreviewOperation,
-)
+from ocean_migration_pulumi.report.pull_request.preview import TYPE, ParsedPreview, PreviewedMigration, PreviewOperation
 from ocean_migration_pulumi.report.pull_request.verdict import assess_migration
 from ocean_migration_pulumi.resource.preview_file import PreviewRecord, append_preview, read_previews
 from tests.report.documents import Case, comment

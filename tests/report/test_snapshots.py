@@ -15,18 +15,7 @@ import pytest
 from ocean_migration_pulumi.migration.spec.approval import plan_digest
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec
 from ocean_migration_pulumi.report.pull_request.preview import UNKNOWN
-from tests.report.documents import (
-    Case,
-    blocked,
-    case,
-    comment,
-    document,
-    planned,
-    ready,
-    step,
-    stored,
-    unmatched,
-)
+from tests.report.documents import Case, blocked, case, comment, document, planned, ready, step, stored, unmatched
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 

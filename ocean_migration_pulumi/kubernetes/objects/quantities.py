@@ -10,10 +10,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Any, Final
 
-from ocean_migration_pulumi.kubernetes.objects.decoding import (
-    UnexpectedFormError,
-    read_part,
-)
+from ocean_migration_pulumi.kubernetes.objects.decoding import UnexpectedFormError, read_part
 from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import Resources
 
 _NANO: Final = 10**9

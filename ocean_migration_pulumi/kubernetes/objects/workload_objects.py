@@ -18,11 +18,7 @@ from ocean_migration_pulumi.kubernetes.objects.decoding import (
     require_text,
 )
 from ocean_migration_pulumi.kubernetes.objects.pods import LONGEST_MESSAGE, OwnerRef
-from ocean_migration_pulumi.migration.snapshot.workload_snapshot import (
-    WorkloadController,
-    WorkloadId,
-    WorkloadWarning,
-)
+from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadController, WorkloadId, WorkloadWarning
 
 DEPLOYMENT: Final = "Deployment"
 REPLICA_SET: Final = "ReplicaSet"

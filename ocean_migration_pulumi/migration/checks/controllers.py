@@ -8,11 +8,7 @@ from typing import Any, Final
 
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.images import image_tag
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
-    DEPLOYMENTS,
-    Deployment,
-    KubernetesSnapshot,
-)
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, Deployment, KubernetesSnapshot
 
 CONTROLLER: Final = "Ocean Controller"
 

@@ -12,12 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ocean_migration_pulumi.common.text import count_noun, list_some, sanitize
-from ocean_migration_pulumi.migration.health.assessment import (
-    HealthVerdict,
-    Placement,
-    assess_health,
-    is_created_since,
-)
+from ocean_migration_pulumi.migration.health.assessment import HealthVerdict, Placement, assess_health, is_created_since
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, group_pods
 from ocean_migration_pulumi.migration.health.not_ready import explain_not_ready, index_warnings
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadPod, WorkloadSnapshot

@@ -12,12 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from ocean_migration_pulumi.migration.health.assessment import (
-    HealthReport,
-    HealthVerdict,
-    Placement,
-    is_created_since,
-)
+from ocean_migration_pulumi.migration.health.assessment import HealthReport, HealthVerdict, Placement, is_created_since
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, group_pods
 from ocean_migration_pulumi.migration.health.not_ready import NotReadyClass
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadId, WorkloadSnapshot

@@ -13,12 +13,7 @@ from ocean_migration_pulumi.api.models.migration import MigrationStatus
 from ocean_migration_pulumi.common.cancellation import CancelScope
 from ocean_migration_pulumi.common.text import count_noun
 from ocean_migration_pulumi.errors import OperationCancelled
-from ocean_migration_pulumi.migration.health.assessment import (
-    HealthReport,
-    Placement,
-    assess_health,
-    share_on_ocean,
-)
+from ocean_migration_pulumi.migration.health.assessment import HealthReport, Placement, assess_health, share_on_ocean
 from ocean_migration_pulumi.migration.health.baseline import HealthBaseline, observe_baseline
 from ocean_migration_pulumi.migration.health.brake import BrakeCause, BrakeLook, find_brake_cause, observe_for_brake
 from ocean_migration_pulumi.migration.health.look_thread import LOOK_DEADLINE, LookThread

@@ -6,12 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
-    DAEMON_SETS,
-    KubernetesSnapshot,
-    Owner,
-    Pod,
-)
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DAEMON_SETS, KubernetesSnapshot, Owner, Pod
 
 _NODE: Final = "Node"
 _DAEMON_SET: Final = "DaemonSet"

@@ -12,18 +12,9 @@ from ocean_migration_pulumi.api.models.migration import TERMINAL_STATES
 from ocean_migration_pulumi.common.text import count_noun, count_with_verb, list_some
 from ocean_migration_pulumi.migration.planning.plan_report import covers_resume
 from ocean_migration_pulumi.migration.planning.text.findings_text import render
-from ocean_migration_pulumi.migration.spec.approval import (
-    PlanChange,
-    approves,
-    find_changes,
-    plan_digest,
-)
+from ocean_migration_pulumi.migration.spec.approval import PlanChange, approves, find_changes, plan_digest
 from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity
-from ocean_migration_pulumi.migration.spec.planned_nodes import (
-    PlannedNode,
-    parse_planned,
-    restore_reviewed_entries,
-)
+from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode, parse_planned, restore_reviewed_entries
 from ocean_migration_pulumi.migration.spec.spec import MigrationSpec, read_spec
 from ocean_migration_pulumi.migration.state.resource_state import ResourceState
 from ocean_migration_pulumi.report.markdown import code, prose

@@ -10,11 +10,7 @@ import pytest
 
 from ocean_migration_pulumi.migration.checks.check_result import CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.controllers import check_controller
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
-    DEPLOYMENTS,
-    Deployment,
-    KubernetesSnapshot,
-)
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import DEPLOYMENTS, Deployment, KubernetesSnapshot
 from tests.support.gaps import failed_gap
 
 V2_IMAGE = "us-docker.pkg.dev/spotit-today/container-labs/spotinst-kubernetes-controller"

@@ -10,11 +10,7 @@ from ocean_migration_pulumi.api.models.cluster import Cluster, ClusterNode, Laun
 from ocean_migration_pulumi.migration.checks.check_result import CheckResult, CheckStatus, Finding
 from ocean_migration_pulumi.migration.checks.iam_roles import check_roles, profiled
 from ocean_migration_pulumi.migration.scheduling.aws_facts import AwsFacts
-from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import (
-    AWS_AUTH,
-    KubernetesSnapshot,
-    MappedRole,
-)
+from ocean_migration_pulumi.migration.scheduling.kubernetes_snapshot import AWS_AUTH, KubernetesSnapshot, MappedRole
 from ocean_migration_pulumi.migration.spec.planned_nodes import PlannedNode
 from tests.support.gaps import failed_gap
 

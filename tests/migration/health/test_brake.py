@@ -11,13 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocean_migration_pulumi.migration.health.brake import (
-    BELOW,
-    HARD_FAILURES,
-    BrakeCause,
-    BrakeLook,
-    find_brake_cause,
-)
+from ocean_migration_pulumi.migration.health.brake import BELOW, HARD_FAILURES, BrakeCause, BrakeLook, find_brake_cause
 from ocean_migration_pulumi.migration.snapshot.workload_snapshot import WorkloadController, WorkloadId, WorkloadPod
 from ocean_migration_pulumi.migration.spec.stop_conditions import StopConditions
 from tests.migration.health.support import CART, START, baseline, brake_look, old, pod, pulling, starting, warn

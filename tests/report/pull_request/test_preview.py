@@ -17,17 +17,7 @@ from ocean_migration_pulumi.report.pull_request.preview import (
     PreviewOperation,
     parse_preview,
 )
-from tests.report.documents import (
-    document,
-    info,
-    message,
-    planned,
-    record,
-    step,
-    stored,
-    summary,
-    urn,
-)
+from tests.report.documents import document, info, message, planned, record, step, stored, summary, urn
 
 
 def test_a_new_resource() -> None:

@@ -8,10 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import (
-    SimDeployment,
-    build_default_deployments,
-)
+from ocean_migration_pulumi.testing.simulator.kubernetes_api.deployments import SimDeployment, build_default_deployments
 from ocean_migration_pulumi.testing.simulator.world.auto_scaling import SimAutoScalingGroup
 from ocean_migration_pulumi.testing.simulator.world.pods import PendingPod, SimPod, SimTrouble, build_tolerations
 from ocean_migration_pulumi.testing.simulator.world.world import (

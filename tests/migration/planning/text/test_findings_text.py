@@ -17,13 +17,7 @@ from ocean_migration_pulumi.migration.planning.text.gaps_text import describe_ga
 from ocean_migration_pulumi.migration.planning.text.outcomes_text import describe_unfinished
 from ocean_migration_pulumi.migration.scheduling.pod_requirements import RequirementKind, RequirementRemedy
 from ocean_migration_pulumi.migration.scheduling.unknowns import Topic
-from ocean_migration_pulumi.migration.spec.diagnostic import (
-    Code,
-    Diagnostic,
-    Severity,
-    UnplannedCause,
-    UnplannedEffect,
-)
+from ocean_migration_pulumi.migration.spec.diagnostic import Code, Diagnostic, Severity, UnplannedCause, UnplannedEffect
 from ocean_migration_pulumi.migration.spec.gap import Gap, GapCode
 from ocean_migration_pulumi.migration.spec.vocabulary import INPUTS, Vocabulary
 from ocean_migration_pulumi.migration.state.unfinished import Unfinished, UnfinishedCode

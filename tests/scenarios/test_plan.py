@@ -94,7 +94,7 @@ def test_a_preview_without_token_or_account_fails_in_one_line(driver: Driver, mi
         scene.driver.environment |= {f"SPOTINST_{missing}": ""}
         run = scene.driver.preview()
         assert run.exit_code != 0
-        assert failed(run, f"no Spot {missing.lower()}: set ", f"SPOTINST_{missing}")
+        assert failed(run, f"no Spot {missing.lower()}: set ", f"SPOTINST_{missing}", f"[missing-{missing.lower()}]")
         assert "Traceback" not in run.output
         assert not scene.control.requests()
 
@@ -118,6 +118,41 @@ def test_a_bad_key_of_the_config_fails_the_preview_in_one_line(
         run = scene.driver.preview()
         assert run.exit_code != 0
         assert message in run.output
+        assert "[invalid-setting]" in run.output
+        assert "Traceback" not in run.output
+        assert not scene.control.requests()
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (
+            'OceanWorkloadMigration("web", "o-1", {"all_nodes": True}, batch_size=20)',
+            'batch_size is not an argument of OceanWorkloadMigration "web"; did you mean `batch_size_percentage`?',
+        ),
+        (
+            'OceanWorkloadMigration("web", "o-1", NodeSelectorArgs(asg_name=["web"]))',
+            "asg_name is not an argument of NodeSelectorArgs; did you mean `asg_names`?",
+        ),
+        (
+            'OceanMigrationGate("gate", "o-1", conditions=[])',
+            'conditions is not an argument of OceanMigrationGate "gate"; did you mean `kubernetes_conditions`?',
+        ),
+        (
+            'OceanMigration("shop", ocean_id="o-1", wave=[{"name": "canary"}])',
+            'ocean_id is not an argument of OceanMigration "shop"; did you mean `args.ocean_id`?',
+        ),
+        ('OceanMigration("shop", {"ocean_id": "o-1", "wave": []})', "args.wave: unknown field; did you mean `waves`?"),
+        ("get_migrations(ocean=None)", "ocean is not an argument of get_migrations; did you mean `ocean_id`?"),
+    ],
+)
+def test_a_wrong_argument_fails_the_preview_in_one_line(driver: Driver, program: str, message: str) -> None:
+    """With the nearest name and a code; nothing is requested."""
+    with Scene(driver) as scene:
+        scene.driver.write_program(f"from ocean_migration_pulumi import *\n\n{program}\n")
+        run = scene.driver.preview()
+        assert run.exit_code != 0
+        assert f"{message} [invalid-input]" in run.output
         assert "Traceback" not in run.output
         assert not scene.control.requests()
 

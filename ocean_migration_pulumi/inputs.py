@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import FunctionType, NoneType
 from typing import Any, TypedDict
 
 import pulumi
 from pulumi import Input, Output
 
 from ocean_migration_pulumi.host import one_line_constructor
+from ocean_migration_pulumi.migration.spec.input_readers import input_error
 from ocean_migration_pulumi.migration.spec.options import declared_inputs
 
 
@@ -64,12 +66,22 @@ def resource_properties(
     Args:
         resource: The class of the resource; its annotations are its outputs.
         spec: The dataclass that declares its inputs.
-        arguments: The arguments of its constructor; others than the declared inputs are ignored.
+        arguments: The arguments of its constructor: the declared inputs, ``resource_name`` and ``opts``.
 
     Returns:
         Every output without a value, as Pulumi sets only named ones, and every given input, secrets marked. An absent
         input is left out, as the engine would store None.
+
+    Raises:
+        InputError: A value cannot be an input at all, such as a class, for which Pulumi prints a traceback.
     """
+    if not isinstance(arguments["resource_name"], str):
+        raise input_error("resource_name", arguments["resource_name"], "a string")
+    if not isinstance(arguments["opts"], (pulumi.ResourceOptions, NoneType)):
+        raise input_error("opts", arguments["opts"], "pulumi.ResourceOptions")
+    for name in declared_inputs(spec):
+        if isinstance(arguments.get(name), (type, FunctionType)):
+            raise input_error(name, arguments[name], "a value")
     given = {
         name: Output.secret(arguments[name]) if each.secret else arguments[name]
         for name, each in declared_inputs(spec).items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import pulumi
@@ -30,6 +31,10 @@ GIVEN: dict[str, Any] = {
     "all_nodes": True,
     "limit": "50%",
 }
+
+
+def print_nothing() -> None:
+    """Stand for a function that a program passes by mistake."""
 
 
 async def sent(value: Any) -> Any:
@@ -92,7 +97,10 @@ def test_defaults_are_those_that_are_declared() -> None:
 
 def test_secrets_are_marked_and_hidden() -> None:
     """The constructor marks them, and no repr shows them."""
-    given = {"ocean_id": "o-1", "kubeconfig": "canary", "notifications": "https://canary.example", "kube_context": None}
+    given = {
+        **{"resource_name": "web", "opts": None},
+        **{"ocean_id": "o-1", "kubeconfig": "canary", "notifications": "https://canary.example", "kube_context": None},
+    }
 
     async def collect() -> dict[str, Any]:
         return resource_properties(OceanWorkloadMigration, MigrationSpec, given)
@@ -102,6 +110,25 @@ def test_secrets_are_marked_and_hidden() -> None:
     assert "kube_context" not in properties
     assert set(OceanWorkloadMigration.__annotations__) < set(properties)
     assert "canary" not in repr(read_spec({"nodes": {"all_nodes": True}, **given})[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"nodes": NodeSelectorArgs},
+            "nodes must be a value, not <class 'ocean_migration_pulumi.inputs.NodeSelectorArgs'>",
+        ),
+        ({"triggers": print_nothing}, "triggers must be a value, not <function print_nothing at"),
+        ({"opts": {"protect": True}}, "opts must be pulumi.ResourceOptions, not {'protect': True}"),
+        ({"resource_name": 5}, "resource_name must be a string, not 5"),
+    ],
+)
+def test_what_pulumi_cannot_serialize_is_one_line(arguments: dict[str, Any], message: str) -> None:
+    """Not a traceback of Pulumi's serializer."""
+    given: dict[str, Any] = {"resource_name": "web", "ocean_id": "o-1", "nodes": {"all_nodes": True}}
+    with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}"):
+        OceanWorkloadMigration(**{**given, **arguments})
 
 
 def test_resource_names_every_output_that_is_written() -> None:

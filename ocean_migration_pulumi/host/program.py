@@ -117,7 +117,8 @@ def _find_wrong_argument(
 def _unknown_argument(function: Callable[..., Any], where: str, given: str, known: Sequence[str]) -> InputError:
     """Return the error for an argument that does not exist: it suggests the nearest one, or lists all.
 
-    A field of an argument is suggested, too: whoever writes ``asg_names`` may mean ``nodes.asg_names``.
+    A field of an argument is suggested, too: whoever writes ``asg_names`` may mean ``nodes.asg_names``, and whoever
+    writes ``depends_on`` means ``opts.depends_on``.
     """
     nested = {
         field.name: f"{name}.{field.name}"
@@ -127,6 +128,8 @@ def _unknown_argument(function: Callable[..., Any], where: str, given: str, know
         if isinstance(kind, type) and is_dataclass(kind)
         for field in fields(kind)
     }
+    if "opts" in known:
+        nested |= {name: f"opts.{name}" for name in inspect.signature(pulumi.ResourceOptions).parameters}
     nearest = nested.get(given) or nearest_name(given, known)
     if nearest is None and (field := nearest_name(given, nested)):
         nearest = nested[field]

@@ -44,6 +44,12 @@ WRONG: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any], str]] 
         {"force": True},
         'force is not an argument of OceanWorkloadMigration "web"; did you mean `force_pod_eviction_on_pdb_failure`?',
     ),
+    (
+        OceanWorkloadMigration,
+        ("web", "o-1", {}),
+        {"depends_on": []},
+        'depends_on is not an argument of OceanWorkloadMigration "web"; did you mean `opts.depends_on`?',
+    ),
     (OceanWorkloadMigration, ("web", "o-1"), {}, 'nodes is required in OceanWorkloadMigration "web"'),
     (OceanWorkloadMigration, (), {}, "resource_name is required in OceanWorkloadMigration"),
     (
